@@ -1,0 +1,53 @@
+"""The cleanup as values: what was asked for, and the report of what became of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from connector.credential import Credential
+from connector.outcomes import EvictOutcome, HookOutcome, LogoutOutcome
+from drivers import Scope, SessionScope, SystemScope
+
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupRequest:
+    """One call of Session Logout, parsed and valid. `global_cache` implies a `system_id`."""
+
+    session_id: str
+    """Canonical UUID text: lower case, hyphens."""
+    system_id: str | None
+    global_cache: bool
+    credential: Credential
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """What has to be evicted."""
+        session = SessionScope(self.session_id, self.system_id)
+        if self.global_cache and self.system_id is not None:
+            return (session, SystemScope(self.system_id))
+        return (session,)
+
+
+@dataclass(frozen=True, slots=True)
+class Timed(Generic[Outcome]):
+    """An outcome and the whole milliseconds that it took."""
+
+    outcome: Outcome
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupReport:
+    """What became of every step of one cleanup."""
+
+    request: CleanupRequest
+    milliseconds: int
+    authority: str
+    """Name of the driver whose eviction decides whether a stale read is possible."""
+    logout: Timed[LogoutOutcome]
+    attempts: int
+    evictions: Mapping[str, Timed[EvictOutcome]]
+    """By driver name, in the order of the configuration."""
+    hooks: Mapping[str, Timed[HookOutcome]] = field(default_factory=dict)

@@ -1,0 +1,116 @@
+"""Every configuration key, its type, its default and what it means."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Bytes = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A table of the configuration: unknown keys are errors, values never show in a message."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+
+class ServerDeadlines(Section):
+    """How long the server waits, in seconds."""
+
+    body: Seconds = 10
+    """For a request's body to arrive; 408 after it."""
+    shutdown: Seconds = 30
+    """For running cleanups to finish after SIGTERM."""
+
+
+class ServerLimits(Section):
+    """How much the server accepts, in bytes."""
+
+    body: Bytes = 65_536
+    """Largest request body; 413 beyond it."""
+    header: Bytes = 32_768
+    """Largest value of one request header; 400 beyond it. Tokens travel in headers and are long."""
+
+
+class Server(Section):
+    """Where the server listens and what it accepts."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    """0 takes a free port and logs it."""
+    base_paths: list[str] = ["", "/sdk-api/api/1.0"]
+    """Paths under which the calls are served; the empty one is the root."""
+    mbse_base_paths: list[str] = ["/mbse/api/1.0"]
+    """As `base_paths`, with errors shaped as the MBSE variant of the SDK has them: as a list."""
+    deadlines: ServerDeadlines = ServerDeadlines()
+    limits: ServerLimits = ServerLimits()
+
+
+class Connector(Section):
+    """How the connector introduces itself at `GET /discover`."""
+
+    name: Annotated[str, Field(min_length=1)] = "opshub-connector"
+    version: Annotated[str, Field(min_length=1)] = "1.0"
+
+
+class StorageDeadlines(Section):
+    """How long a driver may take, in seconds."""
+
+    evict: Seconds = 5
+    """For one eviction."""
+    ping: Seconds = 2
+    """For the readiness check."""
+
+
+class Storage(Section):
+    """Which drivers keep cached data, nearest first; the last is the authority, shared by all processes."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, validate_default=True)
+    """The extra keys are the instances' tables, `[storage.<name>]`, checked against the driver's own settings."""
+
+    drivers: Annotated[list[str], Field(min_length=1)] = ["memory", "sqlite"]
+    """Names of instances. `memory` and `sqlite` exist without a table; any other needs `[storage.<name>]` with a `driver`."""
+    deadlines: StorageDeadlines = StorageDeadlines()
+
+
+class EndSystemDeadlines(Section):
+    """How long the end system may take, in seconds."""
+
+    connect: Seconds = 5
+    read: Seconds = 10
+    """Between two pieces of an answer."""
+    total: Seconds = 20
+    """For all steps of one logout together."""
+
+
+class EndSystem(Section):
+    """The tool to log out of."""
+
+    profile: Annotated[str, Field(min_length=1)] = "none"
+    """A bundled profile's name, the path of a `.toml` file, or the dotted path of a Python class of one's own."""
+    base_url: str | None = None
+    """Where the tool is: a URL, or a template such as `{credential.X-endSystemUrl}`."""
+    allowed_urls: list[str] = []
+    """Scheme, host, port and path prefix that requests must lie within. Default: `base_url`, where that is no template."""
+    deadlines: EndSystemDeadlines = EndSystemDeadlines()
+    ca_file: Path | None = None
+    """PEM file of the authorities to trust instead of the system's."""
+    proxy: str | None = None
+    """URL of an HTTP proxy for the outgoing requests; the environment's is never used."""
+    settings: dict[str, Any] = {}
+    """Settings of a Python class of one's own."""
+
+
+class Security(Section):
+    """Who may call."""
+
+    callers_unsealed_beyond_loopback: bool = False
+    """Allow `server.host` beyond loopback although nothing proves yet that a caller owns the session that it closes."""
+
+
+class Logs(Section):
+    """How the server logs to standard error."""
+
+    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = "info"

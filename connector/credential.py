@@ -1,0 +1,68 @@
+"""What logs a session out: header values, which never show in a representation."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+TRANSPORT_HEADERS = frozenset(
+    [
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "te",
+        "traceparent",
+        "tracestate",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-request-id",
+    ]
+)
+"""Headers that belong to the transport of one request, so that two requests of one session may differ in them."""
+
+
+class Credential(Mapping[str, str]):
+    """Header values by case-insensitive name: immutable, hashable, equal by value, and silent when printed."""
+
+    __slots__ = ("_hash", "_values")
+
+    def __init__(self, headers: Iterable[tuple[str, str]] = (), *, needed: Collection[str] | None = None) -> None:
+        """Keep the headers that are `needed` (any case); None keeps all but `TRANSPORT_HEADERS`. Of a repeated one, the first."""
+        wanted = None if needed is None else {name.lower() for name in needed}
+        values: dict[str, str] = {}
+        for name, value in headers:
+            lowered = name.lower()
+            if (lowered not in TRANSPORT_HEADERS) if wanted is None else (lowered in wanted):
+                values.setdefault(lowered, value)
+        self._values = values
+        self._hash = hash(frozenset(values.items()))
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Credential) and self._values == other._values
+
+    def __repr__(self) -> str:
+        return f"Credential({', '.join(f'{name}=***' for name in sorted(self._values))})"

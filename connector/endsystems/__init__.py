@@ -1,0 +1,1 @@
+"""Logging out of end systems: only this package opens outgoing connections."""

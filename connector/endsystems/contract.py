@@ -1,0 +1,55 @@
+"""What the connector asks of an end system."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from connector.credential import Credential
+from connector.outcomes import LogoutOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLogin:
+    """A session as the end system knows it: whose login it is, and the credential that ends it."""
+
+    session_id: str
+    """Canonical UUID text."""
+    system_id: str | None
+    credential: Credential
+
+
+class EndSystemSettings(BaseModel):
+    """Settings of an end system of one's own (`[end_system.settings]`); derive from this to name them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class EndSystem(ABC):
+    """The tool whose sessions are ended. One instance serves all sessions, from any number of tasks at once."""
+
+    Settings: ClassVar[type[EndSystemSettings]] = EndSystemSettings
+
+    needed_headers: Collection[str] | None = None
+    """The request headers that `logout` uses; None means any that is not the transport's own."""
+
+    async def open(self) -> None:
+        """Make ready for use, inside the running event loop."""
+
+    async def aclose(self) -> None:
+        """Release everything. A second call does nothing."""
+
+    @abstractmethod
+    async def logout(self, session: SessionLogin) -> LogoutOutcome:
+        """End the login that `session.credential` stands for, and only that one, and say what became of it.
+
+        An expected failure (a timeout, an error status) is an outcome, not an exception. May be called again for the same session
+        and must then answer truthfully. It is cancelled when the caller's deadline has passed.
+        """
+
+
+def settings_of(implementation: type[EndSystem], values: dict[str, Any]) -> EndSystemSettings:
+    """Check `values` against the implementation's own settings. Raises `pydantic.ValidationError`."""
+    return implementation.Settings.model_validate(values)

@@ -1,0 +1,69 @@
+"""What became of one step of a cleanup: typed values, never booleans."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LogoutResult(StrEnum):
+    """How an end system's logout ended; the words are those of the cleanup report."""
+
+    VERIFIED = "verified"
+    """Done, and a probe with the old credential was refused."""
+    ACKNOWLEDGED = "acknowledged"
+    """The end system said that it is done."""
+    ALREADY_OUT = "already_out"
+    """The end system no longer knew the session."""
+    NOT_APPLICABLE = "not_applicable"
+    """There is nothing to log out of."""
+    PENDING = "pending"
+    """Not for now: the same request may succeed later."""
+    REFUSED = "refused"
+    """Trying again will not help: a human has to look."""
+    FAILED = "failed"
+    """A defect in this software or in the author's end-system class; logged with its traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutOutcome:
+    """The outcome of one logout. `code` and `message` explain it to a person and never hold a secret."""
+
+    result: LogoutResult
+    code: str | None = None
+    """The end system's own code where it gave one, otherwise one of this project's (`credential_missing`, `timeout`, ...)."""
+    message: str | None = None
+    retry_after: float | None = None
+    """Seconds to wait before the next try, where the end system asked for it; not yet bounded."""
+
+
+class EvictResult(StrEnum):
+    """How the eviction from one driver ended."""
+
+    EVICTED = "evicted"
+    UNAVAILABLE = "unavailable"
+    """The store did not do it, or not in time."""
+    FAILED = "failed"
+    """A defect in the driver; logged with its traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvictOutcome:
+    """The outcome of the eviction from one driver; `message` is for a person and never holds a secret."""
+
+    result: EvictResult
+    message: str | None = None
+
+
+class HookResult(StrEnum):
+    """How one of the author's cleanup hooks ended."""
+
+    DONE = "done"
+    TIMED_OUT = "timed_out"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class HookOutcome:
+    """The outcome of one of the author's cleanup hooks."""
+
+    result: HookResult
+    message: str | None = None

@@ -1,0 +1,145 @@
+"""What a storage driver promises, and the values it deals in.
+
+Correctness of eviction never depends on deleting anything. Every stored entry carries the *stamp* that was current before
+its load began; a reader compares it with the current stamp, and an unequal one is a miss. Evicting a scope makes its stamp
+unequal to all earlier ones, in constant time; freeing the bytes is a separate, unhurried matter (`Driver.purge`).
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, NewType
+
+from pydantic import BaseModel, ConfigDict
+
+MAX_TTL = 29 * 24 * 3600.0
+"""Longest life of an entry in seconds: memcached reads anything over 30 days as a date in the past."""
+
+Stamp = NewType("Stamp", bytes)
+"""The present life of a scope: opaque, compared for equality only, never used again once the scope was evicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemScope:
+    """One integrated system, *with every session under it*."""
+
+    system_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionScope:
+    """One session. Its identity is `session_id` alone; `system_id` says which system's eviction takes it along."""
+
+    session_id: str
+    system_id: str | None = None
+
+
+Scope = SessionScope | SystemScope
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stored value: `expires_at` is in seconds since the epoch, `stamp` is the authority's from before the load."""
+
+    value: bytes
+    stamp: Stamp
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """A cheap estimate of what a driver holds; None where the store cannot tell."""
+
+    entries: int | None
+    garbage: int | None
+    """Entries or buckets that are unreachable and wait for `Driver.purge`."""
+
+
+class DriverSettings(BaseModel):
+    """Settings of one driver instance; a driver of one's own derives from this to name its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Driver(ABC):
+    """A storage back end for cached bytes.
+
+    A driver is used in one of two roles. As the *authority* it mints the stamps that count (`stamp`, `put_if_current`). Before
+    an authority it keeps *near copies* (`put`), whose stamps it stores but does not judge. `get`, `delete`, `evict` and
+    `purge` serve both.
+
+    Every method may be called from any number of tasks at once and may be cancelled at any await; a cancelled call either
+    took effect or did not. Methods raise `drivers.errors.DriverError` and nothing else on purpose; deadlines are the caller's.
+    Scopes and keys are arbitrary text: no character in them has a meaning to a driver.
+    """
+
+    Settings: ClassVar[type[DriverSettings]] = DriverSettings
+    """The model that `[storage.<name>]` is checked against."""
+
+    def __init__(self, name: str, settings: DriverSettings) -> None:
+        self.settings = settings
+        self.name = name
+        """The instance's name in the configuration, used in reports and errors."""
+
+    async def open(self) -> None:
+        """Make ready for use. Raises if the store cannot work as configured; after a failure `aclose` is still called.
+
+        A store that is merely out of reach raises `DriverUnavailable`; it may be usable later without another `open`.
+        """
+
+    async def aclose(self) -> None:
+        """Release everything, also after a failed `open`. A second call does nothing."""
+
+    @abstractmethod
+    async def ping(self) -> None:
+        """Make one real round trip through the store. Raises `DriverError` if it cannot serve reads *and* writes now."""
+
+    @abstractmethod
+    async def stamp(self, scope: Scope) -> Stamp:
+        """Return the scope's current stamp, minting a fresh one where there is none.
+
+        Guarantee: a stamp returned by a call that began after an `evict` of this scope (or of its system) returned is unequal to
+        every stamp that was returned before that `evict` began, whichever process called, and whether or not the store restarted,
+        lost or rolled back its data in between.
+        """
+
+    @abstractmethod
+    async def get(self, scope: Scope, key: str) -> Entry | None:
+        """Return the unexpired entry, or None. The caller compares the entry's stamp with the authority's current one.
+
+        As authority, a driver may return an entry whose stamp is no longer current; it never alters a stamp it was given.
+        """
+
+    @abstractmethod
+    async def put(self, scope: Scope, key: str, entry: Entry) -> None:
+        """Keep a near copy: value, stamp and expiry as they are, whatever stamp is current.
+
+        An entry that has expired already is not kept. A life longer than `MAX_TTL` is shortened to it.
+        """
+
+    @abstractmethod
+    async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
+        """As authority: store the entry if its stamp is the scope's current one, and say whether it was."""
+
+    @abstractmethod
+    async def delete(self, scope: Scope, key: str) -> None:
+        """Forget one entry, if there is one."""
+
+    @abstractmethod
+    async def evict(self, *scopes: Scope) -> None:
+        """Make every entry of these scopes unreachable in this driver, at a cost independent of how much they hold.
+
+        Once it has returned, no `get` in any process that shares the store returns an entry that was put before the call
+        began, and `stamp` keeps its guarantee. Durable before it returns, where the store is durable. Entries of other scopes
+        stay, save that a system takes its sessions along. Evicting what does not exist succeeds.
+        """
+
+    @abstractmethod
+    async def purge(self, limit: int) -> bool:
+        """Free at most about `limit` unreachable or expired entries and say whether there is more to do.
+
+        One call never holds up the event loop for more than a few milliseconds. Purging never affects what a reader sees.
+        """
+
+    @abstractmethod
+    async def statistics(self) -> Statistics:
+        """Return a cheap estimate of what is held."""

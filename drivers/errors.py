@@ -1,0 +1,25 @@
+"""What can go wrong in a driver.
+
+    DriverError
+    ├── DriverUnavailable     the store cannot be reached or cannot answer now; trying again later may help
+    ├── DriverMisconfigured   the settings, or the server they point at, cannot work; only a human can mend it
+    └── DriverFormatError     what is stored was written by a newer version, or is not ours
+
+Messages are for the administrator's eyes: they name the driver and the reason, never a password or a value.
+"""
+
+
+class DriverError(Exception):
+    """Root of all that a driver raises on purpose."""
+
+
+class DriverUnavailable(DriverError):
+    """The store cannot be reached, is full, or did not answer in time; a later try may succeed."""
+
+
+class DriverMisconfigured(DriverError):
+    """The settings, or the server they point at, cannot work."""
+
+
+class DriverFormatError(DriverError):
+    """What is stored has a format that this version does not read."""

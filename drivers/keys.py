@@ -1,0 +1,22 @@
+"""Names of fixed length for scopes and keys: no character of theirs ever reaches a store, whatever it means there."""
+
+from hashlib import blake2b
+
+from drivers.contract import Scope, SessionScope
+
+
+def digest(*parts: str | bytes) -> bytes:
+    """Return 32 bytes that stand for `parts`. Each part is hashed with its length, so that no two lists collide."""
+    hashed = blake2b(digest_size=32)
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        hashed.update(len(raw).to_bytes(8, "big"))
+        hashed.update(raw)
+    return hashed.digest()
+
+
+def scope_digest(scope: Scope) -> bytes:
+    """Return the 32 bytes that stand for a scope's identity: for a session its id alone, whatever system it is tied to."""
+    if isinstance(scope, SessionScope):
+        return digest("session", scope.session_id)
+    return digest("system", scope.system_id)
