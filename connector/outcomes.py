@@ -34,6 +34,11 @@ class LogoutOutcome:
     retry_after: float | None = None
     """Seconds to wait before the next try, where the end system asked for it; not yet bounded."""
 
+    @property
+    def closes(self) -> bool:
+        """Whether nothing is left to do for this login."""
+        return self.result not in {LogoutResult.PENDING, LogoutResult.REFUSED, LogoutResult.FAILED}
+
 
 class EvictResult(StrEnum):
     """How the eviction from one driver ended."""

@@ -1,0 +1,70 @@
+"""From the report of a cleanup to its answer: one table, the worst that happened decides."""
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from connector.cleanup import CleanupReport, Timed
+from connector.outcomes import EvictOutcome, EvictResult, HookOutcome, LogoutOutcome, LogoutResult
+
+RETRY_AFTER = 10
+"""Seconds after which a caller may try again when the authority could not evict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to OpsHub. With an error status `code` and `message` say what happened; the report is always there."""
+
+    status: HTTPStatus
+    report: dict[str, Any]
+    code: str | None = None
+    message: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def answer(report: CleanupReport) -> Answer:
+    """Decide status, code and message of the answer. Never 401 and never 403: OpsHub would log in again, or wait."""
+    body = _body(report)
+    logout = report.logout.outcome
+    authority = report.evictions[report.authority].outcome
+    if logout.result is LogoutResult.FAILED or _any_defect(report):
+        return Answer(
+            HTTPStatus.INTERNAL_SERVER_ERROR, body, "internal_error", "A step of the cleanup broke; the log has the reason."
+        )
+    if authority.result is not EvictResult.EVICTED:
+        message = f"The storage driver '{report.authority}' could not evict, so that old data might still be read."
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, body, "eviction_unavailable", message, {"Retry-After": str(RETRY_AFTER)})
+    if logout.result in {LogoutResult.REFUSED, LogoutResult.PENDING}:
+        return Answer(HTTPStatus.BAD_GATEWAY, body, logout.code or f"logout_{logout.result}", _logout_message(logout))
+    return Answer(HTTPStatus.OK, body)
+
+
+def _any_defect(report: CleanupReport) -> bool:
+    return any(step.outcome.result is EvictResult.FAILED for step in report.evictions.values())
+
+
+def _logout_message(logout: LogoutOutcome) -> str:
+    what = "was refused" if logout.result is LogoutResult.REFUSED else "could not be completed for now"
+    return f"The logout {what}: {logout.message or logout.code or 'no reason given'}"
+
+
+def _body(report: CleanupReport) -> dict[str, Any]:
+    return {
+        "sdkSessionId": report.request.session_id,
+        "systemId": report.request.system_id,
+        "cleanupGlobalCache": report.request.global_cache,
+        "milliseconds": report.milliseconds,
+        "logout": _step(report.logout) | {"attempts": report.attempts},
+        "eviction": {name: _step(step) for name, step in report.evictions.items()},
+        "hooks": {name: _step(step) for name, step in report.hooks.items()},
+    }
+
+
+def _step(step: Timed[LogoutOutcome] | Timed[EvictOutcome] | Timed[HookOutcome]) -> dict[str, Any]:
+    outcome = step.outcome
+    body: dict[str, Any] = {"outcome": outcome.result.value, "milliseconds": step.milliseconds}
+    if isinstance(outcome, LogoutOutcome) and outcome.code is not None:
+        body["code"] = outcome.code
+    if outcome.message is not None:
+        body["message"] = outcome.message
+    return body

@@ -1,0 +1,97 @@
+"""The configured drivers as one: opened, pinged, evicted from and kept tidy together; the last of them is the authority."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+
+import structlog
+
+from connector.config.settings import StorageDeadlines
+from connector.errors import ConfigurationError
+from connector.supervision import supervised
+from drivers import Driver, DriverError, DriverUnavailable, Scope
+
+log = structlog.get_logger(__name__)
+
+PURGE_SLICE = 1_000
+"""Entries that one purge call may free."""
+PURGE_PAUSE = 10.0
+"""Seconds between two looks for entries that have expired; after an eviction the purge begins at once."""
+
+
+class Storage:
+    """Drivers in the order of the configuration, nearest first."""
+
+    def __init__(self, drivers: Sequence[Driver], deadlines: StorageDeadlines) -> None:
+        self.drivers = tuple(drivers)
+        self.authority = self.drivers[-1]
+        self.deadlines = deadlines
+        self._evicted = {driver.name: asyncio.Event() for driver in self.drivers}
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Open every driver, purge them in the background, and close all at the end.
+
+        A store that is out of reach for now is logged, and used once it is back.
+
+        Raises:
+            ConfigurationError: with everything that only a human can mend.
+        """
+        async with AsyncExitStack() as stack:
+            problems: list[str] = []
+            for driver in self.drivers:
+                stack.push_async_callback(driver.aclose)
+                problems += await _open(driver)
+            if problems:
+                raise ConfigurationError(problems)
+            for driver in self.drivers:
+                await stack.enter_async_context(supervised(f"purge {driver.name}", partial(self._keep_tidy, driver)))
+            yield
+
+    async def evict(self, driver: Driver, scopes: Sequence[Scope]) -> None:
+        """Evict the scopes from one driver and have their bytes freed at leisure. Raises `DriverError`; sets no deadline."""
+        await driver.evict(*scopes)
+        self._evicted[driver.name].set()
+
+    async def ping(self) -> dict[str, str | None]:
+        """Ask every driver at once whether it serves: its name -> None, or the reason why not."""
+        reasons = await asyncio.gather(*(self._ping(driver) for driver in self.drivers))
+        return {driver.name: reason for driver, reason in zip(self.drivers, reasons, strict=True)}
+
+    async def _ping(self, driver: Driver) -> str | None:
+        try:
+            async with asyncio.timeout(self.deadlines.ping):
+                await driver.ping()
+        except TimeoutError:
+            return f"no answer within {self.deadlines.ping:g} s"
+        except DriverError as problem:
+            return str(problem)
+        return None
+
+    async def _keep_tidy(self, driver: Driver) -> None:
+        evicted = self._evicted[driver.name]
+        while True:
+            evicted.clear()
+            more = await self._purge(driver)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0 if more else PURGE_PAUSE):
+                    await evicted.wait()
+
+    async def _purge(self, driver: Driver) -> bool:
+        try:
+            async with asyncio.timeout(self.deadlines.evict):
+                return await driver.purge(PURGE_SLICE)
+        except (TimeoutError, DriverError) as problem:
+            log.debug("purge put off", driver=driver.name, reason=str(problem))
+            return False
+
+
+async def _open(driver: Driver) -> list[str]:
+    try:
+        await driver.open()
+    except DriverUnavailable as problem:
+        log.warning("storage driver is not available yet", driver=driver.name, reason=str(problem))
+    except DriverError as problem:
+        return [f"storage.{driver.name}: {problem}"]
+    return []

@@ -1,0 +1,65 @@
+"""Background loops and the tasks that outlive a request: each is owned by somebody who waits for it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import structlog
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+RESTART_AFTER = 1.0
+"""Seconds before a background loop that broke is started again."""
+
+
+async def supervise(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """Run a background loop for ever: a defect is logged with its traceback and the loop started again. Ends when cancelled."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("background loop broke, starting it again", loop=name, seconds=RESTART_AFTER)
+        await asyncio.sleep(RESTART_AFTER)
+
+
+@asynccontextmanager
+async def supervised(name: str, loop: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Keep a background loop running while the context is open; it has ended when the context is left."""
+    task = asyncio.create_task(supervise(name, loop), name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+class OwnedTasks:
+    """Tasks that go on when whoever asked for them has gone, and that shutdown waits for."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run `work` in a task of its own. Await it through `asyncio.shield`, so that giving up waiting does not end it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def drain(self, deadline: float) -> int:
+        """Wait until none is running, including those started meanwhile, at most `deadline` seconds; cancel the rest.
+
+        Returns how many had to be cancelled.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline
+        while self._running and loop.time() < end:
+            await asyncio.wait(self._running, timeout=end - loop.time())
+        unfinished = [*self._running]
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.wait(unfinished, timeout=1)
+        return len(unfinished)
