@@ -2,32 +2,18 @@
 
     python -m tests.endsystems.django_oauth.server CLIENT_ID CLIENT_SECRET FOLDER
 
-It keeps its database in FOLDER, takes a free port and prints its base URL as one line once it serves.
+It keeps its database in FOLDER and prints its base URL as one line once it serves.
 """
 
 import sys
 from pathlib import Path
-from socketserver import ThreadingMixIn
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import django
 from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
-
-class Server(ThreadingMixIn, WSGIServer):
-    """A thread for each request, for a thousand may come at once."""
-
-    daemon_threads = True
-    request_queue_size = 1024
-
-
-class Silent(WSGIRequestHandler):
-    """Writes no access log."""
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the standard library's
-        pass
+from tests.endsystems.real_wsgi import Server
 
 
 def configure(folder: Path) -> None:
@@ -36,9 +22,7 @@ def configure(folder: Path) -> None:
         ALLOWED_HOSTS=["127.0.0.1"],
         ROOT_URLCONF="tests.endsystems.django_oauth.urls",
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "oauth2_provider"],
-        DATABASES={
-            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "site.sqlite3", "OPTIONS": {"timeout": 20}}
-        },
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": folder / "site.db", "OPTIONS": {"timeout": 20}}},
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],  # guards the client's secret, checked at every call
         USE_TZ=True,
@@ -62,10 +46,8 @@ def register(client_id: str, client_secret: str) -> None:
 def main(client_id: str, client_secret: str, folder: str) -> None:
     configure(Path(folder))
     register(client_id, client_secret)
-    with make_server("127.0.0.1", 0, get_wsgi_application(), server_class=Server, handler_class=Silent) as server:
-        sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
-        sys.stdout.flush()
-        server.serve_forever()
+    with Server() as server:
+        server.serve(get_wsgi_application())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,38 @@
+"""A real issue tracker, PyPI's `roundup`, whose logins are cookies."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+
+from yarl import URL
+
+from tests.endsystems.real_login import Login, browser
+from tests.endsystems.real_process import serving
+
+PASSWORD = "only-for-tests"
+COOKIE = "roundup_session_Roundupissuetracker"
+
+
+@dataclass(frozen=True, slots=True)
+class Roundup:
+    """A running tracker. It answers 302 to every logout, also to one without a cookie: only a probe tells."""
+
+    base_url: str
+
+    async def log_in(self) -> Login:
+        """Make a new login with the form of the tracker's own page."""
+        form = {"@action": "login", "__login_name": "admin", "__login_password": PASSWORD}
+        page = {"Origin": self.base_url, "Referer": f"{self.base_url}/"}
+        async with browser(self.base_url) as http, http.post("/", data=form, headers=page, raise_for_status=True):
+            cookie = http.cookie_jar.filter_cookies(URL(self.base_url))[COOKIE].value
+        return Login({"Cookie": f"{COOKIE}={cookie}"}, f"{self.base_url}/rest/data/user/1")
+
+
+@contextmanager
+def roundup() -> Iterator[Roundup]:
+    """Run a tracker of one's own, with a new database."""
+    server = (sys.executable, "-m", "tests.endsystems.real_roundup_server")
+    with TemporaryDirectory() as folder, serving(*server, PASSWORD, folder) as base_url:
+        yield Roundup(base_url)
