@@ -10,9 +10,9 @@ Bytes = Annotated[int, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """A table of the configuration: unknown keys are errors, values never show in a message."""
+    """A table of the configuration: unknown keys are errors, no type is converted, values never show in a message."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class ServerDeadlines(Section):
@@ -36,7 +36,8 @@ class ServerLimits(Section):
 class Server(Section):
     """Where the server listens and what it accepts."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address or name to listen on. Beyond loopback only with `security.callers_unsealed_beyond_loopback`."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     """0 takes a free port and logs it."""
     base_paths: list[str] = ["", "/sdk-api/api/1.0"]
@@ -51,7 +52,9 @@ class Connector(Section):
     """How the connector introduces itself at `GET /discover`."""
 
     name: Annotated[str, Field(min_length=1)] = "opshub-connector"
+    """The same on every replica: OpsHub compares."""
     version: Annotated[str, Field(min_length=1)] = "1.0"
+    """The same on every replica, too."""
 
 
 class StorageDeadlines(Section):
@@ -66,7 +69,7 @@ class StorageDeadlines(Section):
 class Storage(Section):
     """Which drivers keep cached data, nearest first; the last is the authority, shared by all processes."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, validate_default=True)
+    model_config = ConfigDict(extra="allow")
     """The extra keys are the instances' tables, `[storage.<name>]`, checked against the driver's own settings."""
 
     drivers: Annotated[list[str], Field(min_length=1)] = ["memory", "sqlite"]
@@ -78,6 +81,7 @@ class EndSystemDeadlines(Section):
     """How long the end system may take, in seconds."""
 
     connect: Seconds = 5
+    """For a connection to be made, TLS included."""
     read: Seconds = 10
     """Between two pieces of an answer."""
     total: Seconds = 20
@@ -94,7 +98,7 @@ class EndSystem(Section):
     allowed_urls: list[str] = []
     """Scheme, host, port and path prefix that requests must lie within. Default: `base_url`, where that is no template."""
     deadlines: EndSystemDeadlines = EndSystemDeadlines()
-    ca_file: Path | None = None
+    ca_file: Annotated[Path | None, Field(strict=False)] = None
     """PEM file of the authorities to trust instead of the system's."""
     proxy: str | None = None
     """URL of an HTTP proxy for the outgoing requests; the environment's is never used."""
@@ -113,4 +117,17 @@ class Logs(Section):
     """How the server logs to standard error."""
 
     format: Literal["console", "json"] = "console"
+    """For a person, or for a log collector."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
+
+
+class Settings(Section):
+    """The whole configuration; `connector.config.loading.load` makes it from the file and the environment."""
+
+    server: Server = Server()
+    connector: Connector = Connector()
+    storage: Storage = Storage()
+    end_system: EndSystem = EndSystem()
+    security: Security = Security()
+    logs: Logs = Logs()

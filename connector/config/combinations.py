@@ -1,0 +1,77 @@
+"""What must fit together although each value is right by itself."""
+
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv6Address, ip_address
+
+from connector.config.problems import dotted
+from connector.config.settings import Server, Settings
+from connector.config.sources import Sources, variable_name
+from connector.endsystems.build import build_end_system
+from connector.errors import ConfigurationError
+
+BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+PASSWORD_IN_URL = re.compile(r"//[^/@]*:[^/@]+@")
+CALLS = ("cleanup", "discover")
+"""What is served under each base path."""
+
+
+def combination_problems(settings: Settings, sources: Sources, environ: Mapping[str, str]) -> list[str]:
+    """Return a line for each combination of values that cannot work."""
+    return [
+        *_host(settings),
+        *_base_paths(settings.server),
+        *_passwords_in_file(sources),
+        *_end_system(settings, environ),
+    ]
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach a host; of all names, only `localhost` counts."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host.lower() == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _host(settings: Settings) -> Iterator[str]:
+    if not is_loopback(settings.server.host) and not settings.security.callers_unsealed_beyond_loopback:
+        yield (
+            "server.host: expected a loopback address, for nothing proves yet that a caller owns the session that it closes; "
+            "to listen beyond it all the same, set security.callers_unsealed_beyond_loopback"
+        )
+
+
+def _base_paths(server: Server) -> Iterator[str]:
+    named = [(f"server.base_paths[{place}]", path) for place, path in enumerate(server.base_paths)]
+    named += [(f"server.mbse_base_paths[{place}]", path) for place, path in enumerate(server.mbse_base_paths)]
+    if not named:
+        yield "server.base_paths: expected a path here or in server.mbse_base_paths, for nothing would be served"
+    for place, (name, path) in enumerate(named):
+        if not BASE_PATH.fullmatch(path) or {".", ".."} & {*path.split("/")}:
+            yield f"{name}: expected a path such as /sdk-api/api/1.0: a leading slash, none at the end, letters, digits and ._~-"
+        elif f"{path}/".startswith("/health/"):
+            yield f"{name}: expected a path outside /health, which is taken"
+        for other, taken in named[:place]:
+            if path == taken or _within(path, taken) or _within(taken, path):
+                yield f"{name}: expected a path that does not overlap with {other}"
+
+
+def _within(path: str, other: str) -> bool:
+    return any(f"{path}/".startswith(f"{other}/{call}/") for call in CALLS)
+
+
+def _passwords_in_file(sources: Sources) -> Iterator[str]:
+    for path in (("end_system", "base_url"), ("end_system", "proxy")):
+        if PASSWORD_IN_URL.search(str(sources.from_file(path))):
+            yield f"{dotted(path)}: holds a password, which has no place in {sources.file}; set {variable_name(path)} instead"
+
+
+def _end_system(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    try:
+        build_end_system(settings.end_system, environ)
+    except ConfigurationError as found:
+        return found.problems
+    return []

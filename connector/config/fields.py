@@ -1,0 +1,111 @@
+"""What a key is: its place in the models, what it expects, and how the text of an environment variable becomes its value."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter
+from pydantic.fields import FieldInfo
+
+KeyPath = tuple[str, ...]
+
+WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    Path: "a path",
+    SecretStr: "text",
+    SecretBytes: "text",
+    dict: "a table",
+    list: "a list",
+}
+
+
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of a field that is a table with keys of its own, None for any other."""
+    return field.annotation if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel) else None
+
+
+def field_at(model: type[BaseModel], path: KeyPath) -> FieldInfo | None:
+    """Return the field that a path of keys leads to, or None."""
+    field = model.model_fields.get(path[0])
+    if field is None or len(path) == 1:
+        return field
+    section = section_of(field)
+    return None if section is None else field_at(section, path[1:])
+
+
+def leaves(model: type[BaseModel], prefix: KeyPath = ()) -> Iterator[tuple[KeyPath, FieldInfo]]:
+    """Yield every key of a model that is no table itself, in the order of declaration."""
+    for name, field in model.model_fields.items():
+        section = section_of(field)
+        if section is None:
+            yield (*prefix, name), field
+        else:
+            yield from leaves(section, (*prefix, name))
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Tell whether a field's value must neither show nor stand in the file."""
+    return not {SecretStr, SecretBytes}.isdisjoint((field.annotation, *get_args(field.annotation)))
+
+
+def expected(field: FieldInfo) -> str:
+    """Say in words what a field takes, for instance `a whole number from 0 to 65535`."""
+    return _words(field.annotation, field.metadata)
+
+
+def decoded(field: FieldInfo | None, text: str) -> Any:
+    """Turn an environment variable's text into the type of its field.
+
+    A list is JSON, or its items between commas. Text that does not fit stays text, so that checking the whole names it.
+    """
+    if field is None or section_of(field) is not None:
+        return text
+    annotation: Any = field.annotation
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    try:
+        return adapter.validate_python(_items(text)) if _is_list(annotation) else adapter.validate_strings(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _items(text: str) -> Any:
+    return json.loads(text) if text.lstrip().startswith("[") else [item.strip() for item in text.split(",")]
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(kind) is list for kind in (annotation, *get_args(annotation)))
+
+
+def _words(annotation: Any, constraints: Sequence[Any] = ()) -> str:
+    match get_origin(annotation), get_args(annotation):
+        case (origin, (annotation, *constraints)) if origin is Annotated:
+            return _words(annotation, constraints)
+        case (origin, choices) if origin is Literal:
+            return "one of " + ", ".join(str(choice) for choice in choices)
+        case (origin, kinds) if origin in {Union, UnionType}:
+            return " or ".join(_words(kind, constraints) for kind in kinds if kind is not NoneType)
+        case (origin, (item, *_)) if origin is list:
+            return f"a list of {_words(item).removeprefix('a ')}s" + _limits(constraints)
+        case (origin, _):
+            return WORDS.get(origin or annotation, "another type of value") + _limits(constraints)
+
+
+def _limits(constraints: Sequence[Any]) -> str:
+    low, high = "", ""
+    for constraint in constraints:
+        match constraint:
+            case MinLen():
+                return " that is not empty"
+            case Ge(ge=bound):
+                low = f" from {bound}"
+            case Gt(gt=bound):
+                low = f" over {bound}"
+            case Le(le=bound):
+                high = f" to {bound}"
+    return low + (f" up{high}" if high and "from" not in low else high)

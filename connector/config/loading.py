@@ -1,0 +1,59 @@
+"""From the sources to checked settings: first every key, then every combination, each time all problems at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from connector.config.combinations import combination_problems
+from connector.config.drivers import Instance, check_instances
+from connector.config.problems import validation_problems
+from connector.config.settings import Settings
+from connector.config.sources import Sources, read_sources
+from connector.errors import ConfigurationError
+
+__all__ = ["Configuration", "Settings", "load", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Checked settings, and where they came from."""
+
+    settings: Settings
+    instances: Mapping[str, Instance]
+    """The storage instances by name, spare ones included."""
+    sources: Sources
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of the file at `path` (None: the defaults) and of the variables in `environ`, which win.
+
+    Raises:
+        ConfigurationError: with every problem of a key; or, where there is none, with every combination that cannot work.
+    """
+    return read(path, environ).settings
+
+
+def read(path: Path | None, environ: Mapping[str, str]) -> Configuration:
+    """As `load`, with the origin of each value."""
+    sources = read_sources(path, environ)
+    instances, problems = check_instances(sources) if sources.table is not None else ({}, [])
+    settings = _checked(sources, instances, [*sources.problems, *problems])
+    problems = combination_problems(settings, sources, environ)
+    if problems:
+        raise ConfigurationError(problems)
+    return Configuration(settings, instances, sources)
+
+
+def _checked(sources: Sources, instances: Mapping[str, Instance], problems: list[str]) -> Settings:
+    values = sources.values(Settings)
+    for name, instance in instances.items():
+        values.setdefault("storage", {})[name] = instance.table
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError([*validation_problems(error, Settings, sources), *problems]) from error
+    if problems:
+        raise ConfigurationError(problems)
+    return settings

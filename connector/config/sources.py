@@ -1,0 +1,109 @@
+"""Where values come from: the file and the environment, read but not yet checked. The environment wins."""
+
+import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from connector.config.fields import KeyPath, decoded, field_at
+
+PREFIX = "CONNECTOR__"
+DELIMITER = "__"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that sets a key."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the file and the environment say."""
+
+    file: Path | None
+    table: Mapping[str, Any] | None
+    """The file's content; empty without a file, None where it could not be read."""
+    variables: Mapping[KeyPath, Variable]
+    problems: tuple[str, ...]
+    """What could not even be read."""
+
+    def values(self, model: type[BaseModel], prefix: KeyPath = ()) -> dict[str, Any]:
+        """Return what the sources say under `prefix`, the variables' texts turned into the types of the model's fields."""
+        table = _at(self.table, prefix)
+        values = deepcopy(table) if isinstance(table, dict) else {}
+        for path, variable in self.variables.items():
+            if len(path) > len(prefix) and path[: len(prefix)] == prefix:
+                rest = path[len(prefix) :]
+                _put(values, rest, decoded(field_at(model, rest), variable.text))
+        return values
+
+    def origin(self, path: KeyPath) -> str | None:
+        """Say who set a key or something in it: an environment variable, the file, or None for nobody."""
+        for key, variable in self.variables.items():
+            if key[: len(path)] == path:
+                return f"environment variable {variable.name}"
+        return None if self.from_file(path) is None else str(self.file)
+
+    def from_file(self, path: KeyPath) -> Any:
+        """Return what the file says of a key, whoever wins; None where it says nothing."""
+        return _at(self.table, path)
+
+
+def variable_name(path: KeyPath) -> str:
+    """Return the environment variable that sets a key."""
+    return PREFIX + DELIMITER.join(path).upper()
+
+
+def read_sources(file: Path | None, environ: Mapping[str, str]) -> Sources:
+    """Read the file, if there is one, and the variables that begin with `CONNECTOR__`; an empty one counts as absent."""
+    table, problems = _read_file(file) if file is not None else ({}, [])
+    variables: dict[KeyPath, Variable] = {}
+    for name, text in sorted(environ.items()):
+        if not name.upper().startswith(PREFIX) or not text:
+            continue
+        path = tuple(name[len(PREFIX) :].lower().split(DELIMITER))
+        if name != name.upper():
+            problems.append(f"{name}: matches no key; did you mean {name.upper()}?")
+        elif whole := next((variables[path[:end]] for end in range(len(path)) if path[:end] in variables), None):
+            problems.append(f"{name}: cannot be set together with {whole.name}")
+        else:
+            variables[path] = Variable(name, text)
+    return Sources(file, table, variables, tuple(problems))
+
+
+def _read_file(file: Path) -> tuple[dict[str, Any] | None, list[str]]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig")), []
+    except OSError as problem:
+        return None, [f"{file}: cannot be read: {problem.strerror}"]
+    except UnicodeDecodeError:
+        return None, [f"{file}: expected UTF-8 text"]
+    except tomllib.TOMLDecodeError as problem:
+        return None, [f"{file}: is not TOML: {problem}"]
+    except RecursionError:
+        return None, [f"{file}: is nested too deeply"]
+
+
+def _at(table: Any, path: KeyPath) -> Any:
+    for key in path:
+        if not isinstance(table, dict):
+            return None
+        table = table.get(key)
+    return table
+
+
+def _put(values: dict[str, Any], path: KeyPath, value: Any) -> None:
+    """Set a nested key; a value that stands where a table should is left for the check to name."""
+    for key in path[:-1]:
+        inner = values.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return
+        values = inner
+    values[path[-1]] = value
