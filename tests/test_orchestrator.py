@@ -1,0 +1,251 @@
+"""The orchestrator with real memory drivers and scripted parts."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+import pytest
+
+from connector.api.answers import answer
+from connector.cleanup import CleanupReport, CleanupRequest
+from connector.config.settings import StorageDeadlines
+from connector.credential import Credential
+from connector.endsystems.contract import SessionLogin
+from connector.orchestrator import Orchestrator
+from connector.outcomes import EvictResult, LogoutOutcome, LogoutResult
+from connector.storage import Storage
+from drivers import DriverSettings, DriverUnavailable, SessionScope, SystemScope
+from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem, hang
+
+SESSION = "6f1c1d2e-0000-4000-8000-000000000001"
+
+
+def request(token: str = "t", *, system: str | None = "A", everything: bool = False, session: str = SESSION) -> CleanupRequest:
+    return CleanupRequest(session, system, everything, Credential([("Authorization", token)]))
+
+
+def driver(name: str) -> ScriptedDriver:
+    return ScriptedDriver(name, ScriptedDriver.Settings())
+
+
+def orchestrator(
+    end_system: ScriptedEndSystem, drivers: Sequence[ScriptedDriver], *, deadline: float = 30, evict: float = 30
+) -> Orchestrator:
+    storage = Storage(drivers, StorageDeadlines(evict=evict))
+    return Orchestrator(end_system, storage, logout_deadline=deadline)
+
+
+async def test_logout_and_every_eviction_are_under_way_at_the_same_time() -> None:
+    barrier = asyncio.Barrier(4)
+    drivers = [driver(name) for name in ("near", "middle", "authority")]
+
+    async def meet() -> None:
+        await barrier.wait()
+
+    async def logout(_: SessionLogin) -> LogoutOutcome:
+        await barrier.wait()
+        return ACKNOWLEDGED
+
+    for each in drivers:
+        each.before_evict = meet
+    async with asyncio.timeout(10):
+        report = await orchestrator(ScriptedEndSystem(logout), drivers).cleanup(request())
+    assert answer(report).status == 200
+    assert [*report.evictions] == ["near", "middle", "authority"]
+
+
+async def test_a_thousand_concurrent_duplicates_share_one_logout_and_evict_each_for_itself() -> None:
+    begun, go = asyncio.Event(), asyncio.Event()
+    evictions = 0
+
+    async def logout(_: SessionLogin) -> LogoutOutcome:
+        begun.set()
+        await go.wait()
+        return ACKNOWLEDGED
+
+    async def count() -> None:
+        nonlocal evictions
+        evictions += 1
+
+    authority = driver("authority")
+    authority.before_evict = count
+    end_system = ScriptedEndSystem(logout)
+    runs = orchestrator(end_system, [authority])
+    duplicates = [asyncio.create_task(runs.cleanup(request())) for _ in range(1000)]
+    await begun.wait()
+    go.set()
+    reports = await asyncio.gather(*duplicates)
+    assert len(end_system.asked) == 1
+    assert evictions == 1000
+    assert {answer(report).status for report in reports} == {200}
+
+
+async def test_a_duplicate_that_comes_while_another_still_evicts_joins_its_finished_logout() -> None:
+    held, evicting = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        evicting.set()
+        await held.wait()
+
+    authority = driver("authority")
+    authority.before_evict = hold
+    end_system = ScriptedEndSystem()
+    runs = orchestrator(end_system, [authority])
+    first = asyncio.create_task(runs.cleanup(request()))
+    await evicting.wait()
+    second = asyncio.create_task(runs.cleanup(request()))
+    held.set()
+    assert {(await each).logout.outcome for each in (first, second)} == {ACKNOWLEDGED}
+    assert len(end_system.asked) == 1
+
+
+@pytest.mark.parametrize("other", [request("u"), request(session=SESSION.replace("1", "2"))], ids=["credential", "session"])
+async def test_another_credential_or_session_has_a_logout_of_its_own(other: CleanupRequest) -> None:
+    both = asyncio.Barrier(2)
+
+    async def logout(_: SessionLogin) -> LogoutOutcome:
+        await both.wait()
+        return ACKNOWLEDGED
+
+    end_system = ScriptedEndSystem(logout)
+    runs = orchestrator(end_system, [driver("authority")])
+    async with asyncio.timeout(10):
+        await asyncio.gather(runs.cleanup(request()), runs.cleanup(other))
+    assert len(end_system.asked) == 2
+
+
+async def test_a_logout_that_came_to_nothing_is_tried_again_by_the_next_cleanup() -> None:
+    end_system = ScriptedEndSystem(LogoutOutcome(LogoutResult.PENDING, "timeout"))
+    runs = orchestrator(end_system, [driver("authority")])
+    assert answer(await runs.cleanup(request())).status == 502
+    end_system.behaviour = ACKNOWLEDGED
+    assert answer(await runs.cleanup(request())).status == 200
+
+
+async def test_the_client_that_goes_away_changes_nothing() -> None:
+    begun, go, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def logout(_: SessionLogin) -> LogoutOutcome:
+        begun.set()
+        await go.wait()
+        done.set()
+        return ACKNOWLEDGED
+
+    runs = orchestrator(ScriptedEndSystem(logout), [driver("authority")])
+    client = asyncio.create_task(runs.cleanup(request()))
+    await begun.wait()
+    client.cancel()
+    with suppress(asyncio.CancelledError):
+        await client
+    go.set()
+    assert await runs.drain(10) == 0
+    assert done.is_set()
+
+
+async def test_shutdown_breaks_off_what_outlasts_its_deadline_and_says_how_much() -> None:
+    begun = asyncio.Event()
+
+    async def logout(_: SessionLogin) -> LogoutOutcome:
+        begun.set()
+        await hang()
+        return ACKNOWLEDGED
+
+    runs = orchestrator(ScriptedEndSystem(logout), [driver("authority")])
+    client = asyncio.create_task(runs.cleanup(request()))
+    await begun.wait()
+    assert await runs.drain(0.01) == 2
+    with pytest.raises(asyncio.CancelledError):
+        await client
+
+
+async def test_no_step_ends_another_and_each_failure_is_an_outcome() -> None:
+    async def broken_logout(_: SessionLogin) -> LogoutOutcome:
+        raise ZeroDivisionError
+
+    async def away() -> None:
+        raise DriverUnavailable("the server at 127.0.0.1:1 refuses connections")
+
+    down, slow, fine = driver("down"), driver("slow"), driver("fine")
+    down.before_evict, slow.before_evict = away, hang
+    report = await orchestrator(ScriptedEndSystem(broken_logout), [down, slow, fine], evict=0.01).cleanup(request())
+    assert report.logout.outcome.result is LogoutResult.FAILED
+    assert [step.outcome.result for step in report.evictions.values()] == [
+        EvictResult.UNAVAILABLE,
+        EvictResult.UNAVAILABLE,
+        EvictResult.EVICTED,
+    ]
+    assert answer(report).status == 500
+
+
+async def test_a_logout_that_outlasts_its_deadline_is_pending() -> None:
+    async def logout(_: SessionLogin) -> LogoutOutcome:
+        await hang()
+        return ACKNOWLEDGED
+
+    report = await orchestrator(ScriptedEndSystem(logout), [driver("authority")], deadline=0.01).cleanup(request())
+    assert (report.logout.outcome.result, report.logout.outcome.code) == (LogoutResult.PENDING, "timeout")
+
+
+@pytest.mark.parametrize(("everything", "system_survives"), [(False, True), (True, False)])
+async def test_the_global_flag_decides_whether_the_system_is_evicted(everything: bool, system_survives: bool) -> None:
+    authority = driver("authority")
+    session, other, system = SessionScope(SESSION, "A"), SessionScope("other", "A"), SystemScope("A")
+    before = {scope: await authority.stamp(scope) for scope in (session, other, system)}
+    await orchestrator(ScriptedEndSystem(), [authority]).cleanup(request(everything=everything))
+    assert await authority.stamp(session) != before[session]
+    assert (await authority.stamp(system) == before[system]) is system_survives
+    assert (await authority.stamp(other) == before[other]) is system_survives
+
+
+async def _report(logout: LogoutResult, failing: str | None = None, *, bug: bool = False) -> CleanupReport:
+    async def fail() -> None:
+        raise ZeroDivisionError if bug else DriverUnavailable("down")
+
+    drivers = [driver("near"), driver("authority")]
+    for each in drivers:
+        each.before_evict = fail if each.name == failing else None
+    return await orchestrator(ScriptedEndSystem(LogoutOutcome(logout, "X1")), drivers).cleanup(request())
+
+
+@pytest.mark.parametrize(
+    ("logout", "failing", "bug", "status"),
+    [
+        (LogoutResult.VERIFIED, None, False, 200),
+        (LogoutResult.ALREADY_OUT, None, False, 200),
+        (LogoutResult.NOT_APPLICABLE, None, False, 200),
+        (LogoutResult.ACKNOWLEDGED, "near", False, 200),
+        (LogoutResult.REFUSED, None, False, 502),
+        (LogoutResult.PENDING, "near", False, 502),
+        (LogoutResult.REFUSED, "authority", False, 503),
+        (LogoutResult.ACKNOWLEDGED, "authority", False, 503),
+        (LogoutResult.FAILED, "authority", False, 500),
+        (LogoutResult.ACKNOWLEDGED, "near", True, 500),
+    ],
+)
+async def test_the_worst_that_happened_decides_the_status(
+    logout: LogoutResult, failing: str | None, bug: bool, status: int
+) -> None:
+    given = answer(await _report(logout, failing, bug=bug))
+    assert given.status == status
+    assert ("Retry-After" in given.headers) is (status == 503)
+    assert given.report["logout"]["outcome"] == logout.value
+    if status == 502:
+        assert given.code == "X1"
+
+
+def test_a_credential_is_silent_when_printed() -> None:
+    canary = "s3cret-canary"
+    assert canary not in repr(Credential([("Authorization", canary)]))
+    assert canary not in repr(request(canary))
+
+
+def test_a_credential_keeps_what_is_needed_whatever_the_case() -> None:
+    headers = [("Host", "h"), ("AUTHORIZATION", "a"), ("Cookie", "c"), ("X-Other", "x")]
+    assert dict(Credential(headers, needed=["Authorization"])) == {"authorization": "a"}
+    assert dict(Credential(headers)) == {"authorization": "a", "cookie": "c", "x-other": "x"}
+    assert Credential(headers)["Cookie"] == "c"
+
+
+def test_settings_of_a_driver_are_checked() -> None:
+    with pytest.raises(ValueError, match="extra"):
+        DriverSettings.model_validate({"no_such_key": 1})
