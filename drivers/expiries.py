@@ -1,0 +1,47 @@
+"""Which entries expire when, so that the expired ones are found without looking at all the others."""
+
+from heapq import heappop, heappush
+from typing import Generic, TypeVar
+
+Bucket = TypeVar("Bucket")
+
+
+class Expiries(Generic[Bucket]):
+    """Keys in buckets, by the minute after which they have expired. Every operation costs the same, however many there are."""
+
+    def __init__(self) -> None:
+        self._keys: dict[int, dict[Bucket, set[str]]] = {}
+        self._minutes: list[int] = []
+        """A heap of the keys of `_keys`."""
+
+    def add(self, bucket: Bucket, key: str, expires_at: float) -> None:
+        """Note an entry."""
+        minute = _minute_after(expires_at)
+        if minute not in self._keys:
+            self._keys[minute] = {}
+            heappush(self._minutes, minute)
+        self._keys[minute].setdefault(bucket, set()).add(key)
+
+    def discard(self, bucket: Bucket, key: str, expires_at: float) -> None:
+        """Forget an entry that was noted with this expiry."""
+        buckets = self._keys[_minute_after(expires_at)]
+        buckets[bucket].discard(key)
+        if not buckets[bucket]:
+            del buckets[bucket]
+
+    def take_due(self, now: float) -> tuple[Bucket, str] | None:
+        """Take out an entry whose minute is over, if there is one."""
+        while self._minutes and self._minutes[0] * 60 <= now:
+            buckets = self._keys[self._minutes[0]]
+            if buckets:
+                bucket, keys = buckets.popitem()
+                key = keys.pop()
+                if keys:
+                    buckets[bucket] = keys
+                return bucket, key
+            del self._keys[heappop(self._minutes)]
+        return None
+
+
+def _minute_after(moment: float) -> int:
+    return int(moment // 60) + 1
