@@ -1,0 +1,165 @@
+"""Real Redis and memcached servers: each in a process of its own, on a free loopback port, in a folder that goes with it."""
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+HOST = "127.0.0.1"
+READY_WITHIN = 30.0
+"""Seconds a server may take to answer, on a busy machine."""
+POLL = 0.01
+
+Answer = Callable[[int], bytes]
+
+
+class ServerDidNotStart(Exception):
+    """A server ended, or did not answer in time; carries what it printed."""
+
+
+@dataclass(slots=True)
+class RealServer:
+    """A server that can be killed and started again on the same port and in the same folder."""
+
+    command: Callable[[int, Path], Sequence[str | Path]]
+    ask: Answer
+    """Ask the server on this port for a sign of life; raises `OSError` as long as there is none."""
+    alive: bytes
+    """What its answer begins with once it serves."""
+    folder: Path
+    port: int = 0
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; the first time on a free port, then on the same again."""
+        for attempts_left in (2, 1, 0):
+            port = self.port or _free_port()
+            try:
+                self._start_on(port)
+            except ServerDidNotStart:
+                if self.port or not attempts_left:  # somebody else may have taken the free port in between
+                    raise
+            else:
+                self.port = port
+                return
+
+    def kill(self) -> None:
+        """End the server at once, with no chance to save anything, and wait until it is gone. Twice is fine."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def pause(self) -> None:
+        """Leave the server with its connections, but let it answer nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _start_on(self, port: int) -> None:
+        output = self.folder / "output.log"
+        with output.open("wb") as log:
+            self._process = subprocess.Popen(self.command(port, self.folder), cwd=self.folder, stdout=log, stderr=log)
+        deadline = time.monotonic() + READY_WITHIN
+        while not self._answers(port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise ServerDidNotStart(output.read_text(errors="replace"))
+            time.sleep(POLL)
+
+    def _answers(self, port: int) -> bool:
+        try:
+            return self.ask(port).startswith(self.alive)
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files of a server that speaks TLS."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+@contextmanager
+def redis_server(*options: str | Path, authentication: str = "", tls: TlsFiles | None = None) -> Iterator[RealServer]:
+    """Run a Redis server with these further options. It saves nothing of its own accord; what was saved is there after a restart.
+
+    With a password or an ACL file, `authentication` is the `AUTH ...` command without which it would not answer that it is up.
+    """
+    context = _unverified_tls() if tls else None
+    greeting = (f"{authentication}\r\n" if authentication else "").encode() + b"PING\r\n"
+
+    def command(port: int, folder: Path) -> list[str | Path]:
+        listen: list[str | Path] = ["--port", str(port)]
+        if tls:
+            listen = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", "--tls-cert-file", tls.certificate]
+            listen += ["--tls-key-file", tls.key, "--tls-ca-cert-file", tls.authority]
+        return ["redis-server", "--bind", HOST, *listen, "--dir", folder, "--save", "", "--appendonly", "no", *options]
+
+    alive = b"+OK\r\n+PONG" if authentication else b"+PONG"
+    with _running(RealServer(command, lambda port: _answer(port, greeting, alive, context), alive, Path())) as server:
+        yield server
+
+
+@contextmanager
+def memcached_server(*options: str) -> Iterator[RealServer]:
+    """Run a memcached server with these further options."""
+    user = ["-u", "nobody"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+
+    def command(port: int, _folder: Path) -> list[str]:
+        return ["memcached", "-l", HOST, "-p", str(port), "-U", "0", *user, *options]
+
+    alive = b"VERSION "
+    with _running(RealServer(command, lambda port: _answer(port, b"version\r\n", alive), alive, Path())) as server:
+        yield server
+
+
+@contextmanager
+def _running(server: RealServer) -> Iterator[RealServer]:
+    with TemporaryDirectory() as folder:
+        server.folder = Path(folder)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+
+
+def _answer(port: int, question: bytes, complete: bytes, tls: ssl.SSLContext | None = None) -> bytes:
+    with socket.create_connection((HOST, port), timeout=1) as plain:
+        connection = tls.wrap_socket(plain) if tls else plain
+        connection.sendall(question)
+        answer = b""
+        while len(answer) < len(complete) and (part := connection.recv(1024)):
+            answer += part
+        return answer
+
+
+def _unverified_tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
