@@ -1,0 +1,47 @@
+# The only interface: each target first sets up what it needs, once, in .venv. `make help` lists them.
+
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+INPUTS := pyproject.toml constraints.txt .ci/install
+ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | sort | while IFS="$$(printf '\t')" read -r name does; do printf '%-8s %s\n' "$$name" "$$does"; done
+
+.PHONY: run
+run: .venv/.run ## serve on 127.0.0.1:8080 with config.toml; ARGS="--config other.toml"
+	@exec $(BIN)/connector serve $(ARGS)
+
+.PHONY: test
+test: .venv/.dev ## all tests, on real servers of their own; ARGS="-k cleanup"
+	@$(BIN)/python -m tests.provision
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: .venv/.dev ## format, lint, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+.PHONY: demo
+demo: .venv/.dev ## log in to a real OAuth 2.0 server, clean up, and show what is gone
+	@$(BIN)/python -m tests.demo
+
+.PHONY: docs
+docs: .venv/.dev ## write docs/configuration.md anew from the settings
+	@$(BIN)/python -m connector.config.reference > docs/configuration.md
+
+.PHONY: clean
+clean: ## remove .venv and caches; data in var/ stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@find connector drivers tests -name __pycache__ -prune -exec rm -rf {} +
+
+# The versions installed are stamped: once, and again when what is to be installed has changed.
+.venv/.run: $(INPUTS)
+	@.ci/install
+	@touch $@
+
+.venv/.dev: $(INPUTS)
+	@.ci/install '[dev]'
+	@touch .venv/.run $@

@@ -1,0 +1,65 @@
+"""The configuration in effect, key by key, fit to be shown: no secret is in it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from connector.config.fields import KeyPath, is_secret, leaves
+from connector.config.loading import Configuration, Settings
+from connector.config.problems import dotted
+
+HIDDEN = "***"
+CREDENTIALS_IN_URL = re.compile(r"(?<=//)[^/@\s]*(?=@)")
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveValue:
+    """What a key is set to, as JSON has it, and by whom."""
+
+    key: str
+    value: Any
+    source: str
+
+
+def effective_values(configuration: Configuration) -> list[EffectiveValue]:
+    """Return the value of every key, those of the storage instances included, section by section."""
+    sections = [*Settings.model_fields]
+    values = sorted(_values(configuration), key=lambda found: sections.index(found[0][0]))
+    origin = configuration.sources.origin
+    return [EffectiveValue(dotted(path), value, origin(path) or "default") for path, value in values]
+
+
+def _values(configuration: Configuration) -> Iterator[tuple[KeyPath, Any]]:
+    yield from _values_of(configuration.settings)
+    for name, instance in configuration.instances.items():
+        kind = f"{instance.implementation.__module__}.{instance.implementation.__qualname__}"
+        yield ("storage", name, "driver"), instance.table.get("driver", kind)
+        yield from _values_of(instance.settings, ("storage", name))
+
+
+def _values_of(model: BaseModel, prefix: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    shown = model.model_dump(mode="json")
+    for path, field in leaves(type(model)):
+        value: Any = shown
+        for key in path:
+            value = value[key]
+        yield (*prefix, *path), _fit_to_show(field, value)
+
+
+def _fit_to_show(field: FieldInfo, value: Any) -> Any:
+    """Hide secrets, the passwords in URLs, and tables of one's own, of which nobody knows what is secret in them."""
+    match value:
+        case None:
+            return None
+        case dict():
+            return dict.fromkeys(value, HIDDEN)
+        case _ if is_secret(field):
+            return HIDDEN
+        case str():
+            return CREDENTIALS_IN_URL.sub(HIDDEN, value)
+        case _:
+            return value

@@ -1,0 +1,71 @@
+"""A logout on trial: one session, request by request, before the eyes of a person."""
+
+import os
+from dataclasses import asdict
+from uuid import uuid4
+
+import typer
+
+from connector.cli.headers import Headers
+from connector.cli.printing import print_json
+from connector.config.settings import EndSystem as EndSystemSettings
+from connector.credential import Credential
+from connector.endsystems.build import build_end_system
+from connector.endsystems.contract import EndSystem, SessionLogin
+from connector.endsystems.http_profile import HttpEndSystem
+from connector.endsystems.record import StepRecord, conclude
+from connector.outcomes import LogoutOutcome
+
+
+def end_system_on_trial(configured: EndSystemSettings, profile: str, base_url: str | None) -> EndSystem:
+    """Make the end system as configured, but of this profile and at this URL. Raises `ConfigurationError`."""
+    changes: dict[str, object] = {"profile": profile}
+    if profile != configured.profile:
+        changes |= {"settings": {}}
+    if base_url is not None:
+        changes |= {"base_url": base_url, "allowed_urls": []}
+    return build_end_system(configured.model_copy(update=changes), os.environ)
+
+
+async def try_logout(end_system: EndSystem, headers: Headers, *, as_json: bool) -> LogoutOutcome:
+    """Log out, printing what became of each request and what they come to. The end system sets the deadline."""
+    login = SessionLogin(str(uuid4()), None, Credential(headers.items(), needed=end_system.needed_headers))
+    records: list[StepRecord] = []
+    try:
+        await end_system.open()
+        if isinstance(end_system, HttpEndSystem):
+            async for record in end_system.run(login):
+                records.append(record)
+                if not as_json:
+                    typer.echo(_line(record))
+            outcome = conclude(records)
+        else:
+            outcome = await end_system.logout(login)
+    finally:
+        await end_system.aclose()
+    _print_outcome(outcome, records, as_json=as_json)
+    return outcome
+
+
+def _print_outcome(outcome: LogoutOutcome, records: list[StepRecord], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"steps": [asdict(record) for record in records], **_named(outcome)})
+    else:
+        typer.echo("  ".join(f"{key}: {value}" for key, value in _named(outcome).items() if value is not None))
+
+
+def _named(outcome: LogoutOutcome) -> dict[str, str | float | None]:
+    return {
+        "outcome": outcome.result.value,
+        "code": outcome.code,
+        "message": outcome.message,
+        "retry_after": outcome.retry_after,
+    }
+
+
+def _line(record: StepRecord) -> str:
+    """Say what was sent, what came back, what it was judged as and by which rule of the profile."""
+    status = "nothing sent" if record.status is None and record.milliseconds == 0 else str(record.status or "no answer")
+    judged = f"{record.verdict} ({record.rule})" if record.rule else str(record.verdict)
+    line = f"{record.step}  {record.method} {record.url}  {status}  {judged}  {record.milliseconds} ms"
+    return f"{line}\n    {record.message}" if record.message else line
