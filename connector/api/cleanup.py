@@ -1,0 +1,54 @@
+"""`POST /cleanup/{sdkSessionId}`: Session Logout."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import web
+from structlog.contextvars import bind_contextvars
+
+from connector.api.answers import answer
+from connector.api.body import discard_body
+from connector.api.errors import ApiError, json_answer
+from connector.api.parameters import SESSION, session_id, system_and_global_cache
+from connector.cleanup import CleanupReport, CleanupRequest
+from connector.config.settings import Server
+from connector.credential import Credential
+from connector.logs import session_digest
+from connector.orchestrator import Orchestrator
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupCall:
+    """Parses, runs, renders."""
+
+    orchestrator: Orchestrator
+    server: Server
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Clean up one session. Raises `ApiError` for every answer but 200."""
+        wanted = self._parse(request)
+        bind_contextvars(session=session_digest(wanted.session_id))
+        await discard_body(request, limit=self.server.limits.body, deadline=self.server.deadlines.body)
+        report = await self.orchestrator.cleanup(wanted)
+        bind_contextvars(**_outcome_words(report))
+        return _rendered(report)
+
+    def _parse(self, request: web.Request) -> CleanupRequest:
+        session = session_id(request.match_info[SESSION])
+        system, global_cache = system_and_global_cache(request.rel_url.raw_query_string)
+        needed = self.orchestrator.end_system.needed_headers
+        return CleanupRequest(session, system, global_cache, Credential(request.headers.items(), needed=needed))
+
+
+def _rendered(report: CleanupReport) -> web.Response:
+    given = answer(report)
+    if given.status == HTTPStatus.OK:
+        return json_answer(given.status, given.report, given.headers)
+    raise ApiError(given.status, given.code or "", given.message or "", detail=given.report, headers=given.headers)
+
+
+def _outcome_words(report: CleanupReport) -> dict[str, object]:
+    evictions = {name: step.outcome.result.value for name, step in report.evictions.items()}
+    hooks = {name: step.outcome.result.value for name, step in report.hooks.items()}
+    words: dict[str, object] = {"logout": report.logout.outcome.result.value, "eviction": evictions}
+    return words | ({"hooks": hooks} if hooks else {})

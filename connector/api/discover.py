@@ -1,0 +1,20 @@
+"""`GET /discover`: who this connector is. OpsHub asks every replica and wants the same answer."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import web
+
+from connector.api.errors import json_answer
+from connector.config.settings import Connector
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverCall:
+    """Introduces the connector."""
+
+    connector: Connector
+
+    async def handle(self, _: web.Request) -> web.Response:
+        """Answer with name and version."""
+        return json_answer(HTTPStatus.OK, {"connectorName": self.connector.name, "connectorVersion": self.connector.version})

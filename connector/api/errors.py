@@ -1,0 +1,77 @@
+"""Answers that are errors, in the two shapes of the SDK."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from connector.errors import ConnectorError
+
+SERVER = "opshub-connector"
+"""The `Server` header. Left to itself, aiohttp tells its own version and Python's."""
+
+
+class ApiError(ConnectorError):
+    """An answer to OpsHub that is an error. Nothing in it may repeat a value of the request."""
+
+    def __init__(
+        self, status: HTTPStatus, code: str, message: str, *, detail: Any = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.detail = detail
+        self.headers = headers or {}
+
+
+class _Error(msgspec.Struct, omit_defaults=True):
+    code: str
+    message: str
+    detail: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorShapes:
+    """Knows which paths want errors as the MBSE variant of the SDK has them, as a list. The longest base path decides."""
+
+    base_paths: Sequence[str]
+    mbse_base_paths: Sequence[str]
+
+    def render(self, error: ApiError, path: str) -> web.Response:
+        """Return the answer to a request for `path`."""
+        body = _Error(error.code, error.message, error.detail)
+        return json_answer(error.status, {"errors": [body] if self._as_list(path) else body}, error.headers)
+
+    def _as_list(self, path: str) -> bool:
+        return _longest_base(path, self.mbse_base_paths) > _longest_base(path, self.base_paths)
+
+
+def _longest_base(path: str, base_paths: Sequence[str]) -> int:
+    return max((len(base) for base in base_paths if f"{path}/".startswith(f"{base}/")), default=-1)
+
+
+def json_answer(status: HTTPStatus, body: Any, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return an answer of this server: every one is JSON, and none tells what it is built on."""
+    answer_headers = {"Server": SERVER, **(headers or {})}
+    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json", headers=answer_headers)
+
+
+def method_not_allowed(allowed: Iterable[str]) -> ApiError:
+    """Return the answer to a known path that was called with another method than those allowed."""
+    headers = {"Allow": ", ".join(sorted(allowed))}
+    message = "This path is not called with this method."
+    return ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", message, headers=headers)
+
+
+NOT_FOUND = ApiError(HTTPStatus.NOT_FOUND, "not_found", "There is nothing at this path.")
+EXPECTATION_FAILED = ApiError(HTTPStatus.EXPECTATION_FAILED, "expectation_failed", "The only known expectation is 100-continue.")
+MALFORMED = ApiError(
+    HTTPStatus.BAD_REQUEST, "malformed_request", "The request is not valid HTTP, or one of its headers is too long."
+)
+INTERNAL_ERROR = ApiError(
+    HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "The server broke on this request; its log has the reason."
+)

@@ -1,0 +1,37 @@
+"""`GET /health/live` and `GET /health/ready`: what an orchestrator of containers and a load balancer ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import web
+
+from connector.api.errors import json_answer
+from connector.api.lifecycle import Lifecycle
+from connector.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCalls:
+    """Tells whether the process lives, and whether it is of use."""
+
+    storage: Storage
+    lifecycle: Lifecycle
+
+    async def live(self, _: web.Request) -> web.Response:
+        """Answer 200: whoever can answer is alive."""
+        return json_answer(HTTPStatus.OK, {"status": "alive"})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Ping every driver: 200 when all are up, 503 when one is not or the server is shutting down."""
+        drivers = await self.storage.ping()
+        status = self._status(drivers)
+        return json_answer(
+            HTTPStatus.OK if status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE,
+            {"status": status, "drivers": {name: "up" if reason is None else reason for name, reason in drivers.items()}},
+        )
+
+    def _status(self, drivers: Mapping[str, str | None]) -> str:
+        if self.lifecycle.draining:
+            return "draining"
+        return "ready" if all(reason is None for reason in drivers.values()) else "unavailable"

@@ -1,0 +1,35 @@
+"""What the parser turned away: counted, and told in one line per interval, for anybody can cause any number of them."""
+
+import asyncio
+from collections import Counter
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+INTERVAL = 60.0
+"""Seconds that one line stands for."""
+
+
+class Rejections:
+    """Counts by kind. The first of an interval starts a timer; when it is over, one line tells them all."""
+
+    def __init__(self, interval: float = INTERVAL) -> None:
+        self._interval = interval
+        self._kinds: Counter[str] = Counter()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def count(self, kind: str) -> None:
+        """Count one more. `kind` is one of a fixed set of words, never text from a request."""
+        self._kinds[kind] += 1
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._interval, self.tell)
+
+    def tell(self) -> None:
+        """Log what was counted since the last line, if anything, and begin anew."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._kinds:
+            log.warning("requests rejected by the parser", count=self._kinds.total(), kinds=dict(self._kinds))
+            self._kinds.clear()

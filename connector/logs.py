@@ -1,0 +1,58 @@
+"""The log: one line per event on standard error, for a person or for a collector. Values of requests have no place in it."""
+
+import logging
+import secrets
+import sys
+from hashlib import blake2b
+from typing import TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from connector.config.settings import Logs
+
+_DIGEST_KEY = secrets.token_bytes(16)
+
+
+def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
+    """Log to `stream`, standard error by default; what libraries log through the standard library goes the same way.
+
+    A traceback shows code, never the values of variables: those may hold credentials.
+    """
+    stream = stream or sys.stderr
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *(_json() if settings.format == "json" else _console(stream)),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+    )
+    logging.basicConfig(handlers=[_Forwarder()], level=level, force=True)
+    logging.captureWarnings(capture=True)
+
+
+def session_digest(session_id: str) -> str:
+    """Return what stands for a session in the log: the same for the life of this process, and not to be turned back."""
+    return blake2b(session_id.encode(), key=_DIGEST_KEY, digest_size=8).hexdigest()
+
+
+def _json() -> list[Processor]:
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _console(stream: TextIO) -> list[Processor]:
+    # By default, structlog prints tracebacks with all local variables where rich is installed.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)]
+
+
+class _Forwarder(logging.Handler):
+    """Carries the records of the standard library's loggers into structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)

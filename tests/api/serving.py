@@ -1,0 +1,106 @@
+"""The HTTP edge on a free loopback port, with the real orchestrator over scripted parts; as a process of its own, too."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from connector.api.parser import guarded_runner
+from connector.api.routes import add_routes
+from connector.config.settings import Logs, Server, ServerDeadlines, Settings, StorageDeadlines
+from connector.logs import configure_logs
+from connector.orchestrator import Orchestrator
+from connector.storage import Storage
+from tests.doubles import ScriptedDriver, ScriptedEndSystem
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+"""Seconds that a test waits at most for something that is certain to come."""
+
+
+@dataclass
+class Edge:
+    """What stands behind the server, and where it listens."""
+
+    settings: Settings = field(default_factory=Settings)
+    end_system: ScriptedEndSystem = field(default_factory=ScriptedEndSystem)
+    drivers: Sequence[ScriptedDriver] = ()
+    app: web.Application = field(default_factory=web.Application)
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        self.drivers = self.drivers or [ScriptedDriver(name, ScriptedDriver.Settings()) for name in ("memory", "sqlite")]
+        storage = Storage(self.drivers, StorageDeadlines())
+        self.orchestrator = Orchestrator(self.end_system, storage, logout_deadline=PATIENCE)
+        add_routes(self.app, self.settings, self.orchestrator, storage)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def serving(edge: Edge | None = None) -> AsyncIterator[Edge]:
+    """Serve `edge` for as long as the context is open."""
+    edge = edge or Edge()
+    runner = guarded_runner(edge.app, edge.settings.server)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        edge.port = runner.addresses[0][1]
+        yield edge
+    finally:
+        await runner.cleanup()
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeProcess:
+    """The edge in a process of its own; its log is in a file."""
+
+    port: int
+    pid: int
+    log: Path
+
+    def resident_kilobytes(self) -> int:
+        """Memory that the process holds at this moment."""
+        return int(subprocess.check_output(["ps", "-o", "rss=", "-p", str(self.pid)]))
+
+
+@contextmanager
+def edge_process(log: Path, environment: Mapping[str, str] | None = None) -> Iterator[EdgeProcess]:
+    """Serve the edge in a process of its own, with its log as JSON in `log`; it has ended when the context is left."""
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.api.serving"],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            yield EdgeProcess(int(process.stdout.readline()), process.pid, log)
+        finally:
+            process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+
+
+async def _serve_until_input_ends() -> None:
+    server = Server(deadlines=ServerDeadlines(body=0.2))
+    async with serving(Edge(Settings(server=server))) as edge:
+        print(edge.port, flush=True)  # noqa: T201 - whoever started this process reads it
+        await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    configure_logs(Logs(format="json"))
+    asyncio.run(_serve_until_input_ends())
