@@ -26,6 +26,7 @@ check: .venv/.dev ## format, lint, types
 
 .PHONY: demo
 demo: .venv/.dev ## log in to a real OAuth 2.0 server, clean up, and show what is gone
+	@$(BIN)/python -m tests.provision
 	@$(BIN)/python -m tests.demo
 
 .PHONY: docs

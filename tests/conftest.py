@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.provision import how_to_install
+from tests.provision import how_to_install, node_packages_installed
 from tests.servers import RealServer, memcached_server, redis_server
 
 
@@ -36,7 +36,18 @@ def memcached(memcached_binary: None) -> Iterator[RealServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def node_packages() -> None:
+    """Skip the test where Node.js or the packages of the OAuth 2.0 server are missing; in CI, fail it."""
+    _need("node")
+    if not node_packages_installed():
+        _do_without("the OAuth 2.0 server is not installed: try `python -m tests.provision`")
+
+
 def _need(binary: str) -> None:
     if shutil.which(binary) is None:
-        reason = how_to_install(binary)
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        _do_without(how_to_install(binary))
+
+
+def _do_without(reason: str) -> None:
+    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)

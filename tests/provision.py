@@ -11,15 +11,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PACKAGES = {"redis-server": "redis-server", "memcached": "memcached"}
+PACKAGES = {"redis-server": "redis-server", "memcached": "memcached", "node": "nodejs", "npm": "npm"}
 """Binary -> the Debian package that it comes from."""
+NODE_FOLDER = Path(__file__).parent / "endsystems" / "oidc"
+"""Where the OAuth 2.0 server of the tests and the demo is, which runs on Node.js."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 """Debian asks this program whether a package may start its service; 101 means no."""
 
 
 def how_to_install(binary: str) -> str:
     """Say what a person has to do for a missing binary."""
-    return f"{binary} is not installed: try `apt-get install {PACKAGES[binary]}`, or on macOS `brew install redis memcached`"
+    return f"{binary} is not installed: try `apt-get install {PACKAGES[binary]}`, or on macOS `brew install redis memcached node`"
+
+
+def node_packages_installed() -> bool:
+    """Tell whether the OAuth 2.0 server has the packages that its lock file names."""
+    wanted, installed = NODE_FOLDER / "package-lock.json", NODE_FOLDER / "node_modules" / ".package-lock.json"
+    return installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime
 
 
 def main() -> int:
@@ -30,7 +38,8 @@ def main() -> int:
         missing = _missing()
     for binary in missing:
         sys.stderr.write(f"{how_to_install(binary)}\n")
-    return 1 if missing and os.environ.get("CI") == "true" else 0
+    complete = (node_packages_installed() or _install_node_packages()) and not missing
+    return 1 if not complete and os.environ.get("CI") == "true" else 0
 
 
 def _missing() -> list[str]:
@@ -54,6 +63,10 @@ def _install(packages: list[str], root: list[str]) -> None:
             _succeeds(*apt, "install", "-y", "--no-install-recommends", *packages)
     if Path("/run/systemd/system").is_dir():
         _succeeds(*root, "systemctl", "disable", *packages)
+
+
+def _install_node_packages() -> bool:
+    return shutil.which("npm") is not None and _succeeds("npm", "ci", "--prefix", str(NODE_FOLDER))
 
 
 @contextmanager

@@ -1,8 +1,11 @@
-"""A login in a real end system, as a client holds it: it can be used, and seen to be refused."""
+"""Real end systems, which nobody here wrote, and logins in them: they can be used, and be seen to be refused."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
+from typing import ClassVar
 
 import aiohttp
 
@@ -24,6 +27,24 @@ class Login:
                 case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                     return False
         raise RuntimeError(f"{self.resource} answered {answer.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class RealEndSystem(ABC):
+    """A running end system."""
+
+    base_url: str
+
+    profile: ClassVar[Path]
+    """How the connector logs out of it, and what it needs in the environment."""
+    environment: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    async def log_in(self) -> Login:
+        """Make a new login, as any client of this system makes one."""
+
+
+PROFILES = Path(__file__).parent / "real_profiles"
 
 
 def browser(base_url: str | None = None) -> aiohttp.ClientSession:

@@ -1,13 +1,12 @@
-"""Real OAuth 2.0 servers, which nobody here wrote, and logins as their clients make them."""
+"""Real OAuth 2.0 servers. Their tokens are opaque: only the server itself can say whether one is alive."""
 
 import base64
 import hashlib
 import secrets
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -15,7 +14,7 @@ from urllib.parse import quote_plus
 
 import aiohttp
 
-from tests.endsystems.real_login import Login, browser
+from tests.endsystems.real_login import PROFILES, Login, RealEndSystem, browser
 from tests.endsystems.real_process import serving
 
 CLIENT_ID = "opshub-connector"
@@ -24,18 +23,14 @@ CLIENT_SECRET = "c0nnector+s3cret/with=signs"
 OIDC_FOLDER = Path(__file__).parent / "oidc"
 
 
-@dataclass(frozen=True, slots=True)
-class OAuthServer(ABC):
-    """A running server. Its tokens are opaque: only the server itself can say whether one is alive."""
+class OAuthServer(RealEndSystem):
+    """A server of OAuth 2.0. The login is an access token."""
 
-    base_url: str
-
-    revocation_path: ClassVar[str]
+    environment: ClassVar[Mapping[str, str]] = {"CONNECTOR_CLIENT_ID": CLIENT_ID, "CONNECTOR_CLIENT_SECRET": CLIENT_SECRET}
     resource_path: ClassVar[str]
     """A resource that a live access token may read."""
 
     async def log_in(self) -> Login:
-        """Make a new login."""
         async with browser(self.base_url) as http:
             token = await self._log_in(http)
         return Login({"Authorization": f"Bearer {token}"}, self.base_url + self.resource_path)
@@ -53,7 +48,7 @@ class OAuthServer(ABC):
 class OidcProvider(OAuthServer):
     """The npm package `oidc-provider`. A login is a user's: authorization code with PKCE, as a browser does it."""
 
-    revocation_path = "/token/revocation"
+    profile = PROFILES / "oidc-provider.toml"
     resource_path = "/me"
 
     async def _log_in(self, http: aiohttp.ClientSession) -> str:
@@ -73,7 +68,7 @@ class OidcProvider(OAuthServer):
 class DjangoOAuthToolkit(OAuthServer):
     """The PyPI package `django-oauth-toolkit`. A login is the client's own."""
 
-    revocation_path = "/o/revoke_token/"
+    profile = PROFILES / "django-oauth-toolkit.toml"
     resource_path = "/whoami"
 
     async def _log_in(self, http: aiohttp.ClientSession) -> str:

@@ -3,26 +3,23 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
 from yarl import URL
 
-from tests.endsystems.real_login import Login, browser
+from tests.endsystems.real_login import PROFILES, Login, RealEndSystem, browser
 from tests.endsystems.real_process import serving
 
 PASSWORD = "only-for-tests"
 COOKIE = "roundup_session_Roundupissuetracker"
 
 
-@dataclass(frozen=True, slots=True)
-class Roundup:
-    """A running tracker. It answers 302 to every logout, also to one without a cookie: only a probe tells."""
+class Roundup(RealEndSystem):
+    """A running tracker. The login is a cookie, made with the form of the tracker's own page."""
 
-    base_url: str
+    profile = PROFILES / "roundup.toml"
 
     async def log_in(self) -> Login:
-        """Make a new login with the form of the tracker's own page."""
         form = {"@action": "login", "__login_name": "admin", "__login_password": PASSWORD}
         page = {"Origin": self.base_url, "Referer": f"{self.base_url}/"}
         async with browser(self.base_url) as http, http.post("/", data=form, headers=page, raise_for_status=True):
