@@ -118,7 +118,7 @@ class Driver(ABC):
 
     @abstractmethod
     async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
-        """As authority: store the entry if its stamp is the scope's current one, and say whether it was."""
+        """As authority: `put`, but only if the stamp is the scope's current one. Returns whether the entry is kept."""
 
     @abstractmethod
     async def delete(self, scope: Scope, key: str) -> None:

@@ -1,0 +1,112 @@
+"""Evictions: all of a scope at once, and nothing else."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from drivers.contract import Driver, Scope, SessionScope, SystemScope
+from drivers.keys import scope_digest
+from drivers.testing.names import NAMES
+from drivers.testing.subject import Keep, Subject, found, in_both_roles, keep_copy, purge_all
+
+S1, S10, ALONE, OTHER = SessionScope("s1", "A"), SessionScope("s10", "A"), SessionScope("s1"), SessionScope("s1", "B")
+A, B = SystemScope("A"), SystemScope("B")
+AMBIGUOUS = [("a", "b:c"), ("a:b", "c"), ("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", ""), ("a\0b", "c"), ("a", "b\0c")]
+
+
+class Evictions(Subject):
+    @in_both_roles
+    async def test_evicting_a_session_takes_all_its_entries_and_nothing_else(self, driver: Driver, keep_: Keep) -> None:
+        for scope in (S1, S10, A, B):
+            await keep_(driver, scope, "key", b"1")
+            await keep_(driver, scope, "", b"2")
+        await driver.evict(S1)
+        assert [await found(driver, S1, key) for key in ("key", "")] == [None, None]
+        assert [await found(driver, scope, key) for scope in (S10, A, B) for key in ("key", "")] == [b"1", b"2"] * 3
+
+    @in_both_roles
+    async def test_evicting_a_system_takes_its_sessions_along_and_nothing_else(self, driver: Driver, keep_: Keep) -> None:
+        elsewhere = (B, SessionScope("s2", "B"), SessionScope("s3"), SessionScope("A"))
+        for scope in (S1, S10, A, *elsewhere):
+            await keep_(driver, scope, "key", b"value")
+        await driver.evict(A)
+        assert [await found(driver, scope, "key") for scope in (S1, S10, A)] == [None] * 3
+        assert [await found(driver, scope, "key") for scope in elsewhere] == [b"value"] * 4
+
+    @pytest.mark.parametrize("tied", [S1, OTHER, ALONE], ids=["to A", "to B", "to no system"])
+    @pytest.mark.parametrize("named", [S1, OTHER, ALONE], ids=["with A", "with B", "by its id alone"])
+    @in_both_roles
+    async def test_a_session_is_evicted_whatever_system_it_is_named_with(
+        self, driver: Driver, keep_: Keep, named: Scope, tied: Scope
+    ) -> None:
+        await keep_(driver, A, "key", b"value")
+        await keep_(driver, tied, "key", b"value")
+        await driver.evict(named)
+        assert await found(driver, tied, "key") is None
+        assert await found(driver, A, "key") == b"value"
+
+    @in_both_roles
+    async def test_a_session_used_with_two_systems_loses_what_each_of_them_takes_along(self, driver: Driver, keep_: Keep) -> None:
+        for scope in (S1, OTHER):
+            await keep_(driver, scope, "key", b"value")
+        await driver.evict(A)
+        assert await found(driver, S1, "key") is None
+        await driver.evict(B)
+        assert await found(driver, OTHER, "key") is None
+
+    @in_both_roles
+    async def test_several_scopes_go_in_one_call(self, driver: Driver, keep_: Keep) -> None:
+        for scope in (S1, S10, A, B):
+            await keep_(driver, scope, "key", b"value")
+        await driver.evict(S1, B, S1)
+        assert [await found(driver, scope, "key") for scope in (S1, S10, A, B)] == [None, b"value", b"value", None]
+        await driver.evict()
+
+    async def test_evicting_what_does_not_exist_succeeds_however_often(self, driver: Driver) -> None:
+        for scope in (S1, ALONE, A, S1, A):
+            await driver.evict(scope)
+        await purge_all(driver)
+
+    @in_both_roles
+    async def test_an_evicted_scope_can_be_used_again(self, driver: Driver, keep_: Keep) -> None:
+        for number in range(5):
+            await keep_(driver, S1, "key", str(number).encode())
+            assert await found(driver, S1, "key") == str(number).encode()
+            await driver.evict(S1 if number % 2 else A)
+            assert await found(driver, S1, "key") is None
+            await driver.purge(1)
+
+    @pytest.mark.parametrize("kind", [SessionScope, SystemScope], ids=["sessions", "systems"])
+    async def test_no_name_reaches_beyond_its_own_scope(self, driver: Driver, kind: type[SessionScope | SystemScope]) -> None:
+        scopes = [kind(name) for name in NAMES]
+        for scope in scopes:
+            await _put_its_name(driver, scope)
+        for victim in scopes:
+            await driver.evict(victim)
+            assert await _missing(driver, scopes) == [victim]
+            await _put_its_name(driver, victim)
+
+    async def test_a_session_and_a_system_of_the_same_name_are_two(self, driver: Driver) -> None:
+        for name in NAMES:
+            both = (SessionScope(name), SystemScope(name))
+            for victim in both:
+                for scope in both:
+                    await _put_its_name(driver, scope)
+                await driver.evict(victim)
+                assert await _missing(driver, both) == [victim]
+
+    async def test_where_a_name_ends_and_a_key_begins_is_no_matter_of_text(self, driver: Driver) -> None:
+        for number, (name, key) in enumerate(AMBIGUOUS):
+            await keep_copy(driver, SessionScope(name), key, str(number).encode())
+        held = [await found(driver, SessionScope(name), key) for name, key in AMBIGUOUS]
+        assert held == [str(number).encode() for number in range(len(AMBIGUOUS))]
+
+
+async def _put_its_name(driver: Driver, scope: Scope) -> None:
+    await keep_copy(driver, scope, "key", scope_digest(scope))
+
+
+async def _missing(driver: Driver, scopes: Sequence[Scope]) -> list[Scope]:
+    held = await asyncio.gather(*(found(driver, scope, "key") for scope in scopes))
+    return [scope for scope, value in zip(scopes, held, strict=True) if value != scope_digest(scope)]

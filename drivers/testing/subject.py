@@ -1,0 +1,88 @@
+"""The driver under test: how the suite gets it, and the few ways in which it is used."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import ClassVar, Protocol
+
+import pytest
+
+from drivers.contract import Driver, Entry, Scope, Stamp
+
+TTL = 600.0
+
+
+class MakeDriver(Protocol):
+    """Makes drivers, not yet opened. Those of one store share what they hold, if the driver shares anything at all."""
+
+    def __call__(self, store: str = "one") -> Driver: ...
+
+
+class Subject:
+    """What a derived class says of its driver."""
+
+    shared: ClassVar[bool] = False
+    """Whether two instances on one store see each other's entries, stamps and evictions at once."""
+    durable: ClassVar[bool] = False
+    """Whether a store keeps its entries when its last instance is closed."""
+    enumerates: ClassVar[bool] = True
+    """Whether `purge` frees unreachable entries; a store that cannot list what it holds leaves them to their expiry."""
+
+    @pytest.fixture
+    def make_driver(self) -> MakeDriver:
+        """Override: return what makes a driver on a named store. Stores of two names have nothing in common."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    async def driver(self, make_driver: MakeDriver) -> AsyncIterator[Driver]:
+        async with opened(make_driver()) as driver:
+            yield driver
+
+
+@asynccontextmanager
+async def opened(driver: Driver) -> AsyncIterator[Driver]:
+    try:
+        await driver.open()
+        yield driver
+    finally:
+        await driver.aclose()
+
+
+def entry(value: bytes = b"value", stamp: bytes = b"stamp", ttl: float = TTL) -> Entry:
+    return Entry(value, Stamp(stamp), time.time() + ttl)
+
+
+async def keep(driver: Driver, scope: Scope, key: str, value: bytes) -> None:
+    """Store as the authority does."""
+    stamp = await driver.stamp(scope)
+    assert await driver.put_if_current(scope, key, entry(value, stamp))
+
+
+async def keep_copy(driver: Driver, scope: Scope, key: str, value: bytes) -> None:
+    """Store as a driver before the authority does."""
+    await driver.put(scope, key, entry(value, b"the authority's"))
+
+
+async def found(driver: Driver, scope: Scope, key: str) -> bytes | None:
+    """Read without a look at the stamp, as from a driver before the authority."""
+    held = await driver.get(scope, key)
+    return held.value if held else None
+
+
+async def current(driver: Driver, scope: Scope, key: str) -> bytes | None:
+    """Read as from the authority: what carries another stamp than the current one is a miss."""
+    stamp = await driver.stamp(scope)
+    held = await driver.get(scope, key)
+    return held.value if held and held.stamp == stamp else None
+
+
+async def purge_all(driver: Driver, limit: int = 100) -> None:
+    """Purge to the end, which has to come."""
+    for _ in range(10_000):
+        if not await driver.purge(limit):
+            return
+    pytest.fail("purge never ends")
+
+
+Keep = Callable[[Driver, Scope, str, bytes], Awaitable[None]]
+in_both_roles = pytest.mark.parametrize("keep_", [keep, keep_copy], ids=["authority", "near"])
