@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from connector.endsystems.contract import EndSystem, SessionLogin
+from connector.endsystems.contract import EndSystem, EndSystemSettings, SessionLogin
 from connector.outcomes import LogoutOutcome, LogoutResult
 from drivers import Scope
 from drivers.memory import MemoryDriver
@@ -16,6 +16,7 @@ class ScriptedEndSystem(EndSystem):
     """An end system that does what a test tells it, and remembers whom it was asked to log out."""
 
     def __init__(self, behaviour: Behaviour | LogoutOutcome = ACKNOWLEDGED) -> None:
+        super().__init__(EndSystemSettings())
         self.behaviour = behaviour
         self.asked: list[SessionLogin] = []
 

@@ -1,0 +1,82 @@
+"""The process: listens, serves, and on a signal finishes what it has begun."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+
+import structlog
+from aiohttp import web
+
+from connector.api.lifecycle import LIFECYCLE
+from connector.api.parser import guarded_runner
+from connector.app import ORCHESTRATOR, create_app
+from connector.config.settings import Settings
+from connector.errors import ConfigurationError
+
+log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit code.
+
+    On the signal `/health/ready` answers 503, the listener stays open while what has begun is finished, at most for
+    `server.deadlines.shutdown`.
+
+    Raises:
+        ConfigurationError: before anything was served, if the address, a driver or the end system cannot work.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(settings))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 - there is none for Windows
+
+    return uvloop.new_event_loop
+
+
+async def _serve(settings: Settings) -> int:
+    app = create_app(settings)
+    runner = guarded_runner(app, settings.server)
+    stop = _stop_signal()
+    try:
+        await runner.setup()
+        await _listen(runner, settings.server.host, settings.server.port)
+        await stop.wait()
+        await _finish(app, settings.server.deadlines.shutdown)
+    finally:
+        await runner.cleanup()
+    log.info("stopped")
+    return 0
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        else:
+            loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    site = web.TCPSite(runner, host, port)
+    try:
+        await site.start()
+    except OSError as problem:
+        reason = problem.strerror or "the address cannot be used"
+        raise ConfigurationError([f"server.host, server.port: cannot listen on {host}:{port}: {reason}"]) from problem
+    for address in runner.addresses:
+        log.info("serving", host=address[0], port=address[1])
+
+
+async def _finish(app: web.Application, deadline: float) -> None:
+    log.info("stopping: what has begun is finished first", seconds=deadline)
+    app[LIFECYCLE].draining = True
+    if unfinished := await app[ORCHESTRATOR].drain(deadline):
+        log.warning("broken off at the deadline", tasks=unfinished)
