@@ -28,12 +28,19 @@ class EndSystemSettings(BaseModel):
 
 
 class EndSystem(ABC):
-    """The tool whose sessions are ended. One instance serves all sessions, from any number of tasks at once."""
+    """The tool whose sessions are ended. One instance serves all sessions, from any number of tasks at once.
+
+    A class of one's own, named by its dotted path, is called with its checked `Settings`, when the configuration is checked and
+    again to serve: it touches nothing outside before `open`.
+    """
 
     Settings: ClassVar[type[EndSystemSettings]] = EndSystemSettings
 
     needed_headers: Collection[str] | None = None
     """The request headers that `logout` uses; None means any that is not the transport's own."""
+
+    def __init__(self, settings: EndSystemSettings) -> None:
+        self.settings = settings
 
     async def open(self) -> None:
         """Make ready for use, inside the running event loop."""

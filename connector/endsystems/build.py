@@ -1,0 +1,100 @@
+"""From the configuration to the end system: every problem is found before anything is opened."""
+
+import re
+from collections.abc import Mapping
+
+from connector.config import settings as config
+from connector.endsystems.bundled import SUFFIX, load_profile
+from connector.endsystems.client import GuardedClient
+from connector.endsystems.connections import Connections, checked_connections
+from connector.endsystems.contract import EndSystem
+from connector.endsystems.guard import checked_url
+from connector.endsystems.http_profile import HttpEndSystem
+from connector.endsystems.outgoing import rendered_url
+from connector.endsystems.own_class import own_end_system
+from connector.endsystems.profile import Profile, Request
+from connector.endsystems.template import Reference, Source
+from connector.errors import ConfigurationError
+
+DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+def build_end_system(settings: config.EndSystem, environ: Mapping[str, str]) -> EndSystem:
+    """Make the end system that the configuration names. Nothing is opened and nothing is sent before its `open`.
+
+    Raises:
+        ConfigurationError: with every problem, each with its dotted name.
+    """
+    if DOTTED_PATH.fullmatch(settings.profile) and not settings.profile.endswith(SUFFIX):
+        return own_end_system(settings)
+    problems = ["end_system.settings: expected none; only a Python class of one's own has settings"] if settings.settings else []
+    profile = _profile(settings.profile, problems)
+    connections = checked_connections(settings, environ, problems)
+    if profile is not None:
+        used = _variables(profile, connections, environ, problems)
+        problems += [] if problems else _outside(profile, connections, used)
+    if problems or profile is None:
+        raise ConfigurationError(problems)
+    return HttpEndSystem(
+        profile,
+        GuardedClient(settings.deadlines, connections.tls, connections.proxy),
+        base_url=connections.base_url,
+        allowed=connections.allowed,
+        environ=used,
+        deadline=settings.deadlines.total,
+    )
+
+
+def _profile(name: str, problems: list[str]) -> Profile | None:
+    try:
+        return load_profile(name)
+    except ConfigurationError as found:
+        problems += found.problems
+        return None
+
+
+def _variables(profile: Profile, connections: Connections, environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """Return the environment variables that the profile uses, and note what it needs and does not get."""
+    used = {}
+    for name, request in profile.requests:
+        sources = {reference.source for reference in request.references}
+        if Source.BASE_URL in sources and connections.base_url is None:
+            problems.append(f"end_system.base_url: is missing; profile.{name} needs it")
+        for variable in sorted({reference.name for reference in request.references if reference.source is Source.ENV}):
+            used[variable] = environ.get(variable, "")
+            if not used[variable]:
+                problems.append(f"profile.{name}: needs the environment variable {variable}, which is missing or empty")
+    return used
+
+
+def _outside(profile: Profile, connections: Connections, environ: Mapping[str, str]) -> list[str]:
+    """Find the requests whose address is known at start and not allowed."""
+    problems = []
+    for name, request in profile.requests:
+        address = _address(request, connections, environ)
+        if address is None:
+            continue
+        try:
+            url = checked_url(address)
+        except ValueError as problem:
+            problems.append(f"profile.{name}.url: {problem}")
+            continue
+        if not any(prefix.covers(url) for prefix in connections.allowed):
+            problems.append(f"profile.{name}.url: lies outside end_system.allowed_urls")
+    return problems
+
+
+def _address(request: Request, connections: Connections, environ: Mapping[str, str]) -> str | None:
+    """Return the URL of a request with a letter for each value of a session, or None if the session chooses the host."""
+
+    def known(reference: Reference) -> str:
+        match reference.source:
+            case Source.ENV:
+                return environ[reference.name]
+            case Source.BASE_URL:
+                return connections.fixed_base_url or ""
+        return "x"
+
+    if request.url.parts[0] == Reference(Source.BASE_URL) and connections.fixed_base_url is None:
+        return None
+    return rendered_url(request.url, known)

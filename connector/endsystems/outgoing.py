@@ -1,0 +1,124 @@
+"""Making a request of a profile's templates and one session's values, every value encoded for its place."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from yarl import URL
+
+from connector.endsystems import places
+from connector.endsystems.guard import UrlPrefix, checked_url
+from connector.endsystems.profile import Request
+from connector.endsystems.template import Reference, Template
+from connector.endsystems.values import CannotSend, Values
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+HIDDEN = "***"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Outgoing:
+    """A request that may be sent: its target is allowed, its values are where they belong."""
+
+    method: str
+    url: URL
+    headers: Sequence[tuple[str, str]]
+    body: bytes | None
+    shown_url: str
+    """The URL for the eyes of a person: no value of the session but the address itself."""
+
+
+def make(name: str, request: Request, values: Values, allowed: Sequence[UrlPrefix]) -> Outgoing:
+    """Make a request; `name` is the request's in messages. Raises `CannotSend`."""
+    text = _url(name, request, values, places.url_part)
+    return Outgoing(
+        method=request.method,
+        url=_allowed_target(name, text, allowed),
+        headers=[*_headers(name, request, values)],
+        body=_body(name, request, values),
+        shown_url=_url(name, request, values, lambda _: HIDDEN),
+    )
+
+
+def rendered_url(url: Template, value: Callable[[Reference], str], encode: Callable[[str], str] = str) -> str:
+    """Render a URL. A reference at its beginning is an address, which stands for itself; any other value is encoded."""
+    first, *rest = url.parts
+    address = value(first) if isinstance(first, Reference) else first
+    tail = Template("", tuple(rest)).render(lambda reference: encode(value(reference)))
+    return (address.rstrip("/") if tail.startswith("/") else address) + tail
+
+
+def _allowed_target(name: str, text: str, allowed: Sequence[UrlPrefix]) -> URL:
+    try:
+        url = checked_url(text)
+    except ValueError as problem:
+        raise CannotSend("target_not_allowed", f"{name}.url: {problem}") from None
+    if not any(prefix.covers(url) for prefix in allowed):
+        raise CannotSend("target_not_allowed", f"{name}.url: lies outside end_system.allowed_urls")
+    return url
+
+
+def _url(name: str, request: Request, values: Values, encode: Callable[[str], str]) -> str:
+    with _at(f"{name}.url"):
+        url = rendered_url(request.url, values.of, encode)
+    pairs = []
+    for key, template in request.query.items():
+        with _at(f"{name}.query.{key}"):
+            pairs.append(f"{places.url_part(key)}={encode(template.render(values.of))}")
+    return url + ("&" if "?" in url else "?") + "&".join(pairs) if pairs else url
+
+
+def _headers(name: str, request: Request, values: Values) -> Iterator[tuple[str, str]]:
+    for key, template in request.headers.items():
+        with _at(f"{name}.headers.{key}"):
+            yield key, places.header_value(template.render(values.of))
+    if request.cookies:
+        yield "Cookie", "; ".join(_cookies(name, request, values))
+    if request.basic:
+        with _at(f"{name}.basic"):
+            username, password = request.basic.username.render(values.of), request.basic.password.render(values.of)
+            yield "Authorization", places.basic_authorization(username, password, form_encoded=request.basic.form_encoded)
+    implied = FORM if request.form is not None else JSON if request.json_body is not None else None
+    if implied and not any(key.lower() == "content-type" for key in request.headers):
+        yield "Content-Type", implied
+
+
+def _cookies(name: str, request: Request, values: Values) -> Iterator[str]:
+    for key, template in request.cookies.items():
+        with _at(f"{name}.cookies.{key}"):
+            yield f"{key}={places.cookie_value(template.render(values.of))}"
+
+
+def _body(name: str, request: Request, values: Values) -> bytes | None:
+    if request.form is not None:
+        with _at(f"{name}.form"):
+            return places.form({key: template.render(values.of) for key, template in request.form.items()})
+    if request.json_body is not None:
+        with _at(f"{name}.json"):
+            return places.json_body(_filled(request.json_body, values))
+    if request.text is not None:
+        encode = places.xml_text if request.text_is_xml else places.unicode_text
+        with _at(f"{name}.text"):
+            return request.text.render(lambda reference: encode(values.of(reference))).encode()
+    return None
+
+
+def _filled(structure: Any, values: Values) -> Any:
+    match structure:
+        case Template():
+            return structure.render(values.of)
+        case dict():
+            return {key: _filled(inner, values) for key, inner in structure.items()}
+        case list():
+            return [_filled(inner, values) for inner in structure]
+    return structure
+
+
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    try:
+        yield
+    except CannotSend as problem:
+        raise CannotSend(problem.code, f"{place}: {problem.message}") from None

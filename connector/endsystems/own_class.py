@@ -1,0 +1,46 @@
+"""An end system of one's own, by the dotted path of its class."""
+
+from importlib import import_module
+
+from pydantic import ValidationError
+
+from connector.config import settings as config
+from connector.endsystems.contract import EndSystem, settings_of
+from connector.errors import ConfigurationError
+
+EXPECTED = (
+    "expected a bundled profile, a .toml file, or the dotted path of a class that derives from `connector.endsystems.EndSystem`"
+)
+PROFILE_ONLY = ("base_url", "allowed_urls", "ca_file", "proxy")
+
+
+def own_end_system(settings: config.EndSystem) -> EndSystem:
+    """Make an instance of the class that `settings.profile` names. Raises `ConfigurationError` with every problem."""
+    try:
+        implementation = _class(settings.profile)
+    except ValueError as problem:
+        raise ConfigurationError([f"end_system.profile: {problem}"]) from problem
+    unused = [name for name in PROFILE_ONLY if getattr(settings, name)]
+    problems = [f"end_system.{name}: expected none; a Python class has only [end_system.settings]" for name in unused]
+    try:
+        own = settings_of(implementation, settings.settings)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        problems += [".".join(["end_system.settings", *map(str, each["loc"])]) + f": {each['msg']}" for each in found]
+    if problems:
+        raise ConfigurationError(problems)
+    return implementation(own)
+
+
+def _class(path: str) -> type[EndSystem]:
+    module, _, name = path.rpartition(".")
+    try:
+        implementation = getattr(import_module(module), name)
+    except ModuleNotFoundError as missing:
+        ours = missing.name is None or f"{module}.".startswith(f"{missing.name}.")
+        raise ValueError(EXPECTED if ours else f"its module needs `{missing.name}`, which is not installed") from missing
+    except (ImportError, AttributeError) as problem:
+        raise ValueError(EXPECTED) from problem
+    if isinstance(implementation, type) and issubclass(implementation, EndSystem):
+        return implementation
+    raise ValueError(EXPECTED)

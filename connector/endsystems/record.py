@@ -1,0 +1,53 @@
+"""What became of each request of a logout, and what they come to together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector.endsystems.rules import Verdict
+from connector.outcomes import LogoutOutcome, LogoutResult
+
+STILL_ALIVE = "the end system confirmed the logout, but the old credential still works"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What became of one request. Nothing in it is secret."""
+
+    step: str
+    """Its dotted name: `steps[0]`, `verify`."""
+    method: str
+    url: str
+    """Without the session's values: where they stand, it says `***`."""
+    verdict: Verdict
+    milliseconds: int = 0
+    status: int | None = None
+    """None where nothing was sent or no answer came."""
+    rule: str | None = None
+    """The rule that decided, `success[0]`, or `default`."""
+    code: str | None = None
+    message: str | None = None
+    retry_after: float | None = None
+    prepares: bool = False
+    """Whether it only fetched what later steps need, so that its success logged nobody out."""
+
+    @property
+    def ends_the_run(self) -> bool:
+        """Whether no further request makes sense."""
+        return self.verdict in {Verdict.RETRY, Verdict.REFUSED}
+
+
+def conclude(records: Sequence[StepRecord]) -> LogoutOutcome:
+    """Return the outcome of a logout: what failed decides, else whether any step did it, else the session was out already."""
+    if not records:
+        return LogoutOutcome(LogoutResult.NOT_APPLICABLE)
+    last = records[-1]
+    match last.verdict:
+        case Verdict.RETRY:
+            return LogoutOutcome(LogoutResult.PENDING, last.code, last.message, last.retry_after)
+        case Verdict.REFUSED:
+            return LogoutOutcome(LogoutResult.REFUSED, last.code, last.message)
+        case Verdict.ALIVE:
+            return LogoutOutcome(LogoutResult.REFUSED, "still_alive", STILL_ALIVE)
+    done = any(record.verdict is Verdict.SUCCESS and not record.prepares for record in records)
+    confirmed = LogoutResult.VERIFIED if last.verdict is Verdict.DEAD else LogoutResult.ACKNOWLEDGED
+    return LogoutOutcome(confirmed if done else LogoutResult.ALREADY_OUT, message=last.message)
