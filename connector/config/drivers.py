@@ -77,7 +77,7 @@ def _checked(name: str, table: Any, sources: Sources) -> Instance:
     if not NAME.fullmatch(name):
         raise _refusal(path, "expected an instance's name of lower-case letters, digits and single underscores", sources)
     try:
-        implementation = _implementation(name, table)
+        implementation = driver_class(name, table)
     except LookupError as unknown:
         raise _refusal((*path, "driver"), str(unknown), sources) from unknown
     if in_clear := secrets_in_file(implementation.Settings, sources, path):
@@ -94,7 +94,7 @@ def _refusal(path: KeyPath, reason: str, sources: Sources) -> ConfigurationError
 
 
 def _made(name: str, table: Mapping[str, Any]) -> Driver:
-    implementation = _implementation(name, table)
+    implementation = driver_class(name, table)
     return implementation(name, _settings(implementation, table))
 
 
@@ -102,7 +102,7 @@ def _settings(implementation: type[Driver], table: Mapping[str, Any]) -> DriverS
     return implementation.Settings.model_validate({key: value for key, value in table.items() if key != "driver"})
 
 
-def _implementation(name: str, table: Mapping[str, Any]) -> type[Driver]:
+def driver_class(name: str, table: Mapping[str, Any]) -> type[Driver]:
     """Return the class of an instance. Raises `LookupError` with what was expected of `driver`, never repeating it."""
     driver = table.get("driver", name if name in IMPLICIT else None)
     expected = f"expected {', '.join(BUILT_IN)}, or the dotted path of a class that derives from `drivers.Driver`"

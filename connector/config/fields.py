@@ -21,8 +21,8 @@ WORDS = {
     SecretStr: "text",
     SecretBytes: "text",
     dict: "a table",
-    list: "a list",
 }
+LISTS = frozenset([list, tuple, set, frozenset])
 
 
 def section_of(field: FieldInfo) -> type[BaseModel] | None:
@@ -79,18 +79,18 @@ def _items(text: str) -> Any:
 
 
 def _is_list(annotation: Any) -> bool:
-    return any(get_origin(kind) is list for kind in (annotation, *get_args(annotation)))
+    return any(get_origin(kind) in LISTS for kind in (annotation, *get_args(annotation)))
 
 
 def _words(annotation: Any, constraints: Sequence[Any] = ()) -> str:
     match get_origin(annotation), get_args(annotation):
-        case (origin, (annotation, *constraints)) if origin is Annotated:
-            return _words(annotation, constraints)
+        case (origin, (inner, *metadata)) if origin is Annotated:
+            return _words(inner, metadata)
         case (origin, choices) if origin is Literal:
             return "one of " + ", ".join(str(choice) for choice in choices)
         case (origin, kinds) if origin in {Union, UnionType}:
             return " or ".join(_words(kind, constraints) for kind in kinds if kind is not NoneType)
-        case (origin, (item, *_)) if origin is list:
+        case (origin, (item, *_)) if origin in LISTS:
             return f"a list of {_words(item).removeprefix('a ')}s" + _limits(constraints)
         case (origin, _):
             return WORDS.get(origin or annotation, "another type of value") + _limits(constraints)

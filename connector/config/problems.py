@@ -47,7 +47,7 @@ def suggestion(word: str, known: Collection[str]) -> str:
     close = get_close_matches(word, known, n=1)
     if close:
         return f"did you mean `{close[0]}`?"
-    return f"known are: {', '.join(known)}" if known else "there are no keys here"
+    return f"known are: {', '.join(known)}" if known else "none is known here"
 
 
 def _reason(model: type[BaseModel], path: KeyPath, kind: str, message: str) -> str:

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ class Variable:
     """An environment variable that sets a key."""
 
     name: str
-    text: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,11 @@ class Sources:
 
     def origin(self, path: KeyPath) -> str | None:
         """Say who set a key or something in it: an environment variable, the file, or None for nobody."""
-        for key, variable in self.variables.items():
-            if key[: len(path)] == path:
-                return f"environment variable {variable.name}"
-        return None if self.from_file(path) is None else str(self.file)
+        in_file = self.from_file(path)
+        setters = [key for key in self.variables if key[: len(path)] == path]
+        if setters and (path in setters or in_file is None or isinstance(in_file, dict)):
+            return f"environment variable {self.variables[setters[0]].name}"
+        return None if in_file is None else str(self.file)
 
     def from_file(self, path: KeyPath) -> Any:
         """Return what the file says of a key, whoever wins; None where it says nothing."""

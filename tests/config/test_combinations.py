@@ -1,0 +1,104 @@
+"""What must fit together although each value is right by itself."""
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.config.combinations import is_loopback
+from connector.config.loading import load
+from connector.errors import ConfigurationError
+from tests.config.reading import configuration, problems
+
+HOST_PROBLEM = "server.host: expected a loopback address"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST", "::ffff:127.0.0.1"])
+def test_loopback_is_served_without_asking(host: str) -> None:
+    assert load(None, {"CONNECTOR__SERVER__HOST": host}).server.host == host
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "10.0.0.1", "localhost.example.com", "127.1", "*", "::ffff:10.0.0.1", "2130706433"]
+)
+def test_beyond_loopback_is_served_only_by_name_of_the_risk(tmp_path: Path, host: str) -> None:
+    (line,) = problems(tmp_path, "", {"CONNECTOR__SERVER__HOST": host})
+    assert line.startswith(HOST_PROBLEM)
+
+    asked = {"CONNECTOR__SERVER__HOST": host, "CONNECTOR__SECURITY__CALLERS_UNSEALED_BEYOND_LOOPBACK": "true"}
+    assert load(None, asked).server.host == host
+
+
+@given(st.text(min_size=1))
+def test_whether_a_host_is_loopback_has_an_answer_for_any_text(host: str) -> None:
+    assert is_loopback(host) in {True, False}
+
+
+def test_all_combinations_that_cannot_work_are_named_at_once(tmp_path: Path) -> None:
+    toml = """
+    [server]
+    host = "0.0.0.0"
+    base_paths = ["", "/", "/a", "/a/cleanup", "/health/x"]
+    mbse_base_paths = ["/a"]
+    [end_system]
+    profile = "nowhere"
+    """
+
+    found = problems(tmp_path, toml)
+
+    assert [line.partition(":")[0] for line in found] == [
+        "server.host",
+        "server.base_paths[1]",
+        "server.base_paths[3]",
+        "server.base_paths[4]",
+        "server.mbse_base_paths[0]",
+        "server.mbse_base_paths[0]",
+        "end_system.profile",
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "a", "/a/", "//", "/a//b", "/a?b", "/a#b", "/{a}", "/a b", "/a\n", "/..", "/a/./b", "/%2e", "/ä"]
+)
+def test_a_base_path_has_one_plain_spelling(tmp_path: Path, path: str) -> None:
+    (line,) = problems(tmp_path, "", {"CONNECTOR__SERVER__MBSE_BASE_PATHS": json.dumps([path])})
+
+    assert line.startswith("server.mbse_base_paths[0]: expected a path such as /sdk-api/api/1.0")
+
+
+def test_no_path_at_all_would_serve_nothing(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, "server = { base_paths = [], mbse_base_paths = [] }")
+
+    assert line.startswith("server.base_paths: expected a path here or in server.mbse_base_paths")
+
+
+PATHS = st.lists(st.sampled_from(["", "/a", "/b", "/a/cleanup", "/a/discover", "/cleanup", "/a/b", "/a/cleanup/x"]), max_size=3)
+
+
+@given(plain=PATHS, mbse=PATHS)
+def test_the_paths_that_are_accepted_lead_each_call_to_one_place(plain: list[str], mbse: list[str]) -> None:
+    values = {"CONNECTOR__SERVER__BASE_PATHS": plain, "CONNECTOR__SERVER__MBSE_BASE_PATHS": mbse}
+    environ = {name: json.dumps(paths) for name, paths in values.items()}
+    try:
+        server = load(None, environ).server
+    except ConfigurationError:
+        return
+    urls = [*_urls([*server.base_paths, *server.mbse_base_paths])]
+    assert len(urls) == len({*urls})
+
+
+def _urls(bases: list[str]) -> Iterator[str]:
+    """Every URL that the calls could be asked for under some bases, with ids that look like parts of a path."""
+    for base, call in product(bases, ["/discover", "/cleanup/discover", "/cleanup/x"]):
+        yield base + call
+
+
+def test_an_end_system_that_cannot_work_is_named(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, "[end_system]\nsettings = { a = 1 }")
+
+    assert line.startswith("end_system.settings: expected none")
+    assert configuration(tmp_path, "[end_system]\nprofile = 'tests.config.desk.Desk'\nsettings = { pin = '1' }")
