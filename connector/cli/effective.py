@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from connector.config.fields import KeyPath, is_secret, leaves
-from connector.config.loading import Configuration, Settings
+from connector.config.loading import Configuration
 from connector.config.problems import dotted
+from connector.config.settings import Settings
 
 HIDDEN = "***"
 CREDENTIALS_IN_URL = re.compile(r"(?<=//)[^/@\s]*(?=@)")

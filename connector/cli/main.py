@@ -36,9 +36,12 @@ def main() -> None:
 def serve(config: ConfigOption = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish what has begun."""
     from connector.config.loading import load
+    from connector.logs import configure_logs
     from connector.server import serve as serve_until_signalled
 
-    raise typer.Exit(serve_until_signalled(load(chosen(config), os.environ)))
+    settings = load(chosen(config), os.environ)
+    configure_logs(settings.logs)
+    raise typer.Exit(serve_until_signalled(settings))
 
 
 @app.command()

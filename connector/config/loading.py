@@ -13,8 +13,6 @@ from connector.config.settings import Settings
 from connector.config.sources import Sources, read_sources
 from connector.errors import ConfigurationError
 
-__all__ = ["Configuration", "Settings", "load", "read"]
-
 
 @dataclass(frozen=True, slots=True)
 class Configuration:

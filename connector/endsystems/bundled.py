@@ -33,9 +33,9 @@ def profile_text(name: str) -> str:
         return (FOLDER / f"{name}{SUFFIX}").read_text("utf-8")
     try:
         return Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8"
-        raise ConfigurationError([f"end_system.profile: the file {name} cannot be read: {reason}"]) from None
+    except (OSError, ValueError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "expected the path of a file in UTF-8"
+        raise ConfigurationError([f"end_system.profile: the file cannot be read: {reason}"]) from None
 
 
 def load_profile(name: str) -> Profile:
@@ -43,7 +43,7 @@ def load_profile(name: str) -> Profile:
     try:
         table = tomllib.loads(profile_text(name))
     except tomllib.TOMLDecodeError as problem:
-        raise ConfigurationError([f"end_system.profile: {name} is not TOML: {problem}"]) from None
+        raise ConfigurationError([f"end_system.profile: the file is not TOML: {problem}"]) from None
     return checked_profile(table)
 
 

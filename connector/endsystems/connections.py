@@ -94,9 +94,11 @@ def _tls(ca_file: Path | None, problems: list[str]) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError:
-        problems.append(f"end_system.ca_file: {ca_file} holds no certificate in PEM format")
+        problems.append("end_system.ca_file: expected a file with certificates in PEM format")
     except OSError as problem:
-        problems.append(f"end_system.ca_file: {ca_file} cannot be read: {problem.strerror}")
+        problems.append(f"end_system.ca_file: cannot be read: {problem.strerror}")
+    except ValueError:
+        problems.append("end_system.ca_file: expected the path of a file")
     return ssl.create_default_context()
 
 
