@@ -31,20 +31,35 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class RealEndSystem(ABC):
-    """A running end system."""
+    """A running end system, and how the connector is configured to log out of it."""
 
-    base_url: str
+    root: str
+    """Where the server is: scheme, host and port."""
 
-    profile: ClassVar[Path]
-    """How the connector logs out of it, and what it needs in the environment."""
-    environment: ClassVar[Mapping[str, str]] = {}
+    profile: ClassVar[str | Path]
+    logout_path: ClassVar[str] = ""
+    """What `end_system.base_url` of the profile has beyond the root."""
+    outcome: ClassVar[str]
+    """What the connector reports of a logout that worked."""
+
+    @property
+    def section(self) -> str:
+        """Its section of the configuration file."""
+        return f"""
+            [end_system]
+            profile = "{self.profile}"
+            base_url = "{self.root}{self.logout_path}"
+            allowed_urls = ["{self.root}"]
+        """
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the profile needs in the environment."""
+        return {}
 
     @abstractmethod
     async def log_in(self) -> Login:
         """Make a new login, as any client of this system makes one."""
-
-
-PROFILES = Path(__file__).parent / "real_profiles"
 
 
 def browser(base_url: str | None = None) -> aiohttp.ClientSession:

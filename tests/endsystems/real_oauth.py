@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 
 import aiohttp
 
-from tests.endsystems.real_login import PROFILES, Login, RealEndSystem, browser
+from tests.endsystems.real_login import Login, RealEndSystem, browser
 from tests.endsystems.real_process import serving
 
 CLIENT_ID = "opshub-connector"
@@ -26,14 +26,18 @@ OIDC_FOLDER = Path(__file__).parent / "oidc"
 class OAuthServer(RealEndSystem):
     """A server of OAuth 2.0. The login is an access token."""
 
-    environment: ClassVar[Mapping[str, str]] = {"CONNECTOR_CLIENT_ID": CLIENT_ID, "CONNECTOR_CLIENT_SECRET": CLIENT_SECRET}
     resource_path: ClassVar[str]
     """A resource that a live access token may read."""
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        client = {"CONNECTOR_CLIENT_ID": CLIENT_ID, "CONNECTOR_CLIENT_SECRET": CLIENT_SECRET}
+        return client | {"CONNECTOR_PROBE_URL": self.root + self.resource_path}
+
     async def log_in(self) -> Login:
-        async with browser(self.base_url) as http:
+        async with browser(self.root) as http:
             token = await self._log_in(http)
-        return Login({"Authorization": f"Bearer {token}"}, self.base_url + self.resource_path)
+        return Login({"Authorization": f"Bearer {token}"}, self.root + self.resource_path)
 
     @abstractmethod
     async def _log_in(self, http: aiohttp.ClientSession) -> str:
@@ -48,12 +52,14 @@ class OAuthServer(RealEndSystem):
 class OidcProvider(OAuthServer):
     """The npm package `oidc-provider`. A login is a user's: authorization code with PKCE, as a browser does it."""
 
-    profile = PROFILES / "oidc-provider.toml"
+    profile = "oauth2-rfc7009-verified"
+    logout_path = "/token/revocation"
+    outcome = "verified"
     resource_path = "/me"
 
     async def _log_in(self, http: aiohttp.ClientSession) -> str:
         verifier = secrets.token_urlsafe(48)
-        callback = f"{self.base_url}/callback"
+        callback = f"{self.root}/callback"
         async with http.get("/auth", params=_authorization(callback, verifier)) as answer:
             code = answer.url.query["code"]
         form = {"code": code, "redirect_uri": callback, "code_verifier": verifier}
@@ -61,14 +67,16 @@ class OidcProvider(OAuthServer):
 
     async def revocations(self) -> int:
         """How many revocations it was ever asked for."""
-        async with browser(self.base_url) as http, http.get("/revocations") as answer:
+        async with browser(self.root) as http, http.get("/revocations") as answer:
             return int((await answer.json())["count"])
 
 
 class DjangoOAuthToolkit(OAuthServer):
     """The PyPI package `django-oauth-toolkit`. A login is the client's own."""
 
-    profile = PROFILES / "django-oauth-toolkit.toml"
+    profile = "oauth2-rfc7009"
+    logout_path = "/o/revoke_token/"
+    outcome = "acknowledged"
     resource_path = "/whoami"
 
     async def _log_in(self, http: aiohttp.ClientSession) -> str:

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from yarl import URL
 
-from tests.endsystems.real_login import PROFILES, Login, RealEndSystem, browser
+from tests.endsystems.real_login import Login, RealEndSystem, browser
 from tests.endsystems.real_process import serving
 
 PASSWORD = "only-for-tests"
@@ -17,14 +18,15 @@ COOKIE = "roundup_session_Roundupissuetracker"
 class Roundup(RealEndSystem):
     """A running tracker. The login is a cookie, made with the form of the tracker's own page."""
 
-    profile = PROFILES / "roundup.toml"
+    profile = Path(__file__).with_suffix(".toml")
+    outcome = "verified"
 
     async def log_in(self) -> Login:
         form = {"@action": "login", "__login_name": "admin", "__login_password": PASSWORD}
-        page = {"Origin": self.base_url, "Referer": f"{self.base_url}/"}
-        async with browser(self.base_url) as http, http.post("/", data=form, headers=page, raise_for_status=True):
-            cookie = http.cookie_jar.filter_cookies(URL(self.base_url))[COOKIE].value
-        return Login({"Cookie": f"{COOKIE}={cookie}"}, f"{self.base_url}/rest/data/user/1")
+        page = {"Origin": self.root, "Referer": f"{self.root}/"}
+        async with browser(self.root) as http, http.post("/", data=form, headers=page, raise_for_status=True):
+            cookie = http.cookie_jar.filter_cookies(URL(self.root))[COOKIE].value
+        return Login({"Cookie": f"{COOKIE}={cookie}"}, f"{self.root}/rest/data/user/1")
 
 
 @contextmanager

@@ -1,0 +1,49 @@
+"""The real end systems, one process each for all tests."""
+
+import socket
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from tests.endsystems.real_login import RealEndSystem
+from tests.endsystems.real_oauth import DjangoOAuthToolkit, OidcProvider, django_oauth_toolkit, oidc_provider
+from tests.endsystems.real_roundup import Roundup, roundup
+
+
+@pytest.fixture(scope="session")
+def oidc(node_packages: None) -> Iterator[OidcProvider]:
+    with oidc_provider() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def django_site() -> Iterator[DjangoOAuthToolkit]:
+    with django_oauth_toolkit() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tracker() -> Iterator[Roundup]:
+    with roundup() as server:
+        yield server
+
+
+@pytest.fixture(params=["oidc", "django_site", "tracker"])
+def end_system(request: pytest.FixtureRequest) -> RealEndSystem:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, RealEndSystem)
+    return found
+
+
+@pytest.fixture
+def session() -> str:
+    return str(uuid4())
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """A base URL on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"

@@ -1,0 +1,66 @@
+"""Our own server, in a process of its own, as an administrator starts it."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+WITHIN = 30.0
+"""Seconds that a start or an end may take, on a busy machine."""
+LOOK_EVERY = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorProcess:
+    """A running server."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+    config: Path
+    log: Path
+
+    async def exit_code(self) -> int:
+        """Wait for it to end by itself."""
+        return await asyncio.to_thread(self.process.wait, WITHIN)
+
+
+@contextmanager
+def connector_process(folder: Path, config: str, environment: Mapping[str, str] | None = None) -> Iterator[ConnectorProcess]:
+    """Serve `config`, to which `[server]` and `[logs]` are added, on a free port; its files are in `folder`."""
+    file, log = folder / "config.toml", folder / "connector.log"
+    file.write_text(f'{config}\n[server]\nport = 0\n[logs]\nformat = "json"\n')
+    command = (sys.executable, "-m", "connector", "serve", "--config", file)
+    surroundings = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
+    with log.open("wb") as out, subprocess.Popen(command, cwd=folder, env=surroundings, stdout=out, stderr=out) as process:
+        try:
+            yield ConnectorProcess(_url(process, log), process, file, log)
+        finally:
+            process.kill()
+            process.wait(WITHIN)
+
+
+def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Wait until the server has logged where it serves."""
+    end = time.monotonic() + WITHIN
+    while time.monotonic() < end and process.poll() is None:
+        for line in _logged(log):
+            if line.get("event") == "serving":
+                return f"http://{line['host']}:{line['port']}"
+        time.sleep(LOOK_EVERY)
+    raise RuntimeError(f"the server did not come up:\n{log.read_text()}")
+
+
+def _logged(log: Path) -> Iterator[dict[str, Any]]:
+    for line in log.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue

@@ -1,0 +1,53 @@
+"""Duplicates and parallel steps, proved by barriers inside the server: nobody passes before all have come."""
+
+import asyncio
+import resource
+from pathlib import Path
+
+from tests.e2e.connector_process import connector_process
+from tests.e2e.opshub import OpsHub
+from tests.endsystems.real_oauth import OidcProvider
+
+DUPLICATES = 1000
+
+
+def barrier_driver(name: str, parties: int) -> str:
+    return f'[storage.{name}]\ndriver = "tests.e2e.barrier.BarrierDriver"\nparties = {parties}\n'
+
+
+async def test_a_thousand_concurrent_duplicates_are_one_logout_and_a_thousand_times_200(
+    oidc: OidcProvider, session: str, tmp_path: Path
+) -> None:
+    many_files()
+    login, before = await oidc.log_in(), await oidc.revocations()
+    storage = '[storage]\ndrivers = ["gate"]\n[storage.deadlines]\nevict = 60\n' + barrier_driver("gate", DUPLICATES)
+    with connector_process(tmp_path, storage + oidc.section, oidc.environment) as server:
+        async with OpsHub(server.url) as opshub, asyncio.TaskGroup() as calls:
+            answers = [calls.create_task(opshub.cleanup(session, login.headers)) for _ in range(DUPLICATES)]
+    assert {(call.result().status, call.result().body["logout"]["outcome"]) for call in answers} == {(200, "verified")}
+    assert await oidc.revocations() == before + 1
+    assert not await login.works()
+
+
+async def test_the_logout_and_all_evictions_are_under_way_at_the_same_time(session: str, tmp_path: Path) -> None:
+    names = ("near", "middle", "authority")
+    config = f"""
+        [end_system]
+        profile = "tests.e2e.barrier.BarrierEndSystem"
+        settings = {{ parties = {len(names) + 1} }}
+        [storage]
+        drivers = {[*names]}
+        {"".join(barrier_driver(name, len(names) + 1) for name in names)}
+    """
+    with connector_process(tmp_path, config) as server:
+        async with OpsHub(server.url) as opshub:
+            answer = await opshub.cleanup(session)
+    assert (answer.status, answer.body["logout"]["outcome"]) == (200, "acknowledged")
+    assert {name: step["outcome"] for name, step in answer.body["eviction"].items()} == dict.fromkeys(names, "evicted")
+
+
+def many_files() -> None:
+    """Let this process, and those it starts, have a connection open for each duplicate."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * DUPLICATES if hard == resource.RLIM_INFINITY else min(4 * DUPLICATES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

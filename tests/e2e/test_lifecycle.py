@@ -1,0 +1,52 @@
+"""Clients that go away and servers that are told to end: a cleanup that has begun is finished."""
+
+import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from tests.e2e.connector_process import WITHIN, connector_process
+from tests.e2e.held import HeldEndSystem
+from tests.e2e.opshub import OpsHub
+from tests.e2e.test_concurrency import barrier_driver
+
+
+async def test_a_client_that_disconnects_in_the_middle_stops_neither_the_logout_nor_the_eviction(
+    session: str, tmp_path: Path
+) -> None:
+    two_evictions_at_a_time = '[storage]\ndrivers = ["gate"]\n[storage.deadlines]\nevict = 60\n' + barrier_driver("gate", 2)
+    async with HeldEndSystem() as end_system:
+        with connector_process(tmp_path, two_evictions_at_a_time + end_system.section) as server:
+            await begin_a_cleanup_and_disconnect(server.url, session, end_system)
+            async with OpsHub(server.url) as opshub, asyncio.timeout(WITHIN), asyncio.TaskGroup() as calls:
+                another = calls.create_task(opshub.cleanup(str(uuid4()), {"Authorization": "Bearer stays"}))
+                assert await end_system.asked.get() == "Bearer stays"
+                end_system.release.set()
+            assert another.result().status == 200, "its eviction waits for the one of the client that is gone"
+            assert {await end_system.probed.get(), await end_system.probed.get()} == {"Bearer leaves", "Bearer stays"}
+
+
+async def begin_a_cleanup_and_disconnect(url: str, session: str, end_system: HeldEndSystem) -> None:
+    address = urlsplit(url)
+    _, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(f"POST /cleanup/{session} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer leaves\r\n\r\n".encode())
+    assert await end_system.asked.get() == "Bearer leaves"
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_server_that_is_told_to_end_says_that_it_is_not_ready_finishes_its_cleanup_and_exits_with_0(
+    session: str, tmp_path: Path
+) -> None:
+    async with HeldEndSystem() as end_system:
+        with connector_process(tmp_path, end_system.section) as server:
+            async with OpsHub(server.url) as opshub, asyncio.timeout(WITHIN):
+                assert (await opshub.ready()).status == 200
+                async with asyncio.TaskGroup() as calls:
+                    running = calls.create_task(opshub.cleanup(session, {"Authorization": "Bearer t"}))
+                    await end_system.asked.get()
+                    server.process.terminate()
+                    assert (await opshub.until_ready_answers(503)).body["status"] == "draining"
+                    end_system.release.set()
+                assert (running.result().status, running.result().body["logout"]["outcome"]) == (200, "verified")
+            assert await server.exit_code() == 0
