@@ -1,0 +1,119 @@
+"""The driver: scopes and keys become digests, entries become bytes, what the libraries raise becomes our own errors."""
+
+import os
+import time
+from collections.abc import Callable
+
+from drivers.aiocached.layout import Layout, owners_of, pack, unpack
+from drivers.aiocached.memcached_layout import MemcachedLayout
+from drivers.aiocached.memory_layout import MemoryLayout
+from drivers.aiocached.redis_layout import RedisLayout
+from drivers.aiocached.settings import AiocacheSettings
+from drivers.aiocached.translation import translated
+from drivers.contract import MAX_TTL, Driver, Entry, Scope, Stamp, Statistics
+from drivers.errors import DriverMisconfigured, DriverUnavailable
+from drivers.keys import digest, scope_digest
+
+
+class AiocacheDriver(Driver):
+    """A driver over one of aiocache's back ends.
+
+    On Redis every verb is one atomic script. On memcached `put_if_current` compares and writes in two steps, and a write that
+    an eviction overtakes goes where nobody can read it any more; `purge` frees nothing there: evicted bytes stay until expiry.
+    """
+
+    Settings = AiocacheSettings
+    settings: AiocacheSettings
+
+    def __init__(self, name: str, settings: AiocacheSettings, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(name, settings)
+        self._clock = clock
+        self._opened: Layout | None = None
+        place = "" if settings.backend == "memory" else " at {}:{}".format(*settings.address)
+        self._store = f"{name}: {settings.backend}{place}"
+
+    async def open(self) -> None:
+        if os.environ.get("AIOCACHE_DISABLE") == "1":
+            raise DriverMisconfigured(f"{self.name}: AIOCACHE_DISABLE=1 makes aiocache do nothing and say that it did; unset it")
+        with translated(self._store):
+            self._opened = _layout(self.settings, self._clock)
+            await self._opened.open()
+
+    async def aclose(self) -> None:
+        layout, self._opened = self._opened, None
+        if layout is not None:
+            with translated(self._store):
+                await layout.aclose()
+
+    async def ping(self) -> None:
+        with translated(self._store):
+            await self._layout.ping()
+
+    async def stamp(self, scope: Scope) -> Stamp:
+        with translated(self._store):
+            return await self._layout.stamp(owners_of(scope))
+
+    async def get(self, scope: Scope, key: str) -> Entry | None:
+        with translated(self._store):
+            data = await self._layout.get(owners_of(scope), digest(key))
+        if data is None:
+            return None
+        entry = unpack(data)
+        return entry if entry.expires_at > self._clock() else None
+
+    async def put(self, scope: Scope, key: str, entry: Entry) -> None:
+        await self._put(scope, key, entry, stamp=None)
+
+    async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
+        return await self._put(scope, key, entry, stamp=entry.stamp)
+
+    async def _put(self, scope: Scope, key: str, entry: Entry, stamp: Stamp | None) -> bool:
+        packed = pack(entry, self._clock(), MAX_TTL)
+        if packed is None:
+            return False
+        with translated(self._store):
+            return await self._layout.put(owners_of(scope), digest(key), packed, stamp)
+
+    async def delete(self, scope: Scope, key: str) -> None:
+        with translated(self._store):
+            await self._layout.delete(owners_of(scope), digest(key))
+
+    async def evict(self, *scopes: Scope) -> None:
+        if scopes:
+            with translated(self._store):
+                await self._layout.forget(tuple(scope_digest(scope) for scope in scopes))
+
+    async def purge(self, limit: int) -> bool:
+        with translated(self._store):
+            return await self._layout.purge(limit)
+
+    async def statistics(self) -> Statistics:
+        with translated(self._store):
+            return await self._layout.statistics()
+
+    @property
+    def _layout(self) -> Layout:
+        if self._opened is None:
+            raise DriverUnavailable("is not open")
+        return self._opened
+
+
+def _layout(settings: AiocacheSettings, clock: Callable[[], float]) -> Layout:
+    match settings.backend:
+        case "redis":
+            return RedisLayout(settings, _password(settings), clock)
+        case "memcached":
+            return MemcachedLayout(settings)
+        case "memory":
+            return MemoryLayout(clock)
+
+
+def _password(settings: AiocacheSettings) -> str | None:
+    if settings.password is not None:
+        return settings.password.get_secret_value()
+    if settings.password_file is None:
+        return None
+    try:
+        return settings.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DriverMisconfigured(f"has a password file that cannot be read: {type(problem).__name__}") from problem

@@ -1,0 +1,102 @@
+"""What the driver asks of a kind of store, and the digests and bytes in which it asks."""
+
+import math
+import struct
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from drivers.contract import Entry, Scope, SessionScope, Stamp, Statistics, SystemScope
+from drivers.keys import scope_digest
+
+Owners = tuple[bytes, ...]
+"""The digests of what an entry depends on: a session's own before its system's. An evicted one takes the entry along."""
+
+GENERATION_BYTES = 16
+GENERATION_LIFE = 30 * 24 * 3600
+"""Seconds after which a generation that nobody used is forgotten: longer than any entry lives."""
+
+_HEAD = struct.Struct(">dI")
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """An entry as it is stored, and until when."""
+
+    data: bytes
+    expires_at: float
+    ttl: float
+    """Seconds until then; always more than zero."""
+
+
+class Layout(ABC):
+    """Generations, buckets and entries in one kind of store. Everything here behaves as `Driver` says of it, but for two things.
+
+    Entries are opaque bytes, and `get` may return one that has expired: the driver looks at both. What the libraries underneath
+    raise goes through: the driver translates it.
+    """
+
+    async def open(self) -> None:
+        """Make ready for use, and refuse a server that cannot work."""
+
+    async def aclose(self) -> None:
+        """Release everything. A second call does nothing."""
+
+    @abstractmethod
+    async def ping(self) -> None:
+        """Write and read something."""
+
+    @abstractmethod
+    async def stamp(self, owners: Owners) -> Stamp:
+        """Return the owners' present generations as one value, minting what is missing."""
+
+    @abstractmethod
+    async def get(self, owners: Owners, key: bytes) -> bytes | None:
+        """Return what lies in the present bucket of these owners; mint nothing."""
+
+    @abstractmethod
+    async def put(self, owners: Owners, key: bytes, packed: Packed, stamp: Stamp | None) -> bool:
+        """Store into the present bucket of these owners; with a stamp, only if that is current. Say whether it was stored."""
+
+    @abstractmethod
+    async def delete(self, owners: Owners, key: bytes) -> None:
+        """Forget one entry of the present bucket."""
+
+    @abstractmethod
+    async def forget(self, owners: Owners) -> None:
+        """Forget these owners' generations: nothing that was stored under them can be reached again."""
+
+    @abstractmethod
+    async def purge(self, limit: int) -> bool:
+        """As `Driver.purge`."""
+
+    @abstractmethod
+    async def statistics(self) -> Statistics:
+        """As `Driver.statistics`."""
+
+
+def owners_of(scope: Scope) -> Owners:
+    """Return what the entries of a scope depend on."""
+    if isinstance(scope, SessionScope) and scope.system_id is not None:
+        return scope_digest(scope), scope_digest(SystemScope(scope.system_id))
+    return (scope_digest(scope),)
+
+
+def pack(entry: Entry, now: float, longest: float) -> Packed | None:
+    """Return an entry as it is stored, its life shortened to `longest` seconds; None if it has expired already."""
+    ttl = min(entry.expires_at - now, longest)
+    if not ttl > 0:  # nor what is no number
+        return None
+    expires_at = entry.expires_at if ttl < longest else now + longest
+    return Packed(_HEAD.pack(expires_at, len(entry.stamp)) + entry.stamp + entry.value, expires_at, ttl)
+
+
+def unpack(data: bytes) -> Entry:
+    """Return the entry that `pack` has packed."""
+    expires_at, stamp_bytes = _HEAD.unpack_from(data)
+    value_at = _HEAD.size + stamp_bytes
+    return Entry(value=data[value_at:], stamp=Stamp(data[_HEAD.size : value_at]), expires_at=expires_at)
+
+
+def whole_milliseconds(seconds: float) -> int:
+    """Return the next whole number of milliseconds: a store must not forget an entry before it expires."""
+    return math.ceil(seconds * 1000)

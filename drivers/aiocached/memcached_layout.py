@@ -1,0 +1,139 @@
+"""Entries in memcached: flat keys that are named by the generations of their owners.
+
+    set <namespace>:g:<owner> 0 2592000 32                         the owner's generation, made by `add`
+    set <namespace>:e:<digest of generations and key> 0 <ttl> ...  packed entry
+
+memcached drops what it likes. A generation that is gone is minted anew, and what lay under the old one is out of reach. Nor can
+it be asked what it holds: what was evicted stays until it expires, or until memcached needs the room.
+"""
+
+import math
+from secrets import token_bytes, token_hex
+
+import structlog
+from aiocache import MemcachedCache
+from aiomcache import ClientException
+
+from drivers.aiocached.layout import GENERATION_BYTES, GENERATION_LIFE, Layout, Owners, Packed
+from drivers.aiocached.memcached_pool import MemcachedPool
+from drivers.aiocached.settings import AiocacheSettings
+from drivers.contract import Stamp, Statistics
+from drivers.errors import DriverUnavailable
+from drivers.keys import digest
+
+log = structlog.get_logger(__name__)
+
+PING_LIFE = 60
+MINT_ATTEMPTS = 10
+"""A generation that was found to exist and then to be gone, so often in a row, is a server that keeps nothing."""
+TOO_LARGE = "object too large"
+
+
+class MemcachedLayout(Layout):
+    """Each verb uses one connection, for one to three round trips."""
+
+    def __init__(self, settings: AiocacheSettings) -> None:
+        self._namespace = settings.namespace
+        self._pool = MemcachedPool(settings)
+        self._warned = False
+
+    async def open(self) -> None:
+        await self.ping()
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+    async def ping(self) -> None:
+        key, written = f"{self._namespace}:ping:{token_hex(8)}", token_bytes(8)
+
+        async def write_and_read(cache: MemcachedCache) -> bool:
+            await cache.set(key, written, ttl=PING_LIFE)
+            return bool(await cache.get(key) == written)
+
+        if not await self._pool.run(write_and_read):
+            raise DriverUnavailable("does not keep what is written")
+
+    async def stamp(self, owners: Owners) -> Stamp:
+        return await self._pool.run(lambda cache: self._minted(cache, owners))
+
+    async def get(self, owners: Owners, key: bytes) -> bytes | None:
+        async def read(cache: MemcachedCache) -> bytes | None:
+            stamp = await self._current(cache, owners)
+            data: bytes | None = await cache.get(self._entry(stamp, key)) if stamp else None
+            return data
+
+        return await self._pool.run(read)
+
+    async def put(self, owners: Owners, key: bytes, packed: Packed, stamp: Stamp | None) -> bool:
+        async def write(cache: MemcachedCache) -> bool:
+            current = await (self._minted(cache, owners) if stamp is None else self._current(cache, owners))
+            if current is None or stamp not in {None, current}:
+                return False
+            await self._store(cache, self._entry(current, key), packed)
+            return True
+
+        return await self._pool.run(write)
+
+    async def delete(self, owners: Owners, key: bytes) -> None:
+        async def remove(cache: MemcachedCache) -> None:
+            stamp = await self._current(cache, owners)
+            if stamp:
+                await cache.delete(self._entry(stamp, key))
+
+        await self._pool.run(remove)
+
+    async def forget(self, owners: Owners) -> None:
+        async def remove(cache: MemcachedCache) -> None:
+            for owner in owners:
+                await cache.delete(self._owner(owner))
+
+        await self._pool.run(remove)
+
+    async def purge(self, limit: int) -> bool:  # noqa: ARG002 - there is nothing that could be found and freed
+        return False
+
+    async def statistics(self) -> Statistics:
+        return Statistics(entries=None, garbage=None)
+
+    async def _current(self, cache: MemcachedCache, owners: Owners) -> Stamp | None:
+        generations = await cache.multi_get([self._owner(owner) for owner in owners])
+        return None if None in generations else Stamp(b"".join(generations))
+
+    async def _minted(self, cache: MemcachedCache, owners: Owners) -> Stamp:
+        return await self._current(cache, owners) or Stamp(b"".join([await self._generation(cache, owner) for owner in owners]))
+
+    async def _generation(self, cache: MemcachedCache, owner: bytes) -> bytes:
+        for _ in range(MINT_ATTEMPTS):
+            generation: bytes | None = await cache.get(self._owner(owner))
+            if generation is not None:
+                return generation
+            fresh = token_bytes(GENERATION_BYTES)
+            try:
+                await cache.add(self._owner(owner), fresh, ttl=GENERATION_LIFE)
+            except ValueError:  # somebody else was faster: theirs counts
+                continue
+            return fresh
+        raise DriverUnavailable("does not keep what is written")
+
+    async def _store(self, cache: MemcachedCache, key: str, packed: Packed) -> None:
+        # memcached counts whole seconds on a clock that ticks once in each: one more, or an entry might go before it expires.
+        try:
+            await cache.set(key, packed.data, ttl=math.ceil(packed.ttl) + 1)
+        except ClientException as refused:
+            if TOO_LARGE not in str(refused):
+                raise
+            self._warn_of_size(len(packed.data))
+
+    def _warn_of_size(self, size: int) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "memcached keeps no entries of this size, each read of one is a miss; its option -I allows larger ones",
+                bytes=size,
+            )
+
+    def _owner(self, owner: bytes) -> str:
+        return f"{self._namespace}:g:{owner.hex()}"
+
+    def _entry(self, stamp: Stamp, key: bytes) -> str:
+        return f"{self._namespace}:e:{digest(stamp, key).hex()}"

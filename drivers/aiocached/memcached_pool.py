@@ -1,0 +1,104 @@
+"""Connections to memcached that survive cancellation, silence and a server that breaks off in mid-answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TypeVar
+
+import aiomcache
+from aiocache import MemcachedCache
+from aiocache.serializers import NullSerializer
+from aiomcache.pool import Connection
+
+from drivers.aiocached.settings import AiocacheSettings
+
+T = TypeVar("T")
+Work = Callable[[MemcachedCache], Awaitable[T]]
+
+BROKEN = (ConnectionError, EOFError, aiomcache.ClientException)
+"""What a connection raises that the server has closed, or that gives no sensible answer."""
+
+
+class MemcachedPool:
+    """Clients of one connection each. One that is left in mid-answer, for whatever reason, is closed and never used again.
+
+    aiomcache's own pool takes a connection back whose command was cancelled, so that the next command reads the answer to the
+    one before (https://github.com/aio-libs/aiomcache/issues/489); it forgets who waits for a connection that is lost, and has
+    no deadlines.
+    """
+
+    def __init__(self, settings: AiocacheSettings) -> None:
+        self._settings = settings
+        self._turns = asyncio.Semaphore(settings.pool_size)
+        self._idle: list[MemcachedCache] = []
+        self._closed = False
+
+    async def run(self, work: Work[T]) -> T:
+        """Do something with a client: with an idle one, and where the server has closed that meanwhile, again with a new one.
+
+        Raises:
+            TimeoutError: no client became free, or the server did not answer, in time.
+        """
+        async with self._turn():
+            if self._idle:
+                with suppress(*BROKEN):
+                    return await self._done_with(self._idle.pop(), work)
+                await self._close_idle()  # they are from the same time
+            return await self._done_with(await self._connected(), work)
+
+    async def aclose(self) -> None:
+        """Close what is idle now, and what is in use when it comes back."""
+        self._closed = True
+        await self._close_idle()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(self._settings.operation_timeout):
+            await self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _done_with(self, cache: MemcachedCache, work: Work[T]) -> T:
+        async with AsyncExitStack() as unless_done:
+            unless_done.push_async_callback(cache.close)
+            async with asyncio.timeout(self._settings.operation_timeout):
+                result = await work(cache)
+            if not self._closed:
+                unless_done.pop_all()
+                self._idle.append(cache)
+            return result
+
+    async def _connected(self) -> MemcachedCache:
+        cache = _client(*self._settings.address)
+        async with AsyncExitStack() as unless_done:
+            unless_done.push_async_callback(cache.close)
+            async with asyncio.timeout(self._settings.connect_timeout):
+                await cache.raw("version")
+            unless_done.pop_all()
+        return cache
+
+    async def _close_idle(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
+
+
+class _Client(aiomcache.Client):
+    async def _execute_simple_command(self, conn: Connection, raw_command: bytes) -> bytes:
+        # Where the server has closed the connection, aiomcache asks for the rest of the line for ever, without suspending once:
+        # the whole process would hang (https://github.com/aio-libs/aiomcache/issues/502).
+        conn.writer.write(raw_command)
+        await conn.writer.drain()
+        line = await conn.reader.readline()
+        if not line.endswith(b"\r\n"):
+            raise ConnectionResetError("the server broke off its answer")
+        return line[:-2]
+
+
+def _client(host: str, port: int) -> MemcachedCache:
+    cache = MemcachedCache(
+        serializer=NullSerializer(encoding=None), namespace="", timeout=None, endpoint=host, port=port, pool_size=1
+    )
+    cache.client = _Client(host, port, pool_size=1)
+    return cache

@@ -1,0 +1,178 @@
+"""Entries in aiocache's memory cache, under flat keys, and beside it an index of which keys make up a bucket.
+
+    <digest of the bucket's generations and of the key>   ->   packed entry
+
+aiocache sets no timers here: there would be one for each entry in the event loop's heap, which is rebuilt when many are
+cancelled. An entry's expiry is read from the entry, and its bytes are freed by `purge`.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from secrets import token_bytes
+
+from aiocache import SimpleMemoryCache
+
+from drivers.aiocached.layout import GENERATION_BYTES, GENERATION_LIFE, Layout, Owners, Packed
+from drivers.contract import Stamp, Statistics
+from drivers.errors import DriverUnavailable
+from drivers.expiries import Expiries
+from drivers.keys import digest
+
+SLICE = 100
+"""Entries freed between two turns of the event loop: aiocache takes some microseconds for each."""
+
+
+@dataclass(slots=True, eq=False)
+class _Life:
+    """The present life of a session or system: its generation, and the buckets whose names it is part of."""
+
+    used: float
+    generation: bytes = field(default_factory=lambda: token_bytes(GENERATION_BYTES))
+    buckets: "set[_Bucket]" = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class _Bucket:
+    """The flat keys that depend on the same lives, and when each expires."""
+
+    name: Stamp
+    lives: list[_Life]
+    expiries: dict[str, float] = field(default_factory=dict)
+
+
+class MemoryLayout(Layout):
+    """Between the index and aiocache nothing can come: the verbs of aiocache's memory cache never suspend."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._cache = SimpleMemoryCache(namespace="", timeout=None)
+        self._lives: OrderedDict[bytes, _Life] = OrderedDict()
+        """By owner, least recently used first."""
+        self._buckets: dict[Stamp, _Bucket] = {}
+        self._garbage: list[_Life | _Bucket] = []
+        """A stack of what nobody can name any more and is still to be freed."""
+        self._expiries: Expiries[_Bucket] = Expiries()
+        self._held = 0
+
+    async def ping(self) -> None:
+        written = token_bytes(8)
+        await self._cache.set("ping", written)
+        if await self._cache.get("ping") != written:
+            raise DriverUnavailable("does not keep what is written")
+
+    async def stamp(self, owners: Owners) -> Stamp:
+        return _name(self._lives_of(owners))
+
+    async def get(self, owners: Owners, key: bytes) -> bytes | None:
+        bucket = self._bucket(owners)
+        data: bytes | None = await self._cache.get(_flat(bucket, key)) if bucket else None
+        return data
+
+    async def put(self, owners: Owners, key: bytes, packed: Packed, stamp: Stamp | None) -> bool:
+        lives = self._lives_of(owners)
+        if stamp is not None and stamp != _name(lives):
+            return False
+        bucket = self._buckets.get(_name(lives)) or self._begin_bucket(lives)
+        flat = _flat(bucket, key)
+        self._forget_expiry(bucket, flat)
+        bucket.expiries[flat] = packed.expires_at
+        self._expiries.add(bucket, flat, packed.expires_at)
+        self._held += 1
+        await self._cache.set(flat, packed.data)
+        return True
+
+    async def delete(self, owners: Owners, key: bytes) -> None:
+        bucket = self._bucket(owners)
+        if bucket:
+            self._forget_expiry(bucket, _flat(bucket, key))
+            await self._free(bucket, _flat(bucket, key))
+
+    async def forget(self, owners: Owners) -> None:
+        for owner in owners:
+            life = self._lives.pop(owner, None)
+            if life and life.buckets:
+                self._garbage.append(life)
+
+    async def purge(self, limit: int) -> bool:
+        for step in range(limit):
+            if not (await self._free_unreachable() or await self._free_expired() or await self._forget_idle()):
+                return False
+            if step % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+        return True
+
+    async def statistics(self) -> Statistics:
+        return Statistics(entries=self._held, garbage=len(self._garbage))
+
+    def _lives_of(self, owners: Owners) -> list[_Life]:
+        now = self._clock()
+        for owner in owners:
+            self._lives.setdefault(owner, _Life(now)).used = now
+            self._lives.move_to_end(owner)
+        return [self._lives[owner] for owner in owners]
+
+    def _bucket(self, owners: Owners) -> _Bucket | None:
+        lives = [self._lives[owner] for owner in owners if owner in self._lives]
+        return self._buckets.get(_name(lives)) if len(lives) == len(owners) else None
+
+    def _begin_bucket(self, lives: list[_Life]) -> _Bucket:
+        bucket = self._buckets[_name(lives)] = _Bucket(_name(lives), lives)
+        for life in lives:
+            life.buckets.add(bucket)
+        return bucket
+
+    def _forget_expiry(self, bucket: _Bucket, flat: str) -> None:
+        expires_at = bucket.expiries.pop(flat, None)
+        if expires_at is not None:
+            self._expiries.discard(bucket, flat, expires_at)
+            self._held -= 1
+
+    async def _free(self, bucket: _Bucket, flat: str) -> None:
+        """Free an entry that is in the index no more, and with the last of them the bucket."""
+        if not bucket.expiries and bucket.name in self._buckets:
+            del self._buckets[bucket.name]
+            for life in bucket.lives:
+                life.buckets.discard(bucket)
+        await self._cache.delete(flat)
+
+    async def _free_unreachable(self) -> bool:
+        """Take one step of freeing what lies on top of the garbage."""
+        if not self._garbage:
+            return False
+        match self._garbage[-1]:
+            case _Bucket(expiries=expiries) as bucket if expiries:
+                flat = next(reversed(expiries))
+                self._forget_expiry(bucket, flat)
+                await self._free(bucket, flat)
+            case _Life(buckets=buckets) if buckets:
+                self._garbage.append(buckets.pop())
+            case _:
+                self._garbage.pop()
+        return True
+
+    async def _free_expired(self) -> bool:
+        due = self._expiries.take_due(self._clock())
+        if due is None:
+            return False
+        bucket, flat = due
+        del bucket.expiries[flat]
+        self._held -= 1
+        await self._free(bucket, flat)
+        return True
+
+    async def _forget_idle(self) -> bool:
+        owner = next(iter(self._lives), None)
+        if owner is None or self._lives[owner].used >= self._clock() - GENERATION_LIFE:
+            return False
+        await self.forget((owner,))
+        return True
+
+
+def _flat(bucket: _Bucket, key: bytes) -> str:
+    return digest(bucket.name, key).hex()
+
+
+def _name(lives: list[_Life]) -> Stamp:
+    return Stamp(b"".join([life.generation for life in lives]))

@@ -1,0 +1,148 @@
+"""Entries in Redis or Valkey: one atomic script, and one round trip, for each verb."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha1
+from secrets import token_hex
+from typing import Any
+
+import structlog
+from aiocache import RedisCache
+from aiocache.serializers import NullSerializer
+from redis.asyncio import BlockingConnectionPool, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+
+from drivers.aiocached import lua
+from drivers.aiocached.layout import GENERATION_BYTES, Layout, Owners, Packed, whole_milliseconds
+from drivers.aiocached.settings import AiocacheSettings
+from drivers.contract import Stamp, Statistics
+from drivers.errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
+
+log = structlog.get_logger(__name__)
+
+OLDEST = (6, 2)
+"""The first version that knows `ZADD LT` and `ZRANGE BYSCORE`."""
+LONGEST_PURGE = 1_000
+"""Entries that one script frees at most: the server does nothing else meanwhile, for about a millisecond."""
+
+
+class RedisLayout(Layout):
+    """The layout that `drivers.aiocached.lua` draws."""
+
+    def __init__(self, settings: AiocacheSettings, password: str | None, clock: Callable[[], float]) -> None:
+        self._root = f"{{{settings.namespace}}}"
+        self._clock = clock
+        self._cache = connected(settings, password)
+        self._checked = False
+
+    async def open(self) -> None:
+        await self._check()
+
+    async def aclose(self) -> None:
+        await self._cache.client.aclose()
+
+    async def ping(self) -> None:
+        await (self._round_trip() if self._checked else self._check())
+
+    async def stamp(self, owners: Owners) -> Stamp:
+        return Stamp(bytes.fromhex(b"".join(await self._run(lua.STAMP, owners, *_fresh(owners))).decode()))
+
+    async def get(self, owners: Owners, key: bytes) -> bytes | None:
+        data: bytes | None = await self._run(lua.GET, owners, key)
+        return data
+
+    async def put(self, owners: Owners, key: bytes, packed: Packed, stamp: Stamp | None) -> bool:
+        entry = (key, packed.data, repr(packed.expires_at), whole_milliseconds(packed.ttl))
+        if stamp is None:
+            return bool(await self._run(lua.PUT, owners, *entry, *_fresh(owners)))
+        return bool(await self._run(lua.PUT_IF_CURRENT, owners, *entry, stamp.hex()))
+
+    async def delete(self, owners: Owners, key: bytes) -> None:
+        await self._run(lua.DELETE, owners, key)
+
+    async def forget(self, owners: Owners) -> None:
+        await self._run(lua.FORGET, owners)
+
+    async def purge(self, limit: int) -> bool:
+        return bool(await self._run(lua.PURGE, (), repr(self._clock()), max(1, min(limit, LONGEST_PURGE))))
+
+    async def statistics(self) -> Statistics:
+        entries, garbage = await self._run(lua.STATISTICS, (), repr(self._clock()))
+        return Statistics(entries=entries, garbage=garbage)
+
+    async def _check(self) -> None:
+        """Look once at what the server is: when it is opened, or at the first call after that has failed."""
+        server = await self._cache.raw("info", "server")
+        version = _version(server["redis_version"])
+        if version < OLDEST:
+            raise DriverMisconfigured(f"is version {server['redis_version']}; expected {'.'.join(map(str, OLDEST))} or newer")
+        policy = (await self._cache.raw("info", "memory"))["maxmemory_policy"]
+        if policy.startswith("allkeys-"):
+            log.warning(
+                "Redis may drop what is still needed to free evicted data in time", maxmemory_policy=policy, prefer="volatile-lru"
+            )
+        await self._round_trip()
+        self._checked = True
+
+    async def _round_trip(self) -> None:
+        written = token_hex(8)
+        layout, read = await self._evaluate(lua.PING, (), written)
+        if layout != lua.FORMAT.encode():
+            raise DriverFormatError("holds data of another format than this version's; expected another server or namespace")
+        if read != written.encode():
+            raise DriverUnavailable("does not keep what is written")
+
+    async def _run(self, script: str, owners: Owners, *arguments: str | bytes | int) -> Any:
+        if not self._checked:
+            await self._check()
+        return await self._evaluate(script, owners, *arguments)
+
+    async def _evaluate(self, script: str, owners: Owners, *arguments: str | bytes | int) -> Any:
+        keys = [f"{self._root}:g:{owner.hex()}" for owner in owners]
+        try:
+            return await self._cache.raw("evalsha", _sha1(script), len(keys), *keys, self._root, *arguments)
+        except NoScriptError:
+            return await self._cache.raw("eval", script, len(keys), *keys, self._root, *arguments)
+
+
+def connected(settings: AiocacheSettings, password: str | None) -> RedisCache:
+    """Return aiocache's client for these settings; it connects when first used, and again when a connection was lost."""
+    host, port = settings.address
+    connection: dict[str, Any] = {
+        "username": settings.username,
+        "socket_timeout": settings.operation_timeout,
+        "retry": Retry(NoBackoff(), 1, (RedisConnectionError,)),  # for a pooled connection that died; our scripts may run twice
+        "timeout": settings.operation_timeout,  # for a connection to become free
+    }
+    if settings.tls:
+        connection |= {"connection_class": SSLConnection, "ssl_ca_certs": settings.ca_file and str(settings.ca_file)}
+    return RedisCache(
+        serializer=NullSerializer(encoding=None),
+        namespace="",
+        timeout=None,
+        endpoint=host,
+        port=port,
+        db=settings.database,
+        password=password,
+        pool_max_size=settings.pool_size,
+        create_connection_timeout=settings.connect_timeout,
+        connection_pool_class=BlockingConnectionPool,
+        connection_pool_kwargs=connection,
+    )
+
+
+@cache
+def _sha1(script: str) -> str:
+    return sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+def _fresh(owners: Owners) -> list[str]:
+    return [token_hex(GENERATION_BYTES) for _ in owners]
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"[0-9]+", text)[:2])

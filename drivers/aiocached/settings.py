@@ -1,0 +1,66 @@
+"""The settings of an aiocache instance: one table for all back ends, each key checked to have a meaning for the chosen one."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator, model_validator
+
+from drivers.contract import DriverSettings
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+REDIS_ONLY = ("database", "username", "password", "password_file", "tls", "ca_file")
+SERVERS_ONLY = ("host", "port", "namespace", "pool_size", "connect_timeout", "operation_timeout")
+DEFAULT_PORTS = {"redis": 6379, "memcached": 11211, "memory": 0}
+
+
+class AiocacheSettings(DriverSettings):
+    """`[storage.<name>]` with `driver = "aiocache"`."""
+
+    backend: Literal["redis", "memcached", "memory"]
+    """Where the entries live. Valkey counts as Redis."""
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int | None, Field(ge=1, le=65_535)] = None
+    """Default: 6379 for Redis, 11211 for memcached."""
+    namespace: Annotated[str, Field(pattern=r"\A[A-Za-z0-9._-]{1,64}\z")] = "opshub"
+    """What every key on the server begins with. Instances with the same share their entries; others have nothing in common."""
+    pool_size: Annotated[int, Field(ge=1, le=1_000)] = 10
+    """Connections to the server at most; what comes when all are in use waits its turn."""
+    connect_timeout: Seconds = 2
+    """For a connection to be made."""
+    operation_timeout: Seconds = 3
+    """For the server to answer, and again for a connection to become free."""
+    database: Annotated[int, Field(ge=0)] = 0
+    """Redis: number of the database."""
+    username: Annotated[str | None, Field(min_length=1)] = None
+    """Redis: the ACL user; without one, a password is the default user's."""
+    password: Annotated[SecretStr | None, Field(min_length=1)] = None
+    """Redis: from an environment variable only, never from the configuration file."""
+    password_file: FilePath | None = None
+    """Redis: a file that holds the password, and nothing else but a line end."""
+    tls: bool = False
+    """Redis: encrypt, and verify the server's certificate and its name."""
+    ca_file: FilePath | None = None
+    """Redis: PEM file of authorities to trust besides the system's."""
+
+    @field_validator(*REDIS_ONLY, *SERVERS_ONLY)
+    @classmethod
+    def _has_a_meaning(cls, value: Any, info: ValidationInfo) -> Any:
+        backend = info.data.get("backend")
+        if backend == "memory" or (backend == "memcached" and info.field_name in REDIS_ONLY):
+            raise ValueError(f"has no meaning for the back end {backend}; leave it out")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("password and password_file: expected one of them at most")
+        if self.username is not None and self.password is None and self.password_file is None:
+            raise ValueError("username: expected a password or a password_file with it")
+        if self.ca_file is not None and not self.tls:
+            raise ValueError("ca_file: expected tls = true with it")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The server's host and port."""
+        return self.host, self.port or DEFAULT_PORTS[self.backend]
