@@ -1,12 +1,15 @@
 """Every configuration key, its type, its default and what it means."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
+LONGEST_SOCKET = 100
+"""Bytes in the path of a Unix socket: systems take 103 to 107."""
 
 
 class Section(BaseModel):
@@ -122,6 +125,33 @@ class Logs(Section):
     """The least that is logged."""
 
 
+class Metrics(Section):
+    """Where the server tells what it has counted and measured: `GET /metrics`, in Prometheus form."""
+
+    enabled: bool = True
+    """False: nothing is served, and nothing listens."""
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address or name to listen on. The answer names storage drivers, never a session, a system or a value of a request."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9464
+    """0 takes a free port and logs it."""
+
+
+class Control(Section):
+    """Where the commands `connector owed` and `connector status` talk to the running server."""
+
+    socket: Annotated[Path, Field(strict=False)] = Path("var/control.sock")
+    """Unix socket, made with mode 0600: whoever may use it may steer what is owed. At most 100 bytes long."""
+
+    @field_validator("socket")
+    @classmethod
+    def _fits(cls, socket: Path) -> Path:
+        if len(os.fsencode(socket)) > LONGEST_SOCKET:
+            raise ValueError(
+                f"expected a path of at most {LONGEST_SOCKET} bytes, for the system takes no longer one for a socket"
+            )
+        return socket
+
+
 class Settings(Section):
     """The whole configuration; `connector.config.loading.load` makes it from the file and the environment."""
 
@@ -130,4 +160,6 @@ class Settings(Section):
     storage: Storage = Storage()
     end_system: EndSystem = EndSystem()
     security: Security = Security()
+    metrics: Metrics = Metrics()
+    control: Control = Control()
     logs: Logs = Logs()
