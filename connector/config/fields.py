@@ -102,6 +102,8 @@ def _limits(constraints: Sequence[Any]) -> str:
         match constraint:
             case MinLen():
                 return " that is not empty"
+            case object(pattern=str() as pattern):
+                return f" that matches `{pattern}`"
             case Ge(ge=bound):
                 low = f" from {bound}"
             case Gt(gt=bound):

@@ -59,6 +59,8 @@ def _reason(model: type[BaseModel], path: KeyPath, kind: str, message: str) -> s
             return message.partition(", ")[2]
         case _ if field is None:
             return message.lower()
+        case "path_not_file":
+            return "expected the path of a file that is there"
         case "missing":
             return f"is missing; expected {expected(field)}"
         case _:

@@ -63,12 +63,17 @@ def _sections(model: type[BaseModel], path: KeyPath) -> Iterator[str]:
 def _table(model: type[BaseModel], path: KeyPath) -> str:
     meanings = _meanings(model)
     rows = [
-        f"| `{name}` | {expected(field)} | {_default(field)} | {meanings.get(name, '')} | `{variable_name((*path, name))}` |\n"
+        _row(f"`{name}`", expected(field), _default(field), meanings.get(name, ""), f"`{variable_name((*path, name))}`")
         for name, field in model.model_fields.items()
         if section_of(field) is None
     ]
     heading = "| key | expected | default | meaning | environment variable |\n|---|---|---|---|---|\n"
     return heading + "".join(rows) if rows else "No keys.\n"
+
+
+def _row(*cells: str) -> str:
+    escaped = [cell.replace("|", "\\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |\n"
 
 
 def _default(field: FieldInfo) -> str:
@@ -93,7 +98,7 @@ def _meanings_in(source: str) -> dict[str, str]:
     (definition,) = ast.parse(dedent(source)).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
     return {
-        attribute.target.id: " ".join(text.value.value.split()).replace("|", "\\|")
+        attribute.target.id: " ".join(text.value.value.split())
         for attribute, text in pairwise(body)
         if isinstance(attribute, ast.AnnAssign)
         and isinstance(attribute.target, ast.Name)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, FilePath, SecretStr, field_validator
 
 from drivers import DriverSettings
 from drivers.memory import MemoryDriver
@@ -15,6 +15,8 @@ class NotebookSettings(DriverSettings):
     pages: Annotated[int, Field(ge=1, le=500)] = 100
     """How many there are."""
     tags: tuple[str, ...] = ()
+    owner: Annotated[str, Field(pattern="[a-z]+")] = "nobody"
+    text: FilePath | None = None
     cover: Path | None = None
     password: SecretStr | None = None
 

@@ -45,6 +45,8 @@ def test_all_problems_of_all_instances_are_named_at_once(tmp_path: Path) -> None
     driver = "tests.config.notebook.Notebook"
     pages = 501
     page = 5
+    owner = "42"
+    text = "nowhere"
     tags = ["a", "b", "c", "d"]
     [storage.bad]
     driver = "tests.config.nowhere.Driver"
@@ -62,9 +64,11 @@ def test_all_problems_of_all_instances_are_named_at_once(tmp_path: Path) -> None
         "storage.drivers[3]: names no instance; did you mean `memory`? (config.toml)",
         f"storage.empty.driver: is missing; {kinds}",
         "storage.memory.size: unknown key; none is known here (config.toml)",
+        "storage.notes.owner: expected text that matches `[a-z]+` (config.toml)",
         "storage.notes.page: unknown key; did you mean `pages`? (config.toml)",
         "storage.notes.pages: expected a whole number from 1 to 500 (config.toml)",
         "storage.notes.tags: expected at most three (config.toml)",
+        "storage.notes.text: expected the path of a file that is there (config.toml)",
     ]
 
 
