@@ -1,0 +1,1 @@
+"""Shows one session's life in the terminal: `python -m tests.demo`."""
