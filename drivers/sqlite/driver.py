@@ -1,0 +1,138 @@
+"""The driver: one writer and one reader on a file that may be deleted or turn out to be damaged at any time."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from drivers.contract import Driver, DriverSettings, Entry, Scope, Stamp, Statistics
+from drivers.errors import DriverUnavailable
+from drivers.sqlite import statements
+from drivers.sqlite.reader import SqliteReader
+from drivers.sqlite.schema import open_cache, prove_writable
+from drivers.sqlite_file import SqliteFile
+from drivers.sqlite_writer import SqliteWriter
+
+SLICE = 250
+"""Rows that one purging transaction deletes, so that nobody's commit has to wait for long."""
+
+
+class SqliteSettings(DriverSettings):
+    """Settings of `[storage.<name>]`."""
+
+    path: Path = Path("var/cache.sqlite3")
+    """The cache file; created with its folder where missing. On a local disk: SQLite's shared memory does not cross a network."""
+
+
+class _OpenFile:
+    """The file as it was found at the path, with its writer and its reader."""
+
+    def __init__(self, file: SqliteFile, writer: SqliteWriter, reader: SqliteReader) -> None:
+        self.file, self.writer, self.reader = file, writer, reader
+        self.identity = file.identity
+
+    @classmethod
+    async def open(cls, path: Path, discard: tuple[int, int] | None) -> "_OpenFile":
+        file = SqliteFile(path)
+        writer = await SqliteWriter.open(file, partial(open_cache, file, discard))
+        try:
+            return cls(file, writer, SqliteReader(file))
+        except BaseException:
+            await writer.aclose()
+            raise
+
+    @property
+    def usable(self) -> bool:
+        return not self.file.damaged and self.identity is not None and self.file.identity == self.identity
+
+    async def aclose(self) -> None:
+        await self.writer.aclose()
+        # After the writer: the last connection deletes the -wal at its path, by now perhaps another file's; a reader does not.
+        self.reader.close()
+
+
+class SqliteDriver(Driver):
+    """Writes wait for the disk, reads take microseconds. All instances on one file share what it holds, in whatever process."""
+
+    Settings = SqliteSettings
+
+    def __init__(self, name: str, settings: SqliteSettings, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(name, settings)
+        self._path = settings.path.absolute()
+        self._clock = clock
+        self._closed = False
+        self._opening = asyncio.Lock()
+        self._open_file: _OpenFile | None = None
+
+    async def open(self) -> None:
+        await self._file()
+
+    async def aclose(self) -> None:
+        self._closed = True
+        async with self._opening:
+            if self._open_file is not None:
+                await self._open_file.aclose()
+
+    async def ping(self) -> None:
+        file = await self._file()
+        await file.writer.submit(prove_writable)
+        file.reader.garbage()
+
+    async def stamp(self, scope: Scope) -> Stamp:
+        file = await self._file()
+        if known := file.reader.name(scope):
+            return known
+        return await file.writer.submit(partial(statements.mint, scope=scope, now=self._clock()))
+
+    async def get(self, scope: Scope, key: str) -> Entry | None:
+        file = await self._file()
+        entry = file.reader.entry(scope, key)
+        return entry if entry and entry.expires_at > self._clock() else None
+
+    async def put(self, scope: Scope, key: str, entry: Entry) -> None:
+        file = await self._file()
+        await file.writer.submit(partial(statements.store, scope=scope, key=key, entry=entry, now=self._clock()))
+
+    async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
+        file = await self._file()
+        work = partial(statements.store_if_current, scope=scope, key=key, entry=entry, now=self._clock())
+        return await file.writer.submit(work)
+
+    async def delete(self, scope: Scope, key: str) -> None:
+        file = await self._file()
+        await file.writer.submit(partial(statements.delete, scope=scope, key=key))
+
+    async def evict(self, *scopes: Scope) -> None:
+        file = await self._file()
+        await file.writer.submit(partial(statements.evict, scopes=scopes))
+
+    async def purge(self, limit: int) -> bool:
+        file = await self._file()
+        for start in range(0, limit, SLICE):
+            work = partial(statements.purge, limit=min(SLICE, limit - start), now=self._clock())
+            if not await file.writer.submit(work):
+                return False
+        return True
+
+    async def statistics(self) -> Statistics:
+        file = await self._file()
+        return Statistics(entries=None, garbage=file.reader.garbage())
+
+    async def _file(self) -> _OpenFile:
+        """Return the open file; opens it anew when it is damaged, or when the path leads to another one or to none."""
+        if self._open_file is not None and self._open_file.usable and not self._closed:
+            return self._open_file
+        async with self._opening:
+            if self._closed:
+                raise DriverUnavailable(f"{self.name}: closed")
+            if self._open_file is None or not self._open_file.usable:
+                self._open_file = await self._replace(self._open_file)
+            return self._open_file
+
+    async def _replace(self, old: _OpenFile | None) -> _OpenFile:
+        discard = None
+        if old is not None:
+            await old.aclose()
+            discard = old.identity if old.file.damaged else None
+        return await _OpenFile.open(self._path, discard)

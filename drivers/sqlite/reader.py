@@ -1,0 +1,65 @@
+"""Reads from the cache file on the event loop's thread: a hop to another thread would take ten times as long."""
+
+import sqlite3
+from typing import Any
+
+from drivers.contract import Entry, Scope, Stamp
+from drivers.keys import digest
+from drivers.sqlite.statements import checksum, name_of
+from drivers.sqlite_file import SqliteFile
+
+
+class SqliteReader:
+    """A read-only connection. It remembers the names of scopes until somebody, in whatever process, has written to the file."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+        with file.explained():
+            self._connection = file.connect_read_only()
+        self._names: dict[Scope, Stamp] = {}
+        self._version: int | None = None
+
+    def name(self, scope: Scope) -> Stamp | None:
+        """Return the name of the scope's present bucket, which is also its stamp, if it has one."""
+        try:
+            self._notice_writes()
+            name = self._names.get(scope)
+            if name is None and (name := name_of(self._connection, scope)) is not None:
+                self._names[scope] = name
+        except sqlite3.Error as problem:
+            raise self._file.explanation(problem) from problem
+        return name
+
+    def entry(self, scope: Scope, key: str) -> Entry | None:
+        """Return what lies in the scope's present bucket, expired or not, but not if the disk has altered it."""
+        bucket = self.name(scope)
+        if bucket is None:
+            return None
+        found = self._one(
+            "SELECT expires_at, checksum, stamp, value FROM entries WHERE bucket = ? AND key = ?", (bucket, digest(key))
+        )
+        if found is None or found[1] != checksum(found[0], *found[2:]):
+            return None
+        return Entry(value=found[3], stamp=Stamp(found[2]), expires_at=found[0])
+
+    def garbage(self) -> int:
+        """Count the evicted generations whose buckets have not been freed yet."""
+        (count,) = self._one("SELECT count(*) FROM garbage")
+        return int(count)
+
+    def close(self) -> None:
+        """Close the connection; a second call does nothing."""
+        self._connection.close()
+
+    def _notice_writes(self) -> None:
+        """Forget the names if another connection has committed since: every process's are others, this one's writer included."""
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._names.clear()
+            self._version = version
+
+    def _one(self, statement: str, parameters: tuple[bytes, ...] = ()) -> Any:
+        try:
+            return self._connection.execute(statement, parameters).fetchone()
+        except sqlite3.Error as problem:
+            raise self._file.explanation(problem) from problem

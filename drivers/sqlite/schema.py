@@ -1,0 +1,109 @@
+"""The format of the cache file, and how one is opened: created, checked, or moved aside when it is damaged."""
+
+import sqlite3
+
+import structlog
+
+from drivers.errors import DriverFormatError, DriverMisconfigured
+from drivers.sqlite_file import SqliteFile, is_damage
+from drivers.sqlite_writer import transaction
+
+log = structlog.get_logger(__name__)
+
+APPLICATION_ID = 0x4F504843
+"""`OPHC` in ASCII: what tells our files from another program's."""
+FORMAT_VERSION = 1
+PAGE_SIZE = 8192
+"""Bytes; a row of up to a quarter of it lies in its table's page, a longer one in pages of its own."""
+
+_TABLES = """
+    CREATE TABLE generations (scope BLOB PRIMARY KEY, token BLOB NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX generations_by_use ON generations (used);
+    CREATE TABLE buckets (token BLOB, bucket BLOB, PRIMARY KEY (token, bucket)) WITHOUT ROWID;
+    CREATE TABLE garbage (token BLOB PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE entries (
+        bucket BLOB, key BLOB, expires_at REAL NOT NULL, checksum INTEGER NOT NULL, stamp BLOB NOT NULL, value BLOB NOT NULL,
+        PRIMARY KEY (bucket, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX entries_by_expiry ON entries (expires_at);
+"""
+
+
+def open_cache(file: SqliteFile, discard: tuple[int, int] | None = None) -> sqlite3.Connection:
+    """Open the cache file for writing, creating it where there is none. Blocks.
+
+    The cache is disposable: a damaged file is moved aside, and a fresh one is begun. So is the file whose identity is `discard`,
+    if it still lies there: damage may show later than here.
+
+    Raises:
+        DriverFormatError: for the file of a newer version or of another program.
+        DriverMisconfigured: if it can be neither created nor written.
+    """
+    with file.explained():
+        file.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file.locked():
+            if discard is not None and file.identity == discard:
+                _move_aside(file, "it turned out to be damaged while in use")
+            try:
+                return _opened(file)
+            except sqlite3.DatabaseError as problem:
+                if not is_damage(problem):
+                    raise
+                _move_aside(file, str(problem))
+                return _opened(file)
+
+
+def _move_aside(file: SqliteFile, reason: str) -> None:
+    aside = file.move_aside()
+    log.warning("the cache file is damaged, beginning a fresh one", path=str(file.path), moved_to=str(aside), reason=reason)
+
+
+def _opened(file: SqliteFile) -> sqlite3.Connection:
+    file.create_if_missing()
+    connection = file.connect()
+    try:
+        _make_ready(file, connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_ready(file: SqliteFile, connection: sqlite3.Connection) -> None:
+    fresh = not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if fresh:
+        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+    else:
+        _must_be_ours(file, connection)
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise DriverMisconfigured(
+            f"{file.path}: this file system cannot do without a rollback journal; set a path on a local disk"
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    with transaction(connection):
+        if fresh:
+            _create(connection)
+        prove_writable(connection)
+
+
+def _must_be_ours(file: SqliteFile, connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise DriverFormatError(f"{file.path}: this is a database of another program; set another path")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > FORMAT_VERSION:
+        raise DriverFormatError(
+            f"{file.path}: written by a newer version (format {version}, this one reads {FORMAT_VERSION}); "
+            "upgrade, or delete the file: it holds nothing but a cache"
+        )
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def prove_writable(connection: sqlite3.Connection) -> None:
+    """Write, without changing anything: the number of the format that is there already."""
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")

@@ -1,0 +1,128 @@
+"""What is written to the cache file: functions of a connection inside a transaction. The file's layout is in `schema`."""
+
+import sqlite3
+from secrets import token_bytes
+from zlib import crc32
+
+from drivers.contract import MAX_TTL, Entry, Scope, SessionScope, Stamp, SystemScope
+from drivers.keys import digest, scope_digest
+
+TOKEN = 16
+"""Bytes of a generation."""
+DAY = 24 * 3600
+IDLE_DAYS = 30
+"""Days after which a generation that nobody used is forgotten: longer than any entry lives."""
+
+
+def name_of(connection: sqlite3.Connection, scope: Scope) -> Stamp | None:
+    """Return the name of the scope's bucket, which is also its stamp: its owners' generations. None where one is missing."""
+    owners = _owners(scope)
+    tokens = dict(connection.execute("SELECT scope, token FROM generations WHERE scope IN (?, ?)", (owners[0], owners[-1])))
+    return Stamp(b"".join(tokens[owner] for owner in owners)) if len(tokens) == len(owners) else None
+
+
+def mint(connection: sqlite3.Connection, scope: Scope, now: float) -> Stamp:
+    """Return the name of the scope's bucket, with fresh generations where there are none, and note that they are in use."""
+    for owner in _owners(scope):
+        connection.execute(
+            "INSERT INTO generations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used WHERE used <> excluded.used",
+            (owner, token_bytes(TOKEN), now // DAY),
+        )
+    name = name_of(connection, scope)
+    assert name is not None  # noqa: S101 - for the type checker
+    return name
+
+
+def store(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry, now: float) -> bool:
+    """Store an entry in the scope's present bucket, unless it has expired."""
+    if entry.expires_at <= now:
+        return False
+    bucket, hashed = mint(connection, scope, now), digest(key)
+    for token in _tokens(bucket):
+        connection.execute("INSERT OR IGNORE INTO buckets VALUES (?, ?)", (token, bucket))
+    expires_at = min(entry.expires_at, now + MAX_TTL)
+    connection.execute(
+        "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)",
+        (bucket, hashed, expires_at, checksum(expires_at, entry.stamp, entry.value), entry.stamp, entry.value),
+    )
+    return True
+
+
+def store_if_current(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry, now: float) -> bool:
+    """Store an entry if its stamp is the scope's current one."""
+    return name_of(connection, scope) == entry.stamp and store(connection, scope, key, entry, now)
+
+
+def delete(connection: sqlite3.Connection, scope: Scope, key: str) -> None:
+    """Delete an entry from the scope's present bucket."""
+    connection.execute("DELETE FROM entries WHERE bucket = ? AND key = ?", (name_of(connection, scope), digest(key)))
+
+
+def evict(connection: sqlite3.Connection, scopes: tuple[Scope, ...]) -> None:
+    """Forget the generations of the scopes: nothing that lies in a bucket named by them can be reached again."""
+    for scope in scopes:
+        _end(connection, "scope = ?", _owners(scope)[0])
+
+
+def purge(connection: sqlite3.Connection, limit: int, now: float) -> bool:
+    """Free about `limit` entries that are unreachable or have expired. Returns whether there may be more."""
+    freed = _free_unreachable(connection, limit)
+    if freed < limit:
+        freed += connection.execute(
+            "DELETE FROM entries WHERE (bucket, key) IN"
+            " (SELECT bucket, key FROM entries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
+            (now, limit - freed),
+        ).rowcount
+    if freed < limit:
+        idle = "scope IN (SELECT scope FROM generations WHERE used < ? ORDER BY used LIMIT ?)"
+        freed += _end(connection, idle, now // DAY - IDLE_DAYS, limit - freed)
+    return freed >= limit
+
+
+def checksum(expires_at: float, stamp: bytes, value: bytes) -> int:
+    """Return what tells an entry from one in which the disk has changed a bit: SQLite itself does not notice."""
+    return crc32(value, crc32(stamp, crc32(expires_at.hex().encode())))
+
+
+def _owners(scope: Scope) -> list[bytes]:
+    """Whose generations name the bucket of `scope`: its own, and for a session that has one its system's."""
+    if isinstance(scope, SessionScope) and scope.system_id is not None:
+        return [scope_digest(scope), scope_digest(SystemScope(scope.system_id))]
+    return [scope_digest(scope)]
+
+
+def _tokens(bucket: bytes) -> list[bytes]:
+    return [bucket[start : start + TOKEN] for start in range(0, len(bucket), TOKEN)]
+
+
+def _end(connection: sqlite3.Connection, which: str, *parameters: object) -> int:
+    """Forget generations, and note that the buckets named by them are garbage. `which` is one of this module's own conditions."""
+    ended = connection.execute(f"DELETE FROM generations WHERE {which} RETURNING token", parameters).fetchall()  # noqa: S608
+    connection.executemany("INSERT INTO garbage VALUES (?)", ended)
+    return len(ended)
+
+
+def _free_unreachable(connection: sqlite3.Connection, limit: int) -> int:
+    freed = 0
+    while freed < limit:
+        token = connection.execute("SELECT token FROM garbage LIMIT 1").fetchone()
+        if token is None:
+            break
+        bucket = connection.execute("SELECT bucket FROM buckets WHERE token = ? LIMIT 1", token).fetchone()
+        if bucket is None:
+            connection.execute("DELETE FROM garbage WHERE token = ?", token)
+            freed += 1
+        else:
+            freed += _free_bucket(connection, bucket[0], limit - freed)
+    return freed
+
+
+def _free_bucket(connection: sqlite3.Connection, bucket: bytes, limit: int) -> int:
+    """Free up to `limit` entries of a bucket, and the bucket itself once it is empty."""
+    freed = connection.execute(
+        "DELETE FROM entries WHERE bucket = ?1 AND key IN (SELECT key FROM entries WHERE bucket = ?1 LIMIT ?2)", (bucket, limit)
+    ).rowcount
+    if freed < limit:
+        connection.executemany("DELETE FROM buckets WHERE token = ? AND bucket = ?", [(each, bucket) for each in _tokens(bucket)])
+        freed += 1
+    return freed

@@ -1,0 +1,164 @@
+"""A SQLite file that several processes may write to: its lock, its permissions, its connections, and what its errors mean."""
+
+import errno
+import os
+import random
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from drivers.errors import DriverError, DriverMisconfigured, DriverUnavailable
+
+BUSY_TIMEOUT = 5.0
+"""Seconds that a writer waits for other processes. It waits in a thread of its own."""
+READ_TIMEOUT = 0.05
+"""Seconds that a reader waits. It waits on the event loop's thread; in WAL mode there is hardly ever anything to wait for."""
+
+_NEEDS_A_HUMAN = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+}
+_MEANINGS: dict[int, tuple[type[DriverError], str]] = {
+    sqlite3.SQLITE_FULL: (DriverUnavailable, "the disk is full; free some space"),
+    sqlite3.SQLITE_IOERR: (DriverUnavailable, "reading or writing failed; look at the disk and at its free space"),
+    sqlite3.SQLITE_BUSY: (DriverUnavailable, "another process keeps the file locked; see which one has it open"),
+    sqlite3.SQLITE_LOCKED: (DriverUnavailable, "another connection keeps the file locked"),
+    sqlite3.SQLITE_CANTOPEN: (DriverUnavailable, "the file, or one of those beside it, cannot be opened"),
+    sqlite3.SQLITE_READONLY: (
+        DriverMisconfigured,
+        "the file cannot be written; give this user the right to, or set another path",
+    ),
+    sqlite3.SQLITE_PERM: (DriverMisconfigured, "the file may not be used by this user"),
+}
+
+
+class DamagedFile(DriverUnavailable):
+    """What is in the file is no database, or no longer a whole one."""
+
+
+class SqliteFile:
+    """One file at one path. `damaged` becomes true when SQLite finds its content malformed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.damaged = False
+        self._path = str(self.path)
+        self._lock_path = self._path + ".lock"
+
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """Which file lies at the path now; None if there is none. A connection does not notice that its file was replaced."""
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - on the path of every read, where pathlib costs four times as much
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock that every process takes for writing, checkpointing and closing. Blocks at most `BUSY_TIMEOUT` seconds.
+
+        SQLite's own waiting is unfair to some of many writers, and its versions before 3.51.3 can lose a commit while another
+        process checkpoints (https://www.sqlite.org/wal.html#walresetbug). Where there is no `flock`, SQLite's waiting has to do.
+        """
+        descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._acquire(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    if sys.platform == "win32":
+
+        def _acquire(self, descriptor: int) -> None:
+            """Leave it to SQLite."""
+
+    else:
+
+        def _acquire(self, descriptor: int) -> None:
+            import fcntl  # noqa: PLC0415 - exists on this platform only
+
+            end = time.monotonic() + BUSY_TIMEOUT
+            while True:
+                try:
+                    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() > end:
+                        raise DriverUnavailable(f"{self.path}: another process keeps {self._lock_path} locked") from None
+                time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311 - so that the waiting do not march in step
+
+    def create_if_missing(self) -> None:
+        """Create the file, empty and for this user only. To be called with the lock held.
+
+        An existing file is not opened to see whether that works: closing it again would drop the locks that SQLite holds on it in
+        this process (https://www.sqlite.org/howtocorrupt.html).
+        """
+        if self.path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "this is a folder; set the path of a file", str(self.path))
+        if self.path.exists():
+            self._must_be_writable()
+            return
+        for leftover in self._beside():
+            leftover.unlink(missing_ok=True)  # of a file that was deleted: SQLite would take it for the new one's
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+    def _must_be_writable(self) -> None:
+        if not os.access(self.path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError(errno.EACCES, "this user may not read and write the file", str(self.path))
+
+    def move_aside(self) -> Path:
+        """Rename the file, so that a fresh one can be begun and a human can look at the old. To be called with the lock held."""
+        aside = Path(f"{self.path}.corrupt-{time.time_ns() // 1_000_000}")
+        for each in self._beside():
+            if each.exists():
+                each.rename(f"{aside}{each.name.removeprefix(self.path.name)}")
+        self.path.rename(aside)
+        return aside
+
+    def connect(self) -> sqlite3.Connection:
+        """Open an existing file for writing, without Python's implicit transactions."""
+        return sqlite3.connect(f"{self.path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
+
+    def connect_read_only(self) -> sqlite3.Connection:
+        """Open an existing file for quick reads on the event loop's thread."""
+        return sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=READ_TIMEOUT)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Raise what SQLite and the operating system say as a `DriverError` that names the file and what to do."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as problem:
+            raise self.explanation(problem) from problem
+
+    def explanation(self, problem: sqlite3.Error | OSError) -> DriverError:
+        """Return what a failure means for whoever runs the server, and note whether the file is damaged."""
+        if isinstance(problem, OSError):
+            kind = DriverMisconfigured if problem.errno in _NEEDS_A_HUMAN else DriverUnavailable
+            return kind(f"{problem.filename or self.path}: {problem.strerror}")
+        if is_damage(problem):
+            self.damaged = True
+            return DamagedFile(f"{self.path}: the file is damaged ({problem})")
+        error, advice = _MEANINGS.get(_code(problem), (DriverUnavailable, "SQLite failed"))
+        return error(f"{self.path}: {advice} ({problem})")
+
+    def _beside(self) -> list[Path]:
+        return [Path(f"{self.path}-wal"), Path(f"{self.path}-shm")]
+
+
+def is_damage(problem: sqlite3.Error) -> bool:
+    """Tell whether SQLite found that the content of a file is not, or no longer, a database."""
+    return _code(problem) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _code(problem: sqlite3.Error) -> int:
+    return getattr(problem, "sqlite_errorcode", 0) & 0xFF  # the rest tells kinds of one error apart

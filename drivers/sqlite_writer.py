@@ -1,0 +1,178 @@
+"""The one task that writes to a SQLite file: whoever writes waits for the same transaction, and so for the same flush to disk."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
+
+import aiosqlite
+import structlog
+
+from drivers.errors import DriverError, DriverUnavailable
+from drivers.sqlite_file import SqliteFile
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+BATCH = 256
+"""Works that one transaction holds at most."""
+QUEUE = 1_024
+"""Works that may wait; whoever comes then waits to be let in."""
+
+
+class _Thread(aiosqlite.Connection):
+    """aiosqlite's connection, with a way to run a function on its thread.
+
+    A transaction has to run there as a whole, for every hop in between would be a chance to be cancelled half-way. There is no
+    public way to do it: `_execute` and `_conn` are what its own methods are made of. Hence the requirement `aiosqlite<0.23`.
+    """
+
+    async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        execute = cast("Callable[..., Any]", self._execute)
+        return cast("T", await execute(function, self._conn))
+
+
+@dataclass(slots=True, eq=False, repr=False)  # aiosqlite prints what it runs at the level DEBUG, and works hold values
+class _Job(Generic[T]):
+    work: Callable[[sqlite3.Connection], T]
+    done: asyncio.Future[T]
+    outcome: T | Exception | None = field(default=None, init=False)
+
+    def attempt(self, connection: sqlite3.Connection) -> None:
+        """Do the work inside the present transaction: its failure undoes what it did, and nothing else."""
+        connection.execute("SAVEPOINT work")
+        try:
+            self.outcome = self.work(connection)
+        except Exception as problem:  # the boundary of one of several works: its own caller gets to see it
+            if not connection.in_transaction:
+                raise  # SQLite has given up the whole transaction, for instance on a full disk
+            connection.execute("ROLLBACK TO work")
+            self.outcome = problem
+        connection.execute("RELEASE work")
+
+    def settle(self, file: SqliteFile) -> None:
+        """Tell the caller, unless it has gone."""
+        match self.outcome:
+            case _ if self.done.done():
+                return
+            case sqlite3.Error() as problem:
+                self.done.set_exception(file.explanation(problem))
+            case Exception() as problem:
+                self.done.set_exception(problem)
+            case _:
+                self.done.set_result(cast("T", self.outcome))
+
+
+class SqliteWriter:
+    """Runs works, functions of a connection, in transactions that it commits for many at once."""
+
+    def __init__(self, file: SqliteFile, thread: _Thread) -> None:
+        self._file = file
+        self._thread = thread
+        self._queue: asyncio.Queue[_Job[Any]] = asyncio.Queue(QUEUE)
+        self._task = asyncio.create_task(self._write(), name=f"writer of {file.path}")
+        self._closing: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, file: SqliteFile, connect: Callable[[], sqlite3.Connection]) -> "SqliteWriter":
+        """Begin with the connection that `connect` returns. It is called in the writer's thread, where it may block."""
+        thread = _Thread(connect, iter_chunk_size=64)
+        await thread
+        return cls(file, thread)
+
+    async def submit(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in a transaction and return its result once that is committed, durably. Deadlines are the caller's.
+
+        `work` runs in another thread, in one transaction with others, each with a savepoint of its own: what it raises is its own
+        caller's alone. It may run a second time, if the transaction failed for another's sake. A caller that is cancelled gives
+        up waiting; its work is committed all the same, if it was let into the queue.
+
+        Raises:
+            DriverError: when it was not committed.
+        """
+        if self._closing:
+            raise DriverUnavailable(f"{self._file.path}: closed")
+        job: _Job[T] = _Job(work, asyncio.get_running_loop().create_future())
+        await self._queue.put(job)
+        return await job.done
+
+    async def aclose(self) -> None:
+        """Commit what waits, then close. A second call waits for the same end; giving up waiting does not stop it."""
+        self._closing = self._closing or asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _write(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            await self._commit(batch)
+            for job in batch:
+                job.settle(self._file)
+                self._queue.task_done()
+
+    async def _commit(self, batch: Sequence[_Job[Any]]) -> None:
+        try:
+            await self._thread.run(partial(_commit, self._file, batch))
+        except Exception as problem:  # noqa: BLE001 - the boundary of a batch: each of its callers gets to see it
+            for job in batch:
+                job.outcome = problem
+
+    async def _close(self) -> None:
+        try:
+            await self._queue.join()
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            await self._thread.run(partial(_checkpoint_and_close, self._file))
+        except (DriverError, sqlite3.Error) as problem:
+            log.warning("the file was not tidied up at the end; nothing is lost", path=str(self._file.path), reason=str(problem))
+        finally:
+            ended = self._thread.stop()  # or its thread would keep the interpreter from exiting
+            if ended is not None:
+                await ended
+
+
+def _commit(file: SqliteFile, batch: Sequence[_Job[Any]], connection: sqlite3.Connection) -> None:
+    with file.explained(), file.locked():
+        try:
+            _transact(batch, connection)
+        except sqlite3.Error as problem:
+            if len(batch) == 1:
+                raise
+            log.debug("a transaction failed, trying its parts one by one", path=str(file.path), reason=str(problem))
+            for job in batch:
+                _commit_alone(job, connection)
+
+
+def _commit_alone(job: _Job[Any], connection: sqlite3.Connection) -> None:
+    try:
+        _transact([job], connection)
+    except sqlite3.Error as problem:
+        job.outcome = problem
+
+
+def _transact(batch: Sequence[_Job[Any]], connection: sqlite3.Connection) -> None:
+    with transaction(connection):
+        for job in batch:
+            job.attempt(connection)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit at the end; on any failure leave the connection as if nothing had been tried. The file's lock must be held."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _checkpoint_and_close(file: SqliteFile, connection: sqlite3.Connection) -> None:
+    with file.explained(), file.locked():
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
