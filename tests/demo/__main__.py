@@ -46,8 +46,8 @@ def stores(folder: Path) -> Iterator[str]:
 async def demonstrate(folder: Path, storage: str) -> bool:
     """Start everything, play the scene and say whether all was as it should be."""
     with oidc_provider() as end_system, connector_process(folder, storage + end_system.section, end_system.environment) as server:
-        say(f"OAuth 2.0 server   {end_system.root}   the npm package oidc-provider, with its own logins and tokens")
-        say(f"Connector          {server.url}   in a process of its own")
+        say(f"OAuth 2.0 server   {end_system.root}   npm's oidc-provider")
+        say(f"Connector          {server.url}   a process of its own")
         async with OpsHub(server.url) as opshub, shelf(server.config, end_system.environment) as cached:
             return await play(await Scene.set_up(end_system, cached), opshub)
 
@@ -56,12 +56,12 @@ async def play(scene: Scene, opshub: OpsHub) -> bool:
     """Close one session, then the other together with its system's cache."""
     first, second = scene.sessions
     before = await scene.look()
-    heading("1. Two sessions have logged in. Each has cached something, and so has their system")
+    heading("1. Two sessions have logged in; they and their system have cached something")
     fine = show(before, after(before))
-    heading(f"2. OpsHub closes {first.name}")
+    heading(f"2. OpsHub closes {first.name}: its login and its cache go, nothing else")
     fine &= await close(first, opshub, cleanup_global_cache="false")
     fine &= show(await scene.look(), after(before, first.name))
-    heading(f"3. OpsHub closes {second.name}, and the system's configuration has changed: cleanupGlobalCache=true")
+    heading(f"3. OpsHub closes {second.name} with cleanupGlobalCache: all of the system goes")
     fine &= await close(second, opshub, cleanup_global_cache="true")
     fine &= show(await scene.look(), after(before, *before))
     return fine

@@ -8,7 +8,7 @@ from tests.e2e.shelf import Shelf
 from tests.endsystems.real_login import Login, RealEndSystem
 
 SYSTEM = "demo-system"
-LOGIN = "login in the end system"
+LOGIN = "login"
 
 Sight = dict[str, dict[str, bool]]
 """By row (whose), by column (where): whether it is still there."""

@@ -18,7 +18,7 @@ def heading(text: str) -> None:
 
 
 def say(text: str) -> None:
-    console.print(text, highlight=False)
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def show_answer(call: str, status: int, body: Any) -> None:
