@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.provision import how_to_install, node_packages_installed
+from tests.provision import how_to_install, lacking_for_node
 from tests.servers import RealServer, memcached_server, redis_server
 
 
@@ -39,9 +39,8 @@ def memcached(memcached_binary: None) -> Iterator[RealServer]:
 @pytest.fixture(scope="session")
 def node_packages() -> None:
     """Skip the test where Node.js or the packages of the OAuth 2.0 server are missing; in CI, fail it."""
-    _need("node")
-    if not node_packages_installed():
-        _do_without("the OAuth 2.0 server is not installed: try `python -m tests.provision`")
+    if lacking := lacking_for_node():
+        _do_without(lacking)
 
 
 def _need(binary: str) -> None:

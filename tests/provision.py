@@ -24,10 +24,11 @@ def how_to_install(binary: str) -> str:
     return f"{binary} is not installed: try `apt-get install {PACKAGES[binary]}`, or on macOS `brew install redis memcached node`"
 
 
-def node_packages_installed() -> bool:
-    """Tell whether the OAuth 2.0 server has the packages that its lock file names."""
-    wanted, installed = NODE_FOLDER / "package-lock.json", NODE_FOLDER / "node_modules" / ".package-lock.json"
-    return installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime
+def lacking_for_node() -> str | None:
+    """Say what a person has to do before the OAuth 2.0 server can run, or None where it can."""
+    if shutil.which("node") is None:
+        return how_to_install("node")
+    return None if _node_packages_installed() else "the OAuth 2.0 server is not installed: try `python -m tests.provision`"
 
 
 def main() -> int:
@@ -38,7 +39,7 @@ def main() -> int:
         missing = _missing()
     for binary in missing:
         sys.stderr.write(f"{how_to_install(binary)}\n")
-    complete = (node_packages_installed() or _install_node_packages()) and not missing
+    complete = (_node_packages_installed() or _install_node_packages()) and not missing
     return 1 if not complete and os.environ.get("CI") == "true" else 0
 
 
@@ -63,6 +64,11 @@ def _install(packages: list[str], root: list[str]) -> None:
             _succeeds(*apt, "install", "-y", "--no-install-recommends", *packages)
     if Path("/run/systemd/system").is_dir():
         _succeeds(*root, "systemctl", "disable", *packages)
+
+
+def _node_packages_installed() -> bool:
+    wanted, installed = NODE_FOLDER / "package-lock.json", NODE_FOLDER / "node_modules" / ".package-lock.json"
+    return installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime
 
 
 def _install_node_packages() -> bool:

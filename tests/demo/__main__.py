@@ -15,14 +15,14 @@ from tests.e2e.connector_process import connector_process
 from tests.e2e.opshub import OpsHub
 from tests.e2e.shelf import shelf
 from tests.endsystems.real_oauth import oidc_provider
-from tests.provision import how_to_install, node_packages_installed
+from tests.provision import lacking_for_node
 from tests.servers import redis_server
 
 
 def main() -> int:
     """Return the exit code."""
-    if not node_packages_installed():
-        say(f"The demo logs in to a server that runs on Node.js. {how_to_install('node')}; then `make demo` again.")
+    if lacking := lacking_for_node():
+        say(f"The demo logs in to a server that runs on Node.js; {lacking}.")
         return 1
     with TemporaryDirectory() as folder, stores(Path(folder)) as section:
         fine = asyncio.run(demonstrate(Path(folder), section))
