@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.config.combinations import is_loopback
@@ -33,6 +33,7 @@ def test_beyond_loopback_is_served_only_by_name_of_the_risk(tmp_path: Path, host
     assert load(None, asked).server.host == host
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_whether_a_host_is_loopback_has_an_answer_for_any_text(host: str) -> None:
     assert is_loopback(host) in {True, False}
@@ -79,6 +80,7 @@ def test_no_path_at_all_would_serve_nothing(tmp_path: Path) -> None:
 PATHS = st.lists(st.sampled_from(["", "/a", "/b", "/a/cleanup", "/a/discover", "/cleanup", "/a/b", "/a/cleanup/x"]), max_size=3)
 
 
+@settings(deadline=None)
 @given(plain=PATHS, mbse=PATHS)
 def test_the_paths_that_are_accepted_lead_each_call_to_one_place(plain: list[str], mbse: list[str]) -> None:
     values = {"CONNECTOR__SERVER__BASE_PATHS": plain, "CONNECTOR__SERVER__MBSE_BASE_PATHS": mbse}

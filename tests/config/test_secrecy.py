@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.config.fields import KeyPath, leaves
@@ -36,11 +36,13 @@ def test_no_problem_of_a_variable_repeats_its_text(tmp_path: Path, key: KeyPath,
     assert CANARY not in _complaint({variable_name(key): text}, tmp_path, "")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS).map(variable_name), st.text(st.characters(exclude_characters="\0"), max_size=8)))
 def test_any_text_in_variables_is_accepted_or_leads_to_lines_that_print(environ: dict[str, str]) -> None:
     assert _printable_lines(None, environ)
 
 
+@settings(deadline=None)
 @given(key=st.sampled_from(KEYS), text=st.text(max_size=8) | st.sampled_from(["\0.toml", "a.\0", "."]))
 def test_any_text_in_the_file_is_accepted_or_leads_to_lines_that_print(
     tmp_path_factory: pytest.TempPathFactory, key: KeyPath, text: str
