@@ -31,7 +31,7 @@ def build_end_system(settings: config.EndSystem, environ: Mapping[str, str]) -> 
     profile = _profile(settings.profile, problems)
     connections = checked_connections(settings, environ, problems)
     if profile is not None:
-        used = _variables(profile, connections, environ, problems)
+        used = _needs(profile, settings, environ, problems)
         problems += [] if problems else _outside(profile, connections, used)
     if problems or profile is None:
         raise ConfigurationError(problems)
@@ -53,14 +53,14 @@ def _profile(name: str, problems: list[str]) -> Profile | None:
         return None
 
 
-def _variables(profile: Profile, connections: Connections, environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+def _needs(profile: Profile, settings: config.EndSystem, environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
     """Return the environment variables that the profile uses, and note what it needs and does not get."""
     used = {}
     for name, request in profile.requests:
-        sources = {reference.source for reference in request.references}
-        if Source.BASE_URL in sources and connections.base_url is None:
+        references = {*request.references}
+        if Reference(Source.BASE_URL) in references and settings.base_url is None:
             problems.append(f"end_system.base_url: is missing; profile.{name} needs it")
-        for variable in sorted({reference.name for reference in request.references if reference.source is Source.ENV}):
+        for variable in sorted(reference.name for reference in references if reference.source is Source.ENV):
             used[variable] = environ.get(variable, "")
             if not used[variable]:
                 problems.append(f"profile.{name}: needs the environment variable {variable}, which is missing or empty")

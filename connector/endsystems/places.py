@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 from xml.sax.saxutils import escape
 
-from connector.endsystems.values import CannotSend
+from connector.endsystems.values import BLANKS, CannotSend
 
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 COOKIE_VALUE = re.compile(r'[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*|"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*"')
@@ -50,7 +50,7 @@ def xml_text(value: str) -> str:
 
 def header_value(value: str) -> str:
     """Check a header's value, sent as the bytes that came in."""
-    if not HEADER_VALUE.fullmatch(value) or value != value.strip():
+    if not HEADER_VALUE.fullmatch(value) or value != value.strip(BLANKS):
         raise _malformed("holds a character that has no place in a header")
     return value
 

@@ -98,5 +98,8 @@ def _own_code(step: Step, answer: Answer, values: Values) -> str | None:
     code = step.error_code.value(answer) if step.error_code else None
     if code is None or not ERROR_CODE.fullmatch(code):
         return None
-    telling = any(secret in code or (len(code) >= TELLING and code in secret) for secret in values.secrets())
-    return None if telling else code
+    return None if any(_overlap(code, secret) for secret in values.secrets()) else code
+
+
+def _overlap(code: str, secret: str) -> bool:
+    return code == secret or (min(len(code), len(secret)) >= TELLING and (code in secret or secret in code))

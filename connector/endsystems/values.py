@@ -1,10 +1,15 @@
 """The values that references stand for, in one logout."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from connector.credential import Credential
 from connector.endsystems.template import Filter, Reference, Source
+
+SEPARATORS = re.compile(r"[\s;,=]+")
+BLANKS = " \t"
+"""What HTTP takes for no part of a header's value."""
 
 
 class CannotSend(Exception):
@@ -33,13 +38,14 @@ class Values:
         return value
 
     def secrets(self) -> frozenset[str]:
-        """Everything here that must not be seen."""
-        return frozenset([*self.credential.values(), *self.environ.values(), *self.captured.values()])
+        """Everything here that must not be seen, in the pieces that a header is made of."""
+        values = [*self.credential.values(), *self.environ.values(), *self.captured.values()]
+        return frozenset(piece for value in values for piece in SEPARATORS.split(value) if piece)
 
     def _plain(self, reference: Reference) -> str:
         match reference.source:
             case Source.CREDENTIAL:
-                return self.credential.get(reference.name, "").strip()
+                return self.credential.get(reference.name, "").strip(BLANKS)
             case Source.ENV:
                 return self.environ.get(reference.name, "")
             case Source.CAPTURED:
@@ -60,14 +66,14 @@ class Values:
 def _without_scheme(value: str, reference: Reference) -> str:
     """Drop the first word. A single one is no token: a bare `Bearer` must never be sent as if it were one."""
     scheme, _, token = value.partition(" ")
-    if scheme and not token.strip():
+    if scheme and not token.strip(BLANKS):
         raise CannotSend("credential_malformed", f"{reference} is a single word; expected a scheme word and a token")
-    return token.strip()
+    return token.strip(BLANKS)
 
 
 def _cookie(value: str, wanted: str) -> str:
     for pair in value.split(";"):
-        name, _, content = pair.strip().partition("=")
+        name, _, content = pair.strip(BLANKS).partition("=")
         if name == wanted:
             return content
     return ""
