@@ -1,0 +1,151 @@
+"""Who may know whom: read from the imports, so that the shape in docs/design.md stays the shape of the code."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+AIOHTTP_INTERNALS = {"base_protocol", "client_proto", "http_exceptions", "http_parser", "http_writer", "web_protocol"}
+CLIENTS = {
+    "connector/endsystems/": "end systems",
+    "connector/cli/control.py": "the server on this machine, over a Unix socket",
+}
+"""Who opens connections, and to what."""
+BOUNDARIES = {
+    "connector/api/boundary.py": "the outermost middleware",
+    "connector/orchestrator.py": "a concurrent step of a cleanup",
+    "connector/supervision.py": "background loops",
+    "drivers/sqlite_writer.py": "one of the works that share a commit",
+}
+"""Where everything may be caught."""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module of the project."""
+
+    file: str
+    tree: ast.Module
+
+    @property
+    def imports(self) -> set[str]:
+        """Dotted names of what it imports, at the top or later; `from a import b` is `a.b`."""
+        names = set()
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Import():
+                    names |= {alias.name for alias in node.names}
+                case ast.ImportFrom():
+                    assert node.level == 0, f"{self.file}: imports are absolute"
+                    names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        return names
+
+    def imports_any(self, *packages: str) -> bool:
+        return any(_is_in(name, package) for name in self.imports for package in packages)
+
+    @property
+    def calls(self) -> Iterator[ast.Call]:
+        return (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    files = [file for package in ("connector", "drivers") for file in (ROOT / package).rglob("*.py")]
+    return tuple(Module(file.relative_to(ROOT).as_posix(), ast.parse(file.read_text("utf-8"))) for file in sorted(files))
+
+
+def outside(*places: str) -> list[Module]:
+    """The project's modules, without those at these places: a file, or a folder with a slash at its end."""
+    return [module for module in modules() if not module.file.startswith(places)]
+
+
+def test_drivers_know_nothing_of_the_connector_and_of_http() -> None:
+    drivers = [module for module in modules() if module.file.startswith("drivers/")]
+
+    assert [module.file for module in drivers if module.imports_any("connector", "aiohttp", "yarl")] == []
+
+
+def test_only_the_http_edge_knows_the_server_side_of_aiohttp() -> None:
+    rest = outside("connector/api/", "connector/app.py", "connector/server.py")
+
+    assert [module.file for module in rest if module.imports_any("aiohttp.web")] == []
+
+
+def test_only_the_end_systems_open_outgoing_connections_over_http() -> None:
+    libraries = ("aiohttp.ClientSession", "http.client", "urllib.request", "requests", "httpx")
+    rest = outside(*CLIENTS)
+
+    assert [module.file for module in rest if module.imports_any(*libraries) or "aiohttp" in module.imports] == []
+
+
+def test_one_module_alone_reaches_into_aiohttp() -> None:
+    assert [module.file for module in outside("connector/api/parser.py") if any(map(_is_internal, module.imports))] == []
+
+
+@pytest.mark.parametrize(
+    ("package", "importers"),
+    [
+        ("connector.cli", ("connector/cli/", "connector/__main__.py")),
+        ("connector.server", ("connector/cli/",)),
+        ("connector.app", ("connector/server.py",)),
+        ("connector.api", ("connector/api/", "connector/app.py", "connector/server.py")),
+    ],
+)
+def test_what_lies_further_out_is_known_only_further_out(package: str, importers: tuple[str, ...]) -> None:
+    assert [module.file for module in outside(*importers) if module.imports_any(package)] == []
+
+
+def test_only_the_application_wires_its_parts_together() -> None:
+    wiring = {"Orchestrator", "build_drivers"}
+
+    assert [
+        module.file
+        for module in outside("connector/app.py")
+        if any(isinstance(call.func, ast.Name) and call.func.id in wiring for call in module.calls)
+    ] == []
+
+
+def test_no_module_shadows_a_dependency() -> None:
+    imported = {name.partition(".")[0] for module in modules() for name in module.imports}
+    taken = {*imported, *packages_distributions()} - {"connector", "drivers"}
+
+    assert [module.file for module in modules() if Path(module.file).stem in taken] == []
+
+
+def test_nothing_is_pickled() -> None:
+    assert [module.file for module in modules() if module.imports_any("pickle", "shelve", "marshal")] == []
+
+
+def test_whoever_catches_everything_raises_it_again_or_is_a_known_boundary() -> None:
+    assert [module.file for module in outside(*BOUNDARIES) if any(_swallows_all(node) for node in ast.walk(module.tree))] == []
+
+
+def test_no_failure_becomes_data_in_a_gather() -> None:
+    assert [
+        module.file
+        for module in modules()
+        for call in module.calls
+        if any(key.arg == "return_exceptions" for key in call.keywords)
+    ] == []
+
+
+def _is_in(name: str, package: str) -> bool:
+    return f"{name}.".startswith(f"{package}.")
+
+
+def _is_internal(name: str) -> bool:
+    package, *parts = name.split(".")
+    return package == "aiohttp" and any(part in AIOHTTP_INTERNALS or part.startswith("_") for part in parts)
+
+
+def _swallows_all(node: ast.AST) -> bool:
+    if not isinstance(node, ast.ExceptHandler):
+        return False
+    caught = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"BaseException"}
+    raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+    return not caught.isdisjoint({"Exception", "BaseException"}) and not raises
