@@ -1,4 +1,4 @@
-"""Servers that tests share; one that kills, pauses or reconfigures its server starts one of its own from `tests.servers`."""
+"""Real servers: shared ones, and for a test that counts, kills or flushes one of its own."""
 
 import os
 import shutil
@@ -41,6 +41,20 @@ def node_packages() -> None:
     """Skip the test where Node.js or the packages of the OAuth 2.0 server are missing; in CI, fail it."""
     if lacking := lacking_for_node():
         _do_without(lacking)
+
+
+@pytest.fixture
+def own_redis(redis_binary: None) -> Iterator[RealServer]:
+    """A Redis server for this test alone, to be counted, killed or flushed."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def own_memcached(memcached_binary: None) -> Iterator[RealServer]:
+    """A memcached server for this test alone, to be killed or flushed."""
+    with memcached_server() as server:
+        yield server
 
 
 def _need(binary: str) -> None:

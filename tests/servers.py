@@ -16,6 +16,8 @@ HOST = "127.0.0.1"
 READY_WITHIN = 30.0
 """Seconds a server may take to answer, on a busy machine."""
 POLL = 0.01
+MODESTLY = ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"]
+"""Redis: save nothing of its own accord, and let a replica wait for no others."""
 
 Answer = Callable[[int], bytes]
 
@@ -93,7 +95,7 @@ class TlsFiles:
 
     authority: Path
     certificate: Path
-    key: Path
+    """With its key."""
 
 
 @contextmanager
@@ -109,8 +111,8 @@ def redis_server(*options: str | Path, authentication: str = "", tls: TlsFiles |
         listen: list[str | Path] = ["--port", str(port)]
         if tls:
             listen = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", "--tls-cert-file", tls.certificate]
-            listen += ["--tls-key-file", tls.key, "--tls-ca-cert-file", tls.authority]
-        return ["redis-server", "--bind", HOST, *listen, "--dir", folder, "--save", "", "--appendonly", "no", *options]
+            listen += ["--tls-key-file", tls.certificate, "--tls-ca-cert-file", tls.authority]
+        return ["redis-server", "--bind", HOST, *listen, "--dir", folder, *MODESTLY, *options]
 
     alive = b"+OK\r\n+PONG" if authentication else b"+PONG"
     with _running(RealServer(command, lambda port: _answer(port, greeting, alive, context), alive, Path())) as server:
@@ -142,8 +144,8 @@ def _running(server: RealServer) -> Iterator[RealServer]:
 
 
 def _answer(port: int, question: bytes, complete: bytes, tls: ssl.SSLContext | None = None) -> bytes:
-    with socket.create_connection((HOST, port), timeout=1) as plain:
-        connection = tls.wrap_socket(plain) if tls else plain
+    plain = socket.create_connection((HOST, port), timeout=1)
+    with tls.wrap_socket(plain) if tls else plain as connection:
         connection.sendall(question)
         answer = b""
         while len(answer) < len(complete) and (part := connection.recv(1024)):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from drivers.aiocached.layout import Layout, owners_of, pack, unpack
 from drivers.aiocached.memcached_layout import MemcachedLayout
 from drivers.aiocached.memory_layout import MemoryLayout
+from drivers.aiocached.password import password
 from drivers.aiocached.redis_layout import RedisLayout
 from drivers.aiocached.settings import AiocacheSettings
 from drivers.aiocached.translation import translated
@@ -101,19 +102,8 @@ class AiocacheDriver(Driver):
 def _layout(settings: AiocacheSettings, clock: Callable[[], float]) -> Layout:
     match settings.backend:
         case "redis":
-            return RedisLayout(settings, _password(settings), clock)
+            return RedisLayout(settings, password(settings), clock)
         case "memcached":
             return MemcachedLayout(settings)
         case "memory":
             return MemoryLayout(clock)
-
-
-def _password(settings: AiocacheSettings) -> str | None:
-    if settings.password is not None:
-        return settings.password.get_secret_value()
-    if settings.password_file is None:
-        return None
-    try:
-        return settings.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise DriverMisconfigured(f"has a password file that cannot be read: {type(problem).__name__}") from problem

@@ -8,7 +8,7 @@ from drivers.contract import DriverSettings
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
-REDIS_ONLY = ("database", "username", "password", "password_file", "tls", "ca_file")
+REDIS_ONLY = ("database", "username", "password", "password_env", "password_file", "tls", "ca_file")
 SERVERS_ONLY = ("host", "port", "namespace", "pool_size", "connect_timeout", "operation_timeout")
 DEFAULT_PORTS = {"redis": 6379, "memcached": 11211, "memory": 0}
 
@@ -34,7 +34,9 @@ class AiocacheSettings(DriverSettings):
     username: Annotated[str | None, Field(min_length=1)] = None
     """Redis: the ACL user; without one, a password is the default user's."""
     password: Annotated[SecretStr | None, Field(min_length=1)] = None
-    """Redis: from an environment variable only, never from the configuration file."""
+    """Redis: set by an environment variable only, never in the configuration file."""
+    password_env: Annotated[str | None, Field(min_length=1)] = None
+    """Redis: name of another environment variable that holds the password."""
     password_file: FilePath | None = None
     """Redis: a file that holds the password, and nothing else but a line end."""
     tls: bool = False
@@ -52,12 +54,13 @@ class AiocacheSettings(DriverSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("password and password_file: expected one of them at most")
-        if self.username is not None and self.password is None and self.password_file is None:
-            raise ValueError("username: expected a password or a password_file with it")
+        passwords = [given for given in (self.password, self.password_env, self.password_file) if given is not None]
+        if len(passwords) > 1:
+            raise ValueError("expected one of password, password_env and password_file at most")
+        if self.username is not None and not passwords:
+            raise ValueError("expected a password, password_env or password_file together with the username")
         if self.ca_file is not None and not self.tls:
-            raise ValueError("ca_file: expected tls = true with it")
+            raise ValueError("expected tls = true together with the ca_file")
         return self
 
     @property

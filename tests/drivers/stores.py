@@ -1,12 +1,12 @@
 """Drivers over real servers: each test takes a namespace that no other has."""
 
-from contextlib import AbstractAsyncContextManager
+import time
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
 from drivers.testing import MakeDriver
-from drivers.testing.subject import opened
 from tests.servers import RealServer
 
 _namespaces = count()
@@ -16,15 +16,13 @@ def fresh_namespace() -> str:
     return f"test-{next(_namespaces)}"
 
 
-def aiocache_driver(server: RealServer, backend: str, **settings: Any) -> AiocacheDriver:
-    """Return a driver for this server, not yet opened; in a namespace of its own unless the settings name one."""
-    table = {"backend": backend, "port": server.port, "namespace": fresh_namespace()} | settings
-    return AiocacheDriver("shared", AiocacheSettings.model_validate(table))
-
-
-def connected(server: RealServer, backend: str, **settings: Any) -> AbstractAsyncContextManager[Any]:
-    """Open a driver for this server."""
-    return opened(aiocache_driver(server, backend, **settings))
+def aiocache_driver(
+    server: RealServer | int, backend: str, *, clock: Callable[[], float] = time.time, **settings: Any
+) -> AiocacheDriver:
+    """Return a driver for this server or port, not yet opened; in a namespace of its own unless the settings name one."""
+    port = server if isinstance(server, int) else server.port
+    table = {"backend": backend, "port": port, "namespace": fresh_namespace()} | settings
+    return AiocacheDriver("shared", AiocacheSettings.model_validate(table), clock=clock)
 
 
 def maker(server: RealServer, backend: str) -> MakeDriver:
