@@ -34,6 +34,10 @@ class _Thread(aiosqlite.Connection):
         execute = cast("Callable[..., Any]", self._execute)
         return cast("T", await execute(function, self._conn))
 
+    async def ended(self) -> None:
+        """Wait for the thread, as aiosqlite does not when connecting fails: it might tell of it when the event loop is closed."""
+        await asyncio.to_thread(self._thread.join)
+
 
 @dataclass(slots=True, eq=False, repr=False)  # aiosqlite prints what it runs at the level DEBUG, and works hold values
 class _Job(Generic[T]):
@@ -80,7 +84,11 @@ class SqliteWriter:
     async def open(cls, file: SqliteFile, connect: Callable[[], sqlite3.Connection]) -> "SqliteWriter":
         """Begin with the connection that `connect` returns. It is called in the writer's thread, where it may block."""
         thread = _Thread(connect, iter_chunk_size=64)
-        await thread
+        try:
+            await thread
+        except BaseException:
+            await thread.ended()
+            raise
         return cls(file, thread)
 
     async def submit(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -98,6 +106,15 @@ class SqliteWriter:
         job: _Job[T] = _Job(work, asyncio.get_running_loop().create_future())
         await self._queue.put(job)
         return await job.done
+
+    async def checkpoint(self) -> bool:
+        """Move what the write-ahead log holds into the file, and cut the log to nothing unless somebody still reads from it.
+
+        Returns whether it was cut; it is tried between two transactions. Raises `DriverError`.
+        """
+        if self._closing:
+            raise DriverUnavailable(f"{self._file.path}: closed")
+        return await self._thread.run(partial(_checkpoint, self._file))
 
     async def aclose(self) -> None:
         """Commit what waits, then close. A second call waits for the same end; giving up waiting does not stop it."""
@@ -170,6 +187,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _checkpoint(file: SqliteFile, connection: sqlite3.Connection) -> bool:
+    with file.explained(), file.locked():
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
 
 def _checkpoint_and_close(file: SqliteFile, connection: sqlite3.Connection) -> None:

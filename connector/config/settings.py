@@ -109,6 +109,21 @@ class EndSystem(Section):
     """Settings of a Python class of one's own."""
 
 
+class Ledger(Section):
+    """Where what is owed is written down, and how long it is tried."""
+
+    path: Annotated[Path, Field(strict=False)] = Path("var/ledger.sqlite3")
+    """The ledger; made, with its folder, if it is missing. One process owns it. On a local disk."""
+    key_file: Annotated[Path, Field(strict=False)] = Path("var/keys/ledger.keys")
+    """Keys that seal it, made if missing; only this user may read it. The variable `CONNECTOR_LEDGER_KEYS` wins over it."""
+    give_up_after: Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)] = 604_800
+    """Seconds of trying after which a logout waits for a human: a week."""
+    per_origin: Annotated[int, Field(ge=1, le=1000)] = 4
+    """How many logouts are retried at a time at one end system."""
+    keep_closed: Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)] = 86_400
+    """Seconds for which a login that owes nothing any more is remembered, without its credential, to answer duplicates."""
+
+
 class Security(Section):
     """Who may call."""
 
@@ -159,6 +174,7 @@ class Settings(Section):
     connector: Connector = Connector()
     storage: Storage = Storage()
     end_system: EndSystem = EndSystem()
+    ledger: Ledger = Ledger()
     security: Security = Security()
     metrics: Metrics = Metrics()
     control: Control = Control()

@@ -1,0 +1,148 @@
+"""The ledger's file while a process owns it: its lock, its writer, the reserve, and what to do when writing fails."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.keyring import Keyring
+from connector.ledger.lock import Lock
+from connector.ledger.opening import claim_folder, make_ready, refusals
+from connector.ledger.reserve import Reserve
+from connector.ledger.table import Table
+from drivers import DriverError
+from drivers.sqlite_file import SqliteFile
+from drivers.sqlite_writer import SqliteWriter
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+SETTINGS = """
+PRAGMA busy_timeout = 250;  -- for a person who looks at the file with other tools; nobody else opens it
+PRAGMA synchronous = FULL;  -- what was acknowledged survives a power cut
+PRAGMA fullfsync = ON;  -- on macOS, too
+PRAGMA checkpoint_fullfsync = ON;
+PRAGMA secure_delete = ON;  -- an erased credential is overwritten
+PRAGMA temp_store = MEMORY;
+PRAGMA cell_size_check = ON;
+PRAGMA trusted_schema = OFF;
+"""
+
+PAUSE = 1.0
+"""Seconds between two tries to mend what is broken, so that it is not tried for every request."""
+
+
+class LedgerFile:
+    """From `open` to `aclose`, the one writer of the file. What SQLite cannot do for now is `LedgerUnavailable`."""
+
+    def __init__(self, path: Path, keyring: Keyring) -> None:
+        self._path = path.resolve()
+        self._keyring = keyring
+        self._file = SqliteFile(self._path)
+        self._lock = Lock(self._path)
+        self._reserve = Reserve(self._path.with_name(f"{self._path.name}.reserve"))
+        self._writer: SqliteWriter | None = None
+        self._identity: tuple[int, int] | None = None
+        self._mending = asyncio.Lock()
+        self._mend_after = 0.0
+        self._broken = False
+
+    async def open(self, *, now: float) -> None:
+        """Take the lock, make the file ready and begin to write. Raises `ConfigurationError`."""
+        with refusals(self._path):
+            await asyncio.to_thread(self._take, now)
+        self._writer = await self._opened_writer()
+        await self.tidy()
+
+    async def aclose(self) -> None:
+        """Commit what waits, empty the write-ahead log, and let go of the lock. A second call does nothing."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.aclose()
+        self._lock.release()
+
+    async def submit(self, work: Callable[[Table], T]) -> T:
+        """Run `work` in a transaction and return its result once that is durable. Raises `LedgerUnavailable`."""
+        writer = await self._sound_writer()
+        try:
+            return await writer.submit(lambda connection: work(Table(connection, self._keyring)))
+        except DriverError as problem:
+            self._broken = True
+            raise LedgerUnavailable(str(problem)) from problem
+
+    async def keep_reserve(self) -> None:
+        """Have the reserve made again if it was given up. Raises `LedgerUnavailable` as long as there is no room for it."""
+        if self._reserve.is_there():
+            return
+        async with self._mending:
+            if self._may_mend() and await asyncio.to_thread(self._reserve.make):
+                return
+        if not self._reserve.is_there():
+            raise LedgerUnavailable(f"{self._path}: the disk is full; free some space")
+
+    async def relieve(self) -> None:
+        """Give up the reserve, and free what the write-ahead log takes up."""
+        await asyncio.to_thread(self._reserve.give_up)
+        await self._empty_log()
+
+    async def tidy(self) -> None:
+        """Empty the write-ahead log, and keep the reserve if there is room for it."""
+        await self._empty_log()
+        async with self._mending:
+            if not await asyncio.to_thread(self._reserve.make):
+                log.warning("the disk is full: no cleanup can be recorded until there is room", path=str(self._path))
+
+    def _take(self, now: float) -> None:
+        claim_folder(self._path)
+        self._lock.acquire()
+        make_ready(self._path, self._keyring, now=now)
+        self._identity = self._file.identity
+
+    async def _sound_writer(self) -> SqliteWriter:
+        if self._file.identity != self._identity:
+            raise LedgerUnavailable(f"{self._path}: the file was removed or replaced while in use; restart the server")
+        if self._broken:
+            await self._reopen()
+        if self._writer is None:
+            raise LedgerUnavailable(f"{self._path}: closed")
+        return self._writer
+
+    async def _reopen(self) -> None:
+        """Begin anew on another connection: one that met an I/O error may never work again. The old one is closed after that."""
+        async with self._mending:
+            if not self._broken or self._writer is None or not self._may_mend():
+                return
+            old, self._writer = self._writer, await self._opened_writer()
+            self._broken = False
+            await old.aclose()
+
+    def _may_mend(self) -> bool:
+        now = time.monotonic()
+        if now < self._mend_after:
+            return False
+        self._mend_after = now + PAUSE
+        return True
+
+    async def _opened_writer(self) -> SqliteWriter:
+        try:
+            return await SqliteWriter.open(self._file, self._connect)
+        except DriverError as problem:
+            raise LedgerUnavailable(str(problem)) from problem
+
+    def _connect(self) -> sqlite3.Connection:
+        with self._file.explained():
+            connection = self._file.connect()
+            connection.executescript(SETTINGS)
+            return connection
+
+    async def _empty_log(self) -> None:
+        try:
+            if self._writer is not None:
+                await self._writer.checkpoint()
+        except DriverError as problem:
+            log.warning("the ledger's write-ahead log could not be emptied for now", reason=str(problem))

@@ -1,0 +1,92 @@
+"""The ledger looked at as a whole: listed, counted, and tidied up a slice at a time."""
+
+from collections.abc import Collection
+
+from connector.ledger.debts import Debt, LogoutState, Totals
+from connector.ledger.errors import NoSuchDebt
+from connector.ledger.table import Table
+
+OPEN = "SELECT key_id, state, count(*), min(recorded_at) FROM debts WHERE closed_at IS NULL GROUP BY key_id, state"
+CLOSED = "SELECT count(*) FROM debts WHERE closed_at IS NOT NULL"
+OWING_EVICTIONS = "SELECT count(*) FROM debts WHERE evictions IS NOT NULL"
+IN_QUARANTINE = "SELECT count(*) FROM quarantine"
+FORGET = """DELETE FROM debts WHERE id IN (
+    SELECT id FROM debts WHERE closed_at IS NOT NULL AND (closed_at < ? OR closed_at > ?) LIMIT ?)"""
+
+
+def owed_evictions(table: Table, driver: str, *, after: int, limit: int) -> list[Debt]:
+    """Return debts that owe an eviction from the driver, which is a key in the JSON text of `evictions`."""
+    keys = ", ".join("?" * len(table.keyring.ids))
+    condition = f"evictions IS NOT NULL AND id > ? AND instr(evictions, ?) AND key_id IN ({keys}) ORDER BY id LIMIT ?"
+    values = (after, f'"{driver}":', *table.keyring.ids, limit)
+    while True:
+        damaged = len(table.quarantined)
+        found = table.debts(condition, *values, credential=False)
+        if found or len(table.quarantined) == damaged:
+            return found
+
+
+def listing(table: Table, states: Collection[LogoutState] | None, system: str | None, *, after: int, limit: int) -> list[Debt]:
+    """Return debts in any of these states (None: that owe something), what is in quarantine among those that wait."""
+    chosen = "closed_at IS NULL" if states is None else f"state IN ({', '.join('?' * len(states))})"
+    condition = f"id > ? AND (system_id = ? OR ? IS NULL) AND {chosen} ORDER BY id LIMIT ?"
+    found = table.shown(condition, after, system, system, *map(str, states or ()), limit)
+    if states is None or LogoutState.WAITING in states:
+        found += [debt for debt in table.quarantine() if debt.id > after and system in {None, debt.system_id}]
+    return sorted(found, key=lambda debt: debt.id)[:limit]
+
+
+def debt(table: Table, id_: int) -> Debt:
+    """Return one debt, whether it can be acted upon or not."""
+    for found in [*table.shown("id = ?", id_), *table.quarantine()]:
+        if found.id == id_:
+            return found
+    raise NoSuchDebt(f"nothing in the ledger has the id {id_}")
+
+
+def totals(table: Table) -> Totals:
+    """Count rows by what the indices say; nothing is verified for it."""
+    count = {LogoutState.OWED: 0, LogoutState.WAITING: 0, LogoutState.CLOSED: 0}
+    unreadable, oldest = 0, []
+    for key_id, state, number, since in table.connection.execute(OPEN):
+        count[LogoutState(state)] += number
+        unreadable += number if key_id not in table.keyring.ids else 0
+        oldest.append(since)
+    return Totals(
+        owed=count[LogoutState.OWED],
+        waiting=count[LogoutState.WAITING],
+        closed=_count(table, CLOSED),
+        evictions=_count(table, OWING_EVICTIONS),
+        quarantined=_count(table, IN_QUARANTINE),
+        unreadable=unreadable,
+        oldest=min(oldest, default=None),
+    )
+
+
+def forget_closed(table: Table, now: float, *, keep: float, limit: int) -> bool:
+    """Remove rows that were closed long ago, or by a clock that was far ahead, and say whether there may be more."""
+    return table.connection.execute(FORGET, (now - keep, now + keep, limit)).rowcount == limit
+
+
+def renew_keys(table: Table, *, limit: int) -> bool:
+    """Write open rows that were made with an older key of the keyring anew, and say whether there may be more."""
+    older = table.keyring.ids[1:]
+    marks = ", ".join("?" * len(older))
+    debts = table.debts(f"closed_at IS NULL AND key_id IN ({marks}) LIMIT ?", *older, limit) if older else []
+    for each in debts:
+        table.update(each)
+    return len(debts) > 0
+
+
+def has_lost_track(table: Table) -> bool:
+    """Tell whether evictions that were owed may be unknown."""
+    return bool(table.connection.execute("SELECT EXISTS (SELECT * FROM lost_track)").fetchone()[0])
+
+
+def regain_track(table: Table) -> None:
+    """Note that all that was cached has been invalidated."""
+    table.connection.execute("DELETE FROM lost_track")
+
+
+def _count(table: Table, query: str) -> int:
+    return int(table.connection.execute(query).fetchone()[0])

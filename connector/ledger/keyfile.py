@@ -1,0 +1,83 @@
+"""Where the keys come from: a file that is made at the first start, or the environment."""
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from secrets import token_bytes, token_hex
+
+from connector.errors import ConfigurationError
+from connector.ledger.keyring import KEY_BYTES, Keyring
+from connector.ledger.ownership import make_private_folder, problem_of_secret, synced_folder
+
+VARIABLE = "CONNECTOR_LEDGER_KEYS"
+LINE = re.compile(r"(?P<id>[A-Za-z0-9_.-]{1,32}):(?P<key>[A-Za-z0-9_-]{43}=?)")
+
+
+def load_keyring(path: Path, environ: Mapping[str, str]) -> Keyring:
+    """Return the keys of the variable `CONNECTOR_LEDGER_KEYS` if it is set, else of the file, which is made if it is missing.
+
+    Raises:
+        ConfigurationError: a line is not `id:key`, or the file is open to others, somebody else's, or cannot be read or made.
+    """
+    if given := environ.get(VARIABLE):
+        return parsed(given, origin=VARIABLE)
+    try:
+        if not path.exists():
+            _generate(path)
+        return parsed(_read(path), origin=f"ledger.key_file: {path}")
+    except OSError as problem:
+        raise ConfigurationError([f"ledger.key_file: {path}: {problem.strerror}"]) from problem
+
+
+def parsed(text: str, *, origin: str) -> Keyring:
+    """Read lines `id:base64url(32 bytes)`, the current key first; commas part them as well, and `#` begins a remark."""
+    keys: dict[str, bytes] = {}
+    for number, line in enumerate(re.split(r"[\n,]", text), start=1):
+        entry = line.partition("#")[0].strip()
+        if entry:
+            key_id, key = _key(entry, f"{origin}: entry {number}")
+            if key_id in keys:
+                raise ConfigurationError([f"{origin}: entry {number}: expected an id that no other key has"])
+            keys[key_id] = key
+    if not keys:
+        raise ConfigurationError([f"{origin}: expected at least one line of the form id:key"])
+    return Keyring(keys)
+
+
+def _key(entry: str, place: str) -> tuple[str, bytes]:
+    """Read one entry. The message never repeats any of it, for it may be a key that is merely mistyped."""
+    if found := LINE.fullmatch(entry):
+        try:
+            return found["id"], base64.b64decode(found["key"].rstrip("=") + "=", altchars=b"-_", validate=True)
+        except binascii.Error:
+            pass
+    raise ConfigurationError([f"{place}: expected id:key, the key being {KEY_BYTES} random bytes in base64url"])
+
+
+def _read(path: Path) -> str:
+    with path.open(encoding="ascii", errors="replace") as file:
+        if problem := problem_of_secret(file.fileno()):
+            raise ConfigurationError([f"ledger.key_file: {path}: {problem}"])
+        return file.read()
+
+
+def _generate(path: Path) -> None:
+    """Make a file with one new key: whole or not at all, and never over one that somebody else has made meanwhile."""
+    make_private_folder(path.parent)
+    line = f"{token_hex(4)}:{base64.urlsafe_b64encode(token_bytes(KEY_BYTES)).decode()}\n"
+    unfinished = path.with_name(f"{path.name}.{token_hex(4)}")
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(unfinished, path)
+        except FileExistsError:
+            return
+        synced_folder(path.parent)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,94 @@
+"""Secret keys by id: sealing, authenticating, and nothing that shows them.
+
+Every use has a purpose, and every purpose a key of its own (HKDF), so that nothing made for one can be passed off as another.
+"""
+
+import hmac
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from secrets import token_bytes
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from connector.errors import ConnectorError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+FORMAT = b"\x01"
+
+
+class KeyMissing(ConnectorError):
+    """The key that this was made with is not in the keyring; `key_id` names it."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"the key {ascii(key_id)[1:-1]} is not in the keyring")
+        self.key_id = key_id
+
+
+class SealBroken(ConnectorError):
+    """This was altered, made for another purpose or other associated data, or is no seal at all."""
+
+
+class Keyring:
+    """Keys by id: the first makes whatever is new, all of them open what is old. Immutable, and silent when printed."""
+
+    __slots__ = ("_derived", "ids")
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        self.ids = tuple(keys)
+        """The first is the current one."""
+        secrets = dict(keys)
+        self._derived = lru_cache(maxsize=256)(lambda key_id, use: _derive(secrets[key_id], use))
+
+    def __repr__(self) -> str:
+        return f"Keyring({', '.join(self.ids)})"
+
+    @property
+    def current(self) -> str:
+        """The id of the key that makes whatever is new."""
+        return self.ids[0]
+
+    def seal(self, purpose: str, plaintext: bytes, associated: bytes = b"") -> bytes:
+        """Encrypt and authenticate with the current key; `associated` is authenticated only, and needed again to unseal.
+
+        ChaCha20-Poly1305 with a random nonce: good for 2**32 seals by one key for one purpose.
+        """
+        name = self.current.encode()
+        head = FORMAT + bytes([len(name)]) + name
+        nonce = token_bytes(NONCE_BYTES)
+        sealing = ChaCha20Poly1305(self._derived(self.current, f"seal {purpose}"))
+        return head + nonce + sealing.encrypt(nonce, plaintext, head + associated)
+
+    def unseal(self, purpose: str, sealed: bytes, associated: bytes = b"") -> bytes:
+        """Return what was sealed.
+
+        Raises:
+            KeyMissing: the key is none of these.
+            SealBroken: whatever else is wrong.
+        """
+        end = 2 + sealed[1] if len(sealed) > 2 and sealed[:1] == FORMAT else len(sealed)
+        head, nonce, text = sealed[:end], sealed[end : end + NONCE_BYTES], sealed[end + NONCE_BYTES :]
+        if not text:
+            raise SealBroken("this is no seal")
+        sealing = ChaCha20Poly1305(self._use(head[2:].decode("ascii", "replace"), f"seal {purpose}"))
+        try:
+            return sealing.decrypt(nonce, text, head + associated)
+        except InvalidTag:
+            raise SealBroken("this was altered, or sealed for something else") from None
+
+    def mac(self, purpose: str, message: bytes, *, key_id: str | None = None) -> bytes:
+        """Return 32 bytes that only a holder of the key (None: the current one) can make: HMAC-SHA256. Raises `KeyMissing`."""
+        return hmac.digest(self._use(key_id or self.current, f"mac {purpose}"), message, sha256)
+
+    def _use(self, key_id: str, use: str) -> bytes:
+        if key_id not in self.ids:
+            raise KeyMissing(key_id)
+        return self._derived(key_id, use)
+
+
+def _derive(secret: bytes, use: str) -> bytes:
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=f"opshub-connector {use}".encode()).derive(secret)

@@ -1,0 +1,93 @@
+"""Before the ledger is used: the file is ours and sound, of today's layout, or made new, or saved from what is left of it."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from connector.errors import ConfigurationError
+from connector.ledger.keyring import Keyring
+from connector.ledger.ownership import HAS_MODES, make_private_folder
+from connector.ledger.recovery import build, finish_interrupted, recover
+from connector.ledger.schema import MIGRATIONS, expected_layout, is_ledger, layout, migrate, version
+from drivers.sqlite_file import is_damage
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """Turn what keeps the file from being used into a `ConfigurationError` that says so."""
+    try:
+        yield
+    except OSError as problem:
+        raise ConfigurationError([f"ledger.path: {path}: {problem.strerror or problem}"]) from problem
+    except sqlite3.Error as problem:
+        raise ConfigurationError([f"ledger.path: {path}: {problem}"]) from problem
+
+
+def make_ready(path: Path, keyring: Keyring, *, now: float) -> None:
+    """Leave a sound ledger of today's layout at `path`, whatever was there, or raise. To be called under the ledger's lock."""
+    finish_interrupted(path, now=now)
+    if not path.exists():
+        build(path)
+    _must_be_ours(path)
+    if damage := damage_of(path):
+        recover(path, keyring, damage, now=now)
+    connection = connected(path, "rw")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")  # a copy made by VACUUM INTO has another
+    finally:
+        connection.close()
+
+
+def claim_folder(path: Path) -> None:
+    """Make the folder of the ledger, for its owner alone, if it is missing. Raises `OSError`."""
+    make_private_folder(path.parent)
+
+
+def damage_of(path: Path) -> str | None:
+    """Say what is wrong with the content of the file, or None. Writes nothing.
+
+    Raises:
+        ConfigurationError: the file was made by a newer version, or by another program.
+        sqlite3.Error: it cannot be read.
+    """
+    connection = connected(path, "ro")
+    try:
+        return _damage(connection, path)
+    except sqlite3.DatabaseError as problem:
+        if is_damage(problem):
+            return str(problem)
+        raise
+    finally:
+        connection.close()
+
+
+def connected(path: Path, mode: str) -> sqlite3.Connection:
+    """Open the file without making it; `mode` is `ro` or `rw`."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+
+
+def _damage(connection: sqlite3.Connection, path: Path) -> str | None:
+    found = version(connection)
+    if not is_ledger(connection) and layout(connection):
+        raise ConfigurationError([f"ledger.path: {path}: is no ledger, but a database of another program"])
+    if found > len(MIGRATIONS):
+        raise ConfigurationError([f"ledger.path: {path}: has format {found}; this version reads up to {len(MIGRATIONS)}"])
+    if not is_ledger(connection) or found < 1 or layout(connection) != expected_layout(MIGRATIONS[:found]):
+        return "its layout is not that of a ledger"
+    answer = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    return None if answer == "ok" else answer
+
+
+def _must_be_ours(path: Path) -> None:
+    """Refuse a file that is somebody else's or that cannot be written; one that is ours is made nobody else's to read."""
+    if HAS_MODES and path.stat().st_uid != os.geteuid():
+        raise ConfigurationError(
+            [f"ledger.path: {path}: belongs to the user with the id {path.stat().st_uid}; expected {os.geteuid()}, who runs this"]
+        )
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise ConfigurationError([f"ledger.path: {path}: the file, or its folder, is read-only"])
+    path.chmod(0o600)

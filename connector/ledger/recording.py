@@ -1,0 +1,130 @@
+"""What a cleanup owes and what became of it, each within one transaction."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from connector.cleanup import CleanupRequest
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.errors import NoSuchDebt
+from connector.ledger.rows import fingerprints
+from connector.ledger.table import Table
+from connector.outcomes import LogoutOutcome
+from drivers import Scope
+
+FURTHEST = 3600.0
+"""Seconds: nothing is due later than this, so that a clock that jumped parks nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a try; see `Ledger.settle`."""
+
+    debt: Debt
+    state: LogoutState
+    outcome: LogoutOutcome | None
+    due_at: float
+    waited: float
+    evicted: Collection[str]
+
+
+def record(table: Table, request: CleanupRequest, *, origin: str, drivers: Sequence[str], now: float, due_at: float) -> Debt:
+    """Write down what a cleanup owes, in the row of its login."""
+    prints = fingerprints(request.credential, table.keyring)
+    marks = ", ".join("?" * len(prints))
+    known = table.debts(f"session_id = ? AND fingerprint IN ({marks}) ORDER BY id", request.session_id, *prints)
+    owed = dict.fromkeys(drivers, request.scopes)
+    if known:
+        return table.update(_asked_again(replace(known[0], fingerprint=prints[0]), request, origin, owed, due_at))
+    return table.insert(
+        Debt(
+            id=0,
+            session_id=request.session_id,
+            system_id=request.system_id,
+            origin=origin,
+            fingerprint=prints[0],
+            evictions=owed,
+            recorded_at=now,
+            due_at=due_at,
+            credential=request.credential,
+        )
+    )
+
+
+def settle(table: Table, settlement: Settlement, *, now: float) -> Debt | None:
+    """Write down what became of a try; None if the row is gone."""
+    for debt in table.debts("id = ?", settlement.debt.id):
+        done = _logout_settled(debt, settlement)
+        if debt.revision == settlement.debt.revision:
+            done = replace(done, evictions=_without(done.evictions, settlement.evicted))
+        return table.update(_closed_if_done(done, now))
+    return None
+
+
+def retry(table: Table, id_: int, *, now: float) -> Debt:
+    """Make a logout that is owed or waits for a human due at once."""
+    debt = _actionable(table, id_)
+    return table.update(replace(debt, state=LogoutState.OWED, due_at=now, waited=0.0))
+
+
+def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
+    """Close a logout that will not be done, or forget a row that cannot be acted upon."""
+    unusable = [debt for debt in table.shown("id = ?", id_) if debt.unusable is not None]
+    if table.delete("quarantine", id_) or (unusable and table.delete("debts", id_)):
+        return
+    debt = _actionable(table, id_)
+    table.update(_closed_if_done(replace(debt, state=LogoutState.CLOSED, dismissed=reason), now))
+
+
+def _actionable(table: Table, id_: int) -> Debt:
+    for debt in table.debts("id = ?", id_):
+        if debt.state is LogoutState.CLOSED:
+            raise NoSuchDebt(f"the logout {id_} is closed")
+        return debt
+    raise NoSuchDebt(f"nothing that could be acted upon has the id {id_}")
+
+
+def _asked_again(debt: Debt, request: CleanupRequest, origin: str, owed: Mapping[str, tuple[Scope, ...]], due_at: float) -> Debt:
+    """Add what another cleanup of the same login owes. A closed logout stays closed, one that waits for a human is owed again."""
+    asked = replace(
+        debt,
+        system_id=request.system_id or debt.system_id,
+        origin=origin,
+        evictions=_union(debt.evictions, owed),
+        revision=debt.revision + 1,
+        closed_at=None if owed else debt.closed_at,
+    )
+    if debt.state is LogoutState.CLOSED:
+        return asked
+    waited = 0.0 if debt.state is LogoutState.WAITING else debt.waited
+    return replace(asked, state=LogoutState.OWED, due_at=due_at, waited=waited)
+
+
+def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
+    """Apply a try's outcome. One that began before a later cleanup asked again can close the logout, but not put it off."""
+    tried = debt
+    if settlement.outcome is not None:
+        late = debt.state is LogoutState.CLOSED and not settlement.outcome.closes
+        tried = replace(debt, attempts=debt.attempts + 1, outcome=debt.outcome if late else settlement.outcome)
+    if debt.state is LogoutState.CLOSED:
+        return tried
+    if settlement.state is LogoutState.CLOSED:
+        return replace(tried, state=LogoutState.CLOSED)
+    if debt.revision != settlement.debt.revision:
+        return tried
+    return replace(tried, state=settlement.state, due_at=settlement.due_at, waited=settlement.waited)
+
+
+def _closed_if_done(debt: Debt, now: float) -> Debt:
+    """Erase the credential of a logout that is closed, and close the row if it owes nothing else."""
+    if debt.state is not LogoutState.CLOSED:
+        return debt
+    closed_at = (debt.closed_at or now) if debt.owes_nothing else None
+    return replace(debt, credential=None, closed_at=closed_at)
+
+
+def _union(owed: Mapping[str, tuple[Scope, ...]], more: Mapping[str, tuple[Scope, ...]]) -> dict[str, tuple[Scope, ...]]:
+    return {driver: (*dict.fromkeys((*owed.get(driver, ()), *more.get(driver, ()))),) for driver in {**owed, **more}}
+
+
+def _without(owed: Mapping[str, tuple[Scope, ...]], evicted: Collection[str]) -> dict[str, tuple[Scope, ...]]:
+    return {driver: scopes for driver, scopes in owed.items() if driver not in evicted}

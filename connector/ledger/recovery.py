@@ -1,0 +1,166 @@
+"""What is left of a damaged ledger: the file is moved aside, whole, and every row that verifies is saved into a new one."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from connector.ledger.keyring import KeyMissing, Keyring
+from connector.ledger.ownership import synced_folder
+from connector.ledger.rows import NAMES, Row, Unverified, lenient_text, verify
+from connector.ledger.schema import migrate
+from connector.ledger.table import INSERT
+
+log = structlog.get_logger(__name__)
+
+COMPANIONS = ("", "-wal", "-shm", "-journal")
+"""What SQLite adds to the name of the file for the files that belong to it."""
+
+SELECT = f"SELECT {NAMES} FROM debts NOT INDEXED"  # noqa: S608 - ours
+
+
+def build(path: Path, rows: Iterator[Row] | tuple[()] = (), *, lost_track: str | None = None) -> int:
+    """Make a new ledger of these rows; under its name it is whole from the start. Returns how many rows it has."""
+    unfinished = _unfinished(path)
+    for name in COMPANIONS:
+        _with(unfinished, name).unlink(missing_ok=True)
+    os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    saved = _fill(unfinished, rows, lost_track)
+    if not path.exists():
+        _put_in_place(path)
+    return saved
+
+
+def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
+    """Replace a damaged ledger by a new one with every row that verifies, or whose key is missing; move the old one aside.
+
+    A process that is killed in between does it again, or finishes it, at the next start.
+    """
+    saved = build(path, _sound_rows(path, keyring), lost_track=f"the file was damaged: {damage}")
+    aside = _move_aside(path, now)
+    _put_in_place(path)
+    log.error(
+        "THE LEDGER WAS DAMAGED: what verified was saved, some logouts may be lost, and nothing that is cached can be trusted",
+        damage=damage,
+        moved_to=str(aside),
+        saved=saved,
+    )
+
+
+def finish_interrupted(path: Path, *, now: float) -> None:
+    """Finish what a process that was killed has begun: the old file is gone from its place and the new one is not yet there."""
+    if not path.exists() and _unfinished(path).exists():
+        _move_aside(path, now)
+        _put_in_place(path)
+
+
+def _fill(path: Path, rows: Iterator[Row] | tuple[()], lost_track: str | None) -> int:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        saved = sum(_inserted(connection, row) for row in rows)
+        if lost_track is not None:
+            connection.execute("INSERT INTO lost_track VALUES (?)", (lost_track,))
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
+    return saved
+
+
+def _inserted(connection: sqlite3.Connection, row: Row) -> bool:
+    """Insert a row; one whose key is missing may hold anything, even what the table does not take."""
+    try:
+        connection.execute(INSERT, row)
+    except (sqlite3.IntegrityError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _put_in_place(path: Path) -> None:
+    _unfinished(path).rename(path)
+    synced_folder(path.parent)
+
+
+def _move_aside(path: Path, now: float) -> Path:
+    """Rename the file and its companions, the file first: as long as it has its name, nothing has happened."""
+    aside = _unused(path.with_name(f"{path.name}.corrupt-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"))
+    for name in COMPANIONS:
+        if _with(path, name).exists():
+            _with(path, name).rename(_with(aside, name))
+    synced_folder(path.parent)
+    return aside
+
+
+def _unused(path: Path) -> Path:
+    number = 1
+    candidate = path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f"{path.name}.unfinished")
+
+
+def _with(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)
+
+
+def _sound_rows(path: Path, keyring: Keyring) -> Iterator[Row]:
+    """Yield what can be read and verifies, each row once. A row whose key is missing goes along: readers verify it anyway."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    connection.text_factory = lenient_text
+    seen: set[int] = set()
+    try:
+        for row in _readable_rows(connection):
+            if row[0] not in seen and _may_go_along(row, keyring):
+                seen.add(row[0])
+                yield row
+    finally:
+        connection.close()
+
+
+def _may_go_along(row: Row, keyring: Keyring) -> bool:
+    try:
+        verify(row, keyring)
+    except KeyMissing:
+        return True
+    except Unverified:
+        return False
+    return True
+
+
+def _readable_rows(connection: sqlite3.Connection) -> Iterator[Row]:
+    """Read forwards to the first damaged page, backwards to the last one, and seek what lies between, halving the distance."""
+    first, last = 0, 0
+    try:
+        for row in connection.execute(f"{SELECT} ORDER BY id"):
+            first = row[0]
+            yield row
+    except sqlite3.DatabaseError:
+        try:
+            for row in connection.execute(f"{SELECT} ORDER BY id DESC"):
+                last = row[0]
+                yield row
+        except sqlite3.DatabaseError:
+            yield from _between(connection, first + 1, last - 1)
+
+
+def _between(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Row]:
+    if first > last:
+        return
+    try:
+        yield from connection.execute(f"{SELECT} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
+    except sqlite3.DatabaseError:
+        if first < last:
+            middle = (first + last) // 2
+            yield from _between(connection, first, middle)
+            yield from _between(connection, middle + 1, last)

@@ -1,0 +1,57 @@
+"""Room on the disk that is kept back, so that what was done can still be written down when nothing else fits any more."""
+
+import os
+import shutil
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+SIZE = 4 * 1024 * 1024
+"""Bytes: as much as the write-ahead log grows to between two checkpoints."""
+
+
+class Reserve:
+    """A file that takes up room. Every call blocks, for some milliseconds."""
+
+    def __init__(self, path: Path, size: int = SIZE) -> None:
+        self._path = path
+        self._size = size
+
+    def is_there(self) -> bool:
+        """Tell whether the room is kept back."""
+        try:
+            return self._path.stat().st_size == self._size
+        except OSError:
+            return False
+
+    def make(self) -> bool:
+        """Keep the room back, unless that was done already, and say whether there was enough.
+
+        The bytes are random and flushed: a file system that compresses, or allocates late, could promise what it has not got.
+        """
+        if self.is_there():
+            return True
+        if not self._fits():
+            return False
+        try:
+            with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(os.urandom(self._size))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            self.give_up()
+            return False
+        return True
+
+    def give_up(self) -> None:
+        """Let others have the room."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as problem:
+            log.warning("the ledger's reserve cannot be given up", reason=str(problem))
+
+    def _fits(self) -> bool:
+        """Whether there is room for twice as much: trying it out would for a moment take away the last of it from others."""
+        return shutil.disk_usage(self._path.parent).free >= 2 * self._size

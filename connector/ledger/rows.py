@@ -1,0 +1,197 @@
+"""A debt as a row and back: the credential sealed, every column authenticated, nothing believed before it was verified."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from connector.credential import Credential
+from connector.errors import ConnectorError
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.keyring import Keyring, SealBroken
+from connector.outcomes import LogoutOutcome
+from drivers import Scope, SessionScope, SystemScope
+
+COLUMNS = (
+    "id",
+    "key_id",
+    "session_id",
+    "fingerprint",
+    "system_id",
+    "origin",
+    "state",
+    "outcome",
+    "attempts",
+    "waited",
+    "evictions",
+    "revision",
+    "recorded_at",
+    "due_at",
+    "closed_at",
+    "dismissed",
+    "credential",
+    "mac",
+)
+NAMES = ", ".join(COLUMNS)
+PURPOSE = "ledger"
+
+Row = tuple[Any, ...]
+Pairs = list[tuple[str, str]]
+
+
+class Unverified(ConnectorError):
+    """The row is not what this process, or one with the same keys, has written."""
+
+
+def fingerprints(credential: Credential, keyring: Keyring) -> list[bytes]:
+    """Return the credential's digest by each of the keys, the current one first."""
+    values = _pairs(credential)
+    return [keyring.mac("fingerprint", values, key_id=key_id) for key_id in keyring.ids]
+
+
+def encoded(debt: Debt, keyring: Keyring) -> Row:
+    """Return the row for a debt, made with the current key."""
+    row = (
+        debt.id,
+        keyring.current,
+        debt.session_id,
+        debt.fingerprint,
+        debt.system_id,
+        debt.origin,
+        str(debt.state),
+        debt.outcome and msgspec.json.encode(_printable(debt.outcome)).decode(),
+        debt.attempts,
+        float(debt.waited),
+        _encoded_evictions(debt.evictions),
+        debt.revision,
+        float(debt.recorded_at),
+        float(debt.due_at),
+        None if debt.closed_at is None else float(debt.closed_at),
+        _text(debt.dismissed),
+        None if debt.credential is None else keyring.seal(PURPOSE, _pairs(debt.credential), _identity(debt)),
+    )
+    return (*row, keyring.mac(PURPOSE, _canonical(row)))
+
+
+def decoded(row: Row, keyring: Keyring, *, credential: bool = True) -> Debt:
+    """Return the debt that a row holds, with its credential if that is asked for.
+
+    Raises:
+        KeyMissing: the row was made with a key that is not in the keyring, or claims so.
+        Unverified: some column is not as it was written.
+    """
+    verify(row, keyring)
+    (id_, _, session_id, fingerprint, system_id, origin, state, outcome, attempts, waited, evictions, *rest) = row
+    revision, recorded_at, due_at, closed_at, dismissed, sealed, _ = rest
+    debt = Debt(
+        id=id_,
+        session_id=session_id,
+        system_id=system_id,
+        origin=origin,
+        fingerprint=fingerprint,
+        state=LogoutState(state),
+        outcome=None if outcome is None else msgspec.json.decode(outcome, type=LogoutOutcome),
+        attempts=attempts,
+        waited=waited,
+        evictions=_decoded_evictions(evictions),
+        revision=revision,
+        recorded_at=recorded_at,
+        due_at=due_at,
+        closed_at=closed_at,
+        dismissed=dismissed,
+    )
+    return replace(debt, credential=_unsealed(sealed, debt, keyring)) if credential and sealed is not None else debt
+
+
+def verify(row: Row, keyring: Keyring) -> None:
+    """Raise `KeyMissing` or `Unverified` unless every column is as it was written."""
+    *values, mac = row
+    key_id = row[1] if isinstance(row[1], str) else ""
+    try:
+        right = hmac.compare_digest(keyring.mac(PURPOSE, _canonical(values), key_id=key_id), mac)
+    except (TypeError, UnicodeEncodeError):
+        right = False
+    if not right:
+        raise Unverified("its authentication code is wrong: it was altered or damaged")
+
+
+def claimed(row: Row, reason: str) -> Debt:
+    """Return what a row that is not to be believed says of itself, made fit to be shown: nothing to act upon."""
+    values = dict(zip(COLUMNS, row, strict=True))
+    return Debt(
+        id=int(values["id"]),
+        session_id=shown(values["session_id"]) or "",
+        system_id=shown(values["system_id"]),
+        origin=shown(values["origin"]) or "",
+        fingerprint=b"",
+        state=LogoutState.WAITING,
+        recorded_at=values["recorded_at"] if isinstance(values["recorded_at"], float) else 0.0,
+        unusable=reason,
+    )
+
+
+def shown(value: Any) -> str | None:
+    """Return a value of unknown origin as at most 200 printable ASCII characters."""
+    return None if value is None else ascii(value if isinstance(value, str) else type(value).__name__)[1:-1][:200]
+
+
+def lenient_text(raw: bytes) -> str:
+    """Read text that may be damaged, so that it is found out by verifying and not by an error of SQLite's."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _unsealed(sealed: bytes, debt: Debt, keyring: Keyring) -> Credential:
+    try:
+        pairs = msgspec.msgpack.decode(keyring.unseal(PURPOSE, sealed, _identity(debt)), type=Pairs)
+    except SealBroken as problem:
+        raise Unverified(f"its credential does not unseal: {problem}") from problem
+    return Credential(pairs, needed=[name for name, _ in pairs])
+
+
+def _identity(debt: Debt) -> bytes:
+    """What of a debt never changes as long as it has a credential; its id is not known yet when the credential is sealed."""
+    return debt.session_id.encode() + debt.fingerprint
+
+
+def _pairs(credential: Credential) -> bytes:
+    return msgspec.msgpack.encode(sorted(credential.items()))
+
+
+def _canonical(values: Sequence[Any]) -> bytes:
+    """Encode the columns so that no two rows give the same bytes: each value with its type and its length."""
+    return msgspec.msgpack.encode(values)
+
+
+def _printable(outcome: LogoutOutcome) -> LogoutOutcome:
+    """Replace what is no character: an end system may answer with anything."""
+    return replace(outcome, code=_text(outcome.code), message=_text(outcome.message))
+
+
+def _text(text: str | None) -> str | None:
+    return text and text.encode("utf-8", "replace").decode()
+
+
+def _encoded_evictions(evictions: Mapping[str, tuple[Scope, ...]]) -> str | None:
+    scopes = {driver: [_encoded_scope(scope) for scope in owed] for driver, owed in evictions.items()}
+    return msgspec.json.encode(scopes).decode() if scopes else None
+
+
+def _encoded_scope(scope: Scope) -> list[str | None]:
+    match scope:
+        case SessionScope(session_id, system_id):
+            return ["session", session_id, system_id]
+        case SystemScope(system_id):
+            return ["system", system_id]
+
+
+def _decoded_evictions(text: str | None) -> dict[str, tuple[Scope, ...]]:
+    if text is None:
+        return {}
+    return {driver: tuple(_decoded_scope(scope) for scope in owed) for driver, owed in msgspec.json.decode(text).items()}
+
+
+def _decoded_scope(values: list[Any]) -> Scope:
+    kind, *names = values
+    return SystemScope(*names) if kind == "system" else SessionScope(*names)

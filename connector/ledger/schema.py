@@ -1,0 +1,93 @@
+"""The file's layout, its version, and how an older one becomes today's."""
+
+import sqlite3
+from collections.abc import Sequence
+
+APPLICATION = 0x4F504C47
+"""`application_id` of a ledger: "OPLG"."""
+
+VERSION_1 = """
+CREATE TABLE debts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    system_id TEXT,
+    origin TEXT NOT NULL,
+    state TEXT NOT NULL,
+    outcome TEXT,
+    attempts INTEGER NOT NULL,
+    waited REAL NOT NULL,
+    evictions TEXT,
+    revision INTEGER NOT NULL,
+    recorded_at REAL NOT NULL,
+    due_at REAL NOT NULL,
+    closed_at REAL,
+    dismissed TEXT,
+    credential BLOB,
+    mac BLOB NOT NULL
+) STRICT;
+CREATE INDEX debts_of_login ON debts (session_id, fingerprint);
+CREATE INDEX debts_due ON debts (key_id, origin, due_at) WHERE state = 'owed';
+CREATE INDEX debts_owing_evictions ON debts (id) WHERE evictions IS NOT NULL;
+CREATE INDEX debts_open ON debts (key_id, state, recorded_at) WHERE closed_at IS NULL;
+CREATE INDEX debts_closed ON debts (closed_at) WHERE closed_at IS NOT NULL;
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY,
+    reason TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    system_id TEXT,
+    origin TEXT NOT NULL,
+    recorded_at REAL NOT NULL
+) STRICT;
+CREATE TABLE lost_track (reason TEXT NOT NULL) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1,)
+"""The statements that lead from each version to the next; the first makes version 1 out of nothing."""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Return the version of the layout that the file has; 0 for an empty one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def is_ledger(connection: sqlite3.Connection) -> bool:
+    """Tell whether the file was made by this module."""
+    return int(connection.execute("PRAGMA application_id").fetchone()[0]) == APPLICATION
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Bring an empty file or an older version to the last of `migrations`: wholly, durably, or not at all."""
+    if version(connection) == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in migrations[version(connection) :]:
+            for statement in step.split(";\n"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def layout(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """Return what the file says of its own tables and indices. Two files of one version say the same."""
+    return {
+        *connection.execute(
+            "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
+        )
+    }
+
+
+def expected_layout(migrations: Sequence[str] = MIGRATIONS) -> set[tuple[str, ...]]:
+    """Return the `layout` of a sound file of the last version."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrate(connection, migrations)
+        return layout(connection)
+    finally:
+        connection.close()

@@ -1,0 +1,215 @@
+"""The ledger: what is owed is durable before it is tried, and stays until it is done or a human says otherwise."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from connector.cleanup import CleanupRequest
+from connector.ledger import housekeeping, recording, selection
+from connector.ledger.debts import Debt, LogoutState, Totals
+from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.file import LedgerFile
+from connector.ledger.keyring import Keyring
+from connector.ledger.recording import FURTHEST, Settlement
+from connector.ledger.selection import InHand
+from connector.ledger.table import Table
+from connector.outcomes import LogoutOutcome
+from connector.supervision import supervised
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+TIDY_EVERY = 15.0
+"""Seconds between two rounds of tidying up: the longest that an erased credential's old page stays in the write-ahead log."""
+SLICE = 200
+"""Rows that one transaction of tidying up touches: some milliseconds."""
+
+
+class Ledger:
+    """What is owed, in one SQLite file that one process owns. Every call may be made from any number of tasks at once.
+
+    A call that is cancelled either took effect or did not. Deadlines are the caller's. Every call raises `LedgerUnavailable` if
+    it could not be made durable, or not be read.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        keyring: Keyring,
+        *,
+        grace: float,
+        keep_closed: float = 86_400,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._file = LedgerFile(path, keyring)
+        self._keyring = keyring
+        self._grace = grace
+        self._keep_closed = keep_closed
+        self._clock = clock
+        self._turn = ""
+        """The origin that was looked at last, so that each has its turn."""
+        self.lost_track = False
+        """Whether evictions that were owed may be unknown: a row, or the file, was damaged. All that is cached has to be
+        invalidated, and `track_regained` called; until then it stays true, across restarts."""
+
+    async def open(self) -> None:
+        """Make the file ready and take hold of it.
+
+        Raises:
+            ConfigurationError: another process owns it, it is somebody else's, read-only, of a newer version or no ledger at all.
+        """
+        await self._file.open(now=self._clock())
+        self.lost_track = await self._do(housekeeping.has_lost_track)
+        totals = await self.statistics()
+        if totals.unreadable:
+            log.warning("debts in the ledger need a key that is not in the keyring; they are kept", debts=totals.unreadable)
+
+    async def aclose(self) -> None:
+        """Finish what is being written and release everything. A second call does nothing."""
+        await self._file.aclose()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["Ledger"]:
+        """Keep the ledger open, and tidy, while the context is."""
+        try:
+            await self.open()
+            async with supervised("tidying the ledger", self._keep_tidy):
+                yield self
+        finally:
+            await self.aclose()
+
+    async def record(self, request: CleanupRequest, *, origin: str, drivers: Sequence[str]) -> Debt:
+        """Write down, durably, what a cleanup owes: the logout, and the eviction of its scopes from each of the drivers.
+
+        A login has one row, whatever the number of its cleanups: their evictions add up, and `revision` tells them apart. A
+        logout that is closed stays so, its outcome being the answer to a duplicate; any other is owed again, and due when the
+        grace is over, so that no retry takes what is being tried right now.
+
+        The debt that is returned is the one to be tried, *with all the evictions it names*.
+        """
+        await self._file.keep_reserve()
+        now = self._clock()
+        due_at = now + self._grace
+        return await self._do(
+            lambda table: recording.record(table, request, origin=origin, drivers=drivers, now=now, due_at=due_at)
+        )
+
+    async def settle(
+        self,
+        debt: Debt,
+        *,
+        state: LogoutState,
+        outcome: LogoutOutcome | None = None,
+        due_at: float | None = None,
+        waited: float | None = None,
+        evicted: Collection[str] = (),
+    ) -> Debt | None:
+        """Write down what became of a try of `debt`, and return how it stands now; None if its row is gone.
+
+        Args:
+            debt: as it was when the try began.
+            state: whose turn it is with the logout. Closing it erases the credential and is final; otherwise, a debt that another
+                cleanup has recorded anew since is left to that one.
+            outcome: what the end system said, if it was asked; counts as an attempt.
+            due_at: when to try again, at most an hour away; None leaves it.
+            waited: seconds of scheduled waiting, this one included; None leaves it.
+            evicted: the drivers from which *all* of `debt.evictions` were evicted; not counted if another cleanup has recorded
+                the debt anew since, for that one's own eviction may be still to come.
+        """
+        now = self._clock()
+        settlement = Settlement(
+            debt,
+            state=state,
+            outcome=outcome,
+            due_at=min(debt.due_at if due_at is None else due_at, now + FURTHEST),
+            waited=debt.waited if waited is None else waited,
+            evicted=frozenset(evicted),
+        )
+        try:
+            return await self._do(lambda table: recording.settle(table, settlement, now=now))
+        except LedgerUnavailable:
+            await self._file.relieve()
+            return await self._do(lambda table: recording.settle(table, settlement, now=now))
+
+    async def due(self, now: float, in_hand: InHand, *, limit: int) -> list[Debt]:
+        """Return at most `limit` debts to be tried now, with their credentials: each origin has its turn, within its room."""
+        found = await self._do(lambda table: selection.due(table, now, in_hand, limit=limit, after=self._turn))
+        self._turn = found[-1].origin if found else ""
+        return found
+
+    async def next_due(self, now: float, in_hand: InHand) -> float | None:
+        """Return when there will be something for `due` to return; None if nothing is owed for which there is room."""
+        return await self._do(lambda table: selection.next_due(table, now, in_hand))
+
+    async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
+        """Return debts that owe an eviction from this driver, without credentials, ordered by id, from `after` on."""
+        return await self._do(lambda table: housekeeping.owed_evictions(table, driver, after=after, limit=limit))
+
+    async def listing(
+        self, *, states: Collection[LogoutState] | None = None, system: str | None = None, after: int = 0, limit: int = 1000
+    ) -> list[Debt]:
+        """Return debts without credentials, ordered by id, from `after` on; what is in quarantine counts as waiting.
+
+        Without `states`, those that still owe something, be it only an eviction; without `system`, those of any.
+        """
+        return await self._do(lambda table: housekeeping.listing(table, states, system, after=after, limit=limit))
+
+    async def debt(self, id_: int) -> Debt:
+        """Return one debt, without its credential. Raises `NoSuchDebt`."""
+        return await self._do(lambda table: housekeeping.debt(table, id_))
+
+    async def retry(self, id_: int) -> Debt:
+        """Make a logout that waits for a human, or for its time, due at once. Raises `NoSuchDebt`."""
+        return await self._do(lambda table: recording.retry(table, id_, now=self._clock()))
+
+    async def dismiss(self, id_: int, reason: str) -> None:
+        """Close a logout that nobody will do; its evictions stay owed. What is unusable is removed. Raises `NoSuchDebt`."""
+        await self._do(lambda table: recording.dismiss(table, id_, reason, now=self._clock()))
+
+    async def statistics(self) -> Totals:
+        """Count the rows, from the indices alone."""
+        return await self._do(housekeeping.totals)
+
+    async def track_regained(self) -> None:
+        """All that was cached has been invalidated: `lost_track` is over."""
+        await self._do(housekeeping.regain_track)
+        self.lost_track = False
+
+    async def tidy(self) -> None:
+        """Do the housekeeping, in short transactions; `opened` does this by itself.
+
+        Rows that have owed nothing for `keep_closed` seconds are removed, those that were made with an older key are written anew
+        with the current one, and the write-ahead log is emptied, so that no erased credential stays in it.
+        """
+        now, more = self._clock(), True
+        while more:
+            more = await self._do(lambda table: housekeeping.forget_closed(table, now, keep=self._keep_closed, limit=SLICE))
+        more = True
+        while more:
+            more = await self._do(lambda table: housekeeping.renew_keys(table, limit=SLICE))
+        await self._file.tidy()
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_EVERY)
+            try:
+                await self.tidy()
+            except LedgerUnavailable as problem:
+                log.warning("the ledger cannot be tidied up for now", reason=str(problem))
+
+    async def _do(self, work: Callable[[Table], T]) -> T:
+        """Run `work` in a transaction, and tell of what it had to put in quarantine."""
+
+        def with_table(table: Table) -> tuple[T, list[Debt]]:
+            return work(table), table.quarantined
+
+        result, quarantined = await self._file.submit(with_table)
+        for debt in quarantined:
+            self.lost_track = True
+            log.error("a row of the ledger does not verify and was put in quarantine", debt=debt.id, reason=debt.unusable)
+        return result
