@@ -1,6 +1,8 @@
 """The bundled profiles: each is whole, sends what it says, and sends nothing without a credential."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from connector.outcomes import LogoutResult
 from tests.endsystems.faulty import FaultySystem, faulty_system
 from tests.endsystems.opened import ENVIRON, login
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "profiles.md"
 NAMES = bundled_names()
 SENDING = [name for name in NAMES if name != "none"]
 CREDENTIALS = {
@@ -59,11 +62,16 @@ SENT: Mapping[str, list[str]] = {
 }
 
 
-def bundled(name: str, system: FaultySystem) -> HttpEndSystem:
-    configured = settings.EndSystem(profile=name, base_url=f"{system.url}/base", allowed_urls=[system.url])
-    end_system = build_end_system(configured, ENVIRON | {"CONNECTOR_PROBE_URL": f"{system.url}/me"})
-    assert isinstance(end_system, HttpEndSystem)
-    return end_system
+@asynccontextmanager
+async def bundled(name: str) -> AsyncIterator[tuple[HttpEndSystem, FaultySystem]]:
+    """A bundled profile, opened, and the server that it sends to."""
+    async with faulty_system() as system:
+        configured = settings.EndSystem(profile=name, base_url=f"{system.url}/base", allowed_urls=[system.url])
+        end_system = build_end_system(configured, ENVIRON | {"CONNECTOR_PROBE_URL": f"{system.url}/me"})
+        assert isinstance(end_system, HttpEndSystem)
+        await end_system.open()
+        yield end_system, system
+        await end_system.aclose()
 
 
 def shown(system: FaultySystem) -> list[str]:
@@ -76,20 +84,13 @@ def shown(system: FaultySystem) -> list[str]:
     return lines
 
 
-async def everything_sent(name: str, system: FaultySystem) -> list[str]:
-    """Take every step and the probe of a profile, whatever is answered."""
-    end_system = bundled(name, system)
-    await end_system.open()
-    session = login(**CREDENTIALS)
-    system.answers = [step.success[0].status or 0 for step in end_system.profile.steps]
-    outcome = await end_system.logout(session)
-    await end_system.aclose()
-    assert outcome.result is LogoutResult.ACKNOWLEDGED
-    return shown(system)
-
-
 def test_no_bundled_profile_goes_untested() -> None:
     assert [*SENT] == SENDING
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_documented(name: str) -> None:
+    assert f"`{name}`" in DOCUMENTATION.read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -102,37 +103,30 @@ def test_each_begins_with_what_it_is_for_and_says_what_is_confirmed(name: str) -
 
 @pytest.mark.parametrize("name", SENDING)
 async def test_each_sends_what_its_end_system_wants(name: str) -> None:
-    async with faulty_system() as system:
-        assert await everything_sent(name, system) == SENT[name]
+    async with bundled(name) as (end_system, system):
+        system.answers = [step.success[0].status or 0 for step in end_system.profile.steps]
+        outcome = await end_system.logout(login(**CREDENTIALS))
+        assert outcome.result is LogoutResult.ACKNOWLEDGED
+        assert shown(system) == SENT[name]
 
 
 @pytest.mark.parametrize("name", SENDING)
 async def test_each_sends_nothing_without_its_credential(name: str) -> None:
-    async with faulty_system() as system:
-        end_system = bundled(name, system)
-        await end_system.open()
+    async with bundled(name) as (end_system, system):
         outcome = await end_system.logout(login(X_Other="1"))
-        await end_system.aclose()
         assert (outcome.result, outcome.code) == (LogoutResult.REFUSED, "credential_missing")
         assert not system.connections
 
 
 @pytest.mark.parametrize("name", SENDING)
 async def test_each_takes_an_answer_that_it_does_not_know_for_no_logout(name: str) -> None:
-    async with faulty_system() as system:
-        end_system = bundled(name, system)
-        await end_system.open()
+    async with bundled(name) as (end_system, system):
         system.answers = [299]
-        outcome = await end_system.logout(login(**CREDENTIALS))
-        await end_system.aclose()
-        assert outcome.result is LogoutResult.REFUSED
+        assert (await end_system.logout(login(**CREDENTIALS))).result is LogoutResult.REFUSED
 
 
 async def test_none_sends_nothing_and_needs_nothing() -> None:
-    async with faulty_system() as system:
-        end_system = bundled("none", system)
-        await end_system.open()
+    async with bundled("none") as (end_system, system):
         outcome = await end_system.logout(login(**CREDENTIALS))
-        await end_system.aclose()
         assert (outcome.result, end_system.needed_headers) == (LogoutResult.NOT_APPLICABLE, frozenset())
         assert not system.connections

@@ -1,11 +1,17 @@
 """Where a request may go."""
 
+import asyncio
 import socket
+import ssl
 from ipaddress import ip_address
 
 import pytest
+from yarl import URL
 
+from connector.config.settings import EndSystemDeadlines
+from connector.endsystems.client import ExchangeFailed, GuardedClient
 from connector.endsystems.guard import ForbiddenAddress, checked_url, guarded_socket, is_forbidden, url_prefix
+from connector.endsystems.outgoing import Outgoing
 
 METADATA = [
     "169.254.169.254",
@@ -57,6 +63,17 @@ def test_an_address_where_no_end_system_lives_is_never_connected_to(text: str) -
     family = socket.AF_INET6 if ":" in text else socket.AF_INET
     with pytest.raises(ForbiddenAddress):
         guarded_socket((family, socket.SOCK_STREAM, 0, "", (text, 80)))
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:169.254.169.254]", "0.0.0.0", "0xa9fea9fe"])
+async def test_the_connection_itself_is_refused_whatever_was_checked_before(host: str) -> None:
+    client = GuardedClient(EndSystemDeadlines(), ssl.create_default_context(), None)
+    await client.open()
+    outgoing = Outgoing("GET", URL(f"http://{host}:1/", encoded=True), [], None, "")
+    with pytest.raises(ExchangeFailed) as refused:
+        await client.exchange(outgoing, until=asyncio.get_running_loop().time() + 5)
+    await client.aclose()
+    assert (refused.value.code, refused.value.passing) == ("target_not_allowed", False)
 
 
 @pytest.mark.parametrize("text", FINE)
