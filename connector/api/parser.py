@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 BROKEN_BODY = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 """What reading a body raises when it is malformed, or its sender has gone."""
+CONTINUE = "100-continue"
+"""The one expectation that exists."""
 NAME_ROOM = 256
 """Bytes of a header line besides the value, for the parser's limit is about both."""
 IDLE = 75.0
@@ -40,17 +42,18 @@ LAST_ANSWERS = 2.0
 """Seconds for the connections to end at shutdown, when the cleanups have been waited for already."""
 
 
-def guarded_runner(app: web.Application, server: Server) -> web.AppRunner:
+def guarded_runner(app: web.Application, server: Server, *, idle: float = IDLE) -> web.AppRunner:
     """Return the runner to serve `app` with."""
-    return _Runner(app, server)
+    return _Runner(app, server, idle)
 
 
 class _Runner(web.AppRunner):
-    __slots__ = ("_rejections", "_settings")
+    __slots__ = ("_idle", "_rejections", "_settings")
 
-    def __init__(self, app: web.Application, settings: Server) -> None:
+    def __init__(self, app: web.Application, settings: Server, idle: float) -> None:
         super().__init__(app, shutdown_timeout=LAST_ANSWERS)
         self._settings = settings
+        self._idle = idle
         self._rejections = Rejections()
 
     async def _make_server(self) -> web.Server:
@@ -63,7 +66,7 @@ class _Runner(web.AppRunner):
             rejections=self._rejections,
             max_field_size=longest,
             max_line_size=longest,  # the pure Python parser holds an unfinished header against this one
-            keepalive_timeout=IDLE,
+            keepalive_timeout=self._idle,
             lingering_time=LINGERING,
             auto_decompress=False,
             access_log=None,
@@ -93,11 +96,11 @@ class _Server(web.Server):
         return _Connection(self, loop=self._loop, **self._kwargs)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        try:
-            return await self._application(request)
-        except web.HTTPExpectationFailed:  # raised before any middleware, with the header in its text
+        # aiohttp looks at this header before any middleware runs, and quotes it in its answer.
+        if request.headers.get(hdrs.EXPECT, CONTINUE).lower() != CONTINUE:
             self.rejections.count("ExpectationFailed")
             return self.shapes.render(EXPECTATION_FAILED, request.rel_url.raw_path)
+        return await self._application(request)
 
 
 class _Connection(RequestHandler):

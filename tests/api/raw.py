@@ -3,16 +3,19 @@
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from tests.api.serving import PATIENCE
 
+SESSION = "6f1c1d2e-0000-4000-8000-00000000000a"
 HOST = b"Host: connector.test\r\n"
+CLEANUP = b"POST /cleanup/" + SESSION.encode() + b" HTTP/1.1\r\n" + HOST
+LAST = b"Connection: close\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """The first answer on a connection."""
+    """One answer."""
 
     status: int
     headers: dict[str, str]
@@ -23,24 +26,44 @@ class RawAnswer:
         return json.loads(self.body)
 
 
-async def send(port: int, *pieces: bytes) -> bytes:
-    """Send the pieces one after the other, each when the one before has left, and return all that comes back until the end."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
+class RawConnection:
+    """A connection that sends what it is told to."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def __aenter__(self) -> Self:
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def answer(self) -> RawAnswer:
+        """Wait for the next answer, an interim one included."""
         async with asyncio.timeout(PATIENCE):
-            for piece in pieces:
-                writer.write(piece)
-                await writer.drain()
-            return await reader.read()
-    except ConnectionResetError:
-        return b""
-    finally:
-        writer.close()
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+            status_line, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
+            headers = dict(line.split(": ", 1) for line in lines)
+            body = await self._reader.readexactly(int(headers.get("Content-Length", 0)))
+        return RawAnswer(int(status_line.split(" ")[1]), headers, body)
+
+    async def rest(self) -> bytes:
+        """Wait for the connection to end; return what came until then."""
+        async with asyncio.timeout(PATIENCE):
+            return await self._reader.read()
 
 
-def answer(received: bytes) -> RawAnswer:
-    """Take the first answer apart; one that goes to the end of the connection."""
-    head, _, body = received.partition(b"\r\n\r\n")
-    status_line, *lines = head.decode().split("\r\n")
-    headers = dict(line.split(": ", 1) for line in lines)
-    return RawAnswer(int(status_line.split(" ")[1]), headers, body[: int(headers.get("Content-Length", len(body)))])
+async def answer_to(port: int, *pieces: bytes) -> RawAnswer:
+    """Send the pieces on a connection of their own, and wait for the first answer."""
+    async with RawConnection(port) as connection:
+        for piece in pieces:
+            await connection.send(piece)
+        return await connection.answer()

@@ -11,17 +11,21 @@ from pathlib import Path
 
 from aiohttp import web
 
-from connector.api.parser import guarded_runner
+from connector.api.parser import IDLE, guarded_runner
 from connector.api.routes import add_routes
 from connector.config.settings import Logs, Server, ServerDeadlines, Settings, StorageDeadlines
+from connector.endsystems.contract import SessionLogin
 from connector.logs import configure_logs
 from connector.orchestrator import Orchestrator
+from connector.outcomes import LogoutOutcome
 from connector.storage import Storage
-from tests.doubles import ScriptedDriver, ScriptedEndSystem
+from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
 """Seconds that a test waits at most for something that is certain to come."""
+SHORT = 0.05
+"""Seconds for a body to arrive, in a server whose deadline is to pass."""
 
 
 @dataclass
@@ -31,13 +35,14 @@ class Edge:
     settings: Settings = field(default_factory=Settings)
     end_system: ScriptedEndSystem = field(default_factory=ScriptedEndSystem)
     drivers: Sequence[ScriptedDriver] = ()
-    app: web.Application = field(default_factory=web.Application)
+    idle: float = IDLE
     port: int = 0
 
     def __post_init__(self) -> None:
-        self.drivers = self.drivers or [ScriptedDriver(name, ScriptedDriver.Settings()) for name in ("memory", "sqlite")]
+        self.drivers = self.drivers or [ScriptedDriver(name, ScriptedDriver.Settings()) for name in ("near", "authority")]
         storage = Storage(self.drivers, StorageDeadlines())
         self.orchestrator = Orchestrator(self.end_system, storage, logout_deadline=PATIENCE)
+        self.app = web.Application()
         add_routes(self.app, self.settings, self.orchestrator, storage)
 
     @property
@@ -45,11 +50,24 @@ class Edge:
         return f"http://127.0.0.1:{self.port}"
 
 
+class ForgetfulEndSystem(ScriptedEndSystem):
+    """Acknowledges every logout, and remembers none: for those who look at the memory of the server."""
+
+    async def logout(self, session: SessionLogin) -> LogoutOutcome:
+        return ACKNOWLEDGED
+
+
+def edge_with_short_deadline(end_system: ScriptedEndSystem | None = None) -> Edge:
+    """Return an edge that gives up waiting for a body at once."""
+    settings = Settings(server=Server(deadlines=ServerDeadlines(body=SHORT)))
+    return Edge(settings, end_system or ScriptedEndSystem())
+
+
 @asynccontextmanager
 async def serving(edge: Edge | None = None) -> AsyncIterator[Edge]:
     """Serve `edge` for as long as the context is open."""
     edge = edge or Edge()
-    runner = guarded_runner(edge.app, edge.settings.server)
+    runner = guarded_runner(edge.app, edge.settings.server, idle=edge.idle)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -61,11 +79,10 @@ async def serving(edge: Edge | None = None) -> AsyncIterator[Edge]:
 
 @dataclass(frozen=True, slots=True)
 class EdgeProcess:
-    """The edge in a process of its own; its log is in a file."""
+    """The edge in a process of its own."""
 
     port: int
     pid: int
-    log: Path
 
     def resident_kilobytes(self) -> int:
         """Memory that the process holds at this moment."""
@@ -88,15 +105,14 @@ def edge_process(log: Path, environment: Mapping[str, str] | None = None) -> Ite
     ):
         try:
             assert process.stdout is not None
-            yield EdgeProcess(int(process.stdout.readline()), process.pid, log)
+            yield EdgeProcess(int(process.stdout.readline()), process.pid)
         finally:
             process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
 
 
 async def _serve_until_input_ends() -> None:
-    server = Server(deadlines=ServerDeadlines(body=0.2))
-    async with serving(Edge(Settings(server=server))) as edge:
+    async with serving(edge_with_short_deadline(ForgetfulEndSystem())) as edge:
         print(edge.port, flush=True)  # noqa: T201 - whoever started this process reads it
         await asyncio.to_thread(sys.stdin.read)
 

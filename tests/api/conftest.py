@@ -1,0 +1,23 @@
+"""A client, and the log."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from connector.config.settings import Logs
+from tests.api.log import Log, logged
+from tests.api.serving import PATIENCE
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE)) as session:
+        yield session
+
+
+@pytest.fixture
+async def log() -> AsyncIterator[Log]:
+    """The JSON log of the test."""
+    with logged(Logs(format="json")) as lines:
+        yield lines

@@ -1,0 +1,83 @@
+"""The log, in both of its forms."""
+
+import logging
+import warnings
+
+import pytest
+import structlog
+
+from connector.config.settings import Logs
+from connector.logs import session_digest
+from tests.api.log import logged
+
+SESSION = "6f1c1d2e-0000-4000-8000-00000000000a"
+
+
+def break_with_a_secret() -> None:
+    password = "-".join(["s3cret", "canary"])
+    raise ZeroDivisionError(len(password))
+
+
+def log_a_defect() -> None:
+    try:
+        break_with_a_secret()
+    except ZeroDivisionError:
+        structlog.get_logger().exception("it broke")
+
+
+def test_a_line_of_the_json_log_is_an_object() -> None:
+    with logged(Logs(format="json")) as log:
+        structlog.get_logger().info("it happened", count=3)
+    [line] = log.lines
+    assert (line["event"], line["count"], line["level"]) == ("it happened", 3, "info")
+    assert line["timestamp"].endswith("Z")
+
+
+def test_a_line_of_the_console_log_is_text_without_colours_where_nobody_sees_them() -> None:
+    with logged(Logs(format="console")) as log:
+        structlog.get_logger().info("it happened", count=3)
+    assert "it happened" in log.text
+    assert "count=3" in log.text
+    assert "\x1b" not in log.text
+
+
+@pytest.mark.parametrize("settings", [Logs(format="json"), Logs(format="console")], ids=["json", "console"])
+def test_a_traceback_shows_code_and_no_values(settings: Logs) -> None:
+    with logged(settings) as log:
+        log_a_defect()
+        logging.getLogger("library").error("a library's", exc_info=ZeroDivisionError("of its own"))
+    assert "break_with_a_secret()" in log.text
+    assert "ZeroDivisionError: of its own" in log.text
+    assert "s3cret-canary" not in log.text
+
+
+def test_what_a_library_logs_goes_the_same_way_with_its_name() -> None:
+    with logged(Logs(format="json")) as log:
+        logging.getLogger("library.part").warning("%d things", 3)
+    [line] = log.lines
+    assert (line["event"], line["logger"], line["level"]) == ("3 things", "library.part", "warning")
+
+
+def test_a_warning_of_python_s_goes_the_same_way() -> None:
+    with logged(Logs(format="json")) as log, warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=False)
+        logging.captureWarnings(capture=True)
+        warnings.warn("old ways", DeprecationWarning, stacklevel=1)
+    assert "old ways" in log.lines[0]["event"]
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_what_is_below_the_level_is_left_out(level: str) -> None:
+    levels = ["debug", "info", "warning", "error"]
+    with logged(Logs.model_validate({"format": "json", "level": level})) as log:
+        for each in levels:
+            structlog.get_logger().log(logging.getLevelNamesMapping()[each.upper()], "ours")
+            logging.getLogger("library").log(logging.getLevelNamesMapping()[each.upper()], "theirs")
+    assert [line["level"] for line in log.lines] == [each for each in levels[levels.index(level) :] for _ in range(2)]
+
+
+def test_a_session_s_digest_is_short_the_same_each_time_and_its_own() -> None:
+    digest = session_digest(SESSION)
+    assert len(digest) == 16
+    assert digest == session_digest(SESSION) != session_digest(SESSION.replace("a", "b"))
