@@ -6,7 +6,7 @@ from http import HTTPStatus
 from aiohttp import web
 from structlog.contextvars import bind_contextvars
 
-from connector.api.answers import answer
+from connector.api.answers import Answer, answer
 from connector.api.body import discard_body
 from connector.api.errors import ApiError, json_answer
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
@@ -14,6 +14,7 @@ from connector.cleanup import CleanupReport, CleanupRequest
 from connector.config.settings import Server
 from connector.credential import Credential
 from connector.logs import session_digest
+from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
 
 
@@ -23,15 +24,26 @@ class CleanupCall:
 
     orchestrator: Orchestrator
     server: Server
+    metrics: Metrics
 
     async def handle(self, request: web.Request) -> web.Response:
         """Clean up one session. Raises `ApiError` for every answer but 200."""
+        try:
+            report = await self._run(request)
+        except ApiError as refusal:
+            self.metrics.observe_cleanup(refusal.status)
+            raise
+        given = answer(report)
+        self.metrics.observe_cleanup(given.status, report)
+        return _rendered(given)
+
+    async def _run(self, request: web.Request) -> CleanupReport:
         wanted = self._parse(request)
         bind_contextvars(session=session_digest(wanted.session_id))
         await discard_body(request, limit=self.server.limits.body, deadline=self.server.deadlines.body)
         report = await self.orchestrator.cleanup(wanted)
         bind_contextvars(**_outcome_words(report))
-        return _rendered(report)
+        return report
 
     def _parse(self, request: web.Request) -> CleanupRequest:
         session = session_id(request.match_info[SESSION])
@@ -40,8 +52,7 @@ class CleanupCall:
         return CleanupRequest(session, system, global_cache, Credential(request.headers.items(), needed=needed))
 
 
-def _rendered(report: CleanupReport) -> web.Response:
-    given = answer(report)
+def _rendered(given: Answer) -> web.Response:
     if given.status == HTTPStatus.OK:
         return json_answer(given.status, given.report, given.headers)
     raise ApiError(given.status, given.code or "", given.message or "", detail=given.report, headers=given.headers)

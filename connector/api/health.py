@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 
@@ -24,12 +25,14 @@ class HealthCalls:
 
     async def ready(self, _: web.Request) -> web.Response:
         """Ping every driver: 200 when all are up, 503 when one is not or the server is shutting down."""
+        found = await self.readiness()
+        return json_answer(HTTPStatus.OK if found["status"] == "ready" else HTTPStatus.SERVICE_UNAVAILABLE, found)
+
+    async def readiness(self) -> dict[str, Any]:
+        """Ping every driver and say in words how each is, and the server as a whole."""
         drivers = await self.storage.ping()
-        status = self._status(drivers)
-        return json_answer(
-            HTTPStatus.OK if status == "ready" else HTTPStatus.SERVICE_UNAVAILABLE,
-            {"status": status, "drivers": {name: "up" if reason is None else reason for name, reason in drivers.items()}},
-        )
+        words = {name: "up" if reason is None else reason for name, reason in drivers.items()}
+        return {"status": self._status(drivers), "drivers": words}
 
     def _status(self, drivers: Mapping[str, str | None]) -> str:
         if self.lifecycle.draining:

@@ -23,6 +23,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from connector.api.errors import EXPECTATION_FAILED, INTERNAL_ERROR, MALFORMED, ErrorShapes
+from connector.api.metrics import METRICS
 from connector.api.rejections import Rejections
 from connector.config.settings import Server
 
@@ -43,7 +44,7 @@ LAST_ANSWERS = 2.0
 
 
 def guarded_runner(app: web.Application, server: Server, *, idle: float = IDLE) -> web.AppRunner:
-    """Return the runner to serve `app` with."""
+    """Return the runner to serve `app` with; what is rejected is counted in `app[METRICS]`."""
     return _Runner(app, server, idle)
 
 
@@ -54,7 +55,7 @@ class _Runner(web.AppRunner):
         super().__init__(app, shutdown_timeout=LAST_ANSWERS)
         self._settings = settings
         self._idle = idle
-        self._rejections = Rejections()
+        self._rejections = Rejections(observe=app[METRICS].observe_rejection)
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 import structlog
 
@@ -12,15 +13,20 @@ INTERVAL = 60.0
 
 
 class Rejections:
-    """Counts by kind. The first of an interval starts a timer; when it is over, one line tells them all."""
+    """Counts by kind. The first of an interval starts a timer; when it is over, one line tells them all.
 
-    def __init__(self, interval: float = INTERVAL) -> None:
+    `observe` is told the kind of each at once.
+    """
+
+    def __init__(self, interval: float = INTERVAL, observe: Callable[[str], None] = lambda _: None) -> None:
         self._interval = interval
+        self._observe = observe
         self._kinds: Counter[str] = Counter()
         self._timer: asyncio.TimerHandle | None = None
 
     def count(self, kind: str) -> None:
         """Count one more. `kind` is one of a fixed set of words, never text from a request."""
+        self._observe(kind)
         self._kinds[kind] += 1
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._interval, self.tell)

@@ -8,20 +8,25 @@ from connector.api.discover import DiscoverCall
 from connector.api.errors import ErrorShapes
 from connector.api.health import HealthCalls
 from connector.api.lifecycle import LIFECYCLE, Lifecycle
+from connector.api.metrics import METRICS
 from connector.api.parameters import SESSION
 from connector.config.settings import Settings
+from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
 from connector.storage import Storage
 
 
-def add_routes(app: web.Application, settings: Settings, orchestrator: Orchestrator, storage: Storage) -> None:
+def add_routes(
+    app: web.Application, settings: Settings, orchestrator: Orchestrator, storage: Storage, metrics: Metrics | None = None
+) -> None:
     """Serve every call at every base path, the health checks at the root, and all errors in the shape of the SDK.
 
     The base paths are as the configuration has checked them: empty, or a leading slash and none at the end, and no two alike.
     """
     server = settings.server
-    cleanup, discover = CleanupCall(orchestrator, server), DiscoverCall(settings.connector)
     app[LIFECYCLE] = Lifecycle()
+    app[METRICS] = metrics or Metrics()
+    cleanup, discover = CleanupCall(orchestrator, server, app[METRICS]), DiscoverCall(settings.connector)
     health = HealthCalls(storage, app[LIFECYCLE])
     for base in (*server.base_paths, *server.mbse_base_paths):
         # aiohttp's own pattern for a segment leaves out braces, in which a UUID may stand.

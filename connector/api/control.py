@@ -1,0 +1,151 @@
+"""The calls of the control socket: how the server is, and what is owed, seen and steered by whoever administers it."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from structlog.contextvars import bind_contextvars
+
+from connector.api.boundary import boundary
+from connector.api.errors import ApiError, ErrorShapes, json_answer
+from connector.api.health import HealthCalls
+from connector.api.metrics import METRICS
+from connector.ledger.errors import LedgerUnavailable, NoSuchDebt
+from connector.ledger.selection import InHand
+from connector.ledger.store import Ledger
+from connector.metrics import Metrics
+from connector.owed import Choice, shown_debt, shown_totals, size_of, states_of
+
+T = TypeVar("T", bound=msgspec.Struct)
+PATIENCE = 20.0
+"""Seconds for one call."""
+
+
+class Chosen(msgspec.Struct, forbid_unknown_fields=True):
+    """Which rows are wanted, in the order of their ids."""
+
+    state: Choice = "open"
+    system: str | None = None
+    after: Annotated[int, msgspec.Meta(ge=0)] = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+
+
+class Dismissal(msgspec.Struct, forbid_unknown_fields=True):
+    """Why nobody has to do a logout any more."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlCalls:
+    """Shows and steers. `nudge` tells the retries that something may be due."""
+
+    ledger: Ledger
+    ledger_file: Path
+    health: HealthCalls
+    metrics_url: str | None
+    nudge: Callable[[], None]
+    started: float = field(default_factory=time.monotonic)
+
+    async def status(self, _: web.Request) -> web.Response:
+        """Tell how the server is, whatever is broken in it."""
+        about = {"pid": os.getpid(), "version": version("opshub-connector-session"), "metrics": self.metrics_url}
+        uptime = round(time.monotonic() - self.started, 3)
+        return _ok({**await self.health.readiness(), **about, "uptime": uptime, "ledger": await self._ledger()})
+
+    async def listing(self, request: web.Request) -> web.Response:
+        """List rows."""
+        chosen = _converted(dict(request.query), Chosen)
+        rows = await self.ledger.listing(
+            states=states_of(chosen.state), system=chosen.system, after=chosen.after, limit=chosen.limit
+        )
+        return _ok([shown_debt(debt) for debt in rows])
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Show one row."""
+        return _ok(shown_debt(await self.ledger.debt(_id(request))))
+
+    async def retry(self, request: web.Request) -> web.Response:
+        """Make a logout due now."""
+        debt = await self.ledger.retry(_id(request))
+        self.nudge()
+        return _ok(shown_debt(debt))
+
+    async def dismiss(self, request: web.Request) -> web.Response:
+        """Close a logout that nobody will do."""
+        dismissal = _converted(_decoded(await request.read()), Dismissal)
+        await self.ledger.dismiss(_id(request), dismissal.reason)
+        return _ok({"id": _id(request)})
+
+    async def _ledger(self) -> dict[str, Any]:
+        try:
+            totals = await self.ledger.statistics()
+            due_at = await self.ledger.next_due(time.time(), InHand(per_origin=1))
+        except LedgerUnavailable as problem:
+            return {"unavailable": str(problem)}
+        return shown_totals(totals, next_try_at=due_at, size=await asyncio.to_thread(size_of, self.ledger_file))
+
+
+def control_app(calls: ControlCalls, metrics: Metrics) -> web.Application:
+    """Return the application for the control socket. Who may connect to it may call it: the socket's mode decides."""
+    app = web.Application(middlewares=[boundary(ErrorShapes([""], [])), _in_time, _ledger_errors])
+    app[METRICS] = metrics
+    app.router.add_get("/status", calls.status)
+    app.router.add_get("/owed", calls.listing)
+    app.router.add_get(r"/owed/{id:\d{1,18}}", calls.show)
+    app.router.add_post(r"/owed/{id:\d{1,18}}/retry", calls.retry)
+    app.router.add_post(r"/owed/{id:\d{1,18}}/dismiss", calls.dismiss)
+    return app
+
+
+@web.middleware
+async def _in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await handler(request)
+    except TimeoutError:
+        message = f"Not done within {PATIENCE:g} seconds; it may still be."
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "timeout", message) from None
+
+
+@web.middleware
+async def _ledger_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except NoSuchDebt as problem:
+        raise ApiError(HTTPStatus.NOT_FOUND, "no_such_row", str(problem)) from problem
+    except LedgerUnavailable as problem:
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", str(problem)) from problem
+
+
+def _id(request: web.Request) -> int:
+    id_ = int(request.match_info["id"])
+    bind_contextvars(debt=id_)
+    return id_
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "not_json", "The body is not JSON.") from None
+
+
+def _converted(values: Any, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as problem:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "invalid_parameter", str(problem)) from None
+
+
+def _ok(body: Any) -> web.Response:
+    return json_answer(HTTPStatus.OK, body)

@@ -1,0 +1,77 @@
+"""What is served beside the calls of OpsHub: the metrics on an address of their own, the control on a Unix socket."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import structlog
+from aiohttp import web
+from yarl import URL
+
+from connector.api import unix_socket
+from connector.api.metrics import metrics_app
+from connector.api.parser import guarded_runner
+from connector.config.settings import Settings
+from connector.errors import ConfigurationError
+from connector.ledger.store import Ledger
+from connector.metrics import Metrics
+from connector.supervision import supervised
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def metrics_served(metrics: Metrics, ledger: Ledger, settings: Settings) -> AsyncIterator[str | None]:
+    """Measure, and serve `GET /metrics`, while the context is open; yields the URL, or None where it is switched off.
+
+    Raises:
+        ConfigurationError: the address cannot be used.
+    """
+    if not settings.metrics.enabled:
+        yield None
+        return
+    async with AsyncExitStack() as stack:
+        runner = await stack.enter_async_context(_running(metrics_app(metrics), settings))
+        url = await _listen(runner, settings.metrics.host, settings.metrics.port)
+        await stack.enter_async_context(supervised("watching the event loop", metrics.watch_loop))
+        await stack.enter_async_context(supervised("counting what is owed", partial(metrics.ledger.watch, ledger.statistics)))
+        log.info("serving metrics", url=url)
+        yield url
+
+
+@asynccontextmanager
+async def control_served(app: web.Application, settings: Settings) -> AsyncIterator[None]:
+    """Serve the control application on its socket while the context is open; where the platform has no such sockets, say so.
+
+    Raises:
+        ConfigurationError: another server listens there, or the path cannot be used.
+    """
+    if not unix_socket.AVAILABLE:
+        log.warning("no control socket on this platform: `connector owed` and `connector status` read the ledger's file only")
+        yield
+        return
+    with unix_socket.bound(settings.control.socket, "control.socket") as socket:
+        async with _running(app, settings) as runner:
+            await web.SockSite(runner, socket).start()
+            yield
+
+
+@asynccontextmanager
+async def _running(app: web.Application, settings: Settings) -> AsyncIterator[web.AppRunner]:
+    runner = guarded_runner(app, settings.server)
+    try:
+        await runner.setup()
+        yield runner
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+    site = web.TCPSite(runner, host, port)
+    try:
+        await site.start()
+    except OSError as problem:
+        reason = problem.strerror or "the address cannot be used"
+        raise ConfigurationError([f"metrics.host, metrics.port: cannot listen on {host}:{port}: {reason}"]) from problem
+    bound_host, bound_port, *_ = runner.addresses[0]
+    return str(URL.build(scheme="http", host=bound_host, port=bound_port, path="/metrics"))
