@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli import profiles
+from connector.cli import owed, profiles, status
 from connector.cli.options import ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_problems, print_table
 from connector.errors import ConfigurationError
@@ -21,6 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print local variables, and credentials with them
 )
 app.add_typer(profiles.app, name="profiles")
+app.add_typer(owed.app, name="owed")
+app.command()(status.status)
 
 
 def main() -> None:

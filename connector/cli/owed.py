@@ -1,0 +1,163 @@
+"""`connector owed`: logouts and evictions that are still owed, seen and steered."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from connector.cli.control import ControlClient, Refused, ServerDown
+from connector.cli.options import ConfigOption, JsonOption, chosen
+from connector.cli.printing import print_json, print_table
+from connector.cli.words import HEADINGS, Row, cells, details
+
+EXIT_NOTHING = 1
+"""No such row, or nothing to do."""
+EXIT_DOWN = 69
+"""The server has to run for this, and does not: `EX_UNAVAILABLE` of sysexits.h."""
+EXIT_NOT_NOW = 75
+"""Trying again later may help: `EX_TEMPFAIL` of sysexits.h."""
+PAGE = 500
+"""Rows that the server is asked for at a time."""
+
+IdArgument = Annotated[int, typer.Argument(metavar="ID", min=1, help="A row's id, as `connector owed list` shows it.")]
+
+app = typer.Typer(help="Logouts and evictions that are still owed: see and steer them.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_rows(
+    *,
+    state: Annotated[
+        Literal["owed", "waiting", "closed"] | None,
+        typer.Option(help="Only those that are retried by themselves, that wait for a human, or that are closed."),
+    ] = None,
+    system: Annotated[str | None, typer.Option(metavar="ID", help="Only those of this system.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that owe nothing any more.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what is owed, the oldest first."""
+    from connector.cli.seen import seen
+    from connector.ledger.housekeeping import listing
+    from connector.owed import shown_debt, states_of
+
+    choice = state or ("all" if everything else "open")
+    with exit_codes():
+        rows = seen(
+            config,
+            lambda server: [*_rows(server, state=choice, system=system)],
+            lambda table, _: [*map(shown_debt, listing(table, states_of(choice), system, after=0, limit=sys.maxsize))],
+        )
+    if as_json:
+        print_json(rows)
+    else:
+        now = time.time()
+        print_table(HEADINGS, (cells(row, now) for row in rows))
+
+
+@app.command()
+def show(id_: IdArgument, *, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show one row. Ends with 1 if there is none."""
+    from connector.cli.seen import seen
+    from connector.ledger.housekeeping import debt
+    from connector.owed import shown_debt
+
+    with exit_codes():
+        row: Row = seen(config, lambda server: server.get(f"/owed/{id_}"), lambda table, _: shown_debt(debt(table, id_)))
+    if as_json:
+        print_json(row)
+    else:
+        print_table(("what", "value"), details(row, time.time()))
+
+
+@app.command()
+def retry(
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", min=1, help="Rows to try again.")] = None,
+    *,
+    all_waiting: Annotated[bool, typer.Option("--all-waiting", help="All that wait for a human.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Have logouts tried again now. Ends with 1 if there is none, or one of them cannot be."""
+    if bool(ids) is all_waiting:
+        raise typer.BadParameter("expected ids, or --all-waiting")
+    with _server(config) as server:
+        chosen_ids = ids or [row["id"] for row in _rows(server, state="waiting") if row["usable"]]
+        refusals = [*_refusals(server, chosen_ids)]
+    for refusal in refusals:
+        typer.echo(refusal, err=True)
+    typer.echo(f"due now: {len(chosen_ids) - len(refusals)}")
+    if refusals or not chosen_ids:
+        raise typer.Exit(EXIT_NOTHING)
+
+
+@app.command()
+def dismiss(
+    id_: IdArgument,
+    *,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why nobody has to do it any more; kept with the row.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Give up a logout for good, and forget its credential. Evictions stay owed. Ends with 1 if there is no such row."""
+    if not yes and not sys.stdin.isatty():
+        raise typer.BadParameter("nobody is there to be asked; expected --yes", param_hint="--yes")
+    with _server(config) as server:
+        if not yes:
+            print_table(("what", "value"), details(server.get(f"/owed/{id_}"), time.time()))
+            typer.confirm("Give this logout up? If its login is still open, it stays open.", abort=True)
+        server.post(f"/owed/{id_}/dismiss", {"reason": reason})
+    typer.echo(f"dismissed: {id_}")
+
+
+def _rows(server: ControlClient, **query: str | None) -> Iterator[Row]:
+    after = 0
+    while page := server.get("/owed", {**query, "after": after, "limit": PAGE}):
+        yield from page
+        after = page[-1]["id"]
+
+
+def _refusals(server: ControlClient, ids: list[int]) -> Iterator[str]:
+    """Have each tried again, showing a person how far it is; yield a line for each that cannot be."""
+    from rich.console import Console
+    from rich.progress import track
+
+    terminal = Console(stderr=True)
+    for id_ in track(ids, "retrying", console=terminal, transient=True, disable=len(ids) < 2 or not terminal.is_terminal):
+        try:
+            server.post(f"/owed/{id_}/retry")
+        except Refused as refusal:
+            if refusal.passing:
+                raise
+            yield f"{id_}: {refusal}"
+
+
+@contextmanager
+def _server(config: Path | None) -> Iterator[ControlClient]:
+    """Connect to the running server; end with `EXIT_DOWN` if there is none."""
+    from connector.config.loading import load
+
+    with exit_codes(), ControlClient(load(chosen(config), os.environ).control.socket) as server:
+        yield server
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """End the command with the code that stands for what went wrong, and say what it was."""
+    from connector.ledger.errors import NoSuchDebt
+
+    try:
+        yield
+    except ServerDown as problem:
+        typer.echo(f"{problem}; the server has to run for this", err=True)
+        raise typer.Exit(EXIT_DOWN) from problem
+    except Refused as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(EXIT_NOT_NOW if problem.passing else EXIT_NOTHING) from problem
+    except NoSuchDebt as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(EXIT_NOTHING) from problem

@@ -1,0 +1,56 @@
+"""Looking at the running server through its control socket or, when it is down, at the file of its ledger."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from connector.cli.control import ControlClient, ServerDown
+from connector.cli.options import chosen
+from connector.config.loading import load
+from connector.config.settings import Settings
+from connector.errors import ConfigurationError
+from connector.ledger.housekeeping import totals
+from connector.ledger.keyfile import VARIABLE, load_keyring
+from connector.ledger.keyring import Keyring
+from connector.ledger.reading import opened_read_only
+from connector.ledger.selection import InHand, next_due
+from connector.ledger.table import Table
+from connector.owed import shown_totals, size_of
+
+T = TypeVar("T")
+
+
+def seen(config: Path | None, live: Callable[[ControlClient], T], in_file: Callable[[Table, Path], T]) -> T:
+    """Ask the running server, or read the ledger's file and say so on standard error.
+
+    Raises:
+        Refused: the server does not do what was asked.
+        ConfigurationError: the configuration cannot work, or there is no ledger that could be read.
+    """
+    settings = load(chosen(config), os.environ)
+    try:
+        with ControlClient(settings.control.socket) as server:
+            return live(server)
+    except ServerDown as down:
+        path = settings.ledger.path
+        typer.echo(f"{down}; this is from the ledger's file, {path}", err=True)
+        with opened_read_only(path, _keyring(settings)) as table:
+            return in_file(table, path)
+
+
+def figures(table: Table, path: Path) -> dict[str, Any]:
+    """Say how much is owed, as the running server does."""
+    next_try_at = next_due(table, time.time(), InHand(per_origin=1))
+    return shown_totals(totals(table), next_try_at=next_try_at, size=size_of(path))
+
+
+def _keyring(settings: Settings) -> Keyring:
+    """Return the keys, but never make any: that is for the server to do."""
+    file = settings.ledger.key_file
+    if not os.environ.get(VARIABLE) and not file.exists():
+        raise ConfigurationError([f"ledger.key_file: {file}: there are no keys to read the ledger with"])
+    return load_keyring(file, os.environ)

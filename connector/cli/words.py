@@ -1,0 +1,50 @@
+"""Rows of the ledger and moments in words, for a person."""
+
+from typing import Any
+
+Row = dict[str, Any]
+
+HEADINGS = ("id", "session", "system", "state", "reason", "attempts", "last answer", "next try", "owed evictions")
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def cells(row: Row, now: float) -> tuple[str, ...]:
+    """Return the cells of a row under `HEADINGS`."""
+    answer = row["last_answer"] or {}
+    return (
+        str(row["id"]),
+        plain(row["session"]),
+        plain(row["system"]),
+        row["state"],
+        plain(row["reason"]),
+        str(row["attempts"]),
+        plain(": ".join(filter(None, (answer.get("outcome"), answer.get("code"), answer.get("message"))))),
+        moment(row["next_try_at"], now),
+        plain(", ".join(row["owed_evictions"])),
+    )
+
+
+def details(row: Row, now: float) -> list[tuple[str, str]]:
+    """Return all that there is to say about a row, line by line."""
+    further = {"origin": plain(row["origin"])} | {
+        name.removesuffix("_at"): moment(row[name], now) for name in ("recorded_at", "closed_at")
+    }
+    return [*zip(HEADINGS, cells(row, now), strict=True), *further.items()]
+
+
+def plain(text: str | None) -> str:
+    """Return text of unknown origin without what could move a cursor or break a line."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text or "")
+
+
+def moment(at: float | None, now: float) -> str:
+    """Say when something is or was, for instance `in 40 s`; nothing for None."""
+    if at is None:
+        return ""
+    return f"in {span(at - now)}" if at > now else f"{span(now - at)} ago"
+
+
+def span(seconds: float) -> str:
+    """Say how long something takes in one unit, for instance `3 min`."""
+    size, unit = next((size, unit) for size, unit in UNITS if seconds >= size or size == 1)
+    return f"{round(seconds / size)} {unit}"
