@@ -51,6 +51,11 @@ def fingerprints(credential: Credential, keyring: Keyring) -> list[bytes]:
     return [keyring.mac("fingerprint", values, key_id=key_id) for key_id in keyring.ids]
 
 
+def fitted(debt: Debt, keyring: Keyring) -> Debt:
+    """Return the debt with the fingerprint by the current key, as long as its credential is there to make it of."""
+    return debt if debt.credential is None else replace(debt, fingerprint=fingerprints(debt.credential, keyring)[0])
+
+
 def encoded(debt: Debt, keyring: Keyring) -> Row:
     """Return the row for a debt, made with the current key."""
     row = (

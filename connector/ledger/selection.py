@@ -8,10 +8,10 @@ from connector.ledger.debts import Debt
 from connector.ledger.recording import FURTHEST
 from connector.ledger.table import Table
 
-OWED = "state = 'owed' AND key_id = ? AND origin = ?"
+OWED = "state = 'owed' AND key_id = ? AND origin = CAST(? AS TEXT)"
 DUE = f"{OWED} AND due_at <= ? ORDER BY due_at LIMIT ?"
 PARKED = f"{OWED} AND due_at > ? ORDER BY due_at LIMIT ?"
-NEXT_ORIGIN = "SELECT min(origin) FROM debts WHERE state = 'owed' AND key_id = ? AND origin > ?"
+NEXT_ORIGIN = "SELECT min(origin) FROM debts WHERE state = 'owed' AND key_id = ? AND origin > CAST(? AS TEXT)"
 SOONEST = f"SELECT id, due_at FROM debts WHERE {OWED} ORDER BY due_at LIMIT ?"  # noqa: S608 - ours
 LATEST = f"SELECT max(due_at) FROM debts WHERE {OWED}"  # noqa: S608 - ours
 
@@ -52,7 +52,8 @@ def _origins_in_turn(table: Table, after: str) -> Iterator[str]:
 def _origins(table: Table, after: str) -> Iterator[str]:
     """Skip through the index from origin to origin, whatever the number of debts of each."""
     while True:
-        following = [table.connection.execute(NEXT_ORIGIN, (key_id, after)).fetchone()[0] for key_id in table.keyring.ids]
+        bound = _as_stored(after)
+        following = [table.connection.execute(NEXT_ORIGIN, (key_id, bound)).fetchone()[0] for key_id in table.keyring.ids]
         known = [origin for origin in following if origin is not None]
         if not known:
             return
@@ -73,7 +74,7 @@ def _due_of(table: Table, origin: str, now: float, in_hand: InHand) -> list[Debt
         debt
         for key_id in table.keyring.ids
         for condition, moment in ((DUE, now), (PARKED, now + FURTHEST))
-        for debt in table.debts(condition, key_id, origin, moment, limit)
+        for debt in table.debts(condition, key_id, _as_stored(origin), moment, limit)
         if debt.id not in in_hand.origins
     ]
     return sorted(debts, key=lambda debt: debt.due_at)[:room]
@@ -81,8 +82,13 @@ def _due_of(table: Table, origin: str, now: float, in_hand: InHand) -> list[Debt
 
 def _moments(table: Table, origin: str, now: float, in_hand: InHand) -> Iterator[float]:
     for key_id in table.keyring.ids:
-        soonest = table.connection.execute(SOONEST, (key_id, origin, len(in_hand.origins) + 1))
+        soonest = table.connection.execute(SOONEST, (key_id, _as_stored(origin), len(in_hand.origins) + 1))
         yield from (due_at for id_, due_at in soonest if id_ not in in_hand.origins)
-        latest = table.connection.execute(LATEST, (key_id, origin)).fetchone()[0]
+        latest = table.connection.execute(LATEST, (key_id, _as_stored(origin))).fetchone()[0]
         if latest is not None and latest > now + FURTHEST:
             yield now
+
+
+def _as_stored(origin: str) -> bytes:
+    """Return the bytes of an origin: in a row that was damaged they may be no text."""
+    return origin.encode("utf-8", "surrogateescape")

@@ -7,7 +7,7 @@ from typing import Any
 
 from connector.ledger.debts import Debt
 from connector.ledger.keyring import KeyMissing, Keyring
-from connector.ledger.rows import COLUMNS, NAMES, Row, Unverified, claimed, decoded, encoded, lenient_text
+from connector.ledger.rows import COLUMNS, NAMES, Row, Unverified, claimed, decoded, encoded, fitted, lenient_text
 
 INSERT = f"INSERT INTO debts ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - names of our own
 UPDATE = f"UPDATE debts SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} WHERE id = ?"  # noqa: S608 - as above
@@ -48,9 +48,10 @@ class Table:
 
     def update(self, debt: Debt) -> Debt:
         """Write the debt over its row, with the current key."""
-        id_, *values = encoded(debt, self.keyring)
+        renewed = fitted(debt, self.keyring)
+        id_, *values = encoded(renewed, self.keyring)
         self.connection.execute(UPDATE, (*values, id_))
-        return debt
+        return renewed
 
     def delete(self, table: str, id_: int) -> bool:
         """Remove a row and say whether there was one."""

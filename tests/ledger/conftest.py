@@ -1,0 +1,20 @@
+"""An open ledger in a folder of its own, with a clock that the test sets."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from connector.ledger.store import Ledger
+from tests.ledger.ledgers import SetClock, opened
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path, clock: SetClock) -> AsyncIterator[Ledger]:
+    async with opened(tmp_path, clock=clock) as open_ledger:
+        yield open_ledger

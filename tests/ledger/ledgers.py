@@ -1,0 +1,76 @@
+"""Ledgers for tests: a clock that is set by hand, keys that are known, and requests by number."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from uuid import UUID
+
+from connector.cleanup import CleanupRequest
+from connector.credential import Credential
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.keyring import Keyring
+from connector.ledger.selection import InHand
+from connector.ledger.store import Ledger
+from connector.outcomes import LogoutOutcome, LogoutResult
+
+KEYS = Keyring({"old": b"o" * 32})
+ROTATED = Keyring({"new": b"n" * 32, "old": b"o" * 32})
+ONLY_NEW = Keyring({"new": b"n" * 32})
+
+GRACE = 30.0
+START = 1_900_000_000.0
+DRIVERS = ("memory", "sqlite")
+ORIGIN = "https://desk.example.com"
+
+VERIFIED = LogoutOutcome(LogoutResult.VERIFIED)
+PENDING = LogoutOutcome(LogoutResult.PENDING, "503", "the end system is away", 7.5)
+REFUSED = LogoutOutcome(LogoutResult.REFUSED, "400", "no such site")
+
+
+class SetClock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, now: float = START) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def request(number: int, token: str = "t", *, system: str | None = "A", everything: bool = False) -> CleanupRequest:
+    return CleanupRequest(str(UUID(int=number)), system, everything, Credential([("Authorization", f"Bearer {token}")]))
+
+
+def ledger(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> Ledger:
+    return Ledger(folder / "ledger.sqlite3", keyring, grace=GRACE, clock=clock or SetClock())
+
+
+@asynccontextmanager
+async def opened(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> AsyncIterator[Ledger]:
+    async with ledger(folder, keyring, clock).opened() as open_ledger:
+        yield open_ledger
+
+
+@contextmanager
+def raw(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The file as anybody sees it who can write to it."""
+    connection = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+async def record(
+    ledger: Ledger, number: int, token: str = "t", *, origin: str = ORIGIN, drivers: tuple[str, ...] = DRIVERS
+) -> Debt:
+    return await ledger.record(request(number, token), origin=origin, drivers=drivers)
+
+
+async def close(ledger: Ledger, debt: Debt) -> Debt | None:
+    return await ledger.settle(debt, state=LogoutState.CLOSED, outcome=VERIFIED, evicted=DRIVERS)
+
+
+async def all_due(ledger: Ledger, now: float = START + GRACE) -> list[Debt]:
+    return await ledger.due(now, InHand(1_000_000), limit=1_000_000)

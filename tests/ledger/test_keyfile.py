@@ -1,0 +1,89 @@
+"""Where keys come from, and who may read them."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from connector.errors import ConfigurationError
+from connector.ledger.keyfile import VARIABLE, load_keyring
+
+KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU"
+OTHER_KEY = "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg="
+
+
+def key_file(folder: Path, text: str, mode: int = 0o600) -> Path:
+    path = folder / "ledger.keys"
+    path.write_text(text, "ascii")
+    path.chmod(mode)
+    return path
+
+
+def refusal(path: Path, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        load_keyring(path, environ or {})
+    return str(refused.value)
+
+
+def test_the_first_start_makes_a_file_that_nobody_else_can_read_and_the_second_one_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "ledger.keys"
+    first = load_keyring(path, {})
+    assert load_keyring(path, {}).unseal("p", first.seal("p", b"secret")) == b"secret"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [*path.parent.iterdir()] == [path]
+
+
+def test_of_many_first_starts_at_once_one_makes_the_keys_and_all_use_them(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "ledger.keys"
+    with ThreadPoolExecutor(16) as threads:
+        rings = [*threads.map(lambda _: load_keyring(path, {}), range(64))]
+    assert len({ring.mac("p", b"message") for ring in rings}) == 1
+
+
+def test_the_first_line_is_the_current_key_and_remarks_are_left_out(tmp_path: Path) -> None:
+    ring = load_keyring(key_file(tmp_path, f"# rotated in May\nmay:{KEY}\n\napril:{OTHER_KEY} # to be removed\n"), {})
+    assert ring.ids == ("may", "april")
+    assert ring.current == "may"
+
+
+def test_the_variable_wins_over_the_file_which_is_not_even_made(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "ledger.keys"
+    assert load_keyring(path, {VARIABLE: f"a:{KEY},b:{OTHER_KEY}"}).ids == ("a", "b")
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
+def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    assert f"mode {mode:04o}" in refusal(key_file(tmp_path, f"a:{KEY}", mode))
+
+
+def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        path = key_file(tmp_path, f"a:{KEY}")
+        os.chown(path, 65534, 65534)
+    else:
+        path = Path("/etc/passwd")
+    assert "belongs to the user with the id" in refusal(path)
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    assert str(tmp_path) in refusal(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "ledger.key_file" in refusal(tmp_path / "file" / "keys" / "ledger.keys")
+
+
+MALFORMED = ["# nothing", KEY, f"a:{KEY[:-1]}", f"a:{KEY}x", f"a b:{KEY}", f"a:{KEY[:-1]}!", f"a:{KEY}\na:{OTHER_KEY}"]
+
+
+@pytest.mark.parametrize("text", MALFORMED)
+def test_what_is_no_key_is_told_by_its_place_and_never_repeated(tmp_path: Path, text: str) -> None:
+    from_variable, from_file = refusal(tmp_path / "none", {VARIABLE: text}), refusal(key_file(tmp_path, text))
+    assert VARIABLE in from_variable
+    assert "ledger.key_file" in from_file
+    assert KEY[:12] not in from_variable + from_file

@@ -1,0 +1,163 @@
+"""Rows that were altered: put in quarantine, shown, never acted upon."""
+
+from pathlib import Path
+
+import pytest
+
+from connector.ledger.debts import LogoutState
+from connector.ledger.rows import COLUMNS
+from tests.ledger.ledgers import KEYS, ONLY_NEW, REFUSED, ROTATED, START, all_due, close, opened, raw, record
+
+ALTERATIONS = {
+    "id": "id + 100",
+    "session_id": "replace(session_id, '1', '2')",
+    "fingerprint": "zeroblob(32)",
+    "system_id": "'B'",
+    "origin": "'https://evil.example.com'",
+    "outcome": """'{"result":"refused"}'""",
+    "attempts": "attempts + 1",
+    "waited": "waited + 1",
+    "evictions": "replace(evictions, 'A', 'B')",
+    "revision": "revision + 1",
+    "recorded_at": "recorded_at - 1",
+    "due_at": "due_at - 1",
+    "closed_at": "1.0",
+    "dismissed": "'so'",
+    "credential": "zeroblob(60)",
+    "mac": "zeroblob(32)",
+}
+
+
+@pytest.mark.parametrize("column", [column for column in COLUMNS if column not in {"key_id", "state"}])
+async def test_a_row_with_any_column_altered_is_quarantined_and_never_due(tmp_path: Path, column: str) -> None:
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1)
+        untouched = await record(ledger, 3)
+    with raw(tmp_path) as file:
+        file.execute(f"UPDATE debts SET {column} = {ALTERATIONS[column]} WHERE id = 1")
+    async with opened(tmp_path) as ledger:
+        assert [debt.id for debt in await all_due(ledger)] == [untouched.id]
+        (shown,) = await ledger.listing(states=[LogoutState.WAITING])
+        assert shown.unusable is not None
+        assert "in quarantine" in shown.unusable
+        assert ledger.lost_track
+
+
+async def test_an_altered_state_does_not_bring_a_closed_logout_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await close(ledger, await record(ledger, 1))
+    with raw(tmp_path) as file:
+        file.execute("UPDATE debts SET state = 'owed', closed_at = NULL")
+    async with opened(tmp_path) as ledger:
+        assert await all_due(ledger) == []
+        assert (await ledger.statistics()).quarantined == 1
+
+
+async def test_a_credential_of_another_row_does_not_fit(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1, "mine")
+        await record(ledger, 2, "yours")
+    with raw(tmp_path) as file:
+        file.execute("UPDATE debts SET credential = (SELECT credential FROM debts WHERE id = 2) WHERE id = 1")
+    async with opened(tmp_path) as ledger:
+        assert [debt.id for debt in await all_due(ledger)] == [2]
+
+
+async def test_a_row_that_was_copied_does_not_count(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1)
+    others = ", ".join(COLUMNS[1:])
+    with raw(tmp_path) as file:
+        file.execute(f"INSERT INTO debts ({others}) SELECT {others} FROM debts")
+    async with opened(tmp_path) as ledger:
+        assert [debt.id for debt in await all_due(ledger)] == [1]
+
+
+async def test_a_duplicate_of_an_altered_row_is_recorded_anew(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1)
+    with raw(tmp_path) as file:
+        file.execute("UPDATE debts SET origin = 'https://evil.example.com'")
+    async with opened(tmp_path) as ledger:
+        again = await record(ledger, 1)
+        assert (again.id, again.revision) == (2, 1)
+
+
+async def test_what_an_altered_row_claims_is_shown_as_printable_text(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1)
+    with raw(tmp_path) as file:
+        file.execute("UPDATE debts SET origin = CAST(x'1b5b324aff41' AS TEXT), session_id = char(10) || 'x'")
+    async with opened(tmp_path) as ledger:
+        assert await all_due(ledger) == []
+        (shown,) = await ledger.listing()
+    assert (shown.session_id, shown.origin) == ("\\nx", "\\x1b[2J\\udcffA")
+
+
+async def test_what_is_in_quarantine_has_no_credential_and_can_be_dismissed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1)
+    with raw(tmp_path) as file:
+        file.execute("UPDATE debts SET attempts = 7")
+    async with opened(tmp_path) as ledger:
+        assert await all_due(ledger) == []
+        assert (await ledger.debt(1)).unusable is not None
+        await ledger.dismiss(1, "looked into")
+        assert await ledger.listing() == []
+
+
+async def test_lost_track_outlasts_restarts_until_it_is_regained(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1)
+        assert not ledger.lost_track
+    with raw(tmp_path) as file:
+        file.execute("UPDATE debts SET attempts = 7")
+    async with opened(tmp_path) as ledger:
+        assert not ledger.lost_track
+        await all_due(ledger)
+        assert ledger.lost_track
+    async with opened(tmp_path) as ledger:
+        assert ledger.lost_track
+        await ledger.track_regained()
+        assert not ledger.lost_track
+    async with opened(tmp_path) as ledger:
+        assert not ledger.lost_track
+
+
+async def test_rows_whose_key_is_missing_stay_are_shown_and_work_again_with_their_key(tmp_path: Path) -> None:
+    async with opened(tmp_path, KEYS) as ledger:
+        owed = await record(ledger, 1)
+    async with opened(tmp_path, ONLY_NEW) as ledger:
+        assert await all_due(ledger) == []
+        assert (await ledger.statistics()).unreadable == 1
+        (shown,) = await ledger.listing()
+        assert shown.unusable == "the key old is not in the keyring"
+        assert await ledger.owed_evictions("memory") == []
+        new = await record(ledger, 1)
+    async with opened(tmp_path, ROTATED) as ledger:
+        assert {debt.id for debt in await all_due(ledger)} == {owed.id, new.id}
+        assert not ledger.lost_track
+
+
+async def test_a_row_whose_key_is_lost_can_be_dismissed(tmp_path: Path) -> None:
+    async with opened(tmp_path, KEYS) as ledger:
+        await record(ledger, 1)
+    async with opened(tmp_path, ONLY_NEW) as ledger:
+        await ledger.dismiss(1, "the key is lost")
+        assert await ledger.listing() == []
+
+
+async def test_after_a_rotation_duplicates_find_their_row_and_nothing_needs_the_old_key_any_more(tmp_path: Path) -> None:
+    async with opened(tmp_path, KEYS) as ledger:
+        owed, waiting, closed = [await record(ledger, number) for number in (1, 2, 3)]
+        await ledger.settle(waiting, state=LogoutState.WAITING, outcome=REFUSED)
+        await close(ledger, closed)
+    async with opened(tmp_path, ROTATED) as ledger:
+        assert (await record(ledger, 1)).id == owed.id
+        assert (await record(ledger, 3)).state is LogoutState.CLOSED
+        await ledger.tidy()
+    async with opened(tmp_path, ONLY_NEW) as ledger:
+        assert (await ledger.statistics()).unreadable == 0
+        assert [debt.id for debt in await all_due(ledger, START + 999)] == [owed.id]
+        assert (await ledger.retry(waiting.id)).credential == waiting.credential
+        assert (await record(ledger, 2)).id == waiting.id
