@@ -8,7 +8,7 @@ from connector.endsystems.bundled import SUFFIX, load_profile
 from connector.endsystems.client import GuardedClient
 from connector.endsystems.connections import Connections, checked_connections
 from connector.endsystems.contract import EndSystem
-from connector.endsystems.guard import checked_url
+from connector.endsystems.guard import allowed_target, url_prefix
 from connector.endsystems.http_profile import HttpEndSystem
 from connector.endsystems.outgoing import rendered_url
 from connector.endsystems.own_class import own_end_system
@@ -71,21 +71,19 @@ def _outside(profile: Profile, connections: Connections, environ: Mapping[str, s
     """Find the requests whose address is known at start and not allowed."""
     problems = []
     for name, request in profile.requests:
-        address = _address(request, connections, environ)
-        if address is None:
-            continue
         try:
-            url = checked_url(address)
+            if (address := _address(request, connections, environ)) is not None:
+                allowed_target(address, connections.allowed)
         except ValueError as problem:
             problems.append(f"profile.{name}.url: {problem}")
-            continue
-        if not any(prefix.covers(url) for prefix in connections.allowed):
-            problems.append(f"profile.{name}.url: lies outside end_system.allowed_urls")
     return problems
 
 
 def _address(request: Request, connections: Connections, environ: Mapping[str, str]) -> str | None:
-    """Return the URL of a request with a letter for each value of a session, or None if the session chooses the host."""
+    """Return the URL of a request with a letter for each value of a session, or None if the session chooses the host.
+
+    Raises `ValueError` for an address from the environment that is none: like any, it has no query, for it is shown.
+    """
 
     def known(reference: Reference) -> str:
         match reference.source:
@@ -95,6 +93,9 @@ def _address(request: Request, connections: Connections, environ: Mapping[str, s
                 return connections.fixed_base_url or ""
         return "x"
 
-    if request.url.parts[0] == Reference(Source.BASE_URL) and connections.fixed_base_url is None:
+    first = request.url.parts[0]
+    if first == Reference(Source.BASE_URL) and connections.fixed_base_url is None:
         return None
+    if isinstance(first, Reference):
+        url_prefix(known(first))
     return rendered_url(request.url, known)

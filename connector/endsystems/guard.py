@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import unquote
@@ -50,6 +50,14 @@ def url_prefix(text: str) -> UrlPrefix:
     if url.raw_query_string or text.endswith("?"):
         raise ValueError("expected a URL without a query")
     return UrlPrefix(url.scheme, url.host or "", url.port or 0, url.raw_path)
+
+
+def allowed_target(text: str, allowed: Sequence[UrlPrefix]) -> URL:
+    """Parse the URL of a request. Raises `ValueError` if it is none, or lies outside all that is allowed."""
+    url = checked_url(text)
+    if not any(prefix.covers(url) for prefix in allowed):
+        raise ValueError("lies outside end_system.allowed_urls")
+    return url
 
 
 def checked_url(text: str) -> URL:

@@ -8,7 +8,7 @@ from typing import Any
 from yarl import URL
 
 from connector.endsystems import places
-from connector.endsystems.guard import UrlPrefix, checked_url
+from connector.endsystems.guard import UrlPrefix, allowed_target
 from connector.endsystems.profile import Request
 from connector.endsystems.template import Reference, Template
 from connector.endsystems.values import CannotSend, Values
@@ -35,7 +35,7 @@ def make(name: str, request: Request, values: Values, allowed: Sequence[UrlPrefi
     text = _url(name, request, values, places.url_part)
     return Outgoing(
         method=request.method,
-        url=_allowed_target(name, text, allowed),
+        url=_target(name, text, allowed),
         headers=[*_headers(name, request, values)],
         body=_body(name, request, values),
         shown_url=_url(name, request, values, lambda _: HIDDEN),
@@ -50,14 +50,11 @@ def rendered_url(url: Template, value: Callable[[Reference], str], encode: Calla
     return (address.rstrip("/") if tail.startswith("/") else address) + tail
 
 
-def _allowed_target(name: str, text: str, allowed: Sequence[UrlPrefix]) -> URL:
+def _target(name: str, text: str, allowed: Sequence[UrlPrefix]) -> URL:
     try:
-        url = checked_url(text)
+        return allowed_target(text, allowed)
     except ValueError as problem:
         raise CannotSend("target_not_allowed", f"{name}.url: {problem}") from None
-    if not any(prefix.covers(url) for prefix in allowed):
-        raise CannotSend("target_not_allowed", f"{name}.url: lies outside end_system.allowed_urls")
-    return url
 
 
 def _url(name: str, request: Request, values: Values, encode: Callable[[str], str]) -> str:

@@ -15,7 +15,8 @@ from connector.endsystems.record import StepRecord
 from connector.endsystems.rules import Verdict, judge
 from connector.endsystems.values import CannotSend, Values
 
-TOO_EARLY_OR_TOO_MANY = frozenset([408, 425, 429])
+PASSING = frozenset([408, 425, 429])
+"""Statuses besides 5xx that a later try may not meet."""
 ERROR_CODE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 TELLING = 8
 """Characters from which on a piece of a secret counts as one."""
@@ -85,7 +86,7 @@ def _judged(record: StepRecord, step: Step, answer: Answer, values: Values) -> S
 
 
 def _by_default(status: int) -> Verdict:
-    return Verdict.RETRY if status in TOO_EARLY_OR_TOO_MANY or status >= 500 else Verdict.REFUSED
+    return Verdict.RETRY if status in PASSING or status >= 500 else Verdict.REFUSED
 
 
 def _explained(status: int, *, by_default: bool) -> str:

@@ -142,6 +142,23 @@ def test_a_base_url_from_the_environment_is_known_at_start(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("https://elsewhere/me", "profile.verify.url: lies outside end_system.allowed_urls"),
+        ("https://h/me?token=canary", "profile.verify.url: expected a URL without a query"),
+        ("https://u:canary@h/me", "profile.verify.url: expected no user or password in the URL"),
+        ("h/me", "profile.verify.url: expected http:// or https:// and a host"),
+        ("", "profile.verify: needs the environment variable CONNECTOR_PROBE_URL, which is missing or empty"),
+    ],
+)
+def test_an_address_from_the_environment_is_checked_at_start(tmp_path: Path, address: str, problem: str) -> None:
+    profile = LOGOUT.format(path="x") + VERIFY.format(path="y").replace("{base_url}/y", "{env.CONNECTOR_PROBE_URL}")
+    with pytest.raises(ConfigurationError) as refused:
+        built(profile, tmp_path, {"CONNECTOR_PROBE_URL": address}, base_url="https://h")
+    assert refused.value.problems == [problem]
+
+
+@pytest.mark.parametrize(
     ("change", "problem"),
     [
         (('method = "DELETE"', 'metod = "DELETE"'), "profile.steps[0].metod: unknown key; did you mean `method`?"),
