@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 
 OLDEST = (6, 2)
 """The first version that knows `ZADD LT` and `ZRANGE BYSCORE`."""
-LONGEST_PURGE = 1_000
-"""Entries that one script frees at most: the server does nothing else meanwhile, for about a millisecond."""
+LONGEST_PURGE = 250
+"""Entries or buckets that one script frees at most: the server does nothing else meanwhile, for some milliseconds."""
 
 
 class RedisLayout(Layout):

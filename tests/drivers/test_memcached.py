@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from structlog.testing import capture_logs
@@ -101,6 +102,18 @@ async def test_a_server_that_dies_in_the_middle_of_an_answer_is_unavailable_and_
                 await answer
 
 
+@pytest.mark.parametrize("rest", [b"", b"VAL", b"VALUE k 0 5\r\nab", b"STO", b"DELETED\r"], ids=repr)
+async def test_a_connection_that_is_closed_in_the_middle_of_an_answer_is_unavailable_and_holds_up_nobody(rest: bytes) -> None:
+    async with _server_that_breaks_off(rest) as port, asyncio.timeout(WITHIN):
+        driver = aiocache_driver(port, "memcached")
+        with pytest.raises(DriverUnavailable):
+            await driver.open()
+        for call in (driver.evict(SESSION), driver.get(SESSION, "key"), driver.put(SESSION, "key", entry()), driver.ping()):
+            with pytest.raises(DriverUnavailable):
+                await call
+        await driver.aclose()
+
+
 async def test_a_silent_server_is_unavailable_after_the_deadline_and_usable_again_when_it_answers(
     own_memcached: RealServer,
 ) -> None:
@@ -193,6 +206,20 @@ async def test_a_full_server_drops_what_is_old_and_serves_nothing_wrong(memcache
 async def test_a_server_killed_in_the_middle_of_everything_shows_nothing_stale_and_all_goes_on(own_memcached: RealServer) -> None:
     async with opened(aiocache_driver(own_memcached, "memcached")) as driver:
         await assert_outages_show_nothing_stale(driver, own_memcached)
+
+
+@asynccontextmanager
+async def _server_that_breaks_off(rest: bytes) -> AsyncIterator[int]:
+    """Serve on a free port what knows its version, and answers anything else with these bytes and the connection's end."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (await reader.readline()).startswith(b"version"):
+            writer.write(b"VERSION 1.6.18\r\n")
+        writer.write(rest)
+        writer.close()
+
+    async with await asyncio.start_server(serve, HOST, 0) as server:
+        yield server.sockets[0].getsockname()[1]
 
 
 async def _say(server: RealServer, command: bytes) -> bytes:
