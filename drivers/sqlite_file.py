@@ -41,8 +41,17 @@ _MEANINGS: dict[int, tuple[type[DriverError], str]] = {
 }
 
 
+SQLITE_FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""What a statement may raise; the second where the schema is damaged, for Python cannot decode what SQLite quotes of it."""
+SqliteFailure = sqlite3.Error | UnicodeDecodeError
+
+
 class DamagedFile(DriverUnavailable):
     """What is in the file is no database, or no longer a whole one."""
+
+
+class DamagedRow(sqlite3.DatabaseError):
+    """SQLite reads this row without complaint, but nobody can have written it."""
 
 
 class SqliteFile:
@@ -96,6 +105,13 @@ class SqliteFile:
                         raise DriverUnavailable(f"{self.path}: another process keeps {self._lock_path} locked") from None
                 time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311 - so that the waiting do not march in step
 
+    def create_folder_if_missing(self) -> None:
+        """Create the folder that the file lies in, for this user only."""
+        folder = self.path.parent
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "this is not a folder", str(folder))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def create_if_missing(self) -> None:
         """Create the file, empty and for this user only. To be called with the lock held.
 
@@ -137,10 +153,10 @@ class SqliteFile:
         """Raise what SQLite and the operating system say as a `DriverError` that names the file and what to do."""
         try:
             yield
-        except (sqlite3.Error, OSError) as problem:
+        except (*SQLITE_FAILURES, OSError) as problem:
             raise self.explanation(problem) from problem
 
-    def explanation(self, problem: sqlite3.Error | OSError) -> DriverError:
+    def explanation(self, problem: SqliteFailure | OSError) -> DriverError:
         """Return what a failure means for whoever runs the server, and note whether the file is damaged."""
         if isinstance(problem, OSError):
             kind = DriverMisconfigured if problem.errno in _NEEDS_A_HUMAN else DriverUnavailable
@@ -155,10 +171,13 @@ class SqliteFile:
         return [Path(f"{self.path}-wal"), Path(f"{self.path}-shm")]
 
 
-def is_damage(problem: sqlite3.Error) -> bool:
+def is_damage(problem: SqliteFailure) -> bool:
     """Tell whether SQLite found that the content of a file is not, or no longer, a database."""
-    return _code(problem) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return isinstance(problem, DamagedRow | UnicodeDecodeError) or _code(problem) in {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
 
 
-def _code(problem: sqlite3.Error) -> int:
+def _code(problem: SqliteFailure) -> int:
     return getattr(problem, "sqlite_errorcode", 0) & 0xFF  # the rest tells kinds of one error apart

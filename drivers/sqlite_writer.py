@@ -12,7 +12,7 @@ import aiosqlite
 import structlog
 
 from drivers.errors import DriverError, DriverUnavailable
-from drivers.sqlite_file import SqliteFile
+from drivers.sqlite_file import SQLITE_FAILURES, SqliteFile
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ class _Job(Generic[T]):
         match self.outcome:
             case _ if self.done.done():
                 return
-            case sqlite3.Error() as problem:
+            case sqlite3.Error() | UnicodeDecodeError() as problem:
                 self.done.set_exception(file.explanation(problem))
             case Exception() as problem:
                 self.done.set_exception(problem)
@@ -144,7 +144,7 @@ class SqliteWriter:
             self._task.cancel()
             await asyncio.wait([self._task])
             await self._thread.run(partial(_checkpoint_and_close, self._file))
-        except (DriverError, sqlite3.Error) as problem:
+        except DriverError as problem:
             log.warning("the file was not tidied up at the end; nothing is lost", path=str(self._file.path), reason=str(problem))
         finally:
             ended = self._thread.stop()  # or its thread would keep the interpreter from exiting
@@ -156,7 +156,7 @@ def _commit(file: SqliteFile, batch: Sequence[_Job[Any]], connection: sqlite3.Co
     with file.explained(), file.locked():
         try:
             _transact(batch, connection)
-        except sqlite3.Error as problem:
+        except SQLITE_FAILURES as problem:
             if len(batch) == 1:
                 raise
             log.debug("a transaction failed, trying its parts one by one", path=str(file.path), reason=str(problem))
@@ -167,7 +167,7 @@ def _commit(file: SqliteFile, batch: Sequence[_Job[Any]], connection: sqlite3.Co
 def _commit_alone(job: _Job[Any], connection: sqlite3.Connection) -> None:
     try:
         _transact([job], connection)
-    except sqlite3.Error as problem:
+    except SQLITE_FAILURES as problem:
         job.outcome = problem
 
 

@@ -62,17 +62,18 @@ class SqliteDriver(Driver):
         self._path = settings.path.absolute()
         self._clock = clock
         self._closed = False
-        self._opening = asyncio.Lock()
         self._open_file: _OpenFile | None = None
+        self._opening: asyncio.Task[_OpenFile] | None = None
 
     async def open(self) -> None:
         await self._file()
 
     async def aclose(self) -> None:
         self._closed = True
-        async with self._opening:
-            if self._open_file is not None:
-                await self._open_file.aclose()
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+        if self._open_file is not None:
+            await self._open_file.aclose()
 
     async def ping(self) -> None:
         file = await self._file()
@@ -120,19 +121,22 @@ class SqliteDriver(Driver):
         return Statistics(entries=None, garbage=file.reader.garbage())
 
     async def _file(self) -> _OpenFile:
-        """Return the open file; opens it anew when it is damaged, or when the path leads to another one or to none."""
-        if self._open_file is not None and self._open_file.usable and not self._closed:
+        """Return the open file; opens it anew when it is damaged, or when the path leads to another one or to none.
+
+        Opening is done once for all who wait for it, and to its end, also when they give up waiting.
+        """
+        if self._closed:
+            raise DriverUnavailable(f"{self.name}: closed")
+        if self._open_file is not None and self._open_file.usable:
             return self._open_file
-        async with self._opening:
-            if self._closed:
-                raise DriverUnavailable(f"{self.name}: closed")
-            if self._open_file is None or not self._open_file.usable:
-                self._open_file = await self._replace(self._open_file)
-            return self._open_file
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(self._replace(self._open_file))
+        return await asyncio.shield(self._opening)
 
     async def _replace(self, old: _OpenFile | None) -> _OpenFile:
         discard = None
         if old is not None:
             await old.aclose()
             discard = old.identity if old.file.damaged else None
-        return await _OpenFile.open(self._path, discard)
+        self._open_file = await _OpenFile.open(self._path, discard)
+        return self._open_file

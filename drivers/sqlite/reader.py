@@ -1,12 +1,11 @@
 """Reads from the cache file on the event loop's thread: a hop to another thread would take ten times as long."""
 
-import sqlite3
 from typing import Any
 
 from drivers.contract import Entry, Scope, Stamp
 from drivers.keys import digest
 from drivers.sqlite.statements import checksum, name_of
-from drivers.sqlite_file import SqliteFile
+from drivers.sqlite_file import SQLITE_FAILURES, SqliteFile
 
 
 class SqliteReader:
@@ -26,7 +25,7 @@ class SqliteReader:
             name = self._names.get(scope)
             if name is None and (name := name_of(self._connection, scope)) is not None:
                 self._names[scope] = name
-        except sqlite3.Error as problem:
+        except SQLITE_FAILURES as problem:
             raise self._file.explanation(problem) from problem
         return name
 
@@ -35,12 +34,15 @@ class SqliteReader:
         bucket = self.name(scope)
         if bucket is None:
             return None
-        found = self._one(
-            "SELECT expires_at, checksum, stamp, value FROM entries WHERE bucket = ? AND key = ?", (bucket, digest(key))
-        )
-        if found is None or found[1] != checksum(found[0], *found[2:]):
-            return None
-        return Entry(value=found[3], stamp=Stamp(found[2]), expires_at=found[0])
+        hashed = digest(key)
+        found = self._one("SELECT checksum, expires_at, stamp, value FROM entries WHERE bucket = ? AND key = ?", (bucket, hashed))
+        match found:
+            case (noted, float(expires_at), bytes(stamp), bytes(value)) if noted == checksum(
+                scope, hashed, expires_at, stamp, value
+            ):
+                return Entry(value, Stamp(stamp), expires_at)
+            case _:
+                return None
 
     def garbage(self) -> int:
         """Count the evicted generations whose buckets have not been freed yet."""
@@ -61,5 +63,5 @@ class SqliteReader:
     def _one(self, statement: str, parameters: tuple[bytes, ...] = ()) -> Any:
         try:
             return self._connection.execute(statement, parameters).fetchone()
-        except sqlite3.Error as problem:
+        except SQLITE_FAILURES as problem:
             raise self._file.explanation(problem) from problem

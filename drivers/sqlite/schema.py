@@ -5,7 +5,7 @@ import sqlite3
 import structlog
 
 from drivers.errors import DriverFormatError, DriverMisconfigured
-from drivers.sqlite_file import SqliteFile, is_damage
+from drivers.sqlite_file import SQLITE_FAILURES, DamagedRow, SqliteFile, is_damage
 from drivers.sqlite_writer import transaction
 
 log = structlog.get_logger(__name__)
@@ -16,17 +16,16 @@ FORMAT_VERSION = 1
 PAGE_SIZE = 8192
 """Bytes; a row of up to a quarter of it lies in its table's page, a longer one in pages of its own."""
 
-_TABLES = """
-    CREATE TABLE generations (scope BLOB PRIMARY KEY, token BLOB NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE INDEX generations_by_use ON generations (used);
-    CREATE TABLE buckets (token BLOB, bucket BLOB, PRIMARY KEY (token, bucket)) WITHOUT ROWID;
-    CREATE TABLE garbage (token BLOB PRIMARY KEY) WITHOUT ROWID;
-    CREATE TABLE entries (
-        bucket BLOB, key BLOB, expires_at REAL NOT NULL, checksum INTEGER NOT NULL, stamp BLOB NOT NULL, value BLOB NOT NULL,
-        PRIMARY KEY (bucket, key)
-    ) WITHOUT ROWID;
-    CREATE INDEX entries_by_expiry ON entries (expires_at);
-"""
+SCHEMA = (
+    "CREATE TABLE generations (scope BLOB PRIMARY KEY, token BLOB, used INTEGER) WITHOUT ROWID",
+    "CREATE INDEX generations_by_use ON generations (used)",
+    "CREATE TABLE buckets (token BLOB, bucket BLOB, PRIMARY KEY (token, bucket)) WITHOUT ROWID",
+    "CREATE TABLE garbage (token BLOB PRIMARY KEY) WITHOUT ROWID",
+    """CREATE TABLE entries (
+        bucket BLOB, key BLOB, expires_at REAL, checksum INTEGER, stamp BLOB, value BLOB, PRIMARY KEY (bucket, key)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX entries_by_expiry ON entries (expires_at)",
+)
 
 
 def open_cache(file: SqliteFile, discard: tuple[int, int] | None = None) -> sqlite3.Connection:
@@ -40,13 +39,13 @@ def open_cache(file: SqliteFile, discard: tuple[int, int] | None = None) -> sqli
         DriverMisconfigured: if it can be neither created nor written.
     """
     with file.explained():
-        file.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.create_folder_if_missing()
         with file.locked():
             if discard is not None and file.identity == discard:
                 _move_aside(file, "it turned out to be damaged while in use")
             try:
                 return _opened(file)
-            except sqlite3.DatabaseError as problem:
+            except SQLITE_FAILURES as problem:
                 if not is_damage(problem):
                     raise
                 _move_aside(file, str(problem))
@@ -70,19 +69,24 @@ def _opened(file: SqliteFile) -> sqlite3.Connection:
 
 
 def _make_ready(file: SqliteFile, connection: sqlite3.Connection) -> None:
-    fresh = not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if fresh:
+    schema = {statement for (statement,) in connection.execute("SELECT CAST(sql AS BLOB) FROM sqlite_schema")}
+    if not schema:
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
     else:
         _must_be_ours(file, connection)
+        if schema != {statement.encode() for statement in SCHEMA}:
+            raise DamagedRow("its tables are not as they were created")
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise DriverMisconfigured(
             f"{file.path}: this file system cannot do without a rollback journal; set a path on a local disk"
         )
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(
+        "PRAGMA secure_delete = FAST"
+    )  # what is deleted is gone: neither to be read nor to be found by a damaged page
     with transaction(connection):
-        if fresh:
+        if not schema:
             _create(connection)
         prove_writable(connection)
 
@@ -99,7 +103,7 @@ def _must_be_ours(file: SqliteFile, connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES.split(";"):
+    for statement in SCHEMA:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 

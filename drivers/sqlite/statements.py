@@ -2,10 +2,12 @@
 
 import sqlite3
 from secrets import token_bytes
+from struct import pack
 from zlib import crc32
 
 from drivers.contract import MAX_TTL, Entry, Scope, SessionScope, Stamp, SystemScope
 from drivers.keys import digest, scope_digest
+from drivers.sqlite_file import DamagedRow
 
 TOKEN = 16
 """Bytes of a generation."""
@@ -18,7 +20,9 @@ def name_of(connection: sqlite3.Connection, scope: Scope) -> Stamp | None:
     """Return the name of the scope's bucket, which is also its stamp: its owners' generations. None where one is missing."""
     owners = _owners(scope)
     tokens = dict(connection.execute("SELECT scope, token FROM generations WHERE scope IN (?, ?)", (owners[0], owners[-1])))
-    return Stamp(b"".join(tokens[owner] for owner in owners)) if len(tokens) == len(owners) else None
+    if len(tokens) < len(owners):
+        return None
+    return Stamp(b"".join(_whole(tokens.get(owner)) for owner in owners))
 
 
 def mint(connection: sqlite3.Connection, scope: Scope, now: float) -> Stamp:
@@ -28,9 +32,7 @@ def mint(connection: sqlite3.Connection, scope: Scope, now: float) -> Stamp:
             "INSERT INTO generations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used WHERE used <> excluded.used",
             (owner, token_bytes(TOKEN), now // DAY),
         )
-    name = name_of(connection, scope)
-    assert name is not None  # noqa: S101 - for the type checker
-    return name
+    return Stamp(_whole(name_of(connection, scope)))
 
 
 def store(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry, now: float) -> bool:
@@ -43,7 +45,7 @@ def store(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry, 
     expires_at = min(entry.expires_at, now + MAX_TTL)
     connection.execute(
         "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)",
-        (bucket, hashed, expires_at, checksum(expires_at, entry.stamp, entry.value), entry.stamp, entry.value),
+        (bucket, hashed, expires_at, checksum(scope, hashed, expires_at, entry.stamp, entry.value), entry.stamp, entry.value),
     )
     return True
 
@@ -68,20 +70,13 @@ def purge(connection: sqlite3.Connection, limit: int, now: float) -> bool:
     """Free about `limit` entries that are unreachable or have expired. Returns whether there may be more."""
     freed = _free_unreachable(connection, limit)
     if freed < limit:
-        freed += connection.execute(
-            "DELETE FROM entries WHERE (bucket, key) IN"
-            " (SELECT bucket, key FROM entries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
-            (now, limit - freed),
-        ).rowcount
-    if freed < limit:
-        idle = "scope IN (SELECT scope FROM generations WHERE used < ? ORDER BY used LIMIT ?)"
-        freed += _end(connection, idle, now // DAY - IDLE_DAYS, limit - freed)
-    return freed >= limit
+        freed += _free_expired(connection, limit - freed, now)
+    return freed >= limit or _end_idle(connection, limit - freed, now)
 
 
-def checksum(expires_at: float, stamp: bytes, value: bytes) -> int:
-    """Return what tells an entry from one in which the disk has changed a bit: SQLite itself does not notice."""
-    return crc32(value, crc32(stamp, crc32(expires_at.hex().encode())))
+def checksum(scope: Scope, key: bytes, expires_at: float, stamp: bytes, value: bytes) -> int:
+    """Return what tells an entry from an altered one, or from another's: SQLite does not notice most bits that a disk changes."""
+    return crc32(b"".join([*_owners(scope), key, pack("!d", expires_at), stamp, value]))
 
 
 def _owners(scope: Scope) -> list[bytes]:
@@ -89,6 +84,13 @@ def _owners(scope: Scope) -> list[bytes]:
     if isinstance(scope, SessionScope) and scope.system_id is not None:
         return [scope_digest(scope), scope_digest(SystemScope(scope.system_id))]
     return [scope_digest(scope)]
+
+
+def _whole(value: bytes | None) -> bytes:
+    """Return what is bytes in every row that was ever written."""
+    if not isinstance(value, bytes):
+        raise DamagedRow("a generation or a bucket has lost its name")
+    return value
 
 
 def _tokens(bucket: bytes) -> list[bytes]:
@@ -113,7 +115,7 @@ def _free_unreachable(connection: sqlite3.Connection, limit: int) -> int:
             connection.execute("DELETE FROM garbage WHERE token = ?", token)
             freed += 1
         else:
-            freed += _free_bucket(connection, bucket[0], limit - freed)
+            freed += _free_bucket(connection, _whole(bucket[0]), limit - freed)
     return freed
 
 
@@ -126,3 +128,14 @@ def _free_bucket(connection: sqlite3.Connection, bucket: bytes, limit: int) -> i
         connection.executemany("DELETE FROM buckets WHERE token = ? AND bucket = ?", [(each, bucket) for each in _tokens(bucket)])
         freed += 1
     return freed
+
+
+def _free_expired(connection: sqlite3.Connection, limit: int, now: float) -> int:
+    expired = "SELECT bucket, key FROM entries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
+    return connection.execute(f"DELETE FROM entries WHERE (bucket, key) IN ({expired})", (now, limit)).rowcount  # noqa: S608
+
+
+def _end_idle(connection: sqlite3.Connection, limit: int, now: float) -> bool:
+    """Forget generations that nobody uses any more, and say whether there were any: they leave garbage behind."""
+    idle = "SELECT scope FROM generations WHERE used < ? ORDER BY used LIMIT ?"
+    return _end(connection, f"scope IN ({idle})", now // DAY - IDLE_DAYS, limit) > 0
