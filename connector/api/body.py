@@ -27,11 +27,10 @@ async def discard_body(request: web.Request, *, limit: int, deadline: float) -> 
 
 
 async def _discard(request: web.Request, limit: int) -> None:
-    left = limit - (request.content_length or 0)
-    while left >= 0:
+    announced, received = request.content_length or 0, 0
+    while max(announced, received) <= limit:
         chunk = await request.content.readany()
         if not chunk:
             return
-        if request.content_length is None:
-            left -= len(chunk)
+        received += len(chunk)
     raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"The body is larger than {limit} bytes.")

@@ -6,9 +6,9 @@ derives from `RequestHandler`, one connection of the server (pinned below 3.15; 
 
 * `handle_error`: the answer to what the parser rejected, here a constant; counted instead of logged.
 * `log_exception`: where aiohttp logs what broke outside a handler; the text of a parser's exception quotes the request.
-* `data_received`, with `_messages`, `_current_request` and `_ErrInfo`: a body that turns out to be malformed leaves its reader
-  waiting for the rest (only the pure Python parser tells him); he is told here.
-* `BaseRunner._make_server` and `Server.__call__`: how such connections are made.
+* `data_received`, with `_request_count`, `_messages`, `_ErrInfo` and `_current_request`: a body that turns out to be malformed
+  leaves its reader waiting for the rest (only the pure Python parser tells him); he is told here.
+* `BaseRunner._make_server` and `Server.__call__`, with `_loop` and `_kwargs`: how such connections are made.
 
 The rest is public: limits, no access log, bodies left compressed (nobody reads them, and a small one may unpack to a large one).
 """

@@ -1,6 +1,6 @@
 """A client, and the log."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import pytest
@@ -17,7 +17,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def log() -> AsyncIterator[Log]:
+def log() -> Iterator[Log]:
     """The JSON log of the test."""
     with logged(Logs(format="json")) as lines:
         yield lines

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import uvloop
 from aiohttp import web
 
 from connector.api.parser import IDLE, guarded_runner
@@ -91,7 +92,7 @@ class EdgeProcess:
 
 @contextmanager
 def edge_process(log: Path, environment: Mapping[str, str] | None = None) -> Iterator[EdgeProcess]:
-    """Serve the edge in a process of its own, with its log as JSON in `log`; it has ended when the context is left."""
+    """Serve the edge in a process of its own, on uvloop as in production, with its log as JSON in `log`."""
     with (
         log.open("wb") as output,
         subprocess.Popen(
@@ -119,4 +120,4 @@ async def _serve_until_input_ends() -> None:
 
 if __name__ == "__main__":
     configure_logs(Logs(format="json"))
-    asyncio.run(_serve_until_input_ends())
+    uvloop.run(_serve_until_input_ends())

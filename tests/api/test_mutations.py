@@ -22,6 +22,7 @@ GROWTH = 4_096
 LONGEST_LINE = 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("environment", "count"), [({}, 100_000), ({"AIOHTTP_NO_EXTENSIONS": "1"}, 10_000)], ids=["c", "python"])
 def test_malformed_requests_cause_no_5xx_no_leak_and_no_growth(environment: dict[str, str], count: int, tmp_path: Path) -> None:
     log = tmp_path / "log"
