@@ -44,6 +44,8 @@ class CleanupReport:
 
     request: CleanupRequest
     milliseconds: int
+    recorded: bool
+    """Whether what was owed was durable before anything was tried."""
     authority: str
     """Name of the driver whose eviction decides whether a stale read is possible."""
     logout: Timed[LogoutOutcome]

@@ -2,134 +2,113 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 
-import structlog
-
+from connector.bookkeeping import Bookkeeping
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
-from connector.credential import Credential
-from connector.endsystems.contract import EndSystem, SessionLogin
-from connector.outcomes import EvictOutcome, EvictResult, LogoutOutcome, LogoutResult
+from connector.endsystems.contract import SessionLogin
+from connector.ledger.debts import Debt, LogoutState
+from connector.logouts import Logouts, SharedLogout, already_closed
+from connector.outcomes import EvictOutcome, EvictResult
+from connector.steps import milliseconds_since, step
 from connector.storage import Storage
 from connector.supervision import OwnedTasks
-from drivers import Driver, DriverError
-
-Outcome = TypeVar("Outcome")
-log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _SharedLogout:
-    task: asyncio.Task[Timed[LogoutOutcome]]
-    users: int = 0
-
-    @property
-    def came_to_nothing(self) -> bool:
-        return self.task.done() and (self.task.cancelled() or not self.task.result().outcome.closes)
+from drivers import Driver, DriverError, Scope
 
 
 class Orchestrator:
-    """Runs cleanups. Its work belongs to the application: a client that goes away changes nothing, and shutdown waits for it."""
+    """Runs cleanups. Their work is the application's: a client that goes away changes nothing, and shutdown waits for it."""
 
-    def __init__(self, end_system: EndSystem, storage: Storage, *, logout_deadline: float) -> None:
-        self.end_system = end_system
+    def __init__(self, logouts: Logouts, storage: Storage, books: Bookkeeping, tasks: OwnedTasks) -> None:
+        self.end_system = logouts.end_system
+        self._logouts = logouts
         self._storage = storage
-        self._logout_deadline = logout_deadline
-        self._tasks = OwnedTasks()
-        self._logouts: dict[tuple[str, Credential], _SharedLogout] = {}
+        self._books = books
+        self._tasks = tasks
 
     async def cleanup(self, request: CleanupRequest) -> CleanupReport:
         """Log the session out and evict its scopes from every driver, together. No step's failure stops another.
 
-        Takes as long as the slowest step. Goes on to the end when the caller is cancelled.
+        What is owed is durable before anything is tried. Takes as long as the slowest step, and goes on to the end when the
+        caller is cancelled.
         """
         return await asyncio.shield(self._tasks.start(self._run(request)))
 
+    async def retry(self, debt: Debt) -> None:
+        """Try an owed logout again, and record what became of it."""
+        if debt.credential is None:
+            raise ValueError("a debt is retried with its credential")
+        login = SessionLogin(debt.session_id, debt.system_id, debt.credential)
+        async with self._logouts.sharing(login, attempts=debt.attempts) as shared:
+            await asyncio.shield(shared.task)
+            await self._settle(debt, shared, {})
+
     async def drain(self, deadline: float) -> int:
-        """Wait at most `deadline` seconds for the running cleanups; returns how many had to be broken off."""
+        """Wait at most `deadline` seconds for the running cleanups; returns how many tasks had to be broken off."""
         return await self._tasks.drain(deadline)
 
     async def _run(self, request: CleanupRequest) -> CleanupReport:
         started = time.monotonic()
-        async with self._sharing(request) as logout, asyncio.TaskGroup() as steps:
-            evictions = {driver.name: steps.create_task(self._evict(driver, request)) for driver in self._storage.drivers}
-            logged_out = await asyncio.shield(logout.task)
+        login = SessionLogin(request.session_id, request.system_id, request.credential)
+        drivers = self._storage.drivers
+        origin = self.end_system.origin(login)
+        debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])
+        async with self._logout_of(login, debt) as shared:
+            async with asyncio.TaskGroup() as steps:
+                running = {
+                    driver.name: steps.create_task(self._evict(driver, _scopes(driver, request, debt))) for driver in drivers
+                }
+                logout = await asyncio.shield(shared.task)
+            evictions = {name: task.result() for name, task in running.items()}
+            await self._settle(debt, shared, evictions)
         return CleanupReport(
             request=request,
-            milliseconds=_milliseconds_since(started),
+            milliseconds=milliseconds_since(started),
+            recorded=debt is not None,
             authority=self._storage.authority.name,
-            logout=logged_out,
-            attempts=1,
-            evictions={name: step.result() for name, step in evictions.items()},
+            logout=logout,
+            attempts=(debt.attempts if debt else 0) + shared.tries,
+            evictions=evictions,
         )
 
-    @asynccontextmanager
-    async def _sharing(self, request: CleanupRequest) -> AsyncIterator[_SharedLogout]:
-        """Join the logout of the cleanups that overlap with this one and have the same session and credential, or begin one.
+    def _logout_of(self, login: SessionLogin, debt: Debt | None) -> AbstractAsyncContextManager[SharedLogout]:
+        """Join or begin the logout, unless the ledger knows that it is closed."""
+        if debt is not None and debt.state is LogoutState.CLOSED:
+            return already_closed(debt)
+        return self._logouts.sharing(login, attempts=debt.attempts if debt else 0)
 
-        It stays shared until the last of them has ended, so that a duplicate that comes while another is still evicting does
-        not send a second one; save when it came to nothing, for then a duplicate is the next try.
-        """
-        key = (request.session_id, request.credential)
-        shared = self._logouts.get(key)
-        if shared is None or shared.came_to_nothing:
-            shared = self._logouts[key] = _SharedLogout(self._tasks.start(self._logout(request)))
-        shared.users += 1
-        try:
-            yield shared
-        finally:
-            shared.users -= 1
-            if not shared.users and self._logouts.get(key) is shared:
-                del self._logouts[key]
+    async def _settle(self, debt: Debt | None, shared: SharedLogout, evictions: Mapping[str, Timed[EvictOutcome]]) -> None:
+        """Record what became of a debt. Of those who share a logout, the first records its outcome."""
+        if debt is None:
+            return
+        outcome = None if shared.settled else shared.task.result().outcome
+        shared.settled = True
+        evicted = [name for name, step in evictions.items() if step.outcome.result is EvictResult.EVICTED]
+        await self._books.settle(debt, outcome=outcome, evicted=evicted)
 
-    async def _logout(self, request: CleanupRequest) -> Timed[LogoutOutcome]:
-        login = SessionLogin(request.session_id, request.system_id, request.credential)
-        late = f"the end system did not answer within {self._logout_deadline:g} s"
-        return await _step(
-            "logout",
-            lambda: self.end_system.logout(login),
-            deadline=self._logout_deadline,
-            late=LogoutOutcome(LogoutResult.PENDING, "timeout", late),
-            failed=LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback"),
-        )
-
-    async def _evict(self, driver: Driver, request: CleanupRequest) -> Timed[EvictOutcome]:
+    async def _evict(self, driver: Driver, scopes: Sequence[Scope]) -> Timed[EvictOutcome]:
         deadline = self._storage.deadlines.evict
 
         async def evict() -> EvictOutcome:
             try:
-                await self._storage.evict(driver, request.scopes)
+                await self._storage.evict(driver, scopes)
             except DriverError as problem:
                 return EvictOutcome(EvictResult.UNAVAILABLE, str(problem))
             return EvictOutcome(EvictResult.EVICTED)
 
-        return await _step(
+        done = await step(
             f"eviction from {driver.name}",
             evict,
             deadline=deadline,
             late=EvictOutcome(EvictResult.UNAVAILABLE, f"no answer within {deadline:g} s"),
             failed=EvictOutcome(EvictResult.FAILED, "a defect; the log has its traceback"),
         )
+        if done.outcome.result is not EvictResult.EVICTED:
+            self._storage.owe(driver)
+        return done
 
 
-async def _step(
-    name: str, work: Callable[[], Awaitable[Outcome]], *, deadline: float, late: Outcome, failed: Outcome
-) -> Timed[Outcome]:
-    """The boundary of a concurrent step: whatever happens inside becomes an outcome, so that no step ends another."""
-    started = time.monotonic()
-    try:
-        async with asyncio.timeout(deadline):
-            outcome = await work()
-    except TimeoutError:
-        outcome = late
-    except Exception:
-        log.exception("a step of the cleanup broke", step=name)
-        outcome = failed
-    return Timed(outcome, _milliseconds_since(started))
-
-
-def _milliseconds_since(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)
+def _scopes(driver: Driver, request: CleanupRequest, debt: Debt | None) -> Sequence[Scope]:
+    """Return what this cleanup evicts: what it was asked for, and what earlier ones of the same login still owe."""
+    return request.scopes if debt is None else debt.evictions[driver.name]

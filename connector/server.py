@@ -3,14 +3,18 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 from aiohttp import web
 
+from connector.api.control import ControlCalls, control_app
+from connector.api.health import HealthCalls
 from connector.api.lifecycle import LIFECYCLE
 from connector.api.parser import guarded_runner
-from connector.app import ORCHESTRATOR, create_app
+from connector.api.sites import control_served, metrics_served
+from connector.app import PARTS, create_app
 from connector.config.settings import Settings
 from connector.errors import ConfigurationError
 
@@ -44,13 +48,30 @@ async def _serve(settings: Settings) -> int:
     stop = _stop_signal()
     try:
         await runner.setup()
-        await _listen(runner, settings.server.host, settings.server.port)
-        await stop.wait()
-        await _finish(app, settings.server.deadlines.shutdown)
+        async with _administered(app, settings):
+            await _listen(runner, settings.server.host, settings.server.port)
+            await stop.wait()
+            await _finish(app, settings.server.deadlines.shutdown)
     finally:
         await runner.cleanup()
     log.info("stopped")
     return 0
+
+
+@asynccontextmanager
+async def _administered(app: web.Application, settings: Settings) -> AsyncIterator[None]:
+    """Serve the metrics and the control socket while the context is open."""
+    parts = app[PARTS]
+    async with metrics_served(parts.metrics, parts.ledger, settings) as url:
+        calls = ControlCalls(
+            ledger=parts.ledger,
+            ledger_file=settings.ledger.path,
+            health=HealthCalls(parts.storage, app[LIFECYCLE]),
+            metrics_url=url,
+            nudge=parts.retries.nudge,
+        )
+        async with control_served(control_app(calls, parts.metrics), settings):
+            yield
 
 
 def _stop_signal() -> asyncio.Event:
@@ -76,7 +97,8 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
 
 
 async def _finish(app: web.Application, deadline: float) -> None:
-    log.info("stopping: what has begun is finished first", seconds=deadline)
+    log.info("stopping: what has begun is finished first, the rest stays in the ledger", seconds=deadline)
     app[LIFECYCLE].draining = True
-    if unfinished := await app[ORCHESTRATOR].drain(deadline):
+    app[PARTS].retries.stop()
+    if unfinished := await app[PARTS].orchestrator.drain(deadline):
         log.warning("broken off at the deadline", tasks=unfinished)

@@ -28,6 +28,8 @@ class Storage:
         self.authority = self.drivers[-1]
         self.deadlines = deadlines
         self._evicted = {driver.name: asyncio.Event() for driver in self.drivers}
+        self._in_debt = {driver.name: asyncio.Event() for driver in self.drivers}
+        self._distrusted: set[str] = set()
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -53,6 +55,26 @@ class Storage:
         """Evict the scopes from one driver and have their bytes freed at leisure. Raises `DriverError`; sets no deadline."""
         await driver.evict(*scopes)
         self._evicted[driver.name].set()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the authority owes no eviction; as long as it does, nothing that it says may be served."""
+        return self.authority.name not in self._distrusted
+
+    def owe(self, driver: Driver) -> None:
+        """Note that the driver owes an eviction, which the ledger knows."""
+        self._distrusted.add(driver.name)
+        self._in_debt[driver.name].set()
+
+    async def next_debt(self, driver: Driver) -> None:
+        """Wait until the driver owes an eviction that nobody has begun to make good."""
+        await self._in_debt[driver.name].wait()
+        self._in_debt[driver.name].clear()
+
+    def absolve(self, driver: Driver) -> None:
+        """Note that everything was made good, unless more has come to be owed meanwhile."""
+        if not self._in_debt[driver.name].is_set():
+            self._distrusted.discard(driver.name)
 
     async def ping(self) -> dict[str, str | None]:
         """Ask every driver at once whether it serves: its name -> None, or the reason why not."""

@@ -18,7 +18,7 @@ CLIENTS = {
 """Who opens connections, and to what."""
 BOUNDARIES = {
     "connector/api/boundary.py": "the outermost middleware",
-    "connector/orchestrator.py": "a concurrent step of a cleanup",
+    "connector/steps.py": "a concurrent step of a cleanup",
     "connector/supervision.py": "background loops",
     "drivers/sqlite_writer.py": "one of the works that share a commit",
 }

@@ -1,19 +1,29 @@
 """The orchestrator with real memory drivers and scripted parts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from connector.api.answers import answer
+from connector.bookkeeping import Bookkeeping
 from connector.cleanup import CleanupReport, CleanupRequest
 from connector.config.settings import StorageDeadlines
 from connector.credential import Credential
 from connector.endsystems.contract import SessionLogin
+from connector.ledger.backoff import Backoff
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.keyring import Keyring
+from connector.ledger.store import Ledger
+from connector.logouts import Logouts
+from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
 from connector.outcomes import EvictResult, LogoutOutcome, LogoutResult
 from connector.storage import Storage
+from connector.supervision import OwnedTasks
 from drivers import DriverSettings, DriverUnavailable, SessionScope, SystemScope
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem, hang
 
@@ -28,14 +38,33 @@ def driver(name: str) -> ScriptedDriver:
     return ScriptedDriver(name, ScriptedDriver.Settings())
 
 
-def orchestrator(
-    end_system: ScriptedEndSystem, drivers: Sequence[ScriptedDriver], *, deadline: float = 30, evict: float = 30
-) -> Orchestrator:
-    storage = Storage(drivers, StorageDeadlines(evict=evict))
-    return Orchestrator(end_system, storage, logout_deadline=deadline)
+class Build(Protocol):
+    def __call__(
+        self, end_system: ScriptedEndSystem, drivers: Sequence[ScriptedDriver], *, deadline: float = 30, evict: float = 30
+    ) -> Orchestrator: ...
 
 
-async def test_logout_and_every_eviction_are_under_way_at_the_same_time() -> None:
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    async with Ledger(tmp_path / "ledger.sqlite3", Keyring({"k": bytes(32)}), grace=60).opened() as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def build(ledger: Ledger) -> Build:
+    def orchestrator(
+        end_system: ScriptedEndSystem, drivers: Sequence[ScriptedDriver], *, deadline: float = 30, evict: float = 30
+    ) -> Orchestrator:
+        tasks = OwnedTasks()
+        logouts = Logouts(end_system, tasks, Metrics(), deadline=deadline)
+        return Orchestrator(
+            logouts, Storage(drivers, StorageDeadlines(evict=evict)), Bookkeeping(ledger, Backoff(604_800)), tasks
+        )
+
+    return orchestrator
+
+
+async def test_logout_and_every_eviction_are_under_way_at_the_same_time(build: Build) -> None:
     barrier = asyncio.Barrier(4)
     drivers = [driver(name) for name in ("near", "middle", "authority")]
 
@@ -49,12 +78,12 @@ async def test_logout_and_every_eviction_are_under_way_at_the_same_time() -> Non
     for each in drivers:
         each.before_evict = meet
     async with asyncio.timeout(10):
-        report = await orchestrator(ScriptedEndSystem(logout), drivers).cleanup(request())
+        report = await build(ScriptedEndSystem(logout), drivers).cleanup(request())
     assert answer(report).status == 200
     assert [*report.evictions] == ["near", "middle", "authority"]
 
 
-async def test_a_thousand_concurrent_duplicates_share_one_logout_and_evict_each_for_itself() -> None:
+async def test_a_thousand_concurrent_duplicates_share_one_logout_and_evict_each_for_itself(build: Build) -> None:
     begun, go = asyncio.Event(), asyncio.Event()
     evictions = 0
 
@@ -70,7 +99,7 @@ async def test_a_thousand_concurrent_duplicates_share_one_logout_and_evict_each_
     authority = driver("authority")
     authority.before_evict = count
     end_system = ScriptedEndSystem(logout)
-    runs = orchestrator(end_system, [authority])
+    runs = build(end_system, [authority])
     duplicates = [asyncio.create_task(runs.cleanup(request())) for _ in range(1000)]
     await begun.wait()
     go.set()
@@ -80,7 +109,7 @@ async def test_a_thousand_concurrent_duplicates_share_one_logout_and_evict_each_
     assert {answer(report).status for report in reports} == {200}
 
 
-async def test_a_duplicate_that_comes_while_another_still_evicts_joins_its_finished_logout() -> None:
+async def test_a_duplicate_that_comes_while_another_still_evicts_joins_its_finished_logout(build: Build) -> None:
     held, evicting = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
@@ -90,7 +119,7 @@ async def test_a_duplicate_that_comes_while_another_still_evicts_joins_its_finis
     authority = driver("authority")
     authority.before_evict = hold
     end_system = ScriptedEndSystem()
-    runs = orchestrator(end_system, [authority])
+    runs = build(end_system, [authority])
     first = asyncio.create_task(runs.cleanup(request()))
     await evicting.wait()
     second = asyncio.create_task(runs.cleanup(request()))
@@ -100,7 +129,7 @@ async def test_a_duplicate_that_comes_while_another_still_evicts_joins_its_finis
 
 
 @pytest.mark.parametrize("other", [request("u"), request(session=SESSION.replace("1", "2"))], ids=["credential", "session"])
-async def test_another_credential_or_session_has_a_logout_of_its_own(other: CleanupRequest) -> None:
+async def test_another_credential_or_session_has_a_logout_of_its_own(build: Build, other: CleanupRequest) -> None:
     both = asyncio.Barrier(2)
 
     async def logout(_: SessionLogin) -> LogoutOutcome:
@@ -108,21 +137,66 @@ async def test_another_credential_or_session_has_a_logout_of_its_own(other: Clea
         return ACKNOWLEDGED
 
     end_system = ScriptedEndSystem(logout)
-    runs = orchestrator(end_system, [driver("authority")])
+    runs = build(end_system, [driver("authority")])
     async with asyncio.timeout(10):
         await asyncio.gather(runs.cleanup(request()), runs.cleanup(other))
     assert len(end_system.asked) == 2
 
 
-async def test_a_logout_that_came_to_nothing_is_tried_again_by_the_next_cleanup() -> None:
+async def test_a_logout_that_came_to_nothing_is_tried_again_by_the_next_cleanup(build: Build) -> None:
     end_system = ScriptedEndSystem(LogoutOutcome(LogoutResult.PENDING, "timeout"))
-    runs = orchestrator(end_system, [driver("authority")])
-    assert answer(await runs.cleanup(request())).status == 502
+    runs = build(end_system, [driver("authority")])
+    assert (await runs.cleanup(request())).logout.outcome.result is LogoutResult.PENDING
     end_system.behaviour = ACKNOWLEDGED
-    assert answer(await runs.cleanup(request())).status == 200
+    again = await runs.cleanup(request())
+    assert (again.logout.outcome, again.attempts) == (ACKNOWLEDGED, 2)
 
 
-async def test_the_client_that_goes_away_changes_nothing() -> None:
+async def test_a_duplicate_of_a_closed_session_is_told_how_it_ended_and_sends_nothing(build: Build) -> None:
+    end_system = ScriptedEndSystem(LogoutOutcome(LogoutResult.VERIFIED))
+    runs = build(end_system, [driver("authority")])
+    first, second = await runs.cleanup(request()), await runs.cleanup(request())
+    assert (first.logout.outcome, first.attempts) == (second.logout.outcome, second.attempts)
+    assert len(end_system.asked) == 1
+
+
+async def test_what_is_owed_is_durable_before_anything_is_tried(build: Build, ledger: Ledger) -> None:
+    seen: list[Debt] = []
+
+    async def logout(session: SessionLogin) -> LogoutOutcome:
+        seen.extend(await ledger.listing())
+        return ACKNOWLEDGED
+
+    await build(ScriptedEndSystem(logout), [driver("near"), driver("authority")]).cleanup(request(everything=True))
+    scopes = (SessionScope(SESSION, "A"), SystemScope("A"))
+    assert [(debt.session_id, debt.state, debt.evictions) for debt in seen] == [
+        (SESSION, LogoutState.OWED, {"near": scopes, "authority": scopes})
+    ]
+    assert (await ledger.debt(seen[0].id)).owes_nothing
+
+
+async def test_what_a_cleanup_could_not_do_stays_owed(build: Build, ledger: Ledger) -> None:
+    async def away() -> None:
+        raise DriverUnavailable("down")
+
+    near, authority = driver("near"), driver("authority")
+    near.before_evict = away
+    await build(ScriptedEndSystem(LogoutOutcome(LogoutResult.REFUSED, "X1")), [near, authority]).cleanup(request())
+    (debt,) = await ledger.listing()
+    assert (debt.state, [*debt.evictions]) == (LogoutState.WAITING, ["near"])
+
+
+async def test_a_ledger_that_cannot_record_is_a_503_and_everything_is_tried_once(build: Build, ledger: Ledger) -> None:
+    await ledger.aclose()
+    end_system, authority = ScriptedEndSystem(), driver("authority")
+    before = await authority.stamp(SessionScope(SESSION, "A"))
+    given = answer(await build(end_system, [authority]).cleanup(request()))
+    assert (given.status, given.code) == (503, "ledger_unavailable")
+    assert len(end_system.asked) == 1
+    assert await authority.stamp(SessionScope(SESSION, "A")) != before
+
+
+async def test_the_client_that_goes_away_changes_nothing(build: Build) -> None:
     begun, go, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def logout(_: SessionLogin) -> LogoutOutcome:
@@ -131,7 +205,7 @@ async def test_the_client_that_goes_away_changes_nothing() -> None:
         done.set()
         return ACKNOWLEDGED
 
-    runs = orchestrator(ScriptedEndSystem(logout), [driver("authority")])
+    runs = build(ScriptedEndSystem(logout), [driver("authority")])
     client = asyncio.create_task(runs.cleanup(request()))
     await begun.wait()
     client.cancel()
@@ -142,7 +216,7 @@ async def test_the_client_that_goes_away_changes_nothing() -> None:
     assert done.is_set()
 
 
-async def test_shutdown_breaks_off_what_outlasts_its_deadline_and_says_how_much() -> None:
+async def test_shutdown_breaks_off_what_outlasts_its_deadline_and_says_how_much(build: Build) -> None:
     begun = asyncio.Event()
 
     async def logout(_: SessionLogin) -> LogoutOutcome:
@@ -150,7 +224,7 @@ async def test_shutdown_breaks_off_what_outlasts_its_deadline_and_says_how_much(
         await hang()
         return ACKNOWLEDGED
 
-    runs = orchestrator(ScriptedEndSystem(logout), [driver("authority")])
+    runs = build(ScriptedEndSystem(logout), [driver("authority")])
     client = asyncio.create_task(runs.cleanup(request()))
     await begun.wait()
     assert await runs.drain(0.01) == 2
@@ -158,7 +232,7 @@ async def test_shutdown_breaks_off_what_outlasts_its_deadline_and_says_how_much(
         await client
 
 
-async def test_no_step_ends_another_and_each_failure_is_an_outcome() -> None:
+async def test_no_step_ends_another_and_each_failure_is_an_outcome(build: Build) -> None:
     async def broken_logout(_: SessionLogin) -> LogoutOutcome:
         raise ZeroDivisionError
 
@@ -167,7 +241,7 @@ async def test_no_step_ends_another_and_each_failure_is_an_outcome() -> None:
 
     down, slow, fine = driver("down"), driver("slow"), driver("fine")
     down.before_evict, slow.before_evict = away, hang
-    report = await orchestrator(ScriptedEndSystem(broken_logout), [down, slow, fine], evict=0.01).cleanup(request())
+    report = await build(ScriptedEndSystem(broken_logout), [down, slow, fine], evict=0.01).cleanup(request())
     assert report.logout.outcome.result is LogoutResult.FAILED
     assert [step.outcome.result for step in report.evictions.values()] == [
         EvictResult.UNAVAILABLE,
@@ -177,34 +251,34 @@ async def test_no_step_ends_another_and_each_failure_is_an_outcome() -> None:
     assert answer(report).status == 500
 
 
-async def test_a_logout_that_outlasts_its_deadline_is_pending() -> None:
+async def test_a_logout_that_outlasts_its_deadline_is_pending(build: Build) -> None:
     async def logout(_: SessionLogin) -> LogoutOutcome:
         await hang()
         return ACKNOWLEDGED
 
-    report = await orchestrator(ScriptedEndSystem(logout), [driver("authority")], deadline=0.01).cleanup(request())
+    report = await build(ScriptedEndSystem(logout), [driver("authority")], deadline=0.01).cleanup(request())
     assert (report.logout.outcome.result, report.logout.outcome.code) == (LogoutResult.PENDING, "timeout")
 
 
 @pytest.mark.parametrize(("everything", "system_survives"), [(False, True), (True, False)])
-async def test_the_global_flag_decides_whether_the_system_is_evicted(everything: bool, system_survives: bool) -> None:
+async def test_the_global_flag_decides_whether_the_system_goes(build: Build, everything: bool, system_survives: bool) -> None:
     authority = driver("authority")
     session, other, system = SessionScope(SESSION, "A"), SessionScope("other", "A"), SystemScope("A")
     before = {scope: await authority.stamp(scope) for scope in (session, other, system)}
-    await orchestrator(ScriptedEndSystem(), [authority]).cleanup(request(everything=everything))
+    await build(ScriptedEndSystem(), [authority]).cleanup(request(everything=everything))
     assert await authority.stamp(session) != before[session]
     assert (await authority.stamp(system) == before[system]) is system_survives
     assert (await authority.stamp(other) == before[other]) is system_survives
 
 
-async def _report(logout: LogoutResult, failing: str | None = None, *, bug: bool = False) -> CleanupReport:
+async def _report(build: Build, logout: LogoutResult, failing: str | None = None, *, bug: bool = False) -> CleanupReport:
     async def fail() -> None:
         raise ZeroDivisionError if bug else DriverUnavailable("down")
 
     drivers = [driver("near"), driver("authority")]
     for each in drivers:
         each.before_evict = fail if each.name == failing else None
-    return await orchestrator(ScriptedEndSystem(LogoutOutcome(logout, "X1")), drivers).cleanup(request())
+    return await build(ScriptedEndSystem(LogoutOutcome(logout, "X1")), drivers).cleanup(request())
 
 
 @pytest.mark.parametrize(
@@ -215,7 +289,7 @@ async def _report(logout: LogoutResult, failing: str | None = None, *, bug: bool
         (LogoutResult.NOT_APPLICABLE, None, False, 200),
         (LogoutResult.ACKNOWLEDGED, "near", False, 200),
         (LogoutResult.REFUSED, None, False, 502),
-        (LogoutResult.PENDING, "near", False, 502),
+        (LogoutResult.PENDING, "near", False, 200),
         (LogoutResult.REFUSED, "authority", False, 503),
         (LogoutResult.ACKNOWLEDGED, "authority", False, 503),
         (LogoutResult.FAILED, "authority", False, 500),
@@ -223,9 +297,9 @@ async def _report(logout: LogoutResult, failing: str | None = None, *, bug: bool
     ],
 )
 async def test_the_worst_that_happened_decides_the_status(
-    logout: LogoutResult, failing: str | None, bug: bool, status: int
+    build: Build, logout: LogoutResult, failing: str | None, bug: bool, status: int
 ) -> None:
-    given = answer(await _report(logout, failing, bug=bug))
+    given = answer(await _report(build, logout, failing, bug=bug))
     assert given.status == status
     assert ("Retry-After" in given.headers) is (status == 503)
     assert given.report["logout"]["outcome"] == logout.value

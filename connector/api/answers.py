@@ -34,18 +34,17 @@ def answer(report: CleanupReport) -> Answer:
     if authority.result is not EvictResult.EVICTED:
         message = f"The storage driver '{report.authority}' could not evict, so that old data might still be read."
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, body, "eviction_unavailable", message, {"Retry-After": str(RETRY_AFTER)})
-    if logout.result in {LogoutResult.REFUSED, LogoutResult.PENDING}:
-        return Answer(HTTPStatus.BAD_GATEWAY, body, logout.code or f"logout_{logout.result}", _logout_message(logout))
+    if not report.recorded:
+        message = "The ledger could not record the cleanup. It was tried once all the same; what failed is not tried again."
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, body, "ledger_unavailable", message, {"Retry-After": str(RETRY_AFTER)})
+    if logout.result is LogoutResult.REFUSED:
+        message = f"The logout was refused: {logout.message or logout.code or 'no reason given'}"
+        return Answer(HTTPStatus.BAD_GATEWAY, body, logout.code or "logout_refused", message)
     return Answer(HTTPStatus.OK, body)
 
 
 def _any_defect(report: CleanupReport) -> bool:
     return any(step.outcome.result is EvictResult.FAILED for step in report.evictions.values())
-
-
-def _logout_message(logout: LogoutOutcome) -> str:
-    what = "was refused" if logout.result is LogoutResult.REFUSED else "could not be completed for now"
-    return f"The logout {what}: {logout.message or logout.code or 'no reason given'}"
 
 
 def _body(report: CleanupReport) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from aiohttp import web
 from structlog.contextvars import bind_contextvars
 
-from connector.api.answers import Answer, answer
+from connector.api.answers import answer
 from connector.api.body import discard_body
 from connector.api.errors import ApiError, json_answer
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
@@ -28,14 +28,17 @@ class CleanupCall:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Clean up one session. Raises `ApiError` for every answer but 200."""
+        report, status = None, HTTPStatus.INTERNAL_SERVER_ERROR
         try:
             report = await self._run(request)
-        except ApiError as refusal:
-            self.metrics.observe_cleanup(refusal.status)
+            rendered = _rendered(report)
+            status = HTTPStatus.OK
+        except ApiError as error:
+            status = error.status
             raise
-        given = answer(report)
-        self.metrics.observe_cleanup(given.status, report)
-        return _rendered(given)
+        finally:
+            self.metrics.observe_cleanup(status, report)
+        return rendered
 
     async def _run(self, request: web.Request) -> CleanupReport:
         wanted = self._parse(request)
@@ -52,7 +55,8 @@ class CleanupCall:
         return CleanupRequest(session, system, global_cache, Credential(request.headers.items(), needed=needed))
 
 
-def _rendered(given: Answer) -> web.Response:
+def _rendered(report: CleanupReport) -> web.Response:
+    given = answer(report)
     if given.status == HTTPStatus.OK:
         return json_answer(given.status, given.report, given.headers)
     raise ApiError(given.status, given.code or "", given.message or "", detail=given.report, headers=given.headers)

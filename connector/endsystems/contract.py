@@ -48,6 +48,11 @@ class EndSystem(ABC):
     async def aclose(self) -> None:
         """Release everything. A second call does nothing."""
 
+    def origin(self, session: SessionLogin) -> str:
+        """Name the place that this logout puts load on, for retries are bounded for each: at most 200 characters, no secret."""
+        del session
+        return ""
+
     @abstractmethod
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
         """End the login that `session.credential` stands for, and only that one, and say what became of it.

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
+from yarl import URL
+
 from connector.endsystems.client import GuardedClient
 from connector.endsystems.contract import EndSystem, SessionLogin
 from connector.endsystems.guard import UrlPrefix, url_prefix
@@ -50,6 +52,14 @@ class HttpEndSystem(EndSystem):
     async def aclose(self) -> None:
         """Break off what is under way and close the client."""
         await self._client.aclose()
+
+    def origin(self, session: SessionLogin) -> str:
+        """Return scheme, host and port of the base URL; nothing where the session lacks what that is made of."""
+        try:
+            address = self._address(Values(session.credential, self._environ))
+        except CannotSend:
+            return ""
+        return str(URL(address).origin())[:200] if address else ""
 
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
         """Run the profile to its end, at most for the total deadline, and tell what it came to."""

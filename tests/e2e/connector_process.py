@@ -36,7 +36,7 @@ class ConnectorProcess:
 def connector_process(folder: Path, config: str, environment: Mapping[str, str] | None = None) -> Iterator[ConnectorProcess]:
     """Serve `config`, to which `[server]` and `[logs]` are added, on a free port; its files are in `folder`."""
     file, log = folder / "config.toml", folder / "connector.log"
-    file.write_text(f'{config}\n[server]\nport = 0\n[logs]\nformat = "json"\n')
+    file.write_text(f'{config}\n[server]\nport = 0\n[logs]\nformat = "json"\n[metrics]\nport = 0\n')
     command = (sys.executable, "-m", "connector", "serve", "--config", file)
     surroundings = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
     with log.open("wb") as out, subprocess.Popen(command, cwd=folder, env=surroundings, stdout=out, stderr=out) as process:

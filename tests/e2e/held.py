@@ -51,4 +51,6 @@ class EchoingEndSystem(HeldEndSystem):
 
     async def logout(self, request: web.Request) -> web.Response:
         token = request.headers["Authorization"]
-        return web.json_response({"code": token, "message": token}, status=400, reason=token, headers={"X-Token": token})
+        return web.json_response(
+            {"code": token.split()[-1], "message": token}, status=400, reason=token, headers={"X-Token": token}
+        )

@@ -1,11 +1,14 @@
 """The mission, seen from OpsHub: a real login in a real end system is ended by one call."""
 
+import asyncio
 from pathlib import Path
 
-from tests.e2e.connector_process import connector_process
+from tests.e2e.connector_process import WITHIN, connector_process
 from tests.e2e.opshub import OpsHub
+from tests.e2e.wire import port_of, wire
 from tests.endsystems.real_login import RealEndSystem
 from tests.endsystems.real_oauth import OidcProvider
+from tests.endsystems.real_roundup import Roundup, RoundupAskingFirst
 
 
 async def test_a_login_works_before_the_cleanup_and_is_refused_after_it_and_another_one_still_works(
@@ -25,7 +28,7 @@ async def test_a_login_works_before_the_cleanup_and_is_refused_after_it_and_anot
     assert await another.works()
 
 
-async def test_an_end_system_that_is_down_is_a_502_that_says_pending_and_everything_is_evicted_all_the_same(
+async def test_a_logout_that_finds_the_end_system_down_is_owed_and_done_when_it_is_back(
     oidc: OidcProvider, session: str, tmp_path: Path, nowhere: str
 ) -> None:
     login = await oidc.log_in()
@@ -33,7 +36,38 @@ async def test_an_end_system_that_is_down_is_a_502_that_says_pending_and_everyth
     with connector_process(tmp_path, down.section, down.environment) as server:
         async with OpsHub(server.url) as opshub:
             answer = await opshub.cleanup(session, login.headers, {"systemId": "A"})
-    report = answer.body["errors"]["detail"]
-    assert (answer.status, report["logout"]["outcome"]) == (502, "pending")
-    assert {step["outcome"] for step in report["eviction"].values()} == {"evicted"}
+        assert (answer.status, answer.body["logout"]["outcome"]) == (200, "pending")
+        assert {step["outcome"] for step in answer.body["eviction"].values()} == {"evicted"}
+        assert await login.works()
+        async with wire(oidc.root, port_of(nowhere)), asyncio.timeout(WITHIN):
+            await login.ended()
+
+
+async def test_what_is_owed_is_done_by_the_next_process_when_the_first_one_was_killed(
+    oidc: OidcProvider, session: str, tmp_path: Path, nowhere: str
+) -> None:
+    login = await oidc.log_in()
+    down = OidcProvider(nowhere)
+    with connector_process(tmp_path, down.section, down.environment) as server:
+        async with OpsHub(server.url) as opshub:
+            assert (await opshub.cleanup(session, login.headers)).status == 200
     assert await login.works()
+    async with wire(oidc.root, port_of(nowhere)), asyncio.timeout(2 * WITHIN):
+        with connector_process(tmp_path, down.section, down.environment):
+            await login.ended()
+
+
+async def test_a_logout_whose_answer_is_lost_on_the_way_is_asked_for_again_and_found_to_be_done(
+    tracker: Roundup, session: str, tmp_path: Path, nowhere: str
+) -> None:
+    login = await tracker.log_in()
+    with connector_process(tmp_path, RoundupAskingFirst(nowhere).section) as server:
+        async with OpsHub(server.url) as opshub:
+            async with wire(tracker.root, port_of(nowhere)) as cut:
+                cut.loses_answers_to = b"POST"
+                answer = await opshub.cleanup(session, login.headers)
+            assert (answer.status, answer.body["logout"]["outcome"]) == (200, "pending")
+            assert not await login.works()
+            async with wire(tracker.root, port_of(nowhere)):
+                again = await opshub.cleanup(session, login.headers)
+    assert (again.status, again.body["logout"]["outcome"], again.body["logout"]["attempts"]) == (200, "already_out", 2)

@@ -1,5 +1,6 @@
 """Real end systems, which nobody here wrote, and logins in them: they can be used, and be seen to be refused."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import aiohttp
+
+LOOK_EVERY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,11 @@ class Login:
                 case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
                     return False
         raise RuntimeError(f"{self.resource} answered {answer.status}")
+
+    async def ended(self) -> None:
+        """Use it again and again until it is refused; the caller sets the deadline."""
+        while await self.works():  # noqa: ASYNC110 - another process ends it
+            await asyncio.sleep(LOOK_EVERY)
 
 
 @dataclass(frozen=True, slots=True)

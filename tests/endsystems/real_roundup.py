@@ -29,6 +29,13 @@ class Roundup(RealEndSystem):
         return Login({"Cookie": f"{COOKIE}={cookie}"}, f"{self.root}/rest/data/user/1")
 
 
+class RoundupAskingFirst(Roundup):
+    """The same tracker, with a profile that finds out whether the login is gone already."""
+
+    profile = Path(__file__).with_name("real_roundup_asking_first.toml")
+    outcome = "acknowledged"
+
+
 @contextmanager
 def roundup() -> Iterator[Roundup]:
     """Run a tracker of one's own, with a new database."""

@@ -1,0 +1,56 @@
+"""What the ledger is told about a cleanup: what is owed before anything is tried, and what became of it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+
+import structlog
+
+from connector.cleanup import CleanupRequest
+from connector.ledger.backoff import Backoff, Verdict
+from connector.ledger.debts import Debt
+from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.store import Ledger
+from connector.outcomes import LogoutOutcome
+
+log = structlog.get_logger(__name__)
+
+DEADLINE = 5.0
+"""Seconds that the ledger may take for one record; a disk that hangs must not hang the cleanup."""
+
+
+class Bookkeeping:
+    """Records on behalf of cleanups and retries. A ledger that fails stops neither."""
+
+    def __init__(self, ledger: Ledger, backoff: Backoff, clock: Callable[[], float] = time.time) -> None:
+        self._ledger = ledger
+        self._backoff = backoff
+        self._clock = clock
+
+    async def record(self, request: CleanupRequest, *, origin: str, drivers: Sequence[str]) -> Debt | None:
+        """Make durable what the cleanup owes; None if that could not be done, in time or at all."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self._ledger.record(request, origin=origin, drivers=drivers)
+        except (TimeoutError, LedgerUnavailable) as problem:
+            log.warning("a cleanup could not be recorded; it is tried once all the same", reason=str(problem) or "late")
+            return None
+
+    async def settle(self, debt: Debt, *, outcome: LogoutOutcome | None, evicted: Collection[str]) -> None:
+        """Record what became of a debt; without an `outcome` the logout stays as it is.
+
+        What cannot be recorded stays owed, and is tried again: to log out twice is safe, to forget is not.
+        """
+        judged = self._backoff.judge(debt, outcome) if outcome else Verdict(debt.state)
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await self._ledger.settle(
+                    debt,
+                    state=judged.state,
+                    outcome=outcome,
+                    due_at=self._clock() + judged.wait if outcome else None,
+                    waited=debt.waited + judged.wait,
+                    evicted=evicted,
+                )
+        except (TimeoutError, LedgerUnavailable) as problem:
+            log.warning("an outcome could not be recorded; what it closed is tried again", reason=str(problem) or "late")

@@ -1,0 +1,46 @@
+"""When an owed logout is tried again, and when a human has to look at it."""
+
+from dataclasses import dataclass
+from random import Random
+
+from connector.ledger.debts import Debt, LogoutState
+from connector.outcomes import LogoutOutcome, LogoutResult
+
+FIRST = 1.0
+"""Seconds: upper bound of the wait before the first retry; it doubles with each."""
+LONGEST = 300.0
+"""Seconds: upper bound of any wait that we choose."""
+SHORTEST_ASKED, LONGEST_ASKED = 1.0, 3600.0
+"""Seconds: bounds of a wait that the end system asks for with `Retry-After`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a logout's outcome means for the row: its state, and for one that stays owed the seconds until the next try."""
+
+    state: LogoutState
+    wait: float = 0.0
+
+
+class Backoff:
+    """Full jitter: a wait is drawn evenly between nothing and a bound that doubles, so that retries spread by themselves."""
+
+    def __init__(self, give_up_after: float, random: Random | None = None) -> None:
+        self._give_up_after = give_up_after
+        self._random = random or Random()  # noqa: S311 - spreads load, keeps no secret
+
+    def judge(self, debt: Debt, outcome: LogoutOutcome) -> Verdict:
+        """Decide from the outcome of the try that has just been made.
+
+        Time is counted by the waits that were scheduled, not by the calendar: a clock that jumps ahead gives nothing up.
+        """
+        if outcome.closes:
+            return Verdict(LogoutState.CLOSED)
+        if outcome.result is not LogoutResult.PENDING or debt.waited >= self._give_up_after:
+            return Verdict(LogoutState.WAITING)
+        return Verdict(LogoutState.OWED, self._wait(debt.attempts + 1, outcome.retry_after))
+
+    def _wait(self, attempts: int, asked: float | None) -> float:
+        if asked is not None:
+            return min(max(asked, SHORTEST_ASKED), LONGEST_ASKED) + self._random.uniform(0, FIRST)
+        return self._random.uniform(0, min(LONGEST, FIRST * 2.0 ** min(attempts, 20)))

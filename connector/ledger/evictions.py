@@ -1,0 +1,52 @@
+"""The worker that makes good the evictions that a driver could not do."""
+
+import asyncio
+
+import structlog
+
+from connector.bookkeeping import Bookkeeping
+from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.store import Ledger
+from connector.storage import Storage
+from drivers import Driver, DriverError
+
+log = structlog.get_logger(__name__)
+
+PAUSE = 1.0
+"""Seconds between two tries for a driver that cannot evict."""
+SLICE = 200
+"""Debts that are taken from the ledger at a time."""
+
+
+class OwedEvictions:
+    """Evicts from each driver what is owed to it as soon as it can: at start-up, and after an eviction that failed."""
+
+    def __init__(self, ledger: Ledger, storage: Storage, books: Bookkeeping) -> None:
+        self._ledger = ledger
+        self._storage = storage
+        self._books = books
+
+    async def run(self, driver: Driver) -> None:
+        """Work for ever for one driver."""
+        while True:
+            await self._storage.next_debt(driver)
+            try:
+                await self._make_good(driver)
+            except (TimeoutError, DriverError, LedgerUnavailable) as problem:
+                log.debug("owed evictions are put off", driver=driver.name, reason=str(problem) or "late")
+                self._storage.owe(driver)
+                await asyncio.sleep(PAUSE)
+            else:
+                self._storage.absolve(driver)
+
+    async def _make_good(self, driver: Driver) -> None:
+        last = 0
+        while debts := await self._ledger.owed_evictions(driver.name, after=last, limit=SLICE):
+            last = debts[-1].id
+            scopes = {scope for debt in debts for scope in debt.evictions[driver.name]}
+            async with asyncio.timeout(self._storage.deadlines.evict):
+                await self._storage.evict(driver, [*scopes])
+            async with asyncio.TaskGroup() as settling:
+                for debt in debts:
+                    settling.create_task(self._books.settle(debt, outcome=None, evicted=[driver.name]))
+            log.info("owed evictions made good", driver=driver.name, debts=len(debts))

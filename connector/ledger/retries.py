@@ -1,0 +1,83 @@
+"""The worker that tries owed logouts again when they are due, gently enough for a system that has just come back."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from connector.ledger.debts import Debt
+from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.selection import InHand
+from connector.ledger.store import Ledger
+from connector.supervision import OwnedTasks
+
+log = structlog.get_logger(__name__)
+
+SLICE = 100
+"""Debts that are taken from the ledger at a time."""
+LOOK_EVERY = 1.0
+"""Seconds after which the ledger is looked at again at the latest: it costs two look-ups in an index, and a clock may jump."""
+LEDGER_PAUSE = 5.0
+"""Seconds until a ledger that cannot be read is tried again."""
+
+
+class Retries:
+    """Takes what is due and has it tried, at most so many at a time for each origin of an end system."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        retry: Callable[[Debt], Awaitable[None]],
+        tasks: OwnedTasks,
+        *,
+        per_origin: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._ledger = ledger
+        self._retry = retry
+        self._tasks = tasks
+        self._clock = clock
+        self._in_hand: dict[int, str] = {}
+        self._limits = InHand(per_origin, self._in_hand)
+        self._changed = asyncio.Event()
+        self._stopping = False
+
+    def nudge(self) -> None:
+        """Look at the ledger again at once: something is due that was not, or the clock was set."""
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Begin nothing any more; what has begun goes on."""
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        while not self._stopping:
+            self._changed.clear()
+            try:
+                await self._take_due()
+                pause = await self._until_next()
+            except LedgerUnavailable as problem:
+                log.warning("owed logouts are put off", reason=str(problem), seconds=LEDGER_PAUSE)
+                pause = LEDGER_PAUSE
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
+
+    async def _take_due(self) -> None:
+        for debt in await self._ledger.due(self._clock(), self._limits, limit=SLICE):
+            self._in_hand[debt.id] = debt.origin
+            self._tasks.start(self._try(debt))
+
+    async def _try(self, debt: Debt) -> None:
+        try:
+            await self._retry(debt)
+        finally:
+            del self._in_hand[debt.id]
+            self.nudge()
+
+    async def _until_next(self) -> float:
+        soonest = await self._ledger.next_due(self._clock(), self._limits)
+        return LOOK_EVERY if soonest is None else min(max(soonest - self._clock(), 0.0), LOOK_EVERY)

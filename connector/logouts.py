@@ -1,0 +1,86 @@
+"""Logging out of the end system: one try at a time for each login, whoever asks for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from connector.cleanup import Timed
+from connector.credential import Credential
+from connector.endsystems.contract import EndSystem, SessionLogin
+from connector.ledger.debts import Debt
+from connector.metrics import Metrics
+from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.steps import step
+from connector.supervision import OwnedTasks
+
+
+@dataclass(slots=True)
+class SharedLogout:
+    """One try of a logout, and how many wait for it."""
+
+    task: asyncio.Future[Timed[LogoutOutcome]]
+    users: int = 0
+    tries: int = 1
+    """How many times the end system was asked: once, or not at all where the ledger knows the outcome."""
+    settled: bool = False
+    """Whether its outcome is in the ledger, so that of those who share it only one records it."""
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Whether it has ended and left something to do."""
+        return self.task.done() and (self.task.cancelled() or not self.task.result().outcome.closes)
+
+
+@asynccontextmanager
+async def already_closed(debt: Debt) -> AsyncIterator[SharedLogout]:
+    """Stand for the try of a logout that needs none, for the ledger knows how it ended."""
+    if debt.dismissed is not None or debt.outcome is None:
+        outcome = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "dismissed", "an administrator has dismissed this logout")
+    else:
+        outcome = debt.outcome
+    task: asyncio.Future[Timed[LogoutOutcome]] = asyncio.get_running_loop().create_future()
+    task.set_result(Timed(outcome, 0))
+    yield SharedLogout(task, tries=0, settled=True)
+
+
+class Logouts:
+    """Joins the cleanups and retries of one login, told apart by session and credential."""
+
+    def __init__(self, end_system: EndSystem, tasks: OwnedTasks, metrics: Metrics, *, deadline: float) -> None:
+        self.end_system = end_system
+        self._tasks = tasks
+        self._metrics = metrics
+        self._deadline = deadline
+        self._shared: dict[tuple[str, Credential], SharedLogout] = {}
+
+    @asynccontextmanager
+    async def sharing(self, login: SessionLogin, *, attempts: int) -> AsyncIterator[SharedLogout]:
+        """Join the try that those who overlap with the caller share, or begin one; `attempts` is how many there were before.
+
+        It stays shared until the last of them has ended, so that a duplicate that comes while another is still evicting does
+        not send a second one; save when it came to nothing, for then a duplicate is the next try.
+        """
+        key = (login.session_id, login.credential)
+        shared = self._shared.get(key)
+        if shared is None or shared.came_to_nothing:
+            shared = self._shared[key] = SharedLogout(self._tasks.start(self._try(login, attempts)))
+        shared.users += 1
+        try:
+            yield shared
+        finally:
+            shared.users -= 1
+            if not shared.users and self._shared.get(key) is shared:
+                del self._shared[key]
+
+    async def _try(self, login: SessionLogin, attempts: int) -> Timed[LogoutOutcome]:
+        late = f"the end system did not answer within {self._deadline:g} s"
+        done = await step(
+            "logout",
+            lambda: self.end_system.logout(login),
+            deadline=self._deadline,
+            late=LogoutOutcome(LogoutResult.PENDING, "timeout", late),
+            failed=LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback"),
+        )
+        self._metrics.observe_logout(done.outcome, done.milliseconds / 1000, attempts=attempts + 1)
+        return done

@@ -1,0 +1,34 @@
+"""The boundary of a concurrent step: whatever happens inside becomes an outcome, so that no step ends another."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from connector.cleanup import Timed
+
+Outcome = TypeVar("Outcome")
+log = structlog.get_logger(__name__)
+
+
+async def step(
+    name: str, work: Callable[[], Awaitable[Outcome]], *, deadline: float, late: Outcome, failed: Outcome
+) -> Timed[Outcome]:
+    """Run one step for at most `deadline` seconds. A defect is logged with its traceback and becomes `failed`."""
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(deadline):
+            outcome = await work()
+    except TimeoutError:
+        outcome = late
+    except Exception:
+        log.exception("a step of the cleanup broke", step=name)
+        outcome = failed
+    return Timed(outcome, milliseconds_since(started))
+
+
+def milliseconds_since(started: float) -> int:
+    """Return the whole milliseconds since `started`, a moment of `time.monotonic`."""
+    return round((time.monotonic() - started) * 1000)

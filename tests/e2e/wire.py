@@ -1,0 +1,59 @@
+"""The network between the connector and an end system: a TCP relay that is there or is not, and that may lose answers."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+HOST = re.compile(rb"Host: [^\r]*\r\n")
+
+
+@dataclass(slots=True)
+class Wire:
+    """Relays connections to the end system at `target`, a base URL."""
+
+    target: str
+    loses_answers_to: bytes | None = None
+    """The method of requests whose answer is thrown away when it is complete, and the connection reset instead."""
+
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Relay one connection, which carries one request; as a reverse proxy does, it names the host that is asked."""
+        where = urlsplit(self.target)
+        request = HOST.sub(f"Host: {where.netloc}\r\n".encode(), await reader.read(65_536), count=1)
+        answer, there = await asyncio.open_connection(where.hostname, where.port)
+        there.write(request)
+        requests = asyncio.create_task(_copy(reader, there))
+        try:
+            if self.loses_answers_to is not None and request.startswith(self.loses_answers_to):
+                await answer.read()
+                writer.transport.abort()
+            else:
+                await _copy(answer, writer)
+        finally:
+            requests.cancel()
+            there.close()
+            writer.close()
+
+
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while piece := await source.read(65_536):
+            sink.write(piece)
+            await sink.drain()
+
+
+@asynccontextmanager
+async def wire(target: str, port: int) -> AsyncIterator[Wire]:
+    """Lay a wire from a loopback port to an end system."""
+    relay = Wire(target)
+    async with await asyncio.start_server(relay.relay, "127.0.0.1", port):
+        yield relay
+
+
+def port_of(url: str) -> int:
+    """Return the port of a URL that names one."""
+    port = urlsplit(url).port
+    assert port is not None
+    return port
