@@ -11,7 +11,7 @@ import typer
 from connector.cli.control import ControlClient, ServerDown
 from connector.cli.options import chosen
 from connector.config.loading import load
-from connector.config.settings import Settings
+from connector.config.settings import Ledger
 from connector.errors import ConfigurationError
 from connector.ledger.housekeeping import totals
 from connector.ledger.keyfile import VARIABLE, load_keyring
@@ -37,8 +37,8 @@ def seen(config: Path | None, live: Callable[[ControlClient], T], in_file: Calla
             return live(server)
     except ServerDown as down:
         path = settings.ledger.path
-        typer.echo(f"{down}; this is from the ledger's file, {path}", err=True)
-        with opened_read_only(path, _keyring(settings)) as table:
+        typer.echo(f"{down}; reading the ledger's file, {path}", err=True)
+        with opened_read_only(path, _keyring(settings.ledger)) as table:
             return in_file(table, path)
 
 
@@ -48,9 +48,12 @@ def figures(table: Table, path: Path) -> dict[str, Any]:
     return shown_totals(totals(table), next_try_at=next_try_at, size=size_of(path))
 
 
-def _keyring(settings: Settings) -> Keyring:
-    """Return the keys, but never make any: that is for the server to do."""
-    file = settings.ledger.key_file
-    if not os.environ.get(VARIABLE) and not file.exists():
-        raise ConfigurationError([f"ledger.key_file: {file}: there are no keys to read the ledger with"])
-    return load_keyring(file, os.environ)
+def _keyring(settings: Ledger) -> Keyring:
+    """Return the keys, but never make any: that is for the server to do, and so is the ledger."""
+    needed = {"ledger.path": settings.path}
+    if not os.environ.get(VARIABLE):
+        needed["ledger.key_file"] = settings.key_file
+    missing = [f"{key}: {file}: there is none yet" for key, file in needed.items() if not file.exists()]
+    if missing:
+        raise ConfigurationError(missing)
+    return load_keyring(settings.key_file, os.environ)

@@ -1,0 +1,58 @@
+"""`connector status`: of a running server, and of one that is down."""
+
+import os
+from pathlib import Path
+
+from tests.cli.command import connector
+from tests.control.administered import CONFIG, METRICS_URL, Administered, administered
+
+
+async def test_a_script_gets_everything_as_json(server: Administered) -> None:
+    await server.owe(1)
+
+    ended = await connector("status", "--json", folder=server.folder)
+
+    assert (ended.exit_code, ended.err) == (0, "")
+    assert (ended.json["status"], ended.json["pid"], ended.json["metrics"]) == ("ready", os.getpid(), METRICS_URL)
+    assert ended.json["ledger"]["owed"] == 1
+
+
+async def test_a_person_gets_it_in_words(server: Administered) -> None:
+    await server.owe(1)
+    await server.refused(2)
+
+    lines = (await connector("status", folder=server.folder)).out.splitlines()
+
+    for line in ("server\tready", "driver memory\tup", "logouts owed\t1", "next try\tin 50 min", "waiting for a human\t1"):
+        assert line in lines
+
+
+async def test_a_server_that_is_down_ends_with_69_and_what_it_owes_is_read_from_its_file(tmp_path: Path) -> None:
+    async with administered(tmp_path) as server:
+        await server.owe(1)
+        await server.refused(2)
+        live = await connector("status", "--json", folder=tmp_path)
+
+    down = await connector("status", "--json", folder=tmp_path)
+
+    assert (down.exit_code, down.json["status"]) == (69, "down")
+    assert down.json["ledger"] | {"bytes": 0} == live.json["ledger"] | {"bytes": 0}
+    assert "no server listens at control.sock" in down.err
+
+
+async def test_a_ledger_that_cannot_be_read_is_told_in_its_line(server: Administered) -> None:
+    await server.ledger.aclose()
+
+    ended = await connector("status", folder=server.folder)
+
+    assert ended.exit_code == 0
+    assert "ledger\t" in ended.out
+
+
+async def test_a_server_that_never_ran_here_ends_with_78(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG)
+
+    ended = await connector("status", folder=tmp_path)
+
+    assert (ended.exit_code, ended.out) == (78, "")
+    assert "ledger.path: ledger.sqlite3: there is none yet" in ended.err

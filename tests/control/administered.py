@@ -1,0 +1,106 @@
+"""A control socket over a real ledger in a folder, as the running server has it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from connector.api.control import ControlCalls, control_app
+from connector.api.health import HealthCalls
+from connector.api.lifecycle import Lifecycle
+from connector.api.sites import control_served
+from connector.cleanup import CleanupRequest
+from connector.cli.control import ControlClient
+from connector.config.settings import Control, Settings, StorageDeadlines
+from connector.config.settings import Ledger as LedgerSettings
+from connector.credential import Credential
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.keyfile import load_keyring
+from connector.ledger.store import Ledger
+from connector.metrics import Metrics
+from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.storage import Storage
+from tests.doubles import ScriptedDriver
+
+T = TypeVar("T")
+WITHIN = 30.0
+"""Seconds that a test waits at most for something that is certain to come."""
+TOKEN = "t0ken-canary"
+METRICS_URL = "http://127.0.0.1:9464/metrics"
+CONFIG = """
+[control]
+socket = "control.sock"
+[ledger]
+path = "ledger.sqlite3"
+key_file = "ledger.keys"
+"""
+
+REFUSED = LogoutOutcome(LogoutResult.REFUSED, "400", "no such site")
+PENDING = LogoutOutcome(LogoutResult.PENDING, "503", "the end system is away")
+VERIFIED = LogoutOutcome(LogoutResult.VERIFIED)
+
+
+@dataclass(frozen=True, slots=True)
+class Administered:
+    """What stands behind the socket."""
+
+    folder: Path
+    ledger: Ledger
+    lifecycle: Lifecycle
+    nudged: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def owe(
+        self,
+        number: int,
+        outcome: LogoutOutcome = PENDING,
+        state: LogoutState = LogoutState.OWED,
+        *,
+        system: str | None = "A",
+        evicted: bool = True,
+    ) -> Debt:
+        """Have the logout of a session tried once, with this outcome."""
+        session = f"6f1c1d2e-0000-4000-8000-{number:012}"
+        request = CleanupRequest(session, system, global_cache=False, credential=Credential([("Authorization", TOKEN)]))
+        debt = await self.ledger.record(request, origin="https://desk.example.com", drivers=("memory",))
+        settled = await self.ledger.settle(
+            debt, outcome=outcome, state=state, due_at=debt.recorded_at + 3_000, evicted=("memory",) if evicted else ()
+        )
+        assert settled is not None
+        return settled
+
+    async def refused(self, number: int, outcome: LogoutOutcome = REFUSED, *, system: str | None = "A") -> Debt:
+        """Have a logout refused: it waits for a human."""
+        return await self.owe(number, outcome, LogoutState.WAITING, system=system)
+
+    async def closed(self, number: int, *, evicted: bool = True) -> Debt:
+        """Have a logout done."""
+        return await self.owe(number, VERIFIED, LogoutState.CLOSED, evicted=evicted)
+
+    async def ask(self, question: Callable[[ControlClient], T]) -> T:
+        """Ask as the commands do, which know nothing of the loop that the server runs in."""
+
+        def ask() -> T:
+            with ControlClient(self.folder / "control.sock") as client:
+                return question(client)
+
+        async with asyncio.timeout(WITHIN):
+            return await asyncio.to_thread(ask)
+
+
+@asynccontextmanager
+async def administered(folder: Path) -> AsyncIterator[Administered]:
+    """Serve the control socket in `folder`, which gets a `config.toml` that says where it is."""
+    (folder / "config.toml").write_text(CONFIG)
+    settings = Settings(
+        control=Control(socket=folder / "control.sock"),
+        ledger=LedgerSettings(path=folder / "ledger.sqlite3", key_file=folder / "ledger.keys"),
+    )
+    ledger = Ledger(settings.ledger.path, load_keyring(settings.ledger.key_file, {}), grace=WITHIN)
+    storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
+    async with ledger.opened():
+        server = Administered(folder, ledger, Lifecycle())
+        calls = ControlCalls(ledger, settings.ledger.path, HealthCalls(storage, server.lifecycle), METRICS_URL, server.nudged.set)
+        async with control_served(control_app(calls, Metrics()), settings):
+            yield server
