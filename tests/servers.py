@@ -60,16 +60,15 @@ class RealServer:
             process.wait()
 
     def pause(self) -> None:
-        """Leave the server with its connections, but let it answer nothing."""
-        self._signal(signal.SIGSTOP)
+        """Leave the server with its connections, but let it answer nothing from now on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # returns when all of its threads have stopped
 
     def resume(self) -> None:
         """Let a paused server go on."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
-        self._process.send_signal(number)
+        self._process.send_signal(signal.SIGCONT)
 
     def _start_on(self, port: int) -> None:
         output = self.folder / "output.log"

@@ -16,6 +16,12 @@ OUTAGES = 3
 WITHIN = 30.0
 
 
+async def on_its_way() -> None:
+    """Let the event loop turn so often that whatever has been asked has gone out to the server."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
 async def assert_outages_show_nothing_stale(driver: Driver, server: RealServer) -> None:
     """Stale is what was loaded before an eviction that had ended when the read began."""
     watched = _Watched(driver)

@@ -13,7 +13,7 @@ from drivers.contract import SessionScope, SystemScope
 from drivers.errors import DriverUnavailable
 from drivers.testing import DriverContract, MakeDriver
 from drivers.testing.subject import current, entry, found, keep, opened
-from tests.drivers.outages import assert_outages_show_nothing_stale
+from tests.drivers.outages import assert_outages_show_nothing_stale, on_its_way
 from tests.drivers.stores import aiocache_driver, fresh_namespace, maker
 from tests.servers import HOST, RealServer, memcached_server
 
@@ -95,7 +95,7 @@ async def test_a_server_that_dies_in_the_middle_of_an_answer_is_unavailable_and_
         own_memcached.pause()
         calls = [driver.evict(SESSION), driver.stamp(SESSION), driver.put(SESSION, "key", entry()), driver.get(SESSION, "key")]
         asking = [asyncio.create_task(call) for call in calls]
-        await asyncio.wait(asking, timeout=0.05)  # the commands are on their way
+        await on_its_way()
         own_memcached.kill()
         for answer in asking:
             with pytest.raises(DriverUnavailable):
@@ -132,7 +132,7 @@ async def test_the_answer_to_a_cancelled_call_reaches_nobody_else(own_memcached:
         stamp = await driver.stamp(SESSION)
         own_memcached.pause()
         asking = asyncio.create_task(driver.stamp(SESSION))
-        await asyncio.wait([asking], timeout=0.05)  # the command is on its way
+        await on_its_way()
         asking.cancel()
         with suppress(asyncio.CancelledError):
             await asking

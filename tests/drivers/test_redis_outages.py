@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from drivers.contract import Driver, SessionScope, Stamp, SystemScope
 from drivers.errors import DriverUnavailable
 from drivers.testing.subject import current, entry, found, keep, keep_copy, opened
-from tests.drivers.outages import assert_outages_show_nothing_stale
+from tests.drivers.outages import assert_outages_show_nothing_stale, on_its_way
 from tests.drivers.redis_admin import administrator, keys, run
 from tests.drivers.stores import aiocache_driver
 from tests.servers import HOST, RealServer, redis_server
@@ -146,7 +146,7 @@ async def test_the_answer_to_a_cancelled_call_reaches_nobody_else(own_redis: Rea
             await keep(driver, SESSION, key, key.encode())
         own_redis.pause()
         asking = asyncio.create_task(driver.get(SESSION, "one"))
-        await asyncio.wait([asking], timeout=0.05)  # the command is on its way
+        await on_its_way()
         asking.cancel()
         with suppress(asyncio.CancelledError):
             await asking
