@@ -7,7 +7,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | sort | while IFS="$$(printf '\t')" read -r name does; do printf '%-8s %s\n' "$$name" "$$does"; done
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
 run: .venv/.run ## serve on 127.0.0.1:8080 with config.toml; ARGS="--config other.toml"

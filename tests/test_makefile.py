@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aiohttp
 
@@ -14,12 +15,16 @@ from tests.cli.command import surroundings
 
 ROOT = Path(__file__).parent.parent
 WITHIN = 60.0
-ENVIRON = {"CONNECTOR__SERVER__PORT": "0", "CONNECTOR__LOGS__FORMAT": "json", "CONNECTOR__STORAGE__DRIVERS": "memory"}
 SESSION = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 
 
 async def test_make_run_serves_a_cleanup_and_ends_in_good_order_with_ctrl_c() -> None:
-    async with made("run") as process, asyncio.timeout(WITHIN):
+    with TemporaryDirectory() as folder:
+        await _serves_and_ends(of_its_own(Path(folder)))
+
+
+async def _serves_and_ends(environ: dict[str, str]) -> None:
+    async with made("run", environ) as process, asyncio.timeout(WITHIN):
         port = (await logged(process, "serving"))["port"]
         async with aiohttp.ClientSession() as opshub:
             response = await opshub.post(f"http://127.0.0.1:{port}/cleanup/{SESSION}?systemId=A&cleanupGlobalCache=true")
@@ -27,16 +32,29 @@ async def test_make_run_serves_a_cleanup_and_ends_in_good_order_with_ctrl_c() ->
 
         os.killpg(process.pid, signal.SIGINT)
 
-        assert (response.status, report["eviction"]["memory"]["outcome"]) == (200, "evicted")
+        assert (response.status, report["eviction"]["sqlite"]["outcome"]) == (200, "evicted")
         assert await logged(process, "stopped")
         await process.wait()
 
 
+def of_its_own(folder: Path) -> dict[str, str]:
+    """Variables for a server that touches no file and no port of another one."""
+    return {
+        "CONNECTOR__SERVER__PORT": "0",
+        "CONNECTOR__METRICS__PORT": "0",
+        "CONNECTOR__STORAGE__SQLITE__PATH": f"{folder}/cache.sqlite3",
+        "CONNECTOR__LEDGER__PATH": f"{folder}/ledger.sqlite3",
+        "CONNECTOR__LEDGER__KEY_FILE": f"{folder}/ledger.keys",
+        "CONNECTOR__CONTROL__SOCKET": f"{folder}/control.sock",
+        "CONNECTOR__LOGS__FORMAT": "json",
+    }
+
+
 @asynccontextmanager
-async def made(target: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def made(target: str, environ: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `make` in a process group of its own, as a terminal does; nothing of the group is left at the end."""
     process = await asyncio.create_subprocess_exec(
-        *("make", target), cwd=ROOT, env=surroundings(ENVIRON), stderr=asyncio.subprocess.PIPE, start_new_session=True
+        *("make", target), cwd=ROOT, env=surroundings(environ), stderr=asyncio.subprocess.PIPE, start_new_session=True
     )
     try:
         yield process
