@@ -78,11 +78,11 @@ class Metrics:
         """Count one request that the parser turned away. `kind` is one of a fixed set of words, never text from a request."""
         self._rejections.labels(kind).inc()
 
-    async def watch_loop(self) -> None:
+    async def watch_loop(self, every: float = LAG_INTERVAL) -> None:
         """Measure for ever how late the event loop is."""
         while True:
-            due = time.monotonic() + LAG_INTERVAL
-            await asyncio.sleep(LAG_INTERVAL)
+            due = time.monotonic() + every
+            await asyncio.sleep(every)
             self._loop_lag.observe(max(0.0, time.monotonic() - due))
 
     def exposition(self) -> bytes:

@@ -13,10 +13,9 @@ from connector.api.control import ControlCalls, control_app
 from connector.api.health import HealthCalls
 from connector.api.lifecycle import LIFECYCLE
 from connector.api.parser import guarded_runner
-from connector.api.sites import control_served, metrics_served
+from connector.api.sites import control_served, listen, metrics_served
 from connector.app import PARTS, create_app
 from connector.config.settings import Settings
-from connector.errors import ConfigurationError
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +48,9 @@ async def _serve(settings: Settings) -> int:
     try:
         await runner.setup()
         async with _administered(app, settings):
-            await _listen(runner, settings.server.host, settings.server.port)
+            await listen(runner, "server", settings.server.host, settings.server.port)
+            for host, port, *_ in runner.addresses:
+                log.info("serving", host=host, port=port)
             await stop.wait()
             await _finish(app, settings.server.deadlines.shutdown)
     finally:
@@ -83,17 +84,6 @@ def _stop_signal() -> asyncio.Event:
         else:
             loop.add_signal_handler(number, stop.set)
     return stop
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    site = web.TCPSite(runner, host, port)
-    try:
-        await site.start()
-    except OSError as problem:
-        reason = problem.strerror or "the address cannot be used"
-        raise ConfigurationError([f"server.host, server.port: cannot listen on {host}:{port}: {reason}"]) from problem
-    for address in runner.addresses:
-        log.info("serving", host=address[0], port=address[1])
 
 
 async def _finish(app: web.Application, deadline: float) -> None:

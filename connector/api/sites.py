@@ -1,5 +1,7 @@
 """What is served beside the calls of OpsHub: the metrics on an address of their own, the control on a Unix socket."""
 
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -32,7 +34,9 @@ async def metrics_served(metrics: Metrics, ledger: Ledger, settings: Settings) -
         return
     async with AsyncExitStack() as stack:
         runner = await stack.enter_async_context(_running(metrics_app(metrics), settings))
-        url = await _listen(runner, settings.metrics.host, settings.metrics.port)
+        await listen(runner, "metrics", settings.metrics.host, settings.metrics.port)
+        host, port, *_ = runner.addresses[0]
+        url = str(URL.build(scheme="http", host=host, port=port, path="/metrics"))
         await stack.enter_async_context(supervised("watching the event loop", metrics.watch_loop))
         await stack.enter_async_context(supervised("counting what is owed", partial(metrics.ledger.watch, ledger.statistics)))
         log.info("serving metrics", url=url)
@@ -50,10 +54,24 @@ async def control_served(app: web.Application, settings: Settings) -> AsyncItera
         log.warning("no control socket on this platform: `connector owed` and `connector status` read the ledger's file only")
         yield
         return
-    with unix_socket.bound(settings.control.socket, "control.socket") as socket:
+    with unix_socket.bound(settings.control.socket, "control.socket") as bound:
         async with _running(app, settings) as runner:
-            await web.SockSite(runner, socket).start()
+            await web.SockSite(runner, bound).start()
             yield
+
+
+async def listen(runner: web.AppRunner, section: str, host: str, port: int) -> None:
+    """Take connections on an address.
+
+    Raises:
+        ConfigurationError: the address cannot be used; names the keys of the configuration's `section`.
+    """
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as problem:
+        plain = isinstance(problem, socket.gaierror)  # to any other, asyncio adds the address once more
+        reason = problem.strerror if plain or problem.errno is None else os.strerror(problem.errno)
+        raise ConfigurationError([f"{section}.host, {section}.port: cannot listen on {host}:{port}: {reason}"]) from problem
 
 
 @asynccontextmanager
@@ -64,14 +82,3 @@ async def _running(app: web.Application, settings: Settings) -> AsyncIterator[we
         yield runner
     finally:
         await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
-    site = web.TCPSite(runner, host, port)
-    try:
-        await site.start()
-    except OSError as problem:
-        reason = problem.strerror or "the address cannot be used"
-        raise ConfigurationError([f"metrics.host, metrics.port: cannot listen on {host}:{port}: {reason}"]) from problem
-    bound_host, bound_port, *_ = runner.addresses[0]
-    return str(URL.build(scheme="http", host=bound_host, port=bound_port, path="/metrics"))
