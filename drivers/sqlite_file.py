@@ -60,6 +60,8 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.damaged = False
+        self.connected_to: tuple[int, int] | None = None
+        """Which file `connect` found at the path."""
         self._path = str(self.path)
         self._lock_path = self._path + ".lock"
 
@@ -71,6 +73,11 @@ class SqliteFile:
         except OSError:
             return None
         return found.st_dev, found.st_ino
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the connected file is sound, as far as is known, and is still what the path leads to."""
+        return not self.damaged and self.identity == self.connected_to is not None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -142,7 +149,9 @@ class SqliteFile:
 
     def connect(self) -> sqlite3.Connection:
         """Open an existing file for writing, without Python's implicit transactions."""
-        return sqlite3.connect(f"{self.path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
+        connection = sqlite3.connect(f"{self.path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
+        self.connected_to = self.identity
+        return connection
 
     def connect_read_only(self) -> sqlite3.Connection:
         """Open an existing file for quick reads on the event loop's thread."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,12 +26,13 @@ class SqliteSettings(DriverSettings):
     """The cache file; created with its folder where missing. On a local disk: SQLite's shared memory does not cross a network."""
 
 
+@dataclass(frozen=True, slots=True)
 class _OpenFile:
     """The file as it was found at the path, with its writer and its reader."""
 
-    def __init__(self, file: SqliteFile, writer: SqliteWriter, reader: SqliteReader) -> None:
-        self.file, self.writer, self.reader = file, writer, reader
-        self.identity = file.identity
+    file: SqliteFile
+    writer: SqliteWriter
+    reader: SqliteReader
 
     @classmethod
     async def open(cls, path: Path, discard: tuple[int, int] | None) -> "_OpenFile":
@@ -41,10 +43,6 @@ class _OpenFile:
         except BaseException:
             await writer.aclose()
             raise
-
-    @property
-    def usable(self) -> bool:
-        return not self.file.damaged and self.identity is not None and self.file.identity == self.identity
 
     async def aclose(self) -> None:
         await self.writer.aclose()
@@ -127,7 +125,7 @@ class SqliteDriver(Driver):
         """
         if self._closed:
             raise DriverUnavailable(f"{self.name}: closed")
-        if self._open_file is not None and self._open_file.usable:
+        if self._open_file is not None and self._open_file.file.in_place:
             return self._open_file
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._replace(self._open_file))
@@ -137,6 +135,6 @@ class SqliteDriver(Driver):
         discard = None
         if old is not None:
             await old.aclose()
-            discard = old.identity if old.file.damaged else None
+            discard = old.file.connected_to if old.file.damaged else None
         self._open_file = await _OpenFile.open(self._path, discard)
         return self._open_file
