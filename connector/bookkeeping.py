@@ -1,6 +1,5 @@
 """What the ledger is told about a cleanup: what is owed before anything is tried, and what became of it."""
 
-import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
 
@@ -12,6 +11,7 @@ from connector.ledger.debts import Debt
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.store import Ledger
 from connector.outcomes import LogoutOutcome
+from connector.steps import step
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +29,15 @@ class Bookkeeping:
 
     async def record(self, request: CleanupRequest, *, origin: str, drivers: Sequence[str]) -> Debt | None:
         """Make durable what the cleanup owes; None if that could not be done, in time or at all."""
-        try:
-            async with asyncio.timeout(DEADLINE):
+
+        async def recorded() -> Debt | None:
+            try:
                 return await self._ledger.record(request, origin=origin, drivers=drivers)
-        except (TimeoutError, LedgerUnavailable) as problem:
-            log.warning("a cleanup could not be recorded; it is tried once all the same", reason=str(problem) or "late")
-            return None
+            except LedgerUnavailable as problem:
+                log.warning("a cleanup could not be recorded; it is tried once all the same", reason=str(problem))
+                return None
+
+        return (await step("recording what is owed", recorded, deadline=DEADLINE, late=None, failed=None)).outcome
 
     async def settle(self, debt: Debt, *, outcome: LogoutOutcome | None, evicted: Collection[str]) -> None:
         """Record what became of a debt; without an `outcome` the logout stays as it is.
@@ -42,8 +45,9 @@ class Bookkeeping:
         What cannot be recorded stays owed, and is tried again: to log out twice is safe, to forget is not.
         """
         judged = self._backoff.judge(debt, outcome) if outcome else Verdict(debt.state)
-        try:
-            async with asyncio.timeout(DEADLINE):
+
+        async def settled() -> None:
+            try:
                 await self._ledger.settle(
                     debt,
                     state=judged.state,
@@ -52,5 +56,7 @@ class Bookkeeping:
                     waited=debt.waited + judged.wait,
                     evicted=evicted,
                 )
-        except (TimeoutError, LedgerUnavailable) as problem:
-            log.warning("an outcome could not be recorded; what it closed is tried again", reason=str(problem) or "late")
+            except LedgerUnavailable as problem:
+                log.warning("an outcome could not be recorded; what it closed is tried again", reason=str(problem))
+
+        await step("recording what became of it", settled, deadline=DEADLINE, late=None, failed=None)

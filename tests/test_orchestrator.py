@@ -1,30 +1,26 @@
 """The orchestrator with real memory drivers and scripted parts."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from connector.api.answers import answer
-from connector.bookkeeping import Bookkeeping
 from connector.cleanup import CleanupReport, CleanupRequest
-from connector.config.settings import StorageDeadlines
 from connector.credential import Credential
 from connector.endsystems.contract import SessionLogin
-from connector.ledger.backoff import Backoff
 from connector.ledger.debts import Debt, LogoutState
-from connector.ledger.keyring import Keyring
+from connector.ledger.selection import InHand
 from connector.ledger.store import Ledger
-from connector.logouts import Logouts
-from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
 from connector.outcomes import EvictResult, LogoutOutcome, LogoutResult
-from connector.storage import Storage
-from connector.supervision import OwnedTasks
 from drivers import DriverSettings, DriverUnavailable, SessionScope, SystemScope
+from tests.assembly import a_ledger, orchestrator
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem, hang
 
 SESSION = "6f1c1d2e-0000-4000-8000-000000000001"
@@ -40,28 +36,19 @@ def driver(name: str) -> ScriptedDriver:
 
 class Build(Protocol):
     def __call__(
-        self, end_system: ScriptedEndSystem, drivers: Sequence[ScriptedDriver], *, deadline: float = 30, evict: float = 30
+        self, end_system: ScriptedEndSystem, drivers: Sequence[ScriptedDriver], *, logout: float = 30, evict: float = 30
     ) -> Orchestrator: ...
 
 
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    async with Ledger(tmp_path / "ledger.sqlite3", Keyring({"k": bytes(32)}), grace=60).opened() as ledger:
+    async with a_ledger(tmp_path).opened() as ledger:
         yield ledger
 
 
 @pytest.fixture
 def build(ledger: Ledger) -> Build:
-    def orchestrator(
-        end_system: ScriptedEndSystem, drivers: Sequence[ScriptedDriver], *, deadline: float = 30, evict: float = 30
-    ) -> Orchestrator:
-        tasks = OwnedTasks()
-        logouts = Logouts(end_system, tasks, Metrics(), deadline=deadline)
-        return Orchestrator(
-            logouts, Storage(drivers, StorageDeadlines(evict=evict)), Bookkeeping(ledger, Backoff(604_800)), tasks
-        )
-
-    return orchestrator
+    return partial(orchestrator, ledger=ledger)
 
 
 async def test_logout_and_every_eviction_are_under_way_at_the_same_time(build: Build) -> None:
@@ -256,7 +243,7 @@ async def test_a_logout_that_outlasts_its_deadline_is_pending(build: Build) -> N
         await hang()
         return ACKNOWLEDGED
 
-    report = await build(ScriptedEndSystem(logout), [driver("authority")], deadline=0.01).cleanup(request())
+    report = await build(ScriptedEndSystem(logout), [driver("authority")], logout=0.01).cleanup(request())
     assert (report.logout.outcome.result, report.logout.outcome.code) == (LogoutResult.PENDING, "timeout")
 
 
@@ -323,3 +310,10 @@ def test_a_credential_keeps_what_is_needed_whatever_the_case() -> None:
 def test_settings_of_a_driver_are_checked() -> None:
     with pytest.raises(ValueError, match="extra"):
         DriverSettings.model_validate({"no_such_key": 1})
+
+
+async def test_a_credential_that_is_no_text_is_recorded_and_retried_as_it_came(build: Build, ledger: Ledger) -> None:
+    odd = "t\udcff\udc80"
+    await build(ScriptedEndSystem(LogoutOutcome(LogoutResult.PENDING)), [driver("authority")]).cleanup(request(odd))
+    (owed,) = await ledger.due(time.time() + 120, InHand(per_origin=1), limit=1)
+    assert owed.credential == Credential([("Authorization", odd)])

@@ -38,7 +38,7 @@ NAMES = ", ".join(COLUMNS)
 PURPOSE = "ledger"
 
 Row = tuple[Any, ...]
-Pairs = list[tuple[str, str]]
+Pairs = list[tuple[bytes, bytes]]
 
 
 class Unverified(ConnectorError):
@@ -138,8 +138,11 @@ def claimed(row: Row, reason: str) -> Debt:
 
 
 def shown(value: Any) -> str | None:
-    """Return a value of unknown origin as at most 200 printable ASCII characters."""
-    return None if value is None else ascii(value if isinstance(value, str) else type(value).__name__)[1:-1][:200]
+    """Return a value of unknown origin as at most 200 printable ASCII characters; text that is such already stays as it is."""
+    if value is None:
+        return None
+    text = value[:200] if isinstance(value, str) else type(value).__name__
+    return "".join([sign if " " <= sign <= "~" else sign.encode("unicode_escape").decode() for sign in text])[:200]
 
 
 def lenient_text(raw: bytes) -> str:
@@ -152,7 +155,8 @@ def _unsealed(sealed: bytes, debt: Debt, keyring: Keyring) -> Credential:
         pairs = msgspec.msgpack.decode(keyring.unseal(PURPOSE, sealed, _identity(debt)), type=Pairs)
     except SealBroken as problem:
         raise Unverified(f"its credential does not unseal: {problem}") from problem
-    return Credential(pairs, needed=[name for name, _ in pairs])
+    headers = [(name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")) for name, value in pairs]
+    return Credential(headers, needed=[name for name, _ in headers])
 
 
 def _identity(debt: Debt) -> bytes:
@@ -161,7 +165,11 @@ def _identity(debt: Debt) -> bytes:
 
 
 def _pairs(credential: Credential) -> bytes:
-    return msgspec.msgpack.encode(sorted(credential.items()))
+    """Encode a credential; a header's bytes that are no UTF-8 come as surrogates, and go as they came."""
+    headers = sorted(
+        (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape")) for name, value in credential.items()
+    )
+    return msgspec.msgpack.encode(headers)
 
 
 def _canonical(values: Sequence[Any]) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvloop
 from aiohttp import web
@@ -17,9 +18,9 @@ from connector.api.routes import add_routes
 from connector.config.settings import Logs, Server, ServerDeadlines, Settings, StorageDeadlines
 from connector.endsystems.contract import SessionLogin
 from connector.logs import configure_logs
-from connector.orchestrator import Orchestrator
 from connector.outcomes import LogoutOutcome
 from connector.storage import Storage
+from tests.assembly import a_ledger, orchestrator
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem
 
 ROOT = Path(__file__).parents[2]
@@ -38,13 +39,14 @@ class Edge:
     drivers: Sequence[ScriptedDriver] = ()
     idle: float = IDLE
     port: int = 0
+    folder: "TemporaryDirectory[str]" = field(default_factory=TemporaryDirectory)
 
     def __post_init__(self) -> None:
         self.drivers = self.drivers or [ScriptedDriver(name, ScriptedDriver.Settings()) for name in ("near", "authority")]
-        storage = Storage(self.drivers, StorageDeadlines())
-        self.orchestrator = Orchestrator(self.end_system, storage, logout_deadline=PATIENCE)
+        self.ledger = a_ledger(Path(self.folder.name))
+        self.orchestrator = orchestrator(self.end_system, self.drivers, self.ledger)
         self.app = web.Application()
-        add_routes(self.app, self.settings, self.orchestrator, storage)
+        add_routes(self.app, self.settings, self.orchestrator, Storage(self.drivers, StorageDeadlines()))
 
     @property
     def url(self) -> str:
@@ -69,13 +71,15 @@ async def serving(edge: Edge | None = None) -> AsyncIterator[Edge]:
     """Serve `edge` for as long as the context is open."""
     edge = edge or Edge()
     runner = guarded_runner(edge.app, edge.settings.server, idle=edge.idle)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        edge.port = runner.addresses[0][1]
-        yield edge
-    finally:
-        await runner.cleanup()
+    with edge.folder:
+        async with edge.ledger.opened():
+            await runner.setup()
+            try:
+                await web.TCPSite(runner, "127.0.0.1", 0).start()
+                edge.port = runner.addresses[0][1]
+                yield edge
+            finally:
+                await runner.cleanup()
 
 
 @dataclass(frozen=True, slots=True)
