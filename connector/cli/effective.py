@@ -43,7 +43,7 @@ def _values(configuration: Configuration) -> Iterator[tuple[KeyPath, Any]]:
 
 
 def _values_of(model: BaseModel, prefix: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
-    shown = model.model_dump(mode="json")
+    shown = model.model_dump(mode="json", fallback=str)
     for path, field in leaves(type(model)):
         value: Any = shown
         for key in path:

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from pydantic import ValidationError
 
+from connector.config.dotted_paths import imported
 from connector.config.fields import KeyPath
 from connector.config.problems import problem, secrets_in_file, suggestion, validation_problems
 from connector.config.settings import Storage
@@ -43,10 +43,11 @@ def build_drivers(storage: Storage) -> list[Driver]:
 def check_instances(sources: Sources) -> tuple[dict[str, Instance], list[str]]:
     """Check every instance that has a name or a table, by name; a table that `storage.drivers` does not name is a spare one."""
     tables = sources.values(Storage, ("storage",))
-    names = tables.pop("drivers", Storage().drivers)
+    named = tables.pop("drivers", Storage().drivers)
+    names = named if isinstance(named, list) else []
     tables.pop("deadlines", None)
     instances: dict[str, Instance] = {}
-    problems = _problems_of_names(names, tables, sources) if isinstance(names, list) else []
+    problems = _problems_of_names(names, tables, sources)
     for name in dict.fromkeys([*tables, *(implicit for implicit in IMPLICIT if implicit in names)]):
         try:
             instances[name] = _checked(name, tables.get(name, {}), sources)
@@ -108,20 +109,7 @@ def driver_class(name: str, table: Mapping[str, Any]) -> type[Driver]:
     expected = f"expected {', '.join(BUILT_IN)}, or the dotted path of a class that derives from `drivers.Driver`"
     if driver is None:
         raise LookupError(f"is missing; {expected}")
-    try:
-        implementation = _imported(BUILT_IN.get(driver, driver))
-    except (ImportError, AttributeError, TypeError, ValueError) as wrong:
-        raise LookupError(expected) from wrong
+    implementation = imported(BUILT_IN.get(driver, driver), expected) if isinstance(driver, str) else None
     if isinstance(implementation, type) and issubclass(implementation, Driver):
         return implementation
     raise LookupError(expected)
-
-
-def _imported(dotted_path: str) -> object:
-    module, _, attribute = dotted_path.rpartition(".")
-    try:
-        return getattr(import_module(module), attribute)
-    except ModuleNotFoundError as missing:
-        if missing.name is None or f"{module}.".startswith(f"{missing.name}."):
-            raise
-        raise LookupError(f"its module needs `{missing.name}`, which is not installed") from missing

@@ -51,7 +51,7 @@ def leaves(model: type[BaseModel], prefix: KeyPath = ()) -> Iterator[tuple[KeyPa
 
 def is_secret(field: FieldInfo) -> bool:
     """Tell whether a field's value must neither show nor stand in the file."""
-    return not {SecretStr, SecretBytes}.isdisjoint((field.annotation, *get_args(field.annotation)))
+    return not {SecretStr, SecretBytes}.isdisjoint(_types_in(field.annotation))
 
 
 def expected(field: FieldInfo) -> str:
@@ -80,6 +80,12 @@ def _items(text: str) -> Any:
 
 def _is_list(annotation: Any) -> bool:
     return any(get_origin(kind) in LISTS for kind in (annotation, *get_args(annotation)))
+
+
+def _types_in(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for inner in get_args(annotation):
+        yield from _types_in(inner)
 
 
 def _words(annotation: Any, constraints: Sequence[Any] = ()) -> str:

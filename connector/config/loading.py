@@ -46,8 +46,9 @@ def read(path: Path | None, environ: Mapping[str, str]) -> Configuration:
 
 def _checked(sources: Sources, instances: Mapping[str, Instance], problems: list[str]) -> Settings:
     values = sources.values(Settings)
-    for name, instance in instances.items():
-        values.setdefault("storage", {})[name] = instance.table
+    storage = values.setdefault("storage", {})
+    if isinstance(storage, dict):
+        storage |= {name: instance.table for name, instance in instances.items()}
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:

@@ -20,6 +20,7 @@ class Variable:
     """An environment variable that sets a key."""
 
     name: str
+    """Fit to be printed."""
     text: str = field(repr=False)
 
 
@@ -70,12 +71,13 @@ def read_sources(file: Path | None, environ: Mapping[str, str]) -> Sources:
         if not name.upper().startswith(PREFIX) or not text:
             continue
         path = tuple(name[len(PREFIX) :].lower().split(DELIMITER))
+        shown = name if name.isprintable() else ascii(name)
         if name != name.upper():
-            problems.append(f"{name}: matches no key; did you mean {name.upper()}?")
+            problems.append(f"{shown}: matches no key; did you mean {shown.upper()}?")
         elif whole := next((variables[path[:end]] for end in range(len(path)) if path[:end] in variables), None):
-            problems.append(f"{name}: cannot be set together with {whole.name}")
+            problems.append(f"{shown}: cannot be set together with {whole.name}")
         else:
-            variables[path] = Variable(name, text)
+            variables[path] = Variable(shown, text)
     return Sources(file, table, variables, tuple(problems))
 
 

@@ -1,10 +1,9 @@
 """An end system of one's own, by the dotted path of its class."""
 
-from importlib import import_module
-
 from pydantic import ValidationError
 
 from connector.config import settings as config
+from connector.config.dotted_paths import imported
 from connector.endsystems.contract import EndSystem, settings_of
 from connector.errors import ConfigurationError
 
@@ -18,7 +17,7 @@ def own_end_system(settings: config.EndSystem) -> EndSystem:
     """Make an instance of the class that `settings.profile` names. Raises `ConfigurationError` with every problem."""
     try:
         implementation = _class(settings.profile)
-    except ValueError as problem:
+    except LookupError as problem:
         raise ConfigurationError([f"end_system.profile: {problem}"]) from problem
     unused = [name for name in PROFILE_ONLY if getattr(settings, name)]
     problems = [f"end_system.{name}: expected none; a Python class has only [end_system.settings]" for name in unused]
@@ -33,14 +32,7 @@ def own_end_system(settings: config.EndSystem) -> EndSystem:
 
 
 def _class(path: str) -> type[EndSystem]:
-    module, _, name = path.rpartition(".")
-    try:
-        implementation = getattr(import_module(module), name)
-    except ModuleNotFoundError as missing:
-        ours = missing.name is None or f"{module}.".startswith(f"{missing.name}.")
-        raise ValueError(EXPECTED if ours else f"its module needs `{missing.name}`, which is not installed") from missing
-    except (ImportError, AttributeError) as problem:
-        raise ValueError(EXPECTED) from problem
+    implementation = imported(path, EXPECTED)
     if isinstance(implementation, type) and issubclass(implementation, EndSystem):
         return implementation
-    raise ValueError(EXPECTED)
+    raise LookupError(EXPECTED)

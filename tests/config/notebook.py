@@ -18,7 +18,7 @@ class NotebookSettings(DriverSettings):
     owner: Annotated[str, Field(pattern="[a-z]+")] = "nobody"
     text: FilePath | None = None
     cover: Path | None = None
-    password: SecretStr | None = None
+    password: Annotated[SecretStr, Field(min_length=1)] | None = None
 
     @field_validator("tags")
     @classmethod

@@ -1,6 +1,7 @@
 """What is configured may be a secret, wherever it stands: no message repeats a value."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +43,30 @@ def test_any_text_in_variables_is_accepted_or_leads_to_lines_that_print(environ:
     assert _printable_lines(None, environ)
 
 
+ANYTHING = st.recursive(
+    st.text(max_size=8) | st.sampled_from(["\0.toml", "a.\0", ".", "memory"]) | st.integers() | st.floats() | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+
+
 @settings(deadline=None)
-@given(key=st.sampled_from(KEYS), text=st.text(max_size=8) | st.sampled_from(["\0.toml", "a.\0", "."]))
-def test_any_text_in_the_file_is_accepted_or_leads_to_lines_that_print(
-    tmp_path_factory: pytest.TempPathFactory, key: KeyPath, text: str
+@given(key=st.sampled_from([*KEYS, *{path[:-1] for path in KEYS}, ("storage", "memory")]), value=ANYTHING)
+def test_any_value_in_the_file_is_accepted_or_leads_to_lines_that_print(
+    tmp_path_factory: pytest.TempPathFactory, key: KeyPath, value: Any
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "any.toml"
-    file.write_text(f"{'.'.join(key)} = {json.dumps(text)}", "utf-8")
+    file.write_text(f"{'.'.join(key)} = {_toml(value)}", "utf-8")
 
     assert _printable_lines(file, {})
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_characters="\0="), max_size=12), st.booleans())
+def test_any_name_of_a_variable_is_accepted_or_leads_to_lines_that_print(name: str, capitals: bool) -> None:
+    name = f"CONNECTOR__{name}"
+
+    assert _printable_lines(None, {name.upper() if capitals else name: "1"})
 
 
 def test_a_variable_hides_its_text_in_representations() -> None:
@@ -74,7 +90,16 @@ def _complaint(environ: dict[str, str], folder: Path, toml: str) -> str:
 
 
 def _toml(value: Any) -> str:
-    return f"{{ a = {json.dumps(value['a'])} }}" if isinstance(value, dict) else json.dumps(value)
+    match value:
+        case dict():
+            return "{" + ",".join(f"{_toml(key)} = {_toml(inner)}" for key, inner in value.items()) + "}"
+        case list():
+            return "[" + ",".join(map(_toml, value)) + "]"
+        case float():
+            return repr(value) if math.isfinite(value) else str(value)
+        case str():
+            return json.dumps(value).replace("\x7f", "\\u007f")
+    return json.dumps(value)
 
 
 def _printable_lines(file: Path | None, environ: dict[str, str]) -> bool:
