@@ -11,7 +11,7 @@ from drivers.aiocached.password import password
 from drivers.aiocached.redis_layout import RedisLayout
 from drivers.aiocached.settings import AiocacheSettings
 from drivers.aiocached.translation import translated
-from drivers.contract import MAX_TTL, Driver, Entry, Scope, Stamp, Statistics
+from drivers.contract import Driver, Entry, Scope, Stamp, Statistics
 from drivers.errors import DriverMisconfigured, DriverUnavailable
 from drivers.keys import digest, scope_digest
 
@@ -37,7 +37,7 @@ class AiocacheDriver(Driver):
         if os.environ.get("AIOCACHE_DISABLE") == "1":
             raise DriverMisconfigured(f"{self.name}: AIOCACHE_DISABLE=1 makes aiocache do nothing and say that it did; unset it")
         with translated(self._store):
-            self._opened = _layout(self.settings, self._clock)
+            self._opened = _made_for(self.settings, self._clock)
             await self._opened.open()
 
     async def aclose(self) -> None:
@@ -69,7 +69,7 @@ class AiocacheDriver(Driver):
         return await self._put(scope, key, entry, stamp=entry.stamp)
 
     async def _put(self, scope: Scope, key: str, entry: Entry, stamp: Stamp | None) -> bool:
-        packed = pack(entry, self._clock(), MAX_TTL)
+        packed = pack(entry, self._clock())
         if packed is None:
             return False
         with translated(self._store):
@@ -99,7 +99,7 @@ class AiocacheDriver(Driver):
         return self._opened
 
 
-def _layout(settings: AiocacheSettings, clock: Callable[[], float]) -> Layout:
+def _made_for(settings: AiocacheSettings, clock: Callable[[], float]) -> Layout:
     match settings.backend:
         case "redis":
             return RedisLayout(settings, password(settings), clock)

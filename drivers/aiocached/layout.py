@@ -1,11 +1,10 @@
 """What the driver asks of a kind of store, and the digests and bytes in which it asks."""
 
-import math
 import struct
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from drivers.contract import Entry, Scope, SessionScope, Stamp, Statistics, SystemScope
+from drivers.contract import MAX_TTL, Entry, Scope, SessionScope, Stamp, Statistics, SystemScope
 from drivers.keys import scope_digest
 
 Owners = tuple[bytes, ...]
@@ -81,12 +80,12 @@ def owners_of(scope: Scope) -> Owners:
     return (scope_digest(scope),)
 
 
-def pack(entry: Entry, now: float, longest: float) -> Packed | None:
-    """Return an entry as it is stored, its life shortened to `longest` seconds; None if it has expired already."""
-    ttl = min(entry.expires_at - now, longest)
-    if not ttl > 0:  # nor what is no number
+def pack(entry: Entry, now: float) -> Packed | None:
+    """Return an entry as it is stored, its life shortened to `MAX_TTL`; None if it has expired already."""
+    ttl = min(entry.expires_at - now, MAX_TTL)
+    if not ttl > 0:  # what is no number has expired, too
         return None
-    expires_at = entry.expires_at if ttl < longest else now + longest
+    expires_at = min(entry.expires_at, now + MAX_TTL)
     return Packed(_HEAD.pack(expires_at, len(entry.stamp)) + entry.stamp + entry.value, expires_at, ttl)
 
 
@@ -95,8 +94,3 @@ def unpack(data: bytes) -> Entry:
     expires_at, stamp_bytes = _HEAD.unpack_from(data)
     value_at = _HEAD.size + stamp_bytes
     return Entry(value=data[value_at:], stamp=Stamp(data[_HEAD.size : value_at]), expires_at=expires_at)
-
-
-def whole_milliseconds(seconds: float) -> int:
-    """Return the next whole number of milliseconds: a store must not forget an entry before it expires."""
-    return math.ceil(seconds * 1000)

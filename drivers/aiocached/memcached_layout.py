@@ -30,7 +30,7 @@ TOO_LARGE = "object too large"
 
 
 class MemcachedLayout(Layout):
-    """Each verb uses one connection, for one to three round trips."""
+    """Each verb uses one connection, mostly for one or two round trips."""
 
     def __init__(self, settings: AiocacheSettings) -> None:
         self._namespace = settings.namespace
@@ -104,9 +104,9 @@ class MemcachedLayout(Layout):
 
     async def _generation(self, cache: MemcachedCache, owner: bytes) -> bytes:
         for _ in range(MINT_ATTEMPTS):
-            generation: bytes | None = await cache.get(self._owner(owner))
-            if generation is not None:
-                return generation
+            found: bytes | None = await cache.get(self._owner(owner))
+            if found is not None:
+                return found
             fresh = token_bytes(GENERATION_BYTES)
             try:
                 await cache.add(self._owner(owner), fresh, ttl=GENERATION_LIFE)

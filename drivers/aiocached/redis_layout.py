@@ -1,5 +1,6 @@
 """Entries in Redis or Valkey: one atomic script, and one round trip, for each verb."""
 
+import math
 import re
 from collections.abc import Callable
 from functools import cache
@@ -17,7 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from drivers.aiocached import lua
-from drivers.aiocached.layout import GENERATION_BYTES, Layout, Owners, Packed, whole_milliseconds
+from drivers.aiocached.layout import GENERATION_BYTES, Layout, Owners, Packed
 from drivers.aiocached.settings import AiocacheSettings
 from drivers.contract import Stamp, Statistics
 from drivers.errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
@@ -36,7 +37,7 @@ class RedisLayout(Layout):
     def __init__(self, settings: AiocacheSettings, password: str | None, clock: Callable[[], float]) -> None:
         self._root = f"{{{settings.namespace}}}"
         self._clock = clock
-        self._cache = connected(settings, password)
+        self._cache = _client(settings, password)
         self._checked = False
 
     async def open(self) -> None:
@@ -56,7 +57,7 @@ class RedisLayout(Layout):
         return data
 
     async def put(self, owners: Owners, key: bytes, packed: Packed, stamp: Stamp | None) -> bool:
-        entry = (key, packed.data, repr(packed.expires_at), whole_milliseconds(packed.ttl))
+        entry = (key, packed.data, repr(packed.expires_at), math.ceil(packed.ttl * 1000))
         if stamp is None:
             return bool(await self._run(lua.PUT, owners, *entry, *_fresh(owners)))
         return bool(await self._run(lua.PUT_IF_CURRENT, owners, *entry, stamp.hex()))
@@ -109,7 +110,7 @@ class RedisLayout(Layout):
             return await self._cache.raw("eval", script, len(keys), *keys, self._root, *arguments)
 
 
-def connected(settings: AiocacheSettings, password: str | None) -> RedisCache:
+def _client(settings: AiocacheSettings, password: str | None) -> RedisCache:
     """Return aiocache's client for these settings; it connects when first used, and again when a connection was lost."""
     host, port = settings.address
     connection: dict[str, Any] = {
