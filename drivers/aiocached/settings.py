@@ -21,7 +21,7 @@ class AiocacheSettings(DriverSettings):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int | None, Field(ge=1, le=65_535)] = None
     """Default: 6379 for Redis, 11211 for memcached."""
-    namespace: Annotated[str, Field(pattern=r"\A[A-Za-z0-9._-]{1,64}\z")] = "opshub"
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "opshub"
     """What every key on the server begins with. Instances with the same share their entries; others have nothing in common."""
     pool_size: Annotated[int, Field(ge=1, le=1_000)] = 10
     """Connections to the server at most; what comes when all are in use waits its turn."""
