@@ -17,6 +17,11 @@ def _barrier(parties: int) -> asyncio.Barrier:
     return _barriers.setdefault(parties, asyncio.Barrier(parties))
 
 
+def barrier_driver(name: str, parties: int) -> str:
+    """The table of such a driver in a configuration."""
+    return f'[storage.{name}]\ndriver = "{__name__}.{BarrierDriver.__name__}"\nparties = {parties}\n'
+
+
 class BarrierDriverSettings(DriverSettings):
     """For how many to wait."""
 

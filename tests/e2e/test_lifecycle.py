@@ -5,10 +5,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from tests.e2e.barrier import barrier_driver
 from tests.e2e.connector_process import WITHIN, connector_process
 from tests.e2e.held import HeldEndSystem
 from tests.e2e.opshub import OpsHub
-from tests.e2e.test_concurrency import barrier_driver
 
 
 async def test_a_client_that_disconnects_in_the_middle_stops_neither_the_logout_nor_the_eviction(
