@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import aiohttp
+import pytest
 
 from tests.cli.command import surroundings
 
@@ -18,6 +20,7 @@ WITHIN = 60.0
 SESSION = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make; .ci/run does without it, too")
 async def test_make_run_serves_a_cleanup_and_ends_in_good_order_with_ctrl_c() -> None:
     with TemporaryDirectory() as folder:
         await _serves_and_ends(of_its_own(Path(folder)))
