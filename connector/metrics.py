@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 from itertools import product
@@ -37,21 +37,15 @@ class Metrics:
         self.ledger = LedgerGauges(clock)
         self._registry.register(self.ledger)
         ProcessCollector(registry=self._registry)
-        Info("connector_build", "Version of the software", registry=self._registry).info(
-            {"version": version("opshub-connector-session")}
-        )
+        build = Info("connector_build", "Version of the software", registry=self._registry)
+        build.info({"version": version("opshub-connector-session")})
         self._cleanups = self._counter("connector_cleanups", "Cleanups answered, by HTTP status", "status")
         self._cleanup_duration = self._histogram("connector_cleanup_duration_seconds", "Time that a cleanup took")
         self._logouts = self._counter("connector_logouts", "Logouts tried, by what became of them", "outcome", "attempt")
         for outcome, attempt in product(LogoutResult, ("first", "retry")):
             self._logouts.labels(outcome.value, attempt)  # from zero on, or the first of a kind would not count as a rise
         self._logout_duration = self._histogram("connector_logout_duration_seconds", "Time that a logout took", "outcome")
-        self._logout_attempts = Histogram(
-            "connector_logout_attempts",
-            "Tries that a logout took in all, once it was done",
-            buckets=TRIES,
-            registry=self._registry,
-        )
+        self._logout_attempts = self._histogram("connector_logout_attempts", "Tries of a logout that is done", buckets=TRIES)
         self._evictions = self._counter("connector_evictions", "Evictions, by what became of them", "driver", "outcome")
         self._eviction_duration = self._histogram("connector_eviction_duration_seconds", "Time that an eviction took", "driver")
         self._rejections = self._counter("connector_requests_rejected", "Requests that are no valid HTTP", "kind")
@@ -92,8 +86,8 @@ class Metrics:
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(name, meaning, labels, registry=self._registry)
 
-    def _histogram(self, name: str, meaning: str, *labels: str) -> Histogram:
-        return Histogram(name, meaning, labels, buckets=SECONDS, registry=self._registry)
+    def _histogram(self, name: str, meaning: str, *labels: str, buckets: Sequence[float] = SECONDS) -> Histogram:
+        return Histogram(name, meaning, labels, buckets=buckets, registry=self._registry)
 
 
 class LedgerGauges(Collector):

@@ -28,6 +28,8 @@ from connector.owed import Choice, shown_debt, shown_totals, size_of, states_of
 T = TypeVar("T", bound=msgspec.Struct)
 PATIENCE = 20.0
 """Seconds for one call."""
+LEDGER_PATIENCE = 5.0
+"""Seconds that the ledger has for its part of the status."""
 
 
 class Chosen(msgspec.Struct, forbid_unknown_fields=True):
@@ -88,11 +90,13 @@ class ControlCalls:
 
     async def _ledger(self) -> dict[str, Any]:
         try:
-            totals = await self.ledger.statistics()
-            due_at = await self.ledger.next_due(time.time(), InHand(per_origin=1))
-        except LedgerUnavailable as problem:
-            return {"unavailable": str(problem)}
-        return shown_totals(totals, next_try_at=due_at, size=await asyncio.to_thread(size_of, self.ledger_file))
+            async with asyncio.timeout(LEDGER_PATIENCE):
+                totals = await self.ledger.statistics()
+                due_at = await self.ledger.next_due(time.time(), InHand(per_origin=1))
+                size = await asyncio.to_thread(size_of, self.ledger_file)
+        except (TimeoutError, LedgerUnavailable) as problem:
+            return {"unavailable": str(problem) or f"no answer within {LEDGER_PATIENCE:g} s"}
+        return shown_totals(totals, next_try_at=due_at, size=size)
 
 
 def control_app(calls: ControlCalls, metrics: Metrics) -> web.Application:

@@ -24,7 +24,11 @@ EXIT_NOT_NOW = 75
 PAGE = 500
 """Rows that the server is asked for at a time."""
 
-IdArgument = Annotated[int, typer.Argument(metavar="ID", min=1, help="A row's id, as `connector owed list` shows it.")]
+LARGEST_ID = 10**18 - 1
+
+IdArgument = Annotated[
+    int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="A row's id, as `connector owed list` shows it.")
+]
 
 app = typer.Typer(help="Logouts and evictions that are still owed: see and steer them.", no_args_is_help=True)
 
@@ -77,7 +81,7 @@ def show(id_: IdArgument, *, config: ConfigOption = None, as_json: JsonOption = 
 
 @app.command()
 def retry(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", min=1, help="Rows to try again.")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", min=1, max=LARGEST_ID, help="Rows to try again.")] = None,
     *,
     all_waiting: Annotated[bool, typer.Option("--all-waiting", help="All that wait for a human.")] = False,
     config: ConfigOption = None,
@@ -104,14 +108,21 @@ def dismiss(
     config: ConfigOption = None,
 ) -> None:
     """Give up a logout for good, and forget its credential. Evictions stay owed. Ends with 1 if there is no such row."""
-    if not yes and not sys.stdin.isatty():
-        raise typer.BadParameter("nobody is there to be asked; expected --yes", param_hint="--yes")
+    if not yes:
+        _confirm(id_, config)
     with _server(config) as server:
-        if not yes:
-            print_table(("what", "value"), details(server.get(f"/owed/{id_}"), time.time()))
-            typer.confirm("Give this logout up? If its login is still open, it stays open.", abort=True)
         server.post(f"/owed/{id_}/dismiss", {"reason": reason})
     typer.echo(f"dismissed: {id_}")
+
+
+def _confirm(id_: int, config: Path | None) -> None:
+    """Show a person what is to be given up, and end the command unless the answer is yes."""
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("nobody is there to be asked; expected --yes", param_hint="--yes")
+    with _server(config) as server:
+        row = server.get(f"/owed/{id_}")
+    print_table(("what", "value"), details(row, time.time()))
+    typer.confirm("Give this logout up? If its login is still open, it stays open.", abort=True)
 
 
 def _rows(server: ControlClient, **query: str | None) -> Iterator[Row]:

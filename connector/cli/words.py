@@ -45,6 +45,6 @@ def moment(at: float | None, now: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """Say how long something takes in one unit, for instance `3 min`."""
+    """Say how long something takes in whole units, for instance `3 min`."""
     size, unit = next((size, unit) for size, unit in UNITS if seconds >= size or size == 1)
-    return f"{round(seconds / size)} {unit}"
+    return f"{seconds // size:.0f} {unit}"

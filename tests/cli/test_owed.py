@@ -1,5 +1,6 @@
 """`connector owed`: seen and steered on the running server, and seen in the file when it is down."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ async def test_a_person_gets_a_table_with_moments_in_words(server: Administered)
     exit_code, shown = await at_a_terminal("owed", "list", folder=server.folder)
 
     assert exit_code == 0
-    for expected in ("next try", debt.session_id, "pending: 503: the end system is away", "in 50 min", "memory"):
+    assert re.search(r"in \d+ min", shown)
+    for expected in ("next try", debt.session_id, "pending: 503: the end system is away", "memory"):
         assert expected in shown
 
 
@@ -138,7 +140,7 @@ async def test_a_person_sees_how_far_many_retries_are(server: Administered) -> N
     assert "due now: 3" in shown
 
 
-@pytest.mark.parametrize("arguments", [(), ("1", "--all-waiting"), ("0",), ("x",)])
+@pytest.mark.parametrize("arguments", [(), ("1", "--all-waiting"), ("0",), (str(2**63),)])
 async def test_a_retry_of_nothing_or_of_everything_and_something_is_not_understood(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
