@@ -17,26 +17,15 @@ BUSY_TIMEOUT = 5.0
 READ_TIMEOUT = 0.05
 """Seconds that a reader waits. It waits on the event loop's thread; in WAL mode there is hardly ever anything to wait for."""
 
-_NEEDS_A_HUMAN = {
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.EISDIR,
-    errno.ENOTDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
-}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_SUCH_PLACE = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
 _MEANINGS: dict[int, tuple[type[DriverError], str]] = {
     sqlite3.SQLITE_FULL: (DriverUnavailable, "the disk is full; free some space"),
     sqlite3.SQLITE_IOERR: (DriverUnavailable, "reading or writing failed; look at the disk and at its free space"),
     sqlite3.SQLITE_BUSY: (DriverUnavailable, "another process keeps the file locked; see which one has it open"),
     sqlite3.SQLITE_LOCKED: (DriverUnavailable, "another connection keeps the file locked"),
     sqlite3.SQLITE_CANTOPEN: (DriverUnavailable, "the file, or one of those beside it, cannot be opened"),
-    sqlite3.SQLITE_READONLY: (
-        DriverMisconfigured,
-        "the file cannot be written; give this user the right to, or set another path",
-    ),
+    sqlite3.SQLITE_READONLY: (DriverMisconfigured, "this user may not write the file"),
     sqlite3.SQLITE_PERM: (DriverMisconfigured, "the file may not be used by this user"),
 }
 
@@ -168,7 +157,7 @@ class SqliteFile:
     def explanation(self, problem: SqliteFailure | OSError) -> DriverError:
         """Return what a failure means for whoever runs the server, and note whether the file is damaged."""
         if isinstance(problem, OSError):
-            kind = DriverMisconfigured if problem.errno in _NEEDS_A_HUMAN else DriverUnavailable
+            kind = DriverMisconfigured if problem.errno in _NOT_ALLOWED | _NO_SUCH_PLACE else DriverUnavailable
             return kind(f"{problem.filename or self.path}: {problem.strerror}")
         if is_damage(problem):
             self.damaged = True

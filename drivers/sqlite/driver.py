@@ -134,6 +134,7 @@ class SqliteDriver(Driver):
     async def _replace(self, old: _OpenFile | None) -> _OpenFile:
         discard = None
         if old is not None:
+            self._open_file = None
             await old.aclose()
             discard = old.file.connected_to if old.file.damaged else None
         self._open_file = await _OpenFile.open(self._path, discard)

@@ -35,12 +35,11 @@ class SqliteReader:
         if bucket is None:
             return None
         hashed = digest(key)
-        found = self._one("SELECT checksum, expires_at, stamp, value FROM entries WHERE bucket = ? AND key = ?", (bucket, hashed))
-        match found:
-            case (noted, float(expires_at), bytes(stamp), bytes(value)) if noted == checksum(
-                scope, hashed, expires_at, stamp, value
-            ):
-                return Entry(value, Stamp(stamp), expires_at)
+        row = self._one("SELECT checksum, expires_at, stamp, value FROM entries WHERE bucket = ? AND key = ?", (bucket, hashed))
+        match row:
+            case (noted, float(expires_at), bytes(stamp), bytes(value)):
+                whole = noted == checksum(scope, hashed, expires_at, stamp, value)
+                return Entry(value, Stamp(stamp), expires_at) if whole else None
             case _:
                 return None
 

@@ -78,13 +78,9 @@ def _make_ready(file: SqliteFile, connection: sqlite3.Connection) -> None:
             raise DamagedRow("its tables are not as they were created")
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
-        raise DriverMisconfigured(
-            f"{file.path}: this file system cannot do without a rollback journal; set a path on a local disk"
-        )
+        raise DriverMisconfigured(f"{file.path}: this file system has no write-ahead log; set a path on a local disk")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(
-        "PRAGMA secure_delete = FAST"
-    )  # what is deleted is gone: neither to be read nor to be found by a damaged page
+    connection.execute("PRAGMA secure_delete = FAST")  # a damaged page must not lead back to what was deleted from it
     with transaction(connection):
         if not schema:
             _create(connection)

@@ -157,6 +157,20 @@ async def test_a_file_that_is_replaced_by_another_is_noticed(path: Path) -> None
         assert await current(driver, SESSION, "key") == b"the other's"
 
 
+async def test_a_file_that_comes_back_to_its_place_is_used_again(path: Path) -> None:
+    async with opened(driver_on(path)) as driver:
+        await keep(driver, SESSION, "key", b"value")
+        away = path.rename(path.with_suffix(".away"))
+        path.mkdir()
+        for _ in range(2):
+            with pytest.raises(DriverMisconfigured, match="this is a folder"):
+                await driver.get(SESSION, "key")
+        path.rmdir()
+        away.rename(path)
+        await keep(driver, SESSION, "another", b"value")
+        assert await current(driver, SESSION, "another") == b"value"
+
+
 @pytest.mark.parametrize("missing", ["folder/cache.sqlite3", "cache.sqlite3"])
 async def test_a_place_that_cannot_be_written_is_a_matter_of_configuration(missing: str) -> None:
     with _folder_of_somebody_else() as folder, _unprivileged(), pytest.raises(DriverMisconfigured, match="Permission denied"):
