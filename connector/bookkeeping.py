@@ -15,7 +15,7 @@ from connector.steps import step
 
 log = structlog.get_logger(__name__)
 
-DEADLINE = 5.0
+DEADLINE = 10.0
 """Seconds that the ledger may take for one record; a disk that hangs must not hang the cleanup."""
 
 

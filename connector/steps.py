@@ -22,6 +22,7 @@ async def step(
         async with asyncio.timeout(deadline):
             outcome = await work()
     except TimeoutError:
+        log.warning("a step of the cleanup was late", step=name, seconds=deadline)
         outcome = late
     except Exception:
         log.exception("a step of the cleanup broke", step=name)

@@ -4,10 +4,12 @@ This package knows nothing of HTTP, OpsHub or end systems.
 """
 
 from drivers.contract import (
+    EVERYTHING,
     MAX_TTL,
     Driver,
     DriverSettings,
     Entry,
+    Everything,
     Scope,
     SessionScope,
     Stamp,
@@ -17,6 +19,7 @@ from drivers.contract import (
 from drivers.errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
 
 __all__ = [
+    "EVERYTHING",
     "MAX_TTL",
     "Driver",
     "DriverError",
@@ -25,6 +28,7 @@ __all__ = [
     "DriverSettings",
     "DriverUnavailable",
     "Entry",
+    "Everything",
     "Scope",
     "SessionScope",
     "Stamp",

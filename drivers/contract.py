@@ -33,7 +33,24 @@ class SessionScope:
     system_id: str | None = None
 
 
-Scope = SessionScope | SystemScope
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """All that a store holds, known to anybody or not."""
+
+
+EVERYTHING = Everything()
+Scope = SessionScope | SystemScope | Everything
+
+
+def lineage(scope: Scope) -> tuple[Scope, ...]:
+    """Return the scope by its identity and then those that take it along when they are evicted: its system, and everything."""
+    match scope:
+        case SessionScope(session_id, str(system_id)):
+            return SessionScope(session_id), SystemScope(system_id), EVERYTHING
+        case Everything():
+            return (EVERYTHING,)
+        case _:
+            return scope, EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +147,7 @@ class Driver(ABC):
 
         Once it has returned, no `get` in any process that shares the store returns an entry that was put before the call
         began, and `stamp` keeps its guarantee. Durable before it returns, where the store is durable. Entries of other scopes
-        stay, save that a system takes its sessions along. Evicting what does not exist succeeds.
+        stay, save that a system takes its sessions along, and `EVERYTHING` all. Evicting what does not exist succeeds.
         """
 
     @abstractmethod

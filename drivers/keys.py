@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-from drivers.contract import Scope, SessionScope
+from drivers.contract import Everything, Scope, SessionScope, SystemScope
 
 
 def digest(*parts: str | bytes) -> bytes:
@@ -17,6 +17,10 @@ def digest(*parts: str | bytes) -> bytes:
 
 def scope_digest(scope: Scope) -> bytes:
     """Return the 32 bytes that stand for a scope's identity: for a session its id alone, whatever system it is tied to."""
-    if isinstance(scope, SessionScope):
-        return digest("session", scope.session_id)
-    return digest("system", scope.system_id)
+    match scope:
+        case SessionScope(session_id):
+            return digest("session", session_id)
+        case SystemScope(system_id):
+            return digest("system", system_id)
+        case Everything():
+            return digest("everything")

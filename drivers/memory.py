@@ -7,7 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from secrets import token_bytes
 
-from drivers.contract import MAX_TTL, Driver, DriverSettings, Entry, Scope, SessionScope, Stamp, Statistics
+from drivers.contract import (
+    MAX_TTL,
+    Driver,
+    DriverSettings,
+    Entry,
+    Everything,
+    Scope,
+    SessionScope,
+    Stamp,
+    Statistics,
+    SystemScope,
+)
 from drivers.errors import DriverUnavailable
 from drivers.expiries import Expiries
 
@@ -17,6 +28,7 @@ SLICE = 1_000
 """Entries freed between two turns of the event loop: about a millisecond."""
 
 _Owner = tuple[str, str]
+_EVERYTHING: _Owner = ("everything", "")
 
 
 @dataclass(slots=True, eq=False)
@@ -191,11 +203,15 @@ class MemoryDriver(Driver):
 
 
 def _owners(scope: Scope) -> tuple[_Owner, ...]:
-    """Whose generations name the bucket of `scope`: a session's identity is its id alone, its system comes second."""
-    if isinstance(scope, SessionScope):
-        session = ("session", scope.session_id)
-        return (session,) if scope.system_id is None else (session, ("system", scope.system_id))
-    return (("system", scope.system_id),)
+    """Whose generations name the bucket of `scope`, its own first; as `lineage` has it, without making a scope of each."""
+    match scope:
+        case SessionScope(session_id, system_id):
+            own = ("session", session_id)
+            return (own, _EVERYTHING) if system_id is None else (own, ("system", system_id), _EVERYTHING)
+        case SystemScope(system_id):
+            return ("system", system_id), _EVERYTHING
+        case Everything():
+            return (_EVERYTHING,)
 
 
 def _name(lives: list[_Life]) -> Stamp:

@@ -8,7 +8,7 @@ from connector.bookkeeping import Bookkeeping
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.store import Ledger
 from connector.storage import Storage
-from drivers import Driver, DriverError
+from drivers import EVERYTHING, Driver, DriverError
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +25,15 @@ class OwedEvictions:
         self._ledger = ledger
         self._storage = storage
         self._books = books
+        self._invalidated: set[str] = set()
+
+    async def notice_lost_track(self) -> None:
+        """Look for ever whether evictions that are owed may be unknown; then everything is owed to every driver."""
+        while True:
+            if self._ledger.lost_track:
+                for driver in self._storage.drivers:
+                    self._storage.owe(driver)
+            await asyncio.sleep(PAUSE)
 
     async def run(self, driver: Driver) -> None:
         """Work for ever for one driver."""
@@ -40,6 +49,8 @@ class OwedEvictions:
                 self._storage.absolve(driver)
 
     async def _make_good(self, driver: Driver) -> None:
+        if self._ledger.lost_track:
+            await self._invalidate(driver)
         last = 0
         while debts := await self._ledger.owed_evictions(driver.name, after=last, limit=SLICE):
             last = debts[-1].id
@@ -50,3 +61,14 @@ class OwedEvictions:
                 for debt in debts:
                     settling.create_task(self._books.settle(debt, outcome=None, evicted=[driver.name]))
             log.info("owed evictions made good", driver=driver.name, debts=len(debts))
+
+    async def _invalidate(self, driver: Driver) -> None:
+        """Evict everything, once; the last driver to do it ends the ledger's doubt."""
+        if driver.name not in self._invalidated:
+            async with asyncio.timeout(self._storage.deadlines.evict):
+                await self._storage.evict(driver, [EVERYTHING])
+            self._invalidated.add(driver.name)
+            log.warning("everything cached was invalidated, for the ledger was damaged", driver=driver.name)
+        if self._invalidated == {each.name for each in self._storage.drivers}:
+            await self._ledger.track_regained()
+            self._invalidated.clear()

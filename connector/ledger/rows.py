@@ -1,7 +1,7 @@
 """A debt as a row and back: the credential sealed, every column authenticated, nothing believed before it was verified."""
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from connector.errors import ConnectorError
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyring import Keyring, SealBroken
 from connector.outcomes import LogoutOutcome
-from drivers import Scope, SessionScope, SystemScope
+from drivers import Everything, Scope, SessionScope, SystemScope
 
 COLUMNS = (
     "id",
@@ -37,6 +37,8 @@ COLUMNS = (
 NAMES = ", ".join(COLUMNS)
 PURPOSE = "ledger"
 
+SCOPES: dict[str, Callable[..., Scope]] = {"session": SessionScope, "system": SystemScope, "everything": Everything}
+
 Row = tuple[Any, ...]
 Pairs = list[tuple[bytes, bytes]]
 
@@ -45,15 +47,17 @@ class Unverified(ConnectorError):
     """The row is not what this process, or one with the same keys, has written."""
 
 
-def fingerprints(credential: Credential, keyring: Keyring) -> list[bytes]:
-    """Return the credential's digest by each of the keys, the current one first."""
-    values = _pairs(credential)
+def fingerprints(session_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
+    """Return the digest of a login by each of the keys, the current one first. Sessions of one credential do not show as such."""
+    values = msgspec.msgpack.encode((session_id, _pairs(credential)))
     return [keyring.mac("fingerprint", values, key_id=key_id) for key_id in keyring.ids]
 
 
 def fitted(debt: Debt, keyring: Keyring) -> Debt:
     """Return the debt with the fingerprint by the current key, as long as its credential is there to make it of."""
-    return debt if debt.credential is None else replace(debt, fingerprint=fingerprints(debt.credential, keyring)[0])
+    if debt.credential is None:
+        return debt
+    return replace(debt, fingerprint=fingerprints(debt.session_id, debt.credential, keyring)[0])
 
 
 def encoded(debt: Debt, keyring: Keyring) -> Row:
@@ -197,6 +201,8 @@ def _encoded_scope(scope: Scope) -> list[str | None]:
             return ["session", session_id, system_id]
         case SystemScope(system_id):
             return ["system", system_id]
+        case Everything():
+            return ["everything"]
 
 
 def _decoded_evictions(text: str | None) -> dict[str, tuple[Scope, ...]]:
@@ -207,4 +213,4 @@ def _decoded_evictions(text: str | None) -> dict[str, tuple[Scope, ...]]:
 
 def _decoded_scope(values: list[Any]) -> Scope:
     kind, *names = values
-    return SystemScope(*names) if kind == "system" else SessionScope(*names)
+    return SCOPES[str(kind)](*names)

@@ -4,11 +4,11 @@ import struct
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from drivers.contract import MAX_TTL, Entry, Scope, SessionScope, Stamp, Statistics, SystemScope
+from drivers.contract import MAX_TTL, Entry, Scope, Stamp, Statistics, lineage
 from drivers.keys import scope_digest
 
 Owners = tuple[bytes, ...]
-"""The digests of what an entry depends on: a session's own before its system's. An evicted one takes the entry along."""
+"""The digests of what an entry depends on: the `lineage` of its scope. An evicted one takes the entry along."""
 
 GENERATION_BYTES = 16
 GENERATION_LIFE = 30 * 24 * 3600
@@ -75,9 +75,7 @@ class Layout(ABC):
 
 def owners_of(scope: Scope) -> Owners:
     """Return what the entries of a scope depend on."""
-    if isinstance(scope, SessionScope) and scope.system_id is not None:
-        return scope_digest(scope), scope_digest(SystemScope(scope.system_id))
-    return (scope_digest(scope),)
+    return tuple(map(scope_digest, lineage(scope)))
 
 
 def pack(entry: Entry, now: float) -> Packed | None:

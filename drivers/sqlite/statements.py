@@ -5,7 +5,7 @@ from secrets import token_bytes
 from struct import pack
 from zlib import crc32
 
-from drivers.contract import MAX_TTL, Entry, Scope, SessionScope, Stamp, SystemScope
+from drivers.contract import MAX_TTL, Entry, Scope, Stamp, lineage
 from drivers.keys import digest, scope_digest
 from drivers.sqlite_file import DamagedRow
 
@@ -19,7 +19,8 @@ IDLE_DAYS = 30
 def name_of(connection: sqlite3.Connection, scope: Scope) -> Stamp | None:
     """Return the name of the scope's bucket, which is also its stamp: its owners' generations. None where one is missing."""
     owners = _owners(scope)
-    tokens = dict(connection.execute("SELECT scope, token FROM generations WHERE scope IN (?, ?)", (owners[0], owners[-1])))
+    marks = ", ".join("?" * len(owners))
+    tokens = dict(connection.execute(f"SELECT scope, token FROM generations WHERE scope IN ({marks})", owners))  # noqa: S608
     if len(tokens) < len(owners):
         return None
     return Stamp(b"".join(_whole(tokens.get(owner)) for owner in owners))
@@ -80,10 +81,8 @@ def checksum(scope: Scope, key: bytes, expires_at: float, stamp: bytes, value: b
 
 
 def _owners(scope: Scope) -> list[bytes]:
-    """Whose generations name the bucket of `scope`: its own, and for a session that has one its system's."""
-    if isinstance(scope, SessionScope) and scope.system_id is not None:
-        return [scope_digest(scope), scope_digest(SystemScope(scope.system_id))]
-    return [scope_digest(scope)]
+    """Whose generations name the bucket of `scope`, its own first."""
+    return [scope_digest(each) for each in lineage(scope)]
 
 
 def _whole(value: bytes | None) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from drivers.contract import Driver, Scope, SessionScope, SystemScope
+from drivers.contract import EVERYTHING, Driver, Scope, SessionScope, SystemScope
 from drivers.keys import scope_digest
 from drivers.testing.names import NAMES
 from drivers.testing.subject import Keep, Subject, found, in_both_roles, keep_copy, purge_all
@@ -33,6 +33,19 @@ class Evictions(Subject):
         await driver.evict(A)
         assert [await found(driver, scope, "key") for scope in (S1, S10, A)] == [None] * 3
         assert [await found(driver, scope, "key") for scope in elsewhere] == [b"value"] * 4
+
+    @in_both_roles
+    async def test_evicting_everything_takes_every_scope_along(self, driver: Driver, keep_: Keep) -> None:
+        scopes = (S1, S10, ALONE, OTHER, A, B)
+        for scope in scopes:
+            await keep_(driver, scope, "key", b"value")
+        stamps = [await driver.stamp(scope) for scope in scopes]
+        await driver.evict(EVERYTHING)
+        assert [await found(driver, scope, "key") for scope in scopes] == [None] * len(scopes)
+        assert not {*stamps} & {await driver.stamp(scope) for scope in scopes}
+        await purge_all(driver)
+        await keep_(driver, S1, "key", b"again")
+        assert await found(driver, S1, "key") == b"again"
 
     @pytest.mark.parametrize("tied", [S1, OTHER, ALONE], ids=["to A", "to B", "to no system"])
     @pytest.mark.parametrize("named", [S1, OTHER, ALONE], ids=["with A", "with B", "by its id alone"])

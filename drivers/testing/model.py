@@ -6,7 +6,7 @@ from itertools import count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import Driver, Scope, SessionScope, Stamp, SystemScope
+from drivers.contract import Driver, Scope, SessionScope, Stamp, SystemScope, lineage
 from drivers.testing.names import NAMES
 from drivers.testing.subject import MakeDriver, Subject, entry, opened
 
@@ -81,13 +81,9 @@ class Model:
                 assert await self.driver.stamp(scope) == self.stamps[scope]
 
     def _forget(self, evicted: Scope) -> None:
-        gone = {scope for scope in SCOPES if evicted in {scope, _system_of(scope)}}
+        gone = {scope for scope in SCOPES if lineage(evicted)[0] in lineage(scope)}
         self.entries = {place: value for place, value in self.entries.items() if place[0] not in gone}
         self.stamps = {scope: stamp for scope, stamp in self.stamps.items() if scope not in gone}
-
-
-def _system_of(scope: Scope) -> Scope | None:
-    return SystemScope(scope.system_id) if scope.system_id is not None else None
 
 
 class AgainstModel(Subject):
