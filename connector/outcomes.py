@@ -40,6 +40,18 @@ class LogoutOutcome:
         return self.result not in {LogoutResult.PENDING, LogoutResult.REFUSED, LogoutResult.FAILED}
 
 
+class LoginResult(StrEnum):
+    """How an attempt to log in to an end system ended."""
+
+    LOGGED_IN = "logged_in"
+    NOT_APPLICABLE = "not_applicable"
+    """There is nothing to log in to: the credential is static, or the connector makes no logins."""
+    REFUSED = "refused"
+    """The end system refused the credentials or the settings: trying the same again will not help."""
+    UNAVAILABLE = "unavailable"
+    """The end system is away, or did not answer in time."""
+
+
 class EvictResult(StrEnum):
     """How the eviction from one driver ended."""
 

@@ -1,14 +1,14 @@
 """What the connector asks of an end system."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from connector.credential import Credential
-from connector.outcomes import LogoutOutcome
+from connector.outcomes import LoginResult, LogoutOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,21 @@ class SessionLogin:
     """Canonical UUID text."""
     system_id: str | None
     credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class LoginOutcome:
+    """What became of a login. `code` and `message` explain it to a person and never hold a secret."""
+
+    result: LoginResult
+    credential: Credential = Credential()
+    """What a later `logout` of this login needs, by the names that it is known under there. Sealed; OpsHub never sees it."""
+    returned: Mapping[str, str] = field(default_factory=dict)
+    """What else OpsHub is to send back as headers of every later call: nothing secret."""
+    code: str | None = None
+    message: str | None = None
+    retry_after: float | None = None
+    """Seconds to wait, where an end system that is away asked for it."""
 
 
 class EndSystemSettings(BaseModel):
@@ -52,6 +67,23 @@ class EndSystem(ABC):
         """Name the place that this logout puts load on, for retries are bounded for each: at most 200 characters, no secret."""
         del session
         return ""
+
+    def check_settings(self, settings: Mapping[str, str]) -> list[str]:
+        """Return everything that is wrong with what an administrator has set for a system in OpsHub, in words for him.
+
+        Each problem begins with the name of the setting, and none repeats a value.
+        """
+        del settings
+        return []
+
+    async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
+        """Log in with settings that have been checked. A login that was made is in the outcome, whatever else went wrong.
+
+        An expected failure is an outcome, not an exception. A caller that is cancelled gets no outcome, so that a login which has
+        been made by then has to be ended here.
+        """
+        del session_id, settings
+        return LoginOutcome(LoginResult.NOT_APPLICABLE)
 
     @abstractmethod
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
