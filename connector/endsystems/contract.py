@@ -26,7 +26,7 @@ class LoginOutcome:
     """What became of a login. `code` and `message` explain it to a person and never hold a secret."""
 
     result: LoginResult
-    credential: Credential = Credential()
+    credential: Credential = field(default_factory=Credential)
     """What a later `logout` of this login needs, by the names that it is known under there. Sealed; OpsHub never sees it."""
     returned: Mapping[str, str] = field(default_factory=dict)
     """What else OpsHub is to send back as headers of every later call: nothing secret."""
