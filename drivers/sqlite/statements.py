@@ -121,7 +121,8 @@ def _free_unreachable(connection: sqlite3.Connection, limit: int) -> int:
 def _free_bucket(connection: sqlite3.Connection, bucket: bytes, limit: int) -> int:
     """Free up to `limit` entries of a bucket, and the bucket itself once it is empty."""
     freed = connection.execute(
-        "DELETE FROM entries WHERE bucket = ?1 AND key IN (SELECT key FROM entries WHERE bucket = ?1 LIMIT ?2)", (bucket, limit)
+        "DELETE FROM entries WHERE bucket = ? AND key IN (SELECT key FROM entries WHERE bucket = ? LIMIT ?)",
+        (bucket, bucket, limit),
     ).rowcount
     if freed < limit:
         connection.executemany("DELETE FROM buckets WHERE token = ? AND bucket = ?", [(each, bucket) for each in _tokens(bucket)])
