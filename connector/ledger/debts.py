@@ -30,7 +30,7 @@ class Debt:
     origin: str
     """Where the end system is; retries are bounded for each origin."""
     fingerprint: bytes = field(repr=False)
-    """Tells the logins of one session apart: a keyed digest of the credential."""
+    """Tells logins apart: a keyed digest of the session and the credential."""
     state: LogoutState = LogoutState.OWED
     outcome: LogoutOutcome | None = None
     """Of the last try."""

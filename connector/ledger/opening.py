@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from connector.errors import ConfigurationError
+from connector.ledger.inspection import connected, damage_of
 from connector.ledger.keyring import Keyring
 from connector.ledger.ownership import HAS_MODES, make_private_folder
 from connector.ledger.recovery import build, finish_interrupted, recover
-from connector.ledger.schema import MIGRATIONS, expected_layout, is_ledger, layout, migrate, version
-from drivers.sqlite_file import is_damage
+from connector.ledger.schema import migrate
 
 
 @contextmanager
@@ -45,41 +45,6 @@ def make_ready(path: Path, keyring: Keyring, *, now: float) -> None:
 def claim_folder(path: Path) -> None:
     """Make the folder of the ledger, for its owner alone, if it is missing. Raises `OSError`."""
     make_private_folder(path.parent)
-
-
-def damage_of(path: Path) -> str | None:
-    """Say what is wrong with the content of the file, or None. Writes nothing.
-
-    Raises:
-        ConfigurationError: the file was made by a newer version, or by another program.
-        sqlite3.Error: it cannot be read.
-    """
-    connection = connected(path, "ro")
-    try:
-        return _damage(connection, path)
-    except sqlite3.DatabaseError as problem:
-        if is_damage(problem):
-            return str(problem)
-        raise
-    finally:
-        connection.close()
-
-
-def connected(path: Path, mode: str) -> sqlite3.Connection:
-    """Open the file without making it; `mode` is `ro` or `rw`."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
-
-
-def _damage(connection: sqlite3.Connection, path: Path) -> str | None:
-    found = version(connection)
-    if not is_ledger(connection) and layout(connection):
-        raise ConfigurationError([f"ledger.path: {path}: is no ledger, but a database of another program"])
-    if found > len(MIGRATIONS):
-        raise ConfigurationError([f"ledger.path: {path}: has format {found}; this version reads up to {len(MIGRATIONS)}"])
-    if not is_ledger(connection) or found < 1 or layout(connection) != expected_layout(MIGRATIONS[:found]):
-        return "its layout is not that of a ledger"
-    answer = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    return None if answer == "ok" else answer
 
 
 def _must_be_ours(path: Path) -> None:

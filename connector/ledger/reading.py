@@ -8,8 +8,9 @@ from pathlib import Path
 from connector.errors import ConfigurationError
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.housekeeping import listing
+from connector.ledger.inspection import connected, damage_of
 from connector.ledger.keyring import Keyring
-from connector.ledger.opening import connected, damage_of, refusals
+from connector.ledger.opening import refusals
 from connector.ledger.table import Table
 
 

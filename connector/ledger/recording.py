@@ -29,7 +29,7 @@ class Settlement:
 
 def record(table: Table, request: CleanupRequest, *, origin: str, drivers: Sequence[str], now: float, due_at: float) -> Debt:
     """Write down what a cleanup owes, in the row of its login."""
-    prints = fingerprints(request.credential, table.keyring)
+    prints = fingerprints(request.session_id, request.credential, table.keyring)
     marks = ", ".join("?" * len(prints))
     known = table.debts(f"session_id = ? AND fingerprint IN ({marks}) ORDER BY id", request.session_id, *prints)
     owed = dict.fromkeys(drivers, request.scopes)

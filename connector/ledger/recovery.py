@@ -2,15 +2,16 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
+from connector.ledger.inspection import UNREADABLE, connected
 from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.ownership import synced_folder
-from connector.ledger.rows import NAMES, Row, Unverified, lenient_text, verify
+from connector.ledger.rows import NAMES, Row, Unverified, verify
 from connector.ledger.schema import migrate
 from connector.ledger.table import INSERT
 
@@ -19,18 +20,19 @@ log = structlog.get_logger(__name__)
 COMPANIONS = ("", "-wal", "-shm", "-journal")
 """What SQLite adds to the name of the file for the files that belong to it."""
 
+FARTHEST = 10_000_000
+"""Id up to which rows are sought behind damaged pages: a number that was damaged itself must not make it last for ever."""
 SELECT = f"SELECT {NAMES} FROM debts NOT INDEXED"  # noqa: S608 - ours
 
 
-def build(path: Path, rows: Iterator[Row] | tuple[()] = (), *, lost_track: str | None = None) -> int:
-    """Make a new ledger of these rows; under its name it is whole from the start. Returns how many rows it has."""
-    unfinished = _unfinished(path)
+def build(path: Path, rows: Iterable[Row] = (), *, lost_track: str | None = None) -> int:
+    """Make a ledger of these rows; under its name it is whole from the start. Returns how many rows it has."""
+    unfinished = _with(path, ".unfinished")
     for name in COMPANIONS:
         _with(unfinished, name).unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     saved = _fill(unfinished, rows, lost_track)
-    if not path.exists():
-        _put_in_place(path)
+    _put_in_place(unfinished, path)
     return saved
 
 
@@ -39,9 +41,9 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
 
     A process that is killed in between does it again, or finishes it, at the next start.
     """
-    saved = build(path, _sound_rows(path, keyring), lost_track=f"the file was damaged: {damage}")
+    saved = build(_saved(path), _sound_rows(path, keyring), lost_track=f"the file was damaged: {damage}")
     aside = _move_aside(path, now)
-    _put_in_place(path)
+    _put_in_place(_saved(path), path)
     log.error(
         "THE LEDGER WAS DAMAGED: what verified was saved, some logouts may be lost, and nothing that is cached can be trusted",
         damage=damage,
@@ -52,12 +54,12 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
 
 def finish_interrupted(path: Path, *, now: float) -> None:
     """Finish what a process that was killed has begun: the old file is gone from its place and the new one is not yet there."""
-    if not path.exists() and _unfinished(path).exists():
+    if not path.exists() and _saved(path).exists():
         _move_aside(path, now)
-        _put_in_place(path)
+        _put_in_place(_saved(path), path)
 
 
-def _fill(path: Path, rows: Iterator[Row] | tuple[()], lost_track: str | None) -> int:
+def _fill(path: Path, rows: Iterable[Row], lost_track: str | None) -> int:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA synchronous = FULL")
@@ -82,8 +84,8 @@ def _inserted(connection: sqlite3.Connection, row: Row) -> bool:
     return True
 
 
-def _put_in_place(path: Path) -> None:
-    _unfinished(path).rename(path)
+def _put_in_place(made: Path, path: Path) -> None:
+    made.replace(path)
     synced_folder(path.parent)
 
 
@@ -106,8 +108,8 @@ def _unused(path: Path) -> Path:
     return candidate
 
 
-def _unfinished(path: Path) -> Path:
-    return path.with_name(f"{path.name}.unfinished")
+def _saved(path: Path) -> Path:
+    return _with(path, ".saved")
 
 
 def _with(path: Path, ending: str) -> Path:
@@ -116,8 +118,7 @@ def _with(path: Path, ending: str) -> Path:
 
 def _sound_rows(path: Path, keyring: Keyring) -> Iterator[Row]:
     """Yield what can be read and verifies, each row once. A row whose key is missing goes along: readers verify it anyway."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    connection.text_factory = lenient_text
+    connection = connected(path, "ro")
     seen: set[int] = set()
     try:
         for row in _readable_rows(connection):
@@ -140,18 +141,27 @@ def _may_go_along(row: Row, keyring: Keyring) -> bool:
 
 def _readable_rows(connection: sqlite3.Connection) -> Iterator[Row]:
     """Read forwards to the first damaged page, backwards to the last one, and seek what lies between, halving the distance."""
-    first, last = 0, 0
+    first, last = 0, _last_id(connection) + 1
     try:
         for row in connection.execute(f"{SELECT} ORDER BY id"):
             first = row[0]
             yield row
-    except sqlite3.DatabaseError:
+    except UNREADABLE:
         try:
             for row in connection.execute(f"{SELECT} ORDER BY id DESC"):
                 last = row[0]
                 yield row
-        except sqlite3.DatabaseError:
+        except UNREADABLE:
             yield from _between(connection, first + 1, last - 1)
+
+
+def _last_id(connection: sqlite3.Connection) -> int:
+    """Return the highest id that was ever given, at most `FARTHEST`; 0 if even that cannot be read."""
+    try:
+        found = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'debts'").fetchone()[0]
+    except UNREADABLE:
+        return 0
+    return min(found, FARTHEST) if isinstance(found, int) else 0
 
 
 def _between(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Row]:
@@ -159,7 +169,7 @@ def _between(connection: sqlite3.Connection, first: int, last: int) -> Iterator[
         return
     try:
         yield from connection.execute(f"{SELECT} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
-    except sqlite3.DatabaseError:
+    except UNREADABLE:
         if first < last:
             middle = (first + last) // 2
             yield from _between(connection, first, middle)

@@ -1,0 +1,346 @@
+"""What keeps a ledger from opening, what it becomes when it is old, and what is saved when it is damaged."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from structlog.testing import capture_logs
+
+from connector.errors import ConfigurationError
+from connector.ledger import recovery
+from connector.ledger.debts import LogoutState
+from connector.ledger.inspection import damage_of
+from connector.ledger.keyring import Keyring
+from connector.ledger.reading import read_only
+from connector.ledger.schema import MIGRATIONS, expected_layout, layout, migrate, version
+from tests.ledger.ledgers import KEYS, ONLY_NEW, START, all_due, close, ledger, opened, raw, record, request
+
+FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURE_KEYS = Keyring({"fixture": b"f" * 32})
+NAME = "ledger.sqlite3"
+
+
+async def refusal(folder: Path) -> str:
+    closed = ledger(folder)
+    with pytest.raises(ConfigurationError) as refused:
+        await closed.open()
+    await closed.aclose()
+    return str(refused.value)
+
+
+async def filled(folder: Path, number: int = 3) -> None:
+    async with opened(folder) as ledger:
+        await asyncio.gather(*(record(ledger, each) for each in range(number)))
+
+
+def damage(path: Path, offset: int, garbage: bytes = b"\xa5" * 64) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(garbage)
+
+
+async def test_a_new_ledger_and_its_folder_are_nobody_elses(tmp_path: Path) -> None:
+    async with opened(tmp_path / "var") as ledger:
+        await record(ledger, 1)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "var").iterdir()}
+    assert {*modes.values()} == {0o600}
+    assert {NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}.reserve", f"{NAME}.owner"} <= {*modes}
+    assert stat.S_IMODE((tmp_path / "var").stat().st_mode) == 0o700
+
+
+async def test_a_copy_that_others_could_read_is_made_private(tmp_path: Path) -> None:
+    await filled(tmp_path)
+    (tmp_path / NAME).chmod(0o644)
+    async with opened(tmp_path):
+        assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
+
+
+async def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:
+    async with opened(tmp_path):
+        assert f"another process (pid {os.getpid()}) uses it" in await refusal(tmp_path)
+    async with opened(tmp_path):
+        pass
+
+
+async def test_the_lock_of_a_process_that_was_killed_is_gone(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from connector.ledger.lock import Lock
+lock = Lock(Path(sys.argv[1]))
+lock.acquire()
+print("locked", flush=True)
+input()
+"""
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, str(tmp_path / NAME), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert other.stdout is not None
+    await other.stdout.readline()
+    try:
+        assert f"another process (pid {other.pid}) uses it" in await refusal(tmp_path)
+    finally:
+        other.send_signal(signal.SIGKILL)
+        await other.wait()
+    async with opened(tmp_path):
+        pass
+
+
+async def test_two_names_of_one_file_have_one_lock(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    async with opened(tmp_path / "real"):
+        assert "another process" in await refusal(tmp_path / "link")
+
+
+async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "ledger.path" in await refusal(tmp_path / "file" / "var")
+
+
+async def test_a_database_of_another_program_is_refused_and_not_touched(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.execute("CREATE TABLE accounts (name TEXT)")
+    before = (tmp_path / NAME).read_bytes()
+    assert "another program" in await refusal(tmp_path)
+    assert (tmp_path / NAME).read_bytes() == before
+
+
+async def test_a_newer_format_is_refused_and_not_touched(tmp_path: Path) -> None:
+    await filled(tmp_path)
+    with raw(tmp_path) as file:
+        file.execute("CREATE TABLE sessions (id TEXT)")
+        file.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    before = (tmp_path / NAME).read_bytes()
+    assert f"has format {len(MIGRATIONS) + 1}" in await refusal(tmp_path)
+    assert (tmp_path / NAME).read_bytes() == before
+
+
+async def told_as_a_common_user(folder: Path) -> str:
+    """Open the ledger in a process that root's rights do not help."""
+    code = """
+import os, sys
+from pathlib import Path
+from connector.errors import ConfigurationError
+from connector.ledger.opening import make_ready, refusals
+from tests.ledger.ledgers import KEYS
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    with refusals(Path(sys.argv[1])):
+        make_ready(Path(sys.argv[1]), KEYS, now=0)
+except ConfigurationError as problem:
+    print(problem)
+"""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, str(folder / NAME), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    return (await child.communicate())[0].decode()
+
+
+async def test_a_file_of_another_user_or_one_that_cannot_be_written_is_refused() -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        await filled(folder)
+        (folder / NAME).chmod(0o444)
+        if os.getuid() == 0:
+            os.chown(folder, 65534, 65534)
+            assert "belongs to the user with the id 0" in await told_as_a_common_user(folder)
+            os.chown(folder / NAME, 65534, 65534)
+        assert "is read-only" in await told_as_a_common_user(folder)
+
+
+async def test_the_layout_of_version_1_is_read_with_all_that_it_holds(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v1.sql").read_text("utf-8"))
+    async with opened(tmp_path, FIXTURE_KEYS) as ledger:
+        owed, waiting, closed = await ledger.listing(states=[*LogoutState])
+        assert (owed.state, owed.evictions) == (LogoutState.OWED, {"sqlite": request(1).scopes})
+        assert (waiting.state, waiting.outcome and waiting.outcome.code) == (LogoutState.WAITING, "400")
+        assert (closed.state, closed.closed_at) == (LogoutState.CLOSED, START)
+        (due,) = await all_due(ledger)
+        assert due.credential == request(1).credential
+        assert not ledger.lost_track
+    with raw(tmp_path) as file:
+        assert version(file) == len(MIGRATIONS)
+
+
+def test_a_later_version_adds_what_it_needs_and_keeps_the_rest(tmp_path: Path) -> None:
+    later = (*MIGRATIONS, "CREATE TABLE sessions (id TEXT PRIMARY KEY) STRICT;\nCREATE INDEX s ON sessions (id);\n")
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v1.sql").read_text("utf-8"))
+        migrate(file, later)
+        assert version(file) == len(later)
+        assert file.execute("SELECT count(*) FROM debts").fetchone() == (3,)
+        assert layout(file) == expected_layout(later)
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        migrate(file)
+        with pytest.raises(sqlite3.OperationalError):
+            migrate(file, (*MIGRATIONS, "CREATE TABLE sessions (id TEXT);\nCREATE TABLE debts (id TEXT)"))
+        assert version(file) == len(MIGRATIONS)
+        assert layout(file) == expected_layout()
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("drivers = []\n" * 1000, "ascii"),
+    "zeros": lambda path: path.write_bytes(bytes(8192)),
+    "no header": lambda path: damage(path, 0),
+    "no schema": lambda path: damage(path, 100, bytes(3996)),
+    "half": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "one byte": lambda path: os.truncate(path, 1),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+async def test_a_damaged_file_is_moved_aside_with_a_loud_message_and_the_ledger_works(tmp_path: Path, kind: str) -> None:
+    await filled(tmp_path, 100)
+    DAMAGES[kind](tmp_path / NAME)
+    damaged = (tmp_path / NAME).read_bytes()
+    with capture_logs() as logs:
+        async with opened(tmp_path) as ledger:
+            assert ledger.lost_track
+            assert (await record(ledger, 1000)).revision == 1
+    (aside,) = [path for path in tmp_path.glob(f"{NAME}.corrupt-*") if path.suffix.endswith("Z")]
+    assert aside.read_bytes() == damaged
+    (loud,) = [entry for entry in logs if entry["log_level"] == "error"]
+    assert loud["moved_to"] == str(aside)
+    assert "saved" in loud
+
+
+async def test_of_a_ledger_with_damaged_pages_all_other_rows_are_saved(tmp_path: Path) -> None:
+    await filled(tmp_path, 2000)
+    path = tmp_path / NAME
+    with raw(tmp_path) as file:
+        page_size = file.execute("PRAGMA page_size").fetchone()[0]
+        leaves = [row[0] for row in file.execute("SELECT pageno FROM dbstat WHERE name = 'debts' AND pagetype = 'leaf'")]
+    hit = [leaves[place] for place in (0, len(leaves) // 3, len(leaves) // 2, len(leaves) - 1)]
+    for page in hit:
+        damage(path, (page - 1) * page_size, b"\xff" * page_size)
+    async with opened(tmp_path) as ledger:
+        assert ledger.lost_track
+        saved = await all_due(ledger)
+        assert len(saved) >= 2000 - len(hit) * 16
+        assert len({debt.session_id for debt in saved}) == len(saved)
+        await asyncio.gather(*(close(ledger, debt) for debt in saved))
+        assert (await record(ledger, 5000)).id > max(debt.id for debt in saved)
+
+
+async def test_rows_whose_key_is_missing_are_saved_too(tmp_path: Path) -> None:
+    await filled(tmp_path, 5)
+    with raw(tmp_path) as file:
+        file.execute("DROP INDEX debts_due")
+    async with opened(tmp_path, ONLY_NEW) as ledger:
+        assert (await ledger.statistics()).unreadable == 5
+    async with opened(tmp_path) as ledger:
+        assert len(await all_due(ledger)) == 5
+
+
+async def test_altered_rows_are_not_saved_from_a_damaged_file(tmp_path: Path) -> None:
+    await filled(tmp_path, 5)
+    with raw(tmp_path) as file:
+        file.execute("UPDATE debts SET origin = 'https://evil.example.com' WHERE id = 2")
+        file.execute("UPDATE debts SET key_id = 'gone', session_id = CAST(x'ff' AS TEXT) WHERE id = 3")
+        file.execute("DROP INDEX debts_due")
+    async with opened(tmp_path) as ledger:
+        assert [debt.id for debt in await all_due(ledger)] == [1, 4, 5]
+
+
+async def test_what_was_only_in_the_write_ahead_log_is_saved_and_moved_aside_too(tmp_path: Path) -> None:
+    async with opened(tmp_path / "live") as ledger:
+        await asyncio.gather(*(record(ledger, each) for each in range(50)))
+        (tmp_path / "killed").mkdir()
+        for name in (NAME, f"{NAME}-wal"):
+            shutil.copy(tmp_path / "live" / name, tmp_path / "killed" / name)
+    with raw(tmp_path / "killed") as file:
+        file.execute("PRAGMA wal_autocheckpoint = 0")
+        file.execute("DROP INDEX debts_due")
+        shutil.copytree(tmp_path / "killed", tmp_path / "damaged")
+    async with opened(tmp_path / "damaged") as ledger:
+        assert ledger.lost_track
+        assert len(await all_due(ledger)) == 50
+    assert [path.name for path in (tmp_path / "damaged").iterdir() if "corrupt" in path.name and path.name.endswith("-wal")]
+
+
+@pytest.mark.parametrize("done", ["nothing moved", "file moved", "log moved"])
+async def test_a_recovery_that_was_killed_in_between_is_finished_by_the_next_start(tmp_path: Path, done: str) -> None:
+    await filled(tmp_path, 5)
+    path = tmp_path / NAME
+    shutil.copy(path, tmp_path / "sound")
+    damage(path, 0)
+    (tmp_path / f"{NAME}-wal").write_bytes(b"old log")
+    sound = sqlite3.connect(tmp_path / "sound")
+    rows = sound.execute("SELECT * FROM debts").fetchall()
+    sound.close()
+    recovery.build(tmp_path / f"{NAME}.saved", rows, lost_track="a test")
+    if done != "nothing moved":
+        path.rename(tmp_path / f"{NAME}.corrupt-x")
+    if done == "log moved":
+        (tmp_path / f"{NAME}-wal").rename(tmp_path / f"{NAME}.corrupt-x-wal")
+    async with opened(tmp_path) as ledger:
+        assert len(await all_due(ledger)) == (0 if done == "nothing moved" else 5)
+        assert ledger.lost_track
+    assert damage_of(path) is None
+    assert not (tmp_path / f"{NAME}.saved").exists()
+
+
+async def test_a_first_start_that_was_killed_half_way_leaves_nothing_that_troubles_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / f"{NAME}.unfinished").write_bytes(b"")
+    (tmp_path / f"{NAME}.unfinished-journal").write_bytes(b"half a journal")
+    async with opened(tmp_path) as ledger:
+        assert not ledger.lost_track
+    assert not [*tmp_path.glob("*.unfinished*")]
+
+
+async def test_a_backup_made_by_sqlite_itself_opens(tmp_path: Path) -> None:
+    await filled(tmp_path, 5)
+    (tmp_path / "backup").mkdir()
+    with raw(tmp_path) as file:
+        file.execute("VACUUM INTO ?", (str(tmp_path / "backup" / NAME),))
+    async with opened(tmp_path / "backup") as ledger:
+        assert not ledger.lost_track
+        assert len(await all_due(ledger)) == 5
+
+
+async def test_an_analysed_ledger_is_no_damaged_one(tmp_path: Path) -> None:
+    await filled(tmp_path, 5)
+    with raw(tmp_path) as file:
+        file.execute("ANALYZE")
+    async with opened(tmp_path) as ledger:
+        assert not ledger.lost_track
+
+
+async def test_a_ledger_whose_server_was_killed_can_be_read_without_a_change(tmp_path: Path) -> None:
+    async with opened(tmp_path / "live") as ledger:
+        owed = await record(ledger, 1)
+        await record(ledger, 2)
+        shutil.copytree(tmp_path / "live", tmp_path / "killed")
+    with raw(tmp_path / "killed") as file:
+        file.execute("UPDATE debts SET attempts = 9 WHERE id = 2")
+        shutil.copytree(tmp_path / "killed", tmp_path / "read")
+    files = [tmp_path / "read" / name for name in (NAME, f"{NAME}-wal")]
+    before = [file.read_bytes() for file in files]
+    first, second = read_only(tmp_path / "read" / NAME, KEYS)
+    assert (first.id, first.session_id, first.credential, first.unusable) == (owed.id, owed.session_id, None, None)
+    assert second.unusable is not None
+    assert [file.read_bytes() for file in files] == before
+
+
+@pytest.mark.parametrize("kind", ["missing", "damaged"])
+async def test_a_ledger_that_is_missing_or_damaged_is_not_read_but_told(tmp_path: Path, kind: str) -> None:
+    if kind == "damaged":
+        await filled(tmp_path)
+        damage(tmp_path / NAME, 100)
+    with pytest.raises(ConfigurationError, match=r"ledger\.path"):
+        read_only(tmp_path / NAME, KEYS)
