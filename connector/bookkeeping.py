@@ -39,14 +39,14 @@ class Bookkeeping:
 
         return (await step("recording what is owed", recorded, deadline=DEADLINE, late=None, failed=None)).outcome
 
-    async def settle(self, debt: Debt, *, outcome: LogoutOutcome | None, evicted: Collection[str]) -> None:
-        """Record what became of a debt; without an `outcome` the logout stays as it is.
+    async def settle(self, debt: Debt, *, outcome: LogoutOutcome | None, evicted: Collection[str]) -> bool:
+        """Record what became of a debt, and say whether that could be done; without an `outcome` the logout stays as it is.
 
         What cannot be recorded stays owed, and is tried again: to log out twice is safe, to forget is not.
         """
         judged = self._backoff.judge(debt, outcome) if outcome else Verdict(debt.state)
 
-        async def settled() -> None:
+        async def settled() -> bool:
             try:
                 await self._ledger.settle(
                     debt,
@@ -58,5 +58,7 @@ class Bookkeeping:
                 )
             except LedgerUnavailable as problem:
                 log.warning("an outcome could not be recorded; what it closed is tried again", reason=str(problem))
+                return False
+            return True
 
-        await step("recording what became of it", settled, deadline=DEADLINE, late=None, failed=None)
+        return (await step("recording what became of it", settled, deadline=DEADLINE, late=False, failed=False)).outcome

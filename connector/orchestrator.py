@@ -35,14 +35,14 @@ class Orchestrator:
         """
         return await asyncio.shield(self._tasks.start(self._run(request)))
 
-    async def retry(self, debt: Debt) -> None:
-        """Try an owed logout again, and record what became of it."""
+    async def retry(self, debt: Debt) -> bool:
+        """Try an owed logout again, record what became of it, and say whether that could be done."""
         if debt.credential is None:
             raise ValueError("a debt is retried with its credential")
         login = SessionLogin(debt.session_id, debt.system_id, debt.credential)
         async with self._logouts.sharing(login, attempts=debt.attempts) as shared:
             await asyncio.shield(shared.task)
-            await self._settle(debt, shared, {})
+            return await self._settle(debt, shared, {})
 
     async def drain(self, deadline: float) -> int:
         """Wait at most `deadline` seconds for the running cleanups; returns how many tasks had to be broken off."""
@@ -78,14 +78,17 @@ class Orchestrator:
             return already_closed(debt)
         return self._logouts.sharing(login, attempts=debt.attempts if debt else 0)
 
-    async def _settle(self, debt: Debt | None, shared: SharedLogout, evictions: Mapping[str, Timed[EvictOutcome]]) -> None:
-        """Record what became of a debt. Of those who share a logout, the first records its outcome."""
+    async def _settle(self, debt: Debt | None, shared: SharedLogout, evictions: Mapping[str, Timed[EvictOutcome]]) -> bool:
+        """Record what became of a debt, and say whether that could be done.
+
+        Of those who share a logout, the first records its outcome.
+        """
         if debt is None:
-            return
+            return False
         outcome = None if shared.settled else shared.task.result().outcome
         shared.settled = True
         evicted = [name for name, step in evictions.items() if step.outcome.result is EvictResult.EVICTED]
-        await self._books.settle(debt, outcome=outcome, evicted=evicted)
+        return await self._books.settle(debt, outcome=outcome, evicted=evicted)
 
     async def _evict(self, driver: Driver, scopes: Sequence[Scope]) -> Timed[EvictOutcome]:
         deadline = self._storage.deadlines.evict

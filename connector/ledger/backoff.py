@@ -38,9 +38,10 @@ class Backoff:
             return Verdict(LogoutState.CLOSED)
         if outcome.result is not LogoutResult.PENDING or debt.waited >= self._give_up_after:
             return Verdict(LogoutState.WAITING)
-        return Verdict(LogoutState.OWED, self._wait(debt.attempts + 1, outcome.retry_after))
+        return Verdict(LogoutState.OWED, self._wait(debt.attempts, outcome.retry_after))
 
-    def _wait(self, attempts: int, asked: float | None) -> float:
+    def _wait(self, earlier: int, asked: float | None) -> float:
+        """Draw a wait; `earlier` tries were made before the last one."""
         if asked is not None:
             return min(max(asked, SHORTEST_ASKED), LONGEST_ASKED) + self._random.uniform(0, FIRST)
-        return self._random.uniform(0, min(LONGEST, FIRST * 2.0 ** min(attempts, 20)))
+        return self._random.uniform(0, min(LONGEST, FIRST * 2.0 ** min(earlier, 20)))

@@ -1,10 +1,12 @@
 """The worker that makes good the evictions that a driver could not do."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
 from connector.bookkeeping import Bookkeeping
+from connector.ledger.debts import Debt
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.store import Ledger
 from connector.storage import Storage
@@ -49,18 +51,25 @@ class OwedEvictions:
                 self._storage.absolve(driver)
 
     async def _make_good(self, driver: Driver) -> None:
+        """Evict what is owed now. What comes during the last slice is a running cleanup's, which owes it anew if it fails."""
         if self._ledger.lost_track:
             await self._invalidate(driver)
-        last = 0
-        while debts := await self._ledger.owed_evictions(driver.name, after=last, limit=SLICE):
-            last = debts[-1].id
-            scopes = {scope for debt in debts for scope in debt.evictions[driver.name]}
-            async with asyncio.timeout(self._storage.deadlines.evict):
-                await self._storage.evict(driver, [*scopes])
-            async with asyncio.TaskGroup() as settling:
-                for debt in debts:
-                    settling.create_task(self._books.settle(debt, outcome=None, evicted=[driver.name]))
-            log.info("owed evictions made good", driver=driver.name, debts=len(debts))
+        last, more = 0, True
+        while more:
+            debts = await self._ledger.owed_evictions(driver.name, after=last, limit=SLICE)
+            more = len(debts) == SLICE
+            if debts:
+                last = debts[-1].id
+                await self._evict(driver, debts)
+
+    async def _evict(self, driver: Driver, debts: Sequence[Debt]) -> None:
+        scopes = {scope for debt in debts for scope in debt.evictions[driver.name]}
+        async with asyncio.timeout(self._storage.deadlines.evict):
+            await self._storage.evict(driver, [*scopes])
+        async with asyncio.TaskGroup() as settling:
+            for debt in debts:
+                settling.create_task(self._books.settle(debt, outcome=None, evicted=[driver.name]))
+        log.info("owed evictions made good", driver=driver.name, debts=len(debts))
 
     async def _invalidate(self, driver: Driver) -> None:
         """Evict everything, once; the last driver to do it ends the ledger's doubt."""

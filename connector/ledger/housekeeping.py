@@ -15,14 +15,17 @@ FORGET = """DELETE FROM debts WHERE id IN (
 
 
 def owed_evictions(table: Table, driver: str, *, after: int, limit: int) -> list[Debt]:
-    """Return debts that owe an eviction from the driver, which is a key in the JSON text of `evictions`."""
+    """Return debts that owe an eviction from the driver, which is a key in the JSON text of `evictions`.
+
+    What is damaged among them goes into quarantine, and others take its place: fewer than `limit` are all that there are.
+    """
     keys = ", ".join("?" * len(table.keyring.ids))
     condition = f"evictions IS NOT NULL AND id > ? AND instr(evictions, ?) AND key_id IN ({keys}) ORDER BY id LIMIT ?"
     values = (after, f'"{driver}":', *table.keyring.ids, limit)
     while True:
         damaged = len(table.quarantined)
         found = table.debts(condition, *values, credential=False)
-        if found or len(table.quarantined) == damaged:
+        if len(table.quarantined) == damaged:
             return found
 
 

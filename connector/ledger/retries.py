@@ -29,7 +29,7 @@ class Retries:
     def __init__(
         self,
         ledger: Ledger,
-        retry: Callable[[Debt], Awaitable[None]],
+        retry: Callable[[Debt], Awaitable[bool]],
         tasks: OwnedTasks,
         *,
         per_origin: int,
@@ -42,7 +42,7 @@ class Retries:
         self._in_hand: dict[int, str] = {}
         self._limits = InHand(per_origin, self._in_hand)
         self._changed = asyncio.Event()
-        self._stopping = False
+        self._stopped = asyncio.Event()
 
     def nudge(self) -> None:
         """Look at the ledger again at once: something is due that was not, or the clock was set."""
@@ -50,11 +50,11 @@ class Retries:
 
     def stop(self) -> None:
         """Begin nothing any more; what has begun goes on."""
-        self._stopping = True
+        self._stopped.set()
 
     async def run(self) -> None:
         """Work until told to stop."""
-        while not self._stopping:
+        while not self._stopped.is_set():
             self._changed.clear()
             try:
                 await self._take_due()
@@ -73,10 +73,17 @@ class Retries:
 
     async def _try(self, debt: Debt) -> None:
         try:
-            await self._retry(debt)
+            if not await self._retry(debt):
+                await self._put_off()
         finally:
             del self._in_hand[debt.id]
             self.nudge()
+
+    async def _put_off(self) -> None:
+        """Keep in hand for a while what is still due only because its outcome could not be recorded: no end system is stormed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEDGER_PAUSE):
+                await self._stopped.wait()
 
     async def _until_next(self) -> float:
         soonest = await self._ledger.next_due(self._clock(), self._limits)

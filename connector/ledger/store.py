@@ -147,7 +147,10 @@ class Ledger:
         return await self._do(lambda table: selection.next_due(table, now, in_hand))
 
     async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
-        """Return debts that owe an eviction from this driver, without credentials, ordered by id, from `after` on."""
+        """Return debts that owe an eviction from this driver, without credentials, ordered by id, from `after` on.
+
+        Fewer than `limit` are all that there are.
+        """
         return await self._do(lambda table: housekeeping.owed_evictions(table, driver, after=after, limit=limit))
 
     async def listing(

@@ -1,7 +1,8 @@
 """Ledgers for tests: a clock that is set by hand, keys that are known, and requests by number."""
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -18,6 +19,9 @@ KEYS = Keyring({"old": b"o" * 32})
 ROTATED = Keyring({"new": b"n" * 32, "old": b"o" * 32})
 ONLY_NEW = Keyring({"new": b"n" * 32})
 
+WITHIN = 30.0
+"""Seconds that a test waits at most for something that is certain to come."""
+NAME = "ledger.sqlite3"
 GRACE = 30.0
 START = 1_900_000_000.0
 DRIVERS = ("memory", "sqlite")
@@ -43,7 +47,7 @@ def request(number: int, token: str = "t", *, system: str | None = "A", everythi
 
 
 def ledger(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> Ledger:
-    return Ledger(folder / "ledger.sqlite3", keyring, grace=GRACE, clock=clock or SetClock())
+    return Ledger(folder / NAME, keyring, grace=GRACE, clock=clock or SetClock())
 
 
 @asynccontextmanager
@@ -55,7 +59,7 @@ async def opened(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None =
 @contextmanager
 def raw(folder: Path) -> Iterator[sqlite3.Connection]:
     """The file as anybody sees it who can write to it."""
-    connection = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
+    connection = sqlite3.connect(folder / NAME, isolation_level=None)
     try:
         yield connection
     finally:
@@ -70,6 +74,15 @@ async def record(
 
 async def close(ledger: Ledger, debt: Debt) -> Debt | None:
     return await ledger.settle(debt, state=LogoutState.CLOSED, outcome=VERIFIED, evicted=DRIVERS)
+
+
+async def until(fact: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that is certain to come, and that the file alone tells."""
+    async with asyncio.timeout(WITHIN):
+        while True:
+            if await fact():
+                return
+            await asyncio.sleep(0.001)
 
 
 async def all_due(ledger: Ledger, now: float = START + GRACE) -> list[Debt]:
