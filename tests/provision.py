@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGES = {"redis-server": "redis-server", "memcached": "memcached", "node": "nodejs", "npm": "npm"}
+if sys.platform == "linux":
+    PACKAGES["strace"] = "strace"  # no other system has it
 """Binary -> the Debian package that it comes from."""
 NODE_FOLDER = Path(__file__).parent / "endsystems" / "oidc"
 """Where the OAuth 2.0 server of the tests and the demo is, which runs on Node.js."""

@@ -1,0 +1,130 @@
+"""The worker of the owed evictions: nothing is believed of the authority until all that it owes was made good."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from connector.bookkeeping import Bookkeeping
+from connector.config.settings import StorageDeadlines
+from connector.ledger.backoff import Backoff
+from connector.ledger.debts import LogoutState
+from connector.ledger.evictions import SLICE, OwedEvictions
+from connector.ledger.store import Ledger
+from connector.storage import Storage
+from connector.supervision import supervised
+from drivers import DriverUnavailable, SessionScope
+from tests.doubles import ScriptedDriver
+from tests.ledger.ledgers import DRIVERS, SetClock, raw, record, request, until
+
+
+@pytest.fixture
+def drivers() -> list[ScriptedDriver]:
+    return [ScriptedDriver(name, ScriptedDriver.Settings()) for name in DRIVERS]
+
+
+@pytest.fixture
+def storage(drivers: Sequence[ScriptedDriver]) -> Storage:
+    return Storage(drivers, StorageDeadlines())
+
+
+@asynccontextmanager
+async def at_work(ledger: Ledger, storage: Storage, clock: SetClock) -> AsyncIterator[None]:
+    """Start as the application does: each driver owes what the ledger says."""
+    worker = OwedEvictions(ledger, storage, Bookkeeping(ledger, Backoff(1), clock))
+    async with storage.opened(), AsyncExitStack() as stack:
+        for driver in storage.drivers:
+            storage.owe(driver)
+            await stack.enter_async_context(supervised(driver.name, partial(worker.run, driver)))
+        yield
+
+
+async def is_trusted(storage: Storage) -> bool:
+    return storage.trusted
+
+
+async def owes_no_eviction(ledger: Ledger, *drivers: str) -> bool:
+    return not [debt for driver in drivers or DRIVERS for debt in await ledger.owed_evictions(driver)]
+
+
+async def away() -> None:
+    raise DriverUnavailable("the store is away")
+
+
+async def test_what_is_owed_at_the_start_is_evicted_before_the_authority_is_trusted(
+    ledger: Ledger, storage: Storage, drivers: Sequence[ScriptedDriver], clock: SetClock
+) -> None:
+    authority, scope, go_on = drivers[-1], SessionScope(request(1).session_id, "A"), asyncio.Event()
+
+    async def held() -> None:
+        await go_on.wait()
+
+    authority.before_evict = held
+    await record(ledger, 1)
+    async with at_work(ledger, storage, clock):
+        before = await authority.stamp(scope)
+        assert not storage.trusted
+        go_on.set()
+        await until(partial(is_trusted, storage))
+        assert await authority.stamp(scope) != before
+        assert await ledger.owed_evictions(authority.name) == []
+
+
+async def test_the_logout_of_a_row_stays_owed_when_its_evictions_are_made_good(
+    ledger: Ledger, storage: Storage, clock: SetClock
+) -> None:
+    debt = await record(ledger, 1)
+    async with at_work(ledger, storage, clock):
+        await until(partial(owes_no_eviction, ledger))
+        left = await ledger.debt(debt.id)
+    assert (left.state, left.due_at, left.attempts) == (LogoutState.OWED, debt.due_at, 0)
+
+
+async def test_more_than_fits_into_one_slice_is_made_good(ledger: Ledger, storage: Storage, clock: SetClock) -> None:
+    async with asyncio.TaskGroup() as recording:
+        for number in range(2 * SLICE + 1):
+            recording.create_task(record(ledger, number))
+    async with at_work(ledger, storage, clock):
+        await until(partial(is_trusted, storage))
+        assert await ledger.owed_evictions(storage.authority.name) == []
+
+
+async def test_a_slice_with_damaged_rows_is_filled_up_for_a_short_one_is_the_last(ledger: Ledger, tmp_path: Path) -> None:
+    debts = [await record(ledger, number) for number in range(4)]
+    with raw(tmp_path) as file:
+        file.execute("UPDATE debts SET attempts = 7 WHERE id = ?", (debts[1].id,))
+    slice_ = await ledger.owed_evictions("memory", limit=2)
+    assert [debt.id for debt in slice_] == [debts[0].id, debts[2].id]
+
+
+async def test_an_authority_that_is_away_is_not_trusted_and_made_good_once_it_is_back(
+    ledger: Ledger, storage: Storage, drivers: Sequence[ScriptedDriver], clock: SetClock
+) -> None:
+    near, authority = drivers
+    authority.before_evict = away
+    await record(ledger, 1)
+    async with at_work(ledger, storage, clock):
+        await until(partial(owes_no_eviction, ledger, near.name))
+        assert not storage.trusted
+        assert await ledger.owed_evictions(authority.name)
+        authority.before_evict = None
+        await until(partial(is_trusted, storage))
+        assert not await ledger.owed_evictions(authority.name)
+
+
+async def test_cleanups_that_keep_coming_do_not_keep_the_authority_from_being_trusted(
+    ledger: Ledger, storage: Storage, drivers: Sequence[ScriptedDriver], clock: SetClock
+) -> None:
+    authority, numbers = drivers[-1], iter(range(1_000))
+
+    async def another_one_comes() -> None:
+        await record(ledger, next(numbers))
+
+    authority.before_evict = another_one_comes
+    await another_one_comes()
+    async with at_work(ledger, storage, clock):
+        await until(partial(is_trusted, storage))
+    assert next(numbers) < SLICE

@@ -1,0 +1,87 @@
+"""Where the server is killed: before and after each step of a cleanup. Only the process of a test is armed so."""
+
+import functools
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from connector.endsystems.http_profile import HttpEndSystem
+from connector.ledger import recording
+from connector.ledger.store import Ledger
+from connector.orchestrator import Orchestrator
+from connector.storage import Storage
+
+STEPS: dict[str, tuple[Any, str]] = {
+    "record": (Ledger, "record"),
+    "record, in its transaction": (recording, "record"),
+    "logout": (HttpEndSystem, "logout"),
+    "evict from memory": (Storage, "evict"),
+    "evict from sqlite": (Storage, "evict"),
+    "settle": (Ledger, "settle"),
+    "settle, in its transaction": (recording, "settle"),
+    "retry": (Orchestrator, "retry"),
+    "answer": (Orchestrator, "cleanup"),
+}
+"""By the name of a step: the class or module that holds it, and its name there."""
+MOMENTS = ("before", "after")
+
+
+@dataclass(frozen=True, slots=True)
+class Failpoint:
+    """Kill the process when this moment of a step has come for the `passes`-th time."""
+
+    step: str
+    moment: str
+    passes: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.moment} {self.step}"
+
+    def arm(self) -> None:
+        """Wrap the step, in this process."""
+        owner, name = STEPS[self.step]
+        real, reached = getattr(owner, name), _Countdown(self)
+        wrapped = _around_function(real, reached) if owner is recording else _around_method(real, reached)
+        setattr(owner, name, functools.wraps(real)(wrapped))
+
+
+class _Countdown:
+    def __init__(self, point: Failpoint) -> None:
+        self._point = point
+        self._left = point.passes
+        _, _, self._driver = point.step.partition("evict from ")
+
+    def __call__(self, moment: str, arguments: tuple[Any, ...]) -> None:
+        if moment != self._point.moment or (self._driver and arguments[1].name != self._driver):
+            return
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+Reached = Callable[[str, tuple[Any, ...]], None]
+
+
+def _around_method(real: Callable[..., Awaitable[Any]], reached: Reached) -> Callable[..., Awaitable[Any]]:
+    async def wrapped(*arguments: Any, **named: Any) -> Any:
+        reached("before", arguments)
+        result = await real(*arguments, **named)
+        reached("after", arguments)
+        return result
+
+    return wrapped
+
+
+def _around_function(real: Callable[..., Any], reached: Reached) -> Callable[..., Any]:
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        reached("before", arguments)
+        result = real(*arguments, **named)
+        reached("after", arguments)
+        return result
+
+    return wrapped
+
+
+ALL = [Failpoint(step, moment) for step in STEPS for moment in MOMENTS]

@@ -1,0 +1,36 @@
+"""What runs in the process that is killed: the real server, with a failpoint at most."""
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+from connector.config.loading import load
+from connector.logs import configure_logs
+from connector.server import serve
+from drivers import sqlite_writer
+from tests.torture.failpoints import Failpoint
+
+PR_SET_PTRACER, ANY = 0x59616D61, -1
+
+
+def serve_here(config: Path, failpoint: Failpoint | None, batch: int | None) -> None:
+    """Serve a configuration; what it logs is appended to `server.log` beside it. `batch` bounds the works of one transaction."""
+    os.chdir(config.parent)
+    log = os.open("server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    _allow_tracing()
+    settings = load(config, {})
+    configure_logs(settings.logs)
+    if failpoint is not None:
+        failpoint.arm()
+    if batch is not None:
+        sqlite_writer.BATCH = batch
+    sys.exit(serve(settings))
+
+
+def _allow_tracing() -> None:
+    """Let a debugger of this user attach, where Linux is set up to let only a process's parent do so."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANY, 0, 0, 0)
