@@ -65,6 +65,8 @@ class StorageDeadlines(Section):
 
     evict: Seconds = 5
     """For one eviction."""
+    read: Seconds = 1
+    """For one read or write of a cached value. A near driver that takes longer is passed by; an authority makes it a miss."""
     ping: Seconds = 2
     """For the readiness check."""
 

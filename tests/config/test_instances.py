@@ -40,7 +40,7 @@ def test_all_problems_of_all_instances_are_named_at_once(tmp_path: Path) -> None
     storage.drivers = ["memory", "notes", "memory", "memry", "bad", "empty"]
     storage.deadline = 5
     [storage.memory]
-    size = 1
+    max_entry = 1
     [storage.notes]
     driver = "tests.config.notebook.Notebook"
     pages = 501
@@ -63,7 +63,7 @@ def test_all_problems_of_all_instances_are_named_at_once(tmp_path: Path) -> None
         "storage.drivers[2]: is there twice (config.toml)",
         "storage.drivers[3]: names no instance; did you mean `memory`? (config.toml)",
         f"storage.empty.driver: is missing; {kinds}",
-        "storage.memory.size: unknown key; none is known here (config.toml)",
+        "storage.memory.max_entry: unknown key; did you mean `max_entries`? (config.toml)",
         "storage.notes.owner: expected text that matches `[a-z]+` (config.toml)",
         "storage.notes.page: unknown key; did you mean `pages`? (config.toml)",
         "storage.notes.pages: expected a whole number from 1 to 500 (config.toml)",

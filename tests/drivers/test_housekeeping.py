@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drivers.contract import MAX_TTL, Driver, Entry, Scope, SessionScope, SystemScope
-from drivers.memory import MemoryDriver
+from drivers.memory import MemoryDriver, MemorySettings
 from drivers.sqlite import SqliteDriver, statements
 from drivers.sqlite.schema import open_cache
 from drivers.sqlite_file import SqliteFile
@@ -117,7 +117,7 @@ async def test_overwriting_an_entry_for_ever_piles_nothing_up(clock: Clock) -> N
 
 async def test_freeing_a_large_bucket_never_holds_the_event_loop_up(clock: Clock) -> None:
     """The bound is loose, for machines that are busy: ten times what a slice takes on an idle one."""
-    async with opened(MemoryDriver("memory", MemoryDriver.Settings(), clock=clock)) as driver:
+    async with opened(MemoryDriver("memory", MemorySettings(max_entries=200_000), clock=clock)) as driver:
         entry = Entry(b"value", await driver.stamp(SESSION), clock.now + 3600)
         for number in range(200_000):
             await driver.put(SESSION, str(number), entry)

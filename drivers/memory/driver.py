@@ -1,0 +1,125 @@
+"""The nearest copy, and an authority for one process that may forget all at its end."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from drivers.contract import MAX_TTL, Driver, DriverSettings, Entry, Scope, Stamp, Statistics
+from drivers.errors import DriverUnavailable
+from drivers.memory.lives import Lives, NamedBucket
+from drivers.memory.shelf import Shelf
+
+SLICE = 1_000
+"""Entries freed between two turns of the event loop: about a millisecond."""
+
+
+class MemorySettings(DriverSettings):
+    """Settings of `[storage.<name>]`. Where there is no room, what was not read for long makes room."""
+
+    max_entries: Annotated[int, Field(gt=0)] = 100_000
+    """Entries held at most."""
+    max_bytes: Annotated[int, Field(gt=0)] = 268_435_456
+    """Bytes of memory that they take at most, about; an entry that is larger by itself is not kept."""
+
+
+class MemoryDriver(Driver):
+    """Every call but `purge` is a few dictionary look-ups, unless much has to make room. Two instances share nothing."""
+
+    Settings: ClassVar[type[DriverSettings]] = MemorySettings
+
+    def __init__(self, name: str, settings: DriverSettings, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(name, settings)
+        self._bounds = settings if isinstance(settings, MemorySettings) else MemorySettings()
+        self._clock = clock
+        self._closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lives = Lives()
+        self._shelf = Shelf(self._bounds.max_entries, self._bounds.max_bytes)
+
+    async def aclose(self) -> None:
+        self._closed = True
+        self._begin()
+
+    async def ping(self) -> None:
+        self._must_be_open()
+
+    async def stamp(self, scope: Scope) -> Stamp:
+        self._must_be_open()
+        return self._lives.present(scope, self._clock()).name
+
+    async def get(self, scope: Scope, key: str) -> Entry | None:
+        self._must_be_open()
+        bucket = self._lives.bucket(scope)
+        held = bucket.entries.get(key) if bucket is not None else None
+        if held is None or held.entry.expires_at <= self._clock():
+            return None
+        held.used = True
+        return held.entry
+
+    async def put(self, scope: Scope, key: str, entry: Entry) -> None:
+        if await self._made_room_for(key, entry):
+            now = self._clock()
+            self._store(self._lives.present(scope, now), key, entry, now)
+
+    async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
+        if not await self._made_room_for(key, entry):
+            return False
+        now = self._clock()
+        bucket = self._lives.present(scope, now)
+        return bucket.name == entry.stamp and self._store(bucket, key, entry, now)
+
+    async def delete(self, scope: Scope, key: str) -> None:
+        self._must_be_open()
+        bucket = self._lives.bucket(scope)
+        if bucket is not None and key in bucket.entries:
+            self._shelf.forget(bucket, key)
+
+    async def evict(self, *scopes: Scope) -> None:
+        self._must_be_open()
+        for scope in scopes:
+            self._lives.end(scope)
+
+    async def purge(self, limit: int) -> bool:
+        for step in range(limit):
+            self._must_be_open()
+            now = self._clock()
+            if not (self._lives.free(self._shelf) or self._shelf.drop_expired(now) or self._lives.end_idle(now)):
+                return False
+            if step % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+        return True
+
+    async def statistics(self) -> Statistics:
+        self._must_be_open()
+        return Statistics(entries=len(self._shelf), garbage=self._lives.garbage)
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise DriverUnavailable(f"{self.name}: closed")
+
+    async def _made_room_for(self, key: str, entry: Entry) -> bool:
+        """Make room, a slice at a time; False if there never will be. Nothing comes before the caller's next step."""
+        steps = 0
+        while not self._shelf.has_room_for(key, entry):
+            if not self._shelf.could_hold(key, entry):
+                return False
+            if not self._lives.free(self._shelf):
+                self._shelf.drop_unused()
+            steps += 1
+            if steps % SLICE == 0:
+                await asyncio.sleep(0)
+        self._must_be_open()
+        return True
+
+    def _store(self, bucket: NamedBucket, key: str, entry: Entry, now: float) -> bool:
+        if entry.expires_at <= now:
+            return False
+        longest = now + MAX_TTL
+        self._shelf.put(bucket, key, entry if entry.expires_at <= longest else replace(entry, expires_at=longest))
+        return True

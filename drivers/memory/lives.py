@@ -1,0 +1,151 @@
+"""Generations of sessions and systems, and the buckets that are named by them."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from secrets import token_bytes
+
+from drivers.contract import Everything, Scope, SessionScope, Stamp, SystemScope
+from drivers.memory.shelf import Bucket, Shelf
+
+IDLE_LIFE = 30 * 24 * 3600.0
+"""Seconds after which a generation that nobody used is forgotten: longer than any entry lives."""
+NOTED_EVERY = 60.0
+"""Seconds that may pass before it is noted that a generation is still in use."""
+
+_Owner = tuple[str, str]
+_Place = tuple[str, str, str | None]
+_EVERYTHING: _Owner = ("everything", "")
+
+
+@dataclass(slots=True, eq=False)
+class _Life:
+    """The present life of one session or system: its generation, and the buckets whose names it is part of."""
+
+    generation: bytes = field(default_factory=lambda: token_bytes(16))
+    buckets: "set[NamedBucket]" = field(default_factory=set)
+    used: float = 0.0
+    ended: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class NamedBucket(Bucket):
+    """The entries of one scope for as long as all the lives last that it depends on; `name` is made of their generations."""
+
+    name: Stamp = field(kw_only=True)
+    place: _Place = field(kw_only=True)
+    lives: tuple[_Life, ...] = field(kw_only=True)
+    used: float = field(kw_only=True)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing in it may be read any more."""
+        for life in self.lives:  # noqa: SIM110 - `any` takes three times as long, on the way of every read
+            if life.ended:
+                return True
+        return False
+
+
+class Lives:
+    """To end a life costs the same, however much depends on it; what depended on it is freed step by step."""
+
+    def __init__(self) -> None:
+        self._lives: OrderedDict[_Owner, _Life] = OrderedDict()
+        """Least recently used first."""
+        self._buckets: dict[_Place, NamedBucket] = {}
+        """The last one of each scope, which may have ended."""
+        self._garbage: list[_Life | NamedBucket] = []
+        """A stack of what has ended and is still to be freed."""
+
+    @property
+    def garbage(self) -> int:
+        """How many lives and buckets are still to be freed, about."""
+        return len(self._garbage)
+
+    def bucket(self, scope: Scope) -> NamedBucket | None:
+        """Return the scope's bucket, if it has one."""
+        bucket = self._buckets.get(_place(scope))
+        return None if bucket is None or bucket.ended else bucket
+
+    def present(self, scope: Scope, now: float) -> NamedBucket:
+        """Return the scope's bucket, begun anew where it has none; note that it is in use."""
+        bucket = self.bucket(scope)
+        if bucket is not None and now - bucket.used < NOTED_EVERY:
+            return bucket
+        lives = tuple(self._life(owner, now) for owner in _owners(scope))
+        if bucket is None:
+            bucket = self._begin(_place(scope), lives)
+        bucket.used = now
+        return bucket
+
+    def end(self, scope: Scope) -> None:
+        """End the scope's own life, and so the buckets of all scopes that depend on it."""
+        self._end(_owners(scope)[0])
+
+    def free(self, shelf: Shelf) -> bool:
+        """Take one step of freeing what has ended, and say whether there was one to take."""
+        if not self._garbage:
+            return False
+        match self._garbage[-1]:
+            case NamedBucket() as bucket if bucket.entries:
+                shelf.forget_any(bucket)
+            case NamedBucket() as bucket:
+                self._garbage.pop()
+                self._free(bucket)
+            case _Life(buckets=buckets) if buckets:
+                self._garbage.append(buckets.pop())
+            case _:
+                self._garbage.pop()
+        return True
+
+    def end_idle(self, now: float) -> bool:
+        """End the life that was not used for longest, if that is long enough, and say whether it was."""
+        owner = next(iter(self._lives), None)
+        idle = owner is not None and self._lives[owner].used < now - IDLE_LIFE
+        if owner and idle:
+            self._end(owner)
+        return idle
+
+    def _life(self, owner: _Owner, now: float) -> _Life:
+        life = self._lives.get(owner)
+        if life is None:
+            life = self._lives[owner] = _Life()
+        life.used = now
+        self._lives.move_to_end(owner)
+        return life
+
+    def _begin(self, place: _Place, lives: tuple[_Life, ...]) -> NamedBucket:
+        name = Stamp(b"".join([life.generation for life in lives]))
+        bucket = self._buckets[place] = NamedBucket(name=name, place=place, lives=lives, used=0.0)
+        for life in lives:
+            life.buckets.add(bucket)
+        return bucket
+
+    def _end(self, owner: _Owner) -> None:
+        life = self._lives.pop(owner, None)
+        if life is not None:
+            life.ended = True
+            self._garbage.append(life)
+
+    def _free(self, bucket: NamedBucket) -> None:
+        for life in bucket.lives:
+            life.buckets.discard(bucket)
+        if self._buckets.get(bucket.place) is bucket:
+            del self._buckets[bucket.place]
+
+
+def _owners(scope: Scope) -> tuple[_Owner, ...]:
+    """Whose generations name the bucket of `scope`, its own first; as `lineage` has it, without making a scope of each."""
+    match scope:
+        case SessionScope(session_id, system_id):
+            own = ("session", session_id)
+            return (own, _EVERYTHING) if system_id is None else (own, ("system", system_id), _EVERYTHING)
+        case SystemScope(system_id):
+            return ("system", system_id), _EVERYTHING
+        case Everything():
+            return (_EVERYTHING,)
+
+
+def _place(scope: Scope) -> _Place:
+    if isinstance(scope, SessionScope):
+        return "session", scope.session_id, scope.system_id
+    return (*_owners(scope)[0], None)
