@@ -19,8 +19,14 @@ READ_TIMEOUT = 0.05
 
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_SUCH_PLACE = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
+
+
+class FullDisk(DriverUnavailable):
+    """There is no room for what was to be written. The connection is as good as before."""
+
+
 _MEANINGS: dict[int, tuple[type[DriverError], str]] = {
-    sqlite3.SQLITE_FULL: (DriverUnavailable, "the disk is full; free some space"),
+    sqlite3.SQLITE_FULL: (FullDisk, "the disk is full; free some space"),
     sqlite3.SQLITE_IOERR: (DriverUnavailable, "reading or writing failed; look at the disk and at its free space"),
     sqlite3.SQLITE_BUSY: (DriverUnavailable, "another process keeps the file locked; see which one has it open"),
     sqlite3.SQLITE_LOCKED: (DriverUnavailable, "another connection keeps the file locked"),

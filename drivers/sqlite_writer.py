@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
@@ -196,6 +196,5 @@ def _checkpoint(file: SqliteFile, connection: sqlite3.Connection) -> bool:
 
 
 def _checkpoint_and_close(file: SqliteFile, connection: sqlite3.Connection) -> None:
-    with file.explained(), file.locked():
+    with file.explained(), file.locked(), closing(connection):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()

@@ -16,7 +16,7 @@ from connector.ledger.opening import claim_folder, make_ready, refusals
 from connector.ledger.reserve import Reserve
 from connector.ledger.table import Table
 from drivers import DriverError
-from drivers.sqlite_file import SqliteFile
+from drivers.sqlite_file import FullDisk, SqliteFile
 from drivers.sqlite_writer import SqliteWriter
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class LedgerFile:
         try:
             return await writer.submit(lambda connection: work(Table(connection, self._keyring)))
         except DriverError as problem:
-            self._broken = True
+            self._broken |= not isinstance(problem, FullDisk)
             raise LedgerUnavailable(str(problem)) from problem
 
     async def keep_reserve(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.reading import read_only
-from tests.ledger.ledgers import KEYS, PENDING, close, opened, record, request
+from tests.ledger.ledgers import KEYS, NAME, PENDING, close, opened, record, request
 
 TASKS = 24
 SESSIONS = 1_000
@@ -48,7 +48,7 @@ def main(folder: Path, kills: int, seed: int) -> Found:
         found.acknowledged += len(acknowledged)
         for session, revision, closed in acknowledged:
             promised[session] = (revision, closed or promised.get(session, (0, False))[1])
-    debts = {debt.session_id: debt for debt in read_only(folder / "ledger.sqlite3", KEYS)}
+    debts = {debt.session_id: debt for debt in read_only(folder / NAME, KEYS)}
     found.lost += [*broken_promises(promised, debts), *(path.name for path in folder.glob("*.corrupt-*"))]
     return found
 

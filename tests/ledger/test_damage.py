@@ -14,9 +14,8 @@ from connector.ledger.debts import Debt
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.selection import InHand
 from connector.ledger.store import Ledger
-from tests.ledger.ledgers import DRIVERS, START, close, opened, record
+from tests.ledger.ledgers import DRIVERS, NAME, START, close, opened, record
 
-NAME = "ledger.sqlite3"
 RESERVE = f"{NAME}.reserve"
 ROWS = 40
 COPIES = 150

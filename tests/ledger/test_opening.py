@@ -21,11 +21,10 @@ from connector.ledger.inspection import damage_of
 from connector.ledger.keyring import Keyring
 from connector.ledger.reading import read_only
 from connector.ledger.schema import MIGRATIONS, expected_layout, layout, migrate, version
-from tests.ledger.ledgers import KEYS, ONLY_NEW, START, all_due, close, ledger, opened, raw, record, request
+from tests.ledger.ledgers import KEYS, NAME, ONLY_NEW, START, all_due, close, ledger, opened, raw, record, request
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FIXTURE_KEYS = Keyring({"fixture": b"f" * 32})
-NAME = "ledger.sqlite3"
 
 
 async def refusal(folder: Path) -> str:
