@@ -87,8 +87,9 @@ class LedgerFile:
 
     async def relieve(self) -> None:
         """Give up the reserve, and free what the write-ahead log takes up."""
-        await asyncio.to_thread(self._reserve.give_up)
-        await self._empty_log()
+        if self._writer is not None:
+            await asyncio.to_thread(self._reserve.give_up)
+            await self._empty_log()
 
     async def tidy(self) -> None:
         """Empty the write-ahead log, and keep the reserve if there is room for it."""
@@ -100,7 +101,11 @@ class LedgerFile:
     def _take(self, now: float) -> None:
         claim_folder(self._path)
         self._lock.acquire()
-        make_ready(self._path, self._keyring, now=now)
+        try:
+            make_ready(self._path, self._keyring, now=now)
+        except sqlite3.Error:
+            self._reserve.give_up()  # on a full disk even opening may need room
+            make_ready(self._path, self._keyring, now=now)
         self._identity = self._file.identity
 
     async def _sound_writer(self) -> SqliteWriter:

@@ -35,8 +35,7 @@ class Lock:
             raise ConfigurationError(
                 [f"ledger.path: {self._path}: another process (pid {owner}) uses it; a ledger has one owner"]
             ) from None
-        file.truncate()
-        file.write(f"{os.getpid()}\n")
+        file.write(f"{os.getpid():<19}\n")  # over the old one, as long as it: no room is needed for it on a full disk
         file.flush()
         self._file = file
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import structlog
 
 from connector.cleanup import CleanupRequest
+from connector.errors import ConfigurationError
 from connector.ledger import housekeeping, recording, selection
 from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import LedgerUnavailable
@@ -53,6 +54,8 @@ class Ledger:
         self._clock = clock
         self._turn = ""
         """The origin that was looked at last, so that each has its turn."""
+        self._verified = 0
+        """The row that was verified last by `tidy`."""
         self.lost_track = False
         """Whether evictions that were owed may be unknown: a row, or the file, was damaged. All that is cached has to be
         invalidated, and `track_regained` called; until then it stays true, across restarts."""
@@ -61,11 +64,14 @@ class Ledger:
         """Make the file ready and take hold of it.
 
         Raises:
-            ConfigurationError: another process owns it, it is somebody else's, read-only, of a newer version or no ledger at all.
+            ConfigurationError: another process owns it, it is somebody else's, read-only, of a newer version, no ledger at all.
         """
-        await self._file.open(now=self._clock())
-        self.lost_track = await self._do(housekeeping.has_lost_track)
-        totals = await self.statistics()
+        try:
+            await self._file.open(now=self._clock())
+            self.lost_track = await self._do(housekeeping.has_lost_track)
+            totals = await self.statistics()
+        except LedgerUnavailable as problem:
+            raise ConfigurationError([f"ledger.path: {problem}"]) from problem
         if totals.unreadable:
             log.warning("debts in the ledger need a key that is not in the keyring; they are kept", debts=totals.unreadable)
 
@@ -187,7 +193,8 @@ class Ledger:
         """Do the housekeeping, in short transactions; `opened` does this by itself.
 
         Rows that have owed nothing for `keep_closed` seconds are removed, those that were made with an older key are written anew
-        with the current one, and the write-ahead log is emptied, so that no erased credential stays in it.
+        with the current one, some more are verified, whether anybody asks for them or not, and the write-ahead log is emptied, so
+        that no erased credential stays in it.
         """
         now, more = self._clock(), True
         while more:
@@ -195,6 +202,7 @@ class Ledger:
         more = True
         while more:
             more = await self._do(lambda table: housekeeping.renew_keys(table, limit=SLICE))
+        self._verified = await self._do(lambda table: housekeeping.patrol(table, after=self._verified, limit=SLICE))
         await self._file.tidy()
 
     async def _keep_tidy(self) -> None:

@@ -42,10 +42,12 @@ async def main(folder: Path, kind: str) -> None:
         disk.free()
         await record_once_there_is_room(ledger)
         assert (folder / f"{NAME}.reserve").stat().st_size > 0, "the reserve is there again"
+        disk.fill()
     async with opened(folder) as ledger:
         assert not ledger.lost_track
         assert acknowledged <= {debt.id for debt in await all_due(ledger)}, "what was acknowledged is there"
-        assert (await ledger.statistics()).closed == DEBTS
+        assert await close(ledger, (await all_due(ledger))[0]), "a start on a full disk is possible"
+        assert (await ledger.statistics()).closed == DEBTS + 1
 
 
 async def record_until_it_is_refused(ledger: Ledger) -> set[int]:

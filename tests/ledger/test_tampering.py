@@ -1,12 +1,13 @@
 """Rows that were altered: put in quarantine, shown, never acted upon."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from connector.ledger.debts import LogoutState
 from connector.ledger.rows import COLUMNS
-from tests.ledger.ledgers import KEYS, ONLY_NEW, REFUSED, ROTATED, START, all_due, close, opened, raw, record
+from tests.ledger.ledgers import KEYS, ONLY_NEW, REFUSED, ROTATED, START, SetClock, all_due, close, opened, raw, record
 
 ALTERATIONS = {
     "id": "id + 100",
@@ -51,6 +52,18 @@ async def test_an_altered_state_does_not_bring_a_closed_logout_back(tmp_path: Pa
     async with opened(tmp_path) as ledger:
         assert await all_due(ledger) == []
         assert (await ledger.statistics()).quarantined == 1
+
+
+@pytest.mark.parametrize("state", ["closed", "bogus"])
+async def test_an_alteration_that_hides_a_row_is_found_by_tidying(tmp_path: Path, state: str) -> None:
+    async with opened(tmp_path) as ledger:
+        await asyncio.gather(*(record(ledger, number) for number in range(450)))
+    with raw(tmp_path) as file:
+        file.execute("UPDATE debts SET state = ?, closed_at = 1.0 * id WHERE id = 450", (state,))
+    async with opened(tmp_path, clock=SetClock(60.0)) as ledger:
+        for _ in range(3):
+            await ledger.tidy()
+        assert [debt.id for debt in await ledger.listing(states=[LogoutState.WAITING])] == [450]
 
 
 async def test_a_credential_of_another_row_does_not_fit(tmp_path: Path) -> None:
