@@ -1,0 +1,177 @@
+"""`session.cache` and `session.system.cache`: typed values under one scope."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from functools import partial
+from types import UnionType
+from typing import Any, TypeVar, overload
+
+import msgspec
+import structlog
+
+from connector.cache.entries import Entries
+from connector.cache.life import DEFAULT_TTL, checked, shortened
+from connector.cache.loads import Loads, Place
+from connector.cache.values import packed, unpacked
+from drivers import Entry, Scope, Stamp
+
+T = TypeVar("T")
+D = TypeVar("D")
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 16
+"""Keys of `get_many` and `set_many` that are under way at the same time."""
+
+
+class _Absent(Enum):
+    ABSENT = 0
+
+
+_ABSENT = _Absent.ABSENT
+
+
+class Cache:
+    """The cached values of one session or one system, as of the *moment* at which it was asked for: one for each request.
+
+    Values are anything that msgspec encodes, and come back as objects of the reader's own, of the type asked for; a stored
+    value that does not fit that type is a miss. Keys are any text. `ttl` is in seconds; what it gives is up to a tenth shorter.
+
+    No read that begins after the answer of a cleanup returns what was loaded before that cleanup was received. So nothing is
+    stored any more once a cleanup has overtaken the moment: what the request has read, it may have read before the cleanup.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        moment: Stamp | None,
+        entries: Entries,
+        loads: Loads,
+        *,
+        clock: Callable[[], float],
+        luck: Callable[[], float],
+    ) -> None:
+        self.scope = scope
+        self._moment = moment
+        """The scope's stamp from before the request has read anything; None if the authority could not tell it."""
+        self._entries = entries
+        self._loads = loads
+        self._clock = clock
+        self._luck = luck
+
+    @overload
+    async def get(self, key: str, kind: type[T], default: None = None) -> T | None: ...
+    @overload
+    async def get(self, key: str, kind: type[T], default: D) -> T | D: ...
+    @overload
+    async def get(self, key: str, kind: UnionType, default: object = None) -> Any: ...
+    async def get(self, key: str, kind: Any, default: object = None) -> Any:
+        """Return the value, or `default` where there is none."""
+        found = await self._find(await self._entries.stamp(self.scope), key, kind)
+        return default if found is _ABSENT else found
+
+    @overload
+    async def get_many(self, keys: Iterable[str], kind: type[T]) -> dict[str, T]: ...
+    @overload
+    async def get_many(self, keys: Iterable[str], kind: UnionType) -> dict[str, Any]: ...
+    async def get_many(self, keys: Iterable[str], kind: Any) -> dict[str, Any]:
+        """Return the values that there are, by their keys in the order asked for."""
+        wanted = [*keys]
+        found: dict[str, Any] = {}
+        stamp = await self._entries.stamp(self.scope)
+
+        async def find(key: str) -> None:
+            found[key] = await self._find(stamp, key, kind)
+
+        await _for_each(wanted, find)
+        return {key: found[key] for key in wanted if found[key] is not _ABSENT}
+
+    async def set(self, key: str, value: object, *, ttl: float = DEFAULT_TTL) -> bool:
+        """Store the value, and say whether it was stored.
+
+        It is not when a cleanup has overtaken the request, or when the authority fails; an older value may still be there then.
+        Raises `ValueError` for a `ttl` that is none, and what msgspec raises of a value that it cannot encode.
+        """
+        entry = self._entry(packed(value), checked(ttl))
+        return entry is not None and await self._entries.set(self.scope, key, entry)
+
+    async def set_many(self, values: Mapping[str, object], *, ttl: float = DEFAULT_TTL) -> bool:
+        """`set` each of the values, and say whether all were stored."""
+        life = checked(ttl)
+        entries = {key: self._entry(packed(value), life) for key, value in values.items()}
+        stored: list[bool] = []
+
+        async def store(key: str) -> None:
+            entry = entries[key]
+            stored.append(entry is not None and await self._entries.set(self.scope, key, entry))
+
+        await _for_each([*entries], store)
+        return all(stored)
+
+    async def delete(self, key: str) -> None:
+        """Forget the value. Raises `drivers.DriverError` if the authority could not, so that the value may still be there."""
+        await self._entries.delete(self.scope, key)
+
+    @overload
+    async def get_or_load(
+        self, key: str, loader: Callable[[], Awaitable[T]], *, kind: type[T], ttl: float = DEFAULT_TTL
+    ) -> T: ...
+    @overload
+    async def get_or_load(
+        self, key: str, loader: Callable[[], Awaitable[T]], *, kind: UnionType, ttl: float = DEFAULT_TTL
+    ) -> T: ...
+    async def get_or_load(self, key: str, loader: Callable[[], Awaitable[Any]], *, kind: Any, ttl: float = DEFAULT_TTL) -> Any:
+        """Return the value, or what `loader` returns, which is then stored.
+
+        Concurrent calls share one load. Its error is raised in all of them and is not stored; when the one that loads is
+        cancelled, another one takes over. Sets no deadline for `loader`. A request that a cleanup has overtaken loads for
+        itself alone, and so does every request while the authority fails.
+        """
+        life = checked(ttl)
+        stamp = await self._entries.stamp(self.scope)
+        found = await self._find(stamp, key, kind)
+        if found is not _ABSENT:
+            return found
+        if stamp is None or stamp != self._moment:
+            return unpacked(packed(await loader()), kind)
+        place = Place(self.scope, stamp, key, self._entries.epoch(self.scope, key), kind)
+        return unpacked(await self._loads.join(place, partial(self._find_or_load, place, loader, life)), kind)
+
+    async def _find_or_load(self, place: Place, loader: Callable[[], Awaitable[object]], ttl: float) -> bytes:
+        data = await self._entries.read(self.scope, place.key, place.stamp)  # another load may have ended meanwhile
+        if data is None or _fitting(data, place.kind) is _ABSENT:
+            data = packed(await loader())
+            if entry := self._entry(data, ttl):
+                await self._entries.keep(self.scope, place.key, entry, place.epoch)
+        return data
+
+    async def _find(self, stamp: Stamp | None, key: str, kind: Any) -> Any:
+        """Return the value of this type that was stored under this stamp, or `_ABSENT`."""
+        data = None if stamp is None else await self._entries.read(self.scope, key, stamp)
+        return _ABSENT if data is None else _fitting(data, kind)
+
+    def _entry(self, data: bytes, ttl: float) -> Entry | None:
+        """Return what is stored, under the stamp of the moment; None where there is none, so that nothing may be stored."""
+        if self._moment is None:
+            return None
+        return Entry(data, self._moment, expires_at=self._clock() + shortened(ttl, self._luck()))
+
+
+def _fitting(data: bytes, kind: Any) -> Any:
+    try:
+        return unpacked(data, kind)
+    except msgspec.DecodeError as misfit:
+        log.debug("a cached value does not fit the type asked for", reason=str(misfit))
+        return _ABSENT
+
+
+async def _for_each(keys: Sequence[str], work: Callable[[str], Awaitable[None]]) -> None:
+    remaining = iter(keys)
+
+    async def work_on() -> None:
+        for key in remaining:
+            await work(key)
+
+    async with asyncio.TaskGroup() as workers:
+        for _ in range(min(AT_ONCE, len(keys))):
+            workers.create_task(work_on())

@@ -1,0 +1,83 @@
+"""`@cached`: a loader function of the author's own whose results are kept."""
+
+from collections.abc import Callable, Coroutine
+from functools import cached_property, partial, update_wrapper
+from inspect import iscoroutinefunction, signature
+from types import SimpleNamespace
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, get_type_hints
+
+import msgspec
+
+from connector.cache.cache import Cache
+from connector.cache.life import DEFAULT_TTL, checked
+
+
+class HasCache(Protocol):
+    """A session, a system, or anything else that has a cache."""
+
+    @property
+    def cache(self) -> Cache:
+        """Where the results are kept."""
+        ...
+
+
+Owner = TypeVar("Owner", bound=Cache | HasCache)
+P = ParamSpec("P")
+T = TypeVar("T")
+Loader = Callable[Concatenate[Owner, P], Coroutine[Any, Any, T]]
+
+
+class CachedFunction(Generic[Owner, P, T]):
+    """Looks into the cache of its first argument before it calls the function: `get_or_load` in other words."""
+
+    def __init__(self, function: Loader[Owner, P, T], name: str, ttl: float) -> None:
+        update_wrapper(self, function)
+        self._function = function
+        self._signature = signature(function)
+        self._name = name
+        self._ttl = checked(ttl)
+
+    async def __call__(self, owner: Owner, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the kept result for these arguments, or the function's."""
+        loader = partial(self._function, owner, *args, **kwargs)
+        key = self._key(owner, *args, **kwargs)
+        result: T = await _cache_of(owner).get_or_load(key, loader, kind=self._kind, ttl=self._ttl)
+        return result
+
+    async def forget(self, owner: Owner, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Forget the result for these arguments, as `Cache.delete` does."""
+        await _cache_of(owner).delete(self._key(owner, *args, **kwargs))
+
+    def _key(self, owner: Owner, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Return a key in which every argument stands unmistakably, however it was passed."""
+        bound = self._signature.bind(owner, *args, **kwargs)
+        bound.apply_defaults()
+        _, *arguments = bound.arguments.values()
+        return f"{self._name} {msgspec.msgpack.encode(arguments, order='deterministic').hex()}"
+
+    @cached_property
+    def _kind(self) -> Any:
+        """What the function says that it returns; found out late, for it may name what is defined further down."""
+        returns = SimpleNamespace(__annotations__={"return": self._function.__annotations__["return"]})
+        return get_type_hints(returns, self._function.__globals__, include_extras=True)["return"]
+
+
+def cached(*, ttl: float = DEFAULT_TTL, key: str | None = None) -> Callable[[Loader[Owner, P, T]], CachedFunction[Owner, P, T]]:
+    """Keep what an `async def` function returns, in the cache of its first parameter: a session, a system, or a `Cache`.
+
+    Results are told apart by `key`, which is the function's full name unless it is given, and by all further arguments, which
+    msgspec must be able to encode. They come back as the type that the function is annotated to return.
+    """
+
+    def decorate(function: Loader[Owner, P, T]) -> CachedFunction[Owner, P, T]:
+        if not iscoroutinefunction(function) or "return" not in function.__annotations__:
+            raise TypeError(f"{function!r} cannot be cached; expected an `async def` function that says what it returns")
+        if key is None and function.__closure__:
+            raise TypeError(f"{function!r} depends on more than its arguments; expected a `key` that says on what")
+        return CachedFunction(function, key or f"{function.__module__}.{function.__qualname__}", ttl)
+
+    return decorate
+
+
+def _cache_of(owner: Cache | HasCache) -> Cache:
+    return owner if isinstance(owner, Cache) else owner.cache

@@ -1,0 +1,51 @@
+"""Concurrent loads of one value, joined into one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from connector.cache.entries import Epoch
+from drivers import Scope, Stamp
+
+
+class Place(NamedTuple):
+    """What loads must have in common to be joined."""
+
+    scope: Scope
+    stamp: Stamp
+    """By the key alone, a reader after a cleanup would be given a load from before it."""
+    key: str
+    epoch: Epoch
+    """A reader after a `delete` must not be given a load from before it either."""
+    kind: Any
+
+
+class Loads:
+    """The loads that are running in this process."""
+
+    def __init__(self) -> None:
+        self._running: dict[Place, asyncio.Future[bytes]] = {}
+
+    async def join(self, place: Place, load: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Return what the load under way for this place gives, or run `load` in the caller's own task.
+
+        A load that fails raises its error in everybody who joined it. When the caller that loads is cancelled, one of those who
+        joined takes over. It takes as long as the load, whose author sets its deadline.
+        """
+        while (running := self._running.get(place)) is not None:
+            await asyncio.wait([running])
+            if not running.cancelled():
+                return running.result()
+        mine = self._running[place] = asyncio.get_running_loop().create_future()
+        try:
+            result = await load()
+        except Exception as problem:
+            mine.set_exception(problem)
+            mine.exception()  # looked at, so that nobody is told that an error was lost when nobody has joined
+            raise
+        else:
+            mine.set_result(result)
+            return result
+        finally:
+            mine.cancel()  # does nothing to what has its result or error
+            del self._running[place]
