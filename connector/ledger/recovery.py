@@ -2,16 +2,16 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
-from connector.ledger.inspection import UNREADABLE, connected
-from connector.ledger.keyring import KeyMissing, Keyring
+from connector.ledger.keyring import Keyring
 from connector.ledger.ownership import synced_folder
-from connector.ledger.rows import NAMES, Row, Unverified, verify
+from connector.ledger.rows import Row
+from connector.ledger.salvage import sound_rows
 from connector.ledger.schema import migrate
 from connector.ledger.table import INSERT
 
@@ -19,10 +19,6 @@ log = structlog.get_logger(__name__)
 
 COMPANIONS = ("", "-wal", "-shm", "-journal")
 """What SQLite adds to the name of the file for the files that belong to it."""
-
-FARTHEST = 10_000_000
-"""Id up to which rows are sought behind damaged pages: a number that was damaged itself must not make it last for ever."""
-SELECT = f"SELECT {NAMES} FROM debts NOT INDEXED"  # noqa: S608 - ours
 
 
 def build(path: Path, rows: Iterable[Row] = (), *, lost_track: str | None = None) -> int:
@@ -41,7 +37,7 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
 
     A process that is killed in between does it again, or finishes it, at the next start.
     """
-    saved = build(_saved(path), _sound_rows(path, keyring), lost_track=f"the file was damaged: {damage}")
+    saved = build(_saved(path), sound_rows(path, keyring), lost_track=f"the file was damaged: {damage}")
     aside = _move_aside(path, now)
     _put_in_place(_saved(path), path)
     log.error(
@@ -114,63 +110,3 @@ def _saved(path: Path) -> Path:
 
 def _with(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
-
-
-def _sound_rows(path: Path, keyring: Keyring) -> Iterator[Row]:
-    """Yield what can be read and verifies, each row once. A row whose key is missing goes along: readers verify it anyway."""
-    connection = connected(path, "ro")
-    seen: set[int] = set()
-    try:
-        for row in _readable_rows(connection):
-            if row[0] not in seen and _may_go_along(row, keyring):
-                seen.add(row[0])
-                yield row
-    finally:
-        connection.close()
-
-
-def _may_go_along(row: Row, keyring: Keyring) -> bool:
-    try:
-        verify(row, keyring)
-    except KeyMissing:
-        return True
-    except Unverified:
-        return False
-    return True
-
-
-def _readable_rows(connection: sqlite3.Connection) -> Iterator[Row]:
-    """Read forwards to the first damaged page, backwards to the last one, and seek what lies between, halving the distance."""
-    first, last = 0, _last_id(connection) + 1
-    try:
-        for row in connection.execute(f"{SELECT} ORDER BY id"):
-            first = row[0]
-            yield row
-    except UNREADABLE:
-        try:
-            for row in connection.execute(f"{SELECT} ORDER BY id DESC"):
-                last = row[0]
-                yield row
-        except UNREADABLE:
-            yield from _between(connection, first + 1, last - 1)
-
-
-def _last_id(connection: sqlite3.Connection) -> int:
-    """Return the highest id that was ever given, at most `FARTHEST`; 0 if even that cannot be read."""
-    try:
-        found = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'debts'").fetchone()[0]
-    except UNREADABLE:
-        return 0
-    return min(found, FARTHEST) if isinstance(found, int) else 0
-
-
-def _between(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Row]:
-    if first > last:
-        return
-    try:
-        yield from connection.execute(f"{SELECT} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
-    except UNREADABLE:
-        if first < last:
-            middle = (first + last) // 2
-            yield from _between(connection, first, middle)
-            yield from _between(connection, middle + 1, last)

@@ -1,0 +1,110 @@
+"""The rows that can still be read from a damaged ledger and that verify."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from connector.ledger.inspection import UNREADABLE, connected
+from connector.ledger.keyring import KeyMissing, Keyring
+from connector.ledger.rows import NAMES, Row, Unverified, verify
+from connector.ledger.schema import migrate
+
+FARTHEST = 10_000_000
+"""Id up to which rows are sought behind damaged pages: a number that was damaged itself must not make it last for ever."""
+SELECT = f"SELECT {NAMES} FROM debts NOT INDEXED"  # noqa: S608 - ours
+SIZE_IN_PAGES = slice(28, 32)
+"""Where the first page says how many there are (https://www.sqlite.org/fileformat.html#the_database_header)."""
+
+
+def sound_rows(path: Path, keyring: Keyring) -> Iterator[Row]:
+    """Yield what can be read and verifies, each row once. A row whose key is missing goes along: readers verify it anyway."""
+    seen: set[int] = set()
+    with _readable(path) as source, closing(connected(source, "ro")) as connection:
+        for row in _readable_rows(connection):
+            if row[0] not in seen and _may_go_along(row, keyring):
+                seen.add(row[0])
+                yield row
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[Path]:
+    """Give the file itself or, where its first page is damaged, a copy with the first page of an empty ledger.
+
+    That page says what the tables are and where they begin: the same for all ledgers of one version.
+    """
+    with closing(connected(path, "ro")) as connection:
+        try:
+            connection.execute(f"{SELECT} LIMIT 0")
+        except UNREADABLE:
+            pass
+        else:
+            yield path
+            return
+    with TemporaryDirectory(prefix=f"{path.name}.unfinished-", dir=path.parent) as folder:
+        copy = Path(folder) / path.name
+        for name in (path, path.with_name(f"{path.name}-wal")):
+            if name.exists():
+                shutil.copyfile(name, copy.with_name(name.name))
+        _replace_first_page(copy, Path(folder) / "empty")
+        yield copy
+
+
+def _replace_first_page(path: Path, empty: Path) -> None:
+    with closing(sqlite3.connect(empty, isolation_level=None)) as connection:
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        size = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    page = bytearray(empty.read_bytes()[:size])
+    page[SIZE_IN_PAGES] = (path.stat().st_size // size).to_bytes(4, "big")
+    with path.open("r+b") as file:
+        file.write(page)
+
+
+def _may_go_along(row: Row, keyring: Keyring) -> bool:
+    try:
+        verify(row, keyring)
+    except KeyMissing:
+        return True
+    except Unverified:
+        return False
+    return True
+
+
+def _readable_rows(connection: sqlite3.Connection) -> Iterator[Row]:
+    """Read forwards to the first damaged page, backwards to the last one, and seek what lies between, halving the distance."""
+    first, last = 0, _last_id(connection) + 1
+    try:
+        for row in connection.execute(f"{SELECT} ORDER BY id"):
+            first = row[0]
+            yield row
+    except UNREADABLE:
+        try:
+            for row in connection.execute(f"{SELECT} ORDER BY id DESC"):
+                last = row[0]
+                yield row
+        except UNREADABLE:
+            yield from _between(connection, first + 1, last - 1)
+
+
+def _last_id(connection: sqlite3.Connection) -> int:
+    """Return the highest id that was ever given, at most `FARTHEST`; 0 if even that cannot be read."""
+    try:
+        found = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'debts'").fetchone()[0]
+    except UNREADABLE:
+        return 0
+    return min(found, FARTHEST) if isinstance(found, int) else 0
+
+
+def _between(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Row]:
+    if first > last:
+        return
+    try:
+        yield from connection.execute(f"{SELECT} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
+    except UNREADABLE:
+        if first < last:
+            middle = (first + last) // 2
+            yield from _between(connection, first, middle)
+            yield from _between(connection, middle + 1, last)
