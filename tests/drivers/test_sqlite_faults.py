@@ -93,6 +93,15 @@ async def test_what_is_no_database_is_moved_aside_with_a_warning(path: Path) -> 
     assert [(each["log_level"], each["moved_to"]) for each in logs] == [("warning", str(aside))]
 
 
+async def test_a_file_whose_tables_were_altered_is_moved_aside(path: Path) -> None:
+    await _fill(path)
+    _statement(path, "ALTER TABLE generations RENAME TO something_else")
+    with structlog.testing.capture_logs() as logs:
+        async with opened(driver_on(path)) as driver:
+            await keep(driver, SESSION, "key", b"value")
+    assert [each["log_level"] for each in logs] == ["warning"]
+
+
 async def test_an_empty_file_is_taken_for_a_new_one(path: Path) -> None:
     path.touch()
     async with opened(driver_on(path)) as driver:
@@ -144,6 +153,35 @@ async def test_a_file_that_is_deleted_while_in_use_is_begun_anew_by_all_who_shar
             await keep(one if number % 2 else two, SESSION, str(number), b"value")
     async with opened(driver_on(path)) as driver:
         assert [await current(driver, SESSION, str(number)) for number in range(20)] == [b"value"] * 20
+
+
+async def test_whoever_lets_go_of_a_deleted_file_leaves_the_new_one_whole(path: Path) -> None:
+    async with opened(driver_on(path)) as late:
+        await keep(late, SESSION, "key", b"value")
+        for each in path.parent.glob("cache.sqlite3*"):
+            each.unlink()
+        async with opened(driver_on(path)) as early:
+            await keep(early, SESSION, "key", b"new")
+            assert await current(late, SESSION, "key") == b"new"
+            async with opened(driver_on(path)) as third:
+                assert await current(third, SESSION, "key") == b"new"
+            await early.evict(SESSION)
+            assert await found(late, SESSION, "key") is None
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_opening_that_is_cancelled_leaves_a_driver_that_can_be_used_and_closed(path: Path, turns: int) -> None:
+    driver = driver_on(path)
+    opening = asyncio.ensure_future(driver.open())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    opening.cancel()
+    with suppress(asyncio.CancelledError):
+        await opening
+    if turns % 2:
+        await keep(driver, SESSION, "key", b"value")
+        assert await current(driver, SESSION, "key") == b"value"
+    await driver.aclose()
 
 
 async def test_a_file_that_is_replaced_by_another_is_noticed(path: Path) -> None:

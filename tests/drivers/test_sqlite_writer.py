@@ -2,10 +2,10 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
-from threading import Event
 
 import pytest
 
@@ -116,7 +116,7 @@ async def test_on_a_full_disk_what_does_not_fit_fails_and_the_rest_is_written(le
 
 
 async def test_the_work_of_a_caller_that_went_away_is_committed(ledger: Ledger) -> None:
-    begun, go = asyncio.Event(), Event()
+    begun, go = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
     def slow(connection: sqlite3.Connection) -> None:
@@ -163,6 +163,7 @@ async def test_closing_goes_on_when_whoever_asked_for_it_gives_up(ledger: Ledger
 async def test_a_failure_to_begin_is_told_and_leaves_no_thread_behind(tmp_path: Path) -> None:
     with pytest.raises(DriverUnavailable, match="closed for repairs"):
         await SqliteWriter.open(SqliteFile(tmp_path / "x"), _fail)
+    assert not [thread.name for thread in threading.enumerate() if "connection_worker" in thread.name]
 
 
 def _fail() -> sqlite3.Connection:
