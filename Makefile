@@ -29,6 +29,11 @@ demo: .venv/.dev ## log in to a real OAuth 2.0 server, clean up, and show what i
 	@$(BIN)/python -m tests.provision
 	@$(BIN)/python -m tests.demo
 
+.PHONY: torture
+torture: .venv/.dev ## kill the server at every step and thousands of times at random; writes docs/torture.md
+	@$(BIN)/python -m tests.provision
+	@$(BIN)/python -m tests.torture
+
 .PHONY: docs
 docs: .venv/.dev ## write docs/configuration.md anew from the settings
 	@$(BIN)/python -m connector.config.reference > docs/configuration.md

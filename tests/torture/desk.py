@@ -41,14 +41,14 @@ class Desk:
     asked: list[tuple[float, str]] = field(default_factory=list)
     """When, by the loop's clock, which credential was asked to be logged out."""
     done: int = 0
+    unknown: int = 0
+    """How many logouts were asked for of a session that was not logged in, or no longer."""
     at_once: int = 0
     most_at_once: int = 0
-    first_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
         token = request.headers["Authorization"]
         self.asked.append((asyncio.get_running_loop().time(), token))
-        self.first_asked.set()
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -75,6 +75,7 @@ class Desk:
         known = token in self.alive
         self.alive.discard(token)
         self.done += known
+        self.unknown += not known
         return known
 
 
@@ -90,6 +91,10 @@ def fine(_: str) -> Mood:
 
 def away(_: str) -> Mood:
     return Mood.RESET_BEFORE
+
+
+def unavailable(_: str) -> Mood:
+    return Mood.UNAVAILABLE
 
 
 def at_times(random: Random, share: float) -> Callable[[str], Mood]:

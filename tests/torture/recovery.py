@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -42,12 +42,12 @@ async def recovered(config: Path) -> set[str]:
         debts = await parts.ledger.listing(states=[*LogoutState], limit=1_000_000)
         assert not [debt for debt in debts if debt.unusable is not None], "a row does not verify"
         assert not parts.ledger.lost_track, "the ledger was damaged"
-    must_be_sound(settings.ledger.path, config.with_name("cache.sqlite3"))
+    must_be_sound(*config.parent.glob("*.sqlite3"))
     return {debt.session_id for debt in debts}
 
 
 @asynccontextmanager
-async def running(settings: Settings, clock: Clock) -> AsyncIterator[Parts]:
+async def running(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Parts]:
     """Run the application in this process, without its port."""
     parts = create_app(settings, {}, clock)[PARTS]
     async with parts.running(5):
@@ -67,7 +67,7 @@ async def all_done(parts: Parts, clock: Clock) -> None:
             await asyncio.sleep(LOOK_EVERY)
 
 
-async def nothing_is_due(ledger: Ledger, clock: Clock) -> bool:
+async def nothing_is_due(ledger: Ledger, clock: Callable[[], float]) -> bool:
     """Whether everything that was due has been tried, and its outcome recorded."""
     soonest = await ledger.next_due(clock(), InHand(1))
     return soonest is None or soonest > clock()

@@ -24,10 +24,7 @@ ANSWERED_WITHIN = 60.0
 CONFIG = """
 [server]
 port = {port}
-[storage]
-drivers = ["memory", "sqlite"]
-[storage.sqlite]
-path = "{folder}/cache.sqlite3"
+{storage}
 [storage.deadlines]
 evict = 2
 [end_system]
@@ -44,6 +41,12 @@ enabled = false
 socket = "control.sock"
 [logs]
 format = "json"
+"""
+STORAGE = """
+[storage]
+drivers = ["memory", "sqlite"]
+[storage.sqlite]
+path = "{folder}/cache.sqlite3"
 """
 
 
@@ -151,11 +154,13 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[World]:
+async def world(folder: Path, storage: str = STORAGE) -> AsyncIterator[World]:
     """Set the scene in an empty folder; the server is not started yet, and killed at the end."""
     async with desk() as system:
         port, config = _free_port(), folder / "config.toml"
-        config.write_text(CONFIG.format(port=port, folder=folder, profile=PROFILE, desk=system.url))
+        config.write_text(
+            CONFIG.format(port=port, folder=folder, profile=PROFILE, desk=system.url, storage=storage.format(folder=folder))
+        )
         cache = build_drivers(load(config, {}).storage)[-1]
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         timeout = aiohttp.ClientTimeout(ANSWERED_WITHIN)
