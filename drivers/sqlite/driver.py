@@ -45,9 +45,8 @@ class _OpenFile:
             raise
 
     async def aclose(self) -> None:
+        self.reader.close()  # first, so that the writer's connection is the last one, which removes the -wal
         await self.writer.aclose()
-        # After the writer: the last connection deletes the -wal at its path, by now perhaps another file's; a reader does not.
-        self.reader.close()
 
 
 class SqliteDriver(Driver):
