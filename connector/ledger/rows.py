@@ -1,7 +1,7 @@
 """A debt as a row and back: the credential sealed, every column authenticated, nothing believed before it was verified."""
 
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,7 @@ from connector.credential import Credential
 from connector.errors import ConnectorError
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyring import Keyring, SealBroken
-from connector.outcomes import LogoutOutcome
-from drivers import Everything, Scope, SessionScope, SystemScope
+from connector.ledger.texts import clean, decoded_evictions, decoded_outcome, encoded_evictions, encoded_outcome
 
 COLUMNS = (
     "id",
@@ -36,8 +35,6 @@ COLUMNS = (
 )
 NAMES = ", ".join(COLUMNS)
 PURPOSE = "ledger"
-
-SCOPES: dict[str, Callable[..., Scope]] = {"session": SessionScope, "system": SystemScope, "everything": Everything}
 
 Row = tuple[Any, ...]
 Pairs = list[tuple[bytes, bytes]]
@@ -70,15 +67,15 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
         debt.system_id,
         debt.origin,
         str(debt.state),
-        debt.outcome and msgspec.json.encode(_printable(debt.outcome)).decode(),
+        debt.outcome and encoded_outcome(debt.outcome),
         debt.attempts,
         float(debt.waited),
-        _encoded_evictions(debt.evictions),
+        encoded_evictions(debt.evictions),
         debt.revision,
         float(debt.recorded_at),
         float(debt.due_at),
         None if debt.closed_at is None else float(debt.closed_at),
-        _text(debt.dismissed),
+        debt.dismissed and clean(debt.dismissed),
         None if debt.credential is None else keyring.seal(PURPOSE, _pairs(debt.credential), _identity(debt)),
     )
     return (*row, keyring.mac(PURPOSE, _canonical(row)))
@@ -101,10 +98,10 @@ def decoded(row: Row, keyring: Keyring, *, credential: bool = True) -> Debt:
         origin=origin,
         fingerprint=fingerprint,
         state=LogoutState(state),
-        outcome=None if outcome is None else msgspec.json.decode(outcome, type=LogoutOutcome),
+        outcome=None if outcome is None else decoded_outcome(outcome),
         attempts=attempts,
         waited=waited,
-        evictions=_decoded_evictions(evictions),
+        evictions={} if evictions is None else decoded_evictions(evictions),
         revision=revision,
         recorded_at=recorded_at,
         due_at=due_at,
@@ -179,38 +176,3 @@ def _pairs(credential: Credential) -> bytes:
 def _canonical(values: Sequence[Any]) -> bytes:
     """Encode the columns so that no two rows give the same bytes: each value with its type and its length."""
     return msgspec.msgpack.encode(values)
-
-
-def _printable(outcome: LogoutOutcome) -> LogoutOutcome:
-    """Replace what is no character: an end system may answer with anything."""
-    return replace(outcome, code=_text(outcome.code), message=_text(outcome.message))
-
-
-def _text(text: str | None) -> str | None:
-    return text and text.encode("utf-8", "replace").decode()
-
-
-def _encoded_evictions(evictions: Mapping[str, tuple[Scope, ...]]) -> str | None:
-    scopes = {driver: [_encoded_scope(scope) for scope in owed] for driver, owed in evictions.items()}
-    return msgspec.json.encode(scopes).decode() if scopes else None
-
-
-def _encoded_scope(scope: Scope) -> list[str | None]:
-    match scope:
-        case SessionScope(session_id, system_id):
-            return ["session", session_id, system_id]
-        case SystemScope(system_id):
-            return ["system", system_id]
-        case Everything():
-            return ["everything"]
-
-
-def _decoded_evictions(text: str | None) -> dict[str, tuple[Scope, ...]]:
-    if text is None:
-        return {}
-    return {driver: tuple(_decoded_scope(scope) for scope in owed) for driver, owed in msgspec.json.decode(text).items()}
-
-
-def _decoded_scope(values: list[Any]) -> Scope:
-    kind, *names = values
-    return SCOPES[str(kind)](*names)

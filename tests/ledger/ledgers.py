@@ -87,3 +87,16 @@ async def until(fact: Callable[[], Awaitable[bool]]) -> None:
 
 async def all_due(ledger: Ledger, now: float = START + GRACE) -> list[Debt]:
     return await ledger.due(now, InHand(1_000_000), limit=1_000_000)
+
+
+async def filled(folder: Path, number: int = 3) -> None:
+    """Leave a ledger that owes so much."""
+    async with opened(folder) as ledger:
+        await asyncio.gather(*(record(ledger, each) for each in range(number)))
+
+
+def damage(path: Path, offset: int, garbage: bytes = b"\xa5" * 64) -> None:
+    """Overwrite a part of a file."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(garbage)

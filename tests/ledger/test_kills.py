@@ -12,10 +12,9 @@ TOP = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no forks on this platform")
-@pytest.mark.parametrize("seed", [1])
-async def test_all_that_was_acknowledged_before_a_kill_is_in_the_ledger_afterwards(tmp_path: Path, seed: int) -> None:
+async def test_all_that_was_acknowledged_before_a_kill_is_in_the_ledger_afterwards(tmp_path: Path) -> None:
     script = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.ledger.killed", str(tmp_path), str(KILLS), str(seed), stdout=asyncio.subprocess.PIPE, cwd=TOP
+        sys.executable, "-m", "tests.ledger.killed", str(tmp_path), str(KILLS), "1", stdout=asyncio.subprocess.PIPE, cwd=TOP
     )
     told, _ = await script.communicate()
     found = json.loads(told)
