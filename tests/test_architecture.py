@@ -14,6 +14,7 @@ AIOHTTP_INTERNALS = {"base_protocol", "client_proto", "http_exceptions", "http_p
 CLIENTS = {
     "connector/endsystems/": "end systems",
     "connector/cli/control.py": "the server on this machine, over a Unix socket",
+    "connector/rehearsal/client.py": "the connectors that are rehearsed",
 }
 """Who opens connections, and to what."""
 BOUNDARIES = {

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli import owed, profiles, status
+from connector.cli import owed, profiles, rehearse, status
 from connector.cli.options import ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_problems, print_table
 from connector.errors import ConfigurationError
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(owed.app, name="owed")
 app.command()(status.status)
+app.command()(rehearse.rehearse)
 
 
 def main() -> None:

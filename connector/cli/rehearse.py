@@ -1,0 +1,71 @@
+"""`connector rehearse`: an OpsHub stand-in, to try a connector before OpsHub does."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.cli.options import JsonOption
+from connector.cli.printing import print_json
+
+EXIT_BREACHES = 1
+EXIT_UNREACHABLE = 69
+"""Nobody answers at a URL: `EX_UNAVAILABLE` of sysexits.h."""
+
+UrlsArgument = Annotated[list[str], typer.Argument(metavar="URL...", help="Base URLs of one connector, as OpsHub knows them.")]
+SettingsOption = Annotated[
+    Path | None, typer.Option("--settings", metavar="PATH", help="The system's settings for initialize, JSON or TOML.")
+]
+ChangedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--changed-settings", metavar="PATH", help="The settings after a change: with them every call answers otherwise."
+    ),
+]
+CallsOption = Annotated[
+    list[str] | None,
+    typer.Option("--call", metavar="'GET /PATH'", help="A call that needs a session and changes nothing; may be repeated."),
+]
+MbseOption = Annotated[bool, typer.Option("--mbse", help="Expect errors as the MBSE variant has them: as a list.")]
+WithoutOption = Annotated[
+    bool, typer.Option("--without-initialize", help="Open no sessions; use the headers of one that is open, if any are given.")
+]
+HeaderOption = Annotated[
+    list[str] | None,
+    typer.Option("--header-env", metavar="NAME=VARIABLE", help="Take a header of an open session from an environment variable."),
+]
+
+
+def rehearse(
+    urls: UrlsArgument,
+    *,
+    settings: SettingsOption = None,
+    changed_settings: ChangedOption = None,
+    calls: CallsOption = None,
+    mbse: MbseOption = False,
+    without_initialize: WithoutOption = False,
+    header_env: HeaderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play OpsHub against a connector, whoever made it, and tell where it breaks the contract. Real sessions begin and end.
+
+    Ends with 0 if there is no breach, 1 if there is one, 69 if nobody answers at a URL, 78 if what was given cannot work.
+    """
+    from connector.cli.staging import print_report, read_script, rehearsed
+    from connector.rehearsal.beginning import Unreachable
+    from connector.rehearsal.report import Verdict
+
+    script = read_script(
+        urls, settings, changed_settings, calls or [], header_env or [], without_initialize=without_initialize, mbse=mbse
+    )
+    try:
+        report = rehearsed(script)
+    except Unreachable as nobody:
+        typer.echo(str(nobody), err=True)
+        raise typer.Exit(EXIT_UNREACHABLE) from nobody
+    if as_json:
+        print_json({"urls": [*script.urls], **report.as_json})
+    else:
+        print_report(report)
+    if report.with_verdict(Verdict.BREACH):
+        raise typer.Exit(EXIT_BREACHES)

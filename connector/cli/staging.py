@@ -1,0 +1,98 @@
+"""Staging a rehearsal: from what was typed to a script, the play before the eyes of a person, the report on paper."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from connector.cli.headers import given_headers
+from connector.cli.printing import print_table
+from connector.errors import ConfigurationError
+from connector.rehearsal.play import ACTS, rehearse
+from connector.rehearsal.report import Report, Verdict
+from connector.rehearsal.returned import header_problems, of_somebody_else
+from connector.rehearsal.script import Pair, Script, base_url, parsed_call
+from connector.rehearsal.settings_file import read_settings
+
+HEADINGS = ("verdict", "check", "what OpsHub expects", "what was seen")
+
+Given = TypeVar("Given")
+Read = TypeVar("Read")
+
+
+def read_script(
+    urls: Sequence[str],
+    settings: Path | None,
+    changed_settings: Path | None,
+    calls: Sequence[str],
+    header_env: Sequence[str],
+    *,
+    without_initialize: bool,
+    mbse: bool,
+) -> Script:
+    """Return what is to be played. Raises `ConfigurationError` with all that is wrong with what was typed."""
+    problems: list[str] = []
+    script = Script(
+        urls=_each("URL", base_url, urls, problems),
+        settings=_settings("--settings", settings, problems) or (),
+        changed_settings=_settings("--changed-settings", changed_settings, problems),
+        calls=_each("--call", parsed_call, calls, problems),
+        headers=dict(_each("--header-env", _header, header_env, problems)) if without_initialize else None,
+        mbse=mbse,
+    )
+    if header_env and not without_initialize:
+        problems.append("--header-env: goes with --without-initialize; otherwise initialize gives the headers")
+    if without_initialize and (settings or changed_settings):
+        problems.append("--settings, --changed-settings: are for initialize, which --without-initialize leaves out")
+    if problems:
+        raise ConfigurationError(problems)
+    return script
+
+
+def rehearsed(script: Script) -> Report:
+    """Rehearse, showing a person at a terminal how far it is. Raises `Unreachable`."""
+    terminal = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[sent]} requests"), TimeElapsedColumn())
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+        bar = progress.add_task("", total=len(ACTS), sent=0)
+
+        def show(act: str, done: int, sent: int) -> None:
+            progress.update(bar, description=act, completed=done, sent=sent)
+
+        return asyncio.run(rehearse(script, watch=show))
+
+
+def print_report(report: Report) -> None:
+    """Print the table of all checks, and below it, on standard error, what they come to."""
+    print_table(HEADINGS, ((one.verdict.value, one.rule.id, one.rule.expects, one.seen) for one in report.findings))
+    counts = ", ".join(f"{verdict.value}: {len(report.with_verdict(verdict))}" for verdict in Verdict)
+    typer.echo(f"{counts}; {report.requests} requests in {report.milliseconds / 1000:.1f} s", err=True)
+
+
+def _each(option: str, read: Callable[[Given], Read], given: Iterable[Given], problems: list[str]) -> list[Read]:
+    """Read everything that was given with an option; what cannot be read becomes a problem."""
+    values = []
+    for one in given:
+        try:
+            values.append(read(one))
+        except ConfigurationError as found:
+            problems += [f"{option}: {line}" for line in found.problems]
+        except (ValueError, typer.BadParameter) as found:
+            problems.append(f"{option}: {found}")
+    return values
+
+
+def _settings(option: str, file: Path | None, problems: list[str]) -> list[Pair] | None:
+    return next(iter(_each(option, lambda path: read_settings(path, os.environ), [file] if file else [], problems)), None)
+
+
+def _header(pair: str) -> tuple[str, str]:
+    headers = given_headers([pair], None, os.environ)
+    if problems := [*header_problems(of_somebody_else(headers))]:
+        raise ConfigurationError(problems)
+    return next(iter(headers.items()))

@@ -1,0 +1,94 @@
+"""The first acts: registration, initialize, calls from several workers, a 401 in the middle, initialize again."""
+
+import asyncio
+import secrets
+import string
+from uuid import uuid4
+
+from connector.errors import ConnectorError
+from connector.rehearsal.returned import headers, read_pairs
+from connector.rehearsal.rules import Rule
+from connector.rehearsal.stage import Session, Stage
+
+WORKERS = 4
+LETTERS = string.ascii_letters + string.digits
+
+
+class Unreachable(ConnectorError):
+    """Nobody answers at some of the URLs; the message says at which."""
+
+
+async def discover(stage: Stage) -> None:
+    """Register the connector: ask each URL who is there. Raises `Unreachable`."""
+    introductions: list[tuple[str, str]] = []
+    unreachable: list[str] = []
+    for replica, url in enumerate(stage.script.urls):
+        answer = await stage.opshub.discover(replica)
+        if answer.status is None:
+            unreachable.append(f"{url}: {answer.problem}")
+        elif (introduction := _introduction(answer.json)) and answer.status == 200:
+            introductions.append(introduction)
+            stage.notes.note(Rule.DISCOVER, "200", kept=True)
+        else:
+            lacking = ", without a connectorName and a connectorVersion" if answer.status == 200 else ""
+            stage.notes.note(Rule.DISCOVER, stage.opshub.said(answer) + lacking, kept=False)
+    if unreachable:
+        raise Unreachable("\n".join(unreachable))
+    if len(introductions) > 1:
+        seen = ", ".join(sorted({f"{name} {version}" for name, version in introductions}))
+        stage.notes.note(Rule.DISCOVER_SAME, seen, kept=len({*introductions}) == 1)
+    else:
+        stage.notes.skip(Rule.DISCOVER_SAME, "it takes two URLs that introduce themselves")
+
+
+def _introduction(content: object) -> tuple[str, str] | None:
+    match content:
+        case {"connectorName": str(name), "connectorVersion": str(version)} if name and version:
+            return name, version
+    return None
+
+
+async def initialize(stage: Stage) -> None:
+    """Open the first session, and see what becomes of a body that is none."""
+    if stage.script.headers is not None:
+        for rule in (Rule.INITIALIZE, Rule.INITIALIZE_NEVER_401, Rule.INITIALIZE_HEADERS, Rule.INITIALIZE_BODY):
+            stage.notes.skip(rule, stage.why_no_login)
+        return
+    stage.session = await stage.open_session(0)
+    if not stage.initializes:
+        stage.notes.skip(Rule.INITIALIZE_BODY, stage.why_no_login)
+        return
+    session_id = str(uuid4())
+    answer = await stage.opshub.initialize(session_id, stage.system_id, {"settings": None}, 0)
+    if answer.status != 401:  # which has been judged already
+        stage.notes.note(Rule.INITIALIZE_BODY, stage.opshub.said(answer), kept=answer.refuses)
+    if answer.ok:
+        stage.open[session_id] = Session(session_id, headers(read_pairs(answer.body) or ()))
+
+
+async def work(stage: Stage) -> None:
+    """Call from several workers at once, each beginning at another replica."""
+    replicas = len(stage.script.urls)
+    async with asyncio.TaskGroup() as workers:
+        for worker in range(WORKERS):
+            workers.create_task(stage.call_all(stage.session, Rule.CALLS, range(worker, worker + replicas)))
+
+
+async def lose_the_session(stage: Stage) -> None:
+    """Get a 401 in the middle, and initialize again on another replica, as OpsHub does."""
+    await stage.expect_unauthorized(stage.session, {}, Rule.CALL_WITHOUT_HEADERS, 0)
+    wrong = {name: _altered(value) for name, value in stage.session.credentials.items()}
+    if wrong or not stage.session.headers:
+        stage.notes.redaction.learn(wrong.values())
+        await stage.expect_unauthorized(stage.session, {**stage.session.headers, **wrong}, Rule.CALL_WITH_WRONG_HEADERS, 1)
+    else:
+        stage.notes.skip(Rule.CALL_WITH_WRONG_HEADERS, "none of the returned headers looks like a credential")
+    stage.session = await stage.open_session(1, rule=Rule.INITIALIZE_AGAIN, session_id=stage.session.id)
+    if stage.session.own_login and stage.script.calls:
+        await stage.call_all(stage.session, Rule.INITIALIZE_AGAIN, range(len(stage.script.urls)))
+
+
+def _altered(credential: str) -> str:
+    """Return a credential of the same form with another last word: nobody's."""
+    scheme, space, secret = credential.rpartition(" ")
+    return scheme + space + "".join(secrets.choice(LETTERS) for _ in range(max(len(secret), 16)))

@@ -1,0 +1,139 @@
+"""The client of a rehearsal: talks to the URLs that it was given, and to nobody else."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from connector.errors import ConnectorError
+from connector.rehearsal.script import Limits
+
+ANSWER_LIMIT = 1024 * 1024
+"""Bytes of an answer that are read."""
+HEADER_LIMIT = 64 * 1024
+
+
+class BudgetSpent(ConnectorError):
+    """As many requests have been sent as a rehearsal may send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one request, or why nothing did."""
+
+    url: str
+    """The base URL that was asked."""
+    status: int | None = None
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    problem: str = ""
+    """Why there is no answer."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a 2xx."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the status is a 4xx."""
+        return self.status is not None and 400 <= self.status < 500
+
+    @property
+    def json(self) -> Any:
+        """What the body says, None if it is no JSON."""
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+
+    @property
+    def text(self) -> str:
+        """All that came, for a search."""
+        lines = [f"{name}: {value}" for name, value in self.headers]
+        return "\n".join([*lines, self.body.decode(errors="replace")])
+
+
+class Client:
+    """Sends requests, each over a connection of its own.
+
+    Follows no redirect, keeps no cookie, takes no proxy from the environment.
+    """
+
+    def __init__(self, urls: Sequence[str], limits: Limits) -> None:
+        self._urls = urls
+        self._limits = limits
+        self._allowed = limits.requests
+        self.sent = 0
+        """Requests so far."""
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, force_close=True),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            timeout=aiohttp.ClientTimeout(total=None),
+            trust_env=False,
+            auto_decompress=False,
+            max_line_size=HEADER_LIMIT,
+            max_field_size=HEADER_LIMIT,
+        )
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._session.close()
+
+    def allow(self, further: int) -> None:
+        """Let that many requests be sent on top of the budget."""
+        self._allowed = max(self._allowed, self.sent) + further
+
+    async def ask(
+        self, method: str, replica: int, path: str, headers: Mapping[str, str] | None = None, body: Any = None
+    ) -> Answer:
+        """Send a request to one of the URLs; replicas are counted round. `path` is percent-encoded already.
+
+        Whatever the connector does is an answer; there is one within the limit for each. Raises `BudgetSpent`.
+        """
+        if self.sent >= self._allowed:
+            raise BudgetSpent
+        self.sent += 1
+        base = self._urls[replica % len(self._urls)]
+        try:
+            async with asyncio.timeout(self._limits.answer):
+                with _translated():
+                    return await self._exchange(method, base, path, headers, body)
+        except TimeoutError:
+            return Answer(base, problem=f"no answer within {self._limits.answer:g} s")
+        except _NoAnswer as problem:
+            return Answer(base, problem=str(problem))
+
+    async def _exchange(self, method: str, base: str, path: str, headers: Mapping[str, str] | None, body: Any) -> Answer:
+        url = URL(base + path, encoded=True)
+        async with self._session.request(method, url, headers=headers, json=body, allow_redirects=False) as response:
+            read = bytearray()
+            while len(read) < ANSWER_LIMIT and (piece := await response.content.read(ANSWER_LIMIT - len(read))):
+                read += piece
+            return Answer(base, response.status, [*response.headers.items()], bytes(read))
+
+
+class _NoAnswer(Exception):
+    """Why there is none."""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what a request can fail with into words of our own: aiohttp's errors hold the URL and what came."""
+    try:
+        yield
+    except aiohttp.ClientConnectorCertificateError:
+        raise _NoAnswer("the certificate does not verify") from None
+    except aiohttp.ClientConnectorError:
+        raise _NoAnswer("no connection") from None
+    except (aiohttp.ClientError, OSError, ValueError):
+        raise _NoAnswer("the connection broke, or what came over it is not HTTP") from None

@@ -1,0 +1,74 @@
+"""The play: the acts in OpsHub's order, their bounds, and the end in which every session that was opened is closed."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from connector.rehearsal.beginning import discover, initialize, lose_the_session, work
+from connector.rehearsal.client import BudgetSpent, Client
+from connector.rehearsal.crowd import many_at_once, strangers
+from connector.rehearsal.ending import change_the_configuration, clean_up
+from connector.rehearsal.opshub import OpsHub
+from connector.rehearsal.redaction import Redaction
+from connector.rehearsal.report import Notes, Report
+from connector.rehearsal.rules import Rule
+from connector.rehearsal.script import Limits, Script
+from connector.rehearsal.stage import Session, Stage
+
+Act = Callable[[Stage], Awaitable[None]]
+Watch = Callable[[str, int, int], None]
+"""Told which act begins, how many are over, and how many requests have been sent."""
+
+ACTS: dict[str, Act] = {
+    "discover on each URL": discover,
+    "initialize": initialize,
+    "calls from several workers": work,
+    "a 401 in the middle": lose_the_session,
+    "cleanup, and cleanup again": clean_up,
+    "a configuration change": change_the_configuration,
+    "many at once": many_at_once,
+    "what is not OpsHub's": strangers,
+}
+
+
+async def rehearse(script: Script, limits: Limits | None = None, watch: Watch = lambda _act, _over, _sent: None) -> Report:
+    """Play everything against the connector and return what was found; what was opened is closed, also if cancelled.
+
+    Raises:
+        Unreachable: nobody answers at one of the URLs.
+    """
+    bounds, notes, begin = limits or Limits(), Notes(Redaction()), time.monotonic()
+    async with Client(script.urls, bounds) as client:
+        stage = Stage(OpsHub(client, script, notes), script, notes)
+        try:
+            await _play(stage, bounds, client, watch)
+        finally:
+            await _close_what_is_open(stage, client)
+    milliseconds = round((time.monotonic() - begin) * 1000)
+    return Report(notes.findings(), client.sent, milliseconds)
+
+
+async def _play(stage: Stage, limits: Limits, client: Client, watch: Watch) -> None:
+    try:
+        async with asyncio.timeout(limits.total):
+            for over, (name, act) in enumerate(ACTS.items()):
+                watch(name, over, client.sent)
+                await act(stage)
+    except* TimeoutError:
+        stage.notes.note(Rule.IN_BOUNDS, f"broken off after {limits.total:g} s", kept=False)
+    except* BudgetSpent:
+        stage.notes.note(Rule.IN_BOUNDS, f"broken off after {limits.requests} requests", kept=False)
+    else:
+        stage.notes.note(Rule.IN_BOUNDS, "within them", kept=True)
+
+
+async def _close_what_is_open(stage: Stage, client: Client) -> None:
+    """End the sessions whose cleanup was not answered 200, or was never reached. Each answer has its own limit."""
+    client.allow(len(stage.open))
+    async with asyncio.TaskGroup() as cleanups:
+        for session in stage.open.values():
+            cleanups.create_task(_close(stage, session))
+
+
+async def _close(stage: Stage, session: Session) -> None:
+    await stage.opshub.cleanup(session.id, session.headers, stage.query(global_cache=False), 0)

@@ -1,0 +1,106 @@
+"""What initialize returns: each pair becomes a header of every later call, and has to be fit for that."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from connector.rehearsal.report import Notes
+from connector.rehearsal.rules import Rule
+from connector.rehearsal.script import Pair
+
+LARGEST = 6 * 1024
+"""Bytes of all headers together: many proxies take 8 KiB, with those of the transport."""
+TRANSPORT = frozenset(
+    [
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
+)
+"""Headers that say how a message travels: one that is set twice, or wrongly, breaks the request."""
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+CREDENTIAL = re.compile(r"auth|cookie|token|ticket|session|secret|passw|credential|key|jwt|sid", re.IGNORECASE)
+
+
+class _Returned(msgspec.Struct):
+    key: str
+    value: str
+    sensitive: bool
+
+
+def read_pairs(body: bytes) -> list[Pair] | None:
+    """Return the pairs, None for what is no list of them."""
+    try:
+        found = msgspec.json.decode(body, type=list[_Returned])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return [Pair(pair.key, pair.value, pair.sensitive) for pair in found]
+
+
+def judge_returned(notes: Notes, pairs: Sequence[Pair], settings: Sequence[Pair]) -> None:
+    """Note what there is to say about the pairs that initialize has returned for these settings. Their secrets are kept."""
+    notes.redaction.learn(credentials(pairs).values())
+    problems = [*header_problems(pairs)]
+    for problem in problems or ["fit for headers"]:
+        notes.note(Rule.INITIALIZE_HEADERS, problem, kept=not problems)
+    notes.note(Rule.INITIALIZE_HEADER_SIZE, f"{size(pairs)} bytes", kept=size(pairs) <= LARGEST)
+    secret = {pair.value for pair in settings if pair.sensitive}
+    unmarked = [pair.key for pair in pairs if pair.value in secret and not pair.sensitive]
+    seen = f"{unmarked[0][:64]!r} is not marked" if unmarked else "none without its mark"
+    notes.note(Rule.INITIALIZE_SENSITIVE, seen, kept=not unmarked)
+
+
+def header_problems(pairs: Sequence[Pair]) -> Iterator[str]:
+    """Say what keeps pairs from being headers; values do not show."""
+    for pair in pairs:
+        yield from (f"{pair.key[:64]!r} {problem}" for problem in _problems(pair))
+    counts = Counter(pair.key.lower() for pair in pairs)
+    yield from (f"{name[:64]!r} comes {count} times" for name, count in counts.items() if count > 1)
+
+
+def headers(pairs: Iterable[Pair]) -> dict[str, str]:
+    """Return those of the pairs that can be headers; of a repeated one, the first."""
+    usable: dict[str, Pair] = {}
+    for pair in pairs:
+        if not any(_problems(pair)):
+            usable.setdefault(pair.key.lower(), pair)
+    return {pair.key: pair.value for pair in usable.values()}
+
+
+def size(pairs: Iterable[Pair]) -> int:
+    """Return how many bytes the pairs take as headers."""
+    return sum(len(f"{pair.key}: {pair.value}\r\n".encode()) for pair in pairs)
+
+
+def credentials(pairs: Iterable[Pair]) -> dict[str, str]:
+    """Return those headers that are secret, by their mark or, since OpsHub's own sample does not mark them, by their name."""
+    return headers(pair for pair in pairs if pair.sensitive or CREDENTIAL.search(pair.key))
+
+
+def of_somebody_else(given: Mapping[str, str]) -> list[Pair]:
+    """Return the headers of a session that was opened elsewhere: all are secret."""
+    return [Pair(name, value, sensitive=True) for name, value in given.items()]
+
+
+def _problems(pair: Pair) -> Iterator[str]:
+    if not NAME.fullmatch(pair.key):
+        yield "is no legal header name"
+    elif pair.key.lower() in TRANSPORT:
+        yield "belongs to the transport"
+    if not _is_line(pair.value):
+        yield "has a value that is not one line of printable Latin-1"
+
+
+def _is_line(value: str) -> bool:
+    return value.isprintable() and value == value.strip() and all(ord(character) < 256 for character in value)

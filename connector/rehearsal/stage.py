@@ -1,0 +1,166 @@
+"""The stage of a rehearsal: the sessions that are open, and the moves of which every act is made."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from connector.rehearsal.client import Answer
+from connector.rehearsal.opshub import OpsHub, as_body
+from connector.rehearsal.report import Notes
+from connector.rehearsal.returned import credentials, headers, judge_returned, of_somebody_else, read_pairs
+from connector.rehearsal.rules import Rule
+from connector.rehearsal.script import Call, Pair, Script
+
+NO_CALL = "no call is known; --call 'GET /...' names one"
+NO_LOGIN = "no session was initialized"
+ABSENT = frozenset([404, 405, 501])
+"""What a connector without an initialize answers to one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as OpsHub knows it."""
+
+    id: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What initialize returned."""
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Those of the headers that are secret."""
+    own_login: bool = False
+    """Whether it was initialized, so that its cleanup concerns no other session."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """What the acts have in common."""
+
+    opshub: OpsHub
+    script: Script
+    notes: Notes
+    system_id: str = field(default_factory=lambda: f"rehearsal-{uuid4()}")
+    """A system that nobody else has, whose global cache may be emptied."""
+    session: Session = field(init=False)
+    """The session that the first acts are about."""
+    open: dict[str, Session] = field(default_factory=dict)
+    """Sessions whose login may exist."""
+    failing: set[Call] = field(default_factory=set)
+    """Calls that were not answered 2xx."""
+    why_no_login: str = ""
+    """Why initialize is not called any more: an account is locked if wrong credentials are tried again and again."""
+
+    def __post_init__(self) -> None:
+        given = of_somebody_else(self.script.headers or {})
+        settings = [*self.script.settings, *(self.script.changed_settings or ())]
+        self.notes.redaction.learn(pair.value for pair in (*given, *settings) if pair.sensitive)
+        self.session = Session(str(uuid4()), headers(given), credentials(given))
+        if self.script.headers is not None:
+            self.why_no_login = "initialize was left out"
+
+    @property
+    def initializes(self) -> bool:
+        """Whether sessions can be initialized, as far as is known."""
+        return not self.why_no_login
+
+    @property
+    def failed_to_initialize(self) -> bool:
+        """Whether there should be a login and is none: a connector may then want a proof that a session is the caller's."""
+        return bool(self.why_no_login) and self.script.headers is None
+
+    async def open_session(
+        self,
+        replica: int,
+        *,
+        rule: Rule = Rule.INITIALIZE,
+        session_id: str | None = None,
+        settings: Sequence[Pair] | None = None,
+    ) -> Session:
+        """Initialize a session, or an open one once more, and judge by `rule`. Where that fails it stays as it was."""
+        session = Session(session_id or str(uuid4()), self.session.headers if self.script.headers is not None else {})
+        if not self.initializes:
+            self.notes.skip(rule, self.why_no_login)
+            return session
+        self.open.setdefault(session.id, session)
+        wanted = self.script.settings if settings is None else settings
+        answer = await self.opshub.initialize(session.id, self.system_id, as_body(wanted), replica)
+        pairs = self._returned(answer, rule)
+        if pairs is not None:
+            judge_returned(self.notes, pairs, wanted)
+            self.open[session.id] = Session(session.id, headers(pairs), credentials(pairs), own_login=True)
+        return self.open[session.id]
+
+    def _returned(self, answer: Answer, rule: Rule) -> list[Pair] | None:
+        pairs = read_pairs(answer.body) if answer.status == 200 else None
+        if pairs is not None:
+            self.notes.note(rule, "200", kept=True)
+            return pairs
+        seen = self.opshub.said(answer)
+        self.why_no_login = f"initialize failed: {seen}"
+        if answer.status == 401:
+            self.notes.skip(rule, f"see {Rule.INITIALIZE_NEVER_401.id}")
+        elif answer.status == 200:
+            self.notes.note(rule, "200 without a list of key, value and sensitive", kept=False)
+        else:
+            missing = " (if there is no initialize here, --without-initialize leaves it out)" if answer.status in ABSENT else ""
+            self.notes.note(rule, seen + missing, kept=False)
+        return None
+
+    async def call_all(self, session: Session, rule: Rule, replicas: Iterable[int]) -> list[Answer]:
+        """Make every call on these replicas, in turn, and judge by `rule` that each is answered 2xx."""
+        answers = []
+        for call, replica in self._callable(session, rule, replicas):
+            answers.append(answer := await self.opshub.call(call, session.headers, replica))
+            self.notes.note(rule, f"{call}: {self.opshub.said(answer)}", kept=answer.ok)
+            if not answer.ok:
+                self.failing.add(call)
+        return answers
+
+    async def expect_unauthorized(self, session: Session, headers: Mapping[str, str], rule: Rule, replica: int) -> None:
+        """Make every call of a session with these headers instead of its own, and judge by `rule` that each is answered 401."""
+        for call, where in self._callable(session, rule, [replica]):
+            answer = await self.opshub.call(call, headers, where)
+            self.notes.note(rule, f"{call}: {self.opshub.said(answer)}", kept=answer.status == 401)
+
+    def _callable(self, session: Session, rule: Rule, replicas: Iterable[int]) -> Iterator[tuple[Call, int]]:
+        """Yield the calls that can be made, and say why the others are not: what fails anyway proves nothing further."""
+        if why := self.why_no_calls(session):
+            self.notes.skip(rule, why)
+            return
+        for replica in replicas:
+            for call in self.script.calls:
+                if rule is Rule.CALLS or call not in self.failing:
+                    yield call, replica
+                else:
+                    self.notes.skip(rule, f"{call} fails anyway")
+
+    def why_no_calls(self, session: Session) -> str:
+        """Say why this session cannot make any calls; empty if it can."""
+        if not self.script.calls:
+            return NO_CALL
+        return "" if session.headers else NO_LOGIN
+
+    async def cleanup(
+        self,
+        session: Session,
+        rule: Rule,
+        replica: int,
+        query: Mapping[str, str] | None = None,
+        accepted: frozenset[int] = frozenset([200]),
+    ) -> bool:
+        """Clean a session up, judge by `rule` that the answer is accepted, and return whether it was 200.
+
+        `query` is by default that of OpsHub since 7.197.
+        """
+        parameters = self.query(global_cache=False) if query is None else query
+        answer = await self.opshub.cleanup(session.id, session.headers, parameters, replica)
+        if answer.status == 200:
+            self.open.pop(session.id, None)
+        if answer.status in {401, 403}:
+            self.notes.skip(rule, f"see {Rule.CLEANUP_NEVER_401_403.id}")
+        else:
+            kept = answer.status in (accepted | {404} if self.failed_to_initialize else accepted)
+            self.notes.note(rule, self.opshub.said(answer), kept=kept)
+        return answer.status == 200
+
+    def query(self, *, global_cache: bool) -> dict[str, str]:
+        """Return the query of a cleanup."""
+        return {"systemId": self.system_id, "cleanupGlobalCache": "true" if global_cache else "false"}
