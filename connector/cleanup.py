@@ -20,6 +20,8 @@ class CleanupRequest:
     system_id: str | None
     global_cache: bool
     credential: Credential
+    login_made: bool = True
+    """False where the session's seal says that there is nothing to log out of."""
 
     @property
     def scopes(self) -> tuple[Scope, ...]:

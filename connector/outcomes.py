@@ -40,6 +40,10 @@ class LogoutOutcome:
         return self.result not in {LogoutResult.PENDING, LogoutResult.REFUSED, LogoutResult.FAILED}
 
 
+NO_LOGIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "no_login", "this session never logged in")
+"""Of a session that was opened without a login."""
+
+
 class LoginResult(StrEnum):
     """How an attempt to log in to an end system ended."""
 

@@ -7,8 +7,9 @@ from connector.cleanup import CleanupRequest
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.errors import NoSuchDebt
 from connector.ledger.rows import fingerprints
+from connector.ledger.sessions import close_session
 from connector.ledger.table import Table
-from connector.outcomes import LogoutOutcome
+from connector.outcomes import NO_LOGIN, LogoutOutcome
 from drivers import Scope
 
 FURTHEST = 3600.0
@@ -28,25 +29,25 @@ class Settlement:
 
 
 def record(table: Table, request: CleanupRequest, *, origin: str, drivers: Sequence[str], now: float, due_at: float) -> Debt:
-    """Write down what a cleanup owes, in the row of its login."""
-    prints = fingerprints(request.session_id, request.credential, table.keyring)
-    marks = ", ".join("?" * len(prints))
-    known = table.debts(f"session_id = ? AND fingerprint IN ({marks}) ORDER BY id", request.session_id, *prints)
+    """Write down what a cleanup owes, in the row of its login; the session is not open any more."""
+    close_session(table, request.session_id, but=request.credential, now=now)
+    current = fingerprints(request.session_id, request.credential, table.keyring)[0]
     owed = dict.fromkeys(drivers, request.scopes)
-    if known:
-        return table.update(_asked_again(replace(known[0], fingerprint=prints[0]), request, origin, owed, due_at))
+    if known := table.of_login(request.session_id, request.credential):
+        return table.update(_asked_again(replace(known[0], fingerprint=current), request, origin, owed, due_at))
+    debt = Debt(
+        id=0,
+        session_id=request.session_id,
+        system_id=request.system_id,
+        origin=origin,
+        fingerprint=current,
+        evictions=owed,
+        recorded_at=now,
+        due_at=due_at,
+        credential=request.credential,
+    )
     return table.insert(
-        Debt(
-            id=0,
-            session_id=request.session_id,
-            system_id=request.system_id,
-            origin=origin,
-            fingerprint=prints[0],
-            evictions=owed,
-            recorded_at=now,
-            due_at=due_at,
-            credential=request.credential,
-        )
+        debt if request.login_made else replace(debt, state=LogoutState.CLOSED, outcome=NO_LOGIN, credential=None)
     )
 
 

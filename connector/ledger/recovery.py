@@ -11,8 +11,9 @@ import structlog
 from connector.ledger.keyring import Keyring
 from connector.ledger.ownership import synced_folder
 from connector.ledger.rows import Row
-from connector.ledger.salvage import sound_rows
+from connector.ledger.salvage import DEBTS, SESSIONS, sound_rows
 from connector.ledger.schema import migrate
+from connector.ledger.sessions import INSERT as INSERT_SESSION
 from connector.ledger.table import INSERT
 
 log = structlog.get_logger(__name__)
@@ -21,13 +22,13 @@ COMPANIONS = ("", "-wal", "-shm", "-journal")
 """What SQLite adds to the name of the file for the files that belong to it."""
 
 
-def build(path: Path, rows: Iterable[Row] = (), *, lost_track: str | None = None) -> int:
-    """Make a ledger of these rows; under its name it is whole from the start. Returns how many rows it has."""
+def build(path: Path, rows: Iterable[Row] = (), sessions: Iterable[Row] = (), *, lost_track: str | None = None) -> int:
+    """Make a ledger of these debts and open sessions; under its name it is whole from the start. Returns how many rows it has."""
     unfinished = _with(path, ".unfinished")
     for name in COMPANIONS:
         _with(unfinished, name).unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    saved = _fill(unfinished, rows, lost_track)
+    saved = _fill(unfinished, rows, sessions, lost_track)
     _put_in_place(unfinished, path)
     return saved
 
@@ -37,7 +38,8 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
 
     A process that is killed in between does it again, or finishes it, at the next start.
     """
-    saved = build(_saved(path), sound_rows(path, keyring), lost_track=f"the file was damaged: {damage}")
+    debts, sessions = sound_rows(path, keyring, DEBTS), sound_rows(path, keyring, SESSIONS)
+    saved = build(_saved(path), debts, sessions, lost_track=f"the file was damaged: {damage}")
     aside = _move_aside(path, now)
     _put_in_place(_saved(path), path)
     log.error(
@@ -55,13 +57,14 @@ def finish_interrupted(path: Path, *, now: float) -> None:
         _put_in_place(_saved(path), path)
 
 
-def _fill(path: Path, rows: Iterable[Row], lost_track: str | None) -> int:
+def _fill(path: Path, rows: Iterable[Row], sessions: Iterable[Row], lost_track: str | None) -> int:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection)
         connection.execute("BEGIN IMMEDIATE")
-        saved = sum(_inserted(connection, row) for row in rows)
+        saved = sum(_inserted(connection, INSERT, row) for row in rows)
+        saved += sum(_inserted(connection, INSERT_SESSION, row[1:]) for row in sessions)
         if lost_track is not None:
             connection.execute("INSERT INTO lost_track VALUES (?)", (lost_track,))
         connection.execute("COMMIT")
@@ -71,10 +74,10 @@ def _fill(path: Path, rows: Iterable[Row], lost_track: str | None) -> int:
     return saved
 
 
-def _inserted(connection: sqlite3.Connection, row: Row) -> bool:
+def _inserted(connection: sqlite3.Connection, statement: str, row: Row) -> bool:
     """Insert a row; one whose key is missing may hold anything, even what the table does not take."""
     try:
-        connection.execute(INSERT, row)
+        connection.execute(statement, row)
     except (sqlite3.IntegrityError, UnicodeEncodeError):
         return False
     return True

@@ -9,6 +9,7 @@ import msgspec
 
 from connector.credential import Credential
 from connector.errors import ConnectorError
+from connector.ledger.credentials import packed, unpacked
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyring import Keyring, SealBroken
 from connector.ledger.texts import clean, decoded_evictions, decoded_outcome, encoded_evictions, encoded_outcome
@@ -37,7 +38,6 @@ NAMES = ", ".join(COLUMNS)
 PURPOSE = "ledger"
 
 Row = tuple[Any, ...]
-Pairs = list[tuple[bytes, bytes]]
 
 
 class Unverified(ConnectorError):
@@ -46,7 +46,7 @@ class Unverified(ConnectorError):
 
 def fingerprints(session_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
     """Return the digest of a login by each of the keys, the current one first. Sessions of one credential do not show as such."""
-    values = msgspec.msgpack.encode((session_id, _pairs(credential)))
+    values = msgspec.msgpack.encode((session_id, packed(credential)))
     return [keyring.mac("fingerprint", values, key_id=key_id) for key_id in keyring.ids]
 
 
@@ -76,7 +76,7 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
         float(debt.due_at),
         None if debt.closed_at is None else float(debt.closed_at),
         debt.dismissed and clean(debt.dismissed),
-        None if debt.credential is None else keyring.seal(PURPOSE, _pairs(debt.credential), _identity(debt)),
+        None if debt.credential is None else keyring.seal(PURPOSE, packed(debt.credential), _identity(debt)),
     )
     return (*row, keyring.mac(PURPOSE, _canonical(row)))
 
@@ -153,24 +153,14 @@ def lenient_text(raw: bytes) -> str:
 
 def _unsealed(sealed: bytes, debt: Debt, keyring: Keyring) -> Credential:
     try:
-        pairs = msgspec.msgpack.decode(keyring.unseal(PURPOSE, sealed, _identity(debt)), type=Pairs)
+        return unpacked(keyring.unseal(PURPOSE, sealed, _identity(debt)))
     except SealBroken as problem:
         raise Unverified(f"its credential does not unseal: {problem}") from problem
-    headers = [(name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")) for name, value in pairs]
-    return Credential(headers, needed=[name for name, _ in headers])
 
 
 def _identity(debt: Debt) -> bytes:
     """What of a debt never changes as long as it has a credential; its id is not known yet when the credential is sealed."""
     return debt.session_id.encode() + debt.fingerprint
-
-
-def _pairs(credential: Credential) -> bytes:
-    """Encode a credential; a header's bytes that are no UTF-8 come as surrogates, and go as they came."""
-    headers = sorted(
-        (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape")) for name, value in credential.items()
-    )
-    return msgspec.msgpack.encode(headers)
 
 
 def _canonical(values: Sequence[Any]) -> bytes:

@@ -2,29 +2,48 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from connector.ledger import open_sessions, rows
 from connector.ledger.inspection import UNREADABLE, connected
 from connector.ledger.keyring import KeyMissing, Keyring
-from connector.ledger.rows import NAMES, Row, Unverified, verify
+from connector.ledger.rows import Row, Unverified
 from connector.ledger.schema import migrate
 
 FARTHEST = 10_000_000
 """Id up to which rows are sought behind damaged pages: a number that was damaged itself must not make it last for ever."""
-SELECT = f"SELECT {NAMES} FROM debts NOT INDEXED"  # noqa: S608 - ours
 SIZE_IN_PAGES = slice(28, 32)
 """Where the first page says how many there are (https://www.sqlite.org/fileformat.html#the_database_header)."""
 
 
-def sound_rows(path: Path, keyring: Keyring) -> Iterator[Row]:
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is worth saving: a table, its columns, the first of which is the id, and what tells a sound row."""
+
+    table: str
+    names: str
+    verify: Callable[[Row, Keyring], None]
+
+    @property
+    def select(self) -> str:
+        """The beginning of a query for its rows."""
+        return f"SELECT {self.names} FROM {self.table} NOT INDEXED"  # noqa: S608 - names of our own
+
+
+DEBTS = Kind("debts", rows.NAMES, rows.verify)
+SESSIONS = Kind("sessions", open_sessions.NAMES, open_sessions.verify)
+
+
+def sound_rows(path: Path, keyring: Keyring, kind: Kind) -> Iterator[Row]:
     """Yield what can be read and verifies, each row once. A row whose key is missing goes along: readers verify it anyway."""
     seen: set[int] = set()
     with _readable(path) as source, closing(connected(source, "ro")) as connection:
-        for row in _readable_rows(connection):
-            if row[0] not in seen and _may_go_along(row, keyring):
+        for row in _readable_rows(connection, kind):
+            if row[0] not in seen and _may_go_along(row, keyring, kind):
                 seen.add(row[0])
                 yield row
 
@@ -37,7 +56,7 @@ def _readable(path: Path) -> Iterator[Path]:
     """
     with closing(connected(path, "ro")) as connection:
         try:
-            connection.execute(f"{SELECT} LIMIT 0")
+            connection.execute(f"{DEBTS.select} LIMIT 0")
         except UNREADABLE:
             pass
         else:
@@ -63,9 +82,9 @@ def _replace_first_page(path: Path, empty: Path) -> None:
         file.write(page)
 
 
-def _may_go_along(row: Row, keyring: Keyring) -> bool:
+def _may_go_along(row: Row, keyring: Keyring, kind: Kind) -> bool:
     try:
-        verify(row, keyring)
+        kind.verify(row, keyring)
     except KeyMissing:
         return True
     except Unverified:
@@ -73,38 +92,38 @@ def _may_go_along(row: Row, keyring: Keyring) -> bool:
     return True
 
 
-def _readable_rows(connection: sqlite3.Connection) -> Iterator[Row]:
+def _readable_rows(connection: sqlite3.Connection, kind: Kind) -> Iterator[Row]:
     """Read forwards to the first damaged page, backwards to the last one, and seek what lies between, halving the distance."""
-    first, last = 0, _last_id(connection) + 1
+    first, last = 0, _last_id(connection, kind) + 1
     try:
-        for row in connection.execute(f"{SELECT} ORDER BY id"):
+        for row in connection.execute(f"{kind.select} ORDER BY id"):
             first = row[0]
             yield row
     except UNREADABLE:
         try:
-            for row in connection.execute(f"{SELECT} ORDER BY id DESC"):
+            for row in connection.execute(f"{kind.select} ORDER BY id DESC"):
                 last = row[0]
                 yield row
         except UNREADABLE:
-            yield from _between(connection, first + 1, last - 1)
+            yield from _between(connection, kind, first + 1, last - 1)
 
 
-def _last_id(connection: sqlite3.Connection) -> int:
+def _last_id(connection: sqlite3.Connection, kind: Kind) -> int:
     """Return the highest id that was ever given, at most `FARTHEST`; 0 if even that cannot be read."""
     try:
-        found = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'debts'").fetchone()[0]
+        found = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = ?", (kind.table,)).fetchone()[0]
     except UNREADABLE:
         return 0
     return min(found, FARTHEST) if isinstance(found, int) else 0
 
 
-def _between(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Row]:
+def _between(connection: sqlite3.Connection, kind: Kind, first: int, last: int) -> Iterator[Row]:
     if first > last:
         return
     try:
-        yield from connection.execute(f"{SELECT} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
+        yield from connection.execute(f"{kind.select} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
     except UNREADABLE:
         if first < last:
             middle = (first + last) // 2
-            yield from _between(connection, first, middle)
-            yield from _between(connection, middle + 1, last)
+            yield from _between(connection, kind, first, middle)
+            yield from _between(connection, kind, middle + 1, last)

@@ -43,7 +43,25 @@ CREATE TABLE quarantine (
 CREATE TABLE lost_track (reason TEXT NOT NULL) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1,)
+VERSION_2 = """
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    system_id TEXT,
+    origin TEXT NOT NULL,
+    login_id TEXT NOT NULL,
+    opened_at REAL NOT NULL,
+    used_at REAL NOT NULL,
+    credential BLOB,
+    mac BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX sessions_by_id ON sessions (session_id);
+CREATE TABLE identity (id BLOB NOT NULL) STRICT;
+INSERT INTO identity VALUES (randomblob(16));
+"""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing."""
 
 

@@ -68,7 +68,7 @@ class Ledger:
         """
         try:
             await self._file.open(now=self._clock())
-            self.lost_track = await self._do(housekeeping.has_lost_track)
+            self.lost_track = await self.transact(housekeeping.has_lost_track)
             totals = await self.statistics()
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
@@ -101,7 +101,7 @@ class Ledger:
         await self._file.keep_reserve()
         now = self._clock()
         due_at = now + self._grace
-        return await self._do(
+        return await self.transact(
             lambda table: recording.record(table, request, origin=origin, drivers=drivers, now=now, due_at=due_at)
         )
 
@@ -137,27 +137,27 @@ class Ledger:
             evicted=frozenset(evicted),
         )
         try:
-            return await self._do(lambda table: recording.settle(table, settlement, now=now))
+            return await self.transact(lambda table: recording.settle(table, settlement, now=now))
         except LedgerUnavailable:
             await self._file.relieve()
-            return await self._do(lambda table: recording.settle(table, settlement, now=now))
+            return await self.transact(lambda table: recording.settle(table, settlement, now=now))
 
     async def due(self, now: float, in_hand: InHand, *, limit: int) -> list[Debt]:
         """Return at most `limit` debts to be tried now, with their credentials: each origin has its turn, within its room."""
-        found = await self._do(lambda table: selection.due(table, now, in_hand, limit=limit, after=self._turn))
+        found = await self.transact(lambda table: selection.due(table, now, in_hand, limit=limit, after=self._turn))
         self._turn = found[-1].origin if found else ""
         return found
 
     async def next_due(self, now: float, in_hand: InHand) -> float | None:
         """Return when there will be something for `due` to return; None if nothing is owed for which there is room."""
-        return await self._do(lambda table: selection.next_due(table, now, in_hand))
+        return await self.transact(lambda table: selection.next_due(table, now, in_hand))
 
     async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         """Return debts that owe an eviction from this driver, without credentials, ordered by id, from `after` on.
 
         Fewer than `limit` are all that there are.
         """
-        return await self._do(lambda table: housekeeping.owed_evictions(table, driver, after=after, limit=limit))
+        return await self.transact(lambda table: housekeeping.owed_evictions(table, driver, after=after, limit=limit))
 
     async def listing(
         self, *, states: Collection[LogoutState] | None = None, system: str | None = None, after: int = 0, limit: int = 1000
@@ -166,27 +166,27 @@ class Ledger:
 
         Without `states`, those that still owe something, be it only an eviction; without `system`, those of any.
         """
-        return await self._do(lambda table: housekeeping.listing(table, states, system, after=after, limit=limit))
+        return await self.transact(lambda table: housekeeping.listing(table, states, system, after=after, limit=limit))
 
     async def debt(self, id_: int) -> Debt:
         """Return one debt, without its credential. Raises `NoSuchDebt`."""
-        return await self._do(lambda table: housekeeping.debt(table, id_))
+        return await self.transact(lambda table: housekeeping.debt(table, id_))
 
     async def retry(self, id_: int) -> Debt:
         """Make a logout that waits for a human, or for its time, due at once. Raises `NoSuchDebt`."""
-        return await self._do(lambda table: recording.retry(table, id_, now=self._clock()))
+        return await self.transact(lambda table: recording.retry(table, id_, now=self._clock()))
 
     async def dismiss(self, id_: int, reason: str) -> None:
         """Close a logout that nobody will do; its evictions stay owed. What is unusable is removed. Raises `NoSuchDebt`."""
-        await self._do(lambda table: recording.dismiss(table, id_, reason, now=self._clock()))
+        await self.transact(lambda table: recording.dismiss(table, id_, reason, now=self._clock()))
 
     async def statistics(self) -> Totals:
         """Count the rows, from the indices alone."""
-        return await self._do(housekeeping.totals)
+        return await self.transact(housekeeping.totals)
 
     async def track_regained(self) -> None:
         """All that was cached has been invalidated: `lost_track` is over."""
-        await self._do(housekeeping.regain_track)
+        await self.transact(housekeeping.regain_track)
         self.lost_track = False
 
     async def tidy(self) -> None:
@@ -198,23 +198,15 @@ class Ledger:
         """
         now, more = self._clock(), True
         while more:
-            more = await self._do(lambda table: housekeeping.forget_closed(table, now, keep=self._keep_closed, limit=SLICE))
+            more = await self.transact(lambda table: housekeeping.forget_closed(table, now, keep=self._keep_closed, limit=SLICE))
         more = True
         while more:
-            more = await self._do(lambda table: housekeeping.renew_keys(table, limit=SLICE))
-        self._verified = await self._do(lambda table: housekeeping.patrol(table, after=self._verified, limit=SLICE))
+            more = await self.transact(lambda table: housekeeping.renew_keys(table, limit=SLICE))
+        self._verified = await self.transact(lambda table: housekeeping.patrol(table, after=self._verified, limit=SLICE))
         await self._file.tidy()
 
-    async def _keep_tidy(self) -> None:
-        while True:
-            await asyncio.sleep(TIDY_EVERY)
-            try:
-                await self.tidy()
-            except LedgerUnavailable as problem:
-                log.warning("the ledger cannot be tidied up for now", reason=str(problem))
-
-    async def _do(self, work: Callable[[Table], T]) -> T:
-        """Run `work` in a transaction, and tell of what it had to put in quarantine."""
+    async def transact(self, work: Callable[[Table], T]) -> T:
+        """Run `work` in a transaction, return its result once that is durable, and tell of what it had to put in quarantine."""
 
         def with_table(table: Table) -> tuple[T, list[Debt]]:
             return work(table), table.quarantined
@@ -224,3 +216,11 @@ class Ledger:
             self.lost_track = True
             log.error("a row of the ledger does not verify and was put in quarantine", debt=debt.id, reason=debt.unusable)
         return result
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_EVERY)
+            try:
+                await self.tidy()
+            except LedgerUnavailable as problem:
+                log.warning("the ledger cannot be tidied up for now", reason=str(problem))

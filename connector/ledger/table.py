@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from connector.credential import Credential
 from connector.ledger.debts import Debt
 from connector.ledger.keyring import KeyMissing, Keyring
-from connector.ledger.rows import COLUMNS, NAMES, Row, Unverified, claimed, decoded, encoded, fitted, lenient_text
+from connector.ledger.rows import COLUMNS, NAMES, Row, Unverified, claimed, decoded, encoded, fingerprints, fitted, lenient_text
 
 INSERT = f"INSERT INTO debts ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - names of our own
 UPDATE = f"UPDATE debts SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} WHERE id = ?"  # noqa: S608 - as above
@@ -35,6 +36,12 @@ class Table:
     def debts(self, condition: str, *values: Any, credential: bool = True) -> list[Debt]:
         """Return the debts that verify, with their credentials if they are asked for; a row whose key is missing is left out."""
         return [debt for debt in self._opened(condition, values, credential=credential) if debt.unusable is None]
+
+    def of_login(self, session_id: str, credential: Credential) -> list[Debt]:
+        """Return the debts of one login, as `debts` does."""
+        prints = fingerprints(session_id, credential, self.keyring)
+        marks = ", ".join("?" * len(prints))
+        return self.debts(f"session_id = ? AND fingerprint IN ({marks}) ORDER BY id", session_id, *prints)
 
     def shown(self, condition: str, *values: Any) -> list[Debt]:
         """Return debts without their credentials, those among them that are not to be believed marked as unusable."""

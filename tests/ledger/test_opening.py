@@ -101,7 +101,7 @@ async def test_a_database_of_another_program_is_refused_and_not_touched(tmp_path
 async def test_a_newer_format_is_refused_and_not_touched(tmp_path: Path) -> None:
     await filled(tmp_path)
     with raw(tmp_path) as file:
-        file.execute("CREATE TABLE sessions (id TEXT)")
+        file.execute("CREATE TABLE later (id TEXT)")
         file.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     before = (tmp_path / NAME).read_bytes()
     assert f"has format {len(MIGRATIONS) + 1}" in await refusal(tmp_path)
@@ -158,7 +158,7 @@ async def test_the_layout_of_version_1_is_read_with_all_that_it_holds(tmp_path: 
 
 
 def test_a_later_version_adds_what_it_needs_and_keeps_the_rest(tmp_path: Path) -> None:
-    later = (*MIGRATIONS, "CREATE TABLE sessions (id TEXT PRIMARY KEY) STRICT;\nCREATE INDEX s ON sessions (id);\n")
+    later = (*MIGRATIONS, "CREATE TABLE later (id TEXT PRIMARY KEY) STRICT;\nCREATE INDEX s ON later (id);\n")
     with raw(tmp_path) as file:
         file.executescript((FIXTURES / "v1.sql").read_text("utf-8"))
         migrate(file, later)
@@ -171,7 +171,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     with raw(tmp_path) as file:
         migrate(file)
         with pytest.raises(sqlite3.OperationalError):
-            migrate(file, (*MIGRATIONS, "CREATE TABLE sessions (id TEXT);\nCREATE TABLE debts (id TEXT)"))
+            migrate(file, (*MIGRATIONS, "CREATE TABLE later (id TEXT);\nCREATE TABLE debts (id TEXT)"))
         assert version(file) == len(MIGRATIONS)
         assert layout(file) == expected_layout()
 

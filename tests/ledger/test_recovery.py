@@ -28,7 +28,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], int]] = {
 
 @pytest.mark.parametrize("kind", DAMAGES)
 async def test_a_damaged_file_is_moved_aside_with_a_loud_message_and_what_can_be_is_saved(tmp_path: Path, kind: str) -> None:
-    await filled(tmp_path, 100)
+    await filled(tmp_path, 300)
     damaging, least = DAMAGES[kind]
     damaging(tmp_path / NAME)
     damaged = (tmp_path / NAME).read_bytes()
