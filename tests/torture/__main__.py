@@ -74,14 +74,14 @@ async def steps() -> tuple[str, bool]:
             rows.append((str(point), 1, await killed_at(point, Path(folder))))
     with TemporaryDirectory() as folder:
         rows.append((ANSWERED, 1, await killed_after_the_answers(Path(folder))))
-    return f"## SIGKILL at each step of six cleanups at once\n\n{page.verdicts('point', rows)}", _clean(rows)
+    return f"## SIGKILL at each step of cleanups, six at once\n\n{page.verdicts('point', rows)}", _clean(rows)
 
 
 async def system_calls() -> tuple[str, bool]:
     """SIGKILL at each system call."""
     with TemporaryDirectory() as folder:
         kills = await killed_at_each_call(Path(folder))
-    rows = [(f"call {kill.number} of thread {kill.thread}", 1, kill.verdict) for kill in kills]
+    rows = [(kill.call, 1, kill.verdict) for kill in kills]
     text = "## SIGKILL at each call of a cleanup that writes, flushes, cuts or sends, in each thread (`strace`)"
     return f"{text}\n\n{page.verdicts('call', rows)}", _clean(rows)
 

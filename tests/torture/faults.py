@@ -25,7 +25,7 @@ class Failed:
 
 
 async def failing_writes(folder: Path, error: str, every: int) -> Failed:
-    """Have every so-many-th call of a thread that changes a file fail with this error, then kill the server and judge.
+    """Have every so-many-th of the calls that change files fail with this error, then kill the server and judge.
 
     The end system is away meanwhile: a 200 says that the logout is durably owed, and nothing else would do it. In between, the
     faults end, and the same server has to answer 200 again. Raises `TimeoutError` if it does not.
@@ -33,7 +33,8 @@ async def failing_writes(folder: Path, error: str, every: int) -> Failed:
     async with world(folder) as scene:
         scene.desk.mood = unavailable
         await scene.server.start()
-        async with traced("-f", "-p", str(scene.server.pid), expression=f"{FILE_CALLS}:error={error}:when={every}+{every}"):
+        inject = f"error={error}:when={every}+{every}"
+        async with traced("-f", "-p", str(scene.server.pid), calls=FILE_CALLS, inject=inject):
             for _ in range(ROUNDS):
                 await _clean_up(scene)
         statuses = Counter(session.status for session in scene.sessions)

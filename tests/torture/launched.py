@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from connector.server import serve
 from drivers import sqlite_writer
 from tests.torture.failpoints import Failpoint
 
-PR_SET_PTRACER, ANY = 0x59616D61, -1
+PR_SET_PDEATHSIG, PR_SET_PTRACER, ANY = 1, 0x59616D61, -1
 
 
 def serve_here(config: Path, failpoint: Failpoint | None, batch: int | None) -> None:
@@ -20,7 +21,7 @@ def serve_here(config: Path, failpoint: Failpoint | None, batch: int | None) -> 
     log = os.open("server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
         os.dup2(log, stream)
-    _allow_tracing()
+    _tie_to_its_test()
     settings = load(config, {})
     configure_logs(settings.logs)
     if failpoint is not None:
@@ -30,7 +31,9 @@ def serve_here(config: Path, failpoint: Failpoint | None, batch: int | None) -> 
     sys.exit(serve(settings))
 
 
-def _allow_tracing() -> None:
-    """Let a debugger of this user attach, where Linux is set up to let only a process's parent do so."""
+def _tie_to_its_test() -> None:
+    """End with the test, however that ends; and let strace attach, where Linux is set up to let only a process's parent do so."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANY, 0, 0, 0)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        prctl(PR_SET_PTRACER, ANY, 0, 0, 0)

@@ -32,22 +32,25 @@ steps of the real classes, in that process alone: what is shipped has no hook fo
 
 
 def verdicts(first: str, rows: Iterable[tuple[str, int, Verdict]]) -> str:
-    """Return a table of kills and what they came to, with their sum."""
+    """Return a table of kills and what they came to, those of one name together, with the sum of all."""
     found = [*rows]
-    cells = [_verdict_cells(name, kills, [verdict]) for name, kills, verdict in found]
-    total = _verdict_cells("**together**", sum(kills for _, kills, _ in found), [verdict for *_, verdict in found])
+    names = dict.fromkeys(name for name, *_ in found)
+    cells = [_verdict_cells(name, [row for row in found if row[0] == name]) for name in names]
+    total = _verdict_cells("**together**", found)
     return table((first, "kills", "answered 200", "not answered 200", "lost", "duplicated", "back"), [*cells, total])
 
 
-def _verdict_cells(name: str, kills: int, found: Sequence[Verdict]) -> tuple[object, ...]:
-    counts = [
-        sum(counted)
-        for counted in zip(
-            *((each.answered, each.unanswered, len(each.lost), len(each.duplicated), len(each.back)) for each in found),
-            strict=True,
-        )
-    ]
-    return (name, kills, *counts)
+def _verdict_cells(name: str, rows: Sequence[tuple[str, int, Verdict]]) -> tuple[object, ...]:
+    verdicts = [verdict for *_, verdict in rows]
+    return (
+        name,
+        sum(kills for _, kills, _ in rows),
+        sum(verdict.answered for verdict in verdicts),
+        sum(verdict.unanswered for verdict in verdicts),
+        sum(len(verdict.lost) for verdict in verdicts),
+        sum(len(verdict.duplicated) for verdict in verdicts),
+        sum(len(verdict.back) for verdict in verdicts),
+    )
 
 
 def faults(rows: Iterable[tuple[str, Failed]]) -> str:

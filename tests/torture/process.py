@@ -68,4 +68,6 @@ class ServerProcess:
         except OSError:
             return False
         writer.close()
-        return True
+        # where nobody listens, a connection that happens to come from the same port is one to itself
+        ours, theirs = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
+        return bool(ours != theirs)

@@ -26,14 +26,17 @@ def threads(pid: int) -> list[int]:
 
 
 @asynccontextmanager
-async def traced(*target: str, expression: str) -> AsyncIterator[None]:
-    """Inject what the expression says while the context is open; `target` is `-p`, an id and, for all its threads, `-f`.
+async def traced(*target: str, calls: str, inject: str | None = None, output: Path = Path(os.devnull)) -> AsyncIterator[None]:
+    """Trace these system calls while the context is open; `target` is `-p`, an id and, for all its threads, `-f`.
 
-    Raises `CannotTrace`.
+    What is injected, such as `error=EIO:when=3+3`, counts the calls of each name in each thread by themselves. The calls are
+    written to `output`, with the names of the files. Raises `CannotTrace`.
     """
-    command = ("strace", "-qq", "-o", os.devnull, "-e", f"trace={expression.partition(':')[0]}", "-e", f"inject={expression}")
+    command = ["strace", "-qq", "-y", "-o", str(output), "-e", f"trace={calls}", *target]
+    if inject is not None:
+        command += ["-e", f"inject={calls}:{inject}"]
     # asyncio's own way of starting it would have a second thread wait for its end
-    with subprocess.Popen((*command, *target), stderr=subprocess.PIPE, text=True) as strace:  # noqa: ASYNC220
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:  # noqa: ASYNC220
         try:
             await _attached(strace, int(target[-1]))
             yield
