@@ -2,6 +2,7 @@
 
     ConnectorError
     ├── ConfigurationError    the configuration cannot work; carries every problem found, printed before exit code 78
+    ├── LoginNotCarried       a client that carries a session's login was asked for, and nothing says how it is carried
     ├── ApiError              an answer to OpsHub that is an error: status, code, message (see `connector.api.errors`)
     ├── LedgerUnavailable     the ledger could not be written or read for now (see `connector.ledger.errors`)
     ├── NoSuchDebt            no row of the ledger that could be acted upon has this id
@@ -23,3 +24,7 @@ class ConfigurationError(ConnectorError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class LoginNotCarried(ConnectorError):
+    """No client can carry this login: the end system does not say how, or the credential lacks what that needs."""

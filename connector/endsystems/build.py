@@ -1,7 +1,7 @@
 """From the configuration to the end system: every problem is found before anything is opened."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from connector.config import settings as config
 from connector.endsystems.bundled import SUFFIX, load_profile
@@ -12,8 +12,10 @@ from connector.endsystems.guard import allowed_target, url_prefix
 from connector.endsystems.http_profile import HttpEndSystem
 from connector.endsystems.outgoing import rendered_url
 from connector.endsystems.own_class import own_end_system
-from connector.endsystems.profile import Profile, Request
-from connector.endsystems.template import Reference, Source
+from connector.endsystems.profile import Profile
+from connector.endsystems.request import Request
+from connector.endsystems.site import Site
+from connector.endsystems.template import Reference, Source, Template
 from connector.errors import ConfigurationError
 
 DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -32,17 +34,13 @@ def build_end_system(settings: config.EndSystem, environ: Mapping[str, str]) -> 
     connections = checked_connections(settings, environ, problems)
     if profile is not None:
         used = _needs(profile, settings, environ, problems)
+        problems += _undeclared(profile, connections.base_url)
         problems += [] if problems else _outside(profile, connections, used)
     if problems or profile is None:
         raise ConfigurationError(problems)
-    return HttpEndSystem(
-        profile,
-        GuardedClient(settings.deadlines, connections.tls, connections.proxy),
-        base_url=connections.base_url,
-        allowed=connections.allowed,
-        environ=used,
-        deadline=settings.deadlines.total,
-    )
+    client = GuardedClient(settings.deadlines, connections.tls, connections.proxy)
+    site = Site(client, connections.base_url, connections.allowed, used, settings.deadlines.total)
+    return HttpEndSystem(profile, site)
 
 
 def _profile(name: str, problems: list[str]) -> Profile | None:
@@ -56,8 +54,8 @@ def _profile(name: str, problems: list[str]) -> Profile | None:
 def _needs(profile: Profile, settings: config.EndSystem, environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
     """Return the environment variables that the profile uses, and note what it needs and does not get."""
     used = {}
-    for name, request in profile.requests:
-        references = {*request.references}
+    for name, head in profile.heads:
+        references = {*head.references}
         if Reference(Source.BASE_URL) in references and settings.base_url is None:
             problems.append(f"end_system.base_url: is missing; profile.{name} needs it")
         for variable in sorted(reference.name for reference in references if reference.source is Source.ENV):
@@ -65,6 +63,16 @@ def _needs(profile: Profile, settings: config.EndSystem, environ: Mapping[str, s
             if not used[variable]:
                 problems.append(f"profile.{name}: needs the environment variable {variable}, which is missing or empty")
     return used
+
+
+def _undeclared(profile: Profile, base_url: Template | None) -> Iterator[str]:
+    """Find the settings in the base URL that a session may lack."""
+    names = base_url.names(Source.SETTING) if base_url else set()
+    for name in sorted(names):
+        if name not in profile.settings or not profile.settings[name].is_always_there:
+            yield f"end_system.base_url: setting.{name} is not declared in profile.settings as required or with a default"
+    if names and not profile.opens_sessions:
+        yield "end_system.base_url: expected no setting, for the profile has no login to know it"
 
 
 def _outside(profile: Profile, connections: Connections, environ: Mapping[str, str]) -> list[str]:
@@ -95,6 +103,8 @@ def _address(request: Request, connections: Connections, environ: Mapping[str, s
 
     first = request.url.parts[0]
     if first == Reference(Source.BASE_URL) and connections.fixed_base_url is None:
+        return None
+    if isinstance(first, Reference) and first.source is Source.SETTING:
         return None
     if isinstance(first, Reference):
         url_prefix(known(first))

@@ -32,7 +32,7 @@ class ExchangeFailed(Exception):
 
 
 class GuardedClient:
-    """Sends each request once, over a connection of its own, to an address that may be connected to.
+    """Sends each request of a profile once, over a connection of its own, to an address that may be connected to.
 
     Follows no redirect, decompresses nothing, keeps no cookies, takes no proxy from the environment. A connection is never used
     again: some end systems tie a login to it.
@@ -46,24 +46,43 @@ class GuardedClient:
 
     async def open(self) -> None:
         """Make ready, inside the running event loop."""
+        self._session = self._made(_send_once, reuse=False, timeout=self._timeout(total=None))
+
+    def session(self, middleware: aiohttp.ClientMiddlewareType, *, base_url: URL | None) -> aiohttp.ClientSession:
+        """Make a client of the same guards, whose caller closes it. Within it connections are used again, until then."""
+        return self._made(middleware, reuse=True, timeout=self._timeout(total=self._deadlines.total), base_url=base_url)
+
+    def _timeout(self, *, total: float | None) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total=total, sock_connect=self._deadlines.connect, sock_read=self._deadlines.read)
+
+    def _made(
+        self,
+        middleware: aiohttp.ClientMiddlewareType,
+        *,
+        reuse: bool,
+        timeout: aiohttp.ClientTimeout,
+        base_url: URL | None = None,
+    ) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             ssl=self._tls,
             limit=CONNECTIONS,
             limit_per_host=CONNECTIONS_PER_HOST,
-            force_close=True,
+            force_close=not reuse,
             socket_factory=guarded_socket,
         )
-        self._session = aiohttp.ClientSession(
+        return aiohttp.ClientSession(
+            base_url,
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=OWN_HEADERS,
             skip_auto_headers=["Content-Type"],
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._deadlines.connect, sock_read=self._deadlines.read),
+            timeout=timeout,
             trust_env=False,
+            proxy=self._proxy,
             auto_decompress=False,
             max_line_size=HEADER_LIMIT,
             max_field_size=HEADER_LIMIT,
-            middlewares=[_send_once],
+            middlewares=[middleware],
         )
 
     async def aclose(self) -> None:
@@ -84,7 +103,6 @@ class GuardedClient:
                     headers=outgoing.headers,
                     data=outgoing.body,
                     allow_redirects=False,
-                    proxy=self._proxy,
                 ) as response,
             ):
                 body = await _beginning(response.content)

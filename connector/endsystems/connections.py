@@ -20,7 +20,7 @@ class Connections:
     """Where requests may go and how they get there."""
 
     base_url: Template | None
-    """Holds references to the credential only; the environment's are resolved."""
+    """Holds references to the credential or to settings only; the environment's are resolved."""
     allowed: tuple[UrlPrefix, ...]
     tls: ssl.SSLContext
     proxy: URL | None
@@ -59,10 +59,12 @@ def _base_url(text: str | None, environ: Mapping[str, str], problems: list[str])
 
 def _with_variables(template: Template, environ: Mapping[str, str]) -> Template:
     """Put the environment's values in their places. Raises `ValueError`."""
+    if template.names(Source.SETTING) and template.names(Source.CREDENTIAL):
+        raise ValueError("expected setting.<name> or credential.<header>, for nothing knows both")
     values = Values(Credential(), environ)
     parts = []
     for part in template.parts:
-        if isinstance(part, str) or part.source is Source.CREDENTIAL:
+        if isinstance(part, str) or part.source in {Source.CREDENTIAL, Source.SETTING}:
             parts.append(part)
         elif part.source is Source.ENV:
             try:
@@ -70,7 +72,7 @@ def _with_variables(template: Template, environ: Mapping[str, str]) -> Template:
             except CannotSend as problem:
                 raise ValueError(problem.message) from None
         else:
-            raise ValueError(f"expected only credential.<header> and env.CONNECTOR_<NAME> in braces, not {part}")
+            raise ValueError(f"expected only setting.<name>, credential.<header> and env.CONNECTOR_<NAME> in braces, not {part}")
     return Template(template.text, tuple(parts))
 
 

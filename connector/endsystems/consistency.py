@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from connector.endsystems.profile import Profile, Request, Step
+from connector.endsystems.login_consistency import of_login
+from connector.endsystems.profile import LogoutStep, Profile
+from connector.endsystems.request import Headed, Request
 from connector.endsystems.rules import Lists
 from connector.endsystems.template import Source
 
@@ -14,8 +16,10 @@ TRANSPORT = frozenset(
 
 def inconsistencies(profile: Profile) -> Iterator[str]:
     """Yield a line for each combination that cannot work, with its dotted name."""
+    for name, head in profile.heads:
+        yield from (f"profile.{name}{problem}" for problem in _of_head(head))
     for name, request in profile.requests:
-        yield from (f"profile.{name}{problem}" for problem in _of_request(request))
+        yield from (f"profile.{name}{problem}" for problem in _of_body(request))
     for name, lists in _lists(profile):
         yield from (f"profile.{name}{problem}" for problem in _of_lists(lists))
     for place, step in enumerate(profile.steps[:-1]):
@@ -27,20 +31,25 @@ def inconsistencies(profile: Profile) -> Iterator[str]:
     if profile.verify and not profile.steps:
         yield "profile.verify: expected steps before it"
     yield from _of_captures(profile)
+    yield from of_login(profile)
 
 
-def _of_request(request: Request) -> Iterator[str]:
-    names = [name.lower() for name in request.headers]
+def _of_head(head: Headed) -> Iterator[str]:
+    names = [name.lower() for name in head.headers]
     if len({*names}) < len(names):
         yield ".headers: expected each name once, in whatever case"
     if TRANSPORT.intersection(names):
         yield f".headers: expected none of {', '.join(sorted(TRANSPORT))}"
-    if request.cookies and "cookie" in names:
+    if head.cookies and "cookie" in names:
         yield ".cookies: expected no header Cookie beside them"
-    if any(len(template.parts) > 1 for name, template in request.headers.items() if name.lower() == "cookie"):
+    if any(len(template.parts) > 1 for name, template in head.headers.items() if name.lower() == "cookie"):
         yield ".headers.Cookie: expected one value and nothing else; put single cookies under cookies"
-    if request.basic and "authorization" in names:
+    if head.basic and "authorization" in names:
         yield ".basic: expected no header Authorization beside it"
+
+
+def _of_body(request: Request) -> Iterator[str]:
+    names = [name.lower() for name in request.headers]
     if [request.form, request.json_body, request.text].count(None) < 2:
         yield ": expected at most one of form, json, text"
     if request.text is not None and "content-type" not in names:
@@ -50,6 +59,7 @@ def _of_request(request: Request) -> Iterator[str]:
 
 
 def _lists(profile: Profile) -> Iterator[tuple[str, Lists]]:
+    yield from ((name, step.lists) for name, step in profile.login_requests)
     yield from ((f"steps[{place}]", step.lists) for place, step in enumerate(profile.steps))
     if profile.verify:
         yield "verify", profile.verify.lists
@@ -68,11 +78,11 @@ def _of_lists(lists: Lists) -> Iterator[str]:
 
 def _of_captures(profile: Profile) -> Iterator[str]:
     known: set[str] = set()
-    for place, (name, request) in enumerate(profile.requests):
-        used = {reference.name for reference in request.references if reference.source is Source.CAPTURED}
+    for place, (name, request) in enumerate(profile.logout_requests):
+        used = request.names(Source.CAPTURED)
         missing = used if name == "verify" else used - known
         yield from (f"profile.{name}: captured.{capture} is captured by no earlier step" for capture in sorted(missing))
-        if isinstance(request, Step):
+        if isinstance(request, LogoutStep):
             yield from _never_used(profile.steps[place + 1 :], f"profile.{name}", request)
             yield from (
                 f"profile.{name}.capture.{twice}: is captured already" for twice in sorted(known & request.capture.keys())
@@ -80,6 +90,6 @@ def _of_captures(profile: Profile) -> Iterator[str]:
             known |= request.capture.keys()
 
 
-def _never_used(later: list[Step], name: str, step: Step) -> Iterator[str]:
-    used = {reference.name for each in later for reference in each.references if reference.source is Source.CAPTURED}
+def _never_used(later: list[LogoutStep], name: str, step: LogoutStep) -> Iterator[str]:
+    used = {capture for each in later for capture in each.names(Source.CAPTURED)}
     yield from (f"{name}.capture.{capture}: is used by no later step" for capture in sorted(step.capture.keys() - used))

@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import aiohttp
 from pydantic import BaseModel, ConfigDict
 
 from connector.credential import Credential
+from connector.errors import LoginNotCarried
 from connector.outcomes import LoginResult, LogoutOutcome
 
 
@@ -27,7 +30,10 @@ class LoginOutcome:
 
     result: LoginResult
     credential: Credential = field(default_factory=Credential)
-    """What a later `logout` of this login needs, by the names that it is known under there. Sealed; OpsHub never sees it."""
+    """What a later `logout` of this login needs, by the names that it is known under there. Sealed; OpsHub never sees it.
+
+    In the outcome of a login that failed: what it had made by then and could not end, so that it is still to be logged out.
+    """
     returned: Mapping[str, str] = field(default_factory=dict)
     """What else OpsHub is to send back as headers of every later call: nothing secret."""
     code: str | None = None
@@ -84,6 +90,15 @@ class EndSystem(ABC):
         """
         del session_id, settings
         return LoginOutcome(LoginResult.NOT_APPLICABLE)
+
+    def client(self, session: SessionLogin) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
+        """Return a client whose requests carry this login, and go nowhere but to the end system, for as long as the context.
+
+        Raises:
+            LoginNotCarried: nothing says how the login is carried, or the credential lacks what that needs.
+        """
+        del session
+        raise LoginNotCarried(f"{type(self).__name__} makes no clients: its method `client` is missing")
 
     @abstractmethod
     async def logout(self, session: SessionLogin) -> LogoutOutcome:

@@ -1,117 +1,105 @@
 """An end system that a profile describes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 
+import aiohttp
+import structlog
 from yarl import URL
 
-from connector.endsystems.client import GuardedClient
-from connector.endsystems.contract import EndSystem, SessionLogin
-from connector.endsystems.guard import UrlPrefix, url_prefix
-from connector.endsystems.outgoing import make
+from connector.endsystems.authorised import authorised_client
+from connector.endsystems.contract import EndSystem, LoginOutcome, SessionLogin
+from connector.endsystems.http_login import HttpLogin
+from connector.endsystems.http_logout import HttpLogout
+from connector.endsystems.outgoing import headers_of
 from connector.endsystems.profile import Profile
 from connector.endsystems.record import StepRecord, conclude
-from connector.endsystems.rules import Verdict
-from connector.endsystems.steps import Sender
-from connector.endsystems.template import Source, Template
-from connector.endsystems.values import CannotSend, Values
-from connector.outcomes import LogoutOutcome
+from connector.endsystems.setting import faults
+from connector.endsystems.site import Site
+from connector.endsystems.template import Source
+from connector.endsystems.values import CannotSend
+from connector.errors import LoginNotCarried
+from connector.outcomes import LoginResult, LogoutOutcome
+from connector.supervision import OwnedTasks
+
+log = structlog.get_logger(__name__)
 
 
 class HttpEndSystem(EndSystem):
-    """Logs out by sending the requests of a profile.
+    """Logs in and out by sending the requests of a profile."""
 
-    The steps are taken in their order. A step that is done, or was already, leads to the next one; a step that only prepares
-    and finds the session gone leads to the probe. Anything else ends the run, and a retry runs all steps again. The probe also
-    follows a logout that found the session gone: what looks like that may have been something else.
-    """
-
-    def __init__(
-        self,
-        profile: Profile,
-        client: GuardedClient,
-        *,
-        base_url: Template | None,
-        allowed: Sequence[UrlPrefix],
-        environ: Mapping[str, str],
-        deadline: float,
-    ) -> None:
+    def __init__(self, profile: Profile, site: Site) -> None:
         self.profile = profile
-        self.needed_headers = frozenset(_headers(profile, base_url))
-        self._client = client
-        self._base_url = base_url
-        self._allowed = allowed
-        self._environ = environ
-        self._deadline = deadline
+        self.needed_headers = frozenset(_headers(profile, site))
+        self._site = site
+        self._logout = HttpLogout(profile, site)
+        self._login = HttpLogin(profile, site, self._logout)
+        self._tasks = OwnedTasks()
 
     async def open(self) -> None:
         """Open the client; connections are made as they are needed."""
-        await self._client.open()
+        await self._site.client.open()
 
     async def aclose(self) -> None:
-        """Break off what is under way and close the client."""
-        await self._client.aclose()
+        """Wait for the logins that are under way and for the end of those that nobody waits for; then close the client."""
+        await self._tasks.drain(2 * self._site.deadline)
+        await self._site.client.aclose()
 
     def origin(self, session: SessionLogin) -> str:
         """Return scheme, host and port of the base URL; nothing where the session lacks what that is made of."""
         try:
-            address = self._address(Values(session.credential, self._environ))
+            address = self._site.after_login(session.credential).base_url
         except CannotSend:
             return ""
         return str(URL(address).origin())[:200] if address else ""
 
+    def check_settings(self, settings: Mapping[str, str]) -> list[str]:
+        """Check them against what the profile declares; OpsHub's own and any other are not looked at."""
+        return [*faults(self.profile.settings, settings, self._site.allowed)]
+
+    async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
+        """Run the profile's login to its end, even where the caller is cancelled: what it makes is logged out then."""
+        del session_id
+        if not self.profile.opens_sessions:
+            return LoginOutcome(LoginResult.NOT_APPLICABLE)
+        making = self._tasks.start(self._login.run(settings))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            self._tasks.start(self._end_unclaimed(making))
+            raise
+
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
-        """Run the profile to its end, at most for the total deadline, and tell what it came to."""
+        """Run the profile's logout to its end, at most for the total deadline, and tell what it came to."""
         return conclude([record async for record in self.run(session)])
 
-    async def run(self, session: SessionLogin) -> AsyncIterator[StepRecord]:
-        """Log out, yielding what became of each request; `conclude` tells what they come to.
+    def run(self, session: SessionLogin) -> AsyncIterator[StepRecord]:
+        """Log out, yielding what became of each request; `conclude` tells what they come to."""
+        return self._logout.run(session.credential)
 
-        Nothing at all is sent where the session lacks something that any of the requests needs.
-        """
-        sender = Sender(self._client, self._allowed, asyncio.get_running_loop().time() + self._deadline)
-        values = Values(session.credential, self._environ)
+    def client(self, session: SessionLogin) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
+        """Carry the login as `[http]` of the profile says; relative URLs begin at the base URL."""
+        if self.profile.http is None:
+            raise LoginNotCarried("profile.http: is missing; it says which headers carry the login")
         try:
-            values = replace(values, base_url=self._address(values))
-            self._rehearse(values)
+            values = self._site.after_login(session.credential)
+            headers = [*headers_of("http", self.profile.http, values)]
         except CannotSend as problem:
-            yield self._refused(problem)
+            raise LoginNotCarried(problem.message) from None
+        return authorised_client(self._site.client, headers, self._site.allowed, values.base_url)
+
+    async def _end_unclaimed(self, making: asyncio.Task[LoginOutcome]) -> None:
+        """End a login whose caller was cancelled, as soon as it has been made."""
+        made = await making
+        if made.result is not LoginResult.LOGGED_IN:
             return
-        for place, step in enumerate(self.profile.steps):
-            record, captured = await sender.take(f"steps[{place}]", step, values)
-            yield record
-            if record.ends_the_run:
-                return
-            if record.verdict is Verdict.ALREADY_OUT and step.capture:
-                break
-            values = replace(values, captured={**values.captured, **captured})
-        if self.profile.verify is not None:
-            yield await sender.probe(self.profile.verify, values)
-
-    def _address(self, values: Values) -> str:
-        if self._base_url is None:
-            return ""
-        address = self._base_url.render(values.of)
-        try:
-            url_prefix(address)
-        except ValueError as problem:
-            raise CannotSend("target_not_allowed", f"end_system.base_url: {problem}") from None
-        return address
-
-    def _rehearse(self, values: Values) -> None:
-        """Make every request before any is sent; a word stands for what is not captured yet."""
-        captured = {name: "captured" for step in self.profile.steps for name in step.capture}
-        for name, request in self.profile.requests:
-            make(name, request, replace(values, captured=captured), self._allowed)
-
-    def _refused(self, problem: CannotSend) -> StepRecord:
-        name, request = self.profile.requests[0]
-        return StepRecord(name, request.method, request.url.text, Verdict.REFUSED, code=problem.code, message=problem.message)
+        ended = await self._logout.undo(made.credential)
+        if not ended.closes:
+            log.error("a login that nobody waited for could not be ended", outcome=str(ended.result), code=ended.code)
 
 
-def _headers(profile: Profile, base_url: Template | None) -> set[str]:
-    used = [reference for _, request in profile.requests for reference in request.references]
-    if base_url is not None:
-        used += base_url.references
-    return {reference.name for reference in used if reference.source is Source.CREDENTIAL}
+def _headers(profile: Profile, site: Site) -> set[str]:
+    """Return the names of all that a login leaves behind and that is used later."""
+    named = {name for _, head in profile.uses_of_a_login for name in head.names(Source.CREDENTIAL)}
+    return named | (site.base_url_of_logins.names(Source.CREDENTIAL) if site.base_url_of_logins else set())

@@ -9,7 +9,7 @@ from yarl import URL
 
 from connector.endsystems import places
 from connector.endsystems.guard import UrlPrefix, allowed_target
-from connector.endsystems.profile import Request
+from connector.endsystems.request import Headed, Request
 from connector.endsystems.template import Reference, Template
 from connector.endsystems.values import CannotSend, Values
 
@@ -36,7 +36,7 @@ def make(name: str, request: Request, values: Values, allowed: Sequence[UrlPrefi
     return Outgoing(
         method=request.method,
         url=_target(name, text, allowed),
-        headers=[*_headers(name, request, values)],
+        headers=[*headers_of(name, request, values), *_content_type(request)],
         body=_body(name, request, values),
         shown_url=_url(name, request, values, lambda _: HIDDEN),
     )
@@ -58,46 +58,50 @@ def _target(name: str, text: str, allowed: Sequence[UrlPrefix]) -> URL:
 
 
 def _url(name: str, request: Request, values: Values, encode: Callable[[str], str]) -> str:
-    with _at(f"{name}.url"):
+    with at(f"{name}.url"):
         url = rendered_url(request.url, values.of, encode)
     pairs = []
     for key, template in request.query.items():
-        with _at(f"{name}.query.{key}"):
+        with at(f"{name}.query.{key}"):
             pairs.append(f"{places.url_part(key)}={encode(template.render(values.of))}")
     return url + ("&" if "?" in url else "?") + "&".join(pairs) if pairs else url
 
 
-def _headers(name: str, request: Request, values: Values) -> Iterator[tuple[str, str]]:
-    for key, template in request.headers.items():
-        with _at(f"{name}.headers.{key}"):
+def headers_of(name: str, head: Headed, values: Values) -> Iterator[tuple[str, str]]:
+    """Make the headers that a table describes; `name` is its own in messages. Raises `CannotSend`."""
+    for key, template in head.headers.items():
+        with at(f"{name}.headers.{key}"):
             yield key, places.header_value(template.render(values.of))
-    if request.cookies:
-        yield "Cookie", "; ".join(_cookies(name, request, values))
-    if request.basic:
-        with _at(f"{name}.basic"):
-            username, password = request.basic.username.render(values.of), request.basic.password.render(values.of)
-            yield "Authorization", places.basic_authorization(username, password, form_encoded=request.basic.form_encoded)
+    if head.cookies:
+        yield "Cookie", "; ".join(_cookies(name, head, values))
+    if head.basic:
+        with at(f"{name}.basic"):
+            username, password = head.basic.username.render(values.of), head.basic.password.render(values.of)
+            yield "Authorization", places.basic_authorization(username, password, form_encoded=head.basic.form_encoded)
+
+
+def _cookies(name: str, head: Headed, values: Values) -> Iterator[str]:
+    for key, template in head.cookies.items():
+        with at(f"{name}.cookies.{key}"):
+            yield f"{key}={places.cookie_value(template.render(values.of))}"
+
+
+def _content_type(request: Request) -> Iterator[tuple[str, str]]:
     implied = FORM if request.form is not None else JSON if request.json_body is not None else None
     if implied and not any(key.lower() == "content-type" for key in request.headers):
         yield "Content-Type", implied
 
 
-def _cookies(name: str, request: Request, values: Values) -> Iterator[str]:
-    for key, template in request.cookies.items():
-        with _at(f"{name}.cookies.{key}"):
-            yield f"{key}={places.cookie_value(template.render(values.of))}"
-
-
 def _body(name: str, request: Request, values: Values) -> bytes | None:
     if request.form is not None:
-        with _at(f"{name}.form"):
+        with at(f"{name}.form"):
             return places.form({key: template.render(values.of) for key, template in request.form.items()})
     if request.json_body is not None:
-        with _at(f"{name}.json"):
+        with at(f"{name}.json"):
             return places.json_body(_filled(request.json_body, values))
     if request.text is not None:
         encode = places.xml_text if request.text_is_xml else places.unicode_text
-        with _at(f"{name}.text"):
+        with at(f"{name}.text"):
             return request.text.render(lambda reference: encode(values.of(reference))).encode()
     return None
 
@@ -114,7 +118,8 @@ def _filled(structure: Any, values: Values) -> Any:
 
 
 @contextmanager
-def _at(place: str) -> Iterator[None]:
+def at(place: str) -> Iterator[None]:
+    """Name the place that a value cannot be put into."""
     try:
         yield
     except CannotSend as problem:

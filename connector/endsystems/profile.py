@@ -1,136 +1,54 @@
-"""A profile: the declarative description of how to log out of an end system over HTTP, checked as a whole."""
+"""A profile: the declarative description of how to log in to an end system over HTTP and out of it again, checked as a whole."""
 
-import math
-import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import Field
 
+from connector.endsystems.request import CaptureName, Headed, HeaderName, Request, SettingName, Text
 from connector.endsystems.rules import Extract, Lists, Rules, Table, Verdict
-from connector.endsystems.template import CAPTURE_NAME, COOKIE_NAME, HEADER_NAME, Reference, Source, Template, parse
-
-METHODS = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-URL_LITERAL = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*")
-URL_START = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:[/?].*)?")
-XML_TYPE = re.compile(r"(?:text|application)/(?:[\w.-]+\+)?xml\b")
-PREFIXES = (Source.BASE_URL, Source.ENV)
-"""What may stand for the beginning of a URL: addresses that the administrator has chosen, or allowed."""
-
-
-def _parsed(text: object) -> Template:
-    if isinstance(text, str):
-        return parse(text)
-    raise ValueError("expected text")
-
-
-def _template(text: object) -> Template:
-    template = _parsed(text)
-    if any(reference.source is Source.BASE_URL for reference in template.references):
-        raise ValueError("base_url can only be the beginning of a url")
-    return template
-
-
-def _url(text: object) -> Template:
-    template = _parsed(text)
-    first, *rest = template.parts or ("",)
-    if isinstance(first, str) and not URL_START.fullmatch(first):
-        raise ValueError("expected http:// or https:// and a host, or {base_url}, at the beginning")
-    if isinstance(first, Reference) and (first.source not in PREFIXES or first.filter):
-        raise ValueError("expected {base_url}, {env.<name>} or a host at the beginning, for nothing else may choose the host")
-    if isinstance(first, str) and rest and not re.search(r"//[^/?]+[/?]", first):
-        raise ValueError("expected a / between the host and the first name in braces")
-    if isinstance(first, Reference) and rest and not (isinstance(rest[0], str) and rest[0][0] in "/?"):
-        raise ValueError(f"expected a / after {{{first}}}, for otherwise what follows could change the host")
-    if any(isinstance(part, Reference) and part.source is Source.BASE_URL for part in rest):
-        raise ValueError("base_url can only be the beginning of a url")
-    if not all(URL_LITERAL.fullmatch(part) for part in (first, *rest) if isinstance(part, str)):
-        raise ValueError("expected only characters that a URL has: encode the others; no fragment")
-    return template
-
-
-def _json(value: object) -> Any:
-    match value:
-        case str():
-            return _template(value)
-        case dict():
-            return {str(key): _json(inner) for key, inner in value.items()}
-        case list():
-            return [_json(inner) for inner in value]
-        case bool() | int():
-            return value
-        case float() if math.isfinite(value):
-            return value
-    raise ValueError("expected text, numbers, booleans, tables and lists")
-
-
-def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
-    def check(name: str) -> str:
-        if not pattern.fullmatch(name):
-            raise ValueError(f"expected {what}")
-        return name
-
-    return AfterValidator(check)
-
-
-Text = Annotated[Template, PlainValidator(_template)]
-Url = Annotated[Template, PlainValidator(_url)]
-Json = Annotated[Any, PlainValidator(_json)]
-HeaderName = Annotated[str, _matching(HEADER_NAME, "the name of a header")]
-CookieName = Annotated[str, _matching(COOKIE_NAME, "the name of a cookie")]
-CaptureName = Annotated[str, _matching(CAPTURE_NAME, "a name of letters, digits and underscores")]
-
-
-class Basic(Table):
-    """Basic authentication."""
-
-    username: Text
-    password: Text
-    form_encoded: bool = False
-    """Encode both as a form first, as OAuth 2.0 (RFC 6749, 2.3.1) wants it of client credentials."""
-
-
-class Request(Table):
-    """A request, with at most one body."""
-
-    method: METHODS
-    url: Url
-    headers: dict[HeaderName, Text] = Field(default_factory=dict)
-    cookies: dict[CookieName, Text] = Field(default_factory=dict)
-    query: dict[str, Text] = Field(default_factory=dict)
-    basic: Basic | None = None
-    form: dict[str, Text] | None = None
-    json_body: Annotated[Json, Field(alias="json")] = None
-    """A structure; every string in it is a template."""
-    text: Text | None = None
-    """Needs a Content-Type among the headers. Values are encoded where that is XML; elsewhere the body can only be one value."""
-
-    @property
-    def text_is_xml(self) -> bool:
-        """Whether `text` is XML, by its Content-Type."""
-        return any(name.lower() == "content-type" and XML_TYPE.match(value.text) for name, value in self.headers.items())
-
-    @property
-    def references(self) -> Iterator[Reference]:
-        """Every reference in this request."""
-        basic = [self.basic.username, self.basic.password] if self.basic else []
-        single = [self.url, *basic, *([self.text] if self.text else [])]
-        tables = [self.headers, self.cookies, self.query, self.form or {}]
-        templates = [*single, *(template for table in tables for template in table.values()), *_strings(self.json_body)]
-        return (reference for template in templates for reference in template.references)
+from connector.endsystems.setting import Setting
 
 
 class Step(Request):
-    """One request of a logout, and what its answers mean."""
+    """One request of a login or a logout, and what its answers mean."""
+
+    unlisted: ClassVar[str | None] = None
+    """The code for an answer that is in no list and will not pass; None for the end system's own."""
 
     success: Rules
-    already_out: Rules | None = None
-    """Of a step that others follow it has to be said, if only as an empty list: a retry runs all steps again."""
     retry: Rules = Field(default_factory=list)
     capture: dict[CaptureName, Extract] = Field(default_factory=dict)
-    """What later steps use. A step that captures only prepares: it logs nobody out."""
+    """What is taken out of a success for later."""
     error_code: Extract | None = None
     """The end system's own code for the report."""
+
+    @property
+    @abstractmethod
+    def lists(self) -> Lists:
+        """Its lists, the most cautious first."""
+
+
+class LoginStep(Step):
+    """One request of a login."""
+
+    unlisted = "unexpected_answer"
+
+    refused: Rules = Field(default_factory=list)
+    """The end system refuses the credentials."""
+
+    @property
+    def lists(self) -> Lists:
+        """Its lists, the most cautious first."""
+        return [(Verdict.RETRY, self.retry), (Verdict.REFUSED, self.refused), (Verdict.SUCCESS, self.success)]
+
+
+class LogoutStep(Step):
+    """One request of a logout. One that captures only prepares: it logs nobody out."""
+
+    already_out: Rules | None = None
+    """Of a step that others follow it has to be said, if only as an empty list: a retry runs all steps again."""
 
     @property
     def lists(self) -> Lists:
@@ -155,23 +73,45 @@ class Profile(Table):
 
     description: Annotated[str, Field(min_length=1)]
     """One line for `connector profiles list`."""
-    steps: list[Step]
+    settings: dict[SettingName, Setting] = Field(default_factory=dict)
+    """What the administrator sets in OpsHub."""
+    login: list[LoginStep] = Field(default_factory=list)
+    credential: dict[HeaderName, Text] = Field(default_factory=dict)
+    """What a login leaves behind, by the names that the logout knows it under."""
+    returned: dict[HeaderName, Text] = Field(default_factory=dict)
+    """What OpsHub gets back besides: nothing secret."""
+    http: Headed | None = None
+    """What carries the login in the requests of the author's own handlers."""
+    steps: list[LogoutStep]
     verify: Verify | None = None
 
     @property
-    def requests(self) -> list[tuple[str, Request]]:
-        """Every request by its dotted name."""
+    def login_requests(self) -> Sequence[tuple[str, LoginStep]]:
+        """The requests of a login by their dotted names."""
+        return [(f"login[{place}]", step) for place, step in enumerate(self.login)]
+
+    @property
+    def logout_requests(self) -> Sequence[tuple[str, Request]]:
+        """The requests of a logout by their dotted names, the probe included."""
         steps: list[tuple[str, Request]] = [(f"steps[{place}]", step) for place, step in enumerate(self.steps)]
         return steps + ([("verify", self.verify)] if self.verify else [])
 
+    @property
+    def requests(self) -> Sequence[tuple[str, Request]]:
+        """Every request by its dotted name."""
+        return [*self.login_requests, *self.logout_requests]
 
-def _strings(structure: Any) -> Iterator[Template]:
-    match structure:
-        case Template():
-            yield structure
-        case dict():
-            for inner in structure.values():
-                yield from _strings(inner)
-        case list():
-            for inner in structure:
-                yield from _strings(inner)
+    @property
+    def heads(self) -> Sequence[tuple[str, Headed]]:
+        """Everything that may carry a login, by its dotted name: every request, and those of the author's handlers."""
+        return [*self.requests, *([("http", self.http)] if self.http else [])]
+
+    @property
+    def uses_of_a_login(self) -> Sequence[tuple[str, Headed]]:
+        """What is sent once there is a login, by its dotted name."""
+        return [*self.logout_requests, *([("http", self.http)] if self.http else [])]
+
+    @property
+    def opens_sessions(self) -> bool:
+        """Whether it makes credentials of settings, so that sessions begin here."""
+        return bool(self.login or self.credential)

@@ -1,4 +1,4 @@
-"""What became of each request of a logout, and what they come to together."""
+"""What became of each request of a login or a logout, and what they come to together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,3 +51,14 @@ def conclude(records: Sequence[StepRecord]) -> LogoutOutcome:
     done = any(record.verdict is Verdict.SUCCESS and not record.prepares for record in records)
     confirmed = LogoutResult.VERIFIED if last.verdict is Verdict.DEAD else LogoutResult.ACKNOWLEDGED
     return LogoutOutcome(confirmed if done else LogoutResult.ALREADY_OUT, message=last.message)
+
+
+def conclude_partly(records: Sequence[StepRecord]) -> LogoutOutcome:
+    """Return the outcome of a logout whose steps were taken where that could be: something was sent, all of it was done."""
+    sent = [record for record in records if record.status is not None or record.verdict is Verdict.RETRY]
+    failed = next((record for record in sent if record.ends_the_run), None)
+    if failed is None and not all(record.prepares for record in sent):
+        return LogoutOutcome(LogoutResult.ACKNOWLEDGED)
+    told = failed or records[0]
+    result = LogoutResult.PENDING if told.verdict is Verdict.RETRY else LogoutResult.REFUSED
+    return LogoutOutcome(result, told.code, told.message, told.retry_after)

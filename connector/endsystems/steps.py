@@ -1,4 +1,4 @@
-"""One request of a logout: made, sent, judged."""
+"""One request of a login or a logout: made, sent, judged."""
 
 import re
 import time
@@ -10,8 +10,9 @@ from connector.endsystems.answer import Answer
 from connector.endsystems.client import ExchangeFailed, GuardedClient
 from connector.endsystems.guard import UrlPrefix
 from connector.endsystems.outgoing import make
-from connector.endsystems.profile import Request, Step, Verify
+from connector.endsystems.profile import Step, Verify
 from connector.endsystems.record import StepRecord
+from connector.endsystems.request import Request
 from connector.endsystems.rules import Verdict, judge
 from connector.endsystems.values import CannotSend, Values
 
@@ -24,22 +25,24 @@ TELLING = 8
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends the requests of one logout, until its deadline on the loop's clock."""
+    """Sends the requests of one login or logout, until its deadline on the loop's clock."""
 
     client: GuardedClient
     allowed: Sequence[UrlPrefix]
     until: float
 
     async def take(self, name: str, step: Step, values: Values) -> tuple[StepRecord, Mapping[str, str]]:
-        """Take a step; returns what became of it and what it captured."""
+        """Take a step; returns what became of it and what it captured, which is nothing unless it succeeded."""
         record, answer = await self._exchange(name, step, values)
         record = replace(record, prepares=bool(step.capture))
         if answer is None:
             return record, {}
         record = _judged(record, step, answer, values)
+        if record.verdict is not Verdict.SUCCESS:
+            return record, {}
         captured = {key: extract.value(answer) for key, extract in step.capture.items()}
         missing = [key for key, value in captured.items() if not value]
-        if record.verdict is Verdict.SUCCESS and missing:
+        if missing:
             message = f"{name}: the answer holds no captured.{missing[0]}"
             record = replace(record, verdict=Verdict.REFUSED, code="capture_missing", message=message)
         return record, {key: value for key, value in captured.items() if value}
@@ -77,9 +80,10 @@ def _judged(record: StepRecord, step: Step, answer: Answer, values: Values) -> S
     record = replace(record, verdict=verdict, rule=rule)
     if not record.ends_the_run:
         return record
+    unlisted = rule == "default" and verdict is Verdict.REFUSED
     return replace(
         record,
-        code=_own_code(step, answer, values) or f"http_{answer.status}",
+        code=(step.unlisted if unlisted else None) or _own_code(step, answer, values) or f"http_{answer.status}",
         message=f"{record.step}: {_explained(answer.status, by_default=rule == 'default')}",
         retry_after=answer.retry_after(datetime.now(UTC)) if verdict is Verdict.RETRY else None,
     )

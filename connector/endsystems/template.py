@@ -5,6 +5,7 @@
 {credential.Cookie|cookie:JSESSIONID}  one cookie out of it
 {env.CONNECTOR_CLIENT_ID}              an environment variable
 {captured.csrf}                        what an earlier step took from its answer
+{setting.username}                     what the administrator has set in OpsHub, known at login only
 {base_url}                             where the end system is
 {{ and }}                              a brace
 """
@@ -18,8 +19,9 @@ PIECE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`~-]+")
 VARIABLE_NAME = re.compile(r"CONNECTOR_[A-Z0-9_]+")
 CAPTURE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SETTING_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`~-]+")
-KNOWN_NAMES = "credential.<header>, env.CONNECTOR_<NAME>, captured.<name>, base_url"
+KNOWN_NAMES = "credential.<header>, env.CONNECTOR_<NAME>, captured.<name>, setting.<name>, base_url"
 KNOWN_FILTERS = "token, cookie:<name>"
 
 
@@ -29,6 +31,7 @@ class Source(StrEnum):
     CREDENTIAL = "credential"
     ENV = "env"
     CAPTURED = "captured"
+    SETTING = "setting"
     BASE_URL = "base_url"
 
 
@@ -67,6 +70,10 @@ class Template:
     def references(self) -> Iterator[Reference]:
         """Every reference, in the order of the text."""
         return (part for part in self.parts if isinstance(part, Reference))
+
+    def names(self, source: Source) -> set[str]:
+        """The names of this source that it refers to."""
+        return {reference.name for reference in self.references if reference.source is source}
 
     def render(self, value: Callable[[Reference], str]) -> str:
         """Put `value` of each reference in its place; it is the caller's to encode it for that place."""
@@ -126,4 +133,6 @@ def _source(dotted: str) -> tuple[Source, str]:
             return Source.ENV, name
         case "captured" if CAPTURE_NAME.fullmatch(name):
             return Source.CAPTURED, name
+        case "setting" if SETTING_NAME.fullmatch(name):
+            return Source.SETTING, name
     raise ValueError(f"unknown name {dotted!r}; known are: {KNOWN_NAMES}")

@@ -1,4 +1,4 @@
-"""The values that references stand for, in one logout."""
+"""The values that references stand for, in one login or logout."""
 
 import re
 from collections.abc import Mapping
@@ -29,6 +29,7 @@ class Values:
     environ: Mapping[str, str]
     base_url: str = ""
     captured: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, reference: Reference) -> str:
         """Return the value, never an empty one. Raises `CannotSend`."""
@@ -39,7 +40,7 @@ class Values:
 
     def secrets(self) -> frozenset[str]:
         """Everything here that must not be seen, in the pieces that a header is made of."""
-        values = [*self.credential.values(), *self.environ.values(), *self.captured.values()]
+        values = [*self.credential.values(), *self.environ.values(), *self.captured.values(), *self.settings.values()]
         return frozenset(piece for value in values for piece in SEPARATORS.split(value) if piece)
 
     def _plain(self, reference: Reference) -> str:
@@ -50,6 +51,8 @@ class Values:
                 return self.environ.get(reference.name, "")
             case Source.CAPTURED:
                 return self.captured.get(reference.name, "")
+            case Source.SETTING:
+                return self.settings.get(reference.name, "")
             case Source.BASE_URL:
                 return self.base_url
 

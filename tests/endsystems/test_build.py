@@ -116,7 +116,7 @@ def test_what_a_profile_needs_and_does_not_get_is_found_at_once() -> None:
         ({"base_url": "{credential.X-Url}"}, "end_system.allowed_urls: is missing; a session has a say in end_system.base_url"),
         (
             {"base_url": "{captured.x}"},
-            "end_system.base_url: expected only credential.<header> and env.CONNECTOR_<NAME> in braces",
+            "end_system.base_url: expected only setting.<name>, credential.<header> and env.CONNECTOR_<NAME> in braces",
         ),
         ({"base_url": "{env.CONNECTOR_NONE}"}, "end_system.base_url: env.CONNECTOR_NONE is missing or empty"),
         ({"base_url": "{credential.X"}, "end_system.base_url: at character 1: a single '{'"),
@@ -193,7 +193,10 @@ def test_an_address_from_the_environment_is_checked_at_start(tmp_path: Path, add
         (("{base_url}/x", "x"), "profile.steps[0].url: expected http:// or https:// and a host"),
         (("{base_url}/x", "{base_url}x"), "profile.steps[0].url: expected a / after {base_url}"),
         (("{base_url}/x", "{base_url}{credential.A}"), "profile.steps[0].url: expected a / after {base_url}"),
-        (("{base_url}/x", "{credential.A}/x"), "profile.steps[0].url: expected {base_url}, {env.<name>} or a host"),
+        (
+            ("{base_url}/x", "{credential.A}/x"),
+            "profile.steps[0].url: expected {base_url}, {env.<name>}, {setting.<name>} or a host",
+        ),
         (("{base_url}/x", "https://{credential.A}/x"), "profile.steps[0].url: expected http:// or https:// and a host"),
         (("{base_url}/x", "https://h{credential.A}/x"), "profile.steps[0].url: expected a / between the host and the first name"),
         (("{base_url}/x", "{base_url}/{base_url}"), "profile.steps[0].url: base_url can only be the beginning"),

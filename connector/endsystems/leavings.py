@@ -1,0 +1,60 @@
+"""What a login leaves behind: the credential that its logout needs, and what OpsHub gets back besides."""
+
+from collections.abc import Mapping
+
+from connector.credential import Credential
+from connector.endsystems import places
+from connector.endsystems.outgoing import at
+from connector.endsystems.profile import Profile
+from connector.endsystems.site import LEFT_BASE_URL
+from connector.endsystems.template import Reference, Source, Template
+from connector.endsystems.values import Values
+
+
+def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Credential:
+    """Return the credential of a login that has been made. Raises `CannotSend`."""
+    entries = {}
+    for name, template in profile.credential.items():
+        with at(f"credential.{name}"):
+            entries[name] = _entry(template, values)
+    return _credential(entries, values, with_base_url=with_base_url)
+
+
+def left_so_far(profile: Profile, values: Values, *, with_base_url: bool) -> Credential | None:
+    """Return what a login that failed half-way has left behind, as far as it goes; None where it has made nothing.
+
+    What could not be captured is empty, so that what needs it is not sent; an entry that lacks all of its captures is left out.
+    """
+    captured = values.captured.keys()
+    entries = {
+        name: template.render(lambda reference: _known(values, reference))
+        for name, template in profile.credential.items()
+        if captured & template.names(Source.CAPTURED) or not template.names(Source.CAPTURED)
+    }
+    made = any(captured & profile.credential[name].names(Source.CAPTURED) for name in entries)
+    return _credential(entries, values, with_base_url=with_base_url) if made else None
+
+
+def returned(profile: Profile, values: Values) -> Mapping[str, str]:
+    """Return what OpsHub gets back. Raises `CannotSend`."""
+    headers = {}
+    for name, template in profile.returned.items():
+        with at(f"returned.{name}"):
+            headers[name] = places.header_value(template.render(values.of))
+    return headers
+
+
+def _credential(entries: Mapping[str, str], values: Values, *, with_base_url: bool) -> Credential:
+    return Credential([*entries.items(), *([(LEFT_BASE_URL, values.base_url)] if with_base_url else [])])
+
+
+def _entry(template: Template, values: Values) -> str:
+    """Render an entry. A value that is not all of it must not look like what stands beside it: one more cookie, for example."""
+    if len(template.parts) == 1:
+        return template.render(values.of)
+    return template.render(lambda reference: places.word(values.of(reference)))
+
+
+def _known(values: Values, reference: Reference) -> str:
+    known = reference.source is not Source.CAPTURED or reference.name in values.captured
+    return values.of(reference) if known else ""
