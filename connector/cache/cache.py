@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from connector.cache.entries import Entries
-from connector.cache.life import DEFAULT_TTL, checked, shortened
+from connector.cache.life import DEFAULT_TTL, checked
 from connector.cache.loads import Loads, Place
 from connector.cache.values import packed, unpacked
 from drivers import Entry, Scope, Stamp
@@ -41,23 +41,12 @@ class Cache:
     stored any more once a cleanup has overtaken the moment: what the request has read, it may have read before the cleanup.
     """
 
-    def __init__(
-        self,
-        scope: Scope,
-        moment: Stamp | None,
-        entries: Entries,
-        loads: Loads,
-        *,
-        clock: Callable[[], float],
-        luck: Callable[[], float],
-    ) -> None:
+    def __init__(self, scope: Scope, moment: Stamp | None, entries: Entries, loads: Loads) -> None:
         self.scope = scope
         self._moment = moment
         """The scope's stamp from before the request has read anything; None if the authority could not tell it."""
         self._entries = entries
         self._loads = loads
-        self._clock = clock
-        self._luck = luck
 
     @overload
     async def get(self, key: str, kind: type[T], default: None = None) -> T | None: ...
@@ -154,7 +143,7 @@ class Cache:
         """Return what is stored, under the stamp of the moment; None where there is none, so that nothing may be stored."""
         if self._moment is None:
             return None
-        return Entry(data, self._moment, expires_at=self._clock() + shortened(ttl, self._luck()))
+        return self._entries.entry(data, self._moment, ttl)
 
 
 def _fitting(data: bytes, kind: Any) -> Any:

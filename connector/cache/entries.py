@@ -1,5 +1,7 @@
 """Bytes across the configured drivers: nearest first, each copy judged by the authority's stamp."""
 
+import random
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +11,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from connector.cache.deadline import within
+from connector.cache.life import shortened
 from connector.storage import Storage
 from drivers import Driver, DriverError, DriverUnavailable, Entry, Scope, Stamp
 
@@ -29,15 +32,21 @@ class Epoch:
 
 
 class Entries:
-    """Reads and writes of one process. A driver that fails or is late is passed by: a read is slow then, and never wrong."""
+    """Reads and writes of one process. A driver that fails or is late is passed by: a read is slow then, and never wrong.
 
-    def __init__(self, storage: Storage, clock: Callable[[], float]) -> None:
+    `clock` is in seconds since the epoch; `luck`, from 0 to 1, shortens the life of each entry.
+    """
+
+    def __init__(
+        self, storage: Storage, *, clock: Callable[[], float] = time.time, luck: Callable[[], float] = random.random
+    ) -> None:
         self._storage = storage
         self._authority = storage.authority
         self._near = storage.drivers[:-1]
         self._nearest, *self._farther = storage.drivers
         self._deadline = storage.deadlines.read
         self._clock = clock
+        self._luck = luck
         self._epochs: WeakValueDictionary[tuple[Scope, str], Epoch] = WeakValueDictionary()
 
     async def stamp(self, scope: Scope) -> Stamp | None:
@@ -45,6 +54,10 @@ class Entries:
         if not self._storage.trusted:
             return None
         return await self._ask(self._authority, self._authority.stamp(scope))
+
+    def entry(self, value: bytes, stamp: Stamp, ttl: float) -> Entry:
+        """Return what is stored of a value."""
+        return Entry(value, stamp, expires_at=self._clock() + shortened(ttl, self._luck()))
 
     def epoch(self, scope: Scope, key: str) -> Epoch:
         """Return the present epoch of an entry, for `keep`."""
