@@ -8,7 +8,7 @@ from connector.endsystems.outgoing import at
 from connector.endsystems.profile import Profile
 from connector.endsystems.site import LEFT_BASE_URL
 from connector.endsystems.template import Reference, Source, Template
-from connector.endsystems.values import Values
+from connector.endsystems.values import CannotSend, Values
 
 
 def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Credential:
@@ -23,11 +23,11 @@ def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Cre
 def left_so_far(profile: Profile, values: Values, *, with_base_url: bool) -> Credential | None:
     """Return what a login that failed half-way has left behind, as far as it goes; None where it has made nothing.
 
-    What could not be captured is empty, so that what needs it is not sent; an entry that lacks all of its captures is left out.
+    What is not there, or does not fit, is empty, so that what needs it is not sent; an entry that lacks all of its captures is left out.
     """
     captured = values.captured.keys()
     entries = {
-        name: template.render(lambda reference: _known(values, reference))
+        name: _entry_so_far(template, values)
         for name, template in profile.credential.items()
         if captured & template.names(Source.CAPTURED) or not template.names(Source.CAPTURED)
     }
@@ -49,12 +49,20 @@ def _credential(entries: Mapping[str, str], values: Values, *, with_base_url: bo
 
 
 def _entry(template: Template, values: Values) -> str:
-    """Render an entry. A value that is not all of it must not look like what stands beside it: one more cookie, for example."""
-    if len(template.parts) == 1:
-        return template.render(values.of)
-    return template.render(lambda reference: places.word(values.of(reference)))
+    return template.render(lambda reference: _part(template, reference, values))
 
 
-def _known(values: Values, reference: Reference) -> str:
-    known = reference.source is not Source.CAPTURED or reference.name in values.captured
-    return values.of(reference) if known else ""
+def _entry_so_far(template: Template, values: Values) -> str:
+    def known(reference: Reference) -> str:
+        try:
+            return _part(template, reference, values)
+        except CannotSend:
+            return ""
+
+    return template.render(known)
+
+
+def _part(template: Template, reference: Reference, values: Values) -> str:
+    """Return a value. One that is not all of its entry must not look like what stands beside it: one more cookie, for example."""
+    value = values.of(reference)
+    return value if len(template.parts) == 1 else places.word(value)

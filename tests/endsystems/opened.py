@@ -37,6 +37,29 @@ dead = [401]
 alive = [200]
 """
 
+LOGIN = """
+[settings.username]
+required = true
+
+[settings.password]
+required = true
+secret = true
+
+[[login]]
+method = "POST"
+url = "{{base_url}}/{path}"
+form = {{ username = "{{setting.username}}", password = "{{setting.password}}" }}
+success = [200]
+refused = [401, 403]
+capture = {{ token = {{ json = "token" }} }}
+error_code = {{ json = "error" }}
+
+[credential]
+Authorization = "Bearer {{captured.token}}"
+"""
+"""A login of one step, for a `path`, to stand after a logout."""
+RIGHT = {"username": "us3r-canary", "password": "right"}
+
 
 def login(**headers: str) -> SessionLogin:
     """A session whose request carried these headers; an underscore stands for a hyphen."""

@@ -11,7 +11,7 @@ from connector.endsystems.build import build_end_system
 from connector.endsystems.bundled import bundled_names, load_profile, profile_text
 from connector.endsystems.http_profile import HttpEndSystem
 from connector.outcomes import LogoutResult
-from tests.endsystems.faulty import FaultySystem, faulty_system
+from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
 from tests.endsystems.opened import ENVIRON, login
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "profiles.md"
@@ -104,7 +104,7 @@ def test_each_begins_with_what_it_is_for_and_says_what_is_confirmed(name: str) -
 @pytest.mark.parametrize("name", SENDING)
 async def test_each_sends_what_its_end_system_wants(name: str) -> None:
     async with bundled(name) as (end_system, system):
-        system.answers = [step.success[0].status or 0 for step in end_system.profile.steps]
+        system.answers = [Canned(step.success[0].status or 0) for step in end_system.profile.steps]
         outcome = await end_system.logout(login(**CREDENTIALS))
         assert outcome.result is LogoutResult.ACKNOWLEDGED
         assert shown(system) == SENT[name]
@@ -121,7 +121,7 @@ async def test_each_sends_nothing_without_its_credential(name: str) -> None:
 @pytest.mark.parametrize("name", SENDING)
 async def test_each_takes_an_answer_that_it_does_not_know_for_no_logout(name: str) -> None:
     async with bundled(name) as (end_system, system):
-        system.answers = [299]
+        system.answers = [Canned(299)]
         assert (await end_system.logout(login(**CREDENTIALS))).result is LogoutResult.REFUSED
 
 

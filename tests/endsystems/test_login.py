@@ -1,0 +1,296 @@
+"""What becomes of a login, over real connections: made, refused, away, half made, abandoned."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from connector.config.settings import EndSystemDeadlines
+from connector.endsystems.contract import LoginOutcome, SessionLogin
+from connector.outcomes import LoginResult, LogoutResult
+from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
+from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, opened
+
+IMPATIENT = EndSystemDeadlines(connect=5, read=0.2, total=0.6)
+LOGGED_IN, REFUSED, UNAVAILABLE = LoginResult.LOGGED_IN, LoginResult.REFUSED, LoginResult.UNAVAILABLE
+SECOND = """
+[[login]]
+method = "POST"
+url = "{{base_url}}/{path}"
+headers = {{ Authorization = "Bearer {{captured.token}}" }}
+success = [200]
+refused = [401]
+"""
+
+
+def profile(path: str, second: str = "", logout: str = "logout") -> str:
+    """A profile that logs in by one step or two, and out of it with a probe."""
+    return LOGOUT.format(path=logout) + VERIFY.format(path="alive") + LOGIN.format(path=path) + second
+
+
+def session(outcome: LoginOutcome) -> SessionLogin:
+    return SessionLogin(SESSION, None, outcome.credential)
+
+
+async def log_in(system: FaultySystem, path: str, second: str = "", **keys: Any) -> LoginOutcome:
+    async with opened(profile(path, second), base_url=system.url, **keys) as end_system:
+        return await end_system.login(SESSION, RIGHT)
+
+
+async def test_what_a_login_leaves_behind_is_what_its_logout_needs() -> None:
+    async with faulty_system() as system, opened(profile("login"), base_url=system.url) as end_system:
+        outcome = await end_system.login(SESSION, RIGHT)
+        assert (outcome.result, dict(outcome.credential)) == (LOGGED_IN, {"authorization": "Bearer t0ken-canary-1"})
+        assert (await end_system.logout(session(outcome))).result is LogoutResult.VERIFIED
+        assert not system.sessions
+
+
+async def test_each_login_is_one_of_its_own() -> None:
+    async with faulty_system() as system, opened(profile("login"), base_url=system.url) as end_system:
+        first, second = [await end_system.login(SESSION, RIGHT) for _ in range(2)]
+        await end_system.logout(session(first))
+        assert system.sessions == {second.credential["Authorization"].encode()}
+
+
+async def test_a_profile_without_a_login_makes_none() -> None:
+    async with faulty_system() as system, opened(LOGOUT.format(path="logout"), base_url=system.url) as end_system:
+        assert await end_system.login(SESSION, RIGHT) == LoginOutcome(LoginResult.NOT_APPLICABLE)
+        assert not system.connections
+
+
+async def test_credentials_that_the_end_system_refuses_are_refused_with_its_code() -> None:
+    async with faulty_system() as system, opened(profile("login"), base_url=system.url) as end_system:
+        outcome = await end_system.login(SESSION, RIGHT | {"password": "wr0ng-canary"})
+        assert (outcome.result, outcome.code) == (REFUSED, "bad_password")
+        assert (dict(outcome.credential), len(system.received)) == ({}, 1)
+
+
+@pytest.mark.parametrize("status", [204, 301, 302, 307, 400, 404, 418])
+async def test_an_answer_that_no_list_names_is_refused_as_unexpected(status: int) -> None:
+    async with faulty_system() as system:
+        outcome = await log_in(system, f"status/{status}")
+    assert (outcome.result, outcome.code) == (REFUSED, "unexpected_answer")
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+async def test_what_may_pass_is_unavailable_and_its_wait_is_passed_on(status: int) -> None:
+    async with faulty_system() as system:
+        outcome = await log_in(system, f"status/{status}?retry-after=7")
+    assert (outcome.result, outcome.retry_after) == (UNAVAILABLE, 7)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("before", "connection"), ("hang", "timeout"), ("short", "connection"), ("garbage", "connection")]
+)
+async def test_an_answer_that_does_not_come_whole_is_unavailable_and_asked_for_once(path: str, code: str) -> None:
+    async with faulty_system() as system:
+        outcome = await log_in(system, path, deadlines=IMPATIENT)
+        assert (outcome.result, outcome.code, len(system.received)) == (UNAVAILABLE, code, 1)
+
+
+async def test_a_redirect_of_a_login_is_not_followed() -> None:
+    async with faulty_system() as system, faulty_system() as other:
+        outcome = await log_in(system, f"status/302?location={other.url}/login")
+        assert (outcome.code, other.connections) == ("unexpected_answer", 0)
+
+
+async def test_a_login_whose_answer_holds_no_token_is_refused() -> None:
+    async with faulty_system() as system:
+        outcome = await log_in(system, "fine")
+    assert (outcome.result, outcome.code) == (REFUSED, "capture_missing")
+
+
+@pytest.mark.parametrize(("status", "result"), [(401, REFUSED), (403, REFUSED), (503, UNAVAILABLE)])
+async def test_a_login_that_fails_half_way_is_logged_out_and_says_so(status: int, result: LoginResult) -> None:
+    async with faulty_system() as system:
+        outcome = await log_in(system, "login", SECOND.format(path=f"status/{status}"))
+        assert outcome.result is result
+        assert str(outcome.message).endswith("; the login made until then was ended")
+        assert (system.logins, system.logouts, dict(outcome.credential)) == (1, 1, {})
+
+
+async def test_a_login_that_fails_half_way_and_cannot_be_logged_out_is_in_the_outcome() -> None:
+    async with faulty_system() as system:
+        text = profile("login", SECOND.format(path="status/401"), logout="status/503")
+        async with opened(text, base_url=system.url) as end_system:
+            outcome = await end_system.login(SESSION, RIGHT)
+    assert outcome.result is REFUSED
+    assert "the login made until then could not be ended: steps[0]: answered 503" in str(outcome.message)
+    assert dict(outcome.credential) == {"authorization": "Bearer t0ken-canary-1"}
+
+
+TWO_COOKIES = """
+description = "A login of two cookies, and a logout for each"
+
+[[login]]
+method = "POST"
+url = "{base_url}/first"
+success = [200]
+capture = { a = { cookie = "A" } }
+
+[[login]]
+method = "POST"
+url = "{base_url}/second"
+success = [200]
+refused = [401]
+capture = { b = { cookie = "B" } }
+
+[credential]
+Cookie = "A={captured.a}; B={captured.b}"
+X-B = "{captured.b}"
+
+[[steps]]
+method = "DELETE"
+url = "{base_url}/b"
+headers = { X-B = "{credential.X-B}" }
+cookies = { B = "{credential.Cookie|cookie:B}" }
+success = [200]
+already_out = []
+
+[[steps]]
+method = "DELETE"
+url = "{base_url}/a"
+cookies = { A = "{credential.Cookie|cookie:A}" }
+success = [200]
+"""
+
+
+async def test_of_a_half_made_login_those_steps_of_the_logout_are_taken_that_can_be() -> None:
+    async with faulty_system() as system, opened(TWO_COOKIES, base_url=system.url) as end_system:
+        system.answers = [Canned(200, headers=[("Set-Cookie", "A=1; Path=/")]), Canned(401), Canned(200)]
+        outcome = await end_system.login(SESSION, {})
+        assert [f"{request.method} {request.target}" for request in system.received] == [
+            "POST /first",
+            "POST /second",
+            "DELETE /a",
+        ]
+        assert (outcome.code, dict(outcome.credential)) == ("http_401", {})
+
+
+async def test_cookies_of_a_refusal_are_no_login() -> None:
+    async with faulty_system() as system, opened(TWO_COOKIES, base_url=system.url) as end_system:
+        system.answers = [Canned(403, headers=[("Set-Cookie", "A=anonymous")])]
+        outcome = await end_system.login(SESSION, {})
+        assert (outcome.result, len(system.received)) == (REFUSED, 1)
+
+
+async def test_a_captured_value_that_would_bring_another_cookie_along_is_refused_and_logged_out() -> None:
+    text = TWO_COOKIES.replace('b = { cookie = "B" }', 'b = { header = "X-B" }')
+    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
+        system.answers = [Canned(200, headers=[("Set-Cookie", "A=1")]), Canned(200, headers=[("X-B", "2; A=evil")]), Canned(200)]
+        outcome = await end_system.login(SESSION, {})
+        assert (outcome.result, outcome.code) == (REFUSED, "credential_malformed")
+        assert [request.target for request in system.received] == ["/first", "/second", "/a"]
+
+
+async def test_a_login_whose_caller_gives_up_while_it_is_made_is_ended() -> None:
+    async with faulty_system() as system, opened(profile("login/held"), base_url=system.url) as end_system:
+        caller = asyncio.create_task(end_system.login(SESSION, RIGHT))
+        await system.held.wait()
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        assert system.sessions
+        system.let_go.set()
+        await end_system.aclose()
+        assert (system.logins, system.logouts, system.sessions) == (1, 1, set())
+
+
+async def test_a_login_that_nobody_waits_for_and_that_cannot_be_ended_is_told_in_the_log(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = profile("login/held", logout="status/503")
+    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
+        caller = asyncio.create_task(end_system.login(SESSION, RIGHT))
+        await system.held.wait()
+        caller.cancel()
+        system.let_go.set()
+        await asyncio.wait([caller])
+        await end_system.aclose()
+    told = capsys.readouterr()
+    assert "could not be ended" in told.out + told.err
+    assert "canary" not in told.out + told.err
+
+
+async def test_nothing_is_sent_where_a_setting_does_not_fit_its_place() -> None:
+    text = profile("login").replace("form = {", 'headers = { X-User = "{setting.username}" }\nform = {')
+    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
+        outcome = await end_system.login(SESSION, RIGHT | {"username": "a\r\nX-Evil: canary"})
+        assert (outcome.result, outcome.code) == (REFUSED, "credential_malformed")
+        assert outcome.message == "login[0].headers.X-User: holds a character that has no place in a header"
+        assert not system.connections
+
+
+async def test_nothing_is_sent_where_the_logout_would_not_be_allowed() -> None:
+    async with faulty_system() as system:
+        text = profile("login").replace("{base_url}/logout", "{base_url}/{credential.Where}")
+        text = text.replace("[credential]", '[credential]\nWhere = "{setting.username}"')
+        async with opened(text, base_url=system.url) as end_system:
+            outcome = await end_system.login(SESSION, RIGHT | {"username": ".."})
+        assert (outcome.result, outcome.code, system.connections) == (REFUSED, "target_not_allowed", 0)
+
+
+CHOSEN = """
+[settings.url]
+type = "url"
+required = true
+"""
+
+
+async def test_the_settings_may_say_where_the_end_system_is_and_the_logout_goes_there_too() -> None:
+    async with faulty_system() as system, faulty_system() as other:
+        keys = {"base_url": "{setting.url}", "allowed_urls": [system.url]}
+        async with opened(profile("login") + CHOSEN, **keys) as end_system:
+            outcome = await end_system.login(SESSION, RIGHT | {"url": f"{system.url}/"})
+            assert end_system.origin(session(outcome)) == system.url
+            assert (await end_system.logout(session(outcome))).result is LogoutResult.VERIFIED
+            outside = await end_system.login(SESSION, RIGHT | {"url": other.url})
+            assert (outside.result, outside.code) == (REFUSED, "target_not_allowed")
+        assert (system.logouts, other.connections) == (1, 0)
+
+
+async def test_no_header_of_a_request_chooses_the_place_that_settings_choose() -> None:
+    keys = {"base_url": "{setting.url}", "allowed_urls": ["https://h"]}
+    async with opened(profile("login") + CHOSEN, **keys) as end_system:
+        (reserved,) = {*(end_system.needed_headers or ())} - {"Authorization"}
+        assert ":" in reserved
+
+
+async def test_what_opshub_gets_back_is_what_the_profile_says_and_nothing_secret() -> None:
+    text = profile("login") + '[returned]\nX-User = "{setting.username}"\n'
+    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
+        outcome = await end_system.login(SESSION, RIGHT)
+        assert outcome.returned == {"X-User": "us3r-canary"}
+
+
+STATIC = """
+description = "An API key"
+steps = []
+
+[settings.key]
+required = true
+secret = true
+
+[credential]
+X-Key = "{setting.key}"
+"""
+
+
+async def test_a_static_credential_is_made_of_the_settings_without_a_login() -> None:
+    async with faulty_system() as system, opened(STATIC, base_url=system.url) as end_system:
+        outcome = await end_system.login(SESSION, {"key": "k3y"})
+        assert (outcome.result, dict(outcome.credential)) == (LoginResult.NOT_APPLICABLE, {"x-key": "k3y"})
+        assert not system.connections
+
+
+@pytest.mark.parametrize("path", ["login", "before", "echo", "status/401?error=us3r-canary", "status/500", "garbage", "fine"])
+async def test_no_setting_and_no_token_shows_in_outcome_or_log(
+    path: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    text = profile(path, SECOND.format(path="status/401?error=t0ken-canary-1"))
+    async with faulty_system() as system, opened(text, base_url=system.url, deadlines=IMPATIENT) as end_system:
+        outcome = await end_system.login(SESSION, RIGHT)
+    told = capsys.readouterr()
+    assert "canary" not in repr(outcome) + caplog.text + told.out + told.err
