@@ -1,7 +1,6 @@
 """SIGKILL at random moments, while many sessions at once are cleaned up and the end system fails now and then."""
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -16,15 +15,7 @@ FAILURES = 0.2
 """The share of requests that the end system does not just answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """What many kills came to."""
-
-    kills: int
-    verdict: Verdict
-
-
-async def killed_at_random(folder: Path, kills: int, seed: int) -> Campaign:
+async def killed_at_random(folder: Path, kills: int, seed: int) -> Verdict:
     """Kill and restart the server so many times under load, then take up what is owed and judge all sessions."""
     random = Random(seed)
     async with world(folder) as scene:
@@ -41,7 +32,7 @@ async def killed_at_random(folder: Path, kills: int, seed: int) -> Campaign:
             client.cancel()
         await asyncio.wait(clients)
         scene.desk.mood = fine
-        return Campaign(kills, await scene.judge(scene.sessions, recorded=await recovered(scene.config)))
+        return await scene.judge(scene.sessions, recorded=await recovered(scene.config))
 
 
 async def _client(scene: World, up: asyncio.Event, random: Random) -> None:
