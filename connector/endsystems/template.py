@@ -17,7 +17,8 @@ from enum import StrEnum
 
 PIECE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`~-]+")
-VARIABLE_NAME = re.compile(r"CONNECTOR_[A-Z0-9_]+")
+VARIABLE_NAME = re.compile(r"CONNECTOR_(?!_|LEDGER_KEYS\b)[A-Z0-9_]+")
+"""What is ours, but neither the keys of the ledger nor a setting (`CONNECTOR__...`): an end system has no business with those."""
 CAPTURE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SETTING_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`~-]+")

@@ -60,6 +60,8 @@ def test_a_template_puts_values_in_their_places(text: str, value: str) -> None:
         ("x {credentials.A}", "at character 3: unknown name 'credentials.A'; known are: credential."),
         ("{credential.}", "unknown name"),
         ("{credential.a b}", "unknown name"),
+        ("{env.CONNECTOR_LEDGER_KEYS}", "unknown name 'env.CONNECTOR_LEDGER_KEYS'"),
+        ("{env.CONNECTOR__STORAGE__SHARED__PASSWORD}", "unknown name"),
         ("{env.HOME}", "unknown name 'env.HOME'; known are: credential.<header>, env.CONNECTOR_<NAME>"),
         ("{env.connector_id}", "unknown name"),
         ("{captured.a-b}", "unknown name"),
