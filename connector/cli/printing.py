@@ -17,10 +17,10 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         sys.stdout.writelines("\t".join(row) + "\n" for row in rows)
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*headings)
+    table = Table(*(Column(heading, overflow="fold") for heading in headings))
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

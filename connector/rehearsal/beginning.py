@@ -11,6 +11,7 @@ from connector.rehearsal.rules import Rule
 from connector.rehearsal.stage import Session, Stage
 
 WORKERS = 4
+ABOUT_INITIALIZE = [rule for rule in Rule if rule.id.startswith("initialize")]
 LETTERS = string.ascii_letters + string.digits
 
 
@@ -50,18 +51,16 @@ def _introduction(content: object) -> tuple[str, str] | None:
 
 async def initialize(stage: Stage) -> None:
     """Open the first session, and see what becomes of a body that is none."""
-    if stage.script.headers is not None:
-        for rule in (Rule.INITIALIZE, Rule.INITIALIZE_NEVER_401, Rule.INITIALIZE_HEADERS, Rule.INITIALIZE_BODY):
-            stage.notes.skip(rule, stage.why_no_login)
-        return
-    stage.session = await stage.open_session(0)
+    if stage.initializes:
+        stage.session = await stage.open_session(0)
     if not stage.initializes:
-        stage.notes.skip(Rule.INITIALIZE_BODY, stage.why_no_login)
+        for rule in ABOUT_INITIALIZE:
+            stage.notes.skip(rule, stage.why_no_login)
         return
     session_id = str(uuid4())
     answer = await stage.opshub.initialize(session_id, stage.system_id, {"settings": None}, 0)
     if answer.status != 401:  # which has been judged already
-        stage.notes.note(Rule.INITIALIZE_BODY, stage.opshub.said(answer), kept=answer.refuses)
+        stage.opshub.judge(Rule.INITIALIZE_BODY, answer, kept=answer.refuses)
     if answer.ok:
         stage.open[session_id] = Session(session_id, headers(read_pairs(answer.body) or ()))
 

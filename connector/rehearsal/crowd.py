@@ -41,13 +41,13 @@ async def strangers(stage: Stage) -> None:
     for number, forged in enumerate(FORGED):
         answer = await stage.opshub.cleanup(forged, {}, {}, number, well_formed=number == 0)
         if answer.status not in {401, 403}:
-            stage.notes.note(Rule.CLEANUP_MALFORMED_ID, f"{forged[:20]}: {stage.opshub.said(answer)}", kept=answer.refuses)
+            stage.opshub.judge(Rule.CLEANUP_MALFORMED_ID, answer, kept=answer.refuses, about=forged[:20])
     fetched = await stage.opshub.fetch_cleanup(str(uuid4()), 0)
-    stage.notes.note(Rule.CLEANUP_POST_ONLY, stage.opshub.said(fetched), kept=fetched.refuses)
+    stage.opshub.judge(Rule.CLEANUP_POST_ONLY, fetched, kept=fetched.refuses)
 
 
 async def _no_boolean(stage: Stage, session: Session) -> None:
     query = {**stage.query(global_cache=False), "cleanupGlobalCache": "perhaps"}
     answer = await stage.opshub.cleanup(session.id, session.headers, query, 0)
     if answer.status not in {401, 403}:
-        stage.notes.note(Rule.CLEANUP_MALFORMED_BOOLEAN, stage.opshub.said(answer), kept=answer.refuses)
+        stage.opshub.judge(Rule.CLEANUP_MALFORMED_BOOLEAN, answer, kept=answer.refuses)

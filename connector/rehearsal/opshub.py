@@ -27,10 +27,8 @@ class OpsHub:
         """Open a session. What it answers if it succeeds is meant to hold credentials."""
         path = f"/initialize/{session_id}?{urlencode({'systemId': system_id})}"
         answer = await self.client.ask("POST", replica, path, body=body)
-        if answer.status == 401:
-            self.notes.note(Rule.INITIALIZE_NEVER_401, self.said(answer), kept=False)
-        elif answer.status is not None:
-            self.notes.note(Rule.INITIALIZE_NEVER_401, str(answer.status), kept=True)
+        if answer.status is not None:
+            self.judge(Rule.INITIALIZE_NEVER_401, answer, kept=answer.status != 401)
         return answer if answer.ok else self._looked_at(answer)
 
     async def call(self, call: Call, headers: Mapping[str, str], replica: int) -> Answer:
@@ -50,12 +48,17 @@ class OpsHub:
         path = f"/cleanup/{path_id}" + (f"?{urlencode(query)}" if query else "")
         answer = await self.client.ask("POST", replica, path, headers)
         if answer.status is not None:
-            self.notes.note(Rule.CLEANUP_NEVER_401_403, self.said(answer), kept=answer.status not in {401, 403})
+            self.judge(Rule.CLEANUP_NEVER_401_403, answer, kept=answer.status not in {401, 403})
         return self._looked_at(answer, shaped=well_formed)
 
     async def fetch_cleanup(self, session_id: str, replica: int) -> Answer:
         """Do what OpsHub never does: GET the path of a cleanup."""
         return self._looked_at(await self.client.ask("GET", replica, f"/cleanup/{session_id}"), shaped=False)
+
+    def judge(self, rule: Rule, answer: Answer, *, kept: bool, about: str = "") -> None:
+        """Note that an answer keeps a rule or not; one that does is told by its status alone."""
+        seen = str(answer.status) if kept else self.said(answer)
+        self.notes.note(rule, f"{about}: {seen}" if about else seen, kept=kept)
 
     def said(self, answer: Answer) -> str:
         """Say in words what was answered, and where, if that could be anywhere else."""

@@ -109,7 +109,7 @@ class Stage:
         answers = []
         for call, replica in self._callable(session, rule, replicas):
             answers.append(answer := await self.opshub.call(call, session.headers, replica))
-            self.notes.note(rule, f"{call}: {self.opshub.said(answer)}", kept=answer.ok)
+            self.opshub.judge(rule, answer, kept=answer.ok, about=str(call))
             if not answer.ok:
                 self.failing.add(call)
         return answers
@@ -118,7 +118,7 @@ class Stage:
         """Make every call of a session with these headers instead of its own, and judge by `rule` that each is answered 401."""
         for call, where in self._callable(session, rule, [replica]):
             answer = await self.opshub.call(call, headers, where)
-            self.notes.note(rule, f"{call}: {self.opshub.said(answer)}", kept=answer.status == 401)
+            self.opshub.judge(rule, answer, kept=answer.status == 401, about=str(call))
 
     def _callable(self, session: Session, rule: Rule, replicas: Iterable[int]) -> Iterator[tuple[Call, int]]:
         """Yield the calls that can be made, and say why the others are not: what fails anyway proves nothing further."""
@@ -158,7 +158,7 @@ class Stage:
             self.notes.skip(rule, f"see {Rule.CLEANUP_NEVER_401_403.id}")
         else:
             kept = answer.status in (accepted | {404} if self.failed_to_initialize else accepted)
-            self.notes.note(rule, self.opshub.said(answer), kept=kept)
+            self.opshub.judge(rule, answer, kept=kept)
         return answer.status == 200
 
     def query(self, *, global_cache: bool) -> dict[str, str]:

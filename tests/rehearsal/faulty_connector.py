@@ -57,6 +57,7 @@ class Fault(Enum):
     ERRORS_WITHOUT_A_CODE = auto()
     REPEATS_THE_TICKET = auto()
     REPEATS_A_WRONG_TICKET = auto()
+    REPEATS_THE_PASSWORD = auto()
 
 
 @dataclass(slots=True)
@@ -84,11 +85,20 @@ class Office:
     cleanups: Counter[str] = field(default_factory=Counter)
     """By session id."""
     initialized: Counter[str] = field(default_factory=Counter)
+    logins: int = 0
+    """How often somebody tried to log in."""
     requests: int = 0
 
     @property
     def open_sessions(self) -> set[str]:
         return {session.id for session in self.by_ticket.values()}
+
+    def log_in(self, session_id: str, system: str = "", server: str = "", replica: int = 0) -> str:
+        """Open a session, and return its ticket."""
+        ticket = f"T1cket-{token_hex(8)}"
+        self.by_ticket[ticket] = Session(session_id, system, server, replica)
+        self.initialized[session_id] += 1
+        return ticket
 
 
 class Refusal(Exception):
@@ -124,10 +134,7 @@ class Replica:
         self._check_login(session_id, settings)
         for ticket in [ticket for ticket, session in self.office.by_ticket.items() if session.id == session_id]:
             self.office.ended[ticket] = self.office.by_ticket.pop(ticket)
-        ticket = f"T1cket-{token_hex(8)}"
-        session = Session(session_id, request.query["systemId"], settings.get("url", ""), self.number)
-        self.office.by_ticket[ticket] = session
-        self.office.initialized[session_id] += 1
+        ticket = self.office.log_in(session_id, request.query["systemId"], settings.get("url", ""), self.number)
         return web.json_response(self._returned(ticket, settings))
 
     async def _settings(self, request: web.Request) -> dict[str, str]:
@@ -141,6 +148,9 @@ class Replica:
     def _check_login(self, session_id: str, settings: dict[str, str]) -> None:
         if "password" not in settings:
             raise Refusal(400, "no_password")
+        self.office.logins += 1
+        if self.has(Fault.REPEATS_THE_PASSWORD):
+            raise Refusal(400, "wrong_password", f"{settings['password']}\x1b[2J is wrong")
         if self.has(Fault.LOGIN_REFUSED_WITH_401):
             raise Refusal(401, "wrong_password")
         if self.has(Fault.NO_SECOND_INITIALIZE) and self.office.initialized[session_id]:
@@ -168,7 +178,7 @@ class Replica:
         return pairs
 
     async def projects(self, request: web.Request) -> web.Response:
-        session = self._session(request.headers.get("X-Ticket", "").removeprefix("Ticket "))
+        session = self._session(_ticket(request))
         return web.json_response([self.office.cache.setdefault(session.system, f"project on {session.server}")])
 
     def _session(self, ticket: str) -> Session:
@@ -191,7 +201,7 @@ class Replica:
         if self.has(Fault.CLEANUP_IS_A_403):
             raise Refusal(403, "forbidden")
         self._check_repeats(session_id)
-        self._end(session_id, request.query.get("systemId", ""), global_cache=global_cache)
+        self._end(session_id, _ticket(request), request.query.get("systemId", ""), global_cache=global_cache)
         if self.has(Fault.GLOBAL_CLEANUP_IS_A_500) and global_cache:
             raise Refusal(500, "broken")
         told = {"ticket": request.headers.get("X-Ticket")} if self.has(Fault.REPEATS_THE_TICKET) else {}
@@ -227,11 +237,13 @@ class Replica:
         if self.has(Fault.UNKNOWN_SESSION_IS_A_500) and not self.office.initialized[session_id]:
             raise Refusal(500, "broken")
 
-    def _end(self, session_id: str, system: str, *, global_cache: bool) -> None:
+    def _end(self, session_id: str, ticket: str, system: str, *, global_cache: bool) -> None:
         everything = self.has(Fault.CLEANUP_ENDS_ALL_SESSIONS)
-        concerned = [ticket for ticket, session in self.office.by_ticket.items() if everything or session.id == session_id]
-        for ticket in concerned:
-            self.office.ended[ticket] = self.office.by_ticket.pop(ticket)
+        concerned = [
+            own for own, session in self.office.by_ticket.items() if everything or session_id == session.id or own == ticket
+        ]
+        for own in concerned:
+            self.office.ended[own] = self.office.by_ticket.pop(own)
         if global_cache and not self.has(Fault.GLOBAL_CACHE_SURVIVES):
             self.office.cache.pop(system, None)
         twice = self.office.initialized[session_id] > 1
@@ -293,7 +305,7 @@ async def small_connector(fault: Fault | None = None, *, replicas: int = 2, mbse
 @asynccontextmanager
 async def served(application: web.Application) -> AsyncIterator[str]:
     """Serve an application on a free loopback port; yields its URL."""
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -301,6 +313,10 @@ async def served(application: web.Application) -> AsyncIterator[str]:
         yield f"http://{host}:{port}"
     finally:
         await runner.cleanup()
+
+
+def _ticket(request: web.Request) -> str:
+    return request.headers.get("X-Ticket", "").removeprefix("Ticket ")
 
 
 def _pair(key: str, value: str, *, sensitive: bool = False) -> dict[str, str | bool]:

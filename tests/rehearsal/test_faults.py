@@ -4,6 +4,7 @@ import pytest
 
 from connector.rehearsal.play import rehearse
 from connector.rehearsal.report import Report, Verdict
+from connector.rehearsal.rules import Rule
 from connector.rehearsal.script import Call, Pair, Script
 from tests.rehearsal.faulty_connector import Fault, SmallConnector, small_connector
 
@@ -64,6 +65,10 @@ def found(report: Report) -> set[str]:
     return {one.rule.id for one in report.findings if one.verdict in {Verdict.BREACH, Verdict.ADVICE}}
 
 
+def test_every_check_has_a_fault_that_it_finds() -> None:
+    assert {rule.id for rule in Rule} - {*FOUND_BY.values()} == {Rule.IN_BOUNDS.id}
+
+
 @pytest.mark.parametrize("replicas", [1, 2, 3])
 @pytest.mark.parametrize("mbse", [False, True])
 async def test_with_a_correct_connector_every_check_is_made_and_kept(replicas: int, mbse: bool) -> None:
@@ -74,7 +79,7 @@ async def test_with_a_correct_connector_every_check_is_made_and_kept(replicas: i
     assert others == ({"discover-same": "it takes two URLs that introduce themselves"} if replicas == 1 else {})
 
 
-@pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name.lower())
+@pytest.mark.parametrize("fault", FOUND_BY, ids=lambda fault: fault.name.lower())
 async def test_a_fault_is_found_by_its_check_and_by_no_other(fault: Fault) -> None:
     async with small_connector(fault) as connector:
         report = await rehearse(script(connector))

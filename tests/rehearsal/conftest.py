@@ -1,0 +1,5 @@
+"""What the tests of the rehearsal borrow."""
+
+from tests.e2e.conftest import nowhere
+
+__all__ = ["nowhere"]

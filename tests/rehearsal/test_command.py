@@ -1,0 +1,110 @@
+"""`connector rehearse` as a person or a script runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import connector
+from tests.cli.terminal import at_a_terminal
+from tests.e2e.connector_process import connector_process
+from tests.rehearsal.faulty_connector import Fault, small_connector
+
+CANARY = "canary-5d1f07"
+SETTINGS = [{"key": "url", "value": "http://old.test"}, {"key": "password", "value_env": "DESK_PASSWORD", "sensitive": True}]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> list[str]:
+    """The options that say what OpsHub knows of the system, before and after a change."""
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    before.write_text(json.dumps(SETTINGS))
+    after.write_text(json.dumps([{"key": "url", "value": "http://new.test"}, *SETTINGS[1:]]))
+    return ["--settings", str(before), "--changed-settings", str(after), "--call", "GET /projects"]
+
+
+async def test_a_correct_connector_ends_with_0_and_a_line_for_each_check(tmp_path: Path, settings: list[str]) -> None:
+    async with small_connector() as small:
+        ended = await connector("rehearse", *small.urls, *settings, folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
+
+    assert ended.exit_code == 0, ended.out
+    assert {line.split("\t")[0] for line in ended.out.splitlines()} == {"kept"}
+    assert "breach: 0, advice: 0, not tried: 0; " in ended.err
+    assert CANARY not in ended.out + ended.err
+
+
+async def test_a_breach_ends_with_1_and_a_script_reads_which_one(tmp_path: Path, settings: list[str]) -> None:
+    async with small_connector(Fault.GLOBAL_CACHE_SURVIVES) as small:
+        ended = await connector("rehearse", *small.urls, *settings, "--json", folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
+
+    assert ended.exit_code == 1
+    assert ended.json["urls"] == small.urls
+    breaches = [check for check in ended.json["checks"] if check["verdict"] == "breach"]
+    assert [(check["id"], check["seen"]) for check in breaches] == [
+        ("cleanup-global-fresh", "GET /projects: the same as before the change (2 times)")
+    ]
+
+
+async def test_advice_alone_ends_with_0(tmp_path: Path, settings: list[str]) -> None:
+    async with small_connector(Fault.GET_CLEANS_UP) as small:
+        ended = await connector("rehearse", *small.urls, *settings, folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
+
+    assert ended.exit_code == 0
+    assert "advice\tcleanup-post-only\t" in ended.out
+
+
+async def test_errors_of_the_mbse_variant_are_wanted_as_a_list_only_if_that_is_said(tmp_path: Path, settings: list[str]) -> None:
+    async with small_connector(mbse=True) as small:
+        command = ("rehearse", *small.urls, *settings)
+        plain = await connector(*command, folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
+        mbse = await connector(*command, "--mbse", folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
+
+    assert (plain.exit_code, mbse.exit_code) == (1, 0)
+    assert "breach\terror-shape\t" in plain.out
+
+
+async def test_a_person_sees_the_table_and_what_it_comes_to(tmp_path: Path) -> None:
+    async with small_connector() as small:
+        exit_code, shown = await at_a_terminal("rehearse", small.urls[0], "--without-initialize", folder=tmp_path)
+
+    assert exit_code == 0
+    assert "what OpsHub expects" in shown
+    assert "breach: 0" in shown
+
+
+async def test_where_nobody_answers_it_ends_with_69(tmp_path: Path, nowhere: str) -> None:
+    ended = await connector("rehearse", nowhere, folder=tmp_path)
+
+    assert (ended.exit_code, ended.out, ended.err) == (69, "", f"{nowhere}: no connection\n")
+
+
+async def test_everything_that_cannot_work_is_named_at_once_and_ends_with_78(tmp_path: Path) -> None:
+    ended = await connector(
+        *("rehearse", f"http://me:{CANARY}@desk.test", "--settings", "none.json", "--call", "DELETE /projects"),
+        *("--header-env", "X-Ticket=NOT_SET"),
+        folder=tmp_path,
+    )
+
+    assert ended.exit_code == 78
+    assert ended.err.splitlines() == [
+        "URL: expected a URL without user, password, query and fragment",
+        "--settings: none.json: cannot be read: No such file or directory",
+        "--call: expected a call that changes nothing, such as `GET /projects`, percent-encoded",
+        "--header-env: goes with --without-initialize; otherwise initialize gives the headers",
+    ]
+
+
+async def test_our_own_server_breaks_no_rule_of_the_session_logout(tmp_path: Path) -> None:
+    with connector_process(tmp_path, "") as server:
+        bases = [server.url, f"{server.url}/sdk-api/api/1.0"]
+        sdk = await connector(
+            *("rehearse", *bases, "--without-initialize", "--header-env", "Authorization=TOKEN"),
+            folder=tmp_path,
+            environ={"TOKEN": f"Bearer {CANARY}"},
+        )
+        mbse = await connector("rehearse", f"{server.url}/mbse/api/1.0", "--without-initialize", "--mbse", folder=tmp_path)
+
+    assert (sdk.exit_code, mbse.exit_code) == (0, 0), sdk.out + mbse.out
+    not_tried = {line.split("\t")[1] for line in sdk.out.splitlines() if line.startswith("not tried")}
+    assert {check for check in not_tried if check.startswith("cleanup")} == {"cleanup-alone", "cleanup-global-fresh"}
+    assert CANARY not in sdk.out + sdk.err
