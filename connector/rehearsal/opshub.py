@@ -23,10 +23,12 @@ class OpsHub:
         """Ask who the connector is."""
         return self._looked_at(await self.client.ask("GET", replica, "/discover"))
 
-    async def initialize(self, session_id: str, system_id: str, body: Any, replica: int) -> Answer:
-        """Open a session. What it answers if it succeeds is meant to hold credentials."""
+    async def initialize(
+        self, session_id: str, system_id: str, body: Any, replica: int, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Open a session, or an open one again with its headers. What it answers if it succeeds is meant to hold credentials."""
         path = f"/initialize/{session_id}?{urlencode({'systemId': system_id})}"
-        answer = await self.client.ask("POST", replica, path, body=body)
+        answer = await self.client.ask("POST", replica, path, headers, body)
         if answer.status is not None:
             self.judge(Rule.INITIALIZE_NEVER_401, answer, kept=answer.status != 401)
         return answer if answer.ok else self._looked_at(answer)

@@ -103,4 +103,4 @@ def _problems(pair: Pair) -> Iterator[str]:
 
 
 def _is_line(value: str) -> bool:
-    return value.isprintable() and value == value.strip() and all(ord(character) < 256 for character in value)
+    return value == value.strip() and all(" " <= character <= "~" or "\xa0" <= character <= "\xff" for character in value)

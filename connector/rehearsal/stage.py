@@ -79,9 +79,9 @@ class Stage:
         if not self.initializes:
             self.notes.skip(rule, self.why_no_login)
             return session
-        self.open.setdefault(session.id, session)
+        before = self.open.setdefault(session.id, session)
         wanted = self.script.settings if settings is None else settings
-        answer = await self.opshub.initialize(session.id, self.system_id, as_body(wanted), replica)
+        answer = await self.opshub.initialize(session.id, self.system_id, as_body(wanted), replica, before.headers)
         pairs = self._returned(answer, rule)
         if pairs is not None:
             judge_returned(self.notes, pairs, wanted)
