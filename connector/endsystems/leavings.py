@@ -23,16 +23,13 @@ def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Cre
 def left_so_far(profile: Profile, values: Values, *, with_base_url: bool) -> Credential | None:
     """Return what a login that failed half-way has left behind, as far as it goes; None where it has made nothing.
 
-    What is not there, or does not fit, is empty, so that what needs it is not sent; an entry that lacks all of its captures is left out.
+    What is missing, or does not fit, is empty, so that what needs it is not sent; an entry with none of its captures is left out.
     """
-    captured = values.captured.keys()
-    entries = {
-        name: _entry_so_far(template, values)
-        for name, template in profile.credential.items()
-        if captured & template.names(Source.CAPTURED) or not template.names(Source.CAPTURED)
-    }
-    made = any(captured & profile.credential[name].names(Source.CAPTURED) for name in entries)
-    return _credential(entries, values, with_base_url=with_base_url) if made else None
+    used = {capture for template in profile.credential.values() for capture in template.names(Source.CAPTURED)}
+    if not used & values.captured.keys():
+        return None
+    entries = {name: _entry_so_far(template, values) for name, template in profile.credential.items()}
+    return _credential({name: entry for name, entry in entries.items() if entry}, values, with_base_url=with_base_url)
 
 
 def returned(profile: Profile, values: Values) -> Mapping[str, str]:
@@ -52,14 +49,17 @@ def _entry(template: Template, values: Values) -> str:
     return template.render(lambda reference: _part(template, reference, values))
 
 
-def _entry_so_far(template: Template, values: Values) -> str:
-    def known(reference: Reference) -> str:
-        try:
-            return _part(template, reference, values)
-        except CannotSend:
-            return ""
+def _entry_so_far(template: Template, values: Values) -> str | None:
+    known = {reference: _part_so_far(template, reference, values) for reference in template.references}
+    captures = [value for reference, value in known.items() if reference.source is Source.CAPTURED]
+    return template.render(known.__getitem__) if any(captures) or not captures else None
 
-    return template.render(known)
+
+def _part_so_far(template: Template, reference: Reference, values: Values) -> str:
+    try:
+        return _part(template, reference, values)
+    except CannotSend:
+        return ""
 
 
 def _part(template: Template, reference: Reference, values: Values) -> str:

@@ -20,6 +20,8 @@ from tests.endsystems.real_process import serving
 CLIENT_ID = "opshub-connector"
 CLIENT_SECRET = "c0nnector+s3cret/with=signs"
 """Holds characters that random base64 does, and that have to be encoded on their way."""
+CLIENT = {"Authorization": aiohttp.encode_basic_auth(quote_plus(CLIENT_ID), quote_plus(CLIENT_SECRET))}
+"""Both encoded: RFC 6749, 2.3.1."""
 OIDC_FOLDER = Path(__file__).parent / "oidc"
 
 
@@ -44,8 +46,7 @@ class OAuthServer(RealEndSystem):
         """Return a new access token, obtained as any client obtains it."""
 
     async def _token(self, http: aiohttp.ClientSession, path: str, **form: str) -> str:
-        encoded = aiohttp.encode_basic_auth(quote_plus(CLIENT_ID), quote_plus(CLIENT_SECRET))  # both encoded: RFC 6749, 2.3.1
-        async with http.post(path, data=form, headers={"Authorization": encoded}, raise_for_status=True) as answer:
+        async with http.post(path, data=form, headers=CLIENT, raise_for_status=True) as answer:
             return str((await answer.json())["access_token"])
 
 
@@ -64,6 +65,12 @@ class OidcProvider(OAuthServer):
             code = answer.url.query["code"]
         form = {"code": code, "redirect_uri": callback, "code_verifier": verifier}
         return await self._token(http, "/token", grant_type="authorization_code", **form)
+
+    async def is_active(self, token: str) -> bool:
+        """Ask the server whether a token is alive (RFC 7662), for a client's own token may read no resource here."""
+        url = f"{self.root}/token/introspection"
+        async with browser() as http, http.post(url, data={"token": token}, headers=CLIENT, raise_for_status=True) as answer:
+            return bool((await answer.json())["active"])
 
     async def revocations(self) -> int:
         """How many revocations it was ever asked for."""

@@ -2,16 +2,20 @@
 
     python -m tests.endsystems.real_roundup_server PASSWORD FOLDER
 
-It keeps the tracker in FOLDER, gives its user `admin` the password, and prints its base URL as one line once it serves.
+It keeps the tracker in FOLDER, gives its user `admin` the password, and prints its base URL as one line once it serves. The first
+line of every request that it has answered is in FOLDER/requests.log.
 """
 
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 from roundup.admin import AdminTool
 from roundup.cgi.wsgi_handler import RequestDispatcher
 
 from tests.endsystems.real_wsgi import Server
+
+REQUESTS = "requests.log"
 
 
 def administer(folder: str, *command: str) -> None:
@@ -23,7 +27,7 @@ def administer(folder: str, *command: str) -> None:
 
 
 def main(password: str, folder: str) -> None:
-    with Server() as server:
+    with Server(log=Path(folder) / REQUESTS) as server:
         settings = {
             "tracker_web": f"{server.base_url}/",
             "mail_domain": "example.org",

@@ -184,6 +184,14 @@ async def test_a_captured_value_that_would_bring_another_cookie_along_is_refused
         assert [request.target for request in system.received] == ["/first", "/second", "/a"]
 
 
+async def test_a_token_that_does_not_fit_its_place_is_never_stood_in_for_by_the_word_before_it() -> None:
+    async with faulty_system() as system, opened(profile("login"), base_url=system.url) as end_system:
+        system.answers = [Canned(200, '{"token": "two words"}')]
+        outcome = await end_system.login(SESSION, RIGHT)
+        assert (outcome.result, outcome.code, len(system.received)) == (REFUSED, "credential_malformed", 1)
+        assert "could not be ended" in str(outcome.message)
+
+
 async def test_a_login_whose_caller_gives_up_while_it_is_made_is_ended() -> None:
     async with faulty_system() as system, opened(profile("login/held"), base_url=system.url) as end_system:
         caller = asyncio.create_task(end_system.login(SESSION, RIGHT))
