@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from connector.config import settings
+from connector.credential import Credential
 from connector.endsystems.build import build_end_system
 from connector.endsystems.bundled import bundled_names, load_profile, profile_text
+from connector.endsystems.contract import SessionLogin
 from connector.endsystems.http_profile import HttpEndSystem
-from connector.outcomes import LogoutResult
+from connector.outcomes import LoginResult, LogoutResult
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
-from tests.endsystems.opened import ENVIRON, login
+from tests.endsystems.opened import ENVIRON, SESSION, login
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "profiles.md"
 NAMES = bundled_names()
@@ -60,6 +62,69 @@ SENT: Mapping[str, list[str]] = {
         "GET /base/api/v2/oauth/tokens/current.json Authorization: Bearer t0ken/+=",
     ],
 }
+
+GIVEN = {
+    "username": "us&r",
+    "password": "p<ss/",
+    "client_id": "i&",
+    "client_secret": "s/",
+    "site": "acme",
+    "suppressNotification": "1",
+}
+TOKEN = '{"access_token": "t0ken/+=", "refresh_token": "r", "token": "786-z"}'
+LWSSO = Canned(200, headers=[("Set-Cookie", "LWSSO_COOKIE_KEY=l; Path=/; HttpOnly")])
+ANSWERS: Mapping[str, list[Canned]] = {
+    "alm-octane": [LWSSO],
+    "alm-qc": [LWSSO, Canned(201, headers=[("Set-Cookie", "QCSession=q;Path=/"), ("Set-Cookie", "XSRF-TOKEN=x; Path=/")])],
+    "bmc-remedy": [Canned(200, "t0ken/+=\n")],
+    "bugzilla": [Canned(200, TOKEN)],
+    "ca-service-desk": [Canned(201, '{"rest_access": {"@id": 4007, "access_key": 17, "expiration_date": 1585800576}}')],
+    "jira-datacenter": [Canned(200, headers=[("Set-Cookie", "JSESSIONID=j; Path=/; HttpOnly")])],
+    "keycloak": [Canned(200, TOKEN)],
+    "oauth2-rfc7009": [Canned(200, TOKEN)],
+    "oauth2-rfc7009-verified": [Canned(200, TOKEN)],
+    "qtest": [Canned(200, TOKEN)],
+}
+"""What an end system answers to the requests of a login."""
+CLIENT = "Authorization: Basic Y2xpZW50LWNhbmFyeTpzM2NyZXQtY2FuYXJ5"
+CLIENT_FORM = "client_id=client-canary&client_secret=s3cret-canary"
+ALM = "<alm-authentication><user>us&amp;r</user><password>p&lt;ss/</password></alm-authentication>"
+LOGIN_SENT: Mapping[str, list[str]] = {
+    "alm-octane": ['POST /base/authentication/sign_in {"client_id": "i&", "client_secret": "s/"}'],
+    "alm-qc": [
+        f"POST /base/authentication-point/alm-authenticate {ALM}",
+        "POST /base/rest/site-session Cookie: LWSSO_COOKIE_KEY=l",
+    ],
+    "bmc-remedy": ["POST /base/api/jwt/login username=us%26r&password=p%3Css%2F"],
+    "bugzilla": ["GET /base/rest/login?login=us%26r&password=p%3Css%2F"],
+    "ca-service-desk": ["POST /base/caisd-rest/rest_access Authorization: Basic dXMmcjpwPHNzLw== <rest_access/>"],
+    "jira-datacenter": ['POST /base/rest/auth/1/session {"username": "us&r", "password": "p<ss/"}'],
+    "keycloak": [
+        f"POST /base/protocol/openid-connect/token grant_type=password&{CLIENT_FORM}&username=us%26r&password=p%3Css%2F",
+    ],
+    "oauth2-rfc7009": [f"POST /token {CLIENT} grant_type=client_credentials"],
+    "oauth2-rfc7009-verified": [f"POST /token {CLIENT} grant_type=client_credentials"],
+    "qtest": ["POST /base/oauth/token Authorization: Basic YWNtZTo= grant_type=password&username=us%26r&password=p%3Css%2F"],
+}
+LEFT: dict[str, Mapping[str, str]] = {
+    "alm-octane": {"cookie": "LWSSO_COOKIE_KEY=l"},
+    "alm-qc": {"cookie": "LWSSO_COOKIE_KEY=l; QCSession=q; XSRF-TOKEN=x"},
+    "bmc-remedy": {"authorization": "AR-JWT t0ken/+="},
+    "bugzilla": {"x-bugzilla-token": "786-z"},
+    "ca-service-desk": {"x-accesskey": "17", "x-accesskey-id": "4007"},
+    "jira-datacenter": {"cookie": "JSESSIONID=j"},
+    "keycloak": {"x-refresh-token": "r", "authorization": "Bearer t0ken/+="},
+    "oauth2-rfc7009": {"authorization": "Bearer t0ken/+="},
+    "oauth2-rfc7009-verified": {"authorization": "Bearer t0ken/+="},
+    "qtest": {"authorization": "bearer t0ken/+="},
+}
+CARRIED = LEFT | {
+    "alm-qc": {**LEFT["alm-qc"], "x-xsrf-token": "x"},
+    "ca-service-desk": {"x-accesskey": "17"},
+    "keycloak": {"authorization": "Bearer t0ken/+="},
+}
+"""What an author's own requests carry of it."""
+LOGGING_IN = [name for name in NAMES if load_profile(name).login]
 
 
 @asynccontextmanager
@@ -123,6 +188,47 @@ async def test_each_takes_an_answer_that_it_does_not_know_for_no_logout(name: st
     async with bundled(name) as (end_system, system):
         system.answers = [Canned(299)]
         assert (await end_system.logout(login(**CREDENTIALS))).result is LogoutResult.REFUSED
+
+
+def test_no_bundled_login_goes_untested() -> None:
+    assert [*ANSWERS] == [*LOGIN_SENT] == [*LEFT] == LOGGING_IN
+
+
+@pytest.mark.parametrize("name", LOGGING_IN)
+async def test_each_login_sends_what_its_end_system_wants_and_leaves_what_its_logout_needs(name: str) -> None:
+    async with bundled(name) as (end_system, system):
+        system.answers = [*ANSWERS[name], *(Canned(step.success[0].status or 0) for step in end_system.profile.steps)]
+        given = {**GIVEN, "token_url": f"{system.url}/token"}
+        assert end_system.check_settings(given) == []
+        outcome = await end_system.login(SESSION, given)
+        assert (shown(system), dict(outcome.credential)) == (LOGIN_SENT[name], LEFT[name])
+        ended = await end_system.logout(SessionLogin(SESSION, None, outcome.credential))
+        assert ended.result is LogoutResult.ACKNOWLEDGED
+
+
+@pytest.mark.parametrize("name", LOGGING_IN)
+async def test_each_login_is_refused_where_the_end_system_refuses_it_and_unexpected_where_it_says_something_else(
+    name: str,
+) -> None:
+    async with bundled(name) as (end_system, system):
+        system.answers = [Canned(401), Canned(299)]
+        given = {**GIVEN, "token_url": f"{system.url}/token"}
+        outcomes = [await end_system.login(SESSION, given) for _ in range(2)]
+        assert [(outcome.result, outcome.code) for outcome in outcomes] == [
+            (LoginResult.REFUSED, "http_401"),
+            (LoginResult.REFUSED, "unexpected_answer"),
+        ]
+
+
+@pytest.mark.parametrize("name", LOGGING_IN)
+async def test_each_login_can_be_carried_by_an_authors_own_requests(name: str) -> None:
+    async with bundled(name) as (end_system, system):
+        session = SessionLogin(SESSION, None, Credential(LEFT[name].items()))
+        async with end_system.client(session) as http, http.get(f"{system.url}/fine"):
+            pass
+        sent = {name: value.decode() for name, value in system.received[0].headers}
+        assert sent.items() >= CARRIED[name].items()
+        assert not (LEFT[name].keys() - CARRIED[name].keys()) & sent.keys()
 
 
 async def test_none_sends_nothing_and_needs_nothing() -> None:

@@ -1,4 +1,4 @@
-"""No value leaves its place: what a real server receives is decoded by other means than ours, and compared."""
+"""No value of a credential leaves its place: what a real server receives is decoded by other means than ours, and compared."""
 
 import asyncio
 import json
