@@ -2,26 +2,37 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
-from connector.api.routes import add_routes
+from connector.api.routes import Served, add_routes
 from connector.bookkeeping import DEADLINE, Bookkeeping
+from connector.cache import Caches, Entries, Loads
+from connector.config.combinations import requires_seal
 from connector.config.drivers import build_drivers
+from connector.config.loading import load
 from connector.config.settings import Settings
 from connector.endsystems.build import build_end_system
+from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
 from connector.ledger.evictions import OwedEvictions
 from connector.ledger.keyfile import load_keyring
+from connector.ledger.keyring import Keyring
 from connector.ledger.retries import Retries
 from connector.ledger.store import Ledger
 from connector.logouts import Logouts
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
+from connector.sessions.admission import Admission
+from connector.sessions.live import LiveSessions
+from connector.sessions.openings import Openings
+from connector.sessions.seal import Seals
+from connector.sessions.session import SessionsInUse
 from connector.storage import Storage
 from connector.supervision import OwnedTasks, supervised
 
@@ -35,6 +46,8 @@ class Parts:
 
     storage: Storage
     ledger: Ledger
+    live: LiveSessions
+    served: Served
     orchestrator: Orchestrator
     retries: Retries
     owed_evictions: OwedEvictions
@@ -49,6 +62,8 @@ class Parts:
         """
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.ledger.opened())
+            await self.live.load()
+            stack.push_async_callback(self.live.write_notes)
             stack.push_async_callback(self.orchestrator.end_system.aclose)
             await self.orchestrator.end_system.open()
             await stack.enter_async_context(self.storage.opened())
@@ -59,6 +74,7 @@ class Parts:
                 await stack.enter_async_context(supervised(name, partial(self.owed_evictions.run, driver)))
             await stack.enter_async_context(supervised("watch over the ledger", self.owed_evictions.notice_lost_track))
             await stack.enter_async_context(supervised("retries", self.retries.run))
+            await stack.enter_async_context(supervised("use of sessions", self.live.keep_notes))
             yield
 
 
@@ -66,16 +82,28 @@ PARTS = web.AppKey("parts", Parts)
 
 
 def create_app(
-    settings: Settings, environ: Mapping[str, str] = os.environ, clock: Callable[[], float] = time.time
+    config: Settings | Path | str,
+    *,
+    routes: Collection[web.RouteDef] = (),
+    hooks: Hooks | None = None,
+    environ: Mapping[str, str] = os.environ,
+    clock: Callable[[], float] = time.time,
 ) -> web.Application:
-    """Return the application for checked settings. What it is made of is opened at its start-up and closed at its clean-up.
+    """Return the application. What it is made of is opened at its start-up and closed at its clean-up.
 
-    `clock` decides when something that is owed is due, in seconds since the epoch.
+    Args:
+        config: the path of a configuration file, or settings that have been checked.
+        routes: an author's own, `aiohttp.web.get("/projects", handler)` and the like, served under each base path. A handler
+            gets its session from `connector.session(request)`; a call without one is answered 401 before.
+        hooks: what else a cleanup has to do.
+        environ: the environment's variables, which win over the file.
+        clock: decides when something that is owed is due, in seconds since the epoch.
 
     Raises:
         ConfigurationError: if the settings cannot work; at start-up, if the ledger, the end system or a driver cannot.
     """
-    parts = _parts(settings, environ, clock)
+    settings = config if isinstance(config, Settings) else load(Path(config), environ)
+    parts = _parts(settings, hooks or Hooks(), environ, clock)
 
     async def running(_: web.Application) -> AsyncIterator[None]:
         async with parts.running(settings.server.deadlines.shutdown):
@@ -84,33 +112,59 @@ def create_app(
     app = web.Application()
     app[PARTS] = parts
     app.cleanup_ctx.append(running)
-    add_routes(app, settings, parts.orchestrator, parts.storage, parts.metrics)
+    add_routes(app, settings, parts.served, routes)
     return app
 
 
-def _parts(settings: Settings, environ: Mapping[str, str], clock: Callable[[], float]) -> Parts:
+def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: Callable[[], float]) -> Parts:
+    keyring = load_keyring(settings.ledger.key_file, environ)
     end_system = build_end_system(settings.end_system, environ)
     storage = Storage(build_drivers(settings.storage), settings.storage.deadlines)
-    ledger = _ledger(settings, environ, clock)
+    ledger = _ledger(settings, keyring, clock)
+    live, seals = LiveSessions(ledger, clock), Seals(keyring)
     books = Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock)
     tasks, metrics = OwnedTasks(), Metrics(clock)
-    logouts = Logouts(end_system, tasks, metrics, deadline=settings.end_system.deadlines.total + MARGIN)
-    orchestrator = Orchestrator(logouts, storage, books, tasks)
+    login_deadline = settings.end_system.deadlines.total + MARGIN
+    logouts = Logouts(end_system, tasks, metrics, deadline=login_deadline)
+    orchestrator = Orchestrator(
+        logouts, storage, books, tasks, live=live, hooks=hooks, hook_deadline=settings.server.deadlines.hooks
+    )
+    retries = Retries(ledger, orchestrator.retry, tasks, per_origin=settings.ledger.per_origin, clock=clock)
+    openings = Openings(
+        logouts,
+        ledger,
+        live,
+        seals,
+        tasks,
+        deadline=login_deadline,
+        longest_header=settings.server.limits.header,
+        nudge=retries.nudge,
+        clock=clock,
+    )
     return Parts(
         storage=storage,
         ledger=ledger,
+        live=live,
+        served=Served(
+            orchestrator=orchestrator,
+            admission=Admission(seals, live, require_seal=requires_seal(settings)),
+            openings=openings,
+            in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), end_system),
+            storage=storage,
+            metrics=metrics,
+        ),
         orchestrator=orchestrator,
-        retries=Retries(ledger, orchestrator.retry, tasks, per_origin=settings.ledger.per_origin, clock=clock),
+        retries=retries,
         owed_evictions=OwedEvictions(ledger, storage, books),
         metrics=metrics,
     )
 
 
-def _ledger(settings: Settings, environ: Mapping[str, str], clock: Callable[[], float]) -> Ledger:
+def _ledger(settings: Settings, keyring: Keyring, clock: Callable[[], float]) -> Ledger:
     """Return the ledger. What a cleanup owes is left alone by the retries for as long as the cleanup itself may take."""
     return Ledger(
         settings.ledger.path,
-        load_keyring(settings.ledger.key_file, environ),
+        keyring,
         grace=settings.end_system.deadlines.total + MARGIN + settings.storage.deadlines.evict + 2 * DEADLINE,
         keep_closed=settings.ledger.keep_closed,
         clock=clock,

@@ -32,13 +32,16 @@ class SharedLogout:
         return self.task.done() and (self.task.cancelled() or not self.task.result().outcome.closes)
 
 
-@asynccontextmanager
-async def already_closed(debt: Debt) -> AsyncIterator[SharedLogout]:
-    """Stand for the try of a logout that needs none, for the ledger knows how it ended."""
+def outcome_of_closed(debt: Debt) -> LogoutOutcome:
+    """Return how a logout ended that the ledger knows to be closed."""
     if debt.dismissed is not None or debt.outcome is None:
-        outcome = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "dismissed", "an administrator has dismissed this logout")
-    else:
-        outcome = debt.outcome
+        return LogoutOutcome(LogoutResult.NOT_APPLICABLE, "dismissed", "an administrator has dismissed this logout")
+    return debt.outcome
+
+
+@asynccontextmanager
+async def known(outcome: LogoutOutcome) -> AsyncIterator[SharedLogout]:
+    """Stand for the try of a logout that needs none, for its outcome is known."""
     task: asyncio.Future[Timed[LogoutOutcome]] = asyncio.get_running_loop().create_future()
     task.set_result(Timed(outcome, 0))
     yield SharedLogout(task, tries=0, settled=True)

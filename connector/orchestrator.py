@@ -8,9 +8,11 @@ from contextlib import AbstractAsyncContextManager
 from connector.bookkeeping import Bookkeeping
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.endsystems.contract import SessionLogin
+from connector.hooks import Hooks, run_hook
 from connector.ledger.debts import Debt, LogoutState
-from connector.logouts import Logouts, SharedLogout, already_closed
-from connector.outcomes import EvictOutcome, EvictResult
+from connector.logouts import Logouts, SharedLogout, known, outcome_of_closed
+from connector.outcomes import NO_LOGIN, EvictOutcome, EvictResult
+from connector.sessions.live import LiveSessions
 from connector.steps import milliseconds_since, step
 from connector.storage import Storage
 from connector.supervision import OwnedTasks
@@ -20,18 +22,31 @@ from drivers import Driver, DriverError, Scope
 class Orchestrator:
     """Runs cleanups. Their work is the application's: a client that goes away changes nothing, and shutdown waits for it."""
 
-    def __init__(self, logouts: Logouts, storage: Storage, books: Bookkeeping, tasks: OwnedTasks) -> None:
+    def __init__(
+        self,
+        logouts: Logouts,
+        storage: Storage,
+        books: Bookkeeping,
+        tasks: OwnedTasks,
+        *,
+        live: LiveSessions,
+        hooks: Hooks,
+        hook_deadline: float,
+    ) -> None:
         self.end_system = logouts.end_system
+        self._live = live
+        self._hooks = hooks
+        self._hook_deadline = hook_deadline
         self._logouts = logouts
         self._storage = storage
         self._books = books
         self._tasks = tasks
 
     async def cleanup(self, request: CleanupRequest) -> CleanupReport:
-        """Log the session out and evict its scopes from every driver, together. No step's failure stops another.
+        """Log the session out, evict its scopes from every driver and run the hooks, together. No step's failure stops another.
 
-        What is owed is durable before anything is tried. Takes as long as the slowest step, and goes on to the end when the
-        caller is cancelled.
+        The session is dead from here on, and one of it that is being opened is closed again. What is owed is durable before
+        anything is tried. Takes as long as the slowest step, and goes on to the end when the caller is cancelled.
         """
         return await asyncio.shield(self._tasks.start(self._run(request)))
 
@@ -50,14 +65,18 @@ class Orchestrator:
 
     async def _run(self, request: CleanupRequest) -> CleanupReport:
         started = time.monotonic()
-        login = SessionLogin(request.session_id, request.system_id, request.credential)
+        self._live.closing(request.session_id)
         drivers = self._storage.drivers
-        origin = self.end_system.origin(login)
+        origin = self.end_system.origin(_login(request)) if request.login_made else ""
         debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])
-        async with self._logout_of(login, debt) as shared:
+        async with self._logout_of(request, debt) as shared:
             async with asyncio.TaskGroup() as steps:
                 running = {
                     driver.name: steps.create_task(self._evict(driver, _scopes(driver, request, debt))) for driver in drivers
+                }
+                hooked = {
+                    name: steps.create_task(run_hook(name, hook, deadline=self._hook_deadline))
+                    for name, hook in self._hooks.of(request)
                 }
                 logout = await asyncio.shield(shared.task)
             evictions = {name: task.result() for name, task in running.items()}
@@ -70,12 +89,16 @@ class Orchestrator:
             logout=logout,
             attempts=(debt.attempts if debt else 0) + shared.tries,
             evictions=evictions,
+            hooks={name: task.result() for name, task in hooked.items()},
         )
 
-    def _logout_of(self, login: SessionLogin, debt: Debt | None) -> AbstractAsyncContextManager[SharedLogout]:
-        """Join or begin the logout, unless the ledger knows that it is closed."""
+    def _logout_of(self, request: CleanupRequest, debt: Debt | None) -> AbstractAsyncContextManager[SharedLogout]:
+        """Join or begin the logout, unless it is known that there is nothing to end."""
+        if not request.login_made:
+            return known(NO_LOGIN)
         if debt is not None and debt.state is LogoutState.CLOSED:
-            return already_closed(debt)
+            return known(outcome_of_closed(debt))
+        login = _login(request)
         return self._logouts.sharing(login, attempts=debt.attempts if debt else 0)
 
     async def _settle(self, debt: Debt | None, shared: SharedLogout, evictions: Mapping[str, Timed[EvictOutcome]]) -> bool:
@@ -110,6 +133,10 @@ class Orchestrator:
         if done.outcome.result is not EvictResult.EVICTED:
             self._storage.owe(driver)
         return done
+
+
+def _login(request: CleanupRequest) -> SessionLogin:
+    return SessionLogin(request.session_id, request.system_id, request.credential)
 
 
 def _scopes(driver: Driver, request: CleanupRequest, debt: Debt | None) -> Sequence[Scope]:

@@ -3,20 +3,30 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from connector.api.routes import Served
 from connector.bookkeeping import Bookkeeping
+from connector.cache import Caches, Entries, Loads
 from connector.config.settings import StorageDeadlines
 from connector.endsystems.contract import EndSystem
+from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
 from connector.ledger.keyring import Keyring
 from connector.ledger.store import Ledger
 from connector.logouts import Logouts
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
+from connector.sessions.admission import Admission
+from connector.sessions.live import LiveSessions
+from connector.sessions.openings import Openings
+from connector.sessions.seal import Seals
+from connector.sessions.session import SessionsInUse
 from connector.storage import Storage
 from connector.supervision import OwnedTasks
 from drivers import Driver
 
 KEYRING = Keyring({"test": bytes(32)})
+METRICS = Metrics()
+"""Nobody looks at them."""
 
 
 def a_ledger(folder: Path) -> Ledger:
@@ -28,10 +38,30 @@ def orchestrator(
     end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger, *, logout: float = 30, evict: float = 30
 ) -> Orchestrator:
     """Return an orchestrator; `logout` and `evict` are deadlines in seconds."""
+    storage = Storage(drivers, StorageDeadlines(evict=evict))
+    return orchestrator_of(Orchestrator, end_system, storage, ledger, Bookkeeping(ledger, Backoff(604_800)), logout=logout)
+
+
+def orchestrator_of(
+    kind: type[Orchestrator], end_system: EndSystem, storage: Storage, ledger: Ledger, books: Bookkeeping, *, logout: float = 30
+) -> Orchestrator:
+    """Return an orchestrator of this class over a storage and books of the caller's own."""
     tasks = OwnedTasks()
-    return Orchestrator(
-        Logouts(end_system, tasks, Metrics(), deadline=logout),
-        Storage(drivers, StorageDeadlines(evict=evict)),
-        Bookkeeping(ledger, Backoff(604_800)),
-        tasks,
+    logouts = Logouts(end_system, tasks, METRICS, deadline=logout)
+    return kind(logouts, storage, books, tasks, live=LiveSessions(ledger), hooks=Hooks(), hook_deadline=30)
+
+
+def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> Served:
+    """Return what the HTTP edge serves, over parts of the caller's own; no seal is required."""
+    storage, tasks, metrics = Storage(drivers, StorageDeadlines()), OwnedTasks(), Metrics()
+    live, seals = LiveSessions(ledger), Seals(KEYRING)
+    logouts = Logouts(end_system, tasks, metrics, deadline=30)
+    books = Bookkeeping(ledger, Backoff(604_800))
+    return Served(
+        orchestrator=Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30),
+        admission=Admission(seals, live, require_seal=False),
+        openings=Openings(logouts, ledger, live, seals, tasks, deadline=30, longest_header=32_768, nudge=lambda: None),
+        in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), end_system),
+        storage=storage,
+        metrics=metrics,
     )

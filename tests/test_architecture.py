@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 AIOHTTP_INTERNALS = {"base_protocol", "client_proto", "http_exceptions", "http_parser", "http_writer", "web_protocol"}
 CLIENTS = {
     "connector/endsystems/": "end systems",
+    "connector/sessions/session.py": "nothing: it hands on the clients that end systems make",
     "connector/cli/control.py": "the server on this machine, over a Unix socket",
     "connector/rehearsal/client.py": "the connectors that are rehearsed",
 }

@@ -1,6 +1,7 @@
-"""Reading away the body of a request that needs none."""
+"""Reading a request's body, or reading it away: within a limit and a deadline, and to its end."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 
 from aiohttp import web
@@ -10,27 +11,39 @@ from connector.api.parser import BROKEN_BODY
 
 
 async def discard_body(request: web.Request, *, limit: int, deadline: float) -> None:
-    """Read the body to its end and forget it, so that an incomplete request is never acted on.
+    """Read the body to its end and forget it, so that an incomplete request is never acted on. Raises as `read_body`."""
+    async for _ in _pieces(request, limit, deadline):
+        pass
+
+
+async def read_body(request: web.Request, *, limit: int, deadline: float) -> bytes:
+    """Return the whole body.
 
     Raises:
         ApiError: 413 with more than `limit` bytes, 408 when it has not ended within `deadline` seconds, 400 when it broke off.
     """
+    return b"".join([piece async for piece in _pieces(request, limit, deadline)])
+
+
+async def _pieces(request: web.Request, limit: int, deadline: float) -> AsyncIterator[bytes]:
+    ends = asyncio.get_running_loop().time() + deadline
+    announced, received = request.content_length or 0, 0
+    while max(announced, received) <= limit:
+        piece = await _piece(request, ends, deadline)
+        if not piece:
+            return
+        received += len(piece)
+        yield piece
+    raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"The body is larger than {limit} bytes.")
+
+
+async def _piece(request: web.Request, ends: float, deadline: float) -> bytes:
     try:
-        async with asyncio.timeout(deadline):
-            await _discard(request, limit)
+        async with asyncio.timeout_at(ends):
+            return await request.content.readany()
     except TimeoutError:
         raise ApiError(
             HTTPStatus.REQUEST_TIMEOUT, "body_too_slow", f"The body did not arrive within {deadline:g} seconds."
         ) from None
     except BROKEN_BODY:
         raise ApiError(HTTPStatus.BAD_REQUEST, "body_incomplete", "The body broke off, or is not what its headers say.") from None
-
-
-async def _discard(request: web.Request, limit: int) -> None:
-    announced, received = request.content_length or 0, 0
-    while max(announced, received) <= limit:
-        chunk = await request.content.readany()
-        if not chunk:
-            return
-        received += len(chunk)
-    raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"The body is larger than {limit} bytes.")

@@ -1,18 +1,26 @@
 """The outermost middleware: whatever happens inside becomes an answer and one line in the log."""
 
 import time
+from collections.abc import Callable
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from connector.api.errors import INTERNAL_ERROR, NOT_FOUND, ApiError, ErrorShapes, method_not_allowed
+from connector.api.errors import INTERNAL_ERROR, NOT_FOUND, ApiError, ErrorShapes, LoginRefused, method_not_allowed
 
 log = structlog.get_logger(__name__)
 
 
-def boundary(shapes: ErrorShapes) -> Middleware:
-    """Return the middleware. What a handler binds to structlog's context variables stands in its request's line."""
+def boundary(shapes: ErrorShapes, mounted_at: Callable[[], str] = lambda: "") -> Middleware:
+    """Return the middleware. What a handler binds to structlog's context variables stands in its request's line.
+
+    `mounted_at` tells what stands in a path before our own, where the application is part of another.
+    """
+
+    def refused(error: ApiError, request: web.Request) -> web.Response:
+        _note_reason(error)
+        return shapes.render(error, request.rel_url.raw_path.removeprefix(mounted_at()))
 
     @web.middleware
     async def answer_and_log(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -20,24 +28,23 @@ def boundary(shapes: ErrorShapes) -> Middleware:
         try:
             response = await handler(request)
         except ApiError as error:
-            response = _refused(error, shapes, request)
+            response = refused(error, request)
         except web.HTTPNotFound:
-            response = _refused(NOT_FOUND, shapes, request)
+            response = refused(NOT_FOUND, request)
         except web.HTTPMethodNotAllowed as problem:
-            response = _refused(method_not_allowed(problem.allowed_methods), shapes, request)
+            response = refused(method_not_allowed(problem.allowed_methods), request)
         except Exception:
             log.exception("a request broke", route=_route(request))
-            response = shapes.render(INTERNAL_ERROR, request.rel_url.raw_path)
+            response = refused(INTERNAL_ERROR, request)
         _log_line(request, response.status, started)
         return response
 
     return answer_and_log
 
 
-def _refused(error: ApiError, shapes: ErrorShapes, request: web.Request) -> web.Response:
-    if error.status < 500:  # beyond that, the code may be the end system's own text
+def _note_reason(error: ApiError) -> None:
+    if error.status < 500 and not isinstance(error, LoginRefused):  # their codes may be the end system's own text
         structlog.contextvars.bind_contextvars(reason=error.code)
-    return shapes.render(error, request.rel_url.raw_path)
 
 
 def _log_line(request: web.Request, status: int, started: float) -> None:

@@ -8,7 +8,7 @@ from structlog.contextvars import bind_contextvars
 
 from connector.api.answers import answer
 from connector.api.body import discard_body
-from connector.api.errors import ApiError, json_answer
+from connector.api.errors import UNKNOWN_SESSION, ApiError, json_answer
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
 from connector.cleanup import CleanupReport, CleanupRequest
 from connector.config.settings import Server
@@ -16,6 +16,9 @@ from connector.credential import Credential
 from connector.logs import session_digest
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
+from connector.sessions.admission import Admission
+from connector.sessions.errors import UnknownSession
+from connector.sessions.seal import HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class CleanupCall:
     """Parses, runs, renders."""
 
     orchestrator: Orchestrator
+    admission: Admission
     server: Server
     metrics: Metrics
 
@@ -51,6 +55,14 @@ class CleanupCall:
     def _parse(self, request: web.Request) -> CleanupRequest:
         session = session_id(request.match_info[SESSION])
         system, global_cache = system_and_global_cache(request.rel_url.raw_query_string)
+        try:
+            sealed = self.admission.of(session, system, request.headers.getall(HEADER, ()))
+        except UnknownSession:
+            raise UNKNOWN_SESSION from None
+        if sealed is not None:
+            return CleanupRequest(
+                session, sealed.system_id, global_cache, sealed.identity, login_made=sealed.credential is not None
+            )
         needed = self.orchestrator.end_system.needed_headers
         return CleanupRequest(session, system, global_cache, Credential(request.headers.items(), needed=needed))
 

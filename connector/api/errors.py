@@ -1,4 +1,4 @@
-"""Answers that are errors, in the two shapes of the SDK."""
+"""Answers that are errors, in the two shapes of the SDK; those that a connector's author raises have names."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +26,53 @@ class ApiError(ConnectorError):
         self.message = message
         self.detail = detail
         self.headers = headers or {}
+
+
+class BadRequest(ApiError):
+    """400: the call itself is wrong; asking again will not help."""
+
+    def __init__(self, message: str, *, code: str = "bad_request", detail: Any = None) -> None:
+        super().__init__(HTTPStatus.BAD_REQUEST, code, message, detail=detail)
+
+
+class LoginRefused(BadRequest):
+    """400: the end system wants no login with these settings; code and message are its own words."""
+
+
+class Unauthorized(ApiError):
+    """401: the session is dead. OpsHub initializes it again, which opens a new login in the end system."""
+
+    def __init__(self, message: str, *, code: str = "unauthorized", detail: Any = None) -> None:
+        super().__init__(HTTPStatus.UNAUTHORIZED, code, message, detail=detail)
+
+
+class RateLimited(ApiError):
+    """403: the end system wants fewer calls. OpsHub waits; it takes no other status for that."""
+
+    def __init__(self, message: str, *, code: str = "rate_limited", detail: Any = None) -> None:
+        super().__init__(HTTPStatus.FORBIDDEN, code, message, detail=detail)
+
+
+class NotFound(ApiError):
+    """404: the entity, or whatever was asked for, is not there."""
+
+    def __init__(self, message: str, *, code: str = "not_found", detail: Any = None) -> None:
+        super().__init__(HTTPStatus.NOT_FOUND, code, message, detail=detail)
+
+
+class Conflict(ApiError):
+    """409: somebody else has changed it meanwhile."""
+
+    def __init__(self, message: str, *, code: str = "conflict", detail: Any = None) -> None:
+        super().__init__(HTTPStatus.CONFLICT, code, message, detail=detail)
+
+
+class Unavailable(ApiError):
+    """503: the end system is away, or something that this call needs; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, code: str = "unavailable", detail: Any = None, retry_after: int = 10) -> None:
+        headers = {"Retry-After": str(retry_after)}
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, code, message, detail=detail, headers=headers)
 
 
 class _Error(msgspec.Struct, omit_defaults=True):
@@ -67,7 +114,9 @@ def method_not_allowed(allowed: Iterable[str]) -> ApiError:
     return ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", message, headers=headers)
 
 
-NOT_FOUND = ApiError(HTTPStatus.NOT_FOUND, "not_found", "There is nothing at this path.")
+NOT_FOUND = NotFound("There is nothing at this path.")
+UNKNOWN_SESSION = NotFound("There is no such session for this caller.", code="unknown_session")
+LEDGER_UNAVAILABLE = Unavailable("The ledger cannot be read for now.", code="ledger_unavailable")
 EXPECTATION_FAILED = ApiError(HTTPStatus.EXPECTATION_FAILED, "expectation_failed", "The only known expectation is 100-continue.")
 MALFORMED = ApiError(
     HTTPStatus.BAD_REQUEST, "malformed_request", "The request is not valid HTTP, or one of its headers is too long."

@@ -1,7 +1,7 @@
 """The parameters of a cleanup, parsed and validated. What is wrong is named, and its value never repeated."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
@@ -25,15 +25,18 @@ def session_id(decoded: str) -> str:
     return str(UUID(bare))
 
 
-def system_and_global_cache(raw_query: str) -> tuple[str | None, bool]:
-    """Return `systemId`, None when absent or empty, and `cleanupGlobalCache`. Other parameters are ignored.
+def system_id(raw_query: str) -> str | None:
+    """Return `systemId`, None when absent or empty. Other parameters are ignored.
 
     The query is taken as an HTML form encodes it: `+` is a space, a plus sign is `%2B`.
     """
+    return _system(_known(raw_query))
+
+
+def system_and_global_cache(raw_query: str) -> tuple[str | None, bool]:
+    """Return `systemId`, as `system_id` does, and `cleanupGlobalCache`."""
     given = _known(raw_query)
-    system = given.get(SYSTEM) or None
-    if system is not None and not (len(system) <= LONGEST_SYSTEM and system.isprintable()):
-        raise _invalid(SYSTEM, f"1 to {LONGEST_SYSTEM} printable characters")
+    system = _system(given)
     global_cache = _WORDS.get(given.get(GLOBAL_CACHE, "").lower())
     if global_cache is None:
         raise _invalid(GLOBAL_CACHE, "true or false")
@@ -41,6 +44,13 @@ def system_and_global_cache(raw_query: str) -> tuple[str | None, bool]:
         message = f"{GLOBAL_CACHE} cannot be true without {SYSTEM}, whose cache it is."
         raise ApiError(HTTPStatus.BAD_REQUEST, "missing_parameter", message)
     return system, global_cache
+
+
+def _system(given: Mapping[str, str]) -> str | None:
+    system = given.get(SYSTEM) or None
+    if system is not None and not (len(system) <= LONGEST_SYSTEM and system.isprintable()):
+        raise _invalid(SYSTEM, f"1 to {LONGEST_SYSTEM} printable characters")
+    return system
 
 
 def _known(raw_query: str) -> dict[str, str]:

@@ -1,37 +1,73 @@
 """Which call is served at which path."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+
 from aiohttp import web
 
 from connector.api.boundary import boundary
+from connector.api.callers import only_from
 from connector.api.cleanup import CleanupCall
 from connector.api.discover import DiscoverCall
 from connector.api.errors import ErrorShapes
 from connector.api.health import HealthCalls
+from connector.api.initialize import InitializeCall
 from connector.api.lifecycle import LIFECYCLE, Lifecycle
 from connector.api.metrics import METRICS
 from connector.api.parameters import SESSION
+from connector.api.sessions import added_routes, in_sessions
 from connector.config.settings import Settings
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
+from connector.sessions.admission import Admission
+from connector.sessions.openings import Openings
+from connector.sessions.session import SessionsInUse
 from connector.storage import Storage
 
+LIVE = "/health/live"
 
-def add_routes(
-    app: web.Application, settings: Settings, orchestrator: Orchestrator, storage: Storage, metrics: Metrics | None = None
-) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the calls are made of."""
+
+    orchestrator: Orchestrator
+    admission: Admission
+    openings: Openings
+    in_use: SessionsInUse
+    storage: Storage
+    metrics: Metrics
+
+
+def add_routes(app: web.Application, settings: Settings, served: Served, routes: Collection[web.RouteDef] = ()) -> None:
     """Serve every call at every base path, the health checks at the root, and all errors in the shape of the SDK.
 
-    The base paths are as the configuration has checked them: empty, or a leading slash and none at the end, and no two alike.
+    `routes` are an author's own, whose calls belong to a session. The base paths are as the configuration has checked them:
+    empty, or a leading slash and none at the end, and no two alike.
     """
     server = settings.server
     app[LIFECYCLE] = Lifecycle()
-    app[METRICS] = metrics or Metrics()
-    cleanup, discover = CleanupCall(orchestrator, server, app[METRICS]), DiscoverCall(settings.connector)
-    health = HealthCalls(storage, app[LIFECYCLE])
-    for base in (*server.base_paths, *server.mbse_base_paths):
+    app[METRICS] = served.metrics
+    cleanup = CleanupCall(served.orchestrator, served.admission, server, served.metrics)
+    initialize = InitializeCall(served.openings, served.admission.seals, server)
+    bases = (*server.base_paths, *server.mbse_base_paths)
+    for base in bases:
         # aiohttp's own pattern for a segment leaves out braces, in which a UUID may stand.
         app.router.add_post(f"{base}/cleanup/{{{SESSION}:[^/]+}}", cleanup.handle)
-        app.router.add_get(f"{base}/discover", discover.handle)
-    app.router.add_get("/health/live", health.live)
+        app.router.add_post(f"{base}/initialize/{{{SESSION}:[^/]+}}", initialize.handle)
+        app.router.add_get(f"{base}/discover", DiscoverCall(settings.connector).handle)
+    live = _add_health(app, HealthCalls(served.storage, app[LIFECYCLE]))
+    own = frozenset(added_routes(app, routes, bases))
+    shapes = ErrorShapes(server.base_paths, server.mbse_base_paths)
+    app.middlewares.append(boundary(shapes, mounted_at=lambda: live.canonical.removesuffix(LIVE)))
+    app.middlewares.append(only_from(server.allowed_callers, partial(served.metrics.observe_rejection, "caller")))
+    app.middlewares.append(in_sessions(served.in_use, own))
+
+
+def _add_health(app: web.Application, health: HealthCalls) -> web.AbstractResource:
     app.router.add_get("/health/ready", health.ready)
-    app.middlewares.append(boundary(ErrorShapes(server.base_paths, server.mbse_base_paths)))
+    live = app.router.add_get(LIVE, health.live).resource
+    if live is None:
+        raise AssertionError("a route of a path has a resource")
+    return live

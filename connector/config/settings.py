@@ -1,6 +1,7 @@
 """Every configuration key, its type, its default and what it means."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,8 @@ class ServerDeadlines(Section):
 
     body: Seconds = 10
     """For a request's body to arrive; 408 after it."""
+    hooks: Seconds = 10
+    """For each cleanup hook of the author's."""
     shutdown: Seconds = 30
     """For running cleanups to finish after SIGTERM."""
 
@@ -32,6 +35,8 @@ class ServerLimits(Section):
 
     body: Bytes = 65_536
     """Largest request body; 413 beyond it."""
+    initialize: Bytes = 1_048_576
+    """Largest body of an initialize, which holds a system's settings."""
     header: Bytes = 32_768
     """Largest value of one request header; 400 beyond it. Tokens travel in headers and are long."""
 
@@ -40,15 +45,27 @@ class Server(Section):
     """Where the server listens and what it accepts."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    """Address or name to listen on. Beyond loopback only with `security.callers_unsealed_beyond_loopback`."""
+    """Address or name to listen on. Beyond loopback, callers need a seal: see `security.require_seal`."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     """0 takes a free port and logs it."""
     base_paths: list[str] = ["", "/sdk-api/api/1.0"]
     """Paths under which the calls are served; the empty one is the root."""
     mbse_base_paths: list[str] = ["/mbse/api/1.0"]
     """As `base_paths`, with errors shaped as the MBSE variant of the SDK has them: as a list."""
+    allowed_callers: Annotated[list[str], Field(min_length=1)] = ["0.0.0.0/0", "::/0"]
+    """Networks from which anybody may call at all; to all others there is nothing here."""
     deadlines: ServerDeadlines = ServerDeadlines()
     limits: ServerLimits = ServerLimits()
+
+    @field_validator("allowed_callers")
+    @classmethod
+    def _are_networks(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError("expected networks such as 10.0.0.0/8 or 2001:db8::/32, without bits of a host") from None
+        return networks
 
 
 class Connector(Section):
@@ -129,8 +146,10 @@ class Ledger(Section):
 class Security(Section):
     """Who may call."""
 
+    require_seal: bool = False
+    """Whether a cleanup needs its session's seal, even of a session that was not opened here. Beyond loopback, it always does."""
     callers_unsealed_beyond_loopback: bool = False
-    """Allow `server.host` beyond loopback although nothing proves yet that a caller owns the session that it closes."""
+    """Switch that off: whoever reaches `server.host` may then clean up any session that was not opened here."""
 
 
 class Logs(Section):

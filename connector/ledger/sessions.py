@@ -63,6 +63,11 @@ def close_session(table: Table, session_id: str, *, but: Credential | None, now:
     table.connection.execute("DELETE FROM sessions WHERE session_id = ?", (session_id,))
 
 
+def forget_login(table: Table, session: OpenSession) -> None:
+    """Remove the session's row if it is still of this login."""
+    table.connection.execute("DELETE FROM sessions WHERE session_id = ? AND login_id = ?", (session.session_id, session.login_id))
+
+
 def owe(table: Table, session: OpenSession, *, but: Credential | None = None, now: float) -> None:
     """Write down that a login has to be ended at once, unless it is the one that `but` stands for, or is a debt already."""
     if session.credential is None or session.credential == but or is_debt(table, session.session_id, session.credential):

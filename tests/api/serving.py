@@ -15,12 +15,11 @@ from aiohttp import web
 
 from connector.api.parser import IDLE, guarded_runner
 from connector.api.routes import add_routes
-from connector.config.settings import Logs, Server, ServerDeadlines, Settings, StorageDeadlines
+from connector.config.settings import Logs, Server, ServerDeadlines, Settings
 from connector.endsystems.contract import SessionLogin
 from connector.logs import configure_logs
 from connector.outcomes import LogoutOutcome
-from connector.storage import Storage
-from tests.assembly import a_ledger, orchestrator
+from tests.assembly import a_ledger, served
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem
 
 ROOT = Path(__file__).parents[2]
@@ -44,9 +43,10 @@ class Edge:
     def __post_init__(self) -> None:
         self.drivers = self.drivers or [ScriptedDriver(name, ScriptedDriver.Settings()) for name in ("near", "authority")]
         self.ledger = a_ledger(Path(self.folder.name))
-        self.orchestrator = orchestrator(self.end_system, self.drivers, self.ledger)
+        parts = served(self.end_system, self.drivers, self.ledger)
+        self.orchestrator = parts.orchestrator
         self.app = web.Application()
-        add_routes(self.app, self.settings, self.orchestrator, Storage(self.drivers, StorageDeadlines()))
+        add_routes(self.app, self.settings, parts)
 
     @property
     def url(self) -> str:

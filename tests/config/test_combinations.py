@@ -9,28 +9,51 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.config.combinations import is_loopback
+from connector.config.combinations import is_loopback, requires_seal
 from connector.config.loading import load
 from connector.errors import ConfigurationError
 from tests.config.reading import configuration, problems
 
-HOST_PROBLEM = "server.host: expected a loopback address"
-
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST", "::ffff:127.0.0.1"])
-def test_loopback_is_served_without_asking(host: str) -> None:
-    assert load(None, {"CONNECTOR__SERVER__HOST": host}).server.host == host
+def test_on_loopback_a_seal_is_required_only_where_it_is_asked_for(host: str) -> None:
+    assert not requires_seal(load(None, {"CONNECTOR__SERVER__HOST": host}))
+    assert requires_seal(load(None, {"CONNECTOR__SERVER__HOST": host, "CONNECTOR__SECURITY__REQUIRE_SEAL": "true"}))
 
 
 @pytest.mark.parametrize(
     "host", ["0.0.0.0", "::", "10.0.0.1", "localhost.example.com", "127.1", "*", "::ffff:10.0.0.1", "2130706433"]
 )
-def test_beyond_loopback_is_served_only_by_name_of_the_risk(tmp_path: Path, host: str) -> None:
-    (line,) = problems(tmp_path, "", {"CONNECTOR__SERVER__HOST": host})
-    assert line.startswith(HOST_PROBLEM)
+def test_beyond_loopback_a_seal_is_required_unless_that_is_switched_off_by_name(host: str) -> None:
+    assert requires_seal(load(None, {"CONNECTOR__SERVER__HOST": host}))
 
-    asked = {"CONNECTOR__SERVER__HOST": host, "CONNECTOR__SECURITY__CALLERS_UNSEALED_BEYOND_LOOPBACK": "true"}
-    assert load(None, asked).server.host == host
+    off = {"CONNECTOR__SERVER__HOST": host, "CONNECTOR__SECURITY__CALLERS_UNSEALED_BEYOND_LOOPBACK": "true"}
+    assert not requires_seal(load(None, off))
+
+
+def test_a_seal_cannot_be_required_and_be_switched_off(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, "[security]\nrequire_seal = true\ncallers_unsealed_beyond_loopback = true")
+
+    assert line.startswith("security.callers_unsealed_beyond_loopback: expected false")
+
+
+def test_with_redis_as_the_authority_the_keys_are_not_made_by_each_replica_for_itself(tmp_path: Path) -> None:
+    redis = '[storage.shared]\ndriver = "aiocache"\nbackend = "redis"\n'
+    keys = f'[ledger]\nkey_file = "{tmp_path}/ledger.keys"\n'
+
+    (line,) = problems(tmp_path, f'storage.drivers = ["memory", "shared"]\n{redis}{keys}')
+    assert line.startswith("ledger.key_file: ledger.keys: is not there")
+
+    configuration(tmp_path, f'storage.drivers = ["shared", "memory"]\n{redis}{keys}')
+    (tmp_path / "ledger.keys").touch()
+    configuration(tmp_path, f'storage.drivers = ["memory", "shared"]\n{redis}{keys}')
+
+
+@pytest.mark.parametrize("network", ["10.0.0.1/8", "localhost", "", "10.0.0.0/33", "::/129"])
+def test_callers_come_from_networks(tmp_path: Path, network: str) -> None:
+    assert problems(tmp_path, f"server.allowed_callers = ['{network}']") == [
+        "server.allowed_callers: expected networks such as 10.0.0.0/8 or 2001:db8::/32, without bits of a host (config.toml)"
+    ]
 
 
 @settings(deadline=None)
@@ -41,8 +64,10 @@ def test_whether_a_host_is_loopback_has_an_answer_for_any_text(host: str) -> Non
 
 def test_all_combinations_that_cannot_work_are_named_at_once(tmp_path: Path) -> None:
     toml = """
+    [security]
+    require_seal = true
+    callers_unsealed_beyond_loopback = true
     [server]
-    host = "0.0.0.0"
     base_paths = ["", "/", "/a", "/a/cleanup", "/health/x"]
     mbse_base_paths = ["/a"]
     [end_system]
@@ -52,7 +77,7 @@ def test_all_combinations_that_cannot_work_are_named_at_once(tmp_path: Path) -> 
     found = problems(tmp_path, toml)
 
     assert [line.partition(":")[0] for line in found] == [
-        "server.host",
+        "security.callers_unsealed_beyond_loopback",
         "server.base_paths[1]",
         "server.base_paths[3]",
         "server.base_paths[4]",

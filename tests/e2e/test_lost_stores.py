@@ -13,6 +13,8 @@ from tests.e2e.opshub import Answer, OpsHub
 from tests.servers import RealServer, memcached_server, redis_server
 
 TOKEN = {"Authorization": "Bearer t"}
+SHARED_KEYS = {"CONNECTOR_LEDGER_KEYS": f"fleet:{'k' * 42}A"}
+"""With Redis as the authority, no process makes keys for itself."""
 
 
 @pytest.fixture(params=["redis", "memcached"])
@@ -32,7 +34,7 @@ async def test_an_authority_killed_in_the_middle_is_a_503_that_names_it_and_the_
 ) -> None:
     config = stores(["memory", "sqlite", "shared"], backend, mortal.port)
     async with HeldEndSystem() as end_system:
-        with connector_process(tmp_path, config + end_system.section) as server:
+        with connector_process(tmp_path, config + end_system.section, SHARED_KEYS) as server:
             async with OpsHub(server.url) as opshub, asyncio.timeout(WITHIN):
                 answer = await cleanup_while_it_dies(opshub, session, end_system, mortal)
                 assert (answer.status, "Retry-After" in answer.headers) == (503, True)
@@ -52,7 +54,7 @@ async def test_a_near_driver_killed_in_the_middle_is_a_200_that_reports_it_and_e
 ) -> None:
     config = stores(["memory", "shared", "sqlite"], backend, mortal.port)
     async with HeldEndSystem() as end_system:
-        with connector_process(tmp_path, config + end_system.section) as server:
+        with connector_process(tmp_path, config + end_system.section, SHARED_KEYS) as server:
             async with OpsHub(server.url) as opshub, asyncio.timeout(WITHIN):
                 answer = await cleanup_while_it_dies(opshub, session, end_system, mortal)
                 assert answer.status == 200

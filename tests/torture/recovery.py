@@ -49,7 +49,7 @@ async def recovered(config: Path) -> set[str]:
 @asynccontextmanager
 async def running(settings: Settings, clock: Callable[[], float]) -> AsyncIterator[Parts]:
     """Run the application in this process, without its port."""
-    parts = create_app(settings, {}, clock)[PARTS]
+    parts = create_app(settings, environ={}, clock=clock)[PARTS]
     async with parts.running(5):
         yield parts
 

@@ -13,6 +13,7 @@ from connector.cleanup import CleanupRequest
 from connector.config.loading import load
 from connector.credential import Credential
 from connector.ledger.debts import LogoutState
+from connector.ledger.keyfile import load_keyring
 from tests.servers import RealServer
 from tests.torture.recovery import LOOK_EVERY, Clock, all_done, running
 from tests.torture.world import Session, World, world
@@ -30,6 +31,7 @@ WITHIN = 60.0
 
 @pytest.fixture
 async def scene(own_redis: RealServer, tmp_path: Path) -> AsyncIterator[World]:
+    load_keyring(tmp_path / "ledger.keys", {})
     async with world(tmp_path, STORAGE.format(port=own_redis.port)) as found:
         yield found
 

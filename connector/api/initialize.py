@@ -1,0 +1,79 @@
+"""`POST /initialize/{sdkSessionId}`: opens a session in the end system."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import web
+from structlog.contextvars import bind_contextvars
+
+from connector.api.body import read_body
+from connector.api.errors import INTERNAL_ERROR, ApiError, Conflict, LoginRefused, Unavailable, json_answer
+from connector.api.parameters import SESSION, session_id, system_id
+from connector.api.settings_list import SystemSettings, decoded, encoded, invalid_settings
+from connector.config.settings import Server
+from connector.endsystems.contract import LoginOutcome
+from connector.logs import session_digest
+from connector.outcomes import LoginResult
+from connector.sessions.errors import UnknownSession
+from connector.sessions.openings import NotOpened, Opened, OpeningRequest, Openings, Result
+from connector.sessions.seal import HEADER, Sealed, Seals
+
+RETRY_AFTER = 10
+"""Seconds after which a caller may try again where the end system did not say."""
+CLOSED = Conflict("The session was cleaned up while it was being opened; its login is ended.", code="session_closed")
+NOT_RECORDED = Unavailable("The ledger could not record the session; its login is ended.", code="ledger_unavailable")
+
+
+@dataclass(frozen=True, slots=True)
+class InitializeCall:
+    """Parses, runs, renders."""
+
+    openings: Openings
+    seals: Seals
+    server: Server
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Open one session. Raises `ApiError` for every answer but 200; never 401, which would make OpsHub log in again."""
+        session, system = session_id(request.match_info[SESSION]), system_id(request.rel_url.raw_query_string)
+        bind_contextvars(session=session_digest(session))
+        limits, deadlines = self.server.limits, self.server.deadlines
+        settings = decoded(await read_body(request, limit=limits.initialize, deadline=deadlines.body))
+        if problems := self.openings.end_system.check_settings(settings.values):
+            raise invalid_settings(problems)
+        wanted = OpeningRequest(session, system, settings.values, self._replaced(request, session))
+        return _rendered(await self.openings.open(wanted, lambda: _still_there(request)), settings)
+
+    def _replaced(self, request: web.Request, session: str) -> Sealed | None:
+        """Return what the session was until now: OpsHub sends the seal along, which may be another process's."""
+        try:
+            sealed = self.seals.opened(request.headers.getall(HEADER, ()))
+        except UnknownSession:
+            return None
+        return sealed if sealed.session_id == session else None
+
+
+def _still_there(request: web.Request) -> bool:
+    return request.transport is not None and not request.transport.is_closing()
+
+
+def _rendered(result: Result, settings: SystemSettings) -> web.Response:
+    match result:
+        case Opened(headers):
+            return json_answer(HTTPStatus.OK, encoded(headers, settings.sensitive | {HEADER}))
+        case NotOpened.OVERTAKEN:
+            raise CLOSED
+        case NotOpened.NOT_RECORDED:
+            raise NOT_RECORDED
+        case NotOpened.DEFECT:
+            raise INTERNAL_ERROR
+        case LoginOutcome():
+            raise _not_logged_in(result)
+
+
+def _not_logged_in(outcome: LoginOutcome) -> ApiError:
+    if outcome.result is LoginResult.UNAVAILABLE:
+        retry_after = max(1, round(outcome.retry_after or RETRY_AFTER))
+        message = f"The end system is away: {outcome.message or outcome.code or 'no answer'}"
+        return Unavailable(message, code=outcome.code or "end_system_unavailable", retry_after=retry_after)
+    message = f"The login was refused: {outcome.message or outcome.code or 'no reason given'}"
+    return LoginRefused(message, code=outcome.code or "login_refused")

@@ -1,0 +1,33 @@
+"""Who may end a session: whoever holds its seal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector.sessions.errors import UnknownSession
+from connector.sessions.live import LiveSessions
+from connector.sessions.seal import Sealed, Seals
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Decides on a cleanup before anything is looked up or changed."""
+
+    seals: Seals
+    live: LiveSessions
+    require_seal: bool
+    """Whether callers must have one also for sessions that were not opened here."""
+
+    def of(self, session_id: str, system_id: str | None, given: Sequence[str]) -> Sealed | None:
+        """Return what the seal holds, None where there is none and none is needed; `given` are the header's values.
+
+        Raises:
+            UnknownSession: a seal is missing, or is not one of this session and, where the caller names one, of this system.
+        """
+        if not any(given):
+            if self.require_seal or self.live.is_open_here(session_id):
+                raise UnknownSession("no seal")
+            return None
+        sealed = self.seals.opened(given)
+        if sealed.session_id != session_id or system_id not in {None, sealed.system_id}:
+            raise UnknownSession("a seal of another session, or of another system")
+        return sealed

@@ -1,0 +1,136 @@
+"""Which sessions are alive, as far as this process can know: in memory, for every call of a session asks."""
+
+import asyncio
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+
+import structlog
+
+from connector.errors import ConfigurationError
+from connector.ledger import sessions
+from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.open_sessions import OpenSession
+from connector.ledger.store import Ledger
+from connector.sessions.seal import Sealed
+
+log = structlog.get_logger(__name__)
+
+NOTE_EVERY = 15.0
+"""Seconds between two times that the use of sessions is written down."""
+SLICE = 200
+"""Sessions whose use one transaction writes down: some milliseconds."""
+FOREIGN = 10_000
+"""Sessions of other processes that are remembered as alive; of any other, the ledger is asked."""
+
+
+@dataclass(slots=True, eq=False)
+class Opening:
+    """An initialize that is under way."""
+
+    overtaken: bool = False
+    """Whether a cleanup of the session was received meanwhile: what is being opened has to be closed."""
+
+
+class LiveSessions:
+    """Knows the open sessions of this process's ledger, and of others what happened to them here.
+
+    A session that was opened by another process is alive unless it was cleaned up through this one; that it was cleaned up, or
+    opened anew, elsewhere cannot be known here.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self.ledger_id = b""
+        self._logins: dict[str, str] = {}
+        self._opening: defaultdict[str, set[Opening]] = defaultdict(set)
+        self._foreign: OrderedDict[str, str] = OrderedDict()
+        self._closings = 0
+        self._used: dict[str, float] = {}
+
+    async def load(self) -> None:
+        """Learn from the open ledger which sessions are open. Raises `ConfigurationError` if it does not say."""
+        try:
+            known = await self._ledger.transact(sessions.known)
+        except LedgerUnavailable as problem:
+            raise ConfigurationError([f"ledger.path: {problem}"]) from problem
+        self.ledger_id, self._logins = known.ledger_id, dict(known.logins)
+        if known.keyless:
+            message = "open sessions need a key that is not in the keyring: their seals cannot be opened, so nobody can end them"
+            log.warning(message, sessions=known.keyless)
+        if known.damaged:
+            log.error(
+                "open sessions whose rows do not verify count as closed; their seals still end them", sessions=known.damaged
+            )
+
+    def is_open_here(self, session_id: str) -> bool:
+        """Tell whether the session was opened in this ledger, and not closed since."""
+        return session_id in self._logins
+
+    async def is_alive(self, sealed: Sealed) -> bool:
+        """Tell whether the login of a seal may be used. Raises `LedgerUnavailable`; the caller sets a deadline."""
+        if sealed.ledger_id == self.ledger_id:
+            return self._logins.get(sealed.session_id) == sealed.login_id
+        if self._foreign.get(sealed.session_id) == sealed.login_id:
+            return True
+        closings = self._closings
+        closed = await self._ledger.transact(lambda table: sessions.is_debt(table, sealed.session_id, sealed.identity))
+        if not closed and closings == self._closings:
+            self._remember_foreign(sealed)
+        return not closed
+
+    @contextmanager
+    def opening(self, session_id: str) -> Iterator[Opening]:
+        """Stand for an initialize, so that a cleanup which is received in the meantime is noticed."""
+        opening = Opening()
+        self._opening[session_id].add(opening)
+        try:
+            yield opening
+        finally:
+            self._opening[session_id].discard(opening)
+            if not self._opening[session_id]:
+                del self._opening[session_id]
+
+    def opened(self, session: OpenSession) -> None:
+        """Note that a session is open, in the ledger too, and that any other login of it is not."""
+        self._logins[session.session_id] = session.login_id
+        self._foreign.pop(session.session_id, None)
+
+    def closing(self, session_id: str) -> None:
+        """Note that a cleanup of the session was received: from now on it is dead, whatever becomes of the cleanup."""
+        self._closings += 1
+        for opening in self._opening.get(session_id, ()):
+            opening.overtaken = True
+        self._logins.pop(session_id, None)
+        self._foreign.pop(session_id, None)
+        self._used.pop(session_id, None)
+
+    def note_use(self, session_id: str) -> None:
+        """Note that the session is in use; written down later, with others."""
+        if session_id in self._logins:
+            self._used[session_id] = self._clock()
+
+    async def keep_notes(self) -> None:
+        """Write down for ever, now and then, when sessions were used."""
+        while True:
+            await asyncio.sleep(NOTE_EVERY)
+            await self.write_notes()
+
+    async def write_notes(self) -> None:
+        """Write down when sessions were used; what cannot be written is left for the next time. Sets no deadline."""
+        while used := dict(islice(self._used.items(), SLICE)):
+            try:
+                await self._ledger.transact(lambda table, used=used: sessions.note_use(table, used))  # type: ignore[misc]
+            except LedgerUnavailable as problem:
+                log.warning("the use of sessions cannot be written down for now", reason=str(problem))
+                return
+            self._used = {id_: moment for id_, moment in self._used.items() if used.get(id_) != moment}
+
+    def _remember_foreign(self, sealed: Sealed) -> None:
+        self._foreign[sealed.session_id] = sealed.login_id
+        if len(self._foreign) > FOREIGN:
+            self._foreign.popitem(last=False)

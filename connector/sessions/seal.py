@@ -1,0 +1,83 @@
+"""The seal: the one header by which a caller owns a session, and from which any process with the keys can log it out."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from connector.credential import Credential
+from connector.ledger.credentials import packed, unpacked
+from connector.ledger.keyring import KeyMissing, Keyring, SealBroken
+from connector.sessions.errors import UnknownSession
+
+HEADER = "X-Connector-Session"
+PURPOSE = "session"
+FORMAT = 1
+NO_LOGIN = "connector.login"
+"""Name in the credential that stands, in the ledger, for a session that never logged in; its value tells two of one id apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What a seal holds."""
+
+    session_id: str
+    """Canonical UUID text."""
+    system_id: str | None
+    login_id: str
+    ledger_id: bytes
+    """Stands for the ledger in which the session was opened, and which alone knows whether it still is."""
+    credential: Credential | None
+    """What logs the session out; None where no login was made."""
+
+    @property
+    def identity(self) -> Credential:
+        """The credential by which the ledger tells this login from others of the session."""
+        return Credential([(NO_LOGIN, self.login_id)]) if self.credential is None else self.credential
+
+
+class _Payload(msgspec.Struct, array_like=True, frozen=True):
+    format: int
+    session_id: str
+    system_id: str | None
+    login_id: str
+    ledger_id: bytes
+    credential: bytes | None
+
+
+class Seals:
+    """Makes and opens seals. They do not expire: whatever was opened may be closed."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def make(self, sealed: Sealed) -> str:
+        """Return the header's value: printable ASCII, different each time."""
+        credential = None if sealed.credential is None else packed(sealed.credential)
+        payload = _Payload(FORMAT, sealed.session_id, sealed.system_id, sealed.login_id, sealed.ledger_id, credential)
+        return _text(self._keyring.seal(PURPOSE, msgspec.msgpack.encode(payload)))
+
+    def opened(self, given: Sequence[str]) -> Sealed:
+        """Return what the header's one value holds. Raises `UnknownSession` for anything but a seal made with one of our keys."""
+        try:
+            (text,) = given
+            payload = msgspec.msgpack.decode(self._keyring.unseal(PURPOSE, _bytes(text)), type=_Payload)
+        except (ValueError, KeyMissing, SealBroken):
+            raise UnknownSession("this seal is none of ours") from None
+        if payload.format != FORMAT:
+            raise UnknownSession("this seal has another format")
+        credential = None if payload.credential is None else unpacked(payload.credential)
+        return Sealed(payload.session_id, payload.system_id, payload.login_id, payload.ledger_id, credential)
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _bytes(text: str) -> bytes:
+    """Decode the one spelling that `_text` gives: in another, bits of the last letter would not matter. Raises `ValueError`."""
+    raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if _text(raw) != text:
+        raise ValueError("not as it was written")
+    return raw
