@@ -107,7 +107,7 @@ class EndSystemDeadlines(Section):
     read: Seconds = 10
     """Between two pieces of an answer."""
     total: Seconds = 20
-    """For all steps of one logout together."""
+    """For all steps of one login, or of one logout, together."""
 
 
 class EndSystem(Section):
@@ -116,7 +116,7 @@ class EndSystem(Section):
     profile: Annotated[str, Field(min_length=1)] = "none"
     """A bundled profile's name, the path of a `.toml` file, or the dotted path of a Python class of one's own."""
     base_url: str | None = None
-    """Where the tool is: a URL, or a template such as `{credential.X-endSystemUrl}`."""
+    """Where the tool is: a URL, or a template such as `{setting.url}`."""
     allowed_urls: list[str] = []
     """Scheme, host, port and path prefix that requests must lie within. Default: `base_url`, where that is no template."""
     deadlines: EndSystemDeadlines = EndSystemDeadlines()

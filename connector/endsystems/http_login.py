@@ -14,7 +14,7 @@ from connector.endsystems.rules import Verdict
 from connector.endsystems.setting import in_force
 from connector.endsystems.site import Site
 from connector.endsystems.values import CannotSend, Values
-from connector.outcomes import LoginResult
+from connector.outcomes import LoginResult, LogoutResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,11 @@ class HttpLogin:
     async def _undone(self, failure: LoginOutcome, values: Values) -> LoginOutcome:
         """Log out what a login that failed half-way has made, and say so."""
         made = left_so_far(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
-        if made is None or not self.profile.steps:
+        if made is None:
             return failure
         ended = await self.logout.undo(made)
+        if ended.result is LogoutResult.NOT_APPLICABLE:
+            return failure
         if ended.closes:
             return replace(failure, message=f"{failure.message}; the login made until then was ended")
         told = f"{failure.message}; the login made until then could not be ended: {ended.message}"

@@ -57,6 +57,8 @@ class HttpLogout:
 
     async def undo(self, credential: Credential) -> LogoutOutcome:
         """End a login that may be half made: by the whole logout, or else by those of its steps that can be taken."""
+        if not self.profile.steps:
+            return conclude([])
         try:
             self.rehearsed(credential)
         except CannotSend:

@@ -92,7 +92,7 @@ class HttpEndSystem(EndSystem):
     async def _end_unclaimed(self, making: asyncio.Task[LoginOutcome]) -> None:
         """End a login whose caller was cancelled, as soon as it has been made."""
         made = await making
-        if made.result is not LoginResult.LOGGED_IN:
+        if not made.credential:
             return
         ended = await self._logout.undo(made.credential)
         if not ended.closes:

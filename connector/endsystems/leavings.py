@@ -42,7 +42,8 @@ def returned(profile: Profile, values: Values) -> Mapping[str, str]:
 
 
 def _credential(entries: Mapping[str, str], values: Values, *, with_base_url: bool) -> Credential:
-    return Credential([*entries.items(), *([(LEFT_BASE_URL, values.base_url)] if with_base_url else [])])
+    pairs = [*entries.items(), *([(LEFT_BASE_URL, values.base_url)] if with_base_url else [])]
+    return Credential(pairs, needed=[name for name, _ in pairs])
 
 
 def _entry(template: Template, values: Values) -> str:

@@ -13,6 +13,8 @@ def of_login(profile: Profile) -> Iterator[str]:
     """Yield a line for each combination that cannot work, with its dotted name."""
     yield from _of_what_is_known(profile)
     yield from _of_settings(profile)
+    if profile.credential and profile.steps and not profile.login:
+        yield "profile.steps: expected none; without a login the credential is the customer's own, which no logout may destroy"
     if profile.opens_sessions:
         yield from _of_captures(profile)
         yield from _of_what_is_left(profile)

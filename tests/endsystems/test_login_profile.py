@@ -139,6 +139,12 @@ def test_what_a_profile_returns_needs_something_that_it_is_the_result_of(tmp_pat
     assert problem == "profile.returned: expected a login whose result it is"
 
 
+def test_a_credential_that_is_the_customers_own_is_never_logged_out(tmp_path: Path) -> None:
+    key = '[settings.key]\nrequired = true\n[credential]\nAuthorization = "{setting.key}"\n'
+    (problem,) = problems_in(LOGOUT.format(path="x") + key, tmp_path)
+    assert problem.startswith("profile.steps: expected none; without a login the credential is the customer's own")
+
+
 def test_what_a_login_needs_in_the_environment_is_missed_at_start(tmp_path: Path) -> None:
     (problem,) = problems_in(PROFILE.replace("{setting.username}", "{env.CONNECTOR_NONE}"), tmp_path)
     assert problem == "profile.login[0]: needs the environment variable CONNECTOR_NONE, which is missing or empty"
