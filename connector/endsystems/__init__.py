@@ -1,5 +1,5 @@
-"""Logging out of end systems: only this package opens outgoing connections."""
+"""Logging in to end systems and out of them: only this package opens outgoing connections."""
 
-from connector.endsystems.contract import EndSystem, EndSystemSettings, SessionLogin
+from connector.endsystems.contract import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
 
-__all__ = ["EndSystem", "EndSystemSettings", "SessionLogin"]
+__all__ = ["EndSystem", "EndSystemSettings", "LoginOutcome", "SessionLogin"]

@@ -1,5 +1,7 @@
 """What a profile declares of its login: the settings that are checked, and the mistakes that are found at start."""
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.endsystems.bundled import checked_profile
 from connector.endsystems.guard import url_prefix
 from connector.endsystems.setting import Setting, SettingType, faults, in_force
 from connector.errors import ConfigurationError
 from tests.endsystems.opened import LOGIN, LOGOUT, built
 
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "profiles.md"
 PROFILE = LOGOUT.format(path="logout") + LOGIN.format(path="login")
 LEFT = "[credential]"
 ALLOWED = [url_prefix("https://h/base")]
@@ -137,6 +141,13 @@ def test_a_mistake_in_a_login_is_named_with_what_was_expected(tmp_path: Path, ch
 def test_what_a_profile_returns_needs_something_that_it_is_the_result_of(tmp_path: Path) -> None:
     (problem,) = problems_in(LOGOUT.format(path="x") + '[returned]\nX = "y"\n', tmp_path)
     assert problem == "profile.returned: expected a login whose result it is"
+
+
+def test_the_documented_profile_is_one() -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
+    logout = next(block for block in blocks if block.startswith("description"))
+    login = next(block for block in blocks if "[[login]]" in block)
+    assert checked_profile(tomllib.loads(logout + login)).login
 
 
 def test_a_credential_that_is_the_customers_own_is_never_logged_out(tmp_path: Path) -> None:
