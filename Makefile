@@ -34,6 +34,10 @@ torture: .venv/.dev ## kill the server at every step and thousands of times at r
 	@$(BIN)/python -m tests.provision
 	@$(BIN)/python -m tests.torture
 
+.PHONY: mutants
+mutants: .venv/.dev ## plant mistakes in the cache, and show what finds each
+	@$(BIN)/python -m tests.simulation.mutants
+
 .PHONY: docs
 docs: .venv/.dev ## write docs/configuration.md anew from the settings
 	@$(BIN)/python -m connector.config.reference > docs/configuration.md

@@ -101,16 +101,8 @@ class Cache:
         """Forget the value. Raises `drivers.DriverError` if the authority could not, so that the value may still be there."""
         await self._entries.delete(self.scope, key)
 
-    @overload
-    async def get_or_load(
-        self, key: str, loader: Callable[[], Awaitable[T]], *, kind: type[T], ttl: float = DEFAULT_TTL
-    ) -> T: ...
-    @overload
-    async def get_or_load(
-        self, key: str, loader: Callable[[], Awaitable[T]], *, kind: UnionType, ttl: float = DEFAULT_TTL
-    ) -> T: ...
-    async def get_or_load(self, key: str, loader: Callable[[], Awaitable[Any]], *, kind: Any, ttl: float = DEFAULT_TTL) -> Any:
-        """Return the value, or what `loader` returns, which is then stored.
+    async def get_or_load(self, key: str, loader: Callable[[], Awaitable[T]], *, kind: Any, ttl: float = DEFAULT_TTL) -> T:
+        """Return the value, or what `loader` returns, which is then stored; `kind` is its type.
 
         Concurrent calls share one load. Its error is raised in all of them and is not stored; when the one that loads is
         cancelled, another one takes over. Sets no deadline for `loader`. A request that a cleanup has overtaken loads for
@@ -118,13 +110,16 @@ class Cache:
         """
         life = checked(ttl)
         stamp = await self._entries.stamp(self.scope)
-        found = await self._find(stamp, key, kind)
+        found: T | _Absent = await self._find(stamp, key, kind)
         if found is not _ABSENT:
             return found
         if stamp is None or stamp != self._moment:
-            return unpacked(packed(await loader()), kind)
-        place = Place(self.scope, stamp, key, self._entries.epoch(self.scope, key), kind)
-        return unpacked(await self._loads.join(place, partial(self._find_or_load, place, loader, life)), kind)
+            data = packed(await loader())
+        else:
+            place = Place(self.scope, stamp, key, self._entries.epoch(self.scope, key), kind)
+            data = await self._loads.join(place, partial(self._find_or_load, place, loader, life))
+        loaded: T = unpacked(data, kind)
+        return loaded
 
     async def _find_or_load(self, place: Place, loader: Callable[[], Awaitable[object]], ttl: float) -> bytes:
         data = await self._entries.read(self.scope, place.key, place.stamp)  # another load may have ended meanwhile

@@ -13,7 +13,7 @@ JITTER = 0.1
 def checked(ttl: float) -> float:
     """Return the time to live. Raises `ValueError` where it is none."""
     if not math.isfinite(ttl) or not 0 < ttl <= MAX_TTL:
-        raise ValueError(f"ttl is {ttl:g}; expected seconds, more than 0 and at most {MAX_TTL:g} (29 days)")
+        raise ValueError(f"ttl is {ttl}; expected seconds, more than 0 and at most {MAX_TTL:.0f} (29 days)")
     return ttl
 
 

@@ -1,0 +1,35 @@
+"""Caches over drivers of a test's choice, with a clock that the test moves."""
+
+import time
+from collections.abc import Sequence
+
+from connector.cache import Caches, Entries, Loads
+from connector.config.settings import StorageDeadlines
+from connector.storage import Storage
+from drivers import Driver, SessionScope, SystemScope
+from drivers.memory import MemoryDriver
+
+SESSION, OTHER, SYSTEM = SessionScope("s1", "A"), SessionScope("s2", "A"), SystemScope("A")
+
+
+class Clock:
+    """A clock that runs, and that can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+class Stack:
+    """The caches of one process, whose drivers are open. Nobody's luck shortens a life unless `luck` says so."""
+
+    def __init__(self, drivers: Sequence[Driver], clock: Clock | None = None, *, read: float = 30, luck: float = 0) -> None:
+        self.clock = clock or Clock()
+        self.storage = Storage(drivers, StorageDeadlines(read=read))
+        self.caches = Caches(Entries(self.storage, clock=self.clock, luck=lambda: luck), Loads())
+
+
+def memory(clock: Clock, name: str = "memory") -> MemoryDriver:
+    return MemoryDriver(name, MemoryDriver.Settings(), clock=clock)

@@ -1,0 +1,179 @@
+"""Several drivers: nearest first, judged by the authority, and none that fails or hangs makes a read wrong."""
+
+import asyncio
+
+import pytest
+
+from connector.cache import Cache
+from connector.cache.entries import NEAR_LIFE
+from drivers import DriverError, DriverUnavailable
+from tests.cache.slow_loader import SlowLoader
+from tests.cache.stacks import SESSION, Clock, Stack, memory
+from tests.cache.troubled import TroubledDriver
+
+IMPATIENT = 0.02
+"""Seconds that a driver has in a test in which it takes longer."""
+
+
+class Trio:
+    """Two near drivers and an authority, and a second process that has near drivers of its own."""
+
+    def __init__(self, *, read: float = 30) -> None:
+        self.clock = Clock()
+        self.nearest, self.near, self.authority, self.elsewhere = (
+            TroubledDriver(name, TroubledDriver.Settings(), clock=self.clock)
+            for name in ("nearest", "near", "authority", "other")
+        )
+        self.stack = Stack([self.nearest, self.near, self.authority], self.clock, read=read)
+        self.second = Stack([self.elsewhere, self.authority], self.clock, read=read)
+
+    async def cache(self) -> Cache:
+        return await self.stack.caches.of(SESSION)
+
+    @property
+    def reads(self) -> tuple[int, int, int]:
+        counts = self.nearest.reads, self.near.reads, self.authority.reads
+        self.nearest.reads = self.near.reads = self.authority.reads = 0
+        return counts
+
+
+@pytest.fixture
+def trio() -> Trio:
+    return Trio()
+
+
+async def test_reads_go_nearest_first_and_bring_copies_nearer(trio: Trio) -> None:
+    cache = await trio.cache()
+    await cache.set("key", 1)
+    assert (await cache.get("key", int), trio.reads) == (1, (1, 0, 0))
+    await trio.nearest.delete(SESSION, "key")
+    assert (await cache.get("key", int), trio.reads) == (1, (1, 1, 0))
+    assert (await cache.get("key", int), trio.reads) == (1, (1, 0, 0))
+    for driver in (trio.nearest, trio.near):
+        await driver.delete(SESSION, "key")
+    assert (await cache.get("key", int), trio.reads) == (1, (1, 1, 1))
+    assert (await cache.get("key", int), trio.reads) == (1, (1, 0, 0))
+
+
+async def test_a_near_copy_that_an_eviction_did_not_reach_is_not_served(trio: Trio) -> None:
+    cache = await trio.cache()
+    await cache.set("key", 1)
+    await trio.authority.evict(SESSION)
+    assert await cache.get("key", int) is None
+
+
+@pytest.mark.parametrize("trouble", ["failing", "hanging"])
+async def test_a_near_driver_in_trouble_is_passed_by(trouble: str) -> None:
+    trio = Trio(read=IMPATIENT)
+    cache = await trio.cache()
+    await cache.set("key", 1)
+    for driver in (trio.nearest, trio.near):
+        setattr(driver, trouble, True)
+        assert await cache.get("key", int) == 1
+        assert await cache.set("other", 2)
+        assert await cache.get("other", int) == 2
+        await cache.delete("other")
+        assert await cache.get("other", int) is None
+
+
+@pytest.mark.parametrize("trouble", ["failing", "hanging"])
+async def test_an_authority_in_trouble_makes_every_read_a_miss_and_every_load_the_callers_own(trouble: str) -> None:
+    trio = Trio(read=IMPATIENT)
+    cache = await trio.cache()
+    await cache.set("key", "kept")
+    setattr(trio.authority, trouble, True)
+    begun_in_trouble = await trio.cache()
+    loader = SlowLoader("loaded")
+    loader.finish()
+    for each in (cache, begun_in_trouble):
+        assert await each.get("key", str) is None
+        assert await each.get_many(["key"], str) == {}
+        assert [await each.get_or_load("key", loader, kind=str) for _ in range(2)] == ["loaded"] * 2
+        assert not await each.set("key", "set")
+        with pytest.raises(DriverError):
+            await each.delete("key")
+    assert loader.calls == 4
+    setattr(trio.authority, trouble, False)
+    assert await cache.get("key", str) == "kept"
+    assert not await begun_in_trouble.set("key", "from before nobody knows what")
+
+
+async def test_loads_are_not_shared_while_nobody_knows_which_cleanups_lie_between_them(trio: Trio) -> None:
+    trio.authority.failing = True
+    cache = await trio.cache()
+    before, after = SlowLoader("before"), SlowLoader("after")
+    first = asyncio.create_task(cache.get_or_load("key", before, kind=str))
+    await before.called.wait()
+    second = asyncio.create_task(cache.get_or_load("key", after, kind=str))
+    await after.called.wait()
+    before.finish()
+    after.finish()
+    assert (await first, await second) == ("before", "after")
+
+
+async def test_an_authority_that_owes_an_eviction_is_not_believed(trio: Trio) -> None:
+    cache = await trio.cache()
+    await cache.set("key", 1)
+    trio.stack.storage.owe(trio.authority)
+    assert await cache.get("key", int) is None
+    await trio.stack.storage.next_debt(trio.authority)
+    trio.stack.storage.absolve(trio.authority)
+    assert await cache.get("key", int) == 1
+
+
+async def test_a_value_that_the_authority_did_not_take_is_in_no_near_driver(trio: Trio) -> None:
+    cache = await trio.cache()
+    await cache.set("key", "old")
+    trio.authority.failing = True
+    assert not await cache.set("key", "new")
+    trio.authority.failing = False
+    assert await cache.get("key", str) == "old"
+    assert trio.reads[2] == 1
+
+
+async def test_a_failed_delete_says_so_and_the_near_copies_are_gone(trio: Trio) -> None:
+    cache = await trio.cache()
+    await cache.set("key", 1)
+    trio.authority.failing = True
+    with pytest.raises(DriverUnavailable, match="authority: is failing"):
+        await cache.delete("key")
+    assert [await driver.get(SESSION, "key") for driver in (trio.nearest, trio.near)] == [None, None]
+
+
+async def test_another_process_sees_a_new_value_at_once_unless_it_has_a_near_copy_and_then_soon(trio: Trio) -> None:
+    here, there = await trio.cache(), await trio.second.caches.of(SESSION)
+    await here.set_many({"key": 1, "never read there": 1})
+    assert await there.get("key", int) == 1
+    await here.set_many({"key": 2, "never read there": 2})
+    assert await here.get("key", int) == 2
+    assert await there.get("never read there", int) == 2
+    trio.clock.ahead += NEAR_LIFE + 1
+    assert await there.get("key", int) == 2
+
+
+async def test_a_deleted_value_is_gone_in_another_process_soon(trio: Trio) -> None:
+    here, there = await trio.cache(), await trio.second.caches.of(SESSION)
+    await here.set("key", 1)
+    assert await there.get("key", int) == 1
+    await here.delete("key")
+    trio.clock.ahead += NEAR_LIFE + 1
+    assert await there.get("key", int) is None
+
+
+async def test_a_copy_never_outlives_the_original(trio: Trio) -> None:
+    cache = await trio.cache()
+    await cache.set("key", 1, ttl=10)
+    trio.clock.ahead += 9
+    await trio.nearest.delete(SESSION, "key")
+    assert await cache.get("key", int) == 1
+    trio.clock.ahead += 2
+    assert await cache.get("key", int) is None
+
+
+async def test_one_driver_alone_is_enough() -> None:
+    clock = Clock()
+    cache = await Stack([memory(clock)], clock).caches.of(SESSION)
+    await cache.set("key", 1)
+    assert await cache.get("key", int) == 1
+    await cache.delete("key")
+    assert await cache.get("key", int) is None

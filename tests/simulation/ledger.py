@@ -1,0 +1,55 @@
+"""A ledger for a process that is never killed."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from connector.cleanup import CleanupRequest
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.store import Ledger
+from connector.outcomes import LogoutOutcome
+from tests.assembly import KEYRING
+
+
+class RememberingLedger(Ledger):
+    """Keeps what is owed in memory: what the real one does with a file and threads, which no simulated loop has."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("unused"), KEYRING, grace=60)
+        self._debts: dict[str, Debt] = {}
+
+    async def record(self, request: CleanupRequest, *, origin: str, drivers: Sequence[str]) -> Debt:
+        old = self._debts.get(request.session_id)
+        owed = {driver: {*request.scopes, *(old.evictions.get(driver, ()) if old else ())} for driver in drivers}
+        debt = Debt(
+            id=old.id if old else len(self._debts) + 1,
+            session_id=request.session_id,
+            system_id=request.system_id,
+            origin=origin,
+            fingerprint=b"",
+            revision=old.revision + 1 if old else 1,
+            evictions={driver: tuple(sorted(scopes, key=repr)) for driver, scopes in owed.items()},
+            credential=request.credential,
+        )
+        self._debts[request.session_id] = debt
+        return debt
+
+    async def settle(
+        self,
+        debt: Debt,
+        *,
+        state: LogoutState,
+        outcome: LogoutOutcome | None = None,
+        due_at: float | None = None,
+        waited: float | None = None,
+        evicted: Collection[str] = (),
+    ) -> Debt | None:
+        present = self._debts[debt.session_id]
+        if present.revision == debt.revision:
+            left = {driver: scopes for driver, scopes in present.evictions.items() if driver not in evicted}
+            present = self._debts[debt.session_id] = replace(present, evictions=left, outcome=outcome or present.outcome)
+        return present
+
+    async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
+        owing = [debt for debt in self._debts.values() if driver in debt.evictions and debt.id > after]
+        return sorted(owing, key=lambda debt: debt.id)[:limit]

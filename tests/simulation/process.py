@@ -1,0 +1,57 @@
+"""One of the processes that serve a connector, made of the real classes around simulated stores."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+from connector.bookkeeping import Bookkeeping
+from connector.cache import Caches
+from connector.config.settings import StorageDeadlines
+from connector.endsystems.contract import EndSystem
+from connector.ledger.backoff import Backoff
+from connector.ledger.evictions import OwedEvictions
+from connector.orchestrator import Orchestrator
+from connector.supervision import supervised
+from drivers import Driver
+from tests.assembly import orchestrator_of
+from tests.simulation.ledger import RememberingLedger
+from tests.simulation.parts import Parts
+
+DAY_ONE = 1_700_000_000.0
+"""When simulated time begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What handlers and cleanups of one process use."""
+
+    name: str
+    caches: Caches
+    orchestrator: Orchestrator
+
+
+@asynccontextmanager
+async def running(
+    name: str,
+    drivers: Sequence[Driver],
+    parts: Parts,
+    *,
+    end_system: EndSystem,
+    dice: Random,
+    clock: Callable[[], float],
+) -> AsyncIterator[Process]:
+    """Run a process with these drivers, from its start, at which everything that its ledger knows is owed."""
+    storage = parts.storage(drivers, StorageDeadlines())
+    ledger = RememberingLedger()
+    books = Bookkeeping(ledger, Backoff(604_800), clock)
+    owed = OwedEvictions(ledger, storage, books)
+    orchestrator = orchestrator_of(parts.orchestrator, end_system, storage, ledger, books)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(storage.opened())
+        stack.push_async_callback(orchestrator.drain, 3600)
+        for driver in drivers:
+            storage.owe(driver)
+            await stack.enter_async_context(supervised(f"owed by {driver.name}", partial(owed.run, driver)))
+        yield Process(name, parts.caches(parts.entries(storage, clock=clock, luck=dice.random), parts.loads()), orchestrator)
