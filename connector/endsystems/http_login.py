@@ -70,13 +70,21 @@ class HttpLogin:
         made = left_so_far(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
         if made is None:
             return failure
-        ended = await self.logout.undo(made)
+        ended = await self.logout.undo(made, was_cut_short=_was_cut_short(self.profile, values))
         if ended.result is LogoutResult.NOT_APPLICABLE:
             return failure
         if ended.closes:
             return replace(failure, message=f"{failure.message}; the login made until then was ended")
         told = f"{failure.message}; the login made until then could not be ended: {ended.message}"
         return replace(failure, credential=made, message=told)
+
+
+def _was_cut_short(profile: Profile, values: Values) -> bool:
+    """Whether each step has made all that it makes or nothing, and one nothing."""
+    captured = values.captured.keys()
+    steps = [step.capture.keys() for step in profile.login]
+    unfinished = [captures for captures in steps if captures - captured]
+    return bool(unfinished) and not any(captures & captured for captures in unfinished)
 
 
 def _failure(record: StepRecord) -> LoginOutcome:

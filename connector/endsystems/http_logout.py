@@ -55,14 +55,17 @@ class HttpLogout:
             make(name, request, replace(values, captured=captured), self.site.allowed)
         return values
 
-    async def undo(self, credential: Credential) -> LogoutOutcome:
-        """End a login that may be half made: by the whole logout, or else by those of its steps that can be taken."""
+    async def undo(self, credential: Credential, *, was_cut_short: bool = False) -> LogoutOutcome:
+        """End a login that may be half made: by the whole logout, or else by those of its steps that can be taken.
+
+        A step that cannot be taken has nothing to end only where the login was cut short before it made what that step needs.
+        """
         if not self.profile.steps:
             return conclude([])
         try:
             self.rehearsed(credential)
         except CannotSend:
-            return conclude_partly(await self._taken_where_possible(credential))
+            return conclude_partly(await self._taken_where_possible(credential), may_skip=was_cut_short)
         return conclude([record async for record in self.run(credential)])
 
     async def _taken_where_possible(self, credential: Credential) -> Sequence[StepRecord]:

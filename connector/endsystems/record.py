@@ -53,12 +53,15 @@ def conclude(records: Sequence[StepRecord]) -> LogoutOutcome:
     return LogoutOutcome(confirmed if done else LogoutResult.ALREADY_OUT, message=last.message)
 
 
-def conclude_partly(records: Sequence[StepRecord]) -> LogoutOutcome:
-    """Return the outcome of a logout whose steps were taken where that could be: something was sent, all of it was done."""
+def conclude_partly(records: Sequence[StepRecord], *, may_skip: bool) -> LogoutOutcome:
+    """Return the outcome of a logout whose steps were taken where that could be: done if all that was sent was done.
+
+    `may_skip` says whether a step for which nothing could be sent had nothing to end.
+    """
     sent = [record for record in records if record.status is not None or record.verdict is Verdict.RETRY]
-    failed = next((record for record in sent if record.ends_the_run), None)
-    if failed is None and not all(record.prepares for record in sent):
+    failed = [record for record in (sent if may_skip else records) if record.ends_the_run]
+    if not failed and not all(record.prepares for record in sent):
         return LogoutOutcome(LogoutResult.ACKNOWLEDGED)
-    told = failed or records[0]
+    told = (failed or records)[0]
     result = LogoutResult.PENDING if told.verdict is Verdict.RETRY else LogoutResult.REFUSED
     return LogoutOutcome(result, told.code, told.message, told.retry_after)

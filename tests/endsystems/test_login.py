@@ -168,6 +168,18 @@ async def test_of_a_half_made_login_those_steps_of_the_logout_are_taken_that_can
         assert (outcome.code, dict(outcome.credential)) == ("http_401", {})
 
 
+async def test_a_login_is_not_said_to_be_ended_while_a_step_of_its_logout_could_not_be_taken() -> None:
+    text = TWO_COOKIES.replace('b = { cookie = "B" }', 'b = { cookie = "B" }, c = { cookie = "C" }')
+    text = text.replace('X-B = "{captured.b}"', 'X-B = "{captured.c}"')
+    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
+        system.answers = [Canned(200, headers=[("Set-Cookie", f"{name}=1")]) for name in "AB"] + [Canned(200)]
+        outcome = await end_system.login(SESSION, {})
+        assert [request.target for request in system.received] == ["/first", "/second", "/a"]
+        assert outcome.code == "capture_missing"
+        assert "could not be ended: steps[0].headers.X-B: credential.X-B is missing" in str(outcome.message)
+        assert dict(outcome.credential) == {"cookie": "A=1; B=1"}
+
+
 async def test_cookies_of_a_refusal_are_no_login() -> None:
     async with faulty_system() as system, opened(TWO_COOKIES, base_url=system.url) as end_system:
         system.answers = [Canned(403, headers=[("Set-Cookie", "A=anonymous")])]
