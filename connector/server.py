@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 import structlog
@@ -16,12 +16,13 @@ from connector.api.parser import guarded_runner
 from connector.api.sites import control_served, listen, metrics_served
 from connector.app import PARTS, create_app
 from connector.config.settings import Settings
+from connector.hooks import Hooks
 
 log = structlog.get_logger(__name__)
 
 
-def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT and return the exit code.
+def serve(settings: Settings, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit code; `routes` and `hooks` are as for `create_app`.
 
     On the signal `/health/ready` answers 503, the listener stays open while what has begun is finished, at most for
     `server.deadlines.shutdown`.
@@ -30,7 +31,7 @@ def serve(settings: Settings) -> int:
         ConfigurationError: before anything was served, if the address, a driver or the end system cannot work.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(settings))
+        return runner.run(_serve(create_app(settings, routes=routes, hooks=hooks), settings))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -41,8 +42,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(settings: Settings) -> int:
-    app = create_app(settings)
+async def _serve(app: web.Application, settings: Settings) -> int:
     runner = guarded_runner(app, settings.server)
     stop = _stop_signal()
     try:

@@ -16,8 +16,11 @@ CLIENTS = {
     "connector/sessions/session.py": "nothing: it hands on the clients that end systems make",
     "connector/cli/control.py": "the server on this machine, over a Unix socket",
     "connector/rehearsal/client.py": "the connectors that are rehearsed",
+    "connector/testing.py": "the connector that its author tests",
 }
 """Who opens connections, and to what."""
+FOR_AUTHORS = ("connector/__init__.py", "connector/cli/running.py", "connector/testing.py")
+"""What a connector's author starts from."""
 BOUNDARIES = {
     "connector/api/boundary.py": "the outermost middleware",
     "connector/steps.py": "a concurrent step of a cleanup",
@@ -73,7 +76,7 @@ def test_drivers_know_nothing_of_the_connector_and_of_http() -> None:
 
 
 def test_only_the_http_edge_knows_the_server_side_of_aiohttp() -> None:
-    rest = outside("connector/api/", "connector/app.py", "connector/server.py")
+    rest = outside("connector/api/", "connector/app.py", "connector/server.py", *FOR_AUTHORS)
 
     assert [module.file for module in rest if module.imports_any("aiohttp.web")] == []
 
@@ -99,7 +102,7 @@ def test_one_module_alone_reaches_into_aiohttp() -> None:
     ],
 )
 def test_what_lies_further_out_is_known_only_further_out(package: str, importers: tuple[str, ...]) -> None:
-    assert [module.file for module in outside(*importers) if module.imports_any(package)] == []
+    assert [module.file for module in outside(*importers, "connector/__init__.py") if module.imports_any(package)] == []
 
 
 def test_only_the_application_wires_its_parts_together() -> None:

@@ -38,13 +38,9 @@ def main() -> None:
 @app.command()
 def serve(config: ConfigOption = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish what has begun."""
-    from connector.config.loading import load
-    from connector.logs import configure_logs
-    from connector.server import serve as serve_until_signalled
+    from connector.cli.running import serve_file
 
-    settings = load(chosen(config), os.environ)
-    configure_logs(settings.logs)
-    raise typer.Exit(serve_until_signalled(settings))
+    raise typer.Exit(serve_file(chosen(config)))
 
 
 @app.command()

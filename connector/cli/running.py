@@ -1,0 +1,33 @@
+"""Serving a configuration file's connector: ours as it is, or with an author's own routes and hooks."""
+
+import os
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import NoReturn
+
+from aiohttp import web
+
+from connector.cli.main import EXIT_CONFIGURATION
+from connector.cli.printing import print_problems
+from connector.config.loading import load
+from connector.errors import ConfigurationError
+from connector.hooks import Hooks
+from connector.logs import configure_logs
+from connector.server import serve
+
+
+def run(config: Path | str, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> NoReturn:
+    """Do what `connector serve` does, with an author's routes and hooks as for `create_app`, and end the process."""
+    try:
+        sys.exit(serve_file(Path(config), routes=routes, hooks=hooks))
+    except ConfigurationError as found:
+        print_problems(found.problems)
+        sys.exit(EXIT_CONFIGURATION)
+
+
+def serve_file(config: Path | None, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit code; None for the defaults. Raises `ConfigurationError`."""
+    settings = load(config, os.environ)
+    configure_logs(settings.logs)
+    return serve(settings, routes=routes, hooks=hooks)

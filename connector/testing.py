@@ -1,0 +1,118 @@
+"""For an author's tests: the connector served on a free port, and OpsHub's calls to it.
+
+Needs the project's extra `test`. For instance:
+
+    pytest_plugins = ["connector.testing"]
+
+    @pytest.fixture
+    def connector_app(tmp_path):
+        return create_app("config.toml", routes=ROUTES, environ=apart(tmp_path))
+
+    async def test_users_are_listed(opshub):
+        session = await opshub.initialize({"url": TRACKER, "user": "demo", "password": "demo"})
+        assert (await session.get("/users")).status == 200
+        await session.cleanup()
+"""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest_asyncio
+from aiohttp import web
+
+WITHIN = aiohttp.ClientTimeout(60)
+LONGEST_HEADER = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the connector answered."""
+
+    status: int
+    body: Any
+    """The decoded JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpsHubSession:
+    """A session that OpsHub has initialized, or has tried to: `opened` tells."""
+
+    opshub: "OpsHub"
+    session_id: str
+    system_id: str
+    opened: Answer = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What initialize returned, which OpsHub sends along with every later call."""
+        return {pair["key"]: pair["value"] for pair in self.opened.body} if self.opened.status == 200 else {}
+
+    async def get(self, path: str) -> Answer:
+        """Call what needs the session, for instance `/projects`."""
+        return await self.opshub.call("GET", path, headers=self.headers)
+
+    async def cleanup(self, *, global_cache: bool = False) -> Answer:
+        """End the session; with `global_cache` as after a change of the system's configuration."""
+        query = {"systemId": self.system_id, "cleanupGlobalCache": str(global_cache).lower()}
+        return await self.opshub.call("POST", f"/cleanup/{self.session_id}", headers=self.headers, params=query)
+
+
+@dataclass(frozen=True, slots=True)
+class OpsHub:
+    """Calls a connector as OpsHub does."""
+
+    http: aiohttp.ClientSession
+
+    async def initialize(
+        self, settings: Mapping[str, str], *, system_id: str = "system", session_id: str | None = None
+    ) -> OpsHubSession:
+        """Open a session, a new one unless its id is given; `settings` are those of the system, each taken for a secret."""
+        session = session_id or str(uuid4())
+        body = [{"key": key, "value": value, "sensitive": True} for key, value in settings.items()]
+        opened = await self.call("POST", f"/initialize/{session}", params={"systemId": system_id}, json=body)
+        return OpsHubSession(self, session, system_id, opened)
+
+    async def call(self, method: str, path: str, **options: Any) -> Answer:
+        """Send any request; `options` are those of `aiohttp.ClientSession.request`."""
+        async with self.http.request(method, path, **options) as answer:
+            return Answer(answer.status, await answer.json())
+
+
+def apart(folder: Path) -> dict[str, str]:
+    """Return an environment in which a connector keeps what it writes in `folder`, so that it meddles with no other."""
+    files = {"CONNECTOR__LEDGER__PATH": "ledger.sqlite3", "CONNECTOR__LEDGER__KEY_FILE": "ledger.keys"}
+    places = {name: str(folder / file) for name, file in files.items()}
+    return {**os.environ, **places, "CONNECTOR__STORAGE__DRIVERS": '["memory"]'}
+
+
+@asynccontextmanager
+async def opshub_at(url: str) -> AsyncIterator[OpsHub]:
+    """Open an OpsHub for the connector at this root URL."""
+    async with aiohttp.ClientSession(url, timeout=WITHIN) as http:
+        yield OpsHub(http)
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[str]:
+    """Serve an application on a free loopback port for as long as the context, and yield its root URL."""
+    runner = web.AppRunner(app, access_log=None, max_field_size=LONGEST_HEADER)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port, *_ = runner.addresses[0]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest_asyncio.fixture
+async def opshub(connector_app: web.Application) -> AsyncIterator[OpsHub]:
+    """Give an OpsHub for the author's connector, which is the fixture `connector_app`."""
+    async with served(connector_app) as url, opshub_at(url) as hub:
+        yield hub
