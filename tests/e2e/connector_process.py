@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +35,20 @@ class ConnectorProcess:
 @contextmanager
 def connector_process(folder: Path, config: str, environment: Mapping[str, str] | None = None) -> Iterator[ConnectorProcess]:
     """Serve `config`, to which `[server]` and `[logs]` are added, on a free port; its files are in `folder`."""
-    file, log = folder / "config.toml", folder / "connector.log"
+    file = folder / "config.toml"
     file.write_text(f'{config}\n[server]\nport = 0\n[logs]\nformat = "json"\n[metrics]\nport = 0\n')
     command = (sys.executable, "-m", "connector", "serve", "--config", file)
-    surroundings = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
+    with started(command, folder, {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}) as server:
+        yield server
+
+
+@contextmanager
+def started(command: Sequence[str | Path], folder: Path, surroundings: Mapping[str, str]) -> Iterator[ConnectorProcess]:
+    """Run a command that serves a connector and logs JSON; its configuration is `config.toml` in `folder`."""
+    log = folder / "connector.log"
     with log.open("wb") as out, subprocess.Popen(command, cwd=folder, env=surroundings, stdout=out, stderr=out) as process:
         try:
-            yield ConnectorProcess(_url(process, log), process, file, log)
+            yield ConnectorProcess(_url(process, log), process, folder / "config.toml", log)
         finally:
             process.kill()
             process.wait(WITHIN)

@@ -1,0 +1,1 @@
+"""A connector for the Roundup issue tracker."""
