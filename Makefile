@@ -45,7 +45,7 @@ docs: .venv/.dev ## write docs/configuration.md anew from the settings
 .PHONY: clean
 clean: ## remove .venv and caches; data in var/ stays
 	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
-	@find connector drivers tests -name __pycache__ -prune -exec rm -rf {} +
+	@find connector drivers examples tests -name __pycache__ -prune -exec rm -rf {} +
 
 # The versions installed are stamped: once, and again when what is to be installed has changed.
 .venv/.run: $(INPUTS)
