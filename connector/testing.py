@@ -1,12 +1,10 @@
 """For an author's tests: the connector served on a free port, and OpsHub's calls to it.
 
-Needs the project's extra `test`. For instance:
-
-    pytest_plugins = ["connector.testing"]
+Needs the project's extra `test`, and in `conftest.py` the line `pytest_plugins = ["connector.testing"]`. Then for instance:
 
     @pytest.fixture
-    def connector_app(tmp_path):
-        return create_app("config.toml", routes=ROUTES, environ=apart(tmp_path))
+    def connector_app(connector_environ):
+        return create_app("config.toml", routes=ROUTES, environ=connector_environ)
 
     async def test_users_are_listed(opshub):
         session = await opshub.initialize({"url": TRACKER, "user": "demo", "password": "demo"})
@@ -23,6 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import pytest
 import pytest_asyncio
 from aiohttp import web
 
@@ -84,13 +83,6 @@ class OpsHub:
             return Answer(answer.status, await answer.json())
 
 
-def apart(folder: Path) -> dict[str, str]:
-    """Return an environment in which a connector keeps what it writes in `folder`, so that it meddles with no other."""
-    files = {"CONNECTOR__LEDGER__PATH": "ledger.sqlite3", "CONNECTOR__LEDGER__KEY_FILE": "ledger.keys"}
-    places = {name: str(folder / file) for name, file in files.items()}
-    return {**os.environ, **places, "CONNECTOR__STORAGE__DRIVERS": '["memory"]'}
-
-
 @asynccontextmanager
 async def opshub_at(url: str) -> AsyncIterator[OpsHub]:
     """Open an OpsHub for the connector at this root URL."""
@@ -109,6 +101,14 @@ async def served(app: web.Application) -> AsyncIterator[str]:
         yield f"http://{host}:{port}"
     finally:
         await runner.cleanup()
+
+
+@pytest.fixture
+def connector_environ(tmp_path: Path) -> dict[str, str]:
+    """Give an environment in which a connector keeps what it writes in a folder of its own, so that it meddles with no other."""
+    files = {"CONNECTOR__LEDGER__PATH": "ledger.sqlite3", "CONNECTOR__LEDGER__KEY_FILE": "ledger.keys"}
+    places = {name: str(tmp_path / file) for name, file in files.items()}
+    return {**os.environ, **places, "CONNECTOR__STORAGE__DRIVERS": '["memory"]'}
 
 
 @pytest_asyncio.fixture

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from uuid import uuid4
 
 from connector.testing import OpsHub, OpsHubSession
-from tests.cli.command import connector
+from tests.cli.command import WITHIN, connector, surroundings
 from tests.endsystems.real_roundup import PASSWORD
 from tests.examples.running import EXAMPLE, running
 from tests.examples.tracker import Tracker
@@ -137,3 +138,15 @@ async def test_the_rehearsal_finds_no_breach(folder: Path, roundup_tracker: Trac
 
     assert ended.exit_code == 0, ended.out + ended.err
     assert {line.split("\t")[0] for line in ended.out.splitlines()} <= {"kept", "advice"}
+
+
+async def test_a_configuration_that_cannot_work_ends_the_example_with_78_and_a_line(folder: Path) -> None:
+    (folder / "config.toml").write_text('[end_system]\nprofile = "roundup.toml"\nbase_url = "{setting.url}"\n')
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "app.py"), cwd=folder, env=surroundings(), stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(WITHIN):
+        _, printed = await process.communicate()
+
+    assert process.returncode == 78
+    assert [line.partition(":")[0] for line in printed.decode().splitlines()] == ["end_system.allowed_urls"]
