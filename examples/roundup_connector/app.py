@@ -59,8 +59,8 @@ async def get_users(request: web.Request) -> web.Response:
 async def get_issues(request: web.Request) -> web.Response:
     """Return one page of the issues. All pages are of the list that the session was shown first, so that none is missed."""
     start = request.query.get("start", "0")
-    if not start.isdecimal():
-        raise BadRequest("start: expected a number")
+    if not start.isdecimal() or len(start) > 9:
+        raise BadRequest("start: expected a number of at most nine digits")
     current = session(request)
     issues = partial(load, current.http, "issue", Issue)
     listed = await current.cache.get_or_load("issues", issues, kind=list[Issue], ttl=300)

@@ -94,9 +94,9 @@ async def test_the_pages_of_a_session_are_of_one_list_and_the_next_session_sees_
 async def test_a_page_that_begins_nowhere_is_a_400(hub: OpsHub, roundup_tracker: Tracker) -> None:
     session = await opened(hub, roundup_tracker)
 
-    answer = await session.get("/issues?start=-1")
+    answers = [await session.get(f"/issues?start={start}") for start in ("", "-1", "x", "9" * 5000)]
 
-    assert (answer.status, answer.body["errors"]["code"]) == (400, "bad_request")
+    assert [(answer.status, answer.body["errors"]["code"]) for answer in answers] == [(400, "bad_request")] * 4
     await session.cleanup()
 
 
@@ -108,6 +108,20 @@ async def test_a_wrong_password_is_a_400_and_opens_nothing(hub: OpsHub, roundup_
     assert session.opened.status == 400
     assert "canary-2e6b" not in json.dumps(session.opened.body)
     assert roundup_tracker.logins() == before
+
+
+async def test_whoever_may_not_use_the_rest_interface_gets_a_400_and_stays_logged_out(
+    hub: OpsHub, roundup_tracker: Tracker
+) -> None:
+    guest = f"guest-{uuid4()}"
+    await roundup_tracker.add("user", username=guest, password=PASSWORD, roles="Anonymous", address=f"{guest}@example.org")
+
+    session = await hub.initialize({**roundup_tracker.settings, "user": guest})
+
+    error = session.opened.body["errors"]
+    assert (session.opened.status, error["code"]) == (400, "http_403")
+    assert error["message"].endswith("the login made until then was ended")
+    assert roundup_tracker.logins(guest) == 0
 
 
 async def test_a_login_that_the_tracker_has_ended_is_a_401_so_that_opshub_initializes_again(

@@ -31,10 +31,12 @@ class Tracker:
         """Count how often all items of a kind were asked for."""
         return (self.folder / REQUESTS).read_text().count(f"GET /rest/data/{kind}?")
 
-    def logins(self) -> int:
-        """Count the sessions that it has open."""
+    def logins(self, user: str = "admin") -> int:
+        """Count the sessions that a user has open."""
         with closing(sqlite3.connect(self.folder / "db" / "db-session")) as sessions:
-            counted: int = sessions.execute("SELECT count(*) FROM sessions WHERE session_value LIKE '%admin%'").fetchone()[0]
+            counted: int = sessions.execute(
+                "SELECT count(*) FROM sessions WHERE session_value LIKE ?", [f"%'{user}'%"]
+            ).fetchone()[0]
             return counted
 
     def end_all_logins(self) -> None:
