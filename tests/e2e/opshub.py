@@ -1,8 +1,9 @@
 """OpsHub's side of the conversation."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +22,11 @@ class Answer:
     body: Any
     text: str
 
+    @property
+    def session_headers(self) -> dict[str, str]:
+        """What OpsHub makes of an initialize's answer."""
+        return {pair["key"]: pair["value"] for pair in self.body}
+
 
 class OpsHub:
     """Calls a connector as OpsHub does: every call of a session carries the headers that initialize returned for it."""
@@ -34,6 +40,26 @@ class OpsHub:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._http.close()
+
+    async def initialize(
+        self,
+        session: str,
+        settings: Sequence[Mapping[str, Any]],
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        base: str = "",
+    ) -> Answer:
+        """Open a session; OpsHub sends the headers of its earlier life along, if it had one."""
+        return await self._call("POST", f"{base}/initialize/{session}", json=settings, headers=headers, params=query)
+
+    async def call(self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
+        """Make any other call, which the headers alone tie to its session."""
+        return await self._call(method, path, headers=headers)
+
+    async def send(self, method: str, path: str, body: str) -> Answer:
+        """Send anything."""
+        return await self._call(method, path, data=BytesIO(body.encode()))
 
     async def cleanup(
         self, session: str, headers: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None, *, base: str = ""

@@ -1,0 +1,99 @@
+"""An end system over real HTTP that logs in and out, and waits, fails and repeats secrets when a test wants it to."""
+
+import asyncio
+from collections import Counter
+from http import HTTPStatus
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+PROFILE = Path(__file__).with_suffix(".toml")
+USER, PASSWORD = "opshub", "correct horse battery staple"
+MARK = "c4n4ry"
+"""Part of every secret of the desk: a token of it, and of the password of `SECRET_SETTINGS`."""
+
+
+def settings(password: str = PASSWORD, user: str = USER) -> list[dict[str, Any]]:
+    """What an administrator has set, as OpsHub sends it."""
+    return [
+        {"key": "user", "value": user, "sensitive": False},
+        {"key": "password", "value": password, "sensitive": True},
+        {"key": "suppressNotification", "value": "1", "sensitive": False},
+    ]
+
+
+class Desk:
+    """Hands out tokens and ends them. A login is made first, and answered when `answering` is set."""
+
+    def __init__(self) -> None:
+        self.alive: set[str] = set()
+        self.logins = 0
+        self.logouts: Counter[str] = Counter()
+        self.logging_in: asyncio.Queue[str] = asyncio.Queue()
+        """The token of each login that has been made, answered or not."""
+        self.ended: asyncio.Queue[str] = asyncio.Queue()
+        """The token of each logout that was done."""
+        self.answering = asyncio.Event()
+        self.answering.set()
+        self.status = HTTPStatus.OK
+        """What logins and logouts are answered, where it is no success."""
+        self.node = "n1"
+        self._numbers = count(1)
+        application = web.Application()
+        application.router.add_post("/login", self.login)
+        application.router.add_post("/logout", self.logout)
+        application.router.add_get("/me", self.me)
+        self._server = TestServer(application)
+
+    async def __aenter__(self) -> Self:
+        await self._server.start_server()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.answering.set()
+        await self._server.close()
+
+    @property
+    def section(self) -> str:
+        """Its section of the connector's configuration file."""
+        return f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "{str(self._server.make_url("")).rstrip("/")}"\n'
+
+    async def login(self, request: web.Request) -> web.Response:
+        given = await request.json()
+        self.logins += 1
+        if self.status != HTTPStatus.OK:
+            return self._failure(given["password"])
+        if given["password"] != PASSWORD:
+            return web.json_response({"code": "E-17", "message": f"not {given['password']}"}, status=401)
+        token = f"{MARK}-{next(self._numbers)}"
+        self.alive.add(token)
+        self.logging_in.put_nowait(token)
+        await self.answering.wait()
+        return web.json_response({"token": token}, headers={"X-Node": self.node})
+
+    async def logout(self, request: web.Request) -> web.Response:
+        token = _token(request)
+        self.logouts[token] += 1
+        if self.status != HTTPStatus.OK:
+            return self._failure(token)
+        if token not in self.alive:
+            return web.Response(status=401)
+        self.alive.remove(token)
+        self.ended.put_nowait(token)
+        return web.Response(status=204)
+
+    async def me(self, request: web.Request) -> web.Response:
+        alive = _token(request) in self.alive
+        return web.json_response({"user": USER}, status=200 if alive else 401)
+
+    def _failure(self, secret: str) -> web.Response:
+        """Answer in the end system's own words, which repeat what it was sent."""
+        return web.json_response({"code": secret, "message": secret}, status=self.status, headers={"X-Echo": secret})
+
+
+def _token(request: web.Request) -> str:
+    return request.headers.get("Authorization", "").removeprefix("Bearer ")

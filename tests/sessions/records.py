@@ -1,0 +1,37 @@
+"""What the ledger in a folder says of sessions, once no server has it open."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from connector.ledger.keyfile import VARIABLE, parsed
+from connector.ledger.sessions import known
+from connector.ledger.store import Ledger
+from connector.ledger.table import Table
+from tests.sessions.served import KEYS
+
+KEYRING = parsed(KEYS[VARIABLE], origin="the test")
+
+
+@asynccontextmanager
+async def ledger_in(folder: Path) -> AsyncIterator[Ledger]:
+    async with Ledger(folder / "ledger.sqlite3", KEYRING, grace=60).opened() as ledger:
+        yield ledger
+
+
+async def open_sessions(folder: Path) -> set[str]:
+    """The ids of those that are open, by rows that verify."""
+    async with ledger_in(folder) as ledger:
+        found = await ledger.transact(known)
+        assert (found.keyless, found.damaged) == (0, 0)
+        return {*found.logins}
+
+
+async def used_at(folder: Path) -> dict[str, float]:
+    """When the open sessions were used last."""
+
+    def read(table: Table) -> dict[str, float]:
+        return dict(table.connection.execute("SELECT session_id, used_at FROM sessions").fetchall())
+
+    async with ledger_in(folder) as ledger:
+        return await ledger.transact(read)

@@ -1,0 +1,58 @@
+"""The whole application on a free loopback port, in the test's own process, behind the parser that production has."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from connector.api.metrics import METRICS
+from connector.api.parser import guarded_runner
+from connector.app import create_app
+from connector.config.loading import load
+from connector.hooks import Hooks
+from connector.metrics import Metrics
+from tests.e2e.opshub import OpsHub
+
+KEYS = {"CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+OTHER_KEYS = {"CONNECTOR_LEDGER_KEYS": f"other:{'o' * 42}A"}
+BOTH_KEYS = {"CONNECTOR_LEDGER_KEYS": f"{OTHER_KEYS['CONNECTOR_LEDGER_KEYS']},{KEYS['CONNECTOR_LEDGER_KEYS']}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running application, and an OpsHub that calls it."""
+
+    opshub: OpsHub
+    metrics: Metrics
+    url: str
+    folder: Path
+
+
+@asynccontextmanager
+async def served(
+    folder: Path,
+    config: str = "",
+    *,
+    environ: Mapping[str, str] = KEYS,
+    routes: Collection[web.RouteDef] = (),
+    hooks: Hooks | None = None,
+    clock: Callable[[], float] | None = None,
+) -> AsyncIterator[Served]:
+    """Serve this configuration while the context is open; its files are in `folder`, and stay there for the next time."""
+    folder.mkdir(exist_ok=True)
+    file = folder / "config.toml"
+    file.write_text(f'{config}\n[ledger]\npath = "{folder}/ledger.sqlite3"\n[storage.sqlite]\npath = "{folder}/cache.sqlite3"\n')
+    settings = load(file, environ)
+    options = {} if clock is None else {"clock": clock}
+    app = create_app(settings, routes=routes, hooks=hooks, environ=environ, **options)
+    runner = guarded_runner(app, settings.server)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with OpsHub(url) as opshub:
+            yield Served(opshub, runner.app[METRICS], url, folder)
+    finally:
+        await runner.cleanup()
