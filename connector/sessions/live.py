@@ -6,6 +6,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import structlog
@@ -124,7 +125,7 @@ class LiveSessions:
         """Write down when sessions were used; what cannot be written is left for the next time. Sets no deadline."""
         while used := dict(islice(self._used.items(), SLICE)):
             try:
-                await self._ledger.transact(lambda table, used=used: sessions.note_use(table, used))  # type: ignore[misc]
+                await self._ledger.transact(partial(sessions.note_use, used=used))
             except LedgerUnavailable as problem:
                 log.warning("the use of sessions cannot be written down for now", reason=str(problem))
                 return

@@ -1,0 +1,182 @@
+"""Open sessions in the ledger: kept across everything, and never without somebody who ends them."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from connector.credential import Credential
+from connector.ledger import sessions
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.keyring import Keyring
+from connector.ledger.open_sessions import OpenSession
+from connector.ledger.store import Ledger
+from connector.sessions.live import LiveSessions
+from tests.ledger.ledgers import KEYS, NAME, ONLY_NEW, ROTATED, START, all_due, close, opened, raw, record, request
+from tests.ledger.test_opening import FIXTURE_KEYS, FIXTURES
+
+
+def session(number: int, token: str | None = "t", login: str = "l") -> OpenSession:
+    asked = request(number, token or "")
+    credential = asked.credential if token is not None else None
+    return OpenSession(asked.session_id, "A", "https://desk.example.com", login, START, START, credential)
+
+
+async def open_(ledger: Ledger, opening: OpenSession, replaced: OpenSession | None = None) -> None:
+    await ledger.transact(lambda table: sessions.open_session(table, opening, replaced=replaced, now=START))
+
+
+async def logins(ledger: Ledger) -> dict[str, str]:
+    return dict((await ledger.transact(sessions.known)).logins)
+
+
+async def owed(ledger: Ledger) -> list[Debt]:
+    return [debt for debt in await all_due(ledger) if debt.credential is not None]
+
+
+async def test_an_open_session_survives_and_owes_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1))
+    async with opened(tmp_path) as ledger:
+        assert await logins(ledger) == {session(1).session_id: "l"}
+        assert await ledger.listing(states=[*LogoutState]) == []
+
+
+async def test_a_ledger_of_version_1_takes_sessions_and_has_an_identity_of_its_own(tmp_path: Path) -> None:
+    ids = set()
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        with raw(folder) as file:
+            file.executescript((FIXTURES / "v1.sql").read_text("utf-8"))
+        async with opened(folder, FIXTURE_KEYS) as ledger:
+            await open_(ledger, session(7))
+            ids.add((await ledger.transact(sessions.known)).ledger_id)
+            assert len(await ledger.listing(states=[*LogoutState])) == 3
+    assert len(ids) == 2
+
+
+async def test_a_new_login_makes_the_old_one_a_debt_that_is_due_at_once(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1, "old", "first"))
+        await open_(ledger, session(1, "new", "second"))
+        (debt,) = await all_due(ledger, now=START)
+        assert debt.credential == request(1, "old").credential
+        assert await logins(ledger) == {session(1).session_id: "second"}
+
+
+async def test_the_same_credential_once_more_is_the_same_login_and_owes_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1, "same", "first"), None)
+        await open_(ledger, session(1, "same", "second"), session(1, "same", "first"))
+        assert await all_due(ledger) == []
+
+
+async def test_a_credential_that_is_handed_out_again_is_neither_owed_nor_closed_any_more(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await close(ledger, await record(ledger, 1, "closed"))
+        await record(ledger, 2, "owed")
+        await open_(ledger, session(1, "closed"))
+        await open_(ledger, session(2, "owed"))
+        assert await owed(ledger) == []
+        again = await record(ledger, 1, "closed")
+        assert again.state is LogoutState.OWED
+
+
+async def test_a_cleanup_turns_the_session_into_its_debt_in_one_step(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1))
+        debt = await record(ledger, 1)
+        assert await logins(ledger) == {}
+        assert [each.id for each in await all_due(ledger)] == [debt.id]
+
+
+async def test_a_cleanup_with_another_credential_owes_the_sessions_own_login_as_well(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1, "own"))
+        await record(ledger, 1, "other")
+        assert {debt.credential for debt in await owed(ledger)} == {request(1, token).credential for token in ("own", "other")}
+
+
+async def test_a_session_without_a_login_leaves_no_debt(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1, None, "first"))
+        await open_(ledger, session(1, None, "second"))
+        await ledger.transact(lambda table: sessions.close_session(table, session(1).session_id, but=None, now=START))
+        assert await ledger.listing(states=[*LogoutState]) == []
+        assert await logins(ledger) == {}
+
+
+async def test_a_login_that_is_owed_twice_is_one_debt(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        for _ in range(2):
+            await ledger.transact(lambda table: sessions.owe(table, session(1), now=START))
+        assert len(await all_due(ledger)) == 1
+
+
+async def test_use_is_written_down_and_never_goes_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1))
+        for moment in (START + 5, START + 3):
+            await ledger.transact(partial(sessions.note_use, used={session(1).session_id: moment}))
+        with raw(tmp_path) as file:
+            assert file.execute("SELECT used_at FROM sessions").fetchall() == [(START + 5,)]
+        assert (await ledger.transact(sessions.known)).damaged == 0
+
+
+@pytest.mark.parametrize("column", ["session_id", "system_id", "origin", "login_id", "opened_at", "used_at", "credential"])
+async def test_a_row_that_was_altered_is_not_believed_and_leads_to_no_request(tmp_path: Path, column: str) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1))
+    with raw(tmp_path) as file:
+        altered = {"opened_at": 1.0, "used_at": 1.0, "credential": b"x"}.get(column, "x")
+        file.execute(f"UPDATE sessions SET {column} = ?", (altered,))
+    async with opened(tmp_path) as ledger:
+        with capture_logs() as logs:
+            live = LiveSessions(ledger)
+            await live.load()
+        assert [line["sessions"] for line in logs if line["log_level"] == "error"] == [1]
+        assert not live.is_open_here(session(1).session_id)
+        await ledger.transact(lambda table: sessions.close_session(table, session(1).session_id, but=None, now=START))
+        assert await all_due(ledger) == []
+
+
+async def test_a_key_that_open_sessions_need_is_missed_with_a_warning_and_kept_by_a_rotation(tmp_path: Path) -> None:
+    async def warnings(keyring: Keyring) -> list[int]:
+        with capture_logs() as logs:
+            async with opened(tmp_path, keyring) as ledger:
+                await ledger.tidy()
+                await LiveSessions(ledger).load()
+        return [line["sessions"] for line in logs if line["event"].startswith("open sessions need a key")]
+
+    async with opened(tmp_path, KEYS) as ledger:
+        await open_(ledger, session(1))
+    assert await warnings(ROTATED) == []
+    assert await warnings(ONLY_NEW) == [1]
+    assert await warnings(ROTATED) == []
+
+
+async def test_open_sessions_are_saved_from_a_damaged_file(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        for number in range(100):
+            await open_(ledger, session(number))
+        before = (await ledger.transact(sessions.known)).ledger_id
+    with raw(tmp_path) as file:
+        file.execute("PRAGMA journal_mode = DELETE")
+        page_size = file.execute("PRAGMA page_size").fetchone()[0]
+        page = file.execute("SELECT rootpage FROM sqlite_master WHERE name = 'debts_due'").fetchone()[0]
+    with (tmp_path / NAME).open("r+b") as file:
+        file.seek((page - 1) * page_size)
+        file.write(b"\xff" * page_size)
+    async with opened(tmp_path) as ledger:
+        assert ledger.lost_track
+        assert len(await logins(ledger)) == 100
+        assert (await ledger.transact(sessions.known)).ledger_id != before
+
+
+async def test_no_credential_of_an_open_session_is_in_any_file(tmp_path: Path) -> None:
+    marked = OpenSession("s", "A", "", "l", START, START, Credential([("Authorization", "c4n4ry")]))
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, marked)
+        assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"c4n4ry" in path.read_bytes()]
+    assert "c4n4ry" not in repr(marked)
