@@ -30,12 +30,14 @@ Loader = Callable[Concatenate[Owner, P], Coroutine[Any, Any, T]]
 class CachedFunction(Generic[Owner, P, T]):
     """Looks into the cache of its first argument before it calls the function: `get_or_load` in other words."""
 
+    __name__: str
+
     def __init__(self, function: Loader[Owner, P, T], name: str, ttl: float) -> None:
         update_wrapper(self, function)
         self._function = function
         self._signature = signature(function)
         self._name = name
-        self._ttl = checked(ttl)
+        self._ttl = ttl
 
     async def __call__(self, owner: Owner, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the kept result for these arguments, or the function's."""
@@ -67,14 +69,17 @@ def cached(*, ttl: float = DEFAULT_TTL, key: str | None = None) -> Callable[[Loa
 
     Results are told apart by `key`, which is the function's full name unless it is given, and by all further arguments, which
     msgspec must be able to encode. They come back as the type that the function is annotated to return.
+
+    Raises `TypeError` for a function that does not say what it returns, or that depends on variables around it and has no `key`.
     """
+    life = checked(ttl)
 
     def decorate(function: Loader[Owner, P, T]) -> CachedFunction[Owner, P, T]:
         if not iscoroutinefunction(function) or "return" not in function.__annotations__:
-            raise TypeError(f"{function!r} cannot be cached; expected an `async def` function that says what it returns")
+            raise TypeError(f"{function!r}: expected an `async def` function that says what it returns")
         if key is None and function.__closure__:
-            raise TypeError(f"{function!r} depends on more than its arguments; expected a `key` that says on what")
-        return CachedFunction(function, key or f"{function.__module__}.{function.__qualname__}", ttl)
+            raise TypeError(f"{function!r} depends on the variables around it; expected a `key` that tells it from its like")
+        return CachedFunction(function, key or f"{function.__module__}.{function.__qualname__}", life)
 
     return decorate
 

@@ -1,7 +1,7 @@
 """Caches over drivers of a test's choice, with a clock that the test moves."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from connector.cache import Caches, Entries, Loads
 from connector.config.settings import StorageDeadlines
@@ -25,11 +25,12 @@ class Clock:
 class Stack:
     """The caches of one process, whose drivers are open. Nobody's luck shortens a life unless `luck` says so."""
 
-    def __init__(self, drivers: Sequence[Driver], clock: Clock | None = None, *, read: float = 30, luck: float = 0) -> None:
-        self.clock = clock or Clock()
+    def __init__(
+        self, drivers: Sequence[Driver], clock: Callable[[], float] = time.time, *, read: float = 30, luck: float = 0
+    ) -> None:
         self.storage = Storage(drivers, StorageDeadlines(read=read))
-        self.caches = Caches(Entries(self.storage, clock=self.clock, luck=lambda: luck), Loads())
+        self.caches = Caches(Entries(self.storage, clock=clock, luck=lambda: luck), Loads())
 
 
-def memory(clock: Clock, name: str = "memory") -> MemoryDriver:
+def memory(clock: Callable[[], float] = time.time, name: str = "memory") -> MemoryDriver:
     return MemoryDriver(name, MemoryDriver.Settings(), clock=clock)

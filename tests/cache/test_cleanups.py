@@ -6,13 +6,12 @@ import pytest
 
 from drivers import SessionScope, SystemScope
 from tests.cache.slow_loader import SlowLoader
-from tests.cache.stacks import OTHER, SESSION, SYSTEM, Clock, Stack, memory
+from tests.cache.stacks import OTHER, SESSION, SYSTEM, Stack, memory
 
 
 @pytest.fixture
 def stack() -> Stack:
-    clock = Clock()
-    return Stack([memory(clock, "near"), memory(clock)], clock)
+    return Stack([memory(name="near"), memory()])
 
 
 async def clean_up(stack: Stack, scope: SessionScope | SystemScope) -> None:

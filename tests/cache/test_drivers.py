@@ -7,9 +7,9 @@ import pytest
 from connector.cache import Cache
 from connector.cache.entries import NEAR_LIFE
 from drivers import DriverError, DriverUnavailable
+from tests.cache.gate import Gate
 from tests.cache.slow_loader import SlowLoader
 from tests.cache.stacks import SESSION, Clock, Stack, memory
-from tests.cache.troubled import TroubledDriver
 
 IMPATIENT = 0.02
 """Seconds that a driver has in a test in which it takes longer."""
@@ -20,10 +20,8 @@ class Trio:
 
     def __init__(self, *, read: float = 30) -> None:
         self.clock = Clock()
-        self.nearest, self.near, self.authority, self.elsewhere = (
-            TroubledDriver(name, TroubledDriver.Settings(), clock=self.clock)
-            for name in ("nearest", "near", "authority", "other")
-        )
+        names = ("nearest", "near", "authority", "elsewhere")
+        self.nearest, self.near, self.authority, self.elsewhere = (Gate(memory(self.clock, name)) for name in names)
         self.stack = Stack([self.nearest, self.near, self.authority], self.clock, read=read)
         self.second = Stack([self.elsewhere, self.authority], self.clock, read=read)
 

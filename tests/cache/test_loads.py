@@ -11,15 +11,14 @@ from connector.cache import Cache
 from drivers.sqlite import SqliteDriver, SqliteSettings
 from drivers.testing.subject import opened
 from tests.cache.slow_loader import SlowLoader
-from tests.cache.stacks import SESSION, SYSTEM, Clock, Stack, memory
+from tests.cache.stacks import SESSION, SYSTEM, Stack, memory
 from tests.drivers.stores import aiocache_driver
 from tests.servers import RealServer
 
 
 @pytest.fixture
 def stack() -> Stack:
-    clock = Clock()
-    return Stack([memory(clock, "near"), memory(clock)], clock)
+    return Stack([memory(name="near"), memory()])
 
 
 @pytest.fixture
@@ -62,15 +61,13 @@ async def test_a_thousand_readers_of_a_cold_key_are_one_load(cache: Cache) -> No
 
 
 async def test_a_thousand_readers_of_a_cold_key_are_one_load_over_sqlite(tmp_path: Path) -> None:
-    clock = Clock()
     async with opened(SqliteDriver("sqlite", SqliteSettings(path=tmp_path / "cache.sqlite3"))) as sqlite:
-        await _a_thousand_are_one(Stack([memory(clock), sqlite], clock))
+        await _a_thousand_are_one(Stack([memory(), sqlite]))
 
 
 async def test_a_thousand_readers_of_a_cold_key_are_one_load_over_redis(redis: RealServer) -> None:
-    clock = Clock()
     async with opened(aiocache_driver(redis, "redis")) as shared:
-        await _a_thousand_are_one(Stack([memory(clock), shared], clock))
+        await _a_thousand_are_one(Stack([memory(), shared]))
 
 
 async def _a_thousand_are_one(stack: Stack) -> None:

@@ -44,14 +44,13 @@ class User(TypedDict):
 
 
 @pytest.fixture
-def stack() -> Stack:
-    clock = Clock()
-    return Stack([memory(clock, "near"), memory(clock)], clock)
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-async def cache(stack: Stack) -> Cache:
-    return await stack.caches.of(SESSION)
+async def cache(clock: Clock) -> Cache:
+    return await Stack([memory(clock, "near"), memory(clock)], clock).caches.of(SESSION)
 
 
 @pytest.mark.parametrize(
@@ -151,12 +150,12 @@ async def test_a_deleted_value_is_gone(cache: Cache) -> None:
     assert await cache.get_many(["key", "other"], int) == {"other": 2}
 
 
-async def test_a_value_lives_for_its_ttl(stack: Stack, cache: Cache) -> None:
+async def test_a_value_lives_for_its_ttl(clock: Clock, cache: Cache) -> None:
     await cache.set_many({"short": 1}, ttl=10)
     await cache.set("default", 2)
     await cache.set("long", 3, ttl=MAX_TTL)
     for ahead, left in ((5, 3), (11, 2), (DEFAULT_TTL - 5, 2), (DEFAULT_TTL + 1, 1), (MAX_TTL - 5, 1), (MAX_TTL + 1, 0)):
-        stack.clock.ahead = ahead
+        clock.ahead = ahead
         assert len(await cache.get_many(["short", "default", "long"], int)) == left
 
 
