@@ -6,6 +6,7 @@
     ├── ApiError              an answer to OpsHub that is an error: status, code, message (see `connector.api.errors`)
     ├── LedgerUnavailable     the ledger could not be written or read for now (see `connector.ledger.errors`)
     ├── NoSuchDebt            no row of the ledger that could be acted upon has this id
+    ├── UnknownSession        nothing shows that the caller owns this session (see `connector.sessions.errors`)
     ├── KeyMissing            something was made with a key that is not in the keyring (see `connector.ledger.keyring`)
     ├── SealBroken            something sealed was altered, or is no seal
     └── Unverified            a row of the ledger was altered or damaged (see `connector.ledger.rows`)

@@ -48,7 +48,7 @@ class Metrics:
         self._logout_attempts = self._histogram("connector_logout_attempts", "Tries of a logout that is done", buckets=TRIES)
         self._evictions = self._counter("connector_evictions", "Evictions, by what became of them", "driver", "outcome")
         self._eviction_duration = self._histogram("connector_eviction_duration_seconds", "Time that an eviction took", "driver")
-        self._rejections = self._counter("connector_requests_rejected", "Requests that are no valid HTTP", "kind")
+        self._rejections = self._counter("connector_requests_rejected", "Requests turned away unread", "kind")
         self._loop_lag = self._histogram("connector_event_loop_lag_seconds", "How late the event loop ran a timer")
 
     def observe_cleanup(self, status: HTTPStatus, report: CleanupReport | None = None) -> None:
