@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from connector.api.routes import Served, add_routes
@@ -26,6 +27,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.retries import Retries
 from connector.ledger.store import Ledger
 from connector.logouts import Logouts
+from connector.logs import configure_logs
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
 from connector.sessions.admission import Admission
@@ -103,6 +105,8 @@ def create_app(
         ConfigurationError: if the settings cannot work; at start-up, if the ledger, the end system or a driver cannot.
     """
     settings = config if isinstance(config, Settings) else load(Path(config), environ)
+    if not structlog.is_configured():  # by default it prints tracebacks with local variables, and credentials with them
+        configure_logs(settings.logs)
     parts = _parts(settings, hooks or Hooks(), environ, clock)
 
     async def running(_: web.Application) -> AsyncIterator[None]:

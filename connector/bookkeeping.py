@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 
 from connector.cleanup import CleanupRequest
-from connector.ledger.backoff import Backoff, Verdict
+from connector.ledger.backoff import Backoff
 from connector.ledger.debts import Debt
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.store import Ledger
@@ -44,16 +44,16 @@ class Bookkeeping:
 
         What cannot be recorded stays owed, and is tried again: to log out twice is safe, to forget is not.
         """
-        judged = self._backoff.judge(debt, outcome) if outcome else Verdict(debt.state)
+        judged = self._backoff.judge(debt, outcome) if outcome else None
 
         async def settled() -> bool:
             try:
                 await self._ledger.settle(
                     debt,
-                    state=judged.state,
+                    state=judged.state if judged else None,
                     outcome=outcome,
-                    due_at=self._clock() + judged.wait if outcome else None,
-                    waited=debt.waited + judged.wait,
+                    due_at=self._clock() + judged.wait if judged else None,
+                    waited=debt.waited + judged.wait if judged else None,
                     evicted=evicted,
                 )
             except LedgerUnavailable as problem:

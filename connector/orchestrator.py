@@ -67,7 +67,7 @@ class Orchestrator:
         started = time.monotonic()
         self._live.closing(request.session_id)
         drivers = self._storage.drivers
-        origin = self.end_system.origin(_login(request)) if request.login_made else ""
+        origin = self._logouts.origin(_login(request)) if request.login_made else ""
         debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])
         async with self._logout_of(request, debt) as shared:
             async with asyncio.TaskGroup() as steps:

@@ -16,7 +16,10 @@ log = structlog.get_logger(__name__)
 async def step(
     name: str, work: Callable[[], Awaitable[Outcome]], *, deadline: float, late: Outcome, failed: Outcome
 ) -> Timed[Outcome]:
-    """Run one step for at most `deadline` seconds. A defect is logged with its traceback and becomes `failed`."""
+    """Run one step for at most `deadline` seconds. A defect is logged with its traceback and becomes `failed`.
+
+    So does a `CancelledError` that nobody sent here: it comes out of work that cancelled a task of its own and awaited it.
+    """
     started = time.monotonic()
     try:
         async with asyncio.timeout(deadline):
@@ -24,10 +27,29 @@ async def step(
     except TimeoutError:
         log.warning("a step of the cleanup was late", step=name, seconds=deadline)
         outcome = late
+    except asyncio.CancelledError:
+        if _is_being_cancelled():
+            raise
+        log.exception("a step of the cleanup broke", step=name)
+        outcome = failed
     except Exception:
         log.exception("a step of the cleanup broke", step=name)
         outcome = failed
     return Timed(outcome, milliseconds_since(started))
+
+
+def attempt(name: str, work: Callable[[], Outcome], failed: Outcome) -> Outcome:
+    """Return what `work` returns; a defect in it is logged with its traceback, and `failed` is returned."""
+    try:
+        return work()
+    except Exception:
+        log.exception("a part of the cleanup broke", part=name)
+        return failed
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def milliseconds_since(started: float) -> int:

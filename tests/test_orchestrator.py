@@ -317,3 +317,37 @@ async def test_a_credential_that_is_no_text_is_recorded_and_retried_as_it_came(b
     await build(ScriptedEndSystem(LogoutOutcome(LogoutResult.PENDING)), [driver("authority")]).cleanup(request(odd))
     (owed,) = await ledger.due(time.time() + 120, InHand(per_origin=1), limit=1)
     assert owed.credential == Credential([("Authorization", odd)])
+
+
+async def test_a_cancellation_that_nobody_sent_is_a_defect_of_its_step_and_of_no_other(build: Build) -> None:
+    async def logout(_: SessionLogin) -> LogoutOutcome:
+        mine = asyncio.create_task(hang())
+        mine.cancel()
+        await mine
+        return ACKNOWLEDGED
+
+    report = await build(ScriptedEndSystem(logout), [driver("authority")]).cleanup(request())
+    assert report.logout.outcome.result is LogoutResult.FAILED
+    assert [step.outcome.result for step in report.evictions.values()] == [EvictResult.EVICTED]
+
+
+async def test_an_end_system_that_breaks_on_its_origin_is_logged_out_of_all_the_same(build: Build) -> None:
+    class Nowhere(ScriptedEndSystem):
+        def origin(self, session: SessionLogin) -> str:
+            raise ZeroDivisionError
+
+    assert answer(await build(Nowhere(), [driver("authority")]).cleanup(request())).status == 200
+
+
+async def test_an_eviction_that_is_made_good_leaves_a_retry_that_a_human_asked_for(build: Build, ledger: Ledger) -> None:
+    async def away() -> None:
+        raise DriverUnavailable("down")
+
+    authority = driver("authority")
+    authority.before_evict = away
+    await build(ScriptedEndSystem(LogoutOutcome(LogoutResult.REFUSED)), [authority]).cleanup(request())
+    (seen,) = await ledger.owed_evictions("authority")
+    await ledger.retry(seen.id)
+    await ledger.settle(seen, state=None, evicted=["authority"])
+    settled = await ledger.debt(seen.id)
+    assert (seen.state, settled.state, settled.evictions) == (LogoutState.WAITING, LogoutState.OWED, {})

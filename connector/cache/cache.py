@@ -145,7 +145,7 @@ def _fitting(data: bytes, kind: Any) -> Any:
     try:
         return unpacked(data, kind)
     except msgspec.DecodeError as misfit:
-        log.debug("a cached value does not fit the type asked for", reason=str(misfit))
+        log.debug("a cached value does not fit the type asked for", error=type(misfit).__name__)  # its text may hold the value
         return _ABSENT
 
 

@@ -21,7 +21,8 @@ class Settlement:
     """What became of a try; see `Ledger.settle`."""
 
     debt: Debt
-    state: LogoutState
+    state: LogoutState | None
+    """None leaves the logout as it is."""
     outcome: LogoutOutcome | None
     due_at: float
     waited: float
@@ -102,6 +103,8 @@ def _asked_again(debt: Debt, request: CleanupRequest, origin: str, owed: Mapping
 
 def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
     """Apply a try's outcome. One that began before a later cleanup asked again can close the logout, but not put it off."""
+    if settlement.state is None:
+        return debt
     tried = debt
     if settlement.outcome is not None:
         late = debt.state is LogoutState.CLOSED and not settlement.outcome.closes

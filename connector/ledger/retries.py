@@ -11,6 +11,7 @@ from connector.ledger.debts import Debt
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.selection import InHand
 from connector.ledger.store import Ledger
+from connector.steps import step
 from connector.supervision import OwnedTasks
 
 log = structlog.get_logger(__name__)
@@ -19,6 +20,8 @@ SLICE = 100
 """Debts that are taken from the ledger at a time."""
 LOOK_EVERY = 1.0
 """Seconds after which the ledger is looked at again at the latest: it costs two look-ups in an index, and a clock may jump."""
+LONGEST_TRY = 172_800.0
+"""Seconds for one retry; its parts have shorter deadlines of their own."""
 LEDGER_PAUSE = 5.0
 """Seconds until a ledger that cannot be read is tried again."""
 
@@ -40,7 +43,7 @@ class Retries:
         self._tasks = tasks
         self._clock = clock
         self._in_hand: dict[int, str] = {}
-        self._limits = InHand(per_origin, self._in_hand)
+        self._per_origin = per_origin
         self._changed = asyncio.Event()
         self._stopped = asyncio.Event()
 
@@ -67,24 +70,29 @@ class Retries:
                     await self._changed.wait()
 
     async def _take_due(self) -> None:
-        for debt in await self._ledger.due(self._clock(), self._limits, limit=SLICE):
+        for debt in await self._ledger.due(self._clock(), self._now_in_hand(), limit=SLICE):
             self._in_hand[debt.id] = debt.origin
             self._tasks.start(self._try(debt))
 
     async def _try(self, debt: Debt) -> None:
         try:
-            if not await self._retry(debt):
+            tried = await step("retry", lambda: self._retry(debt), deadline=LONGEST_TRY, late=False, failed=False)
+            if not tried.outcome:
                 await self._put_off()
         finally:
             del self._in_hand[debt.id]
             self.nudge()
 
     async def _put_off(self) -> None:
-        """Keep in hand for a while what is still due only because its outcome could not be recorded: no end system is stormed."""
+        """Keep in hand for a while what is still due because no outcome was recorded: no end system is stormed."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LEDGER_PAUSE):
                 await self._stopped.wait()
 
+    def _now_in_hand(self) -> InHand:
+        """Return a copy: the ledger looks at it in another thread."""
+        return InHand(self._per_origin, dict(self._in_hand))
+
     async def _until_next(self) -> float:
-        soonest = await self._ledger.next_due(self._clock(), self._limits)
+        soonest = await self._ledger.next_due(self._clock(), self._now_in_hand())
         return LOOK_EVERY if soonest is None else min(max(soonest - self._clock(), 0.0), LOOK_EVERY)

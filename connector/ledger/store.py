@@ -109,7 +109,7 @@ class Ledger:
         self,
         debt: Debt,
         *,
-        state: LogoutState,
+        state: LogoutState | None,
         outcome: LogoutOutcome | None = None,
         due_at: float | None = None,
         waited: float | None = None,
@@ -120,7 +120,7 @@ class Ledger:
         Args:
             debt: as it was when the try began.
             state: whose turn it is with the logout. Closing it erases the credential and is final; otherwise, a debt that another
-                cleanup has recorded anew since is left to that one.
+                cleanup has recorded anew since is left to that one. None leaves the logout altogether as it is.
             outcome: what the end system said, if it was asked; counts as an attempt.
             due_at: when to try again, at most an hour away; None leaves it.
             waited: seconds of scheduled waiting, this one included; None leaves it.

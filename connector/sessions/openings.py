@@ -137,7 +137,7 @@ class Openings:
         return OpenSession(
             session_id=request.session_id,
             system_id=request.system_id,
-            origin=self.end_system.origin(login) if made else "",
+            origin=self._logouts.origin(login) if made else "",
             login_id=token_urlsafe(16),
             opened_at=now,
             used_at=now,
@@ -178,7 +178,7 @@ class Openings:
         old = request.replaced
         if old is None or old.credential is None:
             return None
-        origin = self.end_system.origin(SessionLogin(old.session_id, old.system_id, old.credential))
+        origin = self._logouts.origin(SessionLogin(old.session_id, old.system_id, old.credential))
         return OpenSession(old.session_id, old.system_id, origin, old.login_id, 0.0, 0.0, old.credential)
 
     async def _end(self, session: OpenSession) -> None:

@@ -38,7 +38,7 @@ class RememberingLedger(Ledger):
         self,
         debt: Debt,
         *,
-        state: LogoutState,
+        state: LogoutState | None,
         outcome: LogoutOutcome | None = None,
         due_at: float | None = None,
         waited: float | None = None,
