@@ -128,8 +128,7 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
     live, seals = LiveSessions(ledger, clock), Seals(keyring)
     books = Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock)
     tasks, metrics = OwnedTasks(), Metrics(clock)
-    login_deadline = settings.end_system.deadlines.total + MARGIN
-    logouts = Logouts(end_system, tasks, metrics, deadline=login_deadline)
+    logouts = Logouts(end_system, tasks, metrics, deadline=settings.end_system.deadlines.total + MARGIN)
     orchestrator = Orchestrator(
         logouts, storage, books, tasks, live=live, hooks=hooks, hook_deadline=settings.server.deadlines.hooks
     )
@@ -140,7 +139,7 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
         live,
         seals,
         tasks,
-        deadline=login_deadline,
+        deadline=2 * settings.end_system.deadlines.total + MARGIN,  # for a login that fails half-way is ended by itself
         longest_header=settings.server.limits.header,
         nudge=retries.nudge,
         clock=clock,

@@ -8,9 +8,9 @@ Pairs = list[tuple[bytes, bytes]]
 
 
 def packed(credential: Credential) -> bytes:
-    """Encode a credential, equal ones alike; a header's bytes that are no UTF-8 come as surrogates, and go as they came."""
+    """Encode a credential, equal ones alike; what is no character comes as a surrogate, and goes as it came."""
     headers = sorted(
-        (name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape")) for name, value in credential.items()
+        (name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")) for name, value in credential.items()
     )
     return msgspec.msgpack.encode(headers)
 
@@ -18,5 +18,5 @@ def packed(credential: Credential) -> bytes:
 def unpacked(data: bytes) -> Credential:
     """Return what was `packed`."""
     pairs = msgspec.msgpack.decode(data, type=Pairs)
-    headers = [(name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape")) for name, value in pairs]
+    headers = [(name.decode("utf-8", "surrogatepass"), value.decode("utf-8", "surrogatepass")) for name, value in pairs]
     return Credential(headers, needed=[name for name, _ in headers])

@@ -19,7 +19,7 @@ from connector.ledger.store import Ledger
 from connector.ledger.table import Table
 from connector.logouts import Logouts
 from connector.outcomes import LoginResult
-from connector.sessions.live import LiveSessions, Opening
+from connector.sessions.live import LiveSessions
 from connector.sessions.returned import ADVISED, problems_of, size_of
 from connector.sessions.seal import HEADER, Sealed, Seals
 from connector.steps import step
@@ -105,19 +105,29 @@ class Openings:
             if outcome is None:
                 return NotOpened.DEFECT
             session = self._session(request, outcome)
-            if outcome.result not in OPEN:
-                if session.credential is not None:
-                    await self._end(session)
-                return outcome
-            headers = self._headers(session, outcome)
-            if headers is None:
+            done: Timed[Result] = await step(
+                "opening a session",
+                lambda: self._opened(session, request, outcome, lambda: is_wanted() and not opening.overtaken),
+                deadline=4 * DEADLINE,
+                late=NotOpened.NOT_RECORDED,
+                failed=NotOpened.DEFECT,
+            )
+            if isinstance(done.outcome, NotOpened) or (done.outcome is outcome and session.credential is not None):
                 await self._end(session)
-                return NotOpened.DEFECT
-            if opening.overtaken or not is_wanted():
-                await self._end(session)
-                return NotOpened.OVERTAKEN
-            failure = await self._record(session, request, opening)
-            return failure or Opened(headers)
+            return done.outcome
+
+    async def _opened(
+        self, session: OpenSession, request: OpeningRequest, outcome: LoginOutcome, is_wanted: Callable[[], bool]
+    ) -> Result:
+        """Open the session with the login that was made, or say why it has to be ended."""
+        if outcome.result not in OPEN:
+            return outcome
+        headers = self._headers(session, outcome)
+        if headers is None:
+            return NotOpened.DEFECT
+        if not is_wanted():
+            return NotOpened.OVERTAKEN
+        return await self._record(session, request, is_wanted) or Opened(headers)
 
     async def _log_in(self, request: OpeningRequest) -> LoginOutcome | None:
         late = f"the end system did not answer within {self._deadline:g} s"
@@ -159,15 +169,16 @@ class Openings:
             log.warning("a session's headers are large: proxies may refuse its calls", bytes=size, advised=ADVISED)
         return headers
 
-    async def _record(self, session: OpenSession, request: OpeningRequest, opening: Opening) -> NotOpened | None:
-        """Make the session durable, and what it replaces a debt; a cleanup that was received until then wins."""
+    async def _record(self, session: OpenSession, request: OpeningRequest, is_wanted: Callable[[], bool]) -> NotOpened | None:
+        """Make the session durable, and what it replaces a debt.
+
+        A cleanup that was received until then wins, and a client that has gone by then has no seal to end the session with.
+        """
         replaced = self._replaced(request)
         now = self._clock()
         if not await self._written(lambda table: sessions.open_session(table, session, replaced=replaced, now=now)):
-            await self._end(session)
             return NotOpened.NOT_RECORDED
-        if opening.overtaken:
-            await self._end(session)
+        if not is_wanted():
             return NotOpened.OVERTAKEN
         self._live.opened(session)
         self._nudge()
