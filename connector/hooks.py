@@ -16,7 +16,7 @@ SessionHookT = TypeVar("SessionHookT", bound=SessionHook)
 SystemHookT = TypeVar("SystemHookT", bound=SystemHook)
 
 
-async def run_hook(name: str, hook: Callable[[], Awaitable[None]], *, deadline: float) -> Timed[HookOutcome]:
+async def run_hook(name: str, hook: Callable[[], Awaitable[None]], deadline: float) -> Timed[HookOutcome]:
     """Run one hook for at most `deadline` seconds, and tell what became of it."""
 
     async def done() -> HookOutcome:

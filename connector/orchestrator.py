@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
 
 from connector.bookkeeping import Bookkeeping
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
@@ -17,6 +18,8 @@ from connector.steps import milliseconds_since, step
 from connector.storage import Storage
 from connector.supervision import OwnedTasks
 from drivers import Driver, DriverError, Scope
+
+T = TypeVar("T")
 
 
 class Orchestrator:
@@ -66,20 +69,17 @@ class Orchestrator:
     async def _run(self, request: CleanupRequest) -> CleanupReport:
         started = time.monotonic()
         self._live.closing(request.session_id)
-        drivers = self._storage.drivers
+        drivers, within = self._storage.drivers, self._hook_deadline
         origin = self._logouts.origin(_login(request)) if request.login_made else ""
         debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])
         async with self._logout_of(request, debt) as shared:
             async with asyncio.TaskGroup() as steps:
-                running = {
+                evicting = {
                     driver.name: steps.create_task(self._evict(driver, _scopes(driver, request, debt))) for driver in drivers
                 }
-                hooked = {
-                    name: steps.create_task(run_hook(name, hook, deadline=self._hook_deadline))
-                    for name, hook in self._hooks.of(request)
-                }
+                hooked = {name: steps.create_task(run_hook(name, hook, within)) for name, hook in self._hooks.of(request)}
                 logout = await asyncio.shield(shared.task)
-            evictions = {name: task.result() for name, task in running.items()}
+            evictions = _results(evicting)
             await self._settle(debt, shared, evictions)
         return CleanupReport(
             request=request,
@@ -89,7 +89,7 @@ class Orchestrator:
             logout=logout,
             attempts=(debt.attempts if debt else 0) + shared.tries,
             evictions=evictions,
-            hooks={name: task.result() for name, task in hooked.items()},
+            hooks=_results(hooked),
         )
 
     def _logout_of(self, request: CleanupRequest, debt: Debt | None) -> AbstractAsyncContextManager[SharedLogout]:
@@ -133,6 +133,10 @@ class Orchestrator:
         if done.outcome.result is not EvictResult.EVICTED:
             self._storage.owe(driver)
         return done
+
+
+def _results(tasks: Mapping[str, asyncio.Task[T]]) -> dict[str, T]:
+    return {name: task.result() for name, task in tasks.items()}
 
 
 def _login(request: CleanupRequest) -> SessionLogin:
