@@ -1,12 +1,16 @@
 """What stands between a process and a real driver: it lets calls through, or fails, or hangs, as a test says."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from drivers import Driver, DriverUnavailable, Entry, Scope, Stamp, Statistics
 
+T = TypeVar("T")
+
 
 class Gate(Driver):
-    """Counts the reads of a driver. While `failing` every call but closing is an error; while `hanging` none returns."""
+    """Counts reads, and calls under way. While `failing` every call but closing is an error; while `hanging` none returns."""
 
     def __init__(self, behind: Driver) -> None:
         super().__init__(behind.name, behind.settings)
@@ -14,6 +18,7 @@ class Gate(Driver):
         self.failing = False
         self.hanging = False
         self.reads = 0
+        self.under_way = 0
 
     async def open(self) -> None:
         await self.behind.open()
@@ -22,44 +27,41 @@ class Gate(Driver):
         await self.behind.aclose()
 
     async def ping(self) -> None:
-        await self._pass()
-        await self.behind.ping()
+        await self._through(self.behind.ping())
 
     async def stamp(self, scope: Scope) -> Stamp:
-        await self._pass()
-        return await self.behind.stamp(scope)
+        return await self._through(self.behind.stamp(scope))
 
     async def get(self, scope: Scope, key: str) -> Entry | None:
         self.reads += 1
-        await self._pass()
-        return await self.behind.get(scope, key)
+        return await self._through(self.behind.get(scope, key))
 
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:
-        await self._pass()
-        await self.behind.put(scope, key, entry)
+        await self._through(self.behind.put(scope, key, entry))
 
     async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
-        await self._pass()
-        return await self.behind.put_if_current(scope, key, entry)
+        return await self._through(self.behind.put_if_current(scope, key, entry))
 
     async def delete(self, scope: Scope, key: str) -> None:
-        await self._pass()
-        await self.behind.delete(scope, key)
+        await self._through(self.behind.delete(scope, key))
 
     async def evict(self, *scopes: Scope) -> None:
-        await self._pass()
-        await self.behind.evict(*scopes)
+        await self._through(self.behind.evict(*scopes))
 
     async def purge(self, limit: int) -> bool:
-        await self._pass()
-        return await self.behind.purge(limit)
+        return await self._through(self.behind.purge(limit))
 
     async def statistics(self) -> Statistics:
-        await self._pass()
-        return await self.behind.statistics()
+        return await self._through(self.behind.statistics())
 
-    async def _pass(self) -> None:
-        if self.failing:
-            raise DriverUnavailable(f"{self.name}: is failing")
-        if self.hanging:
-            await asyncio.Event().wait()
+    async def _through(self, call: Coroutine[Any, Any, T]) -> T:
+        self.under_way += 1
+        try:
+            if self.failing:
+                raise DriverUnavailable(f"{self.name}: is failing")
+            if self.hanging:
+                await asyncio.Event().wait()
+            return await call
+        finally:
+            self.under_way -= 1
+            call.close()

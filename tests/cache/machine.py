@@ -3,108 +3,32 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from connector.cache import Cache
 from connector.cache.entries import NEAR_LIFE
-from drivers import Driver, DriverError, Scope, SessionScope, SystemScope
+from drivers import DriverError, Scope, SessionScope
+from tests.cache.actors import EndSystemFailed, Load, Process, Request
+from tests.cache.choices import KEYS, SCOPES, Which, keys, numbers, ttls, whiches
 from tests.cache.gate import Gate
 from tests.cache.model import Model
 from tests.cache.slow_loader import SlowLoader
-from tests.cache.stacks import Stack
+from tests.cache.stacks import MakeDrivers, Stack
 
 T = TypeVar("T")
-SCOPES: list[Scope] = [SessionScope("s1", "A"), SessionScope("s10", "A"), SessionScope("s2"), SystemScope("A")]
-KEYS = ["", "key"]
 ABSENT = -1
-PATIENCE = 60.0
-
-numbers = st.integers(0, 1)
-scopes, keys, ttls = st.sampled_from(SCOPES), st.sampled_from(KEYS), st.sampled_from([40.0, 3600.0])
-MakeDrivers = Callable[[Callable[[], float]], Sequence[Driver]]
-"""Makes the drivers of one more process of the same deployment, with this clock."""
-
-
-class EndSystemFailed(Exception):
-    """What a loader raises when it is told to fail."""
-
-
-@dataclass
-class Process:
-    """One process: its caches, and a gate before each of its drivers."""
-
-    number: int
-    stack: Stack
-    gates: list[Gate]
-    owed: list[Scope] = field(default_factory=list)
-
-    @property
-    def knows(self) -> bool:
-        """Whether it can tell what is current."""
-        return not self.gates[-1].failing and not self.owed
-
-    @property
-    def reaches_near(self) -> bool:
-        return not any(gate.failing for gate in self.gates[:-1])
-
-
-@dataclass(eq=False)
-class Request:
-    """A request that goes on for as long as the run: its cache, and the life of its scope when it began."""
-
-    process: Process
-    scope: Scope
-    cache: Cache
-    life: int | None
-
-
-@dataclass(eq=False)
-class Load:
-    """A `get_or_load` that waits, for its own loader or for somebody else's."""
-
-    request: Request
-    key: str
-    ttl: float
-    loader: SlowLoader[int]
-    life: int
-    changes: int
-    """How often the process had changed the value when it began."""
-    shared: bool
-    """Whether others may join it, and what it loads may be kept."""
-    task: "asyncio.Task[int]"
-
-    @property
-    def value_place(self) -> tuple[int, Scope, str]:
-        """Which value of which process."""
-        return self.request.process.number, self.request.scope, self.key
-
-    @property
-    def place(self) -> tuple[object, ...]:
-        """What those have in common who share a load."""
-        return *self.value_place, self.life, self.changes
-
-    @property
-    def called(self) -> bool:
-        return self.loader.called.is_set() and not self.task.done()
-
-    async def go_on(self) -> None:
-        """Wait until it is done, or its loader is called."""
-        called = asyncio.create_task(self.loader.called.wait())
-        await asyncio.wait([self.task, called], return_when=asyncio.FIRST_COMPLETED)
-        called.cancel()
+PATIENCE = 30.0
+TURNS = 10
+"""Of the event loop, after which whoever was woken has gone on."""
 
 
 class CacheMachine(RuleBasedStateMachine):
     """Everything happens by its rules; each asserts what the model says."""
-
-    requests = Bundle("requests")
 
     def __init__(self, make: MakeDrivers, processes: int) -> None:
         super().__init__()
@@ -112,6 +36,7 @@ class CacheMachine(RuleBasedStateMachine):
         self._values = count(1)
         self._model = Model(processes, now=float(int(time.time())))
         self._changes: Counter[tuple[int, Scope, str]] = Counter()
+        self._requests: list[Request] = []
         self._loads: list[Load] = []
         self._processes = [self._process(number, make) for number in range(processes)]
 
@@ -134,13 +59,9 @@ class CacheMachine(RuleBasedStateMachine):
                 self._run(gate.aclose())
         self._runner.close()
 
-    @rule(target=requests, process=numbers, scope=scopes)
-    def begin_request(self, process: int, scope: Scope) -> Request:
-        by = self._process_of(process)
-        return Request(by, scope, self._run(by.stack.caches.of(scope)), self._model.life(scope) if by.knows else None)
-
-    @rule(request=requests, key=keys, ttl=ttls)
-    def set(self, request: Request, key: str, ttl: float) -> None:
+    @rule(which=whiches, key=keys, ttl=ttls)
+    def set(self, which: Which, key: str, ttl: float) -> None:
+        request = self._request(which)
         value = next(self._values)
         stored = self._run(request.cache.set(key, value, ttl=ttl))
         assert stored == self._takes(request)
@@ -149,26 +70,30 @@ class CacheMachine(RuleBasedStateMachine):
         if stored:
             self._stored(request, key, value, ttl)
 
-    @rule(request=requests, key=keys)
-    def delete(self, request: Request, key: str) -> None:
+    @rule(which=whiches, key=keys)
+    def delete(self, which: Which, key: str) -> None:
+        request = self._request(which)
         by = request.process
         self._changes[by.number, request.scope, key] += 1
         with suppress(DriverError):
             self._run(request.cache.delete(key))
             self._model.deleted((request.scope, key), by=by.number, near_reached=by.reaches_near)
 
-    @rule(request=requests, key=keys)
-    def get(self, request: Request, key: str) -> None:
+    @rule(which=whiches, key=keys)
+    def get(self, which: Which, key: str) -> None:
+        request = self._request(which)
         self._judge(request, key, self._run(request.cache.get(key, int, ABSENT)))
 
-    @rule(request=requests)
-    def get_many(self, request: Request) -> None:
+    @rule(which=whiches)
+    def get_many(self, which: Which) -> None:
+        request = self._request(which)
         found = self._run(request.cache.get_many(KEYS, int))
         for key in KEYS:
             self._judge(request, key, found.get(key, ABSENT))
 
-    @rule(request=requests, key=keys, ttl=ttls)
-    def begin_load(self, request: Request, key: str, ttl: float) -> None:
+    @rule(which=whiches, key=keys, ttl=ttls)
+    def begin_load(self, which: Which, key: str, ttl: float) -> None:
+        request = self._request(which)
         load = self._run(self._begun(request, key, ttl))
         if load.task.done():
             self._judge(request, key, load.task.result())
@@ -189,9 +114,16 @@ class CacheMachine(RuleBasedStateMachine):
             shared=request.process.knows and request.life == self._model.life(request.scope),
             task=asyncio.create_task(request.cache.get_or_load(key, loader, kind=int, ttl=ttl)),
         )
-        if not (load.shared and any(other.shared and other.place == load.place for other in self._loads)):
-            await load.go_on()
+        await self._settled()
         return load
+
+    async def _settled(self) -> None:
+        """Wait until nobody waits for a driver any more: whoever is not done waits for a loader."""
+        gates = [gate for process in self._processes for gate in process.gates]
+        quiet = 0
+        while quiet < TURNS:
+            await asyncio.sleep(0)
+            quiet = 0 if any(gate.under_way for gate in gates) else quiet + 1
 
     @precondition(lambda self: any(load.called for load in self._loads))
     @rule(which=st.integers(0, 9), end=st.sampled_from(["finishes", "fails", "is cancelled"]))
@@ -200,40 +132,47 @@ class CacheMachine(RuleBasedStateMachine):
         load = called[which % len(called)]
         self._loads.remove(load)
         joined = [other for other in self._loads if load.shared and other.shared and other.place == load.place]
-        self._run(self._ended(load, end, joined))
-        if end == "finishes":
+        self._run(self._ended(load, end))
+        if end == "fails":
+            assert isinstance(load.task.exception(), EndSystemFailed)
+        elif end == "finishes":
             assert load.task.result() == load.loader.value
             if load.shared and self._takes(load.request) and load.changes == self._changes[load.value_place]:
                 self._stored(load.request, load.key, load.loader.value, load.ttl)
-        for other in joined:
-            self._judge_joined(other, load, end)
+        self._judge_joined(joined, load, end)
         self._assert_loads_are_joined()
 
-    async def _ended(self, load: Load, end: str, joined: Sequence[Load]) -> None:
-        """End a load, and wait until all who had joined it are done, or one of them loads instead."""
+    async def _ended(self, load: Load, end: str) -> None:
+        """End a load, and let those who had joined it go on."""
         if end == "is cancelled":
             load.task.cancel()
         elif end == "fails":
             load.loader.fail(EndSystemFailed())
         load.loader.finish()
         await asyncio.wait([load.task])
-        while not any(other.called for other in joined) and (waiting := [each for each in joined if not each.task.done()]):
-            going_on = [asyncio.create_task(other.go_on()) for other in waiting]
-            await asyncio.wait(going_on, return_when=asyncio.FIRST_COMPLETED)
+        await self._settled()
 
-    def _judge_joined(self, other: Load, load: Load, end: str) -> None:
-        """One that had joined has the same result, unless it came so late that it found another."""
-        if not other.task.done():
-            return
-        self._loads.remove(other)
-        if isinstance(other.task.exception(), EndSystemFailed):
-            assert end == "fails"
-        elif end != "finishes" or other.task.result() != load.loader.value:
-            self._judge(other.request, other.key, other.task.result())
+    def _judge_joined(self, joined: Sequence[Load], load: Load, end: str) -> None:
+        """Those who had joined have the same result; if there is none, one of them loads, or finds what others have stored."""
+        done = [other for other in joined if other.task.done()]
+        assert len(done) == len(joined) or (end == "is cancelled" and [other.called for other in joined].count(True) == 1)
+        for other in done:
+            self._loads.remove(other)
+            match end:
+                case "finishes":
+                    assert other.task.result() == load.loader.value
+                case "fails":
+                    assert isinstance(other.task.exception(), EndSystemFailed)
+                case _:
+                    assert other.task.result() in self._model.may_see(
+                        (other.request.scope, other.key), other.request.process.number
+                    )
 
     def _assert_loads_are_joined(self) -> None:
-        called = [load.place for load in self._loads if load.called and load.shared]
-        assert len(called) == len({*called})
+        """Of those who share a load one loads, and everybody else loads for itself."""
+        loading = [load.place for load in self._loads if load.called and load.shared]
+        assert len(loading) == len({*loading})
+        assert all(load.called or (load.shared and load.place in loading) for load in self._loads)
 
     @precondition(lambda self: self._loads)
     @rule(which=st.integers(0, 9))
@@ -268,12 +207,12 @@ class CacheMachine(RuleBasedStateMachine):
                 self._model.evicted(scope)
             by.owed.clear()
 
-    @rule(process=numbers, which=numbers, failing=st.booleans())
+    @rule(process=numbers, which=numbers, failing=st.sampled_from([False, False, True]))
     def break_or_mend(self, process: int, which: int, failing: bool) -> None:
         gates = self._process_of(process).gates
         gates[which % len(gates)].failing = failing
 
-    @rule(seconds=st.sampled_from([30.0, NEAR_LIFE + 1, 4000.0]))
+    @rule(seconds=st.sampled_from([30.0, 30.0, NEAR_LIFE + 1, 4000.0]))
     def wait(self, seconds: float) -> None:
         self._model.now += seconds
 
@@ -281,6 +220,16 @@ class CacheMachine(RuleBasedStateMachine):
     def purge(self, process: int) -> None:
         for gate in self._process_of(process).gates:
             self._run(gate.behind.purge(100))
+
+    def _request(self, which: Which) -> Request:
+        """Return the request that is meant, begun just now unless it is one of the earlier ones."""
+        number, scope, earlier = which
+        if earlier is not None and self._requests:
+            return self._requests[earlier % len(self._requests)]
+        by = self._process_of(number)
+        life = self._model.life(scope) if by.knows else None
+        self._requests.append(Request(by, scope, self._run(by.stack.caches.of(scope)), life))
+        return self._requests[-1]
 
     def _process_of(self, number: int) -> Process:
         return self._processes[number % len(self._processes)]

@@ -11,6 +11,9 @@ from drivers.memory import MemoryDriver
 
 SESSION, OTHER, SYSTEM = SessionScope("s1", "A"), SessionScope("s2", "A"), SystemScope("A")
 
+MakeDrivers = Callable[[Callable[[], float]], Sequence[Driver]]
+"""Makes the drivers of one more process of a deployment, with this clock."""
+
 
 class Clock:
     """A clock that runs, and that can be put forward."""

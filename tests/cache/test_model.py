@@ -12,7 +12,8 @@ from drivers import Driver
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
 from drivers.memory import MemoryDriver
 from drivers.sqlite import SqliteDriver, SqliteSettings
-from tests.cache.machine import CacheMachine, MakeDrivers
+from tests.cache.machine import CacheMachine
+from tests.cache.stacks import MakeDrivers
 from tests.drivers.stores import aiocache_driver, fresh_namespace
 
 Clock = Callable[[], float]
@@ -77,9 +78,9 @@ def check(deployment: Deployment, *, runs: int, steps: int) -> None:
 
 
 def test_the_cache_does_what_the_model_says(deployment: Deployment) -> None:
-    check(deployment, runs=10, steps=30)
+    check(deployment, runs=30, steps=40)
 
 
 @pytest.mark.slow
 def test_the_cache_does_what_the_model_says_for_long(deployment: Deployment) -> None:
-    check(deployment, runs=100, steps=60)
+    check(deployment, runs=150, steps=50)
