@@ -62,8 +62,7 @@ class CacheMachine(RuleBasedStateMachine):
     @rule(which=whiches, key=keys, ttl=ttls)
     def set(self, which: Which, key: str, ttl: float) -> None:
         request = self._request(which)
-        value = next(self._values)
-        stored = self._run(request.cache.set(key, value, ttl=ttl))
+        stored = self._run(request.cache.set(key, value := next(self._values), ttl=ttl))
         assert stored == self._takes(request)
         if request.life is not None:
             self._changes[request.process.number, request.scope, key] += 1

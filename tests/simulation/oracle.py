@@ -64,10 +64,8 @@ class Oracle:
         if (found.scope, found.key) != (named(reading.scope), reading.key):
             self._violated(f"{named(reading.scope)}/{reading.key} shows a value of {found.scope}/{found.key}")
         if found.began < reading.oldest:
-            self._violated(
-                f"a read of {named(reading.scope)}/{reading.key} shows what was loaded at event {found.began}, "
-                f"although a cleanup that was received at event {reading.oldest} had been answered when the read began"
-            )
+            place = f"{found.scope}/{found.key}"
+            self._violated(f"{place} as loaded at event {found.began} is shown after the cleanup received at {reading.oldest}")
 
     def cleaned(self, received: int, scopes: tuple[Scope, ...], process: str = "") -> None:
         """Note the answer of a cleanup: to everybody with 200, otherwise only to who asks the process that gave it."""
