@@ -80,6 +80,9 @@ class Entries:
         """Store what was loaded, if its stamp is still current and the entry was not changed since; say whether it was stored."""
         if epoch.over or not await self._ask(self._authority, self._authority.put_if_current(scope, key, entry)):
             return False
+        if epoch.over:  # changed on the way: nobody knows which of the two came first
+            await self._ask(self._authority, self._authority.delete(scope, key))
+            return False
         await self._copy(self._near, scope, key, entry, epoch)
         return True
 

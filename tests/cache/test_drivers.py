@@ -6,7 +6,7 @@ import pytest
 
 from connector.cache import Cache
 from connector.cache.entries import NEAR_LIFE
-from drivers import DriverError, DriverUnavailable
+from drivers import Driver, DriverError, DriverUnavailable, Entry, Scope
 from tests.cache.gate import Gate
 from tests.cache.slow_loader import SlowLoader
 from tests.cache.stacks import SESSION, Clock, Stack, memory
@@ -156,6 +156,33 @@ async def test_a_deleted_value_is_gone_in_another_process_soon(trio: Trio) -> No
     await here.delete("key")
     trio.clock.ahead += NEAR_LIFE + 1
     assert await there.get("key", int) is None
+
+
+class HeldStores(Gate):
+    """Lets what is stored arrive when a test says so."""
+
+    def __init__(self, behind: Driver) -> None:
+        super().__init__(behind)
+        self.held = asyncio.Event()
+        self.release = asyncio.Event()
+
+    async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
+        self.held.set()
+        await self.release.wait()
+        return await super().put_if_current(scope, key, entry)
+
+
+async def test_a_loaded_value_that_arrives_after_a_delete_does_not_stay() -> None:
+    authority = HeldStores(memory())
+    cache = await Stack([memory(name="near"), authority]).caches.of(SESSION)
+    loader = SlowLoader("from before the delete")
+    loader.finish()
+    loading = asyncio.create_task(cache.get_or_load("key", loader, kind=str))
+    await authority.held.wait()
+    await cache.delete("key")
+    authority.release.set()
+    assert await loading == "from before the delete"
+    assert await cache.get("key", str) is None
 
 
 async def test_a_copy_never_outlives_the_original(trio: Trio) -> None:
