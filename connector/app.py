@@ -12,7 +12,6 @@ import structlog
 from aiohttp import web
 
 from connector.api.routes import Served, add_routes
-from connector.bookkeeping import DEADLINE, Bookkeeping
 from connector.cache import Caches, Entries, Loads
 from connector.config.combinations import requires_seal
 from connector.config.drivers import build_drivers
@@ -21,6 +20,7 @@ from connector.config.settings import Settings
 from connector.endsystems.build import build_end_system
 from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
+from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
 from connector.ledger.evictions import OwedEvictions
 from connector.ledger.keyfile import load_keyring
 from connector.ledger.keyring import Keyring

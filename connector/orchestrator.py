@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
-from connector.bookkeeping import Bookkeeping
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.endsystems.contract import SessionLogin
 from connector.hooks import Hooks, run_hook
+from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import Debt, LogoutState
 from connector.logouts import Logouts, SharedLogout, known, outcome_of_closed
 from connector.outcomes import NO_LOGIN, EvictOutcome, EvictResult

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from connector.api.routes import Served
-from connector.bookkeeping import Bookkeeping
 from connector.cache import Caches, Entries, Loads
 from connector.config.settings import StorageDeadlines
 from connector.endsystems.contract import EndSystem
 from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
+from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.keyring import Keyring
 from connector.ledger.store import Ledger
 from connector.logouts import Logouts

@@ -1,9 +1,11 @@
 """Who may know whom: read from the imports, so that the shape in docs/design.md stays the shape of the code."""
 
 import ast
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -28,6 +30,8 @@ BOUNDARIES = {
     "drivers/sqlite_writer.py": "one of the works that share a commit",
 }
 """Where everything may be caught."""
+ASKS_THE_PARTS = "connector/config/combinations.py"
+"""Has each part check what was configured for it. The rest of the configuration knows none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,11 @@ class Module:
                     assert node.level == 0, f"{self.file}: imports are absolute"
                     names |= {f"{node.module}.{alias.name}" for alias in node.names}
         return names
+
+    @property
+    def dotted(self) -> str:
+        """Its name where it is imported."""
+        return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
     def imports_any(self, *packages: str) -> bool:
         return any(_is_in(name, package) for name in self.imports for package in packages)
@@ -115,6 +124,26 @@ def test_only_the_application_wires_its_parts_together() -> None:
     ] == []
 
 
+def test_no_two_folders_of_the_connector_need_each_other() -> None:
+    files = {module.dotted: module for module in modules() if module.file.startswith("connector/")}
+    needs: defaultdict[str, set[str]] = defaultdict(set)
+    for name, module in files.items():
+        if module.file != ASKS_THE_PARTS:
+            needed = {_folder_of(found) for imported in module.imports if (found := _module_of(imported, files))}
+            needs[_folder_of(name)] |= needed - {_folder_of(name)}
+
+    assert cycle_in(needs) == []
+
+
+def cycle_in(needs: Mapping[str, Iterable[str]]) -> list[str]:
+    """What needs itself in the end, each before what it needs."""
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as found:
+        return [*reversed(found.args[1])]
+    return []
+
+
 def test_no_module_shadows_a_dependency() -> None:
     imported = {name.partition(".")[0] for module in modules() for name in module.imports}
     taken = {*imported, *packages_distributions()} - {"connector", "drivers"}
@@ -141,6 +170,18 @@ def test_no_failure_becomes_data_in_a_gather() -> None:
 
 def _is_in(name: str, package: str) -> bool:
     return f"{name}.".startswith(f"{package}.")
+
+
+def _module_of(name: str, known: Collection[str]) -> str | None:
+    """The module that a dotted name is of: it, or the one that it is in."""
+    while name and name not in known:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
+def _folder_of(name: str) -> str:
+    """The folder of the connector in which a module lies; one that lies in none stands for itself."""
+    return ".".join(name.split(".")[:2])
 
 
 def _is_internal(name: str) -> bool:

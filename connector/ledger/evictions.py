@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from connector.bookkeeping import Bookkeeping
+from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import Debt
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.store import Ledger

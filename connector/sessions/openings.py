@@ -9,10 +9,10 @@ from secrets import token_urlsafe
 
 import structlog
 
-from connector.bookkeeping import DEADLINE
 from connector.cleanup import Timed
 from connector.endsystems.contract import LoginOutcome, SessionLogin
 from connector.ledger import sessions
+from connector.ledger.bookkeeping import DEADLINE
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.open_sessions import OpenSession
 from connector.ledger.store import Ledger

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-from connector.bookkeeping import DEADLINE
 from connector.cache import Cache, Caches
 from connector.endsystems.contract import EndSystem, SessionLogin
 from connector.errors import LoginNotCarried
+from connector.ledger.bookkeeping import DEADLINE
 from connector.ledger.errors import LedgerUnavailable
 from connector.sessions.errors import UnknownSession
 from connector.sessions.live import LiveSessions

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.bookkeeping import Bookkeeping
 from connector.config.settings import StorageDeadlines
 from connector.ledger.backoff import Backoff
+from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import LogoutState
 from connector.ledger.evictions import SLICE, OwedEvictions
 from connector.ledger.store import Ledger

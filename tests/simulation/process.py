@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from connector.bookkeeping import Bookkeeping
 from connector.cache import Caches
 from connector.config.settings import StorageDeadlines
 from connector.endsystems.contract import EndSystem
 from connector.ledger.backoff import Backoff
+from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.evictions import OwedEvictions
 from connector.orchestrator import Orchestrator
 from connector.supervision import supervised
