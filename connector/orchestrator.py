@@ -8,16 +8,17 @@ from typing import TypeVar
 
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.endsystems.contract import SessionLogin
+from connector.evictions import evict, names_of_done
 from connector.hooks import Hooks, run_hook
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import Debt, LogoutState
 from connector.logouts import Logouts, SharedLogout, known, outcome_of_closed
-from connector.outcomes import NO_LOGIN, EvictOutcome, EvictResult
+from connector.outcomes import NO_LOGIN, EvictOutcome
 from connector.sessions.live import LiveSessions
-from connector.steps import milliseconds_since, step
+from connector.steps import milliseconds_since
 from connector.storage import Storage
 from connector.supervision import OwnedTasks
-from drivers import Driver, DriverError, Scope
+from drivers import Driver, Scope
 
 T = TypeVar("T")
 
@@ -75,7 +76,8 @@ class Orchestrator:
         async with self._logout_of(request, debt) as shared:
             async with asyncio.TaskGroup() as steps:
                 evicting = {
-                    driver.name: steps.create_task(self._evict(driver, _scopes(driver, request, debt))) for driver in drivers
+                    driver.name: steps.create_task(evict(self._storage, driver, _scopes(driver, request, debt)))
+                    for driver in drivers
                 }
                 hooked = {name: steps.create_task(run_hook(name, hook, within)) for name, hook in self._hooks.of(request)}
                 logout = await asyncio.shield(shared.task)
@@ -110,29 +112,7 @@ class Orchestrator:
             return False
         outcome = None if shared.settled else shared.task.result().outcome
         shared.settled = True
-        evicted = [name for name, step in evictions.items() if step.outcome.result is EvictResult.EVICTED]
-        return await self._books.settle(debt, outcome=outcome, evicted=evicted)
-
-    async def _evict(self, driver: Driver, scopes: Sequence[Scope]) -> Timed[EvictOutcome]:
-        deadline = self._storage.deadlines.evict
-
-        async def evict() -> EvictOutcome:
-            try:
-                await self._storage.evict(driver, scopes)
-            except DriverError as problem:
-                return EvictOutcome(EvictResult.UNAVAILABLE, str(problem))
-            return EvictOutcome(EvictResult.EVICTED)
-
-        done = await step(
-            f"eviction from {driver.name}",
-            evict,
-            deadline=deadline,
-            late=EvictOutcome(EvictResult.UNAVAILABLE, f"no answer within {deadline:g} s"),
-            failed=EvictOutcome(EvictResult.FAILED, "a defect; the log has its traceback"),
-        )
-        if done.outcome.result is not EvictResult.EVICTED:
-            self._storage.owe(driver)
-        return done
+        return await self._books.settle(debt, outcome=outcome, evicted=names_of_done(evictions))
 
 
 def _results(tasks: Mapping[str, asyncio.Task[T]]) -> dict[str, T]:
