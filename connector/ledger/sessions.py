@@ -1,6 +1,6 @@
 """Sessions that are opened, used and closed, each within one transaction: a login is always a session's, a debt, or ended."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_bytes
 
@@ -10,6 +10,7 @@ from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import COLUMNS, NAMES, OpenSession, authenticated, decoded, encoded, verify
 from connector.ledger.rows import Row, Unverified, fingerprints
 from connector.ledger.table import Table
+from drivers import SessionScope
 
 INSERT = f"INSERT INTO sessions ({NAMES}) VALUES (NULL, {', '.join('?' * (len(COLUMNS) - 1))})"  # noqa: S608 - ours
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
@@ -116,3 +117,29 @@ def _rows(table: Table, session_id: str) -> Iterator[Row]:
         except (KeyMissing, Unverified):
             continue
         yield row
+
+
+def is_known(table: Table, session_id: str) -> bool:
+    """Tell whether the session has a row, be it one that is not to be believed."""
+    return table.connection.execute("SELECT 1 FROM sessions WHERE session_id = ?", (session_id,)).fetchone() is not None
+
+
+def is_in_use(table: Table, session: OpenSession) -> bool:
+    """Tell whether the session is open by a login of the same credential: the end system has handed it out once more."""
+    return any(decoded(row, table.keyring).credential == session.credential for row in _rows(table, session.session_id))
+
+
+def owe_eviction(table: Table, scope: SessionScope, *, drivers: Sequence[str], now: float) -> Debt:
+    """Write down that what a session has cached is to be evicted, in a row of its own: its login may be owed or not."""
+    debt = Debt(
+        id=0,
+        session_id=scope.session_id,
+        system_id=scope.system_id,
+        origin="",
+        fingerprint=token_bytes(32),
+        state=LogoutState.CLOSED,
+        evictions=dict.fromkeys(drivers, (scope,)),
+        recorded_at=now,
+        due_at=now,
+    )
+    return table.insert(debt)
