@@ -38,6 +38,11 @@ torture: .venv/.dev ## kill the server at every step and thousands of times at r
 mutants: .venv/.dev ## plant mistakes in the cache, and show what finds each
 	@$(BIN)/python -m tests.simulation.mutants
 
+.PHONY: bench
+bench: .venv/.dev ## measure this project beside its peers; writes docs/performance.md; QUICK=1 only shows that it works
+	@$(BIN)/python -m tests.provision
+	@$(BIN)/python -m bench $(if $(QUICK),--quick build/bench) $(ARGS)
+
 .PHONY: docs
 docs: .venv/.dev ## write docs/configuration.md anew from the settings
 	@$(BIN)/python -m connector.config.reference > docs/configuration.md
@@ -45,7 +50,7 @@ docs: .venv/.dev ## write docs/configuration.md anew from the settings
 .PHONY: clean
 clean: ## remove .venv and caches; data in var/ stays
 	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
-	@find connector drivers examples tests -name __pycache__ -prune -exec rm -rf {} +
+	@find bench connector drivers examples tests -name __pycache__ -prune -exec rm -rf {} +
 
 # The versions installed are stamped: once, and again when what is to be installed has changed.
 .venv/.run: $(INPUTS)
