@@ -97,6 +97,9 @@ class Driver(ABC):
         self.name = name
         """The instance's name in the configuration, used in reports and errors."""
 
+    def check(self) -> None:
+        """Raise `DriverMisconfigured` for what would keep `open` from working and shows without opening anything."""
+
     async def open(self) -> None:
         """Make ready for use. Raises if the store cannot work as configured; after a failure `aclose` is still called.
 

@@ -1,17 +1,19 @@
-"""The configuration in effect, key by key, fit to be shown: no secret is in it."""
+"""The configuration in force, key by key, fit to be shown: no secret is in it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from connector.config.combinations import is_loopback, requires_seal
 from connector.config.fields import KeyPath, is_secret, leaves
 from connector.config.loading import Configuration
 from connector.config.problems import dotted
 from connector.config.settings import Settings
+from connector.ledger.keyfile import VARIABLE
 
 HIDDEN = "***"
 CREDENTIALS_IN_URL = re.compile(r"(?<=//)[^/@\s]*(?=@)")
@@ -19,19 +21,33 @@ CREDENTIALS_IN_URL = re.compile(r"(?<=//)[^/@\s]*(?=@)")
 
 @dataclass(frozen=True, slots=True)
 class EffectiveValue:
-    """What a key is set to, as JSON has it, and by whom."""
+    """What is in force for a key, as JSON has it, and by whom."""
 
     key: str
     value: Any
     source: str
 
 
-def effective_values(configuration: Configuration) -> list[EffectiveValue]:
-    """Return the value of every key, those of the storage instances included, section by section."""
+def effective_values(configuration: Configuration, environ: Mapping[str, str]) -> list[EffectiveValue]:
+    """Return what is in force for every key, those of the storage instances included, section by section."""
     sections = [*Settings.model_fields]
     values = sorted(_values(configuration), key=lambda found: sections.index(found[0][0]))
     origin = configuration.sources.origin
-    return [EffectiveValue(dotted(path), value, origin(path) or "default") for path, value in values]
+    overruled = {value.key: value for value in _overruled(configuration.settings, environ)}
+    configured = [EffectiveValue(dotted(path), value, origin(path) or "default") for path, value in values]
+    return [overruled.get(value.key, value) for value in configured]
+
+
+def _overruled(settings: Settings, environ: Mapping[str, str]) -> Iterator[EffectiveValue]:
+    """Yield what something else has decided than the key itself."""
+    if not is_loopback(settings.server.host) and not settings.security.require_seal:
+        switched_off = not requires_seal(settings)
+        reason = "security.callers_unsealed_beyond_loopback" if switched_off else "server.host, which is beyond loopback"
+        yield EffectiveValue("security.require_seal", not switched_off, reason)
+    if settings.end_system.base_url and not settings.end_system.allowed_urls:
+        yield EffectiveValue("end_system.allowed_urls", [_without_login(settings.end_system.base_url)], "end_system.base_url")
+    if environ.get(VARIABLE):
+        yield EffectiveValue("ledger.key_file", None, f"environment variable {VARIABLE}, which holds the keys")
 
 
 def _values(configuration: Configuration) -> Iterator[tuple[KeyPath, Any]]:
@@ -61,6 +77,10 @@ def _fit_to_show(field: FieldInfo, value: Any) -> Any:
         case _ if is_secret(field):
             return HIDDEN
         case str():
-            return CREDENTIALS_IN_URL.sub(HIDDEN, value)
+            return _without_login(value)
         case _:
             return value
+
+
+def _without_login(url: str) -> str:
+    return CREDENTIALS_IN_URL.sub(HIDDEN, url)

@@ -1,19 +1,14 @@
 """The command `connector`. A command imports what it works with when it runs, so that each starts quickly."""
 
-import json
-import os
 import sys
 from typing import Annotated
 
 import typer
 
-from connector.cli import owed, profiles, rehearse, status
-from connector.cli.options import ConfigOption, JsonOption, chosen
-from connector.cli.printing import print_json, print_problems, print_table
+from connector.cli import check_config, owed, profiles, rehearse, status
+from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, chosen
+from connector.cli.printing import print_problems
 from connector.errors import ConfigurationError
-
-EXIT_CONFIGURATION = 78
-"""The configuration cannot work: `EX_CONFIG` of sysexits.h."""
 
 app = typer.Typer(
     name="connector",
@@ -22,6 +17,7 @@ app = typer.Typer(
 )
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(owed.app, name="owed")
+app.command()(check_config.check_config)
 app.command()(status.status)
 app.command()(rehearse.rehearse)
 
@@ -41,26 +37,6 @@ def serve(config: ConfigOption = None) -> None:
     from connector.cli.running import serve_file
 
     raise typer.Exit(serve_file(chosen(config)))
-
-
-@app.command()
-def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    """Check the configuration; show what is in effect and who set it. Secrets do not show."""
-    from connector.cli.effective import effective_values
-    from connector.config.loading import read
-
-    try:
-        values = effective_values(read(chosen(config), os.environ))
-    except ConfigurationError as found:
-        if not as_json:
-            raise
-        print_json({"valid": False, "problems": found.problems})
-        raise typer.Exit(EXIT_CONFIGURATION) from found
-    if as_json:
-        print_json({"valid": True, "values": {value.key: {"value": value.value, "source": value.source} for value in values}})
-    else:
-        rows = [(value.key, json.dumps(value.value), value.source) for value in values]
-        print_table(("key", "value", "set by"), rows)
 
 
 def _print_version(*, wanted: bool) -> None:

@@ -1,9 +1,12 @@
-"""Options that several commands have."""
+"""Options and exit codes that several commands have."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+EXIT_CONFIGURATION = 78
+"""The configuration cannot work: `EX_CONFIG` of sysexits.h."""
 
 ConfigOption = Annotated[
     Path | None,

@@ -150,9 +150,9 @@ def _refusals(server: ControlClient, ids: list[int]) -> Iterator[str]:
 @contextmanager
 def _server(config: Path | None) -> Iterator[ControlClient]:
     """Connect to the running server; end with `EXIT_DOWN` if there is none."""
-    from connector.config.loading import load
+    from connector.config.loading import read
 
-    with exit_codes(), ControlClient(load(chosen(config), os.environ).control.socket) as server:
+    with exit_codes(), ControlClient(read(chosen(config), os.environ).settings.control.socket) as server:
         yield server
 
 

@@ -26,8 +26,8 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console().print(table)
 
 
-def print_problems(problems: Sequence[str]) -> None:
-    """Print what is wrong with the configuration on standard error, each problem on a line of its own."""
+def print_problems(problems: Sequence[str], title: str = "The configuration cannot work") -> None:
+    """Print what is wrong on standard error, each problem on a line of its own; at a terminal in a panel with this title."""
     if not sys.stderr.isatty():
         sys.stderr.writelines(f"{problem}\n" for problem in problems)
         return
@@ -35,4 +35,4 @@ def print_problems(problems: Sequence[str]) -> None:
     from rich.panel import Panel
     from rich.text import Text
 
-    Console(stderr=True).print(Panel(Text("\n".join(problems)), title="The configuration cannot work", border_style="red"))
+    Console(stderr=True).print(Panel(Text("\n".join(problems)), title=title, border_style="red"))

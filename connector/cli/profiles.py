@@ -60,9 +60,9 @@ def try_out(
     """
     from connector.cli.headers import complete, given_headers
     from connector.cli.trial import end_system_on_trial, try_logout
-    from connector.config.loading import load
+    from connector.config.loading import read
 
-    end_system = end_system_on_trial(load(chosen(config), os.environ).end_system, name, base_url)
+    end_system = end_system_on_trial(read(chosen(config), os.environ).settings.end_system, name, base_url)
     headers = complete(given_headers(header_env or [], headers_file, os.environ), end_system.needed_headers or ())
     outcome = asyncio.run(try_logout(end_system, headers, as_json=as_json))
     match outcome.result:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from aiohttp import web
 
-from connector.cli.main import EXIT_CONFIGURATION
+from connector.cli.options import EXIT_CONFIGURATION
 from connector.cli.printing import print_problems
 from connector.config.loading import load
 from connector.errors import ConfigurationError

@@ -10,7 +10,7 @@ import typer
 
 from connector.cli.control import ControlClient, ServerDown
 from connector.cli.options import chosen
-from connector.config.loading import load
+from connector.config.loading import read
 from connector.config.settings import Ledger
 from connector.errors import ConfigurationError
 from connector.ledger.housekeeping import totals
@@ -31,7 +31,7 @@ def seen(config: Path | None, live: Callable[[ControlClient], T], in_file: Calla
         Refused: the server does not do what was asked.
         ConfigurationError: the configuration cannot work, or there is no ledger that could be read.
     """
-    settings = load(chosen(config), os.environ)
+    settings = read(chosen(config), os.environ).settings
     try:
         with ControlClient(settings.control.socket) as server:
             return live(server)

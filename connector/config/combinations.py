@@ -9,7 +9,6 @@ from connector.config.settings import Server, Settings
 from connector.config.sources import Sources, variable_name
 from connector.endsystems.build import build_end_system
 from connector.errors import ConfigurationError
-from connector.ledger.keyfile import VARIABLE
 
 BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 PASSWORD_IN_URL = re.compile(r"//[^/@]*:[^/@]+@")
@@ -21,7 +20,6 @@ def combination_problems(settings: Settings, sources: Sources, environ: Mapping[
     """Return a line for each combination of values that cannot work."""
     return [
         *_seals(settings),
-        *_keys_of_a_fleet(settings, environ),
         *_base_paths(settings.server),
         *_passwords_in_file(sources),
         *_end_system(settings, environ),
@@ -47,18 +45,6 @@ def requires_seal(settings: Settings) -> bool:
 def _seals(settings: Settings) -> Iterator[str]:
     if settings.security.require_seal and settings.security.callers_unsealed_beyond_loopback:
         yield "security.callers_unsealed_beyond_loopback: expected false, for security.require_seal demands a seal of everybody"
-
-
-def _keys_of_a_fleet(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
-    """A key that each replica makes for itself opens no seal of another's."""
-    authority = settings.storage.drivers[-1]
-    table = (settings.storage.model_extra or {}).get(authority, {})
-    given = environ.get(VARIABLE) or settings.ledger.key_file.exists()
-    if table.get("driver") == "aiocache" and table.get("backend") == "redis" and not given:
-        yield (
-            f"ledger.key_file: {settings.ledger.key_file}: is not there; with Redis as the authority, which replicas share, "
-            f"expected keys that they share as well, in this file or in {VARIABLE}"
-        )
 
 
 def _base_paths(server: Server) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The storage instances: which class each is of, its settings checked against that class, and the driver made of them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from connector.config.problems import problem, secrets_in_file, suggestion, vali
 from connector.config.settings import Storage
 from connector.config.sources import Sources
 from connector.errors import ConfigurationError
-from drivers import Driver, DriverSettings
+from drivers import Driver, DriverMisconfigured, DriverSettings
 
 BUILT_IN = {
     "memory": "drivers.memory.MemoryDriver",
@@ -38,6 +38,15 @@ class Instance:
 def build_drivers(storage: Storage) -> list[Driver]:
     """Make the drivers of a checked `storage`, not yet open, in their order."""
     return [_made(name, (storage.model_extra or {}).get(name, {})) for name in storage.drivers]
+
+
+def misconfigurations(storage: Storage) -> Iterator[str]:
+    """Yield what keeps the drivers of a checked `storage` from being opened, as far as can be told without doing it."""
+    for name in storage.drivers:
+        try:
+            _made(name, (storage.model_extra or {}).get(name, {})).check()
+        except DriverMisconfigured as problem:
+            yield f"storage.{name}: {problem}"
 
 
 def check_instances(sources: Sources) -> tuple[dict[str, Instance], list[str]]:

@@ -1,4 +1,4 @@
-"""From the sources to checked settings: first every key, then every combination, each time all problems at once."""
+"""From the sources to checked settings: every key, then every combination, then what a server needs besides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from connector.config.drivers import Instance, check_instances
 from connector.config.problems import validation_problems
 from connector.config.settings import Settings
 from connector.config.sources import Sources, read_sources
+from connector.config.surroundings import unready
 from connector.errors import ConfigurationError
 
 
@@ -25,16 +26,23 @@ class Configuration:
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings that a server can start with: as `read`, and the keys and passwords that it needs are there.
+
+    Raises:
+        ConfigurationError: as `read`; or, where nothing is wrong with the configuration, with all that is missing besides.
+    """
+    settings = read(path, environ).settings
+    if problems := unready(settings, environ):
+        raise ConfigurationError(problems)
+    return settings
+
+
+def read(path: Path | None, environ: Mapping[str, str]) -> Configuration:
     """Return the settings of the file at `path` (None: the defaults) and of the variables in `environ`, which win.
 
     Raises:
         ConfigurationError: with every problem of a key; or, where there is none, with every combination that cannot work.
     """
-    return read(path, environ).settings
-
-
-def read(path: Path | None, environ: Mapping[str, str]) -> Configuration:
-    """As `load`, with the origin of each value."""
     sources = read_sources(path, environ)
     instances, problems = check_instances(sources) if sources.table is not None else ({}, [])
     settings = _checked(sources, instances, [*sources.problems, *problems])

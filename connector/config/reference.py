@@ -23,12 +23,13 @@ INTRODUCTION = """\
 <!-- Made from the settings classes by `make docs`. -->
 
 In short: `config.toml` in the working directory, or the file that `--config` or `CONNECTOR_CONFIG` names. Every key has a
-default, and an environment variable wins over the file. `connector check-config` shows what is in effect and who set it.
+default, and an environment variable wins over the file. `connector check-config` shows what is in force and who set it.
 
 * A variable's name is the key's, in capitals, after `CONNECTOR__`, with two underscores for each dot. A list is written with
   commas or as JSON. A variable that is empty counts as absent; one that begins with `CONNECTOR__` and matches no key is an error.
-* The whole configuration is checked before the port is bound: first every key, then every combination. All problems are
-  printed at once, each on a line, without the values; the exit code is 78.
+* The whole configuration is checked before anything is opened, in three rounds: every key; then every combination; then what
+  a server needs besides, its keys and the passwords of its stores. A round in which something is wrong is the last: all of
+  its problems are printed, each on a line, without the values; the exit code is 78.
 * Secrets (a password, a URL with a password in it) come from the environment or from a file of their own; in `config.toml`
   they are an error.
 """

@@ -13,6 +13,7 @@ from connector.ledger.keyring import KEY_BYTES, Keyring
 from connector.ledger.ownership import make_private_folder, problem_of_secret, synced_folder
 
 VARIABLE = "CONNECTOR_LEDGER_KEYS"
+HOW_TO_MAKE_ONE = "docs/ledger.md says how to make one"
 LINE = re.compile(r"(?P<id>[A-Za-z0-9_.-]{1,32}):(?P<key>[A-Za-z0-9_-]{43}=?)")
 
 
@@ -43,7 +44,7 @@ def parsed(text: str, *, origin: str) -> Keyring:
                 raise ConfigurationError([f"{origin}: entry {number}: expected an id that no other key has"])
             keys[key_id] = key
     if not keys:
-        raise ConfigurationError([f"{origin}: expected at least one line of the form id:key"])
+        raise ConfigurationError([f"{origin}: expected at least one line of the form id:key; {HOW_TO_MAKE_ONE}"])
     return Keyring(keys)
 
 
@@ -54,7 +55,9 @@ def _key(entry: str, place: str) -> tuple[str, bytes]:
             return found["id"], base64.b64decode(found["key"].rstrip("=") + "=", altchars=b"-_", validate=True)
         except binascii.Error:
             pass
-    raise ConfigurationError([f"{place}: expected id:key, the key being {KEY_BYTES} random bytes in base64url"])
+    raise ConfigurationError(
+        [f"{place}: expected id:key, the key being {KEY_BYTES} random bytes in base64url; {HOW_TO_MAKE_ONE}"]
+    )
 
 
 def _read(path: Path) -> str:

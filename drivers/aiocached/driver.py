@@ -33,9 +33,14 @@ class AiocacheDriver(Driver):
         place = "" if settings.backend == "memory" else " at {}:{}".format(*settings.address)
         self._store = f"{name}: {settings.backend}{place}"
 
-    async def open(self) -> None:
+    def check(self) -> None:
         if os.environ.get("AIOCACHE_DISABLE") == "1":
             raise DriverMisconfigured(f"{self.name}: AIOCACHE_DISABLE=1 makes aiocache do nothing and say that it did; unset it")
+        with translated(self._store):
+            password(self.settings)
+
+    async def open(self) -> None:
+        self.check()
         with translated(self._store):
             self._opened = _made_for(self.settings, self._clock)
             await self._opened.open()

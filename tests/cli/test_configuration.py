@@ -1,14 +1,25 @@
 """`connector check-config`, and what every command says about a configuration that cannot work."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from connector.cli.effective import effective_values
+from connector.config.loading import read
 from tests.cli.command import connector
 from tests.cli.terminal import at_a_terminal
 from tests.config.reading import NOTEBOOK
 
 CANARY = "c4nary-s3cret"
+KEYS = {"CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+FLEET = """
+[storage]
+drivers = ["memory", "shared"]
+[storage.shared]
+driver = "aiocache"
+backend = "redis"
+"""
 WRONG = "[server]\nport = 'http'\nprot = 1\n"
 
 
@@ -41,6 +52,90 @@ async def test_a_script_gets_the_problems_as_json(tmp_path: Path) -> None:
 
     assert (ended.exit_code, ended.err) == (78, "")
     assert ended.json == {"valid": False, "problems": ["nowhere.toml: cannot be read: No such file or directory"]}
+
+
+@pytest.mark.parametrize(
+    ("environ", "line"),
+    [
+        ({"CONNECTOR_LEDGER_KEYS": "one:short"}, "CONNECTOR_LEDGER_KEYS: entry 1: expected id:key"),
+        ({"CONNECTOR__LEDGER__KEY_FILE": "open.keys"}, "ledger.key_file: open.keys: others may read it"),
+        ({**KEYS, "CONNECTOR__STORAGE__SHARED__PASSWORD_ENV": "UNSET_PASSWORD"}, "storage.shared: "),
+        ({**KEYS, "AIOCACHE_DISABLE": "1"}, "storage.shared: "),
+    ],
+    ids=["malformed key", "open key file", "no password", "a store that does nothing"],
+)
+async def test_what_serve_refuses_is_told_by_check_config_in_the_same_words(
+    tmp_path: Path, environ: dict[str, str], line: str
+) -> None:
+    (tmp_path / "config.toml").write_text(FLEET)
+    (tmp_path / "open.keys").write_text(KEYS["CONNECTOR_LEDGER_KEYS"])
+    (tmp_path / "open.keys").chmod(0o644)
+
+    served = await connector("serve", folder=tmp_path, environ=environ)
+    checked = await connector("check-config", folder=tmp_path, environ=environ)
+
+    assert (served.exit_code, checked.exit_code) == (78, 78)
+    assert served.err == checked.err
+    assert checked.err.startswith(line)
+    assert not (tmp_path / "var").exists()
+
+
+async def test_a_fleet_is_checked_and_shown_where_there_are_no_keys_and_the_lack_of_them_is_told(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(FLEET)
+
+    as_text = await connector("check-config", folder=tmp_path)
+    as_json = await connector("check-config", "--json", folder=tmp_path)
+
+    assert (as_text.exit_code, as_json.exit_code) == (78, 78)
+    assert 'storage.shared.backend\t"redis"\tconfig.toml' in as_text.out.splitlines()
+    assert as_text.err.startswith("ledger.key_file: var/keys/ledger.keys: is not there;")
+    assert as_json.json["problems"] == as_text.err.splitlines()
+    assert as_json.json["values"]["storage.shared.backend"]["value"] == "redis"
+
+
+@pytest.mark.parametrize(
+    ("environ", "in_force", "source"),
+    [
+        ({}, False, "default"),
+        ({"CONNECTOR__SERVER__HOST": "0.0.0.0"}, True, "server.host, which is beyond loopback"),
+        (
+            {"CONNECTOR__SERVER__HOST": "0.0.0.0", "CONNECTOR__SECURITY__CALLERS_UNSEALED_BEYOND_LOOPBACK": "true"},
+            False,
+            "security.callers_unsealed_beyond_loopback",
+        ),
+        (
+            {"CONNECTOR__SERVER__HOST": "0.0.0.0", "CONNECTOR__SECURITY__REQUIRE_SEAL": "true"},
+            True,
+            "environment variable CONNECTOR__SECURITY__REQUIRE_SEAL",
+        ),
+    ],
+    ids=["loopback", "beyond", "switched off", "by name"],
+)
+def test_whether_a_seal_is_required_is_shown_as_it_is_in_force_with_the_reason(
+    environ: dict[str, str], in_force: bool, source: str
+) -> None:
+    assert shown("security.require_seal", environ) == (in_force, source)
+
+
+def test_where_requests_may_go_is_shown_as_it_is_in_force_without_a_login() -> None:
+    environ = {"CONNECTOR__END_SYSTEM__PROFILE": "jira-datacenter", "CONNECTOR__END_SYSTEM__BASE_URL": "https://jira.test/a"}
+    allowed = {"CONNECTOR__END_SYSTEM__ALLOWED_URLS": "https://jira.test"}
+
+    assert shown("end_system.allowed_urls", {}) == ([], "default")
+    assert shown("end_system.allowed_urls", environ) == (["https://jira.test/a"], "end_system.base_url")
+    assert shown("end_system.allowed_urls", environ | allowed)[0] == ["https://jira.test"]
+
+
+def test_a_key_file_that_the_variable_overrules_is_shown_as_none() -> None:
+    value, source = shown("ledger.key_file", KEYS)
+
+    assert (value, source) == (None, "environment variable CONNECTOR_LEDGER_KEYS, which holds the keys")
+
+
+def shown(key: str, environ: dict[str, str]) -> tuple[Any, str]:
+    """What is shown of a key, and who set it."""
+    (found,) = [value for value in effective_values(read(None, environ), environ) if value.key == key]
+    return found.value, found.source
 
 
 async def test_a_script_gets_every_value_and_who_set_it_and_no_secret(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.config.loading import Configuration, read
+from connector.config.loading import Configuration, load, read
 from connector.errors import ConfigurationError
 
 NOTEBOOK = """
@@ -35,3 +35,11 @@ def problems_of(file: Path, environ: Mapping[str, str]) -> list[str]:
     with pytest.raises(ConfigurationError) as found:
         read(file, environ)
     return [line.replace(f"{file.parent}/", "") for line in found.value.problems]
+
+
+def refusals_to_start(folder: Path, toml: str, environ: Mapping[str, str] | None = None) -> list[str]:
+    """Return what a server lacks although its configuration fits together, the file's folder left out of the lines."""
+    found = configuration(folder, toml, environ)
+    with pytest.raises(ConfigurationError) as refused:
+        load(found.sources.file, environ or {})
+    return [line.replace(f"{folder}/", "") for line in refused.value.problems]

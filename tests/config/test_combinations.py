@@ -37,18 +37,6 @@ def test_a_seal_cannot_be_required_and_be_switched_off(tmp_path: Path) -> None:
     assert line.startswith("security.callers_unsealed_beyond_loopback: expected false")
 
 
-def test_with_redis_as_the_authority_the_keys_are_not_made_by_each_replica_for_itself(tmp_path: Path) -> None:
-    redis = '[storage.shared]\ndriver = "aiocache"\nbackend = "redis"\n'
-    keys = f'[ledger]\nkey_file = "{tmp_path}/ledger.keys"\n'
-
-    (line,) = problems(tmp_path, f'storage.drivers = ["memory", "shared"]\n{redis}{keys}')
-    assert line.startswith("ledger.key_file: ledger.keys: is not there")
-
-    configuration(tmp_path, f'storage.drivers = ["shared", "memory"]\n{redis}{keys}')
-    (tmp_path / "ledger.keys").touch()
-    configuration(tmp_path, f'storage.drivers = ["memory", "shared"]\n{redis}{keys}')
-
-
 @pytest.mark.parametrize("network", ["10.0.0.1/8", "localhost", "", "10.0.0.0/33", "::/129"])
 def test_callers_come_from_networks(tmp_path: Path, network: str) -> None:
     assert problems(tmp_path, f"server.allowed_callers = ['{network}']") == [

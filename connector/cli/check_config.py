@@ -1,0 +1,43 @@
+"""`connector check-config`: what is in force and why, and whether a server would start with it."""
+
+import json
+import os
+from typing import Any
+
+import typer
+
+from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, JsonOption, chosen
+from connector.cli.printing import print_json, print_problems, print_table
+from connector.errors import ConfigurationError
+
+
+def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+    """Check all that `serve` checks, and open nothing; show what is in force and who set it. Secrets do not show.
+
+    Ends with 0 if a server would start, as far as can be told, and with 78 if it would refuse to.
+    """
+    from connector.cli.effective import effective_values
+    from connector.config.loading import read
+    from connector.config.surroundings import unready
+
+    try:
+        configuration = read(chosen(config), os.environ)
+    except ConfigurationError as found:
+        if not as_json:
+            raise
+        print_json(_verdict(found.problems))
+        raise typer.Exit(EXIT_CONFIGURATION) from found
+    values, problems = effective_values(configuration, os.environ), unready(configuration.settings, os.environ)
+    if as_json:
+        shown = {value.key: {"value": value.value, "source": value.source} for value in values}
+        print_json({**_verdict(problems), "values": shown})
+    else:
+        print_table(("key", "in force", "set by"), [(value.key, json.dumps(value.value), value.source) for value in values])
+        if problems:
+            print_problems(problems, "The configuration fits together, but a server would not start")
+    if problems:
+        raise typer.Exit(EXIT_CONFIGURATION)
+
+
+def _verdict(problems: list[str]) -> dict[str, Any]:
+    return {"valid": False, "problems": problems} if problems else {"valid": True}

@@ -1,0 +1,76 @@
+"""What a server needs besides its configuration: told before it opens anything, and asked for by nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from connector.config.loading import load
+from tests.config.reading import configuration, refusals_to_start
+
+KEY = f"one:{'k' * 42}A"
+NO_PASSWORD = "CONNECTOR_TEST_NO_SUCH_VARIABLE"
+
+
+def shared(folder: Path, backend: str, drivers: str = '["memory", "shared"]') -> str:
+    """A configuration with a shared store, and with keys of its own in the folder."""
+    store = f'[storage.shared]\ndriver = "aiocache"\nbackend = "{backend}"\n'
+    return f'storage.drivers = {drivers}\n[ledger]\nkey_file = "{folder}/ledger.keys"\n{store}'
+
+
+@pytest.mark.parametrize("backend", ["redis", "memcached"])
+def test_with_an_authority_of_several_machines_no_replica_makes_keys_for_itself(tmp_path: Path, backend: str) -> None:
+    (line,) = refusals_to_start(tmp_path, shared(tmp_path, backend))
+
+    assert line.startswith(f"ledger.key_file: ledger.keys: is not there; replicas that share {backend}")
+    assert not (tmp_path / "ledger.keys").exists()
+
+
+@pytest.mark.parametrize("backend", ["redis", "memcached"])
+def test_keys_of_a_fleet_may_be_in_a_file_or_in_the_variable(tmp_path: Path, backend: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(shared(tmp_path, backend))
+    assert load(file, {"CONNECTOR_LEDGER_KEYS": KEY})
+
+    keys = tmp_path / "ledger.keys"
+    keys.write_text(KEY)
+    keys.chmod(0o600)
+    assert load(file, {})
+
+
+@pytest.mark.parametrize(
+    ("backend", "drivers"), [("redis", '["shared", "memory"]'), ("memory", '["shared"]'), ("memcached", '["sqlite"]')]
+)
+def test_where_the_authority_is_of_one_machine_the_keys_may_be_missing_and_are_not_made_by_looking(
+    tmp_path: Path, backend: str, drivers: str
+) -> None:
+    toml = shared(tmp_path, backend, drivers)
+
+    assert load(configuration(tmp_path, toml).sources.file, {})
+    assert not (tmp_path / "ledger.keys").exists()
+
+
+def test_everything_that_keeps_a_server_from_starting_is_named_at_once_and_keeps_nobody_from_reading(tmp_path: Path) -> None:
+    toml = shared(tmp_path, "redis") + f'password_env = "{NO_PASSWORD}"\n'
+
+    keys, password = refusals_to_start(tmp_path, toml, {"CONNECTOR_LEDGER_KEYS": "one:short"})
+
+    assert keys.startswith("CONNECTOR_LEDGER_KEYS: entry 1: expected id:key")
+    assert password.startswith("storage.shared: ")
+    assert f"the environment variable {NO_PASSWORD} that password_env names is not set" in password
+
+
+@pytest.mark.parametrize(("mode", "content"), [(0o644, KEY), (0o600, "# none yet"), (0o600, "one")], ids=str)
+def test_a_key_file_that_the_server_would_refuse_is_named(tmp_path: Path, mode: int, content: str) -> None:
+    keys = tmp_path / "ledger.keys"
+    keys.write_text(content)
+    keys.chmod(mode)
+
+    (line,) = refusals_to_start(tmp_path, shared(tmp_path, "memory"))
+
+    assert line.startswith("ledger.key_file: ledger.keys: ")
+
+
+def test_a_store_that_is_not_used_needs_no_password(tmp_path: Path) -> None:
+    toml = shared(tmp_path, "redis", '["sqlite"]') + f'password_env = "{NO_PASSWORD}"\n'
+
+    assert load(configuration(tmp_path, toml).sources.file, {})
