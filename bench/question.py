@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -83,6 +84,10 @@ class Run:
     """For files, and for itself alone; empty at the beginning and gone at the end."""
     begin: Callable[[str, int], Advance]
     """Begin a stretch of so many steps under this name; it is shown how far it has come."""
+
+    def folder_of_its_own(self) -> Path:
+        """Return a new folder within."""
+        return Path(mkdtemp(dir=self.folder))
 
     def pick(self, full: T, quick: T) -> T:
         """Return the first in a run that counts, the second in one that only shows that all works."""

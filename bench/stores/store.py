@@ -1,0 +1,75 @@
+"""What a cache has to do to be compared."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from enum import StrEnum
+
+from bench.question import Advance
+from drivers import SessionScope
+
+LIFE = 3600
+"""Seconds that every entry lives: long enough for any run."""
+AT_ONCE = 64
+"""Sessions that are filled at a time."""
+
+
+class Place(StrEnum):
+    """Where a cache keeps what it holds."""
+
+    MEMORY = "memory"
+    SQLITE = "SQLite"
+    REDIS = "Redis"
+
+
+class Store(ABC):
+    """A cache that keeps entries by session, and can lose all of a session's, or of a system's, at once."""
+
+    name: str
+    place = Place.MEMORY
+
+    async def open(self) -> None:
+        """Make ready for use."""
+
+    async def aclose(self) -> None:
+        """Release everything."""
+
+    @abstractmethod
+    async def fill(self, session: SessionScope, entries: Mapping[str, bytes]) -> None:
+        """Put entries into a session, as quickly as it is possible."""
+
+    @abstractmethod
+    async def read(self, session: SessionScope, key: str) -> bytes | None:
+        """Return the value, as a user would read it."""
+
+    @abstractmethod
+    async def evict(self, session: SessionScope) -> None:
+        """Lose all entries of a session."""
+
+    @abstractmethod
+    async def evict_system(self, system: str) -> None:
+        """Lose all entries of all sessions of a system."""
+
+    async def tidy(self) -> None:
+        """Finish what the eviction has left to be done in the background."""
+
+
+@asynccontextmanager
+async def opened(stores: Sequence[Store]) -> AsyncIterator[Sequence[Store]]:
+    """Open all, and close all at the end."""
+    async with AsyncExitStack() as stack:
+        for store in stores:
+            stack.push_async_callback(store.aclose)
+            await store.open()
+        yield stores
+
+
+async def fill(store: Store, sessions: Sequence[SessionScope], entries: Mapping[str, bytes], advance: Advance) -> None:
+    """Put the same entries into each of the sessions."""
+    for start in range(0, len(sessions), AT_ONCE):
+        some = sessions[start : start + AT_ONCE]
+        async with asyncio.TaskGroup() as filling:
+            for session in some:
+                filling.create_task(store.fill(session, entries))
+        advance(len(some))
