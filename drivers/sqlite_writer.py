@@ -12,8 +12,9 @@ import aiosqlite
 import structlog
 
 from drivers.errors import DriverError, DriverUnavailable
-from drivers.sqlite_file import SQLITE_FAILURES, SqliteFile
+from drivers.sqlite_file import SqliteFile
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -39,23 +40,20 @@ class _Thread(aiosqlite.Connection):
         await asyncio.to_thread(self._thread.join)
 
 
-@dataclass(slots=True, eq=False, repr=False)  # aiosqlite prints what it runs at the level DEBUG, and works hold values
-class _Job(Generic[T]):
-    work: Callable[[sqlite3.Connection], T]
+Together = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
+"""What is done for all the items that wait for one transaction: returns an outcome for each of them."""
+
+
+def _one_by_one(connection: sqlite3.Connection, works: Sequence[Callable[[sqlite3.Connection], T]]) -> list[T]:
+    return [work(connection) for work in works]
+
+
+@dataclass(slots=True, eq=False, repr=False)  # aiosqlite prints what it runs at the level DEBUG, and items hold values
+class _Job(Generic[Item, T]):
+    do: Together[Item, T]
+    item: Item
     done: asyncio.Future[T]
     outcome: T | Exception | None = field(default=None, init=False)
-
-    def attempt(self, connection: sqlite3.Connection) -> None:
-        """Do the work inside the present transaction: its failure undoes what it did, and nothing else."""
-        connection.execute("SAVEPOINT work")
-        try:
-            self.outcome = self.work(connection)
-        except Exception as problem:  # the boundary of one of several works: its own caller gets to see it
-            if not connection.in_transaction:
-                raise  # SQLite has given up the whole transaction, for instance on a full disk
-            connection.execute("ROLLBACK TO work")
-            self.outcome = problem
-        connection.execute("RELEASE work")
 
     def settle(self, file: SqliteFile) -> None:
         """Tell the caller, unless it has gone."""
@@ -76,7 +74,7 @@ class SqliteWriter:
     def __init__(self, file: SqliteFile, thread: _Thread) -> None:
         self._file = file
         self._thread = thread
-        self._queue: asyncio.Queue[_Job[Any]] = asyncio.Queue(QUEUE)
+        self._queue: asyncio.Queue[_Job[Any, Any]] = asyncio.Queue(QUEUE)
         self._task = asyncio.create_task(self._write(), name=f"writer of {file.path}")
         self._closing: asyncio.Task[None] | None = None
 
@@ -94,16 +92,24 @@ class SqliteWriter:
     async def submit(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction and return its result once that is committed, durably. Deadlines are the caller's.
 
-        `work` runs in another thread, in one transaction with others, each with a savepoint of its own: what it raises is its own
-        caller's alone. It may run a second time, if the transaction failed for another's sake. A caller that is cancelled gives
-        up waiting; its work is committed all the same, if it was let into the queue.
+        `work` runs in another thread, in one transaction with others. Where one of them fails, they all run once more, each in a
+        transaction of its own, so that what a work raises is its own caller's alone. A caller that is cancelled gives up
+        waiting; its work is committed all the same, if it was let into the queue.
 
         Raises:
             DriverError: when it was not committed.
         """
+        return await self.submit_item(_one_by_one, work)
+
+    async def submit_item(self, do: Together[Item, T], item: Item) -> T:
+        """Have `do` run with this item and all others that wait for the same `do`, and return its outcome, as `submit` does.
+
+        So a statement can do for many what it would otherwise do for one: SQLite and the event loop hand Python's one lock to and
+        fro for each statement, which costs more than most of them do.
+        """
         if self._closing:
             raise DriverUnavailable(f"{self._file.path}: closed")
-        job: _Job[T] = _Job(work, asyncio.get_running_loop().create_future())
+        job: _Job[Item, T] = _Job(do, item, asyncio.get_running_loop().create_future())
         await self._queue.put(job)
         return await job.done
 
@@ -131,7 +137,7 @@ class SqliteWriter:
                 job.settle(self._file)
                 self._queue.task_done()
 
-    async def _commit(self, batch: Sequence[_Job[Any]]) -> None:
+    async def _commit(self, batch: Sequence[_Job[Any, Any]]) -> None:
         try:
             await self._thread.run(partial(_commit, self._file, batch))
         except Exception as problem:  # noqa: BLE001 - the boundary of a batch: each of its callers gets to see it
@@ -152,29 +158,33 @@ class SqliteWriter:
                 await ended
 
 
-def _commit(file: SqliteFile, batch: Sequence[_Job[Any]], connection: sqlite3.Connection) -> None:
+def _commit(file: SqliteFile, batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) -> None:
     with file.explained(), file.locked():
-        try:
-            _transact(batch, connection)
-        except SQLITE_FAILURES as problem:
-            if len(batch) == 1:
-                raise
-            log.debug("a transaction failed, trying its parts one by one", path=str(file.path), reason=str(problem))
+        if not _committed(batch, connection) and len(batch) > 1:
+            log.debug("a transaction failed, trying its parts one by one", path=str(file.path), reason=str(batch[0].outcome))
             for job in batch:
-                _commit_alone(job, connection)
+                _committed([job], connection)
 
 
-def _commit_alone(job: _Job[Any], connection: sqlite3.Connection) -> None:
+def _committed(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) -> bool:
+    """Do what the batch wants in one transaction. Says whether that was committed; if not, what failed is everybody's outcome."""
     try:
-        _transact([job], connection)
-    except SQLITE_FAILURES as problem:
-        job.outcome = problem
-
-
-def _transact(batch: Sequence[_Job[Any]], connection: sqlite3.Connection) -> None:
-    with transaction(connection):
+        with transaction(connection):
+            _do_together(batch, connection)
+    except Exception as problem:  # noqa: BLE001 - the boundary of a transaction: its callers get to see it
         for job in batch:
-            job.attempt(connection)
+            job.outcome = problem
+        return False
+    return True
+
+
+def _do_together(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) -> None:
+    alike: dict[Together[Any, Any], list[_Job[Any, Any]]] = {}
+    for job in batch:
+        alike.setdefault(job.do, []).append(job)
+    for do, jobs in alike.items():
+        for job, outcome in zip(jobs, do(connection, [job.item for job in jobs]), strict=True):
+            job.outcome = outcome
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
@@ -87,6 +87,28 @@ async def test_a_work_that_fails_is_undone_alone_and_its_caller_alone_is_told(le
         tasks = [asyncio.ensure_future(each) for each in tries]
         await asyncio.wait(tasks)
         assert [type(task.exception()) for task in tasks] == [type(None), ZeroDivisionError, DriverUnavailable, type(None)]
+    assert ledger.numbers() == {1, 2, 3}
+
+
+def note_all(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[int]:
+    connection.executemany("INSERT INTO numbers VALUES (?, '')", [(number,) for number in numbers])
+    return [number + len(numbers) for number in numbers]
+
+
+async def test_items_of_one_kind_that_wait_together_are_done_together_and_each_gets_its_own_outcome(ledger: Ledger) -> None:
+    async with ledger.writer() as writer:
+        calls = [writer.submit_item(note_all, 1), writer.submit(note(2)), writer.submit_item(note_all, 3)]
+        assert await asyncio.gather(*calls) == [3, 2, 5]
+    assert ledger.numbers() == {1, 2, 3}
+
+
+async def test_an_item_that_fails_is_undone_alone_and_its_caller_alone_is_told(ledger: Ledger) -> None:
+    async with ledger.writer() as writer:
+        await writer.submit(note(1))
+        tasks = [asyncio.ensure_future(writer.submit_item(note_all, number)) for number in (2, 1, 3)]
+        await asyncio.wait(tasks)
+        assert [type(task.exception()) for task in tasks] == [type(None), DriverUnavailable, type(None)]
+        assert [tasks[0].result(), tasks[2].result()] == [3, 4]
     assert ledger.numbers() == {1, 2, 3}
 
 
