@@ -27,7 +27,6 @@ from drivers import SessionScope
 from tests.servers import redis_server
 
 VALUE = bytes(range(100))
-AIOCACHE = {Place.MEMORY: AiocacheMemory.name, Place.REDIS: AiocacheRedis.name}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,17 +28,17 @@ class AiocacheRedis(Store):
         await self._cache.client.aclose()
 
     async def fill(self, session: SessionScope, entries: Mapping[str, bytes]) -> None:
-        await self._cache.multi_set([*entries.items()], ttl=LIFE, namespace=prefix(session))
+        await self._cache.multi_set([*entries.items()], ttl=LIFE, namespace=_namespace(session))
 
     async def read(self, session: SessionScope, key: str) -> bytes | None:
-        value: bytes | None = await self._cache.get(key, namespace=prefix(session))
+        value: bytes | None = await self._cache.get(key, namespace=_namespace(session))
         return value
 
     async def evict(self, session: SessionScope) -> None:
-        await self._cache.clear(namespace=prefix(session))
+        await self._cache.clear(namespace=_namespace(session))
 
     async def evict_system(self, system: str) -> None:
-        await self._cache.clear(namespace=f"{system}:")
+        await self._cache.clear(namespace=system)
 
 
 class OnRedis(Store):
@@ -100,7 +100,12 @@ class FastapiCacheRedis(OnRedis):
         return await self._backend.get(prefix(session) + key)
 
     async def evict(self, session: SessionScope) -> None:
-        await self._backend.clear(namespace=prefix(session).removesuffix(":"))
+        await self._backend.clear(namespace=_namespace(session))
 
     async def evict_system(self, system: str) -> None:
         await self._backend.clear(namespace=system)
+
+
+def _namespace(session: SessionScope) -> str:
+    """Return the prefix of a session's keys without its colon, which these put there themselves."""
+    return prefix(session).removesuffix(":")
