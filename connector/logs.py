@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from connector.config.settings import Logs
 
@@ -45,9 +45,25 @@ def _json() -> list[Processor]:
 
 
 def _console(stream: TextIO) -> list[Processor]:
+    if not stream.isatty():
+        return [structlog.processors.format_exc_info, _plain_line]
     # By default, structlog prints tracebacks with all local variables where rich is installed.
-    plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)]
+    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _plain_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Render what `ConsoleRenderer` would, without colours and columns: there is a line for each request, and it is slow."""
+    moment, level, what, traceback = event.pop("timestamp"), event.pop("level"), event.pop("event"), event.pop("exception", None)
+    parts = [f"{moment} [{level:9}]", what if what.isprintable() else repr(what)]
+    parts += [f"{name}={_shown(value)}" for name, value in sorted(event.items())]
+    line = " ".join(parts)
+    return f"{line}\n{traceback}" if traceback else line
+
+
+def _shown(value: object) -> str:
+    """Return the value as one word, or as the literal that it is."""
+    text = str(value)
+    return text if text.isprintable() and " " not in text else repr(value)
 
 
 class _Forwarder(logging.Handler):

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 from itertools import product
+from typing import TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector, generate_latest
@@ -26,7 +27,24 @@ LEDGER_PATIENCE = 5.0
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
 TRIES = (1, 2, 3, 5, 10, 20, 50, 100, 500, 2500)
 
+M = TypeVar("M", bound=Counter | Histogram)
 log = structlog.get_logger(__name__)
+
+
+class _Labelled(dict[tuple[str, ...], M]):
+    """The measurements of one metric by the values of its labels, made when they are first asked for.
+
+    To look them up in the metric itself takes as long as everything else that counting does.
+    """
+
+    def __init__(self, metric: M) -> None:
+        super().__init__()
+        self._metric = metric
+
+    def __missing__(self, labels: tuple[str, ...]) -> M:
+        child: M = self._metric.labels(*labels)
+        self[labels] = child
+        return child
 
 
 class Metrics:
@@ -43,34 +61,34 @@ class Metrics:
         self._cleanup_duration = self._histogram("connector_cleanup_duration_seconds", "Time that a cleanup took")
         self._logouts = self._counter("connector_logouts", "Logouts tried, by what became of them", "outcome", "attempt")
         for outcome, attempt in product(LogoutResult, ("first", "retry")):
-            self._logouts.labels(outcome.value, attempt)  # from zero on, or the first of a kind would not count as a rise
-        self._logout_duration = self._histogram("connector_logout_duration_seconds", "Time that a logout took", "outcome")
+            self._logouts[outcome.value, attempt]  # from zero on, or the first of a kind would not count as a rise
+        self._logout_duration = self._histograms("connector_logout_duration_seconds", "Time that a logout took", "outcome")
         self._logout_attempts = self._histogram("connector_logout_attempts", "Tries of a logout that is done", buckets=TRIES)
         self._evictions = self._counter("connector_evictions", "Evictions, by what became of them", "driver", "outcome")
-        self._eviction_duration = self._histogram("connector_eviction_duration_seconds", "Time that an eviction took", "driver")
+        self._eviction_duration = self._histograms("connector_eviction_duration_seconds", "Time that an eviction took", "driver")
         self._rejections = self._counter("connector_requests_rejected", "Requests turned away unread", "kind")
         self._loop_lag = self._histogram("connector_event_loop_lag_seconds", "How late the event loop ran a timer")
 
     def observe_cleanup(self, status: HTTPStatus, report: CleanupReport | None = None) -> None:
         """Count one answered cleanup and the evictions in it; without a report it was refused before anything was done."""
-        self._cleanups.labels(str(status.value)).inc()
+        self._cleanups[(str(status.value),)].inc()
         if report is None:
             return
         self._cleanup_duration.observe(report.milliseconds / 1000)
         for driver, step in report.evictions.items():
-            self._evictions.labels(driver, step.outcome.result.value).inc()
-            self._eviction_duration.labels(driver).observe(step.milliseconds / 1000)
+            self._evictions[driver, step.outcome.result.value].inc()
+            self._eviction_duration[(driver,)].observe(step.milliseconds / 1000)
 
     def observe_logout(self, outcome: LogoutOutcome, seconds: float, attempts: int) -> None:
         """Count one try of a logout, however many cleanups share it; `attempts` includes it."""
-        self._logouts.labels(outcome.result.value, "first" if attempts == 1 else "retry").inc()
-        self._logout_duration.labels(outcome.result.value).observe(seconds)
+        self._logouts[outcome.result.value, "first" if attempts == 1 else "retry"].inc()
+        self._logout_duration[(outcome.result.value,)].observe(seconds)
         if outcome.closes:
             self._logout_attempts.observe(attempts)
 
     def observe_rejection(self, kind: str) -> None:
         """Count one request that the parser turned away. `kind` is one of a fixed set of words, never text from a request."""
-        self._rejections.labels(kind).inc()
+        self._rejections[(kind,)].inc()
 
     async def watch_loop(self, every: float = LAG_INTERVAL) -> None:
         """Measure for ever how late the event loop is."""
@@ -83,11 +101,14 @@ class Metrics:
         """Return everything in the Prometheus text format. Reads memory only, but for this process's own figures."""
         return generate_latest(self._registry)
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
-        return Counter(name, meaning, labels, registry=self._registry)
+    def _counter(self, name: str, meaning: str, *labels: str) -> _Labelled[Counter]:
+        return _Labelled(Counter(name, meaning, labels, registry=self._registry))
 
-    def _histogram(self, name: str, meaning: str, *labels: str, buckets: Sequence[float] = SECONDS) -> Histogram:
-        return Histogram(name, meaning, labels, buckets=buckets, registry=self._registry)
+    def _histogram(self, name: str, meaning: str, buckets: Sequence[float] = SECONDS) -> Histogram:
+        return Histogram(name, meaning, buckets=buckets, registry=self._registry)
+
+    def _histograms(self, name: str, meaning: str, label: str) -> _Labelled[Histogram]:
+        return _Labelled(Histogram(name, meaning, (label,), buckets=SECONDS, registry=self._registry))
 
 
 class LedgerGauges(Collector):
