@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 from itertools import product
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector, generate_latest
@@ -42,7 +42,7 @@ class _Labelled(dict[tuple[str, ...], M]):
         self._metric = metric
 
     def __missing__(self, labels: tuple[str, ...]) -> M:
-        child: M = self._metric.labels(*labels)
+        child = cast("M", self._metric.labels(*labels))
         self[labels] = child
         return child
 
