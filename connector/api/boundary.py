@@ -1,5 +1,6 @@
 """The outermost middleware: whatever happens inside becomes an answer and one line in the log."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -12,10 +13,11 @@ from connector.api.errors import INTERNAL_ERROR, NOT_FOUND, ApiError, ErrorShape
 log = structlog.get_logger(__name__)
 
 
-def boundary(shapes: ErrorShapes, mounted_at: Callable[[], str] = lambda: "") -> Middleware:
+def boundary(shapes: ErrorShapes, mounted_at: Callable[[], str] = lambda: "", level: int = logging.INFO) -> Middleware:
     """Return the middleware. What a handler binds to structlog's context variables stands in its request's line.
 
-    `mounted_at` tells what stands in a path before our own, where the application is part of another.
+    `mounted_at` tells what stands in a path before our own, where the application is part of another. `level` is that of a
+    request's line in the log, unless its answer is an error of ours, which is a warning.
     """
 
     def refused(error: ApiError, request: web.Request) -> web.Response:
@@ -36,20 +38,20 @@ def boundary(shapes: ErrorShapes, mounted_at: Callable[[], str] = lambda: "") ->
         except Exception:
             log.exception("a request broke", route=_route(request))
             response = refused(INTERNAL_ERROR, request)
-        _log_line(request, response.status, started)
+        _log_line(request, response.status, started, logging.WARNING if response.status >= 500 else level)
         return response
 
     return answer_and_log
 
 
 def _note_reason(error: ApiError) -> None:
-    if error.status < 500 and not isinstance(error, LoginRefused):  # their codes may be the end system's own text
+    if error.status < 500 and not isinstance(error, LoginRefused):  # its code may be the end system's own text
         structlog.contextvars.bind_contextvars(reason=error.code)
 
 
-def _log_line(request: web.Request, status: int, started: float) -> None:
-    write = log.warning if status >= 500 else log.info
-    write(
+def _log_line(request: web.Request, status: int, started: float, level: int) -> None:
+    log.log(
+        level,
         "request",
         method=request.method if request.method in hdrs.METH_ALL else "other",
         route=_route(request),

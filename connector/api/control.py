@@ -1,6 +1,7 @@
 """The calls of the control socket: how the server is, and what is owed, seen and steered by whoever administers it."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -101,7 +102,7 @@ class ControlCalls:
 
 def control_app(calls: ControlCalls, metrics: Metrics) -> web.Application:
     """Return the application for the control socket. Who may connect to it may call it: the socket's mode decides."""
-    app = web.Application(middlewares=[boundary(ErrorShapes([""], [])), _in_time, _ledger_errors])
+    app = web.Application(middlewares=[boundary(ErrorShapes([""], []), level=logging.DEBUG), _in_time, _ledger_errors])
     app[METRICS] = metrics
     app.router.add_get("/status", calls.status)
     app.router.add_get("/owed", calls.listing)

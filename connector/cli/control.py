@@ -22,6 +22,10 @@ class ServerDown(ConnectorError):
     """No server listens at the control socket, or it does not answer; the message says which."""
 
 
+class NothingHere(ConnectorError):
+    """No server listens, and none has left a ledger that could be read instead; the message says what was looked for."""
+
+
 class Refused(ConnectorError):
     """The server has answered that it does not do what was asked; the message is its reason."""
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from connector.cli.control import ControlClient, Refused, ServerDown
-from connector.cli.options import ConfigOption, JsonOption, chosen
+from connector.cli.control import ControlClient, NothingHere, Refused, ServerDown
+from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_table
 from connector.cli.words import HEADINGS, Row, cells, details
 
@@ -24,6 +24,7 @@ EXIT_NOT_NOW = 75
 PAGE = 500
 """Rows that the server is asked for at a time."""
 
+WHERE_IT_IS = "Run this in the folder of the server, or name its configuration with --config; `connector serve` starts one."
 LARGEST_ID = 10**18 - 1
 
 IdArgument = Annotated[
@@ -59,8 +60,22 @@ def list_rows(
         )
     if as_json:
         print_json(rows)
+    elif rows:
+        _print_rows(rows)
     else:
-        now = time.time()
+        everything = choice == "open" and system is None
+        typer.echo(
+            "nothing is owed" if everything else "no row is like that; `connector owed list --all` has every row", err=True
+        )
+
+
+def _print_rows(rows: list[Row]) -> None:
+    from connector.cli.listing import print_listing
+
+    now = time.time()
+    if sys.stdout.isatty():
+        print_listing(rows, now)
+    else:
         print_table(HEADINGS, (cells(row, now) for row in rows))
 
 
@@ -90,12 +105,12 @@ def retry(
     if bool(ids) is all_waiting:
         raise typer.BadParameter("expected ids, or --all-waiting")
     with _server(config) as server:
-        chosen_ids = ids or [row["id"] for row in _rows(server, state="waiting") if row["usable"]]
+        chosen_ids = ids or _waiting(server)
         refusals = [*_refusals(server, chosen_ids)]
     for refusal in refusals:
         typer.echo(refusal, err=True)
     typer.echo(f"due now: {len(chosen_ids) - len(refusals)}")
-    if refusals or not chosen_ids:
+    if refusals:
         raise typer.Exit(EXIT_NOTHING)
 
 
@@ -123,6 +138,17 @@ def _confirm(id_: int, config: Path | None) -> None:
         row = server.get(f"/owed/{id_}")
     print_table(("what", "value"), details(row, time.time()))
     typer.confirm("Give this logout up? If its login is still open, it stays open.", abort=True)
+
+
+def _waiting(server: ControlClient) -> list[int]:
+    """Return the ids of all that wait for a human and can be tried again; end the command if there is none."""
+    rows = [*_rows(server, state="waiting")]
+    if retriable := [row["id"] for row in rows if row["usable"]]:
+        return retriable
+    unusable = ", ".join(str(row["id"]) for row in rows)
+    reason = f"what waits is damaged, or its key is missing: {unusable}" if unusable else "no logout waits for a human"
+    typer.echo(f"nothing to retry: {reason}", err=True)
+    raise typer.Exit(EXIT_NOTHING)
 
 
 def _rows(server: ControlClient, **query: str | None) -> Iterator[Row]:
@@ -164,8 +190,11 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except ServerDown as problem:
-        typer.echo(f"{problem}; the server has to run for this", err=True)
+        typer.echo(f"{problem}; it has to run for this.\n{WHERE_IT_IS}", err=True)
         raise typer.Exit(EXIT_DOWN) from problem
+    except NothingHere as problem:
+        typer.echo(f"{problem}.\n{WHERE_IT_IS}", err=True)
+        raise typer.Exit(EXIT_CONFIGURATION) from problem
     except Refused as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(EXIT_NOT_NOW if problem.passing else EXIT_NOTHING) from problem

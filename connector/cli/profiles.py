@@ -2,18 +2,23 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from connector.cli.options import ConfigOption, JsonOption, chosen
-from connector.cli.printing import print_json, print_table
+from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, JsonOption, chosen
+from connector.cli.printing import print_json, print_problems, print_table
+from connector.errors import ConfigurationError
 from connector.outcomes import LogoutResult
 
 EXIT_REFUSED = 1
 EXIT_PENDING = 75
 """Trying again later may help: `EX_TEMPFAIL` of sysexits.h."""
+
+NO_SUCH_PROFILE = "no bundled profile"
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A bundled profile, or the path of a .toml file.")]
 
@@ -37,7 +42,9 @@ def show(name: NameArgument) -> None:
     """Print a profile, for instance to begin one of your own with it."""
     from connector.endsystems.bundled import profile_text
 
-    typer.echo(profile_text(name), nl=False)
+    with _about_arguments():
+        text = profile_text(name)
+    typer.echo(text, nl=False)
 
 
 @app.command("test")
@@ -62,7 +69,9 @@ def try_out(
     from connector.cli.trial import end_system_on_trial, try_logout
     from connector.config.loading import read
 
-    end_system = end_system_on_trial(read(chosen(config), os.environ).settings.end_system, name, base_url)
+    configured = read(chosen(config), os.environ).settings.end_system
+    with _about_arguments():
+        end_system = end_system_on_trial(configured, name, base_url)
     headers = complete(given_headers(header_env or [], headers_file, os.environ), end_system.needed_headers or ())
     outcome = asyncio.run(try_logout(end_system, headers, as_json=as_json))
     match outcome.result:
@@ -70,3 +79,20 @@ def try_out(
             raise typer.Exit(EXIT_PENDING)
         case _ if not outcome.closes:
             raise typer.Exit(EXIT_REFUSED)
+
+
+@contextmanager
+def _about_arguments() -> Iterator[None]:
+    """End the command where a profile cannot be used, and have the problems name what was typed, not what it stands for."""
+    try:
+        yield
+    except ConfigurationError as found:
+        print_problems([*dict.fromkeys(map(_as_typed, found.problems))], "The profile cannot be used")
+        raise typer.Exit(EXIT_CONFIGURATION) from found
+
+
+def _as_typed(line: str) -> str:
+    if line.startswith("end_system.base_url: is missing"):
+        return "--base-url: is missing, and so is end_system.base_url"
+    line = line.replace("end_system.profile: ", "NAME: ", 1)
+    return f"{line} (`connector profiles list` shows all; a file of your own ends in .toml)" if NO_SUCH_PROFILE in line else line

@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 import typer
 
-from connector.cli.control import ControlClient, ServerDown
+from connector.cli.control import ControlClient, NothingHere, ServerDown
 from connector.cli.options import chosen
 from connector.config.loading import read
 from connector.config.settings import Ledger
-from connector.errors import ConfigurationError
 from connector.ledger.housekeeping import totals
 from connector.ledger.keyfile import VARIABLE, load_keyring
 from connector.ledger.keyring import Keyring
@@ -29,16 +28,17 @@ def seen(config: Path | None, live: Callable[[ControlClient], T], in_file: Calla
 
     Raises:
         Refused: the server does not do what was asked.
-        ConfigurationError: the configuration cannot work, or there is no ledger that could be read.
+        NothingHere: there is neither a server nor a ledger, or no key to read it with.
+        ConfigurationError: the configuration cannot work, or the ledger cannot be read.
     """
     settings = read(chosen(config), os.environ).settings
     try:
         with ControlClient(settings.control.socket) as server:
             return live(server)
     except ServerDown as down:
-        path = settings.ledger.path
+        keyring, path = _keyring(settings.ledger, down), settings.ledger.path
         typer.echo(f"{down}; reading the ledger's file, {path}", err=True)
-        with opened_read_only(path, _keyring(settings.ledger)) as table:
+        with opened_read_only(path, keyring) as table:
             return in_file(table, path)
 
 
@@ -48,12 +48,10 @@ def figures(table: Table, path: Path) -> dict[str, Any]:
     return shown_totals(totals(table), next_try_at=next_try_at, size=size_of(path))
 
 
-def _keyring(settings: Ledger) -> Keyring:
+def _keyring(settings: Ledger, down: ServerDown) -> Keyring:
     """Return the keys, but never make any: that is for the server to do, and so is the ledger."""
-    needed = {"ledger.path": settings.path}
-    if not os.environ.get(VARIABLE):
-        needed["ledger.key_file"] = settings.key_file
-    missing = [f"{key}: {file}: there is none yet" for key, file in needed.items() if not file.exists()]
-    if missing:
-        raise ConfigurationError(missing)
+    if not settings.path.exists():
+        raise NothingHere(f"{down}, and there is no ledger at {settings.path}")
+    if not (os.environ.get(VARIABLE) or settings.key_file.exists()):
+        raise NothingHere(f"{down}, and to read its ledger there is no key, neither at {settings.key_file} nor in {VARIABLE}")
     return load_keyring(settings.key_file, os.environ)

@@ -10,7 +10,6 @@ UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 def cells(row: Row, now: float) -> tuple[str, ...]:
     """Return the cells of a row under `HEADINGS`."""
-    answer = row["last_answer"] or {}
     return (
         str(row["id"]),
         plain(row["session"]),
@@ -18,7 +17,7 @@ def cells(row: Row, now: float) -> tuple[str, ...]:
         row["state"],
         plain(row["reason"]),
         str(row["attempts"]),
-        plain(": ".join(filter(None, (answer.get("outcome"), answer.get("code"), answer.get("message"))))),
+        _answer(row),
         moment(row["next_try_at"], now),
         plain(", ".join(row["owed_evictions"])),
     )
@@ -30,6 +29,19 @@ def details(row: Row, now: float) -> list[tuple[str, str]]:
         name.removesuffix("_at"): moment(row[name], now) for name in ("recorded_at", "closed_at")
     }
     return [*zip(HEADINGS, cells(row, now), strict=True), *further.items()]
+
+
+def remark(row: Row) -> str:
+    """Say why a row is as it is: its reason, the end system's last answer, the drivers that still owe an eviction."""
+    reason, answer = plain(row["reason"]), _answer(row)
+    evictions = plain(", ".join(row["owed_evictions"]))
+    parts = ["" if answer.startswith(reason) else reason, answer, f"evictions owed: {evictions}" if evictions else ""]
+    return "; ".join(filter(None, parts))
+
+
+def _answer(row: Row) -> str:
+    answer = row["last_answer"] or {}
+    return plain(": ".join(filter(None, (answer.get("outcome"), answer.get("code"), answer.get("message")))))
 
 
 def plain(text: str | None) -> str:

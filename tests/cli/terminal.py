@@ -10,13 +10,15 @@ from pathlib import Path
 from tests.cli.command import WITHIN, surroundings
 
 
-async def at_a_terminal(*arguments: str | Path, folder: Path, answers: Mapping[str, str] | None = None) -> tuple[int, str]:
+async def at_a_terminal(
+    *arguments: str | Path, folder: Path, answers: Mapping[str, str] | None = None, columns: int = 200
+) -> tuple[int, str]:
     """Run `connector` at a terminal, answer each prompt once it shows, and return the exit code and all that was shown."""
     ours, its = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "connector", *arguments),
         cwd=folder,
-        env=surroundings({"COLUMNS": "200", "TERM": "xterm"}),
+        env=surroundings({"COLUMNS": str(columns), "TERM": "xterm"}),
         stdin=its,
         stdout=its,
         stderr=its,

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from connector.cli.owed import WHERE_IT_IS
 from connector.ledger.debts import LogoutState
 from connector.outcomes import LogoutOutcome, LogoutResult
 from tests.cli.command import connector
 from tests.cli.terminal import at_a_terminal
 from tests.control.administered import CONFIG, TOKEN, Administered, administered
 
+SPEAKING = LogoutOutcome(LogoutResult.REFUSED, "400", "there is no such site, or whoever logs out of it may not do so any more")
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = LogoutOutcome(LogoutResult.REFUSED, "\x1b[2J", "all\tis\nwell\x1b]0;owned\x07")
 
 
@@ -23,15 +26,45 @@ async def test_a_script_gets_a_line_for_each_row_with_its_cells_between_tabs(ser
     assert ended.out == f"{debt.id}\t{debt.session_id}\tA\twaiting\trefused\t1\trefused: 400: no such site\t\t\n"
 
 
-async def test_a_person_gets_a_table_with_moments_in_words(server: Administered) -> None:
-    debt = await server.owe(1, evicted=False)
+async def test_a_person_at_80_columns_gets_a_short_line_for_each_row_and_below_it_why(server: Administered) -> None:
+    owed = await server.owe(1, evicted=False)
+    waiting = await server.refused(2, SPEAKING, system="jira-of-the-whole-company-in-production")
 
-    exit_code, shown = await at_a_terminal("owed", "list", folder=server.folder)
+    exit_code, shown = await at_a_terminal("owed", "list", folder=server.folder, columns=80)
 
+    lines = [line.rstrip() for line in STYLE.sub("", shown).splitlines()]
     assert exit_code == 0
-    assert re.search(r"in \d+ min", shown)
-    for expected in ("next try", debt.session_id, "pending: 503: the end system is away", "memory"):
-        assert expected in shown
+    assert max(map(len, lines)) <= 80
+    assert re.fullmatch(rf"{owed.id} +6f1c1d2e… +A +owed +1 +in \d+ min", lines[1])
+    assert lines[2] == "    pending: 503: the end system is away; evictions owed: memory"
+    assert re.fullmatch(rf"{waiting.id} +6f1c1d2e… +jira-of-the-whole-compa… +waiting +1", lines[3])
+    assert " ".join(line.strip() for line in lines[4:]) == f"refused: 400: {SPEAKING.message}"
+
+
+async def test_a_reason_that_the_answer_does_not_tell_stands_before_it(server: Administered) -> None:
+    await server.owe(1, LogoutOutcome(LogoutResult.PENDING, None, "timeout"), LogoutState.WAITING)
+
+    _, shown = await at_a_terminal("owed", "list", folder=server.folder, columns=80)
+
+    assert "given up: the end system was away for too long; pending: timeout" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "nothing is owed\n"),
+        (("--state", "waiting"), "no row is like that; `connector owed list --all` has every row\n"),
+    ],
+    ids=str,
+)
+async def test_where_there_is_no_row_it_is_said_and_nothing_is_printed(
+    server: Administered, options: tuple[str, ...], told: str
+) -> None:
+    await server.closed(1)
+
+    ended = await connector("owed", "list", *options, folder=server.folder)
+
+    assert (ended.exit_code, ended.out, ended.err) == (0, "", told)
 
 
 async def test_a_script_may_ask_for_json(server: Administered) -> None:
@@ -126,7 +159,19 @@ async def test_all_that_wait_for_a_human_are_retried_at_once_and_then_there_is_n
     again = await connector("owed", "retry", "--all-waiting", folder=server.folder)
 
     assert (first.exit_code, first.out, first.err) == (0, "due now: 3\n", "")
-    assert (again.exit_code, again.out) == (1, "due now: 0\n")
+    assert (again.exit_code, again.out) == (1, "")
+    assert again.err == "nothing to retry: no logout waits for a human\n"
+
+
+async def test_rows_that_no_retry_could_mend_are_named_in_place_of_being_retried(tmp_path: Path) -> None:
+    async with administered(tmp_path) as server:
+        debt = await server.refused(1)
+    (tmp_path / "ledger.keys").unlink()
+    async with administered(tmp_path):
+        ended = await connector("owed", "retry", "--all-waiting", folder=tmp_path)
+
+    assert (ended.exit_code, ended.out) == (1, "")
+    assert ended.err == f"nothing to retry: what waits is damaged, or its key is missing: {debt.id}\n"
 
 
 async def test_a_person_sees_how_far_many_retries_are(server: Administered) -> None:
@@ -179,7 +224,7 @@ async def test_steering_without_a_server_ends_with_69_and_says_what_is_needed(tm
     ended = await connector("owed", *command, folder=tmp_path)
 
     assert (ended.exit_code, ended.out) == (69, "")
-    assert ended.err == "no server listens at control.sock; the server has to run for this\n"
+    assert ended.err.splitlines() == ["no server listens at control.sock; it has to run for this.", WHERE_IT_IS]
 
 
 async def test_a_ledger_that_cannot_be_written_for_now_ends_with_75(server: Administered) -> None:
@@ -197,9 +242,12 @@ async def test_without_a_server_and_its_files_there_is_nothing_to_see_and_nothin
 
     ended = await connector("owed", "list", folder=tmp_path)
 
-    place = {"ledger": "ledger.path: ledger.sqlite3", "keys": "ledger.key_file: ledger.keys"}[missing]
+    nothing = {
+        "ledger": "there is no ledger at ledger.sqlite3.",
+        "keys": "to read its ledger there is no key, neither at ledger.keys nor in CONNECTOR_LEDGER_KEYS.",
+    }
     assert ended.exit_code == 78
-    assert ended.err.splitlines()[1:] == [f"{place}: there is none yet"]
+    assert ended.err.splitlines() == [f"no server listens at control.sock, and {nothing[missing]}", WHERE_IT_IS]
     assert {*tmp_path.iterdir()} == before
 
 

@@ -35,11 +35,35 @@ async def test_a_profile_is_shown_as_its_file_is(tmp_path: Path) -> None:
     assert (ended.exit_code, ended.out) == (0, (BUNDLED / "gitlab.toml").read_text("utf-8"))
 
 
-async def test_a_mistyped_profile_is_answered_with_what_was_meant(tmp_path: Path) -> None:
-    ended = await connector("profiles", "show", "gitlub", folder=tmp_path)
+@pytest.mark.parametrize("command", ["show", "test"])
+async def test_a_mistyped_profile_is_answered_with_what_was_meant_and_where_the_others_are(tmp_path: Path, command: str) -> None:
+    ended = await connector("profiles", command, "gitlub", folder=tmp_path)
 
     assert ended.exit_code == 78
-    assert "did you mean `gitlab`?" in ended.err
+    assert ended.err == (
+        "NAME: no bundled profile has this name; did you mean `gitlab`? "
+        "(`connector profiles list` shows all; a file of your own ends in .toml)\n"
+    )
+
+
+async def test_a_trial_without_an_address_asks_for_the_option(tmp_path: Path) -> None:
+    ended = await connector("profiles", "test", "jira-datacenter", folder=tmp_path)
+
+    assert (ended.exit_code, ended.err) == (78, "--base-url: is missing, and so is end_system.base_url\n")
+
+
+async def test_a_trial_in_the_configuration_of_a_fleet_needs_no_keys(tmp_path: Path, profile: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        'storage.drivers = ["shared"]\n[storage.shared]\ndriver = "aiocache"\nbackend = "redis"'
+    )
+    async with faulty_system() as system:
+        ended = await connector(
+            *("profiles", "test", profile, "--base-url", system.url, "--header-env", "Authorization=TOKEN"),
+            folder=tmp_path,
+            environ={"TOKEN": system.log_in(TOKEN)},
+        )
+
+    assert (ended.exit_code, ended.err) == (0, "")
 
 
 async def test_a_trial_shows_each_request_and_what_they_come_to_but_no_credential(tmp_path: Path, profile: Path) -> None:

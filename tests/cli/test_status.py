@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from connector.cli.owed import WHERE_IT_IS
 from tests.cli.command import connector
 from tests.control.administered import CONFIG, METRICS_URL, Administered, administered
 
@@ -55,4 +56,4 @@ async def test_a_server_that_never_ran_here_ends_with_78(tmp_path: Path) -> None
     ended = await connector("status", folder=tmp_path)
 
     assert (ended.exit_code, ended.out) == (78, "")
-    assert "ledger.path: ledger.sqlite3: there is none yet" in ended.err
+    assert ended.err.splitlines() == ["no server listens at control.sock, and there is no ledger at ledger.sqlite3.", WHERE_IT_IS]

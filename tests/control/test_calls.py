@@ -9,7 +9,9 @@ import aiohttp
 import pytest
 
 from connector.cli.control import ControlClient, Refused, ServerDown
+from connector.config.settings import Logs
 from connector.ledger.debts import LogoutState
+from tests.api.log import logged
 from tests.control.administered import METRICS_URL, TOKEN, Administered
 
 
@@ -37,6 +39,14 @@ async def test_the_status_tells_who_serves_what_works_and_how_much_is_owed(serve
     }
     assert ledger["oldest"] < refused.recorded_at < ledger["next_try_at"]
     assert ledger["bytes"] > 0
+
+
+async def test_a_request_of_a_command_is_in_the_log_only_for_whoever_looks_for_faults(server: Administered) -> None:
+    with logged(Logs(format="json", level="debug")) as log:
+        await server.ask(lambda client: client.get("/status"))
+
+    [line] = [line for line in log.lines if line["event"] == "request"]
+    assert (line["route"], line["level"]) == ("/status", "debug")
 
 
 async def test_a_server_that_is_shutting_down_says_so(server: Administered) -> None:
