@@ -29,9 +29,9 @@ async def _pieces(request: web.Request, limit: int, deadline: float) -> AsyncIte
     ends = asyncio.get_running_loop().time() + deadline
     announced, received = request.content_length or 0, 0
     while max(announced, received) <= limit:
-        piece = await _piece(request, ends, deadline)
-        if not piece:
+        if not request.can_read_body:
             return
+        piece = await _piece(request, ends, deadline)
         received += len(piece)
         yield piece
     raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"The body is larger than {limit} bytes.")
