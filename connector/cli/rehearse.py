@@ -34,6 +34,7 @@ HeaderOption = Annotated[
     list[str] | None,
     typer.Option("--header-env", metavar="NAME=VARIABLE", help="Take a header of an open session from an environment variable."),
 ]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show the checks that are kept, too.")]
 
 
 def rehearse(
@@ -45,13 +46,15 @@ def rehearse(
     mbse: MbseOption = False,
     without_initialize: WithoutOption = False,
     header_env: HeaderOption = None,
+    verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play OpsHub against a connector, whoever made it, and tell where it breaks the contract. Real sessions begin and end.
 
     Ends with 0 if there is no breach, 1 if there is one, 69 if nobody answers at a URL, 78 if what was given cannot work.
     """
-    from connector.cli.staging import print_report, read_script, rehearsed
+    from connector.cli.staging import read_script, rehearsed
+    from connector.cli.verdict import print_report
     from connector.rehearsal.beginning import Unreachable
     from connector.rehearsal.report import Verdict
 
@@ -66,6 +69,6 @@ def rehearse(
     if as_json:
         print_json({"urls": [*script.urls], **report.as_json})
     else:
-        print_report(report)
+        print_report(report, verbose=verbose)
     if report.with_verdict(Verdict.BREACH):
         raise typer.Exit(EXIT_BREACHES)

@@ -1,4 +1,4 @@
-"""Staging a rehearsal: from what was typed to a script, the play before the eyes of a person, the report on paper."""
+"""Staging a rehearsal: from what was typed to a script, and the play before the eyes of a person."""
 
 import asyncio
 import os
@@ -11,15 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connector.cli.headers import given_headers
-from connector.cli.printing import print_table
 from connector.errors import ConfigurationError
 from connector.rehearsal.play import ACTS, rehearse
-from connector.rehearsal.report import Report, Verdict
+from connector.rehearsal.report import Report
 from connector.rehearsal.returned import header_problems, of_somebody_else
 from connector.rehearsal.script import Pair, Script, base_url, parsed_call
 from connector.rehearsal.settings_file import read_settings
-
-HEADINGS = ("verdict", "check", "what OpsHub expects", "what was seen")
 
 Given = TypeVar("Given")
 Read = TypeVar("Read")
@@ -65,13 +62,6 @@ def rehearsed(script: Script) -> Report:
             progress.update(bar, description=act, completed=done, sent=sent)
 
         return asyncio.run(rehearse(script, watch=show))
-
-
-def print_report(report: Report) -> None:
-    """Print the table of all checks, and below it, on standard error, what they come to."""
-    print_table(HEADINGS, ((one.verdict.value, one.rule.id, one.rule.expects, one.seen) for one in report.findings))
-    counts = ", ".join(f"{verdict.value}: {len(report.with_verdict(verdict))}" for verdict in Verdict)
-    typer.echo(f"{counts}; {report.requests} requests in {report.milliseconds / 1000:.1f} s", err=True)
 
 
 def _each(option: str, read: Callable[[Given], Read], given: Iterable[Given], problems: list[str]) -> list[Read]:

@@ -15,13 +15,13 @@ LONGEST = 300
 
 
 class Verdict(StrEnum):
-    """What a check has come to."""
+    """What a check has come to; the worst is the first."""
 
-    KEPT = "kept"
     BREACH = "breach"
     ADVICE = "advice"
     """Not kept, but OpsHub gets along."""
     NOT_TRIED = "not tried"
+    KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)

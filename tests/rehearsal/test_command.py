@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.rehearsal.rules import Rule
 from tests.cli.command import connector
 from tests.cli.terminal import at_a_terminal
 from tests.e2e.connector_process import connector_process
@@ -23,14 +24,26 @@ def settings(tmp_path: Path) -> list[str]:
     return ["--settings", str(before), "--changed-settings", str(after), "--call", "GET /projects"]
 
 
-async def test_a_correct_connector_ends_with_0_and_a_line_for_each_check(tmp_path: Path, settings: list[str]) -> None:
+async def test_a_correct_connector_ends_with_0_and_the_verdict_alone(tmp_path: Path, settings: list[str]) -> None:
     async with small_connector() as small:
         ended = await connector("rehearse", *small.urls, *settings, folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
 
     assert ended.exit_code == 0, ended.out
-    assert {line.split("\t")[0] for line in ended.out.splitlines()} == {"kept"}
-    assert "breach: 0, advice: 0, not tried: 0; " in ended.err
+    [verdict] = ended.out.splitlines()
+    assert verdict.startswith(f"breach: 0, advice: 0, not tried: 0, kept: {len(Rule)}; ")
     assert CANARY not in ended.out + ended.err
+
+
+async def test_whoever_wants_to_see_all_gets_a_line_for_each_check_the_worst_first(tmp_path: Path, settings: list[str]) -> None:
+    async with small_connector(Fault.SECOND_CLEANUP_IS_A_500, replicas=1) as small:
+        command = ("rehearse", *small.urls, *settings)
+        ended = await connector(*command, "--verbose", folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
+
+    verdict, *checks = ended.out.splitlines()
+    assert verdict.startswith("breach: 1, advice: 0, ")
+    assert len(checks) == len(Rule)
+    assert [*dict.fromkeys(line.split("\t")[0] for line in checks)] == ["breach", "not tried", "kept"]
+    assert checks[0].startswith("breach\tcleanup-again\t")
 
 
 async def test_a_breach_ends_with_1_and_a_script_reads_which_one(tmp_path: Path, settings: list[str]) -> None:
@@ -63,13 +76,16 @@ async def test_errors_of_the_mbse_variant_are_wanted_as_a_list_only_if_that_is_s
     assert "breach\terror-shape\t" in plain.out
 
 
-async def test_a_person_sees_the_table_and_what_it_comes_to(tmp_path: Path) -> None:
-    async with small_connector() as small:
-        exit_code, shown = await at_a_terminal("rehearse", small.urls[0], "--without-initialize", folder=tmp_path)
+async def test_a_person_sees_how_far_it_is_then_the_verdict_then_what_is_broken(tmp_path: Path) -> None:
+    async with small_connector(Fault.SECOND_CLEANUP_IS_A_500) as small:
+        command = ("rehearse", small.urls[0], "--without-initialize")
+        exit_code, shown = await at_a_terminal(*command, folder=tmp_path, columns=80)
 
-    assert exit_code == 0
-    assert "what OpsHub expects" in shown
-    assert "breach: 0" in shown
+    assert exit_code == 1
+    in_order = ["what is not OpsHub's", "breach: 1", "cleanup-again", "seen: 500 broken: so it is", "discover-same"]
+    places = [shown.index(text) for text in in_order]
+    assert places == sorted(places)
+    assert "kept  " not in shown
 
 
 async def test_where_nobody_answers_it_ends_with_69(tmp_path: Path, nowhere: str) -> None:
@@ -105,6 +121,6 @@ async def test_our_own_server_breaks_no_rule_of_the_session_logout(tmp_path: Pat
         mbse = await connector("rehearse", f"{server.url}/mbse/api/1.0", "--without-initialize", "--mbse", folder=tmp_path)
 
     assert (sdk.exit_code, mbse.exit_code) == (0, 0), sdk.out + mbse.out
-    not_tried = {line.split("\t")[1] for line in sdk.out.splitlines() if line.startswith("not tried")}
+    not_tried = {line.split("\t")[1] for line in sdk.out.splitlines() if line.startswith("not tried\t")}
     assert {check for check in not_tried if check.startswith("cleanup")} == {"cleanup-alone", "cleanup-global-fresh"}
     assert CANARY not in sdk.out + sdk.err
