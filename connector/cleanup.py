@@ -20,8 +20,10 @@ class CleanupRequest:
     system_id: str | None
     global_cache: bool
     credential: Credential
-    login_made: bool = True
-    """False where the session's seal says that there is nothing to log out of."""
+    login_id: str = ""
+    """Which of the session's logins it is that has to be ended, as its seal says; empty where there is no seal."""
+    foregone: LogoutOutcome | None = None
+    """The outcome of the logout where that is clear from the start: there is nothing to log out of, so nothing is sent."""
 
     @property
     def scopes(self) -> tuple[Scope, ...]:

@@ -48,27 +48,29 @@ async def known(outcome: LogoutOutcome) -> AsyncIterator[SharedLogout]:
 
 
 class Logouts:
-    """Joins the cleanups and retries of one login, told apart by session and credential."""
+    """Joins the cleanups and retries of one login, told apart by its session, its id and its credential."""
 
     def __init__(self, end_system: EndSystem, tasks: OwnedTasks, metrics: Metrics, *, deadline: float) -> None:
         self.end_system = end_system
         self._tasks = tasks
         self._metrics = metrics
         self._deadline = deadline
-        self._shared: dict[tuple[str, Credential], SharedLogout] = {}
+        self._shared: dict[tuple[str, str, Credential], SharedLogout] = {}
 
     def origin(self, login: SessionLogin) -> str:
         """Return where a logout of this login puts its load; nothing where an author's class breaks on the question."""
         return attempt("origin of a login", lambda: self.end_system.origin(login), "")
 
     @asynccontextmanager
-    async def sharing(self, login: SessionLogin, *, attempts: int) -> AsyncIterator[SharedLogout]:
+    async def sharing(self, login: SessionLogin, login_id: str = "", *, attempts: int) -> AsyncIterator[SharedLogout]:
         """Join the try that those who overlap with the caller share, or begin one; `attempts` is how many there were before.
+
+        Those share it who have the same credential by the same seal: an end system may hand out a credential once more.
 
         It stays shared until the last of them has ended, so that a duplicate that comes while another is still evicting does
         not send a second one; save when it came to nothing, for then a duplicate is the next try.
         """
-        key = (login.session_id, login.credential)
+        key = (login.session_id, login_id, login.credential)
         shared = self._shared.get(key)
         if shared is None or shared.came_to_nothing:
             shared = self._shared[key] = SharedLogout(self._tasks.start(self._try(login, attempts)))

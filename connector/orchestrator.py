@@ -13,7 +13,7 @@ from connector.hooks import Hooks, run_hook
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import Debt, LogoutState
 from connector.logouts import Logouts, SharedLogout, known, outcome_of_closed
-from connector.outcomes import NO_LOGIN, EvictOutcome
+from connector.outcomes import EvictOutcome
 from connector.sessions.live import LiveSessions
 from connector.steps import milliseconds_since
 from connector.storage import Storage
@@ -59,7 +59,7 @@ class Orchestrator:
         if debt.credential is None:
             raise ValueError("a debt is retried with its credential")
         login = SessionLogin(debt.session_id, debt.system_id, debt.credential)
-        async with self._logouts.sharing(login, attempts=debt.attempts) as shared:
+        async with self._logouts.sharing(login, debt.login_id, attempts=debt.attempts) as shared:
             await asyncio.shield(shared.task)
             return await self._settle(debt, shared, {})
 
@@ -71,7 +71,7 @@ class Orchestrator:
         started = time.monotonic()
         self._live.closing(request.session_id)
         drivers, within = self._storage.drivers, self._hook_deadline
-        origin = self._logouts.origin(_login(request)) if request.login_made else ""
+        origin = "" if request.foregone else self._logouts.origin(_login(request))
         debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])
         async with self._logout_of(request, debt) as shared:
             async with asyncio.TaskGroup() as steps:
@@ -96,12 +96,11 @@ class Orchestrator:
 
     def _logout_of(self, request: CleanupRequest, debt: Debt | None) -> AbstractAsyncContextManager[SharedLogout]:
         """Join or begin the logout, unless it is known that there is nothing to end."""
-        if not request.login_made:
-            return known(NO_LOGIN)
+        if request.foregone is not None:
+            return known(request.foregone)
         if debt is not None and debt.state is LogoutState.CLOSED:
             return known(outcome_of_closed(debt))
-        login = _login(request)
-        return self._logouts.sharing(login, attempts=debt.attempts if debt else 0)
+        return self._logouts.sharing(_login(request), request.login_id, attempts=debt.attempts if debt else 0)
 
     async def _settle(self, debt: Debt | None, shared: SharedLogout, evictions: Mapping[str, Timed[EvictOutcome]]) -> bool:
         """Record what became of a debt, and say whether that could be done.

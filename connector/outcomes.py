@@ -42,6 +42,10 @@ class LogoutOutcome:
 
 NO_LOGIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "no_login", "this session never logged in")
 """Of a session that was opened without a login."""
+UNKNOWN_LOGIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "unknown_session", "nothing shows that this session ever logged in")
+"""Of a cleanup that brings nothing of a login, where logins are made here and leave something with their caller."""
+IN_USE_AGAIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "in_use_again", "the end system has handed out this login once more")
+"""Of a login that is another one's as well: whoever ends that one ends both."""
 
 
 class LoginResult(StrEnum):

@@ -26,8 +26,10 @@ from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem, hang
 SESSION = "6f1c1d2e-0000-4000-8000-000000000001"
 
 
-def request(token: str = "t", *, system: str | None = "A", everything: bool = False, session: str = SESSION) -> CleanupRequest:
-    return CleanupRequest(session, system, everything, Credential([("Authorization", token)]))
+def request(
+    token: str = "t", *, login: str = "", system: str | None = "A", everything: bool = False, session: str = SESSION
+) -> CleanupRequest:
+    return CleanupRequest(session, system, everything, Credential([("Authorization", token)]), login_id=login)
 
 
 def driver(name: str) -> ScriptedDriver:
@@ -115,8 +117,12 @@ async def test_a_duplicate_that_comes_while_another_still_evicts_joins_its_finis
     assert len(end_system.asked) == 1
 
 
-@pytest.mark.parametrize("other", [request("u"), request(session=SESSION.replace("1", "2"))], ids=["credential", "session"])
-async def test_another_credential_or_session_has_a_logout_of_its_own(build: Build, other: CleanupRequest) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [request("u"), request(login="l"), request(session=SESSION.replace("1", "2"))],
+    ids=["credential", "login", "session"],
+)
+async def test_another_credential_login_or_session_has_a_logout_of_its_own(build: Build, other: CleanupRequest) -> None:
     both = asyncio.Barrier(2)
 
     async def logout(_: SessionLogin) -> LogoutOutcome:

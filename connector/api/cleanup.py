@@ -16,9 +16,10 @@ from connector.credential import Credential
 from connector.logs import session_digest
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
+from connector.outcomes import NO_LOGIN, UNKNOWN_LOGIN
 from connector.sessions.admission import Admission
 from connector.sessions.errors import UnknownSession
-from connector.sessions.seal import HEADER
+from connector.sessions.seal import HEADER, Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,22 @@ class CleanupCall:
         except UnknownSession:
             raise UNKNOWN_SESSION from None
         if sealed is not None:
-            return CleanupRequest(
-                session, sealed.system_id, global_cache, sealed.identity, login_made=sealed.credential is not None
-            )
-        needed = self.orchestrator.end_system.needed_headers
-        return CleanupRequest(session, system, global_cache, Credential(request.headers.items(), needed=needed))
+            return _by_seal(sealed, global_cache=global_cache)
+        end_system = self.orchestrator.end_system
+        credential = Credential(request.headers.items(), needed=end_system.needed_headers)
+        nothing_came = end_system.opens_sessions and not any(credential.values())
+        return CleanupRequest(session, system, global_cache, credential, foregone=UNKNOWN_LOGIN if nothing_came else None)
+
+
+def _by_seal(sealed: Sealed, *, global_cache: bool) -> CleanupRequest:
+    return CleanupRequest(
+        sealed.session_id,
+        sealed.system_id,
+        global_cache,
+        sealed.credential or Credential(),
+        login_id=sealed.login_id,
+        foregone=NO_LOGIN if sealed.credential is None else None,
+    )
 
 
 def _rendered(report: CleanupReport) -> web.Response:

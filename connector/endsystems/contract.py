@@ -60,6 +60,13 @@ class EndSystem(ABC):
     needed_headers: Collection[str] | None = None
     """The request headers that `logout` uses; None means any that is not the transport's own."""
 
+    opens_sessions: bool = False
+    """Whether logins are made here, so that a caller who brings nothing of one has none. So it is with a `login` of one's own."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.opens_sessions = cls.login is not EndSystem.login
+
     def __init__(self, settings: EndSystemSettings) -> None:
         self.settings = settings
 

@@ -16,7 +16,7 @@ def packed(credential: Credential) -> bytes:
 
 
 def unpacked(data: bytes) -> Credential:
-    """Return what was `packed`."""
+    """Return what was `packed`. Raises `ValueError` for anything else, an older version's way of packing among it."""
     pairs = msgspec.msgpack.decode(data, type=Pairs)
     headers = [(name.decode("utf-8", "surrogatepass"), value.decode("utf-8", "surrogatepass")) for name, value in pairs]
     return Credential(headers, needed=[name for name, _ in headers])

@@ -30,7 +30,9 @@ class Debt:
     origin: str
     """Where the end system is; retries are bounded for each origin."""
     fingerprint: bytes = field(repr=False)
-    """Tells logins apart: a keyed digest of the session and the credential."""
+    """Tells logins apart: a keyed digest of the session, the login's id and the credential."""
+    login_id: str = ""
+    """Which of the session's logins it is, as its seal says; empty where the credential came without a seal."""
     state: LogoutState = LogoutState.OWED
     outcome: LogoutOutcome | None = None
     """Of the last try."""

@@ -79,6 +79,8 @@ def decoded(row: Row, keyring: Keyring) -> OpenSession:
         credential = unpacked(keyring.unseal(PURPOSE, sealed, _identity(session)))
     except SealBroken as problem:
         raise Unverified(f"its credential does not unseal: {problem}") from problem
+    except ValueError:
+        raise Unverified("its credential cannot be read") from None  # the error holds the credential
     return OpenSession(session_id, system_id, origin, login_id, opened_at, used_at, credential)
 
 

@@ -9,7 +9,7 @@ from connector.ledger.errors import NoSuchDebt
 from connector.ledger.rows import fingerprints
 from connector.ledger.sessions import close_session
 from connector.ledger.table import Table
-from connector.outcomes import NO_LOGIN, LogoutOutcome
+from connector.outcomes import LogoutOutcome
 from drivers import Scope
 
 FURTHEST = 3600.0
@@ -29,27 +29,36 @@ class Settlement:
     evicted: Collection[str]
 
 
-def record(table: Table, request: CleanupRequest, *, origin: str, drivers: Sequence[str], now: float, due_at: float) -> Debt:
-    """Write down what a cleanup owes, in the row of its login; the session is not open any more."""
-    close_session(table, request.session_id, but=request.credential, now=now)
-    current = fingerprints(request.session_id, request.credential, table.keyring)[0]
+def record(
+    table: Table,
+    request: CleanupRequest,
+    *,
+    origin: str,
+    drivers: Sequence[str],
+    now: float,
+    due_at: float,
+    spared: str = "",
+) -> Debt:
+    """Write down what a cleanup owes, in the row of its login; the session is not open any more, but by the login `spared`."""
+    close_session(table, request.session_id, login_id=request.login_id, spared=spared, now=now)
+    current = fingerprints(request.session_id, request.login_id, request.credential, table.keyring)[0]
     owed = dict.fromkeys(drivers, request.scopes)
-    if known := table.of_login(request.session_id, request.credential):
-        return table.update(_asked_again(replace(known[0], fingerprint=current), request, origin, owed, due_at))
+    if known := table.of_login(request.session_id, request.login_id, request.credential):
+        asked = _asked_again(replace(known[0], fingerprint=current), request, origin, owed, due_at)
+        return table.update(_closed_if_foregone(asked, request.foregone, now))
     debt = Debt(
         id=0,
         session_id=request.session_id,
         system_id=request.system_id,
         origin=origin,
         fingerprint=current,
+        login_id=request.login_id,
         evictions=owed,
         recorded_at=now,
         due_at=due_at,
         credential=request.credential,
     )
-    return table.insert(
-        debt if request.login_made else replace(debt, state=LogoutState.CLOSED, outcome=NO_LOGIN, credential=None)
-    )
+    return table.insert(_closed_if_foregone(debt, request.foregone, now))
 
 
 def settle(table: Table, settlement: Settlement, *, now: float) -> Debt | None:
@@ -116,6 +125,12 @@ def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
     if debt.revision != settlement.debt.revision:
         return tried
     return replace(tried, state=settlement.state, due_at=settlement.due_at, waited=settlement.waited)
+
+
+def _closed_if_foregone(debt: Debt, outcome: LogoutOutcome | None, now: float) -> Debt:
+    if outcome is None or debt.state is LogoutState.CLOSED:
+        return debt
+    return _closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=outcome), now)
 
 
 def _closed_if_done(debt: Debt, now: float) -> Debt:

@@ -32,6 +32,7 @@ COLUMNS = (
     "closed_at",
     "dismissed",
     "credential",
+    "login_id",
     "mac",
 )
 NAMES = ", ".join(COLUMNS)
@@ -44,17 +45,18 @@ class Unverified(ConnectorError):
     """The row is not what this process, or one with the same keys, has written."""
 
 
-def fingerprints(session_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
+def fingerprints(session_id: str, login_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
     """Return the digest of a login by each of the keys, the current one first. Sessions of one credential do not show as such."""
-    values = msgspec.msgpack.encode((session_id, packed(credential)))
-    return [keyring.mac("fingerprint", values, key_id=key_id) for key_id in keyring.ids]
+    values = (session_id, packed(credential), login_id) if login_id else (session_id, packed(credential))
+    message = msgspec.msgpack.encode(values)
+    return [keyring.mac("fingerprint", message, key_id=key_id) for key_id in keyring.ids]
 
 
 def fitted(debt: Debt, keyring: Keyring) -> Debt:
     """Return the debt with the fingerprint by the current key, as long as its credential is there to make it of."""
     if debt.credential is None:
         return debt
-    return replace(debt, fingerprint=fingerprints(debt.session_id, debt.credential, keyring)[0])
+    return replace(debt, fingerprint=fingerprints(debt.session_id, debt.login_id, debt.credential, keyring)[0])
 
 
 def encoded(debt: Debt, keyring: Keyring) -> Row:
@@ -77,6 +79,7 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
         None if debt.closed_at is None else float(debt.closed_at),
         debt.dismissed and clean(debt.dismissed),
         None if debt.credential is None else keyring.seal(PURPOSE, packed(debt.credential), _identity(debt)),
+        debt.login_id,
     )
     return (*row, keyring.mac(PURPOSE, _canonical(row)))
 
@@ -86,17 +89,25 @@ def decoded(row: Row, keyring: Keyring, *, credential: bool = True) -> Debt:
 
     Raises:
         KeyMissing: the row was made with a key that is not in the keyring, or claims so.
-        Unverified: some column is not as it was written.
+        Unverified: some column is not as it was written, or is nothing that this version knows how to read.
     """
     verify(row, keyring)
+    try:
+        return _read(row, keyring, credential=credential)
+    except (ValueError, LookupError, TypeError) as problem:
+        raise Unverified(f"it cannot be read: {type(problem).__name__}") from None  # the error itself may hold a credential
+
+
+def _read(row: Row, keyring: Keyring, *, credential: bool) -> Debt:
     (id_, _, session_id, fingerprint, system_id, origin, state, outcome, attempts, waited, evictions, *rest) = row
-    revision, recorded_at, due_at, closed_at, dismissed, sealed, _ = rest
+    revision, recorded_at, due_at, closed_at, dismissed, sealed, login_id, _ = rest
     debt = Debt(
         id=id_,
         session_id=session_id,
         system_id=system_id,
         origin=origin,
         fingerprint=fingerprint,
+        login_id=login_id,
         state=LogoutState(state),
         outcome=None if outcome is None else decoded_outcome(outcome),
         attempts=attempts,
@@ -164,5 +175,9 @@ def _identity(debt: Debt) -> bytes:
 
 
 def _canonical(values: Sequence[Any]) -> bytes:
-    """Encode the columns so that no two rows give the same bytes: each value with its type and its length."""
-    return msgspec.msgpack.encode(values)
+    """Encode the columns so that no two rows give the same bytes: each value with its type and its length.
+
+    A login without an id leaves no trace, so that rows of version 2, which knew of none, verify as they are.
+    """
+    *others, login_id = values
+    return msgspec.msgpack.encode(others if login_id == "" else values)

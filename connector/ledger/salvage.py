@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,17 +25,21 @@ class Kind:
     """What is worth saving: a table, its columns, the first of which is the id, and what tells a sound row."""
 
     table: str
-    names: str
+    columns: Sequence[str]
     verify: Callable[[Row, Keyring], None]
 
-    @property
-    def select(self) -> str:
-        """The beginning of a query for its rows."""
-        return f"SELECT {self.names} FROM {self.table} NOT INDEXED"  # noqa: S608 - names of our own
+    def select(self, connection: sqlite3.Connection) -> str:
+        """Return the beginning of a query for its rows; a column that a file of an older version lacks is empty text."""
+        try:
+            there = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({self.table})")}
+        except UNREADABLE:
+            there = {*self.columns}  # the query itself will tell
+        names = ", ".join(name if name in there else f"'' AS {name}" for name in self.columns)
+        return f"SELECT {names} FROM {self.table} NOT INDEXED"  # noqa: S608 - names of our own
 
 
-DEBTS = Kind("debts", rows.NAMES, rows.verify)
-SESSIONS = Kind("sessions", open_sessions.NAMES, open_sessions.verify)
+DEBTS = Kind("debts", rows.COLUMNS, rows.verify)
+SESSIONS = Kind("sessions", open_sessions.COLUMNS, open_sessions.verify)
 
 
 def sound_rows(path: Path, keyring: Keyring, kind: Kind) -> Iterator[Row]:
@@ -56,7 +60,7 @@ def _readable(path: Path) -> Iterator[Path]:
     """
     with closing(connected(path, "ro")) as connection:
         try:
-            connection.execute(f"{DEBTS.select} LIMIT 0")
+            connection.execute(f"{DEBTS.select(connection)} LIMIT 0")
         except UNREADABLE:
             pass
         else:
@@ -94,18 +98,18 @@ def _may_go_along(row: Row, keyring: Keyring, kind: Kind) -> bool:
 
 def _readable_rows(connection: sqlite3.Connection, kind: Kind) -> Iterator[Row]:
     """Read forwards to the first damaged page, backwards to the last one, and seek what lies between, halving the distance."""
-    first, last = 0, _last_id(connection, kind) + 1
+    first, last, select = 0, _last_id(connection, kind) + 1, kind.select(connection)
     try:
-        for row in connection.execute(f"{kind.select} ORDER BY id"):
+        for row in connection.execute(f"{select} ORDER BY id"):
             first = row[0]
             yield row
     except UNREADABLE:
         try:
-            for row in connection.execute(f"{kind.select} ORDER BY id DESC"):
+            for row in connection.execute(f"{select} ORDER BY id DESC"):
                 last = row[0]
                 yield row
         except UNREADABLE:
-            yield from _between(connection, kind, first + 1, last - 1)
+            yield from _between(connection, select, first + 1, last - 1)
 
 
 def _last_id(connection: sqlite3.Connection, kind: Kind) -> int:
@@ -117,13 +121,13 @@ def _last_id(connection: sqlite3.Connection, kind: Kind) -> int:
     return min(found, FARTHEST) if isinstance(found, int) else 0
 
 
-def _between(connection: sqlite3.Connection, kind: Kind, first: int, last: int) -> Iterator[Row]:
+def _between(connection: sqlite3.Connection, select: str, first: int, last: int) -> Iterator[Row]:
     if first > last:
         return
     try:
-        yield from connection.execute(f"{kind.select} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
+        yield from connection.execute(f"{select} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
     except UNREADABLE:
         if first < last:
             middle = (first + last) // 2
-            yield from _between(connection, kind, first, middle)
-            yield from _between(connection, kind, middle + 1, last)
+            yield from _between(connection, select, first, middle)
+            yield from _between(connection, select, middle + 1, last)

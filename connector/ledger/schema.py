@@ -61,7 +61,14 @@ CREATE TABLE identity (id BLOB NOT NULL) STRICT;
 INSERT INTO identity VALUES (randomblob(16));
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2)
+VERSION_3 = """
+ALTER TABLE debts ADD COLUMN login_id TEXT NOT NULL DEFAULT '';
+DROP INDEX sessions_by_id;
+CREATE UNIQUE INDEX sessions_by_login ON sessions (session_id, login_id);
+CREATE INDEX sessions_by_key ON sessions (key_id);
+"""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing."""
 
 

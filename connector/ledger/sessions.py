@@ -1,6 +1,11 @@
-"""Sessions that are opened, used and closed, each within one transaction: a login is always a session's, a debt, or ended."""
+"""Sessions that are opened, used and closed, each within one transaction: a login is always a session's, a debt, or ended.
 
+A session has one row, that of its login; another one beside it has a key that is missing, or was damaged, and is left as it is.
+"""
+
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from secrets import token_bytes
 
@@ -10,6 +15,7 @@ from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import COLUMNS, NAMES, OpenSession, authenticated, decoded, encoded, verify
 from connector.ledger.rows import Row, Unverified, fingerprints
 from connector.ledger.table import Table
+from connector.outcomes import IN_USE_AGAIN
 from drivers import SessionScope
 
 INSERT = f"INSERT INTO sessions ({NAMES}) VALUES (NULL, {', '.join('?' * (len(COLUMNS) - 1))})"  # noqa: S608 - ours
@@ -24,7 +30,9 @@ class Known:
     ledger_id: bytes
     """Stands for this file: never that of another, nor of one that was made anew."""
     logins: Mapping[str, str]
-    """Session id -> login id."""
+    """Session id -> login id, the latest where a session has more."""
+    older_keys: Mapping[str, int]
+    """How many of their seals were made with which key that is not the current one."""
     keyless: int
     """Rows whose key is missing, and with it the key of their sessions' seals."""
     damaged: int
@@ -33,8 +41,8 @@ class Known:
 
 def known(table: Table) -> Known:
     """Return what has to be known to tell whether a session is alive."""
-    logins, keyless, damaged = {}, 0, 0
-    for row in table.connection.execute(SELECT):
+    logins, older_keys, keyless, damaged = {}, Counter[str](), 0, 0
+    for row in table.connection.execute(f"{SELECT} ORDER BY id"):
         try:
             verify(row, table.keyring)
         except KeyMissing:
@@ -43,43 +51,65 @@ def known(table: Table) -> Known:
             damaged += 1
         else:
             logins[row[2]] = row[5]
+            older_keys.update([row[1]] if row[1] != table.keyring.current else [])
     ledger_id = bytes(table.connection.execute("SELECT id FROM identity").fetchone()[0])
-    return Known(ledger_id, logins, keyless, damaged)
+    return Known(ledger_id, logins, older_keys, keyless, damaged)
 
 
 def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | None, now: float) -> None:
     """Write down that a session is open by a new login; its earlier one, as the row or `replaced` knows it, becomes a debt."""
-    close_session(table, session.session_id, but=session.credential, now=now)
-    if replaced is not None:
-        owe(table, replaced, but=session.credential, now=now)
+    earlier = _taken(table, session.session_id)
+    if replaced is not None and not is_debt(table, replaced.session_id, replaced.login_id, replaced.credential):
+        earlier.append(replaced)
+    for login in earlier:
+        if login.credential != session.credential:
+            owe(table, login, now=now)
     if session.credential is not None:
         _revive(table, session.session_id, session.credential, now)
     table.connection.execute(INSERT, encoded(session, table.keyring))
 
 
-def close_session(table: Table, session_id: str, *, but: Credential | None, now: float) -> None:
-    """Remove a session's row; its login becomes a debt, unless it is the one that `but` stands for."""
-    for row in _rows(table, session_id):
-        owe(table, decoded(row, table.keyring), but=but, now=now)
-    table.connection.execute("DELETE FROM sessions WHERE session_id = ?", (session_id,))
+def close_session(table: Table, session_id: str, *, login_id: str, now: float, spared: str = "") -> None:
+    """Remove what the session has; its logins become debts, but for one of which the caller takes care himself.
+
+    Args:
+        table: where it is open.
+        session_id: canonical UUID text.
+        login_id: the one that the caller ends, and has proved to be his: its row goes even if it is damaged.
+        now: when the other logins become due.
+        spared: the login by which the session was opened anew since it was to be closed.
+    """
+    for session in _taken(table, session_id, but=spared):
+        if session.login_id != login_id:
+            owe(table, session, now=now)
+    _remove(table, session_id, login_id)
 
 
 def forget_login(table: Table, session: OpenSession) -> None:
     """Remove the session's row if it is still of this login."""
-    table.connection.execute("DELETE FROM sessions WHERE session_id = ? AND login_id = ?", (session.session_id, session.login_id))
+    _remove(table, session.session_id, session.login_id)
 
 
-def owe(table: Table, session: OpenSession, *, but: Credential | None = None, now: float) -> None:
-    """Write down that a login has to be ended at once, unless it is the one that `but` stands for, or is a debt already."""
-    if session.credential is None or session.credential == but or is_debt(table, session.session_id, session.credential):
+def owe(table: Table, session: OpenSession, *, now: float) -> None:
+    """Write down that a login has to be ended at once, unless it is owed already.
+
+    That it was ended once does not count: who says that it is there knows better.
+    """
+    if session.credential is None:
         return
+    debts = table.of_login(session.session_id, session.login_id, session.credential)
+    if any(debt.state is not LogoutState.CLOSED for debt in debts):
+        return
+    for debt in debts:
+        table.update(_set_aside(debt))
     table.insert(
         Debt(
             id=0,
             session_id=session.session_id,
             system_id=session.system_id,
             origin=session.origin,
-            fingerprint=fingerprints(session.session_id, session.credential, table.keyring)[0],
+            fingerprint=fingerprints(session.session_id, session.login_id, session.credential, table.keyring)[0],
+            login_id=session.login_id,
             recorded_at=now,
             due_at=now,
             credential=session.credential,
@@ -87,36 +117,19 @@ def owe(table: Table, session: OpenSession, *, but: Credential | None = None, no
     )
 
 
-def is_debt(table: Table, session_id: str, credential: Credential) -> bool:
+def is_debt(table: Table, session_id: str, login_id: str, credential: Credential | None) -> bool:
     """Tell whether a login is, or was a while ago, a debt: somebody has asked to end it."""
-    return bool(table.of_login(session_id, credential))
+    return bool(table.of_login(session_id, login_id, credential or Credential()))
 
 
 def note_use(table: Table, used: Mapping[str, float]) -> None:
     """Write down when sessions were last used; one that is closed by now, or whose row is not to be believed, is left out."""
     for session_id, moment in used.items():
-        for row in _rows(table, session_id):
+        for row, _ in _believed(table, session_id):
             id_, *values, _ = row
             values[USED - 1] = max(moment, row[USED])
             *_, mac = authenticated(tuple(values), table.keyring)
             table.connection.execute("UPDATE sessions SET used_at = ?, mac = ? WHERE id = ?", (values[USED - 1], mac, id_))
-
-
-def _revive(table: Table, session_id: str, credential: Credential, now: float) -> None:
-    """Settle what was owed for a login that the end system has handed out once more: it is in use again."""
-    for debt in table.of_login(session_id, credential):
-        over = replace(debt, state=LogoutState.CLOSED, credential=None, fingerprint=token_bytes(len(debt.fingerprint)))
-        table.update(replace(over, closed_at=now if over.owes_nothing else None))
-
-
-def _rows(table: Table, session_id: str) -> Iterator[Row]:
-    """Yield the session's row, if there is one that is to be believed."""
-    for row in table.connection.execute(f"{SELECT} WHERE session_id = ?", (session_id,)).fetchall():
-        try:
-            verify(row, table.keyring)
-        except (KeyMissing, Unverified):
-            continue
-        yield row
 
 
 def is_known(table: Table, session_id: str) -> bool:
@@ -126,7 +139,7 @@ def is_known(table: Table, session_id: str) -> bool:
 
 def is_in_use(table: Table, session: OpenSession) -> bool:
     """Tell whether the session is open by a login of the same credential: the end system has handed it out once more."""
-    return any(decoded(row, table.keyring).credential == session.credential for row in _rows(table, session.session_id))
+    return any(other.credential == session.credential for _, other in _believed(table, session.session_id))
 
 
 def owe_eviction(table: Table, scope: SessionScope, *, drivers: Sequence[str], now: float) -> Debt:
@@ -143,3 +156,39 @@ def owe_eviction(table: Table, scope: SessionScope, *, drivers: Sequence[str], n
         due_at=now,
     )
     return table.insert(debt)
+
+
+def _taken(table: Table, session_id: str, *, but: str = "") -> list[OpenSession]:
+    """Remove the session's rows that are to be believed, save that of the login `but`, and return what they held."""
+    taken = []
+    for row, session in _believed(table, session_id):
+        if session.login_id != but:
+            table.connection.execute("DELETE FROM sessions WHERE id = ?", (row[0],))
+            taken.append(session)
+    return taken
+
+
+def _believed(table: Table, session_id: str) -> Iterator[tuple[Row, OpenSession]]:
+    """Yield the session's rows that are to be believed, and what they hold."""
+    for row in table.connection.execute(f"{SELECT} WHERE session_id = ?", (session_id,)).fetchall():
+        with suppress(KeyMissing, Unverified):
+            yield row, decoded(row, table.keyring)
+
+
+def _remove(table: Table, session_id: str, login_id: str) -> None:
+    table.connection.execute("DELETE FROM sessions WHERE session_id = ? AND login_id = ?", (session_id, login_id))
+
+
+def _revive(table: Table, session_id: str, credential: Credential, now: float) -> None:
+    """Settle what was owed for a credential that the end system has handed out once more: it is in use again."""
+    for debt in table.debts("session_id = ? AND state <> 'closed'", session_id):
+        if debt.credential == credential:
+            over = replace(debt, state=LogoutState.CLOSED, outcome=IN_USE_AGAIN, credential=None)
+            table.update(replace(over, closed_at=now if over.owes_nothing else None))
+    for debt in table.of_login(session_id, "", credential):
+        table.update(_set_aside(debt))
+
+
+def _set_aside(debt: Debt) -> Debt:
+    """Return a closed debt as one that nobody finds who looks for its login."""
+    return replace(debt, fingerprint=token_bytes(len(debt.fingerprint)))

@@ -37,9 +37,9 @@ class Table:
         """Return the debts that verify, with their credentials if they are asked for; a row whose key is missing is left out."""
         return [debt for debt in self._opened(condition, values, credential=credential) if debt.unusable is None]
 
-    def of_login(self, session_id: str, credential: Credential) -> list[Debt]:
+    def of_login(self, session_id: str, login_id: str, credential: Credential) -> list[Debt]:
         """Return the debts of one login, as `debts` does."""
-        prints = fingerprints(session_id, credential, self.keyring)
+        prints = fingerprints(session_id, login_id, credential, self.keyring)
         marks = ", ".join("?" * len(prints))
         return self.debts(f"session_id = ? AND fingerprint IN ({marks}) ORDER BY id", session_id, *prints)
 

@@ -10,6 +10,8 @@ from connector.outcomes import LogoutOutcome
 from drivers import Everything, Scope, SessionScope, SystemScope
 
 SCOPES: dict[str, Callable[..., Scope]] = {"session": SessionScope, "system": SystemScope, "everything": Everything}
+Owed = dict[str, list[list[str | None]]]
+"""By driver, each scope as its kind and what it is made of."""
 
 
 def encoded_outcome(outcome: LogoutOutcome) -> str:
@@ -33,7 +35,8 @@ def encoded_evictions(evictions: Mapping[str, tuple[Scope, ...]]) -> str | None:
 
 def decoded_evictions(text: str) -> dict[str, tuple[Scope, ...]]:
     """Return the evictions that a text stands for."""
-    return {driver: tuple(_decoded_scope(scope) for scope in owed) for driver, owed in msgspec.json.decode(text).items()}
+    decoded = msgspec.json.decode(text, type=Owed)
+    return {driver: tuple(_decoded_scope(scope) for scope in scopes) for driver, scopes in decoded.items()}
 
 
 def clean(text: str) -> str:

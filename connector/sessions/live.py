@@ -79,7 +79,8 @@ class LiveSessions:
         if self._foreign.get(sealed.session_id) == sealed.login_id:
             return True
         closings = self._closings
-        closed = await self._ledger.transact(lambda table: sessions.is_debt(table, sealed.session_id, sealed.identity))
+        login = (sealed.session_id, sealed.login_id, sealed.credential)
+        closed = await self._ledger.transact(lambda table: sessions.is_debt(table, *login))
         if not closed and closings == self._closings:
             self._remember_foreign(sealed)
         return not closed
@@ -100,6 +101,11 @@ class LiveSessions:
         """Note that a session is open, in the ledger too, and that any other login of it is not."""
         self._logins[session.session_id] = session.login_id
         self._foreign.pop(session.session_id, None)
+
+    def ended(self, session: OpenSession) -> None:
+        """Note that this login of a session has come to nothing; one that has taken its place is left alone."""
+        if self._logins.get(session.session_id) == session.login_id:
+            del self._logins[session.session_id]
 
     def closing(self, session_id: str) -> None:
         """Note that a cleanup of the session was received: from now on it is dead, whatever becomes of the cleanup."""

@@ -14,8 +14,6 @@ from connector.sessions.errors import UnknownSession
 HEADER = "X-Connector-Session"
 PURPOSE = "session"
 FORMAT = 1
-NO_LOGIN = "connector.login"
-"""Name in the credential that stands, in the ledger, for a session that never logged in; its value tells two of one id apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +28,6 @@ class Sealed:
     """Stands for the ledger in which the session was opened, and which alone knows whether it still is."""
     credential: Credential | None
     """What logs the session out; None where no login was made."""
-
-    @property
-    def identity(self) -> Credential:
-        """The credential by which the ledger tells this login from others of the session."""
-        return Credential([(NO_LOGIN, self.login_id)]) if self.credential is None else self.credential
 
 
 class _Payload(msgspec.Struct, array_like=True, frozen=True):
@@ -63,11 +56,11 @@ class Seals:
         try:
             (text,) = given
             payload = msgspec.msgpack.decode(self._keyring.unseal(PURPOSE, _bytes(text)), type=_Payload)
+            credential = None if payload.credential is None else unpacked(payload.credential)
         except (ValueError, KeyMissing, SealBroken):
             raise UnknownSession("this seal is none of ours") from None
         if payload.format != FORMAT:
             raise UnknownSession("this seal has another format")
-        credential = None if payload.credential is None else unpacked(payload.credential)
         return Sealed(payload.session_id, payload.system_id, payload.login_id, payload.ledger_id, credential)
 
 

@@ -42,8 +42,11 @@ class SetClock:
         return self.now
 
 
-def request(number: int, token: str = "t", *, system: str | None = "A", everything: bool = False) -> CleanupRequest:
-    return CleanupRequest(str(UUID(int=number)), system, everything, Credential([("Authorization", f"Bearer {token}")]))
+def request(
+    number: int, token: str = "t", *, login: str = "", system: str | None = "A", everything: bool = False
+) -> CleanupRequest:
+    credential = Credential([("Authorization", f"Bearer {token}")])
+    return CleanupRequest(str(UUID(int=number)), system, everything, credential, login_id=login)
 
 
 def ledger(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> Ledger:
@@ -67,9 +70,9 @@ def raw(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 async def record(
-    ledger: Ledger, number: int, token: str = "t", *, origin: str = ORIGIN, drivers: tuple[str, ...] = DRIVERS
+    ledger: Ledger, number: int, token: str = "t", *, login: str = "", origin: str = ORIGIN, drivers: tuple[str, ...] = DRIVERS
 ) -> Debt:
-    return await ledger.record(request(number, token), origin=origin, drivers=drivers)
+    return await ledger.record(request(number, token, login=login), origin=origin, drivers=drivers)
 
 
 async def close(ledger: Ledger, debt: Debt) -> Debt | None:

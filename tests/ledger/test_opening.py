@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from connector.errors import ConfigurationError
+from connector.ledger import sessions
 from connector.ledger.debts import LogoutState
 from connector.ledger.keyring import Keyring
 from connector.ledger.reading import read_only
@@ -155,6 +156,34 @@ async def test_the_layout_of_version_1_is_read_with_all_that_it_holds(tmp_path: 
         assert not ledger.lost_track
     with raw(tmp_path) as file:
         assert version(file) == len(MIGRATIONS)
+
+
+async def test_the_layout_of_version_2_is_read_with_all_that_it_holds(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v2.sql").read_text("utf-8"))
+    async with opened(tmp_path, FIXTURE_KEYS) as ledger:
+        known = await ledger.transact(sessions.known)
+        assert known.logins == {request(3).session_id: "third", request(4).session_id: "fourth"}
+        (due,) = await all_due(ledger)
+        assert (due.credential, due.login_id, due.evictions) == (request(1).credential, "", {"sqlite": request(1).scopes})
+        assert (await record(ledger, 1)).id == due.id
+        assert (await record(ledger, 2, "u")).state is LogoutState.CLOSED
+        third = await record(ledger, 3, "v", login="third")
+        assert [debt.id for debt in await all_due(ledger)] == [due.id, third.id]
+        assert not ledger.lost_track
+    with raw(tmp_path) as file:
+        assert version(file) == len(MIGRATIONS)
+        assert layout(file) == expected_layout()
+
+
+async def test_a_ledger_of_version_2_that_was_damaged_is_saved_into_one_of_today(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v2.sql").read_text("utf-8"))
+        file.execute("DROP INDEX debts_due")
+    async with opened(tmp_path, FIXTURE_KEYS) as ledger:
+        assert ledger.lost_track
+        assert len(await all_due(ledger)) == 1
+        assert len((await ledger.transact(sessions.known)).logins) == 2
 
 
 def test_a_later_version_adds_what_it_needs_and_keeps_the_rest(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from connector.ledger import recovery
 from connector.ledger.inspection import damage_of
+from connector.ledger.rows import NAMES
 from tests.ledger.ledgers import NAME, ONLY_NEW, all_due, close, damage, filled, opened, raw, record
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], int]] = {
@@ -107,7 +108,7 @@ async def test_a_recovery_that_was_killed_in_between_is_finished_by_the_next_sta
     damage(path, 0)
     (tmp_path / f"{NAME}-wal").write_bytes(b"old log")
     sound = sqlite3.connect(tmp_path / "sound")
-    rows = sound.execute("SELECT * FROM debts").fetchall()
+    rows = sound.execute(f"SELECT {NAMES} FROM debts").fetchall()
     sound.close()
     recovery.build(tmp_path / f"{NAME}.saved", rows, lost_track="a test")
     if done != "nothing moved":

@@ -86,7 +86,7 @@ async def test_a_credential_that_is_handed_out_again_is_neither_owed_nor_closed_
 async def test_a_cleanup_turns_the_session_into_its_debt_in_one_step(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1))
-        debt = await record(ledger, 1)
+        debt = await record(ledger, 1, login="l")
         assert await logins(ledger) == {}
         assert [each.id for each in await all_due(ledger)] == [debt.id]
 
@@ -102,7 +102,7 @@ async def test_a_session_without_a_login_leaves_no_debt(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1, None, "first"))
         await open_(ledger, session(1, None, "second"))
-        await ledger.transact(lambda table: sessions.close_session(table, session(1).session_id, but=None, now=START))
+        await ledger.transact(lambda table: sessions.close_session(table, session(1).session_id, login_id="", now=START))
         assert await ledger.listing(states=[*LogoutState]) == []
         assert await logins(ledger) == {}
 
@@ -112,6 +112,82 @@ async def test_a_login_that_is_owed_twice_is_one_debt(tmp_path: Path) -> None:
         for _ in range(2):
             await ledger.transact(lambda table: sessions.owe(table, session(1), now=START))
         assert len(await all_due(ledger)) == 1
+
+
+async def test_a_login_that_is_made_once_more_after_it_was_ended_is_owed_anew(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        for login in ("l", ""):
+            await close(ledger, await record(ledger, 1, login=login))
+        await ledger.transact(lambda table: sessions.owe(table, session(1), now=START))
+        (debt,) = await all_due(ledger)
+        assert debt.credential == request(1).credential
+        await close(ledger, debt)
+        assert (await record(ledger, 1, login="l")).state is LogoutState.CLOSED
+
+
+async def test_the_same_credential_by_another_seal_is_another_login_and_by_the_same_seal_the_same_one(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        first = await record(ledger, 1, login="first")
+        await close(ledger, first)
+        second = await record(ledger, 1, login="second")
+        assert (second.state, second.id) == (LogoutState.OWED, (await record(ledger, 1, login="second")).id)
+        assert (await record(ledger, 1, login="first")).id == first.id
+
+
+async def test_a_late_duplicate_of_an_earlier_life_that_had_the_same_credential_ends_the_new_one(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1, login="first"))
+        await close(ledger, await record(ledger, 1, login="first"))
+        await open_(ledger, session(1, login="second"))
+        assert (await record(ledger, 1, login="first")).state is LogoutState.CLOSED
+        assert await logins(ledger) == {}
+        assert [debt.login_id for debt in await all_due(ledger)] == ["second"]
+
+
+async def test_an_old_seal_whose_login_was_ended_here_is_not_owed_again_by_the_initialize_that_it_comes_with(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as ledger:
+        await close(ledger, await record(ledger, 1, "old", login="first"))
+        await open_(ledger, session(1, "new", "second"), replaced=session(1, "old", "first"))
+        assert await all_due(ledger) == []
+
+
+async def test_a_login_is_found_by_its_seal_after_a_rotation_of_the_keys(tmp_path: Path) -> None:
+    async with opened(tmp_path, KEYS) as ledger:
+        debt = await record(ledger, 1, login="l")
+    async with opened(tmp_path, ROTATED) as ledger:
+        await ledger.tidy()
+    async with opened(tmp_path, ONLY_NEW) as ledger:
+        assert (await record(ledger, 1, login="l")).id == debt.id
+
+
+async def test_a_session_whose_key_is_missing_is_opened_anew_beside_its_row_which_stays(tmp_path: Path) -> None:
+    async with opened(tmp_path, KEYS) as ledger:
+        await open_(ledger, session(1, "old", "first"))
+    async with opened(tmp_path, ONLY_NEW) as ledger:
+        await open_(ledger, session(1, "new", "second"))
+        assert (await ledger.transact(sessions.known)).keyless == 1
+        assert await logins(ledger) == {session(1).session_id: "second"}
+    async with opened(tmp_path, ROTATED) as ledger:
+        assert await logins(ledger) == {session(1).session_id: "second"}
+        await record(ledger, 1, "new", login="second")
+        assert {debt.credential for debt in await owed(ledger)} == {request(1, token).credential for token in ("old", "new")}
+        assert await logins(ledger) == {}
+
+
+async def test_a_row_that_does_not_verify_outlives_a_second_initialize_and_goes_with_the_seal_of_its_login(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1, "old", "first"))
+        with raw(tmp_path) as file:
+            file.execute("UPDATE sessions SET used_at = 1.0")
+        await open_(ledger, session(1, "new", "second"))
+        assert (await ledger.transact(sessions.known)).damaged == 1
+        await record(ledger, 1, "old", login="first")
+        assert (await ledger.transact(sessions.known)).damaged == 0
+        assert {debt.login_id for debt in await owed(ledger)} == {"first", "second"}
 
 
 async def test_use_is_written_down_and_never_goes_back(tmp_path: Path) -> None:
@@ -137,7 +213,7 @@ async def test_a_row_that_was_altered_is_not_believed_and_leads_to_no_request(tm
             await live.load()
         assert [line["sessions"] for line in logs if line["log_level"] == "error"] == [1]
         assert not live.is_open_here(session(1).session_id)
-        await ledger.transact(lambda table: sessions.close_session(table, session(1).session_id, but=None, now=START))
+        await ledger.transact(lambda table: sessions.close_session(table, session(1).session_id, login_id="", now=START))
         assert await all_due(ledger) == []
 
 

@@ -1,12 +1,14 @@
 """Rows that were altered: put in quarantine, shown, never acted upon."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from connector.ledger.debts import LogoutState
-from connector.ledger.rows import COLUMNS
+from connector.ledger.rows import COLUMNS, PURPOSE
 from tests.ledger.ledgers import KEYS, ONLY_NEW, REFUSED, ROTATED, START, SetClock, all_due, close, opened, raw, record
 
 ALTERATIONS = {
@@ -25,6 +27,7 @@ ALTERATIONS = {
     "closed_at": "1.0",
     "dismissed": "'so'",
     "credential": "zeroblob(60)",
+    "login_id": "'l'",
     "mac": "zeroblob(32)",
 }
 
@@ -64,6 +67,45 @@ async def test_an_alteration_that_hides_a_row_is_found_by_tidying(tmp_path: Path
         for _ in range(3):
             await ledger.tidy()
         assert [debt.id for debt in await ledger.listing(states=[LogoutState.WAITING])] == [450]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"credential": msgspec.msgpack.encode([(b"authorization", b"\xff")])},
+        {"credential": b"\xff"},
+        {"state": "asleep"},
+        {"outcome": '{"result":"postponed"}'},
+        {"evictions": '{"memory":[["galaxy","A"]]}'},
+        {"evictions": "[]"},
+    ],
+    ids=str,
+)
+async def test_a_row_that_verifies_but_was_written_in_another_way_is_quarantined_and_stops_no_other(
+    tmp_path: Path, written: dict[str, str | bytes]
+) -> None:
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1)
+        readable = await record(ledger, 2)
+    with raw(tmp_path) as file:
+        rewrite(file, written)
+    async with opened(tmp_path) as ledger:
+        await ledger.tidy()
+        assert [debt.id for debt in await all_due(ledger)] == [readable.id]
+        await ledger.owed_evictions("memory")
+        assert await ledger.statistics()
+        assert ledger.lost_track or written.keys() == {"state"}
+
+
+def rewrite(file: sqlite3.Connection, written: dict[str, str | bytes]) -> None:
+    """Write the first row as another version of this software might have, authentic in every column."""
+    row = dict(zip(COLUMNS, file.execute(f"SELECT {', '.join(COLUMNS)} FROM debts WHERE id = 1").fetchone(), strict=True))
+    row |= written
+    if isinstance(plain := written.get("credential"), bytes):
+        row["credential"] = KEYS.seal(PURPOSE, plain, row["session_id"].encode() + row["fingerprint"])
+    *values, _, _ = row.values()
+    row["mac"] = KEYS.mac(PURPOSE, msgspec.msgpack.encode(values))
+    file.execute(f"UPDATE debts SET {', '.join(f'{name} = ?' for name in row)} WHERE id = 1", (*row.values(),))
 
 
 async def test_a_credential_of_another_row_does_not_fit(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from connector.ledger.keyring import Keyring
 from connector.sessions.errors import UnknownSession
 from connector.sessions.seal import Sealed, Seals
 from tests.e2e.opshub import Answer
-from tests.sessions.desk import Desk, settings
+from tests.sessions.desk import PROFILE, Desk, settings
+from tests.sessions.records import ledger_in
 from tests.sessions.served import BOTH_KEYS, OTHER_KEYS, Served, served
 
 SEAL = "X-Connector-Session"
@@ -134,6 +135,32 @@ async def test_where_seals_are_required_a_session_that_nobody_knows_is_unknown_t
 async def test_where_seals_are_not_required_a_session_that_nobody_knows_is_a_200(session: str, tmp_path: Path) -> None:
     async with served(tmp_path) as server:
         assert (await server.opshub.cleanup(session, None, SYSTEM)).status == 200
+
+
+@pytest.mark.parametrize("headers", [None, {SEAL: ""}, {"Authorization": ""}, {"X-Other": "x"}])
+async def test_a_session_that_nobody_knows_has_nothing_to_log_out_of_where_the_end_system_opens_all_sessions(
+    desk: Desk, session: str, tmp_path: Path, headers: dict[str, str] | None
+) -> None:
+    async with served(tmp_path, desk.section) as server:
+        answers = [await server.opshub.cleanup(session, headers, GLOBAL) for _ in range(2)]
+
+    logout = {"outcome": "not_applicable", "code": "unknown_session"}
+    assert [(answer.status, answer.body["logout"] | logout == answer.body["logout"]) for answer in answers] == [(200, True)] * 2
+    assert not desk.logouts
+    async with ledger_in(tmp_path) as ledger:
+        assert await ledger.listing() == []
+
+
+async def test_a_credential_in_parts_is_of_some_session_so_that_a_human_has_to_look(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    two_headers = tmp_path / "two_headers.toml"
+    profile = PROFILE.read_text("utf-8").replace("[returned]", 'X-Site = "{captured.token}"\n[returned]')
+    two_headers.write_text(profile.replace('/logout"', '/logout/{credential.X-Site}"'))
+    async with served(tmp_path, desk.section.replace(str(PROFILE), str(two_headers))) as server:
+        answer = await server.opshub.cleanup(session, {"X-Site": "s"}, SYSTEM)
+
+    assert (answer.status, answer.body["errors"]["code"]) == (502, "credential_missing")
 
 
 @given(st.data())
