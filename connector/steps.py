@@ -27,12 +27,9 @@ async def step(
     except TimeoutError:
         log.warning("a step of the cleanup was late", step=name, seconds=deadline)
         outcome = late
-    except asyncio.CancelledError:
-        if _is_being_cancelled():
+    except (Exception, asyncio.CancelledError) as problem:
+        if isinstance(problem, asyncio.CancelledError) and _is_being_cancelled():
             raise
-        log.exception("a step of the cleanup broke", step=name)
-        outcome = failed
-    except Exception:
         log.exception("a step of the cleanup broke", step=name)
         outcome = failed
     return Timed(outcome, milliseconds_since(started))
