@@ -103,7 +103,10 @@ class SqliteDriver(Driver):
 
     async def evict(self, *scopes: Scope) -> None:
         file = await self._file()
-        await file.writer.submit(partial(statements.evict, scopes=scopes))
+        # Of a scope without a generation nobody has been given a stamp: there is nothing to write, and no disk to wait for.
+        living = tuple([scope for scope in scopes if file.reader.has_generation(scope)])
+        if living:
+            await file.writer.submit(partial(statements.evict, scopes=living))
 
     async def purge(self, limit: int) -> bool:
         file = await self._file()

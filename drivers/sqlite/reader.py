@@ -3,7 +3,7 @@
 from typing import Any
 
 from drivers.contract import Entry, Scope, Stamp
-from drivers.keys import digest
+from drivers.keys import digest, scope_digest
 from drivers.sqlite.statements import checksum, name_of
 from drivers.sqlite_file import SQLITE_FAILURES, SqliteFile
 
@@ -42,6 +42,10 @@ class SqliteReader:
                 return Entry(value, Stamp(stamp), expires_at) if whole else None
             case _:
                 return None
+
+    def has_generation(self, scope: Scope) -> bool:
+        """Tell whether the scope has a generation of its own at this moment."""
+        return self._one("SELECT 1 FROM generations WHERE scope = ?", (scope_digest(scope),)) is not None
 
     def garbage(self) -> int:
         """Count the evicted generations whose buckets have not been freed yet."""
