@@ -13,7 +13,7 @@ from drivers.errors import DriverUnavailable
 from drivers.memory.lives import Lives, NamedBucket
 from drivers.memory.shelf import Shelf
 
-SLICE = 1_000
+SLICE = 500
 """Entries freed between two turns of the event loop: about a millisecond."""
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from secrets import token_bytes
 
 from drivers.contract import Everything, Scope, SessionScope, Stamp, SystemScope
-from drivers.memory.shelf import Bucket, Shelf
+from drivers.memory.rings import Bucket
+from drivers.memory.shelf import Shelf
 
 IDLE_LIFE = 30 * 24 * 3600.0
 """Seconds after which a generation that nobody used is forgotten: longer than any entry lives."""

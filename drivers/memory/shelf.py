@@ -1,33 +1,14 @@
 """Entries in this process's memory: bounded in number and in bytes, and found by when they expire."""
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from sys import getsizeof
 
 from drivers.contract import Entry
-from drivers.expiries import Expiries
+from drivers.memory.rings import Bucket, ByAge, ByExpiry, Held
 
 CHANCES = 8
 """How many entries that were read of late are spared before one has to go."""
-OVERHEAD = 500
+OVERHEAD = 350
 """Bytes of memory that an entry takes beside its key and value, in a scope of ten entries or so."""
-
-
-@dataclass(slots=True, eq=False)
-class Bucket:
-    """Entries that are reached, and lost, together."""
-
-    entries: "dict[str, Held]" = field(default_factory=dict)
-
-
-@dataclass(slots=True, eq=False)
-class Held:
-    """An entry, where it lies, and whether anybody has read it since it was last spared."""
-
-    bucket: Bucket
-    key: str
-    entry: Entry
-    used: bool = False
 
 
 class Shelf:
@@ -37,12 +18,11 @@ class Shelf:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._expiries: Expiries[Bucket] = Expiries()
-        self._order: OrderedDict[Held, None] = OrderedDict()
-        """The next one that may have to go is the first."""
+        self._by_age = ByAge()
+        self._by_expiry = ByExpiry()
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._by_age)
 
     def could_hold(self, key: str, entry: Entry) -> bool:
         """Whether the entry would fit if it were alone."""
@@ -50,51 +30,47 @@ class Shelf:
 
     def has_room_for(self, key: str, entry: Entry) -> bool:
         """Whether the entry fits beside all others."""
-        return len(self._order) < self._max_entries and self._bytes + _size(key, entry) <= self._max_bytes
+        return len(self._by_age) < self._max_entries and self._bytes + _size(key, entry) <= self._max_bytes
 
     def put(self, bucket: Bucket, key: str, entry: Entry) -> None:
         """Hold the entry, in the place of an older one if there is one."""
         if key in bucket.entries:
             self.forget(bucket, key)
         held = bucket.entries[key] = Held(bucket, key, entry)
-        self._order[held] = None
+        self._by_age.add(held)
+        self._by_expiry.add(held)
         self._bytes += _size(key, entry)
-        self._expiries.add(bucket, key, entry.expires_at)
 
     def forget(self, bucket: Bucket, key: str) -> None:
         """Let go an entry that is there."""
-        self._forget(bucket.entries.pop(key))
+        self._free(bucket.entries.pop(key))
 
     def forget_any(self, bucket: Bucket) -> None:
         """Let go one of the entries of a bucket that holds some."""
-        self._forget(bucket.entries.popitem()[1])  # no key is looked for: those that went before would have to be stepped over
+        self._free(bucket.entries.popitem()[1])  # no key is looked for: those that went before would have to be stepped over
 
     def drop_unused(self) -> None:
         """Let go an entry that was not read for long, nearly: by second chance, for which a read only has to leave a mark."""
         for _ in range(CHANCES):
-            held = next(iter(self._order))
+            held = self._by_age.oldest
             if not held.used:
                 break
             held.used = False
-            self._order.move_to_end(held)
-        longest_unread = next(iter(self._order))
+            self._by_age.remove(held)
+            self._by_age.add(held)
+        longest_unread = self._by_age.oldest
         self.forget(longest_unread.bucket, longest_unread.key)
 
     def drop_expired(self, now: float) -> bool:
         """Let go an entry that expired a minute ago or earlier, and say whether there was one."""
-        due = self._expiries.take_due(now)
-        if due is None:
-            return False
-        bucket, key = due
-        self._free(bucket.entries.pop(key))
-        return True
-
-    def _forget(self, held: Held) -> None:
-        self._expiries.discard(held.bucket, held.key, held.entry.expires_at)
-        self._free(held)
+        held = self._by_expiry.due(now)
+        if held is not None:
+            self.forget(held.bucket, held.key)
+        return held is not None
 
     def _free(self, held: Held) -> None:
-        del self._order[held]
+        self._by_age.remove(held)
+        self._by_expiry.remove(held)
         self._bytes -= _size(held.key, held.entry)
 
 
