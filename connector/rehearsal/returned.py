@@ -9,27 +9,8 @@ import msgspec
 from connector.rehearsal.report import Notes
 from connector.rehearsal.rules import Rule
 from connector.rehearsal.script import Pair
+from connector.returned import ADVISED, faults, size_of
 
-LARGEST = 6 * 1024
-"""Bytes of all headers together: many proxies take 8 KiB, with those of the transport."""
-TRANSPORT = frozenset(
-    [
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ]
-)
-"""Headers that say how a message travels: one that is set twice, or wrongly, breaks the request."""
-NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CREDENTIAL = re.compile(r"auth|cookie|token|ticket|session|secret|passw|credential|key|jwt|sid", re.IGNORECASE)
 
 
@@ -54,7 +35,8 @@ def judge_returned(notes: Notes, pairs: Sequence[Pair], settings: Sequence[Pair]
     problems = [*header_problems(pairs)]
     for problem in problems or ["fit for headers"]:
         notes.note(Rule.INITIALIZE_HEADERS, problem, kept=not problems)
-    notes.note(Rule.INITIALIZE_HEADER_SIZE, f"{size(pairs)} bytes", kept=size(pairs) <= LARGEST)
+    size = size_of((pair.key, pair.value) for pair in pairs)
+    notes.note(Rule.INITIALIZE_HEADER_SIZE, f"{size} bytes", kept=size <= ADVISED)
     secret = {pair.value for pair in settings if pair.sensitive}
     unmarked = [pair.key for pair in pairs if pair.value in secret and not pair.sensitive]
     seen = f"{unmarked[0][:64]!r} is not marked" if unmarked else "none without its mark"
@@ -64,7 +46,7 @@ def judge_returned(notes: Notes, pairs: Sequence[Pair], settings: Sequence[Pair]
 def header_problems(pairs: Sequence[Pair]) -> Iterator[str]:
     """Say what keeps pairs from being headers; values do not show."""
     for pair in pairs:
-        yield from (f"{pair.key[:64]!r} {problem}" for problem in _problems(pair))
+        yield from (f"{pair.key[:64]!r} {fault}" for fault in faults(pair.key, pair.value))
     counts = Counter(pair.key.lower() for pair in pairs)
     yield from (f"{name[:64]!r} comes {count} times" for name, count in counts.items() if count > 1)
 
@@ -73,14 +55,9 @@ def headers(pairs: Iterable[Pair]) -> dict[str, str]:
     """Return those of the pairs that can be headers; of a repeated one, the first."""
     usable: dict[str, Pair] = {}
     for pair in pairs:
-        if not any(_problems(pair)):
+        if not any(faults(pair.key, pair.value)):
             usable.setdefault(pair.key.lower(), pair)
     return {pair.key: pair.value for pair in usable.values()}
-
-
-def size(pairs: Iterable[Pair]) -> int:
-    """Return how many bytes the pairs take as headers."""
-    return sum(len(f"{pair.key}: {pair.value}\r\n".encode()) for pair in pairs)
 
 
 def credentials(pairs: Iterable[Pair]) -> dict[str, str]:
@@ -91,16 +68,3 @@ def credentials(pairs: Iterable[Pair]) -> dict[str, str]:
 def of_somebody_else(given: Mapping[str, str]) -> list[Pair]:
     """Return the headers of a session that was opened elsewhere: all are secret."""
     return [Pair(name, value, sensitive=True) for name, value in given.items()]
-
-
-def _problems(pair: Pair) -> Iterator[str]:
-    if not NAME.fullmatch(pair.key):
-        yield "is no legal header name"
-    elif pair.key.lower() in TRANSPORT:
-        yield "belongs to the transport"
-    if not _is_line(pair.value):
-        yield "has a value that is not one line of printable Latin-1"
-
-
-def _is_line(value: str) -> bool:
-    return value == value.strip() and all(" " <= character <= "~" or "\xa0" <= character <= "\xff" for character in value)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.sessions.returned import problems_of, size_of
+from connector.returned import size_of
+from connector.sessions.returned import problems_of
 
 LONGEST = 100
 
@@ -44,4 +45,4 @@ def test_no_problem_repeats_a_value_and_what_has_none_is_plain_latin_1(headers: 
     if not problems:
         for name, value in marked.items():
             assert f"{name}: {value}".encode("latin-1").strip() == f"{name}: {value}".encode("latin-1")
-        assert size_of(marked) >= sum(map(len, marked.values()))
+        assert size_of(marked.items()) >= sum(map(len, marked.values()))
