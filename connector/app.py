@@ -1,5 +1,6 @@
 """Wires the parts of the connector together; nothing else does."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -33,6 +34,7 @@ from connector.orchestrator import Orchestrator
 from connector.sessions.admission import Admission
 from connector.sessions.live import LiveSessions
 from connector.sessions.openings import Openings
+from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
 from connector.storage import Storage
@@ -69,7 +71,7 @@ class Parts:
             stack.push_async_callback(self.orchestrator.end_system.aclose)
             await self.orchestrator.end_system.open()
             await stack.enter_async_context(self.storage.opened())
-            stack.push_async_callback(self.orchestrator.drain, shutdown_deadline)
+            stack.push_async_callback(self.drain, shutdown_deadline)
             for driver in self.storage.drivers:
                 self.storage.owe(driver)
                 name = f"owed evictions of {driver.name}"
@@ -78,6 +80,13 @@ class Parts:
             await stack.enter_async_context(supervised("retries", self.retries.run))
             await stack.enter_async_context(supervised("use of sessions", self.live.keep_notes))
             yield
+
+    async def drain(self, deadline: float) -> int:
+        """Finish what has begun, the cleanups and retries within `deadline` seconds; returns how many tasks were broken off."""
+        async with asyncio.TaskGroup() as drains:
+            cleanups = drains.create_task(self.orchestrator.drain(deadline))
+            openings = drains.create_task(self.served.openings.drain(deadline))
+        return cleanups.result() + openings.result()
 
 
 PARTS = web.AppKey("parts", Parts)
@@ -135,13 +144,11 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
     retries = Retries(ledger, orchestrator.retry, tasks, per_origin=settings.ledger.per_origin, clock=clock)
     openings = Openings(
         logouts,
-        ledger,
         live,
         seals,
-        tasks,
-        deadline=2 * settings.end_system.deadlines.total + MARGIN,  # for a login that fails half-way is ended by itself
+        SessionRecords(logouts, ledger, storage, books, nudge=retries.nudge, clock=clock),
+        deadline=settings.end_system.deadlines.total + MARGIN,
         longest_header=settings.server.limits.header,
-        nudge=retries.nudge,
         clock=clock,
     )
     return Parts(

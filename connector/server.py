@@ -90,5 +90,5 @@ async def _finish(app: web.Application, deadline: float) -> None:
     log.info("stopping: what has begun is finished first, the rest stays in the ledger", seconds=deadline)
     app[LIFECYCLE].draining = True
     app[PARTS].retries.stop()
-    if unfinished := await app[PARTS].orchestrator.drain(deadline):
+    if unfinished := await app[PARTS].drain(deadline):
         log.warning("broken off at the deadline", tasks=unfinished)

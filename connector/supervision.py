@@ -63,3 +63,8 @@ class OwnedTasks:
         if unfinished:
             await asyncio.wait(unfinished, timeout=1)
         return len(unfinished)
+
+    async def finish(self) -> None:
+        """Wait for those that are running now, however long they take: each has deadlines of its own."""
+        if self._running:
+            await asyncio.wait([*self._running])

@@ -18,6 +18,7 @@ from connector.orchestrator import Orchestrator
 from connector.sessions.admission import Admission
 from connector.sessions.live import LiveSessions
 from connector.sessions.openings import Openings
+from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
 from connector.storage import Storage
@@ -57,10 +58,11 @@ def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> 
     live, seals = LiveSessions(ledger), Seals(KEYRING)
     logouts = Logouts(end_system, tasks, metrics, deadline=30)
     books = Bookkeeping(ledger, Backoff(604_800))
+    records = SessionRecords(logouts, ledger, storage, books, nudge=lambda: None)
     return Served(
         orchestrator=Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30),
         admission=Admission(seals, live, require_seal=False),
-        openings=Openings(logouts, ledger, live, seals, tasks, deadline=30, longest_header=32_768, nudge=lambda: None),
+        openings=Openings(logouts, live, seals, records, deadline=30, longest_header=32_768),
         in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), end_system),
         storage=storage,
         metrics=metrics,

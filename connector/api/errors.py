@@ -104,7 +104,26 @@ def _longest_base(path: str, base_paths: Sequence[str]) -> int:
 def json_answer(status: HTTPStatus, body: Any, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return an answer of this server: every one is JSON, and none tells what it is built on."""
     answer_headers = {"Server": SERVER, **(headers or {})}
-    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json", headers=answer_headers)
+    return web.Response(status=status, body=_encoded(body), content_type="application/json", headers=answer_headers)
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_whole(msgspec.to_builtins(body)))
+
+
+def _whole(value: Any) -> Any:
+    """Replace what is no character: an author's class may hand on text that an end system has cut in two."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case list():
+            return [_whole(item) for item in value]
+        case dict():
+            return {_whole(name): _whole(item) for name, item in value.items()}
+    return value
 
 
 def method_not_allowed(allowed: Iterable[str]) -> ApiError:

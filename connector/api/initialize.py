@@ -15,7 +15,8 @@ from connector.endsystems.contract import LoginOutcome
 from connector.logs import session_digest
 from connector.outcomes import LoginResult
 from connector.sessions.errors import UnknownSession
-from connector.sessions.openings import NotOpened, Opened, OpeningRequest, Openings, Result
+from connector.sessions.opening import NotOpened, Opened, OpeningRequest, Result
+from connector.sessions.openings import Openings
 from connector.sessions.seal import HEADER, Sealed, Seals
 
 RETRY_AFTER = 10
@@ -41,7 +42,10 @@ class InitializeCall:
         if problems := self.openings.end_system.check_settings(settings.values):
             raise invalid_settings(problems)
         wanted = OpeningRequest(session, system, settings.values, self._replaced(request, session))
-        return _rendered(await self.openings.open(wanted, lambda: _still_there(request)), settings)
+        result = await self.openings.open(wanted, lambda: _still_there(request))
+        if reason := _reason(result):
+            bind_contextvars(reason=reason)
+        return _rendered(result, settings)
 
     def _replaced(self, request: web.Request, session: str) -> Sealed | None:
         """Return what the session was until now: OpsHub sends the seal along, which may be another process's."""
@@ -54,6 +58,17 @@ class InitializeCall:
 
 def _still_there(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()
+
+
+def _reason(result: Result) -> str | None:
+    """Return the word for the log: never a code or a message, which may be the end system's own text."""
+    match result:
+        case Opened():
+            return None
+        case NotOpened():
+            return result.value
+        case LoginOutcome():
+            return f"login_{result.result.value}"
 
 
 def _rendered(result: Result, settings: SystemSettings) -> web.Response:

@@ -14,7 +14,7 @@ from connector.sessions.seal import HEADER
 from connector.sessions.session import Session, SessionsInUse
 
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
-NO_SESSION = Unauthorized("The session is not open.", code="session_unknown")
+NO_SESSION = Unauthorized("The session is not open.", code="unknown_session")
 """OpsHub initializes the session again."""
 
 

@@ -13,6 +13,9 @@ from connector.credential import Credential
 from connector.errors import LoginNotCarried
 from connector.outcomes import LoginResult, LogoutOutcome
 
+LONGEST_LOGIN = 10
+"""How many times as long as its caller waits a login may take, before it is cancelled and an error is logged."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionLogin:
@@ -92,8 +95,12 @@ class EndSystem(ABC):
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
         """Log in with settings that have been checked. A login that was made is in the outcome, whatever else went wrong.
 
-        An expected failure is an outcome, not an exception. A caller that is cancelled gets no outcome, so that a login which has
-        been made by then has to be ended here.
+        An expected failure is an outcome, not an exception.
+
+        This is not cancelled when its caller has gone or was answered, which is after `end_system.deadlines.total` and a second:
+        what it returns later is logged out all the same, durably. It is cancelled after `LONGEST_LOGIN` times that long and, when
+        the server ends, after at least twice that long. Then nobody else knows what it has made: it has a second in which to
+        return its outcome still.
         """
         del session_id, settings
         return LoginOutcome(LoginResult.NOT_APPLICABLE)

@@ -1,11 +1,9 @@
 """An end system that a profile describes."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 
 import aiohttp
-import structlog
 from yarl import URL
 
 from connector.endsystems.authorised import authorised_client
@@ -21,9 +19,6 @@ from connector.endsystems.template import Source
 from connector.endsystems.values import CannotSend
 from connector.errors import LoginNotCarried
 from connector.outcomes import LoginResult, LogoutOutcome
-from connector.supervision import OwnedTasks
-
-log = structlog.get_logger(__name__)
 
 
 class HttpEndSystem(EndSystem):
@@ -35,15 +30,13 @@ class HttpEndSystem(EndSystem):
         self._site = site
         self._logout = HttpLogout(profile, site)
         self._login = HttpLogin(profile, site, self._logout)
-        self._tasks = OwnedTasks()
 
     async def open(self) -> None:
         """Open the client; connections are made as they are needed."""
         await self._site.client.open()
 
     async def aclose(self) -> None:
-        """Wait for the logins that are under way and for the end of those that nobody waits for; then close the client."""
-        await self._tasks.drain(2 * self._site.deadline)
+        """Close the client, and with it the connections of what is under way."""
         await self._site.client.aclose()
 
     def origin(self, session: SessionLogin) -> str:
@@ -59,16 +52,11 @@ class HttpEndSystem(EndSystem):
         return [*faults(self.profile.settings, settings, self._site.allowed)]
 
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
-        """Run the profile's login to its end, even where the caller is cancelled: what it makes is logged out then."""
+        """Run the profile's login, within the total deadline; one that fails half-way is logged out within another."""
         del session_id
         if not self.profile.opens_sessions:
             return LoginOutcome(LoginResult.NOT_APPLICABLE)
-        making = self._tasks.start(self._login.run(settings))
-        try:
-            return await asyncio.shield(making)
-        except asyncio.CancelledError:
-            self._tasks.start(self._end_unclaimed(making))
-            raise
+        return await self._login.run(settings)
 
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
         """Run the profile's logout to its end, at most for the total deadline, and tell what it came to."""
@@ -88,15 +76,6 @@ class HttpEndSystem(EndSystem):
         except CannotSend as problem:
             raise LoginNotCarried(problem.message) from None
         return authorised_client(self._site.client, headers, self._site.allowed, values.base_url)
-
-    async def _end_unclaimed(self, making: asyncio.Task[LoginOutcome]) -> None:
-        """End a login whose caller was cancelled, as soon as it has been made."""
-        made = await making
-        if not made.credential:
-            return
-        ended = await self._logout.undo(made.credential)
-        if not ended.closes:
-            log.error("a login that nobody waited for could not be ended", outcome=str(ended.result), code=ended.code)
 
 
 def _headers(profile: Profile, site: Site) -> set[str]:

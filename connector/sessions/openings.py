@@ -2,25 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Callable
 from secrets import token_urlsafe
 
 import structlog
 
 from connector.cleanup import Timed
-from connector.endsystems.contract import LoginOutcome, SessionLogin
-from connector.ledger import sessions
-from connector.ledger.bookkeeping import DEADLINE
+from connector.endsystems.contract import LONGEST_LOGIN, LoginOutcome, SessionLogin
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.open_sessions import OpenSession
-from connector.ledger.store import Ledger
-from connector.ledger.table import Table
 from connector.logouts import Logouts
 from connector.outcomes import LoginResult
+from connector.returned import ADVISED, size_of
 from connector.sessions.live import LiveSessions
-from connector.sessions.returned import ADVISED, problems_of, size_of
+from connector.sessions.opening import NotOpened, Opened, OpeningRequest, Result
+from connector.sessions.records import SessionRecords
+from connector.sessions.returned import problems_of
 from connector.sessions.seal import HEADER, Sealed, Seals
 from connector.steps import step
 from connector.supervision import OwnedTasks
@@ -30,91 +27,94 @@ log = structlog.get_logger(__name__)
 OPEN = frozenset([LoginResult.LOGGED_IN, LoginResult.NOT_APPLICABLE])
 
 
-@dataclass(frozen=True, slots=True)
-class OpeningRequest:
-    """One call of initialize, parsed; its settings have been checked."""
-
-    session_id: str
-    """Canonical UUID text."""
-    system_id: str | None
-    settings: Mapping[str, str] = field(repr=False)
-    replaced: Sealed | None = None
-    """What the session was until now, where the caller has shown it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The session is open and recorded."""
-
-    headers: Mapping[str, str] = field(repr=False)
-    """What OpsHub has to send along with every later call: the seal first."""
-
-
-class NotOpened(Enum):
-    """Why a session is not open although the end system did not refuse it. A login that was made is being ended."""
-
-    OVERTAKEN = "overtaken"
-    """A cleanup of the session was received, or whoever wanted it open has gone."""
-    NOT_RECORDED = "not_recorded"
-    """The ledger could not record it."""
-    DEFECT = "defect"
-    """Of the end system's class or profile; logged."""
-
-
-Result = Opened | NotOpened | LoginOutcome
-
-
 class Openings:
-    """Opens sessions. Their work is the application's: one that has begun comes to an end, and shutdown waits for it."""
+    """Opens sessions. A login that has begun is the application's: it goes on when its caller has gone or been answered.
+
+    What it makes then is ended, for nobody has its seal.
+    """
 
     def __init__(
         self,
         logouts: Logouts,
-        ledger: Ledger,
         live: LiveSessions,
         seals: Seals,
-        tasks: OwnedTasks,
+        records: SessionRecords,
         *,
         deadline: float,
         longest_header: int,
-        nudge: Callable[[], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`deadline` is for the end system, in seconds; `nudge` tells the retries that a login has to be ended."""
+        """`deadline` is for the end system, in seconds: a caller is answered then."""
         self.end_system = logouts.end_system
         self._logouts = logouts
-        self._ledger = ledger
         self._live = live
         self._seals = seals
-        self._tasks = tasks
+        self._records = records
         self._deadline = deadline
         self._longest_header = longest_header
-        self._nudge = nudge
         self._clock = clock
+        self._logins = OwnedTasks()
+        self._following = OwnedTasks()
+        late = f"the end system did not answer within {deadline:g} s"
+        self._late = LoginOutcome(LoginResult.UNAVAILABLE, code="timeout", message=late)
 
     async def open(self, request: OpeningRequest, is_wanted: Callable[[], bool] = lambda: True) -> Result:
         """Log in and record the session, which replaces an earlier login of it once the new one has succeeded.
 
         `is_wanted` tells whether somebody still waits for the answer: without its seal, nobody could end the session.
         """
-        return await asyncio.shield(self._tasks.start(self._open(request, is_wanted)))
-
-    async def _open(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> Result:
         with self._live.opening(request.session_id) as opening:
-            outcome = await self._log_in(request)
-            if outcome is None:
-                return NotOpened.DEFECT
-            session = self._session(request, outcome)
-            done: Timed[Result] = await step(
-                "opening a session",
-                lambda: self._opened(session, request, outcome, lambda: is_wanted() and not opening.overtaken),
-                deadline=4 * DEADLINE,
-                late=NotOpened.NOT_RECORDED,
-                failed=NotOpened.DEFECT,
-            )
-            if isinstance(done.outcome, NotOpened) or (done.outcome is outcome and session.credential is not None):
-                await self._end(session)
-            return done.outcome
+            login = self._logins.start(self._log_in(request, lambda: is_wanted() and not opening.overtaken))
+            try:
+                await asyncio.wait([login], timeout=self._deadline)
+                if not login.done() or login.cancelled():
+                    log.warning("a login is late: what it makes will be ended", seconds=self._deadline)
+                    return self._late
+                return await asyncio.shield(login.result())
+            finally:
+                opening.overtaken = True  # what is not open by now would be nobody's
+
+    async def drain(self, deadline: float) -> int:
+        """Give the logins their time, then wait for all that follows them; to be called before the ledger is closed.
+
+        A login that failed half-way logs out by itself, so it may take twice as long as its caller waits, whatever `deadline`
+        says. What takes longer is broken off; returns how many that were. What follows a login never is: its parts have
+        deadlines.
+        """
+        broken_off = await self._logins.drain(max(deadline, 2 * self._deadline))
+        if broken_off:
+            log.error("logins were broken off at the end: any that the end system has made are lost", logins=broken_off)
+        await self._following.finish()
+        return broken_off
+
+    async def _log_in(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> asyncio.Task[Result]:
+        """Log in, and return the task of what follows, which no shutdown breaks off."""
+        done: Timed[LoginOutcome | None] = await step(
+            "login",
+            lambda: self.end_system.login(request.session_id, request.settings),
+            deadline=LONGEST_LOGIN * self._deadline,
+            late=self._late,
+            failed=None,
+        )
+        if done.outcome is self._late:
+            log.error("a login timed out without an outcome: if the end system has made it, it is lost", ms=done.milliseconds)
+        return self._following.start(self._follow(request, done.outcome, is_wanted))
+
+    async def _follow(self, request: OpeningRequest, outcome: LoginOutcome | None, is_wanted: Callable[[], bool]) -> Result:
+        if outcome is None:
+            return NotOpened.DEFECT
+        session = self._session(request, outcome)
+        done: Timed[Result] = await step(
+            "opening a session",
+            lambda: self._opened(session, request, outcome, is_wanted),
+            deadline=self._records.deadline,
+            late=NotOpened.NOT_RECORDED,
+            failed=NotOpened.DEFECT,
+        )
+        if isinstance(done.outcome, NotOpened) or (done.outcome is outcome and session.credential is not None):
+            self._live.ended(session)
+            await self._records.end(session)
+        return done.outcome
 
     async def _opened(
         self, session: OpenSession, request: OpeningRequest, outcome: LoginOutcome, is_wanted: Callable[[], bool]
@@ -128,17 +128,6 @@ class Openings:
         if not is_wanted():
             return NotOpened.OVERTAKEN
         return await self._record(session, request, is_wanted) or Opened(headers)
-
-    async def _log_in(self, request: OpeningRequest) -> LoginOutcome | None:
-        late = f"the end system did not answer within {self._deadline:g} s"
-        done: Timed[LoginOutcome | None] = await step(
-            "login",
-            lambda: self.end_system.login(request.session_id, request.settings),
-            deadline=self._deadline,
-            late=LoginOutcome(LoginResult.UNAVAILABLE, code="timeout", message=late),
-            failed=None,
-        )
-        return done.outcome
 
     def _session(self, request: OpeningRequest, outcome: LoginOutcome) -> OpenSession:
         made = outcome.result is LoginResult.LOGGED_IN or bool(outcome.credential)
@@ -165,57 +154,22 @@ class Openings:
         if len(headers[HEADER]) > self._longest_header:
             log.error("the seal is longer than server.limits.header", bytes=len(headers[HEADER]))
             return None
-        if (size := size_of(headers)) > ADVISED:
+        if (size := size_of(headers.items())) > ADVISED:
             log.warning("a session's headers are large: proxies may refuse its calls", bytes=size, advised=ADVISED)
         return headers
 
     async def _record(self, session: OpenSession, request: OpeningRequest, is_wanted: Callable[[], bool]) -> NotOpened | None:
-        """Make the session durable, and what it replaces a debt.
+        """Make the session durable, and end what it replaces: the old seal is dead before what it could cache is evicted.
 
         A cleanup that was received until then wins, and a client that has gone by then has no seal to end the session with.
         """
-        replaced = self._replaced(request)
-        now = self._clock()
-        if not await self._written(lambda table: sessions.open_session(table, session, replaced=replaced, now=now)):
-            return NotOpened.NOT_RECORDED
-        if not is_wanted():
-            return NotOpened.OVERTAKEN
-        self._live.opened(session)
-        self._nudge()
-        return None
-
-    def _replaced(self, request: OpeningRequest) -> OpenSession | None:
-        """Return the login that the caller's seal stands for: another process may have made it, and have its record."""
-        old = request.replaced
-        if old is None or old.credential is None:
-            return None
-        origin = self._logouts.origin(SessionLogin(old.session_id, old.system_id, old.credential))
-        return OpenSession(old.session_id, old.system_id, origin, old.login_id, 0.0, 0.0, old.credential)
-
-    async def _end(self, session: OpenSession) -> None:
-        """Have a login ended that nobody will use: by the retries at once or, where they cannot be told of it, here."""
-        now = self._clock()
-
-        def owe(table: Table) -> None:
-            sessions.forget_login(table, session)
-            sessions.owe(table, session, now=now)
-
-        if await self._written(owe):
-            self._nudge()
-        elif session.credential is not None:
-            await self._log_out(SessionLogin(session.session_id, session.system_id, session.credential))
-
-    async def _log_out(self, login: SessionLogin) -> None:
-        async with self._logouts.sharing(login, attempts=0) as shared:
-            done = await asyncio.shield(shared.task)
-        if not done.outcome.closes:
-            log.error("A LOGIN COULD BE NEITHER RECORDED NOR ENDED", outcome=done.outcome.result.value, code=done.outcome.code)
-
-    async def _written(self, work: Callable[[Table], None]) -> bool:
+        was_open = self._live.is_open_here(session.session_id)
         try:
-            async with asyncio.timeout(DEADLINE):
-                await self._ledger.transact(work)
-        except (LedgerUnavailable, TimeoutError) as problem:
-            log.warning("the ledger could not record a login", reason=str(problem) or f"not within {DEADLINE:g} s")
-            return False
-        return True
+            owed = await self._records.open(session, request.replaced, was_open=was_open)
+        except LedgerUnavailable:
+            return NotOpened.NOT_RECORDED
+        if is_wanted():
+            self._live.opened(session)
+        if owed is not None:
+            await self._records.evict(owed)
+        return None if is_wanted() else NotOpened.OVERTAKEN

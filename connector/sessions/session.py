@@ -74,12 +74,12 @@ class SessionsInUse:
             LedgerUnavailable: whether a session of another process was closed here cannot be told for now.
         """
         sealed = self.seals.opened(given)
-        await self._must_be_alive(sealed)
+        cache = await self.caches.of(SessionScope(sealed.session_id, sealed.system_id))
+        system_cache = cache if sealed.system_id is None else await self.caches.of(SystemScope(sealed.system_id))
+        await self._must_be_alive(sealed)  # after the moment of the caches, or it could lie after what ended the session
         self.live.note_use(sealed.session_id)
         async with AsyncExitStack() as stack:
             http = await self._client(sealed, stack)
-            cache = await self.caches.of(SessionScope(sealed.session_id, sealed.system_id))
-            system_cache = cache if sealed.system_id is None else await self.caches.of(SystemScope(sealed.system_id))
             yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http)
 
     async def _must_be_alive(self, sealed: Sealed) -> None:

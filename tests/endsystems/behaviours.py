@@ -1,7 +1,6 @@
 """How the faulty end system behaves, by path.
 
 /login           logs in whoever sends the form's password "right": 200, with a new token as JSON; anybody else: 401
-/login/held      as /login, but it answers only once the test lets it
 /logout          logs out: 204; 401 for a session that it does not know
 /alive           200 while the session lives, 401 after
 /before          resets the connection before the work
@@ -68,10 +67,6 @@ class FaultySystem:
     connections: int = 0
     logouts: int = 0
     logins: int = 0
-    held: asyncio.Event = field(default_factory=asyncio.Event)
-    """Whether a login that is held has been made."""
-    let_go: asyncio.Event = field(default_factory=asyncio.Event)
-    """Whether it may be answered."""
     answers: list[Canned] = field(default_factory=list)
     """Answers for the next requests, whatever their path; then as the paths say."""
     sent: int = 0
@@ -107,9 +102,6 @@ async def _login(system: FaultySystem, request: Received, writer: asyncio.Stream
     system.logins += 1
     token = f"t0ken-canary-{system.logins}"
     system.log_in(token)
-    if request.path.endswith("/held"):
-        system.held.set()
-        await system.let_go.wait()
     await answer(writer, 200, json.dumps({"token": token}).encode())
 
 
@@ -201,7 +193,6 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 BOMB = gzip.compress(ZEROS * 16)
 BEHAVIOURS: dict[str, Behaviour] = {
     "login": _login,
-    "login/held": _login,
     "logout": _logout,
     "alive": _alive,
     "before": _before,

@@ -1,6 +1,5 @@
-"""What becomes of a login, over real connections: made, refused, away, half made, abandoned."""
+"""What becomes of a login, over real connections: made, refused, away, half made."""
 
-import asyncio
 import logging
 from typing import Any
 
@@ -202,35 +201,6 @@ async def test_a_token_that_does_not_fit_its_place_is_never_stood_in_for_by_the_
         outcome = await end_system.login(SESSION, RIGHT)
         assert (outcome.result, outcome.code, len(system.received)) == (REFUSED, "credential_malformed", 1)
         assert "could not be ended" in str(outcome.message)
-
-
-async def test_a_login_whose_caller_gives_up_while_it_is_made_is_ended() -> None:
-    async with faulty_system() as system, opened(profile("login/held"), base_url=system.url) as end_system:
-        caller = asyncio.create_task(end_system.login(SESSION, RIGHT))
-        await system.held.wait()
-        caller.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await caller
-        assert system.sessions
-        system.let_go.set()
-        await end_system.aclose()
-        assert (system.logins, system.logouts, system.sessions) == (1, 1, set())
-
-
-async def test_a_login_that_nobody_waits_for_and_that_cannot_be_ended_is_told_in_the_log(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    text = profile("login/held", logout="status/503")
-    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
-        caller = asyncio.create_task(end_system.login(SESSION, RIGHT))
-        await system.held.wait()
-        caller.cancel()
-        system.let_go.set()
-        await asyncio.wait([caller])
-        await end_system.aclose()
-    told = capsys.readouterr()
-    assert "could not be ended" in told.out + told.err
-    assert "canary" not in told.out + told.err
 
 
 async def test_nothing_is_sent_where_a_setting_does_not_fit_its_place() -> None:

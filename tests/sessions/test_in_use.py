@@ -18,7 +18,7 @@ from tests.sessions.records import used_at
 from tests.sessions.served import KEYS, OTHER_KEYS, served
 from tests.sessions.test_cleanup import GLOBAL, SYSTEM, opened
 
-DEAD = {"errors": {"code": "session_unknown", "message": "The session is not open."}}
+DEAD = {"errors": {"code": "unknown_session", "message": "The session is not open."}}
 
 
 @cached()

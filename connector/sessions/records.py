@@ -1,0 +1,128 @@
+"""What the ledger and the drivers are told of the logins of sessions: opened, replaced, owed. Sets its own deadlines."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from connector.endsystems.contract import SessionLogin
+from connector.evictions import evict_everywhere
+from connector.ledger import sessions
+from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
+from connector.ledger.debts import Debt
+from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.open_sessions import OpenSession
+from connector.ledger.store import Ledger
+from connector.ledger.table import Table
+from connector.logouts import Logouts
+from connector.sessions.seal import Sealed
+from connector.storage import Storage
+from drivers import SessionScope
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class SessionRecords:
+    """Records on behalf of initialize."""
+
+    def __init__(
+        self,
+        logouts: Logouts,
+        ledger: Ledger,
+        storage: Storage,
+        books: Bookkeeping,
+        *,
+        nudge: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`nudge` tells the retries that a login has to be ended."""
+        self._logouts = logouts
+        self._ledger = ledger
+        self._storage = storage
+        self._books = books
+        self._nudge = nudge
+        self._clock = clock
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that `open` and `evict` take together at most."""
+        return 3 * DEADLINE + self._storage.deadlines.evict
+
+    async def open(self, session: OpenSession, shown: Sealed | None, *, was_open: bool) -> Debt | None:
+        """Make the session durable and, in the same transaction, what it replaces a debt: the login, and all that it has cached.
+
+        Args:
+            session: as it is from now on.
+            shown: what the session was until now, where the caller has shown it.
+            was_open: whether it is known to replace another; its row, if there is one, says so too.
+
+        Returns:
+            the eviction that is owed now; None where nothing is replaced.
+
+        Raises:
+            LedgerUnavailable: it is not known to be durable.
+        """
+        replaced, now = self._login_of(shown), self._clock()
+        scope = SessionScope(session.session_id, session.system_id)
+        drivers = [driver.name for driver in self._storage.drivers]
+
+        def opened(table: Table) -> Debt | None:
+            replaces = was_open or shown is not None or sessions.is_known(table, session.session_id)
+            sessions.open_session(table, session, replaced=replaced, now=now)
+            return sessions.owe_eviction(table, scope, drivers=drivers, now=now) if replaces else None
+
+        owed = await self._written(opened)
+        self._nudge()
+        return owed
+
+    async def evict(self, owed: Debt) -> None:
+        """Evict what was cached before; what a driver cannot do stays owed, and the driver is not believed until it is done."""
+        await self._books.settle(owed, outcome=None, evicted=await evict_everywhere(self._storage, owed.evictions))
+
+    async def end(self, session: OpenSession) -> None:
+        """Have a login ended that nobody will use: by the retries at once or, where they cannot be told of it, here.
+
+        Save where a cleanup has seen to it, or where the session is open by the same credential, handed out twice.
+        """
+        now = self._clock()
+
+        def owe(table: Table) -> None:
+            sessions.forget_login(table, session)
+            is_debt = sessions.is_debt(table, session.session_id, session.login_id, session.credential)
+            if not is_debt and not sessions.is_in_use(table, session):
+                sessions.owe(table, session, now=now)
+
+        try:
+            await self._written(owe)
+        except LedgerUnavailable:
+            await self._log_out(session)
+        else:
+            self._nudge()
+
+    def _login_of(self, shown: Sealed | None) -> OpenSession | None:
+        """Return the login that a seal stands for: another process may have made it, and have its record."""
+        if shown is None or shown.credential is None:
+            return None
+        origin = self._logouts.origin(SessionLogin(shown.session_id, shown.system_id, shown.credential))
+        return OpenSession(shown.session_id, shown.system_id, origin, shown.login_id, 0.0, 0.0, shown.credential)
+
+    async def _log_out(self, session: OpenSession) -> None:
+        if session.credential is None:
+            return
+        login = SessionLogin(session.session_id, session.system_id, session.credential)
+        async with self._logouts.sharing(login, session.login_id, attempts=0) as shared:
+            await asyncio.wait([shared.task])
+        if shared.came_to_nothing:
+            log.error("A LOGIN COULD BE NEITHER RECORDED NOR ENDED", origin=session.origin)
+
+    async def _written(self, work: Callable[[Table], T]) -> T:
+        try:
+            async with asyncio.timeout(DEADLINE):
+                return await self._ledger.transact(work)
+        except (LedgerUnavailable, TimeoutError) as problem:
+            reason = str(problem) or f"not within {DEADLINE:g} s"
+            log.warning("the ledger could not record a login", reason=reason)
+            raise LedgerUnavailable(reason) from problem
