@@ -68,6 +68,7 @@ class Parts:
             await stack.enter_async_context(self.ledger.opened())
             await self.live.load()
             stack.push_async_callback(self.live.write_notes)
+            stack.push_async_callback(self.live.write_missed)
             stack.push_async_callback(self.orchestrator.end_system.aclose)
             await self.orchestrator.end_system.open()
             await stack.enter_async_context(self.storage.opened())
@@ -79,6 +80,7 @@ class Parts:
             await stack.enter_async_context(supervised("watch over the ledger", self.owed_evictions.notice_lost_track))
             await stack.enter_async_context(supervised("retries", self.retries.run))
             await stack.enter_async_context(supervised("use of sessions", self.live.keep_notes))
+            await stack.enter_async_context(supervised("what the ledger could not take", self.orchestrator.catch_up))
             yield
 
     async def drain(self, deadline: float) -> int:

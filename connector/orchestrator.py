@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import TypeVar
 
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
@@ -12,8 +13,9 @@ from connector.evictions import evict, names_of_done
 from connector.hooks import Hooks, run_hook
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.recording import Missed
 from connector.logouts import Logouts, SharedLogout, known, outcome_of_closed
-from connector.outcomes import EvictOutcome
+from connector.outcomes import EvictOutcome, LogoutOutcome
 from connector.sessions.live import LiveSessions
 from connector.steps import milliseconds_since
 from connector.storage import Storage
@@ -21,6 +23,8 @@ from connector.supervision import OwnedTasks
 from drivers import Driver, Scope
 
 T = TypeVar("T")
+CATCH_UP_EVERY = 1.0
+"""Seconds between two tries to record what the ledger could not take."""
 
 
 class Orchestrator:
@@ -63,13 +67,22 @@ class Orchestrator:
             await asyncio.shield(shared.task)
             return await self._settle(debt, shared, {})
 
+    async def catch_up(self) -> None:
+        """Have recorded for ever what the ledger could not take, as soon as it works again."""
+        while True:
+            await asyncio.sleep(CATCH_UP_EVERY)
+            owing = await self._live.write_missed()
+            for driver in self._storage.drivers:
+                if driver.name in owing:
+                    self._storage.owe(driver)
+
     async def drain(self, deadline: float) -> int:
         """Wait at most `deadline` seconds for the running cleanups; returns how many tasks had to be broken off."""
         return await self._tasks.drain(deadline)
 
     async def _run(self, request: CleanupRequest) -> CleanupReport:
         started = time.monotonic()
-        self._live.closing(request.session_id)
+        received_at = self._live.closing(request.session_id)
         drivers, within = self._storage.drivers, self._hook_deadline
         origin = "" if request.foregone else self._logouts.origin(_login(request))
         debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])
@@ -83,6 +96,8 @@ class Orchestrator:
                 logout = await asyncio.shield(shared.task)
             evictions = _results(evicting)
             await self._settle(debt, shared, evictions)
+        if debt is None:
+            self._live.keep_missed(request, _left_of(request, origin, received_at, logout.outcome, evictions))
         return CleanupReport(
             request=request,
             milliseconds=milliseconds_since(started),
@@ -120,6 +135,15 @@ def _results(tasks: Mapping[str, asyncio.Task[T]]) -> dict[str, T]:
 
 def _login(request: CleanupRequest) -> SessionLogin:
     return SessionLogin(request.session_id, request.system_id, request.credential)
+
+
+def _left_of(
+    request: CleanupRequest, origin: str, received_at: float, logout: LogoutOutcome, evictions: Mapping[str, Timed[EvictOutcome]]
+) -> Missed:
+    """Return what is still to be recorded of a cleanup that is over."""
+    done = names_of_done(evictions)
+    rest = replace(request, foregone=logout) if logout.closes else request
+    return Missed(rest, origin, [name for name in evictions if name not in done], received_at)
 
 
 def _scopes(driver: Driver, request: CleanupRequest, debt: Debt | None) -> Sequence[Scope]:

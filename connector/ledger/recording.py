@@ -7,9 +7,9 @@ from connector.cleanup import CleanupRequest
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.errors import NoSuchDebt
 from connector.ledger.rows import fingerprints
-from connector.ledger.sessions import close_session
+from connector.ledger.sessions import close_session, is_in_use
 from connector.ledger.table import Table
-from connector.outcomes import LogoutOutcome
+from connector.outcomes import IN_USE_AGAIN, LogoutOutcome
 from drivers import Scope
 
 FURTHEST = 3600.0
@@ -29,36 +29,31 @@ class Settlement:
     evicted: Collection[str]
 
 
-def record(
-    table: Table,
-    request: CleanupRequest,
-    *,
-    origin: str,
-    drivers: Sequence[str],
-    now: float,
-    due_at: float,
-    spared: str = "",
-) -> Debt:
-    """Write down what a cleanup owes, in the row of its login; the session is not open any more, but by the login `spared`."""
-    close_session(table, request.session_id, login_id=request.login_id, spared=spared, now=now)
-    current = fingerprints(request.session_id, request.login_id, request.credential, table.keyring)[0]
-    owed = dict.fromkeys(drivers, request.scopes)
-    if known := table.of_login(request.session_id, request.login_id, request.credential):
-        asked = _asked_again(replace(known[0], fingerprint=current), request, origin, owed, due_at)
-        return table.update(_closed_if_foregone(asked, request.foregone, now))
-    debt = Debt(
-        id=0,
-        session_id=request.session_id,
-        system_id=request.system_id,
-        origin=origin,
-        fingerprint=current,
-        login_id=request.login_id,
-        evictions=owed,
-        recorded_at=now,
-        due_at=due_at,
-        credential=request.credential,
-    )
-    return table.insert(_closed_if_foregone(debt, request.foregone, now))
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A cleanup that could not be recorded when it was received, and what is left of it."""
+
+    request: CleanupRequest
+    """With the logout's outcome as a foregone one, where that is done."""
+    origin: str
+    drivers: Sequence[str]
+    """Those that could not evict."""
+    received_at: float
+
+
+def record(table: Table, request: CleanupRequest, *, origin: str, drivers: Sequence[str], now: float, due_at: float) -> Debt:
+    """Write down what a cleanup owes, in the row of its login; the session is not open any more."""
+    close_session(table, request.session_id, login_id=request.login_id, now=now)
+    return _recorded(table, request, origin, dict.fromkeys(drivers, request.scopes), now=now, due_at=due_at)
+
+
+def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
+    """Write down what is left of a cleanup that is over, due at once. What was opened since stays open, with its login."""
+    request = missed.request
+    close_session(table, request.session_id, login_id=request.login_id, now=now, opened_until=missed.received_at)
+    if request.foregone is None and is_in_use(table, request):
+        request = replace(request, foregone=IN_USE_AGAIN)
+    return _recorded(table, request, missed.origin, dict.fromkeys(missed.drivers, request.scopes), now=now, due_at=now)
 
 
 def settle(table: Table, settlement: Settlement, *, now: float) -> Debt | None:
@@ -84,6 +79,28 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
         return
     debt = _actionable(table, id_)
     table.update(_closed_if_done(replace(debt, state=LogoutState.CLOSED, dismissed=reason), now))
+
+
+def _recorded(
+    table: Table, request: CleanupRequest, origin: str, owed: Mapping[str, tuple[Scope, ...]], *, now: float, due_at: float
+) -> Debt:
+    current = fingerprints(request.session_id, request.login_id, request.credential, table.keyring)[0]
+    if known := table.of_login(request.session_id, request.login_id, request.credential):
+        asked = _asked_again(replace(known[0], fingerprint=current), request, origin, owed, due_at)
+        return table.update(_closed_if_foregone(asked, request.foregone, now))
+    debt = Debt(
+        id=0,
+        session_id=request.session_id,
+        system_id=request.system_id,
+        origin=origin,
+        fingerprint=current,
+        login_id=request.login_id,
+        evictions=owed,
+        recorded_at=now,
+        due_at=due_at,
+        credential=request.credential,
+    )
+    return table.insert(_closed_if_foregone(debt, request.foregone, now))
 
 
 def _actionable(table: Table, id_: int) -> Debt:

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import inf
 from secrets import token_bytes
 
+from connector.cleanup import CleanupRequest
 from connector.credential import Credential
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyring import KeyMissing
@@ -69,7 +71,7 @@ def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | 
     table.connection.execute(INSERT, encoded(session, table.keyring))
 
 
-def close_session(table: Table, session_id: str, *, login_id: str, now: float, spared: str = "") -> None:
+def close_session(table: Table, session_id: str, *, login_id: str, now: float, opened_until: float = inf) -> None:
     """Remove what the session has; its logins become debts, but for one of which the caller takes care himself.
 
     Args:
@@ -77,9 +79,9 @@ def close_session(table: Table, session_id: str, *, login_id: str, now: float, s
         session_id: canonical UUID text.
         login_id: the one that the caller ends, and has proved to be his: its row goes even if it is damaged.
         now: when the other logins become due.
-        spared: the login by which the session was opened anew since it was to be closed.
+        opened_until: what was opened later is not meant.
     """
-    for session in _taken(table, session_id, but=spared):
+    for session in _taken(table, session_id, opened_until=opened_until):
         if session.login_id != login_id:
             owe(table, session, now=now)
     _remove(table, session_id, login_id)
@@ -137,7 +139,7 @@ def is_known(table: Table, session_id: str) -> bool:
     return table.connection.execute("SELECT 1 FROM sessions WHERE session_id = ?", (session_id,)).fetchone() is not None
 
 
-def is_in_use(table: Table, session: OpenSession) -> bool:
+def is_in_use(table: Table, session: OpenSession | CleanupRequest) -> bool:
     """Tell whether the session is open by a login of the same credential: the end system has handed it out once more."""
     return any(other.credential == session.credential for _, other in _believed(table, session.session_id))
 
@@ -158,11 +160,11 @@ def owe_eviction(table: Table, scope: SessionScope, *, drivers: Sequence[str], n
     return table.insert(debt)
 
 
-def _taken(table: Table, session_id: str, *, but: str = "") -> list[OpenSession]:
-    """Remove the session's rows that are to be believed, save that of the login `but`, and return what they held."""
+def _taken(table: Table, session_id: str, *, opened_until: float = inf) -> list[OpenSession]:
+    """Remove the session's rows that are to be believed, save those that were opened later, and return what they held."""
     taken = []
     for row, session in _believed(table, session_id):
-        if session.login_id != but:
+        if session.opened_at <= opened_until:
             table.connection.execute("DELETE FROM sessions WHERE id = ?", (row[0],))
             taken.append(session)
     return taken

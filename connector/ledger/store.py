@@ -16,7 +16,7 @@ from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.file import LedgerFile
 from connector.ledger.keyring import Keyring
-from connector.ledger.recording import FURTHEST, Settlement
+from connector.ledger.recording import FURTHEST, Missed, Settlement
 from connector.ledger.selection import InHand
 from connector.ledger.table import Table
 from connector.outcomes import LogoutOutcome
@@ -104,6 +104,12 @@ class Ledger:
         return await self.transact(
             lambda table: recording.record(table, request, origin=origin, drivers=drivers, now=now, due_at=due_at)
         )
+
+    async def record_late(self, missed: Missed) -> None:
+        """Write down, durably, what is left of a cleanup that could not be recorded when it was received. It is due at once."""
+        await self._file.keep_reserve()
+        now = self._clock()
+        await self.transact(lambda table: recording.record_late(table, missed, now=now))
 
     async def settle(
         self,

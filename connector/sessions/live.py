@@ -4,17 +4,19 @@ import asyncio
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 import structlog
 
+from connector.cleanup import CleanupRequest
 from connector.errors import ConfigurationError
 from connector.ledger import sessions
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.open_sessions import OpenSession
+from connector.ledger.recording import Missed
 from connector.ledger.store import Ledger
 from connector.sessions.seal import Sealed
 
@@ -26,6 +28,10 @@ SLICE = 200
 """Sessions whose use one transaction writes down: some milliseconds."""
 FOREIGN = 10_000
 """Sessions of other processes that are remembered as alive; of any other, the ledger is asked."""
+
+
+MISSED = 10_000
+"""Cleanups that are kept while the ledger does not work."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +58,7 @@ class LiveSessions:
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
         self._used: dict[str, float] = {}
+        self._missed: dict[CleanupRequest, Missed] = {}
 
     async def load(self) -> None:
         """Learn from the open ledger which sessions are open. Raises `ConfigurationError` if it does not say."""
@@ -78,6 +85,8 @@ class LiveSessions:
             return self._logins.get(sealed.session_id) == sealed.login_id
         if self._foreign.get(sealed.session_id) == sealed.login_id:
             return True
+        if any((missed.session_id, missed.login_id) == (sealed.session_id, sealed.login_id) for missed in self._missed):
+            return False
         closings = self._closings
         login = (sealed.session_id, sealed.login_id, sealed.credential)
         closed = await self._ledger.transact(lambda table: sessions.is_debt(table, *login))
@@ -107,14 +116,36 @@ class LiveSessions:
         if self._logins.get(session.session_id) == session.login_id:
             del self._logins[session.session_id]
 
-    def closing(self, session_id: str) -> None:
-        """Note that a cleanup of the session was received: from now on it is dead, whatever becomes of the cleanup."""
+    def closing(self, session_id: str) -> float:
+        """Note that a cleanup of the session was received: from now on it is dead, whatever becomes of it. Returns when."""
         self._closings += 1
         for opening in self._opening.get(session_id, ()):
             opening.overtaken = True
         self._logins.pop(session_id, None)
         self._foreign.pop(session_id, None)
         self._used.pop(session_id, None)
+        return self._clock()
+
+    def keep_missed(self, cleanup: CleanupRequest, left: Missed) -> None:
+        """Keep what is left of a cleanup that the ledger could not take: after a restart, its session would be alive again."""
+        self._missed[cleanup] = left
+        if len(self._missed) > MISSED:
+            del self._missed[next(iter(self._missed))]
+            log.error("A CLEANUP COULD NOT BE RECORDED, AND IS FORGOTTEN: its session is open after a restart", kept=MISSED)
+
+    async def write_missed(self) -> set[str]:
+        """Write down the cleanups that the ledger could not take, and return which drivers owe an eviction by them.
+
+        What cannot be written is left for the next time. Sets no deadline.
+        """
+        owing: set[str] = set()
+        with suppress(LedgerUnavailable):
+            for cleanup, left in [*self._missed.items()]:
+                await self._ledger.record_late(left)
+                owing.update(left.drivers)
+                if self._missed.get(cleanup) is left:
+                    del self._missed[cleanup]
+        return owing
 
     def note_use(self, session_id: str) -> None:
         """Note that the session is in use; written down later, with others."""

@@ -1,0 +1,136 @@
+"""A cleanup while the ledger does not work: once it does again, what was closed stays closed, and what is left is owed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+
+from connector.api.answers import answer
+from connector.ledger.debts import LogoutState
+from connector.ledger.recording import Missed
+from connector.outcomes import IN_USE_AGAIN
+from connector.sessions.live import LiveSessions
+from connector.sessions.seal import Sealed
+from connector.supervision import supervised
+from tests.assembly import a_ledger, orchestrator
+from tests.doubles import ScriptedDriver, ScriptedEndSystem
+from tests.ledger.ledgers import ORIGIN, START, all_due, opened, raw, request, until
+from tests.ledger.test_evictions import away
+from tests.ledger.test_sessions import logins, open_, owed
+from tests.ledger.test_sessions import session as a_session
+from tests.sessions.desk import Desk, settings
+from tests.sessions.served import served
+from tests.sessions.test_cleanup import SYSTEM
+from tests.sessions.test_in_use import ROUTES
+
+
+@contextmanager
+def out_of_order(folder: Path) -> Iterator[None]:
+    """Keep the ledger from being written, as another program does that has it open."""
+    with raw(folder) as file:
+        file.execute("BEGIN IMMEDIATE")
+        yield
+
+
+async def has_no_open_session(folder: Path) -> bool:
+    with raw(folder) as file:
+        return file.execute("SELECT id FROM sessions").fetchall() == []
+
+
+async def test_a_session_whose_cleanup_could_not_be_recorded_is_closed_for_good_as_soon_as_the_ledger_works_again(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, desk.section, routes=ROUTES) as server:
+        headers = (await server.opshub.initialize(session, settings(), query=SYSTEM)).session_headers
+        with out_of_order(tmp_path):
+            refused = await server.opshub.cleanup(session, headers, SYSTEM)
+        await until(partial(has_no_open_session, tmp_path))
+    async with served(tmp_path, desk.section, routes=ROUTES) as restarted:
+        call = await restarted.opshub.call("/about", headers)
+        duplicate = await restarted.opshub.cleanup(session, headers, SYSTEM)
+
+    assert (refused.status, refused.body["errors"]["code"]) == (503, "ledger_unavailable")
+    assert call.status == 401
+    assert (duplicate.status, duplicate.body["logout"]["outcome"]) == (200, "acknowledged")
+    assert desk.logouts.total() == 1
+
+
+async def test_a_server_that_ends_before_it_has_come_to_it_closes_the_session_at_its_end(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, desk.section) as server:
+        headers = (await server.opshub.initialize(session, settings(), query=SYSTEM)).session_headers
+        with out_of_order(tmp_path):
+            assert (await server.opshub.cleanup(session, headers, SYSTEM)).status == 503
+
+    assert await has_no_open_session(tmp_path)
+
+
+async def test_a_login_that_could_be_neither_recorded_nor_ended_is_ended_once_both_work_again(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, desk.section) as server:
+        headers = (await server.opshub.initialize(session, settings(), query=SYSTEM)).session_headers
+        desk.status = HTTPStatus.SERVICE_UNAVAILABLE
+        with out_of_order(tmp_path):
+            assert (await server.opshub.cleanup(session, headers, SYSTEM)).status == 503
+        desk.status = HTTPStatus.OK
+        await desk.ended.get()
+
+    assert not desk.alive
+
+
+async def test_an_eviction_that_could_be_neither_recorded_nor_done_is_owed_once_the_ledger_works_again(tmp_path: Path) -> None:
+    near, authority = (ScriptedDriver(name, ScriptedDriver.Settings()) for name in ("near", "authority"))
+    authority.before_evict = away
+    asked = request(1, everything=True)
+    async with a_ledger(tmp_path).opened() as ledger:
+        runs = orchestrator(ScriptedEndSystem(), [near, authority], ledger)
+        with out_of_order(tmp_path):
+            assert answer(await runs.cleanup(asked)).status == 503
+
+        async def is_owed() -> bool:
+            return bool(await ledger.owed_evictions("authority"))
+
+        async with supervised("catching up", runs.catch_up):
+            await until(is_owed)
+        (debt,) = await ledger.listing()
+        assert (debt.state, debt.evictions) == (LogoutState.CLOSED, {"authority": asked.scopes})
+
+
+def missed(token: str, login: str) -> Missed:
+    return Missed(request(1, token, login=login), ORIGIN, [], received_at=START + 1)
+
+
+async def test_a_session_that_was_opened_anew_meanwhile_stays_open(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, a_session(1, "old", "first"))
+        await open_(ledger, replace(a_session(1, "new", "second"), opened_at=START + 2))
+        await ledger.record_late(missed("old", "first"))
+        assert await logins(ledger) == {request(1).session_id: "second"}
+        assert [debt.credential for debt in await owed(ledger)] == [request(1, "old").credential]
+
+
+async def test_a_credential_that_was_handed_out_again_meanwhile_is_not_ended(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, replace(a_session(1, "same", "second"), opened_at=START + 2))
+        await ledger.record_late(missed("same", "first"))
+        assert await all_due(ledger) == []
+        (debt,) = await ledger.listing(states=[LogoutState.CLOSED])
+        assert debt.outcome == IN_USE_AGAIN
+
+
+async def test_a_session_of_another_process_is_dead_from_a_cleanup_on_that_could_not_be_recorded(tmp_path: Path) -> None:
+    sealed = Sealed(request(1).session_id, "A", "l", b"another ledger", request(1).credential)
+    async with opened(tmp_path) as ledger:
+        live = LiveSessions(ledger)
+        await live.load()
+        alive = [await live.is_alive(sealed)]
+        live.closing(sealed.session_id)
+        live.keep_missed(request(1, login="l"), missed("t", "l"))
+        alive.append(await live.is_alive(sealed))
+        assert await live.write_missed() == set()
+        alive.append(await live.is_alive(sealed))
+    assert alive == [True, False, False]
