@@ -57,7 +57,7 @@ class CleanupCall:
         session = session_id(request.match_info[SESSION])
         system, global_cache = system_and_global_cache(request.rel_url.raw_query_string)
         try:
-            sealed = self.admission.of(session, system, request.headers.getall(HEADER, ()))
+            sealed = self.admission.of(session, system, request.headers.getall(HEADER, ()), whole_system=global_cache)
         except UnknownSession:
             raise UNKNOWN_SESSION from None
         if sealed is not None:

@@ -17,8 +17,11 @@ class Admission:
     require_seal: bool
     """Whether callers must have one also for sessions that were not opened here."""
 
-    def of(self, session_id: str, system_id: str | None, given: Sequence[str]) -> Sealed | None:
+    def of(self, session_id: str, system_id: str | None, given: Sequence[str], *, whole_system: bool = False) -> Sealed | None:
         """Return what the seal holds, None where there is none and none is needed; `given` are the header's values.
+
+        A session that an old OpsHub has opened is of no system, and an OpsHub that was updated since may name one: it closes the
+        session all the same. A whole system is cleaned up only by a seal that says it is its own.
 
         Raises:
             UnknownSession: a seal is missing, or is not one of this session and, where the caller names one, of this system.
@@ -28,6 +31,7 @@ class Admission:
                 raise UnknownSession("no seal")
             return None
         sealed = self.seals.opened(given)
-        if sealed.session_id != session_id or system_id not in {None, sealed.system_id}:
+        of_no_system = sealed.system_id is None and not whole_system
+        if sealed.session_id != session_id or not (of_no_system or system_id in {None, sealed.system_id}):
             raise UnknownSession("a seal of another session, or of another system")
         return sealed

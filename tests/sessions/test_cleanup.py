@@ -49,6 +49,19 @@ async def test_a_cleanup_from_an_old_opshub_names_no_system_and_is_of_the_seals(
     assert not desk.alive
 
 
+async def test_a_session_that_an_old_opshub_opened_without_a_system_is_closed_by_a_newer_one_that_names_it(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, desk.section) as server:
+        headers = await opened(server, session, None)
+        whole_system = await server.opshub.cleanup(session, headers, GLOBAL)
+        answer = await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert (whole_system.status, whole_system.body) == (404, UNKNOWN)
+    assert (answer.status, answer.body["systemId"], answer.body["logout"]["outcome"]) == (200, None, "acknowledged")
+    assert not desk.alive
+
+
 async def test_a_repeated_cleanup_is_a_200_that_sends_nothing_and_so_is_one_after_a_restart(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
