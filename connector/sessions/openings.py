@@ -97,7 +97,8 @@ class Openings:
             failed=None,
         )
         if done.outcome is self._late:
-            log.error("a login timed out without an outcome: if the end system has made it, it is lost", ms=done.milliseconds)
+            lost = "a login timed out without an outcome: if the end system has made it, it is lost"
+            log.error(lost, milliseconds=done.milliseconds)
         return self._following.start(self._follow(request, done.outcome, is_wanted))
 
     async def _follow(self, request: OpeningRequest, outcome: LoginOutcome | None, is_wanted: Callable[[], bool]) -> Result:

@@ -1,0 +1,187 @@
+"""Logins that outlast whoever asked for them: what they make is ended or owed, whatever becomes of the server."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from connector.endsystems.contract import LoginOutcome
+from connector.ledger import sessions
+from connector.ledger.selection import InHand
+from connector.outcomes import LoginResult
+from connector.sessions.opening import NotOpened, OpeningRequest
+from tests.e2e.connector_process import WITHIN, connector_process
+from tests.e2e.opshub import OpsHub
+from tests.sessions.desk import Desk, settings
+from tests.sessions.reception import ReceivingEndSystem, Reception, credential, reception
+from tests.sessions.test_cleanup import SYSTEM
+
+SOON = 0.5
+"""Seconds after which an end system that a test holds up is late."""
+
+
+@pytest.fixture
+async def slow(tmp_path: Path) -> AsyncIterator[Reception]:
+    """An end system that answers no login before it is told to."""
+    end_system = ReceivingEndSystem()
+    end_system.answering.clear()
+    async with asyncio.timeout(WITHIN), reception(tmp_path, end_system, deadline=SOON) as parts:
+        yield parts
+        end_system.answering.set()
+
+
+@pytest.fixture
+async def quick(tmp_path: Path) -> AsyncIterator[Reception]:
+    async with asyncio.timeout(WITHIN), reception(tmp_path, ReceivingEndSystem()) as parts:
+        yield parts
+
+
+async def owed(parts: Reception) -> list[object]:
+    """The credentials of the logins that the retries would end now."""
+    return [debt.credential for debt in await parts.ledger.due(time.time(), InHand(100), limit=100)]
+
+
+async def open_logins(parts: Reception) -> set[str]:
+    return {*(await parts.ledger.transact(sessions.known)).logins.values()}
+
+
+async def test_a_login_that_outlasts_its_deadline_is_answered_as_late_and_owed_once_it_is_made(
+    slow: Reception, session: str
+) -> None:
+    late = await slow.openings.open(OpeningRequest(session, "A", {}))
+    assert isinstance(late, LoginOutcome)
+    assert (late.result, late.code) == (LoginResult.UNAVAILABLE, "timeout")
+    assert await owed(slow) == []
+
+    slow.end_system.answering.set()
+    await slow.nudged.wait()
+    assert await owed(slow) == [credential(1)]
+    assert await open_logins(slow) == set()
+
+
+async def test_a_login_that_fails_half_way_after_its_deadline_is_owed_as_far_as_it_was_made(tmp_path: Path, session: str) -> None:
+    class HalfMade(ReceivingEndSystem):
+        async def login(self, session_id: str, settings: object) -> LoginOutcome:
+            made = await super().login(session_id, settings)
+            return LoginOutcome(LoginResult.REFUSED, made.credential)
+
+    end_system = HalfMade()
+    end_system.answering.clear()
+    async with reception(tmp_path, end_system, deadline=SOON) as parts:
+        await parts.openings.open(OpeningRequest(session, "A", {}))
+        end_system.answering.set()
+        await parts.openings.drain(WITHIN)
+        assert await owed(parts) == [credential(1)]
+
+
+async def test_a_login_whose_caller_was_cancelled_is_owed_once_it_is_made(slow: Reception, session: str) -> None:
+    caller = asyncio.create_task(slow.openings.open(OpeningRequest(session, "A", {})))
+    await slow.end_system.logging_in.wait()
+    caller.cancel()
+    await asyncio.wait([caller])
+    slow.end_system.answering.set()
+    await slow.openings.drain(WITHIN)
+    assert await owed(slow) == [credential(1)]
+
+
+async def test_a_late_login_by_a_credential_that_the_session_is_open_with_is_not_owed(slow: Reception, session: str) -> None:
+    slow.end_system.number = 7
+    await slow.openings.open(OpeningRequest(session, "A", {}))
+    slow.end_system.answering.set()
+    sealed = await slow.opened(OpeningRequest(session, "A", {}))
+    await slow.openings.drain(WITHIN)
+    assert sealed.credential == credential(7)
+    assert await owed(slow) == []
+    assert await open_logins(slow) == {sealed.login_id}
+
+
+async def test_a_login_that_never_ends_is_cancelled_after_ten_times_its_deadline_and_told_in_the_log(
+    tmp_path: Path, session: str
+) -> None:
+    end_system = ReceivingEndSystem()
+    end_system.answering.clear()
+    with capture_logs() as logs:
+        async with reception(tmp_path, end_system, deadline=0.02) as parts:
+            await parts.openings.open(OpeningRequest(session, "A", {}))
+            assert await parts.openings.drain(WITHIN) == 0
+    assert [line["milliseconds"] >= 200 for line in logs if line["log_level"] == "error"] == [True]
+
+
+async def test_a_login_that_is_broken_off_at_the_end_may_still_say_what_it_has_made(tmp_path: Path, session: str) -> None:
+    class Conscientious(ReceivingEndSystem):
+        async def login(self, session_id: str, settings: object) -> LoginOutcome:
+            try:
+                return await super().login(session_id, settings)
+            except asyncio.CancelledError:
+                return LoginOutcome(LoginResult.UNAVAILABLE, credential(1))
+
+    end_system = Conscientious()
+    end_system.answering.clear()
+    async with reception(tmp_path, end_system, deadline=SOON) as parts:
+        await parts.openings.open(OpeningRequest(session, "A", {}))
+        assert await parts.openings.drain(0) == 1
+        assert await owed(parts) == [credential(1)]
+
+
+async def test_what_follows_a_login_is_done_to_its_end_whatever_the_deadline_of_the_shutdown(
+    quick: Reception, session: str
+) -> None:
+    quick.ledger.asked.clear()
+    quick.ledger.writing.clear()
+    opening = asyncio.create_task(quick.openings.open(OpeningRequest(session, "A", {})))
+    await quick.ledger.asked.wait()
+    shutdown = asyncio.create_task(quick.openings.drain(0))
+    opening.cancel()
+    await asyncio.wait([opening])
+    assert not shutdown.done()
+    quick.ledger.writing.set()
+    assert await shutdown == 0
+    assert await owed(quick) == [credential(1)], "nobody was given its seal"
+    assert await open_logins(quick) == set()
+
+
+async def test_a_caller_who_goes_while_what_the_session_has_cached_is_evicted_leaves_no_login_behind(
+    quick: Reception, session: str
+) -> None:
+    evicting, go_on, wanted = asyncio.Event(), asyncio.Event(), True
+
+    async def held() -> None:
+        evicting.set()
+        await go_on.wait()
+
+    await quick.opened(OpeningRequest(session, "A", {}))
+    quick.drivers[0].before_evict = held
+    opening = asyncio.create_task(quick.openings.open(OpeningRequest(session, "A", {}), lambda: wanted))
+    await evicting.wait()
+    wanted = False
+    go_on.set()
+    assert await opening is NotOpened.OVERTAKEN
+    assert await owed(quick) == [credential(1), credential(2)]
+    assert await open_logins(quick) == set()
+    assert not quick.live.is_open_here(session)
+
+
+async def test_a_server_that_is_stopped_gives_a_login_its_time_and_records_it_though_it_cannot_be_ended(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    desk.answering.clear()
+    with connector_process(tmp_path, f"{desk.section}[server.deadlines]\nshutdown = 0.1\n") as server:
+        async with OpsHub(server.url) as opshub:
+            opening = asyncio.create_task(opshub.initialize(session, settings(), query=SYSTEM))
+            token = await desk.logging_in.get()
+            opening.cancel()
+            await asyncio.wait([opening])
+            server.process.send_signal(signal.SIGTERM)
+            await opshub.until_ready_answers(503)
+        desk.status = HTTPStatus.SERVICE_UNAVAILABLE
+        desk.answering.set()
+        assert await server.exit_code() == 0
+    desk.status = HTTPStatus.OK
+    with connector_process(tmp_path, desk.section):
+        assert await desk.ended.get() == token
+    assert not desk.alive
