@@ -40,6 +40,8 @@ class LogoutOutcome:
         return self.result not in {LogoutResult.PENDING, LogoutResult.REFUSED, LogoutResult.FAILED}
 
 
+NOTHING_TO_END = LogoutOutcome(LogoutResult.NOT_APPLICABLE)
+"""Of every session, where the end system knows of none."""
 NO_LOGIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "no_login", "this session never logged in")
 """Of a session that was opened without a login."""
 UNKNOWN_LOGIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "unknown_session", "nothing shows that this session ever logged in")

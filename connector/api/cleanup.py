@@ -13,10 +13,11 @@ from connector.api.parameters import SESSION, session_id, system_and_global_cach
 from connector.cleanup import CleanupReport, CleanupRequest
 from connector.config.settings import Server
 from connector.credential import Credential
+from connector.endsystems.contract import EndSystem
 from connector.logs import session_digest
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
-from connector.outcomes import NO_LOGIN, UNKNOWN_LOGIN
+from connector.outcomes import NO_LOGIN, NOTHING_TO_END, UNKNOWN_LOGIN, LogoutOutcome
 from connector.sessions.admission import Admission
 from connector.sessions.errors import UnknownSession
 from connector.sessions.seal import HEADER, Sealed
@@ -60,23 +61,28 @@ class CleanupCall:
             sealed = self.admission.of(session, system, request.headers.getall(HEADER, ()), whole_system=global_cache)
         except UnknownSession:
             raise UNKNOWN_SESSION from None
-        if sealed is not None:
-            return _by_seal(sealed, global_cache=global_cache)
         end_system = self.orchestrator.end_system
+        if sealed is not None:
+            return _by_seal(sealed, end_system, global_cache=global_cache)
         credential = Credential(request.headers.items(), needed=end_system.needed_headers)
         nothing_came = end_system.opens_sessions and not any(credential.values())
-        return CleanupRequest(session, system, global_cache, credential, foregone=UNKNOWN_LOGIN if nothing_came else None)
+        foregone = _foregone(end_system, UNKNOWN_LOGIN if nothing_came else None)
+        return CleanupRequest(session, system, global_cache, credential, foregone=foregone)
 
 
-def _by_seal(sealed: Sealed, *, global_cache: bool) -> CleanupRequest:
+def _by_seal(sealed: Sealed, end_system: EndSystem, *, global_cache: bool) -> CleanupRequest:
     return CleanupRequest(
         sealed.session_id,
         sealed.system_id,
         global_cache,
         sealed.credential or Credential(),
         login_id=sealed.login_id,
-        foregone=NO_LOGIN if sealed.credential is None else None,
+        foregone=_foregone(end_system, NO_LOGIN if sealed.credential is None else None),
     )
+
+
+def _foregone(end_system: EndSystem, none_made: LogoutOutcome | None) -> LogoutOutcome | None:
+    return none_made if end_system.ends_sessions else NOTHING_TO_END
 
 
 def _rendered(report: CleanupReport) -> web.Response:

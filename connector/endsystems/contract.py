@@ -66,6 +66,9 @@ class EndSystem(ABC):
     opens_sessions: bool = False
     """Whether logins are made here, so that a caller who brings nothing of one has none. So it is with a `login` of one's own."""
 
+    ends_sessions: bool = True
+    """False where there is never anything to log out of: `logout` is not called then."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.opens_sessions = cls.login is not EndSystem.login

@@ -27,6 +27,7 @@ class HttpEndSystem(EndSystem):
     def __init__(self, profile: Profile, site: Site) -> None:
         self.profile = profile
         self.needed_headers = frozenset(_headers(profile, site))
+        self.ends_sessions = bool(profile.steps)
         self._site = site
         self._logout = HttpLogout(profile, site)
         self._login = HttpLogin(profile, site, self._logout)

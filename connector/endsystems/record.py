@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.endsystems.rules import Verdict
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.outcomes import NOTHING_TO_END, LogoutOutcome, LogoutResult
 
 STILL_ALIVE = "the end system confirmed the logout, but the old credential still works"
 
@@ -39,7 +39,7 @@ class StepRecord:
 def conclude(records: Sequence[StepRecord]) -> LogoutOutcome:
     """Return the outcome of a logout: what failed decides, else whether any step did it, else the session was out already."""
     if not records:
-        return LogoutOutcome(LogoutResult.NOT_APPLICABLE)
+        return NOTHING_TO_END
     last = records[-1]
     match last.verdict:
         case Verdict.RETRY:

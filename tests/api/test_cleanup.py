@@ -62,6 +62,15 @@ async def test_of_the_headers_only_those_that_the_end_system_needs_are_kept(http
     assert dict(end_system.asked[0].credential) == {"authorization": "a"}
 
 
+async def test_an_end_system_that_has_nothing_to_end_is_not_asked(http: aiohttp.ClientSession) -> None:
+    end_system = ScriptedEndSystem()
+    end_system.ends_sessions = False
+    async with serving(Edge(end_system=end_system)) as edge:
+        status, body, _ = await post(http, edge, f"/cleanup/{SESSION}", headers={"Authorization": "a"})
+    assert (status, body["logout"]) == (200, {"outcome": "not_applicable", "milliseconds": 0, "attempts": 0})
+    assert end_system.asked == []
+
+
 @pytest.mark.parametrize("base", ["", "/sdk-api/api/1.0", "/mbse/api/1.0"])
 @pytest.mark.parametrize(
     "path", ["/cleanup/nonsense", f"/cleanup/{SESSION}?cleanupGlobalCache=true", f"/cleanup/{SESSION}?systemId=%00"]

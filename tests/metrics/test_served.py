@@ -29,7 +29,7 @@ async def test_a_running_server_counts_what_it_answers_and_rejects_and_tells_no_
     assert value(text, "connector_cleanups_total", status="200") == 1
     assert value(text, "connector_cleanups_total", status="400") == 1
     assert value(text, "connector_evictions_total", driver="sqlite", outcome="evicted") == 1
-    assert value(text, "connector_logouts_total", outcome="not_applicable", attempt="first") == 1
+    assert value(text, "connector_logouts_total", outcome="not_applicable", attempt="first") == 0  # nothing was tried
     assert value(text, "connector_requests_rejected_total", kind="BadHttpMethod") == 1
     assert value(text, "connector_build_info", version="0.1.0") == 1
     assert CANARY not in text
