@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
+from connector.config.settings import Logs
+from tests.api.log import logged
 from tests.sessions.desk import MARK, PASSWORD, Desk, settings
 from tests.sessions.served import served
 
@@ -118,6 +120,44 @@ async def test_an_end_system_that_does_not_answer_in_time_is_503(desk: Desk, ses
     desk.answering.clear()
     async with served(tmp_path, f"{desk.section}deadlines = {{ total = 0.3 }}\n") as server:
         assert (await server.opshub.initialize(session, settings())).status == 503
+
+
+@pytest.mark.parametrize(
+    ("password", "status", "reason"),
+    [
+        ("wrong", HTTPStatus.OK, "login_refused"),
+        (PASSWORD, HTTPStatus.SERVICE_UNAVAILABLE, "login_unavailable"),
+        ("", HTTPStatus.OK, "invalid_settings"),
+    ],
+)
+async def test_the_log_says_why_an_initialize_was_refused_in_no_words_of_the_end_system(
+    desk: Desk, session: str, tmp_path: Path, *, password: str, status: HTTPStatus, reason: str
+) -> None:
+    desk.status = status
+    with logged(Logs(format="json")) as log:
+        async with served(tmp_path, desk.section) as server:
+            answer = await server.opshub.initialize(session, settings(password))
+
+    assert [line["reason"] for line in log.lines if line["event"] == "request"] == [reason]
+    assert answer.body["errors"]["code"] == reason or answer.body["errors"]["code"] not in log.text
+
+
+async def test_the_log_says_why_a_defect_of_the_end_systems_class_is_a_500(desk: Desk, session: str, tmp_path: Path) -> None:
+    desk.node = "n\tn"
+    with logged(Logs(format="json")) as log:
+        async with served(tmp_path, desk.section) as server:
+            assert (await server.opshub.initialize(session, settings())).status == 500
+            await desk.ended.get()
+
+    assert [line["reason"] for line in log.lines if line["event"] == "request"] == ["defect"]
+
+
+async def test_half_a_character_in_the_words_of_an_authors_class_is_replaced(session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, '[end_system]\nprofile = "tests.sessions.mumbling.Mumbling"\n') as server:
+        answer = await server.opshub.initialize(session, [])
+
+    assert (answer.status, answer.body["errors"]["code"]) == (400, "E-?")
+    assert answer.body["errors"]["message"] == "The login was refused: half a ?"
 
 
 async def test_headers_over_6_kib_in_all_are_a_warning_in_the_log(desk: Desk, session: str, tmp_path: Path) -> None:

@@ -1,0 +1,16 @@
+"""An end system of one's own that hands on text which was cut in two."""
+
+from collections.abc import Mapping
+
+from connector.endsystems.contract import EndSystem, LoginOutcome, SessionLogin
+from connector.outcomes import LoginResult, LogoutOutcome, LogoutResult
+
+
+class Mumbling(EndSystem):
+    """Refuses every login, with half a character."""
+
+    async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
+        return LoginOutcome(LoginResult.REFUSED, code="E-\ud83d", message="half a \ud83d")
+
+    async def logout(self, session: SessionLogin) -> LogoutOutcome:
+        return LogoutOutcome(LogoutResult.NOT_APPLICABLE)

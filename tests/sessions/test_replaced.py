@@ -1,0 +1,137 @@
+"""An initialize that replaces a session: the new login reads nothing that the old one has cached."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from connector.api.sessions import session as session_of
+from connector.cache import Cache, Caches, Entries, Loads
+from connector.ledger.debts import LogoutState
+from connector.sessions.errors import UnknownSession
+from connector.sessions.opening import OpeningRequest
+from connector.sessions.session import SessionsInUse
+from drivers import DriverUnavailable, Scope, SessionScope
+from tests.e2e.connector_process import WITHIN
+from tests.sessions.desk import Desk, settings
+from tests.sessions.reception import AUTHORITY, NEAR, ReceivingEndSystem, Reception, credential, reception
+from tests.sessions.served import served
+from tests.sessions.test_cleanup import SYSTEM, opened
+
+
+async def remember(request: web.Request) -> web.Response:
+    session = session_of(request)
+    await session.cache.set("who", "the old login")
+    await session.system.cache.set("who", "anybody")
+    return web.json_response({})
+
+
+async def recall(request: web.Request) -> web.Response:
+    session = session_of(request)
+    return web.json_response({"own": await session.cache.get("who", str), "shared": await session.system.cache.get("who", str)})
+
+
+ROUTES = [web.get("/remember", remember), web.get("/recall", recall)]
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Reception]:
+    async with asyncio.timeout(WITHIN), reception(tmp_path, ReceivingEndSystem()) as made:
+        yield made
+
+
+async def away() -> None:
+    raise DriverUnavailable("the store is away")
+
+
+async def owing(parts: Reception, driver: str) -> list[tuple[Scope, ...]]:
+    return [debt.evictions[driver] for debt in await parts.ledger.owed_evictions(driver)]
+
+
+@pytest.mark.parametrize("shows_its_seal", [True, False])
+async def test_a_new_login_reads_what_its_system_has_cached_and_nothing_of_the_old_login(
+    desk: Desk, session: str, tmp_path: Path, *, shows_its_seal: bool
+) -> None:
+    async with served(tmp_path, desk.section, routes=ROUTES) as server:
+        old = await opened(server, session)
+        await server.opshub.call("/remember", old)
+        assert (await server.opshub.call("/recall", old)).body == {"own": "the old login", "shared": "anybody"}
+        again = await server.opshub.initialize(session, settings(), old if shows_its_seal else None, SYSTEM)
+        found = await server.opshub.call("/recall", again.session_headers)
+
+    assert found.body == {"own": None, "shared": "anybody"}
+
+
+async def test_a_new_session_that_replaces_none_costs_no_eviction(parts: Reception, session: str) -> None:
+    async def unexpected() -> None:
+        raise AssertionError("nothing is cached of a session that is new")
+
+    for driver in parts.drivers:
+        driver.before_evict = unexpected
+    await parts.opened(OpeningRequest(session, "A", {}))
+    assert await parts.ledger.listing(states=[*LogoutState]) == []
+
+
+async def test_what_is_evicted_is_owed_in_the_ledger_before_and_the_old_seal_is_dead_by_then(
+    parts: Reception, session: str
+) -> None:
+    found: list[tuple[object, bool]] = []
+    old = await parts.opened(OpeningRequest(session, "A", {}))
+
+    async def look() -> None:
+        found.append((await owing(parts, AUTHORITY), await parts.live.is_alive(old)))
+
+    parts.drivers[1].before_evict = look
+    await parts.opened(OpeningRequest(session, "A", {}))
+    assert found == [([(SessionScope(session, "A"),)], False)]
+    assert await owing(parts, AUTHORITY) == await owing(parts, NEAR) == []
+
+
+async def test_a_session_of_another_ledger_whose_seal_is_shown_is_replaced_too(tmp_path: Path, session: str) -> None:
+    async with reception(tmp_path / "a", ReceivingEndSystem()) as one, reception(tmp_path / "b", ReceivingEndSystem()) as other:
+        shown = await one.opened(OpeningRequest(session, "A", {}))
+        before = await other.storage.authority.stamp(SessionScope(session, "A"))
+        await other.opened(OpeningRequest(session, "A", {}, shown))
+        assert await other.storage.authority.stamp(SessionScope(session, "A")) != before
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_a_driver_that_is_away_fails_no_initialize_and_is_not_believed_until_its_eviction_is_made_good(
+    parts: Reception, session: str, place: int
+) -> None:
+    driver, other = parts.drivers[place], parts.drivers[1 - place]
+    await parts.opened(OpeningRequest(session, "A", {}))
+    driver.before_evict = away
+    sealed = await parts.opened(OpeningRequest(session, "A", {}))
+    await asyncio.wait_for(parts.storage.next_debt(driver), WITHIN)
+    assert sealed.credential == credential(2)
+    assert await owing(parts, driver.name) == [(SessionScope(session, "A"),)]
+    assert await owing(parts, other.name) == []
+    assert parts.storage.trusted == (driver.name == NEAR)
+
+
+async def test_a_session_that_cached_without_a_login_is_evicted_too_and_no_logout_is_owed(tmp_path: Path, session: str) -> None:
+    async with served(tmp_path, routes=ROUTES) as server:
+        await server.opshub.call("/remember", await opened(server, session))
+        found = await server.opshub.call("/recall", await opened(server, session))
+
+    assert found.body == {"own": None, "shared": "anybody"}
+
+
+async def test_a_call_that_begins_by_the_old_seal_caches_nothing_under_the_new_life(parts: Reception, session: str) -> None:
+    request = OpeningRequest(session, "A", {})
+    seal = parts.seals.make(await parts.opened(request))
+
+    class Overtaken(Caches):
+        """Caches that are found after the session was replaced."""
+
+        async def of(self, scope: Scope) -> Cache:
+            await parts.opened(request)
+            return await super().of(scope)
+
+    caches = Overtaken(Entries(parts.storage), Loads())
+    with pytest.raises(UnknownSession):
+        async with SessionsInUse(parts.seals, parts.live, caches, parts.end_system).of([seal]):
+            raise AssertionError("it was replaced")
