@@ -56,4 +56,7 @@ def _ledger_lines(figures: Facts, now: float) -> Iterator[tuple[str, str]]:
     yield "oldest", moment(figures["oldest"], now) or "none"
     yield "unusable rows", str(figures["quarantined"] + figures["unreadable"])
     yield "closed, still kept", str(figures["closed"])
+    yield "open sessions", str(figures["sessions"])
+    if figures["older_keys"]:
+        yield "older keys they need", ", ".join(f"{plain(key)} ({number})" for key, number in figures["older_keys"].items())
     yield "ledger file", f"{figures['bytes'] / 1024:.0f} KiB"

@@ -72,6 +72,10 @@ class Totals:
     """Rows that owe an eviction, whatever their logout's state."""
     quarantined: int
     unreadable: int
-    """Rows whose key is missing, by their own claim, whatever their state."""
+    """Rows whose key is missing, by their own claim, whatever their state; those of open sessions among them."""
     oldest: float | None
     """When the oldest of the rows that still owe something was recorded."""
+    sessions: int = 0
+    """Open sessions."""
+    older_keys: Mapping[str, int] = field(default_factory=dict)
+    """How many of them need which key that is not the current one, be it missing."""

@@ -4,11 +4,13 @@ from collections.abc import Collection
 
 from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import NoSuchDebt
+from connector.ledger.rows import shown
 from connector.ledger.table import Table
 
 OPEN = "SELECT key_id, state, count(*), min(recorded_at) FROM debts WHERE closed_at IS NULL GROUP BY key_id, state"
 CLOSED = "SELECT count(*) FROM debts WHERE closed_at IS NOT NULL"
 OWING_EVICTIONS = "SELECT count(*) FROM debts WHERE evictions IS NOT NULL"
+SESSIONS = "SELECT key_id, count(*) FROM sessions GROUP BY key_id ORDER BY key_id"
 IN_QUARANTINE = "SELECT count(*) FROM quarantine"
 FORGET = """DELETE FROM debts WHERE id IN (
     SELECT id FROM debts WHERE closed_at IS NOT NULL AND (closed_at < ? OR closed_at > ?) LIMIT ?)"""
@@ -56,6 +58,8 @@ def totals(table: Table) -> Totals:
             count[state] += number
         unreadable += number if key_id not in table.keyring.ids else 0
         oldest.append(since)
+    sessions = dict(table.connection.execute(SESSIONS).fetchall())
+    unreadable += sum(number for key_id, number in sessions.items() if key_id not in table.keyring.ids)
     return Totals(
         owed=count[LogoutState.OWED],
         waiting=count[LogoutState.WAITING],
@@ -64,6 +68,8 @@ def totals(table: Table) -> Totals:
         quarantined=_count(table, IN_QUARANTINE),
         unreadable=unreadable,
         oldest=min(oldest, default=None),
+        sessions=sum(sessions.values()),
+        older_keys={shown(key_id) or "": number for key_id, number in sessions.items() if key_id != table.keyring.current},
     )
 
 
@@ -73,7 +79,11 @@ def forget_closed(table: Table, now: float, *, keep: float, limit: int) -> bool:
 
 
 def renew_keys(table: Table, *, limit: int) -> bool:
-    """Write open rows that were made with an older key of the keyring anew, and say whether there may be more."""
+    """Write open rows that were made with an older key of the keyring anew, and say whether there may be more.
+
+    Those of open sessions stay as they are: OpsHub holds their seals, which are of that key, and no seal can be made anew. The
+    key that a row names tells which one must not be dropped yet.
+    """
     older = table.keyring.ids[1:]
     marks = ", ".join("?" * len(older))
     debts = table.debts(f"closed_at IS NULL AND key_id IN ({marks}) LIMIT ?", *older, limit) if older else []

@@ -1,8 +1,9 @@
 """Looking into a ledger that no server has open: nothing is locked, and no row is changed."""
 
+import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from connector.errors import ConfigurationError
@@ -11,6 +12,7 @@ from connector.ledger.housekeeping import listing
 from connector.ledger.inspection import connected, damage_of
 from connector.ledger.keyring import Keyring
 from connector.ledger.opening import refusals
+from connector.ledger.schema import MIGRATIONS, migrate, version
 from connector.ledger.table import Table
 
 
@@ -36,8 +38,14 @@ def opened_read_only(path: Path, keyring: Keyring) -> Iterator[Table]:
     with refusals(path):
         if damage := damage_of(path):
             raise ConfigurationError([f"ledger.path: {path}: is damaged ({damage}); the server saves what it can when it starts"])
-        connection = connected(path, "ro")
-        try:
-            yield Table(connection, keyring, may_write=False)
-        finally:
-            connection.close()
+        with closing(connected(path, "ro")) as connection, closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+            yield Table(_of_today(connection, copy), keyring, may_write=False)
+
+
+def _of_today(connection: sqlite3.Connection, copy: sqlite3.Connection) -> sqlite3.Connection:
+    """Return what has today's layout: the ledger itself or, where an older version wrote it, its copy in memory."""
+    if version(connection) == len(MIGRATIONS):
+        return connection
+    connection.backup(copy)
+    migrate(copy)
+    return copy

@@ -70,6 +70,9 @@ class LiveSessions:
         if known.keyless:
             message = "open sessions need a key that is not in the keyring: their seals cannot be opened, so nobody can end them"
             log.warning(message, sessions=known.keyless)
+        if known.older_keys:
+            message = "open sessions need keys that are not the current one: leave them in the keyring until these are closed"
+            log.warning(message, sessions_by_key=dict(known.older_keys))
         if known.damaged:
             log.error(
                 "open sessions whose rows do not verify count as closed; their seals still end them", sessions=known.damaged

@@ -176,6 +176,15 @@ async def test_the_layout_of_version_2_is_read_with_all_that_it_holds(tmp_path: 
         assert layout(file) == expected_layout()
 
 
+@pytest.mark.parametrize(("fixture", "debts"), [("v1.sql", 3), ("v2.sql", 2)])
+def test_a_ledger_of_an_older_version_is_read_as_it_is_and_not_migrated(tmp_path: Path, fixture: str, debts: int) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / fixture).read_text("utf-8"))
+    before = (tmp_path / NAME).read_bytes()
+    assert [debt.unusable for debt in read_only(tmp_path / NAME, FIXTURE_KEYS)] == [None] * debts
+    assert (tmp_path / NAME).read_bytes() == before
+
+
 async def test_a_ledger_of_version_2_that_was_damaged_is_saved_into_one_of_today(tmp_path: Path) -> None:
     with raw(tmp_path) as file:
         file.executescript((FIXTURES / "v2.sql").read_text("utf-8"))

@@ -1,5 +1,6 @@
 """Open sessions in the ledger: kept across everything, and never without somebody who ends them."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -230,6 +231,29 @@ async def test_a_key_that_open_sessions_need_is_missed_with_a_warning_and_kept_b
     assert await warnings(ROTATED) == []
     assert await warnings(ONLY_NEW) == [1]
     assert await warnings(ROTATED) == []
+
+
+async def test_a_key_that_is_not_the_current_one_any_more_is_named_as_long_as_open_sessions_need_it(tmp_path: Path) -> None:
+    async def told(keyring: Keyring) -> tuple[list[dict[str, int]], int, int, Mapping[str, int]]:
+        with capture_logs() as logs:
+            async with opened(tmp_path, keyring) as ledger:
+                await ledger.tidy()
+                await LiveSessions(ledger).load()
+                totals = await ledger.statistics()
+        warned = [line["sessions_by_key"] for line in logs if "sessions_by_key" in line]
+        return warned, totals.sessions, totals.unreadable, totals.older_keys
+
+    async with opened(tmp_path, KEYS) as ledger:
+        await open_(ledger, session(1))
+        await open_(ledger, session(2))
+    assert await told(KEYS) == ([], 2, 0, {})
+    assert await told(ROTATED) == ([{"old": 2}], 2, 0, {"old": 2})
+    assert await told(ONLY_NEW) == ([], 2, 2, {"old": 2})
+    async with opened(tmp_path, ROTATED) as ledger:
+        await open_(ledger, session(3))
+        for number in (1, 2):
+            await record(ledger, number, login="l")
+    assert await told(ROTATED) == ([], 1, 0, {})
 
 
 async def test_open_sessions_are_saved_from_a_damaged_file(tmp_path: Path) -> None:
