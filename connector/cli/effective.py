@@ -53,8 +53,7 @@ def _overruled(settings: Settings, environ: Mapping[str, str]) -> Iterator[Effec
 def _values(configuration: Configuration) -> Iterator[tuple[KeyPath, Any]]:
     yield from _values_of(configuration.settings)
     for name, instance in configuration.instances.items():
-        kind = f"{instance.implementation.__module__}.{instance.implementation.__qualname__}"
-        yield ("storage", name, "driver"), instance.table.get("driver", kind)
+        yield ("storage", name, "driver"), instance.table.get("driver", name)
         yield from _values_of(instance.settings, ("storage", name))
 
 

@@ -15,11 +15,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # they print local variables, and credentials with them
 )
-app.add_typer(profiles.app, name="profiles")
-app.add_typer(owed.app, name="owed")
-app.command()(check_config.check_config)
-app.command()(status.status)
-app.command()(rehearse.rehearse)
 
 
 def main() -> None:
@@ -39,6 +34,13 @@ def serve(config: ConfigOption = None) -> None:
     raise typer.Exit(serve_file(chosen(config)))
 
 
+app.command()(check_config.check_config)
+app.command()(status.status)
+app.command()(rehearse.rehearse)
+app.add_typer(owed.app, name="owed")
+app.add_typer(profiles.app, name="profiles")
+
+
 def _print_version(*, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -54,4 +56,4 @@ def connector(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    """The session half of an OpsHub connector: ends sessions in their end system and evicts what was cached for them."""
+    """The session half of an OpsHub connector: opens sessions, keeps what they cache, and ends both for certain."""

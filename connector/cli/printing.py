@@ -20,7 +20,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*(Column(heading, overflow="fold") for heading in headings))
+    table = Table(*(Column(heading, overflow="fold", no_wrap=heading is headings[0]) for heading in headings))
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

@@ -95,4 +95,8 @@ def _as_typed(line: str) -> str:
     if line.startswith("end_system.base_url: is missing"):
         return "--base-url: is missing, and so is end_system.base_url"
     line = line.replace("end_system.profile: ", "NAME: ", 1)
-    return f"{line} (`connector profiles list` shows all; a file of your own ends in .toml)" if NO_SUCH_PROFILE in line else line
+    return (
+        f"{line} (`connector profiles list` says what each is for; a file of your own ends in .toml)"
+        if NO_SUCH_PROFILE in line
+        else line
+    )

@@ -56,7 +56,7 @@ def rehearsed(script: Script) -> Report:
     terminal = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[sent]} requests"), TimeElapsedColumn())
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
-        bar = progress.add_task("", total=len(ACTS), sent=0)
+        bar = progress.add_task(next(iter(ACTS)), total=len(ACTS), sent=0)
 
         def show(act: str, done: int, sent: int) -> None:
             progress.update(bar, description=act, completed=done, sent=sent)

@@ -42,7 +42,7 @@ async def test_a_mistyped_profile_is_answered_with_what_was_meant_and_where_the_
     assert ended.exit_code == 78
     assert ended.err == (
         "NAME: no bundled profile has this name; did you mean `gitlab`? "
-        "(`connector profiles list` shows all; a file of your own ends in .toml)\n"
+        "(`connector profiles list` says what each is for; a file of your own ends in .toml)\n"
     )
 
 
