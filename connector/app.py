@@ -167,7 +167,7 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
         ),
         orchestrator=orchestrator,
         retries=retries,
-        owed_evictions=OwedEvictions(ledger, storage, books),
+        owed_evictions=OwedEvictions(ledger, storage, books, metrics.observe_late_evictions),
         metrics=metrics,
     )
 

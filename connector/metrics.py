@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from connector.cleanup import CleanupReport
 from connector.errors import ConnectorError
 from connector.ledger.debts import Totals
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.outcomes import EvictResult, LogoutOutcome, LogoutResult
 
 LAG_INTERVAL = 0.5
 """Seconds between two looks at how late the event loop is."""
@@ -78,6 +78,10 @@ class Metrics:
         for driver, step in report.evictions.items():
             self._evictions[driver, step.outcome.result.value].inc()
             self._eviction_duration[(driver,)].observe(step.milliseconds / 1000)
+
+    def observe_late_evictions(self, driver: str, number: int) -> None:
+        """Count evictions that a driver could not do when it was asked, and has done now."""
+        self._evictions[driver, EvictResult.EVICTED.value].inc(number)
 
     def observe_logout(self, outcome: LogoutOutcome, seconds: float, attempts: int) -> None:
         """Count one try of a logout, however many cleanups share it; `attempts` includes it."""

@@ -1,7 +1,7 @@
 """The worker that makes good the evictions that a driver could not do."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -23,10 +23,12 @@ SLICE = 200
 class OwedEvictions:
     """Evicts from each driver what is owed to it as soon as it can: at start-up, and after an eviction that failed."""
 
-    def __init__(self, ledger: Ledger, storage: Storage, books: Bookkeeping) -> None:
+    def __init__(self, ledger: Ledger, storage: Storage, books: Bookkeeping, count: Callable[[str, int], None]) -> None:
+        """`count` is told how many evictions of which driver were made good."""
         self._ledger = ledger
         self._storage = storage
         self._books = books
+        self._count = count
         self._invalidated: set[str] = set()
 
     async def notice_lost_track(self) -> None:
@@ -66,6 +68,7 @@ class OwedEvictions:
         scopes = {scope for debt in debts for scope in debt.evictions[driver.name]}
         async with asyncio.timeout(self._storage.deadlines.evict):
             await self._storage.evict(driver, [*scopes])
+        self._count(driver.name, len(debts))
         async with asyncio.TaskGroup() as settling:
             for debt in debts:
                 settling.create_task(self._books.settle(debt, outcome=None, evicted=[driver.name]))

@@ -14,11 +14,14 @@ from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import LogoutState
 from connector.ledger.evictions import SLICE, OwedEvictions
 from connector.ledger.store import Ledger
+from connector.metrics import Metrics
 from connector.storage import Storage
 from connector.supervision import supervised
 from drivers import DriverUnavailable, SessionScope
+from tests.assembly import METRICS
 from tests.doubles import ScriptedDriver
 from tests.ledger.ledgers import DRIVERS, SetClock, raw, record, request, until
+from tests.metrics.exposition import value
 
 
 @pytest.fixture
@@ -32,9 +35,9 @@ def storage(drivers: Sequence[ScriptedDriver]) -> Storage:
 
 
 @asynccontextmanager
-async def at_work(ledger: Ledger, storage: Storage, clock: SetClock) -> AsyncIterator[None]:
+async def at_work(ledger: Ledger, storage: Storage, clock: SetClock, metrics: Metrics = METRICS) -> AsyncIterator[None]:
     """Start as the application does: each driver owes what the ledger says."""
-    worker = OwedEvictions(ledger, storage, Bookkeeping(ledger, Backoff(1), clock))
+    worker = OwedEvictions(ledger, storage, Bookkeeping(ledger, Backoff(1), clock), metrics.observe_late_evictions)
     async with storage.opened(), AsyncExitStack() as stack:
         for driver in storage.drivers:
             storage.owe(driver)
@@ -81,6 +84,16 @@ async def test_the_logout_of_a_row_stays_owed_when_its_evictions_are_made_good(
         await until(partial(owes_no_eviction, ledger))
         left = await ledger.debt(debt.id)
     assert (left.state, left.due_at, left.attempts) == (LogoutState.OWED, debt.due_at, 0)
+
+
+async def test_each_eviction_that_is_made_good_is_counted(ledger: Ledger, storage: Storage, clock: SetClock) -> None:
+    metrics = Metrics()
+    for number in (1, 2):
+        await record(ledger, number)
+    async with at_work(ledger, storage, clock, metrics):
+        await until(partial(owes_no_eviction, ledger))
+    text = metrics.exposition().decode()
+    assert [value(text, "connector_evictions_total", driver=name, outcome="evicted") for name in DRIVERS] == [2, 2]
 
 
 async def test_more_than_fits_into_one_slice_is_made_good(ledger: Ledger, storage: Storage, clock: SetClock) -> None:

@@ -15,7 +15,7 @@ from connector.ledger.evictions import OwedEvictions
 from connector.orchestrator import Orchestrator
 from connector.supervision import supervised
 from drivers import Driver
-from tests.assembly import orchestrator_of
+from tests.assembly import METRICS, orchestrator_of
 from tests.simulation.ledger import RememberingLedger
 from tests.simulation.parts import Parts
 
@@ -46,7 +46,7 @@ async def running(
     storage = parts.storage(drivers, StorageDeadlines())
     ledger = RememberingLedger()
     books = Bookkeeping(ledger, Backoff(604_800), clock)
-    owed = OwedEvictions(ledger, storage, books)
+    owed = OwedEvictions(ledger, storage, books, METRICS.observe_late_evictions)
     orchestrator = orchestrator_of(parts.orchestrator, end_system, storage, ledger, books)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(storage.opened())
