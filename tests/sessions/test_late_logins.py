@@ -170,7 +170,7 @@ async def test_a_server_that_is_stopped_gives_a_login_its_time_and_records_it_th
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     desk.answering.clear()
-    with connector_process(tmp_path, f"{desk.section}[server.deadlines]\nshutdown = 0.1\n") as server:
+    with connector_process(tmp_path, f"{desk.section}[server.deadlines]\nshutdown = 0.001\n") as server:
         async with OpsHub(server.url) as opshub:
             opening = asyncio.create_task(opshub.initialize(session, settings(), query=SYSTEM))
             token = await desk.logging_in.get()
