@@ -1,6 +1,7 @@
 """From the configuration to an end system: every problem at once, with its dotted name, and nothing outside is touched."""
 
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,15 @@ import pytest
 
 from connector.config import settings
 from connector.endsystems.build import build_end_system
-from connector.endsystems.contract import EndSystem, EndSystemSettings, SessionLogin
+from connector.endsystems.contract import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
 from connector.errors import ConfigurationError
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.outcomes import LoginResult, LogoutOutcome, LogoutResult
 from tests.endsystems.certificates import authority
 from tests.endsystems.opened import ENVIRON, LOGOUT, VERIFY, built, login
+from tests.sessions.desk import PROFILE as DESK
 
 HERE = "tests.endsystems.test_build"
+OWN = ("OwnSystem", "OwnSystemWithLogins")
 
 
 class OwnSystem(EndSystem):
@@ -44,6 +47,19 @@ def problems_in(profile: str, folder: Path, **keys: Any) -> list[str]:
 async def test_a_class_of_ones_own_is_made_with_its_checked_settings() -> None:
     end_system = build_end_system(settings.EndSystem(profile=f"{HERE}.OwnSystem", settings={"tenant": "x"}), {})
     assert (await end_system.logout(login())).code == "x"
+
+
+class OwnSystemWithLogins(OwnSystem):
+    """One that makes the logins, too."""
+
+    async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
+        return LoginOutcome(LoginResult.LOGGED_IN)
+
+
+def test_sessions_begin_at_a_class_with_a_login_of_its_own_and_at_a_profile_with_one() -> None:
+    configured = [settings.EndSystem(profile=f"{HERE}.{name}", settings={"tenant": "x"}) for name in OWN]
+    configured += [settings.EndSystem(profile=profile, base_url="https://h") for profile in ("none", str(DESK))]
+    assert [build_end_system(each, {}).opens_sessions for each in configured] == [False, True] * 2
 
 
 def test_settings_of_a_class_of_ones_own_are_checked_and_what_it_cannot_use_is_named() -> None:

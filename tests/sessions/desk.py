@@ -42,6 +42,8 @@ class Desk:
         self.status = HTTPStatus.OK
         """What logins and logouts are answered, where it is no success."""
         self.node = "n1"
+        self.only_token: str | None = None
+        """What every login is given, where there is but one token for one user."""
         self._numbers = count(1)
         application = web.Application()
         application.router.add_post("/login", self.login)
@@ -69,7 +71,7 @@ class Desk:
             return self._failure(given["password"])
         if given["password"] != PASSWORD:
             return web.json_response({"code": "E-17", "message": f"not {given['password']}"}, status=401)
-        token = f"{MARK}-{next(self._numbers)}"
+        token = self.only_token or f"{MARK}-{next(self._numbers)}"
         self.alive.add(token)
         self.logging_in.put_nowait(token)
         await self.answering.wait()

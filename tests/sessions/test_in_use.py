@@ -127,6 +127,23 @@ async def test_a_session_that_another_replica_has_opened_is_alive_until_it_is_cl
     assert statuses == [200, 200, 401, 401]
 
 
+async def test_a_token_that_the_end_system_hands_out_twice_is_ended_twice_though_another_process_has_ended_it_once(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    desk.only_token = "the-only-one"
+    outcomes, calls = [], []
+    async with served(tmp_path / "a", desk.section) as one, served(tmp_path / "b", desk.section, routes=ROUTES) as replica:
+        for _ in range(2):
+            headers = await opened(one, session)
+            calls.append((await replica.opshub.call("/about", headers)).status)
+            outcomes += [(await replica.opshub.cleanup(session, headers, SYSTEM)).body["logout"]["outcome"] for _ in range(2)]
+
+    assert calls == [200, 200]
+    assert outcomes == ["acknowledged"] * 4
+    assert desk.logouts == {"the-only-one": 2}
+    assert not desk.alive
+
+
 async def test_a_session_of_other_keys_is_401(desk: Desk, session: str, tmp_path: Path) -> None:
     async with served(tmp_path / "a", desk.section) as one:
         headers = await opened(one, session)
