@@ -30,14 +30,14 @@ async def slow(tmp_path: Path) -> AsyncIterator[Reception]:
     """An end system that answers no login before it is told to."""
     end_system = ReceivingEndSystem()
     end_system.answering.clear()
-    async with asyncio.timeout(WITHIN), reception(tmp_path, end_system, deadline=SOON) as parts:
+    async with reception(tmp_path, end_system, deadline=SOON) as parts:
         yield parts
         end_system.answering.set()
 
 
 @pytest.fixture
 async def quick(tmp_path: Path) -> AsyncIterator[Reception]:
-    async with asyncio.timeout(WITHIN), reception(tmp_path, ReceivingEndSystem()) as parts:
+    async with reception(tmp_path, ReceivingEndSystem()) as parts:
         yield parts
 
 
@@ -59,7 +59,7 @@ async def test_a_login_that_outlasts_its_deadline_is_answered_as_late_and_owed_o
     assert await owed(slow) == []
 
     slow.end_system.answering.set()
-    await slow.nudged.wait()
+    await asyncio.wait_for(slow.nudged.wait(), WITHIN)
     assert await owed(slow) == [credential(1)]
     assert await open_logins(slow) == set()
 
@@ -134,7 +134,7 @@ async def test_what_follows_a_login_is_done_to_its_end_whatever_the_deadline_of_
     quick.ledger.asked.clear()
     quick.ledger.writing.clear()
     opening = asyncio.create_task(quick.openings.open(OpeningRequest(session, "A", {})))
-    await quick.ledger.asked.wait()
+    await asyncio.wait_for(quick.ledger.asked.wait(), WITHIN)
     shutdown = asyncio.create_task(quick.openings.drain(0))
     opening.cancel()
     await asyncio.wait([opening])
@@ -157,7 +157,7 @@ async def test_a_caller_who_goes_while_what_the_session_has_cached_is_evicted_le
     await quick.opened(OpeningRequest(session, "A", {}))
     quick.drivers[0].before_evict = held
     opening = asyncio.create_task(quick.openings.open(OpeningRequest(session, "A", {}), lambda: wanted))
-    await evicting.wait()
+    await asyncio.wait_for(evicting.wait(), WITHIN)
     wanted = False
     go_on.set()
     assert await opening is NotOpened.OVERTAKEN
@@ -183,5 +183,5 @@ async def test_a_server_that_is_stopped_gives_a_login_its_time_and_records_it_th
         assert await server.exit_code() == 0
     desk.status = HTTPStatus.OK
     with connector_process(tmp_path, desk.section):
-        assert await desk.ended.get() == token
+        assert await asyncio.wait_for(desk.ended.get(), WITHIN) == token
     assert not desk.alive

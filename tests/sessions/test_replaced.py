@@ -38,7 +38,7 @@ ROUTES = [web.get("/remember", remember), web.get("/recall", recall)]
 
 @pytest.fixture
 async def parts(tmp_path: Path) -> AsyncIterator[Reception]:
-    async with asyncio.timeout(WITHIN), reception(tmp_path, ReceivingEndSystem()) as made:
+    async with reception(tmp_path, ReceivingEndSystem()) as made:
         yield made
 
 
