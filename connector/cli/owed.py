@@ -10,21 +10,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from connector.cli.control import ControlClient, NothingHere, Refused, ServerDown
-from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, JsonOption, chosen
+from connector.cli.control import ControlClient, Refused
+from connector.cli.exits import EXIT_NOTHING, exit_codes
+from connector.cli.options import ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_table
 from connector.cli.words import HEADINGS, Row, cells, details
 
-EXIT_NOTHING = 1
-"""No such row, or nothing to do."""
-EXIT_DOWN = 69
-"""The server has to run for this, and does not: `EX_UNAVAILABLE` of sysexits.h."""
-EXIT_NOT_NOW = 75
-"""Trying again later may help: `EX_TEMPFAIL` of sysexits.h."""
 PAGE = 500
 """Rows that the server is asked for at a time."""
 
-WHERE_IT_IS = "Run this in the folder of the server, or name its configuration with --config; `connector serve` starts one."
+NO_SUCH_ROW = "no row is like that; `connector owed list --all` has every row"
 LARGEST_ID = 10**18 - 1
 
 IdArgument = Annotated[
@@ -63,10 +58,8 @@ def list_rows(
     elif rows:
         _print_rows(rows)
     else:
-        everything = choice == "open" and system is None
-        typer.echo(
-            "nothing is owed" if everything else "no row is like that; `connector owed list --all` has every row", err=True
-        )
+        nothing = "nothing is owed" if choice == "open" and system is None else NO_SUCH_ROW
+        typer.echo(nothing, err=True)
 
 
 def _print_rows(rows: list[Row]) -> None:
@@ -180,24 +173,3 @@ def _server(config: Path | None) -> Iterator[ControlClient]:
 
     with exit_codes(), ControlClient(read(chosen(config), os.environ).settings.control.socket) as server:
         yield server
-
-
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    """End the command with the code that stands for what went wrong, and say what it was."""
-    from connector.ledger.errors import NoSuchDebt
-
-    try:
-        yield
-    except ServerDown as problem:
-        typer.echo(f"{problem}; it has to run for this.\n{WHERE_IT_IS}", err=True)
-        raise typer.Exit(EXIT_DOWN) from problem
-    except NothingHere as problem:
-        typer.echo(f"{problem}.\n{WHERE_IT_IS}", err=True)
-        raise typer.Exit(EXIT_CONFIGURATION) from problem
-    except Refused as problem:
-        typer.echo(str(problem), err=True)
-        raise typer.Exit(EXIT_NOT_NOW if problem.passing else EXIT_NOTHING) from problem
-    except NoSuchDebt as problem:
-        typer.echo(str(problem), err=True)
-        raise typer.Exit(EXIT_NOTHING) from problem

@@ -19,6 +19,7 @@ EXIT_PENDING = 75
 """Trying again later may help: `EX_TEMPFAIL` of sysexits.h."""
 
 NO_SUCH_PROFILE = "no bundled profile"
+WHERE_PROFILES_ARE = "(`connector profiles list` says what each is for; a file of your own ends in .toml)"
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A bundled profile, or the path of a .toml file.")]
 
@@ -95,8 +96,4 @@ def _as_typed(line: str) -> str:
     if line.startswith("end_system.base_url: is missing"):
         return "--base-url: is missing, and so is end_system.base_url"
     line = line.replace("end_system.profile: ", "NAME: ", 1)
-    return (
-        f"{line} (`connector profiles list` says what each is for; a file of your own ends in .toml)"
-        if NO_SUCH_PROFILE in line
-        else line
-    )
+    return f"{line} {WHERE_PROFILES_ARE}" if NO_SUCH_PROFILE in line else line

@@ -7,8 +7,8 @@ from typing import Any
 import typer
 
 from connector.cli.control import ControlClient
+from connector.cli.exits import EXIT_DOWN, exit_codes
 from connector.cli.options import ConfigOption, JsonOption
-from connector.cli.owed import EXIT_DOWN, exit_codes
 from connector.cli.printing import print_json, print_table
 from connector.cli.words import moment, plain, span
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.cli.owed import WHERE_IT_IS
+from connector.cli.exits import WHERE_IT_IS
 from connector.ledger.debts import LogoutState
 from connector.outcomes import LogoutOutcome, LogoutResult
 from tests.cli.command import connector

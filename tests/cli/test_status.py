@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from connector.cli.owed import WHERE_IT_IS
+from connector.cli.exits import WHERE_IT_IS
 from tests.cli.command import connector
 from tests.control.administered import CONFIG, METRICS_URL, Administered, administered
 

@@ -1,0 +1,39 @@
+"""How a command ends that asks the running server, where that does not do what it was asked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from connector.cli.control import NothingHere, Refused, ServerDown
+from connector.cli.options import EXIT_CONFIGURATION
+
+EXIT_NOTHING = 1
+"""No such row, or nothing to do."""
+EXIT_DOWN = 69
+"""The server has to run for this, and does not: `EX_UNAVAILABLE` of sysexits.h."""
+EXIT_NOT_NOW = 75
+"""Trying again later may help: `EX_TEMPFAIL` of sysexits.h."""
+
+WHERE_IT_IS = "Run this in the folder of the server, or name its configuration with --config; `connector serve` starts one."
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """End the command with the code that stands for what went wrong, and say what it was."""
+    from connector.ledger.errors import NoSuchDebt
+
+    try:
+        yield
+    except ServerDown as problem:
+        typer.echo(f"{problem}; it has to run for this.\n{WHERE_IT_IS}", err=True)
+        raise typer.Exit(EXIT_DOWN) from problem
+    except NothingHere as problem:
+        typer.echo(f"{problem}.\n{WHERE_IT_IS}", err=True)
+        raise typer.Exit(EXIT_CONFIGURATION) from problem
+    except Refused as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(EXIT_NOT_NOW if problem.passing else EXIT_NOTHING) from problem
+    except NoSuchDebt as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(EXIT_NOTHING) from problem
