@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from drivers import DriverError
 from drivers.sqlite_file import FullDisk, SqliteFile
 from drivers.sqlite_writer import SqliteWriter
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -66,14 +67,24 @@ class LedgerFile:
             await writer.aclose()
         self._lock.release()
 
-    async def submit(self, work: Callable[[Table], T]) -> T:
-        """Run `work` in a transaction and return its result once that is durable. Raises `LedgerUnavailable`."""
-        writer = await self._sound_writer()
-        try:
-            return await writer.submit(lambda connection: work(Table(connection, self._keyring)))
-        except DriverError as problem:
-            self._broken |= not isinstance(problem, FullDisk)
-            raise LedgerUnavailable(str(problem)) from problem
+    def together(self, do: Callable[[Table, Sequence[Item]], Sequence[T]]) -> Callable[[Item], Awaitable[T]]:
+        """Return what has `do` run with an item, and all others that wait, and returns its outcome once that is durable.
+
+        It raises `LedgerUnavailable`.
+        """
+
+        def with_table(connection: sqlite3.Connection, items: Sequence[Item]) -> Sequence[T]:
+            return do(Table(connection, self._keyring), items)
+
+        async def submit(item: Item) -> T:
+            writer = await self._sound_writer()
+            try:
+                return await writer.submit_item(with_table, item)
+            except DriverError as problem:
+                self._broken |= not isinstance(problem, FullDisk)
+                raise LedgerUnavailable(str(problem)) from problem
+
+        return submit
 
     async def keep_reserve(self) -> None:
         """Have the reserve made again if it was given up. Raises `LedgerUnavailable` as long as there is no room for it."""

@@ -9,11 +9,22 @@ from connector.ledger.errors import NoSuchDebt
 from connector.ledger.rows import fingerprints
 from connector.ledger.sessions import close_session, is_in_use
 from connector.ledger.table import Table
-from connector.outcomes import IN_USE_AGAIN, LogoutOutcome
+from connector.outcomes import IN_USE_AGAIN, LogoutOutcome, LogoutResult
 from drivers import Scope
 
 FURTHEST = 3600.0
 """Seconds: nothing is due later than this, so that a clock that jumped parks nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A cleanup as it was received; see `Ledger.record`."""
+
+    request: CleanupRequest
+    origin: str
+    drivers: Sequence[str]
+    now: float
+    due_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +37,8 @@ class Settlement:
     outcome: LogoutOutcome | None
     due_at: float
     waited: float
-    evicted: Collection[str]
+    evicted: frozenset[str]
+    now: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +53,15 @@ class Missed:
     received_at: float
 
 
-def record(table: Table, request: CleanupRequest, *, origin: str, drivers: Sequence[str], now: float, due_at: float) -> Debt:
-    """Write down what a cleanup owes, in the row of its login; the session is not open any more."""
-    close_session(table, request.session_id, login_id=request.login_id, now=now)
-    return _recorded(table, request, origin, dict.fromkeys(drivers, request.scopes), now=now, due_at=due_at)
+def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
+    """Write down what each of these cleanups owes, in the row of its login; their sessions are not open any more."""
+    heard_of = table.sessions_heard_of([each.request.session_id for each in asked])
+    first: dict[str, Asked] = {}
+    for each in asked:
+        if each.request.session_id not in heard_of:
+            first.setdefault(each.request.session_id, each)
+    new = dict(zip(first, table.insert_all([_new(table, each) for each in first.values()]), strict=True))
+    return [new[id_] if first.get(id_ := each.request.session_id) is each else _record_one(table, each) for each in asked]
 
 
 def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
@@ -53,17 +70,32 @@ def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
     close_session(table, request.session_id, login_id=request.login_id, now=now, opened_until=missed.received_at)
     if request.foregone is None and is_in_use(table, request):
         request = replace(request, foregone=IN_USE_AGAIN)
-    return _recorded(table, request, missed.origin, dict.fromkeys(missed.drivers, request.scopes), now=now, due_at=now)
+    return _recorded(table, Asked(request, missed.origin, missed.drivers, now=now, due_at=now))
 
 
-def settle(table: Table, settlement: Settlement, *, now: float) -> Debt | None:
-    """Write down what became of a try; None if the row is gone."""
+def settle(table: Table, settlements: Sequence[Settlement]) -> list[Debt | None]:
+    """Write down what became of each of these tries; None where the row is gone, for it is not there or not needed any more."""
+    gone = table.delete_unshared([each.debt.id for each in settlements if _leaves_nothing(each)])
+    return [None if each.debt.id in gone else _settle_one(table, each) for each in settlements]
+
+
+def _settle_one(table: Table, settlement: Settlement) -> Debt | None:
     for debt in table.debts("id = ?", settlement.debt.id):
         done = _logout_settled(debt, settlement)
         if debt.revision == settlement.debt.revision:
             done = replace(done, evictions=_without(done.evictions, settlement.evicted))
-        return table.update(_closed_if_done(done, now))
+        return table.update(_closed_if_done(done, settlement.now))
     return None
+
+
+def _leaves_nothing(settlement: Settlement) -> bool:
+    """Tell whether nobody will ask again what became of a cleanup.
+
+    All is evicted, there was never anything to log out of, and no seal says that its session is alive.
+    """
+    debt = settlement.debt
+    none_made = debt.outcome is not None and debt.outcome.result is LogoutResult.NOT_APPLICABLE and debt.dismissed is None
+    return none_made and not debt.login_id and settlement.evicted >= debt.evictions.keys()
 
 
 def retry(table: Table, id_: int, *, now: float) -> Debt:
@@ -81,26 +113,37 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
     table.update(_closed_if_done(replace(debt, state=LogoutState.CLOSED, dismissed=reason), now))
 
 
-def _recorded(
-    table: Table, request: CleanupRequest, origin: str, owed: Mapping[str, tuple[Scope, ...]], *, now: float, due_at: float
-) -> Debt:
-    current = fingerprints(request.session_id, request.login_id, request.credential, table.keyring)[0]
-    if known := table.of_login(request.session_id, request.login_id, request.credential):
-        asked = _asked_again(replace(known[0], fingerprint=current), request, origin, owed, due_at)
-        return table.update(_closed_if_foregone(asked, request.foregone, now))
+def _record_one(table: Table, asked: Asked) -> Debt:
+    close_session(table, asked.request.session_id, login_id=asked.request.login_id, now=asked.now)
+    return _recorded(table, asked)
+
+
+def _recorded(table: Table, asked: Asked) -> Debt:
+    request, new = asked.request, _new(table, asked)
+    for known in table.of_login(request.session_id, request.login_id, request.credential):
+        return table.update(_closed_if_foregone(_asked_again(known, asked, new.fingerprint), asked))
+    return table.insert(new)
+
+
+def _new(table: Table, asked: Asked) -> Debt:
+    request = asked.request
     debt = Debt(
         id=0,
         session_id=request.session_id,
         system_id=request.system_id,
-        origin=origin,
-        fingerprint=current,
+        origin=asked.origin,
+        fingerprint=fingerprints(request.session_id, request.login_id, request.credential, table.keyring)[0],
         login_id=request.login_id,
-        evictions=owed,
-        recorded_at=now,
-        due_at=due_at,
+        evictions=_owed(asked),
+        recorded_at=asked.now,
+        due_at=asked.due_at,
         credential=request.credential,
     )
-    return table.insert(_closed_if_foregone(debt, request.foregone, now))
+    return _closed_if_foregone(debt, asked)
+
+
+def _owed(asked: Asked) -> dict[str, tuple[Scope, ...]]:
+    return dict.fromkeys(asked.drivers, asked.request.scopes)
 
 
 def _actionable(table: Table, id_: int) -> Debt:
@@ -111,20 +154,21 @@ def _actionable(table: Table, id_: int) -> Debt:
     raise NoSuchDebt(f"nothing that could be acted upon has the id {id_}")
 
 
-def _asked_again(debt: Debt, request: CleanupRequest, origin: str, owed: Mapping[str, tuple[Scope, ...]], due_at: float) -> Debt:
+def _asked_again(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
     """Add what another cleanup of the same login owes. A closed logout stays closed, one that waits for a human is owed again."""
-    asked = replace(
+    more = replace(
         debt,
-        system_id=request.system_id or debt.system_id,
-        origin=origin,
-        evictions=_union(debt.evictions, owed),
+        system_id=asked.request.system_id or debt.system_id,
+        origin=asked.origin,
+        fingerprint=fingerprint,
+        evictions=_union(debt.evictions, _owed(asked)),
         revision=debt.revision + 1,
-        closed_at=None if owed else debt.closed_at,
+        closed_at=None if asked.drivers else debt.closed_at,
     )
     if debt.state is LogoutState.CLOSED:
-        return asked
+        return more
     waited = 0.0 if debt.state is LogoutState.WAITING else debt.waited
-    return replace(asked, state=LogoutState.OWED, due_at=due_at, waited=waited)
+    return replace(more, state=LogoutState.OWED, due_at=asked.due_at, waited=waited)
 
 
 def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
@@ -144,10 +188,10 @@ def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
     return replace(tried, state=settlement.state, due_at=settlement.due_at, waited=settlement.waited)
 
 
-def _closed_if_foregone(debt: Debt, outcome: LogoutOutcome | None, now: float) -> Debt:
-    if outcome is None or debt.state is LogoutState.CLOSED:
+def _closed_if_foregone(debt: Debt, asked: Asked) -> Debt:
+    if asked.request.foregone is None or debt.state is LogoutState.CLOSED:
         return debt
-    return _closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=outcome), now)
+    return _closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=asked.request.foregone), asked.now)
 
 
 def _closed_if_done(debt: Debt, now: float) -> Debt:

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 
@@ -16,12 +16,13 @@ from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.file import LedgerFile
 from connector.ledger.keyring import Keyring
-from connector.ledger.recording import FURTHEST, Missed, Settlement
+from connector.ledger.recording import FURTHEST, Asked, Missed, Settlement
 from connector.ledger.selection import InHand
 from connector.ledger.table import Table
 from connector.outcomes import LogoutOutcome
 from connector.supervision import supervised
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,9 @@ class Ledger:
     ) -> None:
         self._file = LedgerFile(path, keyring)
         self._keyring = keyring
+        self._record = self._together(recording.record)
+        self._settle = self._together(recording.settle)
+        self._transact = self._together(_one_by_one)
         self._grace = grace
         self._keep_closed = keep_closed
         self._clock = clock
@@ -100,10 +104,7 @@ class Ledger:
         """
         await self._file.keep_reserve()
         now = self._clock()
-        due_at = now + self._grace
-        return await self.transact(
-            lambda table: recording.record(table, request, origin=origin, drivers=drivers, now=now, due_at=due_at)
-        )
+        return await self._record(Asked(request, origin, drivers, now=now, due_at=now + self._grace))
 
     async def record_late(self, missed: Missed) -> None:
         """Write down, durably, what is left of a cleanup that could not be recorded when it was received. It is due at once."""
@@ -141,12 +142,13 @@ class Ledger:
             due_at=min(debt.due_at if due_at is None else due_at, now + FURTHEST),
             waited=debt.waited if waited is None else waited,
             evicted=frozenset(evicted),
+            now=now,
         )
         try:
-            return await self.transact(lambda table: recording.settle(table, settlement, now=now))
+            return await self._settle(settlement)
         except LedgerUnavailable:
             await self._file.relieve()
-            return await self.transact(lambda table: recording.settle(table, settlement, now=now))
+            return await self._settle(settlement)
 
     async def due(self, now: float, in_hand: InHand, *, limit: int) -> list[Debt]:
         """Return at most `limit` debts to be tried now, with their credentials: each origin has its turn, within its room."""
@@ -212,16 +214,26 @@ class Ledger:
         await self._file.tidy()
 
     async def transact(self, work: Callable[[Table], T]) -> T:
-        """Run `work` in a transaction, return its result once that is durable, and tell of what it had to put in quarantine."""
+        """Run `work` in a transaction and return its result once that is durable."""
+        return cast("T", await self._transact(work))
 
-        def with_table(table: Table) -> tuple[T, list[Debt]]:
-            return work(table), table.quarantined
+    def _together(self, do: Callable[[Table, Sequence[Item]], Sequence[T]]) -> Callable[[Item], Awaitable[T]]:
+        """Return what has `do` run as `LedgerFile.together` says, and tells of what it had to put in quarantine."""
 
-        result, quarantined = await self._file.submit(with_table)
-        for debt in quarantined:
-            self.lost_track = True
-            log.error("a row of the ledger does not verify and was put in quarantine", debt=debt.id, reason=debt.unusable)
-        return result
+        def with_quarantined(table: Table, items: Sequence[Item]) -> list[tuple[T, list[Debt]]]:
+            outcomes = do(table, items)
+            return [*zip(outcomes, [table.quarantined, *[[]] * (len(outcomes) - 1)], strict=True)]
+
+        submit = self._file.together(with_quarantined)
+
+        async def done(item: Item) -> T:
+            outcome, quarantined = await submit(item)
+            for debt in quarantined:
+                self.lost_track = True
+                log.error("a row of the ledger does not verify and was put in quarantine", debt=debt.id, reason=debt.unusable)
+            return outcome
+
+        return done
 
     async def _keep_tidy(self) -> None:
         while True:
@@ -230,3 +242,7 @@ class Ledger:
                 await self.tidy()
             except LedgerUnavailable as problem:
                 log.warning("the ledger cannot be tidied up for now", reason=str(problem))
+
+
+def _one_by_one(table: Table, works: Sequence[Callable[[Table], Any]]) -> list[Any]:
+    return [work(table) for work in works]

@@ -1,7 +1,7 @@
 """The ledger's rows within one transaction: read and verified, written, or put in quarantine."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,12 @@ from connector.ledger.debts import Debt
 from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.rows import COLUMNS, NAMES, Row, Unverified, claimed, decoded, encoded, fingerprints, fitted, lenient_text
 
-INSERT = f"INSERT INTO debts ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - names of our own
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+INSERT = f"INSERT INTO debts ({NAMES}) VALUES ({_marks(COLUMNS)})"  # noqa: S608 - names of our own
 UPDATE = f"UPDATE debts SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} WHERE id = ?"  # noqa: S608 - as above
 NEXT_ID = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'debts'"
 CLAIMS = "id, reason, session_id, system_id, origin, recorded_at"
@@ -40,8 +45,7 @@ class Table:
     def of_login(self, session_id: str, login_id: str, credential: Credential) -> list[Debt]:
         """Return the debts of one login, as `debts` does."""
         prints = fingerprints(session_id, login_id, credential, self.keyring)
-        marks = ", ".join("?" * len(prints))
-        return self.debts(f"session_id = ? AND fingerprint IN ({marks}) ORDER BY id", session_id, *prints)
+        return self.debts(f"session_id = ? AND fingerprint IN ({_marks(prints)}) ORDER BY id", session_id, *prints)
 
     def shown(self, condition: str, *values: Any) -> list[Debt]:
         """Return debts without their credentials, those among them that are not to be believed marked as unusable."""
@@ -49,8 +53,17 @@ class Table:
 
     def insert(self, debt: Debt) -> Debt:
         """Write a new row and return the debt with its id, which no other row ever had."""
-        numbered = replace(debt, id=self.connection.execute(NEXT_ID).fetchone()[0])
-        self.connection.execute(INSERT, encoded(numbered, self.keyring))
+        (numbered,) = self.insert_all([debt])
+        return numbered
+
+    def insert_all(self, debts: Sequence[Debt]) -> list[Debt]:
+        """Do what `insert` does for each of these, in one statement."""
+        if not debts:
+            return []
+        first = self.connection.execute(NEXT_ID).fetchone()[0]
+        numbered = [replace(debt, id=first + place) for place, debt in enumerate(debts)]
+        values = [value for debt in numbered for value in encoded(debt, self.keyring)]
+        self.connection.execute(INSERT + f", ({_marks(COLUMNS)})" * (len(debts) - 1), values)
         return numbered
 
     def update(self, debt: Debt) -> Debt:
@@ -59,6 +72,26 @@ class Table:
         id_, *values = encoded(renewed, self.keyring)
         self.connection.execute(UPDATE, (*values, id_))
         return renewed
+
+    def sessions_heard_of(self, session_ids: Collection[str]) -> set[str]:
+        """Return which of these sessions have any row at all, as open sessions or as debts."""
+        wanted = _marks(session_ids)
+        found = self.connection.execute(
+            f"SELECT session_id FROM debts WHERE session_id IN ({wanted})"  # noqa: S608 - question marks
+            f" UNION ALL SELECT session_id FROM sessions WHERE session_id IN ({wanted})",
+            [*session_ids, *session_ids],
+        )
+        return {session_id for (session_id,) in found}
+
+    def delete_unshared(self, ids: Collection[int]) -> set[int]:
+        """Remove those of these debts that only one cleanup has asked for, and return their ids."""
+        if not ids:
+            return set()
+        gone = self.connection.execute(
+            f"DELETE FROM debts WHERE id IN ({_marks(ids)}) AND revision = 1 RETURNING id",  # noqa: S608 - question marks
+            [*ids],
+        )
+        return {id_ for (id_,) in gone}
 
     def delete(self, table: str, id_: int) -> bool:
         """Remove a row and say whether there was one."""

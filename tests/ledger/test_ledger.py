@@ -10,7 +10,7 @@ from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import LedgerUnavailable, NoSuchDebt
 from connector.ledger.selection import InHand
 from connector.ledger.store import Ledger
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.outcomes import NOTHING_TO_END, LogoutOutcome, LogoutResult
 from drivers import SessionScope, SystemScope
 from tests.ledger.ledgers import (
     DRIVERS,
@@ -69,6 +69,50 @@ async def test_a_thousand_duplicates_at_once_are_one_row(ledger: Ledger) -> None
     debts = await asyncio.gather(*(record(ledger, 1) for _ in range(1000)))
     assert sorted(debt.revision for debt in debts) == [*range(1, 1001)]
     assert len(await ledger.listing()) == 1
+
+
+async def test_many_cleanups_that_come_together_are_told_apart_whether_they_are_new_known_or_the_same(ledger: Ledger) -> None:
+    known = await record(ledger, 1)
+    numbers = [1, 2, 3, 2, 4, 1]
+    debts = await asyncio.gather(*(record(ledger, number) for number in numbers))
+    assert [debt.session_id for debt in debts] == [request(number).session_id for number in numbers]
+    assert [debt.revision for debt in debts] == [2, 1, 1, 2, 1, 3]
+    assert len({debt.id for debt in debts}) == 4
+    assert debts[0].id == known.id
+    assert {debt.id: debt.revision for debt in await all_due(ledger)} == {debt.id: debt.revision for debt in debts}
+
+
+async def foregone(ledger: Ledger, number: int, *, login: str = "") -> Debt:
+    nothing = replace(request(number, login=login), foregone=NOTHING_TO_END)
+    return await ledger.record(nothing, origin="", drivers=DRIVERS)
+
+
+async def test_of_a_cleanup_that_had_nothing_to_end_nothing_is_kept_once_all_is_evicted(ledger: Ledger) -> None:
+    debts = await asyncio.gather(*(foregone(ledger, number) for number in range(20)))
+    assert [debt.state for debt in debts] == [LogoutState.CLOSED] * 20
+    half = await ledger.settle(debts[0], state=LogoutState.CLOSED, evicted=["memory"])
+    assert half is not None
+    assert [*half.evictions] == ["sqlite"]
+    whole = [ledger.settle(debt, state=LogoutState.CLOSED, evicted=DRIVERS) for debt in debts[1:]]
+    assert await asyncio.gather(*whole) == [None] * 19
+    assert await ledger.listing(states=[*LogoutState]) == [replace(half, credential=None)]
+
+
+async def test_what_two_cleanups_have_asked_for_is_kept_when_the_first_of_them_is_done(ledger: Ledger) -> None:
+    first, second = await foregone(ledger, 1), await foregone(ledger, 1)
+    settled = await ledger.settle(first, state=LogoutState.CLOSED, evicted=DRIVERS)
+    assert settled is not None
+    assert {*settled.evictions} == {*DRIVERS}
+    after = await ledger.settle(second, state=LogoutState.CLOSED, evicted=DRIVERS)
+    assert after is not None
+    assert after.owes_nothing
+
+
+async def test_a_session_that_was_closed_by_its_seal_is_remembered_although_it_had_nothing_to_end(ledger: Ledger) -> None:
+    debt = await foregone(ledger, 1, login="by-seal")
+    settled = await ledger.settle(debt, state=LogoutState.CLOSED, evicted=DRIVERS)
+    assert settled is not None
+    assert settled.owes_nothing
 
 
 async def test_a_login_that_owes_nothing_is_closed_and_its_credential_is_gone(ledger: Ledger, clock: SetClock) -> None:
