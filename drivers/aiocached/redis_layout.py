@@ -103,11 +103,13 @@ class RedisLayout(Layout):
         return await self._evaluate(script, owners, *arguments)
 
     async def _evaluate(self, script: str, owners: Owners, *arguments: str | bytes | int) -> Any:
+        """Run the script by its hash. Not through aiocache's `raw`, which adds nothing here but a fifth of a round trip."""
         keys = [f"{self._root}:g:{owner.hex()}" for owner in owners]
+        call = (len(keys), *keys, self._root, *arguments)
         try:
-            return await self._cache.raw("evalsha", _sha1(script), len(keys), *keys, self._root, *arguments)
+            return await self._cache.client.execute_command("EVALSHA", _sha1(script), *call)
         except NoScriptError:
-            return await self._cache.raw("eval", script, len(keys), *keys, self._root, *arguments)
+            return await self._cache.client.execute_command("EVAL", script, *call)
 
 
 def _client(settings: AiocacheSettings, password: str | None) -> RedisCache:
