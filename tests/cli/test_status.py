@@ -6,6 +6,7 @@ from pathlib import Path
 from connector.cli.exits import WHERE_IT_IS
 from tests.cli.command import connector
 from tests.control.administered import CONFIG, METRICS_URL, Administered, administered
+from tests.ledger.test_sessions import open_, session
 
 
 async def test_a_script_gets_everything_as_json(server: Administered) -> None:
@@ -39,6 +40,18 @@ async def test_a_server_that_is_down_ends_with_69_and_what_it_owes_is_read_from_
     assert (down.exit_code, down.json["status"]) == (69, "down")
     assert down.json["ledger"] | {"bytes": 0} == live.json["ledger"] | {"bytes": 0}
     assert "no server listens at control.sock" in down.err
+
+
+async def test_a_key_that_open_sessions_need_and_that_is_not_the_current_one_is_named(tmp_path: Path) -> None:
+    async with administered(tmp_path) as server:
+        await open_(server.ledger, session(1))
+    keys = tmp_path / "ledger.keys"
+    older = keys.read_text()
+    keys.write_text(f"newer:{'n' * 42}A\n{older}")
+
+    lines = (await connector("status", folder=tmp_path)).out.splitlines()
+
+    assert {"open sessions\t1", f"older keys they need\t{older.partition(':')[0]} (1)"} <= {*lines}
 
 
 async def test_a_ledger_that_cannot_be_read_is_told_in_its_line(server: Administered) -> None:
