@@ -31,9 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{', '.join(sorted(unknown))}: expected some of {', '.join(question.name for question in ALL)}")
     questions = [question for question in ALL if question.name in options.questions or not options.questions]
     if options.quick is None:
-        return _run(questions, HERE, HERE.parent / "docs", quick=False)
+        return run(questions, HERE, HERE.parent / "docs", quick=False)
     options.quick.mkdir(parents=True, exist_ok=True)
-    return _run(questions, options.quick, options.quick, quick=True)
+    return run(questions, options.quick, options.quick, quick=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(questions: Sequence[Question], folder: Path, docs: Path, *, quick: bool) -> int:
+def run(questions: Sequence[Question], folder: Path, docs: Path, *, quick: bool) -> int:
     """Measure one question after the other; what is measured is written at once, so that nothing is lost with a later one."""
     console = Console()
     for question in questions:
