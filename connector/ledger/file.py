@@ -74,6 +74,7 @@ class LedgerFile:
         """
 
         def with_table(connection: sqlite3.Connection, items: Sequence[Item]) -> Sequence[T]:
+            self._must_be_ours()
             return do(Table(connection, self._keyring), items)
 
         async def submit(item: Item) -> T:
@@ -88,12 +89,12 @@ class LedgerFile:
 
     async def keep_reserve(self) -> None:
         """Have the reserve made again if it was given up. Raises `LedgerUnavailable` as long as there is no room for it."""
-        if self._reserve.is_there():
+        if self._reserve.is_kept:
             return
         async with self._mending:
             if self._may_mend() and await asyncio.to_thread(self._reserve.make):
                 return
-        if not self._reserve.is_there():
+        if not self._reserve.is_kept:
             raise LedgerUnavailable(f"{self._path}: the disk is full; free some space")
 
     async def relieve(self) -> None:
@@ -120,13 +121,16 @@ class LedgerFile:
         self._identity = self._file.identity
 
     async def _sound_writer(self) -> SqliteWriter:
-        if self._file.identity != self._identity:
-            raise LedgerUnavailable(f"{self._path}: the file was removed or replaced while in use; restart the server")
         if self._broken:
+            self._must_be_ours()
             await self._reopen()
         if self._writer is None:
             raise LedgerUnavailable(f"{self._path}: closed")
         return self._writer
+
+    def _must_be_ours(self) -> None:
+        if self._file.identity != self._identity:
+            raise LedgerUnavailable(f"{self._path}: the file was removed or replaced while in use; restart the server")
 
     async def _reopen(self) -> None:
         """Begin anew on another connection: one that met an I/O error may never work again. The old one is closed after that."""

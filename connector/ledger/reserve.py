@@ -18,21 +18,32 @@ class Reserve:
     def __init__(self, path: Path, size: int = SIZE) -> None:
         self._path = path
         self._size = size
+        self.is_kept = False
+        """Whether the room was kept back when `make` looked last, and not given up since."""
 
-    def is_there(self) -> bool:
-        """Tell whether the room is kept back."""
+    def make(self) -> bool:
+        """Keep the room back, unless it is, and say whether there was enough.
+
+        The bytes are random and flushed: a file system that compresses, or allocates late, could promise what it has not got.
+        """
+        self.is_kept = self._is_there() or self._made()
+        return self.is_kept
+
+    def give_up(self) -> None:
+        """Let others have the room."""
+        self.is_kept = False
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as problem:
+            log.warning("the ledger's reserve cannot be given up", reason=str(problem))
+
+    def _is_there(self) -> bool:
         try:
             return self._path.stat().st_size == self._size
         except OSError:
             return False
 
-    def make(self) -> bool:
-        """Keep the room back, unless that was done already, and say whether there was enough.
-
-        The bytes are random and flushed: a file system that compresses, or allocates late, could promise what it has not got.
-        """
-        if self.is_there():
-            return True
+    def _made(self) -> bool:
         if not self._fits():
             return False
         try:
@@ -44,13 +55,6 @@ class Reserve:
             self.give_up()
             return False
         return True
-
-    def give_up(self) -> None:
-        """Let others have the room."""
-        try:
-            self._path.unlink(missing_ok=True)
-        except OSError as problem:
-            log.warning("the ledger's reserve cannot be given up", reason=str(problem))
 
     def _fits(self) -> bool:
         """Whether there is room for twice as much: trying it out would for a moment take away the last of it from others."""
