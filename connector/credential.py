@@ -42,7 +42,7 @@ class Credential(Mapping[str, str]):
         """Keep the headers that are `needed` (any case); None keeps all but `TRANSPORT_HEADERS`. Of a repeated one, the first."""
         wanted = None if needed is None else {name.lower() for name in needed}
         values: dict[str, str] = {}
-        for name, value in headers:
+        for name, value in headers if wanted is None or wanted else ():
             lowered = name.lower()
             if (lowered not in TRANSPORT_HEADERS) if wanted is None else (lowered in wanted):
                 values.setdefault(lowered, value)

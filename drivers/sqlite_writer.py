@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +21,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 256
 """Works that one transaction holds at most."""
-QUEUE = 1_024
-"""Works that may wait; whoever comes then waits to be let in."""
 
 
 class _Thread(aiosqlite.Connection):
@@ -74,9 +73,10 @@ class SqliteWriter:
     def __init__(self, file: SqliteFile, thread: _Thread) -> None:
         self._file = file
         self._thread = thread
-        self._queue: asyncio.Queue[_Job[Any, Any]] = asyncio.Queue(QUEUE)
-        self._task = asyncio.create_task(self._write(), name=f"writer of {file.path}")
+        self._waiting: deque[_Job[Any, Any]] = deque()
+        self._called = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
+        self._task = asyncio.create_task(self._write(), name=f"writer of {file.path}")
 
     @classmethod
     async def open(cls, file: SqliteFile, connect: Callable[[], sqlite3.Connection]) -> "SqliteWriter":
@@ -94,7 +94,7 @@ class SqliteWriter:
 
         `work` runs in another thread, in one transaction with others. Where one of them fails, they all run once more, each in a
         transaction of its own, so that what a work raises is its own caller's alone. A caller that is cancelled gives up
-        waiting; its work is committed all the same, if it was let into the queue.
+        waiting; its work is committed all the same.
 
         Raises:
             DriverError: when it was not committed.
@@ -110,7 +110,8 @@ class SqliteWriter:
         if self._closing:
             raise DriverUnavailable(f"{self._file.path}: closed")
         job: _Job[Item, T] = _Job(do, item, asyncio.get_running_loop().create_future())
-        await self._queue.put(job)
+        self._waiting.append(job)
+        self._called.set()
         return await job.done
 
     async def checkpoint(self) -> bool:
@@ -128,14 +129,16 @@ class SqliteWriter:
         await asyncio.shield(self._closing)
 
     async def _write(self) -> None:
-        while True:
-            batch = [await self._queue.get()]
-            while len(batch) < BATCH and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
+        """Commit what waits; when closing, to the last of it."""
+        while self._waiting or not self._closing:
+            self._called.clear()
+            if not self._waiting:
+                await self._called.wait()
+                continue
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             await self._commit(batch)
             for job in batch:
                 job.settle(self._file)
-                self._queue.task_done()
 
     async def _commit(self, batch: Sequence[_Job[Any, Any]]) -> None:
         try:
@@ -146,8 +149,7 @@ class SqliteWriter:
 
     async def _close(self) -> None:
         try:
-            await self._queue.join()
-            self._task.cancel()
+            self._called.set()
             await asyncio.wait([self._task])
             await self._thread.run(partial(_checkpoint_and_close, self._file))
         except DriverError as problem:

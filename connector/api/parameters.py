@@ -20,9 +20,10 @@ def session_id(decoded: str) -> str:
     """Return the canonical text of a UUID in any usual spelling: hyphens or none, any case, braces, `urn:uuid:`."""
     text = decoded.lower() if decoded.isascii() else ""
     bare = text[1:-1] if text.startswith("{") and text.endswith("}") else text
-    if not _UUID.fullmatch(bare):
+    spelling = _UUID.fullmatch(bare)
+    if spelling is None:
         raise _invalid(SESSION, "a UUID")
-    return str(UUID(bare))
+    return bare.removeprefix("urn:uuid:") if spelling[1] else str(UUID(bare))
 
 
 def system_id(raw_query: str) -> str | None:
@@ -76,6 +77,8 @@ def _pairs(raw_query: str) -> Iterator[tuple[str, str]]:
 
 def _decoded(raw: str) -> str | None:
     """Decode strictly, None where that is not possible: the usual functions replace or drop what they cannot decode."""
+    if raw.isalnum() and raw.isascii():
+        return raw
     if _BAD_ESCAPE.search(raw):
         return None
     try:
