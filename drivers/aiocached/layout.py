@@ -3,6 +3,7 @@
 import struct
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 
 from drivers.contract import MAX_TTL, Entry, Scope, Stamp, Statistics, lineage
 from drivers.keys import scope_digest
@@ -73,6 +74,7 @@ class Layout(ABC):
         """As `Driver.statistics`."""
 
 
+@lru_cache(maxsize=4096)
 def owners_of(scope: Scope) -> Owners:
     """Return what the entries of a scope depend on."""
     return tuple(map(scope_digest, lineage(scope)))

@@ -50,7 +50,8 @@ class RedisLayout(Layout):
         await (self._round_trip() if self._checked else self._check())
 
     async def stamp(self, owners: Owners) -> Stamp:
-        return Stamp(bytes.fromhex(b"".join(await self._run(lua.STAMP, owners, *_fresh(owners))).decode()))
+        tokens = await self._run(lua.STAMP, owners) or await self._run(lua.MINT, owners, *_fresh(owners))
+        return Stamp(bytes.fromhex(tokens.decode()))
 
     async def get(self, owners: Owners, key: bytes) -> bytes | None:
         data: bytes | None = await self._run(lua.GET, owners, key)
