@@ -1,6 +1,7 @@
 """What is written to the cache file: functions of a connection inside a transaction. The file's layout is in `schema`."""
 
 import sqlite3
+from functools import lru_cache
 from secrets import token_bytes
 from struct import pack
 from zlib import crc32
@@ -28,11 +29,10 @@ def name_of(connection: sqlite3.Connection, scope: Scope) -> Stamp | None:
 
 def mint(connection: sqlite3.Connection, scope: Scope, now: float) -> Stamp:
     """Return the name of the scope's bucket, with fresh generations where there are none, and note that they are in use."""
-    for owner in _owners(scope):
-        connection.execute(
-            "INSERT INTO generations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used WHERE used <> excluded.used",
-            (owner, token_bytes(TOKEN), now // DAY),
-        )
+    connection.executemany(
+        "INSERT INTO generations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used WHERE used <> excluded.used",
+        [(owner, token_bytes(TOKEN), now // DAY) for owner in _owners(scope)],
+    )
     return Stamp(_whole(name_of(connection, scope)))
 
 
@@ -41,8 +41,7 @@ def store(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry, 
     if entry.expires_at <= now:
         return False
     bucket, hashed = mint(connection, scope, now), digest(key)
-    for token in _tokens(bucket):
-        connection.execute("INSERT OR IGNORE INTO buckets VALUES (?, ?)", (token, bucket))
+    connection.executemany("INSERT OR IGNORE INTO buckets VALUES (?, ?)", [(token, bucket) for token in _tokens(bucket)])
     expires_at = min(entry.expires_at, now + MAX_TTL)
     connection.execute(
         "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)",
@@ -80,9 +79,10 @@ def checksum(scope: Scope, key: bytes, expires_at: float, stamp: bytes, value: b
     return crc32(b"".join([*_owners(scope), key, pack("!d", expires_at), stamp, value]))
 
 
-def _owners(scope: Scope) -> list[bytes]:
+@lru_cache(maxsize=4_096)
+def _owners(scope: Scope) -> tuple[bytes, ...]:
     """Whose generations name the bucket of `scope`, its own first."""
-    return [scope_digest(each) for each in lineage(scope)]
+    return tuple(map(scope_digest, lineage(scope)))
 
 
 def _whole(value: bytes | None) -> bytes:
