@@ -53,7 +53,8 @@ def known(table: Table) -> Known:
             damaged += 1
         else:
             logins[row[2]] = row[5]
-            older_keys.update([row[1]] if row[1] != table.keyring.current else [])
+            if row[1] != table.keyring.current:
+                older_keys[row[1]] += 1
     ledger_id = bytes(table.connection.execute("SELECT id FROM identity").fetchone()[0])
     return Known(ledger_id, logins, older_keys, keyless, damaged)
 
