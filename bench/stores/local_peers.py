@@ -109,15 +109,19 @@ class CashewsByMatch(CashewsStore):
 
 
 class CashewsByTag(CashewsStore):
-    """Keys are noted under two tags, their session's and their system's."""
+    """Keys are noted under a tag: their session's or, to lose systems, theirs. A tag is copied whole with each note."""
 
     way = "by tag"
+
+    def __init__(self, address: str | None = None, *, tag_systems: bool = False) -> None:
+        super().__init__(address)
+        self._tag_systems = tag_systems
 
     async def fill(self, session: SessionScope, entries: Mapping[str, bytes]) -> None:
         await super().fill(session, entries)
         keys = [prefix(session) + key for key in entries]
-        for tag in (session.session_id, f"{session.system_id}"):  # as `set(tags=)` does, for many keys at once
-            await self._cache.set_add(f"_tag:{tag}", *keys, expire=LIFE)
+        tag = session.system_id if self._tag_systems else session.session_id
+        await self._cache.set_add(f"_tag:{tag}", *keys, expire=LIFE)  # as `set(tags=)` does, for many keys at once
 
     async def evict(self, session: SessionScope) -> None:
         await self._cache.delete_tags(session.session_id)

@@ -3,10 +3,8 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from sqlite3 import Connection
 
 from redis.asyncio import Redis
 
@@ -16,10 +14,7 @@ from drivers import Driver, Entry, SessionScope, Stamp, SystemScope
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
 from drivers.aiocached.layout import GENERATION_BYTES
 from drivers.memory import MemoryDriver, MemorySettings
-from drivers.sqlite import SqliteDriver, SqliteSettings, statements
-from drivers.sqlite.schema import open_cache
-from drivers.sqlite_file import SqliteFile
-from drivers.sqlite_writer import SqliteWriter
+from drivers.sqlite import SqliteDriver, SqliteSettings
 
 SLICE = 1_000
 NAMESPACE = "bench"
@@ -65,30 +60,16 @@ def own_memory() -> Store:
 
 
 class OwnSqlite(OwnStore):
-    """The SQLite driver; filled through a writer of its own, a session in one work, for the sake of speed."""
+    """The SQLite driver, which puts together what comes together."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "own.sqlite3"
-        super().__init__(Place.SQLITE, SqliteDriver("sqlite", SqliteSettings(path=self._path)))
-
-    async def open(self) -> None:
-        await super().open()
-        file = SqliteFile(self._path)
-        self._writer = await SqliteWriter.open(file, partial(open_cache, file))
-
-    async def aclose(self) -> None:
-        await self._writer.aclose()
-        await super().aclose()
+        super().__init__(Place.SQLITE, SqliteDriver("sqlite", SqliteSettings(path=folder / "own.sqlite3")))
 
     async def fill(self, session: SessionScope, entries: Mapping[str, bytes]) -> None:
-        await self._writer.submit(partial(_store_all, session=session, entries=entries))
-
-
-def _store_all(connection: Connection, session: SessionScope, entries: Mapping[str, bytes]) -> None:
-    now = time.time()
-    stamp = statements.mint(connection, session, now)
-    for key, value in entries.items():
-        statements.store(connection, session, key, Entry(value, stamp, now + LIFE), now)
+        stamp = await self._driver.stamp(session)
+        async with asyncio.TaskGroup() as putting:
+            for key, value in entries.items():
+                putting.create_task(self._driver.put_if_current(session, key, Entry(value, stamp, time.time() + LIFE)))
 
 
 class OwnRedis(OwnStore):
