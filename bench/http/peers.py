@@ -1,0 +1,57 @@
+"""What does as little as a server can that answers a cleanup: it parses id and query, and answers JSON."""
+
+import asyncio
+import logging
+import socket
+from typing import Annotated
+from uuid import UUID
+
+import uvicorn
+import uvloop
+from aiohttp import web
+from fastapi import FastAPI, Query
+
+from bench.http.load import HOST
+
+
+def bare_aiohttp() -> None:
+    """Serve with aiohttp on uvloop, for ever, without a log."""
+    app = web.Application()
+    app.router.add_post("/cleanup/{session}", _handle)
+    listening = _listening()
+    web.run_app(app, sock=listening, access_log=None, print=None, loop=uvloop.new_event_loop())
+
+
+async def _handle(request: web.Request) -> web.Response:
+    session, query = UUID(request.match_info["session"]), request.query
+    return web.json_response(
+        {
+            "sdkSessionId": str(session),
+            "systemId": query.get("systemId"),
+            "cleanupGlobalCache": query.get("cleanupGlobalCache") == "true",
+        }
+    )
+
+
+def fastapi() -> None:
+    """Serve with FastAPI on uvicorn and uvloop, for ever, without a log."""
+    app = FastAPI()
+
+    @app.post("/cleanup/{session}")
+    async def cleanup(
+        session: UUID,
+        system: Annotated[str | None, Query(alias="systemId")] = None,
+        global_cache: Annotated[bool, Query(alias="cleanupGlobalCache")] = False,  # noqa: FBT002 - as FastAPI wants it
+    ) -> dict[str, object]:
+        return {"sdkSessionId": str(session), "systemId": system, "cleanupGlobalCache": global_cache}
+
+    server = uvicorn.Server(uvicorn.Config(app, log_level=logging.CRITICAL, access_log=False))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve(sockets=[_listening()]))
+
+
+def _listening() -> socket.socket:
+    """Listen on a free port, and say on which, as our own server does in its log."""
+    listening = socket.create_server((HOST, 0), backlog=1024)
+    print(f"serving host={HOST} port={listening.getsockname()[1]}", flush=True)  # noqa: T201 - whoever started it reads that
+    return listening

@@ -1,0 +1,67 @@
+"""Servers, each started in a process and a folder of its own, on a free loopback port and one core."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from bench.http.cores import SERVING, stay_on
+from bench.http.own import CONFIG
+
+ROOT = Path(__file__).parents[2]
+AS_SHIPPED = ROOT / CONFIG
+FREE_PORTS = {"CONNECTOR__SERVER__PORT": "0", "CONNECTOR__METRICS__PORT": "0"}
+SAID = re.compile(r"\bserving host=\S+ port=(\d+)")
+WITHIN = 30.0
+"""Seconds that a start or an end may take, on a busy machine."""
+LOOK_EVERY = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server."""
+
+    port: int
+    pid: int
+    folder: Path
+    """Where its files are."""
+
+
+@contextmanager
+def served(server: Callable[[], None], folder: Path, *, config: str | None = None, core: int = SERVING) -> Iterator[Server]:
+    """Run a module's function, which serves, with this configuration or that which is shipped. It is killed at the end."""
+    (folder / CONFIG).write_text(AS_SHIPPED.read_text("utf-8") if config is None else config, "utf-8")
+    command = (sys.executable, "-m", "bench.http.servers", server.__module__, server.__qualname__, str(core))
+    surroundings = os.environ | {"PYTHONPATH": str(ROOT)} | FREE_PORTS
+    log = folder / "server.log"
+    with log.open("wb") as out, subprocess.Popen(command, cwd=folder, env=surroundings, stdout=out, stderr=out) as process:
+        try:
+            yield Server(_port(process, log), process.pid, folder)
+        finally:
+            process.kill()
+            process.wait(WITHIN)
+
+
+def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
+    """Wait until the server has said where it serves."""
+    end = time.monotonic() + WITHIN
+    while time.monotonic() < end and process.poll() is None:
+        if found := SAID.search(log.read_text()):
+            return int(found[1])
+        time.sleep(LOOK_EVERY)
+    raise RuntimeError(f"the server did not come up:\n{log.read_text()}")
+
+
+def _main(module: str, function: str, core: str) -> None:
+    stay_on(int(core))
+    getattr(import_module(module), function)()
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,84 @@
+"""How many durable cleanups a second, beside servers that do nothing but answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.http import own, peers
+from bench.http.load import Load, load
+from bench.http.servers import Server, served
+from bench.http.vitals import KNOWN, cpu_seconds
+from bench.question import OURS, Answer, Goal, Question, Run, at_least, at_most
+
+BARE = "aiohttp, parsing and answering only"
+CONTENDERS: Mapping[str, Callable[[], None]] = {
+    OURS: own.command,
+    f"{OURS}, a transaction each": own.without_group_commit,
+    BARE: peers.bare_aiohttp,
+    "FastAPI on uvicorn, parsing and answering only": peers.fastapi,
+}
+CONNECTIONS = 64
+PER_SECOND, OF_BARE, P99 = 3_000, 0.5, 50
+"""Cleanups, the share of what the bare handler answers, and milliseconds: the goals. The others follow from the first."""
+
+
+@dataclass(slots=True)
+class Contender:
+    """A server that is up, and what was measured in each of its turns."""
+
+    server: Server
+    loads: list[Load] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    """Seconds of processor time for each cleanup, where the system tells."""
+
+    async def turn(self, seconds: float) -> None:
+        """Let it have the machine for so long."""
+        before = cpu_seconds(self.server.pid) if KNOWN else 0.0
+        found = await load(self.server.port, CONNECTIONS, seconds=seconds)
+        self.loads.append(found)
+        self.cpu += [(cpu_seconds(self.server.pid) - before) / found.cleanups] if KNOWN else []
+
+
+async def measure(run: Run) -> Sequence[Answer]:
+    """Have all servers up at once, and ask each in turn; their first turns do not count."""
+    rounds, seconds = run.pick(9, 1), run.pick(3.0, 0.3)
+    advance = run.begin(f"{CONNECTIONS} at once for {seconds:g} seconds", (1 + rounds) * len(CONTENDERS))
+    with ExitStack() as stack:
+        folders = {name: run.folder_of_its_own() for name in CONTENDERS}
+        field = {name: Contender(stack.enter_context(served(serve, folders[name]))) for name, serve in CONTENDERS.items()}
+        for _ in range(1 + rounds):
+            for contender in field.values():
+                await contender.turn(seconds)
+                advance(1)
+    return _answers(field)
+
+
+def _answers(field: Mapping[str, Contender]) -> list[Answer]:
+    rates = _medians(field, lambda each: [load.cleanups / load.seconds for load in each.loads])
+    p50 = _medians(field, lambda each: [load.p50 * 1000 for load in each.loads])
+    p99 = _medians(field, lambda each: [load.p99 * 1000 for load in each.loads])
+    shares = {name: rate / rates[BARE] for name, rate in rates.items()}
+    answers = [
+        _answer("cleanups", rates, "per second", at_least(PER_SECOND)),
+        _answer("against aiohttp alone", shares, "times", at_least(OF_BARE)),
+        _answer("half are answered within", p50, "ms", at_most(round(1000 * CONNECTIONS / PER_SECOND))),
+        _answer("99 of 100 are answered within", p99, "ms", at_most(P99)),
+    ]
+    if KNOWN:
+        cpu = _medians(field, lambda each: [spent * 1_000_000 for spent in each.cpu])
+        answers.append(
+            _answer("processor time of the server for each", cpu, "microseconds", at_most(round(1_000_000 / PER_SECOND)))
+        )
+    return answers
+
+
+def _medians(field: Mapping[str, Contender], figures: Callable[[Contender], Sequence[float]]) -> dict[str, float]:
+    return {name: median(figures(contender)[1:]) for name, contender in field.items()}
+
+
+def _answer(part: str, figures: Mapping[str, float], unit: str, goal: Goal) -> Answer:
+    return Answer(part, figures[OURS], unit, goal, {name: figure for name, figure in figures.items() if name != OURS})
+
+
+QUESTION = Question("cleanups-per-second", "Durable cleanups over HTTP", measure)
