@@ -92,8 +92,10 @@ async def test_a_login_whose_caller_was_cancelled_is_owed_once_it_is_made(slow: 
 async def test_a_late_login_by_a_credential_that_the_session_is_open_with_is_not_owed(slow: Reception, session: str) -> None:
     slow.end_system.number = 7
     await slow.openings.open(OpeningRequest(session, "A", {}))
+    answering_the_first, slow.end_system.answering = slow.end_system.answering, asyncio.Event()
     slow.end_system.answering.set()
     sealed = await slow.opened(OpeningRequest(session, "A", {}))
+    answering_the_first.set()
     await slow.openings.drain(WITHIN)
     assert sealed.credential == credential(7)
     assert await owed(slow) == []
@@ -129,20 +131,21 @@ async def test_a_login_that_is_broken_off_at_the_end_may_still_say_what_it_has_m
 
 
 async def test_what_follows_a_login_is_done_to_its_end_whatever_the_deadline_of_the_shutdown(
-    quick: Reception, session: str
+    slow: Reception, session: str
 ) -> None:
-    quick.ledger.asked.clear()
-    quick.ledger.writing.clear()
-    opening = asyncio.create_task(quick.openings.open(OpeningRequest(session, "A", {})))
-    await asyncio.wait_for(quick.ledger.asked.wait(), WITHIN)
-    shutdown = asyncio.create_task(quick.openings.drain(0))
+    slow.end_system.answering.set()
+    slow.ledger.asked.clear()
+    slow.ledger.writing.clear()
+    opening = asyncio.create_task(slow.openings.open(OpeningRequest(session, "A", {})))
+    await asyncio.wait_for(slow.ledger.asked.wait(), WITHIN)
     opening.cancel()
-    await asyncio.wait([opening])
-    assert not shutdown.done()
-    quick.ledger.writing.set()
+    shutdown = asyncio.create_task(slow.openings.drain(0))
+    await asyncio.wait([shutdown], timeout=3 * SOON)
+    assert not shutdown.done(), "the logins have had their time, which is twice their deadline"
+    slow.ledger.writing.set()
     assert await shutdown == 0
-    assert await owed(quick) == [credential(1)], "nobody was given its seal"
-    assert await open_logins(quick) == set()
+    assert await owed(slow) == [credential(1)], "nobody was given its seal"
+    assert await open_logins(slow) == set()
 
 
 async def test_a_caller_who_goes_while_what_the_session_has_cached_is_evicted_leaves_no_login_behind(
