@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from bench.question import OURS, Panel, Question
 
@@ -49,6 +50,7 @@ def _draw_lines(panel: Panel, place: Axes) -> None:
         place.plot([*points], [*points.values()], marker="o", markersize=3, color=colour, linestyle=dash, label=name)
     place.set_ylabel(panel.unit)
     place.set_yscale("log" if panel.logarithmic else "linear")
+    place.yaxis.set_minor_formatter(NullFormatter())
     place.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
 
 
@@ -58,6 +60,7 @@ def _draw_bars(panel: Panel, place: Axes) -> None:
     place.barh(names, [figures[name] for name in names], color=[OWN if name.startswith(OURS) else PEERS for name in names])
     if panel.logarithmic:
         place.set_xscale("log")
+        place.xaxis.set_minor_formatter(NullFormatter())
         place.set_xlim(min(figures.values()) / 3, max(figures.values()) * 4)
     else:
         place.set_xlim(0, max(figures.values()) * 1.15)

@@ -2,22 +2,23 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from statistics import median
 from time import perf_counter
 
 from bench.measure import Stalls, isolated, timed
 from bench.process import resident_bytes
-from bench.question import Answer, Question, Run, at_most, must
+from bench.question import Answer, Goal, Question, Run, at_most, must
 from bench.questions.large_session import LARGE, OWN, LargeSession
 
 IN_THIS_PROCESS = (OWN, "dict, pop", "aiocache memory, clear(namespace)")
 """Whose bytes come back to this process, if they come."""
 WITHIN = 10.0
 """Seconds that are waited for everything to be gone."""
-LEFT, AT_LEAST = 0.05, 8_000_000
-"""The part of the memory, and its bytes, that may stay with the process: one object that lives keeps a megabyte of others'."""
+SOME, FEW = 0.01, 5_000
+"""The part of the interpreter's blocks, and their number, that may stay: it keeps some for itself."""
 POLL = 0.01
 
 
@@ -29,29 +30,32 @@ class Loss:
     stall: float
     """The longest, until all was gone."""
     returned: float
-    """Until the memory that it had taken was given back; `WITHIN` if it was not."""
+    """Until what it had taken was given back to the allocator; `WITHIN` if it was not."""
+    left: float
+    """The part of the process's growth that was still there then: one object that lives keeps a megabyte of others'."""
 
 
 async def lost(name: str, entries: int) -> dict[str, float]:
     """Fill this process, evict, and look on until all is gone: a `Loss`, as a dictionary."""
-    before = resident_bytes()
+    small, few = resident_bytes(), sys.getallocatedblocks()
     async with LARGE[name](entries) as session:
         gc.collect()
-        small_enough = before + max(AT_LEAST, LEFT * (resident_bytes() - before))
+        large, enough = resident_bytes(), few + max(FEW, SOME * (sys.getallocatedblocks() - few))
         async with Stalls().watching() as stalls:
             eviction = await timed(session.evict())
-            returned = await _seconds_until(lambda: _is_over(session, small_enough))
+            returned = await _seconds_until(lambda: _is_over(session, enough))
+        left = (resident_bytes() - small) / max(1, large - small)
         must(await session.gone(), f"{name} has lost everything")
-    return asdict(Loss(eviction, stalls.longest, returned))
+    return asdict(Loss(eviction, stalls.longest, returned, left))
 
 
-async def _is_over(session: LargeSession, small_enough: float) -> bool:
-    return await session.gone() and resident_bytes() <= small_enough
+async def _is_over(session: LargeSession, enough: float) -> bool:
+    return await session.gone() and sys.getallocatedblocks() <= enough
 
 
 async def _seconds_until(is_over: Callable[[], Awaitable[bool]]) -> float:
     begun = perf_counter()
-    while not await is_over() and perf_counter() - begun < WITHIN:  # noqa: ASYNC110 - the operating system tells nobody
+    while not await is_over() and perf_counter() - begun < WITHIN:  # noqa: ASYNC110 - the allocator tells nobody
         await asyncio.sleep(POLL)
     return perf_counter() - begun
 
@@ -69,17 +73,21 @@ async def measure(run: Run) -> Sequence[Answer]:
 
 
 def _median(found: Sequence[Loss]) -> Loss:
-    return Loss(**{each: median(getattr(loss, each) for loss in found) for each in ("eviction", "stall", "returned")})
+    return Loss(**{each.name: median(getattr(loss, each.name) for loss in found) for each in fields(Loss)})
 
 
 def _answers(losses: Mapping[str, Loss]) -> list[Answer]:
-    evictions = {name: loss.eviction * 1000 for name, loss in losses.items()}
-    stalls = {name: loss.stall * 1000 for name, loss in losses.items()}
-    returned = {name: losses[name].returned for name in IN_THIS_PROCESS}
+    def answer(part: str, unit: str, goal: Goal, figures: dict[str, float]) -> Answer:
+        return Answer(part, figures.pop(OWN), unit, goal, figures)
+
+    here = {name: losses[name] for name in IN_THIS_PROCESS}
     return [
-        Answer("the eviction itself", evictions.pop(OWN), "ms", at_most(1), evictions),
-        Answer("the longest stall of the event loop until all is gone", stalls.pop(OWN), "ms", at_most(5), stalls),
-        Answer("until the memory is given back", returned.pop(OWN), "s", at_most(5), returned),
+        answer("the eviction itself", "ms", at_most(1), {name: loss.eviction * 1000 for name, loss in losses.items()}),
+        answer(
+            "the longest stall until all is gone", "ms", at_most(5), {name: loss.stall * 1000 for name, loss in losses.items()}
+        ),
+        answer("until all is back with the allocator", "s", at_most(5), {name: loss.returned for name, loss in here.items()}),
+        answer("what the process keeps then", "%", at_most(10), {name: loss.left * 100 for name, loss in here.items()}),
     ]
 
 
