@@ -18,6 +18,8 @@ ANSWER_LIMIT = 64 * 1024
 HEADER_LIMIT = 64 * 1024
 CONNECTIONS = 128
 CONNECTIONS_PER_HOST = 32
+"""At a time, of a client that is lent to one handler. A profile's own requests are bounded by those who ask for them: one that
+waited for another's would make one session's cleanup as slow as all others' together."""
 OWN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "opshub-connector"}
 
 
@@ -65,8 +67,8 @@ class GuardedClient:
     ) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             ssl=self._tls,
-            limit=CONNECTIONS,
-            limit_per_host=CONNECTIONS_PER_HOST,
+            limit=CONNECTIONS if reuse else 0,
+            limit_per_host=CONNECTIONS_PER_HOST if reuse else 0,
             force_close=not reuse,
             socket_factory=guarded_socket,
         )

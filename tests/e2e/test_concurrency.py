@@ -3,13 +3,16 @@
 import asyncio
 import resource
 from pathlib import Path
+from uuid import uuid4
 
 from tests.e2e.barrier import barrier_driver
-from tests.e2e.connector_process import connector_process
+from tests.e2e.connector_process import WITHIN, connector_process
+from tests.e2e.held import HeldEndSystem
 from tests.e2e.opshub import OpsHub
 from tests.endsystems.real_oauth import OidcProvider
 
 DUPLICATES = 1000
+SESSIONS = 200
 
 
 async def test_a_thousand_concurrent_duplicates_are_one_logout_and_a_thousand_times_200(
@@ -42,6 +45,17 @@ async def test_the_logout_and_all_evictions_are_under_way_at_the_same_time(sessi
             answer = await opshub.cleanup(session)
     assert (answer.status, answer.body["logout"]["outcome"]) == (200, "acknowledged")
     assert {name: step["outcome"] for name, step in answer.body["eviction"].items()} == dict.fromkeys(names, "evicted")
+
+
+async def test_no_logout_waits_for_those_of_other_sessions(tmp_path: Path) -> None:
+    async with HeldEndSystem() as end_system, asyncio.timeout(WITHIN):
+        with connector_process(tmp_path, end_system.section) as server:
+            async with OpsHub(server.url) as opshub, asyncio.TaskGroup() as calls:
+                tokens = {f"Bearer {number}" for number in range(SESSIONS)}
+                answers = [calls.create_task(opshub.cleanup(str(uuid4()), {"Authorization": token})) for token in tokens]
+                assert {await end_system.asked.get() for _ in tokens} == tokens
+                end_system.release.set()
+    assert {call.result().body["logout"]["outcome"] for call in answers} == {"verified"}
 
 
 def many_files() -> None:
