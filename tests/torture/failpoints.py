@@ -3,13 +3,14 @@
 import functools
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from connector.endsystems.http_profile import HttpEndSystem
 from connector.ledger import recording
 from connector.ledger.store import Ledger
+from connector.ledger.table import Table
 from connector.orchestrator import Orchestrator
 from connector.storage import Storage
 
@@ -75,10 +76,14 @@ def _around_method(real: Callable[..., Awaitable[Any]], reached: Reached) -> Cal
 
 
 def _around_function(real: Callable[..., Any], reached: Reached) -> Callable[..., Any]:
-    def wrapped(*arguments: Any, **named: Any) -> Any:
-        reached("before", arguments)
-        result = real(*arguments, **named)
-        reached("after", arguments)
+    """Wrap what is done together for several cleanups: each of them comes by."""
+
+    def wrapped(table: Table, items: Sequence[Any]) -> Any:
+        for item in items:
+            reached("before", (table, item))
+        result = real(table, items)
+        for item in items:
+            reached("after", (table, item))
         return result
 
     return wrapped
