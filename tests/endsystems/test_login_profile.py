@@ -34,6 +34,15 @@ FAULTS = {
     "data": "expected JSON",
     "grant": "expected one of: password, client",
 }
+OF_URLS = (
+    "expected a URL",
+    "expected a URL of printable ASCII without blanks and backslashes",
+    "expected http:// or https:// and a host",
+    "expected no user or password in the URL",
+    "expected no fragment in the URL",
+    "expected a path without dot segments",
+    "expected no link-local, metadata, unspecified, multicast or broadcast address",
+)
 
 
 def problems_in(profile: str, folder: Path, **keys: Any) -> list[str]:
@@ -65,7 +74,7 @@ def test_what_is_right_and_what_is_not_declared_is_no_problem(name: str, value: 
 
 @given(st.dictionaries(st.sampled_from([*KINDS]), st.text(min_size=12)))
 def test_what_is_told_of_settings_is_the_same_whatever_their_values(given: dict[str, str]) -> None:
-    fixed = {f"{name}: is missing" for name in KINDS} | {f"{name}: {fault}" for name, fault in FAULTS.items()}
+    fixed = {"text: is missing", *(f"{name}: {fault}" for name, fault in FAULTS.items()), *(f"url: {each}" for each in OF_URLS)}
     assert {*faults(KINDS, given, ALLOWED)} <= fixed
 
 
