@@ -29,7 +29,7 @@ async def measure(run: Run) -> Sequence[Answer]:
                 await fill(store, among[filled:], held, advance)
             filled = len(among)
             seconds = await _seconds(run, field, among, held)
-            found.append(evicting.Evictions.of(f"among {size:,}", seconds, field))
+            found.append(evicting.Evictions.of(f"{size:,} entries", seconds, field))
     return evicting.answers(found)
 
 

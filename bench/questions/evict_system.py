@@ -26,7 +26,7 @@ async def measure(run: Run) -> Sequence[Answer]:
             samples = {store.name: losing_a_system(store, systems[size], held) for store in field.stores}
             advance = run.begin(f"evicting systems of {size:,} sessions", rounds * len(samples))
             seconds = await interleaved(field.bare_samples() | samples, rounds, advance, burst=1)
-            found.append(evicting.Evictions.of(f"with {size:,} sessions", seconds, field))
+            found.append(evicting.Evictions.of(f"{size:,} sessions", seconds, field))
         for store in field.stores:
             await must_hold(store, ANOTHER[-1], held)
     return evicting.answers(found)
