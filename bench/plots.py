@@ -58,7 +58,7 @@ def _draw_bars(panel: Panel, place: Axes) -> None:
     figures = {name: sum(points.values()) for name, points in panel.series.items()}
     names = sorted(figures, key=lambda name: -figures[name])
     place.barh(names, [figures[name] for name in names], color=[OWN if name.startswith(OURS) else PEERS for name in names])
-    if panel.logarithmic:
+    if panel.logarithmic and min(figures.values()) > 0:
         place.set_xscale("log")
         place.xaxis.set_minor_formatter(NullFormatter())
         place.set_xlim(min(figures.values()) / 3, max(figures.values()) * 4)

@@ -44,7 +44,7 @@ async def lost(name: str, entries: int) -> dict[str, float]:
         async with Stalls().watching() as stalls:
             eviction = await timed(session.evict())
             returned = await _seconds_until(lambda: _is_over(session, enough))
-        left = (resident_bytes() - small) / max(1, large - small)
+        left = max(0, resident_bytes() - small) / max(1, large - small)
         must(await session.gone(), f"{name} has lost everything")
     return asdict(Loss(eviction, stalls.longest, returned, left))
 

@@ -122,6 +122,11 @@ def test_the_same_answers_make_the_same_page_and_pictures(tmp_path: Path) -> Non
     assert OURS in one["first.svg"].decode()
 
 
+def test_a_figure_of_nothing_can_be_drawn(tmp_path: Path) -> None:
+    write_page(measured((FIRST, [Answer("kept", 0, "%", at_most(2), {"a peer": 3.0})])), (FIRST,), tmp_path)
+    assert (tmp_path / "pictures" / "first.svg").exists()
+
+
 def test_every_question_has_its_place_on_the_page() -> None:
     text = TEMPLATE.read_text("utf-8")
     assert [each.name for each in ALL if text.count(f"<!-- {each.name} -->") != 1] == []
