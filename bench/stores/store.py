@@ -2,8 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from bench.question import Advance
@@ -53,16 +52,6 @@ class Store(ABC):
 
     async def tidy(self) -> None:
         """Finish what the eviction has left to be done in the background."""
-
-
-@asynccontextmanager
-async def opened(stores: Sequence[Store]) -> AsyncIterator[Sequence[Store]]:
-    """Open all, and close all at the end."""
-    async with AsyncExitStack() as stack:
-        for store in stores:
-            stack.push_async_callback(store.aclose)
-            await store.open()
-        yield stores
 
 
 async def fill(store: Store, sessions: Sequence[SessionScope], entries: Mapping[str, bytes], advance: Advance) -> None:
