@@ -28,6 +28,8 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 ZEROS = b"\0" * (1 << 20)
+NO_DATE = f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"
+"""For a `Retry-After`: like a date, of numbers that no date can hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import pytest
 from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.client import ANSWER_LIMIT
 from connector.outcomes import LogoutOutcome, LogoutResult
+from tests.endsystems.behaviours import NO_DATE
 from tests.endsystems.certificates import DAY, NOW, authority, self_signed
 from tests.endsystems.faulty import FaultySystem, faulty_system
 from tests.endsystems.opened import LOGOUT, VERIFY, login, opened
@@ -102,7 +103,7 @@ async def test_retry_after_is_read_as_a_date() -> None:
     assert outcome.retry_after == pytest.approx(3600, abs=60)
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "1e9", "9" * 400, "Wed, 99 Foo 2026 00:00:00 GMT", " "])
+@pytest.mark.parametrize("text", ["soon", "-1", "1e9", "9" * 400, "Wed, 99 Foo 2026 00:00:00 GMT", " ", NO_DATE])
 async def test_a_retry_after_that_says_nothing_is_ignored(text: str) -> None:
     async with faulty_system() as system:
         outcome = await log_out(system, f"status/503?retry-after={quote(text)}")

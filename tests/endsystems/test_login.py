@@ -2,12 +2,14 @@
 
 import logging
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.contract import LoginOutcome, SessionLogin
 from connector.outcomes import LoginResult, LogoutResult
+from tests.endsystems.behaviours import NO_DATE
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
 from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, opened
 
@@ -107,6 +109,14 @@ async def test_a_login_that_fails_half_way_is_logged_out_and_says_so(status: int
         assert outcome.result is result
         assert str(outcome.message).endswith("; the login made until then was ended")
         assert (system.logins, system.logouts, dict(outcome.credential)) == (1, 1, {})
+
+
+async def test_a_login_that_fails_half_way_is_logged_out_whatever_the_answer_says_about_a_next_try() -> None:
+    async with faulty_system() as system:
+        second = SECOND.format(path=f"status/503?retry-after={quote(NO_DATE)}")
+        outcome = await log_in(system, "login", second)
+        assert (outcome.result, outcome.retry_after) == (UNAVAILABLE, None)
+        assert (system.logins, system.logouts) == (1, 1)
 
 
 async def test_a_login_that_fails_half_way_and_cannot_be_logged_out_is_in_the_outcome() -> None:
