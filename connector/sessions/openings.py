@@ -169,8 +169,9 @@ class Openings:
             owed = await self._records.open(session, request.replaced, was_open=was_open)
         except LedgerUnavailable:
             return NotOpened.NOT_RECORDED
-        if is_wanted():
-            self._live.opened(session)
+        self._live.opened(session)
+        if not is_wanted():
+            self._live.ended(session)  # the old login is none any more, either: its seal must not outlive it
         if owed is not None:
             await self._records.evict(owed)
         return None if is_wanted() else NotOpened.OVERTAKEN

@@ -169,6 +169,22 @@ async def test_a_caller_who_goes_while_what_the_session_has_cached_is_evicted_le
     assert not quick.live.is_open_here(session)
 
 
+async def test_a_caller_who_goes_while_his_login_is_written_down_takes_the_seal_that_it_replaces_along(
+    quick: Reception, session: str
+) -> None:
+    wanted = True
+    old = await quick.opened(OpeningRequest(session, "A", {}))
+    quick.ledger.asked.clear()
+    quick.ledger.writing.clear()
+    opening = asyncio.create_task(quick.openings.open(OpeningRequest(session, "A", {}), lambda: wanted))
+    await asyncio.wait_for(quick.ledger.asked.wait(), WITHIN)
+    wanted = False
+    quick.ledger.writing.set()
+    assert await opening is NotOpened.OVERTAKEN
+    assert await owed(quick) == [credential(1), credential(2)]
+    assert not await quick.live.is_alive(old)
+
+
 async def test_a_server_that_is_stopped_gives_a_login_its_time_and_records_it_though_it_cannot_be_ended(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
