@@ -63,7 +63,7 @@ def _draw_bars(panel: Panel, place: Axes) -> None:
         place.xaxis.set_minor_formatter(NullFormatter())
         place.set_xlim(min(figures.values()) / 3, max(figures.values()) * 4)
     else:
-        place.set_xlim(0, max(figures.values()) * 1.15)
+        place.set_xlim(0, max(figures.values()) * 1.15 or 1)
     for row, name in enumerate(names):
         place.annotate(f" {figures[name]:,.3g}", (figures[name], row), va="center", fontsize=8)
     place.set_xlabel(panel.unit)

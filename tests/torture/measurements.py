@@ -34,6 +34,7 @@ class Recovery:
 
     rows: int
     ready: float
+    """`/health/ready` answered 200."""
     answered: float
     """The first cleanup, asked for as soon as it was ready."""
     retrying: float | None
@@ -57,7 +58,7 @@ async def recovery(folder: Path, rows: int) -> Recovery:
         await _fill(scene, rows)
         session, started = await scene.log_in(), asyncio.get_running_loop().time()
         async with _command(scene):
-            await _until_it_serves(scene)
+            await _until_ready(scene)
             ready = asyncio.get_running_loop().time() - started
             assert await scene.cleanup(session) == 200
             answered = asyncio.get_running_loop().time() - started
@@ -124,10 +125,10 @@ async def _command(scene: World) -> AsyncIterator[None]:
             process.wait(WITHIN)
 
 
-async def _until_it_serves(scene: World) -> None:
+async def _until_ready(scene: World) -> None:
     async with asyncio.timeout(WITHIN):
         while True:
-            if await scene.server.takes_connections():
+            if await scene.is_ready():
                 return
             await asyncio.sleep(LOOK_EVERY)
 

@@ -85,7 +85,7 @@ def recoveries(rows: Iterable[Recovery]) -> str:
         (f"{row.rows:,}", f"{row.ready:.2f}", f"{row.answered:.2f}", "" if row.retrying is None else f"{row.retrying:.2f}")
         for row in rows
     ]
-    return table(("owed rows", "it listens", "first cleanup answered", "first retry at the end system"), cells)
+    return table(("owed rows", "ready", "first cleanup answered", "first retry at the end system"), cells)
 
 
 def group_commits(found: GroupCommit) -> str:

@@ -123,6 +123,14 @@ class World:
             session.logged_out_at = asyncio.get_running_loop().time()
         return answer.status
 
+    async def is_ready(self) -> bool:
+        """Ask the server whether it and all of its drivers are up; it is not as long as it does not listen."""
+        try:
+            async with self._http.get(f"{self._url}/health/ready") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
     async def judge(self, sessions: list[Session], *, recorded: set[str]) -> Verdict:
         """Say what became of these sessions, once nothing is owed any more; `recorded` are those that the ledger knows."""
         asked_last = {token: moment for moment, token in self.desk.asked}
