@@ -1,6 +1,6 @@
 """What it takes to get a value of 1 KiB that was asked for before."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -39,7 +39,7 @@ PROJECTS = [Project(number, f"project {number}", "what it is about " * 5) for nu
 class Field:
     """Everything that is asked for its hot value."""
 
-    own: Mapping[str, Callable[[], Awaitable[object]]]
+    own: Mapping[str, hot_peers.Get]
     peers: Mapping[Place, Mapping[str, hot_peers.Get]]
     bare: hot_peers.BareGet
 
@@ -67,19 +67,19 @@ async def _field(run: Run) -> AsyncIterator[Field]:
         yield Field({**own, DECODED: await _hot_objects(memory)}, peers, bare)
 
 
-async def _hot(cache: Cache) -> Callable[[], Awaitable[object]]:
+async def _hot(cache: Cache) -> hot_peers.Get:
     must(await cache.set("hot", hot_peers.VALUE), "the value is stored")
     must(await cache.get("hot", bytes) == hot_peers.VALUE, "the value is got")
     return partial(cache.get, "hot", bytes)
 
 
-async def _hot_objects(cache: Cache) -> Callable[[], Awaitable[object]]:
+async def _hot_objects(cache: Cache) -> hot_peers.Get:
     must(await cache.set("objects", PROJECTS), "the objects are stored")
     must(await cache.get("objects", list[Project]) == PROJECTS, "the objects are got")
     return partial(cache.get, "objects", list[Project])
 
 
-async def _seconds_each(get: Callable[[], Awaitable[object]]) -> float:
+async def _seconds_each(get: hot_peers.Get) -> float:
     begun = perf_counter()
     for _ in range(AT_A_TIME):
         await get()
