@@ -159,7 +159,12 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
         live=live,
         served=Served(
             orchestrator=orchestrator,
-            admission=Admission(seals, live, require_seal=requires_seal(settings)),
+            admission=Admission(
+                seals,
+                live,
+                require_seal=requires_seal(settings),
+                require_seal_from_beyond=not settings.security.callers_unsealed_beyond_loopback,
+            ),
             openings=openings,
             in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), end_system),
             storage=storage,

@@ -30,6 +30,12 @@ def only_from(networks: Sequence[str], turned_away: Callable[[], None]) -> Middl
     return check_caller
 
 
+def is_from_beyond(request: web.Request) -> bool:
+    """Tell whether the caller is not on this machine: an application may be served elsewhere than its configuration says."""
+    address = _address(request.remote)
+    return not address.is_loopback if address else bool(request.remote)  # a Unix socket has none
+
+
 def _is_in(caller: IPv4Address | IPv6Address | None, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
     return caller is not None and any(caller in network for network in networks)
 

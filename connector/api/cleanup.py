@@ -8,6 +8,7 @@ from structlog.contextvars import bind_contextvars
 
 from connector.api.answers import answer
 from connector.api.body import discard_body
+from connector.api.callers import is_from_beyond
 from connector.api.errors import UNKNOWN_SESSION, ApiError, json_answer
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
 from connector.cleanup import CleanupReport, CleanupRequest
@@ -58,7 +59,13 @@ class CleanupCall:
         session = session_id(request.match_info[SESSION])
         system, global_cache = system_and_global_cache(request.rel_url.raw_query_string)
         try:
-            sealed = self.admission.of(session, system, request.headers.getall(HEADER, ()), whole_system=global_cache)
+            sealed = self.admission.of(
+                session,
+                system,
+                request.headers.getall(HEADER, ()),
+                whole_system=global_cache,
+                from_beyond=is_from_beyond(request),
+            )
         except UnknownSession:
             raise UNKNOWN_SESSION from None
         end_system = self.orchestrator.end_system

@@ -16,8 +16,18 @@ class Admission:
     live: LiveSessions
     require_seal: bool
     """Whether callers must have one also for sessions that were not opened here."""
+    require_seal_from_beyond: bool = True
+    """Whether those of them must who are not on this machine."""
 
-    def of(self, session_id: str, system_id: str | None, given: Sequence[str], *, whole_system: bool = False) -> Sealed | None:
+    def of(
+        self,
+        session_id: str,
+        system_id: str | None,
+        given: Sequence[str],
+        *,
+        whole_system: bool = False,
+        from_beyond: bool = False,
+    ) -> Sealed | None:
         """Return what the seal holds, None where there is none and none is needed; `given` are the header's values.
 
         A session that an old OpsHub has opened is of no system, and an OpsHub that was updated since may name one: it closes the
@@ -27,7 +37,8 @@ class Admission:
             UnknownSession: a seal is missing, or is not one of this session and, where the caller names one, of this system.
         """
         if not any(given):
-            if self.require_seal or self.live.is_open_here(session_id):
+            required = self.require_seal or (from_beyond and self.require_seal_from_beyond)
+            if required or self.live.is_open_here(session_id):
                 raise UnknownSession("no seal")
             return None
         sealed = self.seals.opened(given)

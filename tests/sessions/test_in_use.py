@@ -2,20 +2,16 @@
 
 from pathlib import Path
 
-import pytest
 from aiohttp import web
 
 from connector.api.errors import NotFound, RateLimited
 from connector.api.sessions import session as session_of
-from connector.app import create_app
 from connector.cache import cached
-from connector.config.loading import load
 from connector.sessions.session import Session
-from tests.e2e.opshub import OpsHub
 from tests.ledger.ledgers import SetClock
-from tests.sessions.desk import Desk, settings
+from tests.sessions.desk import Desk
 from tests.sessions.records import used_at
-from tests.sessions.served import KEYS, OTHER_KEYS, served
+from tests.sessions.served import OTHER_KEYS, served
 from tests.sessions.test_cleanup import GLOBAL, SYSTEM, opened
 
 DEAD = {"errors": {"code": "unknown_session", "message": "The session is not open."}}
@@ -47,10 +43,6 @@ async def cached_values(request: web.Request) -> web.Response:
 
     shared = await found.system.cache.get_or_load("visits", load, kind=int)
     return web.json_response({"session": await visits(found), "system": shared})
-
-
-async def hello(request: web.Request) -> web.Response:
-    return web.json_response({"hello": "world"})
 
 
 async def limited(request: web.Request) -> web.Response:
@@ -202,28 +194,3 @@ async def test_the_use_of_a_session_is_written_down_when_the_server_ends(desk: D
         await server.opshub.call("/about", headers)
 
     assert await used_at(tmp_path) == {session: clock.now}
-
-
-@pytest.mark.parametrize("prefix", ["/tools", "/a/b"])
-async def test_mounted_into_another_application_all_is_as_before_below_the_prefix(
-    desk: Desk, session: str, tmp_path: Path, prefix: str
-) -> None:
-    file = tmp_path / "config.toml"
-    file.write_text(f'{desk.section}[ledger]\npath = "{tmp_path}/l.sqlite3"\n[storage.sqlite]\npath = "{tmp_path}/c.sqlite3"\n')
-    outer = web.Application()
-    outer.router.add_get("/", hello)
-    outer.add_subapp(prefix, create_app(load(file, KEYS), routes=ROUTES, environ=KEYS))
-    runner = web.AppRunner(outer)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with OpsHub(f"http://127.0.0.1:{runner.addresses[0][1]}") as opshub:
-            assert (await opshub.call("/")).body == {"hello": "world"}
-            headers = (await opshub.initialize(session, settings(), query=SYSTEM, base=prefix)).session_headers
-            assert (await opshub.call(f"{prefix}/about", headers)).status == 200
-            assert isinstance((await opshub.call(f"{prefix}/mbse/api/1.0/nowhere")).body["errors"], list)
-            assert (await opshub.cleanup(session, headers, SYSTEM, base=prefix)).status == 200
-            assert (await opshub.call(f"{prefix}/about", headers)).body == DEAD
-    finally:
-        await runner.cleanup()
-    assert not desk.alive
