@@ -31,7 +31,7 @@ def serve(settings: Settings, *, routes: Collection[web.RouteDef] = (), hooks: H
         ConfigurationError: before anything was served, if the address, a driver or the end system cannot work.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(create_app(settings, routes=routes, hooks=hooks), settings))
+        return runner.run(serve_app(create_app(settings, routes=routes, hooks=hooks), settings))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -42,7 +42,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(app: web.Application, settings: Settings) -> int:
+async def serve_app(app: web.Application, settings: Settings) -> int:
+    """Serve an application that `create_app` has made of these settings, as `serve` does."""
     runner = guarded_runner(app, settings.server)
     stop = _stop_signal()
     try:

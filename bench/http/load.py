@@ -51,13 +51,14 @@ async def load(port: int, connections: int, *, seconds: float = 0.0, cleanups: i
 
 async def asked(port: int, connections: int, seconds: float, cleanups: int) -> dict[str, float]:
     """Return a `Load`, as a dictionary."""
-    sessions = islice(_sessions(), cleanups) if cleanups else _sessions(until=time.perf_counter() + seconds)
+    sessions = islice(new_sessions(), cleanups) if cleanups else new_sessions(until=time.perf_counter() + seconds)
     async with asyncio.timeout(seconds + cleanups / SLOWEST + PATIENCE):
         answers = await ask(port, connections, sessions)
     return asdict(Load.of(answers.latencies, answers.seconds))
 
 
-def _sessions(until: float = float("inf")) -> Iterator[str]:
+def new_sessions(until: float = float("inf")) -> Iterator[str]:
+    """Yield ids until this moment of `time.perf_counter`."""
     while time.perf_counter() < until:
         yield str(uuid4())
 
@@ -73,10 +74,10 @@ class Answers:
     seconds: float = 0.0
 
 
-async def ask(port: int, connections: int, sessions: Iterator[str], *, keep_bodies: bool = False) -> Answers:
+async def ask(port: int, connections: int, sessions: Iterator[str], *, spread: float = 0.0, keep_bodies: bool = False) -> Answers:
     """Ask for the cleanup of each session, from this process, which stays on a core of its own from now on.
 
-    Sets no deadline.
+    The connections begin within `spread` seconds, one after the other; at the same instant, if that is 0. Sets no deadline.
     """
     stay_on(ASKING)
     loop, answers = asyncio.get_running_loop(), Answers()
@@ -84,8 +85,8 @@ async def ask(port: int, connections: int, sessions: Iterator[str], *, keep_bodi
     for connection in asking:
         await loop.create_connection(lambda connection=connection: connection, HOST, port)  # type: ignore[misc]
     begun = time.perf_counter()
-    for connection in asking:
-        connection.begin(sessions)
+    for place, connection in enumerate(asking):
+        loop.call_later(spread * place / connections, connection.begin, sessions)
     for connection in asking:
         await connection.ended
     answers.seconds = time.perf_counter() - begun

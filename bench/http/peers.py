@@ -1,6 +1,5 @@
 """What does as little as a server can that answers a cleanup: it parses id and query, and answers JSON."""
 
-import asyncio
 import logging
 import socket
 from typing import Annotated
@@ -12,6 +11,7 @@ from aiohttp import web
 from fastapi import FastAPI, Query
 
 from bench.http.load import HOST
+from bench.measure import run_on_the_servers_loop
 
 
 def bare_aiohttp() -> None:
@@ -46,8 +46,7 @@ def fastapi() -> None:
         return {"sdkSessionId": str(session), "systemId": system, "cleanupGlobalCache": global_cache}
 
     server = uvicorn.Server(uvicorn.Config(app, log_level=logging.CRITICAL, access_log=False))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(server.serve(sockets=[_listening()]))
+    run_on_the_servers_loop(server.serve(sockets=[_listening()]))
 
 
 def _listening() -> socket.socket:
