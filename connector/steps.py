@@ -8,6 +8,7 @@ from typing import TypeVar
 import structlog
 
 from connector.cleanup import Timed
+from connector.deadline import within
 
 Outcome = TypeVar("Outcome")
 log = structlog.get_logger(__name__)
@@ -22,8 +23,7 @@ async def step(
     """
     started = time.monotonic()
     try:
-        async with asyncio.timeout(deadline):
-            outcome = await work()
+        outcome = await within(deadline, _done(work))
     except TimeoutError:
         log.warning("a step of the cleanup was late", step=name, seconds=deadline)
         outcome = late
@@ -33,6 +33,10 @@ async def step(
         log.exception("a step of the cleanup broke", step=name)
         outcome = failed
     return Timed(outcome, milliseconds_since(started))
+
+
+async def _done(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    return await work()
 
 
 def attempt(name: str, work: Callable[[], Outcome], failed: Outcome) -> Outcome:

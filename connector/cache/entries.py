@@ -10,8 +10,8 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from connector.cache.deadline import within
 from connector.cache.life import shortened
+from connector.deadline import within
 from connector.storage import Storage
 from drivers import Driver, DriverError, DriverUnavailable, Entry, Scope, Stamp
 
