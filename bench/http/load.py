@@ -13,9 +13,9 @@ from bench.http.cores import ASKING, stay_on
 from bench.measure import isolated
 from bench.question import SanityCheckFailed
 
-HOST = "127.0.0.1"
+HOST, SYSTEM = "127.0.0.1", "jira"
 REQUEST = (
-    "POST /cleanup/{session}?systemId=jira&cleanupGlobalCache=false HTTP/1.1\r\n"
+    "POST /cleanup/{session}?systemId=" + SYSTEM + "&cleanupGlobalCache=false HTTP/1.1\r\n"
     "Host: " + HOST + "\r\nAuthorization: Bearer {session}\r\nContent-Length: 0\r\n\r\n"
 )
 OK = b"HTTP/1.1 200 "

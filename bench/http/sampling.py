@@ -12,7 +12,7 @@ instructions only, so that what a call of C takes is charged to its caller.
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -56,7 +56,7 @@ class Sampler:
     """Divides the processor time that this process uses from `begin` to `end` among the parts. Its own is left out."""
 
     def __init__(self) -> None:
-        self._spent: Counter[str] = Counter()
+        self._spent: defaultdict[str, float] = defaultdict(float)
         self._before: Clocks = {}
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="sampler", daemon=True)
@@ -73,7 +73,8 @@ class Sampler:
         self._ends.set()
         self._thread.join()
         used = sum(now - self._before.get(thread, 0.0) for thread, now in after.items())
-        return {part: used * spent / self._spent.total() for part, spent in self._spent.items()}
+        seen = sum(self._spent.values())
+        return {part: used * spent / seen for part, spent in self._spent.items()}
 
     def _sample(self) -> None:
         _wake_on_time()

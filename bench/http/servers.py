@@ -10,8 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+import aiohttp
 
 from bench.http.cores import SERVING, stay_on
+from bench.http.load import HOST
 from bench.http.own import CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +35,12 @@ class Server:
     pid: int
     folder: Path
     """Where its files are."""
+
+    async def call(self, method: str, path: str) -> Any:
+        """Ask it for JSON."""
+        url, patience = f"http://{HOST}:{self.port}{path}", aiohttp.ClientTimeout(WITHIN)
+        async with aiohttp.request(method, url, timeout=patience) as answer:
+            return await answer.json()
 
 
 @contextmanager

@@ -1,12 +1,28 @@
 """Every question, in the order of the page."""
 
 from bench.question import Question
-from bench.questions import cold_key, evict_million, evict_session, evict_system, get_hot, memory_per_entry, start_up
+from bench.questions import (
+    cleanup_parts,
+    cleanups_per_second,
+    cold_key,
+    evict_million,
+    evict_session,
+    evict_system,
+    get_hot,
+    memory_per_entry,
+    million_cleanups,
+    start_up,
+    where_time_goes,
+)
 
 ALL: tuple[Question, ...] = (
     evict_session.QUESTION,
     evict_system.QUESTION,
     evict_million.QUESTION,
+    cleanups_per_second.QUESTION,
+    cleanup_parts.QUESTION,
+    where_time_goes.QUESTION,
+    million_cleanups.QUESTION,
     get_hot.QUESTION,
     cold_key.QUESTION,
     memory_per_entry.QUESTION,

@@ -1,0 +1,138 @@
+"""What a cleanup takes against the slowest of its parts, a logout, with many at once."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import aiohttp
+
+from bench.http import own, slow
+from bench.http.cores import ASKING, SERVING, stay_on
+from bench.http.load import HOST, PATIENCE, Load, ask, new_sessions
+from bench.http.servers import Server, served
+from bench.measure import isolated
+from bench.question import Answer, Question, Run, at_most, must
+
+CONFIG = """
+[storage]
+drivers = ["memory", "slow", "sqlite"]
+[storage.slow]
+driver = "bench.http.slow.SlowDriver"
+seconds = {eviction}
+[storage.deadlines]
+evict = 60
+[end_system]
+profile = "{profile}"
+base_url = "{site}"
+[end_system.deadlines]
+connect = 60
+read = 60
+total = 60
+"""
+EVICTION = 0.75
+"""What an eviction from the slow driver takes, of what the logout takes: a part that nobody would like to wait for besides."""
+MOST = 1.1
+IN_SEQUENCE, ALONE = "one part after the other", "the logout alone, by aiohttp's client"
+
+
+@dataclass(frozen=True, slots=True)
+class Rush:
+    """So many sessions at once whose end system takes so long."""
+
+    at_once: int
+    seconds: float
+    waves: int
+    """How many cleanups each caller asks for, one after the other."""
+    bursts: int
+    """How often all callers ask once, all at the same instant."""
+
+    def __str__(self) -> str:
+        return f"{self.at_once:,} logouts of {self.seconds:g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Seconds."""
+
+    p50: float
+    p99: float
+    in_sequence: float
+    """What all parts of one cleanup took together."""
+
+
+async def cleaned(port: int, at_once: int, cleanups: int, spread: float) -> dict[str, float]:
+    """Return a `Taken`, as a dictionary. Every logout has to be done when its cleanup is answered."""
+    async with asyncio.timeout(PATIENCE + cleanups):
+        answers = await ask(port, at_once, islice(new_sessions(), cleanups), spread=spread, keep_bodies=True)
+    reports = [json.loads(body) for body in answers.bodies]
+    must({report["logout"]["outcome"] for report in reports} == {"acknowledged"}, "every session is logged out")
+    found = Load.of(answers.latencies, answers.seconds)
+    return asdict(Taken(found.p50, found.p99, median(map(_sum_of_parts, reports)) / 1000))
+
+
+def _sum_of_parts(report: Any) -> float:
+    return float(sum(part["milliseconds"] for part in (report["logout"], *report["eviction"].values())))
+
+
+async def logged_out(url: str, at_once: int) -> dict[str, float]:
+    """Log out as often, all at the same instant, with nothing but aiohttp's client on the server's core; a `Taken`."""
+    stay_on(SERVING)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as http:
+
+        async def logout() -> float:
+            begun = perf_counter()
+            async with http.post(url, timeout=aiohttp.ClientTimeout(PATIENCE)) as answer:
+                must(answer.ok, "the end system logs out")
+            return perf_counter() - begun
+
+        found = Load.of(await asyncio.gather(*(logout() for _ in range(at_once))), 0.0)
+    return asdict(Taken(found.p50, found.p99, 0.0))
+
+
+async def measure(run: Run) -> Sequence[Answer]:
+    """Have as many cleanups under way all the time, and then so many that begin at the same instant."""
+    few = run.pick(Rush(64, 0.2, waves=30, bursts=9), Rush(8, 0.05, waves=2, bursts=1))
+    many = run.pick(Rush(1_000, 5.0, waves=4, bursts=3), Rush(50, 0.2, waves=2, bursts=1))
+    return [answer for rush in (few, many) for answer in await _answers(run, rush)]
+
+
+async def _answers(run: Run, rush: Rush) -> list[Answer]:
+    advance = run.begin(str(rush), 1 + rush.bursts)
+    with served(slow.end_system, run.folder_of_its_own(), core=ASKING) as end_system:
+        site = f"http://{HOST}:{end_system.port}/{rush.seconds}"
+        config = CONFIG.format(eviction=EVICTION * rush.seconds, profile=slow.PROFILE, site=site)
+        with served(own.command, run.folder_of_its_own(), config=config) as server:
+            steady = await _cleaned(server, rush, rush.waves, spread=rush.seconds)
+            advance(1)
+            bursts: list[Taken] = []
+            alone: list[Taken] = []
+            for _ in range(rush.bursts):
+                bursts.append(await _cleaned(server, rush, 1, spread=0.0))
+                alone.append(Taken(**await isolated(logged_out, url=f"{site}/logout", at_once=rush.at_once)))
+                advance(1)
+    in_sequence = {IN_SEQUENCE: steady.in_sequence}
+    burst, limit = (median(taken.p99 for taken in each) for each in (bursts, alone))
+    return [
+        _answer(rush, "under way, half of them", steady.p50, in_sequence),
+        _answer(rush, "under way, 99 of 100", steady.p99, in_sequence),
+        _answer(rush, "beginning at one instant, 99 of 100", burst, in_sequence | {ALONE: limit}),
+    ]
+
+
+async def _cleaned(server: Server, rush: Rush, waves: int, *, spread: float) -> Taken:
+    cleanups = rush.at_once * waves
+    found = await isolated(cleaned, port=server.port, at_once=rush.at_once, cleanups=cleanups, spread=spread)
+    return Taken(**found)
+
+
+def _answer(rush: Rush, which: str, seconds: float, beside: Mapping[str, float]) -> Answer:
+    peers = {name: taken / rush.seconds for name, taken in beside.items()}
+    return Answer(f"{rush}, {which}", seconds / rush.seconds, "times the logout", at_most(MOST), peers)
+
+
+QUESTION = Question("cleanup-parts", "A cleanup against its slowest part", measure)
