@@ -1,12 +1,16 @@
 """Duplicates and parallel steps, proved by barriers inside the server: nobody passes before all have come."""
 
 import asyncio
+import os
 import resource
+import sys
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
+
 from tests.e2e.barrier import barrier_driver
-from tests.e2e.connector_process import WITHIN, connector_process
+from tests.e2e.connector_process import ROOT, WITHIN, connector_process, started
 from tests.e2e.held import HeldEndSystem
 from tests.e2e.opshub import OpsHub
 from tests.endsystems.real_oauth import OidcProvider
@@ -56,6 +60,15 @@ async def test_no_logout_waits_for_those_of_other_sessions(tmp_path: Path) -> No
                 assert {await end_system.asked.get() for _ in tokens} == tokens
                 end_system.release.set()
     assert {call.result().body["logout"]["outcome"] for call in answers} == {"verified"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit stays as it is")
+def test_a_server_may_have_as_many_connections_as_an_administrator_allows(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[server]\nport = 0\n[logs]\nformat = "json"\n[metrics]\nport = 0\n')
+    command = ("sh", "-c", f"ulimit -Sn 256; exec '{sys.executable}' -m connector serve")
+    with started(command, tmp_path, {**os.environ, "PYTHONPATH": str(ROOT)}) as server:
+        now, most = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    assert now == most
 
 
 def many_files() -> None:
