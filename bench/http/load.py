@@ -12,6 +12,7 @@ from uuid import uuid4
 from bench.http.cores import ASKING, stay_on
 from bench.measure import isolated
 from bench.question import SanityCheckFailed
+from connector.open_files import allow_as_many_as_possible
 
 HOST, SYSTEM = "127.0.0.1", "jira"
 REQUEST = (
@@ -80,6 +81,7 @@ async def ask(port: int, connections: int, sessions: Iterator[str], *, spread: f
     The connections begin within `spread` seconds, one after the other; at the same instant, if that is 0. Sets no deadline.
     """
     stay_on(ASKING)
+    allow_as_many_as_possible()
     loop, answers = asyncio.get_running_loop(), Answers()
     asking = [_Connection(answers, keep_bodies=keep_bodies) for _ in range(connections)]
     for connection in asking:

@@ -1,9 +1,9 @@
 """Where a server's processor time goes: its threads are looked at a thousand times a second.
 
-Each look waits for `WINDOW` seconds, and charges what a thread has used meanwhile to the part of the code that it is in then: the
-innermost frame that belongs to a known part, be it called by another or running what is nobody's, as the standard library is.
-What no known part is in belongs to the event loop. What all looks have seen is scaled up to all that was used, by the system's
-clocks.
+Each look waits for `WINDOW` seconds, and charges the share of it for which a thread was running to the part of the code that it
+is in then: the innermost frame that belongs to a known part, be it called by another or running what is nobody's, as the standard
+library is. What no known part is in belongs to the event loop. What all looks have seen is scaled up to all that was used, by the
+system's clocks.
 
 It is a sample: parts of a few microseconds come out differently each time. Python lets another thread look between two
 instructions only, so that what a call of C takes is charged to its caller.
@@ -28,8 +28,11 @@ import drivers
 
 EVERY, WINDOW = 0.001, 0.00003
 """Seconds between two looks, and of each: so short that a thread seldom begins something else, or falls asleep, within."""
-SWITCH = 0.000005
-"""Seconds that a thread may run on when another wants to. It is 5 ms else: looks would find what gives way by itself."""
+LATE = 0.0003
+"""Seconds after which a look does not count: others had the machine, and what runs now is not what ran then."""
+SWITCH = 0.00002
+"""Seconds that a thread may run on when another wants to. It is 5 ms by default: looks would find what gives way by itself. Far
+less, and threads that wait for their turn leave no time to those whose turn it is."""
 Clocks = dict[int, float]
 """Thread -> processor time that it has used so far, in seconds."""
 OURS, DRIVERS = Path(connector.__file__).parent, Path(drivers.__file__).parent
@@ -56,7 +59,7 @@ class Sampler:
     """Divides the processor time that this process uses from `begin` to `end` among the parts. Its own is left out."""
 
     def __init__(self) -> None:
-        self._spent: defaultdict[str, float] = defaultdict(float)
+        self._seen: defaultdict[str, float] = defaultdict(float)
         self._before: Clocks = {}
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="sampler", daemon=True)
@@ -73,17 +76,20 @@ class Sampler:
         self._ends.set()
         self._thread.join()
         used = sum(now - self._before.get(thread, 0.0) for thread, now in after.items())
-        seen = sum(self._spent.values())
-        return {part: used * spent / seen for part, spent in self._spent.items()}
+        looks = sum(self._seen.values())
+        return {part: used * seen / looks for part, seen in self._seen.items()}
 
     def _sample(self) -> None:
         _wake_on_time()
         while not self._ends.wait(EVERY):
-            before = self._clocks()
+            begun, before = time.perf_counter(), self._clocks()
             time.sleep(WINDOW)
             frames = sys._current_frames()  # noqa: SLF001 - its documented name
+            took = time.perf_counter() - begun
+            if took > LATE:
+                continue
             for thread, now in self._clocks().items():
-                self._spent[_part(frames.get(thread))] += now - before.get(thread, now)
+                self._seen[_part(frames.get(thread))] += (now - before.get(thread, now)) / took
 
     def _clocks(self) -> Clocks:
         """Return the processor time of each thread. One that is in the list cannot end while this one holds Python's lock."""

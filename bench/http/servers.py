@@ -17,6 +17,7 @@ import aiohttp
 from bench.http.cores import SERVING, stay_on
 from bench.http.load import HOST
 from bench.http.own import CONFIG
+from connector.open_files import allow_as_many_as_possible
 
 ROOT = Path(__file__).parents[2]
 AS_SHIPPED = ROOT / CONFIG
@@ -70,6 +71,7 @@ def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
 
 def _main(module: str, function: str, core: str) -> None:
     stay_on(int(core))
+    allow_as_many_as_possible()
     getattr(import_module(module), function)()
 
 

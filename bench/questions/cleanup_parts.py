@@ -17,6 +17,7 @@ from bench.http.load import HOST, PATIENCE, Load, ask, new_sessions
 from bench.http.servers import Server, served
 from bench.measure import isolated
 from bench.question import Answer, Question, Run, at_most, must
+from connector.open_files import allow_as_many_as_possible
 
 CONFIG = """
 [storage]
@@ -82,6 +83,7 @@ def _sum_of_parts(report: Any) -> float:
 async def logged_out(url: str, at_once: int) -> dict[str, float]:
     """Log out as often, all at the same instant, with nothing but aiohttp's client on the server's core; a `Taken`."""
     stay_on(SERVING)
+    allow_as_many_as_possible()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as http:
 
         async def logout() -> float:

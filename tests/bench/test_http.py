@@ -1,0 +1,81 @@
+"""What the bench asks servers with: nothing is counted that was not done, and time is charged to where it went."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+import connector.logs
+import drivers.memory.driver
+from bench.http import own, peers
+from bench.http.load import Load, load
+from bench.http.sampling import Sampler
+from bench.http.servers import served
+from bench.http.vitals import KNOWN
+from bench.measure import isolated
+from bench.question import SanityCheckFailed
+
+SPINNING = """
+def spin(seconds):
+    end = thread_time() + seconds
+    while thread_time() < end:
+        pass
+"""
+ROUNDS, TURN = 100, 0.002
+
+
+async def test_so_many_cleanups_are_asked_for_as_are_wanted(tmp_path: Path) -> None:
+    with served(peers.bare_aiohttp, tmp_path) as server:
+        found = await load(server.port, 4, cleanups=50)
+    assert found.cleanups == 50
+    assert 0 < found.p50 <= found.p99 <= found.seconds
+
+
+@pytest.mark.parametrize(("status", "body"), [(503, "{session}"), (200, "another")])
+async def test_an_answer_that_is_not_the_200_of_its_session_ends_the_measuring(status: int, body: str) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=status, text=body.format(**request.match_info))
+
+    application = web.Application()
+    application.router.add_post("/cleanup/{session}", answer)
+    async with TestServer(application) as server:
+        with pytest.raises(SanityCheckFailed):
+            await load(server.port or 0, 2, cleanups=2)
+
+
+def test_99_of_100_are_answered_within_p99() -> None:
+    assert Load.of([*range(1, 101)], 10.0) == Load(100, 10.0, 51, 100)
+
+
+async def test_a_server_of_the_bench_tells_its_tasks(tmp_path: Path) -> None:
+    with served(own.used, tmp_path) as server:
+        await load(server.port, 4, cleanups=20)
+        assert await server.call("GET", own.TASKS) > 0
+
+
+@pytest.mark.skipif(not KNOWN, reason="only Linux tells the processor time of each thread")
+async def test_processor_time_is_charged_to_the_part_that_used_it() -> None:
+    spent = await isolated(spent_by_two_parts)
+    assert sum(spent.values()) == pytest.approx(ROUNDS * TURN * 4, rel=0.2)
+    assert spent["log"] / spent["drivers"] == pytest.approx(3, rel=0.5)
+
+
+async def spent_by_two_parts() -> dict[str, float]:
+    """Let one part use three times as much as the other, in turns."""
+    log, driver = (_spinning_in(module.__file__) for module in (connector.logs, drivers.memory.driver))
+    sampler = Sampler()
+    sampler.begin()
+    for _ in range(ROUNDS):
+        log(3 * TURN)
+        driver(TURN)
+    return sampler.end()
+
+
+def _spinning_in(file: str | None) -> Any:
+    """Make a function that seems to stand in this file."""
+    names: dict[str, Any] = {"thread_time": time.thread_time}
+    exec(compile(SPINNING, str(file), "exec"), names)
+    return names["spin"]
