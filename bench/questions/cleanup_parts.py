@@ -80,8 +80,8 @@ def _sum_of_parts(report: Any) -> float:
     return float(sum(part["milliseconds"] for part in (report["logout"], *report["eviction"].values())))
 
 
-async def logged_out(url: str, at_once: int) -> dict[str, float]:
-    """Log out as often, all at the same instant, with nothing but aiohttp's client on the server's core; a `Taken`."""
+async def logged_out(url: str, at_once: int) -> float:
+    """Log out as often, all at the same instant, with aiohttp's client alone, on the server's core; returns p99 in seconds."""
     stay_on(SERVING)
     allow_as_many_as_possible()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True)) as http:
@@ -92,8 +92,7 @@ async def logged_out(url: str, at_once: int) -> dict[str, float]:
                 must(answer.ok, "the end system logs out")
             return perf_counter() - begun
 
-        found = Load.of(await asyncio.gather(*(logout() for _ in range(at_once))), 0.0)
-    return asdict(Taken(found.p50, found.p99, 0.0))
+        return Load.of(await asyncio.gather(*(logout() for _ in range(at_once))), 0.0).p99
 
 
 async def measure(run: Run) -> Sequence[Answer]:
@@ -111,18 +110,17 @@ async def _answers(run: Run, rush: Rush) -> list[Answer]:
         with served(own.command, run.folder_of_its_own(), config=config) as server:
             steady = await _cleaned(server, rush, rush.waves, spread=rush.seconds)
             advance(1)
-            bursts: list[Taken] = []
-            alone: list[Taken] = []
+            bursts: list[float] = []
+            alone: list[float] = []
             for _ in range(rush.bursts):
-                bursts.append(await _cleaned(server, rush, 1, spread=0.0))
-                alone.append(Taken(**await isolated(logged_out, url=f"{site}/logout", at_once=rush.at_once)))
+                bursts.append((await _cleaned(server, rush, 1, spread=0.0)).p99)
+                alone.append(await isolated(logged_out, url=f"{site}/logout", at_once=rush.at_once))
                 advance(1)
     in_sequence = {IN_SEQUENCE: steady.in_sequence}
-    burst, limit = (median(taken.p99 for taken in each) for each in (bursts, alone))
     return [
         _answer(rush, "under way, half of them", steady.p50, in_sequence),
         _answer(rush, "under way, 99 of 100", steady.p99, in_sequence),
-        _answer(rush, "beginning at one instant, 99 of 100", burst, in_sequence | {ALONE: limit}),
+        _answer(rush, "beginning at one instant, 99 of 100", median(bursts), in_sequence | {ALONE: median(alone)}),
     ]
 
 
