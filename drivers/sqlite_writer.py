@@ -135,6 +135,7 @@ class SqliteWriter:
             if not self._waiting:
                 await self._called.wait()
                 continue
+            await asyncio.sleep(0)  # whoever the last commit has woken may have something to write by now: one commit for all
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             await self._commit(batch)
             for job in batch:
