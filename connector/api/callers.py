@@ -1,6 +1,7 @@
 """Who may call at all: to anybody else there is nothing here."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
@@ -40,6 +41,7 @@ def _is_in(caller: IPv4Address | IPv6Address | None, networks: Sequence[IPv4Netw
     return caller is not None and any(caller in network for network in networks)
 
 
+@lru_cache(maxsize=1024)  # the same few call again and again, and each call is asked twice
 def _address(remote: str | None) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address((remote or "").partition("%")[0])
