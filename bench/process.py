@@ -1,4 +1,4 @@
-"""What the operating system says of this process."""
+"""What the operating system says of this process, or of another one where it tells."""
 
 import sys
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 PAGE = 4096
 
 
-def resident_bytes() -> int:
-    """Return how much memory this process occupies now; on systems other than Linux, at most so far."""
+def resident_bytes(pid: int | None = None) -> int:
+    """Return how much memory a process occupies now. On systems other than Linux: this process, at most so far."""
     if sys.platform == "linux":
-        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+        return int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1]) * PAGE
     import resource  # noqa: PLC0415 - there is none for Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -139,7 +139,7 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
     live, seals = LiveSessions(ledger, clock), Seals(keyring)
     books = Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock)
     tasks, metrics = OwnedTasks(), Metrics(clock)
-    logouts = Logouts(end_system, tasks, metrics, deadline=settings.end_system.deadlines.total + MARGIN)
+    logouts = Logouts(end_system, tasks, metrics, deadline=_for_end_system(settings))
     orchestrator = Orchestrator(
         logouts, storage, books, tasks, live=live, hooks=hooks, hook_deadline=settings.server.deadlines.hooks
     )
@@ -149,7 +149,7 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
         live,
         seals,
         SessionRecords(logouts, ledger, storage, books, nudge=retries.nudge, clock=clock),
-        deadline=settings.end_system.deadlines.total + MARGIN,
+        deadline=_for_end_system(settings),
         longest_header=settings.server.limits.header,
         clock=clock,
     )
@@ -159,12 +159,7 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
         live=live,
         served=Served(
             orchestrator=orchestrator,
-            admission=Admission(
-                seals,
-                live,
-                require_seal=requires_seal(settings),
-                require_seal_from_beyond=not settings.security.callers_unsealed_beyond_loopback,
-            ),
+            admission=_admission(settings, seals, live),
             openings=openings,
             in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), end_system),
             storage=storage,
@@ -177,12 +172,22 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
     )
 
 
+def _for_end_system(settings: Settings) -> float:
+    """Return how many seconds a login or a logout may take."""
+    return settings.end_system.deadlines.total + MARGIN
+
+
+def _admission(settings: Settings, seals: Seals, live: LiveSessions) -> Admission:
+    unsealed_beyond = settings.security.callers_unsealed_beyond_loopback
+    return Admission(seals, live, require_seal=requires_seal(settings), require_seal_from_beyond=not unsealed_beyond)
+
+
 def _ledger(settings: Settings, keyring: Keyring, clock: Callable[[], float]) -> Ledger:
     """Return the ledger. What a cleanup owes is left alone by the retries for as long as the cleanup itself may take."""
     return Ledger(
         settings.ledger.path,
         keyring,
-        grace=settings.end_system.deadlines.total + MARGIN + settings.storage.deadlines.evict + 2 * DEADLINE,
+        grace=_for_end_system(settings) + settings.storage.deadlines.evict + 2 * DEADLINE,
         keep_closed=settings.ledger.keep_closed,
         clock=clock,
     )

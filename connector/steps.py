@@ -36,6 +36,7 @@ async def step(
 
 
 async def _done(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Make a coroutine of whatever an author's method returns."""
     return await work()
 
 

@@ -16,6 +16,7 @@ from drivers.errors import DriverError, DriverUnavailable
 from drivers.sqlite_file import SqliteFile
 
 Item = TypeVar("Item")
+Subject = TypeVar("Subject")
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -43,8 +44,9 @@ Together = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
 """What is done for all the items that wait for one transaction: returns an outcome for each of them."""
 
 
-def _one_by_one(connection: sqlite3.Connection, works: Sequence[Callable[[sqlite3.Connection], T]]) -> list[T]:
-    return [work(connection) for work in works]
+def one_by_one(subject: Subject, works: Sequence[Callable[[Subject], T]]) -> list[T]:
+    """Do one work after the other, where the items are works and there is nothing to do together."""
+    return [work(subject) for work in works]
 
 
 @dataclass(slots=True, eq=False, repr=False)  # aiosqlite prints what it runs at the level DEBUG, and items hold values
@@ -99,7 +101,7 @@ class SqliteWriter:
         Raises:
             DriverError: when it was not committed.
         """
-        return await self.submit_item(_one_by_one, work)
+        return await self.submit_item(one_by_one, work)
 
     async def submit_item(self, do: Together[Item, T], item: Item) -> T:
         """Have `do` run with this item and all others that wait for the same `do`, and return its outcome, as `submit` does.

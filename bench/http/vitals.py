@@ -4,8 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-from bench.process import PAGE
-
 KNOWN = sys.platform == "linux"
 
 
@@ -13,11 +11,6 @@ def cpu_seconds(pid: int) -> float:
     """Return how much processor time the process has used so far, all of its threads and the system's work for it included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_bytes(pid: int) -> int:
-    """Return how much memory the process occupies now."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
 
 
 def open_files(pid: int) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 from bench.http import own
 from bench.http.load import load
 from bench.http.servers import Server, served
-from bench.http.vitals import KNOWN, open_files, resident_bytes
+from bench.http.vitals import KNOWN, open_files
+from bench.process import resident_bytes
 from bench.question import Answer, Panel, Question, Run, at_most
 from bench.questions.cleanups_per_second import CONNECTIONS
 

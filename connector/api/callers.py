@@ -41,7 +41,7 @@ def _is_in(caller: IPv4Address | IPv6Address | None, networks: Sequence[IPv4Netw
     return caller is not None and any(caller in network for network in networks)
 
 
-@lru_cache(maxsize=1024)  # the same few call again and again, and each call is asked twice
+@lru_cache(maxsize=1024)  # the same few call again and again
 def _address(remote: str | None) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address((remote or "").partition("%")[0])

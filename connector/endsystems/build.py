@@ -40,9 +40,7 @@ def build_end_system(settings: config.EndSystem, environ: Mapping[str, str]) -> 
         raise ConfigurationError(problems)
     client = GuardedClient(settings.deadlines, connections.tls, connections.proxy)
     site = Site(client, connections.base_url, connections.allowed, used, settings.deadlines.total)
-    end_system = HttpEndSystem(profile, site)
-    end_system.opens_sessions = profile.opens_sessions
-    return end_system
+    return HttpEndSystem(profile, site)
 
 
 def _profile(name: str, problems: list[str]) -> Profile | None:

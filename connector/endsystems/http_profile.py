@@ -27,6 +27,7 @@ class HttpEndSystem(EndSystem):
     def __init__(self, profile: Profile, site: Site) -> None:
         self.profile = profile
         self.needed_headers = frozenset(_headers(profile, site))
+        self.opens_sessions = profile.opens_sessions
         self.ends_sessions = bool(profile.steps)
         self._site = site
         self._logout = HttpLogout(profile, site)
@@ -55,7 +56,7 @@ class HttpEndSystem(EndSystem):
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
         """Run the profile's login, within the total deadline; one that fails half-way is logged out within another."""
         del session_id
-        if not self.profile.opens_sessions:
+        if not self.opens_sessions:
             return LoginOutcome(LoginResult.NOT_APPLICABLE)
         return await self._login.run(settings)
 

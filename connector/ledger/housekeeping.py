@@ -5,7 +5,7 @@ from collections.abc import Collection
 from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import NoSuchDebt
 from connector.ledger.rows import shown
-from connector.ledger.table import Table
+from connector.ledger.table import Table, marks
 
 OPEN = "SELECT key_id, state, count(*), min(recorded_at) FROM debts WHERE closed_at IS NULL GROUP BY key_id, state"
 CLOSED = "SELECT count(*) FROM debts WHERE closed_at IS NOT NULL"
@@ -21,7 +21,7 @@ def owed_evictions(table: Table, driver: str, *, after: int, limit: int) -> list
 
     What is damaged among them goes into quarantine, and others take its place: fewer than `limit` are all that there are.
     """
-    keys = ", ".join("?" * len(table.keyring.ids))
+    keys = marks(table.keyring.ids)
     condition = f"evictions IS NOT NULL AND id > ? AND instr(evictions, ?) AND key_id IN ({keys}) ORDER BY id LIMIT ?"
     values = (after, f'"{driver}":', *table.keyring.ids, limit)
     while True:
@@ -33,7 +33,7 @@ def owed_evictions(table: Table, driver: str, *, after: int, limit: int) -> list
 
 def listing(table: Table, states: Collection[LogoutState] | None, system: str | None, *, after: int, limit: int) -> list[Debt]:
     """Return debts in any of these states (None: that owe something), what is in quarantine among those that wait."""
-    chosen = "closed_at IS NULL" if states is None else f"state IN ({', '.join('?' * len(states))})"
+    chosen = "closed_at IS NULL" if states is None else f"state IN ({marks(states)})"
     condition = f"id > ? AND (system_id = ? OR ? IS NULL) AND {chosen} ORDER BY id LIMIT ?"
     found = table.shown(condition, after, system, system, *map(str, states or ()), limit)
     if states is None or LogoutState.WAITING in states:
@@ -85,8 +85,7 @@ def renew_keys(table: Table, *, limit: int) -> bool:
     key that a row names tells which one must not be dropped yet.
     """
     older = table.keyring.ids[1:]
-    marks = ", ".join("?" * len(older))
-    debts = table.debts(f"closed_at IS NULL AND key_id IN ({marks}) LIMIT ?", *older, limit) if older else []
+    debts = table.debts(f"closed_at IS NULL AND key_id IN ({marks(older)}) LIMIT ?", *older, limit) if older else []
     for each in debts:
         table.update(each)
     return len(debts) > 0

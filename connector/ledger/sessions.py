@@ -16,11 +16,11 @@ from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import COLUMNS, NAMES, OpenSession, authenticated, decoded, encoded, verify
 from connector.ledger.rows import Row, Unverified, fingerprints
-from connector.ledger.table import Table
+from connector.ledger.table import Table, marks
 from connector.outcomes import IN_USE_AGAIN
 from drivers import SessionScope
 
-INSERT = f"INSERT INTO sessions ({NAMES}) VALUES (NULL, {', '.join('?' * (len(COLUMNS) - 1))})"  # noqa: S608 - ours
+INSERT = f"INSERT INTO sessions ({NAMES}) VALUES (NULL, {marks(COLUMNS[1:])})"  # noqa: S608 - ours
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
 USED = COLUMNS.index("used_at")
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import structlog
 
@@ -21,6 +21,7 @@ from connector.ledger.selection import InHand
 from connector.ledger.table import Table
 from connector.outcomes import LogoutOutcome
 from connector.supervision import supervised
+from drivers.sqlite_writer import one_by_one
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Ledger:
         self._keyring = keyring
         self._record = self._together(recording.record)
         self._settle = self._together(recording.settle)
-        self._transact = self._together(_one_by_one)
+        self._transact = self._together(one_by_one)
         self._grace = grace
         self._keep_closed = keep_closed
         self._clock = clock
@@ -242,7 +243,3 @@ class Ledger:
                 await self.tidy()
             except LedgerUnavailable as problem:
                 log.warning("the ledger cannot be tidied up for now", reason=str(problem))
-
-
-def _one_by_one(table: Table, works: Sequence[Callable[[Table], Any]]) -> list[Any]:
-    return [work(table) for work in works]

@@ -11,11 +11,12 @@ from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.rows import COLUMNS, NAMES, Row, Unverified, claimed, decoded, encoded, fingerprints, fitted, lenient_text
 
 
-def _marks(values: Collection[object]) -> str:
+def marks(values: Collection[object]) -> str:
+    """Return a question mark for each of the values, as a statement wants them."""
     return ", ".join("?" * len(values))
 
 
-INSERT = f"INSERT INTO debts ({NAMES}) VALUES ({_marks(COLUMNS)})"  # noqa: S608 - names of our own
+INSERT = f"INSERT INTO debts ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - names of our own
 UPDATE = f"UPDATE debts SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} WHERE id = ?"  # noqa: S608 - as above
 NEXT_ID = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'debts'"
 CLAIMS = "id, reason, session_id, system_id, origin, recorded_at"
@@ -45,7 +46,7 @@ class Table:
     def of_login(self, session_id: str, login_id: str, credential: Credential) -> list[Debt]:
         """Return the debts of one login, as `debts` does."""
         prints = fingerprints(session_id, login_id, credential, self.keyring)
-        return self.debts(f"session_id = ? AND fingerprint IN ({_marks(prints)}) ORDER BY id", session_id, *prints)
+        return self.debts(f"session_id = ? AND fingerprint IN ({marks(prints)}) ORDER BY id", session_id, *prints)
 
     def shown(self, condition: str, *values: Any) -> list[Debt]:
         """Return debts without their credentials, those among them that are not to be believed marked as unusable."""
@@ -63,7 +64,7 @@ class Table:
         first = self.connection.execute(NEXT_ID).fetchone()[0]
         numbered = [replace(debt, id=first + place) for place, debt in enumerate(debts)]
         values = [value for debt in numbered for value in encoded(debt, self.keyring)]
-        self.connection.execute(INSERT + f", ({_marks(COLUMNS)})" * (len(debts) - 1), values)
+        self.connection.execute(INSERT + f", ({marks(COLUMNS)})" * (len(debts) - 1), values)
         return numbered
 
     def update(self, debt: Debt) -> Debt:
@@ -75,7 +76,7 @@ class Table:
 
     def sessions_heard_of(self, session_ids: Collection[str]) -> set[str]:
         """Return which of these sessions have any row at all, as open sessions or as debts."""
-        wanted = _marks(session_ids)
+        wanted = marks(session_ids)
         found = self.connection.execute(
             f"SELECT session_id FROM debts WHERE session_id IN ({wanted})"  # noqa: S608 - question marks
             f" UNION ALL SELECT session_id FROM sessions WHERE session_id IN ({wanted})",
@@ -88,7 +89,7 @@ class Table:
         if not ids:
             return set()
         gone = self.connection.execute(
-            f"DELETE FROM debts WHERE id IN ({_marks(ids)}) AND revision = 1 RETURNING id",  # noqa: S608 - question marks
+            f"DELETE FROM debts WHERE id IN ({marks(ids)}) AND revision = 1 RETURNING id",  # noqa: S608 - question marks
             [*ids],
         )
         return {id_ for (id_,) in gone}

@@ -104,7 +104,7 @@ class RedisLayout(Layout):
         return await self._evaluate(script, owners, *arguments)
 
     async def _evaluate(self, script: str, owners: Owners, *arguments: str | bytes | int) -> Any:
-        """Run the script by its hash. Not through aiocache's `raw`, which adds nothing here but a fifth of a round trip."""
+        """Run the script by its hash. Not through aiocache's `raw`, which adds nothing here but layers."""
         keys = [f"{self._root}:g:{owner.hex()}" for owner in owners]
         call = (len(keys), *keys, self._root, *arguments)
         try:
