@@ -1,8 +1,9 @@
 """The cleanup as values: what was asked for, and the report of what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+import msgspec
 
 from connector.credential import Credential
 from connector.outcomes import EvictOutcome, HookOutcome, LogoutOutcome
@@ -11,8 +12,7 @@ from drivers import Scope, SessionScope, SystemScope
 Outcome = TypeVar("Outcome")
 
 
-@dataclass(frozen=True, slots=True)
-class CleanupRequest:
+class CleanupRequest(msgspec.Struct, frozen=True):
     """One call of Session Logout, parsed and valid. `global_cache` implies a `system_id`."""
 
     session_id: str
@@ -34,16 +34,14 @@ class CleanupRequest:
         return (session,)
 
 
-@dataclass(frozen=True, slots=True)
-class Timed(Generic[Outcome]):
+class Timed(msgspec.Struct, Generic[Outcome], frozen=True):
     """An outcome and the whole milliseconds that it took."""
 
     outcome: Outcome
     milliseconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class CleanupReport:
+class CleanupReport(msgspec.Struct, frozen=True):
     """What became of every step of one cleanup."""
 
     request: CleanupRequest
@@ -56,4 +54,4 @@ class CleanupReport:
     attempts: int
     evictions: Mapping[str, Timed[EvictOutcome]]
     """By driver name, in the order of the configuration."""
-    hooks: Mapping[str, Timed[HookOutcome]] = field(default_factory=dict)
+    hooks: Mapping[str, Timed[HookOutcome]] = msgspec.field(default_factory=dict)

@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.endsystems.contract import SessionLogin

@@ -1,7 +1,8 @@
 """What became of one step of a cleanup: typed values, never booleans."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class LogoutResult(StrEnum):
@@ -23,8 +24,7 @@ class LogoutResult(StrEnum):
     """A defect in this software or in the author's end-system class; logged with its traceback."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogoutOutcome:
+class LogoutOutcome(msgspec.Struct, frozen=True):
     """The outcome of one logout. `code` and `message` explain it to a person and never hold a secret."""
 
     result: LogoutResult
@@ -72,8 +72,7 @@ class EvictResult(StrEnum):
     """A defect in the driver; logged with its traceback."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvictOutcome:
+class EvictOutcome(msgspec.Struct, frozen=True):
     """The outcome of the eviction from one driver; `message` is for a person and never holds a secret."""
 
     result: EvictResult
@@ -88,8 +87,7 @@ class HookResult(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class HookOutcome:
+class HookOutcome(msgspec.Struct, frozen=True):
     """The outcome of one of the author's cleanup hooks."""
 
     result: HookResult

@@ -16,6 +16,7 @@ from connector.api.parser import guarded_runner
 from connector.api.sites import control_served, listen, metrics_served
 from connector.app import PARTS, create_app
 from connector.config.settings import Settings
+from connector.garbage import look_for_it_seldom
 from connector.hooks import Hooks
 from connector.open_files import allow_as_many_as_possible
 
@@ -32,6 +33,7 @@ def serve(settings: Settings, *, routes: Collection[web.RouteDef] = (), hooks: H
         ConfigurationError: before anything was served, if the address, a driver or the end system cannot work.
     """
     allow_as_many_as_possible()
+    look_for_it_seldom()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(serve_app(create_app(settings, routes=routes, hooks=hooks), settings))
 

@@ -6,9 +6,9 @@ unequal to all earlier ones, in constant time; freeing the bytes is a separate, 
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar, NewType
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 MAX_TTL = 29 * 24 * 3600.0
@@ -18,23 +18,20 @@ Stamp = NewType("Stamp", bytes)
 """The present life of a scope: opaque, compared for equality only, never used again once the scope was evicted."""
 
 
-@dataclass(frozen=True, slots=True)
-class SystemScope:
+class SystemScope(msgspec.Struct, frozen=True, gc=False):
     """One integrated system, *with every session under it*."""
 
     system_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class SessionScope:
+class SessionScope(msgspec.Struct, frozen=True, gc=False):
     """One session. Its identity is `session_id` alone; `system_id` says which system's eviction takes it along."""
 
     session_id: str
     system_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Everything:
+class Everything(msgspec.Struct, frozen=True, gc=False):
     """All that a store holds, known to anybody or not."""
 
 
@@ -53,8 +50,7 @@ def lineage(scope: Scope) -> tuple[Scope, ...]:
             return scope, EVERYTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A stored value: `expires_at` is in seconds since the epoch, `stamp` is the authority's from before the load."""
 
     value: bytes
@@ -62,8 +58,7 @@ class Entry:
     expires_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(msgspec.Struct, frozen=True, gc=False):
     """A cheap estimate of what a driver holds; None where the store cannot tell."""
 
     entries: int | None

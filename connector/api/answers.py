@@ -1,8 +1,9 @@
 """From the report of a cleanup to its answer: one table, the worst that happened decides."""
 
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+
+import msgspec
 
 from connector.cleanup import CleanupReport, Timed
 from connector.outcomes import EvictOutcome, EvictResult, HookOutcome, LogoutOutcome, LogoutResult
@@ -11,15 +12,14 @@ RETRY_AFTER = 10
 """Seconds after which a caller may try again when the authority could not evict."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What goes back to OpsHub. With an error status `code` and `message` say what happened; the report is always there."""
 
     status: HTTPStatus
     report: dict[str, Any]
     code: str | None = None
     message: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def answer(report: CleanupReport) -> Answer:

@@ -4,11 +4,11 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
+from msgspec.structs import replace
 
 from connector.cache.life import shortened
 from connector.deadline import within

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from connector.credential import Credential
 from connector.outcomes import LogoutOutcome
 from drivers import Scope
@@ -20,8 +22,7 @@ class LogoutState(StrEnum):
     """Nobody."""
 
 
-@dataclass(frozen=True, slots=True)
-class Debt:
+class Debt(msgspec.Struct, frozen=True):
     """One row of the ledger: one login of one session. Moments are seconds since the epoch."""
 
     id: int
@@ -29,7 +30,7 @@ class Debt:
     system_id: str | None
     origin: str
     """Where the end system is; retries are bounded for each origin."""
-    fingerprint: bytes = field(repr=False)
+    fingerprint: bytes
     """Tells logins apart: a keyed digest of the session, the login's id and the credential."""
     login_id: str = ""
     """Which of the session's logins it is, as its seal says; empty where the credential came without a seal."""
@@ -39,7 +40,7 @@ class Debt:
     attempts: int = 0
     waited: float = 0.0
     """Seconds of scheduled waiting so far, which a clock that jumps does not change."""
-    evictions: Mapping[str, tuple[Scope, ...]] = field(default_factory=dict)
+    evictions: Mapping[str, tuple[Scope, ...]] = msgspec.field(default_factory=dict)
     """What is still owed to which driver."""
     revision: int = 1
     """How many cleanups asked for it."""

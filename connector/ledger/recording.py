@@ -1,7 +1,9 @@
 """What a cleanup owes and what became of it, each within one transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from connector.cleanup import CleanupRequest
 from connector.ledger.debts import Debt, LogoutState
@@ -16,8 +18,7 @@ FURTHEST = 3600.0
 """Seconds: nothing is due later than this, so that a clock that jumped parks nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A cleanup as it was received; see `Ledger.record`."""
 
     request: CleanupRequest
@@ -27,8 +28,7 @@ class Asked:
     due_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """What became of a try; see `Ledger.settle`."""
 
     debt: Debt
@@ -41,8 +41,7 @@ class Settlement:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(msgspec.Struct, frozen=True):
     """A cleanup that could not be recorded when it was received, and what is left of it."""
 
     request: CleanupRequest

@@ -2,10 +2,10 @@
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from connector.credential import Credential
 from connector.errors import ConnectorError

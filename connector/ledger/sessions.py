@@ -6,9 +6,11 @@ A session has one row, that of its login; another one beside it has a key that i
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from secrets import token_bytes
+
+from msgspec.structs import replace
 
 from connector.cleanup import CleanupRequest
 from connector.credential import Credential

@@ -2,8 +2,9 @@
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from connector.credential import Credential
 from connector.ledger.debts import Debt

@@ -1,10 +1,10 @@
 """What of a debt is JSON text in its row: the last answer, and the evictions that are owed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from connector.outcomes import LogoutOutcome
 from drivers import Everything, Scope, SessionScope, SystemScope

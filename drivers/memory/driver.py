@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Annotated, ClassVar
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from drivers.contract import MAX_TTL, Driver, DriverSettings, Entry, Scope, Stamp, Statistics

@@ -1,9 +1,9 @@
 """When an owed logout is tried again: spread at random, within bounds, as the end system asks, and not for ever."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from connector.ledger.backoff import Backoff, Verdict
 from connector.ledger.debts import Debt, LogoutState

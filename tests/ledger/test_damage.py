@@ -4,10 +4,10 @@ import asyncio
 import os
 import random
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from connector.errors import ConfigurationError
 from connector.ledger.debts import Debt

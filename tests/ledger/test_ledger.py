@@ -1,10 +1,10 @@
 """What is owed, recorded and settled: duplicates, races, retries, and what a human does."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import LedgerUnavailable, NoSuchDebt

@@ -1,8 +1,9 @@
 """A ledger for a process that is never killed."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from connector.cleanup import CleanupRequest
 from connector.ledger.debts import Debt, LogoutState
