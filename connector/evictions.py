@@ -1,16 +1,23 @@
 """Evictions as steps of something larger: what a driver could not do is owed, and it is not believed until that is made good."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
+
+import structlog
 
 from connector.cleanup import Timed
 from connector.outcomes import EvictOutcome, EvictResult
-from connector.steps import step
+from connector.steps import milliseconds_since, step
 from connector.storage import Storage
 from drivers import Driver, DriverError, Scope
 
+log = structlog.get_logger(__name__)
 
-async def evict(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> Timed[EvictOutcome]:
+EVICTED = EvictOutcome(EvictResult.EVICTED)
+
+
+async def _evict(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> Timed[EvictOutcome]:
     """Evict the scopes from one driver within its deadline. What has to be durable of it is in the ledger already."""
     deadline = storage.deadlines.evict
 
@@ -19,7 +26,7 @@ async def evict(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> Ti
             await storage.evict(driver, scopes)
         except DriverError as problem:
             return EvictOutcome(EvictResult.UNAVAILABLE, str(problem))
-        return EvictOutcome(EvictResult.EVICTED)
+        return EVICTED
 
     done = await step(
         f"eviction from {driver.name}",
@@ -33,11 +40,42 @@ async def evict(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> Ti
     return done
 
 
+def begin_evictions(
+    storage: Storage, owed: Mapping[str, Sequence[Scope]], steps: asyncio.TaskGroup
+) -> dict[str, asyncio.Future[Timed[EvictOutcome]]]:
+    """Evict from every driver what is owed to it, at the same time, and return what becomes of each by the driver's name.
+
+    What needs no waiting is done already, the rest is among the `steps`.
+    """
+    return {driver.name: _begin(storage, driver, owed[driver.name], steps) for driver in storage.drivers}
+
+
+def _begin(
+    storage: Storage, driver: Driver, scopes: Sequence[Scope], steps: asyncio.TaskGroup
+) -> asyncio.Future[Timed[EvictOutcome]]:
+    started = time.monotonic()
+    if not _evicted_at_once(storage, driver, scopes):
+        return steps.create_task(_evict(storage, driver, scopes))
+    done: asyncio.Future[Timed[EvictOutcome]] = asyncio.get_running_loop().create_future()
+    done.set_result(Timed(EVICTED, milliseconds_since(started)))
+    return done
+
+
+def _evicted_at_once(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> bool:
+    try:
+        return storage.evict_at_once(driver, scopes)
+    except DriverError:
+        return False
+    except Exception:
+        log.exception("a driver broke", driver=driver.name)
+        return False
+
+
 async def evict_everywhere(storage: Storage, owed: Mapping[str, Sequence[Scope]]) -> list[str]:
     """Evict from every driver at once what is owed to it, and return the names of those that did."""
     async with asyncio.TaskGroup() as steps:
-        evicting = {driver.name: steps.create_task(evict(storage, driver, owed[driver.name])) for driver in storage.drivers}
-    return names_of_done({name: task.result() for name, task in evicting.items()})
+        evicting = begin_evictions(storage, owed, steps)
+    return names_of_done({name: done.result() for name, done in evicting.items()})
 
 
 def names_of_done(evictions: Mapping[str, Timed[EvictOutcome]]) -> list[str]:

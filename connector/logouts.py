@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from connector.cleanup import Timed
@@ -39,12 +39,11 @@ def outcome_of_closed(debt: Debt) -> LogoutOutcome:
     return debt.outcome
 
 
-@asynccontextmanager
-async def known(outcome: LogoutOutcome) -> AsyncIterator[SharedLogout]:
+def known(outcome: LogoutOutcome) -> AbstractAsyncContextManager[SharedLogout]:
     """Stand for the try of a logout that needs none, for its outcome is known."""
     task: asyncio.Future[Timed[LogoutOutcome]] = asyncio.get_running_loop().create_future()
     task.set_result(Timed(outcome, 0))
-    yield SharedLogout(task, tries=0, settled=True)
+    return nullcontext(SharedLogout(task, tries=0, settled=True))
 
 
 class Logouts:

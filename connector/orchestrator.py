@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.endsystems.contract import SessionLogin
-from connector.evictions import evict, names_of_done
+from connector.evictions import begin_evictions, names_of_done
 from connector.hooks import Hooks, run_hook
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import Debt, LogoutState
@@ -89,10 +89,7 @@ class Orchestrator:
         debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])
         async with self._logout_of(request, debt) as shared:
             async with asyncio.TaskGroup() as steps:
-                evicting = {
-                    driver.name: steps.create_task(evict(self._storage, driver, _scopes(driver, request, debt)))
-                    for driver in drivers
-                }
+                evicting = begin_evictions(self._storage, _owed(drivers, request, debt), steps)
                 hooked = {name: steps.create_task(run_hook(name, hook, within)) for name, hook in self._hooks.of(request)}
                 logout = await asyncio.shield(shared.task)
             evictions = _results(evicting)
@@ -130,7 +127,7 @@ class Orchestrator:
         return await self._books.settle(debt, outcome=outcome, evicted=names_of_done(evictions))
 
 
-def _results(tasks: Mapping[str, asyncio.Task[T]]) -> dict[str, T]:
+def _results(tasks: Mapping[str, asyncio.Future[T]]) -> dict[str, T]:
     return {name: task.result() for name, task in tasks.items()}
 
 
@@ -147,6 +144,6 @@ def _left_of(
     return Missed(rest, origin, [name for name in evictions if name not in done], received_at)
 
 
-def _scopes(driver: Driver, request: CleanupRequest, debt: Debt | None) -> Sequence[Scope]:
+def _owed(drivers: Sequence[Driver], request: CleanupRequest, debt: Debt | None) -> Mapping[str, Sequence[Scope]]:
     """Return what this cleanup evicts: what it was asked for, and what earlier ones of the same login still owe."""
-    return request.scopes if debt is None else debt.evictions[driver.name]
+    return {driver.name: request.scopes for driver in drivers} if debt is None else debt.evictions

@@ -56,6 +56,13 @@ class Storage:
         await driver.evict(*scopes)
         self._evicted[driver.name].set()
 
+    def evict_at_once(self, driver: Driver, scopes: Sequence[Scope]) -> bool:
+        """Do what `evict` does where the driver need not wait for it, and say whether it is done."""
+        done = driver.evict_at_once(*scopes)
+        if done:
+            self._evicted[driver.name].set()
+        return done
+
     @property
     def trusted(self) -> bool:
         """Whether the authority owes no eviction; as long as it does, nothing that it says may be served."""

@@ -6,7 +6,7 @@ unequal to all earlier ones, in constant time; freeing the bytes is a separate, 
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NewType
+from typing import Any, ClassVar, NewType
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
@@ -87,6 +87,12 @@ class Driver(ABC):
     Settings: ClassVar[type[DriverSettings]] = DriverSettings
     """The model that `[storage.<name>]` is checked against."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Where a driver derives from another one and evicts in its own way, the other's short cut would pass that by."""
+        super().__init_subclass__(**options)
+        if "evict" in vars(cls) and "evict_at_once" not in vars(cls):
+            setattr(cls, Driver.evict_at_once.__name__, Driver.evict_at_once)
+
     def __init__(self, name: str, settings: DriverSettings) -> None:
         self.settings = settings
         self.name = name
@@ -147,6 +153,13 @@ class Driver(ABC):
         began, and `stamp` keeps its guarantee. Durable before it returns, where the store is durable. Entries of other scopes
         stay, save that a system takes its sessions along, and `EVERYTHING` all. Evicting what does not exist succeeds.
         """
+
+    def evict_at_once(self, *scopes: Scope) -> bool:  # noqa: ARG002 - for those that override it
+        """Do what `evict` does, where that needs no waiting, and say whether it is done. By default it does need waiting.
+
+        It spares a cleanup a task for this driver. Where it has evicted nothing, by False or by an error, `evict` is called.
+        """
+        return False
 
     @abstractmethod
     async def purge(self, limit: int) -> bool:

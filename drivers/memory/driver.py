@@ -81,9 +81,11 @@ class MemoryDriver(Driver):
             self._shelf.forget(bucket, key)
 
     async def evict(self, *scopes: Scope) -> None:
-        self._must_be_open()
-        for scope in scopes:
-            self._lives.end(scope)
+        self._end(scopes)
+
+    def evict_at_once(self, *scopes: Scope) -> bool:
+        self._end(scopes)
+        return True
 
     async def purge(self, limit: int) -> bool:
         for step in range(limit):
@@ -98,6 +100,11 @@ class MemoryDriver(Driver):
     async def statistics(self) -> Statistics:
         self._must_be_open()
         return Statistics(entries=len(self._shelf), garbage=self._lives.garbage)
+
+    def _end(self, scopes: tuple[Scope, ...]) -> None:
+        self._must_be_open()
+        for scope in scopes:
+            self._lives.end(scope)
 
     def _must_be_open(self) -> None:
         if self._closed:

@@ -103,10 +103,12 @@ class SqliteDriver(Driver):
 
     async def evict(self, *scopes: Scope) -> None:
         file = await self._file()
-        # Of a scope without a generation nobody has been given a stamp: there is nothing to write, and no disk to wait for.
-        living = tuple([scope for scope in scopes if file.reader.has_generation(scope)])
-        if living:
+        if living := _living(file, scopes):
             await file.writer.submit(partial(statements.evict, scopes=living))
+
+    def evict_at_once(self, *scopes: Scope) -> bool:
+        file = self._file_in_place()
+        return file is not None and not _living(file, scopes)
 
     async def purge(self, limit: int) -> bool:
         file = await self._file()
@@ -125,13 +127,17 @@ class SqliteDriver(Driver):
 
         Opening is done once for all who wait for it, and to its end, also when they give up waiting.
         """
-        if self._closed:
-            raise DriverUnavailable(f"{self.name}: closed")
-        if self._open_file is not None and self._open_file.file.in_place:
-            return self._open_file
+        if file := self._file_in_place():
+            return file
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._replace(self._open_file))
         return await asyncio.shield(self._opening)
+
+    def _file_in_place(self) -> _OpenFile | None:
+        """Return the open file, unless it has to be opened first."""
+        if self._closed:
+            raise DriverUnavailable(f"{self.name}: closed")
+        return self._open_file if self._open_file is not None and self._open_file.file.in_place else None
 
     async def _replace(self, old: _OpenFile | None) -> _OpenFile:
         discard = None
@@ -141,3 +147,8 @@ class SqliteDriver(Driver):
             discard = old.file.connected_to if old.file.damaged else None
         self._open_file = await _OpenFile.open(self._path, discard)
         return self._open_file
+
+
+def _living(file: _OpenFile, scopes: tuple[Scope, ...]) -> tuple[Scope, ...]:
+    """Return the scopes that have a generation. Of others nobody was given a stamp: nothing to write, and no disk to wait for."""
+    return tuple([scope for scope in scopes if file.reader.has_generation(scope)])

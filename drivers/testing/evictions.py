@@ -35,6 +35,17 @@ class Evictions(Subject):
         assert [await found(driver, scope, "key") for scope in elsewhere] == [b"value"] * 4
 
     @in_both_roles
+    async def test_evicting_at_once_evicts_or_leaves_it_alone(self, driver: Driver, keep_: Keep) -> None:
+        scopes: Sequence[Scope] = (S1, S10, A, B)
+        for scope in scopes:
+            await keep_(driver, scope, "key", b"value")
+        stamps = [await driver.stamp(scope) for scope in scopes]
+        done = driver.evict_at_once(SessionScope("never seen", "A"), A)
+        lost = [await found(driver, scope, "key") is None for scope in scopes]
+        changed = [before != await driver.stamp(scope) for before, scope in zip(stamps, scopes, strict=True)]
+        assert lost == changed == [done, done, done, False]
+
+    @in_both_roles
     async def test_evicting_everything_takes_every_scope_along(self, driver: Driver, keep_: Keep) -> None:
         scopes = (S1, S10, ALONE, OTHER, A, B)
         for scope in scopes:
