@@ -3,16 +3,13 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-
-import structlog
+from contextlib import suppress
 
 from connector.cleanup import Timed
 from connector.outcomes import EvictOutcome, EvictResult
-from connector.steps import milliseconds_since, step
+from connector.steps import attempt, milliseconds_since, step
 from connector.storage import Storage
 from drivers import Driver, DriverError, Scope
-
-log = structlog.get_logger(__name__)
 
 EVICTED = EvictOutcome(EvictResult.EVICTED)
 
@@ -62,13 +59,12 @@ def _begin(
 
 
 def _evicted_at_once(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> bool:
-    try:
-        return storage.evict_at_once(driver, scopes)
-    except DriverError:
+    def evicted() -> bool:
+        with suppress(DriverError):
+            return storage.evict_at_once(driver, scopes)
         return False
-    except Exception:
-        log.exception("a driver broke", driver=driver.name)
-        return False
+
+    return attempt(f"eviction from {driver.name}", evicted, failed=False)
 
 
 async def evict_everywhere(storage: Storage, owed: Mapping[str, Sequence[Scope]]) -> list[str]:
