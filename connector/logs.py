@@ -1,8 +1,11 @@
 """The log: one line per event on standard error, for a person or for a collector. Values of requests have no place in it."""
 
+import asyncio
 import logging
 import secrets
 import sys
+from collections import deque
+from contextlib import suppress
 from hashlib import blake2b
 from typing import TextIO
 
@@ -29,7 +32,7 @@ def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
             *(_json() if settings.format == "json" else _console(stream)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=_Lines(stream),
     )
     logging.basicConfig(handlers=[_Forwarder()], level=level, force=True)
     logging.captureWarnings(capture=True)
@@ -64,6 +67,45 @@ def _shown(value: object) -> str:
     """Return the value as one word, or as the literal that it is."""
     text = str(value)
     return text if text.isprintable() and " " not in text else repr(value)
+
+
+class _Lines:
+    """Writes what is logged in one turn of the event loop all at once; elsewhere, each line as it comes.
+
+    Each write lets other threads have Python's one lock, which the event loop then has to wait for.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: deque[str] = deque()
+        self._to_be_written_by: asyncio.AbstractEventLoop | None = None
+
+    def __call__(self, *_: object) -> "_Lines":
+        """Be the logger of everybody."""
+        return self
+
+    def msg(self, line: str) -> None:
+        """Write a line, by the end of this turn."""
+        self._lines.append(f"{line}\n")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write()
+        else:
+            if self._to_be_written_by is not loop:
+                self._to_be_written_by = loop
+                loop.call_soon(self._write)
+
+    debug = info = warning = error = critical = msg
+
+    def _write(self) -> None:
+        self._to_be_written_by = None
+        lines = []
+        with suppress(IndexError):  # another thread may take, or add, some meanwhile
+            while True:
+                lines.append(self._lines.popleft())
+        self._stream.write("".join(lines))
+        self._stream.flush()
 
 
 class _Forwarder(logging.Handler):
