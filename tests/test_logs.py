@@ -1,5 +1,6 @@
 """The log, in both of its forms."""
 
+import asyncio
 import logging
 import warnings
 
@@ -81,3 +82,20 @@ def test_a_session_s_digest_is_short_the_same_each_time_and_its_own() -> None:
     digest = session_digest(SESSION)
     assert len(digest) == 16
     assert digest == session_digest(SESSION) != session_digest(SESSION.replace("a", "b"))
+
+
+async def test_the_lines_of_one_turn_are_written_together_and_in_order() -> None:
+    with logged(Logs(format="json")) as log:
+        for number in range(3):
+            structlog.get_logger().info("it happened", number=number)
+        assert log.text == ""
+        await log.written.wait()
+        assert [line["number"] for line in log.lines] == [0, 1, 2]
+
+
+async def test_a_thread_writes_its_line_itself_and_none_is_lost() -> None:
+    with logged(Logs(format="json")) as log:
+        structlog.get_logger().info("here")
+        await asyncio.to_thread(structlog.get_logger().info, "there")
+        await asyncio.sleep(0)
+    assert {line["event"] for line in log.lines} == {"here", "there"}
