@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import Any
 
 from connector.endsystems.http_profile import HttpEndSystem
@@ -18,7 +19,7 @@ STEPS: dict[str, tuple[Any, str]] = {
     "record": (Ledger, "record"),
     "record, in its transaction": (recording, "record"),
     "logout": (HttpEndSystem, "logout"),
-    "evict from memory": (Storage, "evict"),
+    "evict from memory": (Storage, "evict_at_once"),
     "evict from sqlite": (Storage, "evict"),
     "settle": (Ledger, "settle"),
     "settle, in its transaction": (recording, "settle"),
@@ -44,8 +45,8 @@ class Failpoint:
         """Wrap the step, in this process."""
         owner, name = STEPS[self.step]
         real, reached = getattr(owner, name), _Countdown(self)
-        wrapped = _around_function(real, reached) if owner is recording else _around_method(real, reached)
-        setattr(owner, name, functools.wraps(real)(wrapped))
+        around = _around_work if owner is recording else _around_method if iscoroutinefunction(real) else _around_short_cut
+        setattr(owner, name, functools.wraps(real)(around(real, reached)))
 
 
 class _Countdown:
@@ -75,7 +76,20 @@ def _around_method(real: Callable[..., Awaitable[Any]], reached: Reached) -> Cal
     return wrapped
 
 
-def _around_function(real: Callable[..., Any], reached: Reached) -> Callable[..., Any]:
+def _around_short_cut(real: Callable[..., bool], reached: Reached) -> Callable[..., bool]:
+    """Wrap what says by False that it did nothing."""
+
+    def wrapped(*arguments: Any) -> bool:
+        reached("before", arguments)
+        done = real(*arguments)
+        if done:
+            reached("after", arguments)
+        return done
+
+    return wrapped
+
+
+def _around_work(real: Callable[..., Any], reached: Reached) -> Callable[..., Any]:
     """Wrap what is done together for several cleanups: each of them comes by."""
 
     def wrapped(table: Table, items: Sequence[Any]) -> Any:

@@ -52,14 +52,15 @@ class ServerProcess:
             await self.ended()
 
     async def ended(self) -> bool:
-        """Wait until it is gone, and say whether a SIGKILL did it."""
-        process, self._process = self._process, None
+        """Wait until it is gone, and say whether a SIGKILL did it. Where it does not go by itself it stays, to be killed."""
+        process = self._process
         assert process is not None
         await asyncio.to_thread(process.join, WITHIN)
-        try:
-            return process.exitcode == -signal.SIGKILL
-        finally:
-            process.close()
+        if (by := process.exitcode) is None:
+            return False
+        self._process = None
+        process.close()
+        return by == -signal.SIGKILL
 
     async def takes_connections(self) -> bool:
         """Tell whether somebody listens on its port."""
