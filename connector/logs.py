@@ -72,7 +72,8 @@ def _shown(value: object) -> str:
 class _Lines:
     """Writes what is logged in one turn of the event loop all at once; elsewhere, each line as it comes.
 
-    Each write lets other threads have Python's one lock, which the event loop then has to wait for.
+    Each write lets other threads have Python's one lock, which the event loop then has to wait for. A log that nobody reads any
+    more, or whose disk is full, loses lines, and stops no cleanup.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -104,8 +105,9 @@ class _Lines:
         with suppress(IndexError):  # another thread may take, or add, some meanwhile
             while True:
                 lines.append(self._lines.popleft())
-        self._stream.write("".join(lines))
-        self._stream.flush()
+        with suppress(OSError):
+            self._stream.write("".join(lines))
+            self._stream.flush()
 
 
 class _Forwarder(logging.Handler):

@@ -99,3 +99,16 @@ async def test_a_thread_writes_its_line_itself_and_none_is_lost() -> None:
         await asyncio.to_thread(structlog.get_logger().info, "there")
         await asyncio.sleep(0)
     assert {line["event"] for line in log.lines} == {"here", "there"}
+
+
+async def test_what_cannot_be_written_is_left_out_and_told_to_nobody() -> None:
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    with logged(Logs(format="json")) as log:
+        log.full = True
+        structlog.get_logger().info("on a full disk")
+        await asyncio.sleep(0)
+        log.full = False
+        structlog.get_logger().info("with room again")
+        await log.written.wait()
+    assert ([line["event"] for line in log.lines], told) == (["with room again"], [])

@@ -1,9 +1,11 @@
 """The log as a test reads it."""
 
 import asyncio
+import errno
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,13 +17,16 @@ from connector.logs import configure_logs
 
 
 class Log(io.StringIO):
-    """A stream that knows when something was written to it."""
+    """A stream that knows when something was written to it, and takes nothing while its disk is full."""
 
     def __init__(self) -> None:
         super().__init__()
         self.written = asyncio.Event()
+        self.full = False
 
     def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.written.set()
         return super().write(text)
 

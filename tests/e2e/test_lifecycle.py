@@ -1,12 +1,15 @@
 """Clients that go away and servers that are told to end: a cleanup that has begun is finished."""
 
 import asyncio
+import json
+import os
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.e2e.barrier import barrier_driver
-from tests.e2e.connector_process import WITHIN, connector_process
+from tests.e2e.connector_process import ROOT, WITHIN, connector_process
 from tests.e2e.held import HeldEndSystem
 from tests.e2e.opshub import OpsHub
 
@@ -50,3 +53,32 @@ async def test_a_server_that_is_told_to_end_says_that_it_is_not_ready_finishes_i
                     end_system.release.set()
                 assert (running.result().status, running.result().body["logout"]["outcome"]) == (200, "verified")
             assert await server.exit_code() == 0
+
+
+async def test_a_log_that_nobody_reads_any_more_stops_no_cleanup(session: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[server]\nport = 0\n[logs]\nformat = "json"\n[metrics]\nport = 0\n')
+    log, written = os.pipe()
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "connector", "serve", "--config", config),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=written,
+    )
+    os.close(written)
+    try:
+        url = await asyncio.to_thread(read_until_it_serves, log)
+        async with OpsHub(url) as opshub, asyncio.timeout(WITHIN):
+            assert [(await opshub.cleanup(session)).status for _ in range(3)] == [200, 200, 200]
+            server.terminate()
+            assert await server.wait() == 0
+    finally:
+        if server.returncode is None:
+            server.kill()
+            await server.wait()
+
+
+def read_until_it_serves(log: int) -> str:
+    with os.fdopen(log) as lines:
+        serving = next(entry for entry in map(json.loads, lines) if entry["event"] == "serving")
+    return f"http://{serving['host']}:{serving['port']}"
