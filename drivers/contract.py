@@ -72,6 +72,14 @@ class DriverSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+_SHORT_CUTS = {"stamp": "stamp_at_once", "get": "get_at_once", "evict": "evict_at_once"}
+
+
+def _place_of(method: str, driver: type) -> int:
+    """Return which of its ancestors, itself the first, a class has a method from."""
+    return next(place for place, ancestor in enumerate(driver.__mro__) if method in vars(ancestor))
+
+
 class Driver(ABC):
     """A storage back end for cached bytes.
 
@@ -88,10 +96,11 @@ class Driver(ABC):
     """The model that `[storage.<name>]` is checked against."""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Where a driver derives from another one and evicts in its own way, the other's short cut would pass that by."""
+        """Where a driver derives from another one and does something in its own way, the other's short cut would pass that by."""
         super().__init_subclass__(**options)
-        if "evict" in vars(cls) and "evict_at_once" not in vars(cls):
-            setattr(cls, Driver.evict_at_once.__name__, Driver.evict_at_once)
+        for way, short_cut in _SHORT_CUTS.items():
+            if _place_of(way, cls) < _place_of(short_cut, cls):
+                setattr(cls, short_cut, getattr(Driver, short_cut))
 
     def __init__(self, name: str, settings: DriverSettings) -> None:
         self.settings = settings
@@ -123,12 +132,23 @@ class Driver(ABC):
         lost or rolled back its data in between.
         """
 
+    def stamp_at_once(self, scope: Scope) -> Stamp | None:  # noqa: ARG002 - for those that override it
+        """Do what `stamp` does, where that needs no waiting. By default it does.
+
+        Where this returns None or raises, `stamp` is called. It spares a read the deadline, as `get_at_once` does.
+        """
+        return None
+
     @abstractmethod
     async def get(self, scope: Scope, key: str) -> Entry | None:
         """Return the unexpired entry, or None. The caller compares the entry's stamp with the authority's current one.
 
         As authority, a driver may return an entry whose stamp is no longer current; it never alters a stamp it was given.
         """
+
+    def get_at_once(self, scope: Scope, key: str) -> Entry | None:  # noqa: ARG002 - for those that override it
+        """Do what `get` does, where that needs no waiting. Where this returns None or raises, `get` is called."""
+        return None
 
     @abstractmethod
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:

@@ -56,7 +56,8 @@ class Cache:
     async def get(self, key: str, kind: UnionType, default: object = None) -> Any: ...
     async def get(self, key: str, kind: Any, default: object = None) -> Any:
         """Return the value, or `default` where there is none."""
-        found = await self._find(await self._entries.stamp(self.scope), key, kind)
+        data = self._entries.at_once(self.scope, key)
+        found = await self._find(await self._entries.stamp(self.scope), key, kind) if data is None else _fitting(data, kind)
         return default if found is _ABSENT else found
 
     @overload

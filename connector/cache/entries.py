@@ -49,6 +49,15 @@ class Entries:
         self._luck = luck
         self._epochs: WeakValueDictionary[tuple[Scope, str], Epoch] = WeakValueDictionary()
 
+    def at_once(self, scope: Scope, key: str) -> bytes | None:
+        """Return the value that is there under the present stamp, where both can be told without waiting; None says nothing."""
+        try:
+            entry = self._nearest.get_at_once(scope, key)
+            current = entry is not None and self._storage.trusted and entry.stamp == self._authority.stamp_at_once(scope)
+        except DriverError:
+            return None
+        return entry.value if entry is not None and current else None
+
     async def stamp(self, scope: Scope) -> Stamp | None:
         """Return the authority's current stamp; None while it cannot tell or owes an eviction, so that nothing may be served."""
         if not self._storage.trusted:

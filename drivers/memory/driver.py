@@ -27,7 +27,10 @@ class MemorySettings(DriverSettings):
 
 
 class MemoryDriver(Driver):
-    """Every call but `purge` is a few dictionary look-ups, unless much has to make room. Two instances share nothing."""
+    """Every call but `purge` is a few dictionary look-ups, unless much has to make room. Two instances share nothing.
+
+    What needs no waiting is done by the short cuts, called by this class's name: one that derives from it may have others.
+    """
 
     Settings: ClassVar[type[DriverSettings]] = MemorySettings
 
@@ -50,10 +53,16 @@ class MemoryDriver(Driver):
         self._must_be_open()
 
     async def stamp(self, scope: Scope) -> Stamp:
+        return MemoryDriver.stamp_at_once(self, scope)
+
+    def stamp_at_once(self, scope: Scope) -> Stamp:
         self._must_be_open()
         return self._lives.present(scope, self._clock()).name
 
     async def get(self, scope: Scope, key: str) -> Entry | None:
+        return MemoryDriver.get_at_once(self, scope, key)
+
+    def get_at_once(self, scope: Scope, key: str) -> Entry | None:
         self._must_be_open()
         bucket = self._lives.bucket(scope)
         held = bucket.entries.get(key) if bucket is not None else None
@@ -81,10 +90,12 @@ class MemoryDriver(Driver):
             self._shelf.forget(bucket, key)
 
     async def evict(self, *scopes: Scope) -> None:
-        self._end(scopes)
+        MemoryDriver.evict_at_once(self, *scopes)
 
     def evict_at_once(self, *scopes: Scope) -> bool:
-        self._end(scopes)
+        self._must_be_open()
+        for scope in scopes:
+            self._lives.end(scope)
         return True
 
     async def purge(self, limit: int) -> bool:
@@ -100,11 +111,6 @@ class MemoryDriver(Driver):
     async def statistics(self) -> Statistics:
         self._must_be_open()
         return Statistics(entries=len(self._shelf), garbage=self._lives.garbage)
-
-    def _end(self, scopes: tuple[Scope, ...]) -> None:
-        self._must_be_open()
-        for scope in scopes:
-            self._lives.end(scope)
 
     def _must_be_open(self) -> None:
         if self._closed:

@@ -14,7 +14,6 @@ NOTED_EVERY = 60.0
 """Seconds that may pass before it is noted that a generation is still in use."""
 
 _Owner = tuple[str, str]
-_Place = tuple[str, str, str | None]
 _EVERYTHING: _Owner = ("everything", "")
 
 
@@ -33,7 +32,7 @@ class NamedBucket(Bucket):
     """The entries of one scope for as long as all the lives last that it depends on; `name` is made of their generations."""
 
     name: Stamp = field(kw_only=True)
-    place: _Place = field(kw_only=True)
+    scope: Scope = field(kw_only=True)
     lives: tuple[_Life, ...] = field(kw_only=True)
     used: float = field(kw_only=True)
 
@@ -44,7 +43,7 @@ class Lives:
     def __init__(self) -> None:
         self._lives: OrderedDict[_Owner, _Life] = OrderedDict()
         """Least recently used first."""
-        self._buckets: dict[_Place, NamedBucket] = {}
+        self._buckets: dict[Scope, NamedBucket] = {}
         """The last one of each scope, which may have ended."""
         self._garbage: list[_Life | NamedBucket] = []
         """A stack of what has ended and is still to be freed."""
@@ -56,7 +55,7 @@ class Lives:
 
     def bucket(self, scope: Scope) -> NamedBucket | None:
         """Return the scope's bucket, if it has one."""
-        bucket = self._buckets.get(_place(scope))
+        bucket = self._buckets.get(scope)
         if bucket is not None:
             for life in bucket.lives:  # not `any`, which takes three times as long: this is on the way of every read
                 if life.ended:
@@ -70,7 +69,7 @@ class Lives:
             return bucket
         lives = tuple(self._life(owner, now) for owner in _owners(scope))
         if bucket is None:
-            bucket = self._begin(_place(scope), lives)
+            bucket = self._begin(scope, lives)
         bucket.used = now
         return bucket
 
@@ -110,9 +109,9 @@ class Lives:
         self._lives.move_to_end(owner)
         return life
 
-    def _begin(self, place: _Place, lives: tuple[_Life, ...]) -> NamedBucket:
+    def _begin(self, scope: Scope, lives: tuple[_Life, ...]) -> NamedBucket:
         name = Stamp(b"".join([life.generation for life in lives]))
-        bucket = self._buckets[place] = NamedBucket(name=name, place=place, lives=lives, used=0.0)
+        bucket = self._buckets[scope] = NamedBucket(name=name, scope=scope, lives=lives, used=0.0)
         for life in lives:
             life.buckets.add(bucket)
         return bucket
@@ -126,8 +125,8 @@ class Lives:
     def _free(self, bucket: NamedBucket) -> None:
         for life in bucket.lives:
             life.buckets.discard(bucket)
-        if self._buckets.get(bucket.place) is bucket:
-            del self._buckets[bucket.place]
+        if self._buckets.get(bucket.scope) is bucket:
+            del self._buckets[bucket.scope]
 
 
 def _owners(scope: Scope) -> tuple[_Owner, ...]:
@@ -140,9 +139,3 @@ def _owners(scope: Scope) -> tuple[_Owner, ...]:
             return ("system", system_id), _EVERYTHING
         case Everything():
             return (_EVERYTHING,)
-
-
-def _place(scope: Scope) -> _Place:
-    if isinstance(scope, SessionScope):
-        return "session", scope.session_id, scope.system_id
-    return (*_owners(scope)[0], None)

@@ -83,6 +83,10 @@ class SqliteDriver(Driver):
             return known
         return await file.writer.submit(partial(statements.mint, scope=scope, now=self._clock()))
 
+    def stamp_at_once(self, scope: Scope) -> Stamp | None:
+        file = self._file_in_place()
+        return file.reader.name(scope) if file is not None else None
+
     async def get(self, scope: Scope, key: str) -> Entry | None:
         file = await self._file()
         entry = file.reader.entry(scope, key)

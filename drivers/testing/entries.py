@@ -105,6 +105,7 @@ class Entries(Subject):
             assert time.time() < held.expires_at + 5
             await asyncio.sleep(0.01)
         assert time.time() >= held.expires_at
+        assert driver.get_at_once(SESSION, "key") is None
         await driver.purge(100)
         assert await driver.get(SESSION, "key") is None
         assert await found(driver, SESSION, "stays") == b"value"

@@ -22,6 +22,12 @@ CALLS: dict[str, Callable[[Driver], Awaitable[object]]] = {
     "purge": lambda driver: driver.purge(10),
     "statistics": lambda driver: driver.statistics(),
 }
+AT_ONCE: dict[str, Callable[[Driver], object]] = {
+    "stamp": lambda driver: driver.stamp_at_once(SESSION),
+    "get": lambda driver: driver.get_at_once(SESSION, "key"),
+    "evict": lambda driver: driver.evict_at_once(SESSION, SYSTEM),
+}
+at_once = pytest.mark.parametrize("call", AT_ONCE.values(), ids=AT_ONCE.keys())
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
 
@@ -42,6 +48,15 @@ class Lifecycle(Subject):
             await keep(driver, SESSION, "key", b"value")
         with pytest.raises(DriverError):
             await call(driver)
+
+    @at_once
+    async def test_a_closed_driver_does_and_tells_nothing_at_once(
+        self, make_driver: MakeDriver, call: Callable[[Driver], object]
+    ) -> None:
+        async with opened(make_driver()) as driver:
+            await keep(driver, SESSION, "key", b"value")
+        with suppress(DriverError):
+            assert not call(driver)
 
     @pytest.mark.parametrize("turns", range(8))
     @every_call

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from drivers.contract import Driver, Scope, SessionScope, SystemScope
-from drivers.testing.subject import Subject, current, entry, keep, keep_copy, purge_all
+from drivers.testing.subject import MakeDriver, Subject, current, entry, keep, keep_copy, opened, purge_all
 
 SESSION, ALONE, SYSTEM = SessionScope("s1", "A"), SessionScope("s1"), SystemScope("A")
 NEIGHBOURS: list[Scope] = [SessionScope("s10", "A"), SystemScope("B"), SystemScope("s1"), SessionScope("A")]
@@ -61,6 +61,29 @@ class Stamps(Subject):
             if not unknown:
                 await driver.stamp(SESSION)
         assert await driver.get(SESSION, "key") is None
+
+    async def test_what_is_told_at_once_is_nothing_or_what_is_told_by_waiting(self, driver: Driver) -> None:
+        assert driver.get_at_once(SESSION, "key") is None
+        unasked = driver.stamp_at_once(SESSION)
+        stamp = await driver.stamp(SESSION)
+        assert unasked in (None, stamp)
+        for value in (b"one", b"other"):
+            await keep(driver, SESSION, "key", value)
+            assert driver.stamp_at_once(SESSION) in (None, stamp)
+            assert driver.get_at_once(SESSION, "key") in (None, await driver.get(SESSION, "key"))
+        await driver.delete(SESSION, "key")
+        assert driver.get_at_once(SESSION, "key") is None
+
+    @pytest.mark.parametrize("evicted", [SESSION, ALONE, SYSTEM], ids=["itself", "by its id alone", "its system"])
+    async def test_nothing_from_before_an_eviction_is_told_at_once(self, make_driver: MakeDriver, evicted: Scope) -> None:
+        async with opened(make_driver()) as reader, opened(make_driver()) as elsewhere:
+            evicting = elsewhere if self.shared else reader
+            stamp = await reader.stamp(SESSION)
+            await keep(reader, SESSION, "key", b"value")
+            assert reader.stamp_at_once(SESSION) in (None, stamp)
+            await evicting.evict(evicted)
+            assert reader.stamp_at_once(SESSION) != stamp
+            assert reader.get_at_once(SESSION, "key") is None
 
     async def test_a_near_copy_with_an_old_stamp_is_told_from_a_current_one(self, driver: Driver) -> None:
         await keep_copy(driver, SESSION, "key", b"copied from elsewhere")

@@ -119,6 +119,27 @@ async def test_an_authority_that_owes_an_eviction_is_not_believed(trio: Trio) ->
     assert await cache.get("key", int) == 1
 
 
+async def test_what_is_told_at_once_is_judged_like_all_else() -> None:
+    near, authority = memory(name="near"), memory(name="authority")
+    stack = Stack([near, authority])
+    cache = await stack.caches.of(SESSION)
+    await cache.set("key", 1)
+    assert (near.get_at_once(SESSION, "key") is not None, await cache.get("key", int)) == (True, 1)
+    stack.storage.owe(authority)
+    assert await cache.get("key", int) is None
+    await stack.storage.next_debt(authority)
+    stack.storage.absolve(authority)
+    assert await cache.get("key", int) == 1
+    await authority.evict(SESSION)
+    assert (near.get_at_once(SESSION, "key") is not None, await cache.get("key", int)) == (True, None)
+    later = await stack.caches.of(SESSION)
+    await later.set("key", 2)
+    await near.aclose()
+    assert await later.get("key", int) == 2
+    await authority.aclose()
+    assert await later.get("key", int) is None
+
+
 async def test_a_value_that_the_authority_did_not_take_is_in_no_near_driver(trio: Trio) -> None:
     cache = await trio.cache()
     await cache.set("key", "old")

@@ -1,12 +1,12 @@
 """The memory driver: the contract, and what only a clock of one's own can show."""
 
-import asyncio
-
 import pytest
 
-from drivers import Scope, SessionScope
+from drivers import Entry, Scope, SessionScope, Stamp
+from drivers.errors import DriverUnavailable
 from drivers.memory import MemoryDriver, MemorySettings
 from drivers.testing import DriverContract, MakeDriver
+from drivers.testing.subject import entry
 
 
 class TestMemory(DriverContract):
@@ -15,16 +15,27 @@ class TestMemory(DriverContract):
         return lambda store="one": MemoryDriver(store, MemoryDriver.Settings())
 
 
-class _SlowToEvict(MemoryDriver):
+class _OwnWays:
+    """Tells of nothing, and evicts nothing."""
+
+    async def stamp(self, scope: Scope) -> Stamp:
+        return Stamp(f"of {scope}".encode())
+
+    async def get(self, scope: Scope, key: str) -> Entry | None:
+        del scope, key
+        return None
+
     async def evict(self, *scopes: Scope) -> None:
-        await asyncio.sleep(0)
-        await super().evict(*scopes)
+        raise DriverUnavailable(f"not {scopes}")
 
 
-async def test_a_driver_that_derives_from_this_one_and_evicts_in_its_own_way_is_not_passed_by() -> None:
-    driver, scope = _SlowToEvict("own", MemorySettings()), SessionScope("s")
-    stamp = await driver.stamp(scope)
-    assert not driver.evict_at_once(scope)
-    assert await driver.stamp(scope) == stamp
-    await driver.evict(scope)
-    assert await driver.stamp(scope) != stamp
+class _OwnDriver(_OwnWays, MemoryDriver):
+    pass
+
+
+async def test_a_driver_that_derives_from_this_one_and_has_its_own_ways_is_not_passed_by() -> None:
+    driver, scope = _OwnDriver("own", MemorySettings()), SessionScope("s")
+    await driver.put(scope, "key", entry())
+    told: tuple[object, ...] = driver.stamp_at_once(scope), driver.get_at_once(scope, "key"), driver.evict_at_once(scope)
+    assert told == (None, None, False)
+    assert (await driver.statistics()).entries == 1

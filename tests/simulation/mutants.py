@@ -7,6 +7,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,13 @@ from connector.cleanup import CleanupReport, CleanupRequest
 from connector.orchestrator import Orchestrator
 from connector.storage import Storage
 from connector.supervision import OwnedTasks
-from drivers import Driver, Entry, Scope, Stamp
+from drivers import Driver, DriverError, Entry, Scope, Stamp
 from drivers.memory import MemoryDriver
 from tests.simulation.parts import Parts
 from tests.simulation.quiet import quiet
 from tests.simulation.world import simulate
 
-SEEDS = 1_000
+SEEDS = 2_000
 
 
 class LoadsJoinedByKey(Loads):
@@ -147,6 +148,24 @@ class DebtsServed(Entries):
         return await self._ask(self._authority, self._authority.stamp(scope))
 
 
+class AtOnceUnchecked(Entries):
+    """What the nearest driver has at once is served, whatever its stamp."""
+
+    def at_once(self, scope: Scope, key: str) -> bytes | None:
+        entry = self._nearest.get_at_once(scope, key)
+        return entry.value if entry else None
+
+
+class DebtsServedAtOnce(Entries):
+    """What an authority says at once that owes an eviction is served."""
+
+    def at_once(self, scope: Scope, key: str) -> bytes | None:
+        entry = self._nearest.get_at_once(scope, key)
+        with suppress(DriverError):
+            return entry.value if entry and entry.stamp == self._authority.stamp_at_once(scope) else None
+        return None
+
+
 class DuplicateSkipsEviction(Orchestrator):
     def __init__(self, *parts: Any, **options: Any) -> None:
         super().__init__(*parts, **options)
@@ -183,6 +202,8 @@ MUTANTS = {
     "the last known stamp serves while the authority is away": Parts(entries=LastKnownStamp),
     "loads are joined while the authority is away": Parts(entries=UnknownJoined),
     "an authority that owes an eviction is believed": Parts(entries=DebtsServed),
+    "near copies are not checked where they are found at once": Parts(entries=AtOnceUnchecked),
+    "an authority that owes an eviction is believed at once": Parts(entries=DebtsServedAtOnce),
     "a duplicate skips its own eviction": Parts(orchestrator=DuplicateSkipsEviction),
     "the answer comes before the generation changes": Parts(storage=AnsweredEarly),
 }

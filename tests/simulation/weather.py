@@ -11,6 +11,9 @@ from drivers.memory import MemoryDriver
 
 T = TypeVar("T")
 
+WITHOUT_A_JOURNEY = 0.5
+"""The share of stamps that are told at once, where that is asked for."""
+
 
 class Store:
     """A server that keeps all it holds in memory, and loses it with a restart. While it is `away`, nobody reaches it."""
@@ -27,7 +30,8 @@ class Store:
 class RemoteDriver(Driver):
     """A client of a `Store`. Requests and answers take their time, and are lost at times.
 
-    A request that its sender has given up still arrives: neither a deadline nor a cancellation calls it back.
+    A request that its sender has given up still arrives: neither a deadline nor a cancellation calls it back. Stamps are at times
+    told without a journey, as by a store on the same machine.
     """
 
     def __init__(self, name: str, store: Store, dice: Random, *, travel: Sequence[float], bad_days: float) -> None:
@@ -46,6 +50,11 @@ class RemoteDriver(Driver):
 
     async def stamp(self, scope: Scope) -> Stamp:
         return await self._ask(lambda memory: memory.stamp(scope))
+
+    def stamp_at_once(self, scope: Scope) -> Stamp | None:
+        if self._store.away:
+            raise DriverUnavailable(f"{self.name}: away")
+        return self._store.memory.stamp_at_once(scope) if self._dice.random() < WITHOUT_A_JOURNEY else None
 
     async def get(self, scope: Scope, key: str) -> Entry | None:
         return await self._ask(lambda memory: memory.get(scope, key))
