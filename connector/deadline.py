@@ -33,6 +33,9 @@ class _Begun(Generator[Any, Any, T]):
     def __await__(self) -> Generator[Any, Any, T]:
         return self
 
+    def __next__(self) -> Any:
+        return self.send(None)
+
     def send(self, value: Any) -> Any:
         if self._handed_over:
             return self._coroutine.send(value)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from statistics import median
@@ -48,9 +48,9 @@ class Rush:
     at_once: int
     seconds: float
     waves: int
-    """How many cleanups each caller asks for, one after the other."""
-    bursts: int
-    """How often all callers ask once, all at the same instant."""
+    """How many cleanups each caller asks for, one after the other, while as many are under way."""
+    repeats: int
+    """How often that is done; and all callers ask once, all at the same instant, after each."""
 
     def __str__(self) -> str:
         return f"{self.at_once:,} logouts of {self.seconds:g} s"
@@ -97,30 +97,32 @@ async def logged_out(url: str, at_once: int) -> float:
 
 async def measure(run: Run) -> Sequence[Answer]:
     """Have as many cleanups under way all the time, and then so many that begin at the same instant."""
-    few = run.pick(Rush(64, 0.2, waves=30, bursts=9), Rush(8, 0.05, waves=2, bursts=1))
-    many = run.pick(Rush(1_000, 5.0, waves=4, bursts=3), Rush(50, 0.2, waves=2, bursts=1))
+    few = run.pick(Rush(64, 0.2, waves=30, repeats=9), Rush(8, 0.05, waves=2, repeats=1))
+    many = run.pick(Rush(1_000, 5.0, waves=4, repeats=3), Rush(50, 0.2, waves=2, repeats=1))
     return [answer for rush in (few, many) for answer in await _answers(run, rush)]
 
 
 async def _answers(run: Run, rush: Rush) -> list[Answer]:
-    advance = run.begin(str(rush), 1 + rush.bursts)
+    advance = run.begin(str(rush), rush.repeats)
+    steady: list[Taken] = []
+    bursts: list[Taken] = []
+    alone: list[float] = []
     with served(slow.end_system, run.folder_of_its_own(), core=ASKING) as end_system:
         site = f"http://{HOST}:{end_system.port}/{rush.seconds}"
         config = CONFIG.format(eviction=EVICTION * rush.seconds, profile=slow.PROFILE, site=site)
         with served(own.command, run.folder_of_its_own(), config=config) as server:
-            steady = await _cleaned(server, rush, rush.waves, spread=rush.seconds)
-            advance(1)
-            bursts: list[float] = []
-            alone: list[float] = []
-            for _ in range(rush.bursts):
-                bursts.append((await _cleaned(server, rush, 1, spread=0.0)).p99)
+            for _ in range(rush.repeats):
+                steady.append(await _cleaned(server, rush, rush.waves, spread=rush.seconds))
+                bursts.append(await _cleaned(server, rush, 1, spread=0.0))
                 alone.append(await isolated(logged_out, url=f"{site}/logout", at_once=rush.at_once))
                 advance(1)
-    in_sequence = {IN_SEQUENCE: steady.in_sequence}
+    in_sequence = {IN_SEQUENCE: median(taken.in_sequence for taken in steady)}
     return [
-        _answer(rush, "under way, half of them", steady.p50, in_sequence),
-        _answer(rush, "under way, 99 of 100", steady.p99, in_sequence),
-        _answer(rush, "beginning at one instant, 99 of 100", median(bursts), in_sequence | {ALONE: median(alone)}),
+        _answer(rush, "under way, half of them", (taken.p50 for taken in steady), in_sequence),
+        _answer(rush, "under way, 99 of 100", (taken.p99 for taken in steady), in_sequence),
+        _answer(
+            rush, "beginning at one instant, 99 of 100", (taken.p99 for taken in bursts), in_sequence | {ALONE: median(alone)}
+        ),
     ]
 
 
@@ -130,9 +132,9 @@ async def _cleaned(server: Server, rush: Rush, waves: int, *, spread: float) -> 
     return Taken(**found)
 
 
-def _answer(rush: Rush, which: str, seconds: float, beside: Mapping[str, float]) -> Answer:
+def _answer(rush: Rush, which: str, seconds: Iterable[float], beside: Mapping[str, float]) -> Answer:
     peers = {name: taken / rush.seconds for name, taken in beside.items()}
-    return Answer(f"{rush}, {which}", seconds / rush.seconds, "times the logout", at_most(MOST), peers)
+    return Answer(f"{rush}, {which}", median(seconds) / rush.seconds, "times the logout", at_most(MOST), peers)
 
 
 QUESTION = Question("cleanup-parts", "A cleanup against its slowest part", measure)

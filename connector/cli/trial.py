@@ -1,10 +1,10 @@
 """A logout on trial: one session, request by request, before the eyes of a person."""
 
 import os
-from dataclasses import asdict
 from uuid import uuid4
 
 import typer
+from msgspec.structs import asdict
 
 from connector.cli.headers import Headers
 from connector.cli.printing import print_json

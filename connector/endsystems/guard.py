@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import unquote
 
@@ -25,6 +26,10 @@ EMBEDDING = [IPv6Network(text) for text in ("::/96", "64:ff9b::/96", "64:ff9b:1:
 """An IPv4 address in the last 32 bits: compatible (RFC 4291) and NAT64 (RFC 6052, RFC 8215)."""
 
 
+KNOWN = 256
+"""Base URLs, and addresses, whose parts or fate are remembered: neither is secret, and few are used over and over."""
+
+
 class ForbiddenAddress(OSError):
     """A connection to this address is never made. An `OSError`, so that the other addresses of a name are still tried."""
 
@@ -44,8 +49,9 @@ class UrlPrefix:
         return origin and f"{url.raw_path}/".startswith(f"{self.path.rstrip('/')}/")
 
 
+@lru_cache(maxsize=KNOWN)
 def url_prefix(text: str) -> UrlPrefix:
-    """Parse a prefix of the configuration. Raises `ValueError`."""
+    """Parse a prefix of the configuration, or a base URL. Raises `ValueError`."""
     url = checked_url(text)
     if url.raw_query_string or text.endswith("?"):
         raise ValueError("expected a URL without a query")
@@ -90,6 +96,7 @@ def guarded_socket(address_info: AddrInfoType) -> socket.socket:
     return socket.socket(family, kind, protocol)
 
 
+@lru_cache(maxsize=KNOWN)
 def is_forbidden(address: Address) -> bool:
     """Whether nothing may ever connect there: no end system lives at such an address. Loopback and private ones are fine."""
     return any(_is_forbidden(each) for each in (address, *_embedded(address)))

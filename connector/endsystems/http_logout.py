@@ -50,9 +50,9 @@ class HttpLogout:
     def rehearsed(self, credential: Credential) -> Values:
         """Make every request without sending any, a word standing for what is not captured yet. Raises `CannotSend`."""
         values = self.site.after_login(credential)
-        captured = {name: "captured" for step in self.profile.steps for name in step.capture}
+        rehearsal = replace(values, captured={name: "captured" for step in self.profile.steps for name in step.capture})
         for name, request in self.profile.logout_requests:
-            make(name, request, replace(values, captured=captured), self.site.allowed)
+            make(name, request, rehearsal, self.site.allowed)
         return values
 
     async def undo(self, credential: Credential, *, was_cut_short: bool = False) -> LogoutOutcome:

@@ -1,7 +1,8 @@
 """What became of each request of a login or a logout, and what they come to together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from connector.endsystems.rules import Verdict
 from connector.outcomes import NOTHING_TO_END, LogoutOutcome, LogoutResult
@@ -9,8 +10,7 @@ from connector.outcomes import NOTHING_TO_END, LogoutOutcome, LogoutResult
 STILL_ALIVE = "the end system confirmed the logout, but the old credential still works"
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(msgspec.Struct, frozen=True, gc=False):
     """What became of one request. Nothing in it is secret."""
 
     step: str

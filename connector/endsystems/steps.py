@@ -3,8 +3,10 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from connector.endsystems.answer import Answer
 from connector.endsystems.client import ExchangeFailed, GuardedClient
