@@ -2,10 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from itertools import islice
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -39,6 +43,10 @@ EVICTION = 0.75
 """What an eviction from the slow driver takes, of what the logout takes: a part that nobody would like to wait for besides."""
 MOST = 1.1
 IN_SEQUENCE, ALONE = "one part after the other", "the logout alone, by aiohttp's client"
+DISKLESS = "the same, its files in memory"
+"""What shows how much of it is the disk, which takes its time over a flush now and then."""
+MEMORY = "/dev/shm" if sys.platform == "linux" else None  # noqa: S108 - `tempfile` makes a folder in it
+"""Where files are in memory; on systems other than Linux, where the system likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +110,46 @@ async def measure(run: Run) -> Sequence[Answer]:
     return [answer for rush in (few, many) for answer in await _answers(run, rush)]
 
 
+@dataclass(slots=True)
+class _Found:
+    """Of each repeat."""
+
+    steady: list[Taken] = field(default_factory=list)
+    without_disk: list[Taken] = field(default_factory=list)
+    bursts: list[Taken] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
+    """The 99th percentile in seconds."""
+
+
 async def _answers(run: Run, rush: Rush) -> list[Answer]:
-    advance = run.begin(str(rush), rush.repeats)
-    steady: list[Taken] = []
-    bursts: list[Taken] = []
-    alone: list[float] = []
-    with served(slow.end_system, run.folder_of_its_own(), core=ASKING) as end_system:
+    advance, found = run.begin(str(rush), rush.repeats), _Found()
+    with ExitStack() as stack:
+        end_system = stack.enter_context(served(slow.end_system, run.folder_of_its_own(), core=ASKING))
         site = f"http://{HOST}:{end_system.port}/{rush.seconds}"
         config = CONFIG.format(eviction=EVICTION * rush.seconds, profile=slow.PROFILE, site=site)
-        with served(own.command, run.folder_of_its_own(), config=config) as server:
-            for _ in range(rush.repeats):
-                steady.append(await _cleaned(server, rush, rush.waves, spread=rush.seconds))
-                bursts.append(await _cleaned(server, rush, 1, spread=0.0))
-                alone.append(await isolated(logged_out, url=f"{site}/logout", at_once=rush.at_once))
-                advance(1)
-    in_sequence = {IN_SEQUENCE: median(taken.in_sequence for taken in steady)}
+        server = stack.enter_context(served(own.command, run.folder_of_its_own(), config=config))
+        folder = Path(stack.enter_context(TemporaryDirectory(dir=MEMORY)))
+        diskless = stack.enter_context(served(own.command, folder, config=config))
+        for _ in range(rush.repeats):
+            found.steady.append(await _cleaned(server, rush, rush.waves, spread=rush.seconds))
+            found.without_disk.append(await _cleaned(diskless, rush, rush.waves, spread=rush.seconds))
+            found.bursts.append(await _cleaned(server, rush, 1, spread=0.0))
+            found.alone.append(await isolated(logged_out, url=f"{site}/logout", at_once=rush.at_once))
+            advance(1)
+    in_sequence, half, most = {IN_SEQUENCE: _median("in_sequence", found.steady)}, "p50", "p99"
+    beside = {which: {DISKLESS: _median(which, found.without_disk)} | in_sequence for which in (half, most)}
     return [
-        _answer(rush, "under way, half of them", (taken.p50 for taken in steady), in_sequence),
-        _answer(rush, "under way, 99 of 100", (taken.p99 for taken in steady), in_sequence),
+        _answer(rush, "under way, half of them", _median(half, found.steady), beside[half]),
+        _answer(rush, "under way, 99 of 100", _median(most, found.steady), beside[most]),
         _answer(
-            rush, "beginning at one instant, 99 of 100", (taken.p99 for taken in bursts), in_sequence | {ALONE: median(alone)}
+            rush, "beginning at one instant, 99 of 100", _median(most, found.bursts), {ALONE: median(found.alone)} | in_sequence
         ),
     ]
+
+
+def _median(figure: str, all_taken: Sequence[Taken]) -> float:
+    seconds: list[float] = [getattr(taken, figure) for taken in all_taken]
+    return median(seconds)
 
 
 async def _cleaned(server: Server, rush: Rush, waves: int, *, spread: float) -> Taken:
@@ -132,9 +158,9 @@ async def _cleaned(server: Server, rush: Rush, waves: int, *, spread: float) -> 
     return Taken(**found)
 
 
-def _answer(rush: Rush, which: str, seconds: Iterable[float], beside: Mapping[str, float]) -> Answer:
+def _answer(rush: Rush, which: str, seconds: float, beside: Mapping[str, float]) -> Answer:
     peers = {name: taken / rush.seconds for name, taken in beside.items()}
-    return Answer(f"{rush}, {which}", median(seconds) / rush.seconds, "times the logout", at_most(MOST), peers)
+    return Answer(f"{rush}, {which}", seconds / rush.seconds, "times the logout", at_most(MOST), peers)
 
 
 QUESTION = Question("cleanup-parts", "A cleanup against its slowest part", measure)
