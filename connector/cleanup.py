@@ -47,7 +47,7 @@ class CleanupReport(msgspec.Struct, frozen=True):
     request: CleanupRequest
     milliseconds: int
     recorded: bool
-    """Whether what was owed was durable before anything was tried."""
+    """Whether what was owed, if anything, was durable before it was tried."""
     authority: str
     """Name of the driver whose eviction decides whether a stale read is possible."""
     logout: Timed[LogoutOutcome]

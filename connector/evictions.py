@@ -12,6 +12,8 @@ from connector.storage import Storage
 from drivers import Driver, DriverError, Scope
 
 EVICTED = EvictOutcome(EvictResult.EVICTED)
+SOON = 0.1
+"""Seconds in which an eviction is soon: about as long as the ledger may take to record that it is owed."""
 
 
 async def _evict(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> Timed[EvictOutcome]:
@@ -50,21 +52,41 @@ def begin_evictions(
 def _begin(
     storage: Storage, driver: Driver, scopes: Sequence[Scope], steps: asyncio.TaskGroup
 ) -> asyncio.Future[Timed[EvictOutcome]]:
-    started = time.monotonic()
-    if not _evicted_at_once(storage, driver, scopes):
+    at_once = _evict_at_once(storage, driver, scopes)
+    if at_once is None:
         return steps.create_task(_evict(storage, driver, scopes))
     done: asyncio.Future[Timed[EvictOutcome]] = asyncio.get_running_loop().create_future()
-    done.set_result(Timed(EVICTED, milliseconds_since(started)))
+    done.set_result(at_once)
     return done
 
 
-def _evicted_at_once(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> bool:
-    def evicted() -> bool:
-        with suppress(DriverError):
-            return storage.evict_at_once(driver, scopes)
-        return False
+def _evict_at_once(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> Timed[EvictOutcome] | None:
+    started = time.monotonic()
+    done = attempt(f"eviction from {driver.name}", lambda: storage.evict_at_once(driver, scopes), failed=False)
+    return Timed(EVICTED, milliseconds_since(started)) if done else None
 
-    return attempt(f"eviction from {driver.name}", evicted, failed=False)
+
+def evict_everywhere_at_once(storage: Storage, scopes: Sequence[Scope]) -> dict[str, Timed[EvictOutcome]]:
+    """Evict the scopes from every driver that need not be waited for, and return what became of it by the driver's name."""
+    tried = {driver.name: _evict_at_once(storage, driver, scopes) for driver in storage.drivers}
+    return {name: done for name, done in tried.items() if done is not None}
+
+
+async def evict_the_rest_soon(
+    storage: Storage, scopes: Sequence[Scope], at_once: Mapping[str, Timed[EvictOutcome]]
+) -> Mapping[str, Timed[EvictOutcome]] | None:
+    """Evict the scopes from the drivers that are not among those `at_once`, together, and return what became of all.
+
+    None where one of them fails, or is not done `SOON`. Who gets that has to see to it that all of it is owed, and done.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SOON), asyncio.TaskGroup() as steps:
+            rest = [driver for driver in storage.drivers if driver.name not in at_once]
+            evicting = {driver.name: steps.create_task(_evict(storage, driver, scopes)) for driver in rest}
+        evictions = {**at_once, **{name: done.result() for name, done in evicting.items()}}
+        if len(names_of_done(evictions)) == len(evictions):
+            return {driver.name: evictions[driver.name] for driver in storage.drivers}
+    return None
 
 
 async def evict_everywhere(storage: Storage, owed: Mapping[str, Sequence[Scope]]) -> list[str]:

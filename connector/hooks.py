@@ -53,6 +53,10 @@ class Hooks:
         self._of_systems[self._name(hook)] = hook
         return hook
 
+    def has_some_of(self, request: CleanupRequest) -> bool:
+        """Tell whether a cleanup has to run any."""
+        return bool(self._of_sessions or (request.global_cache and self._of_systems))
+
     def of(self, request: CleanupRequest) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """Yield the name of each hook that a cleanup has to run, and the call."""
         for name, session_hook in self._of_sessions.items():

@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from contextlib import suppress
 from hashlib import blake2b
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -15,6 +15,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from connector.config.settings import Logs
 
 _DIGEST_KEY = secrets.token_bytes(16)
+_NAMES = {level: name.lower() for name, level in logging.getLevelNamesMapping().items()}
 
 
 def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
@@ -32,10 +33,24 @@ def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
             *(_json() if settings.format == "json" else _console(stream)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=_Lines(stream),
+        logger_factory=_Lines(stream, level),
     )
     logging.basicConfig(handlers=[_Forwarder()], level=level, force=True)
     logging.captureWarnings(capture=True)
+
+
+def tell(level: int, event: str, **values: object) -> None:
+    """Log what `structlog.get_logger().log` would log, in half the time: there is such a line for each request."""
+    config = structlog.get_config()
+    lines = config["logger_factory"]
+    if not isinstance(lines, _Lines):  # somebody else's log, into whose application we are mounted
+        structlog.get_logger().log(level, event, **values)
+    elif level >= lines.level:
+        line: Any = {**values, "event": event}
+        with suppress(structlog.DropEvent):
+            for processor in config["processors"]:
+                line = processor(lines, _NAMES[level], line)
+            lines.msg(line)
 
 
 def session_digest(session_id: str) -> str:
@@ -65,7 +80,7 @@ def _plain_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
 
 def _shown(value: object) -> str:
     """Return the value as one word, or as the literal that it is."""
-    text = str(value)
+    text = value if isinstance(value, str) else str(value)
     return text if text.isprintable() and " " not in text else repr(value)
 
 
@@ -76,7 +91,8 @@ class _Lines:
     more, or whose disk is full, loses lines, and stops no cleanup.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, level: int) -> None:
+        self.level = level
         self._stream = stream
         self._lines: deque[str] = deque()
         self._to_be_written_by: asyncio.AbstractEventLoop | None = None

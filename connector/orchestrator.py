@@ -2,21 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.endsystems.contract import SessionLogin
-from connector.evictions import begin_evictions, names_of_done
+from connector.evictions import begin_evictions, evict_everywhere_at_once, evict_the_rest_soon, names_of_done
 from connector.hooks import Hooks, run_hook
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.recording import Missed
 from connector.logouts import Logouts, SharedLogout, known, outcome_of_closed
-from connector.outcomes import EvictOutcome, LogoutOutcome
+from connector.outcomes import NOTHING_TO_END, EvictOutcome, LogoutOutcome
 from connector.sessions.live import LiveSessions
 from connector.steps import milliseconds_since
 from connector.storage import Storage
@@ -55,9 +55,16 @@ class Orchestrator:
         """Log the session out, evict its scopes from every driver and run the hooks, together. No step's failure stops another.
 
         The session is dead from here on, and one of it that is being opened is closed again. What is owed is durable before
-        anything is tried. Takes as long as the slowest step, and goes on to the end when the caller is cancelled.
+        it is tried, save evictions where nothing else is owed: those that are done soon are not owed at all. Takes as long as the
+        slowest step, and goes on to the end when the caller is cancelled.
         """
-        return await asyncio.shield(self._tasks.start(self._run(request)))
+        started, received_at = time.monotonic(), self._live.closing(request.session_id)
+        if not self._owes_evictions_only(request):
+            return await self._owned(self._run(request, started, received_at))
+        at_once = evict_everywhere_at_once(self._storage, request.scopes)
+        if len(at_once) == len(self._storage.drivers):
+            return self._report_of_evictions(request, started, at_once)
+        return await self._owned(self._evict(request, started, received_at, at_once))
 
     async def retry(self, debt: Debt) -> bool:
         """Try an owed logout again, record what became of it, and say whether that could be done."""
@@ -81,9 +88,36 @@ class Orchestrator:
         """Wait at most `deadline` seconds for the running cleanups; returns how many tasks had to be broken off."""
         return await self._tasks.drain(deadline)
 
-    async def _run(self, request: CleanupRequest) -> CleanupReport:
-        started = time.monotonic()
-        received_at = self._live.closing(request.session_id)
+    def _owes_evictions_only(self, request: CleanupRequest) -> bool:
+        """Tell whether a cleanup has no login to end, no seal that has to be known as dead, and no hook to run."""
+        return request.foregone is not None and not request.login_id and not self._hooks.has_some_of(request)
+
+    def _report_of_evictions(
+        self, request: CleanupRequest, started: float, evictions: Mapping[str, Timed[EvictOutcome]]
+    ) -> CleanupReport:
+        return CleanupReport(
+            request=request,
+            milliseconds=milliseconds_since(started),
+            recorded=True,
+            authority=self._storage.authority.name,
+            logout=Timed(request.foregone or NOTHING_TO_END, 0),
+            attempts=0,
+            evictions=evictions,
+        )
+
+    async def _owned(self, work: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.shield(self._tasks.start(work))
+
+    async def _evict(
+        self, request: CleanupRequest, started: float, received_at: float, at_once: Mapping[str, Timed[EvictOutcome]]
+    ) -> CleanupReport:
+        """Evict what was not evicted `at_once`; what is not done soon is owed, as that of any other cleanup."""
+        evictions = await evict_the_rest_soon(self._storage, request.scopes, at_once)
+        if evictions is None:
+            return await self._run(request, started, received_at)
+        return self._report_of_evictions(request, started, evictions)
+
+    async def _run(self, request: CleanupRequest, started: float, received_at: float) -> CleanupReport:
         drivers, within = self._storage.drivers, self._hook_deadline
         origin = "" if request.foregone else self._logouts.origin(_login(request))
         debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])

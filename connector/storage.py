@@ -59,8 +59,11 @@ class Storage:
         self._evicted[driver.name].set()
 
     def evict_at_once(self, driver: Driver, scopes: Sequence[Scope]) -> bool:
-        """Do what `evict` does where the driver need not wait for it, and say whether it is done."""
-        done = driver.evict_at_once(*scopes)
+        """Do what `evict` does where the driver need not wait for it, and say whether it is done; why not, `evict` tells."""
+        try:
+            done = driver.evict_at_once(*scopes)
+        except DriverError:
+            return False
         if done:
             self._evicted[driver.name].set()
         return done

@@ -12,8 +12,9 @@ from connector.api.parser import BROKEN_BODY
 
 async def discard_body(request: web.Request, *, limit: int, deadline: float) -> None:
     """Read the body to its end and forget it, so that an incomplete request is never acted on. Raises as `read_body`."""
-    async for _ in _pieces(request, limit, deadline):
-        pass
+    if request.can_read_body or (request.content_length or 0) > limit:
+        async for _ in _pieces(request, limit, deadline):
+            pass
 
 
 async def read_body(request: web.Request, *, limit: int, deadline: float) -> bytes:

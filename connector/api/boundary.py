@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from connector.api.errors import INTERNAL_ERROR, NOT_FOUND, ApiError, ErrorShapes, LoginRefused, method_not_allowed
+from connector.logs import tell
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ def _note_reason(error: ApiError) -> None:
 
 
 def _log_line(request: web.Request, status: int, started: float, level: int) -> None:
-    log.log(
+    tell(
         level,
         "request",
         method=request.method if request.method in hdrs.METH_ALL else "other",

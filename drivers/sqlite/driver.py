@@ -107,12 +107,12 @@ class SqliteDriver(Driver):
 
     async def evict(self, *scopes: Scope) -> None:
         file = await self._file()
-        if living := _living(file, scopes):
-            await file.writer.submit(partial(statements.evict, scopes=living))
+        await file.writer.submit_item(statements.evict_all, scopes)
 
     def evict_at_once(self, *scopes: Scope) -> bool:
+        """Scopes without a generation are evicted: nobody was given a stamp of them. Nothing to write, no disk to wait for."""
         file = self._file_in_place()
-        return file is not None and not _living(file, scopes)
+        return file is not None and not any(file.reader.has_generation(scope) for scope in scopes)
 
     async def purge(self, limit: int) -> bool:
         file = await self._file()
@@ -151,8 +151,3 @@ class SqliteDriver(Driver):
             discard = old.file.connected_to if old.file.damaged else None
         self._open_file = await _OpenFile.open(self._path, discard)
         return self._open_file
-
-
-def _living(file: _OpenFile, scopes: tuple[Scope, ...]) -> tuple[Scope, ...]:
-    """Return the scopes that have a generation. Of others nobody was given a stamp: nothing to write, and no disk to wait for."""
-    return tuple([scope for scope in scopes if file.reader.has_generation(scope)])

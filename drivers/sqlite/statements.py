@@ -1,6 +1,7 @@
 """What is written to the cache file: functions of a connection inside a transaction. The file's layout is in `schema`."""
 
 import sqlite3
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from secrets import token_bytes
 from struct import pack
@@ -20,8 +21,8 @@ IDLE_DAYS = 30
 def name_of(connection: sqlite3.Connection, scope: Scope) -> Stamp | None:
     """Return the name of the scope's bucket, which is also its stamp: its owners' generations. None where one is missing."""
     owners = _owners(scope)
-    marks = ", ".join("?" * len(owners))
-    tokens = dict(connection.execute(f"SELECT scope, token FROM generations WHERE scope IN ({marks})", owners))  # noqa: S608
+    known = f"SELECT scope, token FROM generations WHERE scope IN ({_marks(owners)})"  # noqa: S608 - question marks
+    tokens = dict(connection.execute(known, owners))
     if len(tokens) < len(owners):
         return None
     return Stamp(b"".join(_whole(tokens.get(owner)) for owner in owners))
@@ -60,10 +61,15 @@ def delete(connection: sqlite3.Connection, scope: Scope, key: str) -> None:
     connection.execute("DELETE FROM entries WHERE bucket = ? AND key = ?", (name_of(connection, scope), digest(key)))
 
 
-def evict(connection: sqlite3.Connection, scopes: tuple[Scope, ...]) -> None:
+def evict_all(connection: sqlite3.Connection, evictions: Sequence[Collection[Scope]]) -> list[None]:
+    """Evict for several callers in as many statements as for one."""
+    evict(connection, [scope for scopes in evictions for scope in scopes])
+    return [None] * len(evictions)
+
+
+def evict(connection: sqlite3.Connection, scopes: Collection[Scope]) -> None:
     """Forget the generations of the scopes: nothing that lies in a bucket named by them can be reached again."""
-    for scope in scopes:
-        _end(connection, "scope = ?", _owners(scope)[0])
+    _end(connection, f"scope IN ({_marks(scopes)})", *[_owners(scope)[0] for scope in scopes])
 
 
 def purge(connection: sqlite3.Connection, limit: int, now: float) -> bool:
@@ -92,15 +98,18 @@ def _whole(value: bytes | None) -> bytes:
     return value
 
 
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
 def _tokens(bucket: bytes) -> list[bytes]:
     return [bucket[start : start + TOKEN] for start in range(0, len(bucket), TOKEN)]
 
 
 def _end(connection: sqlite3.Connection, which: str, *parameters: object) -> int:
     """Forget generations, and note that the buckets named by them are garbage. `which` is one of this module's own conditions."""
-    ended = connection.execute(f"DELETE FROM generations WHERE {which} RETURNING token", parameters).fetchall()  # noqa: S608
-    connection.executemany("INSERT INTO garbage VALUES (?)", ended)
-    return len(ended)
+    connection.execute(f"INSERT INTO garbage SELECT token FROM generations WHERE {which}", parameters)  # noqa: S608
+    return connection.execute(f"DELETE FROM generations WHERE {which}", parameters).rowcount  # noqa: S608
 
 
 def _free_unreachable(connection: sqlite3.Connection, limit: int) -> int:
