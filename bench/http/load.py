@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
+from random import Random
 from typing import cast
-from uuid import uuid4
+from uuid import UUID
 
 from bench.http.cores import ASKING, stay_on
 from bench.measure import isolated
@@ -45,23 +46,25 @@ class Load:
         return cls(len(ordered), seconds, p50, p99)
 
 
-async def load(port: int, connections: int, *, seconds: float = 0.0, cleanups: int = 0) -> Load:
-    """Ask for so many cleanups, or for so long, from a process on a core of its own."""
-    return Load(**await isolated(asked, port=port, connections=connections, seconds=seconds, cleanups=cleanups))
+async def load(port: int, connections: int, *, seconds: float = 0.0, cleanups: int = 0, seed: int | None = None) -> Load:
+    """Ask for so many cleanups, or for so long, from a process on a core of its own; a `seed` says of which sessions."""
+    return Load(**await isolated(asked, port=port, connections=connections, seconds=seconds, cleanups=cleanups, seed=seed))
 
 
-async def asked(port: int, connections: int, seconds: float, cleanups: int) -> dict[str, float]:
+async def asked(port: int, connections: int, seconds: float, cleanups: int, seed: int | None) -> dict[str, float]:
     """Return a `Load`, as a dictionary."""
-    sessions = islice(new_sessions(), cleanups) if cleanups else new_sessions(until=time.perf_counter() + seconds)
+    end = float("inf") if cleanups else time.perf_counter() + seconds
+    sessions = islice(new_sessions(seed, until=end), cleanups or None)
     async with asyncio.timeout(seconds + cleanups / SLOWEST + PATIENCE):
         answers = await ask(port, connections, sessions)
     return asdict(Load.of(answers.latencies, answers.seconds))
 
 
-def new_sessions(until: float = float("inf")) -> Iterator[str]:
-    """Yield ids until this moment of `time.perf_counter`."""
+def new_sessions(seed: int | None = None, until: float = float("inf")) -> Iterator[str]:
+    """Yield ids until this moment of `time.perf_counter`: the same ones for the same seed."""
+    random = Random(seed)  # noqa: S311 - no secret
     while time.perf_counter() < until:
-        yield str(uuid4())
+        yield str(UUID(int=random.getrandbits(128), version=4))
 
 
 @dataclass(slots=True)

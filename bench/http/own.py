@@ -3,12 +3,13 @@
 import asyncio
 import itertools
 import os
+from itertools import islice
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from bench.http.load import SYSTEM
+from bench.http.load import SYSTEM, new_sessions
 from bench.http.sampling import Sampler
 from bench.measure import run_on_the_servers_loop
 from connector.api.parameters import SESSION
@@ -16,12 +17,15 @@ from connector.app import PARTS, create_app
 from connector.cli.running import run
 from connector.config.loading import load
 from connector.config.settings import Settings
+from connector.garbage import look_for_it_seldom
 from connector.logs import configure_logs
 from connector.server import serve_app
 from drivers import SessionScope, sqlite_writer
 
 CONFIG = "config.toml"
-TASKS, SAMPLES = "/bench/tasks", "/bench/samples"
+TASKS, SAMPLES, HELD = "/bench/tasks", "/bench/samples", "/bench/held"
+AT_ONCE = 500
+"""Sessions that something is cached for at the same time."""
 
 
 def command() -> None:
@@ -29,32 +33,32 @@ def command() -> None:
     run(CONFIG)
 
 
-def without_group_commit() -> None:
-    """Do the same, but give everything that is written a transaction of its own."""
-    sqlite_writer.BATCH = 1
-    run(CONFIG)
-
-
 def observed() -> None:
-    """Do the same, and answer what goes on inside.
+    """Do the same, and answer what goes on inside, and hold something for sessions that are cleaned up later.
 
     `GET /bench/tasks`: how many tasks there are. `POST /bench/samples`: begin to sample where the time goes; `GET` it at the end.
+    `POST /bench/held?seed=&sessions=`: have something cached for so many of the sessions that `load` asks for with this seed.
     """
     app, settings = _application()
     _serve_observed(app, settings)
 
 
+def without_group_commit() -> None:
+    """Do the same as `observed`, but give everything that is written a transaction of its own."""
+    sqlite_writer.BATCH = 1
+    observed()
+
+
 def used() -> None:
     """Do the same as `observed`, and have something cached for each tenth session when its cleanup comes."""
     app, settings = _application()
-    numbers, caches = itertools.count(), app[PARTS].served.in_use.caches
+    numbers = itertools.count()
 
     @web.middleware
     async def cached(request: web.Request, handler: Handler) -> web.StreamResponse:
         session = request.match_info.get(SESSION)
         if session and next(numbers) % 10 == 0:
-            cache = await caches.of(SessionScope(session, SYSTEM))
-            await cache.set("projects", "x" * 1_000)
+            await _hold(app, session)
         return await handler(request)
 
     app.middlewares.append(cached)
@@ -67,20 +71,36 @@ def _application() -> tuple[web.Application, Settings]:
     return create_app(settings), settings
 
 
+async def _hold(app: web.Application, session: str) -> None:
+    cache = await app[PARTS].served.in_use.caches.of(SessionScope(session, SYSTEM))
+    await cache.set("projects", "x" * 1_000)
+
+
 def _serve_observed(app: web.Application, settings: Settings) -> None:
-    sampler = Sampler()
+    samplers: list[Sampler] = []
 
     async def tasks(_: web.Request) -> web.Response:
         return web.json_response(len(asyncio.all_tasks()))
 
     async def begin(_: web.Request) -> web.Response:
-        sampler.begin()
+        samplers.append(Sampler())
+        samplers[-1].begin()
         return web.json_response(None)
 
     async def end(_: web.Request) -> web.Response:
-        return web.json_response(sampler.end())
+        return web.json_response(samplers.pop().end())
+
+    async def hold(request: web.Request) -> web.Response:
+        sessions = islice(new_sessions(int(request.query["seed"])), int(request.query["sessions"]))
+        for together in iter(lambda: [*islice(sessions, AT_ONCE)], []):
+            async with asyncio.TaskGroup() as holding:
+                for session in together:
+                    holding.create_task(_hold(app, session))
+        return web.json_response(None)
 
     app.router.add_get(TASKS, tasks)
     app.router.add_post(SAMPLES, begin)
     app.router.add_get(SAMPLES, end)
+    app.router.add_post(HELD, hold)
+    look_for_it_seldom()
     run_on_the_servers_loop(serve_app(app, settings))

@@ -61,11 +61,13 @@ class Sampler:
     def __init__(self) -> None:
         self._seen: defaultdict[str, float] = defaultdict(float)
         self._before: Clocks = {}
+        self._usual_switch = SWITCH
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="sampler", daemon=True)
 
     def begin(self) -> None:
         """Let threads take turns quickly, and look at them."""
+        self._usual_switch = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH)
         self._before = self._clocks()
         self._thread.start()
@@ -75,6 +77,7 @@ class Sampler:
         after = self._clocks()
         self._ends.set()
         self._thread.join()
+        sys.setswitchinterval(self._usual_switch)
         used = sum(now - self._before.get(thread, 0.0) for thread, now in after.items())
         looks = sum(self._seen.values())
         return {part: used * seen / looks for part, seen in self._seen.items()}

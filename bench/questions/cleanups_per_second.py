@@ -12,11 +12,26 @@ from bench.http.vitals import KNOWN, cpu_seconds
 from bench.question import OURS, Answer, Goal, Question, Run, at_least, at_most
 
 BARE = "aiohttp, parsing and answering only"
-CONTENDERS: Mapping[str, Callable[[], None]] = {
-    OURS: own.command,
-    f"{OURS}, a transaction each": own.without_group_commit,
-    BARE: peers.bare_aiohttp,
-    "FastAPI on uvicorn, parsing and answering only": peers.fastapi,
+UNCACHED = f"{OURS}, nothing cached"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A server, and what it is asked for in each of its turns."""
+
+    serve: Callable[[], None]
+    cleanups: int
+    """Some seconds' worth."""
+    holding: bool = False
+    """Whether each session has something cached, so that its eviction has to be durable."""
+
+
+CONTENDERS: Mapping[str, Kind] = {
+    OURS: Kind(own.observed, 12_000, holding=True),
+    UNCACHED: Kind(own.observed, 20_000),
+    f"{OURS}, a transaction each": Kind(own.without_group_commit, 2_500, holding=True),
+    BARE: Kind(peers.bare_aiohttp, 60_000),
+    "FastAPI on uvicorn, parsing and answering only": Kind(peers.fastapi, 12_000),
 }
 CONNECTIONS = 64
 PER_SECOND, OF_BARE, P99 = 3_000, 0.5, 50
@@ -28,28 +43,34 @@ class Contender:
     """A server that is up, and what was measured in each of its turns."""
 
     server: Server
+    kind: Kind
     loads: list[Load] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     """Seconds of processor time for each cleanup, where the system tells."""
 
-    async def turn(self, seconds: float) -> None:
-        """Let it have the machine for so long."""
+    async def turn(self, seed: int, share: float) -> None:
+        """Let it have the machine for this share of its cleanups."""
+        cleanups = round(self.kind.cleanups * share)
+        if self.kind.holding:
+            await self.server.call("POST", f"{own.HELD}?seed={seed}&sessions={cleanups}")
         before = cpu_seconds(self.server.pid) if KNOWN else 0.0
-        found = await load(self.server.port, CONNECTIONS, seconds=seconds)
+        found = await load(self.server.port, CONNECTIONS, cleanups=cleanups, seed=seed)
         self.loads.append(found)
         self.cpu += [(cpu_seconds(self.server.pid) - before) / found.cleanups] if KNOWN else []
 
 
 async def measure(run: Run) -> Sequence[Answer]:
     """Have all servers up at once, and ask each in turn; their first turns do not count."""
-    rounds, seconds = run.pick(9, 1), run.pick(3.0, 0.3)
-    advance = run.begin(f"{CONNECTIONS} at once for {seconds:g} seconds", (1 + rounds) * len(CONTENDERS))
+    rounds, share = run.pick(9, 1), run.pick(1.0, 0.05)
+    advance = run.begin(f"{CONNECTIONS} at once", (1 + rounds) * len(CONTENDERS))
     with ExitStack() as stack:
         folders = {name: run.folder_of_its_own() for name in CONTENDERS}
-        field = {name: Contender(stack.enter_context(served(serve, folders[name]))) for name, serve in CONTENDERS.items()}
-        for _ in range(1 + rounds):
+        field = {
+            name: Contender(stack.enter_context(served(kind.serve, folders[name])), kind) for name, kind in CONTENDERS.items()
+        }
+        for turn in range(1 + rounds):
             for contender in field.values():
-                await contender.turn(seconds)
+                await contender.turn(turn, share)
                 advance(1)
     return _answers(field)
 

@@ -1,5 +1,6 @@
 """Where the processor time of one cleanup goes."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from bench.http import own
@@ -14,16 +15,18 @@ async def measure(run: Run) -> Sequence[Answer]:
     """Sample a server under full load, and divide what its parts have used by the number of cleanups."""
     if not KNOWN:
         return []
-    seconds = run.pick(30.0, 1.0)
-    advance = run.begin(f"{CONNECTIONS} at once for {seconds:g} seconds, sampled", 2)
+    turns, cleanups = run.pick(5, 1), run.pick(20_000, 1_000)
+    advance = run.begin(f"{CONNECTIONS} at once, sampled", 1 + turns)
+    spent: Counter[str] = Counter()
     with served(own.observed, run.folder_of_its_own()) as server:
-        await load(server.port, CONNECTIONS, seconds=run.pick(3.0, 0.3))
-        advance(1)
-        await server.call("POST", own.SAMPLES)
-        cleanups = (await load(server.port, CONNECTIONS, seconds=seconds)).cleanups
-        spent = await server.call("GET", own.SAMPLES)
-        advance(1)
-    parts = {name: used / cleanups * 1_000_000 for name, used in spent.items()}
+        for turn in range(1 + turns):
+            await server.call("POST", f"{own.HELD}?seed={turn}&sessions={cleanups}")
+            await server.call("POST", own.SAMPLES)
+            await load(server.port, CONNECTIONS, cleanups=cleanups, seed=turn)
+            seen = await server.call("GET", own.SAMPLES)
+            spent.update(seen if turn else {})
+            advance(1)
+    parts = {name: used / (turns * cleanups) * 1_000_000 for name, used in spent.items()}
     return [Answer("one cleanup", sum(parts.values()), "microseconds", at_most(round(1_000_000 / PER_SECOND)), parts)]
 
 
