@@ -91,12 +91,16 @@ def checked_url(text: str) -> URL:
 def guarded_socket(address_info: AddrInfoType) -> socket.socket:
     """Make the socket for a resolved address, as aiohttp's `socket_factory`. Raises `ForbiddenAddress`."""
     family, kind, protocol, _, address = address_info
-    if is_forbidden(ip_address(address[0])):
+    if _is_forbidden_text(address[0]):
         raise ForbiddenAddress("link-local, metadata, unspecified, multicast or broadcast address")
     return socket.socket(family, kind, protocol)
 
 
 @lru_cache(maxsize=KNOWN)
+def _is_forbidden_text(address: str) -> bool:
+    return is_forbidden(ip_address(address))
+
+
 def is_forbidden(address: Address) -> bool:
     """Whether nothing may ever connect there: no end system lives at such an address. Loopback and private ones are fine."""
     return any(_is_forbidden(each) for each in (address, *_embedded(address)))

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from connector.credential import Credential
-from connector.endsystems.outgoing import make
+from connector.endsystems.outgoing import Outgoing, make
 from connector.endsystems.profile import Profile
 from connector.endsystems.record import StepRecord, conclude, conclude_partly
 from connector.endsystems.rules import Verdict
@@ -32,12 +32,12 @@ class HttpLogout:
         """
         sender = self.site.sender()
         try:
-            values = self.rehearsed(credential)
+            values, made = self.rehearsed(credential)
         except CannotSend as problem:
             yield self._refused(problem)
             return
         for place, step in enumerate(self.profile.steps):
-            record, captured = await sender.take(f"steps[{place}]", step, values)
+            record, captured = await sender.take(f"steps[{place}]", step, values, made=None if place else made[0])
             yield record
             if record.ends_the_run:
                 return
@@ -47,13 +47,14 @@ class HttpLogout:
         if self.profile.verify is not None:
             yield await sender.probe(self.profile.verify, values)
 
-    def rehearsed(self, credential: Credential) -> Values:
-        """Make every request without sending any, a word standing for what is not captured yet. Raises `CannotSend`."""
+    def rehearsed(self, credential: Credential) -> tuple[Values, Sequence[Outgoing]]:
+        """Make every request without sending any, a word standing for what is not captured yet. Raises `CannotSend`.
+
+        The first one may be sent as it is, for nothing was captured before it.
+        """
         values = self.site.after_login(credential)
         rehearsal = replace(values, captured={name: "captured" for step in self.profile.steps for name in step.capture})
-        for name, request in self.profile.logout_requests:
-            make(name, request, rehearsal, self.site.allowed)
-        return values
+        return values, [make(name, request, rehearsal, self.site.allowed) for name, request in self.profile.logout_requests]
 
     async def undo(self, credential: Credential, *, was_cut_short: bool = False) -> LogoutOutcome:
         """End a login that may be half made: by the whole logout, or else by those of its steps that can be taken.

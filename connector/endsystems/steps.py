@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from connector.endsystems.answer import Answer
 from connector.endsystems.client import ExchangeFailed, GuardedClient
 from connector.endsystems.guard import UrlPrefix
-from connector.endsystems.outgoing import make
+from connector.endsystems.outgoing import Outgoing, make
 from connector.endsystems.profile import Step, Verify
 from connector.endsystems.record import StepRecord
 from connector.endsystems.request import Request
@@ -33,9 +33,14 @@ class Sender:
     allowed: Sequence[UrlPrefix]
     until: float
 
-    async def take(self, name: str, step: Step, values: Values) -> tuple[StepRecord, Mapping[str, str]]:
-        """Take a step; returns what became of it and what it captured, which is nothing unless it succeeded."""
-        record, answer = await self._exchange(name, step, values)
+    async def take(
+        self, name: str, step: Step, values: Values, *, made: Outgoing | None = None
+    ) -> tuple[StepRecord, Mapping[str, str]]:
+        """Take a step; returns what became of it and what it captured, which is nothing unless it succeeded.
+
+        Its request is the one that was `made` of the same values, if there is one.
+        """
+        record, answer = await self._exchange(name, step, values, made)
         record = replace(record, prepares=bool(step.capture))
         if answer is None:
             return record, {}
@@ -60,12 +65,14 @@ class Sender:
         message = f"not verified: the probe answered {answer.status}, which no list of the profile names"
         return replace(record, verdict=Verdict.INCONCLUSIVE, rule="default", message=message)
 
-    async def _exchange(self, name: str, request: Request, values: Values) -> tuple[StepRecord, Answer | None]:
+    async def _exchange(
+        self, name: str, request: Request, values: Values, made: Outgoing | None = None
+    ) -> tuple[StepRecord, Answer | None]:
         started = time.monotonic()
         record = StepRecord(name, request.method, request.url.text, Verdict.REFUSED)
         answer = None
         try:
-            outgoing = make(name, request, values, self.allowed)
+            outgoing = made or make(name, request, values, self.allowed)
             record = replace(record, url=outgoing.shown_url)
             answer = await self.client.exchange(outgoing, until=self.until)
             record = replace(record, status=answer.status)
