@@ -12,6 +12,7 @@ from bench.http.vitals import KNOWN, cpu_seconds
 from bench.question import OURS, Answer, Goal, Question, Run, at_least, at_most
 
 BARE = "aiohttp, parsing and answering only"
+FASTAPI = "FastAPI on uvicorn, parsing and answering only"
 UNCACHED = f"{OURS}, nothing cached"
 
 
@@ -31,7 +32,7 @@ CONTENDERS: Mapping[str, Kind] = {
     UNCACHED: Kind(own.observed, 20_000),
     f"{OURS}, a transaction each": Kind(own.without_group_commit, 2_500, holding=True),
     BARE: Kind(peers.bare_aiohttp, 60_000),
-    "FastAPI on uvicorn, parsing and answering only": Kind(peers.fastapi, 12_000),
+    FASTAPI: Kind(peers.fastapi, 12_000),
 }
 CONNECTIONS = 64
 PER_SECOND, OF_BARE, P99 = 3_000, 0.5, 50
@@ -79,10 +80,10 @@ def _answers(field: Mapping[str, Contender]) -> list[Answer]:
     rates = _medians(field, lambda each: [load.cleanups / load.seconds for load in each.loads])
     p50 = _medians(field, lambda each: [load.p50 * 1000 for load in each.loads])
     p99 = _medians(field, lambda each: [load.p99 * 1000 for load in each.loads])
-    shares = {name: rate / rates[BARE] for name, rate in rates.items()}
     answers = [
         _answer("cleanups", rates, "per second", at_least(PER_SECOND)),
-        _answer("against aiohttp alone", shares, "times", at_least(OF_BARE)),
+        *_shares("", rates[OURS], rates),
+        *_shares(", nothing cached", rates[UNCACHED], rates),
         _answer("half are answered within", p50, "ms", at_most(round(1000 * CONNECTIONS / PER_SECOND))),
         _answer("99 of 100 are answered within", p99, "ms", at_most(P99)),
     ]
@@ -92,6 +93,13 @@ def _answers(field: Mapping[str, Contender]) -> list[Answer]:
             _answer("processor time of the server for each", cpu, "microseconds", at_most(round(1_000_000 / PER_SECOND)))
         )
     return answers
+
+
+def _shares(which: str, rate: float, rates: Mapping[str, float]) -> list[Answer]:
+    return [
+        Answer(f"against aiohttp, parsing and answering only{which}", rate / rates[BARE], "times", at_least(OF_BARE)),
+        Answer(f"against FastAPI, parsing and answering only{which}", rate / rates[FASTAPI], "times", at_least(1)),
+    ]
 
 
 def _medians(field: Mapping[str, Contender], figures: Callable[[Contender], Sequence[float]]) -> dict[str, float]:
