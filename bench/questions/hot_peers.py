@@ -10,13 +10,10 @@ from aiocache.serializers import NullSerializer
 from cashews import Cache
 from litestar.stores.memory import MemoryStore
 from litestar.stores.redis import RedisStore
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 
 from bench.question import must
 from bench.stores.store import LIFE
-from drivers.aiocached import AiocacheSettings
 
 Get = Callable[[], Awaitable[Any]]
 VALUE = bytes(range(256)) * 4
@@ -25,22 +22,12 @@ UNLIMITED = "aiocache memory, its time limit lifted"
 
 
 class BareGet:
-    """One `GET`, by the client that the driver uses, too, and with the same settings of its connections."""
+    """One `GET`, by redis-py's client as it comes."""
 
     name = "one bare GET"
 
     def __init__(self, port: int) -> None:
-        same = AiocacheSettings(backend="redis", port=port)
-        self._client = Redis(
-            connection_pool=BlockingConnectionPool(
-                port=port,
-                max_connections=same.pool_size,
-                timeout=same.operation_timeout,
-                socket_timeout=same.operation_timeout,
-                socket_connect_timeout=same.connect_timeout,
-                retry=Retry(NoBackoff(), 1),
-            )
-        )
+        self._client = Redis(port=port)
         self.get: Get = partial(self._client.get, f"bare {KEY}")
 
     async def open(self) -> None:
@@ -48,8 +35,8 @@ class BareGet:
         await self._client.set(f"bare {KEY}", VALUE)
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        await self._client.connection_pool.aclose()
+        """Close the connection."""
+        await self._client.aclose()
 
     async def requests_of(self, work: Get) -> int:
         """Return how often the server was sent something meanwhile, by whomever."""

@@ -11,14 +11,13 @@ from typing import Any
 import structlog
 from aiocache import RedisCache
 from aiocache.serializers import NullSerializer
-from redis.asyncio import BlockingConnectionPool, SSLConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.asyncio import Connection, SSLConnection
 from redis.exceptions import NoScriptError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from drivers.aiocached import lua
 from drivers.aiocached.layout import GENERATION_BYTES, Layout, Owners, Packed
+from drivers.aiocached.redis_pool import RedisPool
 from drivers.aiocached.settings import AiocacheSettings
 from drivers.contract import Stamp, Statistics
 from drivers.errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
@@ -37,14 +36,14 @@ class RedisLayout(Layout):
     def __init__(self, settings: AiocacheSettings, password: str | None, clock: Callable[[], float]) -> None:
         self._root = f"{{{settings.namespace}}}"
         self._clock = clock
-        self._cache = _client(settings, password)
+        self._pool = RedisPool(settings, _connections(settings, password))
         self._checked = False
 
     async def open(self) -> None:
         await self._check()
 
     async def aclose(self) -> None:
-        await self._cache.client.aclose()
+        await self._pool.aclose()
 
     async def ping(self) -> None:
         await (self._round_trip() if self._checked else self._check())
@@ -78,17 +77,20 @@ class RedisLayout(Layout):
 
     async def _check(self) -> None:
         """Look once at what the server is: when it is opened, or at the first call after that has failed."""
-        server = await self._cache.raw("info", "server")
-        version = _version(server["redis_version"])
-        if version < OLDEST:
-            raise DriverMisconfigured(f"is version {server['redis_version']}; expected {'.'.join(map(str, OLDEST))} or newer")
-        policy = (await self._cache.raw("info", "memory"))["maxmemory_policy"]
+        version = (await self._info("server"))["redis_version"]
+        if _numbers(version) < OLDEST:
+            raise DriverMisconfigured(f"is version {version}; expected {'.'.join(map(str, OLDEST))} or newer")
+        policy = (await self._info("memory"))["maxmemory_policy"]
         if policy.startswith("allkeys-"):
             log.warning(
                 "Redis may drop what is still needed to free evicted data in time", maxmemory_policy=policy, prefer="volatile-lru"
             )
         await self._round_trip()
         self._checked = True
+
+    async def _info(self, section: str) -> dict[str, str]:
+        lines = (await self._pool.run("INFO", section)).decode(errors="replace").splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
 
     async def _round_trip(self) -> None:
         written = token_hex(8)
@@ -104,27 +106,25 @@ class RedisLayout(Layout):
         return await self._evaluate(script, owners, *arguments)
 
     async def _evaluate(self, script: str, owners: Owners, *arguments: str | bytes | int) -> Any:
-        """Run the script by its hash. Not through aiocache's `raw`, which adds nothing here but layers."""
+        """Run the script by its hash, or, where the server does not know that, as it is. Scripts may run twice."""
         keys = [f"{self._root}:g:{owner.hex()}" for owner in owners]
         call = (len(keys), *keys, self._root, *arguments)
         try:
-            return await self._cache.client.execute_command("EVALSHA", _sha1(script), *call)
+            return await self._pool.run("EVALSHA", _sha1(script), *call)
         except NoScriptError:
-            return await self._cache.client.execute_command("EVAL", script, *call)
+            return await self._pool.run("EVAL", script, *call)
 
 
-def _client(settings: AiocacheSettings, password: str | None) -> RedisCache:
-    """Return aiocache's client for these settings; it connects when first used, and again when a connection was lost."""
+def _connections(settings: AiocacheSettings, password: str | None) -> Callable[[], Connection]:
+    """Return what makes aiocache's connections for these settings, not connected yet."""
     host, port = settings.address
     connection: dict[str, Any] = {
         "username": settings.username,
-        "socket_timeout": settings.operation_timeout,
-        "retry": Retry(NoBackoff(), 1, (RedisConnectionError,)),  # for a pooled connection that died; our scripts may run twice
-        "timeout": settings.operation_timeout,  # for a connection to become free
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # only redis-py's own pool would heed them
     }
     if settings.tls:
         connection |= {"connection_class": SSLConnection, "ssl_ca_certs": settings.ca_file and str(settings.ca_file)}
-    return RedisCache(
+    cache = RedisCache(
         serializer=NullSerializer(encoding=None),
         namespace="",
         timeout=None,
@@ -132,11 +132,11 @@ def _client(settings: AiocacheSettings, password: str | None) -> RedisCache:
         port=port,
         db=settings.database,
         password=password,
-        pool_max_size=settings.pool_size,
         create_connection_timeout=settings.connect_timeout,
-        connection_pool_class=BlockingConnectionPool,
         connection_pool_kwargs=connection,
     )
+    make: Callable[[], Connection] = cache.client.connection_pool.make_connection
+    return make
 
 
 @cache
@@ -148,5 +148,5 @@ def _fresh(owners: Owners) -> list[str]:
     return [token_hex(GENERATION_BYTES) for _ in owners]
 
 
-def _version(text: str) -> tuple[int, ...]:
+def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"[0-9]+", text)[:2])

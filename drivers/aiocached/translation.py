@@ -36,7 +36,6 @@ BY_TYPE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind, str], 
 BY_ANSWER: tuple[tuple[str, Kind, str], ...] = (
     ("The user executing the script", DriverMisconfigured, "does not permit the user what is needed"),
     ("DB index is out of range", DriverMisconfigured, "has no database of that number"),
-    ("No connection available", DriverUnavailable, "has not had a connection to spare in time; see pool_size"),
     ("out of memory", DriverUnavailable, "is full"),
     ("MISCONF", DriverUnavailable, "takes no writes as long as it cannot save its data"),
     ("MASTERDOWN", DriverUnavailable, "is a replica that has lost its master"),

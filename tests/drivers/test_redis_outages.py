@@ -1,8 +1,10 @@
 """The aiocache driver on a Redis that stops, comes back, falls silent, rolls back or is replaced by its replica."""
 
 import asyncio
+import random
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from redis.asyncio import Redis
@@ -155,6 +157,89 @@ async def test_the_answer_to_a_cancelled_call_reaches_nobody_else(own_redis: Rea
             await asking
         own_redis.resume()
         assert await found(driver, SESSION, "two") == b"two"
+
+
+@pytest.mark.parametrize("pool_size", [1, 3])
+async def test_calls_cancelled_at_any_moment_make_no_other_return_a_wrong_value_and_lose_no_connection(
+    redis: RealServer, pool_size: int
+) -> None:
+    dice = random.Random(1)
+    keys = [str(number) for number in range(20)]
+
+    async def read(key: str) -> None:
+        assert await current(driver, SESSION, key) == key.encode()
+
+    async def read_and_give_up(key: str) -> None:
+        asking = asyncio.create_task(read(key))
+        for _ in range(dice.randrange(30)):
+            await asyncio.sleep(0)
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+
+    async with opened(aiocache_driver(redis, "redis", pool_size=pool_size)) as driver:
+        for key in keys:
+            await keep(driver, SESSION, key, key.encode())
+        for _ in range(20):
+            async with asyncio.TaskGroup() as tasks:
+                for key in keys:
+                    tasks.create_task(read_and_give_up(key))
+                    tasks.create_task(read(key))
+
+
+async def test_who_has_waited_for_a_connection_in_vain_is_told_so(own_redis: RealServer) -> None:
+    async with opened(aiocache_driver(own_redis, "redis", pool_size=1, operation_timeout=0.2)) as driver:
+        own_redis.pause()
+        asking = [asyncio.create_task(driver.stamp(SESSION)) for _ in range(3)]
+        await asyncio.wait(asking)
+        *_, last = [task.exception() for task in asking]
+        assert isinstance(last, DriverUnavailable)
+        assert "has not had a connection to spare in time; see pool_size" in str(last)
+        own_redis.resume()
+        await asyncio.gather(*(driver.stamp(SESSION) for _ in range(3)))
+
+
+async def test_a_server_that_stops_reading_is_unavailable_after_the_deadline(own_redis: RealServer) -> None:
+    async with opened(aiocache_driver(own_redis, "redis", pool_size=1, operation_timeout=0.5)) as driver:
+        own_redis.pause()
+        with pytest.raises(DriverUnavailable, match="did not answer in time"):
+            await driver.put(SESSION, "key", entry(bytes(50_000_000)))
+        own_redis.kill()
+        own_redis.start()
+        await keep(driver, SESSION, "key", b"value")
+
+
+async def test_a_server_that_does_not_answer_the_greeting_is_unavailable_after_the_deadline() -> None:
+    async with _silence() as port, asyncio.timeout(WITHIN):
+        driver = aiocache_driver(port, "redis", operation_timeout=0.2)
+        with pytest.raises(DriverUnavailable, match="did not answer in time"):
+            await driver.open()
+        await driver.aclose()
+
+
+async def test_a_call_under_way_when_the_driver_is_closed_leaves_no_connection(own_redis: RealServer) -> None:
+    async with opened(aiocache_driver(own_redis, "redis")) as driver:
+        await keep(driver, SESSION, "key", b"value")
+        own_redis.pause()
+        asking = asyncio.create_task(found(driver, SESSION, "key"))
+        await on_its_way()
+    own_redis.resume()
+    assert await asking == b"value"
+    async with administrator(own_redis) as admin, asyncio.timeout(WITHIN):
+        while (await admin.info("clients"))["connected_clients"] > 1:  # noqa: ASYNC110 - another process changes it
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def _silence() -> AsyncIterator[int]:
+    """Serve on a free port: read, and say nothing."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, HOST, 0) as server:
+        yield server.sockets[0].getsockname()[1]
 
 
 async def test_a_server_killed_in_the_middle_of_everything_shows_nothing_stale_and_all_goes_on(own_redis: RealServer) -> None:
