@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from types import MappingProxyType
 
 from connector.cleanup import Timed
 from connector.outcomes import EvictOutcome, EvictResult
@@ -11,6 +11,10 @@ from connector.steps import attempt, milliseconds_since, step
 from connector.storage import Storage
 from drivers import Driver, DriverError, Scope
 
+Eviction = asyncio.Future[Timed[EvictOutcome]]
+"""The eviction from one driver: what became of it, or will become."""
+Evicting = Mapping[str, Eviction]
+"""Evictions by the driver's name."""
 EVICTED = EvictOutcome(EvictResult.EVICTED)
 SOON = 0.1
 """Seconds in which an eviction is soon: about as long as the ledger may take to record that it is owed."""
@@ -34,28 +38,29 @@ async def _evict(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> T
         late=EvictOutcome(EvictResult.UNAVAILABLE, f"no answer within {deadline:g} s"),
         failed=EvictOutcome(EvictResult.FAILED, "a defect; the log has its traceback"),
     )
-    if done.outcome.result is not EvictResult.EVICTED:
+    if not _is_done(done):
         storage.owe(driver)
     return done
 
 
 def begin_evictions(
-    storage: Storage, owed: Mapping[str, Sequence[Scope]], steps: asyncio.TaskGroup
-) -> dict[str, asyncio.Future[Timed[EvictOutcome]]]:
+    storage: Storage, owed: Mapping[str, Sequence[Scope]], steps: asyncio.TaskGroup, begun: Evicting = MappingProxyType({})
+) -> dict[str, Eviction]:
     """Evict from every driver what is owed to it, at the same time, and return what becomes of each by the driver's name.
 
-    What needs no waiting is done already, the rest is among the `steps`.
+    What needs no waiting is done already, the rest is among the `steps`. What has `begun` is waited for, and not begun again.
     """
-    return {driver.name: _begin(storage, driver, owed[driver.name], steps) for driver in storage.drivers}
+    return {
+        driver.name: begun[driver.name] if driver.name in begun else _begin(storage, driver, owed[driver.name], steps)
+        for driver in storage.drivers
+    }
 
 
-def _begin(
-    storage: Storage, driver: Driver, scopes: Sequence[Scope], steps: asyncio.TaskGroup
-) -> asyncio.Future[Timed[EvictOutcome]]:
+def _begin(storage: Storage, driver: Driver, scopes: Sequence[Scope], steps: asyncio.TaskGroup) -> Eviction:
     at_once = _evict_at_once(storage, driver, scopes)
     if at_once is None:
         return steps.create_task(_evict(storage, driver, scopes))
-    done: asyncio.Future[Timed[EvictOutcome]] = asyncio.get_running_loop().create_future()
+    done: Eviction = asyncio.get_running_loop().create_future()
     done.set_result(at_once)
     return done
 
@@ -73,20 +78,16 @@ def evict_everywhere_at_once(storage: Storage, scopes: Sequence[Scope]) -> dict[
 
 
 async def evict_the_rest_soon(
-    storage: Storage, scopes: Sequence[Scope], at_once: Mapping[str, Timed[EvictOutcome]]
-) -> Mapping[str, Timed[EvictOutcome]] | None:
-    """Evict the scopes from the drivers that are not among those `at_once`, together, and return what became of all.
+    storage: Storage, scopes: Sequence[Scope], at_once: Mapping[str, Timed[EvictOutcome]], steps: asyncio.TaskGroup
+) -> Evicting:
+    """Evict the scopes from the drivers that are not among those `at_once`, together, and wait for it until it is no longer soon.
 
-    None where one of them fails, or is not done `SOON`. Who gets that has to see to it that all of it is owed, and done.
+    Returns what became of it, or will become, for it goes on among the `steps`. What has failed by then is left out.
     """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(SOON), asyncio.TaskGroup() as steps:
-            rest = [driver for driver in storage.drivers if driver.name not in at_once]
-            evicting = {driver.name: steps.create_task(_evict(storage, driver, scopes)) for driver in rest}
-        evictions = {**at_once, **{name: done.result() for name, done in evicting.items()}}
-        if len(names_of_done(evictions)) == len(evictions):
-            return {driver.name: evictions[driver.name] for driver in storage.drivers}
-    return None
+    rest = [driver for driver in storage.drivers if driver.name not in at_once]
+    evicting = {driver.name: steps.create_task(_evict(storage, driver, scopes)) for driver in rest}
+    await asyncio.wait(evicting.values(), timeout=SOON)
+    return {name: task for name, task in evicting.items() if not task.done() or _is_done(task.result())}
 
 
 async def evict_everywhere(storage: Storage, owed: Mapping[str, Sequence[Scope]]) -> list[str]:
@@ -98,4 +99,8 @@ async def evict_everywhere(storage: Storage, owed: Mapping[str, Sequence[Scope]]
 
 def names_of_done(evictions: Mapping[str, Timed[EvictOutcome]]) -> list[str]:
     """Return the names of the drivers that have evicted."""
-    return [name for name, done in evictions.items() if done.outcome.result is EvictResult.EVICTED]
+    return [name for name, done in evictions.items() if _is_done(done)]
+
+
+def _is_done(eviction: Timed[EvictOutcome]) -> bool:
+    return eviction.outcome.result is EvictResult.EVICTED

@@ -15,7 +15,13 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from connector.config.settings import Logs
 
 _DIGEST_KEY = secrets.token_bytes(16)
-_NAMES = {level: name.lower() for name, level in logging.getLevelNamesMapping().items()}
+_NAMES = {
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warning",
+    logging.ERROR: "error",
+    logging.CRITICAL: "critical",
+}
 
 
 def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
@@ -25,6 +31,7 @@ def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
     """
     stream = stream or sys.stderr
     level = logging.getLevelNamesMapping()[settings.level.upper()]
+    wrapper_class = structlog.make_filtering_bound_logger(level)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -32,19 +39,19 @@ def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *(_json() if settings.format == "json" else _console(stream)),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=_Lines(stream, level),
+        wrapper_class=wrapper_class,
+        logger_factory=_Lines(stream, level, wrapper_class),
     )
     logging.basicConfig(handlers=[_Forwarder()], level=level, force=True)
     logging.captureWarnings(capture=True)
 
 
-def tell(level: int, event: str, **values: object) -> None:
-    """Log what `structlog.get_logger().log` would log, in half the time: there is such a line for each request."""
+def tell(logger: str, level: int, event: str, **values: object) -> None:
+    """Log what `structlog.get_logger(logger).log` would log, in half the time: there is such a line for each request."""
     config = structlog.get_config()
     lines = config["logger_factory"]
-    if not isinstance(lines, _Lines):  # somebody else's log, into whose application we are mounted
-        structlog.get_logger().log(level, event, **values)
+    if not (isinstance(lines, _Lines) and config["wrapper_class"] is lines.wrapper_class):  # somebody has a log of his own
+        structlog.get_logger(logger).log(level, event, **values)
     elif level >= lines.level:
         line: Any = {**values, "event": event}
         with suppress(structlog.DropEvent):
@@ -91,8 +98,9 @@ class _Lines:
     more, or whose disk is full, loses lines, and stops no cleanup.
     """
 
-    def __init__(self, stream: TextIO, level: int) -> None:
+    def __init__(self, stream: TextIO, level: int, wrapper_class: type) -> None:
         self.level = level
+        self.wrapper_class = wrapper_class
         self._stream = stream
         self._lines: deque[str] = deque()
         self._to_be_written_by: asyncio.AbstractEventLoop | None = None

@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.endsystems.contract import SessionLogin
-from connector.evictions import begin_evictions, evict_everywhere_at_once, evict_the_rest_soon, names_of_done
+from connector.evictions import Evicting, begin_evictions, evict_everywhere_at_once, evict_the_rest_soon, names_of_done
 from connector.hooks import Hooks, run_hook
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import Debt, LogoutState
@@ -58,8 +59,9 @@ class Orchestrator:
         it is tried, save evictions where nothing else is owed: those that are done soon are not owed at all. Takes as long as the
         slowest step, and goes on to the end when the caller is cancelled.
         """
+        owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)
         started, received_at = time.monotonic(), self._live.closing(request.session_id)
-        if not self._owes_evictions_only(request):
+        if owes_more:
             return await self._owned(self._run(request, started, received_at))
         at_once = evict_everywhere_at_once(self._storage, request.scopes)
         if len(at_once) == len(self._storage.drivers):
@@ -112,20 +114,31 @@ class Orchestrator:
         self, request: CleanupRequest, started: float, received_at: float, at_once: Mapping[str, Timed[EvictOutcome]]
     ) -> CleanupReport:
         """Evict what was not evicted `at_once`; what is not done soon is owed, as that of any other cleanup."""
-        evictions = await evict_the_rest_soon(self._storage, request.scopes, at_once)
-        if evictions is None:
-            return await self._run(request, started, received_at)
+        async with asyncio.TaskGroup() as steps:
+            rest = await evict_the_rest_soon(self._storage, request.scopes, at_once, steps)
+            done = {**at_once, **{name: eviction.result() for name, eviction in rest.items() if eviction.done()}}
+            if len(done) < len(self._storage.drivers):
+                return await self._run(request, started, received_at, rest)
+        evictions = {driver.name: done[driver.name] for driver in self._storage.drivers}
         return self._report_of_evictions(request, started, evictions)
 
-    async def _run(self, request: CleanupRequest, started: float, received_at: float) -> CleanupReport:
+    async def _run(
+        self, request: CleanupRequest, started: float, received_at: float, begun: Evicting = MappingProxyType({})
+    ) -> CleanupReport:
         drivers, within = self._storage.drivers, self._hook_deadline
         origin = "" if request.foregone else self._logouts.origin(_login(request))
         debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])
+        if debt is not None:
+            self._live.row_gone(request.session_id)
         async with self._logout_of(request, debt) as shared:
             async with asyncio.TaskGroup() as steps:
-                evicting = begin_evictions(self._storage, _owed(drivers, request, debt), steps)
+                owed = _owed(drivers, request, debt)
+                same = {name: eviction for name, eviction in begun.items() if {*owed[name]} == {*request.scopes}}
+                evicting = begin_evictions(self._storage, owed, steps, same)
                 hooked = {name: steps.create_task(run_hook(name, hook, within)) for name, hook in self._hooks.of(request)}
                 logout = await asyncio.shield(shared.task)
+                if same:
+                    await asyncio.wait(same.values())
             evictions = _results(evicting)
             await self._settle(debt, shared, evictions)
         if debt is None:

@@ -52,6 +52,7 @@ def _note_reason(error: ApiError) -> None:
 
 def _log_line(request: web.Request, status: int, started: float, level: int) -> None:
     tell(
+        __name__,
         level,
         "request",
         method=request.method if request.method in hdrs.METH_ALL else "other",

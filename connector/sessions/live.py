@@ -54,6 +54,8 @@ class LiveSessions:
         self._clock = clock
         self.ledger_id = b""
         self._logins: dict[str, str] = {}
+        self._rows: set[str] = set()
+        """Those of which the ledger may have a row: from before it is told of one until it has said that there is none."""
         self._opening: defaultdict[str, set[Opening]] = defaultdict(set)
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
@@ -67,6 +69,7 @@ class LiveSessions:
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
         self.ledger_id, self._logins = known.ledger_id, dict(known.logins)
+        self._rows = {*self._logins}
         if known.keyless:
             message = "open sessions need a key that is not in the keyring: their seals cannot be opened, so nobody can end them"
             log.warning(message, sessions=known.keyless)
@@ -109,6 +112,19 @@ class LiveSessions:
             if not self._opening[session_id]:
                 del self._opening[session_id]
 
+    def may_have_row(self, session_id: str) -> bool:
+        """Tell whether the ledger may still have the session as open, so that it has to be told of a cleanup."""
+        return session_id in self._rows or session_id in self._logins
+
+    def recording(self, session_id: str) -> None:
+        """Note that the ledger is about to be told that the session is open; whether it was, may remain unknown."""
+        self._rows.add(session_id)
+
+    def row_gone(self, session_id: str) -> None:
+        """Note that the ledger has durably no row of the session any more, unless it was opened anew."""
+        if session_id not in self._logins and session_id not in self._opening:
+            self._rows.discard(session_id)
+
     def opened(self, session: OpenSession) -> None:
         """Note that a session is open, in the ledger too, and that any other login of it is not."""
         self._logins[session.session_id] = session.login_id
@@ -146,6 +162,7 @@ class LiveSessions:
             for cleanup, left in [*self._missed.items()]:
                 await self._ledger.record_late(left)
                 owing.update(left.drivers)
+                self.row_gone(cleanup.session_id)
                 if self._missed.get(cleanup) is left:
                     del self._missed[cleanup]
         return owing

@@ -114,7 +114,8 @@ class Openings:
         )
         if isinstance(done.outcome, NotOpened) or (done.outcome is outcome and session.credential is not None):
             self._live.ended(session)
-            await self._records.end(session)
+            if await self._records.end(session):
+                self._live.row_gone(session.session_id)
         return done.outcome
 
     async def _opened(
@@ -165,6 +166,7 @@ class Openings:
         A cleanup that was received until then wins, and a client that has gone by then has no seal to end the session with.
         """
         was_open = self._live.is_open_here(session.session_id)
+        self._live.recording(session.session_id)
         try:
             owed = await self._records.open(session, request.replaced, was_open=was_open)
         except LedgerUnavailable:

@@ -82,10 +82,12 @@ class SessionRecords:
         """Evict what was cached before; what a driver cannot do stays owed, and the driver is not believed until it is done."""
         await self._books.settle(owed, outcome=None, evicted=await evict_everywhere(self._storage, owed.evictions))
 
-    async def end(self, session: OpenSession) -> None:
+    async def end(self, session: OpenSession) -> bool:
         """Have a login ended that nobody will use: by the retries at once or, where they cannot be told of it, here.
 
         Save where a cleanup has seen to it, or where the session is open by the same credential, handed out twice.
+
+        Returns whether the ledger was told.
         """
         now = self._clock()
 
@@ -99,8 +101,9 @@ class SessionRecords:
             await self._written(owe)
         except LedgerUnavailable:
             await self._log_out(session)
-        else:
-            self._nudge()
+            return False
+        self._nudge()
+        return True
 
     def _login_of(self, shown: Sealed | None) -> OpenSession | None:
         """Return the login that a seal stands for: another process may have made it, and have its record."""

@@ -107,7 +107,7 @@ class SqliteDriver(Driver):
 
     async def evict(self, *scopes: Scope) -> None:
         file = await self._file()
-        await file.writer.submit_item(statements.evict_all, scopes)
+        await file.writer.submit(partial(statements.evict, scopes=scopes))
 
     def evict_at_once(self, *scopes: Scope) -> bool:
         """Scopes without a generation are evicted: nobody was given a stamp of them. Nothing to write, no disk to wait for."""

@@ -1,7 +1,7 @@
 """What is written to the cache file: functions of a connection inside a transaction. The file's layout is in `schema`."""
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import lru_cache
 from secrets import token_bytes
 from struct import pack
@@ -13,6 +13,8 @@ from drivers.sqlite_file import DamagedRow
 
 TOKEN = 16
 """Bytes of a generation."""
+TOGETHER = 500
+"""Scopes that one statement evicts: SQLite bounds the values of a statement."""
 DAY = 24 * 3600
 IDLE_DAYS = 30
 """Days after which a generation that nobody used is forgotten: longer than any entry lives."""
@@ -61,15 +63,12 @@ def delete(connection: sqlite3.Connection, scope: Scope, key: str) -> None:
     connection.execute("DELETE FROM entries WHERE bucket = ? AND key = ?", (name_of(connection, scope), digest(key)))
 
 
-def evict_all(connection: sqlite3.Connection, evictions: Sequence[Collection[Scope]]) -> list[None]:
-    """Evict for several callers in as many statements as for one."""
-    evict(connection, [scope for scopes in evictions for scope in scopes])
-    return [None] * len(evictions)
-
-
 def evict(connection: sqlite3.Connection, scopes: Collection[Scope]) -> None:
     """Forget the generations of the scopes: nothing that lies in a bucket named by them can be reached again."""
-    _end(connection, f"scope IN ({_marks(scopes)})", *[_owners(scope)[0] for scope in scopes])
+    owners = [_owners(scope)[0] for scope in scopes]
+    for start in range(0, len(owners), TOGETHER):
+        some = owners[start : start + TOGETHER]
+        _end(connection, f"scope IN ({_marks(some)})", *some)
 
 
 def purge(connection: sqlite3.Connection, limit: int, now: float) -> bool:

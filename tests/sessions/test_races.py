@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.e2e.connector_process import WITHIN
 from tests.sessions.desk import Desk, settings
 from tests.sessions.records import open_sessions
 from tests.sessions.served import Served, served
@@ -157,3 +158,20 @@ async def test_initializes_and_cleanups_of_one_session_all_at_once_leave_no_logi
 
     assert not await open_sessions(tmp_path)
     assert desk.logins == desk.logouts.total()
+
+
+async def test_a_cleanup_that_was_let_in_before_its_session_was_opened_ends_it(desk: Desk, session: str, tmp_path: Path) -> None:
+    """It shows no seal, for there was none when it began; its body ends when there is one."""
+    async with served(tmp_path, desk.section) as server, asyncio.timeout(WITHIN):
+        address = urlsplit(server.url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        head = f"POST /cleanup/{session}?systemId=A HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+        writer.write(head.encode())
+        await reader.readuntil(b"100 Continue\r\n\r\n")
+        await opened(server, session)
+        token = await desk.logging_in.get()
+        writer.write(b"{}")
+        assert (await reader.readline()).split()[1] == b"200"
+        writer.close()
+        assert await desk.ended.get() == token
+    assert not await open_sessions(tmp_path)
