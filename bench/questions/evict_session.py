@@ -35,9 +35,9 @@ async def measure(run: Run) -> Sequence[Answer]:
 
 async def _seconds(run: Run, field: Contest, among: Sequence[SessionScope], held: Mapping[str, bytes]) -> dict[str, float]:
     samples = field.bare_samples() | {store.name: losing_a_session(store, among, held) for store in field.stores}
-    rounds = run.pick(40 if len(among) < MANY else 15, 2)
+    rounds = run.pick(15 if len(among) < MANY else 7, 2)
     advance = run.begin(f"evicting among {len(among) * IN_A_SESSION:,} entries", rounds * len(samples))
-    seconds = await interleaved(samples, rounds, advance, burst=1)  # or bare rows alone would come one right after the other
+    seconds = await interleaved(samples, rounds, advance)
     for store in field.stores:
         for session in among[:: max(1, len(among) // LOOKED_AT)]:
             await must_hold(store, session, held)
