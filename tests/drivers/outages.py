@@ -1,13 +1,15 @@
 """A driver in full use while its server is killed and started again, watched by somebody who knows what may still be seen."""
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from drivers.contract import Driver, SessionScope, SystemScope
 from drivers.errors import DriverUnavailable
-from drivers.testing.subject import entry
+from drivers.testing.subject import current, entry, keep
 from tests.servers import RealServer
 
 SESSION, SYSTEM = SessionScope("s1", "A"), SystemScope("A")
@@ -85,3 +87,28 @@ class _Watched:
     def _count(self, what: str) -> None:
         self.counts[what] += 1
         self.counted.set()
+
+
+async def assert_giving_up_harms_nobody(driver: Driver) -> None:
+    """Calls that are cancelled at any moment never make another one return a wrong value, or wait for ever."""
+    dice = random.Random(1)
+    keys = [str(number) for number in range(20)]
+
+    async def read(key: str) -> None:
+        assert await current(driver, SESSION, key) == key.encode()
+
+    async def read_and_give_up(key: str) -> None:
+        asking = asyncio.create_task(read(key))
+        for _ in range(dice.randrange(30)):
+            await asyncio.sleep(0)
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+
+    for key in keys:
+        await keep(driver, SESSION, key, key.encode())
+    for _ in range(20):
+        async with asyncio.TaskGroup() as tasks:
+            for key in keys:
+                tasks.create_task(read_and_give_up(key))
+                tasks.create_task(read(key))

@@ -13,7 +13,7 @@ from drivers.contract import SessionScope, SystemScope
 from drivers.errors import DriverUnavailable
 from drivers.testing import DriverContract, MakeDriver
 from drivers.testing.subject import current, entry, found, keep, opened
-from tests.drivers.outages import assert_outages_show_nothing_stale, on_its_way
+from tests.drivers.outages import assert_giving_up_harms_nobody, assert_outages_show_nothing_stale, on_its_way
 from tests.drivers.stores import aiocache_driver, fresh_namespace, maker
 from tests.servers import HOST, RealServer, memcached_server
 
@@ -142,28 +142,8 @@ async def test_the_answer_to_a_cancelled_call_reaches_nobody_else(own_memcached:
 
 
 async def test_calls_cancelled_at_any_moment_never_make_another_return_a_wrong_value(memcached: RealServer) -> None:
-    dice = random.Random(1)
-    keys = [str(number) for number in range(20)]
-
-    async def read(key: str) -> None:
-        assert await current(driver, SESSION, key) == key.encode()
-
-    async def read_and_give_up(key: str) -> None:
-        asking = asyncio.create_task(read(key))
-        for _ in range(dice.randrange(30)):
-            await asyncio.sleep(0)
-        asking.cancel()
-        with suppress(asyncio.CancelledError):
-            await asking
-
     async with opened(aiocache_driver(memcached, "memcached", pool_size=3)) as driver:
-        for key in keys:
-            await keep(driver, SESSION, key, key.encode())
-        for _ in range(20):
-            async with asyncio.TaskGroup() as tasks:
-                for key in keys:
-                    tasks.create_task(read_and_give_up(key))
-                    tasks.create_task(read(key))
+        await assert_giving_up_harms_nobody(driver)
 
 
 async def test_two_hundred_commands_at_once_share_ten_connections(own_memcached: RealServer) -> None:

@@ -1,7 +1,6 @@
 """The aiocache driver on a Redis that stops, comes back, falls silent, rolls back or is replaced by its replica."""
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,7 +11,7 @@ from redis.asyncio import Redis
 from drivers.contract import Driver, SessionScope, Stamp, SystemScope
 from drivers.errors import DriverUnavailable
 from drivers.testing.subject import current, entry, found, keep, keep_copy, opened
-from tests.drivers.outages import assert_outages_show_nothing_stale, on_its_way
+from tests.drivers.outages import assert_giving_up_harms_nobody, assert_outages_show_nothing_stale, on_its_way
 from tests.drivers.redis_admin import administrator, keys, run
 from tests.drivers.stores import aiocache_driver
 from tests.servers import HOST, RealServer, redis_server
@@ -163,28 +162,8 @@ async def test_the_answer_to_a_cancelled_call_reaches_nobody_else(own_redis: Rea
 async def test_calls_cancelled_at_any_moment_make_no_other_return_a_wrong_value_and_lose_no_connection(
     redis: RealServer, pool_size: int
 ) -> None:
-    dice = random.Random(1)
-    keys = [str(number) for number in range(20)]
-
-    async def read(key: str) -> None:
-        assert await current(driver, SESSION, key) == key.encode()
-
-    async def read_and_give_up(key: str) -> None:
-        asking = asyncio.create_task(read(key))
-        for _ in range(dice.randrange(30)):
-            await asyncio.sleep(0)
-        asking.cancel()
-        with suppress(asyncio.CancelledError):
-            await asking
-
     async with opened(aiocache_driver(redis, "redis", pool_size=pool_size)) as driver:
-        for key in keys:
-            await keep(driver, SESSION, key, key.encode())
-        for _ in range(20):
-            async with asyncio.TaskGroup() as tasks:
-                for key in keys:
-                    tasks.create_task(read_and_give_up(key))
-                    tasks.create_task(read(key))
+        await assert_giving_up_harms_nobody(driver)
 
 
 async def test_who_has_waited_for_a_connection_in_vain_is_told_so(own_redis: RealServer) -> None:
