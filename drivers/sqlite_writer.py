@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
 import aiosqlite
@@ -41,7 +43,7 @@ class _Thread(aiosqlite.Connection):
 
 
 Together = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
-"""What is done for all the items that wait for one transaction: returns an outcome for each of them."""
+"""What is done for items that wait for one transaction, side by side: returns an outcome for each of them."""
 
 
 def one_by_one(subject: Subject, works: Sequence[Callable[[Subject], T]]) -> list[T]:
@@ -104,8 +106,9 @@ class SqliteWriter:
         return await self.submit_item(one_by_one, work)
 
     async def submit_item(self, do: Together[Item, T], item: Item) -> T:
-        """Have `do` run with this item and all others that wait for the same `do`, and return its outcome, as `submit` does.
+        """Have `do` run with this item and its neighbours that wait for the same `do`, and return its outcome, as `submit` does.
 
+        Items and works take effect in the order in which they were submitted.
         So a statement can do for many what it would otherwise do for one: SQLite and the event loop hand Python's one lock to and
         fro for each statement, which costs more than most of them do.
         """
@@ -184,10 +187,9 @@ def _committed(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) 
 
 
 def _do_together(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) -> None:
-    alike: dict[Together[Any, Any], list[_Job[Any, Any]]] = {}
-    for job in batch:
-        alike.setdefault(job.do, []).append(job)
-    for do, jobs in alike.items():
+    """Do neighbours of one kind together: what was asked for earlier is written earlier, whatever its kind."""
+    for do, neighbours in groupby(batch, attrgetter("do")):
+        jobs = [*neighbours]
         for job, outcome in zip(jobs, do(connection, [job.item for job in jobs]), strict=True):
             job.outcome = outcome
 

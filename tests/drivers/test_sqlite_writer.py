@@ -1,9 +1,10 @@
 """The one writer: transactions for many, failures of one's own, and nothing lost on the way out."""
 
 import asyncio
+import re
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from drivers.errors import DriverUnavailable
 from drivers.sqlite_file import SqliteFile
 from drivers.sqlite_writer import SqliteWriter
+
+INSERTED = re.compile(r"INSERT INTO numbers VALUES \((\d+),")
 
 
 class Ledger:
@@ -95,11 +98,21 @@ def note_all(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[int
     return [number + len(numbers) for number in numbers]
 
 
-async def test_items_of_one_kind_that_wait_together_are_done_together_and_each_gets_its_own_outcome(ledger: Ledger) -> None:
+async def test_neighbours_of_one_kind_are_done_together_and_each_gets_its_own_outcome(ledger: Ledger) -> None:
     async with ledger.writer() as writer:
-        calls = [writer.submit_item(note_all, 1), writer.submit(note(2)), writer.submit_item(note_all, 3)]
-        assert await asyncio.gather(*calls) == [3, 2, 5]
+        calls = [writer.submit_item(note_all, 1), writer.submit_item(note_all, 2), writer.submit(note(3))]
+        assert await asyncio.gather(*calls) == [3, 4, 3]
     assert ledger.numbers() == {1, 2, 3}
+
+
+async def test_works_of_two_kinds_take_effect_in_the_order_in_which_they_came(ledger: Ledger) -> None:
+    calls: list[Awaitable[int]] = []
+    async with ledger.writer() as writer:
+        for number in range(3):
+            calls += [writer.submit_item(note_all, 2 * number), writer.submit(note(2 * number + 1))]
+        await asyncio.gather(*calls)
+    written = [int(found[1]) for text in ledger.statements if (found := INSERTED.match(text))]
+    assert written == [*range(6)]
 
 
 async def test_an_item_that_fails_is_undone_alone_and_its_caller_alone_is_told(ledger: Ledger) -> None:

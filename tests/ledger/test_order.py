@@ -1,0 +1,89 @@
+"""What is committed together has taken effect in the order in which it was asked for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.store import Ledger
+from connector.outcomes import NOTHING_TO_END
+from tests.ledger.ledgers import DRIVERS, VERIFIED, opened, record, request
+from tests.ledger.test_sessions import logins, open_, session
+
+Step = Callable[[Ledger, Sequence[Debt]], Awaitable[object]]
+"""Something that is asked of a ledger, which has the debts of `prepared`."""
+KNOWN = range(3)
+"""Sessions that owe something before the steps."""
+
+
+def opening(number: int, login: str) -> Step:
+    return lambda ledger, _: open_(ledger, session(number, login, login))
+
+
+def cleanup(number: int, login: str = "") -> Step:
+    return lambda ledger, _: record(ledger, number, login or "t", login=login)
+
+
+def foregone(number: int) -> Step:
+    nothing = replace(request(number), foregone=NOTHING_TO_END)
+    return lambda ledger, _: ledger.record(nothing, origin="", drivers=DRIVERS)
+
+
+def settlement(number: int) -> Step:
+    return lambda ledger, known: ledger.settle(known[number], state=LogoutState.CLOSED, outcome=VERIFIED, evicted=DRIVERS)
+
+
+STEPS = st.one_of(
+    st.builds(opening, st.integers(0, 5), st.sampled_from("ab")),
+    st.builds(cleanup, st.integers(0, 5), st.sampled_from(["", "a", "b"])),
+    st.builds(foregone, st.integers(0, 5)),
+    st.builds(settlement, st.sampled_from(KNOWN)),
+)
+
+
+async def prepared(ledger: Ledger) -> list[Debt]:
+    """Leave debts of each kind: one of a login, and two of cleanups that had nothing to end."""
+    nothing = [replace(request(number), foregone=NOTHING_TO_END) for number in KNOWN[1:]]
+    return [await record(ledger, 0), *[await ledger.record(each, origin="", drivers=DRIVERS) for each in nothing]]
+
+
+async def said(steps: Sequence[Step], *, together: bool) -> object:
+    """Return what a ledger says after these steps, each but its own order of rows, which nobody sees."""
+    with TemporaryDirectory() as folder:
+        async with opened(Path(folder)) as ledger:
+            known = await prepared(ledger)
+            if together:
+                await asyncio.gather(*(step(ledger, known) for step in steps))
+            else:
+                for step in steps:
+                    await step(ledger, known)
+            debts = await ledger.listing(states=[*LogoutState])
+            found = [(debt.session_id, debt.login_id, debt.state, debt.revision, {*debt.evictions}) for debt in debts]
+            return sorted(found, key=str), await logins(ledger)
+
+
+@given(st.lists(STEPS, min_size=2, max_size=8))
+@settings(max_examples=50, deadline=None)
+def test_what_is_committed_together_is_as_if_it_was_committed_one_by_one(steps: list[Step]) -> None:
+    assert asyncio.run(said(steps, together=True)) == asyncio.run(said(steps, together=False))
+
+
+async def test_a_cleanup_closes_the_session_that_was_opened_just_before_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        another, opened_first, after_it = cleanup(1), opening(2, "a"), cleanup(2)
+        await asyncio.gather(*(step(ledger, []) for step in (another, opened_first, after_it)))
+        assert await logins(ledger) == {}
+        owed = [(debt.login_id, debt.state) for debt in await ledger.listing() if debt.session_id == request(2).session_id]
+        assert sorted(owed) == [("", LogoutState.OWED), ("a", LogoutState.OWED)]
+
+
+async def test_a_cleanup_leaves_the_session_open_that_is_opened_just_after_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        another, cleaned_up, opened_anew = opening(1, "a"), cleanup(2), opening(2, "b")
+        await asyncio.gather(*(step(ledger, []) for step in (another, cleaned_up, opened_anew)))
+        assert await logins(ledger) == {request(1).session_id: "a", request(2).session_id: "b"}
