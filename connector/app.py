@@ -37,8 +37,10 @@ from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
+from connector.steps import close
 from connector.storage import Storage
 from connector.supervision import OwnedTasks, supervised
+from drivers.cancellation import cancelled_only_if_asked
 
 MARGIN = 1.0
 """Seconds that an end system has beyond its own deadline, to say itself how far it got."""
@@ -69,8 +71,9 @@ class Parts:
             await self.live.load()
             stack.push_async_callback(self.live.write_notes)
             stack.push_async_callback(self.live.write_missed)
-            stack.push_async_callback(self.orchestrator.end_system.aclose)
-            await self.orchestrator.end_system.open()
+            stack.push_async_callback(close, "the end system", self.orchestrator.end_system.aclose)
+            with cancelled_only_if_asked:
+                await self.orchestrator.end_system.open()
             await stack.enter_async_context(self.storage.opened())
             stack.push_async_callback(self.drain, shutdown_deadline)
             for driver in self.storage.drivers:

@@ -4,6 +4,7 @@
     ├── ConfigurationError    the configuration cannot work; carries every problem found, printed before exit code 78
     ├── LoginNotCarried       a client that carries a session's login was asked for, and nothing says how it is carried
     ├── ApiError              an answer to OpsHub that is an error: status, code, message (see `connector.api.errors`)
+    ├── BrokenOff             the server ends, and has broken a cleanup off at its deadline
     ├── LedgerUnavailable     the ledger could not be written or read for now (see `connector.ledger.errors`)
     ├── NoSuchDebt            no row of the ledger that could be acted upon has this id
     ├── UnknownSession        nothing shows that the caller owns this session (see `connector.sessions.errors`)
@@ -29,3 +30,7 @@ class ConfigurationError(ConnectorError):
 
 class LoginNotCarried(ConnectorError):
     """No client can carry this login: the end system does not say how, or the credential lacks what that needs."""
+
+
+class BrokenOff(ConnectorError):
+    """The server ends, and what was under way was broken off at the deadline for that."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.endsystems.contract import SessionLogin
+from connector.errors import BrokenOff
 from connector.evictions import Evicting, begin_evictions, evict_everywhere_at_once, evict_the_rest_soon, names_of_done
 from connector.hooks import Hooks, run_hook
 from connector.ledger.bookkeeping import Bookkeeping
@@ -23,6 +24,7 @@ from connector.steps import milliseconds_since
 from connector.storage import Storage
 from connector.supervision import OwnedTasks
 from drivers import Driver, Scope
+from drivers.cancellation import StrayCancellation, cancelled_only_if_asked
 
 T = TypeVar("T")
 CATCH_UP_EVERY = 1.0
@@ -58,6 +60,9 @@ class Orchestrator:
         The session is dead from here on, and one of it that is being opened is closed again. What is owed is durable before
         it is tried, save evictions where nothing else is owed: those that are done soon are not owed at all. Takes as long as the
         slowest step, and goes on to the end when the caller is cancelled.
+
+        Raises:
+            BrokenOff: the server ends, and waits no longer.
         """
         owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)
         started, received_at = time.monotonic(), self._live.closing(request.session_id)
@@ -108,7 +113,12 @@ class Orchestrator:
         )
 
     async def _owned(self, work: Coroutine[Any, Any, T]) -> T:
-        return await asyncio.shield(self._tasks.start(work))
+        task = self._tasks.start(work)
+        try:
+            with cancelled_only_if_asked:
+                return await asyncio.shield(task)
+        except StrayCancellation:
+            raise BrokenOff("the server ends") from None
 
     async def _evict(
         self, request: CleanupRequest, started: float, received_at: float, at_once: Mapping[str, Timed[EvictOutcome]]

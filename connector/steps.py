@@ -1,6 +1,5 @@
 """The boundary of a concurrent step: whatever happens inside becomes an outcome, so that no step ends another."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -9,28 +8,28 @@ import structlog
 
 from connector.cleanup import Timed
 from connector.deadline import within
+from drivers.cancellation import cancelled_only_if_asked
 
 Outcome = TypeVar("Outcome")
 log = structlog.get_logger(__name__)
+
+CLOSING = 30.0
+"""Seconds that closing one part of the server may take, so that what hangs keeps no other part open."""
 
 
 async def step(
     name: str, work: Callable[[], Awaitable[Outcome]], *, deadline: float, late: Outcome, failed: Outcome
 ) -> Timed[Outcome]:
-    """Run one step for at most `deadline` seconds. A defect is logged with its traceback and becomes `failed`.
-
-    So does a `CancelledError` that nobody sent here: it comes out of work that cancelled a task of its own and awaited it.
-    """
+    """Run one step for at most `deadline` seconds. A defect is logged with its traceback and becomes `failed`."""
     started = time.monotonic()
     try:
-        outcome = await within(deadline, _done(work))
+        with cancelled_only_if_asked:
+            outcome = await within(deadline, _done(work))
     except TimeoutError:
-        log.warning("a step of the cleanup was late", step=name, seconds=deadline)
+        log.warning("a step was late; the others go on", step=name, seconds=deadline)
         outcome = late
-    except (Exception, asyncio.CancelledError) as problem:
-        if isinstance(problem, asyncio.CancelledError) and _is_being_cancelled():
-            raise
-        log.exception("a step of the cleanup broke", step=name)
+    except Exception:
+        log.exception("a step broke; the others go on", step=name)
         outcome = failed
     return Timed(outcome, milliseconds_since(started))
 
@@ -43,15 +42,16 @@ async def _done(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
 def attempt(name: str, work: Callable[[], Outcome], failed: Outcome) -> Outcome:
     """Return what `work` returns; a defect in it is logged with its traceback, and `failed` is returned."""
     try:
-        return work()
+        with cancelled_only_if_asked:
+            return work()
     except Exception:
-        log.exception("a part of the cleanup broke", part=name)
+        log.exception("a step broke; the others go on", step=name)
         return failed
 
 
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+async def close(name: str, aclose: Callable[[], Awaitable[None]]) -> None:
+    """Close a part of the server. A defect of it is logged with its traceback, so that the others are closed all the same."""
+    await step(f"closing {name}", aclose, deadline=CLOSING, late=None, failed=None)
 
 
 def milliseconds_since(started: float) -> int:

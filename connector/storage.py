@@ -9,8 +9,10 @@ import structlog
 
 from connector.config.settings import StorageDeadlines
 from connector.errors import ConfigurationError
+from connector.steps import close, step
 from connector.supervision import supervised
 from drivers import Driver, DriverError, DriverUnavailable, Scope
+from drivers.cancellation import cancelled_only_if_asked
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +47,7 @@ class Storage:
         async with AsyncExitStack() as stack:
             problems: list[str] = []
             for driver in self.drivers:
-                stack.push_async_callback(driver.aclose)
+                stack.push_async_callback(_close, driver)
                 problems += await _open(driver)
             if problems:
                 raise ConfigurationError(problems)
@@ -94,14 +96,17 @@ class Storage:
         return {driver.name: reason for driver, reason in zip(self.drivers, reasons, strict=True)}
 
     async def _ping(self, driver: Driver) -> str | None:
-        try:
-            async with asyncio.timeout(self.deadlines.ping):
+        async def answered() -> str | None:
+            try:
                 await driver.ping()
-        except TimeoutError:
-            return f"no answer within {self.deadlines.ping:g} s"
-        except DriverError as problem:
-            return str(problem)
-        return None
+            except DriverError as problem:
+                return str(problem)
+            return None
+
+        deadline = self.deadlines.ping
+        late: str | None = f"no answer within {deadline:g} s"
+        failed = "a defect; the log has its traceback"
+        return (await step(f"ping of {driver.name}", answered, deadline=deadline, late=late, failed=failed)).outcome
 
     async def _keep_tidy(self, driver: Driver) -> None:
         evicted = self._evicted[driver.name]
@@ -124,9 +129,20 @@ class Storage:
 
 async def _open(driver: Driver) -> list[str]:
     try:
-        await driver.open()
+        with cancelled_only_if_asked:
+            await driver.open()
     except DriverUnavailable as problem:
         log.warning("storage driver is not available yet", driver=driver.name, reason=str(problem))
     except DriverError as problem:
         return [f"storage.{driver.name}: {problem}"]
     return []
+
+
+async def _close(driver: Driver) -> None:
+    async def closed() -> None:
+        try:
+            await driver.aclose()
+        except DriverError as problem:
+            log.warning("storage driver was not closed properly", driver=driver.name, reason=str(problem))
+
+    await close(f"storage driver {driver.name}", closed)

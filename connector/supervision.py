@@ -7,18 +7,23 @@ from typing import Any, TypeVar
 
 import structlog
 
+from drivers.cancellation import cancelled_only_if_asked
+
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 RESTART_AFTER = 1.0
 """Seconds before a background loop that broke is started again."""
+ASK_AGAIN = 1.0
+"""Seconds before a task that was asked to end is asked once more: what it was doing may have swallowed the question."""
 
 
 async def supervise(name: str, loop: Callable[[], Awaitable[None]]) -> None:
     """Run a background loop for ever: a defect is logged with its traceback and the loop started again. Ends when cancelled."""
     while True:
         try:
-            await loop()
+            with cancelled_only_if_asked:
+                await loop()
         except Exception:
             log.exception("background loop broke, starting it again", loop=name, seconds=RESTART_AFTER)
         await asyncio.sleep(RESTART_AFTER)
@@ -31,8 +36,9 @@ async def supervised(name: str, loop: Callable[[], Awaitable[None]]) -> AsyncIte
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=ASK_AGAIN)
 
 
 class OwnedTasks:
@@ -43,7 +49,7 @@ class OwnedTasks:
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` in a task of its own. Await it through `asyncio.shield`, so that giving up waiting does not end it."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(_cancelled_by_shutdown_only(work))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
@@ -68,3 +74,9 @@ class OwnedTasks:
         """Wait for those that are running now, however long they take: each has deadlines of its own."""
         if self._running:
             await asyncio.wait([*self._running])
+
+
+async def _cancelled_by_shutdown_only(work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` returns, so that a task which ends as cancelled was broken off by `drain`."""
+    with cancelled_only_if_asked:
+        return await work

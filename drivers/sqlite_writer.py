@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar, cast
 import aiosqlite
 import structlog
 
+from drivers.cancellation import cancelled_only_if_asked
 from drivers.errors import DriverError, DriverUnavailable
 from drivers.sqlite_file import SqliteFile
 
@@ -65,6 +66,8 @@ class _Job(Generic[Item, T]):
                 return
             case sqlite3.Error() | UnicodeDecodeError() as problem:
                 self.done.set_exception(file.explanation(problem))
+            case StopIteration() as problem:  # no future takes it
+                self.done.set_exception(RuntimeError(f"a work raised {problem!r}"))
             case Exception() as problem:
                 self.done.set_exception(problem)
             case _:
@@ -148,7 +151,8 @@ class SqliteWriter:
 
     async def _commit(self, batch: Sequence[_Job[Any, Any]]) -> None:
         try:
-            await self._thread.run(partial(_commit, self._file, batch))
+            with cancelled_only_if_asked:
+                await self._thread.run(partial(_commit, self._file, batch))
         except Exception as problem:  # noqa: BLE001 - the boundary of a batch: each of its callers gets to see it
             for job in batch:
                 job.outcome = problem
@@ -177,7 +181,7 @@ def _commit(file: SqliteFile, batch: Sequence[_Job[Any, Any]], connection: sqlit
 def _committed(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) -> bool:
     """Do what the batch wants in one transaction. Says whether that was committed; if not, what failed is everybody's outcome."""
     try:
-        with transaction(connection):
+        with cancelled_only_if_asked, transaction(connection):
             _do_together(batch, connection)
     except Exception as problem:  # noqa: BLE001 - the boundary of a transaction: its callers get to see it
         for job in batch:

@@ -30,6 +30,14 @@ BOUNDARIES = {
     "drivers/sqlite_writer.py": "one of the works that share a commit",
 }
 """Where everything may be caught."""
+CANCELLATION = ("drivers/cancellation.py", "drivers/testing/")
+"""Who may tell one cancellation from another: the one place that does, and the suite that cancels drivers."""
+TASKS = {
+    "connector/supervision.py": "background loops, and what outlives a request",
+    "drivers/sqlite_writer.py": "the writer",
+    "drivers/sqlite/driver.py": "opening the file for all who wait for it",
+}
+"""Who may begin tasks that are in no group; what they run ends by itself, or has a boundary."""
 ASK_THE_PARTS = ("connector/config/combinations.py", "connector/config/surroundings.py")
 """Have each part check what was configured for it. The rest of the configuration knows none of them."""
 
@@ -159,6 +167,30 @@ def test_whoever_catches_everything_raises_it_again_or_is_a_known_boundary() -> 
     assert [module.file for module in outside(*BOUNDARIES) if any(_swallows_all(node) for node in ast.walk(module.tree))] == []
 
 
+def test_whoever_catches_everything_takes_a_stray_cancellation_for_a_defect() -> None:
+    assert [
+        module.file
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Try) and any(map(_swallows_all, node.handlers)) and not _minds_stray_cancellation(node)
+    ] == []
+
+
+def test_one_module_alone_tells_one_cancellation_from_another() -> None:
+    caught = [(module.file, node.type) for module in outside(*CANCELLATION) for node in _handlers(module)]
+
+    assert [file for file, type_ in caught if type_ and "CancelledError" in ast.unparse(type_)] == []
+
+
+def test_no_other_than_the_owners_of_tasks_begins_one_outside_a_group() -> None:
+    assert [
+        module.file
+        for module in outside(*TASKS, "drivers/testing/")
+        for call in module.calls
+        if ast.unparse(call.func) in {"asyncio.create_task", "asyncio.ensure_future", "asyncio.get_running_loop().create_task"}
+    ] == []
+
+
 def test_no_failure_becomes_data_in_a_gather() -> None:
     assert [
         module.file
@@ -187,6 +219,18 @@ def _folder_of(name: str) -> str:
 def _is_internal(name: str) -> bool:
     package, *parts = name.split(".")
     return package == "aiohttp" and any(part in AIOHTTP_INTERNALS or part.startswith("_") for part in parts)
+
+
+def _handlers(module: Module) -> Iterator[ast.ExceptHandler]:
+    return (node for node in ast.walk(module.tree) if isinstance(node, ast.ExceptHandler))
+
+
+def _minds_stray_cancellation(node: ast.Try) -> bool:
+    """Whether all that a boundary catches from stands in the context that makes a defect of a stray cancellation."""
+    match node.body:
+        case [ast.With(items=[ast.withitem(context_expr=ast.Name("cancelled_only_if_asked")), *_])]:
+            return True
+    return False
 
 
 def _swallows_all(node: ast.AST) -> bool:

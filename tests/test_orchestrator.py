@@ -14,6 +14,7 @@ from connector.api.answers import answer
 from connector.cleanup import CleanupReport, CleanupRequest
 from connector.credential import Credential
 from connector.endsystems.contract import SessionLogin
+from connector.errors import BrokenOff
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.selection import InHand
 from connector.ledger.store import Ledger
@@ -221,7 +222,7 @@ async def test_shutdown_breaks_off_what_outlasts_its_deadline_and_says_how_much(
     client = asyncio.create_task(runs.cleanup(request()))
     await begun.wait()
     assert await runs.drain(0.01) == 2
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(BrokenOff):
         await client
 
 

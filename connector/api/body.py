@@ -8,6 +8,7 @@ from aiohttp import web
 
 from connector.api.errors import ApiError
 from connector.api.parser import BROKEN_BODY
+from drivers.cancellation import StrayCancellation, cancelled_only_if_asked
 
 
 async def discard_body(request: web.Request, *, limit: int, deadline: float) -> None:
@@ -41,10 +42,11 @@ async def _pieces(request: web.Request, limit: int, deadline: float) -> AsyncIte
 async def _piece(request: web.Request, ends: float, deadline: float) -> bytes:
     try:
         async with asyncio.timeout_at(ends):
-            return await request.content.readany()
+            with cancelled_only_if_asked:
+                return await request.content.readany()
     except TimeoutError:
         raise ApiError(
             HTTPStatus.REQUEST_TIMEOUT, "body_too_slow", f"The body did not arrive within {deadline:g} seconds."
         ) from None
-    except BROKEN_BODY:
+    except (*BROKEN_BODY, StrayCancellation):  # the latter by aiohttp, when the server ends
         raise ApiError(HTTPStatus.BAD_REQUEST, "body_incomplete", "The body broke off, or is not what its headers say.") from None

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from connector.api.errors import INTERNAL_ERROR, NOT_FOUND, ApiError, ErrorShapes, LoginRefused, method_not_allowed
 from connector.logs import tell
+from drivers.cancellation import cancelled_only_if_asked
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,8 @@ def boundary(shapes: ErrorShapes, mounted_at: Callable[[], str] = lambda: "", le
     async def answer_and_log(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.monotonic()
         try:
-            response = await handler(request)
+            with cancelled_only_if_asked:
+                response = await handler(request)
         except ApiError as error:
             response = refused(error, request)
         except web.HTTPNotFound:

@@ -9,12 +9,13 @@ from structlog.contextvars import bind_contextvars
 from connector.api.answers import answer
 from connector.api.body import discard_body
 from connector.api.callers import is_from_beyond
-from connector.api.errors import UNKNOWN_SESSION, ApiError, json_answer
+from connector.api.errors import UNKNOWN_SESSION, ApiError, Unavailable, json_answer
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
 from connector.cleanup import CleanupReport, CleanupRequest
 from connector.config.settings import Server
 from connector.credential import Credential
 from connector.endsystems.contract import EndSystem
+from connector.errors import BrokenOff
 from connector.logs import session_digest
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
@@ -51,7 +52,10 @@ class CleanupCall:
         wanted = self._parse(request)
         bind_contextvars(session=session_digest(wanted.session_id))
         await discard_body(request, limit=self.server.limits.body, deadline=self.server.deadlines.body)
-        report = await self.orchestrator.cleanup(wanted)
+        try:
+            report = await self.orchestrator.cleanup(wanted)
+        except BrokenOff:
+            raise Unavailable("The server ends, and has broken this cleanup off; send it again.", code="broken_off") from None
         bind_contextvars(**_outcome_words(report))
         return report
 

@@ -14,6 +14,7 @@ from connector.cache.life import shortened
 from connector.deadline import within
 from connector.storage import Storage
 from drivers import Driver, DriverError, DriverUnavailable, Entry, Scope, Stamp
+from drivers.cancellation import cancelled_only_if_asked
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -139,7 +140,8 @@ class Entries:
 
     async def _ask(self, driver: Driver, question: Coroutine[Any, Any, T]) -> T | None:
         try:
-            return await within(self._deadline, question)
+            with cancelled_only_if_asked:
+                return await within(self._deadline, question)
         except (TimeoutError, DriverError) as problem:
             log.debug("storage driver passed by", driver=driver.name, reason=str(problem) or "late")
             return None

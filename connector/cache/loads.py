@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from connector.cache.entries import Epoch
 from drivers import Scope, Stamp
+from drivers.cancellation import cancelled_only_if_asked
 
 
 class Place(NamedTuple):
@@ -38,7 +39,8 @@ class Loads:
                 return running.result()
         mine = self._running[place] = asyncio.get_running_loop().create_future()
         try:
-            result = await load()
+            with cancelled_only_if_asked:
+                result = await load()
         except Exception as problem:
             mine.set_exception(problem)
             mine.exception()  # looked at, so that nobody is told that an error was lost when nobody has joined

@@ -40,17 +40,24 @@ class OwedEvictions:
             await asyncio.sleep(PAUSE)
 
     async def run(self, driver: Driver) -> None:
-        """Work for ever for one driver."""
+        """Work for ever for one driver. What a defect of it has kept from being made good is still owed afterwards."""
         while True:
             await self._storage.next_debt(driver)
+            done = False
             try:
-                await self._make_good(driver)
-            except (TimeoutError, DriverError, LedgerUnavailable) as problem:
-                log.debug("owed evictions are put off", driver=driver.name, reason=str(problem) or "late")
-                self._storage.owe(driver)
+                done = await self._made_good(driver)
+            finally:
+                (self._storage.absolve if done else self._storage.owe)(driver)
+            if not done:
                 await asyncio.sleep(PAUSE)
-            else:
-                self._storage.absolve(driver)
+
+    async def _made_good(self, driver: Driver) -> bool:
+        try:
+            await self._make_good(driver)
+        except (TimeoutError, DriverError, LedgerUnavailable) as problem:
+            log.debug("owed evictions are put off", driver=driver.name, reason=str(problem) or "late")
+            return False
+        return True
 
     async def _make_good(self, driver: Driver) -> None:
         """Evict what is owed now. What comes during the last slice is a running cleanup's, which owes it anew if it fails."""

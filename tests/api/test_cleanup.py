@@ -15,7 +15,7 @@ from drivers import DriverUnavailable, SystemScope
 from tests.api.log import Log
 from tests.api.raw import CLEANUP, LAST, SESSION, RawConnection, answer_to
 from tests.api.serving import PATIENCE, Edge, edge_with_short_deadline, serving
-from tests.doubles import ACKNOWLEDGED, ScriptedEndSystem
+from tests.doubles import ACKNOWLEDGED, ScriptedEndSystem, hang
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 
@@ -207,6 +207,34 @@ async def test_a_client_that_goes_away_during_the_cleanup_changes_nothing() -> N
         go.set()
         assert await edge.orchestrator.drain(PATIENCE) == 0
     assert done.is_set()
+
+
+async def test_a_cleanup_that_the_end_of_the_server_breaks_off_is_a_503(http: aiohttp.ClientSession) -> None:
+    begun = asyncio.Event()
+
+    async def logout(_: SessionLogin) -> LogoutOutcome:
+        begun.set()
+        await hang()
+        return ACKNOWLEDGED
+
+    async with serving(Edge(end_system=ScriptedEndSystem(logout))) as edge, asyncio.TaskGroup() as calls:
+        answered = calls.create_task(post(http, edge, f"/cleanup/{SESSION}"))
+        await begun.wait()
+        assert await edge.orchestrator.drain(0) == 2
+    status, body, headers = answered.result()
+    assert (status, body["errors"]["code"], headers["Retry-After"]) == (503, "broken_off", "10")
+
+
+async def test_a_body_that_the_end_of_the_server_breaks_off_is_a_400(monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
+    monkeypatch.setattr("connector.api.parser.LAST_ANSWERS", 0.1)
+    async with asyncio.TaskGroup() as answers, serving() as edge:
+        connection = await RawConnection(edge.port).__aenter__()
+        await connection.send(CLEANUP + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n1")
+        assert (await connection.answer()).status == 100
+        answered = answers.create_task(connection.answer())
+    connection.close()
+    assert (answered.result().status, answered.result().json["errors"]["code"]) == (400, "body_incomplete")
+    assert [(line["event"], line["status"]) for line in log.lines] == [("request", 400)]
 
 
 async def test_requests_sent_one_after_the_other_without_waiting_are_answered_in_order() -> None:

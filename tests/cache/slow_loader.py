@@ -14,7 +14,7 @@ class SlowLoader(Generic[T]):
         self.calls = 0
         self.called = asyncio.Event()
         self._may_finish = asyncio.Event()
-        self._problem: Exception | None = None
+        self._problem: BaseException | None = None
 
     async def __call__(self) -> T:
         self.calls += 1
@@ -27,6 +27,6 @@ class SlowLoader(Generic[T]):
     def finish(self) -> None:
         self._may_finish.set()
 
-    def fail(self, problem: Exception) -> None:
+    def fail(self, problem: BaseException) -> None:
         self._problem = problem
         self.finish()

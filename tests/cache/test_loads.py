@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from connector.cache import Cache
+from drivers.cancellation import StrayCancellation
 from drivers.sqlite import SqliteDriver, SqliteSettings
 from drivers.testing.subject import opened
 from tests.cache.slow_loader import SlowLoader
@@ -115,6 +116,16 @@ async def test_a_loader_that_fails_wakes_all_who_joined_with_its_error_and_is_no
     assert failing.calls == 1
     working.finish()
     assert await cache.get_or_load("key", working, kind=str) == "value"
+
+
+async def test_a_loader_that_is_cancelled_by_nobody_has_failed_and_nobody_takes_over(cache: Cache) -> None:
+    failing = SlowLoader("value")
+    tasks = await begun(cache, [failing] * 5)
+    failing.fail(asyncio.CancelledError())
+    for task in tasks:
+        with pytest.raises(StrayCancellation):
+            await task
+    assert failing.calls == 1
 
 
 async def test_when_the_one_that_loads_is_cancelled_another_takes_over(cache: Cache) -> None:

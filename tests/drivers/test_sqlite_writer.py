@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.cancellation import StrayCancellation
 from drivers.errors import DriverUnavailable
 from drivers.sqlite_file import SqliteFile
 from drivers.sqlite_writer import SqliteWriter
@@ -77,6 +78,19 @@ async def test_a_result_arrives_only_after_its_commit(ledger: Ledger) -> None:
             assert number in ledger.numbers()
 
         await asyncio.gather(*(write(number) for number in range(50)))
+
+
+@pytest.mark.parametrize(("raised", "told"), [(asyncio.CancelledError, StrayCancellation), (StopIteration, RuntimeError)])
+async def test_a_work_that_raises_what_no_future_takes_does_not_end_the_writer(
+    ledger: Ledger, raised: type[BaseException], told: type[Exception]
+) -> None:
+    def broken(_: sqlite3.Connection) -> None:
+        raise raised
+
+    async with asyncio.timeout(10), ledger.writer() as writer:
+        with pytest.raises(told):
+            await writer.submit(broken)
+        assert await writer.submit(note(1)) == 1
 
 
 async def test_a_work_that_fails_is_undone_alone_and_its_caller_alone_is_told(ledger: Ledger) -> None:

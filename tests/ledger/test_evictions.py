@@ -128,6 +128,27 @@ async def test_an_authority_that_is_away_is_not_trusted_and_made_good_once_it_is
         assert not await ledger.owed_evictions(authority.name)
 
 
+@pytest.mark.parametrize("defect", [RuntimeError, asyncio.CancelledError])
+async def test_an_authority_that_breaks_is_made_good_once_it_is_sound_again(
+    ledger: Ledger, storage: Storage, drivers: Sequence[ScriptedDriver], clock: SetClock, defect: type[BaseException]
+) -> None:
+    broken = asyncio.Semaphore(0)
+
+    async def breaks() -> None:
+        broken.release()
+        raise defect
+
+    drivers[-1].before_evict = breaks
+    await record(ledger, 1)
+    async with at_work(ledger, storage, clock):
+        await broken.acquire()
+        await broken.acquire()
+        assert not storage.trusted
+        drivers[-1].before_evict = None
+        await until(partial(is_trusted, storage))
+        assert await owes_no_eviction(ledger)
+
+
 async def test_cleanups_that_keep_coming_do_not_keep_the_authority_from_being_trusted(
     ledger: Ledger, storage: Storage, drivers: Sequence[ScriptedDriver], clock: SetClock
 ) -> None:
