@@ -9,8 +9,9 @@ import pytest
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
+from connector.endsystems.addresses import is_forbidden
 from connector.endsystems.client import ExchangeFailed, GuardedClient
-from connector.endsystems.guard import ForbiddenAddress, checked_url, guarded_socket, is_forbidden, url_prefix
+from connector.endsystems.guard import ForbiddenAddress, checked_url, guarded_socket, url_prefix
 from connector.endsystems.outgoing import Outgoing
 
 METADATA = [
@@ -38,6 +39,12 @@ EMBEDDED = [
     "::ffff:169.254.169.254",
     "::ffff:0.0.0.0",
     "::169.254.169.254",
+    "::ffff:0:169.254.169.254",
+    "::ffff:0:0.0.0.0",
+    "2001:db8:a9fe:a9fe::",
+    "2001:db8:1a9:fea9:fe::",
+    "2001:db8:1:2:a9:fea9:fe00:0",
+    "2001:db8:1:2:0:5efe:169.254.169.254",
     "64:ff9b::169.254.169.254",
     "64:ff9b:1::a9fe:a9fe",
     "2002:a9fe:a9fe::1",
@@ -54,6 +61,8 @@ FINE = [
     "fd12::1",
     "2606:4700::1111",
     "::ffff:10.0.0.1",
+    "::ffff:0:10.0.0.1",
+    "64:ff9b:1::10.0.0.1",
 ]
 
 

@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from unicodedata import normalize
 from urllib.parse import parse_qsl, unquote
 from xml.etree import ElementTree as ET
 
@@ -89,8 +90,14 @@ def meant(value: str) -> str:
 
 
 def walks(value: str) -> bool:
-    """Whether a path of this value would lead up for some server."""
-    return any(re.fullmatch(r"\.\.?(;.*)?", segment, re.DOTALL) for segment in re.split(r"[/\\]", meant(value)))
+    """Whether a path of this value would lead up for some server, which may decode it several times."""
+    read = meant(value)
+    for _ in range(8):
+        segments = [re.split(r"[;?#\0]", segment)[0] for segment in re.split(r"[/\\]", normalize("NFKC", read))]
+        if any(re.sub(r"^[\s\0-\x1f\x7f]+|[\s\0-\x1f\x7f]+$", "", segment) in {".", ".."} for segment in segments):
+            return True
+        read = unquote(read)
+    return False
 
 
 @steadily

@@ -1,0 +1,40 @@
+"""Dot segments of a path, in every spelling in which some server may find one."""
+
+import re
+from unicodedata import normalize
+from urllib.parse import unquote_to_bytes
+
+MOST_DECODINGS = 8
+"""Times that a path may be encoded; nobody encodes it more often to say something else than a step up."""
+DOT_SEGMENT = re.compile(r"(?:\A|[/\\])[\s\x00-\x1f\x7f]*\.\.?[\s\x00-\x1f\x7f]*(?:[;?#\x00][^/\\]*)?(?:\Z|[/\\])")
+"""Some servers drop the blanks around a name, and what follows a semicolon, a question mark or a NUL."""
+MISSPELLED = [
+    (re.compile(rb"\xc0\xae|\xe0\x80\xae|\xf0\x80\x80\xae|%u002e", re.IGNORECASE), b"."),
+    (re.compile(rb"\xc0\xaf|\xe0\x80\xaf|\xf0\x80\x80\xaf|%u002f", re.IGNORECASE), b"/"),
+    (re.compile(rb"\xc1\x9c|\xe0\x81\x9c|\xf0\x80\x81\x9c|%u005c", re.IGNORECASE), rb"\\"),
+]
+"""Longer than UTF-8 allows, or with an escape that no standard has: old servers read them all the same."""
+
+
+def walks(raw_path: str) -> bool:
+    """Tell whether a server may find a dot segment in a path, however often it decodes it.
+
+    A path that can be decoded more than `MOST_DECODINGS` times counts as if it held one.
+    """
+    octets = raw_path.encode()
+    for _ in range(MOST_DECODINGS):
+        decoded = _respelled(unquote_to_bytes(octets))
+        if DOT_SEGMENT.search(normalize("NFKC", decoded.decode(errors="replace"))):
+            return True
+        if decoded == octets:
+            return False
+        octets = decoded
+    return True
+
+
+def _respelled(octets: bytes) -> bytes:
+    if octets.isascii() and b"%" not in octets:
+        return octets
+    for spelling, letter in MISSPELLED:
+        octets = spelling.sub(letter, octets)
+    return octets
