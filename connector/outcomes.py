@@ -32,7 +32,7 @@ class LogoutOutcome(msgspec.Struct, frozen=True):
     """The end system's own code where it gave one, otherwise one of this project's (`credential_missing`, `timeout`, ...)."""
     message: str | None = None
     retry_after: float | None = None
-    """Seconds to wait before the next try, where the end system asked for it; not yet bounded."""
+    """Seconds to wait before the next try, if the end system asked for it; whoever waits bounds it (`asked_wait`)."""
 
     @property
     def closes(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from connector.asked_wait import bounded
 from connector.errors import ConnectorError
 
 SERVER = "opshub-connector"
@@ -68,10 +69,11 @@ class Conflict(ApiError):
 
 
 class Unavailable(ApiError):
-    """503: the end system is away, or something that this call needs; `retry_after` is in seconds."""
+    """503: the end system is away, or something that this call needs; `retry_after` is in seconds, an hour at most."""
 
-    def __init__(self, message: str, *, code: str = "unavailable", detail: Any = None, retry_after: int = 10) -> None:
-        headers = {"Retry-After": str(retry_after)}
+    def __init__(self, message: str, *, code: str = "unavailable", detail: Any = None, retry_after: float = 10) -> None:
+        wait = bounded(retry_after)
+        headers = {} if wait is None else {"Retry-After": str(round(wait))}
         super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, code, message, detail=detail, headers=headers)
 
 

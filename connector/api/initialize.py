@@ -10,6 +10,7 @@ from connector.api.body import read_body
 from connector.api.errors import INTERNAL_ERROR, ApiError, Conflict, LoginRefused, Unavailable, json_answer
 from connector.api.parameters import SESSION, session_id, system_id
 from connector.api.settings_list import SystemSettings, decoded, encoded, invalid_settings
+from connector.asked_wait import bounded
 from connector.config.settings import Server
 from connector.endsystems.contract import LoginOutcome
 from connector.logs import session_digest
@@ -87,7 +88,7 @@ def _rendered(result: Result, settings: SystemSettings) -> web.Response:
 
 def _not_logged_in(outcome: LoginOutcome) -> ApiError:
     if outcome.result is LoginResult.UNAVAILABLE:
-        retry_after = max(1, round(outcome.retry_after or RETRY_AFTER))
+        retry_after = max(1, round(bounded(outcome.retry_after) or RETRY_AFTER))
         message = f"The end system is away: {outcome.message or outcome.code or 'no answer'}"
         return Unavailable(message, code=outcome.code or "end_system_unavailable", retry_after=retry_after)
     message = f"The login was refused: {outcome.message or outcome.code or 'no reason given'}"

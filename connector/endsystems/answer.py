@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from connector.asked_wait import bounded
+
 SECONDS = re.compile(r"\d{1,9}")
 
 
@@ -27,11 +29,9 @@ class Answer:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def retry_after(self, now: datetime) -> float | None:
-        """Seconds that the end system asks to wait: a number or a date; None where it asks for nothing that can be read."""
+        """Seconds that the end system asks to wait: a number or a date, bounded; None if it asks for nothing that can be read."""
         for value in self.header_values("Retry-After"):
-            if SECONDS.fullmatch(value.strip()):
-                return float(value)
-            return _seconds_until(value, now)
+            return bounded(float(value) if SECONDS.fullmatch(value.strip()) else _seconds_until(value, now))
         return None
 
 
@@ -40,4 +40,4 @@ def _seconds_until(date: str, now: datetime) -> float | None:
         moment = parsedate_to_datetime(date)
     except (ValueError, OverflowError):  # the latter of numbers that no date can hold
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()

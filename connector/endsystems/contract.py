@@ -42,7 +42,7 @@ class LoginOutcome:
     code: str | None = None
     message: str | None = None
     retry_after: float | None = None
-    """Seconds to wait, where an end system that is away asked for it."""
+    """Seconds to wait, if an end system that is away asked for it; an hour at most is passed on."""
 
 
 class EndSystemSettings(BaseModel):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
+from connector.asked_wait import bounded
 from connector.ledger.debts import Debt, LogoutState
 from connector.outcomes import LogoutOutcome, LogoutResult
 
@@ -10,8 +11,8 @@ FIRST = 1.0
 """Seconds: upper bound of the wait before the first retry; it doubles with each."""
 LONGEST = 300.0
 """Seconds: upper bound of any wait that we choose."""
-SHORTEST_ASKED, LONGEST_ASKED = 1.0, 3600.0
-"""Seconds: bounds of a wait that the end system asks for with `Retry-After`."""
+SHORTEST_ASKED = 1.0
+"""Seconds: the least that is waited if the end system asks for it with `Retry-After`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,6 @@ class Backoff:
 
     def _wait(self, earlier: int, asked: float | None) -> float:
         """Draw a wait; `earlier` tries were made before the last one."""
-        if asked is not None:
-            return min(max(asked, SHORTEST_ASKED), LONGEST_ASKED) + self._random.uniform(0, FIRST)
+        if (wait := bounded(asked)) is not None:
+            return max(wait, SHORTEST_ASKED) + self._random.uniform(0, FIRST)
         return self._random.uniform(0, min(LONGEST, FIRST * 2.0 ** min(earlier, 20)))

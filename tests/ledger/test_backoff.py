@@ -1,5 +1,6 @@
 """When an owed logout is tried again: spread at random, within bounds, as the end system asks, and not for ever."""
 
+from math import inf, nan
 from random import Random
 
 import pytest
@@ -28,7 +29,7 @@ def test_waits_are_spread_evenly_up_to_a_bound_that_doubles_from_a_second_to_fiv
     assert drawn[500] == pytest.approx(bound / 2, rel=0.1)
 
 
-@pytest.mark.parametrize(("asked", "honoured"), [(-5, 1), (0, 1), (1, 1), (90, 90), (3600, 3600), (86_400, 3600), (1e300, 3600)])
+@pytest.mark.parametrize(("asked", "honoured"), [(-5, 1), (0, 1), (1, 1), (90, 90), (3600, 3600), (86_400, 3600), (inf, 3600)])
 def test_what_the_end_system_asks_for_is_honoured_from_a_second_to_an_hour_and_spread_over_another_second(
     asked: float, honoured: float
 ) -> None:
@@ -58,3 +59,7 @@ def test_a_logout_is_given_up_once_the_waits_that_were_scheduled_add_up() -> Non
 def test_the_calendar_gives_nothing_up() -> None:
     recorded_years_ago = replace(DEBT, recorded_at=0.0, due_at=0.0, attempts=50)
     assert Backoff(WEEK).judge(recorded_years_ago, AWAY).state is LogoutState.OWED
+
+
+def test_a_wait_that_is_no_number_counts_as_none_that_was_asked_for() -> None:
+    assert waits(3, replace(AWAY, retry_after=nan)) == waits(3)
