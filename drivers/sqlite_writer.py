@@ -16,6 +16,7 @@ import structlog
 
 from drivers.cancellation import cancelled_only_if_asked
 from drivers.errors import DriverError, DriverUnavailable
+from drivers.shared import another
 from drivers.sqlite_file import SqliteFile
 
 Item = TypeVar("Item")
@@ -155,7 +156,7 @@ class SqliteWriter:
                 await self._thread.run(partial(_commit, self._file, batch))
         except Exception as problem:  # noqa: BLE001 - the boundary of a batch: each of its callers gets to see it
             for job in batch:
-                job.outcome = problem
+                job.outcome = another(problem)
 
     async def _close(self) -> None:
         try:

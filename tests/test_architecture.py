@@ -1,13 +1,16 @@
 """Who may know whom: read from the imports, so that the shape in docs/design.md stays the shape of the code."""
 
 import ast
+import gc
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import FunctionType, MappingProxyType, ModuleType
 
 import pytest
 
@@ -40,6 +43,9 @@ TASKS = {
 """Who may begin tasks that are in no group; what they run ends by itself, or has a boundary."""
 ASK_THE_PARTS = ("connector/config/combinations.py", "connector/config/surroundings.py")
 """Have each part check what was configured for it. The rest of the configuration knows none of them."""
+
+
+CONTAINERS = (dict, list, tuple, set, frozenset, MappingProxyType, partial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +204,45 @@ def test_no_failure_becomes_data_in_a_gather() -> None:
         for call in module.calls
         if any(key.arg == "return_exceptions" for key in call.keywords)
     ] == []
+
+
+def test_every_exception_is_made_where_it_is_raised() -> None:
+    assert [module.file for module in modules() if any(_raises_constant(node) for node in ast.walk(module.tree))] == []
+
+
+def test_no_module_holds_an_exception() -> None:
+    """One that is raised again and again keeps the frames of every raise, and with these the requests."""
+    importable = [module.dotted for module in modules() if not module.file.endswith("__main__.py")]
+
+    assert {name: found for name in importable if (found := [*exceptions_in(import_module(name))])} == {}
+
+
+def exceptions_in(module: ModuleType) -> Iterator[BaseException]:
+    """Exceptions that a module holds: by a name, in a container, a class or a value of ours, or as the default of a function."""
+    seen: set[int] = set()
+    held = [*vars(module).values()]
+    while held:
+        value = held.pop()
+        if isinstance(value, BaseException):
+            yield value
+        elif id(value) not in seen:
+            seen.add(id(value))
+            held += _held_by(value)
+
+
+def _held_by(value: object) -> Iterable[object]:
+    if isinstance(value, FunctionType):
+        return [value.__defaults__, value.__kwdefaults__, *gc.get_referents(*(value.__closure__ or ()))]
+    home = str(getattr(value if isinstance(value, type) else type(value), "__module__", ""))
+    ours = _is_in(home, "connector") or _is_in(home, "drivers")
+    return gc.get_referents(value) if ours or isinstance(value, CONTAINERS) else ()
+
+
+def _raises_constant(node: ast.AST) -> bool:
+    match node:
+        case ast.Raise(exc=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name.isupper()
+    return False
 
 
 def _is_in(name: str, package: str) -> bool:

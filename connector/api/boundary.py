@@ -8,7 +8,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from connector.api.errors import INTERNAL_ERROR, NOT_FOUND, ApiError, ErrorShapes, LoginRefused, method_not_allowed
+from connector.api.errors import ApiError, ErrorShapes, LoginRefused, internal_error, method_not_allowed, not_found
 from connector.logs import tell
 from drivers.cancellation import cancelled_only_if_asked
 
@@ -34,13 +34,15 @@ def boundary(shapes: ErrorShapes, mounted_at: Callable[[], str] = lambda: "", le
                 response = await handler(request)
         except ApiError as error:
             response = refused(error, request)
-        except web.HTTPNotFound:
-            response = refused(NOT_FOUND, request)
+        except web.HTTPNotFound as problem:
+            problem.__traceback__ = None  # the request holds it: they would hold each other
+            response = refused(not_found(), request)
         except web.HTTPMethodNotAllowed as problem:
+            problem.__traceback__ = None
             response = refused(method_not_allowed(problem.allowed_methods), request)
         except Exception:
             log.exception("a request broke", route=_route(request))
-            response = refused(INTERNAL_ERROR, request)
+            response = refused(internal_error(), request)
         _log_line(request, response.status, started, logging.WARNING if response.status >= 500 else level)
         return response
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from connector.api.errors import NOT_FOUND
+from connector.api.errors import not_found
 
 EVERYWHERE = frozenset([ip_network("0.0.0.0/0"), ip_network("::/0")])
 
@@ -26,7 +26,7 @@ def only_from(networks: Sequence[str], turned_away: Callable[[], None]) -> Middl
         if anybody or _is_in(_address(request.remote), allowed):
             return await handler(request)
         turned_away()
-        raise NOT_FOUND
+        raise not_found()
 
     return check_caller
 

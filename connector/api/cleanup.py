@@ -9,7 +9,7 @@ from structlog.contextvars import bind_contextvars
 from connector.api.answers import answer
 from connector.api.body import discard_body
 from connector.api.callers import is_from_beyond
-from connector.api.errors import UNKNOWN_SESSION, ApiError, Unavailable, json_answer
+from connector.api.errors import ApiError, Unavailable, json_answer, unknown_session
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
 from connector.cleanup import CleanupReport, CleanupRequest
 from connector.config.settings import Server
@@ -71,7 +71,7 @@ class CleanupCall:
                 from_beyond=is_from_beyond(request),
             )
         except UnknownSession:
-            raise UNKNOWN_SESSION from None
+            raise unknown_session() from None
         end_system = self.orchestrator.end_system
         if sealed is not None:
             return _by_seal(sealed, end_system, global_cache=global_cache)

@@ -1,4 +1,7 @@
-"""Answers that are errors, in the two shapes of the SDK; those that a connector's author raises have names."""
+"""Answers that are errors, in the two shapes of the SDK; those that a connector's author raises have names.
+
+Each is made when it is raised. One that were raised again and again would hold the frames of every raise, with their requests.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -135,13 +138,28 @@ def method_not_allowed(allowed: Iterable[str]) -> ApiError:
     return ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", message, headers=headers)
 
 
-NOT_FOUND = NotFound("There is nothing at this path.")
-UNKNOWN_SESSION = NotFound("There is no such session for this caller.", code="unknown_session")
-LEDGER_UNAVAILABLE = Unavailable("The ledger cannot be read for now.", code="ledger_unavailable")
-EXPECTATION_FAILED = ApiError(HTTPStatus.EXPECTATION_FAILED, "expectation_failed", "The only known expectation is 100-continue.")
-MALFORMED = ApiError(
-    HTTPStatus.BAD_REQUEST, "malformed_request", "The request is not valid HTTP, or one of its headers is too long."
-)
-INTERNAL_ERROR = ApiError(
-    HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "The server broke on this request; its log has the reason."
-)
+def not_found() -> ApiError:
+    """Return the answer to a path that is unknown, and to a caller who may not call."""
+    return NotFound("There is nothing at this path.")
+
+
+def unknown_session() -> ApiError:
+    """Return the answer to a cleanup whose caller does not own the session."""
+    return NotFound("There is no such session for this caller.", code="unknown_session")
+
+
+def expectation_failed() -> ApiError:
+    """Return the answer to a header `Expect` that asks for anything but `100-continue`."""
+    message = "The only known expectation is 100-continue."
+    return ApiError(HTTPStatus.EXPECTATION_FAILED, "expectation_failed", message)
+
+
+def malformed() -> ApiError:
+    """Return the answer to what the parser rejects."""
+    return BadRequest("The request is not valid HTTP, or one of its headers is too long.", code="malformed_request")
+
+
+def internal_error() -> ApiError:
+    """Return the answer to a request on which the server has a defect."""
+    message = "The server broke on this request; its log has the reason."
+    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message)

@@ -7,7 +7,7 @@ from aiohttp import web
 from structlog.contextvars import bind_contextvars
 
 from connector.api.body import read_body
-from connector.api.errors import INTERNAL_ERROR, ApiError, Conflict, LoginRefused, Unavailable, json_answer
+from connector.api.errors import ApiError, Conflict, LoginRefused, Unavailable, internal_error, json_answer
 from connector.api.parameters import SESSION, session_id, system_id
 from connector.api.settings_list import SystemSettings, decoded, encoded, invalid_settings
 from connector.asked_wait import bounded
@@ -22,8 +22,6 @@ from connector.sessions.seal import HEADER, Sealed, Seals
 
 RETRY_AFTER = 10
 """Seconds after which a caller may try again where the end system did not say."""
-CLOSED = Conflict("The session was cleaned up while it was being opened; its login is ended.", code="session_closed")
-NOT_RECORDED = Unavailable("The ledger could not record the session; its login is ended.", code="ledger_unavailable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +75,11 @@ def _rendered(result: Result, settings: SystemSettings) -> web.Response:
         case Opened(headers):
             return json_answer(HTTPStatus.OK, encoded(headers, settings.sensitive | {HEADER}))
         case NotOpened.OVERTAKEN:
-            raise CLOSED
+            raise Conflict("The session was cleaned up while it was being opened; its login is ended.", code="session_closed")
         case NotOpened.NOT_RECORDED:
-            raise NOT_RECORDED
+            raise Unavailable("The ledger could not record the session; its login is ended.", code="ledger_unavailable")
         case NotOpened.DEFECT:
-            raise INTERNAL_ERROR
+            raise internal_error()
         case LoginOutcome():
             raise _not_logged_in(result)
 

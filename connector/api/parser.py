@@ -22,7 +22,7 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
-from connector.api.errors import EXPECTATION_FAILED, INTERNAL_ERROR, MALFORMED, ErrorShapes
+from connector.api.errors import ErrorShapes, expectation_failed, internal_error, malformed
 from connector.api.metrics import METRICS
 from connector.api.rejections import Rejections
 from connector.config.settings import Server
@@ -100,7 +100,7 @@ class _Server(web.Server):
         # aiohttp looks at this header before any middleware runs, and quotes it in its answer.
         if request.headers.get(hdrs.EXPECT, CONTINUE).lower() != CONTINUE:
             self.rejections.count("ExpectationFailed")
-            return self.shapes.render(EXPECTATION_FAILED, request.rel_url.raw_path)
+            return self.shapes.render(expectation_failed(), request.rel_url.raw_path)
         return await self._application(request)
 
 
@@ -121,7 +121,8 @@ class _Connection(RequestHandler):
         except ValueError as problem:  # the pure Python parser, of a Content-Length with thousands of digits
             self._server.rejections.count(type(problem).__name__)
             self.force_close()
-        if self._messages and isinstance(self._messages[-1][0], _ErrInfo):
+        if self._messages and isinstance(verdict := self._messages[-1][0], _ErrInfo):
+            verdict.exc.__traceback__ = None  # its frames hold the verdict: they would hold each other, and what was sent
             self._tell_reader()
         elif self._request_count > requests:
             self._head = b""
@@ -139,9 +140,9 @@ class _Connection(RequestHandler):
         self.log_exception("a request broke outside its handler", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
-        malformed = status == HTTPStatus.BAD_REQUEST
-        path = self._path() if malformed else request.rel_url.raw_path
-        answer = self._server.shapes.render(MALFORMED if malformed else INTERNAL_ERROR, path)
+        rejected = status == HTTPStatus.BAD_REQUEST
+        path = self._path() if rejected else request.rel_url.raw_path
+        answer = self._server.shapes.render(malformed() if rejected else internal_error(), path)
         answer.force_close()
         return answer
 

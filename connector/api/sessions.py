@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from structlog.contextvars import bind_contextvars
 
-from connector.api.errors import LEDGER_UNAVAILABLE, Unauthorized
+from connector.api.errors import Unauthorized, Unavailable
 from connector.ledger.errors import LedgerUnavailable
 from connector.logs import session_digest
 from connector.sessions.errors import UnknownSession
@@ -14,8 +14,6 @@ from connector.sessions.seal import HEADER
 from connector.sessions.session import Session, SessionsInUse
 
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
-NO_SESSION = Unauthorized("The session is not open.", code="unknown_session")
-"""OpsHub initializes the session again."""
 
 
 def session(request: web.Request) -> Session:
@@ -36,9 +34,9 @@ def in_sessions(in_use: SessionsInUse, routes: Collection[web.AbstractRoute]) ->
                 request[SESSION] = found
                 return await handler(request)
         except UnknownSession:
-            raise NO_SESSION from None
+            raise Unauthorized("The session is not open.", code="unknown_session") from None
         except LedgerUnavailable:
-            raise LEDGER_UNAVAILABLE from None
+            raise Unavailable("The ledger cannot be read for now.", code="ledger_unavailable") from None
 
     return find_session
 

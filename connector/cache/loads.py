@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from connector.cache.entries import Epoch
 from drivers import Scope, Stamp
 from drivers.cancellation import cancelled_only_if_asked
+from drivers.shared import result_of
 
 
 class Place(NamedTuple):
@@ -30,13 +31,13 @@ class Loads:
     async def join(self, place: Place, load: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return what the load under way for this place gives, or run `load` in the caller's own task.
 
-        A load that fails raises its error in everybody who joined it. When the caller that loads is cancelled, one of those who
-        joined takes over. It takes as long as the load, whose author sets its deadline.
+        A load that fails raises its error in everybody who joined it, in each one of his own. When the caller that loads is
+        cancelled, one of those who joined takes over. It takes as long as the load, whose author sets its deadline.
         """
         while (running := self._running.get(place)) is not None:
             await asyncio.wait([running])
             if not running.cancelled():
-                return running.result()
+                return await result_of(running)
         mine = self._running[place] = asyncio.get_running_loop().create_future()
         try:
             with cancelled_only_if_asked:
@@ -50,4 +51,4 @@ class Loads:
             return result
         finally:
             mine.cancel()  # does nothing to what has its result or error
-            del self._running[place]
+            del self._running[place], mine  # its error holds this frame: they would hold each other

@@ -37,7 +37,8 @@ class Session:
     system: System
     cache: Cache
     """What is evicted with the session, and with its system."""
-    _http: aiohttp.ClientSession | LoginNotCarried = field(repr=False)
+    _http: aiohttp.ClientSession | str = field(repr=False)
+    """The client, or why there is none."""
 
     @property
     def system_id(self) -> str | None:
@@ -51,8 +52,8 @@ class Session:
         Raises:
             LoginNotCarried: there was no login, or the profile does not say how it is carried.
         """
-        if isinstance(self._http, LoginNotCarried):
-            raise self._http
+        if isinstance(self._http, str):
+            raise LoginNotCarried(self._http)
         return self._http
 
 
@@ -91,11 +92,11 @@ class SessionsInUse:
         if not alive:
             raise UnknownSession("closed, or replaced by another login")
 
-    async def _client(self, sealed: Sealed, stack: AsyncExitStack) -> aiohttp.ClientSession | LoginNotCarried:
+    async def _client(self, sealed: Sealed, stack: AsyncExitStack) -> aiohttp.ClientSession | str:
         if sealed.credential is None:
-            return LoginNotCarried("this session never logged in")
+            return "this session never logged in"
         try:
             login = SessionLogin(sealed.session_id, sealed.system_id, sealed.credential)
             return await stack.enter_async_context(self.end_system.client(login))
         except LoginNotCarried as problem:
-            return problem
+            return str(problem)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from drivers.contract import Driver, DriverSettings, Entry, Scope, Stamp, Statistics
 from drivers.errors import DriverUnavailable
+from drivers.shared import result_of
 from drivers.sqlite import statements
 from drivers.sqlite.reader import SqliteReader
 from drivers.sqlite.schema import open_cache, prove_writable
@@ -135,7 +136,7 @@ class SqliteDriver(Driver):
             return file
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._replace(self._open_file))
-        return await asyncio.shield(self._opening)
+        return await result_of(self._opening)
 
     def _file_in_place(self) -> _OpenFile | None:
         """Return the open file, unless it has to be opened first."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connector.api.errors import NotFound
 from connector.cache import Cache
 from drivers.cancellation import StrayCancellation
 from drivers.sqlite import SqliteDriver, SqliteSettings
@@ -126,6 +127,17 @@ async def test_a_loader_that_is_cancelled_by_nobody_has_failed_and_nobody_takes_
         with pytest.raises(StrayCancellation):
             await task
     assert failing.calls == 1
+
+
+async def test_of_a_load_that_fails_each_who_joined_has_an_error_of_his_own(cache: Cache) -> None:
+    loader = SlowLoader("value")
+    tasks = await begun(cache, [loader] * 5)
+    loader.fail(NotFound("no such project", detail={"project": 7}))
+    await asyncio.wait(tasks)
+    errors = [error for task in tasks if isinstance(error := task.exception(), NotFound)]
+
+    assert [(error.message, error.detail) for error in errors] == [("no such project", {"project": 7})] * 5
+    assert len({id(error) for error in errors}) == 5
 
 
 async def test_when_the_one_that_loads_is_cancelled_another_takes_over(cache: Cache) -> None:

@@ -4,8 +4,8 @@ import asyncio
 import re
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -162,6 +162,26 @@ async def test_on_a_full_disk_what_does_not_fit_fails_and_the_rest_is_written(le
         await writer.submit(lambda connection: connection.execute("PRAGMA max_page_count = 1000000").fetchall())
         await writer.submit(too_much)
     assert ledger.numbers() == {1, 2, 3}
+
+
+class LockedOut(SqliteFile):
+    """A file that another process never lets go of."""
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        raise DriverUnavailable("locked by another process")
+        yield
+
+
+async def test_of_a_transaction_that_fails_as_a_whole_each_caller_is_told_by_an_error_of_its_own(ledger: Ledger) -> None:
+    writer = await SqliteWriter.open(LockedOut(ledger.path), ledger.connect)
+    tasks = [asyncio.ensure_future(writer.submit(note(number))) for number in range(5)]
+    await asyncio.wait(tasks)
+    errors = [task.exception() for task in tasks]
+    await writer.aclose()
+
+    assert [(type(error), str(error)) for error in errors] == [(DriverUnavailable, "locked by another process")] * 5
+    assert len({id(error) for error in errors}) == 5
 
 
 async def test_the_work_of_a_caller_that_went_away_is_committed(ledger: Ledger) -> None:
