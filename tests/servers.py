@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-HOST = "127.0.0.1"
+from tests.ports import HOST, free_port
+
 READY_WITHIN = 30.0
 """Seconds a server may take to answer, on a busy machine."""
 POLL = 0.01
@@ -41,16 +42,16 @@ class RealServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers; the first time on a free port, then on the same again."""
-        for attempts_left in (2, 1, 0):
-            port = self.port or _free_port()
-            try:
-                self._start_on(port)
-            except ServerDidNotStart:
-                if self.port or not attempts_left:  # somebody else may have taken the free port in between
-                    raise
-            else:
-                self.port = port
-                return
+        self.port = self.port or free_port()
+        output = self.folder / "output.log"
+        with output.open("wb") as log:
+            self._process = subprocess.Popen(self.command(self.port, self.folder), cwd=self.folder, stdout=log, stderr=log)
+        deadline = time.monotonic() + READY_WITHIN
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise ServerDidNotStart(output.read_text(errors="replace"))
+            time.sleep(POLL)
 
     def kill(self) -> None:
         """End the server at once, with no chance to save anything, and wait until it is gone. Twice is fine."""
@@ -70,20 +71,9 @@ class RealServer:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    def _start_on(self, port: int) -> None:
-        output = self.folder / "output.log"
-        with output.open("wb") as log:
-            self._process = subprocess.Popen(self.command(port, self.folder), cwd=self.folder, stdout=log, stderr=log)
-        deadline = time.monotonic() + READY_WITHIN
-        while not self._answers(port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise ServerDidNotStart(output.read_text(errors="replace"))
-            time.sleep(POLL)
-
-    def _answers(self, port: int) -> bool:
+    def _answers(self) -> bool:
         try:
-            return self.ask(port).startswith(self.alive)
+            return self.ask(self.port).startswith(self.alive)
         except OSError:
             return False
 
@@ -157,10 +147,3 @@ def _unverified_tls() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -21,6 +21,7 @@ from connector.logs import configure_logs
 from connector.outcomes import LogoutOutcome
 from tests.assembly import a_ledger, served
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem
+from tests.processes import resident_kilobytes
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
@@ -91,7 +92,7 @@ class EdgeProcess:
 
     def resident_kilobytes(self) -> int:
         """Memory that the process holds at this moment."""
-        return int(subprocess.check_output(["ps", "-o", "rss=", "-p", str(self.pid)]))
+        return resident_kilobytes(self.pid)
 
 
 @contextmanager

@@ -1,20 +1,27 @@
 """A terminal for a command, somebody who answers its prompts, and what stood on it in the end."""
 
 import asyncio
+import fcntl
 import os
 import pty
+import struct
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.cli.command import WITHIN, surroundings
+
+UNLOCK, PEER = 0x40045431, 0x5441
+"""`TIOCSPTLCK` and `TIOCGPTPEER` of Linux: Python 3.11 has no names for them."""
 
 
 async def at_a_terminal(
     *arguments: str | Path, folder: Path, answers: Mapping[str, str] | None = None, columns: int = 200
 ) -> tuple[int, str]:
     """Run `connector` at a terminal, answer each prompt once it shows, and return the exit code and all that was shown."""
-    ours, its = pty.openpty()
+    ours, its = new_terminal()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "connector", *arguments),
         cwd=folder,
@@ -49,3 +56,23 @@ def _piece(terminal: int) -> str:
         return os.read(terminal, 65_536).decode(errors="replace")
     except OSError:  # how Linux tells that nobody is left at the other end
         return ""
+
+
+def new_terminal() -> tuple[int, int]:
+    """Open a terminal, and return our end of it and the command's."""
+    try:
+        return pty.openpty()
+    except OSError:  # a bare Debian that was never booted has no /dev/pts
+        return _terminal_of_a_mount_of_our_own()
+
+
+def _terminal_of_a_mount_of_our_own() -> tuple[int, int]:
+    """Mount the kernel's terminals for as long as it takes to open one. Needs root."""
+    with TemporaryDirectory() as folder:
+        subprocess.run(["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0600", "devpts", folder], check=True)
+        try:
+            ours = os.open(f"{folder}/ptmx", os.O_RDWR | os.O_NOCTTY)
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+        fcntl.ioctl(ours, UNLOCK, struct.pack("i", 0))
+        return ours, fcntl.ioctl(ours, PEER, os.O_RDWR | os.O_NOCTTY)

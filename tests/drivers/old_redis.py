@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.servers import HOST
+from tests.ports import HOST
 
 INFO = b"# Server\r\nredis_version:6.0.16\r\n"
 

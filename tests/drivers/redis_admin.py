@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from tests.servers import HOST, RealServer
+from tests.ports import HOST
+from tests.servers import RealServer
 
 
 @asynccontextmanager

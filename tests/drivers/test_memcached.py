@@ -15,7 +15,8 @@ from drivers.testing import DriverContract, MakeDriver
 from drivers.testing.subject import current, entry, found, keep, opened
 from tests.drivers.outages import assert_giving_up_harms_nobody, assert_outages_show_nothing_stale, on_its_way
 from tests.drivers.stores import aiocache_driver, fresh_namespace, maker
-from tests.servers import HOST, RealServer, memcached_server
+from tests.ports import HOST
+from tests.servers import RealServer, memcached_server
 
 SESSION, SYSTEM = SessionScope("s1", "A"), SystemScope("A")
 WITHIN = 20.0

@@ -14,7 +14,8 @@ from drivers.testing.subject import current, entry, found, keep, keep_copy, open
 from tests.drivers.outages import assert_giving_up_harms_nobody, assert_outages_show_nothing_stale, on_its_way
 from tests.drivers.redis_admin import administrator, keys, run
 from tests.drivers.stores import aiocache_driver
-from tests.servers import HOST, RealServer, redis_server
+from tests.ports import HOST
+from tests.servers import RealServer, redis_server
 
 SESSION, SYSTEM = SessionScope("s1", "A"), SystemScope("A")
 SCOPES = [SESSION, SYSTEM, SessionScope("s1")]

@@ -1,6 +1,5 @@
 """The real end systems, one process each for all tests."""
 
-import socket
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -9,6 +8,7 @@ import pytest
 from tests.endsystems.real_login import RealEndSystem
 from tests.endsystems.real_oauth import DjangoOAuthToolkit, OidcProvider, django_oauth_toolkit, oidc_provider
 from tests.endsystems.real_roundup import Roundup, roundup
+from tests.ports import HOST, free_port
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +44,4 @@ def session() -> str:
 @pytest.fixture
 def nowhere() -> str:
     """A base URL on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    return f"http://{HOST}:{free_port()}"

@@ -1,7 +1,6 @@
 """Marked credentials, through everything that a session can go through: they show nowhere but sealed."""
 
 import asyncio
-import subprocess
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from uuid import uuid4
 
 from tests.e2e.connector_process import WITHIN, connector_process
 from tests.e2e.opshub import OpsHub
+from tests.processes import command_line
 from tests.sessions.desk import MARK, PASSWORD, Desk, settings
 from tests.sessions.test_cleanup import SYSTEM
 
@@ -22,7 +22,7 @@ async def test_no_secret_is_in_a_file_a_log_an_answer_a_metric_or_the_process_li
             seen += await live_and_end(opshub)
             seen += await be_refused(opshub)
             seen += await owe(opshub, desk)
-            seen.append(process_list(server.process.pid))
+            seen.append(command_line(server.process.pid))
             assert not found_in_files(tmp_path)
         server.process.terminate()
         await server.exit_code()
@@ -30,10 +30,6 @@ async def test_no_secret_is_in_a_file_a_log_an_answer_a_metric_or_the_process_li
 
     text = "".join(map(str, seen))
     assert not [secret for secret in (MARK, PASSWORD) if secret in text]
-
-
-def process_list(pid: int) -> str:
-    return subprocess.check_output(["ps", "-ww", "-o", "args=", "-p", str(pid)], text=True)
 
 
 async def live_and_end(opshub: OpsHub) -> list[Any]:

@@ -10,6 +10,7 @@ from aiohttp import web
 from connector.api.sessions import session as session_of
 from tests.endsystems.real_oauth import OidcProvider, oidc_provider
 from tests.endsystems.real_roundup import PASSWORD, Roundup, roundup
+from tests.ports import free_port
 from tests.sessions.served import KEYS, served
 from tests.sessions.test_cleanup import SYSTEM
 
@@ -66,8 +67,8 @@ async def test_a_session_at_an_oauth_server(oidc: OidcProvider, session: str, tm
     assert (ended.status, ended.body["logout"]["outcome"]) == (200, "acknowledged")
 
 
-async def test_an_end_system_that_is_not_there_is_503(session: str, unused_tcp_port: int, tmp_path: Path) -> None:
-    config = f'[end_system]\nprofile = "bugzilla"\nbase_url = "http://127.0.0.1:{unused_tcp_port}"\n'
+async def test_an_end_system_that_is_not_there_is_503(session: str, tmp_path: Path) -> None:
+    config = f'[end_system]\nprofile = "bugzilla"\nbase_url = "http://127.0.0.1:{free_port()}"\n'
     async with served(tmp_path, config) as server:
         answer = await server.opshub.initialize(session, as_settings(username="u", password="p"), query=SYSTEM)
 

@@ -1,7 +1,6 @@
 """Sessions that log in, cache something and are cleaned up; and the oracle that says what has to be true of them in the end."""
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ import aiohttp
 from connector.config.drivers import build_drivers
 from connector.config.loading import load
 from drivers import Driver, Entry, Scope, SessionScope, Stamp, SystemScope
+from tests.ports import free_port
 from tests.torture.desk import PROFILE, Desk, desk
 from tests.torture.process import ServerProcess
 
@@ -165,7 +165,7 @@ class World:
 async def world(folder: Path, storage: str = STORAGE) -> AsyncIterator[World]:
     """Set the scene in an empty folder; the server is not started yet, and killed at the end."""
     async with desk() as system:
-        port, config = _free_port(), folder / "config.toml"
+        port, config = free_port(), folder / "config.toml"
         config.write_text(
             CONFIG.format(port=port, folder=folder, profile=PROFILE, desk=system.url, storage=storage.format(folder=folder))
         )
@@ -180,10 +180,3 @@ async def world(folder: Path, storage: str = STORAGE) -> AsyncIterator[World]:
             finally:
                 await scene.server.kill()
                 await cache.aclose()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

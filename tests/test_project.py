@@ -1,0 +1,41 @@
+"""What the project says of itself in several places is the same everywhere."""
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def supported() -> range:
+    """The minor versions of Python 3 that `requires-python` permits."""
+    bounds = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", PROJECT["project"]["requires-python"])
+    assert bounds
+    return range(int(bounds[1]), int(bounds[2]))
+
+
+def test_the_installer_takes_every_supported_python_and_the_newest_first() -> None:
+    installer = (ROOT / ".ci" / "install").read_text("utf-8")
+    first, last = supported()[0], supported()[-1]
+
+    assert f"(3, {first}) <= sys.version_info[:2] <= (3, {last})" in installer
+    assert " ".join(f"python3.{minor}" for minor in reversed(supported())) in installer
+    assert f"Python 3.{first} to 3.{last} is needed" in installer
+
+
+def test_the_readme_and_the_tutorial_name_the_supported_pythons() -> None:
+    said = f"Python 3.{supported()[0]} to 3.{supported()[-1]}"
+
+    assert all(said in (ROOT / page).read_text("utf-8") for page in ("README.md", "docs/tutorial.md", "constraints.txt"))
+
+
+def test_the_classifiers_name_the_supported_pythons() -> None:
+    named = [line.rpartition(" :: ")[2] for line in PROJECT["project"]["classifiers"] if ":: Python :: 3." in line]
+
+    assert named == [f"3.{minor}" for minor in supported()]
+
+
+def test_types_and_style_are_checked_for_the_oldest_supported_python() -> None:
+    assert PROJECT["tool"]["mypy"]["python_version"] == f"3.{supported()[0]}"
+    assert PROJECT["tool"]["ruff"]["target-version"] == f"py3{supported()[0]}"
