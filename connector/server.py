@@ -1,7 +1,6 @@
 """The process: listens, serves, and on a signal finishes what it has begun."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -19,12 +18,13 @@ from connector.config.settings import Settings
 from connector.garbage import look_for_it_seldom
 from connector.hooks import Hooks
 from connector.open_files import allow_as_many_as_possible
+from connector.signals import stop_signal
 
 log = structlog.get_logger(__name__)
 
 
 def serve(settings: Settings, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
-    """Serve until SIGTERM or SIGINT and return the exit code; `routes` and `hooks` are as for `create_app`.
+    """Serve until a signal asks to end, and return the exit code; `routes` and `hooks` are as for `create_app`.
 
     On the signal `/health/ready` answers 503, the listener stays open while what has begun is finished, at most for
     `server.deadlines.shutdown`.
@@ -49,15 +49,14 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def serve_app(app: web.Application, settings: Settings) -> int:
     """Serve an application that `create_app` has made of these settings, as `serve` does."""
     runner = guarded_runner(app, settings.server)
-    stop = _stop_signal()
+    stop = stop_signal()
     try:
         await runner.setup()
         async with _administered(app, settings):
             await listen(runner, "server", settings.server.host, settings.server.port)
             for host, port, *_ in runner.addresses:
                 log.info("serving", host=host, port=port)
-            await stop.wait()
-            await _finish(app, settings.server.deadlines.shutdown)
+            await _finish(app, settings.server.deadlines.shutdown, asked_by=await stop)
     finally:
         await runner.cleanup()
     log.info("stopped")
@@ -80,19 +79,8 @@ async def _administered(app: web.Application, settings: Settings) -> AsyncIterat
             yield
 
 
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        if sys.platform == "win32":
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-        else:
-            loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-async def _finish(app: web.Application, deadline: float) -> None:
-    log.info("stopping: what has begun is finished first, the rest stays in the ledger", seconds=deadline)
+async def _finish(app: web.Application, deadline: float, *, asked_by: str) -> None:
+    log.info("stopping: what has begun is finished first, the rest stays in the ledger", signal=asked_by, seconds=deadline)
     app[LIFECYCLE].draining = True
     app[PARTS].retries.stop()
     if unfinished := await app[PARTS].drain(deadline):

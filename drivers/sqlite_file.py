@@ -107,13 +107,6 @@ class SqliteFile:
                         raise DriverUnavailable(f"{self.path}: another process keeps {self._lock_path} locked") from None
                 time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311 - so that the waiting do not march in step
 
-    def create_folder_if_missing(self) -> None:
-        """Create the folder that the file lies in, for this user only."""
-        folder = self.path.parent
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "this is not a folder", str(folder))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
     def create_if_missing(self) -> None:
         """Create the file, empty and for this user only. To be called with the lock held.
 

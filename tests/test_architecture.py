@@ -2,6 +2,7 @@
 
 import ast
 import gc
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ TASKS = {
     "drivers/sqlite/driver.py": "opening the file for all who wait for it",
 }
 """Who may begin tasks that are in no group; what they run ends by itself, or has a boundary."""
+MAKES_FOLDERS = "drivers/folders.py"
+IN_A_PRIVATE_FOLDER = "connector/ledger/salvage.py"
+"""Copies files into a temporary folder, which is nobody else's."""
 ASK_THE_PARTS = ("connector/config/combinations.py", "connector/config/surroundings.py")
 """Have each part check what was configured for it. The rest of the configuration knows none of them."""
 
@@ -243,6 +247,37 @@ def _raises_constant(node: ast.AST) -> bool:
         case ast.Raise(exc=ast.Name(id=name) | ast.Attribute(attr=name)):
             return name.isupper()
     return False
+
+
+def test_one_module_alone_makes_folders_so_that_all_are_private() -> None:
+    assert [module.file for module in outside(MAKES_FOLDERS) if {*map(_called, module.calls)} & {"mkdir", "makedirs"}] == []
+
+
+def test_every_file_that_is_made_has_mode_0600() -> None:
+    rest = outside(IN_A_PRIVATE_FOLDER)
+
+    assert [f"{module.file}:{call.lineno}" for module in rest for call in module.calls if _makes_an_open_file(call)] == []
+
+
+def _called(call: ast.Call) -> str:
+    """The last part of the name of what is called."""
+    match call.func:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return ""
+
+
+def _makes_an_open_file(call: ast.Call) -> bool:
+    """Whether a call may make a file whose mode is left to the umask."""
+    flags_or_mode = " ".join(map(ast.unparse, call.args[:2]))
+    match _called(call):
+        case "open" if "O_CREAT" in flags_or_mode:
+            return len(call.args) < 3 or ast.literal_eval(call.args[2]) != 0o600
+        case "open":
+            texts = [node.value for node in (*call.args, *(key.value for key in call.keywords)) if isinstance(node, ast.Constant)]
+            return any(re.fullmatch(r"[rwxabt+]+", str(text)) and {*"wxa"} & {*str(text)} for text in texts)
+        case name:
+            return name in {"write_text", "write_bytes", "touch", "copy", "copy2", "copyfile", "copytree"}
 
 
 def _is_in(name: str, package: str) -> bool:

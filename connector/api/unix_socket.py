@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from connector.errors import ConfigurationError
-from connector.ledger.ownership import make_private_folder
+from drivers.folders import make_private_folder
 
 AVAILABLE = hasattr(socket, "AF_UNIX")
 """Python has none on Windows."""

@@ -28,7 +28,7 @@ def main() -> None:
 
 @app.command()
 def serve(config: ConfigOption = None) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what has begun."""
+    """Serve until a signal asks to end (SIGTERM, Ctrl-C), then finish what has begun."""
     from connector.cli.running import serve_file
 
     raise typer.Exit(serve_file(chosen(config)))

@@ -27,7 +27,7 @@ def run(config: Path | str, *, routes: Collection[web.RouteDef] = (), hooks: Hoo
 
 
 def serve_file(config: Path | None, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
-    """Serve until SIGTERM or SIGINT and return the exit code; None for the defaults. Raises `ConfigurationError`."""
+    """Serve until a signal asks to end, and return the exit code; None for the defaults. Raises `ConfigurationError`."""
     settings = load(config, os.environ)
     configure_logs(settings.logs)
     return serve(settings, routes=routes, hooks=hooks)

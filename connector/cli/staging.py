@@ -17,6 +17,7 @@ from connector.rehearsal.report import Report
 from connector.rehearsal.returned import header_problems, of_somebody_else
 from connector.rehearsal.script import Pair, Script, base_url, parsed_call
 from connector.rehearsal.settings_file import read_settings
+from connector.signals import take_as_ctrl_c
 
 Given = TypeVar("Given")
 Read = TypeVar("Read")
@@ -53,6 +54,7 @@ def read_script(
 
 def rehearsed(script: Script) -> Report:
     """Rehearse, showing a person at a terminal how far it is. Raises `Unreachable`."""
+    take_as_ctrl_c()
     terminal = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[sent]} requests"), TimeElapsedColumn())
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:

@@ -27,7 +27,7 @@ class ServerDeadlines(Section):
     hooks: Seconds = 10
     """For each cleanup hook of the author's."""
     shutdown: Seconds = 30
-    """For running cleanups to finish after SIGTERM."""
+    """For running cleanups to finish after a signal that asks to end (SIGTERM)."""
 
 
 class ServerLimits(Section):

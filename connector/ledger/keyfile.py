@@ -10,7 +10,8 @@ from secrets import token_bytes, token_hex
 
 from connector.errors import ConfigurationError
 from connector.ledger.keyring import KEY_BYTES, Keyring
-from connector.ledger.ownership import make_private_folder, problem_of_secret, synced_folder
+from connector.ledger.ownership import problem_of_secret, synced_folder
+from drivers.folders import make_private_folder
 
 VARIABLE = "CONNECTOR_LEDGER_KEYS"
 HOW_TO_MAKE_ONE = "docs/ledger.md says how to make one"

@@ -9,9 +9,10 @@ from pathlib import Path
 from connector.errors import ConfigurationError
 from connector.ledger.inspection import connected, damage_of
 from connector.ledger.keyring import Keyring
-from connector.ledger.ownership import HAS_MODES, make_private_folder
+from connector.ledger.ownership import HAS_MODES
 from connector.ledger.recovery import build, finish_interrupted, recover
 from connector.ledger.schema import migrate
+from drivers.folders import make_private_folder
 
 
 @contextmanager

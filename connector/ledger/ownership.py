@@ -1,4 +1,4 @@
-"""Files that are nobody else's: folders and modes where the platform has them, and the lock of the one process that may write."""
+"""Files that are nobody else's, where the platform has owners and modes, and names that outlive a power failure."""
 
 import os
 import stat
@@ -6,13 +6,6 @@ from pathlib import Path
 
 HAS_MODES = hasattr(os, "geteuid")
 """Windows keeps others out by the access rights of the folder, which are not looked at here."""
-
-
-def make_private_folder(folder: Path) -> None:
-    """Make the folder if it is missing, its missing parents too, with mode 0700. Raises `OSError`."""
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def problem_of_secret(descriptor: int) -> str | None:

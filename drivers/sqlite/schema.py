@@ -5,6 +5,7 @@ import sqlite3
 import structlog
 
 from drivers.errors import DriverFormatError, DriverMisconfigured
+from drivers.folders import make_private_folder
 from drivers.sqlite_file import SQLITE_FAILURES, DamagedRow, SqliteFile, is_damage
 from drivers.sqlite_writer import transaction
 
@@ -39,7 +40,7 @@ def open_cache(file: SqliteFile, discard: tuple[int, int] | None = None) -> sqli
         DriverMisconfigured: if it can be neither created nor written.
     """
     with file.explained():
-        file.create_folder_if_missing()
+        make_private_folder(file.path.parent)
         with file.locked():
             if discard is not None and file.identity == discard:
                 _move_aside(file, "it turned out to be damaged while in use")

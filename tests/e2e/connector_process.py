@@ -31,13 +31,27 @@ class ConnectorProcess:
         """Wait for it to end by itself."""
         return await asyncio.to_thread(self.process.wait, WITHIN)
 
+    async def logged(self, event: str, **values: object) -> dict[str, Any]:
+        """Wait until a line that begins like this, with these values, is in the log, and return it."""
+        async with asyncio.timeout(WITHIN):
+            while True:
+                for line in _logged(self.log):
+                    if line["event"].startswith(event) and values.items() <= line.items():
+                        return line
+                await asyncio.sleep(LOOK_EVERY)
+
 
 @contextmanager
-def connector_process(folder: Path, config: str, environment: Mapping[str, str] | None = None) -> Iterator[ConnectorProcess]:
-    """Serve `config`, to which `[server]` and `[logs]` are added, on a free port; its files are in `folder`."""
+def connector_process(
+    folder: Path, config: str, environment: Mapping[str, str] | None = None, *, launcher: Sequence[str] = ()
+) -> Iterator[ConnectorProcess]:
+    """Serve `config`, to which `[server]` and `[logs]` are added, on a free port; its files are in `folder`.
+
+    `launcher` is the beginning of a command that becomes the one that it is given.
+    """
     file = folder / "config.toml"
     file.write_text(f'{config}\n[server]\nport = 0\n[logs]\nformat = "json"\n[metrics]\nport = 0\n')
-    command = (sys.executable, "-m", "connector", "serve", "--config", file)
+    command: list[str | Path] = [*launcher, sys.executable, "-m", "connector", "serve", "--config", file]
     with started(command, folder, {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}) as server:
         yield server
 

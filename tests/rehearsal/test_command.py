@@ -1,12 +1,15 @@
 """`connector rehearse` as a person or a script runs it."""
 
+import asyncio
 import json
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from connector.rehearsal.rules import Rule
-from tests.cli.command import connector
+from tests.cli.command import WITHIN, connector, surroundings
 from tests.cli.terminal import at_a_terminal
 from tests.e2e.connector_process import connector_process
 from tests.rehearsal.faulty_connector import Fault, small_connector
@@ -44,6 +47,26 @@ async def test_whoever_wants_to_see_all_gets_a_line_for_each_check_the_worst_fir
     assert len(checks) == len(Rule)
     assert [*dict.fromkeys(line.split("\t")[0] for line in checks)] == ["breach", "not tried", "kept"]
     assert checks[0].startswith("breach\tcleanup-again\t")
+
+
+@pytest.mark.parametrize("asked_by", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+async def test_a_rehearsal_that_is_asked_to_end_closes_its_sessions(
+    asked_by: signal.Signals, tmp_path: Path, settings: list[str]
+) -> None:
+    async with small_connector() as small, asyncio.timeout(WITHIN):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "connector", "rehearse", *small.urls, *settings),
+            cwd=tmp_path,
+            env=surroundings({"DESK_PASSWORD": CANARY}),
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        while not small.office.open_sessions:
+            assert process.returncode is None
+            await asyncio.sleep(0)
+        process.send_signal(asked_by)
+
+        assert await process.wait() > 0, "it has ended by itself"
+        assert small.office.open_sessions == set()
 
 
 async def test_a_breach_ends_with_1_and_a_script_reads_which_one(tmp_path: Path, settings: list[str]) -> None:

@@ -1,0 +1,63 @@
+"""Which signals end the server in good order, and which change nothing: by default, most of them end a process like SIGKILL."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+ENDING = ("SIGTERM", "SIGINT", "SIGQUIT")
+"""Asked to end. SIGQUIT is among them because by default it writes the memory to a file, and credentials with it."""
+HANG_UP = "SIGHUP"
+"""The terminal has gone; where there is none, services are asked by it to read their configuration anew."""
+MEANINGLESS = ("SIGUSR1", "SIGUSR2")
+"""What other servers are told by them (to open their logs anew, say) is nothing that this one does."""
+
+
+def stop_signal() -> asyncio.Future[str]:
+    """Handle the signals from now on, and return a future of the name of the first one that asks the process to end."""
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[str] = loop.create_future()
+
+    def ask_to_end(name: str) -> None:
+        if not stop.done():
+            stop.set_result(name)
+
+    if sys.platform == "win32":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda told, _: loop.call_soon_threadsafe(ask_to_end, signal.Signals(told).name))
+    else:
+        handlers = dict.fromkeys(ENDING, ask_to_end) | dict.fromkeys(MEANINGLESS, _ignore)
+        handlers[HANG_UP] = ask_to_end if _ends_with_its_terminal() else _ignore
+        for name, handler in handlers.items():
+            loop.add_signal_handler(getattr(signal, name), handler, name)
+    return stop
+
+
+def take_as_ctrl_c() -> None:
+    """Have the other signals that ask to end do what Ctrl-C does, for a command that has something to close at its end."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        for name in (*ENDING, HANG_UP):
+            if name != "SIGINT" and hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+def _ends_with_its_terminal() -> bool:
+    """Tell whether a hang-up means that the terminal has gone. Under `nohup`, which has it ignored, the server is to stay."""
+    return _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+
+
+def _has_terminal() -> bool:
+    """Tell whether a terminal controls the process, whatever its input and output are."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _ignore(name: str) -> None:
+    log.warning("this signal means nothing here, the server goes on; restart it to apply a changed configuration", signal=name)
