@@ -2,18 +2,15 @@
 
 import errno
 import os
-import random
 import sqlite3
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from drivers.errors import DriverError, DriverMisconfigured, DriverUnavailable
+from drivers.sqlite_lock import BUSY_TIMEOUT, Busy, WriteLock
 
-BUSY_TIMEOUT = 5.0
-"""Seconds that a writer waits for other processes. It waits in a thread of its own."""
 READ_TIMEOUT = 0.05
 """Seconds that a reader waits. It waits on the event loop's thread; in WAL mode there is hardly ever anything to wait for."""
 
@@ -28,8 +25,8 @@ class FullDisk(DriverUnavailable):
 _MEANINGS: dict[int, tuple[type[DriverError], str]] = {
     sqlite3.SQLITE_FULL: (FullDisk, "the disk is full; free some space"),
     sqlite3.SQLITE_IOERR: (DriverUnavailable, "reading or writing failed; look at the disk and at its free space"),
-    sqlite3.SQLITE_BUSY: (DriverUnavailable, "another process keeps the file locked; see which one has it open"),
-    sqlite3.SQLITE_LOCKED: (DriverUnavailable, "another connection keeps the file locked"),
+    sqlite3.SQLITE_BUSY: (Busy, "another process keeps the file locked; see which one has it open"),
+    sqlite3.SQLITE_LOCKED: (Busy, "another connection keeps the file locked"),
     sqlite3.SQLITE_CANTOPEN: (DriverUnavailable, "the file, or one of those beside it, cannot be opened"),
     sqlite3.SQLITE_READONLY: (DriverMisconfigured, "this user may not write the file"),
     sqlite3.SQLITE_PERM: (DriverMisconfigured, "the file may not be used by this user"),
@@ -58,7 +55,7 @@ class SqliteFile:
         self.connected_to: tuple[int, int] | None = None
         """Which file `connect` found at the path."""
         self._path = str(self.path)
-        self._lock_path = self._path + ".lock"
+        self._lock = WriteLock(self._path + ".lock")
 
     @property
     def identity(self) -> tuple[int, int] | None:
@@ -74,38 +71,17 @@ class SqliteFile:
         """Whether the connected file is sound, as far as is known, and is still what the path leads to."""
         return not self.damaged and self.identity == self.connected_to is not None
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Hold the lock that every process takes for writing, checkpointing and closing. Blocks at most `BUSY_TIMEOUT` seconds.
 
         SQLite's own waiting is unfair to some of many writers, and its versions before 3.51.3 can lose a commit while another
         process checkpoints (https://www.sqlite.org/wal.html#walresetbug). Where there is no `flock`, SQLite's waiting has to do.
         """
-        descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            self._acquire(descriptor)
-            yield
-        finally:
-            os.close(descriptor)
+        return self._lock.held()
 
-    if sys.platform == "win32":
-
-        def _acquire(self, descriptor: int) -> None:
-            """Leave it to SQLite."""
-
-    else:
-
-        def _acquire(self, descriptor: int) -> None:
-            import fcntl  # noqa: PLC0415 - exists on this platform only
-
-            end = time.monotonic() + BUSY_TIMEOUT
-            while True:
-                try:
-                    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    if time.monotonic() > end:
-                        raise DriverUnavailable(f"{self.path}: another process keeps {self._lock_path} locked") from None
-                time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311 - so that the waiting do not march in step
+    def close(self) -> None:
+        """Close the lock's file, which stays open until then; connections are closed by whoever has made them."""
+        self._lock.close()
 
     def create_if_missing(self) -> None:
         """Create the file, empty and for this user only. To be called with the lock held.

@@ -42,6 +42,27 @@ TASKS = {
     "drivers/sqlite/driver.py": "opening the file for all who wait for it",
 }
 """Who may begin tasks that are in no group; what they run ends by itself, or has a boundary."""
+OPENS_FILES = {
+    "connector/cli/": "commands, in processes of their own",
+    "connector/config/sources.py": "the start",
+    "connector/endsystems/bundled.py": "the start: profiles",
+    "connector/endsystems/connections.py": "the start: certificates",
+    "connector/ledger/inspection.py": "the start, and commands",
+    "connector/ledger/keyfile.py": "the start",
+    "connector/ledger/lock.py": "the start; held for as long as the server runs",
+    "connector/ledger/ownership.py": "the start",
+    "connector/ledger/reading.py": "commands",
+    "connector/ledger/recovery.py": "the start",
+    "connector/ledger/reserve.py": "a disk that was full; what cannot be opened is told, and tried again",
+    "connector/ledger/salvage.py": "the start",
+    "connector/ledger/schema.py": "the start",
+    "connector/rehearsal/": "a command",
+    "connector/signals.py": "a hang-up; what cannot be opened counts as no terminal",
+    "drivers/aiocached/password.py": "the start",
+    "drivers/sqlite_file.py": "the start, and a file that was damaged, removed or replaced",
+    "drivers/sqlite_lock.py": "the start; held for as long as the file is in use",
+}
+"""Who opens files, and when: at the wrong moment a process has no descriptor left. What is needed later is held open."""
 MAKES_FOLDERS = "drivers/folders.py"
 IN_A_PRIVATE_FOLDER = "connector/ledger/salvage.py"
 """Copies files into a temporary folder, which is nobody else's."""
@@ -257,6 +278,21 @@ def test_every_file_that_is_made_has_mode_0600() -> None:
     rest = outside(IN_A_PRIVATE_FOLDER)
 
     assert [f"{module.file}:{call.lineno}" for module in rest for call in module.calls if _makes_an_open_file(call)] == []
+
+
+def test_files_are_opened_at_the_start_and_held_so_that_no_later_moment_needs_a_descriptor() -> None:
+    rest = outside(*OPENS_FILES)
+
+    assert [f"{module.file}:{call.lineno}" for module in rest for call in module.calls if _opens_a_file(call)] == []
+
+
+def _opens_a_file(call: ast.Call) -> bool:
+    match call.func:
+        case ast.Attribute(value=ast.Name("os" | "io"), attr="open") | ast.Attribute(value=ast.Name("sqlite3"), attr="connect"):
+            return True
+        case ast.Name("open") | ast.Attribute(value=ast.Call(func=ast.Name("Path")), attr="open"):
+            return True
+    return _called(call) in {"FileIO", "read_text", "read_bytes", "write_text", "write_bytes", "create_default_context"}
 
 
 def _called(call: ast.Call) -> str:

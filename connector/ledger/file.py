@@ -17,6 +17,7 @@ from connector.ledger.reserve import Reserve
 from connector.ledger.table import Table
 from drivers import DriverError
 from drivers.sqlite_file import FullDisk, SqliteFile
+from drivers.sqlite_lock import Busy
 from drivers.sqlite_writer import SqliteWriter
 
 Item = TypeVar("Item")
@@ -65,6 +66,7 @@ class LedgerFile:
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.aclose()
+        self._file.close()
         self._lock.release()
 
     def together(self, do: Callable[[Table, Sequence[Item]], Sequence[T]]) -> Callable[[Item], Awaitable[T]]:
@@ -82,7 +84,7 @@ class LedgerFile:
             try:
                 return await writer.submit_item(with_table, item)
             except DriverError as problem:
-                self._broken |= not isinstance(problem, FullDisk)
+                self._broken |= not isinstance(problem, FullDisk | Busy)
                 raise LedgerUnavailable(str(problem)) from problem
 
         return submit
@@ -95,7 +97,7 @@ class LedgerFile:
             if self._may_mend() and await asyncio.to_thread(self._reserve.make):
                 return
         if not self._reserve.is_kept:
-            raise LedgerUnavailable(f"{self._path}: the disk is full; free some space")
+            raise LedgerUnavailable(f"{self._path}: {self._reserve.why_not}")
 
     async def relieve(self) -> None:
         """Give up the reserve, and free what the write-ahead log takes up."""
@@ -108,7 +110,8 @@ class LedgerFile:
         await self._empty_log()
         async with self._mending:
             if not await asyncio.to_thread(self._reserve.make):
-                log.warning("the disk is full: no cleanup can be recorded until there is room", path=str(self._path))
+                reason = f"{self._path}: {self._reserve.why_not}"
+                log.warning("the ledger's reserve cannot be made: no cleanup can be recorded until it is there", reason=reason)
 
     def _take(self, now: float) -> None:
         claim_folder(self._path)

@@ -1,5 +1,6 @@
 """Room on the disk that is kept back, so that what was done can still be written down when nothing else fits any more."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+FULL_DISK = "the disk is full; free some space"
 SIZE = 4 * 1024 * 1024
 """Bytes: as much as the write-ahead log grows to between two checkpoints."""
 
@@ -20,6 +22,8 @@ class Reserve:
         self._size = size
         self.is_kept = False
         """Whether the room was kept back when `make` looked last, and not given up since."""
+        self.why_not = FULL_DISK
+        """Why it could not be kept back when that was tried last."""
 
     def make(self) -> bool:
         """Keep the room back, unless it is, and say whether there was enough.
@@ -44,14 +48,16 @@ class Reserve:
             return False
 
     def _made(self) -> bool:
-        if not self._fits():
-            return False
         try:
+            if not self._fits():
+                self.why_not = FULL_DISK
+                return False
             with os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(os.urandom(self._size))
                 file.flush()
                 os.fsync(file.fileno())
-        except OSError:
+        except OSError as problem:
+            self.why_not = FULL_DISK if problem.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} else str(problem.strerror)
             self.give_up()
             return False
         return True

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,17 +38,19 @@ class _OpenFile:
 
     @classmethod
     async def open(cls, path: Path, discard: tuple[int, int] | None) -> "_OpenFile":
-        file = SqliteFile(path)
-        writer = await SqliteWriter.open(file, partial(open_cache, file, discard))
-        try:
-            return cls(file, writer, SqliteReader(file))
-        except BaseException:
-            await writer.aclose()
-            raise
+        async with AsyncExitStack() as opened:
+            file = SqliteFile(path)
+            opened.callback(file.close)
+            writer = await SqliteWriter.open(file, partial(open_cache, file, discard))
+            opened.push_async_callback(writer.aclose)
+            reader = SqliteReader(file)
+            opened.pop_all()
+            return cls(file, writer, reader)
 
     async def aclose(self) -> None:
         self.reader.close()  # first, so that the writer's connection is the last one, which removes the -wal
         await self.writer.aclose()
+        self.file.close()
 
 
 class SqliteDriver(Driver):

@@ -12,6 +12,7 @@ from pathlib import Path
 from drivers import DriverError, SessionScope, SystemScope
 from drivers.sqlite import SqliteDriver
 from drivers.testing.subject import current, keep
+from tests.hog import allow_few_descriptors, take_all_descriptors
 
 
 class Peer:
@@ -51,6 +52,10 @@ class Peer:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         return "limited"
 
+    async def take_all_descriptors(self) -> str:
+        """Leave this process no descriptor."""
+        return f"took {len(take_all_descriptors())}"
+
 
 async def serve(path: Path) -> None:
     driver = SqliteDriver("peer", SqliteDriver.Settings(path=path))
@@ -71,4 +76,5 @@ async def serve(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    allow_few_descriptors()
     asyncio.run(serve(Path(sys.argv[1])))

@@ -5,6 +5,7 @@ import itertools
 import sqlite3
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -137,14 +138,13 @@ async def test_freeing_a_large_bucket_never_holds_the_event_loop_up(clock: Clock
 def test_evicting_costs_the_same_whatever_lies_below(tmp_path: Path, scope: SystemScope | SessionScope) -> None:
     costs = []
     for size in (10, 2000):
-        connection = open_cache(SqliteFile(tmp_path / f"{size}.sqlite3"))
-        connection.execute("BEGIN")
-        for number in range(size):
-            for session, key in ((SESSION, str(number)), (SessionScope(str(number), "A"), "key")):
-                statements.store(connection, session, key, Entry(b"", statements.mint(connection, session, 0), 60), 0)
-        connection.execute("COMMIT")
-        costs.append(_steps(connection, scope))
-        connection.close()
+        with closing(SqliteFile(tmp_path / f"{size}.sqlite3")) as file, closing(open_cache(file)) as connection:
+            connection.execute("BEGIN")
+            for number in range(size):
+                for session, key in ((SESSION, str(number)), (SessionScope(str(number), "A"), "key")):
+                    statements.store(connection, session, key, Entry(b"", statements.mint(connection, session, 0), 60), 0)
+            connection.execute("COMMIT")
+            costs.append(_steps(connection, scope))
     assert 0 < costs[0] == costs[1]
 
 

@@ -122,3 +122,13 @@ async def test_a_caller_that_gives_up_waiting_for_a_stuck_process_has_its_evicti
         os.close(stuck)
         await driver.ping()  # writes, after what was to be written before
         assert await found(driver, SESSION, "key") is None
+
+
+async def test_a_process_without_a_descriptor_left_stores_and_evicts(path: Path) -> None:
+    async with opened(driver_on(path)) as driver, peer_on(path) as peer:
+        assert await peer.ask("find s1") == "missing"
+        assert (await peer.ask("take_all_descriptors")).startswith("took ")
+        assert await peer.ask("keep s1 100") == "kept"
+        assert await current(driver, SESSION, "key") == b"x" * 100
+        assert await peer.ask("evict s1") == "evicted"
+        assert await found(driver, SESSION, "key") is None

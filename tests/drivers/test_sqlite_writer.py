@@ -43,11 +43,12 @@ class Ledger:
 
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[SqliteWriter]:
-        writer = await SqliteWriter.open(SqliteFile(self.path), self.connect)
-        try:
-            yield writer
-        finally:
-            await writer.aclose()
+        with closing(SqliteFile(self.path)) as file:
+            writer = await SqliteWriter.open(file, self.connect)
+            try:
+                yield writer
+            finally:
+                await writer.aclose()
 
 
 @pytest.fixture
