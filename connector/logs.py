@@ -5,6 +5,7 @@ import logging
 import secrets
 import sys
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, TextIO
@@ -13,6 +14,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from connector.config.settings import Logs
+from connector.outlet import outlet_of
 
 _DIGEST_KEY = secrets.token_bytes(16)
 _NAMES = {
@@ -40,7 +42,7 @@ def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
             *(_json() if settings.format == "json" else _console(stream)),
         ],
         wrapper_class=wrapper_class,
-        logger_factory=_Lines(stream, level, wrapper_class),
+        logger_factory=_Lines(_writing_to(stream), level, wrapper_class),
     )
     logging.basicConfig(handlers=[_Forwarder()], level=level, force=True)
     logging.captureWarnings(capture=True)
@@ -91,17 +93,28 @@ def _shown(value: object) -> str:
     return text if text.isprintable() and " " not in text else repr(value)
 
 
+def _writing_to(stream: TextIO) -> Callable[[str], None]:
+    """Return what writes lines. A log that nobody reads any more, or whose disk is full, loses lines, and stops no cleanup."""
+    outlet = outlet_of(stream)
+    if outlet is not None:
+        encoding = stream.encoding
+        return lambda lines: outlet.put(lines.encode(encoding, "backslashreplace"))
+
+    def write(lines: str) -> None:
+        with suppress(OSError):
+            stream.write(lines)
+            stream.flush()
+
+    return write
+
+
 class _Lines:
-    """Writes what is logged in one turn of the event loop all at once; elsewhere, each line as it comes.
+    """Hands on what is logged in one turn of the event loop all at once; elsewhere, each line as it comes."""
 
-    Each write lets other threads have Python's one lock, which the event loop then has to wait for. A log that nobody reads any
-    more, or whose disk is full, loses lines, and stops no cleanup.
-    """
-
-    def __init__(self, stream: TextIO, level: int, wrapper_class: type) -> None:
+    def __init__(self, write: Callable[[str], None], level: int, wrapper_class: type) -> None:
         self.level = level
         self.wrapper_class = wrapper_class
-        self._stream = stream
+        self._write_lines = write
         self._lines: deque[str] = deque()
         self._to_be_written_by: asyncio.AbstractEventLoop | None = None
 
@@ -129,9 +142,7 @@ class _Lines:
         with suppress(IndexError):  # another thread may take, or add, some meanwhile
             while True:
                 lines.append(self._lines.popleft())
-        with suppress(OSError):
-            self._stream.write("".join(lines))
-            self._stream.flush()
+        self._write_lines("".join(lines))
 
 
 class _Forwarder(logging.Handler):

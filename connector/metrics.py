@@ -10,13 +10,14 @@ from typing import TypeVar, cast
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from connector.cleanup import CleanupReport
 from connector.errors import ConnectorError
 from connector.ledger.debts import Totals
 from connector.outcomes import EvictResult, LogoutOutcome, LogoutResult
+from connector.outlet import lines_lost
 
 LAG_INTERVAL = 0.5
 """Seconds between two looks at how late the event loop is."""
@@ -54,6 +55,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self.ledger = LedgerGauges(clock)
         self._registry.register(self.ledger)
+        self._registry.register(_LinesLost())
         ProcessCollector(registry=self._registry)
         build = Info("connector_build", "Version of the software", registry=self._registry)
         build.info({"version": version("opshub-connector-session")})
@@ -113,6 +115,15 @@ class Metrics:
 
     def _histograms(self, name: str, meaning: str, label: str) -> _Labelled[Histogram]:
         return _Labelled(Histogram(name, meaning, (label,), buckets=SECONDS, registry=self._registry))
+
+
+class _LinesLost(Collector):
+    """What this process has printed, and logged, in vain."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figure, as the registry wants it."""
+        meaning = "Lines of the log and of standard output that nobody took, or that could not be written"
+        yield CounterMetricFamily("connector_log_lines_lost", meaning, lines_lost())
 
 
 class LedgerGauges(Collector):

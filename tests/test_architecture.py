@@ -222,6 +222,18 @@ def test_no_other_than_the_owners_of_tasks_begins_one_outside_a_group() -> None:
     ] == []
 
 
+def test_whatever_a_server_prints_goes_through_an_outlet() -> None:
+    known = ("connector/outlet.py", "connector/logs.py", "connector/cli/", "connector/config/reference.py")
+    streams = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
+
+    assert [
+        module.file
+        for module in outside(*known)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in streams
+    ] == []
+
+
 def test_no_failure_becomes_data_in_a_gather() -> None:
     assert [
         module.file

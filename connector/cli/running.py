@@ -14,6 +14,7 @@ from connector.config.loading import load
 from connector.errors import ConfigurationError
 from connector.hooks import Hooks
 from connector.logs import configure_logs
+from connector.outlet import take_over_standard_streams
 from connector.server import serve
 
 
@@ -28,6 +29,7 @@ def run(config: Path | str, *, routes: Collection[web.RouteDef] = (), hooks: Hoo
 
 def serve_file(config: Path | None, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
     """Serve until a signal asks to end, and return the exit code; None for the defaults. Raises `ConfigurationError`."""
+    take_over_standard_streams()
     settings = load(config, os.environ)
     configure_logs(settings.logs)
     return serve(settings, routes=routes, hooks=hooks)

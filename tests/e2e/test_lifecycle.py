@@ -3,10 +3,16 @@
 import asyncio
 import json
 import os
+import pty
+import socket
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
+
+import pytest
 
 from tests.e2e.barrier import barrier_driver
 from tests.e2e.connector_process import ROOT, WITHIN, connector_process
@@ -55,30 +61,74 @@ async def test_a_server_that_is_told_to_end_says_that_it_is_not_ready_finishes_i
             assert await server.exit_code() == 0
 
 
-async def test_a_log_that_nobody_reads_any_more_stops_no_cleanup(session: str, tmp_path: Path) -> None:
-    config = tmp_path / "config.toml"
+def pipe() -> tuple[int, int]:
+    return os.pipe()
+
+
+def terminal() -> tuple[int, int]:
+    return pty.openpty()
+
+
+def sockets() -> tuple[int, int]:
+    """As systemd's journal gives one."""
+    ours, its = socket.socketpair()
+    return ours.detach(), its.detach()
+
+
+@asynccontextmanager
+async def logging_to(written: int, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a server whose log goes to a file descriptor, which is closed here."""
+    config = folder / "config.toml"
     config.write_text('[server]\nport = 0\n[logs]\nformat = "json"\n[metrics]\nport = 0\n')
-    log, written = os.pipe()
     server = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "connector", "serve", "--config", config),
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=written,
         stderr=written,
     )
     os.close(written)
     try:
-        url = await asyncio.to_thread(read_until_it_serves, log)
-        async with OpsHub(url) as opshub, asyncio.timeout(WITHIN):
-            assert [(await opshub.cleanup(session)).status for _ in range(3)] == [200, 200, 200]
-            server.terminate()
-            assert await server.wait() == 0
+        yield server
     finally:
         if server.returncode is None:
             server.kill()
             await server.wait()
 
 
+@pytest.mark.parametrize("opened", [pipe, terminal, sockets])
+async def test_a_log_whose_reader_stops_reading_stops_neither_cleanups_nor_the_end(
+    session: str, tmp_path: Path, opened: Callable[[], tuple[int, int]]
+) -> None:
+    log, written = opened()
+    async with logging_to(written, tmp_path) as server:
+        url = await asyncio.to_thread(read_until_it_serves, log)
+        async with OpsHub(url) as opshub, asyncio.timeout(2 * WITHIN):
+            statuses = {(await opshub.cleanup(session)).status for _ in range(1500)}
+            server.terminate()
+            assert await server.wait() == 0
+    os.close(log)
+    assert statuses == {200}
+
+
+async def test_a_log_whose_reader_has_gone_stops_no_cleanup(session: str, tmp_path: Path) -> None:
+    log, written = os.pipe()
+    async with logging_to(written, tmp_path) as server:
+        url = await asyncio.to_thread(read_until_it_serves, log)
+        os.close(log)
+        async with OpsHub(url) as opshub, asyncio.timeout(WITHIN):
+            assert [(await opshub.cleanup(session)).status for _ in range(3)] == [200, 200, 200]
+            server.terminate()
+            assert await server.wait() == 0
+
+
 def read_until_it_serves(log: int) -> str:
-    with os.fdopen(log) as lines:
-        serving = next(entry for entry in map(json.loads, lines) if entry["event"] == "serving")
-    return f"http://{serving['host']}:{serving['port']}"
+    """Read the log until it says where the server serves, and no further."""
+    text = ""
+    while True:
+        text += os.read(log, 1).decode()
+        if text.endswith("\n") and "serving" in text:
+            entry = json.loads(text)
+            if entry["event"] == "serving":
+                return f"http://{entry['host']}:{entry['port']}"
+        text = "" if text.endswith("\n") else text
