@@ -2,12 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from aiohttp import web
 
+from connector.addresses import is_loopback
 from connector.api.control import ControlCalls, control_app
 from connector.api.health import HealthCalls
 from connector.api.lifecycle import LIFECYCLE
@@ -21,6 +23,11 @@ from connector.open_files import allow_as_many_as_possible
 from connector.signals import stop_signal
 
 log = structlog.get_logger(__name__)
+
+IN_CLEAR = (
+    "serving other machines in clear text: whoever listens on the way reads logins and seals; "
+    "listen on loopback, and let a proxy with TLS serve them"
+)
 
 
 def serve(settings: Settings, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
@@ -54,13 +61,19 @@ async def serve_app(app: web.Application, settings: Settings) -> int:
         await runner.setup()
         async with _administered(app, settings):
             await listen(runner, "server", settings.server.host, settings.server.port)
-            for host, port, *_ in runner.addresses:
-                log.info("serving", host=host, port=port)
+            _tell_where(runner.addresses)
             await _finish(app, settings.server.deadlines.shutdown, asked_by=await stop)
     finally:
         await runner.cleanup()
     log.info("stopped")
     return 0
+
+
+def _tell_where(addresses: Sequence[Any]) -> None:
+    for host, port, *_ in addresses:
+        log.info("serving", host=host, port=port)
+    if beyond := [f"{host} port {port}" for host, port, *_ in addresses if not is_loopback(host)]:
+        log.warning(IN_CLEAR, addresses=beyond)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from structlog.contextvars import bind_contextvars
 
 from connector.api.answers import answer
 from connector.api.body import discard_body
-from connector.api.callers import is_from_beyond
+from connector.api.callers import Callers
 from connector.api.errors import ApiError, Unavailable, json_answer, unknown_session
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
 from connector.cleanup import CleanupReport, CleanupRequest
@@ -31,6 +31,7 @@ class CleanupCall:
 
     orchestrator: Orchestrator
     admission: Admission
+    callers: Callers
     server: Server
     metrics: Metrics
 
@@ -62,14 +63,10 @@ class CleanupCall:
     def _parse(self, request: web.Request) -> CleanupRequest:
         session = session_id(request.match_info[SESSION])
         system, global_cache = system_and_global_cache(request.rel_url.raw_query_string)
+        seals = request.headers.getall(HEADER, ())
+        from_beyond = not any(seals) and self.callers.are_beyond(request)
         try:
-            sealed = self.admission.of(
-                session,
-                system,
-                request.headers.getall(HEADER, ()),
-                whole_system=global_cache,
-                from_beyond=is_from_beyond(request),
-            )
+            sealed = self.admission.of(session, system, seals, whole_system=global_cache, from_beyond=from_beyond)
         except UnknownSession:
             raise unknown_session() from None
         end_system = self.orchestrator.end_system

@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler
 from structlog.contextvars import bind_contextvars
 
 from connector.api.boundary import boundary
+from connector.api.callers import admitting, no_web_pages
 from connector.api.errors import ApiError, ErrorShapes, json_answer
 from connector.api.health import HealthCalls
 from connector.api.metrics import METRICS
@@ -101,8 +102,13 @@ class ControlCalls:
 
 
 def control_app(calls: ControlCalls, metrics: Metrics) -> web.Application:
-    """Return the application for the control socket. Who may connect to it may call it: the socket's mode decides."""
-    app = web.Application(middlewares=[boundary(ErrorShapes([""], []), level=logging.DEBUG), _in_time, _ledger_errors])
+    """Return the application for the control socket. Who may connect to it may call it: the socket's mode decides.
+
+    Web pages may not, for somebody may have forwarded the socket to a port.
+    """
+    admitted = admitting((no_web_pages,), metrics.observe_rejection)
+    outermost = boundary(ErrorShapes([""], []), level=logging.DEBUG)
+    app = web.Application(middlewares=[outermost, admitted, _in_time, _ledger_errors])
     app[METRICS] = metrics
     app.router.add_get("/status", calls.status)
     app.router.add_get("/owed", calls.listing)

@@ -6,15 +6,18 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from connector.api.boundary import boundary
+from connector.api.callers import admitting, no_web_pages, only_by
 from connector.api.errors import SERVER, ErrorShapes
+from connector.api.hosts import Hosts
 from connector.metrics import Metrics
 
 METRICS = web.AppKey("metrics", Metrics)
 
 
-def metrics_app(metrics: Metrics) -> web.Application:
-    """Return the application that tells the metrics to whoever asks; it holds no secret."""
-    app = web.Application(middlewares=[boundary(ErrorShapes([""], []))])
+def metrics_app(metrics: Metrics, hosts: Hosts) -> web.Application:
+    """Return the application that tells the metrics to whoever asks, web pages excepted; it holds no secret."""
+    admitted = admitting((no_web_pages, only_by(hosts)), metrics.observe_rejection)
+    app = web.Application(middlewares=[boundary(ErrorShapes([""], [])), admitted])
     app[METRICS] = metrics
     app.router.add_get("/metrics", MetricsCall(metrics).handle)
     return app

@@ -2,16 +2,16 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import partial
 
 from aiohttp import web
 
 from connector.api.boundary import boundary
-from connector.api.callers import only_from
+from connector.api.callers import Callers, admitting, no_web_pages, only_by
 from connector.api.cleanup import CleanupCall
 from connector.api.discover import DiscoverCall
 from connector.api.errors import ErrorShapes
 from connector.api.health import HealthCalls
+from connector.api.hosts import Hosts
 from connector.api.initialize import InitializeCall
 from connector.api.lifecycle import LIFECYCLE, Lifecycle
 from connector.api.metrics import METRICS
@@ -49,7 +49,8 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     server = settings.server
     app[LIFECYCLE] = Lifecycle()
     app[METRICS] = served.metrics
-    cleanup = CleanupCall(served.orchestrator, served.admission, server, served.metrics)
+    callers = Callers(server.allowed_callers, server.trusted_proxies)
+    cleanup = CleanupCall(served.orchestrator, served.admission, callers, server, served.metrics)
     initialize = InitializeCall(served.openings, served.admission.seals, server)
     bases = (*server.base_paths, *server.mbse_base_paths)
     for base in bases:
@@ -61,7 +62,8 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     own = frozenset(added_routes(app, routes, bases))
     shapes = ErrorShapes(server.base_paths, server.mbse_base_paths)
     app.middlewares.append(boundary(shapes, mounted_at=lambda: live.canonical.removesuffix(LIVE)))
-    app.middlewares.append(only_from(server.allowed_callers, partial(served.metrics.observe_rejection, "caller")))
+    checks = (callers.check, no_web_pages, only_by(Hosts(server.hosts, server.host)))
+    app.middlewares.append(admitting(checks, served.metrics.observe_rejection))
     app.middlewares.append(in_sessions(served.in_use, own))
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from yarl import URL
 
 from connector.api import unix_socket
+from connector.api.hosts import Hosts
 from connector.api.metrics import metrics_app
 from connector.api.parser import guarded_runner
 from connector.config.settings import Settings
@@ -32,8 +33,9 @@ async def metrics_served(metrics: Metrics, ledger: Ledger, settings: Settings) -
     if not settings.metrics.enabled:
         yield None
         return
+    hosts = Hosts(settings.server.hosts, settings.metrics.host)
     async with AsyncExitStack() as stack:
-        runner = await stack.enter_async_context(_running(metrics_app(metrics), settings))
+        runner = await stack.enter_async_context(_running(metrics_app(metrics, hosts), settings))
         await listen(runner, "metrics", settings.metrics.host, settings.metrics.port)
         host, port, *_ = runner.addresses[0]
         url = str(URL.build(scheme="http", host=host, port=port, path="/metrics"))

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from connector.config.combinations import is_loopback, requires_seal
+from connector.addresses import is_loopback
+from connector.config.combinations import requires_seal
 from connector.config.fields import KeyPath, is_secret, leaves
 from connector.config.loading import Configuration
 from connector.config.problems import dotted

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv6Address, ip_address
 
+from connector.addresses import is_loopback
 from connector.config.problems import dotted
 from connector.config.settings import Server, Settings
 from connector.config.sources import Sources, variable_name
@@ -24,16 +24,6 @@ def combination_problems(settings: Settings, sources: Sources, environ: Mapping[
         *_passwords_in_file(sources),
         *_end_system(settings, environ),
     ]
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach a host; of all names, only `localhost` counts."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host.lower() == "localhost"
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def requires_seal(settings: Settings) -> bool:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from connector.addresses import canonical_host
+
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
 LONGEST_SOCKET = 100
@@ -54,10 +56,16 @@ class Server(Section):
     """As `base_paths`, with errors shaped as the MBSE variant of the SDK has them: as a list."""
     allowed_callers: Annotated[list[str], Field(min_length=1)] = ["0.0.0.0/0", "::/0"]
     """Networks from which anybody may call at all; to all others there is nothing here."""
+    hosts: list[str] = []
+    """Names and addresses, without a port, of which a request's `Host` has to be one, also at the metrics. Empty: where the
+    server listens on loopback, it has to be `localhost` or a loopback address; elsewhere it may be anything."""
+    trusted_proxies: list[str] = []
+    """Addresses or networks of proxies that tell for whom they call, in `X-Forwarded-For` or `Forwarded`. No other is believed:
+    what comes through it counts as from beyond this machine."""
     deadlines: ServerDeadlines = ServerDeadlines()
     limits: ServerLimits = ServerLimits()
 
-    @field_validator("allowed_callers")
+    @field_validator("allowed_callers", "trusted_proxies")
     @classmethod
     def _are_networks(cls, networks: list[str]) -> list[str]:
         for network in networks:
@@ -66,6 +74,20 @@ class Server(Section):
             except ValueError:
                 raise ValueError("expected networks such as 10.0.0.0/8 or 2001:db8::/32, without bits of a host") from None
         return networks
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_not_everybody(cls, networks: list[str]) -> list[str]:
+        if any(ip_network(network).prefixlen == 0 for network in networks):
+            raise ValueError("expected the proxies alone, for of everybody else each would say himself who he is")
+        return networks
+
+    @field_validator("hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: list[str]) -> list[str]:
+        if not all(canonical_host(host) and canonical_host(f"{host}:0") for host in hosts):
+            raise ValueError("expected names or addresses such as connector.example.org or 192.0.2.7, without a port")
+        return hosts
 
 
 class Connector(Section):

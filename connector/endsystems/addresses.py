@@ -1,10 +1,9 @@
 """Addresses that nothing ever connects to: in IPv4, in IPv6, and as an IPv4 address within an IPv6 one."""
 
-import socket
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-Address = IPv4Address | IPv6Address
+from connector.addresses import Address
 
 LINK_LOCAL_V4 = IPv4Network("169.254.0.0/16")
 """Metadata of most clouds."""
@@ -33,18 +32,6 @@ def is_forbidden(address: Address) -> bool:
         or any(map(_is_forbidden_v4, _embedded(address)))
         or any(map(_is_metadata, _perhaps_embedded(address)))
     )
-
-
-def literal(host: str) -> Address | None:
-    """Return the address that a host is, in whatever spelling: `169.254.169.254`, `0xa9.254.43518`, `2852039166`."""
-    try:
-        return ip_address(host)
-    except ValueError:
-        pass
-    try:
-        return IPv4Address(socket.inet_aton(host))
-    except OSError:
-        return None
 
 
 def _is_forbidden_v4(address: IPv4Address) -> bool:

@@ -10,7 +10,8 @@ from ipaddress import ip_address
 from aiohttp import AddrInfoType
 from yarl import URL
 
-from connector.endsystems.addresses import is_forbidden, literal
+from connector.addresses import literal
+from connector.endsystems.addresses import is_forbidden
 from connector.endsystems.dot_segments import walks
 
 URL_TEXT = re.compile(r"[\x21-\x5b\x5d-\x7e]+")

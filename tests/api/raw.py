@@ -8,7 +8,7 @@ from typing import Any, Self
 from tests.api.serving import PATIENCE
 
 SESSION = "6f1c1d2e-0000-4000-8000-00000000000a"
-HOST = b"Host: connector.test\r\n"
+HOST = b"Host: localhost\r\n"
 CLEANUP = b"POST /cleanup/" + SESSION.encode() + b" HTTP/1.1\r\n" + HOST
 LAST = b"Connection: close\r\n"
 

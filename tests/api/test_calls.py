@@ -64,7 +64,7 @@ async def test_a_server_that_is_shutting_down_is_not_ready(http: aiohttp.ClientS
 @pytest.mark.parametrize("base", ["", "/mbse/api/1.0"])
 async def test_an_unknown_path_is_a_404_in_the_shape_of_the_sdk(base: str, path: str) -> None:
     async with serving() as edge:
-        answer = await answer_to(edge.port, f"POST {base}{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = await answer_to(edge.port, f"POST {base}{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     error = {"code": "not_found", "message": "There is nothing at this path."}
     assert (answer.status, answer.json) == (404, {"errors": [error] if base else error})
 

@@ -239,6 +239,6 @@ async def test_a_body_that_the_end_of_the_server_breaks_off_is_a_400(monkeypatch
 
 async def test_requests_sent_one_after_the_other_without_waiting_are_answered_in_order() -> None:
     async with serving() as edge, RawConnection(edge.port) as connection:
-        await connection.send((CLEANUP + b"\r\n") * 2 + b"GET /nothing HTTP/1.1\r\nHost: x\r\n" + LAST + b"\r\n")
+        await connection.send((CLEANUP + b"\r\n") * 2 + b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n" + LAST + b"\r\n")
         assert [(await connection.answer()).status for _ in range(3)] == [200, 200, 404]
         assert await connection.rest() == b""

@@ -40,7 +40,7 @@ MALFORMED: dict[str, tuple[bytes, ...]] = {
     "CR in a value": (GET + HOST + b"Authorization: \r" + CANARY + b"\r\n\r\n",),
     "too many headers": (GET + HOST + SECRET * 200 + b"\r\n",),
     "no host": (GET + SECRET + b"\r\n",),
-    "lines that end in LF": (b"GET /discover HTTP/1.1\nHost: x\nAuthorization: " + CANARY + b"\n\n",),
+    "lines that end in LF": (b"GET /discover HTTP/1.1\nHost: localhost\nAuthorization: " + CANARY + b"\n\n",),
     "two lengths": (CLEANUP + SECRET + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",),
     "length and chunks": (CLEANUP + SECRET + b"Content-Length: 1\r\n" + CHUNKED + b"0\r\n\r\n",),
     "negative length": (CLEANUP + SECRET + b"Content-Length: -1\r\n\r\n",),

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.config.combinations import is_loopback, requires_seal
+from connector.addresses import is_loopback
+from connector.config.combinations import requires_seal
 from connector.config.loading import load
 from connector.errors import ConfigurationError
 from tests.config.reading import configuration, problems

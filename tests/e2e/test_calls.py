@@ -49,7 +49,9 @@ async def test_a_credential_shows_in_no_answer_and_no_log_line_however_the_call_
                     await opshub.cleanup(session, token, base=f"/{CANARY}"),
                 ]
             malformed = [
-                await raw_answer(server.url, f"POST /cleanup/{session} HTTP/1.1\r\nHost: x\r\nAuthorization: {value}\r\n\r\n")
+                await raw_answer(
+                    server.url, f"POST /cleanup/{session} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {value}\r\n\r\n"
+                )
                 for value in (CANARY * 10_000, f"{CANARY}\x01{CANARY}", f"{CANARY}\r\n<{CANARY}>: {CANARY}")
             ]
             server.process.terminate()

@@ -38,7 +38,7 @@ async def test_a_client_that_disconnects_in_the_middle_stops_neither_the_logout_
 async def begin_a_cleanup_and_disconnect(url: str, session: str, end_system: HeldEndSystem) -> None:
     address = urlsplit(url)
     _, writer = await asyncio.open_connection(address.hostname, address.port)
-    writer.write(f"POST /cleanup/{session} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer leaves\r\n\r\n".encode())
+    writer.write(f"POST /cleanup/{session} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer leaves\r\n\r\n".encode())
     assert await end_system.asked.get() == "Bearer leaves"
     writer.close()
     await writer.wait_closed()

@@ -129,7 +129,7 @@ async def test_a_login_that_nobody_waits_for_any_more_is_ended_for_nobody_got_it
 async def initialize_and_disconnect(server: Served, session: str, desk: Desk) -> str:
     address, body = urlsplit(server.url), json.dumps(settings())
     _, writer = await asyncio.open_connection(address.hostname, address.port)
-    writer.write(f"POST /initialize/{session} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    writer.write(f"POST /initialize/{session} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
     token = await desk.logging_in.get()
     writer.close()
     await writer.wait_closed()
@@ -165,7 +165,9 @@ async def test_a_cleanup_that_was_let_in_before_its_session_was_opened_ends_it(d
     async with served(tmp_path, desk.section) as server, asyncio.timeout(WITHIN):
         address = urlsplit(server.url)
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
-        head = f"POST /cleanup/{session}?systemId=A HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+        head = (
+            f"POST /cleanup/{session}?systemId=A HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+        )
         writer.write(head.encode())
         await reader.readuntil(b"100 Continue\r\n\r\n")
         await opened(server, session)

@@ -1,0 +1,53 @@
+"""Names and addresses of hosts as they are written, and which of them are this machine's own."""
+
+import re
+import socket
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+HOST = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{0,5})?|([A-Za-z0-9._-]+)(?::[0-9]{0,5})?|([0-9A-Fa-f:.]+)")
+"""As in a `Host` header, with a port or without; an IPv6 address also without its brackets."""
+
+
+def literal(host: str) -> Address | None:
+    """Return the address that a host is, in whatever spelling: `169.254.169.254`, `0xa9.254.43518`, `2852039166`."""
+    try:
+        return ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host))
+    except (OSError, ValueError):
+        return None
+
+
+def unmapped(address: Address) -> Address:
+    """Return the IPv4 address that a socket for both families tells as an IPv6 one, and any other as it is."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def canonical_host(host: str) -> str:
+    """Return the one spelling of a name or an address, without the port; empty if it is neither."""
+    found = HOST.fullmatch(host)
+    if found is None:
+        return ""
+    name = (found[1] or found[2] or found[3]).removesuffix(".").lower()
+    address = literal(name)
+    return name if address is None else str(unmapped(address))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach a host; of all names, only `localhost` counts."""
+    try:
+        return unmapped(ip_address(host)).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def is_in(address: Address | None, networks: Collection[Network]) -> bool:
+    """Tell whether an address lies in one of the networks; an unknown one lies in none."""
+    return address is not None and any(address in network for network in networks)
