@@ -11,11 +11,12 @@ from aiocache.serializers import NullSerializer
 from aiomcache.pool import Connection
 
 from drivers.aiocached.settings import AiocacheSettings
+from drivers.aiocached.translation import BROKEN
 
 T = TypeVar("T")
 Work = Callable[[MemcachedCache], Awaitable[T]]
 
-BROKEN = (ConnectionError, EOFError, aiomcache.ClientException)
+CLOSED = (ConnectionError, EOFError, aiomcache.ClientException)
 """What a connection raises that the server has closed, or that gives no sensible answer."""
 
 
@@ -41,7 +42,7 @@ class MemcachedPool:
         """
         async with self._turn():
             if self._idle:
-                with suppress(*BROKEN):
+                with suppress(*CLOSED):
                     return await self._done_with(self._idle.pop(), work)
                 await self._close_idle()  # they are from the same time
             return await self._done_with(await self._connected(), work)
@@ -61,27 +62,34 @@ class MemcachedPool:
             self._turns.release()
 
     async def _done_with(self, cache: MemcachedCache, work: Work[T]) -> T:
-        async with AsyncExitStack() as unless_done:
-            unless_done.push_async_callback(cache.close)
-            async with asyncio.timeout(self._settings.operation_timeout):
-                result = await work(cache)
-            if not self._closed:
-                unless_done.pop_all()
-                self._idle.append(cache)
-            return result
+        result = await _done_whole(cache, work, self._settings.operation_timeout)
+        if self._closed:
+            await cache.close()
+        else:
+            self._idle.append(cache)
+        return result
 
     async def _connected(self) -> MemcachedCache:
         cache = _client(*self._settings.address)
-        async with AsyncExitStack() as unless_done:
-            unless_done.push_async_callback(cache.close)
-            async with asyncio.timeout(self._settings.connect_timeout):
-                await cache.raw("version")
-            unless_done.pop_all()
+        await _done_whole(cache, lambda new: new.raw("version"), self._settings.connect_timeout)
         return cache
 
     async def _close_idle(self) -> None:
         while self._idle:
             await self._idle.pop().close()
+
+
+async def _done_whole(cache: MemcachedCache, work: Work[T], seconds: float) -> T:
+    """Do something with a client. One that is left in the middle of it is closed."""
+    async with AsyncExitStack() as unless_done:
+        unless_done.push_async_callback(cache.close)
+        try:
+            async with asyncio.timeout(seconds):
+                result = await work(cache)
+        except BROKEN as problem:
+            raise ConnectionResetError("the connection is dead, or its answer makes no sense") from problem
+        unless_done.pop_all()
+        return result
 
 
 class _Client(aiomcache.Client):

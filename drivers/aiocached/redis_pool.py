@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 from redis.asyncio import Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from drivers.aiocached.settings import AiocacheSettings
+from drivers.aiocached.translation import BROKEN, is_from_no_master
 from drivers.errors import DriverUnavailable
 
 Word = str | bytes | int
@@ -18,6 +22,9 @@ class RedisPool:
 
     A command sets one timer here, and more only where it has to wait for a connection or to make one. One that is left in
     mid-answer, for whatever reason, redis-py closes; it is connected anew when it is used next.
+
+    A server that says that it is not the master (any more) loses all connections that were made before it said so: the next
+    ones look the address up anew, and may lead to the server that has taken over.
     """
 
     def __init__(self, settings: AiocacheSettings, connection: Callable[[], Connection]) -> None:
@@ -27,9 +34,14 @@ class RedisPool:
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._free: list[Connection] = []
         self._closed = False
+        self._era = 0
+        """Rises whenever the connections that there are have turned out to lead to a server that is not the master."""
+        self._connected_in: dict[Connection, int] = {}
 
     async def run(self, *command: Word) -> Any:
         """Return the server's answer. A command whose connection broke is sent once more: it must be one that may run twice.
+
+        So is one that came upon a server which is not the master.
 
         Raises:
             DriverUnavailable: no connection became free in time.
@@ -45,7 +57,7 @@ class RedisPool:
     async def aclose(self) -> None:
         """Close what is free now, and what is in use when it comes back."""
         self._closed = True
-        await asyncio.gather(*(connection.disconnect() for connection in self._free))
+        await asyncio.gather(*map(_take_leave, self._free))
 
     async def _turn(self) -> None:
         if not self._turns.locked():
@@ -61,7 +73,9 @@ class RedisPool:
         connection = self._free.pop() if self._free else self._connection()
         try:
             return await self._answer(connection, command)
-        except RedisConnectionError:
+        except RedisError as problem:
+            if not isinstance(problem, RedisConnectionError) and not is_from_no_master(problem):
+                raise
             return await self._answer(connection, command)
         finally:
             if self._closed:
@@ -69,15 +83,41 @@ class RedisPool:
             self._free.append(connection)
 
     async def _answer(self, connection: Connection, command: tuple[Word, ...]) -> Any:
-        if not connection.is_connected or await connection.can_read():  # what can be read before asking is its end
-            await self._connect(connection)
-        async with asyncio.timeout(self._settings.operation_timeout):
-            await connection.send_command(*command, check_health=False)
-            return await connection.read_response()
+        try:
+            if self._is_stale(connection) or await connection.can_read():  # what can be read before asking is its end
+                await self._connect(connection)
+            async with asyncio.timeout(self._settings.operation_timeout):
+                await connection.send_command(*command, check_health=False)
+                return await connection.read_response()
+        except RedisError as problem:
+            if is_from_no_master(problem):
+                await self._leave_the_server(connection)
+            raise
+        except BROKEN as problem:
+            await connection.disconnect(nowait=True)
+            raise RedisConnectionError("the connection is dead, or its answer makes no sense") from problem
+
+    def _is_stale(self, connection: Connection) -> bool:
+        return not connection.is_connected or self._connected_in.get(connection) != self._era
+
+    async def _leave_the_server(self, connection: Connection) -> None:
+        """Give up what was connected when this connection was, or before; those in use, once they come back."""
+        if self._connected_in.get(connection, self._era) == self._era:
+            self._era += 1
+        for each in (connection, *self._free):
+            if self._is_stale(each):
+                await each.disconnect(nowait=True)
 
     async def _connect(self, connection: Connection) -> None:
         """Connect, with redis-py's own deadlines for the greeting. They end with it: they cost a task for each command sent."""
         await connection.disconnect(nowait=True)
         connection.socket_timeout = self._settings.operation_timeout
+        self._connected_in[connection] = self._era
         await cast("Any", connection).connect()
         connection.socket_timeout = None
+
+
+async def _take_leave(connection: Connection) -> None:
+    """Close a connection, and wait for its end: over TLS, the server has a word in it. It is closed without that word, too."""
+    with suppress(RedisTimeoutError):
+        await connection.disconnect()
