@@ -1,13 +1,59 @@
-"""A deadline that costs nothing where nothing is waited for."""
+"""Deadlines: one that costs nothing where nothing is waited for, and one that does not count while the process is stopped."""
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import AsyncIterator, Coroutine, Generator
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+TICK = 1.0
+"""Seconds between two looks at how long something has been waited for."""
 
-async def within(seconds: float, question: Coroutine[Any, Any, T]) -> T:
+
+class Patience:
+    """Seconds of waiting, in all, while this process runs.
+
+    A process that was stopped (SIGSTOP, a virtual machine that is moved) finds its timers due before it has read what came in
+    meanwhile. So these seconds are counted in ticks, and a tick that comes late counts for nothing.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._left = seconds
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"{self._seconds:g}"
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Wait in this context. Raises `TimeoutError` when no patience is left. One task at a time waits."""
+        async with asyncio.timeout(None) as scope:
+            self._look_later(scope)
+            try:
+                yield
+            finally:
+                if self._timer is not None:
+                    self._timer.cancel()
+
+    def _look_later(self, scope: asyncio.Timeout) -> None:
+        loop = asyncio.get_running_loop()
+        tick = min(TICK, self._left)
+        due = loop.time() + tick
+        self._timer = loop.call_at(due, self._look, scope, tick, due)
+
+    def _look(self, scope: asyncio.Timeout, tick: float, due: float) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - due < TICK:
+            self._left -= tick
+        if self._left > 0:
+            self._look_later(scope)
+        else:
+            scope.reschedule(now)
+
+
+async def within(seconds: float | Patience, question: Coroutine[Any, Any, T]) -> T:
     """Return what `question` returns. Raises `TimeoutError` when it takes longer than this.
 
     It is begun at once, and only if it has to wait is a timer set: to set one takes longer than a look into this
@@ -18,7 +64,7 @@ async def within(seconds: float, question: Coroutine[Any, Any, T]) -> T:
     except StopIteration as answered:
         answer: T = answered.value
         return answer
-    async with asyncio.timeout(seconds):
+    async with seconds.kept() if isinstance(seconds, Patience) else asyncio.timeout(seconds):
         return await _Begun(question, first)
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 
 from connector.cleanup import Timed
-from connector.deadline import within
+from connector.deadline import Patience, within
 from drivers.cancellation import cancelled_only_if_asked
 
 Outcome = TypeVar("Outcome")
@@ -18,7 +18,7 @@ CLOSING = 30.0
 
 
 async def step(
-    name: str, work: Callable[[], Awaitable[Outcome]], *, deadline: float, late: Outcome, failed: Outcome
+    name: str, work: Callable[[], Awaitable[Outcome]], *, deadline: float | Patience, late: Outcome, failed: Outcome
 ) -> Timed[Outcome]:
     """Run one step for at most `deadline` seconds. A defect is logged with its traceback and becomes `failed`."""
     started = time.monotonic()

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import structlog
 
+from connector.deadline import Patience
 from drivers.cancellation import cancelled_only_if_asked
 
 T = TypeVar("T")
@@ -47,6 +48,9 @@ class OwnedTasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
 
+    def __len__(self) -> int:
+        return len(self._running)
+
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` in a task of its own. Await it through `asyncio.shield`, so that giving up waiting does not end it."""
         task = asyncio.get_running_loop().create_task(_cancelled_by_shutdown_only(work))
@@ -57,12 +61,12 @@ class OwnedTasks:
     async def drain(self, deadline: float) -> int:
         """Wait until none is running, including those started meanwhile, at most `deadline` seconds; cancel the rest.
 
-        Returns how many had to be cancelled.
+        Seconds in which the process was stopped do not count. Returns how many had to be cancelled.
         """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + deadline
-        while self._running and loop.time() < end:
-            await asyncio.wait(self._running, timeout=end - loop.time())
+        with suppress(TimeoutError):
+            async with Patience(deadline).kept():
+                while self._running:
+                    await asyncio.wait(self._running)
         unfinished = [*self._running]
         for task in unfinished:
             task.cancel()

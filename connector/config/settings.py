@@ -127,9 +127,10 @@ class EndSystemDeadlines(Section):
     connect: Seconds = 5
     """For a connection to be made, TLS included."""
     read: Seconds = 10
-    """Between two pieces of an answer."""
+    """Between two pieces of an answer to a logout."""
     total: Seconds = 20
-    """For all steps of one login, or of one logout, together."""
+    """For all steps of one logout together; the caller of a login is answered then. Its own answers are read eight times as
+    long, and what it makes by then is logged out."""
 
 
 class EndSystem(Section):

@@ -9,6 +9,7 @@ import aiohttp
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
+from connector.deadline import Patience
 from connector.endsystems.answer import Answer
 from connector.endsystems.guard import ForbiddenAddress, guarded_socket
 from connector.endsystems.outgoing import Outgoing
@@ -44,11 +45,14 @@ class GuardedClient:
         self._deadlines = deadlines
         self._tls = tls
         self._proxy = proxy
+        self._hasty = self._timeout(total=None)
+        self._patient = aiohttp.ClientTimeout(total=None, connect=deadlines.total, sock_connect=deadlines.connect)
+        """Of what is read to its end: bounds only what comes before anything is sent."""
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make ready, inside the running event loop."""
-        self._session = self._made(_send_once, reuse=False, timeout=self._timeout(total=None))
+        self._session = self._made(_send_once, reuse=False, timeout=self._hasty)
 
     def session(self, middleware: aiohttp.ClientMiddlewareType, *, base_url: URL | None) -> aiohttp.ClientSession:
         """Make a client of the same guards, whose caller closes it. Within it connections are used again, until then."""
@@ -92,19 +96,23 @@ class GuardedClient:
         if self._session is not None:
             await self._session.close()
 
-    async def exchange(self, outgoing: Outgoing, *, until: float) -> Answer:
-        """Send a request and read its answer, at most until the loop's clock shows `until`. Raises `ExchangeFailed`."""
+    async def exchange(self, outgoing: Outgoing, *, until: float | Patience) -> Answer:
+        """Send a request and read its answer, until the loop's clock shows `until` at most. Raises `ExchangeFailed`.
+
+        With `Patience`, the answer may take as long as that lasts, also between two pieces of it.
+        """
         if self._session is None:
             raise RuntimeError("the client is not open")
         with _translated():
             async with (
-                asyncio.timeout_at(until),
+                until.kept() if isinstance(until, Patience) else asyncio.timeout_at(until),
                 self._session.request(
                     outgoing.method,
                     outgoing.url,
                     headers=outgoing.headers,
                     data=outgoing.body,
                     allow_redirects=False,
+                    timeout=self._patient if isinstance(until, Patience) else self._hasty,
                 ) as response,
             ):
                 body = await _beginning(response.content)

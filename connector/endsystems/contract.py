@@ -101,9 +101,9 @@ class EndSystem(ABC):
         An expected failure is an outcome, not an exception.
 
         This is not cancelled when its caller has gone or was answered, which is after `end_system.deadlines.total` and a second:
-        what it returns later is logged out all the same, durably. It is cancelled after `LONGEST_LOGIN` times that long and, when
-        the server ends, after at least twice that long. Then nobody else knows what it has made: it has a second in which to
-        return its outcome still.
+        what it returns later is logged out all the same, durably. It is cancelled after `LONGEST_LOGIN` times that long, and
+        not earlier when the server ends. Time in which the process was stopped does not count. Then nobody else knows what it
+        has made: it has a second in which to return its outcome still.
         """
         del session_id, settings
         return LoginOutcome(LoginResult.NOT_APPLICABLE)

@@ -54,7 +54,7 @@ class HttpLogin:
 
     async def _take_steps(self, values: Values) -> tuple[LoginOutcome | None, Values]:
         """Return what went wrong, or None, and the values with what was captured until then."""
-        sender = self.site.sender()
+        sender = self.site.patient_sender()
         for name, step in self.profile.login_requests:
             record, captured = await sender.take(name, step, values)
             values = replace(values, captured={**values.captured, **captured})

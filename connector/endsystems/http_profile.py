@@ -54,7 +54,7 @@ class HttpEndSystem(EndSystem):
         return [*faults(self.profile.settings, settings, self._site.allowed)]
 
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
-        """Run the profile's login, within the total deadline; one that fails half-way is logged out within another."""
+        """Run the profile's login to its end, long after its caller was answered; one that fails half-way is logged out."""
         del session_id
         if not self.opens_sessions:
             return LoginOutcome(LoginResult.NOT_APPLICABLE)

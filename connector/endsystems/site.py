@@ -5,12 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connector.credential import Credential
+from connector.deadline import Patience
 from connector.endsystems.client import GuardedClient
+from connector.endsystems.contract import LONGEST_LOGIN
 from connector.endsystems.guard import UrlPrefix, url_prefix
 from connector.endsystems.steps import Sender
 from connector.endsystems.template import Reference, Source, Template
 from connector.endsystems.values import CannotSend, Values
 
+ANSWERS = LONGEST_LOGIN - 2
+"""How many times as long as its caller waits the answers of a login are read: one that nobody reads may be a login that nobody
+ends. The rest of `LONGEST_LOGIN` is for undoing what a login that fails half-way has made."""
 LEFT_BASE_URL = ":base_url"
 """The name under which a login leaves a base URL that its settings made: no header of a request can have it."""
 
@@ -24,7 +29,7 @@ class Site:
     allowed: Sequence[UrlPrefix]
     environ: Mapping[str, str]
     deadline: float
-    """Seconds that one login or one logout may take."""
+    """Seconds that one logout may take, and after which the caller of a login is answered."""
 
     @property
     def is_chosen_by_settings(self) -> bool:
@@ -37,8 +42,12 @@ class Site:
         return Template("", (Reference(Source.CREDENTIAL, LEFT_BASE_URL),)) if self.is_chosen_by_settings else self.base_url
 
     def sender(self) -> Sender:
-        """Return what sends the requests of one login or logout, whose time begins now."""
+        """Return what sends the requests of one logout, whose time begins now."""
         return Sender(self.client, self.allowed, asyncio.get_running_loop().time() + self.deadline)
+
+    def patient_sender(self) -> Sender:
+        """Return what sends the requests of one login, and reads their answers long after its caller was answered."""
+        return Sender(self.client, self.allowed, Patience(ANSWERS * self.deadline))
 
     def before_login(self, settings: Mapping[str, str]) -> Values:
         """Return what is known before a login. Raises `CannotSend`."""

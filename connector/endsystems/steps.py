@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from connector.deadline import Patience
 from connector.endsystems.answer import Answer
 from connector.endsystems.client import ExchangeFailed, GuardedClient
 from connector.endsystems.guard import UrlPrefix
@@ -27,11 +28,11 @@ TELLING = 8
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends the requests of one login or logout, until its deadline on the loop's clock."""
+    """Sends the requests of one login or logout, until its deadline on the loop's clock, or as long as its patience lasts."""
 
     client: GuardedClient
     allowed: Sequence[UrlPrefix]
-    until: float
+    until: float | Patience
 
     async def take(
         self, name: str, step: Step, values: Values, *, made: Outgoing | None = None

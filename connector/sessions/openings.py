@@ -8,6 +8,7 @@ from secrets import token_urlsafe
 import structlog
 
 from connector.cleanup import Timed
+from connector.deadline import Patience
 from connector.endsystems.contract import LONGEST_LOGIN, LoginOutcome, SessionLogin
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.open_sessions import OpenSession
@@ -51,6 +52,7 @@ class Openings:
         self._seals = seals
         self._records = records
         self._deadline = deadline
+        self._longest = LONGEST_LOGIN * deadline
         self._longest_header = longest_header
         self._clock = clock
         self._logins = OwnedTasks()
@@ -77,11 +79,15 @@ class Openings:
     async def drain(self, deadline: float) -> int:
         """Give the logins their time, then wait for all that follows them; to be called before the ledger is closed.
 
-        A login that failed half-way logs out by itself, so it may take twice as long as its caller waits, whatever `deadline`
-        says. What takes longer is broken off; returns how many that were. What follows a login never is: its parts have
-        deadlines.
+        A login may take `LONGEST_LOGIN` times as long as its caller waits, whatever `deadline` says: it is recorded once its
+        answer is there. What takes longer is broken off; returns how many that were. What follows a login never is: its parts
+        have deadlines.
         """
-        broken_off = await self._logins.drain(max(deadline, 2 * self._deadline))
+        longest = max(deadline, self._longest)
+        if self._logins:
+            message = "logins are under way: their answers are waited for, so that what they make is ended"
+            log.warning(message, logins=len(self._logins), seconds=longest)
+        broken_off = await self._logins.drain(longest)
         if broken_off:
             log.error("logins were broken off at the end: any that the end system has made are lost", logins=broken_off)
         await self._following.finish()
@@ -92,7 +98,7 @@ class Openings:
         done: Timed[LoginOutcome | None] = await step(
             "login",
             lambda: self.end_system.login(request.session_id, request.settings),
-            deadline=LONGEST_LOGIN * self._deadline,
+            deadline=Patience(self._longest),
             late=self._late,
             failed=None,
         )

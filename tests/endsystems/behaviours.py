@@ -56,6 +56,8 @@ class Canned:
     status: int
     body: str = ""
     headers: Sequence[tuple[str, str]] = ()
+    once: asyncio.Event | None = None
+    """What it waits for, if it is late."""
 
 
 @dataclass(slots=True)
@@ -71,6 +73,8 @@ class FaultySystem:
     logins: int = 0
     answers: list[Canned] = field(default_factory=list)
     """Answers for the next requests, whatever their path; then as the paths say."""
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a request has come in whose answer is late."""
     sent: int = 0
     """Bytes of the bodies that have no end."""
 

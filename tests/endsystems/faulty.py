@@ -29,6 +29,9 @@ async def faulty_system(tls: ssl.SSLContext | None = None) -> AsyncIterator[Faul
             system.received.append(request)
             if system.answers:
                 canned = system.answers.pop(0)
+                if canned.once is not None:
+                    system.waiting.set()
+                    await canned.once.wait()
                 await answer(writer, canned.status, canned.body.encode(), canned.headers)
                 return
             behaviour = BEHAVIOURS.get(request.path.partition("/")[2], status)

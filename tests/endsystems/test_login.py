@@ -13,7 +13,7 @@ from tests.endsystems.behaviours import NO_DATE
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
 from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, opened
 
-IMPATIENT = EndSystemDeadlines(connect=5, read=0.2, total=0.6)
+IMPATIENT = EndSystemDeadlines(connect=5, read=0.2, total=0.3)
 LOGGED_IN, REFUSED, UNAVAILABLE = LoginResult.LOGGED_IN, LoginResult.REFUSED, LoginResult.UNAVAILABLE
 SECOND = """
 [[login]]
