@@ -45,8 +45,10 @@ def log() -> Iterator[Log]:
 @pytest.fixture
 def pipe(log: Log) -> Iterator[Pipe]:
     reader, writer = os.pipe()
-    yield Pipe(reader, writer, Outlet(writer, "a pipe"))
-    os.close(reader)  # whoever waits at the other end is told so
+    pipe = Pipe(reader, writer, Outlet(writer, "a pipe"))
+    yield pipe
+    os.close(reader)  # whoever writes is told so
+    pipe.outlet.flush(WITHIN)  # before another test gets a descriptor of this number
     os.close(writer)
 
 
