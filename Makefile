@@ -4,6 +4,7 @@
 BIN := .venv/bin
 INPUTS := pyproject.toml constraints.txt .ci/install
 ARGS ?=
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal
 
 .PHONY: help
 help: ## list the targets
@@ -14,9 +15,14 @@ run: .venv/.run ## serve on 127.0.0.1:8080 with config.toml; ARGS="--config othe
 	@exec $(BIN)/connector serve $(ARGS)
 
 .PHONY: test
-test: .venv/.dev ## all tests, on real servers of their own; ARGS="-k cleanup"
+test: .venv/.dev ## all tests but the long ones, on real servers of their own, a process for each core; ARGS="-k cleanup"
 	@$(BIN)/python -m tests.provision
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+.PHONY: verify
+verify: .venv/.dev ## the long tests: kills, faults, every mutated request, a thousand simulated runs; ARGS="-k torture"
+	@$(BIN)/python -m tests.provision
+	@$(PYTEST) -m slow $(ARGS)
 
 .PHONY: check
 check: .venv/.dev ## format, lint, types
@@ -33,6 +39,10 @@ demo: .venv/.dev ## log in to a real OAuth 2.0 server, clean up, and show what i
 torture: .venv/.dev ## kill the server at every step and thousands of times at random; writes docs/torture.md
 	@$(BIN)/python -m tests.provision
 	@$(BIN)/python -m tests.torture
+
+.PHONY: distros
+distros: ## both commands of the README in bare Debians, as root; DEBIANS="trixie sid/python3.15" TESTS="test verify"
+	@.ci/distros $(DEBIANS)
 
 .PHONY: mutants
 mutants: .venv/.dev ## plant mistakes in the cache, and show what finds each

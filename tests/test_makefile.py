@@ -20,7 +20,7 @@ WITHIN = 60.0
 SESSION = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make; .ci/run does without it, too")
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make on this machine")
 async def test_make_run_serves_a_cleanup_and_ends_in_good_order_with_ctrl_c() -> None:
     with TemporaryDirectory() as folder:
         await _serves_and_ends(of_its_own(Path(folder)))

@@ -46,7 +46,8 @@ BY_TYPE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind, str], 
 """The first that fits counts."""
 
 BY_ANSWER: tuple[tuple[str, Kind, str], ...] = (
-    ("The user executing the script", DriverMisconfigured, "does not permit the user what is needed"),
+    ("The user executing the script", DriverMisconfigured, "does not permit the user what is needed"),  # Redis 7.0
+    ("ACL failure in script", DriverMisconfigured, "does not permit the user what is needed"),  # since then
     ("cluster is down", DriverMisconfigured, A_NODE),
     ("in a cluster node", DriverMisconfigured, A_NODE),
     ("DB index is out of range", DriverMisconfigured, "has no database of that number"),

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
+from drivers.aiocached.translation import translated
 from drivers.contract import SessionScope, SystemScope
 from drivers.errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
 from drivers.testing.subject import current, keep, opened, purge_all
@@ -92,6 +94,19 @@ async def test_an_acl_user_without_a_right_to_the_namespace_is_a_misconfiguratio
     problem = await refusal(redis_with_users, username="connector", password=PASSWORD, namespace="another")
     assert isinstance(problem, DriverMisconfigured)
     assert "does not permit" in str(problem)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The user executing the script can't access at least one of the keys mentioned in the command arguments script: ab",
+        "ACL failure in script: No permissions to access a key script: ab, on @user_script:1.",
+    ],
+    ids=["Redis 7", "Redis 8"],
+)
+def test_what_a_script_may_not_touch_is_told_in_the_words_of_each_version(answer: str) -> None:
+    with pytest.raises(DriverMisconfigured, match="does not permit"), translated("shared: redis at here"):
+        raise ResponseError(answer)
 
 
 async def test_tls_is_spoken_with_a_server_whose_certificate_and_name_verify(redis_binary: None, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ async def acted_upon(ledger: Ledger) -> list[Debt]:
     return due + evictions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [NAME, f"{NAME}-wal"])
 async def test_turned_bits_never_lead_to_a_crash_without_a_message_nor_to_an_altered_row(tmp_path: Path, part: str) -> None:
     original = tmp_path / "original"

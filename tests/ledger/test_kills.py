@@ -11,6 +11,7 @@ KILLS = 300
 TOP = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no forks on this platform")
 async def test_all_that_was_acknowledged_before_a_kill_is_in_the_ledger_afterwards(tmp_path: Path) -> None:
     script = await asyncio.create_subprocess_exec(

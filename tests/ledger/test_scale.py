@@ -57,6 +57,7 @@ def measured(what: str, bound: float) -> Iterator[None]:
     assert took < bound, what
 
 
+@pytest.mark.slow
 async def test_a_hundred_thousand_owed_rows_delay_neither_the_start_nor_the_first_answer(crowd: Path) -> None:
     async with AsyncExitStack() as stack:
         with measured("start", LOOSE):

@@ -1,10 +1,18 @@
-"""What the torture needs of the machine."""
+"""What the torture needs of the machine. All of it is long by nature."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from tests.torture.tracing import lacking
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave whatever lies in this folder to `make verify`."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
