@@ -57,7 +57,7 @@ def of_its_own(folder: Path) -> dict[str, str]:
 async def made(target: str, environ: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `make` in a process group of its own, as a terminal does; nothing of the group is left at the end."""
     process = await asyncio.create_subprocess_exec(
-        *("make", target), cwd=ROOT, env=surroundings(environ), stderr=asyncio.subprocess.PIPE, start_new_session=True
+        *("make", target, "ARGS="), cwd=ROOT, env=surroundings(environ), stderr=asyncio.subprocess.PIPE, start_new_session=True
     )
     try:
         yield process
