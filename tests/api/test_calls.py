@@ -2,6 +2,7 @@
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from connector.api.lifecycle import LIFECYCLE
 from connector.config.settings import Connector, Server, Settings
@@ -19,12 +20,10 @@ class DownDriver(ScriptedDriver):
         raise DriverUnavailable("the server at 127.0.0.1:1 refuses connections")
 
 
-class BrokenDriver(ScriptedDriver):
-    """Breaks on a ping, with something in a variable that nobody else should see."""
-
-    async def ping(self) -> None:
-        password = "-".join(["s3cret", "canary"])
-        raise ZeroDivisionError(len(password))
+async def broken(_: web.Request) -> web.Response:
+    """Break, with something in a variable that nobody else should see."""
+    password = "-".join(["s3cret", "canary"])
+    raise ZeroDivisionError(len(password))
 
 
 @pytest.mark.parametrize("base", ["", "/sdk-api/api/1.0", "/mbse/api/1.0"])
@@ -101,13 +100,14 @@ async def test_the_longest_base_path_decides_the_shape_of_an_error(http: aiohttp
 async def test_a_defect_is_a_constant_500_and_its_traceback_is_in_the_log_without_the_values_of_variables(
     http: aiohttp.ClientSession, log: Log
 ) -> None:
-    drivers = [BrokenDriver("near", BrokenDriver.Settings())]
-    async with serving(Edge(drivers=drivers)) as edge, http.get(f"{edge.url}/health/ready") as answer:
+    edge = Edge()
+    edge.app.router.add_get("/broken", broken)
+    async with serving(edge), http.get(f"{edge.url}/broken") as answer:
         body = await answer.json()
     error = {"code": "internal_error", "message": "The server broke on this request; its log has the reason."}
     assert (answer.status, body) == (500, {"errors": error})
-    [broken, request] = log.lines
-    assert "ZeroDivisionError: 13" in broken["exception"]
+    [defect, request] = log.lines
+    assert "ZeroDivisionError: 13" in defect["exception"]
     assert (request["level"], request["status"]) == ("warning", 500)
     assert "s3cret-canary" not in log.text
 
