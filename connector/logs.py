@@ -32,7 +32,7 @@ def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
     A traceback shows code, never the values of variables: those may hold credentials.
     """
     stream = stream or sys.stderr
-    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    level, libraries = (logging.getLevelNamesMapping()[name.upper()] for name in (settings.level, settings.libraries))
     wrapper_class = structlog.make_filtering_bound_logger(level)
     structlog.configure(
         processors=[
@@ -44,7 +44,7 @@ def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
         wrapper_class=wrapper_class,
         logger_factory=_Lines(_writing_to(stream), level, wrapper_class),
     )
-    logging.basicConfig(handlers=[_Forwarder()], level=level, force=True)
+    logging.basicConfig(handlers=[_Forwarder()], level=max(level, libraries), force=True)
     logging.captureWarnings(capture=True)
 
 

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 import warnings
+from pathlib import Path
 
 import pytest
 import structlog
 
 from connector.config.settings import Logs
 from connector.logs import session_digest
+from drivers import SystemScope
+from drivers.sqlite import SqliteDriver
 from tests.api.log import logged
 
 SESSION = "6f1c1d2e-0000-4000-8000-00000000000a"
@@ -71,11 +74,30 @@ def test_a_warning_of_python_s_goes_the_same_way() -> None:
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
 def test_what_is_below_the_level_is_left_out(level: str) -> None:
     levels = ["debug", "info", "warning", "error"]
-    with logged(Logs.model_validate({"format": "json", "level": level})) as log:
+    with logged(Logs.model_validate({"format": "json", "level": level, "libraries": "debug"})) as log:
         for each in levels:
             structlog.get_logger().log(logging.getLevelNamesMapping()[each.upper()], "ours")
             logging.getLogger("library").log(logging.getLevelNamesMapping()[each.upper()], "theirs")
     assert [line["level"] for line in log.lines] == [each for each in levels[levels.index(level) :] for _ in range(2)]
+
+
+@pytest.mark.parametrize(("level", "heard"), [("debug", ["warning"]), ("error", [])])
+def test_libraries_have_a_level_of_their_own(level: str, heard: list[str]) -> None:
+    with logged(Logs.model_validate({"format": "json", "level": level, "libraries": "warning"})) as log:
+        logging.getLogger("library").info("too quiet")
+        logging.getLogger("library").warning("loud")
+    assert [line["level"] for line in log.lines] == heard
+
+
+async def test_a_log_of_level_debug_has_no_lines_of_aiosqlite(tmp_path: Path) -> None:
+    with logged(Logs(format="json", level="debug")) as log:
+        driver = SqliteDriver("sqlite", SqliteDriver.Settings(path=tmp_path / "cache.sqlite3"))
+        await driver.open()
+        await driver.evict(SystemScope("A"))
+        await driver.aclose()
+        structlog.get_logger().debug("ours")
+        await log.written.wait()
+    assert [line["event"] for line in log.lines] == ["ours"]
 
 
 def test_a_session_s_digest_is_short_the_same_each_time_and_its_own() -> None:

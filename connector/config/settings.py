@@ -183,6 +183,8 @@ class Logs(Section):
     """For a person, or for a log collector."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least that is logged."""
+    libraries: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged of what comes through Python's own `logging`, as libraries do; less than `level` never is."""
 
 
 class Metrics(Section):
