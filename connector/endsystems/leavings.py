@@ -10,6 +10,9 @@ from connector.endsystems.site import LEFT_BASE_URL
 from connector.endsystems.template import Reference, Source, Template
 from connector.endsystems.values import CannotSend, Values
 
+UNFIT = ":captured."
+"""Begins the name under which a login leaves a capture that fits nowhere. It is never sent: no header can have that name."""
+
 
 def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Credential:
     """Return the credential of a login that has been made. Raises `CannotSend`."""
@@ -24,12 +27,14 @@ def left_so_far(profile: Profile, values: Values, *, with_base_url: bool) -> Cre
     """Return what a login that failed half-way has left behind, as far as it goes; None where it has made nothing.
 
     What is missing, or does not fit, is empty, so that what needs it is not sent; an entry with none of its captures is left out.
+    What does not fit is left under a name of its own: it was made, so it is owed, and a human has to look.
     """
     used = {capture for template in profile.credential.values() for capture in template.names(Source.CAPTURED)}
     if not used & values.captured.keys():
         return None
     entries = {name: _entry_so_far(template, values) for name, template in profile.credential.items()}
-    return _credential({name: entry for name, entry in entries.items() if entry}, values, with_base_url=with_base_url)
+    made = {name: entry for name, entry in entries.items() if entry} | _unfit(profile, values)
+    return _credential(made, values, with_base_url=with_base_url)
 
 
 def returned(profile: Profile, values: Values) -> Mapping[str, str]:
@@ -54,6 +59,17 @@ def _entry_so_far(template: Template, values: Values) -> str | None:
     known = {reference: _part_so_far(template, reference, values) for reference in template.references}
     captures = [value for reference, value in known.items() if reference.source is Source.CAPTURED]
     return template.render(known.__getitem__) if any(captures) or not captures else None
+
+
+def _unfit(profile: Profile, values: Values) -> dict[str, str]:
+    """Return the captures that do not fit where they belong, as they came."""
+    return {
+        UNFIT + reference.name: value
+        for template in profile.credential.values()
+        for reference in template.references
+        if reference.source is Source.CAPTURED and (value := values.captured.get(reference.name))
+        if not _part_so_far(template, reference, values)
+    }
 
 
 def _part_so_far(template: Template, reference: Reference, values: Values) -> str:

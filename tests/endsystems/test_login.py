@@ -213,6 +213,25 @@ async def test_a_token_that_does_not_fit_its_place_is_never_stood_in_for_by_the_
         assert "could not be ended" in str(outcome.message)
 
 
+UNFIT = '{"token": "two words"}'
+
+
+async def test_a_token_that_fits_nowhere_is_in_the_outcome_for_it_was_made() -> None:
+    async with faulty_system() as system, opened(profile("login"), base_url=system.url) as end_system:
+        system.answers = [Canned(200, UNFIT)]
+        made = await end_system.login(SESSION, RIGHT)
+        ended = await end_system.logout(session(made))
+        assert dict(made.credential) == {":captured.token": "two words"}
+        assert (ended.result, ended.code, len(system.received)) == (LogoutResult.REFUSED, "credential_missing", 1)
+
+
+async def test_two_tokens_that_fit_nowhere_are_two_logins() -> None:
+    async with faulty_system() as system, opened(profile("login"), base_url=system.url) as end_system:
+        system.answers = [Canned(200, UNFIT), Canned(200, UNFIT.replace("two", "other"))]
+        one, other = [await end_system.login(SESSION, RIGHT) for _ in range(2)]
+        assert one.credential != other.credential
+
+
 async def test_nothing_is_sent_where_a_setting_does_not_fit_its_place() -> None:
     text = profile("login").replace("form = {", 'headers = { X-User = "{setting.username}" }\nform = {')
     async with faulty_system() as system, opened(text, base_url=system.url) as end_system:

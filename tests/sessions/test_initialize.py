@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 
 from connector.config.settings import Logs
 from tests.api.log import logged
+from tests.ledger.ledgers import raw, until
 from tests.sessions.desk import MARK, PASSWORD, Desk, settings
 from tests.sessions.served import served
 
@@ -202,3 +204,19 @@ async def test_many_sessions_are_opened_at_the_same_time(desk: Desk, tmp_path: P
     assert {task.result().status for task in opened} == {200}
     assert len({task.result().session_headers["X-Connector-Session"] for task in opened}) == len(desk.alive) == 50
     assert PASSWORD not in "".join(task.result().text for task in opened)
+
+
+async def test_a_login_whose_token_fits_nowhere_is_owed_and_needs_a_human(desk: Desk, session: str, tmp_path: Path) -> None:
+    desk.only_token = "two words"
+    async with served(tmp_path, desk.section) as server:
+        answer = await server.opshub.initialize(session, settings())
+        await until(partial(needs_a_human, tmp_path, session))
+
+    assert (answer.status, answer.body["errors"]["code"]) == (400, "credential_malformed")
+    assert "could not be ended" in answer.body["errors"]["message"]
+    assert (desk.alive, desk.logouts.total()) == ({"two words"}, 0)
+
+
+async def needs_a_human(folder: Path, session: str) -> bool:
+    with raw(folder) as file:
+        return file.execute("SELECT state FROM debts WHERE session_id = ?", (session,)).fetchall() == [("waiting",)]
