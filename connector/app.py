@@ -19,6 +19,7 @@ from connector.config.drivers import build_drivers
 from connector.config.loading import load
 from connector.config.settings import Settings
 from connector.endsystems.build import build_end_system
+from connector.holding import Holding
 from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
@@ -55,6 +56,7 @@ class Parts:
     live: LiveSessions
     served: Served
     orchestrator: Orchestrator
+    holding: Holding
     retries: Retries
     owed_evictions: OwedEvictions
     metrics: Metrics
@@ -81,10 +83,15 @@ class Parts:
                 name = f"owed evictions of {driver.name}"
                 await stack.enter_async_context(supervised(name, partial(self.owed_evictions.run, driver)))
             await stack.enter_async_context(supervised("watch over the ledger", self.owed_evictions.notice_lost_track))
-            await stack.enter_async_context(supervised("retries", self.retries.run))
+            await stack.enter_async_context(supervised("retries", self._retry))
             await stack.enter_async_context(supervised("use of sessions", self.live.keep_notes))
             await stack.enter_async_context(supervised("what the ledger could not take", self.orchestrator.catch_up))
             yield
+
+    async def _retry(self) -> None:
+        """Try again what is owed, once that is sorted out which today's end system cannot end."""
+        await self.holding.sort()
+        await self.retries.run()
 
     async def drain(self, deadline: float) -> int:
         """Finish what has begun, the cleanups and retries within `deadline` seconds; returns how many tasks were broken off."""
@@ -164,11 +171,12 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
             orchestrator=orchestrator,
             admission=_admission(settings, seals, live),
             openings=openings,
-            in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), end_system),
+            in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), logouts),
             storage=storage,
             metrics=metrics,
         ),
         orchestrator=orchestrator,
+        holding=Holding(ledger, logouts, clock),
         retries=retries,
         owed_evictions=OwedEvictions(ledger, storage, books, metrics.observe_late_evictions),
         metrics=metrics,

@@ -22,6 +22,8 @@ class CleanupRequest(msgspec.Struct, frozen=True):
     credential: Credential
     login_id: str = ""
     """Which of the session's logins it is that has to be ended, as its seal says; empty where there is no seal."""
+    origin: str | None = None
+    """Where its login was made, as its seal says; None if there is no seal, or if it does not say so."""
     foregone: LogoutOutcome | None = None
     """The outcome of the logout where that is clear from the start: there is nothing to log out of, so nothing is sent."""
 

@@ -5,14 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
+import structlog
+
 from connector.cleanup import Timed
 from connector.credential import Credential
 from connector.endsystems.contract import EndSystem, SessionLogin
 from connector.ledger.debts import Debt
 from connector.metrics import Metrics
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.outcomes import NO_LOGOUT, OTHER_END_SYSTEM, LogoutOutcome, LogoutResult
 from connector.steps import attempt, step
 from connector.supervision import OwnedTasks
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -22,7 +26,7 @@ class SharedLogout:
     task: asyncio.Future[Timed[LogoutOutcome]]
     users: int = 0
     tries: int = 1
-    """How many times the end system was asked: once, or not at all where the ledger knows the outcome."""
+    """How many times the end system was asked: once, or not at all where the outcome is known."""
     settled: bool = False
     """Whether its outcome is in the ledger, so that of those who share it only one records it."""
 
@@ -32,6 +36,11 @@ class SharedLogout:
         return self.task.done() and (self.task.cancelled() or not self.task.result().outcome.closes)
 
 
+def login_of(debt: Debt) -> SessionLogin:
+    """Return the login that a debt is of, which was read with its credential."""
+    return SessionLogin(debt.session_id, debt.system_id, debt.credential or Credential())
+
+
 def outcome_of_closed(debt: Debt) -> LogoutOutcome:
     """Return how a logout ended that the ledger knows to be closed."""
     if debt.dismissed is not None or debt.outcome is None:
@@ -39,15 +48,18 @@ def outcome_of_closed(debt: Debt) -> LogoutOutcome:
     return debt.outcome
 
 
-def known(outcome: LogoutOutcome) -> AbstractAsyncContextManager[SharedLogout]:
-    """Stand for the try of a logout that needs none, for its outcome is known."""
+def known(outcome: LogoutOutcome, *, settled: bool = True) -> AbstractAsyncContextManager[SharedLogout]:
+    """Stand for the try of a logout that needs none, because its outcome is known; `settled` as in `SharedLogout`."""
     task: asyncio.Future[Timed[LogoutOutcome]] = asyncio.get_running_loop().create_future()
     task.set_result(Timed(outcome, 0))
-    return nullcontext(SharedLogout(task, tries=0, settled=True))
+    return nullcontext(SharedLogout(task, tries=0, settled=settled))
 
 
 class Logouts:
-    """Joins the cleanups and retries of one login, told apart by its session, its id and its credential."""
+    """Joins the cleanups and retries of one login, told apart by its session, its id and its credential.
+
+    Whoever ends a login ends it through `sharing`, which sends nothing to an end system that the login is not of.
+    """
 
     def __init__(self, end_system: EndSystem, tasks: OwnedTasks, metrics: Metrics, *, deadline: float) -> None:
         self.end_system = end_system
@@ -57,12 +69,38 @@ class Logouts:
         self._shared: dict[tuple[str, str, Credential], SharedLogout] = {}
 
     def origin(self, login: SessionLogin) -> str:
-        """Return where a logout of this login puts its load; nothing where an author's class breaks on the question."""
+        """Return where today's end system would use and end this login; nothing if an author's class breaks on the question."""
         return attempt("origin of a login", lambda: self.end_system.origin(login), "")
 
+    def held(self, debt: Debt) -> LogoutOutcome | None:
+        """Say why a debt that was read with its credential cannot be done today; None if it can be."""
+        return self._held(login_of(debt), debt.origin)
+
+    def _held(self, login: SessionLogin, origin: str) -> LogoutOutcome | None:
+        if not self.end_system.ends_sessions:
+            return NO_LOGOUT
+        return None if self.origin(login) == origin else OTHER_END_SYSTEM
+
+    def sharing(
+        self, login: SessionLogin, login_id: str = "", *, origin: str, attempts: int
+    ) -> AbstractAsyncContextManager[SharedLogout]:
+        """Join the try that those who overlap with the caller share, or begin one, unless the login is held back.
+
+        Args:
+            login: which one has to be ended.
+            login_id: tells it apart from another one of the same credential.
+            origin: where it was made.
+            attempts: how many tries there were before.
+        """
+        held = self._held(login, origin)
+        if held is None:
+            return self._sharing(login, login_id, attempts)
+        log.warning("a logout is held back; `connector owed list` shows it", reason=held.message, made_for=origin)
+        return known(held, settled=False)
+
     @asynccontextmanager
-    async def sharing(self, login: SessionLogin, login_id: str = "", *, attempts: int) -> AsyncIterator[SharedLogout]:
-        """Join the try that those who overlap with the caller share, or begin one; `attempts` is how many there were before.
+    async def _sharing(self, login: SessionLogin, login_id: str, attempts: int) -> AsyncIterator[SharedLogout]:
+        """Join or begin a try.
 
         Those share it who have the same credential by the same seal: an end system may hand out a credential once more.
 

@@ -17,7 +17,7 @@ from connector.hooks import Hooks, run_hook
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.recording import Missed
-from connector.logouts import Logouts, SharedLogout, known, outcome_of_closed
+from connector.logouts import Logouts, SharedLogout, known, login_of, outcome_of_closed
 from connector.outcomes import NOTHING_TO_END, EvictOutcome, LogoutOutcome
 from connector.sessions.live import LiveSessions
 from connector.steps import milliseconds_since
@@ -77,8 +77,8 @@ class Orchestrator:
         """Try an owed logout again, record what became of it, and say whether that could be done."""
         if debt.credential is None:
             raise ValueError("a debt is retried with its credential")
-        login = SessionLogin(debt.session_id, debt.system_id, debt.credential)
-        async with self._logouts.sharing(login, debt.login_id, attempts=debt.attempts) as shared:
+        sharing = self._logouts.sharing(login_of(debt), debt.login_id, origin=debt.origin, attempts=debt.attempts)
+        async with sharing as shared:
             await asyncio.shield(shared.task)
             return await self._settle(debt, shared, {})
 
@@ -136,11 +136,11 @@ class Orchestrator:
         self, request: CleanupRequest, started: float, received_at: float, begun: Evicting = MappingProxyType({})
     ) -> CleanupReport:
         drivers, within = self._storage.drivers, self._hook_deadline
-        origin = "" if request.foregone else self._logouts.origin(_login(request))
+        origin = self._origin(request)
         debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])
         if debt is not None:
             self._live.row_gone(request.session_id)
-        async with self._logout_of(request, debt) as shared:
+        async with self._logout_of(request, debt, origin) as shared:
             async with asyncio.TaskGroup() as steps:
                 owed = _owed(drivers, request, debt)
                 same = {name: eviction for name, eviction in begun.items() if {*owed[name]} == {*request.scopes}}
@@ -164,13 +164,20 @@ class Orchestrator:
             hooks=_results(hooked),
         )
 
-    def _logout_of(self, request: CleanupRequest, debt: Debt | None) -> AbstractAsyncContextManager[SharedLogout]:
+    def _origin(self, request: CleanupRequest) -> str:
+        """Return where the login of a cleanup was made: today's end system, unless the seal says another."""
+        if request.foregone is not None:
+            return ""
+        return self._logouts.origin(_login(request)) if request.origin is None else request.origin
+
+    def _logout_of(self, request: CleanupRequest, debt: Debt | None, origin: str) -> AbstractAsyncContextManager[SharedLogout]:
         """Join or begin the logout, unless it is known that there is nothing to end."""
         if request.foregone is not None:
             return known(request.foregone)
         if debt is not None and debt.state is LogoutState.CLOSED:
             return known(outcome_of_closed(debt))
-        return self._logouts.sharing(_login(request), request.login_id, attempts=debt.attempts if debt else 0)
+        made_at, attempts = (debt.origin, debt.attempts) if debt else (origin, 0)
+        return self._logouts.sharing(_login(request), request.login_id, origin=made_at, attempts=attempts)
 
     async def _settle(self, debt: Debt | None, shared: SharedLogout, evictions: Mapping[str, Timed[EvictOutcome]]) -> bool:
         """Record what became of a debt, and say whether that could be done.

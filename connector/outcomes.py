@@ -22,6 +22,8 @@ class LogoutResult(StrEnum):
     """Trying again will not help: a human has to look."""
     FAILED = "failed"
     """A defect in this software or in the author's end-system class; logged with its traceback."""
+    HELD = "held"
+    """Nothing was sent: today's configuration does not lead to the end system that the login is of."""
 
 
 class LogoutOutcome(msgspec.Struct, frozen=True):
@@ -37,7 +39,7 @@ class LogoutOutcome(msgspec.Struct, frozen=True):
     @property
     def closes(self) -> bool:
         """Whether nothing is left to do for this login."""
-        return self.result not in {LogoutResult.PENDING, LogoutResult.REFUSED, LogoutResult.FAILED}
+        return self.result not in {LogoutResult.PENDING, LogoutResult.REFUSED, LogoutResult.FAILED, LogoutResult.HELD}
 
 
 NOTHING_TO_END = LogoutOutcome(LogoutResult.NOT_APPLICABLE)
@@ -48,6 +50,12 @@ UNKNOWN_LOGIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "unknown_session", "n
 """Of a cleanup that brings nothing of a login, where logins are made here and leave something with their caller."""
 IN_USE_AGAIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "in_use_again", "the end system has handed out this login once more")
 """Of a login that is another one's as well: whoever ends that one ends both."""
+WITHOUT_ASKING = frozenset([NOTHING_TO_END, NO_LOGIN, UNKNOWN_LOGIN])
+"""What is said of a cleanup without a look at the ledger: it ends no login that is known to be there."""
+NO_LOGOUT = LogoutOutcome(LogoutResult.HELD, "no_logout", "this login has to be ended, and today's profile ends none")
+OTHER_END_SYSTEM = LogoutOutcome(
+    LogoutResult.HELD, "other_end_system", "this login was made at another address than today's end system has"
+)
 
 
 class LoginResult(StrEnum):

@@ -63,7 +63,7 @@ def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> 
         orchestrator=Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30),
         admission=Admission(seals, live, require_seal=False),
         openings=Openings(logouts, live, seals, records, deadline=30, longest_header=32_768),
-        in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), end_system),
+        in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), logouts),
         storage=storage,
         metrics=metrics,
     )

@@ -19,7 +19,7 @@ from connector.errors import BrokenOff
 from connector.logs import session_digest
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
-from connector.outcomes import NO_LOGIN, NOTHING_TO_END, UNKNOWN_LOGIN, LogoutOutcome
+from connector.outcomes import NO_LOGIN, NOTHING_TO_END, UNKNOWN_LOGIN
 from connector.sessions.admission import Admission
 from connector.sessions.errors import UnknownSession
 from connector.sessions.seal import HEADER, Sealed
@@ -74,23 +74,22 @@ class CleanupCall:
             return _by_seal(sealed, end_system, global_cache=global_cache)
         credential = Credential(request.headers.items(), needed=end_system.needed_headers)
         nothing_came = end_system.opens_sessions and not any(credential.values())
-        foregone = _foregone(end_system, UNKNOWN_LOGIN if nothing_came else None)
+        foregone = (UNKNOWN_LOGIN if nothing_came else None) if end_system.ends_sessions else NOTHING_TO_END
         return CleanupRequest(session, system, global_cache, credential, foregone=foregone)
 
 
 def _by_seal(sealed: Sealed, end_system: EndSystem, *, global_cache: bool) -> CleanupRequest:
+    """Return the cleanup of a seal. A login that it holds has to be ended, whatever today's profile is."""
+    no_login = NO_LOGIN if end_system.ends_sessions else NOTHING_TO_END
     return CleanupRequest(
         sealed.session_id,
         sealed.system_id,
         global_cache,
         sealed.credential or Credential(),
         login_id=sealed.login_id,
-        foregone=_foregone(end_system, NO_LOGIN if sealed.credential is None else None),
+        origin=sealed.origin,
+        foregone=None if sealed.has_login else no_login,
     )
-
-
-def _foregone(end_system: EndSystem, none_made: LogoutOutcome | None) -> LogoutOutcome | None:
-    return none_made if end_system.ends_sessions else NOTHING_TO_END
 
 
 def _rendered(report: CleanupReport) -> web.Response:

@@ -83,9 +83,13 @@ class EndSystem(ABC):
         """Release everything. A second call does nothing."""
 
     def origin(self, session: SessionLogin) -> str:
-        """Name the place that this logout puts load on, for retries are bounded for each: at most 200 characters, no secret."""
+        """Name the place where this login is used and ended: at most 200 characters, no secret.
+
+        A login is ended only while this says the same as when it was made; otherwise its logout waits. So name whatever of your
+        settings leads elsewhere, such as an address. Retries are bounded for each place. By default it is the class.
+        """
         del session
-        return ""
+        return f"{type(self).__module__}.{type(self).__qualname__}"[:200]
 
     def check_settings(self, settings: Mapping[str, str]) -> list[str]:
         """Return everything that is wrong with what an administrator has set for a system in OpsHub, in words for him.

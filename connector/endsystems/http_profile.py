@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 
 import aiohttp
-from yarl import URL
 
 from connector.endsystems.authorised import authorised_client
 from connector.endsystems.contract import EndSystem, LoginOutcome, SessionLogin
 from connector.endsystems.http_login import HttpLogin
 from connector.endsystems.http_logout import HttpLogout
+from connector.endsystems.origins import Origins
 from connector.endsystems.outgoing import headers_of
 from connector.endsystems.profile import Profile
 from connector.endsystems.record import StepRecord, conclude
@@ -30,6 +30,7 @@ class HttpEndSystem(EndSystem):
         self.opens_sessions = profile.opens_sessions
         self.ends_sessions = bool(profile.steps)
         self._site = site
+        self._origins = Origins(profile, site)
         self._logout = HttpLogout(profile, site)
         self._login = HttpLogin(profile, site, self._logout)
 
@@ -42,12 +43,8 @@ class HttpEndSystem(EndSystem):
         await self._site.client.aclose()
 
     def origin(self, session: SessionLogin) -> str:
-        """Return scheme, host and port of the base URL; nothing where the session lacks what that is made of."""
-        try:
-            address = self._site.after_login(session.credential).base_url
-        except CannotSend:
-            return ""
-        return str(URL(address).origin())[:200] if address else ""
+        """Return the addresses that the session is used and ended at; nothing if it lacks what these are made of."""
+        return self._origins.of(session.credential)
 
     def check_settings(self, settings: Mapping[str, str]) -> list[str]:
         """Check them against what the profile declares; OpsHub's own and any other are not looked at."""

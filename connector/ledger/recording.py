@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from connector.cleanup import CleanupRequest
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.errors import NoSuchDebt
+from connector.ledger.open_sessions import OpenSession
 from connector.ledger.rows import fingerprints
 from connector.ledger.sessions import close_session, is_in_use
 from connector.ledger.table import Table
-from connector.outcomes import IN_USE_AGAIN, LogoutOutcome, LogoutResult
+from connector.outcomes import IN_USE_AGAIN, WITHOUT_ASKING, LogoutOutcome, LogoutResult
 from drivers import Scope
 
 FURTHEST = 3600.0
@@ -23,6 +24,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     request: CleanupRequest
     origin: str
+    """Where the login was made, as far as the cleanup tells; what the ledger knows of it counts more."""
     drivers: Sequence[str]
     now: float
     due_at: float
@@ -39,6 +41,14 @@ class Settlement(msgspec.Struct, frozen=True):
     waited: float
     evicted: frozenset[str]
     now: float
+
+
+class Sorted(msgspec.Struct, frozen=True):
+    """A debt, and what today's end system has to do with it."""
+
+    debt: Debt
+    held: LogoutOutcome | None
+    """Why it cannot be ended today; None if it can be."""
 
 
 class Missed(msgspec.Struct, frozen=True):
@@ -66,10 +76,11 @@ def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
 def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
     """Write down what is left of a cleanup that is over, due at once. What was opened since stays open, with its login."""
     request = missed.request
-    close_session(table, request.session_id, login_id=request.login_id, now=now, opened_until=missed.received_at)
-    if request.foregone is None and is_in_use(table, request):
+    ended = close_session(table, request.session_id, login_id=request.login_id, now=now, opened_until=missed.received_at)
+    origin = _origin(missed.origin, ended)
+    if request.foregone is None and is_in_use(table, request.session_id, request.credential, origin):
         request = replace(request, foregone=IN_USE_AGAIN)
-    return _recorded(table, Asked(request, missed.origin, missed.drivers, now=now, due_at=now))
+    return _recorded(table, Asked(request, origin, missed.drivers, now=now, due_at=now))
 
 
 def settle(table: Table, settlements: Sequence[Settlement]) -> list[Debt | None]:
@@ -103,6 +114,20 @@ def retry(table: Table, id_: int, *, now: float) -> Debt:
     return table.update(replace(debt, state=LogoutState.OWED, due_at=now, waited=0.0))
 
 
+def sort(table: Table, changed: Sequence[Sorted], *, now: float) -> None:
+    """Write down which debts are held back from now on, and which are due again; one that was used meanwhile is left alone."""
+    for each in changed:
+        for debt in table.debts("id = ?", each.debt.id):
+            if debt == each.debt:
+                table.update(_sorted(debt, each.held, now))
+
+
+def _sorted(debt: Debt, held: LogoutOutcome | None, now: float) -> Debt:
+    if held is not None:
+        return replace(debt, state=LogoutState.WAITING, outcome=held)
+    return replace(debt, state=LogoutState.OWED, outcome=None, due_at=now, waited=0.0)
+
+
 def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
     """Close a logout that will not be done, or forget a row that cannot be acted upon."""
     unusable = [debt for debt in table.shown("id = ?", id_) if debt.unusable is not None]
@@ -113,15 +138,20 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
 
 
 def _record_one(table: Table, asked: Asked) -> Debt:
-    close_session(table, asked.request.session_id, login_id=asked.request.login_id, now=asked.now)
-    return _recorded(table, asked)
+    ended = close_session(table, asked.request.session_id, login_id=asked.request.login_id, now=asked.now)
+    return _recorded(table, replace(asked, origin=_origin(asked.origin, ended)))
 
 
 def _recorded(table: Table, asked: Asked) -> Debt:
     request, new = asked.request, _new(table, asked)
     for known in table.of_login(request.session_id, request.login_id, request.credential):
-        return table.update(_closed_if_foregone(_asked_again(known, asked, new.fingerprint), asked))
+        again = _asked_again(known, asked, new.fingerprint)
+        return table.update(again if request.foregone in WITHOUT_ASKING else _closed_if_foregone(again, asked))
     return table.insert(new)
+
+
+def _origin(told: str, ended: OpenSession | None) -> str:
+    return told if ended is None or ended.credential is None else ended.origin
 
 
 def _new(table: Table, asked: Asked) -> Debt:
@@ -154,11 +184,13 @@ def _actionable(table: Table, id_: int) -> Debt:
 
 
 def _asked_again(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
-    """Add what another cleanup of the same login owes. A closed logout stays closed, one that waits for a human is owed again."""
+    """Add what another cleanup of the same login owes. A closed logout stays closed, one that waits for a human is owed again.
+
+    Wherever that cleanup would send it, the login is of the end system that the row names.
+    """
     more = replace(
         debt,
         system_id=asked.request.system_id or debt.system_id,
-        origin=asked.origin,
         fingerprint=fingerprint,
         evictions=_union(debt.evictions, _owed(asked)),
         revision=debt.revision + 1,
@@ -175,9 +207,10 @@ def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
     if settlement.state is None:
         return debt
     tried = debt
-    if settlement.outcome is not None:
-        late = debt.state is LogoutState.CLOSED and not settlement.outcome.closes
-        tried = replace(debt, attempts=debt.attempts + 1, outcome=debt.outcome if late else settlement.outcome)
+    if (outcome := settlement.outcome) is not None:
+        late = debt.state is LogoutState.CLOSED and not outcome.closes
+        asked = outcome.result is not LogoutResult.HELD
+        tried = replace(debt, attempts=debt.attempts + asked, outcome=debt.outcome if late else outcome)
     if debt.state is LogoutState.CLOSED:
         return tried
     if settlement.state is LogoutState.CLOSED:

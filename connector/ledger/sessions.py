@@ -12,14 +12,13 @@ from secrets import token_bytes
 
 from msgspec.structs import replace
 
-from connector.cleanup import CleanupRequest
 from connector.credential import Credential
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import COLUMNS, NAMES, OpenSession, authenticated, decoded, encoded, verify
 from connector.ledger.rows import Row, Unverified, fingerprints
 from connector.ledger.table import Table, marks
-from connector.outcomes import IN_USE_AGAIN
+from connector.outcomes import IN_USE_AGAIN, NO_LOGIN
 from drivers import SessionScope
 
 INSERT = f"INSERT INTO sessions ({NAMES}) VALUES (NULL, {marks(COLUMNS[1:])})"  # noqa: S608 - ours
@@ -67,15 +66,16 @@ def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | 
     if replaced is not None and not is_debt(table, replaced.session_id, replaced.login_id, replaced.credential):
         earlier.append(replaced)
     for login in earlier:
-        if login.credential != session.credential:
+        if (login.credential, login.origin) != (session.credential, session.origin):
             owe(table, login, now=now)
-    if session.credential is not None:
-        _revive(table, session.session_id, session.credential, now)
+    _revive(table, session, now)
     table.connection.execute(INSERT, encoded(session, table.keyring))
 
 
-def close_session(table: Table, session_id: str, *, login_id: str, now: float, opened_until: float = inf) -> None:
+def close_session(table: Table, session_id: str, *, login_id: str, now: float, opened_until: float = inf) -> OpenSession | None:
     """Remove what the session has; its logins become debts, but for one of which the caller takes care himself.
+
+    Returns that one, if it has a row that is to be believed.
 
     Args:
         table: where it is open.
@@ -84,10 +84,14 @@ def close_session(table: Table, session_id: str, *, login_id: str, now: float, o
         now: when the other logins become due.
         opened_until: what was opened later is not meant.
     """
+    ended = None
     for session in _taken(table, session_id, opened_until=opened_until):
-        if session.login_id != login_id:
+        if session.login_id == login_id:
+            ended = session
+        else:
             owe(table, session, now=now)
     _remove(table, session_id, login_id)
+    return ended
 
 
 def forget_login(table: Table, session: OpenSession) -> None:
@@ -107,19 +111,7 @@ def owe(table: Table, session: OpenSession, *, now: float) -> None:
         return
     for debt in debts:
         table.update(_set_aside(debt))
-    table.insert(
-        Debt(
-            id=0,
-            session_id=session.session_id,
-            system_id=session.system_id,
-            origin=session.origin,
-            fingerprint=fingerprints(session.session_id, session.login_id, session.credential, table.keyring)[0],
-            login_id=session.login_id,
-            recorded_at=now,
-            due_at=now,
-            credential=session.credential,
-        )
-    )
+    table.insert(_debt(table, session, now=now))
 
 
 def is_debt(table: Table, session_id: str, login_id: str, credential: Credential | None) -> bool:
@@ -142,9 +134,20 @@ def is_known(table: Table, session_id: str) -> bool:
     return table.connection.execute("SELECT 1 FROM sessions WHERE session_id = ?", (session_id,)).fetchone() is not None
 
 
-def is_in_use(table: Table, session: OpenSession | CleanupRequest) -> bool:
-    """Tell whether the session is open by a login of the same credential: the end system has handed it out once more."""
-    return any(other.credential == session.credential for _, other in _believed(table, session.session_id))
+def is_in_use(table: Table, session_id: str, credential: Credential | None, origin: str) -> bool:
+    """Tell whether the session is open by a login of the same credential: its end system has handed it out once more."""
+    return any((other.credential, other.origin) == (credential, origin) for _, other in _believed(table, session_id))
+
+
+def origin_of(table: Table, session_id: str, login_id: str) -> str | None:
+    """Return where an open session's login was made; None if it has no row that is to be believed."""
+    return next((session.origin for _, session in _believed(table, session_id) if session.login_id == login_id), None)
+
+
+def note_dead(table: Table, session: OpenSession, *, now: float) -> None:
+    """Write down that the seal of a session is dead although it has no login to end: another process may have its row."""
+    debt = _debt(table, session, now=now)
+    table.insert(replace(debt, state=LogoutState.CLOSED, outcome=NO_LOGIN, credential=None, closed_at=now))
 
 
 def owe_eviction(table: Table, scope: SessionScope, *, drivers: Sequence[str], now: float) -> Debt:
@@ -184,14 +187,32 @@ def _remove(table: Table, session_id: str, login_id: str) -> None:
     table.connection.execute("DELETE FROM sessions WHERE session_id = ? AND login_id = ?", (session_id, login_id))
 
 
-def _revive(table: Table, session_id: str, credential: Credential, now: float) -> None:
-    """Settle what was owed for a credential that the end system has handed out once more: it is in use again."""
-    for debt in table.debts("session_id = ? AND state <> 'closed'", session_id):
-        if debt.credential == credential:
+def _revive(table: Table, session: OpenSession, now: float) -> None:
+    """Settle what was owed for a credential that its end system has handed out once more: it is in use again."""
+    if session.credential is None:
+        return
+    for debt in table.debts("session_id = ? AND state <> 'closed'", session.session_id):
+        if (debt.credential, debt.origin) == (session.credential, session.origin):
             over = replace(debt, state=LogoutState.CLOSED, outcome=IN_USE_AGAIN, credential=None)
             table.update(replace(over, closed_at=now if over.owes_nothing else None))
-    for debt in table.of_login(session_id, "", credential):
+    for debt in table.of_login(session.session_id, "", session.credential):
         table.update(_set_aside(debt))
+
+
+def _debt(table: Table, session: OpenSession, *, now: float) -> Debt:
+    """Return what is owed for a login, due at once."""
+    credential = session.credential or Credential()
+    return Debt(
+        id=0,
+        session_id=session.session_id,
+        system_id=session.system_id,
+        origin=session.origin,
+        fingerprint=fingerprints(session.session_id, session.login_id, credential, table.keyring)[0],
+        login_id=session.login_id,
+        recorded_at=now,
+        due_at=now,
+        credential=session.credential,
+    )
 
 
 def _set_aside(debt: Debt) -> Debt:

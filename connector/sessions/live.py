@@ -100,6 +100,11 @@ class LiveSessions:
             self._remember_foreign(sealed)
         return not closed
 
+    async def origin_of(self, sealed: Sealed) -> str | None:
+        """Return where a session's login was made, as this ledger knows it; None if it does not. Raises `LedgerUnavailable`."""
+        session = (sealed.session_id, sealed.login_id)
+        return await self._ledger.transact(lambda table: sessions.origin_of(table, *session))
+
     @contextmanager
     def opening(self, session_id: str) -> Iterator[Opening]:
         """Stand for an initialize, so that a cleanup which is received in the meantime is noticed."""

@@ -138,9 +138,8 @@ class Openings:
         return await self._record(session, request, is_wanted) or Opened(headers)
 
     def _session(self, request: OpeningRequest, outcome: LoginOutcome) -> OpenSession:
-        made = outcome.result is LoginResult.LOGGED_IN or bool(outcome.credential)
+        made, now = _made(outcome), self._clock()
         login = SessionLogin(request.session_id, request.system_id, outcome.credential)
-        now = self._clock()
         return OpenSession(
             session_id=request.session_id,
             system_id=request.system_id,
@@ -148,7 +147,7 @@ class Openings:
             login_id=token_urlsafe(16),
             opened_at=now,
             used_at=now,
-            credential=outcome.credential if made else None,
+            credential=outcome.credential if made and self.end_system.ends_sessions else None,
         )
 
     def _headers(self, session: OpenSession, outcome: LoginOutcome) -> dict[str, str] | None:
@@ -157,14 +156,25 @@ class Openings:
         if problems:
             log.error("the end system returns headers that OpsHub cannot send back", problems=problems)
             return None
-        sealed = Sealed(session.session_id, session.system_id, session.login_id, self._live.ledger_id, session.credential)
-        headers = {HEADER: self._seals.make(sealed), **outcome.returned}
+        headers = {HEADER: self._seals.make(self._sealed(session, outcome)), **outcome.returned}
         if len(headers[HEADER]) > self._longest_header:
             log.error("the seal is longer than server.limits.header", bytes=len(headers[HEADER]))
             return None
         if (size := size_of(headers.items())) > ADVISED:
             log.warning("a session's headers are large: proxies may refuse its calls", bytes=size, advised=ADVISED)
         return headers
+
+    def _sealed(self, session: OpenSession, outcome: LoginOutcome) -> Sealed:
+        made = _made(outcome)
+        return Sealed(
+            session.session_id,
+            session.system_id,
+            session.login_id,
+            self._live.ledger_id,
+            outcome.credential if made else None,
+            session.origin,
+            static=made and session.credential is None,
+        )
 
     async def _record(self, session: OpenSession, request: OpeningRequest, is_wanted: Callable[[], bool]) -> NotOpened | None:
         """Make the session durable, and end what it replaces: the old seal is dead before what it could cache is evicted.
@@ -183,3 +193,8 @@ class Openings:
         if owed is not None:
             await self._records.evict(owed)
         return None if is_wanted() else NotOpened.OVERTAKEN
+
+
+def _made(outcome: LoginOutcome) -> bool:
+    """Tell whether a login has left a credential behind, be it one that nobody can log out."""
+    return outcome.result is LoginResult.LOGGED_IN or bool(outcome.credential)

@@ -65,13 +65,16 @@ class SessionRecords:
         Raises:
             LedgerUnavailable: it is not known to be durable.
         """
-        replaced, now = self._login_of(shown), self._clock()
+        earlier, now = self._login_of(shown), self._clock()
+        static = shown is not None and shown.static
         scope = SessionScope(session.session_id, session.system_id)
         drivers = [driver.name for driver in self._storage.drivers]
 
         def opened(table: Table) -> Debt | None:
             replaces = was_open or shown is not None or sessions.is_known(table, session.session_id)
-            sessions.open_session(table, session, replaced=replaced, now=now)
+            sessions.open_session(table, session, replaced=None if static else earlier, now=now)
+            if static and earlier is not None:
+                sessions.note_dead(table, earlier, now=now)
             return sessions.owe_eviction(table, scope, drivers=drivers, now=now) if replaces else None
 
         owed = await self._written(opened)
@@ -94,7 +97,7 @@ class SessionRecords:
         def owe(table: Table) -> None:
             sessions.forget_login(table, session)
             is_debt = sessions.is_debt(table, session.session_id, session.login_id, session.credential)
-            if not is_debt and not sessions.is_in_use(table, session):
+            if not is_debt and not sessions.is_in_use(table, session.session_id, session.credential, session.origin):
                 sessions.owe(table, session, now=now)
 
         try:
@@ -109,14 +112,15 @@ class SessionRecords:
         """Return the login that a seal stands for: another process may have made it, and have its record."""
         if shown is None or shown.credential is None:
             return None
-        origin = self._logouts.origin(SessionLogin(shown.session_id, shown.system_id, shown.credential))
+        login = SessionLogin(shown.session_id, shown.system_id, shown.credential)
+        origin = self._logouts.origin(login) if shown.origin is None else shown.origin
         return OpenSession(shown.session_id, shown.system_id, origin, shown.login_id, 0.0, 0.0, shown.credential)
 
     async def _log_out(self, session: OpenSession) -> None:
         if session.credential is None:
             return
         login = SessionLogin(session.session_id, session.system_id, session.credential)
-        async with self._logouts.sharing(login, session.login_id, attempts=0) as shared:
+        async with self._logouts.sharing(login, session.login_id, origin=session.origin, attempts=0) as shared:
             await asyncio.wait([shared.task])
         if shared.came_to_nothing:
             log.error("A LOGIN COULD BE NEITHER RECORDED NOR ENDED", origin=session.origin)

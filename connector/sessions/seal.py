@@ -28,15 +28,28 @@ class Sealed:
     """Stands for the ledger in which the session was opened, and which alone knows whether it still is."""
     credential: Credential | None
     """What logs the session out; None where no login was made."""
+    origin: str | None = None
+    """Where the login was made, as in a debt; None in a seal that does not say so, because an older version made it."""
+    static: bool = False
+    """Whether the credential is none that can be logged out: the end system that the session was opened at ends no sessions."""
+
+    @property
+    def has_login(self) -> bool:
+        """Whether there is something to log out of."""
+        return self.credential is not None and not self.static
 
 
 class _Payload(msgspec.Struct, array_like=True, frozen=True):
+    """Fields may be added at the end only: each version reads the seals of every other one."""
+
     format: int
     session_id: str
     system_id: str | None
     login_id: str
     ledger_id: bytes
     credential: bytes | None
+    origin: str | None = None
+    static: bool = False
 
 
 class Seals:
@@ -48,7 +61,16 @@ class Seals:
     def make(self, sealed: Sealed) -> str:
         """Return the header's value: printable ASCII, different each time."""
         credential = None if sealed.credential is None else packed(sealed.credential)
-        payload = _Payload(FORMAT, sealed.session_id, sealed.system_id, sealed.login_id, sealed.ledger_id, credential)
+        payload = _Payload(
+            FORMAT,
+            sealed.session_id,
+            sealed.system_id,
+            sealed.login_id,
+            sealed.ledger_id,
+            credential,
+            sealed.origin,
+            sealed.static,
+        )
         return _text(self._keyring.seal(PURPOSE, msgspec.msgpack.encode(payload)))
 
     def opened(self, given: Sequence[str]) -> Sealed:
@@ -61,7 +83,15 @@ class Seals:
             raise UnknownSession("this seal is none of ours") from None
         if payload.format != FORMAT:
             raise UnknownSession("this seal has another format")
-        return Sealed(payload.session_id, payload.system_id, payload.login_id, payload.ledger_id, credential)
+        return Sealed(
+            payload.session_id,
+            payload.system_id,
+            payload.login_id,
+            payload.ledger_id,
+            credential,
+            payload.origin,
+            payload.static,
+        )
 
 
 def _text(raw: bytes) -> str:

@@ -1,21 +1,25 @@
 """A session as an author's handler sees it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import aiohttp
 
 from connector.cache import Cache, Caches
-from connector.endsystems.contract import EndSystem, SessionLogin
+from connector.endsystems.contract import SessionLogin
 from connector.errors import LoginNotCarried
 from connector.ledger.bookkeeping import DEADLINE
 from connector.ledger.errors import LedgerUnavailable
+from connector.logouts import Logouts
 from connector.sessions.errors import UnknownSession
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed, Seals
 from drivers import SessionScope, SystemScope
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,39 +68,54 @@ class SessionsInUse:
     seals: Seals
     live: LiveSessions
     caches: Caches
-    end_system: EndSystem
+    logouts: Logouts
 
     @asynccontextmanager
     async def of(self, given: Sequence[str]) -> AsyncIterator[Session]:
         """Give the session of a seal for as long as the context; `given` are the header's values.
 
         Raises:
-            UnknownSession: the seal is missing, forged, or of a session that is closed or has logged in anew since.
+            UnknownSession: the seal is missing, forged, or of a session that is closed or has logged in anew since; or its
+                login was made at another address than today's end system has.
             LedgerUnavailable: whether a session of another process was closed here cannot be told for now.
         """
         sealed = self.seals.opened(given)
         cache = await self.caches.of(SessionScope(sealed.session_id, sealed.system_id))
         system_cache = cache if sealed.system_id is None else await self.caches.of(SystemScope(sealed.system_id))
         await self._must_be_alive(sealed)  # after the moment of the caches, or it could lie after what ended the session
+        login = await self._login(sealed)
         self.live.note_use(sealed.session_id)
         async with AsyncExitStack() as stack:
-            http = await self._client(sealed, stack)
+            http = await self._client(login, stack)
             yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http)
 
     async def _must_be_alive(self, sealed: Sealed) -> None:
-        try:
-            async with asyncio.timeout(DEADLINE):
-                alive = await self.live.is_alive(sealed)
-        except TimeoutError:
-            raise LedgerUnavailable(f"no answer within {DEADLINE:g} s") from None
-        if not alive:
+        if not await _answered(self.live.is_alive(sealed)):
             raise UnknownSession("closed, or replaced by another login")
 
-    async def _client(self, sealed: Sealed, stack: AsyncExitStack) -> aiohttp.ClientSession | str:
+    async def _login(self, sealed: Sealed) -> SessionLogin | None:
+        """Return the login, None if there is none. It is not used at another end system than the one that it was made at."""
         if sealed.credential is None:
+            return None
+        login = SessionLogin(sealed.session_id, sealed.system_id, sealed.credential)
+        made_at = await _answered(self.live.origin_of(sealed)) if sealed.origin is None else sealed.origin
+        if made_at not in {None, self.logouts.origin(login)}:
+            raise UnknownSession("its login was made at another end system than today's")
+        return login
+
+    async def _client(self, login: SessionLogin | None, stack: AsyncExitStack) -> aiohttp.ClientSession | str:
+        if login is None:
             return "this session never logged in"
         try:
-            login = SessionLogin(sealed.session_id, sealed.system_id, sealed.credential)
-            return await stack.enter_async_context(self.end_system.client(login))
+            return await stack.enter_async_context(self.logouts.end_system.client(login))
         except LoginNotCarried as problem:
             return str(problem)
+
+
+async def _answered(question: Awaitable[T]) -> T:
+    """Return what the ledger says, or raise `LedgerUnavailable`."""
+    try:
+        async with asyncio.timeout(DEADLINE):
+            return await question
+    except TimeoutError:
+        raise LedgerUnavailable(f"no answer within {DEADLINE:g} s") from None

@@ -10,7 +10,7 @@ from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import LedgerUnavailable, NoSuchDebt
 from connector.ledger.selection import InHand
 from connector.ledger.store import Ledger
-from connector.outcomes import NOTHING_TO_END, LogoutOutcome, LogoutResult
+from connector.outcomes import NOTHING_TO_END, WITHOUT_ASKING, LogoutOutcome, LogoutResult
 from drivers import SessionScope, SystemScope
 from tests.ledger.ledgers import (
     DRIVERS,
@@ -96,6 +96,21 @@ async def test_of_a_cleanup_that_had_nothing_to_end_nothing_is_kept_once_all_is_
     whole = [ledger.settle(debt, state=LogoutState.CLOSED, evicted=DRIVERS) for debt in debts[1:]]
     assert await asyncio.gather(*whole) == [None] * 19
     assert await ledger.listing(states=[*LogoutState]) == [replace(half, credential=None)]
+
+
+@pytest.mark.parametrize("without_asking", WITHOUT_ASKING, ids=str)
+async def test_a_login_that_is_owed_is_closed_by_no_cleanup_that_asks_nobody(
+    ledger: Ledger, without_asking: LogoutOutcome
+) -> None:
+    owed = await record(ledger, 1)
+    again = await ledger.record(replace(request(1), foregone=without_asking), origin="", drivers=DRIVERS)
+    assert (again.id, again.state, again.origin, again.credential) == (owed.id, LogoutState.OWED, ORIGIN, owed.credential)
+
+
+async def test_a_cleanup_leaves_a_debt_to_the_end_system_that_it_was_made_for(ledger: Ledger) -> None:
+    await record(ledger, 1)
+    again = await record(ledger, 1, origin="https://new.example.com")
+    assert (again.origin, again.revision) == (ORIGIN, 2)
 
 
 async def test_what_two_cleanups_have_asked_for_is_kept_when_the_first_of_them_is_done(ledger: Ledger) -> None:

@@ -6,14 +6,18 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from connector.endsystems.contract import SessionLogin
 from connector.ledger.debts import Debt
 from connector.ledger.recovery import build
 from connector.ledger.selection import InHand
 from connector.ledger.table import Table
+from tests.doubles import ScriptedEndSystem
 from tests.ledger.ledgers import GRACE, KEYS, NAME, ORIGIN, START, close, opened, record, request
+from tests.ledger.test_holding import holding
 
 ROWS = 100_000
 LOOSE = 2.0
@@ -48,6 +52,13 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class ScatteredEndSystem(ScriptedEndSystem):
+    """The end systems of the crowd."""
+
+    def origin(self, session: SessionLogin) -> str:
+        return ORIGIN if UUID(session.session_id).int < ROWS - 3 else "https://small.example.com"
+
+
 @contextmanager
 def measured(what: str, bound: float) -> Iterator[None]:
     started = time.perf_counter()
@@ -72,6 +83,8 @@ async def test_a_hundred_thousand_owed_rows_delay_neither_the_start_nor_the_firs
         with measured("next due", LOOSE / 4):
             soonest = await ledger.next_due(START, InHand(8, {debt.id: debt.origin for debt in first}))
         assert soonest == START + 4 / ROWS
+        with measured("finding out that nothing is held back", LOOSE):
+            await holding(ledger, ScatteredEndSystem()).sort()
         with measured("totals", LOOSE):
             assert (await ledger.statistics()).owed == ROWS
         with measured("a slice of owed evictions", LOOSE):

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from aiohttp.typedefs import Handler
 
 PROFILE = Path(__file__).with_suffix(".toml")
 USER, PASSWORD = "opshub", "correct horse battery staple"
@@ -44,8 +45,10 @@ class Desk:
         self.node = "n1"
         self.only_token: str | None = None
         """What every login is given, where there is but one token for one user."""
+        self.asked: list[str] = []
+        """Method and path of each request."""
         self._numbers = count(1)
-        application = web.Application()
+        application = web.Application(middlewares=[self._note])
         application.router.add_post("/login", self.login)
         application.router.add_post("/logout", self.logout)
         application.router.add_get("/me", self.me)
@@ -60,9 +63,13 @@ class Desk:
         await self._server.close()
 
     @property
+    def url(self) -> str:
+        return str(self._server.make_url("")).rstrip("/")
+
+    @property
     def section(self) -> str:
         """Its section of the connector's configuration file."""
-        return f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "{str(self._server.make_url("")).rstrip("/")}"\n'
+        return f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "{self.url}"\n'
 
     async def login(self, request: web.Request) -> web.Response:
         given = await request.json()
@@ -91,6 +98,11 @@ class Desk:
     async def me(self, request: web.Request) -> web.Response:
         alive = _token(request) in self.alive
         return web.json_response({"user": USER}, status=200 if alive else 401)
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.asked.append(f"{request.method} {request.path}")
+        return await handler(request)
 
     def _failure(self, secret: str) -> web.Response:
         """Answer in the end system's own words, which repeat what it was sent."""

@@ -74,6 +74,7 @@ class Reception:
     """What opens sessions, and all that it is made of."""
 
     end_system: ReceivingEndSystem
+    logouts: Logouts
     openings: Openings
     ledger: HesitantLedger
     live: LiveSessions
@@ -102,5 +103,5 @@ async def reception(folder: Path, end_system: ReceivingEndSystem, *, deadline: f
     openings = Openings(logouts, live, seals, records, deadline=deadline, longest_header=32_768)
     async with ledger.opened(), storage.opened():
         await live.load()
-        yield Reception(end_system, openings, ledger, live, seals, storage, drivers, nudged)
+        yield Reception(end_system, logouts, openings, ledger, live, seals, storage, drivers, nudged)
         await openings.drain(0)

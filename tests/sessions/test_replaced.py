@@ -133,5 +133,5 @@ async def test_a_call_that_begins_by_the_old_seal_caches_nothing_under_the_new_l
 
     caches = Overtaken(Entries(parts.storage), Loads())
     with pytest.raises(UnknownSession):
-        async with SessionsInUse(parts.seals, parts.live, caches, parts.end_system).of([seal]):
+        async with SessionsInUse(parts.seals, parts.live, caches, parts.logouts).of([seal]):
             raise AssertionError("it was replaced")

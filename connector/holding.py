@@ -1,0 +1,82 @@
+"""Debts that today's configuration cannot end: they wait, and are due again once it can."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from connector.ledger import recording
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.held import Group, groups, next_of, one_of
+from connector.ledger.recording import Sorted
+from connector.ledger.store import Ledger
+from connector.logouts import Logouts
+from connector.outcomes import LogoutOutcome
+
+log = structlog.get_logger(__name__)
+
+PAUSE = 5.0
+"""Seconds until a ledger that cannot be read or written is tried again."""
+
+
+class Holding:
+    """Holds back what today's end system cannot end, and lets go of what it can. Nothing is lost by a start with another one."""
+
+    def __init__(self, ledger: Ledger, logouts: Logouts, clock: Callable[[], float]) -> None:
+        self._ledger = ledger
+        self._held = logouts.held
+        self._clock = clock
+
+    async def sort(self) -> None:
+        """Sort all that is owed, as soon as the ledger lets it, and say how much is held back.
+
+        Of each group one debt is looked at first. If nothing has changed for it, the group stays as it is: a single one that is
+        different is held back when it is tried.
+        """
+        while True:
+            try:
+                return self._tell(await self._sorted())
+            except LedgerUnavailable as problem:
+                log.warning("what is owed cannot be looked through for now", reason=str(problem), seconds=PAUSE)
+                await asyncio.sleep(PAUSE)
+
+    async def _sorted(self) -> Counter[str]:
+        """Sort each group, and return how many debts are held back, by where they were made."""
+        held_back = Counter[str]()
+        for group in await self._ledger.transact(groups):
+            sample = await self._ledger.transact(partial(one_of, group=group))
+            if any(self._has_changed(debt) for debt in sample):
+                held_back[group.origin] += await self._sort_group(group)
+            elif group.state is LogoutState.WAITING:
+                held_back[group.origin] += group.size
+        return +held_back
+
+    async def _sort_group(self, group: Group) -> int:
+        number = last = 0
+        while debts := await self._ledger.transact(partial(next_of, group=group, after=last)):
+            last = debts[-1].id
+            judged = [Sorted(debt, self._held(debt)) for debt in debts]
+            changed = [each for each in judged if each.held != _held_until_now(each.debt)]
+            now = self._clock()
+            await self._ledger.transact(partial(recording.sort, changed=changed, now=now))
+            number += sum(each.held is not None for each in judged)
+        return number
+
+    def _has_changed(self, debt: Debt) -> bool:
+        return self._held(debt) != _held_until_now(debt)
+
+    def _tell(self, held_back: Counter[str]) -> None:
+        if held_back:
+            log.warning(
+                "logouts are held back: they are of other end systems than today's, and go on once the configuration leads there "
+                "(`connector owed list --state waiting`)",
+                logouts=held_back.total(),
+                made_for=dict(held_back),
+            )
+
+
+def _held_until_now(debt: Debt) -> LogoutOutcome | None:
+    return debt.outcome if debt.state is LogoutState.WAITING else None
