@@ -78,6 +78,8 @@ def _rendered(result: Result, settings: SystemSettings) -> web.Response:
             raise Conflict("The session was cleaned up while it was being opened; its login is ended.", code="session_closed")
         case NotOpened.NOT_RECORDED:
             raise Unavailable("The ledger could not record the session; its login is ended.", code="ledger_unavailable")
+        case NotOpened.STOPPING:
+            raise Unavailable("The server is being stopped and opens no session any more.", code="stopping")
         case NotOpened.DEFECT:
             raise internal_error()
         case LoginOutcome():

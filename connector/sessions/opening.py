@@ -37,6 +37,8 @@ class NotOpened(Enum):
     """The ledger could not record it."""
     DEFECT = "defect"
     """Of the end system's class or profile; logged."""
+    STOPPING = "stopping"
+    """The server is being stopped: the end system was not asked."""
 
 
 Result = Opened | NotOpened | LoginOutcome

@@ -57,6 +57,7 @@ class Openings:
         self._clock = clock
         self._logins = OwnedTasks()
         self._following = OwnedTasks()
+        self._stopping = False
         late = f"the end system did not answer within {deadline:g} s"
         self._late = LoginOutcome(LoginResult.UNAVAILABLE, code="timeout", message=late)
 
@@ -65,6 +66,8 @@ class Openings:
 
         `is_wanted` tells whether somebody still waits for the answer: without its seal, nobody could end the session.
         """
+        if self._stopping:
+            return NotOpened.STOPPING
         with self._live.opening(request.session_id) as opening:
             login = self._logins.start(self._log_in(request, lambda: is_wanted() and not opening.overtaken))
             try:
@@ -77,12 +80,13 @@ class Openings:
                 opening.overtaken = True  # what is not open by now would be nobody's
 
     async def drain(self, deadline: float) -> int:
-        """Give the logins their time, then wait for all that follows them; to be called before the ledger is closed.
+        """Begin no login any more, give those that have begun their time, then wait for all that follows them.
 
-        A login may take `LONGEST_LOGIN` times as long as its caller waits, whatever `deadline` says: it is recorded once its
-        answer is there. What takes longer is broken off; returns how many that were. What follows a login never is: its parts
-        have deadlines.
+        To be called before the ledger is closed. A login may take `LONGEST_LOGIN` times as long as its caller waits, whatever
+        `deadline` says: it is recorded once its answer is there. What takes longer is broken off; returns how many that were.
+        What follows a login never is: its parts have deadlines.
         """
+        self._stopping = True  # or one that has just begun would be broken off with those that have had their time
         longest = max(deadline, self._longest)
         if self._logins:
             message = "logins are under way: their answers are waited for, so that what they make is ended"

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
@@ -183,6 +184,22 @@ async def test_a_caller_who_goes_while_his_login_is_written_down_takes_the_seal_
     assert await opening is NotOpened.OVERTAKEN
     assert await owed(quick) == [credential(1), credential(2)]
     assert not await quick.live.is_alive(old)
+
+
+async def test_a_server_that_is_being_stopped_begins_no_login(desk: Desk, session: str, tmp_path: Path) -> None:
+    desk.answering.clear()
+    with connector_process(tmp_path, desk.section) as server:
+        async with OpsHub(server.url) as opshub, asyncio.TaskGroup() as calls:
+            opening = calls.create_task(opshub.initialize(session, settings(), query=SYSTEM))
+            await desk.logging_in.get()
+            server.process.send_signal(signal.SIGTERM)
+            await opshub.until_ready_answers(503)
+            refused = await opshub.initialize(str(uuid4()), settings(), query=SYSTEM)
+            desk.answering.set()
+        assert (refused.status, refused.body["errors"]["code"]) == (503, "stopping")
+        assert "Retry-After" in refused.headers
+        assert (opening.result().status, desk.logins) == (200, 1)
+        assert await server.exit_code() == 0
 
 
 async def test_a_server_that_is_stopped_gives_a_login_its_time_and_records_it_though_it_cannot_be_ended(
