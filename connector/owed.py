@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from connector.file_access import is_there
 from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.outcomes import LogoutOutcome, LogoutResult
 
@@ -63,7 +64,7 @@ def shown_totals(totals: Totals, *, next_try_at: float | None, size: int) -> dic
 
 def size_of(file: Path) -> int:
     """Return the bytes of the ledger's file and of its write-ahead log."""
-    return sum(part.stat().st_size for part in (file, file.with_name(f"{file.name}-wal")) if part.exists())
+    return sum(part.stat().st_size for part in (file, file.with_name(f"{file.name}-wal")) if is_there(part))
 
 
 def _shown_outcome(outcome: LogoutOutcome) -> dict[str, str | None]:

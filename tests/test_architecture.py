@@ -234,6 +234,18 @@ def test_whatever_a_server_prints_goes_through_an_outlet() -> None:
     ] == []
 
 
+def test_whether_a_file_is_there_is_asked_in_one_way_that_does_not_take_a_closed_folder_for_an_empty_one() -> None:
+    ways = {"exists", "is_file", "is_dir", "is_socket"}
+
+    assert [
+        f"{module.file}:{call.lineno}"
+        for module in modules()
+        if module.file.startswith("connector/")
+        for call in module.calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ways
+    ] == []
+
+
 def test_no_failure_becomes_data_in_a_gather() -> None:
     assert [
         module.file

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from connector.api.errors import ApiError
+from connector.api.errors import ApiError, body_too_large
 from connector.api.parser import BROKEN_BODY
 from drivers.cancellation import StrayCancellation, cancelled_only_if_asked
 
@@ -36,7 +36,7 @@ async def _pieces(request: web.Request, limit: int, deadline: float) -> AsyncIte
         piece = await _piece(request, ends, deadline)
         received += len(piece)
         yield piece
-    raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"The body is larger than {limit} bytes.")
+    raise body_too_large(limit)
 
 
 async def _piece(request: web.Request, ends: float, deadline: float) -> bytes:

@@ -8,7 +8,15 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from connector.api.errors import ApiError, ErrorShapes, LoginRefused, internal_error, method_not_allowed, not_found
+from connector.api.errors import (
+    ApiError,
+    ErrorShapes,
+    LoginRefused,
+    body_too_large,
+    internal_error,
+    method_not_allowed,
+    not_found,
+)
 from connector.logs import tell
 from drivers.cancellation import cancelled_only_if_asked
 
@@ -40,6 +48,9 @@ def boundary(shapes: ErrorShapes, mounted_at: Callable[[], str] = lambda: "", le
         except web.HTTPMethodNotAllowed as problem:
             problem.__traceback__ = None
             response = refused(method_not_allowed(problem.allowed_methods), request)
+        except web.HTTPRequestEntityTooLarge as problem:  # a handler has read the body with aiohttp's own means
+            problem.__traceback__ = None
+            response = refused(body_too_large(), request)
         except Exception:
             log.exception("a request broke", route=_route(request))
             response = refused(internal_error(), request)

@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from structlog.contextvars import bind_contextvars
 
+from connector.api.body import read_body
 from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages
 from connector.api.errors import ApiError, ErrorShapes, json_answer
@@ -30,6 +31,10 @@ from connector.owed import Choice, shown_debt, shown_totals, size_of, states_of
 T = TypeVar("T", bound=msgspec.Struct)
 PATIENCE = 20.0
 """Seconds for one call."""
+LARGEST_BODY = 65_536
+"""Bytes."""
+LARGEST_ID = 2**63 - 1
+"""As SQLite numbers rows."""
 LEDGER_PATIENCE = 5.0
 """Seconds that the ledger has for its part of the status."""
 
@@ -39,7 +44,7 @@ class Chosen(msgspec.Struct, forbid_unknown_fields=True):
 
     state: Choice = "open"
     system: str | None = None
-    after: Annotated[int, msgspec.Meta(ge=0)] = 0
+    after: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)] = 0
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
 
 
@@ -86,7 +91,8 @@ class ControlCalls:
 
     async def dismiss(self, request: web.Request) -> web.Response:
         """Close a logout that nobody will do."""
-        dismissal = _converted(_decoded(await request.read()), Dismissal)
+        body = await read_body(request, limit=LARGEST_BODY, deadline=PATIENCE)
+        dismissal = _converted(_decoded(body), Dismissal)
         await self.ledger.dismiss(_id(request), dismissal.reason)
         return _ok({"id": _id(request)})
 
@@ -112,9 +118,9 @@ def control_app(calls: ControlCalls, metrics: Metrics) -> web.Application:
     app[METRICS] = metrics
     app.router.add_get("/status", calls.status)
     app.router.add_get("/owed", calls.listing)
-    app.router.add_get(r"/owed/{id:\d{1,18}}", calls.show)
-    app.router.add_post(r"/owed/{id:\d{1,18}}/retry", calls.retry)
-    app.router.add_post(r"/owed/{id:\d{1,18}}/dismiss", calls.dismiss)
+    app.router.add_get(r"/owed/{id:[0-9]{1,18}}", calls.show)
+    app.router.add_post(r"/owed/{id:[0-9]{1,18}}/retry", calls.retry)
+    app.router.add_post(r"/owed/{id:[0-9]{1,18}}/dismiss", calls.dismiss)
     return app
 
 
@@ -147,7 +153,7 @@ def _id(request: web.Request) -> int:
 def _decoded(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):  # ValueError: no JSON, or no UTF-8
         raise ApiError(HTTPStatus.BAD_REQUEST, "not_json", "The body is not JSON.") from None
 
 

@@ -131,6 +131,12 @@ def _whole(value: Any) -> Any:
     return value
 
 
+def body_too_large(limit: int | None = None) -> ApiError:
+    """Return the answer to a body over a limit in bytes."""
+    message = "The body is too large." if limit is None else f"The body is larger than {limit} bytes."
+    return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", message)
+
+
 def method_not_allowed(allowed: Iterable[str]) -> ApiError:
     """Return the answer to a known path that was called with another method than those allowed."""
     headers = {"Allow": ", ".join(sorted(allowed))}

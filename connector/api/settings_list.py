@@ -60,7 +60,7 @@ def invalid_settings(problems: list[str]) -> ApiError:
 def _json(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: no JSON, or no UTF-8
         raise invalid_settings(["the body is not JSON"]) from None
 
 

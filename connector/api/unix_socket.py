@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from connector.errors import ConfigurationError
+from connector.file_access import why_not
 from drivers.folders import make_private_folder
 
 AVAILABLE = hasattr(socket, "AF_UNIX")
@@ -31,7 +32,7 @@ def bound(path: Path, key: str) -> Iterator[socket.socket]:
             _bind(server, path)
             mine = path.stat()
         except OSError as problem:
-            raise ConfigurationError([f"{key}: {path}: {problem.strerror or problem}"]) from problem
+            raise ConfigurationError([f"{key}: {path}: {why_not(problem, path)}"]) from problem
         try:
             yield server
         finally:

@@ -13,6 +13,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from connector.errors import ConnectorError
+from connector.file_access import why_not
 
 PATIENCE = 30.0
 """Seconds for one answer."""
@@ -20,6 +21,10 @@ PATIENCE = 30.0
 
 class ServerDown(ConnectorError):
     """No server listens at the control socket, or it does not answer; the message says which."""
+
+
+class NotYours(ConnectorError):
+    """The control socket is another user's; the message says whose."""
 
 
 class NothingHere(ConnectorError):
@@ -43,7 +48,7 @@ class ControlClient:
         self._http = _UnixConnection(path)
 
     def __enter__(self) -> Self:
-        """Connect. Raises `ServerDown`."""
+        """Connect. Raises `ServerDown` or `NotYours`."""
         with self._answering():
             self._http.connect()
         return self
@@ -75,6 +80,8 @@ class ControlClient:
             yield
         except (FileNotFoundError, ConnectionRefusedError) as problem:
             raise ServerDown(f"no server listens at {self._path}") from problem
+        except PermissionError as problem:
+            raise NotYours(f"{self._path}: {why_not(problem, self._path)}") from problem
         except (OSError, HTTPException, ValueError) as problem:
             raise ServerDown(f"the server at {self._path} does not answer: {problem}") from problem
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import typer
 
-from connector.cli.control import NothingHere, Refused, ServerDown
-from connector.cli.options import EXIT_CONFIGURATION
+from connector.cli.control import NothingHere, NotYours, Refused, ServerDown
+from connector.cli.options import EXIT_CONFIGURATION, EXIT_NOT_YOURS
 
 EXIT_NOTHING = 1
 """No such row, or nothing to do."""
@@ -28,6 +28,9 @@ def exit_codes() -> Iterator[None]:
     except ServerDown as problem:
         typer.echo(f"{problem}; it has to run for this.\n{WHERE_IT_IS}", err=True)
         raise typer.Exit(EXIT_DOWN) from problem
+    except NotYours as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(EXIT_NOT_YOURS) from problem
     except NothingHere as problem:
         typer.echo(f"{problem}.\n{WHERE_IT_IS}", err=True)
         raise typer.Exit(EXIT_CONFIGURATION) from problem

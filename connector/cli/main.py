@@ -1,14 +1,12 @@
 """The command `connector`. A command imports what it works with when it runs, so that each starts quickly."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from connector.cli import check_config, owed, profiles, rehearse, status
-from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, chosen
-from connector.cli.printing import print_problems
-from connector.errors import ConfigurationError
+from connector.cli.endings import explained_ends
+from connector.cli.options import ConfigOption, chosen
 
 app = typer.Typer(
     name="connector",
@@ -18,12 +16,12 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line and end the process. A configuration that cannot work is explained, without a traceback."""
-    try:
+    """Run the command line and end the process.
+
+    A configuration that cannot work, and a file that cannot be used, are explained without a traceback.
+    """
+    with explained_ends():
         app()
-    except ConfigurationError as found:
-        print_problems(found.problems)
-        sys.exit(EXIT_CONFIGURATION)
 
 
 @app.command()

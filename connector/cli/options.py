@@ -5,8 +5,15 @@ from typing import Annotated
 
 import typer
 
+from connector.file_access import is_there
+
 EXIT_CONFIGURATION = 78
 """The configuration cannot work: `EX_CONFIG` of sysexits.h."""
+
+EXIT_NOT_YOURS = 77
+"""A file is another user's, or may not be used: `EX_NOPERM`."""
+EXIT_FILES = 74
+"""A file cannot be read or written: `EX_IOERR`."""
 
 ConfigOption = Annotated[
     Path | None,
@@ -21,6 +28,6 @@ _DEFAULT_CONFIG = Path("config.toml")
 
 def chosen(config: Path | None) -> Path | None:
     """Return the file that was asked for, otherwise `./config.toml` if there is one; None stands for the built-in defaults."""
-    if config is None and _DEFAULT_CONFIG.exists():
+    if config is None and is_there(_DEFAULT_CONFIG):
         return _DEFAULT_CONFIG
     return config

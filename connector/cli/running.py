@@ -8,10 +8,8 @@ from typing import NoReturn
 
 from aiohttp import web
 
-from connector.cli.options import EXIT_CONFIGURATION
-from connector.cli.printing import print_problems
+from connector.cli.endings import explained_ends
 from connector.config.loading import load
-from connector.errors import ConfigurationError
 from connector.hooks import Hooks
 from connector.logs import configure_logs
 from connector.outlet import take_over_standard_streams
@@ -20,11 +18,8 @@ from connector.server import serve
 
 def run(config: Path | str, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> NoReturn:
     """Do what `connector serve` does, with an author's routes and hooks as for `create_app`, and end the process."""
-    try:
+    with explained_ends():
         sys.exit(serve_file(Path(config), routes=routes, hooks=hooks))
-    except ConfigurationError as found:
-        print_problems(found.problems)
-        sys.exit(EXIT_CONFIGURATION)
 
 
 def serve_file(config: Path | None, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:

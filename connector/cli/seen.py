@@ -12,6 +12,7 @@ from connector.cli.control import ControlClient, NothingHere, ServerDown
 from connector.cli.options import chosen
 from connector.config.loading import read
 from connector.config.settings import Ledger
+from connector.file_access import is_there
 from connector.ledger.housekeeping import totals
 from connector.ledger.keyfile import VARIABLE, load_keyring
 from connector.ledger.keyring import Keyring
@@ -50,8 +51,8 @@ def figures(table: Table, path: Path) -> dict[str, Any]:
 
 def _keyring(settings: Ledger, down: ServerDown) -> Keyring:
     """Return the keys, but never make any: that is for the server to do, and so is the ledger."""
-    if not settings.path.exists():
+    if not is_there(settings.path):
         raise NothingHere(f"{down}, and there is no ledger at {settings.path}")
-    if not (os.environ.get(VARIABLE) or settings.key_file.exists()):
+    if not (os.environ.get(VARIABLE) or is_there(settings.key_file)):
         raise NothingHere(f"{down}, and to read its ledger there is no key, neither at {settings.key_file} nor in {VARIABLE}")
     return load_keyring(settings.key_file, os.environ)

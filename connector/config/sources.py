@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from connector.config.fields import KeyPath, decoded, field_at
+from connector.file_access import why_not
 
 PREFIX = "CONNECTOR__"
 DELIMITER = "__"
@@ -85,7 +86,7 @@ def _read_file(file: Path) -> tuple[dict[str, Any] | None, list[str]]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig")), []
     except OSError as problem:
-        return None, [f"{file}: cannot be read: {problem.strerror}"]
+        return None, [f"{file}: cannot be read: {why_not(problem, file)}"]
     except UnicodeDecodeError:
         return None, [f"{file}: expected UTF-8 text"]
     except tomllib.TOMLDecodeError as problem:

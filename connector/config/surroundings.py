@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from connector.config.drivers import misconfigurations
 from connector.config.settings import Settings, Storage
 from connector.errors import ConfigurationError
+from connector.file_access import is_there, why_not
 from connector.ledger.keyfile import HOW_TO_MAKE_ONE, VARIABLE, load_keyring
 
 SHARED = frozenset(["redis", "memcached"])
@@ -20,7 +21,7 @@ def _keys(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     """A key that each replica makes for itself opens no seal of another's; otherwise one that is missing will be made."""
     file = settings.ledger.key_file
     try:
-        if environ.get(VARIABLE) or file.exists():
+        if environ.get(VARIABLE) or is_there(file):
             load_keyring(file, environ)
         elif backend := _shared_authority(settings.storage):
             yield (
@@ -30,7 +31,7 @@ def _keys(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     except ConfigurationError as found:
         yield from found.problems
     except OSError as problem:
-        yield f"ledger.key_file: {file}: {problem.strerror}"
+        yield f"ledger.key_file: {file}: {why_not(problem, file)}"
 
 
 def _shared_authority(storage: Storage) -> str | None:

@@ -13,6 +13,7 @@ from connector.config.problems import suggestion
 from connector.endsystems.consistency import inconsistencies
 from connector.endsystems.profile import Profile
 from connector.errors import ConfigurationError
+from connector.file_access import why_not
 
 FOLDER = files("connector.endsystems") / "profiles"
 SUFFIX = ".toml"
@@ -34,7 +35,7 @@ def profile_text(name: str) -> str:
     try:
         return Path(name).read_text("utf-8")
     except (OSError, ValueError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "expected the path of a file in UTF-8"
+        reason = why_not(problem, Path(name)) if isinstance(problem, OSError) else "expected the path of a file in UTF-8"
         raise ConfigurationError([f"end_system.profile: the file cannot be read: {reason}"]) from None
 
 

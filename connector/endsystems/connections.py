@@ -13,6 +13,7 @@ from connector.credential import Credential
 from connector.endsystems.guard import UrlPrefix, url_prefix
 from connector.endsystems.template import Source, Template, parse
 from connector.endsystems.values import CannotSend, Values
+from connector.file_access import why_not
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -101,7 +102,7 @@ def _tls(ca_file: Path | None, problems: list[str]) -> ssl.SSLContext:
     except ssl.SSLError:
         problems.append("end_system.ca_file: expected a file with certificates in PEM format")
     except OSError as problem:
-        problems.append(f"end_system.ca_file: cannot be read: {problem.strerror}")
+        problems.append(f"end_system.ca_file: cannot be read: {why_not(problem, ca_file)}")
     except ValueError:
         problems.append("end_system.ca_file: expected the path of a file")
     return _systems_tls()

@@ -9,6 +9,7 @@ from pathlib import Path
 from secrets import token_bytes, token_hex
 
 from connector.errors import ConfigurationError
+from connector.file_access import is_there, why_not
 from connector.ledger.keyring import KEY_BYTES, Keyring
 from connector.ledger.ownership import problem_of_secret, synced_folder
 from drivers.folders import make_private_folder
@@ -27,11 +28,11 @@ def load_keyring(path: Path, environ: Mapping[str, str]) -> Keyring:
     if given := environ.get(VARIABLE):
         return parsed(given, origin=VARIABLE)
     try:
-        if not path.exists():
+        if not is_there(path):
             _generate(path)
         return parsed(_read(path), origin=f"ledger.key_file: {path}")
     except OSError as problem:
-        raise ConfigurationError([f"ledger.key_file: {path}: {problem.strerror}"]) from problem
+        raise ConfigurationError([f"ledger.key_file: {path}: {why_not(problem, path)}"]) from problem
 
 
 def parsed(text: str, *, origin: str) -> Keyring:

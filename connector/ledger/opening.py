@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from connector.errors import ConfigurationError
+from connector.file_access import is_there, why_not
 from connector.ledger.inspection import connected, damage_of
 from connector.ledger.keyring import Keyring
 from connector.ledger.ownership import HAS_MODES
@@ -21,7 +22,7 @@ def refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        raise ConfigurationError([f"ledger.path: {path}: {problem.strerror or problem}"]) from problem
+        raise ConfigurationError([f"ledger.path: {path}: {why_not(problem, path)}"]) from problem
     except sqlite3.Error as problem:
         raise ConfigurationError([f"ledger.path: {path}: {problem}"]) from problem
 
@@ -29,7 +30,7 @@ def refusals(path: Path) -> Iterator[None]:
 def make_ready(path: Path, keyring: Keyring, *, now: float) -> None:
     """Leave a sound ledger of today's layout at `path`, whatever was there, or raise. To be called under the ledger's lock."""
     finish_interrupted(path, now=now)
-    if not path.exists():
+    if not is_there(path):
         build(path)
     _must_be_ours(path)
     if damage := damage_of(path):

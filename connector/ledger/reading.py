@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from connector.errors import ConfigurationError
+from connector.file_access import is_there
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.housekeeping import listing
 from connector.ledger.inspection import connected, damage_of
@@ -33,9 +34,10 @@ def opened_read_only(path: Path, keyring: Keyring) -> Iterator[Table]:
     Raises:
         ConfigurationError: there is no ledger, it cannot be read, it is damaged, or of a newer version.
     """
-    if not path.exists():
-        raise ConfigurationError([f"ledger.path: {path}: there is no ledger"])
     with refusals(path):
+        if not is_there(path):
+            raise ConfigurationError([f"ledger.path: {path}: there is no ledger"])
+        path.open("rb").close()  # SQLite does not say why it cannot
         if damage := damage_of(path):
             raise ConfigurationError([f"ledger.path: {path}: is damaged ({damage}); the server saves what it can when it starts"])
         with closing(connected(path, "ro")) as connection, closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:

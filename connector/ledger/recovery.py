@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from connector.file_access import is_there
 from connector.ledger.keyring import Keyring
 from connector.ledger.ownership import synced_folder
 from connector.ledger.rows import Row
@@ -52,7 +53,7 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
 
 def finish_interrupted(path: Path, *, now: float) -> None:
     """Finish what a process that was killed has begun: the old file is gone from its place and the new one is not yet there."""
-    if not path.exists() and _saved(path).exists():
+    if not is_there(path) and is_there(_saved(path)):
         _move_aside(path, now)
         _put_in_place(_saved(path), path)
 
@@ -92,7 +93,7 @@ def _move_aside(path: Path, now: float) -> Path:
     """Rename the file and its companions, the file first: as long as it has its name, nothing has happened."""
     aside = _unused(path.with_name(f"{path.name}.corrupt-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"))
     for name in COMPANIONS:
-        if _with(path, name).exists():
+        if is_there(_with(path, name)):
             _with(path, name).rename(_with(aside, name))
     synced_folder(path.parent)
     return aside
@@ -101,7 +102,7 @@ def _move_aside(path: Path, now: float) -> Path:
 def _unused(path: Path) -> Path:
     number = 1
     candidate = path
-    while candidate.exists():
+    while is_there(candidate):
         number += 1
         candidate = path.with_name(f"{path.name}-{number}")
     return candidate

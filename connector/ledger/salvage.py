@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from connector.file_access import is_there
 from connector.ledger import open_sessions, rows
 from connector.ledger.inspection import UNREADABLE, connected
 from connector.ledger.keyring import KeyMissing, Keyring
@@ -69,7 +70,7 @@ def _readable(path: Path) -> Iterator[Path]:
     with TemporaryDirectory(prefix=f"{path.name}.unfinished-", dir=path.parent) as folder:
         copy = Path(folder) / path.name
         for name in (path, path.with_name(f"{path.name}-wal")):
-            if name.exists():
+            if is_there(name):
                 shutil.copyfile(name, copy.with_name(name.name))
         _replace_first_page(copy, Path(folder) / "empty")
         yield copy

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from connector.errors import ConfigurationError
+from connector.file_access import why_not
 from connector.rehearsal.script import Pair
 
 NOTIFICATIONS = Pair("suppressNotification", "2")
@@ -48,7 +49,7 @@ def _content(file: Path) -> Any:
     try:
         text = file.read_text("utf-8-sig")
     except OSError as problem:
-        raise ConfigurationError([f"{file}: cannot be read: {problem.strerror}"]) from None
+        raise ConfigurationError([f"{file}: cannot be read: {why_not(problem, file)}"]) from None
     except UnicodeDecodeError:
         raise ConfigurationError([f"{file}: expected UTF-8 text"]) from None
     try:

@@ -59,7 +59,7 @@ class OpsHub:
 
     async def send(self, method: str, path: str, body: str) -> Answer:
         """Send anything."""
-        return await self._call(method, path, data=BytesIO(body.encode()))
+        return await self._call(method, path, data=BytesIO(body.encode(errors="surrogateescape")))
 
     async def cleanup(
         self, session: str, headers: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None, *, base: str = ""

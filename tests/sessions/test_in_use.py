@@ -1,8 +1,9 @@
 """An author's own routes: each call finds its session, or is answered 401."""
 
+from io import BytesIO
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from connector.api.errors import NotFound, RateLimited
 from connector.api.sessions import session as session_of
@@ -53,7 +54,12 @@ async def missing(request: web.Request) -> web.Response:
     raise NotFound("no such project", detail={"project": 7})
 
 
+async def read_all(request: web.Request) -> web.Response:
+    return web.json_response(len(await request.read()))
+
+
 ROUTES = [
+    web.post("/read", read_all),
     web.get("/about", about, name="about"),
     web.get("/me", me),
     web.get("/cached", cached_values),
@@ -94,6 +100,15 @@ async def test_a_call_without_a_seal_with_a_forged_one_or_of_a_closed_session_is
 
     assert [(answer.status, answer.body) for answer in answers] == [(401, DEAD)] * 4
     assert (as_list.status, as_list.body) == (401, {"errors": [DEAD["errors"]]})
+
+
+async def test_a_body_that_is_too_large_for_a_handler_is_413(desk: Desk, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, desk.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        async with ClientSession(headers=headers) as http, http.post(f"{server.url}/read", data=BytesIO(b"x" * 2**21)) as answer:
+            error = (await answer.json())["errors"]
+
+    assert (answer.status, error["code"]) == (413, "body_too_large")
 
 
 async def test_a_login_that_was_replaced_is_401_and_the_new_one_is_not(desk: Desk, session: str, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ async def test_all_that_is_wrong_with_the_settings_is_said_at_once_and_no_value_
     [
         ("{", ["the body is not JSON"]),
         ("[" * 100_000, ["the body is not JSON"]),
+        ('[{"key": "caf\udce9", "value": "x"}]', ["the body is not JSON"]),
         ('{"key": "a"}', ["the body is not valid"]),
         ("[1, null, []]", ["[0]", "[1]", "[2]"]),
         ('[{"key": ""}, {"key": "a", "value": 1}, {"key": "b", "sensitive": "x"}]', ["[0].key", "[1].value", "[2].sensitive"]),

@@ -1,0 +1,23 @@
+"""How a command ends that cannot do its work here: with its reason in words, without a traceback."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from connector.cli.options import EXIT_CONFIGURATION, EXIT_FILES, EXIT_NOT_YOURS
+from connector.cli.printing import print_problems
+from connector.errors import ConfigurationError
+from connector.file_access import explained
+
+
+@contextmanager
+def explained_ends() -> Iterator[None]:
+    """End the process with a code of its own for a configuration that cannot work, and for a file that cannot be used."""
+    try:
+        yield
+    except ConfigurationError as found:
+        print_problems(found.problems)
+        sys.exit(EXIT_CONFIGURATION)
+    except OSError as problem:
+        print_problems([explained(problem)], "A file cannot be used")
+        sys.exit(EXIT_NOT_YOURS if isinstance(problem, PermissionError) else EXIT_FILES)

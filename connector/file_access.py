@@ -1,0 +1,64 @@
+"""Whether a file is there, and why it cannot be used: perhaps it is another user's."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is such a file or folder.
+
+    Raises `OSError` if that cannot be seen. `Path.exists` would raise it, too, or say no, as the version of Python has it.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def why_not(problem: OSError, path: Path) -> str:
+    """Return why a file could not be used: whose it is, if that is the reason."""
+    if isinstance(problem, PermissionError) and (owner := _other_owner(path.absolute())):
+        return owner
+    return problem.strerror or str(problem)
+
+
+def explained(problem: OSError) -> str:
+    """Return one line that says which file could not be used, and why."""
+    if not isinstance(problem.filename, str | os.PathLike):
+        return problem.strerror or str(problem)
+    path = Path(problem.filename).absolute()
+    return f"{path}: {why_not(problem, path)}"
+
+
+def _other_owner(path: Path) -> str | None:
+    """Say whose the file is, or the outermost folder on the way to it that keeps this user out; None if nobody else's."""
+    folders = [*reversed(path.parents)]
+    closed = next((folder for folder in folders if not os.access(folder, os.X_OK)), path)
+    found = closed if os.path.lexists(closed) else closed.parent
+    owner, me = found.lstat().st_uid, _me()
+    if me is None or owner == me:
+        return None
+    return f"{found} belongs to {_user(owner)}, and this runs as {_user(me)}; run it as that user"
+
+
+if sys.platform == "win32":
+
+    def _me() -> int | None:
+        return None
+
+    def _user(number: int) -> str:
+        return f"the user {number}"
+
+else:
+    import pwd
+
+    def _me() -> int | None:
+        return os.geteuid()
+
+    def _user(number: int) -> str:
+        try:
+            return f"{pwd.getpwuid(number).pw_name} (uid {number})"
+        except KeyError:
+            return f"the user with the uid {number}"

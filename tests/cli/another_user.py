@@ -1,0 +1,27 @@
+"""The command `connector` of another user, who perhaps cannot read the sources: `python -m tests.cli.another_user UID ...`."""
+
+import codecs
+import os
+import pkgutil
+import sys
+from importlib import import_module
+
+import rich.progress
+
+import connector
+from connector.cli.main import main
+
+NOBODY = 65_534
+
+if __name__ == "__main__":
+    assert rich.progress  # all that a command imports when it runs is imported while that is allowed
+    for module in pkgutil.walk_packages(connector.__path__, "connector."):
+        if module.name != "connector.__main__":
+            import_module(module.name)
+    for encoding in ("ascii", "idna", "latin-1", "utf-8-sig"):
+        codecs.lookup(encoding)
+    user = int(sys.argv.pop(1))
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+    main()
