@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from connector.version import __version__
+
 if TYPE_CHECKING:
     from connector.api.errors import ApiError, BadRequest, Conflict, NotFound, RateLimited, Unauthorized, Unavailable
     from connector.api.sessions import session
@@ -22,6 +24,7 @@ __all__ = [
     "Session",
     "Unauthorized",
     "Unavailable",
+    "__version__",
     "cached",
     "create_app",
     "run",

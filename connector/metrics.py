@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
-from importlib.metadata import version
 from itertools import product
 from typing import TypeVar, cast
 
@@ -18,6 +17,7 @@ from connector.errors import ConnectorError
 from connector.ledger.debts import Totals
 from connector.outcomes import EvictResult, LogoutOutcome, LogoutResult
 from connector.outlet import lines_lost
+from connector.version import __version__
 
 LAG_INTERVAL = 0.5
 """Seconds between two looks at how late the event loop is."""
@@ -58,7 +58,7 @@ class Metrics:
         self._registry.register(_LinesLost())
         ProcessCollector(registry=self._registry)
         build = Info("connector_build", "Version of the software", registry=self._registry)
-        build.info({"version": version("opshub-connector-session")})
+        build.info({"version": __version__})
         self._cleanups = self._counter("connector_cleanups", "Cleanups answered, by HTTP status", "status")
         self._cleanup_duration = self._histogram("connector_cleanup_duration_seconds", "Time that a cleanup took")
         self._logouts = self._counter("connector_logouts", "Logouts tried, by what became of them", "outcome", "attempt")

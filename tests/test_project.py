@@ -2,7 +2,10 @@
 
 import re
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
+
+import connector
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -34,6 +37,11 @@ def test_the_classifiers_name_the_supported_pythons() -> None:
     named = [line.rpartition(" :: ")[2] for line in PROJECT["project"]["classifiers"] if ":: Python :: 3." in line]
 
     assert named == [f"3.{minor}" for minor in supported()]
+
+
+def test_the_version_that_is_installed_is_the_one_that_the_package_states() -> None:
+    """Otherwise `.venv` is older than the version: `make clean` and set it up again."""
+    assert connector.__version__ == version("opshub-connector-session")
 
 
 def test_types_and_style_are_checked_for_the_oldest_supported_python() -> None:

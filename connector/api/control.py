@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -27,6 +26,7 @@ from connector.ledger.selection import InHand
 from connector.ledger.store import Ledger
 from connector.metrics import Metrics
 from connector.owed import Choice, shown_debt, shown_totals, size_of, states_of
+from connector.version import __version__
 
 T = TypeVar("T", bound=msgspec.Struct)
 PATIENCE = 20.0
@@ -67,7 +67,7 @@ class ControlCalls:
 
     async def status(self, _: web.Request) -> web.Response:
         """Tell how the server is, whatever is broken in it."""
-        about = {"pid": os.getpid(), "version": version("opshub-connector-session"), "metrics": self.metrics_url}
+        about = {"pid": os.getpid(), "version": __version__, "metrics": self.metrics_url}
         uptime = round(time.monotonic() - self.started, 3)
         return _ok({**await self.health.readiness(), **about, "uptime": uptime, "ledger": await self._ledger()})
 

@@ -7,6 +7,7 @@ import typer
 from connector.cli import check_config, owed, profiles, rehearse, status
 from connector.cli.endings import explained_ends
 from connector.cli.options import ConfigOption, chosen
+from connector.version import __version__
 
 app = typer.Typer(
     name="connector",
@@ -41,9 +42,7 @@ app.add_typer(profiles.app, name="profiles")
 
 def _print_version(*, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(version("opshub-connector-session"))
+        typer.echo(__version__)
         raise typer.Exit
 
 

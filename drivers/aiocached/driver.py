@@ -3,14 +3,13 @@
 import os
 import time
 from collections.abc import Callable
+from importlib import import_module
 
 from drivers.aiocached.layout import Layout, owners_of, pack, unpack
-from drivers.aiocached.memcached_layout import MemcachedLayout
 from drivers.aiocached.memory_layout import MemoryLayout
 from drivers.aiocached.password import password
-from drivers.aiocached.redis_layout import RedisLayout
 from drivers.aiocached.settings import AiocacheSettings
-from drivers.aiocached.translation import translated
+from drivers.aiocached.translation import OF_THE_SYSTEM, translated
 from drivers.contract import Driver, Entry, Scope, Stamp, Statistics
 from drivers.errors import DriverMisconfigured, DriverUnavailable
 from drivers.keys import digest, scope_digest
@@ -30,6 +29,7 @@ class AiocacheDriver(Driver):
         super().__init__(name, settings)
         self._clock = clock
         self._opened: Layout | None = None
+        self._failures = OF_THE_SYSTEM
         place = "" if settings.backend == "memory" else " at {}:{}".format(*settings.address)
         self._store = f"{name}: {settings.backend}{place}"
 
@@ -38,29 +38,32 @@ class AiocacheDriver(Driver):
             raise DriverMisconfigured(f"{self.name}: AIOCACHE_DISABLE=1 makes aiocache do nothing and say that it did; unset it")
         with translated(self._store):
             password(self.settings)
+            _made_for(self.settings, self._clock)
 
     async def open(self) -> None:
         self.check()
         with translated(self._store):
             self._opened = _made_for(self.settings, self._clock)
+        self._failures = self._opened.failures
+        with translated(self._store, self._failures):
             await self._opened.open()
 
     async def aclose(self) -> None:
         layout, self._opened = self._opened, None
         if layout is not None:
-            with translated(self._store):
+            with translated(self._store, self._failures):
                 await layout.aclose()
 
     async def ping(self) -> None:
-        with translated(self._store):
+        with translated(self._store, self._failures):
             await self._layout.ping()
 
     async def stamp(self, scope: Scope) -> Stamp:
-        with translated(self._store):
+        with translated(self._store, self._failures):
             return await self._layout.stamp(owners_of(scope))
 
     async def get(self, scope: Scope, key: str) -> Entry | None:
-        with translated(self._store):
+        with translated(self._store, self._failures):
             data = await self._layout.get(owners_of(scope), digest(key))
         if data is None:
             return None
@@ -77,24 +80,24 @@ class AiocacheDriver(Driver):
         packed = pack(entry, self._clock())
         if packed is None:
             return False
-        with translated(self._store):
+        with translated(self._store, self._failures):
             return await self._layout.put(owners_of(scope), digest(key), packed, stamp)
 
     async def delete(self, scope: Scope, key: str) -> None:
-        with translated(self._store):
+        with translated(self._store, self._failures):
             await self._layout.delete(owners_of(scope), digest(key))
 
     async def evict(self, *scopes: Scope) -> None:
         if scopes:
-            with translated(self._store):
+            with translated(self._store, self._failures):
                 await self._layout.forget(tuple(scope_digest(scope) for scope in scopes))
 
     async def purge(self, limit: int) -> bool:
-        with translated(self._store):
+        with translated(self._store, self._failures):
             return await self._layout.purge(limit)
 
     async def statistics(self) -> Statistics:
-        with translated(self._store):
+        with translated(self._store, self._failures):
             return await self._layout.statistics()
 
     @property
@@ -105,10 +108,25 @@ class AiocacheDriver(Driver):
 
 
 def _made_for(settings: AiocacheSettings, clock: Callable[[], float]) -> Layout:
+    """Make the layout of a back end. Its library is imported only now, because an installation may do without it."""
     match settings.backend:
         case "redis":
+            _require("redis", settings.backend)
+            from drivers.aiocached.redis_layout import RedisLayout  # noqa: PLC0415
+
             return RedisLayout(settings, password(settings), clock)
         case "memcached":
+            _require("aiomcache", settings.backend)
+            from drivers.aiocached.memcached_layout import MemcachedLayout  # noqa: PLC0415
+
             return MemcachedLayout(settings)
         case "memory":
             return MemoryLayout(clock)
+
+
+def _require(package: str, extra: str) -> None:
+    try:
+        import_module(package)
+    except ImportError as missing:
+        install = f"pip install 'opshub-connector-session[{extra}]'"
+        raise DriverMisconfigured(f"needs the package {package}, which is not installed: {install}") from missing

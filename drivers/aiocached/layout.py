@@ -4,7 +4,9 @@ import struct
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
+from drivers.aiocached.translation import OF_THE_SYSTEM, Failures
 from drivers.contract import MAX_TTL, Entry, Scope, Stamp, Statistics, lineage
 from drivers.keys import scope_digest
 
@@ -34,6 +36,9 @@ class Layout(ABC):
     Entries are opaque bytes, and `get` may return one that has expired: the driver looks at both. What the libraries underneath
     raise goes through: the driver translates it.
     """
+
+    failures: ClassVar[Failures] = OF_THE_SYSTEM
+    """What the library underneath raises."""
 
     async def open(self) -> None:
         """Make ready for use, and refuse a server that cannot work."""

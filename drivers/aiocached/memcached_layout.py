@@ -15,6 +15,7 @@ from aiocache import MemcachedCache
 from aiomcache import ClientException
 
 from drivers.aiocached.layout import GENERATION_BYTES, GENERATION_LIFE, Layout, Owners, Packed
+from drivers.aiocached.memcached_failures import FAILURES
 from drivers.aiocached.memcached_pool import MemcachedPool
 from drivers.aiocached.settings import AiocacheSettings
 from drivers.contract import Stamp, Statistics
@@ -31,6 +32,8 @@ TOO_LARGE = "object too large"
 
 class MemcachedLayout(Layout):
     """Each verb uses one connection, mostly for one or two round trips."""
+
+    failures = FAILURES
 
     def __init__(self, settings: AiocacheSettings) -> None:
         self._namespace = settings.namespace

@@ -17,6 +17,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from drivers.aiocached import lua
 from drivers.aiocached.layout import GENERATION_BYTES, Layout, Owners, Packed
+from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.redis_pool import RedisPool
 from drivers.aiocached.settings import AiocacheSettings
 from drivers.contract import Stamp, Statistics
@@ -32,6 +33,8 @@ LONGEST_PURGE = 250
 
 class RedisLayout(Layout):
     """The layout that `drivers.aiocached.lua` draws."""
+
+    failures = FAILURES
 
     def __init__(self, settings: AiocacheSettings, password: str | None, clock: Callable[[], float]) -> None:
         self._root = f"{{{settings.namespace}}}"

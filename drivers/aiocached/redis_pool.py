@@ -10,8 +10,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from drivers.aiocached.redis_failures import is_from_no_master
 from drivers.aiocached.settings import AiocacheSettings
-from drivers.aiocached.translation import BROKEN, is_from_no_master
+from drivers.aiocached.translation import BROKEN
 from drivers.errors import DriverUnavailable
 
 Word = str | bytes | int

@@ -8,6 +8,7 @@ import pytest
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
+from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.translation import translated
 from drivers.contract import SessionScope, SystemScope
 from drivers.errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
@@ -105,7 +106,7 @@ async def test_an_acl_user_without_a_right_to_the_namespace_is_a_misconfiguratio
     ids=["Redis 7", "Redis 8"],
 )
 def test_what_a_script_may_not_touch_is_told_in_the_words_of_each_version(answer: str) -> None:
-    with pytest.raises(DriverMisconfigured, match="does not permit"), translated("shared: redis at here"):
+    with pytest.raises(DriverMisconfigured, match="does not permit"), translated("shared: redis at here", FAILURES):
         raise ResponseError(answer)
 
 

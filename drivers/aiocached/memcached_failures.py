@@ -1,0 +1,8 @@
+"""What aiomcache raises, as this project's errors."""
+
+from aiomcache import ClientException
+
+from drivers.aiocached.translation import NO_ANSWER, Failures
+from drivers.errors import DriverUnavailable
+
+FAILURES = Failures(raised=(ClientException,), by_type=((ClientException, DriverUnavailable, NO_ANSWER),))

@@ -1,0 +1,43 @@
+"""An installation without the libraries of Redis and memcached."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import WITHIN, surroundings
+
+WITHOUT = "import sys; sys.modules |= dict.fromkeys(['redis', 'aiomcache']); from connector.cli.main import main; main()"
+
+
+async def check_config(folder: Path, config: str = "") -> tuple[int, str]:
+    """Run `connector check-config` where neither library can be imported."""
+    (folder / "config.toml").write_text(config)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", WITHOUT, "check-config"),
+        cwd=folder,
+        env=surroundings({"CONNECTOR_LEDGER_KEYS": f"a:{'k' * 42}A"}),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(WITHIN):
+        shown, problems = await process.communicate()
+    return process.returncode or 0, f"{shown.decode()}{problems.decode()}"
+
+
+async def test_the_core_does_without_the_libraries_of_redis_and_memcached(tmp_path: Path) -> None:
+    assert (await check_config(tmp_path))[0] == 0
+    in_memory = '[storage]\ndrivers = ["cache"]\n[storage.cache]\ndriver = "aiocache"\nbackend = "memory"\n'
+    assert (await check_config(tmp_path, in_memory))[0] == 0
+
+
+@pytest.mark.parametrize(("backend", "package"), [("redis", "redis"), ("memcached", "aiomcache")])
+async def test_a_store_whose_library_is_missing_is_refused_with_the_extra_to_install(
+    tmp_path: Path, backend: str, package: str
+) -> None:
+    config = f'[storage]\ndrivers = ["shared"]\n[storage.shared]\ndriver = "aiocache"\nbackend = "{backend}"\n'
+    exit_code, told = await check_config(tmp_path, config)
+
+    assert exit_code == 78
+    assert f"needs the package {package}, which is not installed: pip install 'opshub-connector-session[{backend}]'" in told
