@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -65,13 +65,13 @@ class Orchestrator:
             BrokenOff: the server ends, and waits no longer.
         """
         owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)
-        started, received_at = time.monotonic(), self._live.closing(request.session_id)
+        started, logins = time.monotonic(), self._live.closing(request.session_id)
         if owes_more:
-            return await self._owned(self._run(request, started, received_at))
+            return await self._owned(self._run(request, started, logins))
         at_once = evict_everywhere_at_once(self._storage, request.scopes)
         if len(at_once) == len(self._storage.drivers):
             return self._report_of_evictions(request, started, at_once)
-        return await self._owned(self._evict(request, started, received_at, at_once))
+        return await self._owned(self._evict(request, started, logins, at_once))
 
     async def retry(self, debt: Debt) -> bool:
         """Try an owed logout again, record what became of it, and say whether that could be done."""
@@ -121,25 +121,25 @@ class Orchestrator:
             raise BrokenOff("the server ends") from None
 
     async def _evict(
-        self, request: CleanupRequest, started: float, received_at: float, at_once: Mapping[str, Timed[EvictOutcome]]
+        self, request: CleanupRequest, started: float, logins: Collection[str], at_once: Mapping[str, Timed[EvictOutcome]]
     ) -> CleanupReport:
         """Evict what was not evicted `at_once`; what is not done soon is owed, as that of any other cleanup."""
         async with asyncio.TaskGroup() as steps:
             rest = await evict_the_rest_soon(self._storage, request.scopes, at_once, steps)
             done = {**at_once, **{name: eviction.result() for name, eviction in rest.items() if eviction.done()}}
             if len(done) < len(self._storage.drivers):
-                return await self._run(request, started, received_at, rest)
+                return await self._run(request, started, logins, rest)
         evictions = {driver.name: done[driver.name] for driver in self._storage.drivers}
         return self._report_of_evictions(request, started, evictions)
 
     async def _run(
-        self, request: CleanupRequest, started: float, received_at: float, begun: Evicting = MappingProxyType({})
+        self, request: CleanupRequest, started: float, logins: Collection[str], begun: Evicting = MappingProxyType({})
     ) -> CleanupReport:
         drivers, within = self._storage.drivers, self._hook_deadline
         origin = self._origin(request)
-        debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers])
+        debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers], logins=logins)
         if debt is not None:
-            self._live.row_gone(request.session_id)
+            self._live.rows_gone(request.session_id, logins)
         async with self._logout_of(request, debt, origin) as shared:
             async with asyncio.TaskGroup() as steps:
                 owed = _owed(drivers, request, debt)
@@ -152,7 +152,7 @@ class Orchestrator:
             evictions = _results(evicting)
             await self._settle(debt, shared, evictions)
         if debt is None:
-            self._live.keep_missed(request, _left_of(request, origin, received_at, logout.outcome, evictions))
+            self._live.keep_missed(request, _left_of(request, origin, logins, logout.outcome, evictions))
         return CleanupReport(
             request=request,
             milliseconds=milliseconds_since(started),
@@ -200,12 +200,16 @@ def _login(request: CleanupRequest) -> SessionLogin:
 
 
 def _left_of(
-    request: CleanupRequest, origin: str, received_at: float, logout: LogoutOutcome, evictions: Mapping[str, Timed[EvictOutcome]]
+    request: CleanupRequest,
+    origin: str,
+    logins: Collection[str],
+    logout: LogoutOutcome,
+    evictions: Mapping[str, Timed[EvictOutcome]],
 ) -> Missed:
     """Return what is still to be recorded of a cleanup that is over."""
     done = names_of_done(evictions)
     rest = replace(request, foregone=logout) if logout.closes else request
-    return Missed(rest, origin, [name for name in evictions if name not in done], received_at)
+    return Missed(rest, origin, [name for name in evictions if name not in done], logins)
 
 
 def _owed(drivers: Sequence[Driver], request: CleanupRequest, debt: Debt | None) -> Mapping[str, Sequence[Scope]]:

@@ -27,12 +27,14 @@ class Bookkeeping:
         self._backoff = backoff
         self._clock = clock
 
-    async def record(self, request: CleanupRequest, *, origin: str, drivers: Sequence[str]) -> Debt | None:
-        """Make durable what the cleanup owes; None if that could not be done, in time or at all."""
+    async def record(
+        self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str]
+    ) -> Debt | None:
+        """Make durable what the cleanup owes, and that it closes these `logins`; None if that is not done, in time or at all."""
 
         async def recorded() -> Debt | None:
             try:
-                return await self._ledger.record(request, origin=origin, drivers=drivers)
+                return await self._ledger.record(request, origin=origin, drivers=drivers, logins=logins)
             except LedgerUnavailable as problem:
                 log.warning("a cleanup could not be recorded; it is tried once all the same", reason=str(problem))
                 return None

@@ -28,6 +28,8 @@ class Asked(msgspec.Struct, frozen=True):
     drivers: Sequence[str]
     now: float
     due_at: float
+    logins: Collection[str] | None = None
+    """Ids of those that the session was open by when the cleanup was received; None: not known, so all."""
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -59,7 +61,8 @@ class Missed(msgspec.Struct, frozen=True):
     origin: str
     drivers: Sequence[str]
     """Those that could not evict."""
-    received_at: float
+    logins: Collection[str]
+    """Ids of those that the session was open by when the cleanup was received. No clock tells what was opened later."""
 
 
 def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
@@ -76,7 +79,7 @@ def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
 def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
     """Write down what is left of a cleanup that is over, due at once. What was opened since stays open, with its login."""
     request = missed.request
-    ended = close_session(table, request.session_id, login_id=request.login_id, now=now, opened_until=missed.received_at)
+    ended = close_session(table, request.session_id, login_id=request.login_id, now=now, logins=missed.logins)
     origin = _origin(missed.origin, ended)
     if request.foregone is None and is_in_use(table, request.session_id, request.credential, origin):
         request = replace(request, foregone=IN_USE_AGAIN)
@@ -138,7 +141,8 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
 
 
 def _record_one(table: Table, asked: Asked) -> Debt:
-    ended = close_session(table, asked.request.session_id, login_id=asked.request.login_id, now=asked.now)
+    request = asked.request
+    ended = close_session(table, request.session_id, login_id=request.login_id, now=asked.now, logins=asked.logins)
     return _recorded(table, replace(asked, origin=_origin(asked.origin, ended)))
 
 

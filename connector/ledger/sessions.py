@@ -4,10 +4,9 @@ A session has one row, that of its login; another one beside it has a key that i
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from math import inf
 from secrets import token_bytes
 
 from msgspec.structs import replace
@@ -34,6 +33,8 @@ class Known:
     """Stands for this file: never that of another, nor of one that was made anew."""
     logins: Mapping[str, str]
     """Session id -> login id, the latest where a session has more."""
+    earlier: Mapping[str, tuple[str, ...]]
+    """Session id -> ids of its other logins: their key was missing for a while, so that no row could be replaced."""
     older_keys: Mapping[str, int]
     """How many of their seals were made with which key that is not the current one."""
     keyless: int
@@ -44,7 +45,9 @@ class Known:
 
 def known(table: Table) -> Known:
     """Return what has to be known to tell whether a session is alive."""
-    logins, older_keys, keyless, damaged = {}, Counter[str](), 0, 0
+    logins: dict[str, str] = {}
+    earlier: dict[str, tuple[str, ...]] = {}
+    older_keys, keyless, damaged = Counter[str](), 0, 0
     for row in table.connection.execute(f"{SELECT} ORDER BY id"):
         try:
             verify(row, table.keyring)
@@ -53,11 +56,13 @@ def known(table: Table) -> Known:
         except Unverified:
             damaged += 1
         else:
+            if row[2] in logins:
+                earlier[row[2]] = (*earlier.get(row[2], ()), logins[row[2]])
             logins[row[2]] = row[5]
             if row[1] != table.keyring.current:
                 older_keys[row[1]] += 1
     ledger_id = bytes(table.connection.execute("SELECT id FROM identity").fetchone()[0])
-    return Known(ledger_id, logins, older_keys, keyless, damaged)
+    return Known(ledger_id, logins, earlier, older_keys, keyless, damaged)
 
 
 def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | None, now: float) -> None:
@@ -72,7 +77,9 @@ def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | 
     table.connection.execute(INSERT, encoded(session, table.keyring))
 
 
-def close_session(table: Table, session_id: str, *, login_id: str, now: float, opened_until: float = inf) -> OpenSession | None:
+def close_session(
+    table: Table, session_id: str, *, login_id: str, now: float, logins: Collection[str] | None = None
+) -> OpenSession | None:
     """Remove what the session has; its logins become debts, but for one of which the caller takes care himself.
 
     Returns that one, if it has a row that is to be believed.
@@ -82,10 +89,10 @@ def close_session(table: Table, session_id: str, *, login_id: str, now: float, o
         session_id: canonical UUID text.
         login_id: the one that the caller ends, and has proved to be his: its row goes even if it is damaged.
         now: when the other logins become due.
-        opened_until: what was opened later is not meant.
+        logins: ids of those that are meant, whatever was opened since; None for all.
     """
     ended = None
-    for session in _taken(table, session_id, opened_until=opened_until):
+    for session in _taken(table, session_id, None if logins is None else {*logins, login_id}):
         if session.login_id == login_id:
             ended = session
         else:
@@ -166,11 +173,11 @@ def owe_eviction(table: Table, scope: SessionScope, *, drivers: Sequence[str], n
     return table.insert(debt)
 
 
-def _taken(table: Table, session_id: str, *, opened_until: float = inf) -> list[OpenSession]:
-    """Remove the session's rows that are to be believed, save those that were opened later, and return what they held."""
+def _taken(table: Table, session_id: str, logins: Collection[str] | None = None) -> list[OpenSession]:
+    """Remove the session's rows that are to be believed, all or those of these logins, and return what they held."""
     taken = []
     for row, session in _believed(table, session_id):
-        if session.opened_at <= opened_until:
+        if logins is None or session.login_id in logins:
             table.connection.execute("DELETE FROM sessions WHERE id = ?", (row[0],))
             taken.append(session)
     return taken

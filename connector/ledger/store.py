@@ -94,18 +94,22 @@ class Ledger:
         finally:
             await self.aclose()
 
-    async def record(self, request: CleanupRequest, *, origin: str, drivers: Sequence[str]) -> Debt:
+    async def record(
+        self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None
+    ) -> Debt:
         """Write down, durably, what a cleanup owes: the logout, and the eviction of its scopes from each of the drivers.
 
         A login has one row, whatever the number of its cleanups: their evictions add up, and `revision` tells them apart. A
         logout that is closed stays so, its outcome being the answer to a duplicate; any other is owed again, and due when the
         grace is over, so that no retry takes what is being tried right now.
 
+        The session is closed: its rows of these `logins`, or all of them, become debts.
+
         The debt that is returned is the one to be tried, *with all the evictions it names*.
         """
         await self._file.keep_reserve()
         now = self._clock()
-        return await self._record(Asked(request, origin, drivers, now=now, due_at=now + self._grace))
+        return await self._record(Asked(request, origin, drivers, now, now + self._grace, logins))
 
     async def record_late(self, missed: Missed) -> None:
         """Write down, durably, what is left of a cleanup that could not be recorded when it was received. It is due at once."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -54,8 +54,8 @@ class LiveSessions:
         self._clock = clock
         self.ledger_id = b""
         self._logins: dict[str, str] = {}
-        self._rows: set[str] = set()
-        """Those of which the ledger may have a row: from before it is told of one until it has said that there is none."""
+        self._rows: dict[str, tuple[str, ...]] = {}
+        """Session id -> ids of the logins of which the ledger may have a row: from before it is told of one until it is gone."""
         self._opening: defaultdict[str, set[Opening]] = defaultdict(set)
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
@@ -69,7 +69,7 @@ class LiveSessions:
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
         self.ledger_id, self._logins = known.ledger_id, dict(known.logins)
-        self._rows = {*self._logins}
+        self._rows = {id_: (*known.earlier.get(id_, ()), login) for id_, login in self._logins.items()}
         if known.keyless:
             message = "open sessions need a key that is not in the keyring: their seals cannot be opened, so nobody can end them"
             log.warning(message, sessions=known.keyless)
@@ -119,36 +119,49 @@ class LiveSessions:
 
     def may_have_row(self, session_id: str) -> bool:
         """Tell whether the ledger may still have the session as open, so that it has to be told of a cleanup."""
-        return session_id in self._rows or session_id in self._logins
+        return session_id in self._rows
 
-    def recording(self, session_id: str) -> None:
-        """Note that the ledger is about to be told that the session is open; whether it was, may remain unknown."""
-        self._rows.add(session_id)
+    def recording(self, session: OpenSession) -> tuple[str, ...]:
+        """Note that the ledger is about to be told that the session is open; whether it was, may remain unknown.
 
-    def row_gone(self, session_id: str) -> None:
-        """Note that the ledger has durably no row of the session any more, unless it was opened anew."""
-        if session_id not in self._logins and session_id not in self._opening:
-            self._rows.discard(session_id)
+        Returns the ids of the logins that this one replaces.
+        """
+        earlier = self._rows.get(session.session_id, ())
+        self._rows[session.session_id] = (*earlier, session.login_id)
+        return earlier
 
-    def opened(self, session: OpenSession) -> None:
-        """Note that a session is open, in the ledger too, and that any other login of it is not."""
-        self._logins[session.session_id] = session.login_id
-        self._foreign.pop(session.session_id, None)
+    def rows_gone(self, session_id: str, logins: Collection[str]) -> None:
+        """Note that the ledger has durably no row of these logins any more."""
+        left = tuple(login for login in self._rows.get(session_id, ()) if login not in logins)
+        if left:
+            self._rows[session_id] = left
+        else:
+            self._rows.pop(session_id, None)
+
+    def opened(self, session: OpenSession, replaced: Collection[str]) -> None:
+        """Note that a session is open, in the ledger too, and that the logins which were `replaced` are not."""
+        self.rows_gone(session.session_id, replaced)
+        if session.login_id in self._rows.get(session.session_id, ()):  # or another one has replaced it meanwhile
+            self._logins[session.session_id] = session.login_id
+            self._foreign.pop(session.session_id, None)
 
     def ended(self, session: OpenSession) -> None:
         """Note that this login of a session has come to nothing; one that has taken its place is left alone."""
         if self._logins.get(session.session_id) == session.login_id:
             del self._logins[session.session_id]
 
-    def closing(self, session_id: str) -> float:
-        """Note that a cleanup of the session was received: from now on it is dead, whatever becomes of it. Returns when."""
+    def closing(self, session_id: str) -> tuple[str, ...]:
+        """Note that a cleanup of the session was received: from now on it is dead, whatever becomes of it.
+
+        Returns the ids of the logins that are to be ended: what is opened later is another life.
+        """
         self._closings += 1
         for opening in self._opening.get(session_id, ()):
             opening.overtaken = True
         self._logins.pop(session_id, None)
         self._foreign.pop(session_id, None)
         self._used.pop(session_id, None)
-        return self._clock()
+        return self._rows.get(session_id, ())
 
     def keep_missed(self, cleanup: CleanupRequest, left: Missed) -> None:
         """Keep what is left of a cleanup that the ledger could not take: after a restart, its session would be alive again."""
@@ -167,7 +180,7 @@ class LiveSessions:
             for cleanup, left in [*self._missed.items()]:
                 await self._ledger.record_late(left)
                 owing.update(left.drivers)
-                self.row_gone(cleanup.session_id)
+                self.rows_gone(cleanup.session_id, left.logins)
                 if self._missed.get(cleanup) is left:
                     del self._missed[cleanup]
         return owing

@@ -125,7 +125,7 @@ class Openings:
         if isinstance(done.outcome, NotOpened) or (done.outcome is outcome and session.credential is not None):
             self._live.ended(session)
             if await self._records.end(session):
-                self._live.row_gone(session.session_id)
+                self._live.rows_gone(session.session_id, [session.login_id])
         return done.outcome
 
     async def _opened(
@@ -186,12 +186,12 @@ class Openings:
         A cleanup that was received until then wins, and a client that has gone by then has no seal to end the session with.
         """
         was_open = self._live.is_open_here(session.session_id)
-        self._live.recording(session.session_id)
+        replaced = self._live.recording(session)
         try:
             owed = await self._records.open(session, request.replaced, was_open=was_open)
         except LedgerUnavailable:
             return NotOpened.NOT_RECORDED
-        self._live.opened(session)
+        self._live.opened(session, replaced)
         if not is_wanted():
             self._live.ended(session)  # the old login is none any more, either: its seal must not outlive it
         if owed is not None:

@@ -57,6 +57,15 @@ async def test_a_ledger_of_version_1_takes_sessions_and_has_an_identity_of_its_o
     assert len(ids) == 2
 
 
+async def test_a_cleanup_closes_no_login_that_was_opened_after_it_was_received(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1, "old", "first"))
+        await open_(ledger, session(1, "new", "second"))
+        await ledger.record(request(1, "old", login="first"), origin="", drivers=[], logins=["first"])
+        assert await logins(ledger) == {session(1).session_id: "second"}
+        assert [debt.credential for debt in await owed(ledger)] == [request(1, "old").credential]
+
+
 async def test_a_new_login_makes_the_old_one_a_debt_that_is_due_at_once(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1, "old", "first"))

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
+from connector.cleanup import CleanupRequest
 from connector.endsystems.contract import LoginOutcome
 from connector.ledger import sessions
 from connector.ledger.selection import InHand
@@ -200,6 +201,50 @@ async def test_a_server_that_is_being_stopped_begins_no_login(desk: Desk, sessio
         assert "Retry-After" in refused.headers
         assert (opening.result().status, desk.logins) == (200, 1)
         assert await server.exit_code() == 0
+
+
+async def cleaned_up(parts: Reception, session: str, login: str) -> None:
+    """Do what a cleanup by the seal of a login tells the ledger and the memory of."""
+    ends = parts.live.closing(session)
+    asked = CleanupRequest(session, "A", global_cache=False, credential=credential(1), login_id=login)
+    await parts.ledger.record(asked, origin="", drivers=[], logins=ends)
+    parts.live.rows_gone(session, ends)
+
+
+async def test_of_an_initialize_that_a_cleanup_overtakes_at_its_login_nothing_stays_in_memory(
+    slow: Reception, session: str
+) -> None:
+    slow.end_system.answering.set()
+    old = await slow.opened(OpeningRequest(session, "A", {}))
+    slow.end_system.answering.clear()
+    slow.end_system.logging_in.clear()
+    opening = asyncio.create_task(slow.openings.open(OpeningRequest(session, "A", {})))
+    await slow.end_system.logging_in.wait()
+    await cleaned_up(slow, session, old.login_id)
+    slow.end_system.answering.set()
+    assert await opening is NotOpened.OVERTAKEN
+    assert not slow.live.may_have_row(session)
+
+
+async def test_of_an_initialize_that_a_cleanup_overtakes_at_its_record_nothing_stays_in_memory(
+    quick: Reception, session: str
+) -> None:
+    old = await quick.opened(OpeningRequest(session, "A", {}))
+    quick.ledger.asked.clear()
+    quick.ledger.writing.clear()
+    opening = asyncio.create_task(quick.openings.open(OpeningRequest(session, "A", {})))
+    await quick.ledger.asked.wait()
+    await cleaned_up(quick, session, old.login_id)
+    quick.ledger.writing.set()
+    assert await opening is NotOpened.OVERTAKEN
+    assert not quick.live.may_have_row(session)
+    assert await open_logins(quick) == set()
+
+
+async def test_of_logins_that_replace_each_other_the_last_one_stays_in_memory(quick: Reception, session: str) -> None:
+    for _ in range(3):
+        last = await quick.opened(OpeningRequest(session, "A", {}))
+    assert quick.live.closing(session) == (last.login_id,)
 
 
 async def test_a_server_that_is_stopped_gives_a_login_its_time_and_records_it_though_it_cannot_be_ended(

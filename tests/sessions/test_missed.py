@@ -1,11 +1,14 @@
 """A cleanup while the ledger does not work: once it does again, what was closed stays closed, and what is left is owed."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+
+import pytest
 
 from connector.api.answers import answer
 from connector.ledger.debts import LogoutState
@@ -16,7 +19,7 @@ from connector.sessions.seal import Sealed
 from connector.supervision import supervised
 from tests.assembly import a_ledger, orchestrator
 from tests.doubles import ScriptedDriver, ScriptedEndSystem
-from tests.ledger.ledgers import ORIGIN, START, all_due, opened, raw, request, until
+from tests.ledger.ledgers import ORIGIN, START, SetClock, all_due, opened, raw, request, until
 from tests.ledger.test_evictions import away
 from tests.ledger.test_sessions import logins, open_, owed
 from tests.ledger.test_sessions import session as a_session
@@ -24,6 +27,8 @@ from tests.sessions.desk import Desk, settings
 from tests.sessions.served import served
 from tests.sessions.test_cleanup import SYSTEM
 from tests.sessions.test_in_use import ROUTES
+
+A_DAY = 86_400.0
 
 
 @contextmanager
@@ -82,6 +87,23 @@ async def test_a_login_that_could_be_neither_recorded_nor_ended_is_ended_once_bo
     assert not desk.alive
 
 
+async def test_a_clock_set_back_since_the_initialize_leaves_no_login_open_that_a_late_record_closes(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    clock = SetClock(time.time())
+    async with served(tmp_path, desk.section, clock=clock) as server:
+        first = (await server.opshub.initialize(session, settings(), query=SYSTEM)).session_headers
+        await server.opshub.initialize(session, settings(), first, SYSTEM)
+        await desk.ended.get()
+        clock.now -= A_DAY
+        with out_of_order(tmp_path):
+            assert (await server.opshub.cleanup(session, first, SYSTEM)).status == 503
+        await until(partial(has_no_open_session, tmp_path))
+        await desk.ended.get()
+
+    assert not desk.alive
+
+
 async def test_an_eviction_that_could_be_neither_recorded_nor_done_is_owed_once_the_ledger_works_again(tmp_path: Path) -> None:
     near, authority = (ScriptedDriver(name, ScriptedDriver.Settings()) for name in ("near", "authority"))
     authority.before_evict = away
@@ -100,22 +122,32 @@ async def test_an_eviction_that_could_be_neither_recorded_nor_done_is_owed_once_
         assert (debt.state, debt.evictions) == (LogoutState.CLOSED, {"authority": asked.scopes})
 
 
-def missed(token: str, login: str) -> Missed:
-    return Missed(request(1, token, login=login), ORIGIN, [], received_at=START + 1)
+def missed(token: str, *logins: str) -> Missed:
+    return Missed(request(1, token, login=logins[0]), ORIGIN, [], logins)
 
 
-async def test_a_session_that_was_opened_anew_meanwhile_stays_open(tmp_path: Path) -> None:
+@pytest.mark.parametrize("later", [A_DAY, 0, -A_DAY], ids=["goes", "stands still", "was set back"])
+async def test_a_session_opened_anew_meanwhile_stays_open_whatever_the_clock_says(tmp_path: Path, later: float) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, a_session(1, "old", "first"))
-        await open_(ledger, replace(a_session(1, "new", "second"), opened_at=START + 2))
+        await open_(ledger, replace(a_session(1, "new", "second"), opened_at=START + later))
         await ledger.record_late(missed("old", "first"))
         assert await logins(ledger) == {request(1).session_id: "second"}
         assert [debt.credential for debt in await owed(ledger)] == [request(1, "old").credential]
 
 
+async def test_a_cleanup_by_an_old_seal_ends_the_login_that_was_open_whatever_the_clock_says(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, a_session(1, "old", "first"))
+        await open_(ledger, replace(a_session(1, "new", "second"), opened_at=START + A_DAY))
+        await ledger.record_late(missed("old", "first", "second"))
+        assert await logins(ledger) == {}
+        assert [debt.credential for debt in await owed(ledger)] == [request(1, token).credential for token in ("old", "new")]
+
+
 async def test_a_credential_that_was_handed_out_again_meanwhile_is_not_ended(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        await open_(ledger, replace(a_session(1, "same", "second"), opened_at=START + 2))
+        await open_(ledger, a_session(1, "same", "second"))
         await ledger.record_late(missed("same", "first"))
         assert await all_due(ledger) == []
         (debt,) = await ledger.listing(states=[LogoutState.CLOSED])

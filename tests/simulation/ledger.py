@@ -19,7 +19,9 @@ class RememberingLedger(Ledger):
         super().__init__(Path("unused"), KEYRING, grace=60)
         self._debts: dict[str, Debt] = {}
 
-    async def record(self, request: CleanupRequest, *, origin: str, drivers: Sequence[str]) -> Debt:
+    async def record(
+        self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None
+    ) -> Debt:
         old = self._debts.get(request.session_id)
         owed = {driver: {*request.scopes, *(old.evictions.get(driver, ()) if old else ())} for driver in drivers}
         debt = Debt(
