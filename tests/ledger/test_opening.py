@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -176,7 +177,35 @@ async def test_the_layout_of_version_2_is_read_with_all_that_it_holds(tmp_path: 
         assert layout(file) == expected_layout()
 
 
-@pytest.mark.parametrize(("fixture", "debts"), [("v1.sql", 3), ("v2.sql", 2)])
+async def test_the_layout_of_version_3_is_read_with_all_that_it_holds(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v3.sql").read_text("utf-8"))
+    async with opened(tmp_path, FIXTURE_KEYS) as ledger:
+        known = await ledger.transact(sessions.known)
+        assert known.logins == {request(3).session_id: "another", request(4).session_id: "fourth"}
+        assert {(debt.login_id, debt.credential) for debt in await all_due(ledger)} == {
+            ("first", request(1, "t").credential),
+            ("third", request(3, "v").credential),
+        }
+        states = [debt.state for debt in await ledger.listing(states=[LogoutState.CLOSED, LogoutState.WAITING])]
+        assert sorted(states) == [LogoutState.CLOSED, LogoutState.WAITING]
+        assert not ledger.lost_track
+    with raw(tmp_path) as file:
+        assert version(file) == len(MIGRATIONS)
+        assert layout(file) == expected_layout()
+
+
+def test_there_is_a_file_of_every_version_and_of_today_too() -> None:
+    """A layout that changes leaves a file of itself behind, made by the code before the change."""
+    versions = {}
+    for fixture in FIXTURES.iterdir():
+        with closing(sqlite3.connect(":memory:")) as file:
+            file.executescript(fixture.read_text("utf-8"))
+            versions[fixture.name] = version(file)
+    assert versions == {f"v{number}.sql": number for number in range(1, len(MIGRATIONS) + 1)}
+
+
+@pytest.mark.parametrize(("fixture", "debts"), [("v1.sql", 3), ("v2.sql", 2), ("v3.sql", 4)])
 def test_a_ledger_of_an_older_version_is_read_as_it_is_and_not_migrated(tmp_path: Path, fixture: str, debts: int) -> None:
     with raw(tmp_path) as file:
         file.executescript((FIXTURES / fixture).read_text("utf-8"))
