@@ -36,7 +36,7 @@ class Debt(msgspec.Struct, frozen=True):
     """Which of the session's logins it is, as its seal says; empty where the credential came without a seal."""
     state: LogoutState = LogoutState.OWED
     outcome: LogoutOutcome | None = None
-    """Of the last try."""
+    """Of the last try; None while nothing has come of one, be it the first or the one that is under way."""
     attempts: int = 0
     waited: float = 0.0
     """Seconds of scheduled waiting so far, which a clock that jumps does not change."""

@@ -1,6 +1,8 @@
 """The ledger looked at as a whole: listed, counted, and tidied up a slice at a time."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+
+from msgspec.structs import replace
 
 from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import NoSuchDebt
@@ -71,6 +73,22 @@ def totals(table: Table) -> Totals:
         sessions=sum(sessions.values()),
         older_keys={shown(key_id) or "": number for key_id, number in sessions.items() if key_id != table.keyring.current},
     )
+
+
+def in_hand(table: Table, now: float) -> dict[int, int]:
+    """Return the ids of debts that a process which has ended had in hand, with their revisions; nothing is verified for it.
+
+    What is tried has no outcome yet, and is not due before that try is over. A wait after an outcome is another matter.
+    """
+    condition = f"state = 'owed' AND outcome IS NULL AND due_at > ? AND key_id IN ({marks(table.keyring.ids)})"
+    return dict(table.connection.execute(f"SELECT id, revision FROM debts WHERE {condition}", (now, *table.keyring.ids)))  # noqa: S608
+
+
+def let_go(table: Table, revisions: Mapping[int, int], now: float) -> None:
+    """Make these debts due at once; one that a cleanup has asked for since is in hand again."""
+    for debt in table.debts(f"id IN ({marks(revisions)}) AND state = 'owed'", *revisions):
+        if debt.revision == revisions[debt.id] and debt.outcome is None:
+            table.update(replace(debt, due_at=now))
 
 
 def forget_closed(table: Table, now: float, *, keep: float, limit: int) -> bool:

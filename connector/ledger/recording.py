@@ -203,7 +203,7 @@ def _asked_again(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
     if debt.state is LogoutState.CLOSED:
         return more
     waited = 0.0 if debt.state is LogoutState.WAITING else debt.waited
-    return replace(more, state=LogoutState.OWED, due_at=asked.due_at, waited=waited)
+    return replace(more, state=LogoutState.OWED, outcome=None, due_at=asked.due_at, waited=waited)
 
 
 def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:

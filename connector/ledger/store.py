@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -61,6 +63,8 @@ class Ledger:
         """The origin that was looked at last, so that each has its turn."""
         self._verified = 0
         """The row that was verified last by `tidy`."""
+        self._left_in_hand: dict[int, int] = {}
+        """Debts that the last process had in hand when it ended, and their revisions."""
         self.lost_track = False
         """Whether evictions that were owed may be unknown: a row, or the file, was damaged. All that is cached has to be
         invalidated, and `track_regained` called; until then it stays true, across restarts."""
@@ -75,6 +79,7 @@ class Ledger:
             await self._file.open(now=self._clock())
             self.lost_track = await self.transact(housekeeping.has_lost_track)
             totals = await self.statistics()
+            self._left_in_hand = await self.transact(partial(housekeeping.in_hand, now=self._clock()))
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
         if totals.unreadable:
@@ -197,6 +202,14 @@ class Ledger:
         """Count the rows, from the indices alone."""
         return await self.transact(housekeeping.totals)
 
+    async def let_go(self) -> None:
+        """Make due at once what the last process had in hand, for at a start nothing is; `opened` does this by itself."""
+        now = self._clock()
+        while slice_ := dict(islice(self._left_in_hand.items(), SLICE)):
+            await self.transact(partial(housekeeping.let_go, revisions=slice_, now=now))
+            for id_ in slice_:
+                self._left_in_hand.pop(id_, None)
+
     async def track_regained(self) -> None:
         """All that was cached has been invalidated: `lost_track` is over."""
         await self.transact(housekeeping.regain_track)
@@ -209,6 +222,7 @@ class Ledger:
         with the current one, some more are verified, whether anybody asks for them or not, and the write-ahead log is emptied, so
         that no erased credential stays in it.
         """
+        await self.let_go()
         now, more = self._clock(), True
         while more:
             more = await self.transact(lambda table: housekeeping.forget_closed(table, now, keep=self._keep_closed, limit=SLICE))
@@ -241,6 +255,8 @@ class Ledger:
         return done
 
     async def _keep_tidy(self) -> None:
+        with suppress(LedgerUnavailable):  # `tidy` tries it again
+            await self.let_go()
         while True:
             await asyncio.sleep(TIDY_EVERY)
             try:

@@ -30,6 +30,8 @@ class Expected:
     revision: int = 0
     attempts: int = 0
     due_at: float = 0
+    in_hand: bool = False
+    """Whether a try is under way, as far as is known."""
     evictions: dict[str, set[Scope]] = field(default_factory=dict)
 
     @property
@@ -75,7 +77,7 @@ class LedgerLikeADictionary(RuleBasedStateMachine):
         for driver in drivers:
             one.evictions.setdefault(driver, set()).update(asked.scopes)
         if one.state is not LogoutState.CLOSED:
-            one.state, one.due_at = LogoutState.OWED, self.clock.now + GRACE
+            one.state, one.due_at, one.in_hand = LogoutState.OWED, self.clock.now + GRACE, True
         return debt
 
     @rule(debt=consumes(tries), state=st.sampled_from(LogoutState), evicted=st.sets(st.sampled_from(["memory", "sqlite"])))
@@ -84,6 +86,7 @@ class LedgerLikeADictionary(RuleBasedStateMachine):
         self.run(self.ledger.settle(debt, state=state, outcome=OUTCOMES[state], due_at=due_at, evicted=evicted))
         one = self.expected[self.logins[debt.id]]
         one.attempts += 1
+        one.in_hand = False
         current = debt.revision == one.revision
         if one.state is not LogoutState.CLOSED and (current or state is LogoutState.CLOSED):
             one.state, one.due_at = state, due_at
@@ -116,12 +119,16 @@ class LedgerLikeADictionary(RuleBasedStateMachine):
     def restart(self) -> None:
         self.run(self.ledger.aclose())
         self.ledger = self.opened()
+        self.run(self.ledger.let_go())
+        for one in self.expected.values():
+            if one.is_due and one.in_hand:
+                one.due_at = min(one.due_at, self.clock.now)
 
     @invariant()
     def both_say_the_same(self) -> None:
         listed = self.run(self.ledger.listing(states=[*LogoutState]))
         assert {self.logins[debt.id]: as_expected(debt) for debt in listed} == {
-            login: replace(one, due_at=one.due_at if one.is_due else 0) for login, one in self.expected.items()
+            login: replace(one, due_at=one.due_at if one.is_due else 0, in_hand=False) for login, one in self.expected.items()
         }
         due = {self.logins[debt.id] for debt in self.run(all_due(self.ledger, self.clock.now))}
         assert due == {login for login, one in self.expected.items() if one.is_due and one.due_at <= self.clock.now}
@@ -140,7 +147,7 @@ class LedgerLikeADictionary(RuleBasedStateMachine):
 def as_expected(debt: Debt) -> Expected:
     evictions = {driver: {*scopes} for driver, scopes in debt.evictions.items()}
     due_at = debt.due_at if debt.state is LogoutState.OWED else 0
-    return Expected(debt.state, debt.revision, debt.attempts, due_at, evictions)
+    return Expected(debt.state, debt.revision, debt.attempts, due_at, evictions=evictions)
 
 
 TestLedgerLikeADictionary = LedgerLikeADictionary.TestCase

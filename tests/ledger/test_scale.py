@@ -16,7 +16,7 @@ from connector.ledger.recovery import build
 from connector.ledger.selection import InHand
 from connector.ledger.table import Table
 from tests.doubles import ScriptedEndSystem
-from tests.ledger.ledgers import GRACE, KEYS, NAME, ORIGIN, START, close, opened, record, request
+from tests.ledger.ledgers import GRACE, KEYS, NAME, ORIGIN, PENDING, START, close, opened, record, request
 from tests.ledger.test_holding import holding
 
 ROWS = 100_000
@@ -41,6 +41,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 system_id=asked.system_id,
                 origin=ORIGIN if number < ROWS - 3 else "https://small.example.com",
                 fingerprint=b"%032d" % number,
+                outcome=PENDING,
                 evictions={"memory": asked.scopes},
                 recorded_at=START,
                 due_at=START + number / ROWS,

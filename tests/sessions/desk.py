@@ -36,10 +36,15 @@ class Desk:
         self.logouts: Counter[str] = Counter()
         self.logging_in: asyncio.Queue[str] = asyncio.Queue()
         """The token of each login that has been made, answered or not."""
+        self.logging_out: asyncio.Queue[str] = asyncio.Queue()
+        """The token of each logout that was asked for."""
         self.ended: asyncio.Queue[str] = asyncio.Queue()
         """The token of each logout that was done."""
         self.answering = asyncio.Event()
         self.answering.set()
+        self.ending = asyncio.Event()
+        """Logouts are heard, and neither done nor answered, while this is not set."""
+        self.ending.set()
         self.status = HTTPStatus.OK
         """What logins and logouts are answered, where it is no success."""
         self.node = "n1"
@@ -60,6 +65,7 @@ class Desk:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.answering.set()
+        self.ending.set()
         await self._server.close()
 
     @property
@@ -87,6 +93,8 @@ class Desk:
     async def logout(self, request: web.Request) -> web.Response:
         token = _token(request)
         self.logouts[token] += 1
+        self.logging_out.put_nowait(token)
+        await self.ending.wait()
         if self.status != HTTPStatus.OK:
             return self._failure(token)
         if token not in self.alive:

@@ -14,6 +14,8 @@ from tests.sessions.test_cleanup import SYSTEM
 
 KILLS = 3
 WORKERS = 6
+GRACE = 36.0
+"""Seconds for which a logout that is under way is left alone by the retries."""
 ENOUGH = 20
 """Sessions that are open before a server is killed, in the middle of others."""
 
@@ -86,3 +88,21 @@ async def test_a_login_whose_answer_never_reached_the_server_that_was_killed_is_
         async with OpsHub(server.url) as opshub:
             assert (await opshub.cleanup(session, None, SYSTEM)).body["logout"]["code"] == "unknown_session"
     assert desk.alive == {token}
+
+
+async def test_a_logout_that_was_under_way_at_a_kill_is_tried_again_at_once(desk: Desk, session: str, tmp_path: Path) -> None:
+    desk.ending.clear()
+    with connector_process(tmp_path, desk.section) as server:
+        async with OpsHub(server.url) as opshub:
+            headers = (await opshub.initialize(session, settings(), query=SYSTEM)).session_headers
+            closing = asyncio.create_task(opshub.cleanup(session, headers, SYSTEM))
+            await desk.logging_out.get()
+            server.process.kill()
+            await asyncio.wait([closing])
+            assert closing.exception() is not None
+    with connector_process(tmp_path, desk.section):
+        async with asyncio.timeout(GRACE / 2):
+            await desk.logging_out.get()
+            desk.ending.set()
+            await desk.ended.get()
+    assert not desk.alive
