@@ -49,9 +49,9 @@ mutants: .venv/.dev ## plant mistakes in the cache, and show what finds each
 	@$(BIN)/python -m tests.simulation.mutants
 
 .PHONY: bench
-bench: .venv/.dev ## measure this project beside its peers; writes docs/performance.md; QUICK=1 only shows that it works
+bench: .venv/.dev ## measure this project beside its peers; writes docs/performance.md; AGAINST=FOLDER: beside another checkout
 	@$(BIN)/python -m tests.provision
-	@$(BIN)/python -m bench $(if $(QUICK),--quick build/bench) $(ARGS)
+	@$(BIN)/python -m $(if $(AGAINST),bench.against $(AGAINST),bench $(if $(QUICK),--quick build/bench)) $(ARGS)
 
 .PHONY: docs
 docs: .venv/.dev ## write docs/configuration.md anew from the settings

@@ -20,7 +20,6 @@ from bench.http.own import CONFIG
 from connector.open_files import allow_as_many_as_possible
 
 ROOT = Path(__file__).parents[2]
-AS_SHIPPED = ROOT / CONFIG
 FREE_PORTS = {"CONNECTOR__SERVER__PORT": "0", "CONNECTOR__METRICS__PORT": "0"}
 SAID = re.compile(r"\bserving host=\S+ port=(\d+)")
 WITHIN = 30.0
@@ -45,11 +44,17 @@ class Server:
 
 
 @contextmanager
-def served(server: Callable[[], None], folder: Path, *, config: str | None = None, core: int = SERVING) -> Iterator[Server]:
-    """Run a module's function, which serves, with this configuration or that which is shipped. It is killed at the end."""
-    (folder / CONFIG).write_text(AS_SHIPPED.read_text("utf-8") if config is None else config, "utf-8")
-    command = (sys.executable, "-m", "bench.http.servers", server.__module__, server.__qualname__, str(core))
-    surroundings = os.environ | {"PYTHONPATH": str(ROOT)} | FREE_PORTS
+def served(
+    server: Callable[[], None], folder: Path, *, config: str | None = None, core: int = SERVING, checkout: Path = ROOT
+) -> Iterator[Server]:
+    """Run a module's function, which serves, with this configuration or that which is shipped. It is killed at the end.
+
+    Another `checkout` serves its own function of that name, by the Python of its `.venv`.
+    """
+    (folder / CONFIG).write_text((checkout / CONFIG).read_text("utf-8") if config is None else config, "utf-8")
+    python = sys.executable if checkout == ROOT else str(checkout / ".venv/bin/python")
+    command = (python, "-m", "bench.http.servers", server.__module__, server.__qualname__, str(core))
+    surroundings = os.environ | {"PYTHONPATH": str(checkout)} | FREE_PORTS
     log = folder / "server.log"
     with log.open("wb") as out, subprocess.Popen(command, cwd=folder, env=surroundings, stdout=out, stderr=out) as process:
         try:

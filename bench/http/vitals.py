@@ -16,3 +16,8 @@ def cpu_seconds(pid: int) -> float:
 def open_files(pid: int) -> int:
     """Return how many files and connections the process has open."""
     return len([*Path(f"/proc/{pid}/fd").iterdir()])
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory the process has in use."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

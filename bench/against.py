@@ -1,0 +1,121 @@
+"""Hold this checkout against another: `python -m bench.against FOLDER`, the root of the other with a `.venv` in it.
+
+Both are up at once and take turns, so that a machine whose speed changes changes it for both. A ratio is that of the medians;
+beside it stand the smallest and the largest ratio of two neighbouring turns, which show how much of it is noise.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from bench.http import own
+from bench.http.servers import ROOT, served
+from bench.http.vitals import resident_bytes
+from bench.measure import run_on_the_servers_loop
+from bench.questions.cleanups_per_second import Contender, Kind
+
+KINDS: Mapping[str, Kind] = {
+    "something cached": Kind(own.observed, 12_000, holding=True),
+    "nothing cached": Kind(own.observed, 20_000),
+}
+STARTS, ROUNDS = 9, 9
+
+
+@dataclass(slots=True)
+class Pairs:
+    """What both have shown, turn by turn."""
+
+    here: list[float] = field(default_factory=list)
+    there: list[float] = field(default_factory=list)
+
+    def row(self, name: str, unit: str) -> tuple[str, ...]:
+        """Return the medians and their ratio, fit for a table."""
+        ratios = [here / there for here, there in zip(self.here, self.there, strict=True)]
+        here, there = median(self.here), median(self.there)
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        return f"{name} ({unit})", f"{here:,.4g}", f"{there:,.4g}", f"{here / there:.2f}", spread
+
+
+async def measure(other: Path, *, rounds: int, starts: int, share: float) -> list[tuple[str, ...]]:
+    """Return a row for each figure: name, here, there, ratio, and the range of the ratio."""
+    return _starts(other, starts) + await _cleanups(other, rounds, share)
+
+
+def _starts(other: Path, starts: int) -> list[tuple[str, ...]]:
+    """Start both in turn; the first time does not count, because files have to be read from the disk."""
+    seconds, memory = Pairs(), Pairs()
+    for _ in track(range(1 + starts), "starting"):
+        for checkout, times, sizes in ((ROOT, seconds.here, memory.here), (other, seconds.there, memory.there)):
+            with TemporaryDirectory() as folder:
+                begun = time.perf_counter()
+                with served(own.command, Path(folder), checkout=checkout) as server:
+                    times.append(time.perf_counter() - begun)
+                    sizes.append(resident_bytes(server.pid) / 1_000_000)
+    counted = [Pairs(each.here[1:], each.there[1:]) for each in (seconds, memory)]
+    return [counted[0].row("start until it serves", "s"), counted[1].row("memory of an idle server", "MB")]
+
+
+async def _cleanups(other: Path, rounds: int, share: float) -> list[tuple[str, ...]]:
+    rows = []
+    for name, kind in KINDS.items():
+        here, there = await _turns(other, kind, rounds, share)
+        rates, cpu = Pairs(_rates(here), _rates(there)), Pairs(_microseconds(here), _microseconds(there))
+        p99 = Pairs([load.p99 * 1000 for load in here.loads[1:]], [load.p99 * 1000 for load in there.loads[1:]])
+        rows += [
+            rates.row(f"cleanups, {name}", "per second"),
+            cpu.row(f"processor time of a cleanup, {name}", "microseconds"),
+            p99.row(f"99 of 100 are answered within, {name}", "ms"),
+        ]
+    return rows
+
+
+async def _turns(other: Path, kind: Kind, rounds: int, share: float) -> tuple[Contender, Contender]:
+    """Have both up at once and ask each in turn; their first turns do not count."""
+    with ExitStack() as stack:
+        folders = [Path(stack.enter_context(TemporaryDirectory())) for _ in range(2)]
+        here = Contender(stack.enter_context(served(kind.serve, folders[0])), kind)
+        there = Contender(stack.enter_context(served(kind.serve, folders[1], checkout=other)), kind)
+        for turn in track(range(1 + rounds), "cleaning up"):
+            for contender in (here, there) if turn % 2 else (there, here):
+                await contender.turn(turn, share)
+    return here, there
+
+
+def _rates(contender: Contender) -> list[float]:
+    return [load.cleanups / load.seconds for load in contender.loads[1:]]
+
+
+def _microseconds(contender: Contender) -> list[float]:
+    return [seconds * 1_000_000 for seconds in contender.cpu[1:]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit code."""
+    parser = argparse.ArgumentParser("python -m bench.against", description=__doc__)
+    parser.add_argument("folder", type=Path, help="the root of another checkout, in which `make .venv/.dev` was run")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    options = parser.parse_args(arguments)
+    other = options.folder.resolve()
+    if not (other / ".venv/bin/python").exists():
+        parser.error(f"{other}: there is no .venv/bin/python; run `make .venv/.dev` there first")
+    sizes = {"rounds": 1, "starts": 1, "share": 0.02} if options.quick else {"rounds": ROUNDS, "starts": STARTS, "share": 1.0}
+    rows = run_on_the_servers_loop(measure(other, **sizes))
+    shown = Table("", "here", "there", "ratio", "neighbouring turns")
+    for row in rows:
+        shown.add_row(*row)
+    Console().print(shown)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
