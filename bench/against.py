@@ -108,8 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     other = options.folder.resolve()
     if not (other / ".venv/bin/python").exists():
         parser.error(f"{other}: there is no .venv/bin/python; run `make .venv/.dev` there first")
-    sizes = {"rounds": 1, "starts": 1, "share": 0.02} if options.quick else {"rounds": ROUNDS, "starts": STARTS, "share": 1.0}
-    rows = run_on_the_servers_loop(measure(other, **sizes))
+    rounds, starts, share = (1, 1, 0.05) if options.quick else (ROUNDS, STARTS, 1.0)
+    rows = run_on_the_servers_loop(measure(other, rounds=rounds, starts=starts, share=share))
     shown = Table("", "here", "there", "ratio", "neighbouring turns")
     for row in rows:
         shown.add_row(*row)
