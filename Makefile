@@ -57,6 +57,10 @@ bench: .venv/.dev ## measure this project beside its peers; writes docs/performa
 docs: .venv/.dev ## write docs/configuration.md anew from the settings
 	@$(BIN)/python -m connector.config.reference > docs/configuration.md
 
+.PHONY: release
+release: .venv/.dev ## build the wheel, try it in an empty folder, and tag the version that connector/version.py and CHANGELOG.md name
+	@.ci/release
+
 .PHONY: clean
 clean: ## remove .venv and caches; data in var/ stays
 	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -55,3 +55,11 @@ def test_what_one_target_leaves_out_the_other_one_runs_and_ci_runs_both() -> Non
 
     assert chosen == [("test", '"not slow"'), ("verify", "slow")]
     assert "make check test verify" in ci
+
+
+def test_a_commit_is_checked_by_the_tools_of_make_check() -> None:
+    makefile, hooks = ((ROOT / file).read_text("utf-8") for file in ("Makefile", ".pre-commit-config.yaml"))
+    recipe = re.search(r"^check: .*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    assert recipe
+
+    assert re.findall(r"entry: \.venv/bin/(.*)", hooks) == re.findall(r"@\$\(BIN\)/(.*)", recipe[1])
