@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,11 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from connector.api.doors import DOORS, opened_doors
+from connector.api.health import HealthCalls
+from connector.api.lifecycle import LIFECYCLE
 from connector.api.routes import Served, add_routes
+from connector.api.sites import administered
 from connector.cache import Caches, Entries, Loads
 from connector.config.combinations import requires_seal
 from connector.config.drivers import build_drivers
@@ -109,30 +113,37 @@ def create_app(
     *,
     routes: Collection[web.RouteDef] = (),
     hooks: Hooks | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
     """Return the application. What it is made of is opened at its start-up and closed at its clean-up.
+
+    So are its metrics and its control socket, wherever the application itself is served.
 
     Args:
         config: the path of a configuration file, or settings that have been checked.
         routes: an author's own, `aiohttp.web.get("/projects", handler)` and the like, served under each base path. A handler
             gets its session from `connector.session(request)`; a call without one is answered 401 before.
         hooks: what else a cleanup has to do.
-        environ: the environment's variables, which win over the file.
+        environ: variables, which win over the file; by default those of the process's environment.
         clock: decides when something that is owed is due, in seconds since the epoch.
 
     Raises:
-        ConfigurationError: if the settings cannot work; at start-up, if the ledger, the end system or a driver cannot.
+        ConfigurationError: if the settings cannot work; at start-up, if the ledger, the end system, a driver or an address
+            cannot.
     """
+    environ = os.environ if environ is None else environ
     settings = config if isinstance(config, Settings) else load(Path(config), environ)
     if not structlog.is_configured():  # by default it prints tracebacks with local variables, and credentials with them
         configure_logs(settings.logs)
     parts = _parts(settings, hooks or Hooks(), environ, clock)
 
     async def running(_: web.Application) -> AsyncIterator[None]:
-        async with parts.running(settings.server.deadlines.shutdown):
-            yield
+        with nullcontext(app[DOORS]) if DOORS in app else opened_doors(settings, for_calls=False) as doors:
+            health = HealthCalls(parts.storage, app[LIFECYCLE])
+            beside = administered(parts.ledger, parts.metrics, health, nudge=parts.retries.nudge, settings=settings, doors=doors)
+            async with parts.running(settings.server.deadlines.shutdown), beside:
+                yield
 
     app = web.Application()
     app[PARTS] = parts

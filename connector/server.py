@@ -2,19 +2,16 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import structlog
 from aiohttp import web
 
 from connector.addresses import is_loopback
-from connector.api.control import ControlCalls, control_app
-from connector.api.health import HealthCalls
+from connector.api.doors import DOORS, Doors, listen, opened_doors
 from connector.api.lifecycle import LIFECYCLE
 from connector.api.parser import guarded_runner
-from connector.api.sites import control_served, listen, metrics_served
 from connector.app import PARTS, create_app
 from connector.config.settings import Settings
 from connector.garbage import look_for_it_seldom
@@ -41,8 +38,8 @@ def serve(settings: Settings, *, routes: Collection[web.RouteDef] = (), hooks: H
     """
     allow_as_many_as_possible()
     look_for_it_seldom()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(serve_app(create_app(settings, routes=routes, hooks=hooks), settings))
+    with opened_doors(settings) as doors, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(serve_app(create_app(settings, routes=routes, hooks=hooks), settings, doors))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -53,16 +50,16 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def serve_app(app: web.Application, settings: Settings) -> int:
-    """Serve an application that `create_app` has made of these settings, as `serve` does."""
+async def serve_app(app: web.Application, settings: Settings, doors: Doors) -> int:
+    """Serve an application that `create_app` has made of these settings, at doors that were opened for it, as `serve` does."""
+    app[DOORS] = doors
     runner = guarded_runner(app, settings.server)
     stop = stop_signal()
     try:
         await runner.setup()
-        async with _administered(app, settings):
-            await listen(runner, "server", settings.server.host, settings.server.port)
-            _tell_where(runner.addresses)
-            await _finish(app, settings.server.deadlines.shutdown, asked_by=await stop)
+        await listen(runner, "server", doors.server)
+        _tell_where(runner.addresses)
+        await _finish(app, settings.server.deadlines.shutdown, asked_by=await stop)
     finally:
         await runner.cleanup()
     log.info("stopped")
@@ -74,22 +71,6 @@ def _tell_where(addresses: Sequence[Any]) -> None:
         log.info("serving", host=host, port=port)
     if beyond := [f"{host} port {port}" for host, port, *_ in addresses if not is_loopback(host)]:
         log.warning(IN_CLEAR, addresses=beyond)
-
-
-@asynccontextmanager
-async def _administered(app: web.Application, settings: Settings) -> AsyncIterator[None]:
-    """Serve the metrics and the control socket while the context is open."""
-    parts = app[PARTS]
-    async with metrics_served(parts.metrics, parts.ledger, settings) as url:
-        calls = ControlCalls(
-            ledger=parts.ledger,
-            ledger_file=settings.ledger.path,
-            health=HealthCalls(parts.storage, app[LIFECYCLE]),
-            metrics_url=url,
-            nudge=parts.retries.nudge,
-        )
-        async with control_served(control_app(calls, parts.metrics), settings):
-            yield
 
 
 async def _finish(app: web.Application, deadline: float, *, asked_by: str) -> None:

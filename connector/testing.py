@@ -106,9 +106,13 @@ async def served(app: web.Application) -> AsyncIterator[str]:
 @pytest.fixture
 def connector_environ(tmp_path: Path) -> dict[str, str]:
     """Give an environment in which a connector keeps what it writes in a folder of its own, so that it meddles with no other."""
-    files = {"CONNECTOR__LEDGER__PATH": "ledger.sqlite3", "CONNECTOR__LEDGER__KEY_FILE": "ledger.keys"}
+    files = {
+        "CONNECTOR__LEDGER__PATH": "ledger.sqlite3",
+        "CONNECTOR__LEDGER__KEY_FILE": "ledger.keys",
+        "CONNECTOR__CONTROL__SOCKET": "control.sock",
+    }
     places = {name: str(tmp_path / file) for name, file in files.items()}
-    return {**os.environ, **places, "CONNECTOR__STORAGE__DRIVERS": '["memory"]'}
+    return {**os.environ, **places, "CONNECTOR__STORAGE__DRIVERS": '["memory"]', "CONNECTOR__METRICS__PORT": "0"}
 
 
 @pytest_asyncio.fixture

@@ -2,18 +2,24 @@
 
 import ast
 import gc
+import inspect
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from enum import Enum
 from functools import cache, partial
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.metadata import packages_distributions
-from pathlib import Path
-from types import FunctionType, MappingProxyType, ModuleType
+from itertools import chain
+from pathlib import Path, PurePath
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType, NoneType
+from typing import get_origin
 
+import msgspec
 import pytest
+from pydantic import BaseModel
 
 ROOT = Path(__file__).parent.parent
 AIOHTTP_INTERNALS = {"base_protocol", "client_proto", "http_exceptions", "http_parser", "http_writer", "web_protocol"}
@@ -188,6 +194,42 @@ def test_no_module_shadows_a_dependency() -> None:
     taken = {*imported, *packages_distributions()} - {"connector", "drivers"}
 
     assert [module.file for module in modules() if Path(module.file).stem in taken] == []
+
+
+def test_no_default_is_a_mutable_object_or_one_of_the_process_such_as_its_environment() -> None:
+    """`help()` prints defaults: the environment holds secrets."""
+    found = [*defaults()]
+
+    assert ("create_app", None) in found
+    assert [name for name, default in found if not is_immutable(default)] == []
+
+
+def defaults() -> Iterator[tuple[str, object]]:
+    """The default of every parameter of a function or method of the project, with the function's name."""
+    for module in modules():
+        if module.dotted != "connector.__main__":
+            owned = vars(import_module(module.dotted)).values()
+            classes = [each for each in owned if isinstance(each, type) and each.__module__ == module.dotted]
+            for function in filter(inspect.isfunction, chain(owned, *(vars(each).values() for each in classes))):
+                values = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+                if function.__code__.co_filename == str(ROOT / module.file):
+                    yield from ((function.__qualname__, value) for value in values)
+
+
+def is_immutable(value: object) -> bool:
+    plain = (NoneType, bool, int, float, str, bytes, Enum, PurePath, type, FunctionType, BuiltinFunctionType)
+    match value:
+        case tuple() | frozenset():
+            return all(map(is_immutable, value))
+        case MappingProxyType():
+            return not value
+        case BaseModel():
+            return bool(value.model_config.get("frozen"))
+        case msgspec.Struct():
+            return bool(value.__struct_config__.frozen)
+        case _ if is_dataclass(value):
+            return bool(getattr(value, "__dataclass_params__").frozen)  # noqa: B009 - no type knows it
+    return isinstance(value, plain) or get_origin(value) is not None
 
 
 def test_nothing_is_pickled() -> None:

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 from bench.http.load import SYSTEM, new_sessions
 from bench.http.sampling import Sampler
 from bench.measure import run_on_the_servers_loop
+from connector.api.doors import opened_doors
 from connector.api.parameters import SESSION
 from connector.app import PARTS, create_app
 from connector.cli.running import run
@@ -103,4 +104,5 @@ def _serve_observed(app: web.Application, settings: Settings) -> None:
     app.router.add_get(SAMPLES, end)
     app.router.add_post(HELD, hold)
     look_for_it_seldom()
-    run_on_the_servers_loop(serve_app(app, settings))
+    with opened_doors(settings) as doors:
+        run_on_the_servers_loop(serve_app(app, settings, doors))

@@ -19,7 +19,9 @@ PATIENCE = 1.0
 
 @contextmanager
 def bound(path: Path, key: str) -> Iterator[socket.socket]:
-    """Bind a socket of mode 0600, not listening yet, and remove its file at the end. What a dead server left is replaced.
+    """Listen on a socket of mode 0600, and remove its file at the end. What a dead server left is replaced.
+
+    Who connects waits until the server has started. If it did not listen before, another that starts would take it for dead.
 
     Raises:
         ConfigurationError: naming `key`, if a server listens there, or something else is in the way.
@@ -30,6 +32,7 @@ def bound(path: Path, key: str) -> Iterator[socket.socket]:
             make_private_folder(path.parent)
             _clear(path, key)
             _bind(server, path)
+            server.listen()
             mine = path.stat()
         except OSError as problem:
             raise ConfigurationError([f"{key}: {path}: {why_not(problem, path)}"]) from problem

@@ -12,6 +12,7 @@ from connector.errors import ConfigurationError
 
 BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 PASSWORD_IN_URL = re.compile(r"//[^/@]*:[^/@]+@")
+EVERY_IPV4 = "0.0.0.0"  # noqa: S104 - nothing listens here
 CALLS = ("cleanup", "discover", "initialize")
 """What is served under each base path."""
 
@@ -20,6 +21,7 @@ def combination_problems(settings: Settings, sources: Sources, environ: Mapping[
     """Return a line for each combination of values that cannot work."""
     return [
         *_seals(settings),
+        *_ports(settings),
         *_base_paths(settings.server),
         *_passwords_in_file(sources),
         *_end_system(settings, environ),
@@ -35,6 +37,14 @@ def requires_seal(settings: Settings) -> bool:
 def _seals(settings: Settings) -> Iterator[str]:
     if settings.security.require_seal and settings.security.callers_unsealed_beyond_loopback:
         yield "security.callers_unsealed_beyond_loopback: expected false, for security.require_seal demands a seal of everybody"
+
+
+def _ports(settings: Settings) -> Iterator[str]:
+    server, metrics = settings.server, settings.metrics
+    hosts = {server.host, metrics.host}
+    same_host = len(hosts) == 1 or (EVERY_IPV4 in hosts and not any(":" in host for host in hosts))
+    if metrics.enabled and same_host and server.port == metrics.port != 0:
+        yield "metrics.port: expected another port than that of the calls, server.port"
 
 
 def _base_paths(server: Server) -> Iterator[str]:

@@ -121,7 +121,10 @@ async def test_a_server_without_names_beyond_loopback_is_called_by_any(tmp_path:
 @asynccontextmanager
 async def mounted(folder: Path) -> AsyncIterator[web.AppRunner]:
     """A connector as shipped, as a part of an application that is not served yet."""
-    (folder / "config.toml").write_text(f'ledger.path = "{folder}/l.sqlite3"\nstorage.sqlite.path = "{folder}/c.sqlite3"\n')
+    (folder / "config.toml").write_text(
+        f'ledger.path = "{folder}/l.sqlite3"\nstorage.sqlite.path = "{folder}/c.sqlite3"\n'
+        f'control.socket = "{folder}/control.sock"\nmetrics.port = 0\n'
+    )
     outer = web.Application()
     outer.add_subapp("/tools", create_app(load(folder / "config.toml", KEYS), environ=KEYS))
     runner = web.AppRunner(outer)

@@ -5,11 +5,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from aiohttp.web import TCPSite
 
 from connector.api.hosts import Hosts
 from connector.api.metrics import metrics_app
 from connector.api.parser import guarded_runner
-from connector.api.sites import listen
 from connector.config.settings import Logs, Server
 from connector.metrics import Metrics
 from tests.api.log import logged
@@ -87,7 +87,7 @@ async def test_web_pages_read_no_metrics(headers: tuple[str, ...]) -> None:
     runner = guarded_runner(metrics_app(Metrics(), Hosts([], "127.0.0.1")), Server())
     await runner.setup()
     try:
-        await listen(runner, "metrics", "127.0.0.1", 0)
+        await TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         assert (await sent(url, "/metrics", HERE, *headers)).refused
         assert (await sent(url, "/metrics", "Host: evil.example")).refused

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from connector.api.control import ControlCalls, control_app
+from connector.api.doors import opened_doors
 from connector.api.health import HealthCalls
 from connector.api.lifecycle import Lifecycle
 from connector.api.sites import control_served
@@ -15,6 +16,7 @@ from connector.cleanup import CleanupRequest
 from connector.cli.control import ControlClient
 from connector.config.settings import Control, Settings, StorageDeadlines
 from connector.config.settings import Ledger as LedgerSettings
+from connector.config.settings import Metrics as MetricsSettings
 from connector.credential import Credential
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyfile import load_keyring
@@ -96,11 +98,13 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
     settings = Settings(
         control=Control(socket=folder / "control.sock"),
         ledger=LedgerSettings(path=folder / "ledger.sqlite3", key_file=folder / "ledger.keys"),
+        metrics=MetricsSettings(enabled=False),
     )
     ledger = Ledger(settings.ledger.path, load_keyring(settings.ledger.key_file, {}), grace=WITHIN)
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     async with ledger.opened():
         server = Administered(folder, ledger, Lifecycle())
         calls = ControlCalls(ledger, settings.ledger.path, HealthCalls(storage, server.lifecycle), METRICS_URL, server.nudged.set)
-        async with control_served(control_app(calls, Metrics()), settings):
-            yield server
+        with opened_doors(settings, for_calls=False) as doors:
+            async with control_served(control_app(calls, Metrics()), settings, doors):
+                yield server

@@ -43,7 +43,10 @@ async def served(
     """Serve this configuration while the context is open; its files are in `folder`, and stay there for the next time."""
     folder.mkdir(exist_ok=True)
     file = folder / "config.toml"
-    file.write_text(f'{config}\n[ledger]\npath = "{folder}/ledger.sqlite3"\n[storage.sqlite]\npath = "{folder}/cache.sqlite3"\n')
+    file.write_text(
+        f'{config}\n[ledger]\npath = "{folder}/ledger.sqlite3"\n[storage.sqlite]\npath = "{folder}/cache.sqlite3"\n'
+        f'[control]\nsocket = "{folder}/control.sock"\n[metrics]\nport = 0\n'
+    )
     settings = load(file, environ)
     options = {} if clock is None else {"clock": clock}
     app = create_app(settings, routes=routes, hooks=hooks, environ=environ, **options)

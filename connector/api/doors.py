@@ -1,0 +1,121 @@
+"""The sockets that a server needs, bound before anything else is done: what is taken is told first, and by its key."""
+
+import errno
+import os
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from connector.api import unix_socket
+from connector.config.settings import Settings
+from connector.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Bound sockets. Those for requests do not listen yet: nobody is let in before there is somebody to answer."""
+
+    server: Sequence[socket.socket]
+    """Empty where another application serves."""
+    metrics: Sequence[socket.socket]
+    """Empty where they are switched off."""
+    control: socket.socket | None
+    """None on a platform that has no such sockets."""
+
+
+DOORS = web.AppKey("doors", Doors)
+"""Those that were opened for an application before it started."""
+
+
+@contextmanager
+def opened_doors(settings: Settings, *, for_calls: bool = True) -> Iterator[Doors]:
+    """Bind what is configured, and close it at the end; `for_calls` is false where another application serves the calls.
+
+    Raises:
+        ConfigurationError: with every address that cannot be used, each by the key to change.
+    """
+    with ExitStack() as stack:
+        problems: list[str] = []
+        server = _bound(stack, "server", settings.server.host, settings.server.port, problems) if for_calls else []
+        metrics = settings.metrics
+        told = _bound(stack, "metrics", metrics.host, metrics.port, problems) if metrics.enabled else []
+        control = _control(stack, settings, problems)
+        if problems:
+            raise ConfigurationError(problems)
+        yield Doors(server, told, control)
+
+
+async def listen(runner: web.AppRunner, section: str, sockets: Sequence[socket.socket]) -> None:
+    """Take connections on bound sockets.
+
+    Raises:
+        ConfigurationError: another program has begun to listen there meanwhile; names the key of the configuration's `section`.
+    """
+    for bound in sockets:
+        try:
+            await web.SockSite(runner, bound).start()
+        except OSError as problem:
+            host, port = bound.getsockname()[:2]
+            raise ConfigurationError([_problem(problem, section, host, port)]) from problem
+
+
+def _bound(stack: ExitStack, section: str, host: str, port: int, problems: list[str]) -> list[socket.socket]:
+    """Bind all addresses of a host, and note what keeps that from being done."""
+    bound, missing = [], []
+    try:
+        for family, kind, protocol, _, address in _addresses(host, port):
+            try:
+                bound.append(stack.enter_context(closing(_socket(family, kind, protocol, address))))
+            except OSError as problem:
+                if problem.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
+                    raise
+                missing.append(problem)  # a name may have an IPv6 address on a machine that has none
+        if missing and not bound:
+            raise missing[0]
+    except OSError as problem:
+        problems.append(_problem(problem, section, host, port))
+    return bound
+
+
+def _addresses(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[object, ...]]]:
+    yield from dict.fromkeys(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE))
+
+
+def _socket(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
+    with ExitStack() as unless_bound:
+        bound = unless_bound.enter_context(closing(socket.socket(family, kind, protocol)))
+        if sys.platform != "win32":  # there it would let another program take the port, too
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(address)
+        unless_bound.pop_all()
+        return bound
+
+
+def _problem(problem: OSError, section: str, host: str, port: int) -> str:
+    if isinstance(problem, socket.gaierror):
+        return f"{section}.host: {host} has no address: {problem.strerror}"
+    match problem.errno:
+        case errno.EADDRINUSE:
+            return f"{section}.port: another program listens on port {port} of {host}; choose another one, or end that program"
+        case errno.EACCES | errno.EPERM:
+            return f"{section}.port: this user may not listen on port {port}; choose one from 1024 on"
+        case errno.EADDRNOTAVAIL:
+            return f"{section}.host: {host} is no address of this machine"
+        case number:
+            return f"{section}.host, {section}.port: cannot listen on {host}:{port}: {os.strerror(number or 0)}"
+
+
+def _control(stack: ExitStack, settings: Settings, problems: list[str]) -> socket.socket | None:
+    if not unix_socket.AVAILABLE:
+        return None
+    try:
+        return stack.enter_context(unix_socket.bound(settings.control.socket, "control.socket"))
+    except ConfigurationError as found:
+        problems += found.problems
+        return None
