@@ -37,6 +37,7 @@ from connector.logs import configure_logs
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
 from connector.sessions.admission import Admission
+from connector.sessions.catching_up import CatchingUp
 from connector.sessions.live import LiveSessions
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
@@ -60,6 +61,7 @@ class Parts:
     live: LiveSessions
     served: Served
     orchestrator: Orchestrator
+    catching_up: CatchingUp
     holding: Holding
     retries: Retries
     owed_evictions: OwedEvictions
@@ -76,11 +78,11 @@ class Parts:
             await stack.enter_async_context(self.ledger.opened())
             await self.live.load()
             stack.push_async_callback(self.live.write_notes)
-            stack.push_async_callback(self.live.write_missed)
             stack.push_async_callback(close, "the end system", self.orchestrator.end_system.aclose)
             with cancelled_only_if_asked:
                 await self.orchestrator.end_system.open()
             await stack.enter_async_context(self.storage.opened())
+            stack.push_async_callback(self.catching_up.finish, shutdown_deadline)
             stack.push_async_callback(self.drain, shutdown_deadline)
             for driver in self.storage.drivers:
                 self.storage.owe(driver)
@@ -89,7 +91,7 @@ class Parts:
             await stack.enter_async_context(supervised("watch over the ledger", self.owed_evictions.notice_lost_track))
             await stack.enter_async_context(supervised("retries", self._retry))
             await stack.enter_async_context(supervised("use of sessions", self.live.keep_notes))
-            await stack.enter_async_context(supervised("what the ledger could not take", self.orchestrator.catch_up))
+            await stack.enter_async_context(supervised("what the ledger could not take", self.catching_up.run))
             yield
 
     async def _retry(self) -> None:
@@ -169,7 +171,7 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
         logouts,
         live,
         seals,
-        SessionRecords(logouts, ledger, storage, books, nudge=retries.nudge, clock=clock),
+        SessionRecords(logouts, ledger, storage, books, live.unrecorded, nudge=retries.nudge, clock=clock),
         deadline=_for_end_system(settings),
         longest_header=settings.server.limits.header,
         clock=clock,
@@ -187,6 +189,7 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
             metrics=metrics,
         ),
         orchestrator=orchestrator,
+        catching_up=CatchingUp(live, ledger, logouts, storage, nudge=retries.nudge),
         holding=Holding(ledger, logouts, clock),
         retries=retries,
         owed_evictions=OwedEvictions(ledger, storage, books, metrics.observe_late_evictions),

@@ -18,7 +18,7 @@ from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.recording import Missed
 from connector.logouts import Logouts, SharedLogout, known, login_of, outcome_of_closed
-from connector.outcomes import NOTHING_TO_END, EvictOutcome, LogoutOutcome
+from connector.outcomes import NOTHING_TO_END, EvictOutcome
 from connector.sessions.live import LiveSessions
 from connector.steps import milliseconds_since
 from connector.storage import Storage
@@ -27,8 +27,6 @@ from drivers import Driver, Scope
 from drivers.cancellation import StrayCancellation, cancelled_only_if_asked
 
 T = TypeVar("T")
-CATCH_UP_EVERY = 1.0
-"""Seconds between two tries to record what the ledger could not take."""
 
 
 class Orchestrator:
@@ -82,15 +80,6 @@ class Orchestrator:
             await asyncio.shield(shared.task)
             return await self._settle(debt, shared, {})
 
-    async def catch_up(self) -> None:
-        """Have recorded for ever what the ledger could not take, as soon as it works again."""
-        while True:
-            await asyncio.sleep(CATCH_UP_EVERY)
-            owing = await self._live.write_missed()
-            for driver in self._storage.drivers:
-                if driver.name in owing:
-                    self._storage.owe(driver)
-
     async def drain(self, deadline: float) -> int:
         """Wait at most `deadline` seconds for the running cleanups; returns how many tasks had to be broken off."""
         return await self._tasks.drain(deadline)
@@ -135,11 +124,25 @@ class Orchestrator:
     async def _run(
         self, request: CleanupRequest, started: float, logins: Collection[str], begun: Evicting = MappingProxyType({})
     ) -> CleanupReport:
+        """Record what is owed and take the steps. What could not be recorded is kept, however this ends."""
+        origin, drivers = self._origin(request), [driver.name for driver in self._storage.drivers]
+        left, outcome, debt = Missed(request, origin, drivers, logins), None, None
+        try:
+            debt = await self._books.record(request, origin=origin, drivers=drivers, logins=logins)
+            if debt is not None:
+                self._live.rows_gone(request.session_id, logins)
+            report = await self._take_steps(request, started, debt, origin, begun)
+            if debt is None:
+                left, outcome = _left_of(left, report), report.logout.outcome
+        finally:
+            if debt is None:
+                self._live.unrecorded.keep_cleanup(left, outcome)
+        return report
+
+    async def _take_steps(
+        self, request: CleanupRequest, started: float, debt: Debt | None, origin: str, begun: Evicting
+    ) -> CleanupReport:
         drivers, within = self._storage.drivers, self._hook_deadline
-        origin = self._origin(request)
-        debt = await self._books.record(request, origin=origin, drivers=[driver.name for driver in drivers], logins=logins)
-        if debt is not None:
-            self._live.rows_gone(request.session_id, logins)
         async with self._logout_of(request, debt, origin) as shared:
             async with asyncio.TaskGroup() as steps:
                 owed = _owed(drivers, request, debt)
@@ -151,8 +154,6 @@ class Orchestrator:
                     await asyncio.wait(same.values())
             evictions = _results(evicting)
             await self._settle(debt, shared, evictions)
-        if debt is None:
-            self._live.keep_missed(request, _left_of(request, origin, logins, logout.outcome, evictions))
         return CleanupReport(
             request=request,
             milliseconds=milliseconds_since(started),
@@ -199,17 +200,10 @@ def _login(request: CleanupRequest) -> SessionLogin:
     return SessionLogin(request.session_id, request.system_id, request.credential)
 
 
-def _left_of(
-    request: CleanupRequest,
-    origin: str,
-    logins: Collection[str],
-    logout: LogoutOutcome,
-    evictions: Mapping[str, Timed[EvictOutcome]],
-) -> Missed:
+def _left_of(asked: Missed, report: CleanupReport) -> Missed:
     """Return what is still to be recorded of a cleanup that is over."""
-    done = names_of_done(evictions)
-    rest = replace(request, foregone=logout) if logout.closes else request
-    return Missed(rest, origin, [name for name in evictions if name not in done], logins)
+    done = names_of_done(report.evictions)
+    return replace(asked, drivers=[name for name in asked.drivers if name not in done])
 
 
 def _owed(drivers: Sequence[Driver], request: CleanupRequest, debt: Debt | None) -> Mapping[str, Sequence[Scope]]:

@@ -1,6 +1,7 @@
 """The real orchestrator over parts of a test's choice."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from connector.api.routes import Served
@@ -16,11 +17,13 @@ from connector.logouts import Logouts
 from connector.metrics import Metrics
 from connector.orchestrator import Orchestrator
 from connector.sessions.admission import Admission
+from connector.sessions.catching_up import CatchingUp
 from connector.sessions.live import LiveSessions
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
+from connector.sessions.unrecorded import Unrecorded
 from connector.storage import Storage
 from connector.supervision import OwnedTasks
 from drivers import Driver
@@ -52,13 +55,30 @@ def orchestrator_of(
     return kind(logouts, storage, books, tasks, live=LiveSessions(ledger), hooks=Hooks(), hook_deadline=30)
 
 
+@dataclass(frozen=True, slots=True)
+class Cleaner:
+    """What does cleanups, and catches up with what the ledger could not take of them."""
+
+    orchestrator: Orchestrator
+    catching_up: CatchingUp
+    unrecorded: Unrecorded
+
+
+def cleaner(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> Cleaner:
+    """Return what does cleanups over parts of the caller's own."""
+    storage, tasks, live = Storage(drivers, StorageDeadlines()), OwnedTasks(), LiveSessions(ledger)
+    logouts, books = Logouts(end_system, tasks, METRICS, deadline=30), Bookkeeping(ledger, Backoff(604_800))
+    orchestrator = Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30)
+    return Cleaner(orchestrator, CatchingUp(live, ledger, logouts, storage, nudge=lambda: None), live.unrecorded)
+
+
 def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> Served:
     """Return what the HTTP edge serves, over parts of the caller's own; no seal is required."""
     storage, tasks, metrics = Storage(drivers, StorageDeadlines()), OwnedTasks(), Metrics()
     live, seals = LiveSessions(ledger), Seals(KEYRING)
     logouts = Logouts(end_system, tasks, metrics, deadline=30)
     books = Bookkeeping(ledger, Backoff(604_800))
-    records = SessionRecords(logouts, ledger, storage, books, nudge=lambda: None)
+    records = SessionRecords(logouts, ledger, storage, books, live.unrecorded, nudge=lambda: None)
     return Served(
         orchestrator=Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30),
         admission=Admission(seals, live, require_seal=False),

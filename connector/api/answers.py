@@ -35,7 +35,7 @@ def answer(report: CleanupReport) -> Answer:
         message = f"The storage driver '{report.authority}' could not evict, so that old data might still be read."
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, body, "eviction_unavailable", message, {"Retry-After": str(RETRY_AFTER)})
     if not report.recorded:
-        message = "The ledger could not record the cleanup. It was tried once; what failed is tried again once the ledger works."
+        message = "The ledger could not record the cleanup. It was tried once; what failed is tried again."
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, body, "ledger_unavailable", message, {"Retry-After": str(RETRY_AFTER)})
     if logout.result is LogoutResult.REFUSED:
         message = f"The logout was refused: {logout.message or logout.code or 'no reason given'}"

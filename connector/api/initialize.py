@@ -75,9 +75,12 @@ def _rendered(result: Result, settings: SystemSettings) -> web.Response:
         case Opened(headers):
             return json_answer(HTTPStatus.OK, encoded(headers, settings.sensitive | {HEADER}))
         case NotOpened.OVERTAKEN:
-            raise Conflict("The session was cleaned up while it was being opened; its login is ended.", code="session_closed")
+            raise Conflict(
+                "The session was cleaned up while it was being opened; its login is being ended.", code="session_closed"
+            )
         case NotOpened.NOT_RECORDED:
-            raise Unavailable("The ledger could not record the session; its login is ended.", code="ledger_unavailable")
+            message = "The ledger could not record the session. A login that was made is being ended."
+            raise Unavailable(message, code="ledger_unavailable")
         case NotOpened.STOPPING:
             raise Unavailable("The server is being stopped and opens no session any more.", code="stopping")
         case NotOpened.DEFECT:

@@ -101,9 +101,15 @@ def close_session(
     return ended
 
 
-def forget_login(table: Table, session: OpenSession) -> None:
-    """Remove the session's row if it is still of this login."""
+def end_login(table: Table, session: OpenSession, *, now: float) -> None:
+    """Write down that nobody will use a login: its row is removed if it is still of this login, and the login is owed.
+
+    Save where a cleanup has seen to it, or where the session is open by the same credential, handed out twice.
+    """
     _remove(table, session.session_id, session.login_id)
+    is_asked_for = is_debt(table, session.session_id, session.login_id, session.credential)
+    if not is_asked_for and not is_in_use(table, session.session_id, session.credential, session.origin):
+        owe(table, session, now=now)
 
 
 def owe(table: Table, session: OpenSession, *, now: float) -> None:

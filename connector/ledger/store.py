@@ -13,11 +13,12 @@ import structlog
 
 from connector.cleanup import CleanupRequest
 from connector.errors import ConfigurationError
-from connector.ledger import housekeeping, recording, selection
+from connector.ledger import housekeeping, recording, selection, sessions
 from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.file import LedgerFile
 from connector.ledger.keyring import Keyring
+from connector.ledger.open_sessions import OpenSession
 from connector.ledger.recording import FURTHEST, Asked, Missed, Settlement
 from connector.ledger.selection import InHand
 from connector.ledger.table import Table
@@ -121,6 +122,11 @@ class Ledger:
         await self._file.keep_reserve()
         now = self._clock()
         await self.transact(lambda table: recording.record_late(table, missed, now=now))
+
+    async def end_login(self, session: OpenSession) -> None:
+        """Write down, durably, that nobody will use a login: it is owed at once, unless somebody else ends it or uses it."""
+        now = self._clock()
+        await self.transact(lambda table: sessions.end_login(table, session, now=now))
 
     async def settle(
         self,

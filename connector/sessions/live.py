@@ -4,21 +4,20 @@ import asyncio
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 import structlog
 
-from connector.cleanup import CleanupRequest
 from connector.errors import ConfigurationError
 from connector.ledger import sessions
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.open_sessions import OpenSession
-from connector.ledger.recording import Missed
 from connector.ledger.store import Ledger
 from connector.sessions.seal import Sealed
+from connector.sessions.unrecorded import Unrecorded
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +27,6 @@ SLICE = 200
 """Sessions whose use one transaction writes down: some milliseconds."""
 FOREIGN = 10_000
 """Sessions of other processes that are remembered as alive; of any other, the ledger is asked."""
-
-
-MISSED = 10_000
-"""Cleanups that are kept while the ledger does not work."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +47,8 @@ class LiveSessions:
     def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
         self._clock = clock
+        self.unrecorded = Unrecorded()
+        """What happened to sessions here, and the ledger does not know."""
         self.ledger_id = b""
         self._logins: dict[str, str] = {}
         self._rows: dict[str, tuple[str, ...]] = {}
@@ -60,7 +57,6 @@ class LiveSessions:
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
         self._used: dict[str, float] = {}
-        self._missed: dict[CleanupRequest, Missed] = {}
 
     async def load(self) -> None:
         """Learn from the open ledger which sessions are open. Raises `ConfigurationError` if it does not say."""
@@ -91,7 +87,7 @@ class LiveSessions:
             return self._logins.get(sealed.session_id) == sealed.login_id
         if self._foreign.get(sealed.session_id) == sealed.login_id:
             return True
-        if any((missed.session_id, missed.login_id) == (sealed.session_id, sealed.login_id) for missed in self._missed):
+        if self.unrecorded.has_closed(sealed.session_id, sealed.login_id):
             return False
         closings = self._closings
         login = (sealed.session_id, sealed.login_id, sealed.credential)
@@ -162,28 +158,6 @@ class LiveSessions:
         self._foreign.pop(session_id, None)
         self._used.pop(session_id, None)
         return self._rows.get(session_id, ())
-
-    def keep_missed(self, cleanup: CleanupRequest, left: Missed) -> None:
-        """Keep what is left of a cleanup that the ledger could not take: after a restart, its session would be alive again."""
-        self._missed[cleanup] = left
-        if len(self._missed) > MISSED:
-            del self._missed[next(iter(self._missed))]
-            log.error("A CLEANUP COULD NOT BE RECORDED, AND IS FORGOTTEN: its session is open after a restart", kept=MISSED)
-
-    async def write_missed(self) -> set[str]:
-        """Write down the cleanups that the ledger could not take, and return which drivers owe an eviction by them.
-
-        What cannot be written is left for the next time. Sets no deadline.
-        """
-        owing: set[str] = set()
-        with suppress(LedgerUnavailable):
-            for cleanup, left in [*self._missed.items()]:
-                await self._ledger.record_late(left)
-                owing.update(left.drivers)
-                self.rows_gone(cleanup.session_id, left.logins)
-                if self._missed.get(cleanup) is left:
-                    del self._missed[cleanup]
-        return owing
 
     def note_use(self, session_id: str) -> None:
         """Note that the session is in use; written down later, with others."""

@@ -68,6 +68,8 @@ class Openings:
         """
         if self._stopping:
             return NotOpened.STOPPING
+        if self._records.is_overwhelmed:
+            return NotOpened.NOT_RECORDED
         with self._live.opening(request.session_id) as opening:
             login = self._logins.start(self._log_in(request, lambda: is_wanted() and not opening.overtaken))
             try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
@@ -18,6 +18,7 @@ from connector.ledger.store import Ledger
 from connector.ledger.table import Table
 from connector.logouts import Logouts
 from connector.sessions.seal import Sealed
+from connector.sessions.unrecorded import MOST, Unrecorded
 from connector.storage import Storage
 from drivers import SessionScope
 
@@ -34,6 +35,7 @@ class SessionRecords:
         ledger: Ledger,
         storage: Storage,
         books: Bookkeeping,
+        unrecorded: Unrecorded,
         *,
         nudge: Callable[[], None],
         clock: Callable[[], float] = time.time,
@@ -43,8 +45,14 @@ class SessionRecords:
         self._ledger = ledger
         self._storage = storage
         self._books = books
+        self._unrecorded = unrecorded
         self._nudge = nudge
         self._clock = clock
+
+    @property
+    def is_overwhelmed(self) -> bool:
+        """Tell whether the ledger could not take so much that nothing should be begun which it would have to take."""
+        return len(self._unrecorded) >= MOST
 
     @property
     def deadline(self) -> float:
@@ -77,7 +85,7 @@ class SessionRecords:
                 sessions.note_dead(table, earlier, now=now)
             return sessions.owe_eviction(table, scope, drivers=drivers, now=now) if replaces else None
 
-        owed = await self._written(opened)
+        owed = await self._written(self._ledger.transact(opened))
         self._nudge()
         return owed
 
@@ -86,25 +94,19 @@ class SessionRecords:
         await self._books.settle(owed, outcome=None, evicted=await evict_everywhere(self._storage, owed.evictions))
 
     async def end(self, session: OpenSession) -> bool:
-        """Have a login ended that nobody will use: by the retries at once or, where they cannot be told of it, here.
+        """Have a login ended that nobody will use, and say whether the ledger was told.
 
-        Save where a cleanup has seen to it, or where the session is open by the same credential, handed out twice.
-
-        Returns whether the ledger was told.
+        The retries end it or, as long as the ledger cannot be told, whoever works on what is `unrecorded`.
         """
-        now = self._clock()
-
-        def owe(table: Table) -> None:
-            sessions.forget_login(table, session)
-            is_debt = sessions.is_debt(table, session.session_id, session.login_id, session.credential)
-            if not is_debt and not sessions.is_in_use(table, session.session_id, session.credential, session.origin):
-                sessions.owe(table, session, now=now)
-
+        recorded = False
         try:
-            await self._written(owe)
+            await self._written(self._ledger.end_login(session))
+            recorded = True
         except LedgerUnavailable:
-            await self._log_out(session)
             return False
+        finally:
+            if not recorded:
+                self._unrecorded.keep_login(session)
         self._nudge()
         return True
 
@@ -116,19 +118,10 @@ class SessionRecords:
         origin = self._logouts.origin(login) if shown.origin is None else shown.origin
         return OpenSession(shown.session_id, shown.system_id, origin, shown.login_id, 0.0, 0.0, shown.credential)
 
-    async def _log_out(self, session: OpenSession) -> None:
-        if session.credential is None:
-            return
-        login = SessionLogin(session.session_id, session.system_id, session.credential)
-        async with self._logouts.sharing(login, session.login_id, origin=session.origin, attempts=0) as shared:
-            await asyncio.wait([shared.task])
-        if shared.came_to_nothing:
-            log.error("A LOGIN COULD BE NEITHER RECORDED NOR ENDED", origin=session.origin)
-
-    async def _written(self, work: Callable[[Table], T]) -> T:
+    async def _written(self, writing: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(DEADLINE):
-                return await self._ledger.transact(work)
+                return await writing
         except (LedgerUnavailable, TimeoutError) as problem:
             reason = str(problem) or f"not within {DEADLINE:g} s"
             log.warning("the ledger could not record a login", reason=reason)

@@ -53,7 +53,7 @@ async def test_a_later_step_that_is_answered_after_every_deadline_completes_the_
     assert dict(outcome.credential) == {"authorization": "Bearer t1", "x-second": "s1"}
 
 
-async def test_a_later_step_that_is_never_answered_leaves_what_the_first_has_made_in_the_outcome() -> None:
+async def test_a_later_step_that_is_never_answered_leaves_what_the_first_has_made() -> None:
     first, second = Canned(200, '{"token": "t1"}'), Canned(200, once=asyncio.Event())
     async with logging_in(TWO, first, second) as task:
         outcome = await task

@@ -99,7 +99,7 @@ async def reception(folder: Path, end_system: ReceivingEndSystem, *, deadline: f
     drivers = [ScriptedDriver(name, ScriptedDriver.Settings()) for name in (NEAR, AUTHORITY)]
     storage, live, seals = Storage(drivers, StorageDeadlines()), LiveSessions(ledger), Seals(KEYRING)
     logouts = Logouts(end_system, OwnedTasks(), METRICS, deadline=30)
-    records = SessionRecords(logouts, ledger, storage, Bookkeeping(ledger, Backoff(1)), nudge=nudged.set)
+    records = SessionRecords(logouts, ledger, storage, Bookkeeping(ledger, Backoff(1)), live.unrecorded, nudge=nudged.set)
     openings = Openings(logouts, live, seals, records, deadline=deadline, longest_header=32_768)
     async with ledger.opened(), storage.opened():
         await live.load()

@@ -211,9 +211,7 @@ async def cleaned_up(parts: Reception, session: str, login: str) -> None:
     parts.live.rows_gone(session, ends)
 
 
-async def test_of_an_initialize_that_a_cleanup_overtakes_at_its_login_nothing_stays_in_memory(
-    slow: Reception, session: str
-) -> None:
+async def test_nothing_stays_in_memory_of_an_initialize_that_is_overtaken_at_its_login(slow: Reception, session: str) -> None:
     slow.end_system.answering.set()
     old = await slow.opened(OpeningRequest(session, "A", {}))
     slow.end_system.answering.clear()
@@ -226,9 +224,7 @@ async def test_of_an_initialize_that_a_cleanup_overtakes_at_its_login_nothing_st
     assert not slow.live.may_have_row(session)
 
 
-async def test_of_an_initialize_that_a_cleanup_overtakes_at_its_record_nothing_stays_in_memory(
-    quick: Reception, session: str
-) -> None:
+async def test_nothing_stays_in_memory_of_an_initialize_that_is_overtaken_at_its_record(quick: Reception, session: str) -> None:
     old = await quick.opened(OpeningRequest(session, "A", {}))
     quick.ledger.asked.clear()
     quick.ledger.writing.clear()

@@ -17,8 +17,8 @@ from connector.outcomes import IN_USE_AGAIN
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed
 from connector.supervision import supervised
-from tests.assembly import a_ledger, orchestrator
-from tests.doubles import ScriptedDriver, ScriptedEndSystem
+from tests.assembly import a_ledger, cleaner
+from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem
 from tests.ledger.ledgers import ORIGIN, START, SetClock, all_due, opened, raw, request, until
 from tests.ledger.test_evictions import away
 from tests.ledger.test_sessions import logins, open_, owed
@@ -87,9 +87,7 @@ async def test_a_login_that_could_be_neither_recorded_nor_ended_is_ended_once_bo
     assert not desk.alive
 
 
-async def test_a_clock_set_back_since_the_initialize_leaves_no_login_open_that_a_late_record_closes(
-    desk: Desk, session: str, tmp_path: Path
-) -> None:
+async def test_a_clock_set_back_since_the_initialize_leaves_no_login_open(desk: Desk, session: str, tmp_path: Path) -> None:
     clock = SetClock(time.time())
     async with served(tmp_path, desk.section, clock=clock) as server:
         first = (await server.opshub.initialize(session, settings(), query=SYSTEM)).session_headers
@@ -109,14 +107,14 @@ async def test_an_eviction_that_could_be_neither_recorded_nor_done_is_owed_once_
     authority.before_evict = away
     asked = request(1, everything=True)
     async with a_ledger(tmp_path).opened() as ledger:
-        runs = orchestrator(ScriptedEndSystem(), [near, authority], ledger)
+        does = cleaner(ScriptedEndSystem(), [near, authority], ledger)
         with out_of_order(tmp_path):
-            assert answer(await runs.cleanup(asked)).status == 503
+            assert answer(await does.orchestrator.cleanup(asked)).status == 503
 
         async def is_owed() -> bool:
             return bool(await ledger.owed_evictions("authority"))
 
-        async with supervised("catching up", runs.catch_up):
+        async with supervised("catching up", does.catching_up.run):
             await until(is_owed)
         (debt,) = await ledger.listing()
         assert (debt.state, debt.evictions) == (LogoutState.CLOSED, {"authority": asked.scopes})
@@ -136,7 +134,7 @@ async def test_a_session_opened_anew_meanwhile_stays_open_whatever_the_clock_say
         assert [debt.credential for debt in await owed(ledger)] == [request(1, "old").credential]
 
 
-async def test_a_cleanup_by_an_old_seal_ends_the_login_that_was_open_whatever_the_clock_says(tmp_path: Path) -> None:
+async def test_a_late_cleanup_ends_the_login_that_was_open_whatever_the_clock_says(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, a_session(1, "old", "first"))
         await open_(ledger, replace(a_session(1, "new", "second"), opened_at=START + A_DAY))
@@ -161,8 +159,10 @@ async def test_a_session_of_another_process_is_dead_from_a_cleanup_on_that_could
         await live.load()
         alive = [await live.is_alive(sealed)]
         live.closing(sealed.session_id)
-        live.keep_missed(request(1, login="l"), missed("t", "l"))
+        live.unrecorded.keep_cleanup(missed("t", "l"), ACKNOWLEDGED)
         alive.append(await live.is_alive(sealed))
-        assert await live.write_missed() == set()
+        for kept in live.unrecorded:
+            await ledger.record_late(missed("t", "l"))
+            live.unrecorded.forget(kept)
         alive.append(await live.is_alive(sealed))
     assert alive == [True, False, False]

@@ -1,0 +1,128 @@
+"""What the ledger could not take, in memory until it takes it: cleanups, and logins that nobody will use."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from math import inf
+
+from msgspec.structs import replace as replaced
+
+from connector.endsystems.contract import SessionLogin
+from connector.ledger.open_sessions import OpenSession
+from connector.ledger.recording import Missed
+from connector.outcomes import LogoutOutcome, LogoutResult
+
+MOST = 10_000
+"""Beyond this many no login is begun, and what owes nothing is not kept. What owes something is kept, however much it is."""
+LONGEST_WAIT = 60.0
+"""Seconds between two tries of a logout, at most; they double from a second on."""
+
+Key = tuple[str, str, object]
+
+
+@dataclass(slots=True, eq=False)
+class Kept:
+    """Something that the ledger does not know of."""
+
+    key: Key
+    """The ids of the session and the login; and the cleanup, so that one that is repeated is kept once."""
+    left: Missed | OpenSession
+    """What is to be recorded of it."""
+    tries: int = 0
+    """How many times its login was to be logged out."""
+    due: float = 0.0
+    """When that is tried again, on the clock of the event loop; never, if trying again does not help."""
+
+    @property
+    def logins(self) -> Collection[str]:
+        """Return the ids of those of which the ledger has no row any more once it has taken this."""
+        return self.left.logins if isinstance(self.left, Missed) else (self.left.login_id,)
+
+    @property
+    def login(self) -> SessionLogin | None:
+        """Return the login that is still to be ended, if one is."""
+        match self.left:
+            case Missed(request=asked):
+                return None if asked.foregone else SessionLogin(asked.session_id, asked.system_id, asked.credential)
+            case OpenSession(session_id, system_id, credential=credential):
+                return None if credential is None else SessionLogin(session_id, system_id, credential)
+
+    @property
+    def owes_something(self) -> bool:
+        """Tell whether anything is lost if this is forgotten."""
+        return self.login is not None or bool(self.logins) or (isinstance(self.left, Missed) and bool(self.left.drivers))
+
+    def tried(self, outcome: LogoutOutcome) -> None:
+        """Note what became of its logout."""
+        self.tries += 1
+        if outcome.closes:
+            self.left = _without_login(self.left, outcome)
+        wait = min(2.0 ** min(self.tries - 1, 20), LONGEST_WAIT) if outcome.result is LogoutResult.PENDING else inf
+        self.due = asyncio.get_running_loop().time() + wait
+
+
+def _without_login(left: Missed | OpenSession, outcome: LogoutOutcome) -> Missed | OpenSession:
+    match left:
+        case Missed(request=asked):
+            return replaced(left, request=replaced(asked, foregone=outcome))
+        case OpenSession():
+            return replace(left, credential=None)
+
+
+class Unrecorded:
+    """Keeps what the ledger could not take. What somebody would have to end is never forgotten."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Key, Kept] = {}
+        self._logins: Counter[tuple[str, str]] = Counter()
+        self._something = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[Kept]:
+        """Return what is kept now, whatever is kept or forgotten meanwhile."""
+        return iter([*self._kept.values()])
+
+    def keep_cleanup(self, left: Missed, outcome: LogoutOutcome | None) -> None:
+        """Keep what is left of a cleanup: after a restart, its session would be alive again.
+
+        Args:
+            left: with the cleanup as it was asked for, and the drivers that did not evict.
+            outcome: what became of its logout; None if that is not known.
+        """
+        kept = Kept((left.request.session_id, left.request.login_id, left.request), left)
+        if outcome is not None:
+            kept.tried(outcome)
+        if kept.owes_something or len(self) < MOST:
+            self._keep(kept)
+
+    def keep_login(self, session: OpenSession) -> None:
+        """Keep a login that nobody will use, to be ended."""
+        self._keep(Kept((session.session_id, session.login_id, None), session))
+
+    def has_closed(self, session_id: str, login_id: str) -> bool:
+        """Tell whether somebody has asked to end this login."""
+        return (session_id, login_id) in self._logins
+
+    def forget(self, kept: Kept) -> None:
+        """Let go of what the ledger has taken, unless something newer has come in its place."""
+        if self._kept.get(kept.key) is kept:
+            del self._kept[kept.key]
+            session_id, login_id, _ = kept.key
+            self._logins[session_id, login_id] -= 1
+            if not self._logins[session_id, login_id]:
+                del self._logins[session_id, login_id]
+        if not self._kept:
+            self._something.clear()
+
+    async def something(self) -> None:
+        """Wait until something is kept."""
+        await self._something.wait()
+
+    def _keep(self, kept: Kept) -> None:
+        session_id, login_id, _ = kept.key
+        self._logins[session_id, login_id] += kept.key not in self._kept
+        self._kept[kept.key] = kept
+        self._something.set()
