@@ -155,7 +155,7 @@ def create_app(
 
 
 def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: Callable[[], float]) -> Parts:
-    keyring = load_keyring(settings.ledger.key_file, environ)
+    keyring = load_keyring(settings.ledger.key_file, environ, ledger=settings.ledger.path)
     end_system = build_end_system(settings.end_system, environ)
     storage = Storage(build_drivers(settings.storage), settings.storage.deadlines)
     ledger = _ledger(settings, keyring, clock)

@@ -55,4 +55,4 @@ def _keyring(settings: Ledger, down: ServerDown) -> Keyring:
         raise NothingHere(f"{down}, and there is no ledger at {settings.path}")
     if not (os.environ.get(VARIABLE) or is_there(settings.key_file)):
         raise NothingHere(f"{down}, and to read its ledger there is no key, neither at {settings.key_file} nor in {VARIABLE}")
-    return load_keyring(settings.key_file, os.environ)
+    return load_keyring(settings.key_file, os.environ, ledger=settings.path)

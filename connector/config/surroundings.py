@@ -6,7 +6,7 @@ from connector.config.drivers import misconfigurations
 from connector.config.settings import Settings, Storage
 from connector.errors import ConfigurationError
 from connector.file_access import is_there, why_not
-from connector.ledger.keyfile import HOW_TO_MAKE_ONE, VARIABLE, load_keyring
+from connector.ledger.keyfile import HOW_TO_MAKE_ONE, VARIABLE, load_keyring, problem_of_lost_keys
 
 SHARED = frozenset(["redis", "memcached"])
 """Back ends that several machines share."""
@@ -19,15 +19,17 @@ def unready(settings: Settings, environ: Mapping[str, str]) -> list[str]:
 
 def _keys(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     """A key that each replica makes for itself opens no seal of another's; otherwise one that is missing will be made."""
-    file = settings.ledger.key_file
+    file, ledger = settings.ledger.key_file, settings.ledger.path
     try:
         if environ.get(VARIABLE) or is_there(file):
-            load_keyring(file, environ)
+            load_keyring(file, environ, ledger=ledger)
         elif backend := _shared_authority(settings.storage):
             yield (
                 f"ledger.key_file: {file}: is not there; replicas that share {backend} as their authority share their keys, too: "
                 f"expected them in this file or in {VARIABLE}; {HOW_TO_MAKE_ONE}"
             )
+        elif lost := problem_of_lost_keys(file, ledger):
+            yield lost
     except ConfigurationError as found:
         yield from found.problems
     except OSError as problem:

@@ -8,28 +8,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_bytes, token_hex
 
+import structlog
+
 from connector.errors import ConfigurationError
 from connector.file_access import is_there, why_not
 from connector.ledger.keyring import KEY_BYTES, Keyring
+from connector.ledger.lost_keys import needs_keys
 from connector.ledger.ownership import problem_of_secret, synced_folder
 from drivers.folders import make_private_folder
 
 VARIABLE = "CONNECTOR_LEDGER_KEYS"
 HOW_TO_MAKE_ONE = "docs/ledger.md says how to make one"
+log = structlog.get_logger(__name__)
+
 LINE = re.compile(r"(?P<id>[A-Za-z0-9_.-]{1,32}):(?P<key>[A-Za-z0-9_-]{43}=?)")
 
 
-def load_keyring(path: Path, environ: Mapping[str, str]) -> Keyring:
+def load_keyring(path: Path, environ: Mapping[str, str], *, ledger: Path) -> Keyring:
     """Return the keys of the variable `CONNECTOR_LEDGER_KEYS` if it is set, else of the file, which is made if it is missing.
 
     Raises:
-        ConfigurationError: a line is not `id:key`, or the file is open to others, somebody else's, or cannot be read or made.
+        ConfigurationError: a line is not `id:key`, or the file is open to others, somebody else's, or cannot be read or made;
+            or it is missing, and the ledger at that path needs it.
     """
     if given := environ.get(VARIABLE):
         return parsed(given, origin=VARIABLE)
     try:
         if not is_there(path):
-            _generate(path)
+            _generate(path, ledger)
         return parsed(_read(path), origin=f"ledger.key_file: {path}")
     except OSError as problem:
         raise ConfigurationError([f"ledger.key_file: {path}: {why_not(problem, path)}"]) from problem
@@ -69,8 +75,20 @@ def _read(path: Path) -> str:
         return file.read()
 
 
-def _generate(path: Path) -> None:
+def problem_of_lost_keys(path: Path, ledger: Path) -> str | None:
+    """Say why no new keys may take the place of a file that is missing; None if they may. Raises `OSError`."""
+    held = needs_keys(ledger)
+    return held and (
+        f"ledger.key_file: {path.absolute()}: is missing, and {ledger.absolute()} holds {held} that only its keys can open. "
+        f"Put the file back, or its keys into {VARIABLE}. To begin anew without them, move the ledger away first "
+        "(docs/ledger.md, Keys that are lost): nothing of what it holds will be ended then"
+    )
+
+
+def _generate(path: Path, ledger: Path) -> None:
     """Make a file with one new key: whole or not at all, and never over one that somebody else has made meanwhile."""
+    if problem := problem_of_lost_keys(path, ledger):
+        raise ConfigurationError([problem])
     make_private_folder(path.parent)
     line = f"{token_hex(4)}:{base64.urlsafe_b64encode(token_bytes(KEY_BYTES)).decode()}\n"
     unfinished = path.with_name(f"{path.name}.{token_hex(4)}")
@@ -84,5 +102,6 @@ def _generate(path: Path) -> None:
         except FileExistsError:
             return
         synced_folder(path.parent)
+        log.info("a key was made for the ledger; back it up, apart from the ledger", path=str(path.absolute()))
     finally:
         unfinished.unlink(missing_ok=True)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+
 from connector.errors import ConfigurationError
 from connector.file_access import is_there, why_not
 from connector.ledger.inspection import connected, damage_of
@@ -14,6 +16,8 @@ from connector.ledger.ownership import HAS_MODES
 from connector.ledger.recovery import build, finish_interrupted, recover
 from connector.ledger.schema import migrate
 from drivers.folders import make_private_folder
+
+log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -32,6 +36,7 @@ def make_ready(path: Path, keyring: Keyring, *, now: float) -> None:
     finish_interrupted(path, now=now)
     if not is_there(path):
         build(path)
+        log.info("no ledger was there: a new one is begun", path=str(path))
     _must_be_ours(path)
     if damage := damage_of(path):
         recover(path, keyring, damage, now=now)

@@ -40,22 +40,22 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
     A process that is killed in between does it again, or finishes it, at the next start.
     """
     debts, sessions = sound_rows(path, keyring, DEBTS), sound_rows(path, keyring, SESSIONS)
-    saved = build(_saved(path), debts, sessions, lost_track=f"the file was damaged: {damage}")
+    number = build(saved_to(path), debts, sessions, lost_track=f"the file was damaged: {damage}")
     aside = _move_aside(path, now)
-    _put_in_place(_saved(path), path)
+    _put_in_place(saved_to(path), path)
     log.error(
         "THE LEDGER WAS DAMAGED: what verified was saved, some logouts may be lost, and nothing that is cached can be trusted",
         damage=damage,
         moved_to=str(aside),
-        saved=saved,
+        saved=number,
     )
 
 
 def finish_interrupted(path: Path, *, now: float) -> None:
     """Finish what a process that was killed has begun: the old file is gone from its place and the new one is not yet there."""
-    if not is_there(path) and is_there(_saved(path)):
+    if not is_there(path) and is_there(saved_to(path)):
         _move_aside(path, now)
-        _put_in_place(_saved(path), path)
+        _put_in_place(saved_to(path), path)
 
 
 def _fill(path: Path, rows: Iterable[Row], sessions: Iterable[Row], lost_track: str | None) -> int:
@@ -108,7 +108,8 @@ def _unused(path: Path) -> Path:
     return candidate
 
 
-def _saved(path: Path) -> Path:
+def saved_to(path: Path) -> Path:
+    """Return where the rows of a damaged ledger are saved to, until that file takes its place."""
     return _with(path, ".saved")
 
 

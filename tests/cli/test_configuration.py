@@ -10,6 +10,7 @@ from connector.config.loading import read
 from tests.cli.command import connector
 from tests.cli.terminal import at_a_terminal
 from tests.config.reading import NOTEBOOK
+from tests.ledger.test_lost_keys import an_open_session, left
 
 CANARY = "c4nary-s3cret"
 KEYS = {"CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
@@ -35,6 +36,17 @@ async def test_a_configuration_that_cannot_work_ends_with_78_and_a_line_for_each
         "server.prot: unknown key; did you mean `port`? (config.toml)",
         "logs.level: expected one of debug, info, warning, error (environment variable CONNECTOR__LOGS__LEVEL)",
     ]
+
+
+@pytest.mark.parametrize("command", ["serve", "check-config"])
+async def test_lost_keys_that_the_ledger_needs_end_with_78_and_are_not_replaced(tmp_path: Path, command: str) -> None:
+    await left(tmp_path / "var", an_open_session)
+
+    ended = await connector(command, folder=tmp_path)
+
+    assert ended.exit_code == 78
+    assert f"ledger.key_file: {tmp_path}/var/keys/ledger.keys: is missing, and {tmp_path}/var/ledger.sqlite3 holds" in ended.err
+    assert not (tmp_path / "var" / "keys").exists()
 
 
 async def test_a_person_at_a_terminal_sees_the_problems_in_a_panel(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
         ledger=LedgerSettings(path=folder / "ledger.sqlite3", key_file=folder / "ledger.keys"),
         metrics=MetricsSettings(enabled=False),
     )
-    ledger = Ledger(settings.ledger.path, load_keyring(settings.ledger.key_file, {}), grace=WITHIN)
+    ledger = Ledger(settings.ledger.path, load_keyring(settings.ledger.key_file, {}, ledger=settings.ledger.path), grace=WITHIN)
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     async with ledger.opened():
         server = Administered(folder, ledger, Lifecycle())

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from connector.errors import ConfigurationError
 from connector.ledger.keyfile import VARIABLE, load_keyring
+from connector.ledger.keyring import Keyring
+from tests.ledger.ledgers import NAME
 
 KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU"
 OTHER_KEY = "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg="
@@ -21,16 +24,20 @@ def key_file(folder: Path, text: str, mode: int = 0o600) -> Path:
     return path
 
 
+def loaded(path: Path, environ: Mapping[str, str] | None = None) -> Keyring:
+    return load_keyring(path, environ or {}, ledger=path.with_name(NAME))
+
+
 def refusal(path: Path, environ: dict[str, str] | None = None) -> str:
     with pytest.raises(ConfigurationError) as refused:
-        load_keyring(path, environ or {})
+        loaded(path, environ)
     return str(refused.value)
 
 
 def test_the_first_start_makes_a_file_that_nobody_else_can_read_and_the_second_one_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "ledger.keys"
-    first = load_keyring(path, {})
-    assert load_keyring(path, {}).unseal("p", first.seal("p", b"secret")) == b"secret"
+    first = loaded(path)
+    assert loaded(path).unseal("p", first.seal("p", b"secret")) == b"secret"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert [*path.parent.iterdir()] == [path]
@@ -39,19 +46,19 @@ def test_the_first_start_makes_a_file_that_nobody_else_can_read_and_the_second_o
 def test_of_many_first_starts_at_once_one_makes_the_keys_and_all_use_them(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "ledger.keys"
     with ThreadPoolExecutor(16) as threads:
-        rings = [*threads.map(lambda _: load_keyring(path, {}), range(64))]
+        rings = [*threads.map(lambda _: loaded(path), range(64))]
     assert len({ring.mac("p", b"message") for ring in rings}) == 1
 
 
 def test_the_first_line_is_the_current_key_and_remarks_are_left_out(tmp_path: Path) -> None:
-    ring = load_keyring(key_file(tmp_path, f"# rotated in May\nmay:{KEY}\n\napril:{OTHER_KEY} # to be removed\n"), {})
+    ring = loaded(key_file(tmp_path, f"# rotated in May\nmay:{KEY}\n\napril:{OTHER_KEY} # to be removed\n"))
     assert ring.ids == ("may", "april")
     assert ring.current == "may"
 
 
 def test_the_variable_wins_over_the_file_which_is_not_even_made(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "ledger.keys"
-    assert load_keyring(path, {VARIABLE: f"a:{KEY},b:{OTHER_KEY}"}).ids == ("a", "b")
+    assert loaded(path, {VARIABLE: f"a:{KEY},b:{OTHER_KEY}"}).ids == ("a", "b")
     assert not path.parent.exists()
 
 

@@ -97,7 +97,9 @@ async def _rate(scene: World, *, clients: int, cleanups: int, batch: int | None 
 async def _fill(scene: World, rows: int) -> None:
     """Record what so many cleanups of an hour ago owe."""
     settings = load(scene.config, {}).ledger
-    ledger = Ledger(settings.path, load_keyring(settings.key_file, {}), grace=1, clock=lambda: time.time() - 3600)
+    ledger = Ledger(
+        settings.path, load_keyring(settings.key_file, {}, ledger=settings.path), grace=1, clock=lambda: time.time() - 3600
+    )
     numbers = iter(range(rows))
     async with ledger.opened(), asyncio.TaskGroup() as recording:
         for _ in range(RECORDING):

@@ -31,7 +31,7 @@ WITHIN = 60.0
 
 @pytest.fixture
 async def scene(own_redis: RealServer, tmp_path: Path) -> AsyncIterator[World]:
-    load_keyring(tmp_path / "ledger.keys", {})
+    load_keyring(tmp_path / "ledger.keys", {}, ledger=tmp_path / "ledger.sqlite3")
     async with world(tmp_path, STORAGE.format(port=own_redis.port)) as found:
         yield found
 
