@@ -154,7 +154,8 @@ class Driver(ABC):
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:
         """Keep a near copy: value, stamp and expiry as they are, whatever stamp is current.
 
-        An entry that has expired already is not kept. A life longer than `MAX_TTL` is shortened to it.
+        An entry that has expired already is not kept. A life longer than `MAX_TTL` is shortened to it. Where an entry is not
+        kept, for want of room or because it has expired, none of before is left: it would be served though it was changed.
         """
 
     @abstractmethod

@@ -46,6 +46,7 @@ TASKS = {
     "connector/supervision.py": "background loops, and what outlives a request",
     "drivers/sqlite_writer.py": "the writer",
     "drivers/sqlite/driver.py": "opening the file for all who wait for it",
+    "drivers/sqlite/bound.py": "making room in the file, which the next put begins again if it fails",
 }
 """Who may begin tasks that are in no group; what they run ends by itself, or has a boundary."""
 OPENS_FILES = {

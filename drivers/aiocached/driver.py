@@ -71,7 +71,8 @@ class AiocacheDriver(Driver):
         return entry if entry.expires_at > self._clock() else None
 
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:
-        await self._put(scope, key, entry, stamp=None)
+        if not await self._put(scope, key, entry, stamp=None):
+            await self.delete(scope, key)
 
     async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
         return await self._put(scope, key, entry, stamp=entry.stamp)

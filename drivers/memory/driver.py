@@ -74,7 +74,9 @@ class MemoryDriver(Driver):
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:
         if await self._made_room_for(key, entry):
             now = self._clock()
-            self._store(self._lives.present(scope, now), key, entry, now)
+            if self._store(self._lives.present(scope, now), key, entry, now):
+                return
+        await MemoryDriver.delete(self, scope, key)
 
     async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
         if not await self._made_room_for(key, entry):

@@ -7,18 +7,20 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from drivers.contract import Driver, DriverSettings, Entry, Scope, Stamp, Statistics
 from drivers.errors import DriverUnavailable
 from drivers.shared import result_of
 from drivers.sqlite import statements
+from drivers.sqlite.bound import Bound
+from drivers.sqlite.freeing import SLICE, purge
 from drivers.sqlite.reader import SqliteReader
 from drivers.sqlite.schema import open_cache, prove_writable
 from drivers.sqlite_file import SqliteFile
 from drivers.sqlite_writer import SqliteWriter
-
-SLICE = 250
-"""Rows that one purging transaction deletes, so that nobody's commit has to wait for long."""
 
 
 class SqliteSettings(DriverSettings):
@@ -26,6 +28,8 @@ class SqliteSettings(DriverSettings):
 
     path: Path = Path("var/cache.sqlite3")
     """The cache file; created with its folder where missing. On a local disk: SQLite's shared memory does not cross a network."""
+    max_bytes: Annotated[int, Field(ge=1_048_576)] = 1_073_741_824
+    """Bytes that the file takes at most. Where there is no room, what was stored first makes room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,10 @@ class _OpenFile:
     file: SqliteFile
     writer: SqliteWriter
     reader: SqliteReader
+    bound: Bound
 
     @classmethod
-    async def open(cls, path: Path, discard: tuple[int, int] | None) -> "_OpenFile":
+    async def open(cls, path: Path, discard: tuple[int, int] | None, bounded: Callable[[SqliteWriter], Bound]) -> "_OpenFile":
         async with AsyncExitStack() as opened:
             file = SqliteFile(path)
             opened.callback(file.close)
@@ -45,10 +50,11 @@ class _OpenFile:
             opened.push_async_callback(writer.aclose)
             reader = SqliteReader(file)
             opened.pop_all()
-            return cls(file, writer, reader)
+            return cls(file, writer, reader, bounded(writer))
 
     async def aclose(self) -> None:
-        self.reader.close()  # first, so that the writer's connection is the last one, which removes the -wal
+        await self.bound.aclose()
+        self.reader.close()  # before the writer, so that the writer's connection is the last one, which removes the -wal
         await self.writer.aclose()
         self.file.close()
 
@@ -61,6 +67,7 @@ class SqliteDriver(Driver):
     def __init__(self, name: str, settings: SqliteSettings, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(name, settings)
         self._path = settings.path.absolute()
+        self._max_bytes = settings.max_bytes
         self._clock = clock
         self._closed = False
         self._open_file: _OpenFile | None = None
@@ -98,10 +105,13 @@ class SqliteDriver(Driver):
 
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:
         file = await self._file()
-        await file.writer.submit(partial(statements.store, scope=scope, key=key, entry=entry, now=self._clock()))
+        kept = entry if file.bound.admits(entry) else None
+        await file.writer.submit(partial(statements.copy, scope=scope, key=key, entry=kept, now=self._clock()))
 
     async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
         file = await self._file()
+        if not file.bound.admits(entry):
+            return False
         work = partial(statements.store_if_current, scope=scope, key=key, entry=entry, now=self._clock())
         return await file.writer.submit(work)
 
@@ -121,7 +131,7 @@ class SqliteDriver(Driver):
     async def purge(self, limit: int) -> bool:
         file = await self._file()
         for start in range(0, limit, SLICE):
-            work = partial(statements.purge, limit=min(SLICE, limit - start), now=self._clock())
+            work = partial(purge, limit=min(SLICE, limit - start), now=self._clock())
             if not await file.writer.submit(work):
                 return False
         return True
@@ -147,11 +157,14 @@ class SqliteDriver(Driver):
             raise DriverUnavailable(f"{self.name}: closed")
         return self._open_file if self._open_file is not None and self._open_file.file.in_place else None
 
+    def _bounded(self, writer: SqliteWriter) -> Bound:
+        return Bound(writer, self._max_bytes, self._clock)
+
     async def _replace(self, old: _OpenFile | None) -> _OpenFile:
         discard = None
         if old is not None:
             self._open_file = None
             await old.aclose()
             discard = old.file.connected_to if old.file.damaged else None
-        self._open_file = await _OpenFile.open(self._path, discard)
+        self._open_file = await _OpenFile.open(self._path, discard, self._bounded)
         return self._open_file

@@ -13,9 +13,12 @@ log = structlog.get_logger(__name__)
 
 APPLICATION_ID = 0x4F504843
 """`OPHC` in ASCII: what tells our files from another program's."""
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: entries are kept in the order in which they were stored, and pages that are free can be given back."""
 PAGE_SIZE = 8192
-"""Bytes; a row of up to a quarter of it lies in its table's page, a longer one in pages of its own."""
+"""Bytes; a row that is longer lies in pages of its own."""
+LONGEST_LOG = 16 * 1024 * 1024
+"""Bytes that the write-ahead log keeps of what one large transaction has made it grow to."""
 
 SCHEMA = (
     "CREATE TABLE generations (scope BLOB PRIMARY KEY, token BLOB, used INTEGER) WITHOUT ROWID",
@@ -23,8 +26,9 @@ SCHEMA = (
     "CREATE TABLE buckets (token BLOB, bucket BLOB, PRIMARY KEY (token, bucket)) WITHOUT ROWID",
     "CREATE TABLE garbage (token BLOB PRIMARY KEY) WITHOUT ROWID",
     """CREATE TABLE entries (
-        bucket BLOB, key BLOB, expires_at REAL, checksum INTEGER, stamp BLOB, value BLOB, PRIMARY KEY (bucket, key)
-    ) WITHOUT ROWID""",
+        id INTEGER PRIMARY KEY, bucket BLOB, key BLOB, expires_at REAL, checksum INTEGER, stamp BLOB, value BLOB
+    )""",
+    "CREATE UNIQUE INDEX entries_by_key ON entries (bucket, key)",
     "CREATE INDEX entries_by_expiry ON entries (expires_at)",
 )
 
@@ -62,6 +66,9 @@ def _opened(file: SqliteFile) -> sqlite3.Connection:
     file.create_if_missing()
     connection = file.connect()
     try:
+        if _is_older(connection):
+            connection.close()
+            return _begun_anew(file)
         _make_ready(file, connection)
     except BaseException:
         connection.close()
@@ -69,10 +76,17 @@ def _opened(file: SqliteFile) -> sqlite3.Connection:
     return connection
 
 
+def _begun_anew(file: SqliteFile) -> sqlite3.Connection:
+    log.info("the cache file is of an older version, beginning a fresh one", path=str(file.path))
+    file.path.unlink()
+    return _opened(file)
+
+
 def _make_ready(file: SqliteFile, connection: sqlite3.Connection) -> None:
     schema = {statement for (statement,) in connection.execute("SELECT CAST(sql AS BLOB) FROM sqlite_schema")}
     if not schema:
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     else:
         _must_be_ours(file, connection)
         if schema != {statement.encode() for statement in SCHEMA}:
@@ -81,6 +95,7 @@ def _make_ready(file: SqliteFile, connection: sqlite3.Connection) -> None:
     if mode != "wal":
         raise DriverMisconfigured(f"{file.path}: this file system has no write-ahead log; set a path on a local disk")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG}")
     connection.execute("PRAGMA secure_delete = FAST")  # a damaged page must not lead back to what was deleted from it
     with transaction(connection):
         if not schema:
@@ -97,6 +112,13 @@ def _must_be_ours(file: SqliteFile, connection: sqlite3.Connection) -> None:
             f"{file.path}: written by a newer version (format {version}, this one reads {FORMAT_VERSION}); "
             "upgrade, or delete the file: it holds nothing but a cache"
         )
+
+
+def _is_older(connection: sqlite3.Connection) -> bool:
+    """Tell whether an older version of this driver has made the file."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        return False
+    return bool(connection.execute("PRAGMA user_version").fetchone()[0] < FORMAT_VERSION)
 
 
 def _create(connection: sqlite3.Connection) -> None:

@@ -23,11 +23,11 @@ IDLE_DAYS = 30
 def name_of(connection: sqlite3.Connection, scope: Scope) -> Stamp | None:
     """Return the name of the scope's bucket, which is also its stamp: its owners' generations. None where one is missing."""
     owners = _owners(scope)
-    known = f"SELECT scope, token FROM generations WHERE scope IN ({_marks(owners)})"  # noqa: S608 - question marks
+    known = f"SELECT scope, token FROM generations WHERE scope IN ({marks(owners)})"  # noqa: S608 - question marks
     tokens = dict(connection.execute(known, owners))
     if len(tokens) < len(owners):
         return None
-    return Stamp(b"".join(_whole(tokens.get(owner)) for owner in owners))
+    return Stamp(b"".join(whole(tokens.get(owner)) for owner in owners))
 
 
 def mint(connection: sqlite3.Connection, scope: Scope, now: float) -> Stamp:
@@ -36,7 +36,7 @@ def mint(connection: sqlite3.Connection, scope: Scope, now: float) -> Stamp:
         "INSERT INTO generations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used WHERE used <> excluded.used",
         [(owner, token_bytes(TOKEN), now // DAY) for owner in _owners(scope)],
     )
-    return Stamp(_whole(name_of(connection, scope)))
+    return Stamp(whole(name_of(connection, scope)))
 
 
 def store(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry, now: float) -> bool:
@@ -44,13 +44,19 @@ def store(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry, 
     if entry.expires_at <= now:
         return False
     bucket, hashed = mint(connection, scope, now), digest(key)
-    connection.executemany("INSERT OR IGNORE INTO buckets VALUES (?, ?)", [(token, bucket) for token in _tokens(bucket)])
+    connection.executemany("INSERT OR IGNORE INTO buckets VALUES (?, ?)", [(token, bucket) for token in tokens_of(bucket)])
     expires_at = min(entry.expires_at, now + MAX_TTL)
     connection.execute(
-        "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO entries (bucket, key, expires_at, checksum, stamp, value) VALUES (?, ?, ?, ?, ?, ?)",
         (bucket, hashed, expires_at, checksum(scope, hashed, expires_at, entry.stamp, entry.value), entry.stamp, entry.value),
     )
     return True
+
+
+def copy(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry | None, now: float) -> None:
+    """Store an entry in the scope's present bucket. Where it is not kept, or there is none, what was there before goes."""
+    if entry is None or not store(connection, scope, key, entry, now):
+        delete(connection, scope, key)
 
 
 def store_if_current(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry, now: float) -> bool:
@@ -68,15 +74,13 @@ def evict(connection: sqlite3.Connection, scopes: Collection[Scope]) -> None:
     owners = [_owners(scope)[0] for scope in scopes]
     for start in range(0, len(owners), TOGETHER):
         some = owners[start : start + TOGETHER]
-        _end(connection, f"scope IN ({_marks(some)})", *some)
+        end(connection, f"scope IN ({marks(some)})", *some)
 
 
-def purge(connection: sqlite3.Connection, limit: int, now: float) -> bool:
-    """Free about `limit` entries that are unreachable or have expired. Returns whether there may be more."""
-    freed = _free_unreachable(connection, limit)
-    if freed < limit:
-        freed += _free_expired(connection, limit - freed, now)
-    return freed >= limit or _end_idle(connection, limit - freed, now)
+def end(connection: sqlite3.Connection, which: str, *parameters: object) -> int:
+    """Forget generations, and note that the buckets named by them are garbage. `which` is a condition of this project's own."""
+    connection.execute(f"INSERT INTO garbage SELECT token FROM generations WHERE {which}", parameters)  # noqa: S608
+    return connection.execute(f"DELETE FROM generations WHERE {which}", parameters).rowcount  # noqa: S608
 
 
 def checksum(scope: Scope, key: bytes, expires_at: float, stamp: bytes, value: bytes) -> int:
@@ -90,60 +94,18 @@ def _owners(scope: Scope) -> tuple[bytes, ...]:
     return tuple(map(scope_digest, lineage(scope)))
 
 
-def _whole(value: bytes | None) -> bytes:
+def whole(value: bytes | None) -> bytes:
     """Return what is bytes in every row that was ever written."""
     if not isinstance(value, bytes):
         raise DamagedRow("a generation or a bucket has lost its name")
     return value
 
 
-def _marks(values: Collection[object]) -> str:
+def marks(values: Collection[object]) -> str:
+    """Return a question mark for each of the values."""
     return ", ".join("?" * len(values))
 
 
-def _tokens(bucket: bytes) -> list[bytes]:
+def tokens_of(bucket: bytes) -> list[bytes]:
+    """Return the generations that name a bucket."""
     return [bucket[start : start + TOKEN] for start in range(0, len(bucket), TOKEN)]
-
-
-def _end(connection: sqlite3.Connection, which: str, *parameters: object) -> int:
-    """Forget generations, and note that the buckets named by them are garbage. `which` is one of this module's own conditions."""
-    connection.execute(f"INSERT INTO garbage SELECT token FROM generations WHERE {which}", parameters)  # noqa: S608
-    return connection.execute(f"DELETE FROM generations WHERE {which}", parameters).rowcount  # noqa: S608
-
-
-def _free_unreachable(connection: sqlite3.Connection, limit: int) -> int:
-    freed = 0
-    while freed < limit:
-        token = connection.execute("SELECT token FROM garbage LIMIT 1").fetchone()
-        if token is None:
-            break
-        bucket = connection.execute("SELECT bucket FROM buckets WHERE token = ? LIMIT 1", token).fetchone()
-        if bucket is None:
-            connection.execute("DELETE FROM garbage WHERE token = ?", token)
-            freed += 1
-        else:
-            freed += _free_bucket(connection, _whole(bucket[0]), limit - freed)
-    return freed
-
-
-def _free_bucket(connection: sqlite3.Connection, bucket: bytes, limit: int) -> int:
-    """Free up to `limit` entries of a bucket, and the bucket itself once it is empty."""
-    freed = connection.execute(
-        "DELETE FROM entries WHERE bucket = ? AND key IN (SELECT key FROM entries WHERE bucket = ? LIMIT ?)",
-        (bucket, bucket, limit),
-    ).rowcount
-    if freed < limit:
-        connection.executemany("DELETE FROM buckets WHERE token = ? AND bucket = ?", [(each, bucket) for each in _tokens(bucket)])
-        freed += 1
-    return freed
-
-
-def _free_expired(connection: sqlite3.Connection, limit: int, now: float) -> int:
-    expired = "SELECT bucket, key FROM entries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
-    return connection.execute(f"DELETE FROM entries WHERE (bucket, key) IN ({expired})", (now, limit)).rowcount  # noqa: S608
-
-
-def _end_idle(connection: sqlite3.Connection, limit: int, now: float) -> bool:
-    """Forget generations that nobody uses any more, and say whether there were any: they leave garbage behind."""
-    idle = "SELECT scope FROM generations WHERE used < ? ORDER BY used LIMIT ?"
-    return _end(connection, f"scope IN ({idle})", now // DAY - IDLE_DAYS, limit) > 0

@@ -9,7 +9,7 @@ import pytest
 
 from drivers.contract import MAX_TTL, Driver, Entry, SessionScope, Stamp, SystemScope
 from drivers.testing.names import NAMES
-from drivers.testing.subject import TTL, Keep, Subject, current, entry, found, in_both_roles, keep
+from drivers.testing.subject import TTL, Keep, Subject, current, entry, found, in_both_roles, keep, keep_copy
 
 SESSION, SYSTEM = SessionScope("s1", "A"), SystemScope("A")
 BYTES = bytes(range(256))
@@ -84,6 +84,11 @@ class Entries(Subject):
         await driver.put(SESSION, "copy", expired)
         assert not await driver.put_if_current(SESSION, "key", expired)
         assert [await driver.get(SESSION, key) for key in ("copy", "key")] == [None, None]
+
+    async def test_a_copy_that_is_not_kept_leaves_none_of_before(self, driver: Driver) -> None:
+        await keep_copy(driver, SESSION, "key", b"before")
+        await driver.put(SESSION, "key", entry(b"after", ttl=-1))
+        assert await driver.get(SESSION, "key") is None
 
     @pytest.mark.parametrize("ttl", [MAX_TTL + 1, 31 * 24 * 3600.0, 1e12, math.inf])
     async def test_a_life_that_is_too_long_is_shortened(self, driver: Driver, ttl: float) -> None:

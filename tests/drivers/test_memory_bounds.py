@@ -8,7 +8,7 @@ import pytest
 
 from drivers import Driver, Entry, SessionScope, Stamp, SystemScope
 from drivers.memory import MemoryDriver, MemorySettings
-from drivers.testing.subject import current, found, keep, keep_copy, opened
+from drivers.testing.subject import current, entry, found, keep, keep_copy, opened
 
 SESSION, OTHER, SYSTEM = SessionScope("s1", "A"), SessionScope("s2", "A"), SystemScope("A")
 MEGABYTE = 1_000_000
@@ -111,3 +111,9 @@ async def test_an_eviction_while_room_is_made_refuses_the_late_writer() -> None:
         await asyncio.sleep(0)
         await driver.evict(SYSTEM)
         assert not await making_room
+
+
+async def test_a_copy_that_is_too_large_leaves_none_of_before(driver: Driver) -> None:
+    await keep_copy(driver, SESSION, "key", b"before")
+    await driver.put(SESSION, "key", entry(bytes(11 * MEGABYTE)))
+    assert await found(driver, SESSION, "key") is None

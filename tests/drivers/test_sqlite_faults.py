@@ -18,6 +18,7 @@ import structlog
 from drivers.contract import SessionScope, SystemScope
 from drivers.errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
 from drivers.sqlite import SqliteDriver
+from drivers.sqlite.schema import FORMAT_VERSION
 from drivers.testing.subject import current, found, keep, opened
 
 SESSION, EVICTED = SessionScope("s1", "A"), SessionScope("s10", "A")
@@ -64,7 +65,7 @@ async def test_the_file_and_its_folder_are_for_this_user_only(tmp_path: Path) ->
 
 async def test_a_file_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
     await _fill(path)
-    _statement(path, "PRAGMA user_version = 2")
+    _statement(path, f"PRAGMA user_version = {FORMAT_VERSION + 1}")
     before = path.read_bytes()
     with pytest.raises(DriverFormatError, match=r"cache\.sqlite3: written by a newer version"):
         async with opened(driver_on(path)):

@@ -1,0 +1,134 @@
+"""What is freed in the cache file, a slice at a time: what nobody can reach, what has expired, and what there is no room for.
+
+Functions of a connection inside a transaction. No slice holds the writer for more than some milliseconds.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+
+from drivers.sqlite.schema import PAGE_SIZE
+from drivers.sqlite.statements import DAY, IDLE_DAYS, end, marks, tokens_of, whole
+
+SLICE = 250
+"""Rows that one transaction deletes at most."""
+SLICE_BYTES = 8 * 1024 * 1024
+"""Bytes of values that one transaction deletes, about: each page of a long value has to be read."""
+SLICE_PAGES = 256
+"""Pages that one transaction gives back to the disk at most: others are moved into their places."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one slice may still delete."""
+
+    rows: int
+    bytes: int = SLICE_BYTES
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the next slice has to go on."""
+        return self.rows <= 0 or self.bytes <= 0
+
+    def spend(self, size: int = 0) -> None:
+        """Note a deleted row, and the size of its value."""
+        self.rows -= 1
+        self.bytes -= size
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a file takes up."""
+
+    used: int
+    """Bytes of the pages that hold something."""
+    size: int
+    """Bytes of all its pages."""
+
+
+def room(connection: sqlite3.Connection) -> Room:
+    """Return what the file takes up. It costs some microseconds: SQLite keeps count."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return Room(used=(pages - free) * PAGE_SIZE, size=pages * PAGE_SIZE)
+
+
+def purge(connection: sqlite3.Connection, limit: int, now: float) -> bool:
+    """Free about `limit` entries that are unreachable or have expired. Returns whether there may be more."""
+    budget = Budget(limit)
+    _free_unreachable(connection, budget)
+    _free_expired(connection, budget, now)
+    return budget.is_spent or _end_idle(connection, budget.rows, now)
+
+
+def make_room(connection: sqlite3.Connection, *, down_to: int, max_size: int, now: float) -> tuple[Room, bool]:
+    """Free a slice where more than `down_to` bytes are used, or give one back where the file is larger than `max_size`.
+
+    What cannot be reached and what has expired goes first, then what was stored first. Returns what the file takes up now, and
+    whether there is more to do.
+    """
+    before = room(connection)
+    if before.used > down_to and _freed_slice(connection, now):
+        return room(connection), True
+    if before.size > max(max_size, before.used):
+        for _ in range(SLICE_PAGES):
+            connection.execute("PRAGMA incremental_vacuum(1)")  # of more, Python's module would give back the first only
+        return room(connection), True
+    return before, False
+
+
+def _freed_slice(connection: sqlite3.Connection, now: float) -> bool:
+    budget = Budget(SLICE)
+    _free_unreachable(connection, budget)
+    _free_expired(connection, budget, now)
+    _drop_oldest(connection, budget)
+    return budget.rows < SLICE
+
+
+def _free_unreachable(connection: sqlite3.Connection, budget: Budget) -> None:
+    while not budget.is_spent:
+        token = connection.execute("SELECT token FROM garbage LIMIT 1").fetchone()
+        if token is None:
+            break
+        bucket = connection.execute("SELECT bucket FROM buckets WHERE token = ? LIMIT 1", token).fetchone()
+        if bucket is None:
+            connection.execute("DELETE FROM garbage WHERE token = ?", token)
+            budget.spend()
+        else:
+            _free_bucket(connection, whole(bucket[0]), budget)
+
+
+def _free_bucket(connection: sqlite3.Connection, bucket: bytes, budget: Budget) -> None:
+    """Free entries of a bucket, and the bucket itself once it is empty."""
+    _delete(connection, budget, "WHERE bucket = ?", bucket)
+    if not budget.is_spent:
+        named = [(token, bucket) for token in tokens_of(bucket)]
+        connection.executemany("DELETE FROM buckets WHERE token = ? AND bucket = ?", named)
+        budget.spend()
+
+
+def _free_expired(connection: sqlite3.Connection, budget: Budget, now: float) -> None:
+    _delete(connection, budget, "WHERE expires_at <= ? ORDER BY expires_at", now)
+
+
+def _drop_oldest(connection: sqlite3.Connection, budget: Budget) -> None:
+    _delete(connection, budget, "ORDER BY id")
+
+
+def _delete(connection: sqlite3.Connection, budget: Budget, which: str, *parameters: object) -> None:
+    """Delete entries while the budget lasts. `which` is one of this module's own conditions."""
+    if budget.is_spent:
+        return
+    chosen = []
+    found = f"SELECT id, length(value) FROM entries {which} LIMIT ?"  # noqa: S608
+    for number, size in connection.execute(found, (*parameters, budget.rows)):
+        chosen.append(number)
+        budget.spend(size)
+        if budget.is_spent:
+            break
+    connection.execute(f"DELETE FROM entries WHERE id IN ({marks(chosen)})", chosen)  # noqa: S608
+
+
+def _end_idle(connection: sqlite3.Connection, limit: int, now: float) -> bool:
+    """Forget generations that nobody uses any more, and say whether there were any: they leave garbage behind."""
+    idle = "SELECT scope FROM generations WHERE used < ? ORDER BY used LIMIT ?"
+    return end(connection, f"scope IN ({idle})", now // DAY - IDLE_DAYS, limit) > 0
