@@ -1,6 +1,29 @@
-"""How many files and connections this process may have open."""
+"""How many files and connections this process may have open, and who gets how many."""
 
 import sys
+from dataclasses import dataclass
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+OWN = 96
+"""Files that the server needs besides its callers and the end systems: the ledger, the caches, the connections to a store, the
+metrics, the control."""
+BESIDE = 16
+"""Connections to the metrics, and as many to the control."""
+MOST = 4096
+"""Connections of callers, unless more are asked for: each may keep a head in memory before anybody knows who calls."""
+BACKLOG = 128
+"""Connections that are let in at once, before they are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What the callers get of the open files. As many as `connections` are left to the end systems."""
+
+    connections: int
+    backlog: int
 
 
 def allow_as_many_as_possible() -> None:
@@ -13,3 +36,33 @@ def allow_as_many_as_possible() -> None:
 
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def bounded(wanted: int | None) -> int:
+    """Return how many connections of callers there may be, of those that are wanted; None for as many as possible."""
+    possible = shares().connections
+    if wanted is not None and wanted > possible:
+        problem = "the limit of open files is too low for server.limits.connections: there will be fewer; raise it (LimitNOFILE=)"
+        log.warning(problem, wanted=wanted, connections=possible)
+    return min(wanted or MOST, possible)
+
+
+def shares() -> Shares:
+    """Divide what the system allows now."""
+    return shares_of(_allowed())
+
+
+def shares_of(files: int) -> Shares:
+    """Divide so many files: a reserve for the server itself, the rest in halves for callers and end systems."""
+    rest = max(files - OWN, 16)
+    backlog = min(BACKLOG, rest // 8)
+    return Shares(connections=(rest - backlog) // 2, backlog=backlog)
+
+
+def _allowed() -> int:
+    if sys.platform == "win32":
+        return 4 * MOST
+    import resource  # noqa: PLC0415 - there is none for Windows
+
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 4 * MOST if allowed == resource.RLIM_INFINITY else allowed

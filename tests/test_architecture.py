@@ -23,6 +23,7 @@ from pydantic import BaseModel
 
 ROOT = Path(__file__).parent.parent
 AIOHTTP_INTERNALS = {"base_protocol", "client_proto", "http_exceptions", "http_parser", "http_writer", "web_protocol"}
+CONNECTIONS = ("connector/api/parser.py", "connector/api/connection.py", "connector/api/unread.py")
 CLIENTS = {
     "connector/endsystems/": "end systems",
     "connector/sessions/session.py": "nothing: it hands on the clients that end systems make",
@@ -143,8 +144,16 @@ def test_only_the_end_systems_open_outgoing_connections_over_http() -> None:
     assert [module.file for module in rest if module.imports_any(*libraries) or "aiohttp" in module.imports] == []
 
 
-def test_one_module_alone_reaches_into_aiohttp() -> None:
-    assert [module.file for module in outside("connector/api/parser.py") if any(map(_is_internal, module.imports))] == []
+def test_only_the_parts_of_a_connection_reach_into_aiohttp() -> None:
+    assert [module.file for module in outside(*CONNECTIONS) if any(map(_is_internal, module.imports))] == []
+
+
+def test_nothing_is_served_without_the_bounds_of_a_connection() -> None:
+    unbounded = {"AppRunner", "ServerRunner", "run_app", "Server"}
+    rest = outside("connector/api/parser.py", "connector/testing.py")
+    called = {module.file: {call.func.attr for call in module.calls if isinstance(call.func, ast.Attribute)} for module in rest}
+
+    assert [file for file, names in called.items() if names & unbounded] == []
 
 
 @pytest.mark.parametrize(
@@ -287,22 +296,6 @@ def test_whether_a_file_is_there_is_asked_in_one_way_that_does_not_take_a_closed
         for call in module.calls
         if isinstance(call.func, ast.Attribute) and call.func.attr in ways
     ] == []
-
-
-def test_one_module_alone_knows_the_engine_of_the_profiles_patterns() -> None:
-    assert [module.file for module in outside("connector/endsystems/patterns.py") if module.imports_any("re2")] == []
-
-
-def test_no_pattern_of_pythons_engine_which_backtracks_comes_from_elsewhere() -> None:
-    patterns = [
-        (module.file, call.args[0])
-        for module in modules()
-        for call in module.calls
-        if ast.unparse(call.func).startswith("re.") and ast.unparse(call.func) != "re.escape"
-    ]
-    assert len(patterns) > 20
-
-    assert [file for file, pattern in patterns if not isinstance(pattern, ast.Constant)] == []
 
 
 def test_no_failure_becomes_data_in_a_gather() -> None:

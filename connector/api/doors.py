@@ -13,6 +13,7 @@ from aiohttp import web
 from connector.api import unix_socket
 from connector.config.settings import Settings
 from connector.errors import ConfigurationError
+from connector.open_files import shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ async def listen(runner: web.AppRunner, section: str, sockets: Sequence[socket.s
     """
     for bound in sockets:
         try:
-            await web.SockSite(runner, bound).start()
+            await web.SockSite(runner, bound, backlog=shares().backlog).start()
         except OSError as problem:
             host, port = bound.getsockname()[:2]
             raise ConfigurationError([_problem(problem, section, host, port)]) from problem

@@ -95,7 +95,7 @@ class ErrorShapes:
 
     def render(self, error: ApiError, path: str) -> web.Response:
         """Return the answer to a request for `path`."""
-        body = _Error(error.code, error.message, error.detail)
+        body = _body_of(error)
         return json_answer(error.status, {"errors": [body] if self._as_list(path) else body}, error.headers)
 
     def _as_list(self, path: str) -> bool:
@@ -110,6 +110,18 @@ def json_answer(status: HTTPStatus, body: Any, headers: Mapping[str, str] | None
     """Return an answer of this server: every one is JSON, and none tells what it is built on."""
     answer_headers = {"Server": SERVER, **(headers or {})}
     return web.Response(status=status, body=_encoded(body), content_type="application/json", headers=answer_headers)
+
+
+def in_full(error: ApiError) -> bytes:
+    """Return an answer that needs no request: the whole of it, in the shape of the SDK, after which the connection is closed."""
+    body = _encoded({"errors": _body_of(error)})
+    headers = {"Server": SERVER, "Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+    lines = (f"{name}: {value}\r\n" for name, value in {**headers, **error.headers}.items())
+    return f"HTTP/1.1 {error.status.value} {error.status.phrase}\r\n{''.join(lines)}\r\n".encode() + body
+
+
+def _body_of(error: ApiError) -> _Error:
+    return _Error(error.code, error.message, error.detail)
 
 
 def _encoded(body: Any) -> bytes:
@@ -163,6 +175,17 @@ def expectation_failed() -> ApiError:
 def malformed() -> ApiError:
     """Return the answer to what the parser rejects."""
     return BadRequest("The request is not valid HTTP, or one of its headers is too long.", code="malformed_request")
+
+
+def head_too_large() -> ApiError:
+    """Return the answer to a head that is larger than `server.limits.head_total`."""
+    message = "The headers of the request are too large, all together."
+    return ApiError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", message)
+
+
+def too_many_connections() -> ApiError:
+    """Return the answer to a connection for which there is no room."""
+    return Unavailable("The server has as many connections as it may have.", code="too_many_connections", retry_after=1)
 
 
 def internal_error() -> ApiError:

@@ -1,4 +1,4 @@
-"""What the parser turned away: counted, and told in one line per interval, for anybody can cause any number of them."""
+"""What was turned away before any handler saw it: counted, and told in one line per interval, for anybody can cause it."""
 
 import asyncio
 from collections import Counter
@@ -13,12 +13,18 @@ INTERVAL = 60.0
 
 
 class Rejections:
-    """Counts by kind. The first of an interval starts a timer; when it is over, one line tells them all.
+    """Counts by kind. The first of an interval starts a timer; when it is over, one line tells them all, as this `event`.
 
     `observe` is told the kind of each at once.
     """
 
-    def __init__(self, interval: float = INTERVAL, observe: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        interval: float = INTERVAL,
+        observe: Callable[[str], None] = lambda _: None,
+        event: str = "requests rejected by the parser",
+    ) -> None:
+        self._event = event
         self._interval = interval
         self._observe = observe
         self._kinds: Counter[str] = Counter()
@@ -37,5 +43,5 @@ class Rejections:
             self._timer.cancel()
             self._timer = None
         if self._kinds:
-            log.warning("requests rejected by the parser", count=self._kinds.total(), kinds=dict(self._kinds))
+            log.warning(self._event, count=self._kinds.total(), kinds=dict(self._kinds))
             self._kinds.clear()

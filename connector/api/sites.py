@@ -17,6 +17,7 @@ from connector.api.parser import guarded_runner
 from connector.config.settings import Settings
 from connector.ledger.store import Ledger
 from connector.metrics import Metrics
+from connector.open_files import BESIDE
 from connector.supervision import supervised
 
 log = structlog.get_logger(__name__)
@@ -63,13 +64,13 @@ async def control_served(app: web.Application, settings: Settings, doors: Doors)
         yield
         return
     async with _running(app, settings) as runner:
-        await web.SockSite(runner, doors.control).start()
+        await web.SockSite(runner, doors.control, backlog=BESIDE).start()
         yield
 
 
 @asynccontextmanager
 async def _running(app: web.Application, settings: Settings) -> AsyncIterator[web.AppRunner]:
-    runner = guarded_runner(app, settings.server)
+    runner = guarded_runner(app, settings.server, most=BESIDE)
     try:
         await runner.setup()
         yield runner

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from connector.addresses import is_loopback
 from connector.config.problems import dotted
-from connector.config.settings import Server, Settings
+from connector.config.settings import Server, ServerLimits, Settings
 from connector.config.sources import Sources, variable_name
 from connector.endsystems.build import build_end_system
 from connector.errors import ConfigurationError
@@ -23,6 +23,7 @@ def combination_problems(settings: Settings, sources: Sources, environ: Mapping[
         *_seals(settings),
         *_ports(settings),
         *_base_paths(settings.server),
+        *_limits(settings.server.limits),
         *_passwords_in_file(sources),
         *_end_system(settings, environ),
     ]
@@ -45,6 +46,13 @@ def _ports(settings: Settings) -> Iterator[str]:
     same_host = len(hosts) == 1 or (EVERY_IPV4 in hosts and not any(":" in host for host in hosts))
     if metrics.enabled and same_host and server.port == metrics.port != 0:
         yield "metrics.port: expected another port than that of the calls, server.port"
+
+
+def _limits(limits: ServerLimits) -> Iterator[str]:
+    if limits.head_total < limits.header:
+        yield "server.limits.head_total: expected at least server.limits.header, because each header is a part of the head"
+    if limits.connections and limits.connections_per_address and limits.connections < limits.connections_per_address:
+        yield "server.limits.connections_per_address: expected at most server.limits.connections, which are those of all"
 
 
 def _base_paths(server: Server) -> Iterator[str]:

@@ -26,6 +26,8 @@ class ServerDeadlines(Section):
 
     body: Seconds = 10
     """For a request's body to arrive; 408 after it."""
+    write: Seconds = 30
+    """For a client to read what was written for it, or a good part of that; the connection is closed after it."""
     hooks: Seconds = 10
     """For each cleanup hook of the author's."""
     shutdown: Seconds = 30
@@ -33,7 +35,7 @@ class ServerDeadlines(Section):
 
 
 class ServerLimits(Section):
-    """How much the server accepts, in bytes."""
+    """How much the server accepts: bytes, and connections."""
 
     body: Bytes = 65_536
     """Largest request body; 413 beyond it."""
@@ -41,6 +43,13 @@ class ServerLimits(Section):
     """Largest body of an initialize, which holds a system's settings."""
     header: Bytes = 32_768
     """Largest value of one request header; 400 beyond it. Tokens travel in headers and are long."""
+    head_total: Bytes = 262_144
+    """Largest head of a request: its first line and all headers together; 431 beyond it."""
+    connections: Annotated[int | None, Field(gt=0)] = None
+    """Open connections in all. Beyond that, one that waits for its client gives way to a new one; if none does, that is a 503.
+    Default: as many as the limit of open files allows, 4096 at most."""
+    connections_per_address: Annotated[int | None, Field(gt=0)] = None
+    """Open connections from one address, as above. Default: as many as in all, because OpsHub is one address."""
 
 
 class Server(Section):

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,6 +14,8 @@ SESSION = "6f1c1d2e-0000-4000-8000-00000000000a"
 HOST = b"Host: localhost\r\n"
 CLEANUP = b"POST /cleanup/" + SESSION.encode() + b" HTTP/1.1\r\n" + HOST
 LAST = b"Connection: close\r\n"
+STANDSTILL = 1000
+"""Turns of the event loop in which a server in this process would have read, if it wanted to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,13 @@ class RawAnswer:
 class RawConnection:
     """A connection that sends what it is told to."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        """`source` is the loopback address that the connection comes from."""
         self._port = port
+        self._source = source
 
     async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(self._source, 0))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -59,6 +66,25 @@ class RawConnection:
         """Wait for the connection to end; return what came until then."""
         async with asyncio.timeout(PATIENCE):
             return await self._reader.read()
+
+
+@asynccontextmanager
+async def unread(port: int) -> AsyncIterator[socket.socket]:
+    """Open a connection from which nothing is read."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setblocking(False)
+        yield connection
+
+
+async def flood(connection: socket.socket, data: bytes, most: int) -> None:
+    """Send this again and again until the server takes no more, or so many bytes were sent."""
+    sent, turns = 0, 0
+    with suppress(ConnectionError):
+        while sent < most and turns < STANDSTILL:
+            turns += 1
+            with suppress(BlockingIOError):
+                sent, turns = sent + connection.send(data), 0
+            await asyncio.sleep(0)
 
 
 async def answer_to(port: int, *pieces: bytes) -> RawAnswer:

@@ -39,6 +39,7 @@ class Edge:
     drivers: Sequence[ScriptedDriver] = ()
     idle: float = IDLE
     port: int = 0
+    runner: web.AppRunner | None = None
     folder: "TemporaryDirectory[str]" = field(default_factory=TemporaryDirectory)
 
     def __post_init__(self) -> None:
@@ -71,7 +72,7 @@ def edge_with_short_deadline(end_system: ScriptedEndSystem | None = None) -> Edg
 async def serving(edge: Edge | None = None) -> AsyncIterator[Edge]:
     """Serve `edge` for as long as the context is open."""
     edge = edge or Edge()
-    runner = guarded_runner(edge.app, edge.settings.server, idle=edge.idle)
+    runner = edge.runner = guarded_runner(edge.app, edge.settings.server, idle=edge.idle)
     with edge.folder:
         async with edge.ledger.opened():
             await runner.setup()

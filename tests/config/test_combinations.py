@@ -32,6 +32,19 @@ def test_beyond_loopback_a_seal_is_required_unless_that_is_switched_off_by_name(
     assert not requires_seal(load(None, off))
 
 
+@pytest.mark.parametrize(
+    ("limits", "key"),
+    [
+        ("header = 300000", "server.limits.head_total"),
+        ("connections = 10\nconnections_per_address = 11", "server.limits.connections_per_address"),
+    ],
+)
+def test_a_part_is_allowed_no_more_than_the_whole(limits: str, key: str, tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, f"[server.limits]\n{limits}")
+
+    assert line.startswith(f"{key}: expected ")
+
+
 def test_a_seal_cannot_be_required_and_be_switched_off(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, "[security]\nrequire_seal = true\ncallers_unsealed_beyond_loopback = true")
 
