@@ -10,6 +10,13 @@ from tests.provision import how_to_install, lacking_for_node
 from tests.servers import RealServer, memcached_server, redis_server
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Refuse parameters out of a set: each process would have them in an order of its own, and `make test` has several."""
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        if isinstance(mark.args[1], set | frozenset):
+            raise pytest.UsageError(f"{metafunc.definition.nodeid}: the parameters are a set; sort them")
+
+
 @pytest.fixture(scope="session")
 def redis_binary() -> None:
     """Skip the test where there is no Redis on this machine; in CI, fail it."""

@@ -119,7 +119,7 @@ async def due(ledger: Ledger, now: float) -> list[int]:
     return sorted(debt.id for debt in await all_due(ledger, now))
 
 
-@pytest.mark.parametrize("without_asking", WITHOUT_ASKING, ids=str)
+@pytest.mark.parametrize("without_asking", sorted(WITHOUT_ASKING, key=str), ids=str)
 async def test_a_login_that_is_owed_is_closed_by_no_cleanup_that_asks_nobody(
     ledger: Ledger, without_asking: LogoutOutcome
 ) -> None:
