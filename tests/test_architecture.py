@@ -298,6 +298,22 @@ def test_whether_a_file_is_there_is_asked_in_one_way_that_does_not_take_a_closed
     ] == []
 
 
+def test_one_module_alone_knows_the_engine_of_the_profiles_patterns() -> None:
+    assert [module.file for module in outside("connector/endsystems/patterns.py") if module.imports_any("re2")] == []
+
+
+def test_no_pattern_of_pythons_engine_which_backtracks_comes_from_elsewhere() -> None:
+    patterns = [
+        (module.file, call.args[0])
+        for module in modules()
+        for call in module.calls
+        if ast.unparse(call.func).startswith("re.") and ast.unparse(call.func) != "re.escape"
+    ]
+    assert len(patterns) > 20
+
+    assert [file for file, pattern in patterns if not isinstance(pattern, ast.Constant)] == []
+
+
 def test_no_failure_becomes_data_in_a_gather() -> None:
     assert [
         module.file

@@ -1,7 +1,6 @@
 """Judging an answer: the rules of a profile's lists, and what is taken out of an answer."""
 
 import json
-import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
 from connector.endsystems.answer import Answer
+from connector.endsystems.patterns import Pattern
 
 
 class Verdict(StrEnum):
@@ -32,25 +32,22 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
 
 
-def _pattern(text: object) -> re.Pattern[str]:
+def _pattern(text: object) -> Pattern:
     if not isinstance(text, str) or not text:
         raise ValueError("expected a regular expression")
-    try:
-        return re.compile(text)
-    except re.error as problem:
-        raise ValueError(f"expected a regular expression: {problem}") from None
+    return Pattern.of(text)
 
 
-Pattern = Annotated[re.Pattern[str], PlainValidator(_pattern)]
+Regex = Annotated[Pattern, PlainValidator(_pattern)]
 
 
 class Rule(Table):
     """One entry of a list: all that it names must fit. A bare number stands for `{ status = number }`."""
 
     status: Annotated[int, Field(ge=100, le=599)] | None = None
-    body: Pattern | None = None
+    body: Regex | None = None
     """Found anywhere in the first 64 KiB."""
-    headers: dict[str, Pattern] = Field(default_factory=dict)
+    headers: dict[str, Regex] = Field(default_factory=dict)
     """Each found in the header of that name; a header that is not there fits nothing."""
 
     @model_validator(mode="after")
@@ -68,7 +65,7 @@ class Rule(Table):
         """Whether the answer is what this rule describes."""
         return (
             self.status in {None, answer.status}
-            and (self.body is None or self.body.search(answer.text) is not None)
+            and (self.body is None or self.body.is_in(answer.text))
             and all(_found(pattern, answer.header_values(name)) for name, pattern in self.headers.items())
         )
 
@@ -81,8 +78,8 @@ Rules = list[Annotated[Rule, BeforeValidator(_rule)]]
 Lists = Sequence[tuple[Verdict, Rules]]
 
 
-def _found(pattern: re.Pattern[str], values: Sequence[str]) -> bool:
-    return any(pattern.search(value) for value in values)
+def _found(pattern: Pattern, values: Sequence[str]) -> bool:
+    return any(pattern.is_in(value) for value in values)
 
 
 class Extract(Table):
@@ -93,7 +90,7 @@ class Extract(Table):
     """Name of a cookie that the answer sets."""
     json_path: Annotated[str | None, Field(alias="json")] = None
     """Keys and indexes joined by dots: `errors.0.code`."""
-    pattern: Pattern | None = None
+    pattern: Regex | None = None
     """Searched in the body; the value is its one group."""
 
     @model_validator(mode="after")
@@ -113,8 +110,7 @@ class Extract(Table):
             return _set_cookie(answer, self.cookie)
         if self.json_path is not None:
             return _at(answer.text, self.json_path)
-        found = self.pattern.search(answer.text) if self.pattern else None
-        return found.group(1) if found else None
+        return self.pattern.group_in(answer.text) if self.pattern else None
 
 
 def _set_cookie(answer: Answer, wanted: str) -> str | None:

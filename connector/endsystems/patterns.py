@@ -1,0 +1,98 @@
+r"""Regular expressions that look at what an end system has answered: by RE2, in a time that grows no faster than the answer.
+
+Python's own engine backtracks. With a pattern as innocent as `(\w+\s?)*:` it holds up the whole server for as long as the end
+system likes, which chooses the text. What RE2 lacks, or takes for something else than Python does, is refused by name.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import re2
+
+re2.set_fallback_notification(re2.FALLBACK_EXCEPTION)  # by default, it takes Python's engine for what RE2 lacks
+
+LONGEST = 1000
+"""Characters of a pattern."""
+LARGEST = 64 * 1024
+"""Bytes that a pattern may take once it is compiled, for an answer may be compared with all of it at each character."""
+TOKEN = re.compile(
+    r"""
+    \\0[0-9]* | \\[1-9][0-9]* | \\.                 # what is escaped
+    | \[ \^? \]? (?: \\. | [^\]\\] )* \]            # a class, in which nothing has a meaning of its own
+    | \(\? (?: <?[=!] | P= | [>(#] | [A-Za-z-]+ )   # what begins a group
+    | [*+?}]\+ | \{,[0-9]+\} | .
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+LACKING = (
+    (re.compile(r"\(\?<?[=!]"), "no look-around"),
+    (re.compile(r"\\[1-9][0-9]*|\(\?P="), "no back references"),
+    (re.compile(r"\(\?>"), "no atomic groups"),
+    (re.compile(r"\(\?\("), "no conditional groups"),
+    (re.compile(r"\(\?#"), "no comments"),
+    (re.compile(r"\(\?[A-Za-z-]*[aLux][A-Za-z-]*"), "none of the flags a, L, u and x"),
+    (re.compile(r"[*+?}]\+"), "no possessive quantifiers"),
+    (re.compile(r"\{,[0-9]+\}"), "no `{,n}`: write `{0,n}`"),
+    (re.compile(r"\\Z"), r"no `\Z`: write `\z`"),
+    (re.compile(r"\\0[0-9]*"), r"no octal numbers: write `\x00`"),
+    (re.compile(r"\\[uUN]"), r"no `\u`, `\U` and `\N`: write the character itself"),
+)
+DOLLAR = r"no `$` that looks past a last line break: write `\z`, `\n?\z`, or `(?m)` at the beginning for the end of each line"
+MULTILINE = re.compile(r"\(\?[a-z]*m")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A pattern of a profile, compiled."""
+
+    text: str
+    groups: int
+    _compiled: Any = field(repr=False)
+
+    @classmethod
+    def of(cls, text: str) -> "Pattern":
+        """Compile a pattern. Raises `ValueError` that says what is wrong with it, or what RE2 has not."""
+        if len(text) > LONGEST:
+            raise ValueError(f"expected a regular expression of at most {LONGEST} characters")
+        if lacking := _lacking(text):
+            raise ValueError(f"expected a regular expression of RE2, which has {lacking}")
+        try:
+            compiled = _compiled(text)
+        except re.error as problem:
+            raise ValueError(f"expected a regular expression: {problem}") from None
+        return cls(text, compiled.groups, compiled)
+
+    def is_in(self, text: str) -> bool:
+        """Tell whether it is found anywhere in the text."""
+        return self._found(text) is not None
+
+    def group_in(self, text: str) -> str | None:
+        """Return what its one group holds where it is first found, None where it is not found."""
+        found = self._found(text)
+        group: str | None = found.group(1) if found else None
+        return group
+
+    def _found(self, text: str) -> Any:
+        try:
+            return self._compiled.search(text)
+        except UnicodeEncodeError:  # of a header that is not UTF-8
+            return self._compiled.search(text.encode(errors="replace").decode())
+
+
+def _compiled(text: str) -> Any:
+    """Compile the pattern if it is small enough; to search, it has more room than that."""
+    re2.purge()  # or what it has compiled before would count for this one
+    re2.compile(text, re2.ASCII, max_mem=LARGEST)
+    re2.purge()
+    return re2.compile(text, re2.ASCII)
+
+
+def _lacking(text: str) -> str | None:
+    for piece in TOKEN.findall(text):
+        for lacking, name in LACKING:
+            if lacking.fullmatch(piece):
+                return name
+        if piece == "$" and not MULTILINE.search(text):
+            return DOLLAR
+    return None
