@@ -108,10 +108,15 @@ class Openings:
             late=self._late,
             failed=None,
         )
-        if done.outcome is self._late:
-            lost = "a login timed out without an outcome: if the end system has made it, it is lost"
-            log.error(lost, milliseconds=done.milliseconds)
+        if self._was_never_answered(done):
+            log.error("a login was never answered: if the end system has made it, it is lost", milliseconds=done.milliseconds)
         return self._following.start(self._follow(request, done.outcome, is_wanted))
+
+    def _was_never_answered(self, done: Timed[LoginOutcome | None]) -> bool:
+        """Tell whether a login came to nothing after its caller was told that it is late, so that the log alone can tell."""
+        outcome, late = done.outcome, done.milliseconds > 1000 * self._deadline
+        timed_out = outcome is not None and outcome.code == self._late.code and not _made(outcome)
+        return outcome is self._late or (late and timed_out)
 
     async def _follow(self, request: OpeningRequest, outcome: LoginOutcome | None, is_wanted: Callable[[], bool]) -> Result:
         if outcome is None:

@@ -3,9 +3,11 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,8 +21,10 @@ from connector.outcomes import LoginResult
 from connector.sessions.opening import NotOpened, OpeningRequest
 from tests.e2e.connector_process import WITHIN, connector_process
 from tests.e2e.opshub import OpsHub
+from tests.ledger.ledgers import until
 from tests.sessions.desk import Desk, settings
 from tests.sessions.reception import ReceivingEndSystem, Reception, credential, reception
+from tests.sessions.served import served
 from tests.sessions.test_cleanup import SYSTEM
 
 SOON = 0.5
@@ -114,6 +118,22 @@ async def test_a_login_that_never_ends_is_cancelled_after_ten_times_its_deadline
             await parts.openings.open(OpeningRequest(session, "A", {}))
             assert await parts.openings.drain(WITHIN) == 0
     assert [line["milliseconds"] >= 200 for line in logs if line["log_level"] == "error"] == [True]
+
+
+async def test_a_login_of_a_profile_that_is_never_answered_is_told_in_the_log(desk: Desk, session: str, tmp_path: Path) -> None:
+    desk.answering.clear()
+    async with served(tmp_path, f"{desk.section}deadlines = {{ total = 0.3 }}\n") as server:
+        answer = await server.opshub.initialize(session, settings())
+        with capture_logs() as logs:
+            await until(partial(has_an_error, logs))
+    assert answer.body["errors"]["code"] == "timeout"
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == [
+        "a login was never answered: if the end system has made it, it is lost"
+    ]
+
+
+async def has_an_error(logs: Sequence[Mapping[str, Any]]) -> bool:
+    return any(line["log_level"] == "error" for line in logs)
 
 
 async def test_a_login_that_is_broken_off_may_still_say_what_it_has_made(tmp_path: Path, session: str) -> None:
