@@ -29,6 +29,8 @@ from connector.api.unread import Guard, ReadInTime
 
 log = structlog.get_logger(__name__)
 
+TLS = b"\x16\x03"
+"""How a client begins that takes the port for one of HTTPS."""
 BROKEN_BODY = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 """What reading a body raises when it is malformed, or its sender has gone."""
 
@@ -40,7 +42,7 @@ class HeadTooLarge(HttpProcessingError):
 class Connection(ReadInTime):
     """Reads no further once the parser has rejected something, or another request is under way."""
 
-    __slots__ = ("_body", "_head", "_judged", "_unfinished", "address")
+    __slots__ = ("_body", "_head", "_judged", "_speaks_tls", "_unfinished", "address")
 
     def __init__(self, server: web.Server, guard: Guard, **options: Any) -> None:
         super().__init__(server, guard, **options)
@@ -52,6 +54,7 @@ class Connection(ReadInTime):
         self._body: Any = EMPTY_PAYLOAD
         """That of the last request."""
         self._judged = False
+        self._speaks_tls = False
 
     @property
     def waits(self) -> bool:
@@ -90,6 +93,9 @@ class Connection(ReadInTime):
         if self._judged or self._upgraded or self._close or self._force_close:
             return
         known = self._request_count
+        if known == 0 and not self._head and data.startswith(TLS):
+            self._speaks_tls = True
+            self._guard.rejections.count("TlsHandshake")
         unfinished = self._unfinished + len(data) if self._body.is_eof() else 0
         self._head = self._head or bytes(data[:512])
         self._parse(data)
@@ -163,7 +169,8 @@ class Connection(ReadInTime):
         """Count what is a malformed request, log what is a defect."""
         problem = options.get("exc_info")
         if isinstance(problem, BROKEN_BODY):
-            self._guard.rejections.count(type(problem).__name__)
+            if not self._speaks_tls:  # that is counted already
+                self._guard.rejections.count(type(problem).__name__)
         else:
             log.error(args[0], exc_info=problem)
 

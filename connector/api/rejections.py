@@ -8,6 +8,11 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE = {
+    "TlsHandshake": "a client speaks HTTPS to a port of plain HTTP, and cannot be understood: "
+    "register the connector with http://, or let a proxy that speaks HTTPS stand before it"
+}
+"""What is told when it comes first in an interval, for it is a mistake of whoever sets the connector up."""
 INTERVAL = 60.0
 """Seconds that one line stands for."""
 
@@ -33,6 +38,8 @@ class Rejections:
     def count(self, kind: str) -> None:
         """Count one more. `kind` is one of a fixed set of words, never text from a request."""
         self._observe(kind)
+        if kind in AT_ONCE and kind not in self._kinds:
+            log.warning(AT_ONCE[kind])
         self._kinds[kind] += 1
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._interval, self.tell)
