@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from connector.config.combinations import combination_problems
 from connector.config.drivers import Instance, check_instances
+from connector.config.fields import KeyPath, leaves
+from connector.config.near_misses import near_misses
 from connector.config.problems import validation_problems
 from connector.config.settings import Settings
 from connector.config.sources import Sources, read_sources
@@ -45,11 +47,19 @@ def read(path: Path | None, environ: Mapping[str, str]) -> Configuration:
     """
     sources = read_sources(path, environ)
     instances, problems = check_instances(sources) if sources.table is not None else ({}, [])
+    problems += near_misses(_keys(instances), sources, environ)
     settings = _checked(sources, instances, [*sources.problems, *problems])
     problems = combination_problems(settings, sources, environ)
     if problems:
         raise ConfigurationError(problems)
     return Configuration(settings, instances, sources)
+
+
+def _keys(instances: Mapping[str, Instance]) -> list[KeyPath]:
+    keys = [path for path, _ in leaves(Settings)]
+    for name, instance in instances.items():
+        keys += [("storage", name, "driver"), *(path for path, _ in leaves(instance.implementation.Settings, ("storage", name)))]
+    return keys
 
 
 def _checked(sources: Sources, instances: Mapping[str, Instance], problems: list[str]) -> Settings:

@@ -70,3 +70,72 @@ def test_a_table_of_ones_own_takes_any_key_and_keeps_text_as_it_is(tmp_path: Pat
     environ = {"CONNECTOR__END_SYSTEM__SETTINGS__PIN": "0042", "CONNECTOR__END_SYSTEM__PROFILE": "tests.config.desk.Desk"}
 
     assert configuration(tmp_path, "", environ).settings.end_system.settings == {"pin": "0042"}
+
+
+SHARED = """
+[storage]
+drivers = ["memory", "shared"]
+[storage.shared]
+driver = "aiocache"
+backend = "redis"
+password_env = "CONNECTOR_STORAGE_SHARED_PASSWORD"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("CONNECTOR_SERVER__PORT", "CONNECTOR__SERVER__PORT"),
+        ("CONNECTOR_SERVER_PORT", "CONNECTOR__SERVER__PORT"),
+        ("Connector_Server_Port", "CONNECTOR__SERVER__PORT"),
+        ("CONNECTOR_LEDGER__KEY_FILE", "CONNECTOR__LEDGER__KEY_FILE"),
+        ("CONNECTOR_SERVER_DEADLINES_BODY", "CONNECTOR__SERVER__DEADLINES__BODY"),
+        ("CONNECTOR_END_SYSTEM__BASE_URL", "CONNECTOR__END_SYSTEM__BASE_URL"),
+        ("CONNECTOR_STORAGE__SHARED__HOST", "CONNECTOR__STORAGE__SHARED__HOST"),
+        ("CONNECTOR_STORAGE_SHARED_DRIVER", "CONNECTOR__STORAGE__SHARED__DRIVER"),
+        ("CONNECTOR_STORAGE__SPARE__HOST", "CONNECTOR__STORAGE__SPARE__HOST"),
+        ("CONNECTOR_SERVER__PROT", "CONNECTOR__SERVER__PROT"),
+        ("CONNECTOR_LEDGER__KEYS", "CONNECTOR_LEDGER_KEYS"),
+        ("connector_config", "CONNECTOR_CONFIG"),
+    ],
+)
+def test_a_variable_that_nearly_sets_a_key_is_a_problem_and_told_with_the_right_name(
+    tmp_path: Path, name: str, meant: str
+) -> None:
+    assert problems(tmp_path, SHARED, {name: "s3cret"}) == [f"{name}: matches no key; did you mean {meant}?"]
+
+
+def test_a_near_miss_is_told_together_with_what_is_missing_for_it(tmp_path: Path) -> None:
+    toml = '[storage]\ndrivers = ["memory", "shared"]\n[storage.shared]\ndriver = "aiocache"\n'
+
+    found = problems(tmp_path, toml, {"CONNECTOR_STORAGE__SHARED__BACKEND": "redis"})
+
+    assert [line.partition(":")[0] for line in found] == ["storage.shared.backend", "CONNECTOR_STORAGE__SHARED__BACKEND"]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A", "CONNECTOR_CONFIG": "config.toml"},
+        {"CONNECTOR_STORAGE_SHARED_PASSWORD": "named by password_env"},
+        {"CONNECTOR_SERVER_PORT": "tcp://10.96.0.1:8080", "CONNECTOR_SERVICE_PORT": "8080"},
+        {"CONNECTOR_METRICS_PORT": "udp://10.96.0.1:9464"},
+        {"CONNECTOR_CLIENT_ID": "of a profile", "CONNECTOR_PROBE_URL": "http://desk.example"},
+        {"CONNECTOR_SERVER__PORT": ""},
+        {"CONNECTOR": "x", "CONNECTORS_SERVER_PORT": "x", "MY_CONNECTOR_SERVER_PORT": "x", "CONNECTOR_SERVER": "x"},
+    ],
+    ids=lambda environ: " ".join(environ),
+)
+def test_a_variable_that_somebody_else_means_is_no_near_miss(tmp_path: Path, environ: dict[str, str]) -> None:
+    configuration(tmp_path, SHARED, environ)
+
+
+def test_a_variable_that_the_base_url_or_a_profile_names_is_no_near_miss(tmp_path: Path) -> None:
+    profile = tmp_path / "profile.toml"
+    profile.write_text(
+        'description = "d"\n[[steps]]\nmethod = "POST"\nurl = "{base_url}/{env.CONNECTOR_LOGS_LEVEL}"\nsuccess = [200]\n'
+    )
+    environ = {"CONNECTOR_END_SYSTEM_BASE_URL": "http://desk.example", "CONNECTOR_LOGS_LEVEL": "x"}
+    toml = f'[end_system]\nprofile = "{profile}"\nbase_url = "{{env.CONNECTOR_END_SYSTEM_BASE_URL}}"\n'
+
+    configuration(tmp_path, toml, environ)

@@ -1,0 +1,71 @@
+"""Variables that were meant to set a key, and would be ignored without a word."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from connector.config.fields import KeyPath
+from connector.config.sources import DELIMITER, PREFIX, Sources, variable_name
+
+OTHERS = ("CONNECTOR_CONFIG", "CONNECTOR_LEDGER_KEYS")
+"""Variables of the connector that set no key."""
+LINK = re.compile(r"(tcp|udp|sctp)://")
+"""What Kubernetes and Docker put into such variables, for a service that is called `connector-server`."""
+
+
+def near_misses(keys: Collection[KeyPath], sources: Sources, environ: Mapping[str, str]) -> list[str]:
+    """Return a line for each variable that has the name of one of these keys but for its underscores or its case.
+
+    What the configuration, or its profile, mentions by name is meant as it is.
+    """
+    meant = {_plain(name): name for name in (*map(variable_name, keys), *OTHERS)}
+    sections = {path[0].upper() for path in keys}
+    mentioned = "\n".join(
+        [*_texts(sources.table), *(variable.text for variable in sources.variables.values()), _profile(sources)]
+    )
+    return [
+        f"{name}: matches no key; did you mean {target}?"
+        for name, text in sorted(environ.items())
+        if (target := _target(name, meant, sections))
+        and text
+        and not LINK.match(text)
+        and not re.search(rf"\b{re.escape(name)}\b", mentioned)
+    ]
+
+
+def _target(name: str, meant: Mapping[str, str], sections: Collection[str]) -> str | None:
+    """Return what a variable should have been called; None if it is right, or nothing like one of ours."""
+    plain = _plain(name)
+    if name.upper().startswith(PREFIX) or name in OTHERS or not name.isprintable():
+        return None
+    if plain in meant:
+        return meant[plain]
+    section, delimiter, key = name.upper().removeprefix("CONNECTOR_").partition(DELIMITER)
+    return f"{PREFIX}{section}{DELIMITER}{key}" if delimiter and plain.startswith("CONNECTOR_") and section in sections else None
+
+
+def _plain(name: str) -> str:
+    return re.sub("_+", "_", name.upper())
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for inner in value.values():
+                yield from _texts(inner)
+        case list():
+            for inner in value:
+                yield from _texts(inner)
+
+
+def _profile(sources: Sources) -> str:
+    """Return the text of a profile of one's own, which may name variables."""
+    path = ("end_system", "profile")
+    given = sources.variables[path].text if path in sources.variables else sources.from_file(path)
+    try:
+        return Path(given).read_text("utf-8") if isinstance(given, str) and given.endswith(".toml") else ""
+    except (OSError, ValueError):
+        return ""  # whoever loads it says what is wrong with it
