@@ -21,9 +21,8 @@ def near_misses(keys: Collection[KeyPath], sources: Sources, environ: Mapping[st
     """
     meant = {_plain(name): name for name in (*map(variable_name, keys), *OTHERS)}
     sections = {path[0].upper() for path in keys}
-    mentioned = "\n".join(
-        [*_texts(sources.table), *(variable.text for variable in sources.variables.values()), _profile(sources)]
-    )
+    set_by_variables = (variable.text for variable in sources.variables.values())
+    mentioned = "\n".join([*_texts(sources.table), *set_by_variables, _profile(sources)])
     return [
         f"{name}: matches no key; did you mean {target}?"
         for name, text in sorted(environ.items())

@@ -27,6 +27,8 @@ default, and an environment variable wins over the file. `connector check-config
 
 * A variable's name is the key's, in capitals, after `CONNECTOR__`, with two underscores for each dot. A list is written with
   commas or as JSON. A variable that is empty counts as absent; one that begins with `CONNECTOR__` and matches no key is an error.
+  So is one that has the name of a key but for its underscores or its case, such as `CONNECTOR_SERVER__PORT`, unless the
+  configuration or its profile mentions it, or Kubernetes has made it (`tcp://...`).
 * The whole configuration is checked before anything is opened, in three rounds: every key; then every combination; then what
   a server needs besides, its keys and the passwords of its stores. A round in which something is wrong is the last: all of
   its problems are printed, each on a line, without the values; the exit code is 78.

@@ -124,7 +124,7 @@ def test_a_near_miss_is_told_together_with_what_is_missing_for_it(tmp_path: Path
         {"CONNECTOR_SERVER__PORT": ""},
         {"CONNECTOR": "x", "CONNECTORS_SERVER_PORT": "x", "MY_CONNECTOR_SERVER_PORT": "x", "CONNECTOR_SERVER": "x"},
     ],
-    ids=lambda environ: " ".join(environ),
+    ids=" ".join,
 )
 def test_a_variable_that_somebody_else_means_is_no_near_miss(tmp_path: Path, environ: dict[str, str]) -> None:
     configuration(tmp_path, SHARED, environ)
