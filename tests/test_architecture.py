@@ -52,6 +52,7 @@ TASKS = {
 """Who may begin tasks that are in no group; what they run ends by itself, or has a boundary."""
 OPENS_FILES = {
     "connector/cli/": "commands, in processes of their own",
+    "connector/config/near_misses.py": "a profile, at the start",
     "connector/config/sources.py": "the start",
     "connector/endsystems/bundled.py": "the start: profiles",
     "connector/endsystems/connections.py": "the start: certificates",

@@ -22,14 +22,11 @@ def near_misses(keys: Collection[KeyPath], sources: Sources, environ: Mapping[st
     meant = {_plain(name): name for name in (*map(variable_name, keys), *OTHERS)}
     sections = {path[0].upper() for path in keys}
     set_by_variables = (variable.text for variable in sources.variables.values())
-    mentioned = "\n".join([*_texts(sources.table), *set_by_variables, _profile(sources)])
+    mentioned = {*re.findall(r"\w+", "\n".join([*_texts(sources.table), *set_by_variables, _profile(sources)]))}
     return [
         f"{name}: matches no key; did you mean {target}?"
         for name, text in sorted(environ.items())
-        if (target := _target(name, meant, sections))
-        and text
-        and not LINK.match(text)
-        and not re.search(rf"\b{re.escape(name)}\b", mentioned)
+        if text and name not in mentioned and (target := _target(name, meant, sections)) and not LINK.match(text)
     ]
 
 
