@@ -88,7 +88,7 @@ class Parts:
                 self.storage.owe(driver)
                 name = f"owed evictions of {driver.name}"
                 await stack.enter_async_context(supervised(name, partial(self.owed_evictions.run, driver)))
-            await stack.enter_async_context(supervised("watch over the ledger", self.owed_evictions.notice_lost_track))
+            await stack.enter_async_context(supervised("watch over the ledger", self.owed_evictions.watch))
             await stack.enter_async_context(supervised("retries", self._retry))
             await stack.enter_async_context(supervised("use of sessions", self.live.keep_notes))
             await stack.enter_async_context(supervised("what the ledger could not take", self.catching_up.run))

@@ -26,6 +26,8 @@ class Bookkeeping:
         self._ledger = ledger
         self._backoff = backoff
         self._clock = clock
+        self.unsettled: set[str] = set()
+        """Names of drivers that have evicted what they owe by the ledger, because it could not be told."""
 
     async def record(
         self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str]
@@ -63,4 +65,7 @@ class Bookkeeping:
                 return False
             return True
 
-        return (await step("recording what became of it", settled, deadline=DEADLINE, late=False, failed=False)).outcome
+        done = await step("recording what became of it", settled, deadline=DEADLINE, late=False, failed=False)
+        if not done.outcome:
+            self.unsettled.update(evicted)
+        return done.outcome

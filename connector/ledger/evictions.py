@@ -31,13 +31,27 @@ class OwedEvictions:
         self._count = count
         self._invalidated: set[str] = set()
 
-    async def notice_lost_track(self) -> None:
-        """Look for ever whether evictions that are owed may be unknown; then everything is owed to every driver."""
+    async def watch(self) -> None:
+        """Look for ever what the ledger does not know of evictions.
+
+        Where some that are owed may be unknown, everything is owed to every driver. What was done and could not be recorded is
+        done again, and recorded.
+        """
         while True:
-            if self._ledger.lost_track:
-                for driver in self._storage.drivers:
+            for driver in self._storage.drivers:
+                if self._ledger.lost_track:
                     self._storage.owe(driver)
+                if driver.name in self._books.unsettled:
+                    await self._owe_again(driver)
             await asyncio.sleep(PAUSE)
+
+    async def _owe_again(self, driver: Driver) -> None:
+        self._books.unsettled.discard(driver.name)
+        try:
+            if await self._ledger.owed_evictions(driver.name, limit=1):
+                self._storage.owe(driver)
+        except LedgerUnavailable:
+            self._books.unsettled.add(driver.name)
 
     async def run(self, driver: Driver) -> None:
         """Work for ever for one driver. What a defect of it has kept from being made good is still owed afterwards."""

@@ -35,14 +35,16 @@ def storage(drivers: Sequence[ScriptedDriver]) -> Storage:
 
 
 @asynccontextmanager
-async def at_work(ledger: Ledger, storage: Storage, clock: SetClock, metrics: Metrics = METRICS) -> AsyncIterator[None]:
+async def at_work(ledger: Ledger, storage: Storage, clock: SetClock, metrics: Metrics = METRICS) -> AsyncIterator[Bookkeeping]:
     """Start as the application does: each driver owes what the ledger says."""
-    worker = OwedEvictions(ledger, storage, Bookkeeping(ledger, Backoff(1), clock), metrics.observe_late_evictions)
+    books = Bookkeeping(ledger, Backoff(1), clock)
+    worker = OwedEvictions(ledger, storage, books, metrics.observe_late_evictions)
     async with storage.opened(), AsyncExitStack() as stack:
+        await stack.enter_async_context(supervised("watch", worker.watch))
         for driver in storage.drivers:
             storage.owe(driver)
             await stack.enter_async_context(supervised(driver.name, partial(worker.run, driver)))
-        yield
+        yield books
 
 
 async def is_trusted(storage: Storage) -> bool:
@@ -162,3 +164,17 @@ async def test_cleanups_that_keep_coming_do_not_keep_the_authority_from_being_tr
     async with at_work(ledger, storage, clock):
         await until(partial(is_trusted, storage))
     assert next(numbers) < SLICE
+
+
+async def test_an_eviction_that_was_done_and_not_recorded_is_recorded_once_the_ledger_works(
+    ledger: Ledger, storage: Storage, clock: SetClock, tmp_path: Path
+) -> None:
+    async with at_work(ledger, storage, clock) as books:
+        await until(partial(is_trusted, storage))
+        debt = await record(ledger, 1)
+        with raw(tmp_path) as file:
+            file.execute("BEGIN IMMEDIATE")
+            assert not await books.settle(debt, outcome=None, evicted=DRIVERS)
+        assert storage.trusted
+        await until(partial(owes_no_eviction, ledger))
+        await until(partial(is_trusted, storage))
