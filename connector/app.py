@@ -143,7 +143,15 @@ def create_app(
     async def running(_: web.Application) -> AsyncIterator[None]:
         with nullcontext(app[DOORS]) if DOORS in app else opened_doors(settings, for_calls=False) as doors:
             health = HealthCalls(parts.storage, app[LIFECYCLE])
-            beside = administered(parts.ledger, parts.metrics, health, nudge=parts.retries.nudge, settings=settings, doors=doors)
+            beside = administered(
+                parts.ledger,
+                parts.metrics,
+                health,
+                holding=parts.holding,
+                nudge=parts.retries.nudge,
+                settings=settings,
+                doors=doors,
+            )
             async with parts.running(settings.server.deadlines.shutdown), beside:
                 yield
 

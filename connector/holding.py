@@ -9,12 +9,12 @@ import structlog
 
 from connector.ledger import recording
 from connector.ledger.debts import Debt, LogoutState
-from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.errors import DebtHeldBack, LedgerUnavailable
 from connector.ledger.held import Group, groups, next_of, one_of
 from connector.ledger.recording import Sorted
 from connector.ledger.store import Ledger
-from connector.logouts import Logouts
-from connector.outcomes import LogoutOutcome
+from connector.logouts import Logouts, login_of
+from connector.outcomes import OTHER_END_SYSTEM, LogoutOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +27,7 @@ class Holding:
 
     def __init__(self, ledger: Ledger, logouts: Logouts, clock: Callable[[], float]) -> None:
         self._ledger = ledger
+        self._logouts = logouts
         self._held = logouts.held
         self._clock = clock
 
@@ -42,6 +43,23 @@ class Holding:
             except LedgerUnavailable as problem:
                 log.warning("what is owed cannot be looked through for now", reason=str(problem), seconds=PAUSE)
                 await asyncio.sleep(PAUSE)
+
+    async def retry(self, id_: int, *, here: bool = False) -> Debt:
+        """Make a logout due at once, as a human has asked for; `here` has one that is held back sent to today's end system.
+
+        Raises:
+            NoSuchDebt: there is none that could be tried again.
+            DebtHeldBack: it would only be held back again.
+        """
+        debt = await self._ledger.transact(partial(recording.actionable, id_=id_))
+        held = self._held(debt)
+        if held is None:
+            return await self._ledger.retry(id_)
+        today = self._logouts.origin(login_of(debt))
+        if held != OTHER_END_SYSTEM or not here:
+            raise DebtHeldBack(_advice(debt, held, today))
+        log.warning("a logout is sent to another end system than its own, as was asked for", made_for=debt.origin, sent_to=today)
+        return await self._ledger.retry(id_, here=today)
 
     async def _sorted(self) -> Counter[str]:
         """Sort each group, and return how many debts are held back, by where they were made."""
@@ -76,6 +94,12 @@ class Holding:
                 logouts=held_back.total(),
                 made_for=dict(held_back),
             )
+
+
+def _advice(debt: Debt, held: LogoutOutcome, today: str) -> str:
+    if held == OTHER_END_SYSTEM:
+        return f"made for {debt.origin}, and today's end system is {today}: --here sends it there all the same"
+    return f"{held.message}: set end_system.profile to the one that it was made under ({debt.origin})"
 
 
 def _held_until_now(debt: Debt) -> LogoutOutcome | None:

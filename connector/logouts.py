@@ -1,7 +1,7 @@
 """Logging out of the end system: one try at a time for each login, whoever asks for it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -74,28 +74,30 @@ class Logouts:
 
     def held(self, debt: Debt) -> LogoutOutcome | None:
         """Say why a debt that was read with its credential cannot be done today; None if it can be."""
-        return self._held(login_of(debt), debt.origin)
+        return self._held(login_of(debt), debt.places)
 
-    def _held(self, login: SessionLogin, origin: str) -> LogoutOutcome | None:
+    def _held(self, login: SessionLogin, places: Collection[str | None]) -> LogoutOutcome | None:
         if not self.end_system.ends_sessions:
             return NO_LOGOUT
-        return None if self.origin(login) == origin else OTHER_END_SYSTEM
+        return None if self.origin(login) in places else OTHER_END_SYSTEM
 
     def sharing(
-        self, login: SessionLogin, login_id: str = "", *, origin: str, attempts: int
+        self, login: SessionLogin, login_id: str = "", *, places: Collection[str | None], attempts: int
     ) -> AbstractAsyncContextManager[SharedLogout]:
         """Join the try that those who overlap with the caller share, or begin one, unless the login is held back.
 
         Args:
             login: which one has to be ended.
             login_id: tells it apart from another one of the same credential.
-            origin: where it was made.
+            places: where it was made, and where else it may be ended.
             attempts: how many tries there were before.
         """
-        held = self._held(login, origin)
+        held = self._held(login, places)
         if held is None:
             return self._sharing(login, login_id, attempts)
-        log.warning("a logout is held back; `connector owed list` shows it", reason=held.message, made_for=origin)
+        log.warning(
+            "a logout is held back; `connector owed list` shows it", reason=held.message, made_for=[*filter(None, places)]
+        )
         return known(held, settled=False)
 
     @asynccontextmanager

@@ -75,7 +75,7 @@ class Orchestrator:
         """Try an owed logout again, record what became of it, and say whether that could be done."""
         if debt.credential is None:
             raise ValueError("a debt is retried with its credential")
-        sharing = self._logouts.sharing(login_of(debt), debt.login_id, origin=debt.origin, attempts=debt.attempts)
+        sharing = self._logouts.sharing(login_of(debt), debt.login_id, places=debt.places, attempts=debt.attempts)
         async with sharing as shared:
             await asyncio.shield(shared.task)
             return await self._settle(debt, shared, {})
@@ -177,8 +177,8 @@ class Orchestrator:
             return known(request.foregone)
         if debt is not None and debt.state is LogoutState.CLOSED:
             return known(outcome_of_closed(debt))
-        made_at, attempts = (debt.origin, debt.attempts) if debt else (origin, 0)
-        return self._logouts.sharing(_login(request), request.login_id, origin=made_at, attempts=attempts)
+        places, attempts = (debt.places, debt.attempts) if debt else ((origin,), 0)
+        return self._logouts.sharing(_login(request), request.login_id, places=places, attempts=attempts)
 
     async def _settle(self, debt: Debt | None, shared: SharedLogout, evictions: Mapping[str, Timed[EvictOutcome]]) -> bool:
         """Record what became of a debt, and say whether that could be done.

@@ -1,5 +1,6 @@
 """What is owed as it is shown, by the running server and from its file alike. Nothing of a credential is in it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,7 @@ def shown_debt(debt: Debt) -> dict[str, Any]:
         "session": debt.session_id,
         "system": debt.system_id,
         "origin": debt.origin,
+        "moved_to": debt.moved_to,
         "state": debt.state.value,
         "reason": reason(debt),
         "usable": debt.unusable is None,
@@ -57,9 +59,9 @@ def reason(debt: Debt) -> str | None:
             return None
 
 
-def shown_totals(totals: Totals, *, next_try_at: float | None, size: int) -> dict[str, Any]:
-    """Return how much is owed, and the bytes of the ledger's file."""
-    return asdict(totals) | {"next_try_at": next_try_at, "bytes": size}
+def shown_totals(totals: Totals, *, held_back: Mapping[str, int], next_try_at: float | None, size: int) -> dict[str, Any]:
+    """Return how much is owed, how much of it is held back by where it was made, and the bytes of the ledger's file."""
+    return asdict(totals) | {"held_back": held_back, "next_try_at": next_try_at, "bytes": size}
 
 
 def size_of(file: Path) -> int:

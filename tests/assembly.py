@@ -1,6 +1,7 @@
 """The real orchestrator over parts of a test's choice."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from connector.api.routes import Served
 from connector.cache import Caches, Entries, Loads
 from connector.config.settings import StorageDeadlines
 from connector.endsystems.contract import EndSystem
+from connector.holding import Holding
 from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
@@ -36,6 +38,11 @@ METRICS = Metrics()
 def a_ledger(folder: Path) -> Ledger:
     """Return a ledger in a folder, to be opened, whose debts the retries would leave alone for a minute."""
     return Ledger(folder / "ledger.sqlite3", KEYRING, grace=60)
+
+
+def holding(ledger: Ledger, end_system: EndSystem, clock: Callable[[], float] = time.time) -> Holding:
+    """Return what holds back the debts that this end system cannot end."""
+    return Holding(ledger, Logouts(end_system, OwnedTasks(), METRICS, deadline=30), clock)
 
 
 def orchestrator(

@@ -27,6 +27,18 @@ class ScriptedEndSystem(EndSystem):
         return await self.behaviour(session)
 
 
+class LocatedEndSystem(ScriptedEndSystem):
+    """An end system at one address."""
+
+    def __init__(self, place: str, *, ends_sessions: bool = True) -> None:
+        super().__init__()
+        self.place = place
+        self.ends_sessions = ends_sessions
+
+    def origin(self, session: SessionLogin) -> str:
+        return self.place
+
+
 class ScriptedDriver(MemoryDriver):
     """A real memory driver whose evictions first do what a test tells them."""
 

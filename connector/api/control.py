@@ -21,7 +21,9 @@ from connector.api.callers import admitting, no_web_pages
 from connector.api.errors import ApiError, ErrorShapes, json_answer
 from connector.api.health import HealthCalls
 from connector.api.metrics import METRICS
-from connector.ledger.errors import LedgerUnavailable, NoSuchDebt
+from connector.holding import Holding
+from connector.ledger.errors import DebtHeldBack, LedgerUnavailable, NoSuchDebt
+from connector.ledger.held import held_back
 from connector.ledger.selection import InHand
 from connector.ledger.store import Ledger
 from connector.metrics import Metrics
@@ -48,6 +50,13 @@ class Chosen(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
 
 
+class Retry(msgspec.Struct, forbid_unknown_fields=True):
+    """How to try a logout again."""
+
+    here: bool = False
+    """At today's end system, though its login was made at another one."""
+
+
 class Dismissal(msgspec.Struct, forbid_unknown_fields=True):
     """Why nobody has to do a logout any more."""
 
@@ -59,6 +68,7 @@ class ControlCalls:
     """Shows and steers. `nudge` tells the retries that something may be due."""
 
     ledger: Ledger
+    holding: Holding
     ledger_file: Path
     health: HealthCalls
     metrics_url: str | None
@@ -85,14 +95,14 @@ class ControlCalls:
 
     async def retry(self, request: web.Request) -> web.Response:
         """Make a logout due now."""
-        debt = await self.ledger.retry(_id(request))
+        wanted = _converted(await _body(request) or {}, Retry)
+        debt = await self.holding.retry(_id(request), here=wanted.here)
         self.nudge()
         return _ok(shown_debt(debt))
 
     async def dismiss(self, request: web.Request) -> web.Response:
         """Close a logout that nobody will do."""
-        body = await read_body(request, limit=LARGEST_BODY, deadline=PATIENCE)
-        dismissal = _converted(_decoded(body), Dismissal)
+        dismissal = _converted(await _body(request), Dismissal)
         await self.ledger.dismiss(_id(request), dismissal.reason)
         return _ok({"id": _id(request)})
 
@@ -100,11 +110,12 @@ class ControlCalls:
         try:
             async with asyncio.timeout(LEDGER_PATIENCE):
                 totals = await self.ledger.statistics()
+                held = await self.ledger.transact(held_back)
                 due_at = await self.ledger.next_due(time.time(), InHand(per_origin=1))
                 size = await asyncio.to_thread(size_of, self.ledger_file)
         except (TimeoutError, LedgerUnavailable) as problem:
             return {"unavailable": str(problem) or f"no answer within {LEDGER_PATIENCE:g} s"}
-        return shown_totals(totals, next_try_at=due_at, size=size)
+        return shown_totals(totals, held_back=held, next_try_at=due_at, size=size)
 
 
 def control_app(calls: ControlCalls, metrics: Metrics) -> web.Application:
@@ -140,6 +151,8 @@ async def _ledger_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except NoSuchDebt as problem:
         raise ApiError(HTTPStatus.NOT_FOUND, "no_such_row", str(problem)) from problem
+    except DebtHeldBack as problem:
+        raise ApiError(HTTPStatus.CONFLICT, "held_back", str(problem)) from problem
     except LedgerUnavailable as problem:
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", str(problem)) from problem
 
@@ -148,6 +161,12 @@ def _id(request: web.Request) -> int:
     id_ = int(request.match_info["id"])
     bind_contextvars(debt=id_)
     return id_
+
+
+async def _body(request: web.Request) -> Any:
+    """Return what the body holds; nothing where there is none."""
+    body = await read_body(request, limit=LARGEST_BODY, deadline=PATIENCE)
+    return _decoded(body) if body else None
 
 
 def _decoded(body: bytes) -> Any:

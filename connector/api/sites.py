@@ -15,6 +15,7 @@ from connector.api.hosts import Hosts
 from connector.api.metrics import metrics_app
 from connector.api.parser import guarded_runner
 from connector.config.settings import Settings
+from connector.holding import Holding
 from connector.ledger.store import Ledger
 from connector.metrics import Metrics
 from connector.open_files import BESIDE
@@ -25,11 +26,18 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def administered(
-    ledger: Ledger, metrics: Metrics, health: HealthCalls, *, nudge: Callable[[], None], settings: Settings, doors: Doors
+    ledger: Ledger,
+    metrics: Metrics,
+    health: HealthCalls,
+    *,
+    holding: Holding,
+    nudge: Callable[[], None],
+    settings: Settings,
+    doors: Doors,
 ) -> AsyncIterator[None]:
     """Serve the metrics and the control socket while the context is open; `nudge` tells the retries that something may be due."""
     async with metrics_served(metrics, ledger, settings, doors) as url:
-        calls = ControlCalls(ledger, settings.ledger.path, health, url, nudge)
+        calls = ControlCalls(ledger, holding, settings.ledger.path, health, url, nudge)
         async with control_served(control_app(calls, metrics), settings, doors):
             yield
 

@@ -92,14 +92,19 @@ def retry(
     ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", min=1, max=LARGEST_ID, help="Rows to try again.")] = None,
     *,
     all_waiting: Annotated[bool, typer.Option("--all-waiting", help="All that wait for a human.")] = False,
+    here: Annotated[
+        bool, typer.Option("--here", help="Send them to today's end system, though they were made for another one.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Have logouts tried again now. Ends with 1 if there is none, or one of them cannot be."""
     if bool(ids) is all_waiting:
         raise typer.BadParameter("expected ids, or --all-waiting")
+    if here and not ids:
+        raise typer.BadParameter("expected ids with --here: each credential that it sends elsewhere is named")
     with _server(config) as server:
         chosen_ids = ids or _waiting(server)
-        refusals = [*_refusals(server, chosen_ids)]
+        refusals = [*_refusals(server, chosen_ids, here=here)]
     for refusal in refusals:
         typer.echo(refusal, err=True)
     typer.echo(f"due now: {len(chosen_ids) - len(refusals)}")
@@ -151,7 +156,7 @@ def _rows(server: ControlClient, **query: str | None) -> Iterator[Row]:
         after = page[-1]["id"]
 
 
-def _refusals(server: ControlClient, ids: list[int]) -> Iterator[str]:
+def _refusals(server: ControlClient, ids: list[int], *, here: bool) -> Iterator[str]:
     """Have each tried again, showing a person how far it is; yield a line for each that cannot be."""
     from rich.console import Console
     from rich.progress import track
@@ -159,7 +164,7 @@ def _refusals(server: ControlClient, ids: list[int]) -> Iterator[str]:
     terminal = Console(stderr=True)
     for id_ in track(ids, "retrying", console=terminal, transient=True, disable=len(ids) < 2 or not terminal.is_terminal):
         try:
-            server.post(f"/owed/{id_}/retry")
+            server.post(f"/owed/{id_}/retry", {"here": here})
         except Refused as refusal:
             if refusal.passing:
                 raise

@@ -13,6 +13,7 @@ from connector.cli.options import chosen
 from connector.config.loading import read
 from connector.config.settings import Ledger
 from connector.file_access import is_there
+from connector.ledger.held import held_back
 from connector.ledger.housekeeping import totals
 from connector.ledger.keyfile import VARIABLE, load_keyring
 from connector.ledger.keyring import Keyring
@@ -46,7 +47,7 @@ def seen(config: Path | None, live: Callable[[ControlClient], T], in_file: Calla
 def figures(table: Table, path: Path) -> dict[str, Any]:
     """Say how much is owed, as the running server does."""
     next_try_at = next_due(table, time.time(), InHand(per_origin=1))
-    return shown_totals(totals(table), next_try_at=next_try_at, size=size_of(path))
+    return shown_totals(totals(table), held_back=held_back(table), next_try_at=next_try_at, size=size_of(path))
 
 
 def _keyring(settings: Ledger, down: ServerDown) -> Keyring:

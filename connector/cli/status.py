@@ -52,6 +52,8 @@ def _ledger_lines(figures: Facts, now: float) -> Iterator[tuple[str, str]]:
     yield "logouts owed", str(figures["owed"])
     yield "next try", moment(figures["next_try_at"], now) or "none"
     yield "waiting for a human", str(figures["waiting"] + figures["quarantined"])
+    if figures["held_back"]:
+        yield "held back, made for", ", ".join(f"{plain(place)} ({number})" for place, number in figures["held_back"].items())
     yield "evictions owed", str(figures["evictions"])
     yield "oldest", moment(figures["oldest"], now) or "none"
     yield "unusable rows", str(figures["quarantined"] + figures["unreadable"])

@@ -25,7 +25,7 @@ def cells(row: Row, now: float) -> tuple[str, ...]:
 
 def details(row: Row, now: float) -> list[tuple[str, str]]:
     """Return all that there is to say about a row, line by line."""
-    further = {"origin": plain(row["origin"])} | {
+    further = {"origin": plain(row["origin"]), "moved to": plain(row["moved_to"])} | {
         name.removesuffix("_at"): moment(row[name], now) for name in ("recorded_at", "closed_at")
     }
     return [*zip(HEADINGS, cells(row, now), strict=True), *further.items()]

@@ -52,8 +52,15 @@ class Debt(msgspec.Struct, frozen=True):
     """Why a human closed the logout without its having been done."""
     unusable: str | None = None
     """Why the row is shown but never acted upon: it does not verify, or its key is missing. All that it says is a claim then."""
+    moved_to: str | None = None
+    """Where an administrator has it ended besides `origin`: where the end system is today."""
     credential: Credential | None = None
     """None once the logout is closed, and wherever it is not needed."""
+
+    @property
+    def places(self) -> tuple[str | None, ...]:
+        """Where the logout may be sent."""
+        return self.origin, self.moved_to
 
     @property
     def owes_nothing(self) -> bool:

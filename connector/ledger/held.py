@@ -32,6 +32,11 @@ def groups(table: Table) -> list[Group]:
     return found
 
 
+def held_back(table: Table) -> dict[str, int]:
+    """Return how many debts are held back, by where they were made."""
+    return {group.origin: group.size for group in groups(table) if group.state is LogoutState.WAITING}
+
+
 def one_of(table: Table, group: Group) -> list[Debt]:
     """Return one debt of a group, if any can be read."""
     condition = f"{WHICH[group.state]} AND origin = CAST(? AS TEXT) AND key_id IN ({marks(table.keyring.ids)}) LIMIT 1"

@@ -111,10 +111,10 @@ def _leaves_nothing(settlement: Settlement) -> bool:
     return none_made and not debt.login_id and settlement.evicted >= debt.evictions.keys()
 
 
-def retry(table: Table, id_: int, *, now: float) -> Debt:
-    """Make a logout that is owed or waits for a human due at once."""
-    debt = _actionable(table, id_)
-    return table.update(replace(debt, state=LogoutState.OWED, due_at=now, waited=0.0))
+def retry(table: Table, id_: int, *, now: float, here: str | None = None) -> Debt:
+    """Make a logout that is owed or waits for a human due at once; `here` is another place where it may be sent from now on."""
+    debt = actionable(table, id_)
+    return table.update(replace(debt, state=LogoutState.OWED, due_at=now, waited=0.0, moved_to=here or debt.moved_to))
 
 
 def sort(table: Table, changed: Sequence[Sorted], *, now: float) -> None:
@@ -136,7 +136,7 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
     unusable = [debt for debt in table.shown("id = ?", id_) if debt.unusable is not None]
     if table.delete("quarantine", id_) or (unusable and table.delete("debts", id_)):
         return
-    debt = _actionable(table, id_)
+    debt = actionable(table, id_)
     table.update(_closed_if_done(replace(debt, state=LogoutState.CLOSED, dismissed=reason), now))
 
 
@@ -179,7 +179,8 @@ def _owed(asked: Asked) -> dict[str, tuple[Scope, ...]]:
     return dict.fromkeys(asked.drivers, asked.request.scopes)
 
 
-def _actionable(table: Table, id_: int) -> Debt:
+def actionable(table: Table, id_: int) -> Debt:
+    """Return a debt whose logout is still to be done, with its credential. Raises `NoSuchDebt`."""
     for debt in table.debts("id = ?", id_):
         if debt.state is LogoutState.CLOSED:
             raise NoSuchDebt(f"the logout {id_} is closed")

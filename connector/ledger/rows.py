@@ -69,7 +69,7 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
         debt.system_id,
         debt.origin,
         str(debt.state),
-        debt.outcome and encoded_outcome(debt.outcome),
+        encoded_outcome(debt.outcome, debt.moved_to),
         debt.attempts,
         float(debt.waited),
         encoded_evictions(debt.evictions),
@@ -101,6 +101,7 @@ def decoded(row: Row, keyring: Keyring, *, credential: bool = True) -> Debt:
 def _read(row: Row, keyring: Keyring, *, credential: bool) -> Debt:
     (id_, _, session_id, fingerprint, system_id, origin, state, outcome, attempts, waited, evictions, *rest) = row
     revision, recorded_at, due_at, closed_at, dismissed, sealed, login_id, _ = rest
+    last, moved_to = (None, None) if outcome is None else decoded_outcome(outcome)
     debt = Debt(
         id=id_,
         session_id=session_id,
@@ -109,7 +110,7 @@ def _read(row: Row, keyring: Keyring, *, credential: bool) -> Debt:
         fingerprint=fingerprint,
         login_id=login_id,
         state=LogoutState(state),
-        outcome=None if outcome is None else decoded_outcome(outcome),
+        outcome=last,
         attempts=attempts,
         waited=waited,
         evictions={} if evictions is None else decoded_evictions(evictions),
@@ -118,6 +119,7 @@ def _read(row: Row, keyring: Keyring, *, credential: bool) -> Debt:
         due_at=due_at,
         closed_at=closed_at,
         dismissed=dismissed,
+        moved_to=moved_to,
     )
     return replace(debt, credential=_unsealed(sealed, debt, keyring)) if credential and sealed is not None else debt
 

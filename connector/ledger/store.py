@@ -196,9 +196,12 @@ class Ledger:
         """Return one debt, without its credential. Raises `NoSuchDebt`."""
         return await self.transact(lambda table: housekeeping.debt(table, id_))
 
-    async def retry(self, id_: int) -> Debt:
-        """Make a logout that waits for a human, or for its time, due at once. Raises `NoSuchDebt`."""
-        return await self.transact(lambda table: recording.retry(table, id_, now=self._clock()))
+    async def retry(self, id_: int, *, here: str | None = None) -> Debt:
+        """Make a logout that waits for a human, or for its time, due at once. Raises `NoSuchDebt`.
+
+        `here` is another place than that of its login to which it may be sent from now on; the row keeps it.
+        """
+        return await self.transact(lambda table: recording.retry(table, id_, now=self._clock(), here=here))
 
     async def dismiss(self, id_: int, reason: str) -> None:
         """Close a logout that nobody will do; its evictions stay owed. What is unusable is removed. Raises `NoSuchDebt`."""

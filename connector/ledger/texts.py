@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
-from connector.outcomes import LogoutOutcome
+from connector.outcomes import LogoutOutcome, LogoutResult
 from drivers import Everything, Scope, SessionScope, SystemScope
 
 SCOPES: dict[str, Callable[..., Scope]] = {"session": SessionScope, "system": SystemScope, "everything": Everything}
@@ -14,17 +13,33 @@ Owed = dict[str, list[list[str | None]]]
 """By driver, each scope as its kind and what it is made of."""
 
 
-def encoded_outcome(outcome: LogoutOutcome) -> str:
+class _Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was told last and, because the table has no column for that, where else the logout may be sent."""
+
+    result: LogoutResult | None = None
+    code: str | None = None
+    message: str | None = None
+    retry_after: float | None = None
+    moved_to: str | None = None
+
+
+def encoded_outcome(outcome: LogoutOutcome | None, moved_to: str | None) -> str | None:
     """Return the text for an outcome; an end system may answer with anything, be it no character at all."""
-    clean_outcome = replace(
-        outcome, code=outcome.code and clean(outcome.code), message=outcome.message and clean(outcome.message)
-    )
-    return msgspec.json.encode(clean_outcome).decode()
+    if outcome is None and moved_to is None:
+        return None
+    told = _Told(moved_to=moved_to)
+    if outcome is not None:
+        code, message = outcome.code and clean(outcome.code), outcome.message and clean(outcome.message)
+        told = _Told(outcome.result, code, message, outcome.retry_after, moved_to)
+    return msgspec.json.encode(told).decode()
 
 
-def decoded_outcome(text: str) -> LogoutOutcome:
-    """Return the outcome that a text stands for."""
-    return msgspec.json.decode(text, type=LogoutOutcome)
+def decoded_outcome(text: str) -> tuple[LogoutOutcome | None, str | None]:
+    """Return the outcome that a text stands for, and where else the logout may be sent."""
+    told = msgspec.json.decode(text, type=_Told)
+    if told.result is None:
+        return None, told.moved_to
+    return LogoutOutcome(told.result, told.code, told.message, told.retry_after), told.moved_to
 
 
 def encoded_evictions(evictions: Mapping[str, tuple[Scope, ...]]) -> str | None:

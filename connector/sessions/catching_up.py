@@ -124,7 +124,7 @@ class CatchingUp:
 
     async def _end(self, kept: Kept, login: SessionLogin) -> None:
         _, login_id, _ = kept.key
-        async with self._logouts.sharing(login, login_id, origin=kept.left.origin, attempts=kept.tries) as shared:
+        async with self._logouts.sharing(login, login_id, places=(kept.left.origin,), attempts=kept.tries) as shared:
             await asyncio.wait([shared.task])
             if not shared.task.cancelled():
                 kept.tried(shared.task.result().outcome)

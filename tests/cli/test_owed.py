@@ -7,7 +7,7 @@ import pytest
 
 from connector.cli.exits import WHERE_IT_IS
 from connector.ledger.debts import LogoutState
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.outcomes import OTHER_END_SYSTEM, LogoutOutcome, LogoutResult
 from tests.cli.command import connector
 from tests.cli.terminal import at_a_terminal
 from tests.control.administered import CONFIG, TOKEN, Administered, administered
@@ -100,6 +100,22 @@ async def test_rows_are_chosen_alike_on_the_running_server_and_in_its_file(
     assert down.err == "no server listens at control.sock; reading the ledger's file, ledger.sqlite3\n"
 
 
+async def test_a_credential_is_sent_elsewhere_only_by_the_id_of_its_row(server: Administered) -> None:
+    debt = await server.refused(1, OTHER_END_SYSTEM)
+    server.end_system.place = "https://new.example.com"
+
+    refused = await connector("owed", "retry", str(debt.id), folder=server.folder)
+    unnamed = await connector("owed", "retry", "--all-waiting", "--here", folder=server.folder)
+    sent = await connector("owed", "retry", str(debt.id), "--here", folder=server.folder)
+    shown = await connector("owed", "show", str(debt.id), folder=server.folder)
+
+    assert (refused.exit_code, refused.out) == (1, "due now: 0\n")
+    assert refused.err.startswith(f"{debt.id}: made for https://desk.example.com, and today's end system is https://new.example")
+    assert unnamed.exit_code == 2
+    assert (sent.exit_code, sent.out) == (0, "due now: 1\n")
+    assert {"origin\thttps://desk.example.com", "moved to\thttps://new.example.com"} <= {*shown.out.splitlines()}
+
+
 async def test_more_rows_than_fit_into_one_answer_are_all_listed(server: Administered) -> None:
     debts = [await server.owe(number) for number in range(1, 502)]
 
@@ -166,7 +182,7 @@ async def test_all_that_wait_for_a_human_are_retried_at_once_and_then_there_is_n
 async def test_rows_that_no_retry_could_mend_are_named_in_place_of_being_retried(tmp_path: Path) -> None:
     async with administered(tmp_path) as server:
         debt = await server.refused(1)
-    (tmp_path / "ledger.keys").unlink()
+    (tmp_path / "ledger.keys").write_text(f"another:{'n' * 42}A\n")
     async with administered(tmp_path):
         ended = await connector("owed", "retry", "--all-waiting", folder=tmp_path)
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from connector.cli.exits import WHERE_IT_IS
+from connector.outcomes import OTHER_END_SYSTEM
 from tests.cli.command import connector
 from tests.control.administered import CONFIG, METRICS_URL, Administered, administered
 from tests.ledger.test_sessions import open_, session
@@ -27,6 +28,18 @@ async def test_a_person_gets_it_in_words(server: Administered) -> None:
 
     for line in ("server\tready", "driver memory\tup", "logouts owed\t1", "waiting for a human\t1"):
         assert line in lines
+
+
+async def test_what_is_held_back_is_counted_by_where_it_was_made_running_or_not(tmp_path: Path) -> None:
+    async with administered(tmp_path) as server:
+        for number in (1, 2):
+            await server.refused(number, OTHER_END_SYSTEM)
+        await server.refused(3)
+        live = (await connector("status", folder=tmp_path)).out.splitlines()
+    down = (await connector("status", folder=tmp_path)).out.splitlines()
+
+    for lines in (live, down):
+        assert {"waiting for a human\t3", "held back, made for\thttps://desk.example.com (2)"} <= {*lines}
 
 
 async def test_a_server_that_is_down_ends_with_69_and_what_it_owes_is_read_from_its_file(tmp_path: Path) -> None:

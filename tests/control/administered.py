@@ -24,7 +24,9 @@ from connector.ledger.store import Ledger
 from connector.metrics import Metrics
 from connector.outcomes import LogoutOutcome, LogoutResult
 from connector.storage import Storage
-from tests.doubles import ScriptedDriver
+from tests.assembly import holding
+from tests.doubles import LocatedEndSystem, ScriptedDriver
+from tests.ledger.ledgers import ORIGIN
 
 T = TypeVar("T")
 WITHIN = 30.0
@@ -51,6 +53,7 @@ class Administered:
     folder: Path
     ledger: Ledger
     lifecycle: Lifecycle
+    end_system: LocatedEndSystem = field(default_factory=lambda: LocatedEndSystem(ORIGIN))
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def owe(
@@ -65,7 +68,7 @@ class Administered:
         """Have the logout of a session tried once, with this outcome."""
         session = f"6f1c1d2e-0000-4000-8000-{number:012}"
         request = CleanupRequest(session, system, global_cache=False, credential=Credential([("Authorization", TOKEN)]))
-        debt = await self.ledger.record(request, origin="https://desk.example.com", drivers=("memory",))
+        debt = await self.ledger.record(request, origin=ORIGIN, drivers=("memory",))
         settled = await self.ledger.settle(
             debt, outcome=outcome, state=state, due_at=debt.recorded_at + 3_000, evicted=("memory",) if evicted else ()
         )
@@ -104,7 +107,8 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     async with ledger.opened():
         server = Administered(folder, ledger, Lifecycle())
-        calls = ControlCalls(ledger, settings.ledger.path, HealthCalls(storage, server.lifecycle), METRICS_URL, server.nudged.set)
+        held, health = holding(ledger, server.end_system), HealthCalls(storage, server.lifecycle)
+        calls = ControlCalls(ledger, held, settings.ledger.path, health, METRICS_URL, server.nudged.set)
         with opened_doors(settings, for_calls=False) as doors:
             async with control_served(control_app(calls, Metrics()), settings, doors):
                 yield server

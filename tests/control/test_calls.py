@@ -11,6 +11,7 @@ import pytest
 from connector.cli.control import ControlClient, Refused, ServerDown
 from connector.config.settings import Logs
 from connector.ledger.debts import LogoutState
+from connector.outcomes import OTHER_END_SYSTEM
 from tests.api.log import logged
 from tests.control.administered import METRICS_URL, TOKEN, Administered
 
@@ -37,6 +38,7 @@ async def test_the_status_tells_who_serves_what_works_and_how_much_is_owed(serve
         "closed": 1,
         "evictions": 0,
     }
+    assert ledger["held_back"] == {}
     assert ledger["oldest"] < refused.recorded_at < ledger["next_try_at"]
     assert ledger["bytes"] > 0
 
@@ -74,6 +76,7 @@ async def test_a_row_tells_why_it_waits_and_what_the_end_system_said_last(server
         "session": debt.session_id,
         "system": "A",
         "origin": "https://desk.example.com",
+        "moved_to": None,
         "state": "waiting",
         "reason": "refused",
         "usable": True,
@@ -122,6 +125,18 @@ async def test_a_retry_makes_the_logout_due_and_wakes_the_worker(server: Adminis
 
     assert (row["state"], server.nudged.is_set()) == ("owed", True)
     assert (await server.ledger.debt(debt.id)).due_at < debt.due_at
+
+
+async def test_what_is_held_back_is_retried_here_only_if_that_is_asked_for(server: Administered) -> None:
+    debt = await server.refused(1, OTHER_END_SYSTEM)
+    server.end_system.place = "https://new.example.com"
+
+    with pytest.raises(Refused, match=r"https://desk\.example\.com.*https://new\.example\.com.*--here") as refused:
+        await server.ask(lambda client: client.post(f"/owed/{debt.id}/retry"))
+    row = await server.ask(lambda client: client.post(f"/owed/{debt.id}/retry", {"here": True}))
+
+    assert not refused.value.passing
+    assert (row["state"], row["origin"], row["moved_to"]) == ("owed", "https://desk.example.com", "https://new.example.com")
 
 
 async def test_a_dismissal_closes_the_row_for_the_reason_that_was_given(server: Administered) -> None:

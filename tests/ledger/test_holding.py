@@ -8,39 +8,20 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector import holding as module
-from connector.endsystems.contract import SessionLogin
-from connector.holding import Holding
 from connector.ledger import recording
-from connector.ledger.debts import LogoutState
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.errors import DebtHeldBack
 from connector.ledger.held import SLICE
 from connector.ledger.recording import Sorted
 from connector.ledger.store import Ledger
-from connector.logouts import Logouts
 from connector.outcomes import NO_LOGOUT, OTHER_END_SYSTEM
-from connector.supervision import OwnedTasks
-from tests.assembly import METRICS
-from tests.doubles import ScriptedEndSystem
-from tests.ledger.ledgers import ONLY_NEW, ORIGIN, REFUSED, START, SetClock, all_due, opened, raw, record
+from drivers.memory import MemoryDriver
+from tests.assembly import holding, orchestrator
+from tests.doubles import LocatedEndSystem
+from tests.ledger.ledgers import ONLY_NEW, ORIGIN, REFUSED, START, all_due, opened, raw, record
 
 ELSEWHERE = "https://elsewhere.example.com"
 MANY = 2 * SLICE + 1
-
-
-class Located(ScriptedEndSystem):
-    """An end system at one address."""
-
-    def __init__(self, place: str = ORIGIN, *, ends_sessions: bool = True) -> None:
-        super().__init__()
-        self.place = place
-        self.ends_sessions = ends_sessions
-
-    def origin(self, session: SessionLogin) -> str:
-        return self.place
-
-
-def holding(ledger: Ledger, end_system: ScriptedEndSystem, clock: SetClock | None = None) -> Holding:
-    logouts = Logouts(end_system, OwnedTasks(), METRICS, deadline=30)
-    return Holding(ledger, logouts, clock or SetClock())
 
 
 async def states(ledger: Ledger) -> dict[tuple[str, str | None], int]:
@@ -52,12 +33,12 @@ async def test_all_that_is_of_another_end_system_is_held_back_and_let_go_when_it
     await asyncio.gather(*(record(ledger, number) for number in range(MANY)))
     await record(ledger, MANY, origin=ELSEWHERE)
     with capture_logs() as logs:
-        await holding(ledger, Located(ELSEWHERE)).sort()
+        await holding(ledger, LocatedEndSystem(ELSEWHERE)).sort()
     assert await states(ledger) == {("waiting", "other_end_system"): MANY, ("owed", None): 1}
     assert [(line["logouts"], line["made_for"]) for line in logs] == [(MANY, {ORIGIN: MANY})]
 
     with capture_logs() as logs:
-        await holding(ledger, Located()).sort()
+        await holding(ledger, LocatedEndSystem(ORIGIN)).sort()
     assert await states(ledger) == {("owed", None): MANY, ("waiting", "other_end_system"): 1}
     assert [(line["logouts"], line["made_for"]) for line in logs] == [(1, {ELSEWHERE: 1})]
     assert len(await all_due(ledger, START)) == MANY
@@ -65,15 +46,15 @@ async def test_all_that_is_of_another_end_system_is_held_back_and_let_go_when_it
 
 async def test_where_nothing_can_be_ended_all_is_held_back_with_that_reason(ledger: Ledger) -> None:
     await record(ledger, 1)
-    await holding(ledger, Located(ELSEWHERE)).sort()
-    await holding(ledger, Located(ends_sessions=False)).sort()
+    await holding(ledger, LocatedEndSystem(ELSEWHERE)).sort()
+    await holding(ledger, LocatedEndSystem(ORIGIN, ends_sessions=False)).sort()
     assert await states(ledger) == {("waiting", "no_logout"): 1}
 
 
 async def test_what_the_end_system_has_refused_waits_on_as_it_is(ledger: Ledger) -> None:
     debt = await record(ledger, 1)
     await ledger.settle(debt, state=LogoutState.WAITING, outcome=REFUSED)
-    for end_system in (Located(ELSEWHERE), Located()):
+    for end_system in (LocatedEndSystem(ELSEWHERE), LocatedEndSystem(ORIGIN)):
         await holding(ledger, end_system).sort()
     assert await states(ledger) == {("waiting", REFUSED.code): 1}
 
@@ -93,7 +74,7 @@ async def test_a_ledger_that_cannot_be_written_is_sorted_later(
     await record(ledger, 1)
     with raw(tmp_path) as file, capture_logs() as logs:
         file.execute("BEGIN IMMEDIATE")
-        sorting = asyncio.ensure_future(holding(ledger, Located(ends_sessions=False)).sort())
+        sorting = asyncio.ensure_future(holding(ledger, LocatedEndSystem(ORIGIN, ends_sessions=False)).sort())
         while not logs:
             await asyncio.wait([sorting], timeout=0.01)
     await sorting
@@ -106,5 +87,60 @@ async def test_a_debt_whose_key_is_missing_holds_up_nothing(tmp_path: Path) -> N
         await record(ledger, 1)
     async with opened(tmp_path, ONLY_NEW) as ledger:
         await record(ledger, 2)
-        await holding(ledger, Located(ends_sessions=False)).sort()
+        await holding(ledger, LocatedEndSystem(ORIGIN, ends_sessions=False)).sort()
         assert [debt.outcome for debt in await ledger.listing()] == [None, NO_LOGOUT]
+
+
+async def held_back(ledger: Ledger, end_system: LocatedEndSystem, number: int = 1) -> Debt:
+    """Have a debt held back from an end system that it is not of."""
+    debt = await record(ledger, number)
+    await holding(ledger, end_system).sort()
+    return await ledger.debt(debt.id)
+
+
+async def test_a_retry_by_hand_of_what_is_held_back_is_refused_with_both_addresses(ledger: Ledger) -> None:
+    elsewhere = LocatedEndSystem(ELSEWHERE)
+    held = await held_back(ledger, elsewhere)
+    with pytest.raises(DebtHeldBack) as refused:
+        await holding(ledger, elsewhere).retry(held.id)
+    assert all(part in str(refused.value) for part in (ORIGIN, ELSEWHERE, "--here"))
+    assert await ledger.debt(held.id) == held
+
+
+async def test_what_today_s_profile_cannot_end_is_sent_nowhere_not_even_by_hand(ledger: Ledger) -> None:
+    nowhere = LocatedEndSystem(ELSEWHERE, ends_sessions=False)
+    held = await held_back(ledger, nowhere)
+    for here in (False, True):
+        with pytest.raises(DebtHeldBack, match=r"end_system\.profile"):
+            await holding(ledger, nowhere).retry(held.id, here=here)
+
+
+async def test_a_retry_here_sends_it_to_today_s_end_system_and_is_written_down(tmp_path: Path) -> None:
+    elsewhere = LocatedEndSystem(ELSEWHERE)
+    async with opened(tmp_path) as ledger:
+        held = await held_back(ledger, elsewhere)
+        with capture_logs() as logs:
+            await holding(ledger, elsewhere).retry(held.id, here=True)
+        (due,) = await all_due(ledger)
+        assert await orchestrator(elsewhere, [MemoryDriver("memory", MemoryDriver.Settings())], ledger).retry(due)
+    async with opened(tmp_path) as ledger:
+        closed = await ledger.debt(held.id)
+
+    assert [asked.credential for asked in elsewhere.asked] == [due.credential]
+    assert [(line["made_for"], line["sent_to"]) for line in logs] == [(ORIGIN, ELSEWHERE)]
+    assert (closed.state, closed.origin, closed.moved_to) == (LogoutState.CLOSED, ORIGIN, ELSEWHERE)
+
+
+async def test_a_debt_that_may_be_sent_here_may_be_sent_home_but_to_no_third_one(ledger: Ledger) -> None:
+    held = await held_back(ledger, LocatedEndSystem(ELSEWHERE))
+    await holding(ledger, LocatedEndSystem(ELSEWHERE)).retry(held.id, here=True)
+    for place, expected in ((ORIGIN, "owed"), ("https://third.example.com", "waiting"), (ELSEWHERE, "owed")):
+        await holding(ledger, LocatedEndSystem(place)).sort()
+        assert (await ledger.debt(held.id)).state == expected
+
+
+async def test_what_nothing_holds_back_is_retried_by_hand_with_here_or_without(ledger: Ledger) -> None:
+    debt = await record(ledger, 1)
+    for here in (False, True):
+        retried = await holding(ledger, LocatedEndSystem(ORIGIN)).retry(debt.id, here=here)
+        assert (retried.state, retried.moved_to) == (LogoutState.OWED, None)

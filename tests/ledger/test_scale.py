@@ -15,9 +15,9 @@ from connector.ledger.debts import Debt
 from connector.ledger.recovery import build
 from connector.ledger.selection import InHand
 from connector.ledger.table import Table
+from tests.assembly import holding
 from tests.doubles import ScriptedEndSystem
 from tests.ledger.ledgers import GRACE, KEYS, NAME, ORIGIN, PENDING, START, close, opened, record, request
-from tests.ledger.test_holding import holding
 
 ROWS = 100_000
 LOOSE = 2.0
