@@ -77,7 +77,7 @@ class SqliteFile:
         SQLite's own waiting is unfair to some of many writers, and its versions before 3.51.3 can lose a commit while another
         process checkpoints (https://www.sqlite.org/wal.html#walresetbug). Where there is no `flock`, SQLite's waiting has to do.
         """
-        return self._lock.held()
+        return self._lock
 
     def close(self) -> None:
         """Close the lock's file, which stays open until then; connections are closed by whoever has made them."""

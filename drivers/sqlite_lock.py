@@ -5,10 +5,8 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import FileIO
-from pathlib import Path
+from types import TracebackType
 
 from drivers.errors import DriverUnavailable
 
@@ -21,7 +19,7 @@ class Busy(DriverUnavailable):
 
 
 class WriteLock:
-    """Held by one process, and by one thread of it, at a time. Every call blocks.
+    """Held, as a context, by one process and by one thread of it at a time. Every call blocks.
 
     Its file is opened once and stays open until `close`, so that a process that has no descriptor left can still write down what
     it has done. SQLite has no locks on this file, so closing it drops none.
@@ -32,75 +30,85 @@ class WriteLock:
         self._turn = threading.Lock()
         """`flock` keeps processes apart, and not the threads that share a descriptor."""
         self._file: FileIO | None = None
+        self._descriptor = -1
+        self._identity = (0, 0)
+        """Which file it is that stays open."""
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the lock. Waits at most `BUSY_TIMEOUT` seconds. Raises `Busy` after that, or `OSError`."""
-        end = time.monotonic() + BUSY_TIMEOUT
+    def __enter__(self) -> None:
+        """Take the lock; waits at most `BUSY_TIMEOUT` seconds for threads, and for processes. Raises `Busy`, or `OSError`."""
         if not self._turn.acquire(timeout=BUSY_TIMEOUT):
             raise Busy(f"{self._path}: another thread keeps it locked")
         try:
-            file = self._locked(end)
-            try:
-                yield
-            finally:
-                _unlock(file)
-        finally:
+            self._lock()
+        except BaseException:
             self._turn.release()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        _unlock(self._descriptor)
+        self._turn.release()
 
     def close(self) -> None:
-        """Close the file, once nobody holds the lock. A second call does nothing; the next `held` opens it again."""
+        """Close the file, once nobody holds the lock. A second call does nothing; who takes the lock opens it again."""
         with self._turn:
             self._let_go()
 
-    def _locked(self, end: float) -> FileIO:
-        """Return the file, locked. If somebody has removed it, others lock the one that they find: so does this one."""
+    def _lock(self) -> None:
+        """Lock the file. If somebody has removed it, others lock the one that they find: so does this one."""
+        end = 0.0
         while True:
-            file = self._opened()
-            if not _try_lock(file):
-                if time.monotonic() > end:
-                    raise Busy(f"{self._path}: another process keeps it locked; see which one has it open")
-                time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311 - so that the waiting do not march in step
-            elif self._is_in_place(file):
-                return file
+            if self._file is None:
+                self._open()
+            if not _try_lock(self._descriptor):
+                end = end or time.monotonic() + BUSY_TIMEOUT
+                self._wait(end)
+            elif self._is_in_place():
+                return
             else:
                 self._let_go()
 
-    def _opened(self) -> FileIO:
-        if self._file is None:
-            self._file = FileIO(self._path, "r+", opener=lambda path, _: os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        return self._file
+    def _wait(self, end: float) -> None:
+        if time.monotonic() > end:
+            raise Busy(f"{self._path}: another process keeps it locked; see which one has it open")
+        time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311 - so that the waiting do not march in step
+
+    def _open(self) -> None:
+        file = FileIO(self._path, "r+", opener=lambda path, _: os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._file, self._descriptor = file, file.fileno()
+        found = os.fstat(self._descriptor)
+        self._identity = (found.st_dev, found.st_ino)
 
     def _let_go(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             file.close()
 
-    def _is_in_place(self, file: FileIO) -> bool:
+    def _is_in_place(self) -> bool:
         try:
-            return os.path.samestat(os.fstat(file.fileno()), Path(self._path).stat())
+            found = os.stat(self._path)  # noqa: PTH116 - for each transaction, and pathlib takes four times as long
         except FileNotFoundError:
             return False
+        return (found.st_dev, found.st_ino) == self._identity
 
 
 if sys.platform == "win32":
 
-    def _try_lock(file: FileIO) -> bool:
+    def _try_lock(descriptor: int) -> bool:
         """Leave it to SQLite."""
-        del file
+        del descriptor
         return True
 
-    def _unlock(file: FileIO) -> None:
+    def _unlock(descriptor: int) -> None:
         """Leave it to SQLite."""
 else:
     import fcntl
 
-    def _try_lock(file: FileIO) -> bool:
+    def _try_lock(descriptor: int) -> bool:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
-    def _unlock(file: FileIO) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

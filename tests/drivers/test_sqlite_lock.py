@@ -35,21 +35,21 @@ def other(path: str) -> Iterator[WriteLock]:
 
 def is_free(lock: WriteLock) -> bool:
     try:
-        with lock.held():
+        with lock:
             return True
     except Busy:
         return False
 
 
 def test_another_process_waits_for_it(lock: WriteLock, other: WriteLock) -> None:
-    with lock.held():
+    with lock:
         assert not is_free(other)
     assert is_free(other)
 
 
 def test_another_thread_that_shares_the_descriptor_waits_for_it(lock: WriteLock) -> None:
     found = []
-    with lock.held():
+    with lock:
         thread = threading.Thread(target=lambda: found.append(is_free(lock)))
         thread.start()
         thread.join()
@@ -58,7 +58,7 @@ def test_another_thread_that_shares_the_descriptor_waits_for_it(lock: WriteLock)
 
 
 def test_it_is_let_go_of_when_what_was_done_under_it_breaks(lock: WriteLock, other: WriteLock) -> None:
-    with pytest.raises(ZeroDivisionError), lock.held():
+    with pytest.raises(ZeroDivisionError), lock:
         raise ZeroDivisionError
     assert is_free(other)
 
@@ -71,7 +71,7 @@ def test_a_file_that_was_removed_is_made_again_so_that_all_lock_the_same(
     Path(path).unlink()
     if replaced:
         assert is_free(other)
-    with lock.held():
+    with lock:
         assert not is_free(other)
 
 
