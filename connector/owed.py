@@ -53,6 +53,8 @@ def reason(debt: Debt) -> str | None:
             return f"dismissed: {why}"
         case Debt(state=LogoutState.WAITING, outcome=LogoutOutcome(result=LogoutResult.PENDING)):
             return "given up: the end system was away for too long"
+        case Debt(state=LogoutState.WAITING, outcome=LogoutOutcome(result=LogoutResult.HELD)):
+            return f"held back: made for {debt.origin}"
         case Debt(state=LogoutState.WAITING, outcome=LogoutOutcome(result=result)):
             return result.value
         case _:

@@ -14,6 +14,7 @@ from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.keyring import Keyring
+from connector.ledger.recovery import build
 from connector.ledger.store import Ledger
 from connector.logouts import Logouts
 from connector.metrics import Metrics
@@ -36,7 +37,12 @@ METRICS = Metrics()
 
 
 def a_ledger(folder: Path) -> Ledger:
-    """Return a ledger in a folder, to be opened, whose debts the retries would leave alone for a minute."""
+    """Return a ledger in a folder, to be opened, whose debts the retries would leave alone for a minute.
+
+    Its file is there: that a new one is begun would be told in the log.
+    """
+    if not (folder / "ledger.sqlite3").exists():
+        build(folder / "ledger.sqlite3")
     return Ledger(folder / "ledger.sqlite3", KEYRING, grace=60)
 
 

@@ -12,6 +12,7 @@ from connector.cli.control import ControlClient, Refused, ServerDown
 from connector.config.settings import Logs
 from connector.ledger.debts import LogoutState
 from connector.outcomes import OTHER_END_SYSTEM
+from connector.owed import shown_debt
 from tests.api.log import logged
 from tests.control.administered import METRICS_URL, TOKEN, Administered
 
@@ -129,6 +130,7 @@ async def test_a_retry_makes_the_logout_due_and_wakes_the_worker(server: Adminis
 
 async def test_what_is_held_back_is_retried_here_only_if_that_is_asked_for(server: Administered) -> None:
     debt = await server.refused(1, OTHER_END_SYSTEM)
+    assert shown_debt(debt)["reason"] == "held back: made for https://desk.example.com"
     server.end_system.place = "https://new.example.com"
 
     with pytest.raises(Refused, match=r"https://desk\.example\.com.*https://new\.example\.com.*--here") as refused:
