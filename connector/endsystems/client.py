@@ -13,6 +13,7 @@ from connector.deadline import Patience
 from connector.endsystems.answer import Answer
 from connector.endsystems.guard import ForbiddenAddress, guarded_socket
 from connector.endsystems.outgoing import Outgoing
+from connector.endsystems.resolver import Resolver
 
 ANSWER_LIMIT = 64 * 1024
 """Bytes of an answer's body that are looked at; the rest is not read."""
@@ -45,6 +46,7 @@ class GuardedClient:
         self._deadlines = deadlines
         self._tls = tls
         self._proxy = proxy
+        self._resolver = Resolver()
         self._hasty = self._timeout(total=None)
         self._patient = aiohttp.ClientTimeout(total=None, connect=deadlines.total, sock_connect=deadlines.connect)
         """Of what is read to its end: bounds only what comes before anything is sent."""
@@ -71,6 +73,7 @@ class GuardedClient:
     ) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             ssl=self._tls,
+            resolver=self._resolver,
             limit=CONNECTIONS if reuse else 0,
             limit_per_host=CONNECTIONS_PER_HOST if reuse else 0,
             force_close=not reuse,

@@ -12,6 +12,7 @@ from aiomcache.pool import Connection
 
 from drivers.aiocached.settings import AiocacheSettings
 from drivers.aiocached.translation import BROKEN
+from drivers.names import Names, Question, first_to_answer
 
 T = TypeVar("T")
 Work = Callable[[MemcachedCache], Awaitable[T]]
@@ -31,6 +32,7 @@ class MemcachedPool:
     def __init__(self, settings: AiocacheSettings) -> None:
         self._settings = settings
         self._turns = asyncio.Semaphore(settings.pool_size)
+        self._names = Names()
         self._idle: list[MemcachedCache] = []
         self._closed = False
 
@@ -70,7 +72,13 @@ class MemcachedPool:
         return result
 
     async def _connected(self) -> MemcachedCache:
-        cache = _client(*self._settings.address)
+        host, port = self._settings.address
+        async with asyncio.timeout(self._settings.connect_timeout):
+            addresses = await self._names.addresses(Question(host))
+            return await first_to_answer(addresses, lambda address: self._connected_to(address, port))
+
+    async def _connected_to(self, address: str, port: int) -> MemcachedCache:
+        cache = _client(address, port)
         await _done_whole(cache, lambda new: new.raw("version"), self._settings.connect_timeout)
         return cache
 

@@ -11,12 +11,12 @@ from typing import Any
 import structlog
 from aiocache import RedisCache
 from aiocache.serializers import NullSerializer
-from redis.asyncio import Connection, SSLConnection
 from redis.exceptions import NoScriptError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from drivers.aiocached import lua
 from drivers.aiocached.layout import GENERATION_BYTES, Layout, Owners, Packed
+from drivers.aiocached.redis_connection import Addressed, AddressedConnection, AddressedTlsConnection
 from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.redis_pool import RedisPool
 from drivers.aiocached.settings import AiocacheSettings
@@ -118,15 +118,16 @@ class RedisLayout(Layout):
             return await self._pool.run("EVAL", script, *call)
 
 
-def _connections(settings: AiocacheSettings, password: str | None) -> Callable[[], Connection]:
+def _connections(settings: AiocacheSettings, password: str | None) -> Callable[[], Addressed]:
     """Return what makes aiocache's connections for these settings, not connected yet."""
     host, port = settings.address
     connection: dict[str, Any] = {
+        "connection_class": AddressedConnection,
         "username": settings.username,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # only redis-py's own pool would heed them
     }
     if settings.tls:
-        connection |= {"connection_class": SSLConnection, "ssl_ca_certs": settings.ca_file and str(settings.ca_file)}
+        connection |= {"connection_class": AddressedTlsConnection, "ssl_ca_certs": settings.ca_file and str(settings.ca_file)}
     cache = RedisCache(
         serializer=NullSerializer(encoding=None),
         namespace="",
@@ -138,7 +139,7 @@ def _connections(settings: AiocacheSettings, password: str | None) -> Callable[[
         create_connection_timeout=settings.connect_timeout,
         connection_pool_kwargs=connection,
     )
-    make: Callable[[], Connection] = cache.client.connection_pool.make_connection
+    make: Callable[[], Addressed] = cache.client.connection_pool.make_connection
     return make
 
 

@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
-from redis.asyncio import Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from drivers.aiocached.redis_connection import Addressed
 from drivers.aiocached.redis_failures import is_from_no_master
 from drivers.aiocached.settings import AiocacheSettings
 from drivers.aiocached.translation import BROKEN
 from drivers.errors import DriverUnavailable
+from drivers.names import Names, Question, first_to_answer
 
 Word = str | bytes | int
 
@@ -28,16 +30,17 @@ class RedisPool:
     ones look the address up anew, and may lead to the server that has taken over.
     """
 
-    def __init__(self, settings: AiocacheSettings, connection: Callable[[], Connection]) -> None:
+    def __init__(self, settings: AiocacheSettings, connection: Callable[[], Addressed]) -> None:
         """`connection` makes one that has not connected yet, and that gives up connecting in time by itself."""
         self._settings = settings
         self._connection = connection
         self._turns = asyncio.Semaphore(settings.pool_size)
-        self._free: list[Connection] = []
+        self._free: list[Addressed] = []
+        self._names = Names()
         self._closed = False
         self._era = 0
         """Rises whenever the connections that there are have turned out to lead to a server that is not the master."""
-        self._connected_in: dict[Connection, int] = {}
+        self._connected_in: dict[Addressed, int] = {}
 
     async def run(self, *command: Word) -> Any:
         """Return the server's answer. A command whose connection broke is sent once more: it must be one that may run twice.
@@ -83,7 +86,7 @@ class RedisPool:
                 await connection.disconnect(nowait=True)
             self._free.append(connection)
 
-    async def _answer(self, connection: Connection, command: tuple[Word, ...]) -> Any:
+    async def _answer(self, connection: Addressed, command: tuple[Word, ...]) -> Any:
         try:
             if self._is_stale(connection) or await connection.can_read():  # what can be read before asking is its end
                 await self._connect(connection)
@@ -98,10 +101,10 @@ class RedisPool:
             await connection.disconnect(nowait=True)
             raise RedisConnectionError("the connection is dead, or its answer makes no sense") from problem
 
-    def _is_stale(self, connection: Connection) -> bool:
+    def _is_stale(self, connection: Addressed) -> bool:
         return not connection.is_connected or self._connected_in.get(connection) != self._era
 
-    async def _leave_the_server(self, connection: Connection) -> None:
+    async def _leave_the_server(self, connection: Addressed) -> None:
         """Give up what was connected when this connection was, or before; those in use, once they come back."""
         if self._connected_in.get(connection, self._era) == self._era:
             self._era += 1
@@ -109,16 +112,23 @@ class RedisPool:
             if self._is_stale(each):
                 await each.disconnect(nowait=True)
 
-    async def _connect(self, connection: Connection) -> None:
+    async def _connect(self, connection: Addressed) -> None:
         """Connect, with redis-py's own deadlines for the greeting. They end with it: they cost a task for each command sent."""
         await connection.disconnect(nowait=True)
         connection.socket_timeout = self._settings.operation_timeout
         self._connected_in[connection] = self._era
-        await cast("Any", connection).connect()
+        async with asyncio.timeout(self._settings.connect_timeout):
+            addresses = await self._names.addresses(Question(connection.host))
+        await first_to_answer(addresses, partial(_connect_to, connection), RedisError)
         connection.socket_timeout = None
 
 
-async def _take_leave(connection: Connection) -> None:
+async def _connect_to(connection: Addressed, address: str) -> None:
+    connection.address = address
+    await cast("Any", connection).connect()
+
+
+async def _take_leave(connection: Addressed) -> None:
     """Close a connection, and wait for its end: over TLS, the server has a word in it. It is closed without that word, too."""
     with suppress(RedisTimeoutError):
         await connection.disconnect()

@@ -1,0 +1,99 @@
+"""Looking up the addresses of hosts, each for itself: a name that is never answered holds up nobody who asks for another one."""
+
+import asyncio
+import errno
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+Found = list[str] | OSError
+"""The addresses of a host, or why there are none."""
+
+
+class Question(NamedTuple):
+    """What is asked of the system, as `socket.getaddrinfo` has it."""
+
+    host: str
+    family: int = socket.AF_UNSPEC
+    flags: int = 0
+
+
+class Names:
+    """Asks the system for the addresses of hosts in threads of its own, one for each host at a time.
+
+    The event loops ask in a few threads that all hosts share. So a handful of names whose servers are silent, each of which takes
+    half a minute, would make every other host unreachable meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[Question, asyncio.Future[Found]] = {}
+
+    async def addresses(self, question: Question) -> list[str]:
+        """Return the IP addresses of a host, the best one first.
+
+        Those who ask the same meanwhile share the answer. Sets no deadline; whoever gives up waiting stops nothing.
+
+        Raises:
+            OSError: the name has no address, or cannot be looked up for now.
+        """
+        if _is_address(question.host):
+            return [question.host]
+        asked = self._asked.get(question) or self._ask(question)
+        found = await asyncio.shield(asked)
+        if isinstance(found, OSError):
+            raise type(found)(*found.args)  # an error of one's own for each of those who share it
+        return found
+
+    def _ask(self, question: Question) -> "asyncio.Future[Found]":
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Found] = loop.create_future()
+
+        def hand_over(found: Found) -> None:
+            del self._asked[question]
+            answer.set_result(found)
+
+        def look_up() -> None:
+            found = _looked_up(question)
+            with suppress(RuntimeError):  # the loop is closed by now
+                loop.call_soon_threadsafe(hand_over, found)
+
+        thread = threading.Thread(target=look_up, name=f"looking up {question.host}", daemon=True)  # no end waits for it
+        try:
+            thread.start()
+        except RuntimeError:
+            raise OSError(errno.EAGAIN, "there can be no further thread for now") from None
+        self._asked[question] = answer
+        return answer
+
+
+async def first_to_answer(
+    addresses: Sequence[str], connect: Callable[[str], Awaitable[T]], failures: type[Exception] = OSError
+) -> T:
+    """Return what `connect` returns for the first address for which it does; what it raises for the last one is raised."""
+    for address in addresses[:-1]:
+        with suppress(failures):
+            return await connect(address)
+    return await connect(addresses[-1])
+
+
+def _looked_up(question: Question) -> Found:
+    host, family, flags = question
+    try:
+        found = socket.getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM, flags=flags)
+    except OSError as problem:
+        return problem
+    except UnicodeError:  # of what cannot be a name
+        return socket.gaierror(socket.EAI_NONAME, "this is no name of a host")
+    return [str(address[0]) for *_, address in found]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
