@@ -1,13 +1,14 @@
 """Looking up the addresses of hosts, each for itself: a name that is never answered holds up nobody who asks for another one."""
 
 import asyncio
-import errno
 import socket
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from typing import NamedTuple, TypeVar
+
+from drivers.threads import begun_in_a_thread
 
 T = TypeVar("T")
 Found = list[str] | OSError
@@ -49,24 +50,9 @@ class Names:
         return found
 
     def _ask(self, question: Question) -> "asyncio.Future[Found]":
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Found] = loop.create_future()
-
-        def hand_over(found: Found) -> None:
-            del self._asked[question]
-            answer.set_result(found)
-
-        def look_up() -> None:
-            found = _looked_up(question)
-            with suppress(RuntimeError):  # the loop is closed by now
-                loop.call_soon_threadsafe(hand_over, found)
-
-        thread = threading.Thread(target=look_up, name=f"looking up {question.host}", daemon=True)  # no end waits for it
-        try:
-            thread.start()
-        except RuntimeError:
-            raise OSError(errno.EAGAIN, "there can be no further thread for now") from None
+        answer = begun_in_a_thread(f"looking up {question.host}", partial(_looked_up, question))
         self._asked[question] = answer
+        answer.add_done_callback(lambda _: self._asked.pop(question))
         return answer
 
 

@@ -18,6 +18,7 @@ from drivers.cancellation import cancelled_only_if_asked
 from drivers.errors import DriverError, DriverUnavailable
 from drivers.shared import another
 from drivers.sqlite_file import SqliteFile
+from drivers.threads import in_a_thread
 
 Item = TypeVar("Item")
 Subject = TypeVar("Subject")
@@ -41,7 +42,7 @@ class _Thread(aiosqlite.Connection):
 
     async def ended(self) -> None:
         """Wait for the thread, as aiosqlite does not when connecting fails: it might tell of it when the event loop is closed."""
-        await asyncio.to_thread(self._thread.join)
+        await in_a_thread("the end of a connection", self._thread.join)
 
 
 Together = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]

@@ -39,6 +39,7 @@ BOUNDARIES = {
     "connector/steps.py": "a concurrent step of a cleanup",
     "connector/supervision.py": "background loops",
     "drivers/sqlite_writer.py": "one of the works that share a commit",
+    "drivers/threads.py": "work in a thread, whose caller gets to see what it raises",
 }
 """Where everything may be caught."""
 CANCELLATION = ("drivers/cancellation.py", "drivers/testing/")
@@ -273,6 +274,13 @@ def test_no_other_than_the_owners_of_tasks_begins_one_outside_a_group() -> None:
         for call in module.calls
         if ast.unparse(call.func) in {"asyncio.create_task", "asyncio.ensure_future", "asyncio.get_running_loop().create_task"}
     ] == []
+
+
+def test_nobody_needs_the_threads_that_an_event_loop_has_for_all() -> None:
+    shared = ("to_thread", "run_in_executor", "getaddrinfo", "open_connection", "create_connection")
+    known = ("drivers/names.py", "connector/api/doors.py")
+
+    assert [module.file for module in outside(*known) for call in module.calls if ast.unparse(call.func).endswith(shared)] == []
 
 
 def test_whatever_a_server_prints_goes_through_an_outlet() -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -29,6 +30,7 @@ from connector.ledger.store import Ledger
 from connector.metrics import Metrics
 from connector.owed import Choice, shown_debt, shown_totals, size_of, states_of
 from connector.version import __version__
+from drivers.threads import in_a_thread
 
 T = TypeVar("T", bound=msgspec.Struct)
 PATIENCE = 20.0
@@ -112,7 +114,7 @@ class ControlCalls:
                 totals = await self.ledger.statistics()
                 held = await self.ledger.transact(held_back)
                 due_at = await self.ledger.next_due(time.time(), InHand(per_origin=1))
-                size = await asyncio.to_thread(size_of, self.ledger_file)
+                size = await in_a_thread("measuring the ledger", partial(size_of, self.ledger_file))
         except (TimeoutError, LedgerUnavailable) as problem:
             return {"unavailable": str(problem) or f"no answer within {LEDGER_PATIENCE:g} s"}
         return shown_totals(totals, held_back=held, next_try_at=due_at, size=size)

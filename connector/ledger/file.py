@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from drivers import DriverError
 from drivers.sqlite_file import FullDisk, SqliteFile
 from drivers.sqlite_lock import Busy
 from drivers.sqlite_writer import SqliteWriter
+from drivers.threads import in_a_thread
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -57,7 +59,7 @@ class LedgerFile:
     async def open(self, *, now: float) -> None:
         """Take the lock, make the file ready and begin to write. Raises `ConfigurationError`."""
         with refusals(self._path):
-            await asyncio.to_thread(self._take, now)
+            await in_a_thread("opening the ledger", partial(self._take, now))
         self._writer = await self._opened_writer()
         await self.tidy()
 
@@ -94,7 +96,7 @@ class LedgerFile:
         if self._reserve.is_kept:
             return
         async with self._mending:
-            if self._may_mend() and await asyncio.to_thread(self._reserve.make):
+            if self._may_mend() and await in_a_thread("making the ledger's reserve", self._reserve.make):
                 return
         if not self._reserve.is_kept:
             raise LedgerUnavailable(f"{self._path}: {self._reserve.why_not}")
@@ -102,14 +104,14 @@ class LedgerFile:
     async def relieve(self) -> None:
         """Give up the reserve, and free what the write-ahead log takes up."""
         if self._writer is not None:
-            await asyncio.to_thread(self._reserve.give_up)
+            await in_a_thread("giving up the ledger's reserve", self._reserve.give_up)
             await self._empty_log()
 
     async def tidy(self) -> None:
         """Empty the write-ahead log, and keep the reserve if there is room for it."""
         await self._empty_log()
         async with self._mending:
-            if not await asyncio.to_thread(self._reserve.make):
+            if not await in_a_thread("making the ledger's reserve", self._reserve.make):
                 reason = f"{self._path}: {self._reserve.why_not}"
                 log.warning("the ledger's reserve cannot be made: no cleanup can be recorded until it is there", reason=reason)
 

@@ -1,0 +1,50 @@
+"""Work that may block, in threads that nobody else needs."""
+
+import asyncio
+import errno
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from typing import TypeVar
+
+from drivers.cancellation import cancelled_only_if_asked
+
+T = TypeVar("T")
+
+
+def begun_in_a_thread(name: str, work: Callable[[], T]) -> "asyncio.Future[T]":
+    """Run `work` in a thread of its own, and return the future of what it returns or raises.
+
+    `asyncio.to_thread` has a few threads for everybody: a disk that hangs, a name that is never answered, or an author's function
+    that blocks would hold up whatever comes next. Whoever gives up waiting does not stop the work, and no process waits for it to
+    end. Raises `OSError` if there can be no further thread.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+    context = copy_context()
+
+    def hand_over(give: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop is closed by now
+            loop.call_soon_threadsafe(lambda: None if done.done() else give())
+
+    def run() -> None:
+        try:
+            with cancelled_only_if_asked:
+                result = context.run(work)
+        except Exception as problem:  # noqa: BLE001 - whoever waits gets to see it
+            hand_over(partial(done.set_exception, problem))
+        else:
+            hand_over(partial(done.set_result, result))
+
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError:
+        raise OSError(errno.EAGAIN, "there can be no further thread for now") from None
+    return done
+
+
+async def in_a_thread(name: str, work: Callable[[], T]) -> T:
+    """Return what `work` returns, as `begun_in_a_thread` runs it. Raises what it raises, and `OSError`."""
+    return await begun_in_a_thread(name, work)
