@@ -95,6 +95,7 @@ def _make_ready(file: SqliteFile, connection: sqlite3.Connection) -> None:
     if mode != "wal":
         raise DriverMisconfigured(f"{file.path}: this file system has no write-ahead log; set a path on a local disk")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA temp_store = MEMORY")  # no statement opens a file: there may be no descriptor left
     connection.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG}")
     connection.execute("PRAGMA secure_delete = FAST")  # a damaged page must not lead back to what was deleted from it
     with transaction(connection):
