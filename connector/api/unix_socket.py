@@ -9,6 +9,7 @@ from pathlib import Path
 
 from connector.errors import ConfigurationError
 from connector.file_access import why_not
+from connector.socket_names import socket_name
 from drivers.folders import make_private_folder
 
 AVAILABLE = hasattr(socket, "AF_UNIX")
@@ -61,7 +62,7 @@ def _is_served(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(PATIENCE)
         try:
-            client.connect(os.fspath(path))
+            client.connect(socket_name(path))
         except (ConnectionRefusedError, FileNotFoundError):
             return False
         except (TimeoutError, BlockingIOError):  # it is too busy to answer, so it is alive
@@ -73,7 +74,7 @@ def _bind(server: socket.socket, path: Path) -> None:
     """Bind with no moment at which others might connect: changing the mode afterwards would leave one."""
     mask = os.umask(0o177)
     try:
-        server.bind(os.fspath(path))
+        server.bind(socket_name(path))
     finally:
         os.umask(mask)
 

@@ -1,7 +1,6 @@
 """The running server, asked through its control socket. The only outgoing connections besides those to end systems."""
 
 import json
-import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from urllib.parse import urlencode
 
 from connector.errors import ConnectorError
 from connector.file_access import why_not
+from connector.socket_names import socket_name
 
 PATIENCE = 30.0
 """Seconds for one answer."""
@@ -97,7 +97,7 @@ class _UnixConnection(HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(PATIENCE)
         try:
-            self.sock.connect(os.fspath(self._path))
+            self.sock.connect(socket_name(self._path))
         except OSError:
             self.close()
             raise

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from connector.addresses import is_loopback
 from connector.config.problems import dotted
@@ -13,6 +14,8 @@ from connector.errors import ConfigurationError
 BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 PASSWORD_IN_URL = re.compile(r"//[^/@]*:[^/@]+@")
 EVERY_IPV4 = "0.0.0.0"  # noqa: S104 - nothing listens here
+PROFILE = "end_system.profile"
+FILES = (PROFILE, "end_system.ca_file")
 CALLS = ("cleanup", "discover", "initialize")
 """What is served under each base path."""
 
@@ -25,7 +28,7 @@ def combination_problems(settings: Settings, sources: Sources, environ: Mapping[
         *_base_paths(settings.server),
         *_limits(settings.server.limits),
         *_passwords_in_file(sources),
-        *_end_system(settings, environ),
+        *_end_system(settings, sources, environ),
     ]
 
 
@@ -80,9 +83,17 @@ def _passwords_in_file(sources: Sources) -> Iterator[str]:
             yield f"{dotted(path)}: holds a password, which has no place in {sources.file}; set {variable_name(path)} instead"
 
 
-def _end_system(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+def _end_system(settings: Settings, sources: Sources, environ: Mapping[str, str]) -> list[str]:
     try:
         build_end_system(settings.end_system, environ)
     except ConfigurationError as found:
-        return found.problems
+        return [_with_folder(line, sources) for line in found.problems]
     return []
+
+
+def _with_folder(line: str, sources: Sources) -> str:
+    """Say of a file that cannot be used where it was looked for. Its path is not repeated: it may be a misplaced secret."""
+    name, _, _ = line.partition(": ")
+    given = sources.given(tuple(name.split("."))) if name in FILES else None
+    is_relative = given is not None and (name != PROFILE or given.endswith(".toml")) and not Path(given).is_absolute()
+    return f"{line}; relative paths begin at {sources.folder}" if is_relative else line

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -23,6 +24,11 @@ WORDS = {
     dict: "a table",
 }
 LISTS = frozenset([list, tuple, set, frozenset])
+
+
+@dataclass(frozen=True, slots=True)
+class PathIfToml:
+    """Mark of a text that is the path of a file if it ends in `.toml`."""
 
 
 def section_of(field: FieldInfo) -> type[BaseModel] | None:
@@ -52,6 +58,13 @@ def leaves(model: type[BaseModel], prefix: KeyPath = ()) -> Iterator[tuple[KeyPa
 def is_secret(field: FieldInfo) -> bool:
     """Tell whether a field's value must neither show nor stand in the file."""
     return not {SecretStr, SecretBytes}.isdisjoint(_types_in(field.annotation))
+
+
+def is_path(field: FieldInfo, value: object) -> bool:
+    """Tell whether a field's value is the path of a file."""
+    if Path in _types_in(field.annotation):
+        return True
+    return str(value).endswith(".toml") and any(isinstance(mark, PathIfToml) for mark in field.metadata)
 
 
 def expected(field: FieldInfo) -> str:

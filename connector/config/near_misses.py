@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from connector.config.fields import KeyPath
@@ -59,9 +58,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _profile(sources: Sources) -> str:
     """Return the text of a profile of one's own, which may name variables."""
-    path = ("end_system", "profile")
-    given = sources.variables[path].text if path in sources.variables else sources.from_file(path)
+    given = sources.given(("end_system", "profile"))
     try:
-        return Path(given).read_text("utf-8") if isinstance(given, str) and given.endswith(".toml") else ""
+        return (sources.folder / given).read_text("utf-8") if isinstance(given, str) and given.endswith(".toml") else ""
     except (OSError, ValueError):
         return ""  # whoever loads it says what is wrong with it

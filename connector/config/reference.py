@@ -29,6 +29,9 @@ default, and an environment variable wins over the file. `connector check-config
   commas or as JSON. A variable that is empty counts as absent; one that begins with `CONNECTOR__` and matches no key is an error.
   So is one that has the name of a key but for its underscores or its case, such as `CONNECTOR_SERVER__PORT`, unless the
   configuration or its profile mentions it, or Kubernetes has made it (`tcp://...`).
+* A relative path, whoever sets it, begins at the folder of the configuration file or, without a file, in the working directory.
+  `check-config` and messages show absolute ones. What is typed on the command line begins in the working directory; of what is
+  in `[end_system.settings]` your class decides.
 * The whole configuration is checked before anything is opened, in three rounds: every key; then every combination; then what
   a server needs besides, its keys and the passwords of its stores. A round in which something is wrong is the last: all of
   its problems are printed, each on a line, without the values; the exit code is 78.

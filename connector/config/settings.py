@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from connector.addresses import canonical_host
+from connector.config.fields import PathIfToml
+from connector.socket_names import LONGEST, socket_name
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
-LONGEST_SOCKET = 100
-"""Bytes in the path of a Unix socket: systems take 103 to 107."""
 
 
 class Section(BaseModel):
@@ -145,7 +145,7 @@ class EndSystemDeadlines(Section):
 class EndSystem(Section):
     """The tool to log out of."""
 
-    profile: Annotated[str, Field(min_length=1)] = "none"
+    profile: Annotated[str, Field(min_length=1), PathIfToml()] = "none"
     """A bundled profile's name, the path of a `.toml` file, or the dotted path of a Python class of one's own."""
     base_url: str | None = None
     """Where the tool is: a URL, or a template such as `{setting.url}`."""
@@ -211,15 +211,14 @@ class Control(Section):
     """Where the commands `connector owed` and `connector status` talk to the running server."""
 
     socket: Annotated[Path, Field(strict=False)] = Path("var/control.sock")
-    """Unix socket, made with mode 0600: whoever may use it may steer what is owed. At most 100 bytes long."""
+    """Unix socket, made with mode 0600: whoever may use it may steer what is owed. At most 100 bytes long,
+    as an absolute path or from the working directory."""
 
     @field_validator("socket")
     @classmethod
     def _fits(cls, socket: Path) -> Path:
-        if len(os.fsencode(socket)) > LONGEST_SOCKET:
-            raise ValueError(
-                f"expected a path of at most {LONGEST_SOCKET} bytes, for the system takes no longer one for a socket"
-            )
+        if len(os.fsencode(socket_name(socket))) > LONGEST:
+            raise ValueError(f"expected a path of at most {LONGEST} bytes, for the system takes no longer one for a socket")
         return socket
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from connector.config.fields import KeyPath, decoded, field_at
+from connector.config.fields import KeyPath, decoded, field_at, is_path, leaves
 from connector.file_access import why_not
 
 PREFIX = "CONNECTOR__"
@@ -30,6 +30,7 @@ class Sources:
     """What the file and the environment say."""
 
     file: Path | None
+    """By its absolute path."""
     table: Mapping[str, Any] | None
     """The file's content; empty without a file, None where it could not be read."""
     variables: Mapping[KeyPath, Variable]
@@ -37,14 +38,27 @@ class Sources:
     """What could not even be read."""
 
     def values(self, model: type[BaseModel], prefix: KeyPath = ()) -> dict[str, Any]:
-        """Return what the sources say under `prefix`, the variables' texts turned into the types of the model's fields."""
+        """Return what the sources say under `prefix`, the variables' texts turned into the types of the model's fields.
+
+        Every path is absolute, those of the defaults included: a relative one begins at the folder of the file.
+        """
         table = _at(self.table, prefix)
         values = deepcopy(table) if isinstance(table, dict) else {}
         for path, variable in self.variables.items():
             if len(path) > len(prefix) and path[: len(prefix)] == prefix:
                 rest = path[len(prefix) :]
                 _put(values, rest, decoded(field_at(model, rest), variable.text))
+        for path, key in leaves(model):
+            given = _at(values, path)
+            chosen = key.default if given is None else given
+            if isinstance(chosen, str | Path) and str(chosen) and is_path(key, chosen):
+                _put(values, path, str(self.folder / chosen))
         return values
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths begin: at the file or, without one, in the working directory."""
+        return self.file.parent if self.file else Path.cwd()
 
     def origin(self, path: KeyPath) -> str | None:
         """Say who set a key or something in it: an environment variable, the file, or None for nobody."""
@@ -53,6 +67,10 @@ class Sources:
         if setters and (path in setters or in_file is None or isinstance(in_file, dict)):
             return f"environment variable {self.variables[setters[0]].name}"
         return None if in_file is None else str(self.file)
+
+    def given(self, path: KeyPath) -> Any:
+        """Return what is said of a key, as it is written; None where nothing is."""
+        return self.variables[path].text if path in self.variables else self.from_file(path)
 
     def from_file(self, path: KeyPath) -> Any:
         """Return what the file says of a key, whoever wins; None where it says nothing."""
@@ -66,6 +84,7 @@ def variable_name(path: KeyPath) -> str:
 
 def read_sources(file: Path | None, environ: Mapping[str, str]) -> Sources:
     """Read the file, if there is one, and the variables that begin with `CONNECTOR__`; an empty one counts as absent."""
+    file = file and file.parent.resolve() / file.name
     table, problems = _read_file(file) if file is not None else ({}, [])
     variables: dict[KeyPath, Variable] = {}
     for name, text in sorted(environ.items()):

@@ -32,8 +32,8 @@ async def test_a_configuration_that_cannot_work_ends_with_78_and_a_line_for_each
 
     assert (ended.exit_code, ended.out) == (78, "")
     assert ended.err.splitlines() == [
-        "server.port: expected a whole number from 0 to 65535 (config.toml)",
-        "server.prot: unknown key; did you mean `port`? (config.toml)",
+        f"server.port: expected a whole number from 0 to 65535 ({tmp_path}/config.toml)",
+        f"server.prot: unknown key; did you mean `port`? ({tmp_path}/config.toml)",
         "logs.level: expected one of debug, info, warning, error (environment variable CONNECTOR__LOGS__LEVEL)",
     ]
 
@@ -63,14 +63,14 @@ async def test_a_script_gets_the_problems_as_json(tmp_path: Path) -> None:
     ended = await connector("check-config", "--json", "--config", "nowhere.toml", folder=tmp_path)
 
     assert (ended.exit_code, ended.err) == (78, "")
-    assert ended.json == {"valid": False, "problems": ["nowhere.toml: cannot be read: No such file or directory"]}
+    assert ended.json == {"valid": False, "problems": [f"{tmp_path}/nowhere.toml: cannot be read: No such file or directory"]}
 
 
 @pytest.mark.parametrize(
     ("environ", "line"),
     [
         ({"CONNECTOR_LEDGER_KEYS": "one:short"}, "CONNECTOR_LEDGER_KEYS: entry 1: expected id:key"),
-        ({"CONNECTOR__LEDGER__KEY_FILE": "open.keys"}, "ledger.key_file: open.keys: others may read it"),
+        ({"CONNECTOR__LEDGER__KEY_FILE": "open.keys"}, "ledger.key_file: {folder}/open.keys: others may read it"),
         ({**KEYS, "CONNECTOR__STORAGE__SHARED__PASSWORD_ENV": "UNSET_PASSWORD"}, "storage.shared: "),
         ({**KEYS, "AIOCACHE_DISABLE": "1"}, "storage.shared: "),
     ],
@@ -88,7 +88,7 @@ async def test_what_serve_refuses_is_told_by_check_config_in_the_same_words(
 
     assert (served.exit_code, checked.exit_code) == (78, 78)
     assert served.err == checked.err
-    assert checked.err.startswith(line)
+    assert checked.err.startswith(line.format(folder=tmp_path))
     assert not (tmp_path / "var").exists()
 
 
@@ -99,8 +99,8 @@ async def test_a_fleet_is_checked_and_shown_where_there_are_no_keys_and_the_lack
     as_json = await connector("check-config", "--json", folder=tmp_path)
 
     assert (as_text.exit_code, as_json.exit_code) == (78, 78)
-    assert 'storage.shared.backend\t"redis"\tconfig.toml' in as_text.out.splitlines()
-    assert as_text.err.startswith("ledger.key_file: var/keys/ledger.keys: is not there;")
+    assert f'storage.shared.backend\t"redis"\t{tmp_path}/config.toml' in as_text.out.splitlines()
+    assert as_text.err.startswith(f"ledger.key_file: {tmp_path}/var/keys/ledger.keys: is not there;")
     assert as_json.json["problems"] == as_text.err.splitlines()
     assert as_json.json["values"]["storage.shared.backend"]["value"] == "redis"
 
@@ -164,10 +164,10 @@ async def test_a_script_gets_every_value_and_who_set_it_and_no_secret(tmp_path: 
 
     values = ended.json["values"]
     assert (ended.exit_code, ended.json["valid"]) == (0, True)
-    assert values["server.port"] == {"value": 1, "source": "mine.toml"}
+    assert values["server.port"] == {"value": 1, "source": f"{tmp_path}/mine.toml"}
     assert values["server.host"] == {"value": "127.0.0.1", "source": "default"}
     assert values["connector.name"] == {"value": "ours", "source": "environment variable CONNECTOR__CONNECTOR__NAME"}
-    assert values["storage.notes.pages"] == {"value": 7, "source": "mine.toml"}
+    assert values["storage.notes.pages"] == {"value": 7, "source": f"{tmp_path}/mine.toml"}
     assert values["storage.notes.password"]["value"] == values["end_system.settings"]["value"]["pin"] == "***"
     assert CANARY not in ended.out + ended.err
 

@@ -97,7 +97,7 @@ async def test_rows_are_chosen_alike_on_the_running_server_and_in_its_file(
 
     assert [row["id"] for row in live.json] == wanted
     assert (down.exit_code, down.json) == (0, live.json)
-    assert down.err == "no server listens at control.sock; reading the ledger's file, ledger.sqlite3\n"
+    assert down.err == f"no server listens at {tmp_path}/control.sock; reading the ledger's file, {tmp_path}/ledger.sqlite3\n"
 
 
 async def test_a_credential_is_sent_elsewhere_only_by_the_id_of_its_row(server: Administered) -> None:
@@ -240,7 +240,7 @@ async def test_steering_without_a_server_ends_with_69_and_says_what_is_needed(tm
     ended = await connector("owed", *command, folder=tmp_path)
 
     assert (ended.exit_code, ended.out) == (69, "")
-    assert ended.err.splitlines() == ["no server listens at control.sock; it has to run for this.", WHERE_IT_IS]
+    assert ended.err.splitlines() == [f"no server listens at {tmp_path}/control.sock; it has to run for this.", WHERE_IT_IS]
 
 
 async def test_a_ledger_that_cannot_be_written_for_now_ends_with_75(server: Administered) -> None:
@@ -259,11 +259,11 @@ async def test_without_a_server_and_its_files_there_is_nothing_to_see_and_nothin
     ended = await connector("owed", "list", folder=tmp_path)
 
     nothing = {
-        "ledger": "there is no ledger at ledger.sqlite3.",
-        "keys": "to read its ledger there is no key, neither at ledger.keys nor in CONNECTOR_LEDGER_KEYS.",
+        "ledger": f"there is no ledger at {tmp_path}/ledger.sqlite3.",
+        "keys": f"to read its ledger there is no key, neither at {tmp_path}/ledger.keys nor in CONNECTOR_LEDGER_KEYS.",
     }
     assert ended.exit_code == 78
-    assert ended.err.splitlines() == [f"no server listens at control.sock, and {nothing[missing]}", WHERE_IT_IS]
+    assert ended.err.splitlines() == [f"no server listens at {tmp_path}/control.sock, and {nothing[missing]}", WHERE_IT_IS]
     assert {*tmp_path.iterdir()} == before
 
 
