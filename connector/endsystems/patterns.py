@@ -19,7 +19,7 @@ LARGEST = 64 * 1024
 TOKEN = re.compile(
     r"""
     \\0[0-9]* | \\[1-9][0-9]* | \\.                 # what is escaped
-    | \[ \^? \]? (?: \\. | [^\]\\] )* \]            # a class, in which nothing has a meaning of its own
+    | \[ \^? \]? (?: \\. | [^\]\\] )* (?: \] | \Z)  # a class, in which nothing has a meaning of its own
     | \(\? (?: <?[=!] | P= | [>(#] | [A-Za-z-]+ )   # what begins a group
     | [*+?}]\+ | \{,[0-9]+\} | .
     """,

@@ -30,9 +30,12 @@ class StrayDriver(MemoryDriver):
     settings: StrayDriverSettings
     closed: ClassVar[list[str]] = []
     """Names of those that were closed, the last one last."""
+    purged: ClassVar[asyncio.Queue[str]]
+    """The name of one for each time that it was purged."""
 
     def __init__(self, name: str, settings: StrayDriverSettings) -> None:
         super().__init__(name, MemoryDriver.Settings())
+        type(self).purged = asyncio.Queue()
         self.settings = settings
 
     def _meet(self, method: str) -> None:
@@ -43,6 +46,11 @@ class StrayDriver(MemoryDriver):
         self.closed.append(self.name)
         self._meet("aclose")
         await super().aclose()
+
+    async def purge(self, limit: int) -> bool:
+        self.purged.put_nowait(self.name)
+        self._meet("purge")
+        return await super().purge(limit)
 
     async def ping(self) -> None:
         self._meet("ping")

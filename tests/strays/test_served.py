@@ -8,6 +8,7 @@ from aiohttp import web
 
 from connector.api.sessions import session as session_of
 from connector.hooks import Hooks
+from tests.e2e.connector_process import WITHIN
 from tests.e2e.opshub import Answer
 from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM, opened
@@ -77,6 +78,13 @@ async def test_a_driver_whose_ping_is_cancelled_is_named_as_unready(tmp_path: Pa
 
     assert answer.status == 503
     assert answer.body["drivers"] == {"stray": "a defect; the log has its traceback", "sound": "up"}
+
+
+async def test_a_driver_whose_purge_is_cancelled_is_purged_again(tmp_path: Path) -> None:
+    async with served(tmp_path, with_driver("purge")), asyncio.timeout(WITHIN):
+        seen = [await StrayDriver.purged.get() for _ in range(3)]
+
+    assert seen.count("stray") > 1
 
 
 async def test_each_driver_is_closed_although_closing_one_was_cancelled(tmp_path: Path) -> None:
