@@ -23,6 +23,7 @@ from connector.config.drivers import build_drivers
 from connector.config.loading import load
 from connector.config.settings import Settings
 from connector.endsystems.build import build_end_system
+from connector.figures import SessionFigures, StoreFigures
 from connector.holding import Holding
 from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
@@ -170,6 +171,8 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
     live, seals = LiveSessions(ledger, clock), Seals(keyring)
     books = Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock)
     tasks, metrics = OwnedTasks(), Metrics(clock)
+    metrics.tell(StoreFigures(storage))
+    metrics.tell(SessionFigures(live))
     logouts = Logouts(end_system, tasks, metrics, deadline=_for_end_system(settings))
     orchestrator = Orchestrator(
         logouts, storage, books, tasks, live=live, hooks=hooks, hook_deadline=settings.server.deadlines.hooks

@@ -28,6 +28,9 @@ LEDGER_PATIENCE = 5.0
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
 TRIES = (1, 2, 3, 5, 10, 20, 50, 100, 500, 2500)
 
+INITIALIZES = ("opened", "invalid", "login_refused", "login_unavailable", "overtaken", "not_recorded", "defect", "stopping")
+"""What becomes of an initialize: it is opened, or what kept it from being opened."""
+
 M = TypeVar("M", bound=Counter | Histogram)
 log = structlog.get_logger(__name__)
 
@@ -59,6 +62,9 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         build = Info("connector_build", "Version of the software", registry=self._registry)
         build.info({"version": __version__})
+        self._initializes = self._counter("connector_initializes", "Initializes answered, by what became of them", "outcome")
+        for outcome in INITIALIZES:
+            self._initializes[(outcome,)]  # from zero on, as above
         self._cleanups = self._counter("connector_cleanups", "Cleanups answered, by HTTP status", "status")
         self._cleanup_duration = self._histogram("connector_cleanup_duration_seconds", "Time that a cleanup took")
         self._logouts = self._counter("connector_logouts", "Logouts tried, by what became of them", "outcome", "attempt")
@@ -70,6 +76,14 @@ class Metrics:
         self._eviction_duration = self._histograms("connector_eviction_duration_seconds", "Time that an eviction took", "driver")
         self._rejections = self._counter("connector_requests_rejected", "Requests turned away unread", "kind")
         self._loop_lag = self._histogram("connector_event_loop_lag_seconds", "How late the event loop ran a timer")
+
+    def tell(self, figures: Collector) -> None:
+        """Tell these figures, too, whenever the metrics are asked for. They are read from memory."""
+        self._registry.register(figures)
+
+    def observe_initialize(self, outcome: str) -> None:
+        """Count one answered initialize. `outcome` is one of `INITIALIZES`."""
+        self._initializes[(outcome,)].inc()
 
     def observe_cleanup(self, status: HTTPStatus, report: CleanupReport | None = None) -> None:
         """Count one answered cleanup and the evictions in it; without a report it was refused before anything was done."""

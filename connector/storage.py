@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
 from connector.config.settings import StorageDeadlines
 from connector.errors import ConfigurationError
-from connector.steps import close, step
+from connector.steps import close
 from connector.supervision import supervised
+from connector.watch import Watch
 from drivers import Driver, DriverError, DriverUnavailable, Scope
 from drivers.cancellation import cancelled_only_if_asked
 
@@ -24,6 +26,16 @@ PURGE_REST = 0.1
 """Seconds after a purge has found nothing more: what is evicted meanwhile is freed by the next one, all of it together."""
 
 
+@dataclass(slots=True)
+class Reads:
+    """How the reads of cached values from one driver ended, as plain numbers: to count costs next to nothing."""
+
+    hits: int = 0
+    """Values under the present stamp."""
+    misses: int = 0
+    """No value, one under another stamp, or no answer."""
+
+
 class Storage:
     """Drivers in the order of the configuration, nearest first."""
 
@@ -34,12 +46,14 @@ class Storage:
         self._evicted = {driver.name: asyncio.Event() for driver in self.drivers}
         self._in_debt = {driver.name: asyncio.Event() for driver in self.drivers}
         self._distrusted: set[str] = set()
+        self.watch = Watch(self.drivers, deadlines.ping)
+        self.reads = {driver.name: Reads() for driver in self.drivers}
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
         """Open every driver, purge them in the background, and close all at the end.
 
-        A store that is out of reach for now is logged, and used once it is back.
+        A store that is out of reach for now is used once it is back; `watch` tells of it.
 
         Raises:
             ConfigurationError: with everything that only a human can mend.
@@ -48,11 +62,12 @@ class Storage:
             problems: list[str] = []
             for driver in self.drivers:
                 stack.push_async_callback(_close, driver)
-                problems += await _open(driver)
+                problems += await self._open(driver)
             if problems:
                 raise ConfigurationError(problems)
             for driver in self.drivers:
                 await stack.enter_async_context(supervised(f"purge {driver.name}", partial(self._keep_tidy, driver)))
+                await stack.enter_async_context(supervised(f"watch over {driver.name}", partial(self.watch.run, driver)))
             yield
 
     async def evict(self, driver: Driver, scopes: Sequence[Scope]) -> None:
@@ -78,6 +93,7 @@ class Storage:
     def owe(self, driver: Driver) -> None:
         """Note that the driver owes an eviction, which the ledger knows."""
         self._distrusted.add(driver.name)
+        self.watch.doubt(driver)
         self._in_debt[driver.name].set()
 
     async def next_debt(self, driver: Driver) -> None:
@@ -89,24 +105,6 @@ class Storage:
         """Note that everything was made good, unless more has come to be owed meanwhile."""
         if not self._in_debt[driver.name].is_set():
             self._distrusted.discard(driver.name)
-
-    async def ping(self) -> dict[str, str | None]:
-        """Ask every driver at once whether it serves: its name -> None, or the reason why not."""
-        reasons = await asyncio.gather(*(self._ping(driver) for driver in self.drivers))
-        return {driver.name: reason for driver, reason in zip(self.drivers, reasons, strict=True)}
-
-    async def _ping(self, driver: Driver) -> str | None:
-        async def answered() -> str | None:
-            try:
-                await driver.ping()
-            except DriverError as problem:
-                return str(problem)
-            return None
-
-        deadline = self.deadlines.ping
-        late: str | None = f"no answer within {deadline:g} s"
-        failed = "a defect; the log has its traceback"
-        return (await step(f"ping of {driver.name}", answered, deadline=deadline, late=late, failed=failed)).outcome
 
     async def _keep_tidy(self, driver: Driver) -> None:
         evicted = self._evicted[driver.name]
@@ -124,18 +122,18 @@ class Storage:
                 return await driver.purge(PURGE_SLICE)
         except (TimeoutError, DriverError) as problem:
             log.debug("purge put off", driver=driver.name, reason=str(problem))
+            self.watch.doubt(driver)
             return False
 
-
-async def _open(driver: Driver) -> list[str]:
-    try:
-        with cancelled_only_if_asked:
-            await driver.open()
-    except DriverUnavailable as problem:
-        log.warning("storage driver is not available yet", driver=driver.name, reason=str(problem))
-    except DriverError as problem:
-        return [f"storage.{driver.name}: {problem}"]
-    return []
+    async def _open(self, driver: Driver) -> list[str]:
+        try:
+            with cancelled_only_if_asked:
+                await driver.open()
+        except DriverUnavailable as problem:
+            self.watch.found(driver, str(problem))
+        except DriverError as problem:
+            return [f"storage.{driver.name}: {problem}"]
+        return []
 
 
 async def _close(driver: Driver) -> None:

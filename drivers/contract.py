@@ -64,6 +64,8 @@ class Statistics(msgspec.Struct, frozen=True, gc=False):
     entries: int | None
     garbage: int | None
     """Entries or buckets that are unreachable and wait for `Driver.purge`."""
+    bytes: int | None = None
+    """Room that is taken, in memory or on the disk, whatever of it can still be reached."""
 
 
 class DriverSettings(BaseModel):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from structlog.contextvars import bind_contextvars
@@ -27,12 +28,15 @@ from connector.ledger.errors import DebtHeldBack, LedgerUnavailable, NoSuchDebt
 from connector.ledger.held import held_back
 from connector.ledger.selection import InHand
 from connector.ledger.store import Ledger
+from connector.logs import session_digest
 from connector.metrics import Metrics
 from connector.owed import Choice, shown_debt, shown_totals, size_of, states_of
 from connector.version import __version__
 from drivers.threads import in_a_thread
 
 T = TypeVar("T", bound=msgspec.Struct)
+log = structlog.get_logger(__name__)
+
 PATIENCE = 20.0
 """Seconds for one call."""
 LARGEST_BODY = 65_536
@@ -100,12 +104,14 @@ class ControlCalls:
         wanted = _converted(await _body(request) or {}, Retry)
         debt = await self.holding.retry(_id(request), here=wanted.here)
         self.nudge()
+        log.info("an administrator has a logout tried again", session=session_digest(debt.session_id))
         return _ok(shown_debt(debt))
 
     async def dismiss(self, request: web.Request) -> web.Response:
         """Close a logout that nobody will do."""
         dismissal = _converted(await _body(request), Dismissal)
         await self.ledger.dismiss(_id(request), dismissal.reason)
+        log.warning("an administrator has dismissed a logout: if its login is still open, it stays open")
         return _ok({"id": _id(request)})
 
     async def _ledger(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class HealthCalls:
 
     async def readiness(self) -> dict[str, Any]:
         """Ping every driver and say in words how each is, and the server as a whole."""
-        drivers = await self.storage.ping()
+        drivers = await self.storage.watch.ping()
         words = {name: "up" if reason is None else reason for name, reason in drivers.items()}
         return {"status": self._status(drivers), "drivers": words}
 

@@ -14,7 +14,9 @@ from connector.asked_wait import bounded
 from connector.config.settings import Server
 from connector.endsystems.contract import LoginOutcome
 from connector.logs import session_digest
+from connector.metrics import Metrics
 from connector.outcomes import LoginResult
+from connector.redaction import Redaction
 from connector.sessions.errors import UnknownSession
 from connector.sessions.opening import NotOpened, Opened, OpeningRequest, Result
 from connector.sessions.openings import Openings
@@ -22,6 +24,10 @@ from connector.sessions.seal import HEADER, Sealed, Seals
 
 RETRY_AFTER = 10
 """Seconds after which a caller may try again where the end system did not say."""
+TELLING = 3
+"""Characters from which on the value of a setting is kept out of the log."""
+LONGEST_TEXT = 300
+"""Characters of an end system's text that the log takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +37,31 @@ class InitializeCall:
     openings: Openings
     seals: Seals
     server: Server
+    metrics: Metrics
 
     async def handle(self, request: web.Request) -> web.Response:
         """Open one session. Raises `ApiError` for every answer but 200; never 401, which would make OpsHub log in again."""
+        try:
+            wanted, settings = await self._parsed(request)
+        except ApiError:
+            self.metrics.observe_initialize("invalid")
+            raise
+        result: Result = NotOpened.DEFECT
+        try:
+            result = await self.openings.open(wanted, lambda: _still_there(request))
+        finally:
+            self.metrics.observe_initialize(_word(result))
+        _note(result, wanted)
+        return _rendered(result, settings)
+
+    async def _parsed(self, request: web.Request) -> tuple[OpeningRequest, SystemSettings]:
         session, system = session_id(request.match_info[SESSION]), system_id(request.rel_url.raw_query_string)
         bind_contextvars(session=session_digest(session))
         limits, deadlines = self.server.limits, self.server.deadlines
         settings = decoded(await read_body(request, limit=limits.initialize, deadline=deadlines.body))
         if problems := self.openings.end_system.check_settings(settings.values):
             raise invalid_settings(problems)
-        wanted = OpeningRequest(session, system, settings.values, self._replaced(request, session))
-        result = await self.openings.open(wanted, lambda: _still_there(request))
-        if reason := _reason(result):
-            bind_contextvars(reason=reason)
-        return _rendered(result, settings)
+        return OpeningRequest(session, system, settings.values, self._replaced(request, session)), settings
 
     def _replaced(self, request: web.Request, session: str) -> Sealed | None:
         """Return what the session was until now: OpsHub sends the seal along, which may be another process's."""
@@ -59,15 +76,32 @@ def _still_there(request: web.Request) -> bool:
     return request.transport is not None and not request.transport.is_closing()
 
 
-def _reason(result: Result) -> str | None:
-    """Return the word for the log: never a code or a message, which may be the end system's own text."""
+def _word(result: Result) -> str:
+    """Return what became of an initialize, as one of the metrics' words."""
     match result:
         case Opened():
-            return None
+            return "opened"
         case NotOpened():
             return result.value
         case LoginOutcome():
             return f"login_{result.result.value}"
+
+
+def _note(result: Result, wanted: OpeningRequest) -> None:
+    """Have the request's line in the log say why the session is not open, in the end system's own words where it gave some."""
+    if isinstance(result, Opened):
+        return
+    bind_contextvars(reason=_word(result))
+    if isinstance(result, LoginOutcome):
+        told = {"code": result.code, "message": result.message}
+        bind_contextvars(**{name: _without_values(text, wanted) for name, text in told.items() if text})
+
+
+def _without_values(text: str, wanted: OpeningRequest) -> str:
+    """Return a text without what the settings say: an end system, or an author's class, may repeat it."""
+    redaction = Redaction()
+    redaction.learn(value for value in wanted.settings.values() if len(value) >= TELLING)
+    return redaction.redacted(text)[:LONGEST_TEXT]
 
 
 def _rendered(result: Result, settings: SystemSettings) -> web.Response:

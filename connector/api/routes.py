@@ -51,7 +51,7 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     app[METRICS] = served.metrics
     callers = Callers(server.allowed_callers, server.trusted_proxies)
     cleanup = CleanupCall(served.orchestrator, served.admission, callers, server, served.metrics)
-    initialize = InitializeCall(served.openings, served.admission.seals, server)
+    initialize = InitializeCall(served.openings, served.admission.seals, server, served.metrics)
     bases = (*server.base_paths, *server.mbse_base_paths)
     for base in bases:
         # aiohttp's own pattern for a segment leaves out braces, in which a UUID may stand.

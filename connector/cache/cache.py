@@ -123,7 +123,7 @@ class Cache:
         return loaded
 
     async def _find_or_load(self, place: Place, loader: Callable[[], Awaitable[object]], ttl: float) -> bytes:
-        data = await self._entries.read(self.scope, place.key, place.stamp)  # another load may have ended meanwhile
+        data = await self._entries.read(self.scope, place.key, place.stamp, again=True)  # another load may have ended meanwhile
         if data is None or _fitting(data, place.kind) is _ABSENT:
             data = packed(await loader())
             if entry := self._entry(data, ttl):

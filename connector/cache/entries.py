@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from connector.cache.life import shortened
 from connector.deadline import within
-from connector.storage import Storage
+from connector.storage import Reads, Storage
 from drivers import Driver, DriverError, DriverUnavailable, Entry, Scope, Stamp
 from drivers.cancellation import cancelled_only_if_asked
 
@@ -45,6 +45,9 @@ class Entries:
         self._authority = storage.authority
         self._near = storage.drivers[:-1]
         self._nearest, *self._farther = storage.drivers
+        self._reads = storage.reads
+        self._uncounted = {name: Reads() for name in storage.reads}
+        self._nearest_reads = storage.reads[self._nearest.name]
         self._deadline = storage.deadlines.read
         self._clock = clock
         self._luck = luck
@@ -57,7 +60,10 @@ class Entries:
             current = entry is not None and self._storage.trusted and entry.stamp == self._authority.stamp_at_once(scope)
         except DriverError:
             return None
-        return entry.value if entry is not None and current else None
+        if entry is None or not current:
+            return None
+        self._nearest_reads.hits += 1
+        return entry.value
 
     async def stamp(self, scope: Scope) -> Stamp | None:
         """Return the authority's current stamp; None while it cannot tell or owes an eviction, so that nothing may be served."""
@@ -73,17 +79,25 @@ class Entries:
         """Return the present epoch of an entry, for `keep`."""
         return self._epochs.setdefault((scope, key), Epoch())
 
-    async def read(self, scope: Scope, key: str, stamp: Stamp) -> bytes | None:
-        """Return the value that was loaded under this very stamp, from the nearest driver that has it, and copy it nearer."""
+    async def read(self, scope: Scope, key: str, stamp: Stamp, *, again: bool = False) -> bytes | None:
+        """Return the value that was loaded under this very stamp, from the nearest driver that has it, and copy it nearer.
+
+        `again` is for a second look on behalf of one reader: how it ends is not counted.
+        """
+        reads = self._uncounted if again else self._reads
         entry = await self._ask(self._nearest, self._nearest.get(scope, key))
         if entry is not None and entry.stamp == stamp:
+            reads[self._nearest.name].hits += 1
             return entry.value
+        reads[self._nearest.name].misses += 1
         epoch = self.epoch(scope, key) if self._farther else None
         for position, driver in enumerate(self._farther, start=1):
             entry = await self._ask(driver, driver.get(scope, key))
             if entry is not None and entry.stamp == stamp:
+                reads[driver.name].hits += 1
                 await self._copy(self._near[:position], scope, key, entry, epoch)
                 return entry.value
+            reads[driver.name].misses += 1
         return None
 
     async def keep(self, scope: Scope, key: str, entry: Entry, epoch: Epoch) -> bool:
@@ -144,4 +158,5 @@ class Entries:
                 return await within(self._deadline, question)
         except (TimeoutError, DriverError) as problem:
             log.debug("storage driver passed by", driver=driver.name, reason=str(problem) or "late")
+            self._storage.watch.doubt(driver)
             return None

@@ -7,10 +7,11 @@ import structlog
 
 from connector.cleanup import CleanupRequest
 from connector.ledger.backoff import Backoff
-from connector.ledger.debts import Debt
+from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.store import Ledger
-from connector.outcomes import LogoutOutcome
+from connector.logs import session_digest
+from connector.outcomes import LogoutOutcome, LogoutResult
 from connector.steps import step
 
 log = structlog.get_logger(__name__)
@@ -43,10 +44,11 @@ class Bookkeeping:
 
         return (await step("recording what is owed", recorded, deadline=DEADLINE, late=None, failed=None)).outcome
 
-    async def settle(self, debt: Debt, *, outcome: LogoutOutcome | None, evicted: Collection[str]) -> bool:
+    async def settle(self, debt: Debt, *, outcome: LogoutOutcome | None, evicted: Collection[str], retried: bool = False) -> bool:
         """Record what became of a debt, and say whether that could be done; without an `outcome` the logout stays as it is.
 
-        What cannot be recorded stays owed, and is tried again: to log out twice is safe, to forget is not.
+        What cannot be recorded stays owed, and is tried again: to log out twice is safe, to forget is not. The end of what was
+        `retried` is told in the log: no request's line tells of it.
         """
         judged = self._backoff.judge(debt, outcome) if outcome else None
 
@@ -63,9 +65,21 @@ class Bookkeeping:
             except LedgerUnavailable as problem:
                 log.warning("an outcome could not be recorded; what it closed is tried again", reason=str(problem))
                 return False
+            if retried and outcome and judged:
+                _tell(debt, outcome, judged.state)
             return True
 
         done = await step("recording what became of it", settled, deadline=DEADLINE, late=False, failed=False)
         if not done.outcome:
             self.unsettled.update(evicted)
         return done.outcome
+
+
+def _tell(debt: Debt, outcome: LogoutOutcome, state: LogoutState) -> None:
+    """Log that the retries of a logout have ended, if they have. What is held back has had its line."""
+    about = {"debt": debt.id, "session": session_digest(debt.session_id), "tries": debt.attempts + 1}
+    if state is LogoutState.CLOSED:
+        log.info("an owed logout is done", outcome=outcome.result.value, **about)
+    elif state is LogoutState.WAITING and outcome.result is not LogoutResult.HELD:
+        message = "an owed logout is not done and waits for a human: see `connector owed show`, then retry or dismiss it"
+        log.warning(message, outcome=outcome.result.value, code=outcome.code, **about)

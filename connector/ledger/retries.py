@@ -46,6 +46,7 @@ class Retries:
         self._per_origin = per_origin
         self._changed = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._ledger_is_down = False
 
     def nudge(self) -> None:
         """Look at the ledger again at once: something is due that was not, or the clock was set."""
@@ -62,12 +63,21 @@ class Retries:
             try:
                 await self._take_due()
                 pause = await self._until_next()
+                self._note_ledger(None)
             except LedgerUnavailable as problem:
-                log.warning("owed logouts are put off", reason=str(problem), seconds=LEDGER_PAUSE)
+                self._note_ledger(str(problem))
                 pause = LEDGER_PAUSE
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
+
+    def _note_ledger(self, reason: str | None) -> None:
+        """Tell in the log when the ledger goes down, with the reason, and when it works again."""
+        if reason is not None and not self._ledger_is_down:
+            log.warning("the ledger does not work: owed logouts are put off, and tried again until it does", reason=reason)
+        elif reason is None and self._ledger_is_down:
+            log.info("the ledger works again: owed logouts are tried")
+        self._ledger_is_down = reason is not None
 
     async def _take_due(self) -> None:
         for debt in await self._ledger.due(self._clock(), self._now_in_hand(), limit=SLICE):

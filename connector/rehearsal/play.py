@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from connector.redaction import Redaction
 from connector.rehearsal.beginning import discover, initialize, lose_the_session, work
 from connector.rehearsal.client import BudgetSpent, Client
 from connector.rehearsal.crowd import many_at_once, strangers
 from connector.rehearsal.ending import change_the_configuration, clean_up
 from connector.rehearsal.opshub import OpsHub
-from connector.rehearsal.redaction import Redaction
 from connector.rehearsal.report import Notes, Report
 from connector.rehearsal.rules import Rule
 from connector.rehearsal.script import Limits, Script

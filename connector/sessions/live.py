@@ -77,6 +77,10 @@ class LiveSessions:
                 "open sessions whose rows do not verify count as closed; their seals still end them", sessions=known.damaged
             )
 
+    def __len__(self) -> int:
+        """Return how many sessions are open here."""
+        return len(self._logins)
+
     def is_open_here(self, session_id: str) -> bool:
         """Tell whether the session was opened in this ledger, and not closed since."""
         return session_id in self._logins

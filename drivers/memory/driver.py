@@ -112,7 +112,7 @@ class MemoryDriver(Driver):
 
     async def statistics(self) -> Statistics:
         self._must_be_open()
-        return Statistics(entries=len(self._shelf), garbage=self._lives.garbage)
+        return Statistics(entries=len(self._shelf), garbage=self._lives.garbage, bytes=self._shelf.bytes)
 
     def _must_be_open(self) -> None:
         if self._closed:

@@ -17,7 +17,8 @@ class Shelf:
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
-        self._bytes = 0
+        self.bytes = 0
+        """What all entries take together."""
         self._by_age = ByAge()
         self._by_expiry = ByExpiry()
 
@@ -30,7 +31,7 @@ class Shelf:
 
     def has_room_for(self, key: str, entry: Entry) -> bool:
         """Whether the entry fits beside all others."""
-        return len(self._by_age) < self._max_entries and self._bytes + _size(key, entry) <= self._max_bytes
+        return len(self._by_age) < self._max_entries and self.bytes + _size(key, entry) <= self._max_bytes
 
     def put(self, bucket: Bucket, key: str, entry: Entry) -> None:
         """Hold the entry, in the place of an older one if there is one."""
@@ -39,7 +40,7 @@ class Shelf:
         held = bucket.entries[key] = Held(bucket, key, entry)
         self._by_age.add(held)
         self._by_expiry.add(held)
-        self._bytes += _size(key, entry)
+        self.bytes += _size(key, entry)
 
     def forget(self, bucket: Bucket, key: str) -> None:
         """Let go an entry that is there."""
@@ -71,7 +72,7 @@ class Shelf:
     def _free(self, held: Held) -> None:
         self._by_age.remove(held)
         self._by_expiry.remove(held)
-        self._bytes -= _size(held.key, held.entry)
+        self.bytes -= _size(held.key, held.entry)
 
 
 def _size(key: str, entry: Entry) -> int:

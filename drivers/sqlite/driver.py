@@ -138,7 +138,7 @@ class SqliteDriver(Driver):
 
     async def statistics(self) -> Statistics:
         file = await self._file()
-        return Statistics(entries=None, garbage=file.reader.garbage())
+        return Statistics(entries=None, garbage=file.reader.garbage(), bytes=file.reader.room().used)
 
     async def _file(self) -> _OpenFile:
         """Return the open file; opens it anew when it is damaged, or when the path leads to another one or to none.

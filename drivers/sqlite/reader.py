@@ -4,6 +4,7 @@ from typing import Any
 
 from drivers.contract import Entry, Scope, Stamp
 from drivers.keys import digest, scope_digest
+from drivers.sqlite.freeing import Room, room
 from drivers.sqlite.statements import checksum, name_of
 from drivers.sqlite_file import SQLITE_FAILURES, SqliteFile
 
@@ -51,6 +52,13 @@ class SqliteReader:
         """Count the evicted generations whose buckets have not been freed yet."""
         (count,) = self._one("SELECT count(*) FROM garbage")
         return int(count)
+
+    def room(self) -> Room:
+        """Return what the file takes up."""
+        try:
+            return room(self._connection)
+        except SQLITE_FAILURES as problem:
+            raise self._file.explanation(problem) from problem
 
     def close(self) -> None:
         """Close the connection; a second call does nothing."""

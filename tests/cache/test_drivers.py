@@ -34,6 +34,11 @@ class Trio:
         self.nearest.reads = self.near.reads = self.authority.reads = 0
         return counts
 
+    @property
+    def counts(self) -> list[tuple[int, int]]:
+        """Hits and misses by driver, nearest first."""
+        return [(reads.hits, reads.misses) for reads in self.stack.storage.reads.values()]
+
 
 @pytest.fixture
 def trio() -> Trio:
@@ -51,6 +56,26 @@ async def test_reads_go_nearest_first_and_bring_copies_nearer(trio: Trio) -> Non
         await driver.delete(SESSION, "key")
     assert (await cache.get("key", int), trio.reads) == (1, (1, 1, 1))
     assert (await cache.get("key", int), trio.reads) == (1, (1, 0, 0))
+
+
+async def test_hits_and_misses_are_counted_for_each_driver_that_is_asked(trio: Trio) -> None:
+    cache = await trio.cache()
+    loader = SlowLoader(1)
+    loader.finish()
+    await cache.get_or_load("key", loader, kind=int)
+    assert trio.counts == [(0, 1), (0, 1), (0, 1)]
+    await cache.get("key", int)
+    assert trio.counts == [(1, 1), (0, 1), (0, 1)]
+    await trio.nearest.delete(SESSION, "key")
+    await cache.get("key", int)
+    assert trio.counts == [(1, 2), (1, 1), (0, 1)]
+    for driver in (trio.nearest, trio.near):
+        await driver.delete(SESSION, "key")
+    await cache.get("key", int)
+    assert trio.counts == [(1, 3), (1, 2), (1, 1)]
+    await trio.authority.evict(SESSION)
+    await cache.get("key", int)
+    assert trio.counts == [(1, 4), (1, 3), (1, 2)]
 
 
 async def test_a_near_copy_that_an_eviction_did_not_reach_is_not_served(trio: Trio) -> None:

@@ -194,3 +194,16 @@ async def test_no_answer_holds_a_credential(server: Administered) -> None:
 async def test_a_client_without_a_server_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(ServerDown, match="no server listens at"), ControlClient(tmp_path / "control.sock"):
         pass
+
+
+async def test_what_an_administrator_has_retried_and_dismissed_is_one_line_each_in_the_log(server: Administered) -> None:
+    one, another = await server.refused(1), await server.refused(2)
+    with logged(Logs(format="json")) as log:
+        await server.ask(lambda client: client.post(f"/owed/{one.id}/retry"))
+        await server.ask(lambda client: client.post(f"/owed/{another.id}/dismiss", {"reason": TOKEN}))
+
+    assert [(line["event"].partition(":")[0], line["debt"], line["level"]) for line in log.lines] == [
+        ("an administrator has a logout tried again", one.id, "info"),
+        ("an administrator has dismissed a logout", another.id, "warning"),
+    ]
+    assert TOKEN not in log.text

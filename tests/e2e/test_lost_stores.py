@@ -10,6 +10,8 @@ import pytest
 from tests.e2e.connector_process import WITHIN, connector_process
 from tests.e2e.held import HeldEndSystem
 from tests.e2e.opshub import Answer, OpsHub
+from tests.metrics.exposition import value
+from tests.metrics.test_served import scraped
 from tests.servers import RealServer, memcached_server, redis_server
 
 TOKEN = {"Authorization": "Bearer t"}
@@ -105,3 +107,23 @@ def stores(drivers: list[str], backend: str, port: int) -> str:
         backend = "{backend}"
         port = {port}
     """
+
+
+async def test_a_store_that_is_lost_and_comes_back_is_told_once_each_and_shows_in_the_metrics(
+    backend: str, mortal: RealServer, session: str, tmp_path: Path
+) -> None:
+    config = stores(["memory", "shared"], backend, mortal.port)
+    with connector_process(tmp_path, config, SHARED_KEYS) as server:
+        async with OpsHub(server.url) as opshub, asyncio.timeout(WITHIN):
+            mortal.kill()
+            answers = [(await opshub.cleanup(session)).status for _ in range(5)]
+            await server.logged("the authority is down", driver="shared")
+            lost = value(await scraped(server), "connector_driver_up", driver="shared")
+            mortal.start()
+            await server.logged("a store serves again", driver="shared")
+            back = value(await scraped(server), "connector_driver_up", driver="shared")
+    log = server.log.read_text()
+
+    assert answers == [503] * 5
+    assert (lost, back) == (0, 1)
+    assert [log.count(event) for event in ("the authority is down", "a store serves again")] == [1, 1]

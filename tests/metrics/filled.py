@@ -3,10 +3,16 @@
 from http import HTTPStatus
 
 from connector.cleanup import CleanupReport, CleanupRequest, Timed
+from connector.config.settings import StorageDeadlines
 from connector.credential import Credential
+from connector.figures import SessionFigures, StoreFigures
 from connector.ledger.debts import Totals
 from connector.metrics import Metrics
 from connector.outcomes import EvictOutcome, EvictResult, LogoutOutcome, LogoutResult
+from connector.storage import Reads, Storage
+from drivers import DriverUnavailable, SystemScope
+from drivers.memory import MemoryDriver, MemorySettings
+from drivers.testing.subject import entry
 
 CANARY = "c4nary"
 NOW = 1_900_000_000.0
@@ -30,9 +36,29 @@ async def totals() -> Totals:
     return TOTALS
 
 
+async def used_storage() -> Storage:
+    """Return a storage of two drivers, the second of which is down, in which one value was found and one was not."""
+    drivers = [MemoryDriver("memory", MemorySettings()), DownDriver("shared", MemorySettings())]
+    storage = Storage(drivers, StorageDeadlines())
+    storage.reads["memory"] = Reads(hits=7, misses=2)
+    scope = SystemScope(CANARY)
+    await drivers[0].put(scope, CANARY, entry())
+    for driver in drivers:
+        await storage.watch.look(driver)
+    return storage
+
+
+class DownDriver(MemoryDriver):
+    async def ping(self) -> None:
+        raise DriverUnavailable(CANARY)
+
+
 async def filled() -> Metrics:
     """Return metrics in which everything was observed once."""
     metrics = Metrics(lambda: NOW)
+    metrics.tell(SessionFigures(["a session", "another"]))
+    metrics.tell(StoreFigures(await used_storage()))
+    metrics.observe_initialize("login_refused")
     metrics.observe_cleanup(HTTPStatus.SERVICE_UNAVAILABLE, REPORT)
     metrics.observe_cleanup(HTTPStatus.BAD_REQUEST)
     metrics.observe_logout(LogoutOutcome(LogoutResult.PENDING, CANARY, CANARY), 0.03, attempts=1)

@@ -8,7 +8,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connector.ledger.debts import Totals
 from connector.ledger.errors import LedgerUnavailable
-from connector.metrics import Metrics
+from connector.metrics import INITIALIZES, Metrics
+from connector.outcomes import LoginResult
+from connector.sessions.opening import NotOpened
+from connector.sessions.openings import OPEN
 from tests.metrics.exposition import samples, value
 from tests.metrics.filled import CANARY, filled, totals
 
@@ -61,6 +64,29 @@ async def test_logouts_are_counted_by_outcome_first_tries_apart_and_their_tries_
     assert value(text, "connector_logouts_total", outcome="refused", attempt="first") == 0
     assert value(text, "connector_logout_attempts_count") == 1
     assert value(text, "connector_logout_attempts_sum") == 2
+
+
+async def test_initializes_are_counted_by_what_became_of_them() -> None:
+    text = await exposition()
+    assert value(text, "connector_initializes_total", outcome="login_refused") == 1
+    assert value(text, "connector_initializes_total", outcome="opened") == 0
+
+
+def test_every_end_of_an_initialize_is_a_word_of_the_metrics() -> None:
+    failed = [f"login_{result.value}" for result in LoginResult if result not in OPEN]
+
+    assert {*INITIALIZES} == {"opened", "invalid", *failed, *(reason.value for reason in NotOpened)}
+
+
+async def test_stores_are_told_of_by_driver_and_what_they_hold_only_while_they_serve() -> None:
+    text = await exposition()
+    assert [value(text, "connector_driver_up", driver=name) for name in ("memory", "shared")] == [1, 0]
+    assert value(text, "connector_cache_hits_total", driver="memory") == 7
+    assert value(text, "connector_cache_misses_total", driver="memory") == 2
+    assert value(text, "connector_cache_entries", driver="memory") == 1
+    assert (value(text, "connector_cache_bytes", driver="memory") or 0) > 0
+    assert value(text, "connector_cache_entries", driver="shared") is None
+    assert value(text, "connector_open_sessions") == 2
 
 
 async def test_what_is_owed_is_what_the_ledger_said_last() -> None:

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
+from connector.redaction import Redaction
 from connector.rehearsal.beginning import Unreachable
 from connector.rehearsal.play import rehearse
-from connector.rehearsal.redaction import Redaction
 from connector.rehearsal.report import Report, Verdict
 from connector.rehearsal.rules import Rule
 from connector.rehearsal.script import Limits, Script

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from connector.config.settings import Logs
 from tests.api.log import logged
 from tests.ledger.ledgers import raw, until
+from tests.metrics.exposition import value
 from tests.sessions.desk import MARK, PASSWORD, Desk, settings
 from tests.sessions.served import served
 
@@ -126,23 +127,36 @@ async def test_an_end_system_that_does_not_answer_in_time_is_503(desk: Desk, ses
 
 
 @pytest.mark.parametrize(
-    ("password", "status", "reason"),
+    ("password", "status", "reason", "code"),
     [
-        ("wrong", HTTPStatus.OK, "login_refused"),
-        (PASSWORD, HTTPStatus.SERVICE_UNAVAILABLE, "login_unavailable"),
-        ("", HTTPStatus.OK, "invalid_settings"),
+        ("wrong", HTTPStatus.OK, "login_refused", "E-17"),
+        (PASSWORD, HTTPStatus.SERVICE_UNAVAILABLE, "login_unavailable", "http_503"),
+        ("", HTTPStatus.OK, "invalid_settings", None),
     ],
 )
-async def test_the_log_says_why_an_initialize_was_refused_in_no_words_of_the_end_system(
-    desk: Desk, session: str, tmp_path: Path, *, password: str, status: HTTPStatus, reason: str
+async def test_the_log_says_in_one_line_why_an_initialize_was_refused_and_with_which_code(
+    desk: Desk, session: str, tmp_path: Path, *, password: str, status: HTTPStatus, reason: str, code: str | None
 ) -> None:
     desk.status = status
     with logged(Logs(format="json")) as log:
         async with served(tmp_path, desk.section) as server:
-            answer = await server.opshub.initialize(session, settings(password))
+            await server.opshub.initialize(session, settings(password))
+            told = server.metrics.exposition().decode()
 
-    assert [line["reason"] for line in log.lines if line["event"] == "request"] == [reason]
-    assert answer.body["errors"]["code"] == reason or answer.body["errors"]["code"] not in log.text
+    [line] = [line for line in log.lines if line["event"] == "request"]
+    assert (line["reason"], line.get("code")) == (reason, code)
+    assert (line.get("message", "").startswith("login[0]: answered ")) is (code is not None)
+    assert value(told, "connector_initializes_total", outcome=reason.replace("_settings", "")) == 1
+
+
+async def test_what_a_class_repeats_of_the_settings_is_struck_out_of_the_log(session: str, tmp_path: Path) -> None:
+    with logged(Logs(format="json")) as log:
+        async with served(tmp_path, '[end_system]\nprofile = "tests.sessions.mumbling.Telltale"\n') as server:
+            await server.opshub.initialize(session, settings(PASSWORD, user="jo"))
+
+    [line] = [line for line in log.lines if line["event"] == "request"]
+    assert line["code"] == "not-***"
+    assert line["message"] == "no *** at https://desk.test/?p=*** for jo"
 
 
 async def test_the_log_says_why_a_defect_of_the_end_systems_class_is_a_500(desk: Desk, session: str, tmp_path: Path) -> None:

@@ -77,16 +77,16 @@ class CacheReadAsOfMoment(Cache):
 
 
 class NearUnchecked(Entries):
-    async def read(self, scope: Scope, key: str, stamp: Stamp) -> bytes | None:
+    async def read(self, scope: Scope, key: str, stamp: Stamp, *, again: bool = False) -> bytes | None:
         for driver in self._near:
             if entry := await self._ask(driver, driver.get(scope, key)):
                 return entry.value
-        return await super().read(scope, key, stamp)
+        return await super().read(scope, key, stamp, again=again)
 
 
 class AuthorityUnchecked(Entries):
-    async def read(self, scope: Scope, key: str, stamp: Stamp) -> bytes | None:
-        if found := await super().read(scope, key, stamp):
+    async def read(self, scope: Scope, key: str, stamp: Stamp, *, again: bool = False) -> bytes | None:
+        if found := await super().read(scope, key, stamp, again=again):
             return found
         entry = await self._ask(self._authority, self._authority.get(scope, key))
         return entry.value if entry else None

@@ -1,4 +1,4 @@
-"""Keeps credentials out of a report, and notices where a connector repeats them."""
+"""Keeps secrets out of a text that somebody else has written, and notices where it repeats them."""
 
 import json
 import re
@@ -13,7 +13,7 @@ PART = re.compile(r"[^\s;,=]+")
 
 
 class Redaction:
-    """Knows the secrets of a rehearsal, in every form in which they may turn up."""
+    """Knows some secrets, in every form in which they may turn up."""
 
     def __init__(self) -> None:
         self._secrets: set[str] = set()
