@@ -8,7 +8,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-HOST = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{0,5})?|([A-Za-z0-9._-]+)(?::[0-9]{0,5})?|([0-9A-Fa-f:.]+)")
+HOST = re.compile(
+    r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{0,5})?"
+    r"|([A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?)\.?(?::[0-9]{0,5})?"
+    r"|([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)"
+)
 """As in a `Host` header, with a port or without; an IPv6 address also without its brackets."""
 
 
@@ -35,7 +39,7 @@ def canonical_host(host: str) -> str:
     found = HOST.fullmatch(host)
     if found is None:
         return ""
-    name = (found[1] or found[2] or found[3]).removesuffix(".").lower()
+    name = (found[1] or found[2] or found[3]).lower()
     address = literal(name)
     return name if address is None else str(unmapped(address))
 

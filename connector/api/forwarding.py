@@ -23,8 +23,8 @@ NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[A-Za-z0-9._-]+)?|([0-9.]+)(?::[A-Za
 
 def is_forwarded(request: web.Request) -> bool:
     """Tell whether a proxy has added a header to the request, and so brings it from somebody else."""
-    names = "\n".join(("", *request.headers, "")).lower()
-    return "\nx-forwarded-" in names or "\nforwarded\n" in names or "\nvia\n" in names or "\nx-real-ip\n" in names
+    headers = request.headers
+    return hdrs.VIA in headers or "X-Real-IP" in headers or "forwarded" in "\n".join(headers).lower()
 
 
 def chain_of(request: web.Request, trusted: Collection[Network]) -> Sequence[Address] | None:

@@ -33,11 +33,11 @@ class Hosts:
         """
         if self._any:
             return True
-        named = request.headers.getall(hdrs.HOST, ())
-        if len(named) == 1 and self._know(named[0]) and self._know_target(request):
+        named = request.headers.get(hdrs.HOST)  # there is one at most: aiohttp rejects more
+        if named is not None and self._know(named) and self._know_target(request):
             return True
         if self._names or _came_over_loopback(request):
-            return not (named or self._names) and request.version < HttpVersion11 and self._know_target(request)
+            return named is None and not self._names and request.version < HttpVersion11 and self._know_target(request)
         return True
 
     def _know(self, host: str) -> bool:
