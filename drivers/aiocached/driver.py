@@ -122,7 +122,7 @@ def _made_for(settings: AiocacheSettings, clock: Callable[[], float]) -> Layout:
 
             return MemcachedLayout(settings)
         case "memory":
-            return MemoryLayout(clock)
+            return MemoryLayout(settings.max_bytes, clock)
 
 
 def _require(package: str, extra: str) -> None:

@@ -22,6 +22,8 @@ from drivers.keys import digest
 
 SLICE = 100
 """Entries freed between two turns of the event loop: aiocache takes some microseconds for each."""
+OVERHEAD = 700
+"""Bytes of memory that an entry takes beside its value, in aiocache's dictionary and in the index."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +47,8 @@ class _Bucket:
 class MemoryLayout(Layout):
     """Between the index and aiocache nothing can come: the verbs of aiocache's memory cache never suspend."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, max_bytes: int, clock: Callable[[], float]) -> None:
+        self._max_bytes = max_bytes
         self._clock = clock
         self._cache = SimpleMemoryCache(namespace="", timeout=None)
         self._lives: OrderedDict[bytes, _Life] = OrderedDict()
@@ -54,7 +57,9 @@ class MemoryLayout(Layout):
         self._garbage: list[_Life | _Bucket] = []
         """A stack of what nobody can name any more and is still to be freed."""
         self._expiries: Expiries[_Bucket] = Expiries()
-        self._held = 0
+        self._held: OrderedDict[str, tuple[_Bucket, int]] = OrderedDict()
+        """The bucket and the size of each entry, the one that was stored first before all others."""
+        self._bytes = 0
 
     async def ping(self) -> None:
         written = token_bytes(8)
@@ -71,6 +76,9 @@ class MemoryLayout(Layout):
         return data
 
     async def put(self, owners: Owners, key: bytes, packed: Packed, stamp: Stamp | None) -> bool:
+        size = len(packed.data) + OVERHEAD
+        if not await self._made_room(size):
+            return False
         lives = self._lives_of(owners)
         if stamp is not None and stamp != _name(lives):
             return False
@@ -79,7 +87,8 @@ class MemoryLayout(Layout):
         self._forget_expiry(bucket, flat)
         bucket.expiries[flat] = packed.expires_at
         self._expiries.add(bucket, flat, packed.expires_at)
-        self._held += 1
+        self._held[flat] = bucket, size
+        self._bytes += size
         await self._cache.set(flat, packed.data)
         return True
 
@@ -104,7 +113,22 @@ class MemoryLayout(Layout):
         return True
 
     async def statistics(self) -> Statistics:
-        return Statistics(entries=self._held, garbage=len(self._garbage))
+        return Statistics(entries=len(self._held), garbage=len(self._garbage), bytes=self._bytes)
+
+    async def _made_room(self, size: int) -> bool:
+        """Make room, a slice at a time; False if there never will be. Nothing comes before the caller's next step."""
+        steps = 0
+        while self._bytes + size > self._max_bytes:
+            if size > self._max_bytes:
+                return False
+            if not await self._free_unreachable():
+                flat, (bucket, _) = next(iter(self._held.items()))
+                self._forget_expiry(bucket, flat)
+                await self._free(bucket, flat)
+            steps += 1
+            if steps % SLICE == 0:
+                await asyncio.sleep(0)
+        return True
 
     def _lives_of(self, owners: Owners) -> list[_Life]:
         now = self._clock()
@@ -127,7 +151,11 @@ class MemoryLayout(Layout):
         expires_at = bucket.expiries.pop(flat, None)
         if expires_at is not None:
             self._expiries.discard(bucket, flat, expires_at)
-            self._held -= 1
+            self._forget_size(flat)
+
+    def _forget_size(self, flat: str) -> None:
+        _, size = self._held.pop(flat)
+        self._bytes -= size
 
     async def _free(self, bucket: _Bucket, flat: str) -> None:
         """Free an entry that is in the index no more, and with the last of them the bucket."""
@@ -158,7 +186,7 @@ class MemoryLayout(Layout):
             return False
         bucket, flat = due
         del bucket.expiries[flat]
-        self._held -= 1
+        self._forget_size(flat)
         await self._free(bucket, flat)
         return True
 

@@ -9,6 +9,7 @@ from drivers.contract import DriverSettings
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 REDIS_ONLY = ("database", "username", "password", "password_env", "password_file", "tls", "ca_file")
+MEMORY_ONLY = ("max_bytes",)
 SERVERS_ONLY = ("host", "port", "namespace", "pool_size", "connect_timeout", "operation_timeout")
 DEFAULT_PORTS = {"redis": 6379, "memcached": 11211, "memory": 0}
 
@@ -44,11 +45,15 @@ class AiocacheSettings(DriverSettings):
     ca_file: FilePath | None = None
     """Redis: PEM file of authorities to trust besides the system's."""
 
-    @field_validator(*REDIS_ONLY, *SERVERS_ONLY)
+    max_bytes: Annotated[int, Field(gt=0)] = 268_435_456
+    """Memory: bytes that the entries take at most, about. What was stored first makes room; a larger entry is not kept."""
+
+    @field_validator(*REDIS_ONLY, *SERVERS_ONLY, *MEMORY_ONLY)
     @classmethod
     def _has_a_meaning(cls, value: Any, info: ValidationInfo) -> Any:
         backend = info.data.get("backend")
-        if backend == "memory" or (backend == "memcached" and info.field_name in REDIS_ONLY):
+        is_servers = info.field_name not in MEMORY_ONLY
+        if is_servers is (backend == "memory") or (backend == "memcached" and info.field_name in REDIS_ONLY):
             raise ValueError(f"has no meaning for the back end {backend}; leave it out")
         return value
 

@@ -1,5 +1,6 @@
 """The format of the cache file, and how one is opened: created, checked, or moved aside when it is damaged."""
 
+import glob
 import sqlite3
 
 import structlog
@@ -58,6 +59,9 @@ def open_cache(file: SqliteFile, discard: tuple[int, int] | None = None) -> sqli
 
 
 def _move_aside(file: SqliteFile, reason: str) -> None:
+    """Keep the damaged file for a human to look at, in the place of one that was kept before: a cache has a bound."""
+    for earlier in file.path.parent.glob(f"{glob.escape(file.path.name)}.corrupt-*"):
+        earlier.unlink(missing_ok=True)
     aside = file.move_aside()
     log.warning("the cache file is damaged, beginning a fresh one", path=str(file.path), moved_to=str(aside), reason=reason)
 

@@ -7,7 +7,7 @@ import pytest
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
 from drivers.contract import MAX_TTL, SessionScope, SystemScope
 from drivers.testing import DriverContract, MakeDriver
-from drivers.testing.subject import entry, found, keep_copy, opened, purge_all
+from drivers.testing.subject import current, entry, found, keep, keep_copy, opened, purge_all
 from tests.drivers.time_ahead import TimeAhead
 
 SESSION, SYSTEM = SessionScope("s1", "A"), SystemScope("A")
@@ -80,3 +80,39 @@ async def test_freeing_much_lets_others_have_their_turn_in_between() -> None:
         await purging
         assert (await driver.statistics()).entries == 0
     assert turns >= 20
+
+
+async def test_the_bytes_are_bounded_and_what_was_stored_first_makes_room() -> None:
+    async with opened(AiocacheDriver("near", AiocacheSettings(backend="memory", max_bytes=1_000_000))) as driver:
+        for number in range(300):
+            await keep(driver, SESSION if number % 2 else SYSTEM, str(number), bytes(9_000))
+            assert ((await driver.statistics()).bytes or 0) <= 1_000_000
+        await keep(driver, SESSION, "newest", b"value")
+        held = [number for number in range(300) if await current(driver, SESSION if number % 2 else SYSTEM, str(number))]
+
+        assert held == [*range(300 - len(held), 300)]
+        assert len(held) > 90
+        assert await current(driver, SESSION, "newest") == b"value"
+
+
+async def test_an_entry_that_is_larger_than_the_bound_is_not_kept_and_leaves_none_of_before() -> None:
+    async with opened(AiocacheDriver("near", AiocacheSettings(backend="memory", max_bytes=10_000))) as driver:
+        await keep(driver, SYSTEM, "other", b"value")
+        await keep_copy(driver, SESSION, "key", b"before")
+        await driver.put(SESSION, "key", entry(bytes(20_000)))
+        assert not await driver.put_if_current(SESSION, "key", entry(bytes(20_000), await driver.stamp(SESSION)))
+
+        assert await found(driver, SESSION, "key") is None
+        assert await current(driver, SYSTEM, "other") == b"value"
+
+
+async def test_what_nobody_can_reach_makes_room_before_anything_else() -> None:
+    async with opened(AiocacheDriver("near", AiocacheSettings(backend="memory", max_bytes=100_000))) as driver:
+        await keep(driver, SYSTEM, "first", b"value")
+        for number in range(8):
+            await keep(driver, SESSION, str(number), bytes(9_000))
+        await driver.evict(SESSION)
+        for number in range(8):
+            await keep(driver, SESSION, str(number), bytes(9_000))
+
+        assert await current(driver, SYSTEM, "first") == b"value"

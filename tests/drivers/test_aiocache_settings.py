@@ -25,6 +25,7 @@ def complaints(**table: Any) -> list[tuple[str, str]]:
     "table",
     [
         {"backend": "memory"},
+        {"backend": "memory", "max_bytes": 1},
         {"backend": "memcached", "host": "cache", "port": 1, "namespace": "a.b_c-1", "pool_size": 1},
         {"backend": "redis", "database": 3, "username": "me", "password": PASSWORD, "tls": True, "ca_file": FILE},
         {"backend": "redis", "username": "me", "password_file": FILE},
@@ -48,6 +49,7 @@ def test_each_server_has_its_usual_port(backend: str, port: int) -> None:
         *[(backend, "password_file", FILE) for backend in ("memory", "memcached")],
         *[(backend, "tls", True) for backend in ("memory", "memcached")],
         *[(backend, "database", 0) for backend in ("memory", "memcached")],
+        *[(backend, "max_bytes", 1) for backend in ("redis", "memcached")],
         *[("memory", key, value) for key, value in [("host", "cache"), ("port", 1), ("namespace", "a"), ("pool_size", 1)]],
     ],
 )

@@ -94,6 +94,17 @@ async def test_what_is_no_database_is_moved_aside_with_a_warning(path: Path) -> 
     assert [(each["log_level"], each["moved_to"]) for each in logs] == [("warning", str(aside))]
 
 
+async def test_of_files_that_were_moved_aside_one_is_kept(path: Path) -> None:
+    for _ in range(3):
+        path.write_bytes(b"these are my notes, not a database" * 300)
+        async with opened(driver_on(path)) as driver:
+            await keep(driver, SESSION, "key", b"value")
+        for each in path.parent.glob("cache.sqlite3*"):
+            if "corrupt" not in each.name:
+                each.unlink()
+    assert len([*path.parent.glob("*.corrupt-*")]) == 1
+
+
 async def test_a_file_whose_tables_were_altered_is_moved_aside(path: Path) -> None:
     await _fill(path)
     _statement(path, "ALTER TABLE generations RENAME TO something_else")
