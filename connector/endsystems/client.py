@@ -48,7 +48,8 @@ class GuardedClient:
         self._proxy = proxy
         self._resolver = Resolver()
         self._hasty = self._timeout(total=None)
-        self._patient = aiohttp.ClientTimeout(total=None, connect=deadlines.total, sock_connect=deadlines.connect)
+        to_connect = max(deadlines.connect, deadlines.total)
+        self._patient = aiohttp.ClientTimeout(total=None, connect=to_connect, sock_connect=deadlines.connect)
         """Of what is read to its end: bounds only what comes before anything is sent."""
         self._session: aiohttp.ClientSession | None = None
 
