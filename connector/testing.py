@@ -13,10 +13,11 @@ Needs the project's extra `test`, and in `conftest.py` the line `pytest_plugins 
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -104,15 +105,16 @@ async def served(app: web.Application) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def connector_environ(tmp_path: Path) -> dict[str, str]:
+def connector_environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Give an environment in which a connector keeps what it writes in a folder of its own, so that it meddles with no other."""
     files = {
         "CONNECTOR__LEDGER__PATH": "ledger.sqlite3",
         "CONNECTOR__LEDGER__KEY_FILE": "ledger.keys",
-        "CONNECTOR__CONTROL__SOCKET": "control.sock",
     }
     places = {name: str(tmp_path / file) for name, file in files.items()}
-    return {**os.environ, **places, "CONNECTOR__STORAGE__DRIVERS": '["memory"]', "CONNECTOR__METRICS__PORT": "0"}
+    with TemporaryDirectory() as folder:  # the other one may be too deep for a socket
+        places["CONNECTOR__CONTROL__SOCKET"] = f"{folder}/control.sock"
+        yield {**os.environ, **places, "CONNECTOR__STORAGE__DRIVERS": '["memory"]', "CONNECTOR__METRICS__PORT": "0"}
 
 
 @pytest_asyncio.fixture
