@@ -42,13 +42,18 @@ torture: .venv/.dev ## kill the server at every step and thousands of times at r
 	@$(BIN)/python -m tests.provision
 	@$(BIN)/python -m tests.torture
 
+.PHONY: life
+life: .venv/.dev ## the part of the torture about sessions: a thousand kills; ARGS="--kills 100 --seed 7"
+	@$(BIN)/python -m tests.torture.life $(ARGS)
+
 .PHONY: distros
 distros: ## both commands of the README in bare Debians, as root; DEBIANS="trixie sid/python3.15" TESTS="test verify"
 	@.ci/distros $(DEBIANS)
 
 .PHONY: mutants
-mutants: .venv/.dev ## plant mistakes in the cache, and show what finds each
+mutants: .venv/.dev ## plant mistakes in the cache and in the life of sessions, and show what finds each
 	@$(BIN)/python -m tests.simulation.mutants
+	@$(BIN)/python -m tests.torture.life.mutants
 
 .PHONY: bench
 bench: .venv/.dev ## measure this project beside its peers; writes docs/performance.md; AGAINST=FOLDER: beside another checkout

@@ -16,6 +16,10 @@ from tests.torture import page
 from tests.torture.failpoints import ALL
 from tests.torture.faults import failing_writes
 from tests.torture.kills import ANSWERED, killed_after_the_answers, killed_at
+from tests.torture.life.__main__ import KILLS as LIVES
+from tests.torture.life.__main__ import SEED
+from tests.torture.life.launching import side_by_side
+from tests.torture.life.report import section, told
 from tests.torture.measurements import group_commit, recovery
 from tests.torture.picture import drawn
 from tests.torture.random_kills import killed_at_random
@@ -60,6 +64,7 @@ async def experiments() -> AsyncIterator[tuple[str, bool]]:
     yield await steps()
     yield await system_calls()
     yield await random_kills()
+    yield await life_of_sessions()
     yield await failing_disk()
     yield await storms()
     yield await starts(), True
@@ -98,6 +103,14 @@ async def random_kills() -> tuple[str, bool]:
     rows = [(str(number), KILLS // SIDE_BY_SIDE, task.result()) for number, task in enumerate(running)]
     text = "## SIGKILL at random, under load, with an end system that fails at one of five requests"
     return f"{text}\n\n{page.verdicts('server', rows)}", _clean(rows)
+
+
+async def life_of_sessions() -> tuple[str, bool]:
+    """Sessions that begin, are used and end while servers are killed."""
+    found = await side_by_side(LIVES, SEED)
+    wrong = [each for each in found if not each.verdict.clean]
+    sys.stderr.write("\n\n".join(told(each) for each in wrong))
+    return section(found), not wrong
 
 
 async def failing_disk() -> tuple[str, bool]:

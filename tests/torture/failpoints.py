@@ -1,4 +1,4 @@
-"""Where the server is killed: before and after each step of a cleanup. Only the process of a test is armed so."""
+"""Where the server is killed: before and after each step of a cleanup or an initialize. Only a test's process is armed so."""
 
 import functools
 import os
@@ -9,10 +9,12 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from connector.endsystems.http_profile import HttpEndSystem
-from connector.ledger import recording
+from connector.ledger import recording, sessions
 from connector.ledger.store import Ledger
 from connector.ledger.table import Table
 from connector.orchestrator import Orchestrator
+from connector.sessions.openings import Openings
+from connector.sessions.records import SessionRecords
 from connector.storage import Storage
 
 STEPS: dict[str, tuple[Any, str]] = {
@@ -26,7 +28,19 @@ STEPS: dict[str, tuple[Any, str]] = {
     "retry": (Orchestrator, "retry"),
     "answer": (Orchestrator, "cleanup"),
 }
-"""By the name of a step: the class or module that holds it, and its name there."""
+"""By the name of a step of a cleanup: the class or module that holds it, and its name there."""
+OF_OPENINGS: dict[str, tuple[Any, str]] = {
+    "login": (HttpEndSystem, "login"),
+    "record of a login": (SessionRecords, "open"),
+    "record of a login, in its transaction": (sessions, "open_session"),
+    "eviction of what is replaced": (SessionRecords, "evict"),
+    "end of a login that nobody has": (SessionRecords, "end"),
+    "end of an initialize": (Openings, "open"),
+    "end of a session, in its transaction": (recording, "close_session"),
+}
+"""By the name of a step of what begins and replaces a session."""
+BATCHES = ("record", "settle")
+"""Functions of a module that are given several things to do together."""
 MOMENTS = ("before", "after")
 
 
@@ -43,10 +57,9 @@ class Failpoint:
 
     def arm(self) -> None:
         """Wrap the step, in this process."""
-        owner, name = STEPS[self.step]
+        owner, name = {**STEPS, **OF_OPENINGS}[self.step]
         real, reached = getattr(owner, name), _Countdown(self)
-        around = _around_work if owner is recording else _around_method if iscoroutinefunction(real) else _around_short_cut
-        setattr(owner, name, functools.wraps(real)(around(real, reached)))
+        setattr(owner, name, functools.wraps(real)(_around(owner, name)(real, reached)))
 
 
 class _Countdown:
@@ -66,6 +79,12 @@ class _Countdown:
 Reached = Callable[[str, tuple[Any, ...]], None]
 
 
+def _around(owner: Any, name: str) -> Callable[[Callable[..., Any], Reached], Callable[..., Any]]:
+    if owner is recording and name in BATCHES:
+        return _around_work
+    return _around_method if iscoroutinefunction(getattr(owner, name)) else _around_function
+
+
 def _around_method(real: Callable[..., Awaitable[Any]], reached: Reached) -> Callable[..., Awaitable[Any]]:
     async def wrapped(*arguments: Any, **named: Any) -> Any:
         reached("before", arguments)
@@ -76,13 +95,13 @@ def _around_method(real: Callable[..., Awaitable[Any]], reached: Reached) -> Cal
     return wrapped
 
 
-def _around_short_cut(real: Callable[..., bool], reached: Reached) -> Callable[..., bool]:
-    """Wrap what says by False that it did nothing."""
+def _around_function(real: Callable[..., Any], reached: Reached) -> Callable[..., Any]:
+    """Wrap what may say by False that it did nothing."""
 
-    def wrapped(*arguments: Any) -> bool:
+    def wrapped(*arguments: Any, **named: Any) -> Any:
         reached("before", arguments)
-        done = real(*arguments)
-        if done:
+        done = real(*arguments, **named)
+        if done is not False:
             reached("after", arguments)
         return done
 

@@ -4,7 +4,10 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Collection
 from pathlib import Path
+
+from aiohttp import web
 
 from connector.config.loading import load
 from connector.logs import configure_logs
@@ -15,7 +18,9 @@ from tests.torture.failpoints import Failpoint
 PR_SET_PDEATHSIG, PR_SET_PTRACER, ANY = 1, 0x59616D61, -1
 
 
-def serve_here(config: Path, failpoint: Failpoint | None, batch: int | None) -> None:
+def serve_here(
+    config: Path, failpoint: Failpoint | None = None, *, batch: int | None = None, routes: Collection[web.RouteDef] = ()
+) -> None:
     """Serve a configuration; what it logs is appended to `server.log` beside it. `batch` bounds the works of one transaction."""
     os.chdir(config.parent)
     log = os.open("server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -28,7 +33,7 @@ def serve_here(config: Path, failpoint: Failpoint | None, batch: int | None) -> 
         failpoint.arm()
     if batch is not None:
         sqlite_writer.BATCH = batch
-    sys.exit(serve(settings))
+    sys.exit(serve(settings, routes=routes))
 
 
 def _tie_to_its_test() -> None:

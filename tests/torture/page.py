@@ -10,11 +10,12 @@ from tests.torture.world import Verdict
 INTRODUCTION = """\
 # The torture of the ledger
 
-Written by `make torture`, which needs Linux and about a quarter of an hour; `make test` runs a short form of all of it.
+Written by `make torture`, which needs Linux and about half an hour; `make verify` runs a short form of all of it.
 
 **In short**: the server is killed by SIGKILL at each step and each system call of a cleanup, and at random under load; its disk
 fails; its end system is away for an hour; its clock jumps. Whatever was answered 200 has to hold, whatever was recorded has to be
 done in the end, nothing is done again that was known to be done, and nothing cached before a cleanup is ever served after it.
+So it is with sessions from their login to their logout, [further down](#the-life-of-sessions).
 
 How it is judged. Each session logs in to an end system that outlives the server, and caches something in the SQLite file that
 the server shares with its readers. After the kill the application is started on the files that are left, with a clock that runs

@@ -6,11 +6,13 @@ each start instead; from there on it is the same as `connector serve`.
 
 import asyncio
 import multiprocessing
+import os
 import signal
+from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
-from tests.torture.failpoints import Failpoint
 from tests.torture.launched import serve_here
 
 WITHIN = 60.0
@@ -18,16 +20,31 @@ WITHIN = 60.0
 LOOK_EVERY = 0.005
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.torture.launched", "connector.ledger.store", "drivers.memory", "drivers.sqlite"])
+PRELOADED = (
+    "tests.torture.launched",
+    "tests.torture.life.campaign",
+    "connector.ledger.store",
+    "drivers.memory",
+    "drivers.sqlite",
+)
+FORKS.set_forkserver_preload([*PRELOADED])
 
 
 class ServerProcess:
-    """The server of one configuration, on one port."""
+    """The server of one configuration, on one port; `serve` is what its process does."""
 
-    def __init__(self, config: Path, port: int) -> None:
+    def __init__(self, config: Path, port: int, serve: Callable[..., None] = serve_here) -> None:
         self._config = config
         self._port = port
+        self._serve = serve
         self._process: ForkServerProcess | None = None
+        self.exit_code: int | None = None
+        """Of the process that ended last."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and has not ended."""
+        return self._process is not None and self._process.is_alive()
 
     @property
     def pid(self) -> int:
@@ -35,9 +52,12 @@ class ServerProcess:
         assert self._process.pid is not None
         return self._process.pid
 
-    async def start(self, failpoint: Failpoint | None = None, *, batch: int | None = None) -> None:
-        """Start the server and wait until it takes connections. Raises `RuntimeError` if it ends instead."""
-        self._process = FORKS.Process(target=serve_here, args=(self._config, failpoint, batch), daemon=True)
+    async def start(self, *arguments: Any, **named: Any) -> None:
+        """Start the server and wait until it takes connections. Raises `RuntimeError` if it ends instead.
+
+        The arguments follow the configuration when `serve` is called.
+        """
+        self._process = FORKS.Process(target=self._serve, args=(self._config, *arguments), kwargs=named, daemon=True)
         self._process.start()
         async with asyncio.timeout(WITHIN):
             while not await self.takes_connections():
@@ -51,6 +71,25 @@ class ServerProcess:
             self._process.kill()
             await self.ended()
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.is_running:
+            os.kill(self.pid, number)
+
+    async def gone_within(self, seconds: float) -> bool:
+        """Wait at most so long for it to go by itself, and say whether it has."""
+        assert self._process is not None
+        gone, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.add_reader(self._process.sentinel, gone.set)
+        try:
+            async with asyncio.timeout(seconds):
+                await gone.wait()
+        except TimeoutError:
+            return False
+        finally:
+            loop.remove_reader(self._process.sentinel)
+        return True
+
     async def ended(self) -> bool:
         """Wait until it is gone, and say whether a SIGKILL did it. Where it does not go by itself it stays, to be killed."""
         process = self._process
@@ -58,7 +97,7 @@ class ServerProcess:
         await asyncio.to_thread(process.join, WITHIN)
         if (by := process.exitcode) is None:
             return False
-        self._process = None
+        self._process, self.exit_code = None, by
         process.close()
         return by == -signal.SIGKILL
 

@@ -1,0 +1,225 @@
+"""OpsHub's side: clients that open, use, replace and end the same sessions, side by side and across each other."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+
+from tests.e2e.opshub import Answer, OpsHub
+from tests.torture.life.calls import Call, Kind, Seen, now
+from tests.torture.life.end_system import EndSystem
+
+SYSTEMS = (None, "A", "B", "C")
+"""The first is what an OpsHub before 7.197 sends."""
+AT_ONCE = 8
+SESSIONS = 24
+"""Sessions that are in use at a time."""
+NOT_UP = 0.005
+"""Seconds until a server that does not listen is tried again."""
+
+
+@dataclass(slots=True)
+class Book:
+    """What a client keeps of one session: the headers of each of its logins, by their tickets in the order of the answers."""
+
+    session: str
+    system: str | None
+    headers: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def current(self) -> str | None:
+        return next(reversed(self.headers), None)
+
+
+class Caller:
+    """Makes calls and writes down what came of them."""
+
+    def __init__(self, opshub: OpsHub, system: EndSystem) -> None:
+        self._calls: dict[int, Call] = {}
+        self.checking = False
+        """Whether all is over, and calls are made one after the other to see what is left."""
+        self._opshub = opshub
+        self._system = system
+        self._numbers = count(1)
+
+    @property
+    def calls(self) -> list[Call]:
+        """All that were made, answered or not."""
+        return [*self._calls.values()]
+
+    async def initialize(self, book: Book, shown: str | None, *, patience: float | None = None) -> None:
+        """Log in; a client with little `patience`, in seconds, goes away before the answer has come."""
+        ticket = f"t{next(self._numbers)}"
+        call = self._call(Kind.INITIALIZE, book, shown, ticket=ticket)
+        settings = [{"key": "ticket", "value": ticket, "sensitive": False}]
+        asked = self._opshub.initialize(book.session, settings, _headers(book, shown), _query(book))
+        answer = await self._answered(call, asked, patience)
+        if answer is not None and answer.status == 200:
+            book.headers[ticket] = answer.session_headers
+
+    async def use(self, book: Book, shown: str) -> None:
+        """Call the author's route."""
+        call = self._call(Kind.USE, book, shown)
+        answer = await self._answered(call, self._opshub.call("/use", _headers(book, shown)))
+        if answer is not None and answer.status == 200:
+            call.own, call.shared = _seen(answer.body["own"]), _seen(answer.body["shared"])
+
+    async def cleanup(self, book: Book, shown: str | None, *, whole_system: bool = False) -> None:
+        """Log out."""
+        call = self._call(Kind.CLEANUP, book, shown, whole_system=whole_system)
+        query = {**_query(book), **({"cleanupGlobalCache": "true"} if whole_system else {})}
+        answer = await self._answered(call, self._opshub.cleanup(book.session, _headers(book, shown), query))
+        if answer is not None and answer.status == 200:
+            call.word = answer.body["logout"]["outcome"]
+
+    def _call(self, kind: Kind, book: Book, shown: str | None, **more: Any) -> Call:
+        return Call(kind, book.session, book.system, now(), self._system.serial, shown, checked=self.checking, **more)
+
+    async def _answered(self, call: Call, asked: Awaitable[Answer], patience: float | None = None) -> Answer | None:
+        """Wait for the answer and write it down. A call that found nobody listening was never made, and is forgotten."""
+        number = next(self._numbers)
+        self._calls[number] = call
+        try:
+            async with asyncio.timeout(patience):
+                answer = await asked
+        except aiohttp.ClientConnectorError:
+            del self._calls[number]
+            await asyncio.sleep(NOT_UP)
+            return None
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+        finally:
+            call.left = now()
+        call.status = answer.status
+        call.word = answer.body["errors"]["code"] if "errors" in answer.body else ""
+        return answer
+
+
+class Crowd:
+    """Clients that do what comes to their minds, with sessions that they share."""
+
+    def __init__(self, caller: Caller, random: Random) -> None:
+        self.caller = caller
+        self.random = random
+        self.books: list[Book] = []
+        """All sessions that there were; the last of them are in use."""
+        self.up = asyncio.Event()
+        """Whether there is a server."""
+        self._whims = {
+            self._begin: 10,
+            self._use: 35,
+            self._use_an_older_seal: 8,
+            self._log_in_again: 14,
+            self._go_away_while_logging_in: 4,
+            self._clean_up: 12,
+            self._clean_up_with_anything: 5,
+            self._clean_up_several_times: 7,
+            self._do_all_at_once: 5,
+        }
+
+    @asynccontextmanager
+    async def calling(self) -> AsyncIterator[None]:
+        """Call while the context is open. Raises what a client breaks by."""
+        async with asyncio.TaskGroup() as clients:
+            calling = [clients.create_task(self._client()) for _ in range(AT_ONCE)]
+            yield
+            for client in calling:
+                client.cancel()
+
+    async def _client(self) -> None:
+        while True:
+            await self.up.wait()
+            (whim,) = self.random.choices([*self._whims], [*self._whims.values()])
+            await whim(self._book())
+
+    def _book(self) -> Book:
+        """Choose a session among the latest, or a new one as long as there are few."""
+        latest = self.books[-SESSIONS:]
+        return self.random.choice(latest) if len(latest) == SESSIONS else self._new()
+
+    def _new(self) -> Book:
+        book = Book(str(UUID(int=len(self.books) + 1)), self.random.choice(SYSTEMS))
+        self.books.append(book)
+        return book
+
+    async def _begin(self, _: Book) -> None:
+        book = self._new()
+        await self.caller.initialize(book, None)
+        await self._use(book)
+
+    async def _use(self, book: Book) -> None:
+        if book.current is not None:
+            await self.caller.use(book, book.current)
+
+    async def _use_an_older_seal(self, book: Book) -> None:
+        if book.headers:
+            await self.caller.use(book, self._any_of(book))
+
+    async def _log_in_again(self, book: Book) -> None:
+        await self.caller.initialize(book, self.random.choice([book.current, book.current, None, None, self._any_or_none(book)]))
+        await self._use(book)
+
+    async def _go_away_while_logging_in(self, book: Book) -> None:
+        await self.caller.initialize(book, book.current, patience=self.random.uniform(0.001, 0.1))
+
+    async def _clean_up(self, book: Book) -> None:
+        if book.current is not None:
+            await self.caller.cleanup(book, book.current, whole_system=self._whole_system(book))
+
+    async def _clean_up_with_anything(self, book: Book) -> None:
+        await self.caller.cleanup(book, self._any_or_none(book))
+
+    async def _clean_up_several_times(self, book: Book) -> None:
+        """Send duplicates together, and one when they have been answered."""
+        if (shown := book.current) is not None:
+            whole = self._whole_system(book)
+            await _together(
+                *(lambda: self.caller.cleanup(book, shown, whole_system=whole) for _ in range(self.random.randint(2, 4)))
+            )
+            await self.caller.cleanup(book, shown, whole_system=whole)
+
+    async def _do_all_at_once(self, book: Book) -> None:
+        shown = book.current
+        await _together(
+            lambda: self.caller.initialize(book, shown),
+            lambda: self.caller.cleanup(book, shown),
+            lambda: self._use(book),
+            lambda: self.caller.initialize(book, None),
+        )
+
+    def _whole_system(self, book: Book) -> bool:
+        return book.system is not None and self.random.random() < 0.2
+
+    def _any_of(self, book: Book) -> str:
+        return self.random.choice([*book.headers])
+
+    def _any_or_none(self, book: Book) -> str | None:
+        return self.random.choice([None, *book.headers])
+
+
+async def _together(*calls: Callable[[], Awaitable[None]]) -> None:
+    async with asyncio.TaskGroup() as running:
+        for call in calls:
+            running.create_task(_one(call))
+
+
+async def _one(call: Callable[[], Awaitable[None]]) -> None:
+    await call()
+
+
+def _headers(book: Book, shown: str | None) -> Mapping[str, str]:
+    return {} if shown is None else book.headers[shown]
+
+
+def _query(book: Book) -> dict[str, str]:
+    return {} if book.system is None else {"systemId": book.system}
+
+
+def _seen(value: Mapping[str, Any]) -> Seen:
+    return Seen(value["ticket"], value["serial"])

@@ -1,0 +1,135 @@
+"""A campaign as it was seen from outside, and what can be concluded from that."""
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from tests.torture.life.calls import Call, Kind, Life
+from tests.torture.life.end_system import Login
+
+ENDED = frozenset([200, 502])
+"""What a cleanup is answered that is recorded and has evicted: from then on its session is dead."""
+UNAWARE = "ledger_unavailable"
+"""The code of an answer that a server gives when its ledger takes nothing."""
+LATE = "timeout"
+"""The code of an initialize whose login the server goes on with after the answer."""
+CATCHES_UP = 3.0
+"""Seconds of running in which a server records what a full disk did not take, on a busy machine."""
+
+
+@dataclass(frozen=True)
+class History:
+    """All that the clients and the end system saw, and when servers lived."""
+
+    calls: Sequence[Call]
+    lives: Sequence[Life]
+    logins: Sequence[Login]
+    alive_when_settled: frozenset[str] = frozenset()
+    """The tokens that were alive when the server owed nothing any more."""
+    alive_in_the_end: frozenset[str] = frozenset()
+    """Those that were alive after all sessions had been cleaned up."""
+    crowded: Sequence[tuple[float, float]] = ()
+    """From when until when the disk was full."""
+
+    @cached_property
+    def initializes(self) -> Mapping[str, Call]:
+        """By ticket."""
+        return {call.ticket: call for call in self.calls if call.kind is Kind.INITIALIZE}
+
+    @cached_property
+    def by_session(self) -> Mapping[str, Sequence[Call]]:
+        sessions = defaultdict[str, list[Call]](list)
+        for call in self.calls:
+            sessions[call.session].append(call)
+        return sessions
+
+    @cached_property
+    def _starts(self) -> Sequence[float]:
+        return [life.started for life in self.lives]
+
+    @cached_property
+    def _opened_last(self) -> Mapping[float, float]:
+        """By the start of each server: when the last initialize began that it has answered 200."""
+        last = defaultdict[float, float](float)
+        for call in self.initializes.values():
+            life = self._life_before(call.left)
+            if call.status == 200 and call.left < life.died:
+                last[life.started] = max(last[life.started], call.began)
+        return last
+
+    @property
+    def served(self) -> Iterator[tuple[Call, Call]]:
+        """Yield the uses of sessions that were answered, each with the initialize whose seal it has shown."""
+        for call in self.calls:
+            if call.kind is Kind.USE and call.status == 200 and call.shown is not None:
+                yield call, self.initializes[call.shown]
+
+    def over(self, call: Call) -> float:
+        """Return the moment from which on the server does nothing more for a call.
+
+        An initialize that failed, and a call whose client has gone, may be under way until their server has died.
+        """
+        if call.status == 200 or (call.kind is Kind.CLEANUP and call.status is not None):
+            return call.left
+        return self._life_before(call.left).died
+
+    def may_end(self, call: Call, opened: Call) -> bool:
+        """Tell whether a call, whatever it was answered, may have ended the login of an initialize that was answered 200."""
+        return call.kind is not Kind.USE and call is not opened and self.over(call) > opened.began
+
+    def left_open(self) -> Iterator[Call]:
+        """Yield the initializes whose sessions have to be open by now, for nothing can have ended them."""
+        for calls in self.by_session.values():
+            opened = [call for call in calls if call.kind is Kind.INITIALIZE and call.status == 200]
+            last = max(opened, key=lambda call: call.began, default=None)
+            if last is not None and not any(self.may_end(call, last) for call in calls):
+                yield last
+
+    def knows_nothing(self, moment: float, session: str) -> bool:
+        """Tell whether the server was at work on a cleanup of the session without a ledger that works.
+
+        Then it cannot know what it has done, and asks the end system once more.
+        """
+        under_way = (
+            call for call in self.by_session[session] if call.kind is Kind.CLEANUP and call.began <= moment <= self.over(call)
+        )
+        return any(call.word == UNAWARE or (call.status is None and self._was_crowded(call.began, moment)) for call in under_way)
+
+    def life_of(self, login: Login) -> Life:
+        """Return the server that has asked for a login."""
+        return self.lives[bisect_right(self._starts, login.asked) - 1]
+
+    def is_under_way(self, login: Login) -> bool:
+        """Tell whether a kill has met a login before its server can have recorded it.
+
+        It is recorded before its initialize is answered. Where the answer came first, because the login was late, or where the
+        client has gone, the server has it no later than a whole initialize that begins after the end system has answered, and is
+        answered 200. Where the disk was full meanwhile, it has been recorded or ended some seconds after there was room again.
+        """
+        life, call = self.life_of(login), self.initializes[login.ticket]
+        after = max(call.left, login.told)
+        if not life.killed or call.status == 200:
+            return False
+        if (room := self._room_after(login.asked, after)) is not None:
+            return life.ran(max(room, after)) < CATCHES_UP
+        if call.status is not None and call.word != LATE:
+            return False
+        return self._opened_last[life.started] <= after
+
+    def _life_before(self, moment: float) -> Life:
+        """Return the last server that was started before."""
+        return self.lives[bisect_left(self._starts, moment) - 1]
+
+    def _was_crowded(self, since: float, until: float) -> bool:
+        return self._room_after(since, until) is not None
+
+    def _room_after(self, since: float, until: float) -> float | None:
+        """Return when there was room again on a disk that was full at some time between these moments; None if it was not."""
+        return max((end for start, end in self.crowded if start <= until and since <= end), default=None)
+
+
+def ends(call: Call) -> bool:
+    """Tell whether a call has ended, as its answer says, what its session was before it was asked for."""
+    return (call.kind is Kind.CLEANUP and call.status in ENDED) or (call.kind is Kind.INITIALIZE and call.status == 200)

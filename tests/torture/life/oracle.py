@@ -1,0 +1,74 @@
+"""The verdict on a campaign: every login that was ever made is dead, was open, or is accounted for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.torture.life.end_system import Login
+from tests.torture.life.history import History
+from tests.torture.life.rules import RULES, Fault, Wrong
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What it all came to."""
+
+    logins: int = 0
+    dead: int = 0
+    """Logins that were dead when nothing was owed any more."""
+    open: int = 0
+    """Logins that were alive then, and that a cleanup of their session has ended."""
+    under_way: int = 0
+    """Logins that were under way at a kill."""
+    lost_unanswered: int = 0
+    """Those of them that are lost, and that the end system had not answered before the kill."""
+    lost_unrecorded: int = 0
+    """Those of them that are lost, and that it had."""
+    longest: float = 0.0
+    """The most seconds that a server was still running after the answer to a login that it took to its grave."""
+    untold: int = 0
+    """Logins whose answer the end system itself has broken off, so that nobody could ever end them, and that are alive."""
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        return not self.faults
+
+
+def judged(history: History) -> Verdict:
+    """Judge all of it."""
+    verdict = Verdict(logins=len(history.logins))
+    for login in history.logins:
+        _count(history, login, verdict)
+    for rule in RULES:
+        verdict.faults.extend(rule(history))
+    return verdict
+
+
+def _count(history: History, login: Login, verdict: Verdict) -> None:
+    under_way = history.is_under_way(login)
+    verdict.under_way += under_way
+    if login.token not in history.alive_when_settled:
+        verdict.dead += 1
+    elif login.token not in history.alive_in_the_end:
+        verdict.open += 1
+    elif login.untold:
+        verdict.untold += 1
+    elif under_way:
+        _count_lost(history, login, verdict)
+    else:
+        verdict.faults.append(Fault(Wrong.LOST, f"the login of {login.ticket}", history.initializes[login.ticket].session))
+
+
+def _count_lost(history: History, login: Login, verdict: Verdict) -> None:
+    """Count a login that is lost in the documented window."""
+    life = history.life_of(login)
+    if 0 < login.told < life.died:
+        verdict.lost_unrecorded += 1
+        verdict.longest = max(verdict.longest, life.ran(login.told))
+    else:
+        verdict.lost_unanswered += 1
+
+
+def by_kind(verdict: Verdict) -> Mapping[Wrong, int]:
+    """Return how many faults there are of each kind."""
+    return {wrong: sum(fault.wrong is wrong for fault in verdict.faults) for wrong in Wrong}

@@ -1,0 +1,151 @@
+"""Mutants: plausible mistakes in the life of sessions, each of which the torture has to find."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from connector.cleanup import CleanupRequest
+from connector.endsystems.http_login import HttpLogin
+from connector.ledger import recording, sessions
+from connector.ledger.backoff import Backoff, Verdict
+from connector.ledger.debts import Debt, LogoutState
+from connector.ledger.store import Ledger
+from connector.orchestrator import Orchestrator
+from connector.sessions.live import LiveSessions
+from connector.sessions.openings import Openings
+from connector.sessions.records import SessionRecords
+from connector.storage import Storage
+from drivers import SessionScope
+from tests.torture.life.rules import Wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A mistake: what stands in the place of a function, and what shows that it does."""
+
+    owner: Any
+    name: str
+    mistaken: Callable[[Callable[..., Any]], Any]
+    """Makes it of the real function."""
+    shows: Collection[Wrong]
+
+    def plant(self) -> None:
+        """Make the mistake, in this process."""
+        setattr(self.owner, self.name, self.mistaken(getattr(self.owner, self.name)))
+
+
+def owing_nothing(real: Callable[..., Any]) -> Callable[..., Any]:
+    """Do all but owe the logins that end."""
+
+    def done(*arguments: Any, **named: Any) -> Any:
+        owe, sessions.owe = sessions.owe, lambda *_, **__: None
+        try:
+            return real(*arguments, **named)
+        finally:
+            sessions.owe = owe
+
+    return done
+
+
+def not_done(_: Callable[..., Any]) -> Callable[..., Any]:
+    async def done(*_: Any, **__: Any) -> None:
+        return None
+
+    return done
+
+
+def said_to_be_done(_: Callable[..., Any]) -> Callable[..., Any]:
+    async def done(*_: Any, **__: Any) -> bool:
+        return True
+
+    return done
+
+
+def opened_without_a_row(_: Callable[..., Any]) -> Callable[..., Any]:
+    def opened(*_: Any, **__: Any) -> None:
+        return None
+
+    return opened
+
+
+def recorded_in_memory_only(_: Callable[..., Any]) -> Callable[..., Any]:
+    async def recorded(_: Ledger, request: CleanupRequest, *, origin: str, drivers: Collection[str], **__: Any) -> Debt:
+        debt = Debt(0, request.session_id, request.system_id, origin, b"", credential=request.credential)
+        return replace(debt, evictions=dict.fromkeys(drivers, request.scopes))
+
+    return recorded
+
+
+def closed_whatever_came_of_it(_: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *_: Verdict(LogoutState.CLOSED)
+
+
+def open_as_long_as_its_seal_is_shown(real: Callable[..., Any]) -> Callable[..., Any]:
+    def closed(live: LiveSessions, session_id: str) -> Any:
+        logins = dict(live._logins)
+        done = real(live, session_id)
+        live._logins = logins
+        return done
+
+    return closed
+
+
+def of_the_session_alone(_: Any) -> Any:
+    return property(lambda request: (SessionScope(request.session_id, request.system_id),))
+
+
+def sent_once_more(real: Callable[..., Any]) -> Callable[..., Any]:
+    def logout_of(orchestrator: Orchestrator, request: CleanupRequest, debt: Debt | None, *more: Any) -> Any:
+        return real(orchestrator, request, debt and replace(debt, state=LogoutState.OWED), *more)
+
+    return logout_of
+
+
+def left_as_it_is(_: Callable[..., Any]) -> Callable[..., Any]:
+    async def undone(_: HttpLogin, failure: Any, *__: Any, **___: Any) -> Any:
+        return failure
+
+    return undone
+
+
+def not_waited_for(_: Callable[..., Any]) -> Callable[..., Any]:
+    async def drained(openings: Openings, deadline: float) -> int:
+        del deadline
+        return await openings._logins.drain(0)
+
+    return drained
+
+
+def the_new_one_owed_too(real: Callable[..., Any]) -> Callable[..., Any]:
+    def opened(table: Any, session: Any, *, replaced: Any, now: float) -> None:
+        real(table, session, replaced=replaced, now=now)
+        if replaced is not None:
+            sessions.owe(table, session, now=now)
+
+    return opened
+
+
+MUTANTS = {
+    "a login that is replaced is forgotten": Mutant(sessions, "open_session", owing_nothing, {Wrong.LOST}),
+    "a cleanup ends the login of its seal alone": Mutant(recording, "close_session", owing_nothing, {Wrong.LOST}),
+    "a login that nobody waits for is forgotten": Mutant(SessionRecords, "end", said_to_be_done, {Wrong.LOST}),
+    "a session is not written down": Mutant(sessions, "open_session", opened_without_a_row, {Wrong.LOST, Wrong.TURNED_AWAY}),
+    "a cleanup is not written down": Mutant(Ledger, "record", recorded_in_memory_only, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}),
+    "a logout that failed counts as done": Mutant(Backoff, "judge", closed_whatever_came_of_it, {Wrong.LOST}),
+    "a login that failed half-way is not undone": Mutant(HttpLogin, "_undone", left_as_it_is, {Wrong.LOST}),
+    "the end of the server breaks logins off": Mutant(Openings, "drain", not_waited_for, {Wrong.LOST}),
+    "the retries end the new login, too": Mutant(sessions, "open_session", the_new_one_owed_too, {Wrong.TURNED_AWAY}),
+    "a dead seal is served": Mutant(LiveSessions, "is_alive", said_to_be_done, {Wrong.DEAD_SEAL}),
+    "a cleanup does not close its session": Mutant(LiveSessions, "closing", open_as_long_as_its_seal_is_shown, {Wrong.DEAD_SEAL}),
+    "a cleanup evicts nothing that is on disk": Mutant(Storage, "evict", not_done, {Wrong.STALE}),
+    "a session that is replaced keeps its cache": Mutant(SessionRecords, "evict", not_done, {Wrong.STALE}),
+    "a global cleanup is one of its session": Mutant(CleanupRequest, "scopes", of_the_session_alone, {Wrong.STALE}),
+    "a duplicate logs out once more": Mutant(Orchestrator, "_logout_of", sent_once_more, {Wrong.TWICE}),
+}
+
+
+def planted(name: str) -> None:
+    """Make a mistake in this process."""
+    MUTANTS[name].plant()

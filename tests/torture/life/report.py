@@ -1,0 +1,115 @@
+"""What campaigns have found, for a person and for `docs/torture.md`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from tests.torture.life.calls import HAPPENINGS
+from tests.torture.life.campaign import NO_ANSWER, Campaign
+from tests.torture.life.rules import Wrong
+from tests.torture.page import table
+
+SHOWN = 20
+HEADING = "## The life of sessions"
+TEXT = """\
+`make life` writes this part anew; it takes about a quarter of an hour.
+
+Clients open, use, replace and clean up sessions that they share. They send duplicates, together and later. They show the
+newest seal, an older one, or none. Some go away before they are answered. Meanwhile server follows server. Each is ended by
+SIGKILL, at a random moment or at a step of a cleanup or an initialize, or by SIGTERM. Some are stopped for a while (SIGSTOP,
+SIGCONT). Some have a full disk. The end system is at times slow, refuses, breaks connections or goes away.
+
+The end system runs in another process than the servers, and knows each login that it ever made. When the last server is dead,
+the application is started on the files that are left. Its clock runs ahead until nothing is owed. What waits for a human is
+tried again by hand. Then every session that has to be open is used, and all sessions are ended. The judge knows what the
+clients and the end system saw, and when servers lived. It knows nothing else. These are faults:
+
+* *lost*: a login is alive in the end, and it was not under way at a kill;
+* *not ended*: a login is alive when nothing is owed, but its session was cleaned up (200 or 502) or opened anew (200);
+* *dead seal served*: a call is answered 200, but its seal was dead before it began;
+* *stale*: a call is given a value that was loaded before a cleanup or a new login, and that was answered before the call
+  began;
+* *twice*: the end system is asked to log out after a 200 said that this was done. Only a cleanup that finds a ledger that
+  cannot be written may do so, because it cannot know what was done;
+* *turned away*: a call is answered 401, but nobody has ended its session; or the login of an open session is dead;
+* *defect*: a 500 or another answer that there should not be, a bad exit code, two logins for one initialize.
+"""
+WINDOW = """\
+What cannot be helped is counted apart. A login is *under way at a kill* from its request to the end system until the server
+must have recorded it. This is
+
+* until its initialize is answered;
+* if that was answered before the login was made, or its client has gone: until another initialize has begun after the end
+  system's answer and was answered 200;
+* if the disk was full meanwhile: until the server has run for three seconds with room on its disk.
+
+Whatever else is lost is a fault. The end system breaks off some of its own answers. Nobody can end such a login, because
+nobody was told of it.
+"""
+
+
+def section(campaigns: Sequence[Campaign]) -> str:
+    """Return the part of the page."""
+    tables = _what_happened(campaigns), _what_came_of_it(campaigns), WINDOW, _what_cannot_be_helped(campaigns)
+    return "\n".join([HEADING, "", TEXT, *tables])
+
+
+def with_section(page: str, part: str) -> str:
+    """Return the page with its part about sessions replaced, or added at its end."""
+    before, heading, rest = page.partition(HEADING)
+    if not heading:
+        return f"{page.rstrip()}\n\n{part}"
+    _, following, after = rest.partition("\n## ")
+    return f"{before}{part}{following}{after}"
+
+
+def told(found: Campaign) -> str:
+    """Return what is needed to find out what went wrong: the seed, the faults, and the sessions of some of them."""
+    faults = [f"{fault.wrong}: {fault.what}" for fault in found.verdict.faults]
+    return "\n".join([f"seed {found.seed}, {found.kills} kills, {len(faults)} faults", *faults[:SHOWN], "", *found.stories])
+
+
+def _rows(campaigns: Sequence[Campaign], rows: Mapping[str, Callable[[Campaign], float]]) -> str:
+    """Return a table with a column for each campaign; its heads tell how to do it again, and how its disk was filled."""
+    heads = ("", *(f"seed {found.seed}, {found.disk}" for found in campaigns))
+    return table(heads, ((name, *(f"{row(found):,}" for found in campaigns)) for name, row in rows.items()))
+
+
+def _what_happened(campaigns: Sequence[Campaign]) -> str:
+    happenings = {what: partial(_happened, what=what) for what in HAPPENINGS}
+    return _rows(campaigns, {**happenings, "calls": _calls, "not answered": _unanswered})
+
+
+def _what_came_of_it(campaigns: Sequence[Campaign]) -> str:
+    counts: dict[str, Callable[[Campaign], float]] = {
+        "logins": lambda found: found.verdict.logins,
+        "dead when nothing was owed": lambda found: found.verdict.dead,
+        "open then, and ended by their cleanup": lambda found: found.verdict.open,
+    }
+    return _rows(campaigns, {**counts, **{wrong.value: partial(_faults, wrong=wrong) for wrong in Wrong}})
+
+
+def _what_cannot_be_helped(campaigns: Sequence[Campaign]) -> str:
+    counts: dict[str, Callable[[Campaign], float]] = {
+        "under way at a kill": lambda found: found.verdict.under_way,
+        "of these lost, not answered by the end system": lambda found: found.verdict.lost_unanswered,
+        "of these lost, answered and not yet recorded": lambda found: found.verdict.lost_unrecorded,
+        "milliseconds that a server still ran after such an answer, at most": lambda found: round(found.verdict.longest * 1000),
+        "lost because the end system broke off its answer": lambda found: found.verdict.untold,
+    }
+    return _rows(campaigns, counts)
+
+
+def _happened(found: Campaign, what: str) -> int:
+    return found.happened.get(what, 0)
+
+
+def _calls(found: Campaign) -> int:
+    return sum(sum(answers.values()) for answers in found.calls.values())
+
+
+def _unanswered(found: Campaign) -> int:
+    return sum(answers.get(NO_ANSWER, 0) for answers in found.calls.values())
+
+
+def _faults(found: Campaign, wrong: Wrong) -> int:
+    return sum(fault.wrong is wrong for fault in found.verdict.faults)

@@ -1,0 +1,139 @@
+"""What may not be. Each rule looks at a history, and at nothing of the server's own."""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import accumulate
+
+from tests.torture.life.calls import Call, Kind, Seen
+from tests.torture.life.history import ENDED, History, ends
+
+DONE = frozenset(["verified", "acknowledged", "already_out"])
+"""Words for a logout after which nothing is sent any more."""
+EXPECTED = {
+    Kind.INITIALIZE: {200, 400, 409, 503, None},
+    Kind.USE: {200, 401, 503, None},
+    Kind.CLEANUP: {200, 502, 503, None},
+}
+UNSEALED = EXPECTED[Kind.CLEANUP] | {404}
+
+
+class Wrong(StrEnum):
+    """What may not be."""
+
+    LOST = "lost"
+    """A login is alive, and no cleanup of its session ends it; no kill accounts for it."""
+    NOT_ENDED = "not ended"
+    """A login is alive although its session was cleaned up, or it was replaced, and nothing is owed."""
+    DEAD_SEAL = "dead seal served"
+    STALE = "stale"
+    """A call was given what had been cached before a cleanup or a new login."""
+    TWICE = "twice"
+    """A logout was asked for after a 200 had said that it was done."""
+    TURNED_AWAY = "turned away"
+    """A session that nobody has ended was answered 401: it is closed, or its login is dead."""
+    DEFECT = "defect"
+    """An answer that there should not be, a server that does not end well, two logins for one initialize."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is wrong, and whose session shows it."""
+
+    wrong: Wrong
+    what: str
+    session: str = ""
+
+
+def not_ended(history: History) -> Iterator[Fault]:
+    for login in history.logins:
+        if login.token in history.alive_when_settled - history.alive_in_the_end:
+            call = history.initializes[login.ticket]
+            over = history.over(call)
+            later = (other for other in history.by_session[call.session] if ends(other) and not other.checked)
+            for other in later:
+                if over < other.began:
+                    yield Fault(Wrong.NOT_ENDED, f"the login of {login.ticket}, in spite of: {other}", call.session)
+                    break
+
+
+def dead_seals(history: History) -> Iterator[Fault]:
+    for call, shown in history.served:
+        for other in history.by_session[call.session]:
+            if ends(other) and shown.left < other.began and other.left < call.began:
+                yield Fault(Wrong.DEAD_SEAL, f"{call}, after: {other}", call.session)
+                break
+
+
+def stale(history: History) -> Iterator[Fault]:
+    """Whoever reads after an answer that ended something sees nothing that was loaded before that was asked for."""
+    systems = {system: Barrier(calls) for system, calls in _global_cleanups(history)}
+    sessions = {session: Barrier(call for call in calls if ends(call)) for session, calls in history.by_session.items()}
+    for call, shown in history.served:
+        system = systems[call.system].newest(call.began) if call.system in systems else 0
+        session = max(sessions[call.session].newest(call.began), system)
+        if call.own is not None and (call.own.serial <= session or _is_of_an_earlier_life(history, call.own, shown)):
+            yield Fault(Wrong.STALE, f"{call}: its own is not newer than {session}, or of an earlier login", call.session)
+        if call.shared is not None and call.shared.serial <= (session if call.system is None else system):
+            yield Fault(Wrong.STALE, f"{call}: what is shared is not newer than {system}", call.session)
+
+
+def twice(history: History) -> Iterator[Fault]:
+    logins = {login.ticket: login for login in history.logins}
+    for call in history.calls:
+        if call.kind is Kind.CLEANUP and call.status == 200 and call.word in DONE and call.shown in logins:
+            asked = [moment for moment in logins[call.shown].asked_to_end if moment > call.left]
+            late = [moment for moment in asked if not history.knows_nothing(moment, call.session)]
+            if late:
+                yield Fault(Wrong.TWICE, f"asked to end at {late[0]:.3f}, after: {call}", call.session)
+
+
+def turned_away(history: History) -> Iterator[Fault]:
+    for call in history.calls:
+        if call.kind is Kind.USE and call.status == 401 and call.shown is not None:
+            shown, others = history.initializes[call.shown], history.by_session[call.session]
+            if not any(other.began < call.left and history.may_end(other, shown) for other in others):
+                yield Fault(Wrong.TURNED_AWAY, str(call), call.session)
+
+
+def defects(history: History) -> Iterator[Fault]:
+    for ticket, number in Counter(login.ticket for login in history.logins).items():
+        if number > 1:
+            yield Fault(Wrong.DEFECT, f"{number} logins for {ticket}", history.initializes[ticket].session)
+    for call in history.calls:
+        expected = UNSEALED if call.kind is Kind.CLEANUP and call.shown is None else EXPECTED[call.kind]
+        if call.status not in ({200} if call.checked else expected):
+            yield Fault(Wrong.DEFECT, str(call), call.session)
+
+
+RULES = (not_ended, dead_seals, stale, twice, turned_away, defects)
+
+
+class Barrier:
+    """Answers of calls that evict, and which values each has made unreadable."""
+
+    def __init__(self, calls: Iterable[Call]) -> None:
+        answered = sorted((call.left, call.serial) for call in calls)
+        self._moments = [moment for moment, _ in answered]
+        self._serials = [*accumulate((serial for _, serial in answered), max)]
+
+    def newest(self, moment: float) -> int:
+        """Return the number of the newest value that nobody may see who asks at this moment."""
+        place = bisect_left(self._moments, moment)
+        return self._serials[place - 1] if place else 0
+
+
+def _global_cleanups(history: History) -> Iterator[tuple[str, Iterable[Call]]]:
+    systems = defaultdict[str, list[Call]](list)
+    for call in history.calls:
+        if call.whole_system and call.status in ENDED and call.system is not None:
+            systems[call.system].append(call)
+    yield from systems.items()
+
+
+def _is_of_an_earlier_life(history: History, seen: Seen, shown: Call) -> bool:
+    """Tell whether a value was loaded by a login that was over before the present one was asked for, or for another session."""
+    loaded_by = history.initializes[seen.ticket]
+    return loaded_by.session != shown.session or history.over(loaded_by) < shown.began

@@ -1,0 +1,23 @@
+"""A script: `python -m tests.torture.life.script FOLDER KILLS SEED [MUTANT]` runs a campaign and prints what it found as JSON."""
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from tests.torture.life.campaign import fought
+
+
+def main(folder: Path, kills: int, seed: int, mutant: str | None = None) -> None:
+    os.chdir(folder)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    found = asyncio.run(fought(folder, kills, seed, mutant))
+    sys.stdout.write(msgspec.json.encode(found).decode())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

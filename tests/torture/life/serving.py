@@ -1,0 +1,44 @@
+"""What runs in the server's process: the real server with an author's route, perhaps with a failpoint or a planted fault."""
+
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from connector import Session, Unauthorized, Unavailable, session
+from tests.torture.failpoints import Failpoint
+from tests.torture.launched import serve_here
+from tests.torture.life.planting import planted
+
+KEY = "value"
+
+
+async def use(request: web.Request) -> web.Response:
+    """Return what the session and its system have cached, loaded from the end system where they have nothing."""
+    current = session(request)
+    own = await current.cache.get_or_load(KEY, partial(_load, current), kind=dict)
+    shared = await current.system.cache.get_or_load(KEY, partial(_load, current), kind=dict)
+    return web.json_response({"own": own, "shared": shared})
+
+
+async def _load(current: Session) -> dict[str, object]:
+    try:
+        async with current.http.get("/serial") as answer:
+            if answer.status == 401:
+                raise Unauthorized("The end system does not know this login.", code="login_dead")
+            if answer.status != 200:
+                raise Unavailable("The end system did not answer.", code="end_system")
+            return dict(await answer.json())
+    except (aiohttp.ClientError, TimeoutError):
+        raise Unavailable("The end system did not answer.", code="end_system") from None
+
+
+ROUTES = [web.get("/use", use)]
+
+
+def live_here(config: Path, failpoint: Failpoint | None, mutant: str | None) -> None:
+    """Serve a configuration until the process is ended."""
+    if mutant is not None:
+        planted(mutant)
+    serve_here(config, failpoint, routes=ROUTES)

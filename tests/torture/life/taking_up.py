@@ -1,0 +1,89 @@
+"""After the last kill: the application takes up what is owed, by a clock that runs ahead; then all sessions are ended."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from connector.api.parser import guarded_runner
+from connector.app import PARTS, Parts, create_app
+from connector.config.loading import load
+from connector.ledger.debts import LogoutState
+from tests.torture.life.end_system import Regime
+from tests.torture.life.history import History
+from tests.torture.life.scene import Scene
+from tests.torture.life.serving import ROUTES
+from tests.torture.recovery import AHEAD, LOOK_EVERY, Clock, must_be_sound, nothing_is_due
+
+WITHIN = 300.0
+
+
+async def taken_up(config: Path, scene: Scene) -> History:
+    """Have done what is owed, use what has to be open, end everything, and return all that was seen.
+
+    Raises `AssertionError` if a file is damaged, or a row does not verify.
+    """
+    clock = Clock()
+    scene.free()
+    await scene.place.behave(Regime.FINE)
+    async with _served(config, clock) as parts:
+        await _owing_nothing(parts, clock)
+        settled = frozenset(scene.place.system.alive)
+        await _end_everything(scene, settled)
+        await _owing_nothing(parts, clock)
+        assert not parts.ledger.lost_track, "the ledger was damaged"
+    must_be_sound(*(config.parent / "data").glob("*.sqlite3"))
+    return scene.history(settled, frozenset(scene.place.system.alive))
+
+
+@asynccontextmanager
+async def _served(config: Path, clock: Callable[[], float]) -> AsyncIterator[Parts]:
+    """Serve in this process, on the same port."""
+    settings = load(config, {})
+    app = create_app(settings, routes=ROUTES, environ={}, clock=clock)
+    runner = guarded_runner(app, settings.server)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.server.host, settings.server.port, reuse_address=True).start()
+        yield app[PARTS]
+    finally:
+        await runner.cleanup()
+
+
+async def _owing_nothing(parts: Parts, clock: Clock) -> None:
+    """Let time pass until nothing is owed. What waits for a human is tried again by hand, as he would when he has looked."""
+    try:
+        async with asyncio.timeout(WITHIN):
+            while await _owes_something(parts):
+                if await nothing_is_due(parts.ledger, clock):
+                    clock.ahead += AHEAD
+                    parts.retries.nudge()
+                await asyncio.sleep(LOOK_EVERY)
+    except TimeoutError:
+        raise AssertionError(f"still owed: {await parts.ledger.listing()}") from None
+
+
+async def _owes_something(parts: Parts) -> bool:
+    for debt in await parts.ledger.listing(states=[LogoutState.WAITING]):
+        await parts.ledger.retry(debt.id)
+    totals = await parts.ledger.statistics()
+    return bool(totals.owed or totals.evictions or totals.waiting)
+
+
+async def _end_everything(scene: Scene, alive: frozenset[str]) -> None:
+    """Use each session that has to be open, then end it by its seal; end all others that have a login as OpsHub would: anew."""
+    caller, history = scene.crowd.caller, scene.history()
+    caller.checking = True
+    books, still_open = (
+        {book.session: book for book in scene.crowd.books},
+        {call.session: call.ticket for call in history.left_open()},
+    )
+    for session, ticket in still_open.items():
+        await caller.use(books[session], ticket)
+        await caller.cleanup(books[session], ticket)
+    others = {history.initializes[login.ticket].session for login in history.logins if login.token in alive} - still_open.keys()
+    for session in sorted(others):
+        await caller.initialize(books[session], None)
+        await caller.cleanup(books[session], books[session].current)

@@ -1,0 +1,11 @@
+"""Each planted mistake is found, so that finding none means something."""
+
+import pytest
+
+from tests.torture.life.mutants import hunted
+from tests.torture.life.planting import MUTANTS
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+async def test_a_mutant_of_the_life_of_sessions_is_killed(name: str) -> None:
+    assert await hunted(name), f"a server in which {name} went through all seeds"

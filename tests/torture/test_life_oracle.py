@@ -1,0 +1,238 @@
+"""The oracle of the life of sessions: it finds each kind of fault in a history, and finds no fault with what may be."""
+
+from tests.torture.life.calls import Life, Seen
+from tests.torture.life.oracle import judged
+from tests.torture.life.rules import Wrong
+from tests.torture.life.told import Told
+
+
+def test_a_life_in_good_order_shows_no_fault() -> None:
+    told = Told()
+    told.initialize("a")
+    told.use("a")
+    told.dies()
+    told.use("a")
+    told.cleanup("a")
+    told.use("a", 401)
+    told.cleanup("a")
+    told.initialize("b")
+    told.use("b")
+    told.dies(killed=False)
+    verdict = judged(told.history())
+    assert verdict.clean
+    assert (verdict.logins, verdict.dead, verdict.open, verdict.under_way) == (2, 1, 1, 0)
+
+
+def test_a_login_that_was_answered_may_not_be_lost() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a")
+    told.dies()
+    assert told.found() == {Wrong.LOST}
+
+
+def test_a_login_that_no_kill_has_met_may_not_be_lost() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a", None)
+    told.dies(killed=False)
+    assert told.found() == {Wrong.LOST}
+
+
+def test_a_login_that_was_under_way_at_a_kill_is_counted() -> None:
+    told = Told(lost={"a", "b"})
+    told.initialize("a", None)
+    told.logins["a"].told = 100.0
+    told.initialize("b", None)
+    told.dies()
+    verdict = judged(told.history())
+    assert verdict.clean
+    assert (verdict.under_way, verdict.lost_unanswered, verdict.lost_unrecorded) == (2, 1, 1)
+
+
+def test_a_pause_does_not_count_as_time_in_which_a_server_ran() -> None:
+    life = Life("told", 0.0, 10.0, killed=True, pauses=[(2.0, 5.0), (7.0, 8.0)])
+    assert life.ran(1.0) == 5.0
+    assert life.ran(3.0) == 4.0
+    assert life.ran(9.0) == 1.0
+
+
+def test_a_login_whose_caller_had_gone_is_under_way_only_until_another_one_was_opened() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a", None)
+    told.initialize("b", session="other")
+    told.dies()
+    assert told.found() == {Wrong.LOST}
+
+
+def test_a_late_login_is_under_way_until_the_end_system_has_answered_and_another_one_was_opened() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a", 503, "timeout")
+    told.logins["a"].told = 2.5
+    told.initialize("b", session="other")
+    assert told.dies().died > 2.5
+    assert not told.found()
+    told.logins["a"].told = 1.5
+    assert told.found() == {Wrong.LOST}
+
+
+def test_a_login_that_a_full_disk_did_not_take_is_under_way_until_there_is_room() -> None:
+    told = Told(lost={"a"}, crowded=[(0.5, 2.5)])
+    told.initialize("a", 409, "session_closed")
+    told.initialize("b", session="other")
+    told.dies()
+    assert not told.found()
+    told.lives[0].died = 2.5 + 60
+    assert told.found() == {Wrong.LOST}
+
+
+def test_a_login_whose_answer_the_end_system_broke_off_is_counted_apart() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a", 503, "connection")
+    told.logins["a"].untold = True
+    told.dies(killed=False)
+    verdict = judged(told.history())
+    assert (verdict.clean, verdict.untold) == (True, 1)
+
+
+def test_a_login_may_not_outlive_the_cleanup_of_its_session_once_nothing_is_owed() -> None:
+    told = Told()
+    told.initialize("a")
+    told.cleanup("a", 502, "logout_refused")
+    assert told.found() == {Wrong.NOT_ENDED}
+
+
+def test_a_login_may_not_outlive_the_one_that_replaces_it_once_nothing_is_owed() -> None:
+    told = Told()
+    told.initialize("a")
+    told.initialize("b")
+    assert told.found() == {Wrong.NOT_ENDED}
+
+
+def test_a_login_that_overlaps_with_a_cleanup_may_be_open_after_it() -> None:
+    told = Told()
+    cleanup = told.cleanup(None, word="not_applicable")
+    initialize = told.initialize("a")
+    initialize.began = cleanup.began + 0.1
+    assert not told.found()
+
+
+def test_no_seal_is_served_after_the_cleanup_of_its_session() -> None:
+    told = Told()
+    told.initialize("a")
+    told.cleanup("a")
+    told.dies()
+    told.use("a")
+    assert Wrong.DEAD_SEAL in told.found()
+
+
+def test_no_seal_is_served_after_its_session_was_opened_anew() -> None:
+    told = Told()
+    told.initialize("a")
+    told.initialize("b")
+    told.use("a")
+    assert Wrong.DEAD_SEAL in told.found()
+
+
+def test_a_seal_may_be_served_while_the_cleanup_is_under_way() -> None:
+    told = Told()
+    told.initialize("a")
+    cleanup = told.cleanup("a")
+    told.use("a").began = cleanup.left - 0.1
+    assert not told.found()
+
+
+def test_nothing_is_read_after_a_cleanup_that_was_loaded_before_it() -> None:
+    told = Told()
+    told.initialize("a")
+    old = told.loaded("a")
+    told.cleanup("a")
+    told.initialize("b")
+    told.use("b", own=old)
+    assert told.found() == {Wrong.STALE}
+
+
+def test_nothing_is_read_in_a_session_that_an_earlier_login_of_it_has_loaded() -> None:
+    told = Told()
+    told.initialize("a")
+    told.initialize("b")
+    told.alive.remove("a")
+    told.use("b", own=Seen("a", 100))
+    assert told.found() == {Wrong.STALE}
+
+
+def test_nothing_is_read_after_a_global_cleanup_that_was_loaded_before_it() -> None:
+    told = Told()
+    told.initialize("a")
+    told.initialize("b", session="other")
+    own, shared = told.loaded("b"), told.loaded("b")
+    told.cleanup("a", whole=True)
+    told.use("b", own=own, session="other")
+    assert told.found() == {Wrong.STALE}
+    told.calls[-1].own = told.loaded("b")
+    assert not told.found()
+    told.calls[-1].shared = shared
+    assert told.found() == {Wrong.STALE}
+
+
+def test_what_its_system_shares_outlives_the_cleanup_of_a_session() -> None:
+    told = Told()
+    told.initialize("a")
+    shared = told.loaded("a")
+    told.cleanup("a")
+    told.initialize("b")
+    told.use("b", shared=shared)
+    assert not told.found()
+
+
+def test_nothing_is_asked_of_the_end_system_after_a_200_that_said_that_all_is_done() -> None:
+    told = Told()
+    told.initialize("a")
+    told.cleanup("a")
+    told.logins["a"].asked_to_end.append(100.0)
+    assert told.found() == {Wrong.TWICE}
+
+
+def test_a_server_that_cannot_write_its_ledger_may_ask_once_more() -> None:
+    told = Told()
+    told.initialize("a")
+    told.cleanup("a")
+    again = told.cleanup("a", 503, "ledger_unavailable")
+    told.logins["a"].asked_to_end.append(again.began + 0.1)
+    assert not told.found()
+    again.status, again.word = None, ""
+    assert told.found() == {Wrong.TWICE}
+    told.crowded.append((again.began - 0.5, again.began + 0.05))
+    assert not told.found()
+
+
+def test_a_session_that_nobody_has_ended_is_not_turned_away() -> None:
+    told = Told()
+    told.initialize("a")
+    told.dies()
+    told.use("a", 401)
+    assert told.found() == {Wrong.TURNED_AWAY}
+
+
+def test_a_session_may_be_turned_away_after_a_cleanup_that_was_not_answered() -> None:
+    told = Told()
+    told.initialize("a")
+    told.cleanup("a", None)
+    told.dies()
+    told.use("a", 401)
+    assert not told.found()
+
+
+def test_a_500_and_a_404_for_a_seal_of_ours_are_defects() -> None:
+    for status in (500, 404):
+        told = Told()
+        told.initialize("a")
+        told.cleanup("a", status)
+        assert told.found() == {Wrong.DEFECT}
+
+
+def test_a_session_that_has_to_be_open_is_found() -> None:
+    told = Told()
+    told.initialize("a")
+    told.initialize("b", 503, "timeout")
+    told.dies()
+    told.initialize("c", session="other")
+    assert [call.ticket for call in told.history().left_open()] == ["c"]
