@@ -45,6 +45,10 @@ OLD, NEW = (f"{name}:{base64.urlsafe_b64encode(name.encode() * 8).decode()}" for
 USERS = 4
 
 
+class Draining(Exception):
+    """The replica was told to end since it was chosen."""
+
+
 @dataclass
 class Replica:
     """A server of its own, with its own copy of the key file."""
@@ -121,13 +125,15 @@ class Fleet:
                 headers = await self.opened(session)
                 await self.call("GET", "/who", headers)
                 await self.call("POST", f"/cleanup/{session}", headers)
-            except aiohttp.ClientConnectionError:  # the replica has just ended; the load balancer would ask another one
+            except (aiohttp.ClientConnectionError, Draining):  # the load balancer would ask another one
                 continue
             self.lives += 1
 
     async def opened(self, session: str, replica: Replica | None = None) -> dict[str, str]:
         async with OpsHub((replica or self.any()).url) as opshub:
             answer = await opshub.initialize(session, [])
+        if answer.status == 503 and answer.body["errors"]["code"] == "stopping":
+            raise Draining
         assert answer.status == 200, answer.text
         return answer.session_headers
 

@@ -112,8 +112,8 @@ def stores(drivers: list[str], backend: str, port: int) -> str:
 async def test_a_store_that_is_lost_and_comes_back_is_told_once_each_and_shows_in_the_metrics(
     backend: str, mortal: RealServer, session: str, tmp_path: Path
 ) -> None:
-    config = stores(["memory", "shared"], backend, mortal.port)
-    with connector_process(tmp_path, config, SHARED_KEYS) as server:
+    patient = "[storage.deadlines]\nping = 20\n"
+    with connector_process(tmp_path, stores(["memory", "shared"], backend, mortal.port) + patient, SHARED_KEYS) as server:
         async with OpsHub(server.url) as opshub, asyncio.timeout(WITHIN):
             mortal.kill()
             answers = [(await opshub.cleanup(session)).status for _ in range(5)]
