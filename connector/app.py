@@ -31,7 +31,7 @@ from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
 from connector.ledger.evictions import OwedEvictions
 from connector.ledger.keyfile import load_keyring
 from connector.ledger.keyring import Keyring
-from connector.ledger.retries import Retries
+from connector.ledger.retries import LONGEST_TRY, Retries
 from connector.ledger.store import Ledger
 from connector.logouts import Logouts
 from connector.logs import configure_logs
@@ -44,7 +44,7 @@ from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
-from connector.steps import close
+from connector.steps import close, step
 from connector.storage import Storage
 from connector.supervision import OwnedTasks, supervised
 from drivers.cancellation import cancelled_only_if_asked
@@ -96,8 +96,8 @@ class Parts:
             yield
 
     async def _retry(self) -> None:
-        """Try again what is owed, once that is sorted out which today's end system cannot end."""
-        await self.holding.sort()
+        """Try again what is owed, once that is sorted out which today's end system cannot end; a defect there stops no retry."""
+        await step("sorting what is owed", self.holding.sort, deadline=LONGEST_TRY, late=None, failed=None)
         await self.retries.run()
 
     async def drain(self, deadline: float) -> int:

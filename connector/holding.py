@@ -29,17 +29,19 @@ class Holding:
         self._ledger = ledger
         self._logouts = logouts
         self._held = logouts.held
+        self._is_sorted = False
         self._clock = clock
 
     async def sort(self) -> None:
-        """Sort all that is owed, as soon as the ledger lets it, and say how much is held back.
+        """Sort all that is owed, as soon as the ledger lets it, and say how much is held back. A second call does nothing.
 
         Of each group one debt is looked at first. If nothing has changed for it, the group stays as it is: a single one that is
         different is held back when it is tried.
         """
-        while True:
+        while not self._is_sorted:
             try:
-                return self._tell(await self._sorted())
+                self._tell(await self._sorted())
+                self._is_sorted = True
             except LedgerUnavailable as problem:
                 log.warning("what is owed cannot be looked through for now", reason=str(problem), seconds=PAUSE)
                 await asyncio.sleep(PAUSE)

@@ -144,3 +144,12 @@ async def test_what_nothing_holds_back_is_retried_by_hand_with_here_or_without(l
     for here in (False, True):
         retried = await holding(ledger, LocatedEndSystem(ORIGIN)).retry(debt.id, here=here)
         assert (retried.state, retried.moved_to) == (LogoutState.OWED, None)
+
+
+async def test_what_is_held_back_is_told_of_once_however_often_the_retries_begin_anew(ledger: Ledger) -> None:
+    await record(ledger, 1)
+    held = holding(ledger, LocatedEndSystem(ELSEWHERE))
+    with capture_logs() as logs:
+        for _ in range(2):
+            await held.sort()
+    assert len(logs) == 1
