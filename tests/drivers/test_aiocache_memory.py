@@ -95,7 +95,7 @@ async def test_the_bytes_are_bounded_and_what_was_stored_first_makes_room() -> N
         assert await current(driver, SESSION, "newest") == b"value"
 
 
-async def test_an_entry_that_is_larger_than_the_bound_is_not_kept_and_leaves_none_of_before() -> None:
+async def test_an_entry_larger_than_the_bound_is_not_kept_and_leaves_none_of_before() -> None:
     async with opened(AiocacheDriver("near", AiocacheSettings(backend="memory", max_bytes=10_000))) as driver:
         await keep(driver, SYSTEM, "other", b"value")
         await keep_copy(driver, SESSION, "key", b"before")

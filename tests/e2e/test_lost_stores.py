@@ -109,7 +109,7 @@ def stores(drivers: list[str], backend: str, port: int) -> str:
     """
 
 
-async def test_a_store_that_is_lost_and_comes_back_is_told_once_each_and_shows_in_the_metrics(
+async def test_a_store_that_is_lost_and_comes_back_is_told_once_each(
     backend: str, mortal: RealServer, session: str, tmp_path: Path
 ) -> None:
     patient = "[storage.deadlines]\nping = 20\n"
