@@ -181,6 +181,18 @@ def test_only_the_application_wires_its_parts_together() -> None:
     ] == []
 
 
+def test_a_login_is_used_and_ended_only_where_it_is_known_that_the_end_system_is_its_own() -> None:
+    """The trial of a profile brings a credential that a person has typed for this very address."""
+    known = {"connector/logouts.py": "logout", "connector/sessions/session.py": "client", "connector/cli/trial.py": "logout"}
+    calls = [(module.file, call.func) for module in modules() for call in module.calls]
+
+    assert {
+        (file, called.attr)
+        for file, called in calls
+        if isinstance(called, ast.Attribute) and called.attr in {"logout", "client"} and "end_system" in ast.unparse(called.value)
+    } == {*known.items()}
+
+
 def test_no_two_folders_of_the_connector_need_each_other() -> None:
     files = {module.dotted: module for module in modules() if module.file.startswith("connector/")}
     needs: defaultdict[str, set[str]] = defaultdict(set)

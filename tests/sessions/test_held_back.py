@@ -110,7 +110,7 @@ async def is_told(logs: Sequence[Mapping[str, Any]]) -> bool:
     return any("logouts" in line for line in logs)
 
 
-async def test_after_a_change_of_the_address_nothing_of_the_old_end_system_is_sent_to_the_new_one(
+async def test_after_a_change_of_address_the_new_end_system_is_sent_nothing_of_the_old_one(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     await owing(desk, session, tmp_path)
@@ -174,7 +174,7 @@ def as_an_older_version_made_it(seal: str) -> str:
     return seals.make(replace(seals.opened([seal]), origin=None))
 
 
-async def test_a_seal_that_names_no_end_system_serves_its_session_as_long_as_nothing_has_changed(
+async def test_a_seal_that_names_no_end_system_serves_its_session_if_nothing_has_changed(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     async with served(tmp_path, desk.section, routes=ROUTES) as server:
@@ -198,7 +198,7 @@ async def test_a_login_that_is_replaced_at_a_new_address_waits_for_the_old_one(d
         await desk.ended.get()
 
 
-async def test_a_login_is_not_in_use_again_because_another_end_system_has_handed_out_the_same_token(
+async def test_a_login_is_not_in_use_again_because_another_end_system_has_the_same_token(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     desk.only_token = "t"
