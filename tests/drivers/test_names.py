@@ -32,7 +32,7 @@ async def test_names_that_are_never_answered_hold_up_no_other_one(monkeypatch: p
             await task
 
 
-async def test_all_who_ask_for_a_name_meanwhile_share_one_look_up_and_have_errors_of_their_own(
+async def test_all_who_ask_for_one_name_share_a_look_up_and_have_errors_of_their_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = Names()
