@@ -25,13 +25,10 @@ class _Told(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def encoded_outcome(outcome: LogoutOutcome | None, moved_to: str | None) -> str | None:
     """Return the text for an outcome; an end system may answer with anything, be it no character at all."""
-    if outcome is None and moved_to is None:
-        return None
-    told = _Told(moved_to=moved_to)
-    if outcome is not None:
-        code, message = outcome.code and clean(outcome.code), outcome.message and clean(outcome.message)
-        told = _Told(outcome.result, code, message, outcome.retry_after, moved_to)
-    return msgspec.json.encode(told).decode()
+    if outcome is None:
+        return moved_to and msgspec.json.encode(_Told(moved_to=moved_to)).decode()
+    code, message = outcome.code and clean(outcome.code), outcome.message and clean(outcome.message)
+    return msgspec.json.encode(_Told(outcome.result, code, message, outcome.retry_after, moved_to)).decode()
 
 
 def decoded_outcome(text: str) -> tuple[LogoutOutcome | None, str | None]:
