@@ -63,3 +63,16 @@ def test_a_commit_is_checked_by_the_tools_of_make_check() -> None:
     assert recipe
 
     assert re.findall(r"entry: \.venv/bin/(.*)", hooks) == re.findall(r"@\$\(BIN\)/(.*)", recipe[1])
+
+
+def test_a_test_gets_its_terminal_where_the_machine_may_have_none() -> None:
+    direct = [file for file in (ROOT / "tests").rglob("*.py") if re.search(r"\b(openpty|pty\.fork)\(", file.read_text("utf-8"))]
+
+    assert [file.relative_to(ROOT).as_posix() for file in direct] == ["tests/cli/terminal.py"]
+
+
+def test_no_test_starts_a_command_that_a_bare_system_lacks() -> None:
+    lacking = re.compile(r"""["'](ps|pgrep|pkill|lsof|ip|ss|netstat|killall)["'],""")
+    starting = [file for file in (ROOT / "tests").rglob("*.py") if lacking.search(file.read_text("utf-8"))]
+
+    assert [file.relative_to(ROOT).as_posix() for file in starting] == ["tests/processes.py"]

@@ -66,6 +66,14 @@ def new_terminal() -> tuple[int, int]:
         return _terminal_of_a_mount_of_our_own()
 
 
+def path_of(terminal: int) -> str:
+    """Return by which path another process can open the command's end of a terminal."""
+    try:
+        return os.ttyname(terminal)
+    except OSError:  # it is of the mount of our own, which is gone
+        return f"/proc/{os.getpid()}/fd/{terminal}"
+
+
 def _terminal_of_a_mount_of_our_own() -> tuple[int, int]:
     """Mount the kernel's terminals for as long as it takes to open one. Needs root."""
     with TemporaryDirectory() as folder:

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,6 +15,7 @@ from tests.cli.another_user import NOBODY
 from tests.cli.command import WITHIN, Ended, connector, surroundings
 from tests.e2e.connector_process import connector_process
 
+PROJECT = Path(__file__).parents[2]
 ROOT = os.geteuid() == 0
 """Whether the commands can be another user's; otherwise this user takes the right to his own files from himself."""
 STATUS = (
@@ -27,7 +30,7 @@ STATUS = (
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """The folder of a server, which everybody may enter."""
-    with tempfile.TemporaryDirectory() as name:
+    with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "var").mkdir(mode=0o755)
@@ -41,20 +44,33 @@ def close(path: Path) -> None:
     path.chmod((0o700 if path.is_dir() else 0o600) if ROOT else 0)
 
 
+@contextmanager
+def readable_sources() -> Iterator[str]:
+    """Copy the sources to where everybody may read them: the project itself may lie in a home that is its owner's alone."""
+    with TemporaryDirectory() as copy:
+        Path(copy).chmod(0o755)
+        for package in ("connector", "drivers"):
+            shutil.copytree(PROJECT / package, Path(copy) / package, ignore=shutil.ignore_patterns("__pycache__"))
+        (Path(copy) / "tests" / "cli").mkdir(parents=True)
+        shutil.copy(PROJECT / "tests" / "cli" / "another_user.py", Path(copy) / "tests" / "cli")
+        yield copy
+
+
 async def another(*arguments: str, folder: Path, environ: Mapping[str, str] | None = None) -> Ended:
     """Run `connector` in a folder that is another user's."""
     if not ROOT:
         return await connector(*arguments, folder=folder, environ=environ)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.cli.another_user", str(NOBODY), *arguments),
-        cwd=folder,
-        env=surroundings(environ),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(WITHIN):
-        out, err = await process.communicate()
+    with readable_sources() as sources:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.cli.another_user", str(NOBODY), *arguments),
+            cwd=folder,
+            env=surroundings({**(environ or {}), "PYTHONPATH": sources}),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(WITHIN):
+            out, err = await process.communicate()
     return Ended(process.returncode or 0, out.decode(), err.decode())
 
 

@@ -1,11 +1,12 @@
 """Where a server runs: with a terminal that may go, or with none."""
 
 import os
-import pty
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+
+from tests.cli.terminal import new_terminal, path_of
 
 ALONE = "import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])"
 AT_A_TERMINAL = "import os, sys; os.setsid(); os.open(sys.argv[1], os.O_RDWR); os.execv(sys.argv[2], sys.argv[2:])"
@@ -40,9 +41,9 @@ class Terminal:
 @contextmanager
 def terminal() -> Iterator[Terminal]:
     """Give a terminal for one command."""
-    ours, its = pty.openpty()
+    ours, its = new_terminal()
     try:
-        yield Terminal(ours, os.ttyname(its))
+        yield Terminal(ours, path_of(its))
     finally:
         os.close(its)
         with suppress(OSError):  # it has hung up

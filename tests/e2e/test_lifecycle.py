@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import pty
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.cli.terminal import new_terminal
 from tests.e2e.barrier import barrier_driver
 from tests.e2e.connector_process import ROOT, WITHIN, connector_process
 from tests.e2e.held import HeldEndSystem
@@ -66,7 +66,7 @@ def pipe() -> tuple[int, int]:
 
 
 def terminal() -> tuple[int, int]:
-    return pty.openpty()
+    return new_terminal()
 
 
 def sockets() -> tuple[int, int]:
