@@ -62,7 +62,7 @@ bench: .venv/.dev ## measure this project beside its peers; writes docs/performa
 
 .PHONY: docs
 docs: .venv/.dev ## write docs/configuration.md anew from the settings
-	@$(BIN)/python -m connector.config.reference > docs/configuration.md
+	@$(BIN)/python -m connector.preflight.reference > docs/configuration.md
 
 .PHONY: release
 release: .venv/.dev ## build the wheel, try it in an empty folder, and tag the version that connector/version.py and CHANGELOG.md name

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from connector.api.sessions import session
     from connector.app import create_app
     from connector.cache import cached
+    from connector.cleanups.hooks import Hooks
     from connector.cli.running import run
-    from connector.hooks import Hooks
     from connector.sessions.session import Session
 
 __all__ = [
@@ -36,7 +36,7 @@ if not TYPE_CHECKING:  # otherwise any name would pass the type checker
     def __getattr__(name: str) -> Any:
         """Import what is asked for, and only then: the drivers and the command line do without the rest."""
         homes = {
-            "Hooks": "connector.hooks",
+            "Hooks": "connector.cleanups.hooks",
             "Session": "connector.sessions.session",
             "cached": "connector.cache",
             "create_app": "connector.app",

@@ -18,35 +18,35 @@ from connector.api.lifecycle import LIFECYCLE
 from connector.api.routes import Served, add_routes
 from connector.api.sites import administered
 from connector.cache import Caches, Entries, Loads
-from connector.config.combinations import requires_seal
-from connector.config.drivers import build_drivers
-from connector.config.loading import load
+from connector.cache.storage import Storage
+from connector.cleanups.hooks import Hooks
+from connector.cleanups.orchestrator import Orchestrator
 from connector.config.settings import Settings
 from connector.endsystems.build import build_end_system
-from connector.figures import SessionFigures, StoreFigures
-from connector.holding import Holding
-from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
-from connector.ledger.evictions import OwedEvictions
 from connector.ledger.keyfile import load_keyring
 from connector.ledger.keyring import Keyring
-from connector.ledger.retries import LONGEST_TRY, Retries
-from connector.ledger.store import Ledger
-from connector.logouts import Logouts
-from connector.logs import configure_logs
-from connector.metrics import Metrics
-from connector.orchestrator import Orchestrator
+from connector.ledger.sqlite.store import Ledger
+from connector.preflight.combinations import requires_seal
+from connector.preflight.drivers import build_drivers
+from connector.preflight.loading import load
+from connector.runtime.steps import close, step
+from connector.runtime.supervision import OwnedTasks, supervised
 from connector.sessions.admission import Admission
-from connector.sessions.catching_up import CatchingUp
 from connector.sessions.live import LiveSessions
+from connector.sessions.logouts import Logouts
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
-from connector.steps import close, step
-from connector.storage import Storage
-from connector.supervision import OwnedTasks, supervised
+from connector.telemetry.figures import SessionFigures, StoreFigures
+from connector.telemetry.logs import configure_logs
+from connector.telemetry.metrics import Metrics
+from connector.workers.catching_up import CatchingUp
+from connector.workers.holding import Holding
+from connector.workers.owed_evictions import OwedEvictions
+from connector.workers.retries import LONGEST_TRY, Retries
 from drivers.cancellation import cancelled_only_if_asked
 
 MARGIN = 1.0

@@ -8,16 +8,16 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from connector.addresses import is_loopback
 from connector.api.doors import DOORS, Doors, listen, opened_doors
 from connector.api.lifecycle import LIFECYCLE
 from connector.api.parser import guarded_runner
 from connector.app import PARTS, create_app
+from connector.cleanups.hooks import Hooks
 from connector.config.settings import Settings
-from connector.garbage import look_for_it_seldom
-from connector.hooks import Hooks
-from connector.open_files import allow_as_many_as_possible
-from connector.signals import stop_signal
+from connector.model.addresses import is_loopback
+from connector.runtime.garbage_collection import look_for_it_seldom
+from connector.runtime.open_files import allow_as_many_as_possible
+from connector.runtime.signals import stop_signal
 
 log = structlog.get_logger(__name__)
 

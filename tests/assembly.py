@@ -7,28 +7,28 @@ from pathlib import Path
 
 from connector.api.routes import Served
 from connector.cache import Caches, Entries, Loads
+from connector.cache.storage import Storage
+from connector.cleanups.hooks import Hooks
+from connector.cleanups.orchestrator import Orchestrator
 from connector.config.settings import StorageDeadlines
 from connector.endsystems.contract import EndSystem
-from connector.holding import Holding
-from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.keyring import Keyring
-from connector.ledger.recovery import build
-from connector.ledger.store import Ledger
-from connector.logouts import Logouts
-from connector.metrics import Metrics
-from connector.orchestrator import Orchestrator
+from connector.ledger.sqlite.recovery import build
+from connector.ledger.sqlite.store import Ledger
+from connector.runtime.supervision import OwnedTasks
 from connector.sessions.admission import Admission
-from connector.sessions.catching_up import CatchingUp
 from connector.sessions.live import LiveSessions
+from connector.sessions.logouts import Logouts
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
 from connector.sessions.unrecorded import Unrecorded
-from connector.storage import Storage
-from connector.supervision import OwnedTasks
+from connector.telemetry.metrics import Metrics
+from connector.workers.catching_up import CatchingUp
+from connector.workers.holding import Holding
 from drivers import Driver
 
 KEYRING = Keyring({"test": bytes(32)})

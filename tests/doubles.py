@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from connector.endsystems.contract import EndSystem, EndSystemSettings, SessionLogin
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.model.outcomes import LogoutOutcome, LogoutResult
 from drivers import Scope
 from drivers.memory import MemoryDriver
 

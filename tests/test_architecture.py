@@ -4,12 +4,10 @@ import ast
 import gc
 import inspect
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from functools import cache, partial
-from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from importlib.metadata import packages_distributions
 from itertools import chain
@@ -36,8 +34,8 @@ FOR_AUTHORS = ("connector/__init__.py", "connector/cli/running.py", "connector/t
 """What a connector's author starts from."""
 BOUNDARIES = {
     "connector/api/boundary.py": "the outermost middleware",
-    "connector/steps.py": "a concurrent step of a cleanup",
-    "connector/supervision.py": "background loops",
+    "connector/runtime/steps.py": "a concurrent step of a cleanup",
+    "connector/runtime/supervision.py": "background loops",
     "drivers/sqlite_writer.py": "one of the works that share a commit",
     "drivers/threads.py": "work in a thread, whose caller gets to see what it raises",
 }
@@ -45,7 +43,7 @@ BOUNDARIES = {
 CANCELLATION = ("drivers/cancellation.py", "drivers/testing/")
 """Who may tell one cancellation from another: the one place that does, and the suite that cancels drivers."""
 TASKS = {
-    "connector/supervision.py": "background loops, and what outlives a request",
+    "connector/runtime/supervision.py": "background loops, and what outlives a request",
     "drivers/sqlite_writer.py": "the writer",
     "drivers/sqlite/driver.py": "opening the file for all who wait for it",
     "drivers/sqlite/bound.py": "making room in the file, which the next put begins again if it fails",
@@ -55,29 +53,45 @@ OPENS_FILES = {
     "connector/cli/": "commands, in processes of their own",
     "connector/config/near_misses.py": "a profile, at the start",
     "connector/config/sources.py": "the start",
-    "connector/endsystems/bundled.py": "the start: profiles",
-    "connector/endsystems/connections.py": "the start: certificates",
-    "connector/ledger/inspection.py": "the start, and commands",
+    "connector/endsystems/profile/bundled.py": "the start: profiles",
+    "connector/endsystems/http/connections.py": "the start: certificates",
+    "connector/ledger/sqlite/inspection.py": "the start, and commands",
     "connector/ledger/keyfile.py": "the start",
-    "connector/ledger/lock.py": "the start; held for as long as the server runs",
-    "connector/ledger/ownership.py": "the start",
-    "connector/ledger/reading.py": "commands",
-    "connector/ledger/recovery.py": "the start",
-    "connector/ledger/reserve.py": "a disk that was full; what cannot be opened is told, and tried again",
-    "connector/ledger/salvage.py": "the start",
-    "connector/ledger/schema.py": "the start",
+    "connector/ledger/sqlite/lock.py": "the start; held for as long as the server runs",
+    "connector/ledger/sqlite/ownership.py": "the start",
+    "connector/ledger/sqlite/reading.py": "commands",
+    "connector/ledger/sqlite/recovery.py": "the start",
+    "connector/ledger/sqlite/reserve.py": "a disk that was full; what cannot be opened is told, and tried again",
+    "connector/ledger/sqlite/salvage.py": "the start",
+    "connector/ledger/sqlite/schema.py": "the start",
     "connector/rehearsal/": "a command",
-    "connector/signals.py": "a hang-up; what cannot be opened counts as no terminal",
+    "connector/runtime/signals.py": "a hang-up; what cannot be opened counts as no terminal",
     "drivers/aiocached/password.py": "the start",
     "drivers/sqlite_file.py": "the start, and a file that was damaged, removed or replaced",
     "drivers/sqlite_lock.py": "the start; held for as long as the file is in use",
 }
 """Who opens files, and when: at the wrong moment a process has no descriptor left. What is needed later is held open."""
 MAKES_FOLDERS = "drivers/folders.py"
-IN_A_PRIVATE_FOLDER = "connector/ledger/salvage.py"
+IN_A_PRIVATE_FOLDER = "connector/ledger/sqlite/salvage.py"
 """Copies files into a temporary folder, which is nobody else's."""
-ASK_THE_PARTS = ("connector/config/combinations.py", "connector/config/surroundings.py")
-"""Have each part check what was configured for it. The rest of the configuration knows none of them."""
+FLOORS = (
+    ("cli",),
+    ("testing",),
+    ("server",),
+    ("app",),
+    ("api",),
+    ("workers",),
+    ("cleanups", "admin", "rehearsal"),
+    ("sessions",),
+    ("preflight",),
+    ("ledger", "endsystems"),
+    ("telemetry",),
+    ("cache",),
+    ("config",),
+    ("runtime",),
+    ("model", "version"),
+)
+"""The connector's folders and its few loose modules, the outermost first: each knows only what stands below it."""
 
 
 CONTAINERS = (dict, list, tuple, set, frozenset, MappingProxyType, partial)
@@ -183,7 +197,11 @@ def test_only_the_application_wires_its_parts_together() -> None:
 
 def test_a_login_is_used_and_ended_only_where_it_is_known_that_the_end_system_is_its_own() -> None:
     """The trial of a profile brings a credential that a person has typed for this very address."""
-    known = {"connector/logouts.py": "logout", "connector/sessions/session.py": "client", "connector/cli/trial.py": "logout"}
+    known = {
+        "connector/sessions/logouts.py": "logout",
+        "connector/sessions/session.py": "client",
+        "connector/cli/trial.py": "logout",
+    }
     calls = [(module.file, call.func) for module in modules() for call in module.calls]
 
     assert {
@@ -193,24 +211,23 @@ def test_a_login_is_used_and_ended_only_where_it_is_known_that_the_end_system_is
     } == {*known.items()}
 
 
-def test_no_two_folders_of_the_connector_need_each_other() -> None:
+def test_every_folder_of_the_connector_knows_only_those_below_it() -> None:
+    floor_of = {f"connector.{name}": floor for floor, names in enumerate(FLOORS) for name in names}
+    entrances = {"connector", "connector.__main__"}  # what authors import, and what `python -m` runs
     files = {module.dotted: module for module in modules() if module.file.startswith("connector/")}
-    needs: defaultdict[str, set[str]] = defaultdict(set)
-    for name, module in files.items():
-        if module.file not in ASK_THE_PARTS:
-            needed = {_folder_of(found) for imported in module.imports if (found := _module_of(imported, files))}
-            needs[_folder_of(name)] |= needed - {_folder_of(name)}
+    needs = {
+        (_folder_of(name), _folder_of(found))
+        for name, module in files.items()
+        for imported in module.imports
+        if (found := _module_of(imported, files))
+    }
 
-    assert cycle_in(needs) == []
-
-
-def cycle_in(needs: Mapping[str, Iterable[str]]) -> list[str]:
-    """What needs itself in the end, each before what it needs."""
-    try:
-        TopologicalSorter(needs).prepare()
-    except CycleError as found:
-        return [*reversed(found.args[1])]
-    return []
+    assert {_folder_of(name) for name in files} - entrances == floor_of.keys()
+    assert [
+        f"{above} -> {below}"
+        for above, below in sorted(needs)
+        if above != below and above not in entrances and floor_of[above] >= floor_of[below]
+    ] == []
 
 
 def test_no_module_shadows_a_dependency() -> None:
@@ -296,7 +313,7 @@ def test_nobody_needs_the_threads_that_an_event_loop_has_for_all() -> None:
 
 
 def test_whatever_a_server_prints_goes_through_an_outlet() -> None:
-    known = ("connector/outlet.py", "connector/logs.py", "connector/cli/", "connector/config/reference.py")
+    known = ("connector/runtime/outlet.py", "connector/telemetry/logs.py", "connector/cli/", "connector/preflight/reference.py")
     streams = ("sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__")
 
     assert [
@@ -320,7 +337,7 @@ def test_whether_a_file_is_there_is_asked_in_one_way_that_does_not_take_a_closed
 
 
 def test_one_module_alone_knows_the_engine_of_the_profiles_patterns() -> None:
-    assert [module.file for module in outside("connector/endsystems/patterns.py") if module.imports_any("re2")] == []
+    assert [module.file for module in outside("connector/endsystems/profile/patterns.py") if module.imports_any("re2")] == []
 
 
 def test_no_pattern_of_pythons_engine_which_backtracks_comes_from_elsewhere() -> None:

@@ -7,8 +7,8 @@ from socket import socketpair
 
 import pytest
 
-from connector import deadline
-from connector.deadline import Patience
+from connector.runtime import deadline
+from connector.runtime.deadline import Patience
 from tests.doubles import hang
 from tests.simulation.loop import SimulatedLoop
 

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from connector.api.answers import answer
-from connector.cleanup import CleanupRequest
+from connector.cache.storage import Storage
+from connector.cleanups.hooks import Hooks
+from connector.cleanups.orchestrator import Orchestrator
 from connector.config.settings import StorageDeadlines
-from connector.credential import Credential
-from connector.hooks import Hooks
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.debts import LogoutState
-from connector.ledger.store import Ledger
-from connector.logouts import Logouts
-from connector.orchestrator import Orchestrator
-from connector.outcomes import NOTHING_TO_END, EvictResult
+from connector.ledger.sqlite.store import Ledger
+from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
+from connector.model.debts import LogoutState
+from connector.model.outcomes import NOTHING_TO_END, EvictResult
+from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
-from connector.storage import Storage
-from connector.supervision import OwnedTasks
+from connector.sessions.logouts import Logouts
 from drivers import Driver, DriverUnavailable, Entry, SessionScope, SystemScope
 from drivers.memory import MemoryDriver
 from drivers.sqlite import SqliteDriver

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from connector.config.settings import Logs
-from connector.logs import session_digest
+from connector.telemetry.logs import session_digest
 from drivers import SystemScope
 from drivers.sqlite import SqliteDriver
 from tests.api.log import logged

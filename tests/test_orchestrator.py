@@ -11,15 +11,15 @@ from typing import Protocol
 import pytest
 
 from connector.api.answers import answer
-from connector.cleanup import CleanupReport, CleanupRequest
-from connector.credential import Credential
+from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.contract import SessionLogin
-from connector.errors import BrokenOff
-from connector.ledger.debts import Debt, LogoutState
-from connector.ledger.selection import InHand
-from connector.ledger.store import Ledger
-from connector.orchestrator import Orchestrator
-from connector.outcomes import EvictResult, LogoutOutcome, LogoutResult
+from connector.ledger.sqlite.selection import InHand
+from connector.ledger.sqlite.store import Ledger
+from connector.model.cleanup import CleanupReport, CleanupRequest
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
+from connector.model.errors import BrokenOff
+from connector.model.outcomes import EvictResult, LogoutOutcome, LogoutResult
 from drivers import DriverSettings, DriverUnavailable, SessionScope, SystemScope
 from tests.assembly import a_ledger, orchestrator
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem, hang

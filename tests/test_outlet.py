@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from connector.config.settings import Logs
-from connector.outlet import HELD, Outlet
+from connector.runtime.outlet import HELD, Outlet
 from tests.api.log import Log, logged
 from tests.cli.command import WITHIN
 from tests.e2e.connector_process import ROOT
@@ -122,7 +122,7 @@ def test_lines_that_threads_put_in_together_come_out_whole(pipe: Pipe) -> None:
 
 
 def script(text: str) -> list[str]:
-    start = "from connector.outlet import take_over_standard_streams\ntake_over_standard_streams()\n"
+    start = "from connector.runtime.outlet import take_over_standard_streams\ntake_over_standard_streams()\n"
     return [sys.executable, "-c", f"{start}{text}"]
 
 
@@ -162,7 +162,7 @@ def test_what_a_process_prints_before_it_breaks_is_there_and_then_its_traceback(
 def test_a_process_that_was_forked_writes_lines_of_its_own_and_none_of_its_parents() -> None:
     text = """
 import os, sys
-from connector.outlet import outlet_of
+from connector.runtime.outlet import outlet_of
 for number in range(1000):
     print("parent", number)
 if (child := os.fork()) == 0:

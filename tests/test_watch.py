@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector.cache.entries import Entries
+from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
-from connector.storage import Storage
 from drivers import DriverUnavailable, Entry, Scope, Stamp, SystemScope
 from drivers.memory import MemoryDriver, MemorySettings
 from tests.doubles import hang

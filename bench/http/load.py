@@ -13,7 +13,7 @@ from uuid import UUID
 from bench.http.cores import ASKING, stay_on
 from bench.measure import isolated
 from bench.question import SanityCheckFailed
-from connector.open_files import allow_as_many_as_possible
+from connector.runtime.open_files import allow_as_many_as_possible
 
 HOST, SYSTEM = "127.0.0.1", "jira"
 REQUEST = (

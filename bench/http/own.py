@@ -16,11 +16,11 @@ from connector.api.doors import opened_doors
 from connector.api.parameters import SESSION
 from connector.app import PARTS, create_app
 from connector.cli.running import run
-from connector.config.loading import load
 from connector.config.settings import Settings
-from connector.garbage import look_for_it_seldom
-from connector.logs import configure_logs
+from connector.preflight.loading import load
+from connector.runtime.garbage_collection import look_for_it_seldom
 from connector.server import serve_app
+from connector.telemetry.logs import configure_logs
 from drivers import SessionScope, sqlite_writer
 
 CONFIG = "config.toml"

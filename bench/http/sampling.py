@@ -40,9 +40,9 @@ EVENT_LOOP = "event loop, sockets"
 PLACES: Sequence[tuple[Path, str]] = [
     (Path(aiohttp.__file__).parent, "aiohttp"),
     (OURS / "api", "HTTP edge"),
-    (OURS / "logs.py", "log"),
+    (OURS / "telemetry" / "logs.py", "log"),
     (Path(structlog.__file__).parent, "log"),
-    (OURS / "metrics.py", "metrics"),
+    (OURS / "telemetry", "metrics"),
     (Path(prometheus_client.__file__).parent, "metrics"),
     (OURS / "ledger", "ledger"),
     (OURS / "endsystems", "end system"),

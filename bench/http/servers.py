@@ -17,7 +17,7 @@ import aiohttp
 from bench.http.cores import SERVING, stay_on
 from bench.http.load import HOST
 from bench.http.own import CONFIG
-from connector.open_files import allow_as_many_as_possible
+from connector.runtime.open_files import allow_as_many_as_possible
 
 ROOT = Path(__file__).parents[2]
 FREE_PORTS = {"CONNECTOR__SERVER__PORT": "0", "CONNECTOR__METRICS__PORT": "0"}

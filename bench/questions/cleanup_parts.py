@@ -21,7 +21,7 @@ from bench.http.load import HOST, PATIENCE, Load, ask, new_sessions
 from bench.http.servers import Server, served
 from bench.measure import isolated
 from bench.question import Answer, Question, Run, at_most, must
-from connector.open_files import allow_as_many_as_possible
+from connector.runtime.open_files import allow_as_many_as_possible
 
 CONFIG = """
 [storage]

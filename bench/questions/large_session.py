@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 
 from bench.question import OURS
 from bench.stores.store import LIFE
+from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
-from connector.storage import Storage
 from drivers import Entry, SessionScope
 from drivers.memory import MemoryDriver, MemorySettings
 from tests.servers import redis_server

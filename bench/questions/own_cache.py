@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from connector.cache import Cache, Caches, Entries, Loads
+from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
-from connector.storage import Storage
 from drivers import Driver, SessionScope
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
 from drivers.memory import MemoryDriver, MemorySettings

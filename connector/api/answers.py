@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from connector.cleanup import CleanupReport, Timed
-from connector.outcomes import EvictOutcome, EvictResult, HookOutcome, LogoutOutcome, LogoutResult
+from connector.model.cleanup import CleanupReport, Timed
+from connector.model.outcomes import EvictOutcome, EvictResult, HookOutcome, LogoutOutcome, LogoutResult
 
 RETRY_AFTER = 10
 """Seconds after which a caller may try again when the authority could not evict."""

@@ -17,7 +17,7 @@ from connector.api.errors import (
     method_not_allowed,
     not_found,
 )
-from connector.logs import tell
+from connector.telemetry.logs import tell
 from drivers.cancellation import cancelled_only_if_asked
 
 log = structlog.get_logger(__name__)

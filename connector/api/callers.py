@@ -9,10 +9,10 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from structlog.contextvars import bind_contextvars
 
-from connector.addresses import Address, is_in, unmapped
 from connector.api.errors import not_found
 from connector.api.forwarding import chain_of, is_forwarded
 from connector.api.hosts import Hosts
+from connector.model.addresses import Address, is_in, unmapped
 
 EVERYWHERE = frozenset([ip_network("0.0.0.0/0"), ip_network("::/0")])
 SEC_FETCH_SITE = "Sec-Fetch-Site"

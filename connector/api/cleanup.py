@@ -11,18 +11,18 @@ from connector.api.body import discard_body
 from connector.api.callers import Callers
 from connector.api.errors import ApiError, Unavailable, json_answer, unknown_session
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
-from connector.cleanup import CleanupReport, CleanupRequest
+from connector.cleanups.orchestrator import Orchestrator
 from connector.config.settings import Server
-from connector.credential import Credential
 from connector.endsystems.contract import EndSystem
-from connector.errors import BrokenOff
-from connector.logs import session_digest
-from connector.metrics import Metrics
-from connector.orchestrator import Orchestrator
-from connector.outcomes import NO_LOGIN, NOTHING_TO_END, UNKNOWN_LOGIN
+from connector.model.cleanup import CleanupReport, CleanupRequest
+from connector.model.credential import Credential
+from connector.model.errors import BrokenOff
+from connector.model.outcomes import NO_LOGIN, NOTHING_TO_END, UNKNOWN_LOGIN
 from connector.sessions.admission import Admission
 from connector.sessions.errors import UnknownSession
 from connector.sessions.seal import HEADER, Sealed
+from connector.telemetry.logs import session_digest
+from connector.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)

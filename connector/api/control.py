@@ -17,21 +17,21 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from structlog.contextvars import bind_contextvars
 
+from connector.admin.owed import Choice, shown_debt, shown_totals, size_of, states_of
 from connector.api.body import read_body
 from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages
 from connector.api.errors import ApiError, ErrorShapes, json_answer
 from connector.api.health import HealthCalls
 from connector.api.metrics import METRICS
-from connector.holding import Holding
 from connector.ledger.errors import DebtHeldBack, LedgerUnavailable, NoSuchDebt
-from connector.ledger.held import held_back
-from connector.ledger.selection import InHand
-from connector.ledger.store import Ledger
-from connector.logs import session_digest
-from connector.metrics import Metrics
-from connector.owed import Choice, shown_debt, shown_totals, size_of, states_of
+from connector.ledger.sqlite.held import held_back
+from connector.ledger.sqlite.selection import InHand
+from connector.ledger.sqlite.store import Ledger
+from connector.telemetry.logs import session_digest
+from connector.telemetry.metrics import Metrics
 from connector.version import __version__
+from connector.workers.holding import Holding
 from drivers.threads import in_a_thread
 
 T = TypeVar("T", bound=msgspec.Struct)

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from connector.api import unix_socket
 from connector.config.settings import Settings
-from connector.errors import ConfigurationError
-from connector.open_files import shares
+from connector.model.errors import ConfigurationError
+from connector.runtime.open_files import shares
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from connector.asked_wait import bounded
-from connector.errors import ConnectorError
+from connector.model.asked_wait import bounded
+from connector.model.errors import ConnectorError
 
 SERVER = "opshub-connector"
 """The `Server` header. Left to itself, aiohttp tells its own version and Python's."""

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from aiohttp import hdrs, web
 
-from connector.addresses import Address, Network, is_in, unmapped
+from connector.model.addresses import Address, Network, is_in, unmapped
 
 LONGEST = 4096
 """Characters that are read of a header, all its lines together."""

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from connector.api.errors import json_answer
 from connector.api.lifecycle import Lifecycle
-from connector.storage import Storage
+from connector.cache.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)

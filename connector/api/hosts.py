@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from connector.addresses import canonical_host, is_loopback
+from connector.model.addresses import canonical_host, is_loopback
 
 LONGEST = 262
 """Characters of a name and a port."""

@@ -10,17 +10,17 @@ from connector.api.body import read_body
 from connector.api.errors import ApiError, Conflict, LoginRefused, Unavailable, internal_error, json_answer
 from connector.api.parameters import SESSION, session_id, system_id
 from connector.api.settings_list import SystemSettings, decoded, encoded, invalid_settings
-from connector.asked_wait import bounded
 from connector.config.settings import Server
 from connector.endsystems.contract import LoginOutcome
-from connector.logs import session_digest
-from connector.metrics import Metrics
-from connector.outcomes import LoginResult
-from connector.redaction import Redaction
+from connector.model.asked_wait import bounded
+from connector.model.outcomes import LoginResult
+from connector.model.redaction import Redaction
 from connector.sessions.errors import UnknownSession
 from connector.sessions.opening import NotOpened, Opened, OpeningRequest, Result
 from connector.sessions.openings import Openings
 from connector.sessions.seal import HEADER, Sealed, Seals
+from connector.telemetry.logs import session_digest
+from connector.telemetry.metrics import Metrics
 
 RETRY_AFTER = 10
 """Seconds after which a caller may try again where the end system did not say."""

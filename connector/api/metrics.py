@@ -9,7 +9,7 @@ from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages, only_by
 from connector.api.errors import SERVER, ErrorShapes
 from connector.api.hosts import Hosts
-from connector.metrics import Metrics
+from connector.telemetry.metrics import Metrics
 
 METRICS = web.AppKey("metrics", Metrics)
 

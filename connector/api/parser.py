@@ -19,7 +19,7 @@ from connector.api.metrics import METRICS
 from connector.api.rejections import Rejections
 from connector.api.unread import Guard
 from connector.config.settings import Server, ServerLimits
-from connector.open_files import bounded
+from connector.runtime.open_files import bounded
 
 CONTINUE = "100-continue"
 """The one expectation that exists."""

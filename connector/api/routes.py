@@ -17,13 +17,13 @@ from connector.api.lifecycle import LIFECYCLE, Lifecycle
 from connector.api.metrics import METRICS
 from connector.api.parameters import SESSION
 from connector.api.sessions import added_routes, in_sessions
+from connector.cache.storage import Storage
+from connector.cleanups.orchestrator import Orchestrator
 from connector.config.settings import Settings
-from connector.metrics import Metrics
-from connector.orchestrator import Orchestrator
 from connector.sessions.admission import Admission
 from connector.sessions.openings import Openings
 from connector.sessions.session import SessionsInUse
-from connector.storage import Storage
+from connector.telemetry.metrics import Metrics
 
 LIVE = "/health/live"
 

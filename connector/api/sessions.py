@@ -8,10 +8,10 @@ from structlog.contextvars import bind_contextvars
 
 from connector.api.errors import Unauthorized, Unavailable
 from connector.ledger.errors import LedgerUnavailable
-from connector.logs import session_digest
 from connector.sessions.errors import UnknownSession
 from connector.sessions.seal import HEADER
 from connector.sessions.session import Session, SessionsInUse
+from connector.telemetry.logs import session_digest
 
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 

@@ -15,11 +15,11 @@ from connector.api.hosts import Hosts
 from connector.api.metrics import metrics_app
 from connector.api.parser import guarded_runner
 from connector.config.settings import Settings
-from connector.holding import Holding
-from connector.ledger.store import Ledger
-from connector.metrics import Metrics
-from connector.open_files import BESIDE
-from connector.supervision import supervised
+from connector.ledger.sqlite.store import Ledger
+from connector.runtime.open_files import BESIDE
+from connector.runtime.supervision import supervised
+from connector.telemetry.metrics import Metrics
+from connector.workers.holding import Holding
 
 log = structlog.get_logger(__name__)
 

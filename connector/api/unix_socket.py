@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from connector.errors import ConfigurationError
-from connector.file_access import why_not
-from connector.socket_names import socket_name
+from connector.model.errors import ConfigurationError
+from connector.runtime.file_access import why_not
+from connector.runtime.socket_names import socket_name
 from drivers.folders import make_private_folder
 
 AVAILABLE = hasattr(socket, "AF_UNIX")

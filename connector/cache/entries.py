@@ -11,8 +11,8 @@ import structlog
 from msgspec.structs import replace
 
 from connector.cache.life import shortened
-from connector.deadline import within
-from connector.storage import Reads, Storage
+from connector.cache.storage import Reads, Storage
+from connector.runtime.deadline import within
 from drivers import Driver, DriverError, DriverUnavailable, Entry, Scope, Stamp
 from drivers.cancellation import cancelled_only_if_asked
 

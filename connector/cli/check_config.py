@@ -8,7 +8,7 @@ import typer
 
 from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_problems, print_table
-from connector.errors import ConfigurationError
+from connector.model.errors import ConfigurationError
 
 
 def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
@@ -17,8 +17,8 @@ def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) ->
     Ends with 0 if a server would start, as far as can be told, and with 78 if it would refuse to.
     """
     from connector.cli.effective import effective_values
-    from connector.config.loading import read
-    from connector.config.surroundings import unready
+    from connector.preflight.loading import read
+    from connector.preflight.surroundings import unready
 
     try:
         configuration = read(chosen(config), os.environ)

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from connector.errors import ConnectorError
-from connector.file_access import why_not
-from connector.socket_names import socket_name
+from connector.model.errors import ConnectorError
+from connector.runtime.file_access import why_not
+from connector.runtime.socket_names import socket_name
 
 PATIENCE = 30.0
 """Seconds for one answer."""

@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from connector.addresses import is_loopback
-from connector.config.combinations import requires_seal
 from connector.config.fields import KeyPath, is_secret, leaves
-from connector.config.loading import Configuration
 from connector.config.problems import dotted
 from connector.config.settings import Settings
 from connector.ledger.keyfile import VARIABLE
+from connector.model.addresses import is_loopback
+from connector.preflight.combinations import requires_seal
+from connector.preflight.loading import Configuration
 
 HIDDEN = "***"
 CREDENTIALS_IN_URL = re.compile(r"(?<=//)[^/@\s]*(?=@)")

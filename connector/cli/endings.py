@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from connector.cli.options import EXIT_CONFIGURATION, EXIT_FILES, EXIT_NOT_YOURS
 from connector.cli.printing import print_problems
-from connector.errors import ConfigurationError
-from connector.file_access import explained
+from connector.model.errors import ConfigurationError
+from connector.runtime.file_access import explained
 
 
 @contextmanager

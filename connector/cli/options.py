@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from connector.file_access import is_there
+from connector.runtime.file_access import is_there
 
 EXIT_CONFIGURATION = 78
 """The configuration cannot work: `EX_CONFIG` of sysexits.h."""

@@ -42,9 +42,9 @@ def list_rows(
     as_json: JsonOption = False,
 ) -> None:
     """List what is owed, the oldest first."""
+    from connector.admin.owed import shown_debt, states_of
     from connector.cli.seen import seen
-    from connector.ledger.housekeeping import listing
-    from connector.owed import shown_debt, states_of
+    from connector.ledger.sqlite.housekeeping import listing
 
     choice = state or ("all" if everything else "open")
     with exit_codes():
@@ -75,9 +75,9 @@ def _print_rows(rows: list[Row]) -> None:
 @app.command()
 def show(id_: IdArgument, *, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one row. Ends with 1 if there is none."""
+    from connector.admin.owed import shown_debt
     from connector.cli.seen import seen
-    from connector.ledger.housekeeping import debt
-    from connector.owed import shown_debt
+    from connector.ledger.sqlite.housekeeping import debt
 
     with exit_codes():
         row: Row = seen(config, lambda server: server.get(f"/owed/{id_}"), lambda table, _: shown_debt(debt(table, id_)))
@@ -174,7 +174,7 @@ def _refusals(server: ControlClient, ids: list[int], *, here: bool) -> Iterator[
 @contextmanager
 def _server(config: Path | None) -> Iterator[ControlClient]:
     """Connect to the running server; end with `EXIT_DOWN` if there is none."""
-    from connector.config.loading import read
+    from connector.preflight.loading import read
 
     with exit_codes(), ControlClient(read(chosen(config), os.environ).settings.control.socket) as server:
         yield server

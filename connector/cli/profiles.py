@@ -11,8 +11,8 @@ import typer
 
 from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_problems, print_table
-from connector.errors import ConfigurationError
-from connector.outcomes import LogoutResult
+from connector.model.errors import ConfigurationError
+from connector.model.outcomes import LogoutResult
 
 EXIT_REFUSED = 1
 EXIT_PENDING = 75
@@ -29,7 +29,7 @@ app = typer.Typer(help="Which end systems come with the connector, and trying on
 @app.command("list")
 def list_profiles(*, as_json: JsonOption = False) -> None:
     """List the bundled profiles."""
-    from connector.endsystems.bundled import bundled_names, load_profile
+    from connector.endsystems.profile.bundled import bundled_names, load_profile
 
     descriptions = {name: load_profile(name).description for name in bundled_names()}
     if as_json:
@@ -41,7 +41,7 @@ def list_profiles(*, as_json: JsonOption = False) -> None:
 @app.command()
 def show(name: NameArgument) -> None:
     """Print a profile, for instance to begin one of your own with it."""
-    from connector.endsystems.bundled import profile_text
+    from connector.endsystems.profile.bundled import profile_text
 
     with _about_arguments():
         text = profile_text(name)
@@ -68,7 +68,7 @@ def try_out(
     """
     from connector.cli.headers import complete, given_headers
     from connector.cli.trial import end_system_on_trial, try_logout
-    from connector.config.loading import read
+    from connector.preflight.loading import read
 
     configured = read(chosen(config), os.environ).settings.end_system
     with _about_arguments():

@@ -8,12 +8,12 @@ from typing import NoReturn
 
 from aiohttp import web
 
+from connector.cleanups.hooks import Hooks
 from connector.cli.endings import explained_ends
-from connector.config.loading import load
-from connector.hooks import Hooks
-from connector.logs import configure_logs
-from connector.outlet import take_over_standard_streams
+from connector.preflight.loading import load
+from connector.runtime.outlet import take_over_standard_streams
 from connector.server import serve
+from connector.telemetry.logs import configure_logs
 
 
 def run(config: Path | str, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> NoReturn:

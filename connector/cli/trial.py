@@ -9,12 +9,12 @@ from msgspec.structs import asdict
 from connector.cli.headers import Headers
 from connector.cli.printing import print_json
 from connector.config.settings import EndSystem as EndSystemSettings
-from connector.credential import Credential
 from connector.endsystems.build import build_end_system
 from connector.endsystems.contract import EndSystem, SessionLogin
-from connector.endsystems.http_profile import HttpEndSystem
-from connector.endsystems.record import StepRecord, conclude
-from connector.outcomes import LogoutOutcome
+from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.endsystems.profile.record import StepRecord, conclude
+from connector.model.credential import Credential
+from connector.model.outcomes import LogoutOutcome
 
 
 def end_system_on_trial(configured: EndSystemSettings, profile: str, base_url: str | None) -> EndSystem:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from connector.addresses import canonical_host
 from connector.config.fields import PathIfToml
-from connector.socket_names import LONGEST, socket_name
+from connector.model.addresses import canonical_host
+from connector.runtime.socket_names import LONGEST, socket_name
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
@@ -223,7 +223,7 @@ class Control(Section):
 
 
 class Settings(Section):
-    """The whole configuration; `connector.config.loading.load` makes it from the file and the environment."""
+    """The whole configuration; `connector.preflight.loading.load` makes it from the file and the environment."""
 
     server: Server = Server()
     connector: Connector = Connector()

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from connector.config.fields import KeyPath, decoded, field_at, is_path, leaves
-from connector.file_access import why_not
+from connector.runtime.file_access import why_not
 
 PREFIX = "CONNECTOR__"
 DELIMITER = "__"

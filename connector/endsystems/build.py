@@ -4,19 +4,19 @@ import re
 from collections.abc import Iterator, Mapping
 
 from connector.config import settings as config
-from connector.endsystems.bundled import SUFFIX, load_profile
-from connector.endsystems.client import GuardedClient
-from connector.endsystems.connections import Connections, checked_connections
 from connector.endsystems.contract import EndSystem
-from connector.endsystems.guard import allowed_target, url_prefix
-from connector.endsystems.http_profile import HttpEndSystem
-from connector.endsystems.outgoing import rendered_url
+from connector.endsystems.http.client import GuardedClient
+from connector.endsystems.http.connections import Connections, checked_connections
+from connector.endsystems.http.guard import allowed_target, url_prefix
+from connector.endsystems.http.site import Site
 from connector.endsystems.own_class import own_end_system
-from connector.endsystems.profile import Profile
-from connector.endsystems.request import Request
-from connector.endsystems.site import Site
-from connector.endsystems.template import Reference, Source, Template
-from connector.errors import ConfigurationError
+from connector.endsystems.profile.bundled import SUFFIX, load_profile
+from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.endsystems.profile.outgoing import rendered_url
+from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.request import Request
+from connector.endsystems.profile.template import Reference, Source, Template
+from connector.model.errors import ConfigurationError
 
 DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import aiohttp
 from pydantic import BaseModel, ConfigDict
 
-from connector.credential import Credential
-from connector.errors import LoginNotCarried
-from connector.outcomes import LoginResult, LogoutOutcome
+from connector.model.credential import Credential
+from connector.model.errors import LoginNotCarried
+from connector.model.outcomes import LoginResult, LogoutOutcome
 
 LONGEST_LOGIN = 10
 """How many times as long as its caller waits a login may take, before it is cancelled and an error is logged."""

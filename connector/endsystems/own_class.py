@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from connector.config import settings as config
 from connector.config.dotted_paths import imported
 from connector.endsystems.contract import EndSystem, settings_of
-from connector.errors import ConfigurationError
+from connector.model.errors import ConfigurationError
 
 EXPECTED = (
     "expected a bundled profile, a .toml file, or the dotted path of a class that derives from `connector.endsystems.EndSystem`"

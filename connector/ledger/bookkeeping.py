@@ -5,14 +5,14 @@ from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
-from connector.cleanup import CleanupRequest
 from connector.ledger.backoff import Backoff
-from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.store import Ledger
-from connector.logs import session_digest
-from connector.outcomes import LogoutOutcome, LogoutResult
-from connector.steps import step
+from connector.ledger.sqlite.store import Ledger
+from connector.model.cleanup import CleanupRequest
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.runtime.steps import step
+from connector.telemetry.logs import session_digest
 
 log = structlog.get_logger(__name__)
 

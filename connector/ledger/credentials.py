@@ -2,7 +2,7 @@
 
 import msgspec
 
-from connector.credential import Credential
+from connector.model.credential import Credential
 
 Pairs = list[tuple[bytes, bytes]]
 

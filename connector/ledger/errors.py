@@ -1,6 +1,6 @@
 """What can go wrong with the ledger once it is open; `ConfigurationError` is what keeps it from opening."""
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 
 
 class LedgerUnavailable(ConnectorError):

@@ -10,11 +10,11 @@ from secrets import token_bytes, token_hex
 
 import structlog
 
-from connector.errors import ConfigurationError
-from connector.file_access import is_there, why_not
 from connector.ledger.keyring import KEY_BYTES, Keyring
-from connector.ledger.lost_keys import needs_keys
-from connector.ledger.ownership import problem_of_secret, synced_folder
+from connector.ledger.sqlite.lost_keys import needs_keys
+from connector.ledger.sqlite.ownership import problem_of_secret, synced_folder
+from connector.model.errors import ConfigurationError
+from connector.runtime.file_access import is_there, why_not
 from drivers.folders import make_private_folder
 
 VARIABLE = "CONNECTOR_LEDGER_KEYS"

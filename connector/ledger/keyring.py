@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

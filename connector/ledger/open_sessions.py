@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from connector.credential import Credential
 from connector.ledger.credentials import packed, unpacked
 from connector.ledger.keyring import Keyring, SealBroken
 from connector.ledger.rows import Row, Unverified
+from connector.model.credential import Credential
 
 COLUMNS = ("id", "key_id", "session_id", "system_id", "origin", "login_id", "opened_at", "used_at", "credential", "mac")
 NAMES = ", ".join(COLUMNS)

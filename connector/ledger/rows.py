@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from connector.credential import Credential
-from connector.errors import ConnectorError
 from connector.ledger.credentials import packed, unpacked
-from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyring import Keyring, SealBroken
 from connector.ledger.texts import clean, decoded_evictions, decoded_outcome, encoded_evictions, encoded_outcome
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
+from connector.model.errors import ConnectorError
 
 COLUMNS = (
     "id",

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.model.outcomes import LogoutOutcome, LogoutResult
 from drivers import Everything, Scope, SessionScope, SystemScope
 
 SCOPES: dict[str, Callable[..., Scope]] = {"session": SessionScope, "system": SystemScope, "everything": Everything}

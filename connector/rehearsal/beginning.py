@@ -5,7 +5,7 @@ import secrets
 import string
 from uuid import uuid4
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 from connector.rehearsal.returned import headers, read_pairs
 from connector.rehearsal.rules import Rule
 from connector.rehearsal.stage import Session, Stage

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 from connector.rehearsal.script import Limits
 
 ANSWER_LIMIT = 1024 * 1024

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from connector.redaction import Redaction
+from connector.model.redaction import Redaction
 from connector.rehearsal.beginning import discover, initialize, lose_the_session, work
 from connector.rehearsal.client import BudgetSpent, Client
 from connector.rehearsal.crowd import many_at_once, strangers

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from connector.redaction import Redaction
+from connector.model.redaction import Redaction
 from connector.rehearsal.rules import Rule, Severity
 
 SHOWN = 3

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from connector.model.headers import ADVISED, faults, size_of
 from connector.rehearsal.report import Notes
 from connector.rehearsal.rules import Rule
 from connector.rehearsal.script import Pair
-from connector.returned import ADVISED, faults, size_of
 
 CREDENTIAL = re.compile(r"auth|cookie|token|ticket|session|secret|passw|credential|key|jwt|sid", re.IGNORECASE)
 

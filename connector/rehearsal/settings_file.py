@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from connector.errors import ConfigurationError
-from connector.file_access import why_not
+from connector.model.errors import ConfigurationError
 from connector.rehearsal.script import Pair
+from connector.runtime.file_access import why_not
 
 NOTIFICATIONS = Pair("suppressNotification", "2")
 """OpsHub's own setting: notifications of the end system are sent as usual."""

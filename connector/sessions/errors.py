@@ -1,6 +1,6 @@
 """What can go wrong with a session."""
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 
 
 class UnknownSession(ConnectorError):

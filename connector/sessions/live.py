@@ -11,11 +11,11 @@ from itertools import islice
 
 import structlog
 
-from connector.errors import ConfigurationError
-from connector.ledger import sessions
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.open_sessions import OpenSession
-from connector.ledger.store import Ledger
+from connector.ledger.sqlite import sessions
+from connector.ledger.sqlite.store import Ledger
+from connector.model.errors import ConfigurationError
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import Unrecorded
 

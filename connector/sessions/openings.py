@@ -7,21 +7,21 @@ from secrets import token_urlsafe
 
 import structlog
 
-from connector.cleanup import Timed
-from connector.deadline import Patience
 from connector.endsystems.contract import LONGEST_LOGIN, LoginOutcome, SessionLogin
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.open_sessions import OpenSession
-from connector.logouts import Logouts
-from connector.outcomes import LoginResult
-from connector.returned import ADVISED, size_of
+from connector.model.cleanup import Timed
+from connector.model.headers import ADVISED, size_of
+from connector.model.outcomes import LoginResult
+from connector.runtime.deadline import Patience
+from connector.runtime.steps import step
+from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
+from connector.sessions.logouts import Logouts
 from connector.sessions.opening import NotOpened, Opened, OpeningRequest, Result
 from connector.sessions.records import SessionRecords
 from connector.sessions.returned import problems_of
 from connector.sessions.seal import HEADER, Sealed, Seals
-from connector.steps import step
-from connector.supervision import OwnedTasks
 
 log = structlog.get_logger(__name__)
 

@@ -7,19 +7,19 @@ from typing import TypeVar
 
 import structlog
 
+from connector.cache.evictions import evict_everywhere
+from connector.cache.storage import Storage
 from connector.endsystems.contract import SessionLogin
-from connector.evictions import evict_everywhere
-from connector.ledger import sessions
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
-from connector.ledger.debts import Debt
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.open_sessions import OpenSession
-from connector.ledger.store import Ledger
-from connector.ledger.table import Table
-from connector.logouts import Logouts
+from connector.ledger.sqlite import sessions
+from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.table import Table
+from connector.model.debts import Debt
+from connector.sessions.logouts import Logouts
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import MOST, Unrecorded
-from connector.storage import Storage
 from drivers import SessionScope
 
 T = TypeVar("T")

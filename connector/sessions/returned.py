@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from connector.credential import TRANSPORT_HEADERS
-from connector.returned import HOP_BY_HOP, faults, is_name
+from connector.model.credential import TRANSPORT_HEADERS
+from connector.model.headers import HOP_BY_HOP, faults, is_name
 from connector.sessions.seal import HEADER
 
 FORBIDDEN = HOP_BY_HOP | TRANSPORT_HEADERS | {"proxy-authenticate", "proxy-authorization", "http2-settings"}

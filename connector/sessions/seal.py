@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from connector.credential import Credential
 from connector.ledger.credentials import packed, unpacked
 from connector.ledger.keyring import KeyMissing, Keyring, SealBroken
+from connector.model.credential import Credential
 from connector.sessions.errors import UnknownSession
 
 HEADER = "X-Connector-Session"

@@ -10,12 +10,12 @@ import aiohttp
 
 from connector.cache import Cache, Caches
 from connector.endsystems.contract import SessionLogin
-from connector.errors import LoginNotCarried
 from connector.ledger.bookkeeping import DEADLINE
 from connector.ledger.errors import LedgerUnavailable
-from connector.logouts import Logouts
+from connector.model.errors import LoginNotCarried
 from connector.sessions.errors import UnknownSession
 from connector.sessions.live import LiveSessions
+from connector.sessions.logouts import Logouts
 from connector.sessions.seal import Sealed, Seals
 from drivers import SessionScope, SystemScope
 

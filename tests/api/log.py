@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from connector.config.settings import Logs
-from connector.logs import configure_logs
+from connector.telemetry.logs import configure_logs
 
 
 class Log(io.StringIO):

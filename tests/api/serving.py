@@ -17,8 +17,8 @@ from connector.api.parser import IDLE, guarded_runner
 from connector.api.routes import add_routes
 from connector.config.settings import Logs, Server, ServerDeadlines, Settings
 from connector.endsystems.contract import SessionLogin
-from connector.logs import configure_logs
-from connector.outcomes import LogoutOutcome
+from connector.model.outcomes import LogoutOutcome
+from connector.telemetry.logs import configure_logs
 from tests.assembly import a_ledger, served
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem
 from tests.processes import resident_kilobytes

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.api.bounds import Connections
-from connector.open_files import MOST, OWN, shares_of
+from connector.runtime.open_files import MOST, OWN, shares_of
 
 OPSHUB, OTHER = "10.0.0.1", "10.0.0.2"
 

@@ -10,7 +10,7 @@ from yarl import URL
 
 from connector.config.settings import Server, ServerLimits, Settings
 from connector.endsystems.contract import SessionLogin
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.model.outcomes import LogoutOutcome, LogoutResult
 from drivers import DriverUnavailable, SystemScope
 from tests.api.log import Log
 from tests.api.raw import CLEANUP, LAST, SESSION, RawConnection, answer_to

@@ -14,7 +14,7 @@ from aiohttp import web
 from connector.api.metrics import METRICS
 from connector.config.settings import Server, ServerDeadlines, ServerLimits, Settings
 from connector.endsystems.contract import SessionLogin
-from connector.outcomes import LogoutOutcome
+from connector.model.outcomes import LogoutOutcome
 from tests.api.log import Log
 from tests.api.raw import CLEANUP, HOST, RawConnection, answer_to, flood, unread
 from tests.api.serving import PATIENCE, Edge, edge_process, serving

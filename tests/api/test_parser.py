@@ -14,7 +14,7 @@ import pytest
 
 from connector.config.settings import Server, ServerLimits, Settings
 from connector.endsystems.contract import SessionLogin
-from connector.outcomes import LogoutOutcome
+from connector.model.outcomes import LogoutOutcome
 from tests.api.log import Log
 from tests.api.raw import CLEANUP, HOST, RawConnection, answer_to
 from tests.api.serving import Edge, edge_process, serving

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from connector.cache import Caches, Entries, Loads
+from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
-from connector.storage import Storage
 from drivers import Driver, SessionScope, SystemScope
 from drivers.memory import MemoryDriver
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from connector.api.doors import opened_doors
-from connector.config.loading import load
 from connector.config.settings import Settings
-from connector.errors import ConfigurationError
+from connector.model.errors import ConfigurationError
+from connector.preflight.loading import load
 from tests.cli.command import connector
 from tests.sessions.served import KEYS
 

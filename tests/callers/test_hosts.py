@@ -10,9 +10,9 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.addresses import canonical_host, is_loopback
 from connector.app import create_app
-from connector.config.loading import load
+from connector.model.addresses import canonical_host, is_loopback
+from connector.preflight.loading import load
 from tests.callers.sent import CLEANUP, sent, sent_by_socket
 from tests.callers.test_web_pages import counted
 from tests.config.reading import problems

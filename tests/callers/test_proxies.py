@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from connector.addresses import is_in
 from connector.api.forwarding import MOST, chain_of, is_forwarded
+from connector.model.addresses import is_in
 from tests.callers.sent import CLEANUP, sent
 from tests.config.reading import problems
 from tests.sessions.served import served

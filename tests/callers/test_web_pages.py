@@ -11,7 +11,7 @@ from connector.api.hosts import Hosts
 from connector.api.metrics import metrics_app
 from connector.api.parser import guarded_runner
 from connector.config.settings import Logs, Server
-from connector.metrics import Metrics
+from connector.telemetry.metrics import Metrics
 from tests.api.log import logged
 from tests.callers.sent import CLEANUP, sent, sent_by_socket
 from tests.control.administered import administered

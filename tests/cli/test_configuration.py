@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connector.cli.effective import effective_values
-from connector.config.loading import read
+from connector.preflight.loading import read
 from tests.cli.command import connector
 from tests.cli.terminal import at_a_terminal
 from tests.config.reading import NOTEBOOK

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from connector.cli.exits import WHERE_IT_IS
-from connector.ledger.debts import LogoutState
-from connector.outcomes import OTHER_END_SYSTEM, LogoutOutcome, LogoutResult
+from connector.model.debts import LogoutState
+from connector.model.outcomes import OTHER_END_SYSTEM, LogoutOutcome, LogoutResult
 from tests.cli.command import connector
 from tests.cli.terminal import at_a_terminal
 from tests.control.administered import CONFIG, TOKEN, Administered, administered

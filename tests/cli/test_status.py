@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from connector.cli.exits import WHERE_IT_IS
-from connector.outcomes import OTHER_END_SYSTEM
+from connector.model.outcomes import OTHER_END_SYSTEM
 from tests.cli.command import connector
 from tests.control.administered import CONFIG, METRICS_URL, Administered, administered
 from tests.ledger.test_sessions import open_, session

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 
 from connector.endsystems.contract import EndSystem, EndSystemSettings, SessionLogin
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.model.outcomes import LogoutOutcome, LogoutResult
 
 
 class DeskSettings(EndSystemSettings):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.config.loading import Configuration, load, read
-from connector.errors import ConfigurationError
+from connector.model.errors import ConfigurationError
+from connector.preflight.loading import Configuration, load, read
 
 NOTEBOOK = """
 [storage]

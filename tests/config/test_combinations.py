@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.addresses import is_loopback
-from connector.config.combinations import requires_seal
-from connector.config.loading import load
-from connector.errors import ConfigurationError
+from connector.model.addresses import is_loopback
+from connector.model.errors import ConfigurationError
+from connector.preflight.combinations import requires_seal
+from connector.preflight.loading import load
 from tests.config.reading import configuration, problems
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from connector.config.drivers import build_drivers
+from connector.preflight.drivers import build_drivers
 from drivers.memory import MemoryDriver
 from tests.config.notebook import Notebook, NotebookSettings
 from tests.config.reading import NOTEBOOK, configuration, problems

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from connector.config.fields import is_path, leaves
-from connector.config.loading import load, read
 from connector.config.settings import Settings
 from connector.config.sources import variable_name
+from connector.preflight.loading import load, read
 from tests.cli.command import connector, surroundings
 from tests.config.reading import problems_of
 from tests.e2e.connector_process import started

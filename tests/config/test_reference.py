@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from connector.config.fields import leaves
-from connector.config.reference import reference
 from connector.config.settings import Settings
 from connector.config.sources import variable_name
+from connector.preflight.reference import reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.config.fields import KeyPath, leaves
-from connector.config.loading import load
 from connector.config.settings import Settings
 from connector.config.sources import read_sources, variable_name
-from connector.errors import ConfigurationError
+from connector.model.errors import ConfigurationError
+from connector.preflight.loading import load
 from tests.config.notebook import NotebookSettings
 from tests.config.reading import NOTEBOOK, problems
 

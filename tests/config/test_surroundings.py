@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.config.loading import load
+from connector.preflight.loading import load
 from tests.config.reading import configuration, refusals_to_start
 
 KEY = f"one:{'k' * 42}A"

@@ -12,18 +12,18 @@ from connector.api.doors import opened_doors
 from connector.api.health import HealthCalls
 from connector.api.lifecycle import Lifecycle
 from connector.api.sites import control_served
-from connector.cleanup import CleanupRequest
+from connector.cache.storage import Storage
 from connector.cli.control import ControlClient
 from connector.config.settings import Control, Settings, StorageDeadlines
 from connector.config.settings import Ledger as LedgerSettings
 from connector.config.settings import Metrics as MetricsSettings
-from connector.credential import Credential
-from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyfile import load_keyring
-from connector.ledger.store import Ledger
-from connector.metrics import Metrics
-from connector.outcomes import LogoutOutcome, LogoutResult
-from connector.storage import Storage
+from connector.ledger.sqlite.store import Ledger
+from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.telemetry.metrics import Metrics
 from tests.assembly import holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import ORIGIN

@@ -8,11 +8,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from connector.admin.owed import shown_debt
 from connector.cli.control import ControlClient, Refused, ServerDown
 from connector.config.settings import Logs
-from connector.ledger.debts import LogoutState
-from connector.outcomes import OTHER_END_SYSTEM
-from connector.owed import shown_debt
+from connector.model.debts import LogoutState
+from connector.model.outcomes import OTHER_END_SYSTEM
 from tests.api.log import logged
 from tests.control.administered import METRICS_URL, TOKEN, Administered
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from connector.api.unix_socket import bound
-from connector.config.loading import load
-from connector.errors import ConfigurationError
+from connector.model.errors import ConfigurationError
+from connector.preflight.loading import load
 
 KEY = "control.socket"
 

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from connector.api.errors import ApiError, NotFound
-from connector.errors import ConfigurationError
+from connector.model.errors import ConfigurationError
 from drivers import DriverUnavailable
 from drivers.shared import another, result_of
 

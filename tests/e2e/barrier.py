@@ -6,7 +6,7 @@ Named in a configuration by their dotted paths, as somebody's own driver and end
 import asyncio
 
 from connector.endsystems.contract import EndSystem, EndSystemSettings, SessionLogin
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.model.outcomes import LogoutOutcome, LogoutResult
 from drivers import DriverSettings, Scope
 from drivers.memory import MemoryDriver
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from connector.config.drivers import build_drivers
-from connector.config.loading import load
+from connector.preflight.drivers import build_drivers
+from connector.preflight.loading import load
 from drivers import Driver, Entry, Scope
 from drivers.memory import MemoryDriver
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from connector.config import settings
 from connector.endsystems.build import build_end_system
 from connector.endsystems.contract import EndSystem, LoginOutcome, SessionLogin
-from connector.outcomes import LoginResult, LogoutResult
+from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems import real_roundup
 from tests.endsystems.real_login import Login, RealEndSystem
 from tests.endsystems.real_oauth import DjangoOAuthToolkit, OidcProvider

@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from connector.config import settings
-from connector.credential import Credential
 from connector.endsystems.build import build_end_system
 from connector.endsystems.contract import SessionLogin
-from connector.endsystems.http_profile import HttpEndSystem
+from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.model.credential import Credential
 
 SESSION = "6f1c1d2e-0000-4000-8000-000000000001"
 ENVIRON = {"CONNECTOR_CLIENT_ID": "client-canary", "CONNECTOR_CLIENT_SECRET": "s3cret-canary"}

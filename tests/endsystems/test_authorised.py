@@ -9,12 +9,12 @@ import pytest
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
-from connector.endsystems.authorised import TargetNotAllowed
-from connector.endsystems.client import GuardedClient
 from connector.endsystems.contract import SessionLogin
-from connector.endsystems.guard import ForbiddenAddress
-from connector.endsystems.http_profile import HttpEndSystem
-from connector.errors import LoginNotCarried
+from connector.endsystems.http.authorised import TargetNotAllowed
+from connector.endsystems.http.client import GuardedClient
+from connector.endsystems.http.guard import ForbiddenAddress
+from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.model.errors import LoginNotCarried
 from tests.doubles import ScriptedEndSystem
 from tests.endsystems.faulty import FaultySystem, faulty_system
 from tests.endsystems.opened import LOGOUT, login, opened

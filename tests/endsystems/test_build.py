@@ -10,8 +10,8 @@ import pytest
 from connector.config import settings
 from connector.endsystems.build import build_end_system
 from connector.endsystems.contract import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
-from connector.errors import ConfigurationError
-from connector.outcomes import LoginResult, LogoutOutcome, LogoutResult
+from connector.model.errors import ConfigurationError
+from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 from tests.endsystems.certificates import authority
 from tests.endsystems.opened import ENVIRON, LOGOUT, VERIFY, built, login
 from tests.sessions.desk import PROFILE as DESK

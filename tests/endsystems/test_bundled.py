@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from connector.config import settings
-from connector.credential import Credential
 from connector.endsystems.build import build_end_system
-from connector.endsystems.bundled import bundled_names, load_profile, profile_text
 from connector.endsystems.contract import SessionLogin
-from connector.endsystems.http_profile import HttpEndSystem
-from connector.outcomes import LoginResult, LogoutResult
+from connector.endsystems.profile.bundled import bundled_names, load_profile, profile_text
+from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.model.credential import Credential
+from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
 from tests.endsystems.opened import ENVIRON, SESSION, login
 

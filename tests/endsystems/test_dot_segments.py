@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.endsystems import places
-from connector.endsystems.dot_segments import walks
-from connector.endsystems.guard import checked_url
+from connector.endsystems.http.dot_segments import walks
+from connector.endsystems.http.guard import checked_url
+from connector.endsystems.profile import places
 
 SEPARATORS = ["/", "\\", "%2f", "%5C", "%c0%af", "%E0%80%AF", "%u002f", "\N{FULLWIDTH SOLIDUS}"]
 DOTS = [".", "%2e", "%2E", "%c0%ae", "%e0%80%ae", "%u002E", "\N{FULLWIDTH FULL STOP}"]

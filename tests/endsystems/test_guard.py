@@ -9,10 +9,10 @@ import pytest
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
-from connector.endsystems.addresses import is_forbidden
-from connector.endsystems.client import ExchangeFailed, GuardedClient
-from connector.endsystems.guard import ForbiddenAddress, checked_url, guarded_socket, url_prefix
-from connector.endsystems.outgoing import Outgoing
+from connector.endsystems.http.addresses import is_forbidden
+from connector.endsystems.http.client import ExchangeFailed, GuardedClient
+from connector.endsystems.http.guard import ForbiddenAddress, checked_url, guarded_socket, url_prefix
+from connector.endsystems.profile.outgoing import Outgoing
 
 METADATA = [
     "169.254.169.254",

@@ -2,11 +2,11 @@
 
 import pytest
 
-from connector.credential import Credential
 from connector.endsystems.contract import SessionLogin
-from connector.endsystems.record import conclude
-from connector.endsystems.rules import Verdict
-from connector.outcomes import LogoutResult
+from connector.endsystems.profile.record import conclude
+from connector.endsystems.profile.rules import Verdict
+from connector.model.credential import Credential
+from connector.model.outcomes import LogoutResult
 from tests.endsystems.faulty import faulty_system
 from tests.endsystems.opened import LOGOUT, SESSION, VERIFY, login, opened
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.contract import LoginOutcome
-from connector.outcomes import LoginResult, LogoutResult
+from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems.faulty import Canned, faulty_system
 from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, login, opened
 

@@ -8,7 +8,7 @@ import pytest
 
 from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.contract import LoginOutcome, SessionLogin
-from connector.outcomes import LoginResult, LogoutResult
+from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems.behaviours import NO_DATE
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
 from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, opened

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.endsystems.contract import LoginOutcome, SessionLogin
-from connector.endsystems.http_profile import HttpEndSystem
-from connector.outcomes import LoginResult
+from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.model.outcomes import LoginResult
 from tests.endsystems.faulty import Canned, FaultySystem, Received, faulty_system
 from tests.endsystems.opened import SESSION, opened
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.endsystems.bundled import checked_profile
-from connector.endsystems.guard import url_prefix
-from connector.endsystems.setting import Setting, SettingType, faults, in_force
-from connector.errors import ConfigurationError
+from connector.endsystems.http.guard import url_prefix
+from connector.endsystems.profile.bundled import checked_profile
+from connector.endsystems.profile.setting import Setting, SettingType, faults, in_force
+from connector.model.errors import ConfigurationError
 from tests.endsystems.opened import LOGIN, LOGOUT, built
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "profiles.md"

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from connector.outcomes import LogoutResult
+from connector.model.outcomes import LogoutResult
 from tests.drivers.silent_names import silent_names
 from tests.drivers.test_names import MANY, WITHIN
 from tests.endsystems.opened import LOGOUT, login, opened

@@ -7,7 +7,7 @@ import pytest
 from connector.config import settings
 from connector.endsystems.build import build_end_system
 from connector.endsystems.contract import EndSystem, SessionLogin
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.model.outcomes import LogoutOutcome, LogoutResult
 from tests.endsystems.opened import LOGOUT, VERIFY, built, login
 
 STEP = LOGOUT.format(path="logout")

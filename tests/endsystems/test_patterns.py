@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.endsystems.answer import Answer
-from connector.endsystems.bundled import checked_profile
-from connector.endsystems.client import ANSWER_LIMIT
-from connector.endsystems.patterns import LONGEST, Pattern
-from connector.endsystems.rules import Extract
-from connector.errors import ConfigurationError
+from connector.endsystems.http.answer import Answer
+from connector.endsystems.http.client import ANSWER_LIMIT
+from connector.endsystems.profile.bundled import checked_profile
+from connector.endsystems.profile.patterns import LONGEST, Pattern
+from connector.endsystems.profile.rules import Extract
+from connector.model.errors import ConfigurationError
 
 REFUSED = {
     "(?=a)b": "no look-around",

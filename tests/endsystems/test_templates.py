@@ -2,9 +2,9 @@
 
 import pytest
 
-from connector.credential import Credential
-from connector.endsystems.template import Template, parse
-from connector.endsystems.values import CannotSend, Values
+from connector.endsystems.profile.template import Template, parse
+from connector.endsystems.profile.values import CannotSend, Values
+from connector.model.credential import Credential
 
 VALUES = Values(
     Credential(

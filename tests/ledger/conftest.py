@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.ledger.store import Ledger
+from connector.ledger.sqlite.store import Ledger
 from tests.ledger.ledgers import SetClock, opened
 
 

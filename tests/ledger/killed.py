@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from connector.ledger.debts import Debt, LogoutState
-from connector.ledger.reading import read_only
+from connector.ledger.sqlite.reading import read_only
+from connector.model.debts import Debt, LogoutState
 from tests.ledger.ledgers import KEYS, NAME, PENDING, close, opened, record, request
 
 TASKS = 24

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import UUID
 
-from connector.cleanup import CleanupRequest
-from connector.credential import Credential
-from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyring import Keyring
-from connector.ledger.selection import InHand
-from connector.ledger.store import Ledger
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.ledger.sqlite.selection import InHand
+from connector.ledger.sqlite.store import Ledger
+from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import LogoutOutcome, LogoutResult
 
 KEYS = Keyring({"old": b"o" * 32})
 ROTATED = Keyring({"new": b"n" * 32, "old": b"o" * 32})

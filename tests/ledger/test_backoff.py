@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from connector.ledger.backoff import Backoff, Verdict
-from connector.ledger.debts import Debt, LogoutState
-from connector.outcomes import LogoutOutcome, LogoutResult
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import LogoutOutcome, LogoutResult
 
 WEEK = 604_800.0
 DEBT = Debt(id=1, session_id="s", system_id=None, origin="", fingerprint=b"")

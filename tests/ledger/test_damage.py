@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from connector.errors import ConfigurationError
-from connector.ledger.debts import Debt
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.selection import InHand
-from connector.ledger.store import Ledger
+from connector.ledger.sqlite.selection import InHand
+from connector.ledger.sqlite.store import Ledger
+from connector.model.debts import Debt
+from connector.model.errors import ConfigurationError
 from tests.ledger.ledgers import DRIVERS, NAME, START, close, opened, record
 
 RESERVE = f"{NAME}.reserve"

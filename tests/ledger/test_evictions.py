@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.debts import LogoutState
-from connector.ledger.evictions import SLICE, OwedEvictions
-from connector.ledger.store import Ledger
-from connector.metrics import Metrics
-from connector.storage import Storage
-from connector.supervision import supervised
+from connector.ledger.sqlite.store import Ledger
+from connector.model.debts import LogoutState
+from connector.runtime.supervision import supervised
+from connector.telemetry.metrics import Metrics
+from connector.workers.owed_evictions import SLICE, OwedEvictions
 from drivers import DriverUnavailable, SessionScope
 from tests.assembly import METRICS
 from tests.doubles import ScriptedDriver

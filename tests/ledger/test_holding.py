@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from connector import holding as module
-from connector.ledger import recording
-from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.errors import DebtHeldBack
-from connector.ledger.held import SLICE
-from connector.ledger.recording import Sorted
-from connector.ledger.store import Ledger
-from connector.outcomes import NO_LOGOUT, OTHER_END_SYSTEM
+from connector.ledger.sqlite import recording
+from connector.ledger.sqlite.held import SLICE
+from connector.ledger.sqlite.recording import Sorted
+from connector.ledger.sqlite.store import Ledger
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import NO_LOGOUT, OTHER_END_SYSTEM
+from connector.workers import holding as module
 from drivers.memory import MemoryDriver
 from tests.assembly import holding, orchestrator
 from tests.doubles import LocatedEndSystem

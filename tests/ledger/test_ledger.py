@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from connector.ledger.debts import Debt, LogoutState, Totals
 from connector.ledger.errors import LedgerUnavailable, NoSuchDebt
-from connector.ledger.selection import InHand
-from connector.ledger.store import Ledger
-from connector.outcomes import NOTHING_TO_END, WITHOUT_ASKING, LogoutOutcome, LogoutResult
+from connector.ledger.sqlite.selection import InHand
+from connector.ledger.sqlite.store import Ledger
+from connector.model.debts import Debt, LogoutState, Totals
+from connector.model.outcomes import NOTHING_TO_END, WITHOUT_ASKING, LogoutOutcome, LogoutResult
 from drivers import SessionScope, SystemScope
 from tests.ledger.ledgers import (
     DRIVERS,

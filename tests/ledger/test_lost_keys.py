@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from connector.errors import ConfigurationError
 from connector.ledger.keyfile import load_keyring
 from connector.ledger.keyring import Keyring
-from connector.ledger.recovery import COMPANIONS, saved_to
-from connector.ledger.store import Ledger
+from connector.ledger.sqlite.recovery import COMPANIONS, saved_to
+from connector.ledger.sqlite.store import Ledger
+from connector.model.errors import ConfigurationError
 from tests.ledger.ledgers import NAME, close, damage, ledger, opened, raw, record
 from tests.ledger.test_opening import FIXTURES
 from tests.ledger.test_sessions import open_, session

@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from connector.errors import ConfigurationError
-from connector.ledger import sessions
-from connector.ledger.debts import LogoutState
 from connector.ledger.keyring import Keyring
-from connector.ledger.reading import read_only
-from connector.ledger.schema import MIGRATIONS, expected_layout, layout, migrate, version
+from connector.ledger.sqlite import sessions
+from connector.ledger.sqlite.reading import read_only
+from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, layout, migrate, version
+from connector.model.debts import LogoutState
+from connector.model.errors import ConfigurationError
 from tests.ledger.ledgers import KEYS, NAME, START, all_due, damage, filled, ledger, opened, raw, record, request
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -60,7 +60,7 @@ async def test_the_lock_of_a_process_that_was_killed_is_gone(tmp_path: Path) -> 
     code = """
 import sys
 from pathlib import Path
-from connector.ledger.lock import Lock
+from connector.ledger.sqlite.lock import Lock
 lock = Lock(Path(sys.argv[1]))
 lock.acquire()
 print("locked", flush=True)
@@ -115,8 +115,8 @@ async def told_as_a_common_user(folder: Path) -> str:
     code = """
 import os, sys
 from pathlib import Path
-from connector.errors import ConfigurationError
-from connector.ledger.opening import make_ready, refusals
+from connector.model.errors import ConfigurationError
+from connector.ledger.sqlite.opening import make_ready, refusals
 from tests.ledger.ledgers import KEYS
 if os.getuid() == 0:
     os.setuid(65534)

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from connector.ledger.debts import Debt, LogoutState
-from connector.ledger.store import Ledger
-from connector.outcomes import NOTHING_TO_END
+from connector.ledger.sqlite.store import Ledger
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import NOTHING_TO_END
 from tests.ledger.ledgers import DRIVERS, VERIFIED, opened, record, request
 from tests.ledger.test_sessions import logins, open_, session
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from connector.ledger import recovery
-from connector.ledger.inspection import damage_of
 from connector.ledger.rows import NAMES
+from connector.ledger.sqlite import recovery
+from connector.ledger.sqlite.inspection import damage_of
 from tests.ledger.ledgers import NAME, ONLY_NEW, all_due, close, damage, filled, opened, raw, record
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], int]] = {

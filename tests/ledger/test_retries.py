@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.retries import Retries
-from connector.ledger.store import Ledger
-from connector.outcomes import LogoutOutcome
-from connector.supervision import OwnedTasks, supervised
+from connector.ledger.sqlite.store import Ledger
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import LogoutOutcome
+from connector.runtime.supervision import OwnedTasks, supervised
+from connector.workers.retries import Retries
 from tests.ledger.ledgers import GRACE, PENDING, REFUSED, START, VERIFIED, WITHIN, SetClock, opened, record, until
 
 YEAR = 365 * 86_400.0

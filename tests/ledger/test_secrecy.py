@@ -5,7 +5,7 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from connector.ledger.debts import LogoutState
+from connector.model.debts import LogoutState
 from tests.ledger.ledgers import VERIFIED, SetClock, all_due, close, ledger, opened, raw, record
 
 MARKER = "M4rk3rOfACredential"

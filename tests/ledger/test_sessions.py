@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from connector.credential import Credential
-from connector.ledger import sessions
-from connector.ledger.debts import Debt, LogoutState
 from connector.ledger.keyring import Keyring
 from connector.ledger.open_sessions import OpenSession
-from connector.ledger.store import Ledger
+from connector.ledger.sqlite import sessions
+from connector.ledger.sqlite.store import Ledger
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
 from connector.sessions.live import LiveSessions
 from tests.ledger.ledgers import KEYS, NAME, ONLY_NEW, ROTATED, START, all_due, close, opened, raw, record, request
 from tests.ledger.test_opening import FIXTURE_KEYS, FIXTURES

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from connector.ledger.debts import LogoutState
 from connector.ledger.rows import COLUMNS, PURPOSE
+from connector.model.debts import LogoutState
 from tests.ledger.ledgers import KEYS, ONLY_NEW, REFUSED, ROTATED, START, SetClock, all_due, close, opened, raw, record
 
 ALTERATIONS = {

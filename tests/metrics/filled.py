@@ -2,14 +2,14 @@
 
 from http import HTTPStatus
 
-from connector.cleanup import CleanupReport, CleanupRequest, Timed
+from connector.cache.storage import Reads, Storage
 from connector.config.settings import StorageDeadlines
-from connector.credential import Credential
-from connector.figures import SessionFigures, StoreFigures
-from connector.ledger.debts import Totals
-from connector.metrics import Metrics
-from connector.outcomes import EvictOutcome, EvictResult, LogoutOutcome, LogoutResult
-from connector.storage import Reads, Storage
+from connector.model.cleanup import CleanupReport, CleanupRequest, Timed
+from connector.model.credential import Credential
+from connector.model.debts import Totals
+from connector.model.outcomes import EvictOutcome, EvictResult, LogoutOutcome, LogoutResult
+from connector.telemetry.figures import SessionFigures, StoreFigures
+from connector.telemetry.metrics import Metrics
 from drivers import DriverUnavailable, SystemScope
 from drivers.memory import MemoryDriver, MemorySettings
 from drivers.testing.subject import entry

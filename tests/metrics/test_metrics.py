@@ -6,12 +6,12 @@ import time
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from connector.ledger.debts import Totals
 from connector.ledger.errors import LedgerUnavailable
-from connector.metrics import INITIALIZES, Metrics
-from connector.outcomes import LoginResult
+from connector.model.debts import Totals
+from connector.model.outcomes import LoginResult
 from connector.sessions.opening import NotOpened
 from connector.sessions.openings import OPEN
+from connector.telemetry.metrics import INITIALIZES, Metrics
 from tests.metrics.exposition import samples, value
 from tests.metrics.filled import CANARY, filled, totals
 

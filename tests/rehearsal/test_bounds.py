@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from connector.redaction import Redaction
+from connector.model.redaction import Redaction
 from connector.rehearsal.beginning import Unreachable
 from connector.rehearsal.play import rehearse
 from connector.rehearsal.report import Report, Verdict

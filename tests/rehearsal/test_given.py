@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.errors import ConfigurationError
+from connector.model.errors import ConfigurationError
 from connector.rehearsal.returned import header_problems, headers, read_pairs
 from connector.rehearsal.script import Call, Pair, base_url, parsed_call
 from connector.rehearsal.settings_file import NOTIFICATIONS, read_settings

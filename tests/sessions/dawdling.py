@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from connector.endsystems.contract import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
-from connector.outcomes import LoginResult, LogoutOutcome, LogoutResult
+from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 
 
 class DawdlingSettings(EndSystemSettings):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from connector.endsystems.contract import EndSystem, LoginOutcome, SessionLogin
-from connector.outcomes import LoginResult, LogoutOutcome, LogoutResult
+from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 
 
 class Mumbling(EndSystem):

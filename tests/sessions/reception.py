@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
-from connector.credential import Credential
 from connector.endsystems.contract import LoginOutcome
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.store import Ledger
-from connector.ledger.table import Table
-from connector.logouts import Logouts
-from connector.outcomes import LoginResult
+from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.table import Table
+from connector.model.credential import Credential
+from connector.model.outcomes import LoginResult
+from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
+from connector.sessions.logouts import Logouts
 from connector.sessions.opening import Opened, OpeningRequest, Result
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.seal import HEADER, Sealed, Seals
-from connector.storage import Storage
-from connector.supervision import OwnedTasks
 from tests.assembly import KEYRING, METRICS
 from tests.doubles import ScriptedDriver, ScriptedEndSystem
 

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from connector.ledger.keyfile import VARIABLE, parsed
-from connector.ledger.sessions import known
-from connector.ledger.store import Ledger
-from connector.ledger.table import Table
+from connector.ledger.sqlite.sessions import known
+from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.table import Table
 from tests.sessions.served import KEYS
 
 KEYRING = parsed(KEYS[VARIABLE], origin="the test")

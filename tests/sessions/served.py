@@ -10,9 +10,9 @@ from aiohttp import web
 from connector.api.metrics import METRICS
 from connector.api.parser import guarded_runner
 from connector.app import create_app
-from connector.config.loading import load
-from connector.hooks import Hooks
-from connector.metrics import Metrics
+from connector.cleanups.hooks import Hooks
+from connector.preflight.loading import load
+from connector.telemetry.metrics import Metrics
 from tests.e2e.opshub import OpsHub
 
 KEYS = {"CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}

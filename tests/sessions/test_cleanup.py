@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.credential import Credential
 from connector.ledger.keyring import Keyring
+from connector.model.credential import Credential
 from connector.sessions.errors import UnknownSession
 from connector.sessions.seal import Sealed, Seals
 from tests.e2e.opshub import Answer

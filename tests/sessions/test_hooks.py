@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.hooks import Hooks
+from connector.cleanups.hooks import Hooks
 from tests.sessions.desk import Desk
 from tests.sessions.served import served
 from tests.sessions.test_cleanup import GLOBAL, SYSTEM, opened

@@ -13,11 +13,11 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from connector.cleanup import CleanupRequest
 from connector.endsystems.contract import LoginOutcome
-from connector.ledger import sessions
-from connector.ledger.selection import InHand
-from connector.outcomes import LoginResult
+from connector.ledger.sqlite import sessions
+from connector.ledger.sqlite.selection import InHand
+from connector.model.cleanup import CleanupRequest
+from connector.model.outcomes import LoginResult
 from connector.sessions.opening import NotOpened, OpeningRequest
 from tests.e2e.connector_process import WITHIN, connector_process
 from tests.e2e.opshub import OpsHub

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from connector.api.answers import answer
-from connector.ledger.debts import LogoutState
-from connector.ledger.recording import Missed
-from connector.outcomes import IN_USE_AGAIN
+from connector.ledger.sqlite.recording import Missed
+from connector.model.debts import LogoutState
+from connector.model.outcomes import IN_USE_AGAIN
+from connector.runtime.supervision import supervised
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed
-from connector.supervision import supervised
 from tests.assembly import a_ledger, cleaner
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem
 from tests.ledger.ledgers import ORIGIN, START, SetClock, all_due, opened, raw, request, until

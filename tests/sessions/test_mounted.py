@@ -11,8 +11,8 @@ from aiohttp import ClientSession, web
 from aiohttp.typedefs import Handler
 
 from connector.app import create_app
-from connector.config.loading import load
-from connector.errors import ConfigurationError
+from connector.model.errors import ConfigurationError
+from connector.preflight.loading import load
 from tests.cli.command import connector
 from tests.e2e.opshub import OpsHub
 from tests.sessions.desk import Desk, settings

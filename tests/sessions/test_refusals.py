@@ -15,7 +15,7 @@ from aiohttp import web
 
 from connector.api.errors import NotFound
 from connector.api.sessions import session as session_of
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 from tests.api.raw import HOST, answer_to
 from tests.sessions.desk import Desk, settings
 from tests.sessions.served import Served, served

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from connector.api.sessions import session as session_of
 from connector.cache import Cache, Caches, Entries, Loads
-from connector.ledger.debts import LogoutState
+from connector.model.debts import LogoutState
 from connector.sessions.errors import UnknownSession
 from connector.sessions.opening import OpeningRequest
 from connector.sessions.session import SessionsInUse

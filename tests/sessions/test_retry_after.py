@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from connector import Unavailable
-from connector.asked_wait import LONGEST
-from connector.endsystems.answer import Answer
+from connector.endsystems.http.answer import Answer
+from connector.model.asked_wait import LONGEST
 from tests.sessions.dawdling import Dawdling
 from tests.sessions.served import served
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.returned import size_of
+from connector.model.headers import size_of
 from connector.sessions.returned import problems_of
 
 LONGEST = 100

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from connector.cleanup import CleanupRequest
-from connector.ledger.debts import Debt, LogoutState
-from connector.ledger.store import Ledger
-from connector.outcomes import LogoutOutcome
+from connector.ledger.sqlite.store import Ledger
+from connector.model.cleanup import CleanupRequest
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import LogoutOutcome
 from tests.assembly import KEYRING
 
 

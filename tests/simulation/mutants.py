@@ -17,10 +17,10 @@ from rich.table import Table
 from connector.cache import Cache, Caches, Entries, Loads
 from connector.cache.entries import Epoch
 from connector.cache.loads import Place
-from connector.cleanup import CleanupReport, CleanupRequest
-from connector.orchestrator import Orchestrator
-from connector.storage import Storage
-from connector.supervision import OwnedTasks
+from connector.cache.storage import Storage
+from connector.cleanups.orchestrator import Orchestrator
+from connector.model.cleanup import CleanupReport, CleanupRequest
+from connector.runtime.supervision import OwnedTasks
 from drivers import Driver, DriverError, Entry, Scope, Stamp
 from drivers.memory import MemoryDriver
 from tests.simulation.parts import Parts

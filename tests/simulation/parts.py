@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from connector.cache import Caches, Entries, Loads
-from connector.orchestrator import Orchestrator
-from connector.storage import Storage
+from connector.cache.storage import Storage
+from connector.cleanups.orchestrator import Orchestrator
 from drivers.memory import MemoryDriver
 
 

@@ -7,13 +7,13 @@ from functools import partial
 from random import Random
 
 from connector.cache import Caches
+from connector.cleanups.orchestrator import Orchestrator
 from connector.config.settings import StorageDeadlines
 from connector.endsystems.contract import EndSystem
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.evictions import OwedEvictions
-from connector.orchestrator import Orchestrator
-from connector.supervision import supervised
+from connector.runtime.supervision import supervised
+from connector.workers.owed_evictions import OwedEvictions
 from drivers import Driver
 from tests.assembly import METRICS, orchestrator_of
 from tests.simulation.ledger import RememberingLedger

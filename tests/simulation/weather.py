@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from random import Random
 from typing import Any, TypeVar
 
-from connector.supervision import OwnedTasks
+from connector.runtime.supervision import OwnedTasks
 from drivers import Driver, DriverSettings, DriverUnavailable, Entry, Scope, Stamp, Statistics
 from drivers.memory import MemoryDriver
 

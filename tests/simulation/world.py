@@ -7,10 +7,10 @@ from random import Random
 
 from connector.api.answers import answer
 from connector.cache import Cache
-from connector.cleanup import CleanupRequest
-from connector.credential import Credential
 from connector.endsystems.contract import SessionLogin
-from connector.outcomes import LogoutOutcome
+from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
+from connector.model.outcomes import LogoutOutcome
 from drivers import Driver, DriverError
 from drivers.memory import MemoryDriver
 from tests.doubles import ACKNOWLEDGED, ScriptedEndSystem

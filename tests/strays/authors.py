@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import aiohttp
 
-from connector.credential import Credential
 from connector.endsystems.contract import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
-from connector.outcomes import LoginResult, LogoutOutcome
+from connector.model.credential import Credential
+from connector.model.outcomes import LoginResult, LogoutOutcome
 from drivers import DriverSettings, Entry, Scope, Stamp
 from drivers.memory import MemoryDriver
 from tests.doubles import ACKNOWLEDGED

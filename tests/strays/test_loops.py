@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from connector import supervision
-from connector.deadline import within
-from connector.steps import attempt, step
-from connector.supervision import OwnedTasks, supervised
+from connector.runtime import supervision
+from connector.runtime.deadline import within
+from connector.runtime.steps import attempt, step
+from connector.runtime.supervision import OwnedTasks, supervised
 from drivers.cancellation import StrayCancellation, cancelled_only_if_asked
 
 

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from connector.api.sessions import session as session_of
-from connector.hooks import Hooks
+from connector.cleanups.hooks import Hooks
 from tests.e2e.connector_process import WITHIN
 from tests.e2e.opshub import Answer
 from tests.sessions.served import Served, served

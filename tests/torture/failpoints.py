@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import Any
 
-from connector.endsystems.http_profile import HttpEndSystem
-from connector.ledger import recording, sessions
-from connector.ledger.store import Ledger
-from connector.ledger.table import Table
-from connector.orchestrator import Orchestrator
+from connector.cache.storage import Storage
+from connector.cleanups.orchestrator import Orchestrator
+from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.ledger.sqlite import recording, sessions
+from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.table import Table
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
-from connector.storage import Storage
 
 STEPS: dict[str, tuple[Any, str]] = {
     "record": (Ledger, "record"),

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from connector.config.loading import load
-from connector.logs import configure_logs
+from connector.preflight.loading import load
 from connector.server import serve
+from connector.telemetry.logs import configure_logs
 from drivers import sqlite_writer
 from tests.torture.failpoints import Failpoint
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from statistics import median
 from uuid import UUID
 
-from connector.cleanup import CleanupRequest
-from connector.config.loading import load
-from connector.credential import Credential
 from connector.ledger.keyfile import load_keyring
-from connector.ledger.store import Ledger
+from connector.ledger.sqlite.store import Ledger
+from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
+from connector.preflight.loading import load
 from tests.cli.command import surroundings
 from tests.torture.world import Session, World, world
 

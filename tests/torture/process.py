@@ -23,7 +23,7 @@ FORKS = multiprocessing.get_context("forkserver")
 PRELOADED = (
     "tests.torture.launched",
     "tests.torture.life.campaign",
-    "connector.ledger.store",
+    "connector.ledger.sqlite.store",
     "drivers.memory",
     "drivers.sqlite",
 )

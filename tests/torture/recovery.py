@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from connector.app import PARTS, Parts, create_app
-from connector.config.loading import load
 from connector.config.settings import Settings
-from connector.ledger.debts import LogoutState
-from connector.ledger.selection import InHand
-from connector.ledger.store import Ledger
+from connector.ledger.sqlite.selection import InHand
+from connector.ledger.sqlite.store import Ledger
+from connector.model.debts import LogoutState
+from connector.preflight.loading import load
 
 WITHIN = 120.0
 LOOK_EVERY = 0.005

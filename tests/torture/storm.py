@@ -11,9 +11,9 @@ from uuid import UUID
 
 from connector.api.answers import answer
 from connector.app import Parts
-from connector.cleanup import CleanupRequest
-from connector.config.loading import load
-from connector.credential import Credential
+from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
+from connector.preflight.loading import load
 from tests.ledger.ledgers import SetClock
 from tests.torture.desk import away, fine
 from tests.torture.recovery import LOOK_EVERY, nothing_is_due, running

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import aiohttp
 
-from connector.config.drivers import build_drivers
-from connector.config.loading import load
+from connector.preflight.drivers import build_drivers
+from connector.preflight.loading import load
 from drivers import Driver, Entry, Scope, SessionScope, Stamp, SystemScope
 from tests.ports import free_port
 from tests.torture.desk import PROFILE, Desk, desk

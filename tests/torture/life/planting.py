@@ -6,17 +6,17 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from connector.cleanup import CleanupRequest
-from connector.endsystems.http_login import HttpLogin
-from connector.ledger import recording, sessions
+from connector.cache.storage import Storage
+from connector.cleanups.orchestrator import Orchestrator
+from connector.endsystems.profile.login import HttpLogin
 from connector.ledger.backoff import Backoff, Verdict
-from connector.ledger.debts import Debt, LogoutState
-from connector.ledger.store import Ledger
-from connector.orchestrator import Orchestrator
+from connector.ledger.sqlite import recording, sessions
+from connector.ledger.sqlite.store import Ledger
+from connector.model.cleanup import CleanupRequest
+from connector.model.debts import Debt, LogoutState
 from connector.sessions.live import LiveSessions
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
-from connector.storage import Storage
 from drivers import SessionScope
 from tests.torture.life.rules import Wrong
 

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from connector.api.parser import guarded_runner
 from connector.app import PARTS, Parts, create_app
-from connector.config.loading import load
-from connector.ledger.debts import LogoutState
+from connector.model.debts import LogoutState
+from connector.preflight.loading import load
 from tests.torture.life.end_system import Regime
 from tests.torture.life.history import History
 from tests.torture.life.scene import Scene

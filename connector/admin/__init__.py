@@ -1,0 +1,1 @@
+"""What an administrator asks, and how it is shown."""

@@ -1,0 +1,106 @@
+"""Evictions as steps of something larger: what a driver could not do is owed, and it is not believed until that is made good."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from connector.cache.storage import Storage
+from connector.model.cleanup import Timed
+from connector.model.outcomes import EvictOutcome, EvictResult
+from connector.runtime.steps import attempt, milliseconds_since, step
+from drivers import Driver, DriverError, Scope
+
+Eviction = asyncio.Future[Timed[EvictOutcome]]
+"""The eviction from one driver: what became of it, or will become."""
+Evicting = Mapping[str, Eviction]
+"""Evictions by the driver's name."""
+EVICTED = EvictOutcome(EvictResult.EVICTED)
+SOON = 0.1
+"""Seconds in which an eviction is soon: about as long as the ledger may take to record that it is owed."""
+
+
+async def _evict(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> Timed[EvictOutcome]:
+    """Evict the scopes from one driver within its deadline. What has to be durable of it is in the ledger already."""
+    deadline = storage.deadlines.evict
+
+    async def evicted() -> EvictOutcome:
+        try:
+            await storage.evict(driver, scopes)
+        except DriverError as problem:
+            return EvictOutcome(EvictResult.UNAVAILABLE, str(problem))
+        return EVICTED
+
+    done = await step(
+        f"eviction from {driver.name}",
+        evicted,
+        deadline=deadline,
+        late=EvictOutcome(EvictResult.UNAVAILABLE, f"no answer within {deadline:g} s"),
+        failed=EvictOutcome(EvictResult.FAILED, "a defect; the log has its traceback"),
+    )
+    if not _is_done(done):
+        storage.owe(driver)
+    return done
+
+
+def begin_evictions(
+    storage: Storage, owed: Mapping[str, Sequence[Scope]], steps: asyncio.TaskGroup, begun: Evicting = MappingProxyType({})
+) -> dict[str, Eviction]:
+    """Evict from every driver what is owed to it, at the same time, and return what becomes of each by the driver's name.
+
+    What needs no waiting is done already, the rest is among the `steps`. What has `begun` is waited for, and not begun again.
+    """
+    return {
+        driver.name: begun[driver.name] if driver.name in begun else _begin(storage, driver, owed[driver.name], steps)
+        for driver in storage.drivers
+    }
+
+
+def _begin(storage: Storage, driver: Driver, scopes: Sequence[Scope], steps: asyncio.TaskGroup) -> Eviction:
+    at_once = _evict_at_once(storage, driver, scopes)
+    if at_once is None:
+        return steps.create_task(_evict(storage, driver, scopes))
+    done: Eviction = asyncio.get_running_loop().create_future()
+    done.set_result(at_once)
+    return done
+
+
+def _evict_at_once(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> Timed[EvictOutcome] | None:
+    started = time.monotonic()
+    done = attempt(f"eviction from {driver.name}", lambda: storage.evict_at_once(driver, scopes), failed=False)
+    return Timed(EVICTED, milliseconds_since(started)) if done else None
+
+
+def evict_everywhere_at_once(storage: Storage, scopes: Sequence[Scope]) -> dict[str, Timed[EvictOutcome]]:
+    """Evict the scopes from every driver that need not be waited for, and return what became of it by the driver's name."""
+    tried = {driver.name: _evict_at_once(storage, driver, scopes) for driver in storage.drivers}
+    return {name: done for name, done in tried.items() if done is not None}
+
+
+async def evict_the_rest_soon(
+    storage: Storage, scopes: Sequence[Scope], at_once: Mapping[str, Timed[EvictOutcome]], steps: asyncio.TaskGroup
+) -> Evicting:
+    """Evict the scopes from the drivers that are not among those `at_once`, together, and wait for it until it is no longer soon.
+
+    Returns what became of it, or will become, for it goes on among the `steps`. What has failed by then is left out.
+    """
+    rest = [driver for driver in storage.drivers if driver.name not in at_once]
+    evicting = {driver.name: steps.create_task(_evict(storage, driver, scopes)) for driver in rest}
+    await asyncio.wait(evicting.values(), timeout=SOON)
+    return {name: task for name, task in evicting.items() if not task.done() or _is_done(task.result())}
+
+
+async def evict_everywhere(storage: Storage, owed: Mapping[str, Sequence[Scope]]) -> list[str]:
+    """Evict from every driver at once what is owed to it, and return the names of those that did."""
+    async with asyncio.TaskGroup() as steps:
+        evicting = begin_evictions(storage, owed, steps)
+    return names_of_done({name: done.result() for name, done in evicting.items()})
+
+
+def names_of_done(evictions: Mapping[str, Timed[EvictOutcome]]) -> list[str]:
+    """Return the names of the drivers that have evicted."""
+    return [name for name, done in evictions.items() if _is_done(done)]
+
+
+def _is_done(eviction: Timed[EvictOutcome]) -> bool:
+    return eviction.outcome.result is EvictResult.EVICTED

@@ -1,0 +1,146 @@
+"""The configured drivers as one: opened, pinged, evicted from and kept tidy together; the last of them is the authority."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from connector.cache.watch import Watch
+from connector.config.settings import StorageDeadlines
+from connector.model.errors import ConfigurationError
+from connector.runtime.steps import close
+from connector.runtime.supervision import supervised
+from drivers import Driver, DriverError, DriverUnavailable, Scope
+from drivers.cancellation import cancelled_only_if_asked
+
+log = structlog.get_logger(__name__)
+
+PURGE_SLICE = 1_000
+"""Entries that one purge call may free."""
+PURGE_PAUSE = 10.0
+"""Seconds between two looks for entries that have expired; after an eviction the purge begins earlier."""
+PURGE_REST = 0.1
+"""Seconds after a purge has found nothing more: what is evicted meanwhile is freed by the next one, all of it together."""
+
+
+@dataclass(slots=True)
+class Reads:
+    """How the reads of cached values from one driver ended, as plain numbers: to count costs next to nothing."""
+
+    hits: int = 0
+    """Values under the present stamp."""
+    misses: int = 0
+    """No value, one under another stamp, or no answer."""
+
+
+class Storage:
+    """Drivers in the order of the configuration, nearest first."""
+
+    def __init__(self, drivers: Sequence[Driver], deadlines: StorageDeadlines) -> None:
+        self.drivers = tuple(drivers)
+        self.authority = self.drivers[-1]
+        self.deadlines = deadlines
+        self._evicted = {driver.name: asyncio.Event() for driver in self.drivers}
+        self._in_debt = {driver.name: asyncio.Event() for driver in self.drivers}
+        self._distrusted: set[str] = set()
+        self.watch = Watch(self.drivers, deadlines.ping)
+        self.reads = {driver.name: Reads() for driver in self.drivers}
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Open every driver, purge them in the background, and close all at the end.
+
+        A store that is out of reach for now is used once it is back; `watch` tells of it.
+
+        Raises:
+            ConfigurationError: with everything that only a human can mend.
+        """
+        async with AsyncExitStack() as stack:
+            problems: list[str] = []
+            for driver in self.drivers:
+                stack.push_async_callback(_close, driver)
+                problems += await self._open(driver)
+            if problems:
+                raise ConfigurationError(problems)
+            for driver in self.drivers:
+                await stack.enter_async_context(supervised(f"purge {driver.name}", partial(self._keep_tidy, driver)))
+                await stack.enter_async_context(supervised(f"watch over {driver.name}", partial(self.watch.run, driver)))
+            yield
+
+    async def evict(self, driver: Driver, scopes: Sequence[Scope]) -> None:
+        """Evict the scopes from one driver and have their bytes freed at leisure. Raises `DriverError`; sets no deadline."""
+        await driver.evict(*scopes)
+        self._evicted[driver.name].set()
+
+    def evict_at_once(self, driver: Driver, scopes: Sequence[Scope]) -> bool:
+        """Do what `evict` does where the driver need not wait for it, and say whether it is done; why not, `evict` tells."""
+        try:
+            done = driver.evict_at_once(*scopes)
+        except DriverError:
+            return False
+        if done:
+            self._evicted[driver.name].set()
+        return done
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the authority owes no eviction; as long as it does, nothing that it says may be served."""
+        return self.authority.name not in self._distrusted
+
+    def owe(self, driver: Driver) -> None:
+        """Note that the driver owes an eviction, which the ledger knows."""
+        self._distrusted.add(driver.name)
+        self.watch.doubt(driver)
+        self._in_debt[driver.name].set()
+
+    async def next_debt(self, driver: Driver) -> None:
+        """Wait until the driver owes an eviction that nobody has begun to make good."""
+        await self._in_debt[driver.name].wait()
+        self._in_debt[driver.name].clear()
+
+    def absolve(self, driver: Driver) -> None:
+        """Note that everything was made good, unless more has come to be owed meanwhile."""
+        if not self._in_debt[driver.name].is_set():
+            self._distrusted.discard(driver.name)
+
+    async def _keep_tidy(self, driver: Driver) -> None:
+        evicted = self._evicted[driver.name]
+        while True:
+            evicted.clear()
+            more = await self._purge(driver)
+            await asyncio.sleep(0 if more else PURGE_REST)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0 if more else PURGE_PAUSE):
+                    await evicted.wait()
+
+    async def _purge(self, driver: Driver) -> bool:
+        try:
+            async with asyncio.timeout(self.deadlines.evict):
+                return await driver.purge(PURGE_SLICE)
+        except (TimeoutError, DriverError) as problem:
+            log.debug("purge put off", driver=driver.name, reason=str(problem))
+            self.watch.doubt(driver)
+            return False
+
+    async def _open(self, driver: Driver) -> list[str]:
+        try:
+            with cancelled_only_if_asked:
+                await driver.open()
+        except DriverUnavailable as problem:
+            self.watch.found(driver, str(problem))
+        except DriverError as problem:
+            return [f"storage.{driver.name}: {problem}"]
+        return []
+
+
+async def _close(driver: Driver) -> None:
+    async def closed() -> None:
+        try:
+            await driver.aclose()
+        except DriverError as problem:
+            log.warning("storage driver was not closed properly", driver=driver.name, reason=str(problem))
+
+    await close(f"storage driver {driver.name}", closed)

@@ -1,0 +1,1 @@
+"""One cleanup, from the request to the report: the orchestrator and its steps."""

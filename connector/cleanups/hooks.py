@@ -1,0 +1,72 @@
+"""The author's own part of a cleanup: what is kept for a session or a system elsewhere, in files or tables."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import TypeVar
+
+from connector.model.cleanup import CleanupRequest, Timed
+from connector.model.outcomes import HookOutcome, HookResult
+from connector.runtime.steps import step
+
+SessionHook = Callable[[str, str | None], Awaitable[None]]
+"""Called with the session's id, canonical UUID text, and its system's, None from an OpsHub that names none."""
+SystemHook = Callable[[str], Awaitable[None]]
+"""Called with the system's id."""
+SessionHookT = TypeVar("SessionHookT", bound=SessionHook)
+SystemHookT = TypeVar("SystemHookT", bound=SystemHook)
+
+
+async def run_hook(name: str, hook: Callable[[], Awaitable[None]], deadline: float) -> Timed[HookOutcome]:
+    """Run one hook for at most `deadline` seconds, and tell what became of it."""
+
+    async def done() -> HookOutcome:
+        await hook()
+        return HookOutcome(HookResult.DONE)
+
+    return await step(
+        f"hook {name}",
+        done,
+        deadline=deadline,
+        late=HookOutcome(HookResult.TIMED_OUT, f"not done within {deadline:g} s"),
+        failed=HookOutcome(HookResult.FAILED, "a defect; the log has its traceback"),
+    )
+
+
+class Hooks:
+    """What else a cleanup has to do. Hooks run beside the logout and the evictions, each with a deadline of its own.
+
+    Each cleanup runs them, a repeated one too, so that they have to take the same call twice. One that fails is reported and
+    logged; the others run all the same, and it is not tried again.
+    """
+
+    def __init__(self) -> None:
+        self._of_sessions: dict[str, SessionHook] = {}
+        self._of_systems: dict[str, SystemHook] = {}
+
+    def on_session_cleanup(self, hook: SessionHookT) -> SessionHookT:
+        """Register, as a decorator too, what is done when a session is cleaned up. Its name stands in the report."""
+        self._of_sessions[self._name(hook)] = hook
+        return hook
+
+    def on_system_cleanup(self, hook: SystemHookT) -> SystemHookT:
+        """Register, as a decorator too, what is done when all that is cached of a system has to go."""
+        self._of_systems[self._name(hook)] = hook
+        return hook
+
+    def has_some_of(self, request: CleanupRequest) -> bool:
+        """Tell whether a cleanup has to run any."""
+        return bool(self._of_sessions or (request.global_cache and self._of_systems))
+
+    def of(self, request: CleanupRequest) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Yield the name of each hook that a cleanup has to run, and the call."""
+        for name, session_hook in self._of_sessions.items():
+            yield name, partial(session_hook, request.session_id, request.system_id)
+        if request.global_cache and request.system_id is not None:
+            for name, system_hook in self._of_systems.items():
+                yield name, partial(system_hook, request.system_id)
+
+    def _name(self, hook: Callable[..., object]) -> str:
+        name = getattr(hook, "__name__", type(hook).__name__)
+        if name in self._of_sessions or name in self._of_systems:
+            raise ValueError(f"there is a hook {name} already; expected names of their own, for the report tells them apart")
+        return name

@@ -1,0 +1,213 @@
+"""One cleanup, from what was asked for to what became of it: the logout and every eviction at the same time."""
+
+import asyncio
+import time
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from connector.cache.evictions import Evicting, begin_evictions, evict_everywhere_at_once, evict_the_rest_soon, names_of_done
+from connector.cache.storage import Storage
+from connector.cleanups.hooks import Hooks, run_hook
+from connector.endsystems.contract import SessionLogin
+from connector.ledger.bookkeeping import Bookkeeping
+from connector.ledger.sqlite.recording import Missed
+from connector.model.cleanup import CleanupReport, CleanupRequest, Timed
+from connector.model.debts import Debt, LogoutState
+from connector.model.errors import BrokenOff
+from connector.model.outcomes import NOTHING_TO_END, EvictOutcome
+from connector.runtime.steps import milliseconds_since
+from connector.runtime.supervision import OwnedTasks
+from connector.sessions.live import LiveSessions
+from connector.sessions.logouts import Logouts, SharedLogout, known, login_of, outcome_of_closed
+from drivers import Driver, Scope
+from drivers.cancellation import StrayCancellation, cancelled_only_if_asked
+
+T = TypeVar("T")
+
+
+class Orchestrator:
+    """Runs cleanups. Their work is the application's: a client that goes away changes nothing, and shutdown waits for it."""
+
+    def __init__(
+        self,
+        logouts: Logouts,
+        storage: Storage,
+        books: Bookkeeping,
+        tasks: OwnedTasks,
+        *,
+        live: LiveSessions,
+        hooks: Hooks,
+        hook_deadline: float,
+    ) -> None:
+        self.end_system = logouts.end_system
+        self._live = live
+        self._hooks = hooks
+        self._hook_deadline = hook_deadline
+        self._logouts = logouts
+        self._storage = storage
+        self._books = books
+        self._tasks = tasks
+
+    async def cleanup(self, request: CleanupRequest) -> CleanupReport:
+        """Log the session out, evict its scopes from every driver and run the hooks, together. No step's failure stops another.
+
+        The session is dead from here on, and one of it that is being opened is closed again. What is owed is durable before
+        it is tried, save evictions where nothing else is owed: those that are done soon are not owed at all. Takes as long as the
+        slowest step, and goes on to the end when the caller is cancelled.
+
+        Raises:
+            BrokenOff: the server ends, and waits no longer.
+        """
+        owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)
+        started, logins = time.monotonic(), self._live.closing(request.session_id)
+        if owes_more:
+            return await self._owned(self._run(request, started, logins))
+        at_once = evict_everywhere_at_once(self._storage, request.scopes)
+        if len(at_once) == len(self._storage.drivers):
+            return self._report_of_evictions(request, started, at_once)
+        return await self._owned(self._evict(request, started, logins, at_once))
+
+    async def retry(self, debt: Debt) -> bool:
+        """Try an owed logout again, record what became of it, and say whether that could be done."""
+        if debt.credential is None:
+            raise ValueError("a debt is retried with its credential")
+        sharing = self._logouts.sharing(login_of(debt), debt.login_id, places=debt.places, attempts=debt.attempts)
+        async with sharing as shared:
+            await asyncio.shield(shared.task)
+            return await self._settle(debt, shared, {}, retried=True)
+
+    async def drain(self, deadline: float) -> int:
+        """Wait at most `deadline` seconds for the running cleanups; returns how many tasks had to be broken off."""
+        return await self._tasks.drain(deadline)
+
+    def _owes_evictions_only(self, request: CleanupRequest) -> bool:
+        """Tell whether a cleanup has no login to end, no seal that has to be known as dead, and no hook to run."""
+        return request.foregone is not None and not request.login_id and not self._hooks.has_some_of(request)
+
+    def _report_of_evictions(
+        self, request: CleanupRequest, started: float, evictions: Mapping[str, Timed[EvictOutcome]]
+    ) -> CleanupReport:
+        return CleanupReport(
+            request=request,
+            milliseconds=milliseconds_since(started),
+            recorded=True,
+            authority=self._storage.authority.name,
+            logout=Timed(request.foregone or NOTHING_TO_END, 0),
+            attempts=0,
+            evictions=evictions,
+        )
+
+    async def _owned(self, work: Coroutine[Any, Any, T]) -> T:
+        task = self._tasks.start(work)
+        try:
+            with cancelled_only_if_asked:
+                return await asyncio.shield(task)
+        except StrayCancellation:
+            raise BrokenOff("the server ends") from None
+
+    async def _evict(
+        self, request: CleanupRequest, started: float, logins: Collection[str], at_once: Mapping[str, Timed[EvictOutcome]]
+    ) -> CleanupReport:
+        """Evict what was not evicted `at_once`; what is not done soon is owed, as that of any other cleanup."""
+        async with asyncio.TaskGroup() as steps:
+            rest = await evict_the_rest_soon(self._storage, request.scopes, at_once, steps)
+            done = {**at_once, **{name: eviction.result() for name, eviction in rest.items() if eviction.done()}}
+            if len(done) < len(self._storage.drivers):
+                return await self._run(request, started, logins, rest)
+        evictions = {driver.name: done[driver.name] for driver in self._storage.drivers}
+        return self._report_of_evictions(request, started, evictions)
+
+    async def _run(
+        self, request: CleanupRequest, started: float, logins: Collection[str], begun: Evicting = MappingProxyType({})
+    ) -> CleanupReport:
+        """Record what is owed and take the steps. What could not be recorded is kept, however this ends."""
+        origin, drivers = self._origin(request), [driver.name for driver in self._storage.drivers]
+        left, outcome, debt = Missed(request, origin, drivers, logins), None, None
+        try:
+            debt = await self._books.record(request, origin=origin, drivers=drivers, logins=logins)
+            if debt is not None:
+                self._live.rows_gone(request.session_id, logins)
+            report = await self._take_steps(request, started, debt, origin, begun)
+            if debt is None:
+                left, outcome = _left_of(left, report), report.logout.outcome
+        finally:
+            if debt is None:
+                self._live.unrecorded.keep_cleanup(left, outcome)
+        return report
+
+    async def _take_steps(
+        self, request: CleanupRequest, started: float, debt: Debt | None, origin: str, begun: Evicting
+    ) -> CleanupReport:
+        drivers, within = self._storage.drivers, self._hook_deadline
+        async with self._logout_of(request, debt, origin) as shared:
+            async with asyncio.TaskGroup() as steps:
+                owed = _owed(drivers, request, debt)
+                same = {name: eviction for name, eviction in begun.items() if {*owed[name]} == {*request.scopes}}
+                evicting = begin_evictions(self._storage, owed, steps, same)
+                hooked = {name: steps.create_task(run_hook(name, hook, within)) for name, hook in self._hooks.of(request)}
+                logout = await asyncio.shield(shared.task)
+                if same:
+                    await asyncio.wait(same.values())
+            evictions = _results(evicting)
+            await self._settle(debt, shared, evictions)
+        return CleanupReport(
+            request=request,
+            milliseconds=milliseconds_since(started),
+            recorded=debt is not None,
+            authority=self._storage.authority.name,
+            logout=logout,
+            attempts=(debt.attempts if debt else 0) + shared.tries,
+            evictions=evictions,
+            hooks=_results(hooked),
+        )
+
+    def _origin(self, request: CleanupRequest) -> str:
+        """Return where the login of a cleanup was made: today's end system, unless the seal says another."""
+        if request.foregone is not None:
+            return ""
+        return self._logouts.origin(_login(request)) if request.origin is None else request.origin
+
+    def _logout_of(self, request: CleanupRequest, debt: Debt | None, origin: str) -> AbstractAsyncContextManager[SharedLogout]:
+        """Join or begin the logout, unless it is known that there is nothing to end."""
+        if request.foregone is not None:
+            return known(request.foregone)
+        if debt is not None and debt.state is LogoutState.CLOSED:
+            return known(outcome_of_closed(debt))
+        places, attempts = (debt.places, debt.attempts) if debt else ((origin,), 0)
+        return self._logouts.sharing(_login(request), request.login_id, places=places, attempts=attempts)
+
+    async def _settle(
+        self, debt: Debt | None, shared: SharedLogout, evictions: Mapping[str, Timed[EvictOutcome]], *, retried: bool = False
+    ) -> bool:
+        """Record what became of a debt, and say whether that could be done.
+
+        Of those who share a logout, the first records its outcome.
+        """
+        if debt is None:
+            return False
+        outcome = None if shared.settled else shared.task.result().outcome
+        shared.settled = True
+        return await self._books.settle(debt, outcome=outcome, evicted=names_of_done(evictions), retried=retried)
+
+
+def _results(tasks: Mapping[str, asyncio.Future[T]]) -> dict[str, T]:
+    return {name: task.result() for name, task in tasks.items()}
+
+
+def _login(request: CleanupRequest) -> SessionLogin:
+    return SessionLogin(request.session_id, request.system_id, request.credential)
+
+
+def _left_of(asked: Missed, report: CleanupReport) -> Missed:
+    """Return what is still to be recorded of a cleanup that is over."""
+    done = names_of_done(report.evictions)
+    return replace(asked, drivers=[name for name in asked.drivers if name not in done])
+
+
+def _owed(drivers: Sequence[Driver], request: CleanupRequest, debt: Debt | None) -> Mapping[str, Sequence[Scope]]:
+    """Return what this cleanup evicts: what it was asked for, and what earlier ones of the same login still owe."""
+    return {driver.name: request.scopes for driver in drivers} if debt is None else debt.evictions

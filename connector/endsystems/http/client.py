@@ -1,0 +1,156 @@
+"""The guarded HTTP client: the only way in which a profile's requests leave this process."""
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+from yarl import URL
+
+from connector.config.settings import EndSystemDeadlines
+from connector.endsystems.http.answer import Answer
+from connector.endsystems.http.guard import ForbiddenAddress, guarded_socket
+from connector.endsystems.http.resolver import Resolver
+from connector.endsystems.profile.outgoing import Outgoing
+from connector.runtime.deadline import Patience
+
+ANSWER_LIMIT = 64 * 1024
+"""Bytes of an answer's body that are looked at; the rest is not read."""
+HEADER_LIMIT = 64 * 1024
+CONNECTIONS = 128
+CONNECTIONS_PER_HOST = 32
+"""At a time, of a client that is lent to one handler. A profile's own requests are bounded by those who ask for them: one that
+waited for another's would make one session's cleanup as slow as all others' together."""
+OWN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "opshub-connector"}
+
+
+class ExchangeFailed(Exception):
+    """No answer came. `passing` says whether a later try may bring one. Names neither the URL nor any value."""
+
+    def __init__(self, code: str, message: str, *, passing: bool) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.passing = passing
+
+
+class GuardedClient:
+    """Sends each request of a profile once, over a connection of its own, to an address that may be connected to.
+
+    Follows no redirect, decompresses nothing, keeps no cookies, takes no proxy from the environment. A connection is never used
+    again: some end systems tie a login to it.
+    """
+
+    def __init__(self, deadlines: EndSystemDeadlines, tls: ssl.SSLContext, proxy: URL | None) -> None:
+        self._deadlines = deadlines
+        self._tls = tls
+        self._proxy = proxy
+        self._resolver = Resolver()
+        self._hasty = self._timeout(total=None)
+        to_connect = max(deadlines.connect, deadlines.total)
+        self._patient = aiohttp.ClientTimeout(total=None, connect=to_connect, sock_connect=deadlines.connect)
+        """Of what is read to its end: bounds only what comes before anything is sent."""
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make ready, inside the running event loop."""
+        self._session = self._made(_send_once, reuse=False, timeout=self._hasty)
+
+    def session(self, middleware: aiohttp.ClientMiddlewareType, *, base_url: URL | None) -> aiohttp.ClientSession:
+        """Make a client of the same guards, whose caller closes it. Within it connections are used again, until then."""
+        return self._made(middleware, reuse=True, timeout=self._timeout(total=self._deadlines.total), base_url=base_url)
+
+    def _timeout(self, *, total: float | None) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total=total, sock_connect=self._deadlines.connect, sock_read=self._deadlines.read)
+
+    def _made(
+        self,
+        middleware: aiohttp.ClientMiddlewareType,
+        *,
+        reuse: bool,
+        timeout: aiohttp.ClientTimeout,
+        base_url: URL | None = None,
+    ) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            ssl=self._tls,
+            resolver=self._resolver,
+            limit=CONNECTIONS if reuse else 0,
+            limit_per_host=CONNECTIONS_PER_HOST if reuse else 0,
+            force_close=not reuse,
+            socket_factory=guarded_socket,
+        )
+        return aiohttp.ClientSession(
+            base_url,
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=OWN_HEADERS,
+            skip_auto_headers=["Content-Type"],
+            timeout=timeout,
+            trust_env=False,
+            proxy=self._proxy,
+            auto_decompress=False,
+            max_line_size=HEADER_LIMIT,
+            max_field_size=HEADER_LIMIT,
+            middlewares=[middleware],
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections. A second call does nothing."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def exchange(self, outgoing: Outgoing, *, until: float | Patience) -> Answer:
+        """Send a request and read its answer, until the loop's clock shows `until` at most. Raises `ExchangeFailed`.
+
+        With `Patience`, the answer may take as long as that lasts, also between two pieces of it.
+        """
+        if self._session is None:
+            raise RuntimeError("the client is not open")
+        with _translated():
+            async with (
+                until.kept() if isinstance(until, Patience) else asyncio.timeout_at(until),
+                self._session.request(
+                    outgoing.method,
+                    outgoing.url,
+                    headers=outgoing.headers,
+                    data=outgoing.body,
+                    allow_redirects=False,
+                    timeout=self._patient if isinstance(until, Patience) else self._hasty,
+                ) as response,
+            ):
+                body = await _beginning(response.content)
+                response.close()
+                return Answer(response.status, [*response.headers.items()], body)
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    read = bytearray()
+    while len(read) < ANSWER_LIMIT and (piece := await content.read(ANSWER_LIMIT - len(read))):
+        read += piece
+    return bytes(read)
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Translate errors where they arise: aiohttp sends an idempotent request again by itself on those that it knows."""
+    with _translated():
+        return await handler(request)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what a request can fail with into `ExchangeFailed`, without its cause: aiohttp's errors hold the URL."""
+    try:
+        yield
+    except aiohttp.ClientConnectorCertificateError:
+        raise ExchangeFailed("tls_certificate", "the certificate does not verify", passing=False) from None
+    except TimeoutError:
+        raise ExchangeFailed("timeout", "no answer in time", passing=True) from None
+    except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError):
+        raise ExchangeFailed("proxy", "the proxy makes no connection", passing=True) from None
+    except aiohttp.ClientConnectorError as problem:
+        if isinstance(problem.os_error, ForbiddenAddress):
+            raise ExchangeFailed("target_not_allowed", f"the host's address: {problem.os_error}", passing=False) from None
+        raise ExchangeFailed("connection", "no connection", passing=True) from None
+    except (aiohttp.ClientError, OSError, UnicodeError):
+        raise ExchangeFailed("connection", "the connection broke, or what came over it is not HTTP", passing=True) from None

@@ -1,0 +1,130 @@
+"""The part of the configuration that says where requests go and how: checked, and turned into what the client needs."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from yarl import URL
+
+from connector.config import settings as config
+from connector.endsystems.http.guard import UrlPrefix, url_prefix
+from connector.endsystems.profile.template import Source, Template, parse
+from connector.endsystems.profile.values import CannotSend, Values
+from connector.model.credential import Credential
+from connector.runtime.file_access import why_not
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Connections:
+    """Where requests may go and how they get there."""
+
+    base_url: Template | None
+    """Holds references to the credential or to settings only; the environment's are resolved."""
+    allowed: tuple[UrlPrefix, ...]
+    tls: ssl.SSLContext
+    proxy: URL | None
+
+    @property
+    def fixed_base_url(self) -> str | None:
+        """The base URL, where no session has a say in it."""
+        if self.base_url is None or [*self.base_url.references]:
+            return None
+        return self.base_url.render(str)
+
+
+def checked_connections(settings: config.EndSystem, environ: Mapping[str, str], problems: list[str]) -> Connections:
+    """Check the part of the configuration, adding to `problems` what is wrong with it."""
+    base_url = _base_url(settings.base_url, environ, problems)
+    return Connections(
+        base_url=base_url,
+        allowed=_allowed(settings.allowed_urls, base_url, problems),
+        tls=_tls(settings.ca_file, problems),
+        proxy=_proxy(settings.proxy, problems),
+    )
+
+
+def _base_url(text: str | None, environ: Mapping[str, str], problems: list[str]) -> Template | None:
+    if text is None:
+        return None
+    try:
+        template = _with_variables(parse(text), environ)
+        if not [*template.references]:
+            url_prefix(template.render(str))
+    except ValueError as problem:
+        problems.append(f"end_system.base_url: {problem}")
+        return None
+    return template
+
+
+def _with_variables(template: Template, environ: Mapping[str, str]) -> Template:
+    """Put the environment's values in their places. Raises `ValueError`."""
+    if template.names(Source.SETTING) and template.names(Source.CREDENTIAL):
+        raise ValueError("expected setting.<name> or credential.<header>, for nothing knows both")
+    values = Values(Credential(), environ)
+    parts = []
+    for part in template.parts:
+        if isinstance(part, str) or part.source in {Source.CREDENTIAL, Source.SETTING}:
+            parts.append(part)
+        elif part.source is Source.ENV:
+            try:
+                parts.append(values.of(part))
+            except CannotSend as problem:
+                raise ValueError(problem.message) from None
+        else:
+            raise ValueError(f"expected only setting.<name>, credential.<header> and env.CONNECTOR_<NAME> in braces, not {part}")
+    return Template(template.text, tuple(parts))
+
+
+def _allowed(texts: list[str], base_url: Template | None, problems: list[str]) -> tuple[UrlPrefix, ...]:
+    prefixes = []
+    for place, text in enumerate(texts):
+        try:
+            prefixes.append(url_prefix(text))
+        except ValueError as problem:
+            problems.append(f"end_system.allowed_urls[{place}]: {problem}")
+    if texts or base_url is None:
+        return tuple(prefixes)
+    if [*base_url.references]:
+        problems.append(
+            "end_system.allowed_urls: is missing; a session has a say in end_system.base_url, so say where it may lead"
+        )
+        return ()
+    return (url_prefix(base_url.render(str)),)
+
+
+def _tls(ca_file: Path | None, problems: list[str]) -> ssl.SSLContext:
+    if ca_file is None:
+        return _systems_tls()
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError:
+        problems.append("end_system.ca_file: expected a file with certificates in PEM format")
+    except OSError as problem:
+        problems.append(f"end_system.ca_file: cannot be read: {why_not(problem, ca_file)}")
+    except ValueError:
+        problems.append("end_system.ca_file: expected the path of a file")
+    return _systems_tls()
+
+
+@cache
+def _systems_tls() -> ssl.SSLContext:
+    """The authorities that the system trusts, read once: that takes ten times as long as checking all the configuration."""
+    return ssl.create_default_context()
+
+
+def _proxy(text: str | None, problems: list[str]) -> URL | None:
+    if text is None:
+        return None
+    try:
+        url = URL(text)
+        complete = (
+            url.scheme == "http" and url.host and url.port and url.path == "/" and not url.query_string and not url.fragment
+        )
+    except ValueError:
+        complete = False
+    if not complete:
+        problems.append("end_system.proxy: expected http://host:port, with user:password@ before the host where it wants them")
+        return None
+    return url

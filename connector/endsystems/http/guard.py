@@ -1,0 +1,94 @@
+"""Where requests may go: the URLs that the configuration allows, and the addresses that nothing ever allows."""
+
+import re
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+from aiohttp import AddrInfoType
+from yarl import URL
+
+from connector.endsystems.http.addresses import is_forbidden
+from connector.endsystems.http.dot_segments import walks
+from connector.model.addresses import literal
+
+URL_TEXT = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
+"""ASCII without blanks and without the backslash, which some servers take for a slash."""
+HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+
+
+KNOWN = 256
+"""Base URLs, and addresses, whose parts or fate are remembered: neither is secret, and few are used over and over."""
+
+
+class ForbiddenAddress(OSError):
+    """A connection to this address is never made. An `OSError`, so that the other addresses of a name are still tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class UrlPrefix:
+    """Scheme, host, port and the path that a URL must lie within."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    def covers(self, url: URL) -> bool:
+        """Whether a checked URL lies within, on the boundary of a segment."""
+        origin = (self.scheme, self.host, self.port) == (url.scheme, url.host, url.port)
+        return origin and f"{url.raw_path}/".startswith(f"{self.path.rstrip('/')}/")
+
+
+@lru_cache(maxsize=KNOWN)
+def url_prefix(text: str) -> UrlPrefix:
+    """Parse a prefix of the configuration, or a base URL. Raises `ValueError`."""
+    url = checked_url(text)
+    if url.raw_query_string or text.endswith("?"):
+        raise ValueError("expected a URL without a query")
+    return UrlPrefix(url.scheme, url.host or "", url.port or 0, url.raw_path)
+
+
+def allowed_target(text: str, allowed: Sequence[UrlPrefix]) -> URL:
+    """Parse the URL of a request. Raises `ValueError` if it is none, or lies outside all that is allowed."""
+    url = checked_url(text)
+    if not any(prefix.covers(url) for prefix in allowed):
+        raise ValueError("lies outside end_system.allowed_urls")
+    return url
+
+
+def checked_url(text: str) -> URL:
+    """Parse an absolute URL as it is, normalising nothing. Raises `ValueError`, which never repeats the URL."""
+    if not URL_TEXT.fullmatch(text):
+        raise ValueError("expected a URL of printable ASCII without blanks and backslashes")
+    try:
+        url = URL(text, encoded=True)
+        port = url.port
+    except ValueError:
+        raise ValueError("expected a URL") from None
+    if url.scheme not in {"http", "https"} or not port or not HOST.fullmatch(url.raw_host or ""):
+        raise ValueError("expected http:// or https:// and a host")
+    if "@" in url.raw_authority:
+        raise ValueError("expected no user or password in the URL")
+    if "#" in text:
+        raise ValueError("expected no fragment in the URL")
+    if walks(url.raw_path):
+        raise ValueError("expected a path without dot segments")
+    if (address := literal(url.host or "")) is not None and is_forbidden(address):
+        raise ValueError("expected no link-local, metadata, unspecified, multicast or broadcast address")
+    return url
+
+
+def guarded_socket(address_info: AddrInfoType) -> socket.socket:
+    """Make the socket for a resolved address, as aiohttp's `socket_factory`. Raises `ForbiddenAddress`."""
+    family, kind, protocol, _, address = address_info
+    if _is_forbidden_text(address[0]):
+        raise ForbiddenAddress("link-local, metadata, unspecified, multicast or broadcast address")
+    return socket.socket(family, kind, protocol)
+
+
+@lru_cache(maxsize=KNOWN)
+def _is_forbidden_text(address: str) -> bool:
+    return is_forbidden(ip_address(address))

@@ -1,0 +1,69 @@
+"""Where an end system is, how it is reached, and what is known of it whoever logs in or out."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from connector.endsystems.contract import LONGEST_LOGIN
+from connector.endsystems.http.client import GuardedClient
+from connector.endsystems.http.guard import UrlPrefix, url_prefix
+from connector.endsystems.profile.steps import Sender
+from connector.endsystems.profile.template import Reference, Source, Template
+from connector.endsystems.profile.values import CannotSend, Values
+from connector.model.credential import Credential
+from connector.runtime.deadline import Patience
+
+ANSWERS = LONGEST_LOGIN - 2
+"""How many times as long as its caller waits the answers of a login are read: one that nobody reads may be a login that nobody
+ends. The rest of `LONGEST_LOGIN` is for undoing what a login that fails half-way has made."""
+LEFT_BASE_URL = ":base_url"
+"""The name under which a login leaves a base URL that its settings made: no header of a request can have it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Site:
+    """One end system, or several of one kind among which the settings or the credential choose."""
+
+    client: GuardedClient
+    base_url: Template | None
+    allowed: Sequence[UrlPrefix]
+    environ: Mapping[str, str]
+    deadline: float
+    """Seconds that one logout may take, and after which the caller of a login is answered."""
+
+    @property
+    def is_chosen_by_settings(self) -> bool:
+        """Whether the base URL is known at login only, so that the login has to leave it behind."""
+        return self.base_url is not None and bool(self.base_url.names(Source.SETTING))
+
+    @property
+    def base_url_of_logins(self) -> Template | None:
+        """The base URL, made of what a login left behind."""
+        return Template("", (Reference(Source.CREDENTIAL, LEFT_BASE_URL),)) if self.is_chosen_by_settings else self.base_url
+
+    def sender(self) -> Sender:
+        """Return what sends the requests of one logout, whose time begins now."""
+        return Sender(self.client, self.allowed, asyncio.get_running_loop().time() + self.deadline)
+
+    def patient_sender(self) -> Sender:
+        """Return what sends the requests of one login, and reads their answers long after its caller was answered."""
+        return Sender(self.client, self.allowed, Patience(ANSWERS * self.deadline))
+
+    def before_login(self, settings: Mapping[str, str]) -> Values:
+        """Return what is known before a login. Raises `CannotSend`."""
+        return _located(Values(Credential(), self.environ, settings=settings), self.base_url)
+
+    def after_login(self, credential: Credential) -> Values:
+        """Return what is known of a login. Raises `CannotSend`."""
+        return _located(Values(credential, self.environ), self.base_url_of_logins)
+
+
+def _located(values: Values, base_url: Template | None) -> Values:
+    if base_url is None:
+        return values
+    address = base_url.render(values.of)
+    try:
+        url_prefix(address)
+    except ValueError as problem:
+        raise CannotSend("target_not_allowed", f"end_system.base_url: {problem}") from None
+    return replace(values, base_url=address)

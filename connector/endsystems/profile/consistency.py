@@ -1,0 +1,95 @@
+"""What must fit together within a profile although each key is right by itself."""
+
+from collections.abc import Iterator
+
+from connector.endsystems.profile.login_consistency import of_login
+from connector.endsystems.profile.profile import LogoutStep, Profile
+from connector.endsystems.profile.request import Headed, Request
+from connector.endsystems.profile.rules import Lists
+from connector.endsystems.profile.template import Source
+
+TRANSPORT = frozenset(
+    ["host", "content-length", "transfer-encoding", "connection", "accept-encoding", "expect", "te", "trailer", "upgrade"]
+)
+"""Headers that are the client's business."""
+
+
+def inconsistencies(profile: Profile) -> Iterator[str]:
+    """Yield a line for each combination that cannot work, with its dotted name."""
+    for name, head in profile.heads:
+        yield from (f"profile.{name}{problem}" for problem in _of_head(head))
+    for name, request in profile.requests:
+        yield from (f"profile.{name}{problem}" for problem in _of_body(request))
+    for name, lists in _lists(profile):
+        yield from (f"profile.{name}{problem}" for problem in _of_lists(lists))
+    for place, step in enumerate(profile.steps[:-1]):
+        if step.already_out is None and not step.capture:
+            yield (
+                f"profile.steps[{place}].already_out: is missing; a retry runs all steps again, so say how this one answers "
+                "when it is done already (an empty list if just as before)"
+            )
+    if profile.verify and not profile.steps:
+        yield "profile.verify: expected steps before it"
+    yield from _of_captures(profile)
+    yield from of_login(profile)
+
+
+def _of_head(head: Headed) -> Iterator[str]:
+    names = [name.lower() for name in head.headers]
+    if len({*names}) < len(names):
+        yield ".headers: expected each name once, in whatever case"
+    if TRANSPORT.intersection(names):
+        yield f".headers: expected none of {', '.join(sorted(TRANSPORT))}"
+    if head.cookies and "cookie" in names:
+        yield ".cookies: expected no header Cookie beside them"
+    if any(len(template.parts) > 1 for name, template in head.headers.items() if name.lower() == "cookie"):
+        yield ".headers.Cookie: expected one value and nothing else; put single cookies under cookies"
+    if head.basic and "authorization" in names:
+        yield ".basic: expected no header Authorization beside it"
+
+
+def _of_body(request: Request) -> Iterator[str]:
+    names = [name.lower() for name in request.headers]
+    if [request.form, request.json_body, request.text].count(None) < 2:
+        yield ": expected at most one of form, json, text"
+    if request.text is not None and "content-type" not in names:
+        yield ".text: expected a header Content-Type beside it"
+    elif request.text is not None and [*request.text.references] and len(request.text.parts) > 1 and not request.text_is_xml:
+        yield ".text: expected XML, a single value or no value, for in another text a value could not be kept in its place"
+
+
+def _lists(profile: Profile) -> Iterator[tuple[str, Lists]]:
+    yield from ((name, step.lists) for name, step in profile.login_requests)
+    yield from ((f"steps[{place}]", step.lists) for place, step in enumerate(profile.steps))
+    if profile.verify:
+        yield "verify", profile.verify.lists
+
+
+def _of_lists(lists: Lists) -> Iterator[str]:
+    decisive, rules = lists[-1]
+    if not rules:
+        yield f".{decisive}: expected at least one answer; nothing is assumed"
+    taken: dict[int | None, str] = {}
+    for verdict, rules in lists:
+        for status in {rule.status for rule in rules if not rule.is_specific}:
+            if taken.setdefault(status, verdict) != verdict:
+                yield f".{verdict}: {status} is in {taken[status]} already"
+
+
+def _of_captures(profile: Profile) -> Iterator[str]:
+    known: set[str] = set()
+    for place, (name, request) in enumerate(profile.logout_requests):
+        used = request.names(Source.CAPTURED)
+        missing = used if name == "verify" else used - known
+        yield from (f"profile.{name}: captured.{capture} is captured by no earlier step" for capture in sorted(missing))
+        if isinstance(request, LogoutStep):
+            yield from _never_used(profile.steps[place + 1 :], f"profile.{name}", request)
+            yield from (
+                f"profile.{name}.capture.{twice}: is captured already" for twice in sorted(known & request.capture.keys())
+            )
+            known |= request.capture.keys()
+
+
+def _never_used(later: list[LogoutStep], name: str, step: LogoutStep) -> Iterator[str]:
+    used = {capture for each in later for capture in each.names(Source.CAPTURED)}
+    yield from (f"{name}.capture.{capture}: is used by no later step" for capture in sorted(step.capture.keys() - used))

@@ -1,0 +1,83 @@
+"""An end system that a profile describes."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+
+import aiohttp
+
+from connector.endsystems.contract import EndSystem, LoginOutcome, SessionLogin
+from connector.endsystems.http.authorised import authorised_client
+from connector.endsystems.http.site import Site
+from connector.endsystems.profile.login import HttpLogin
+from connector.endsystems.profile.logout import HttpLogout
+from connector.endsystems.profile.origins import Origins
+from connector.endsystems.profile.outgoing import headers_of
+from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.record import StepRecord, conclude
+from connector.endsystems.profile.setting import faults
+from connector.endsystems.profile.template import Source
+from connector.endsystems.profile.values import CannotSend
+from connector.model.errors import LoginNotCarried
+from connector.model.outcomes import LoginResult, LogoutOutcome
+
+
+class HttpEndSystem(EndSystem):
+    """Logs in and out by sending the requests of a profile."""
+
+    def __init__(self, profile: Profile, site: Site) -> None:
+        self.profile = profile
+        self.needed_headers = frozenset(_headers(profile, site))
+        self.opens_sessions = profile.opens_sessions
+        self.ends_sessions = bool(profile.steps)
+        self._site = site
+        self._origins = Origins(profile, site)
+        self._logout = HttpLogout(profile, site)
+        self._login = HttpLogin(profile, site, self._logout)
+
+    async def open(self) -> None:
+        """Open the client; connections are made as they are needed."""
+        await self._site.client.open()
+
+    async def aclose(self) -> None:
+        """Close the client, and with it the connections of what is under way."""
+        await self._site.client.aclose()
+
+    def origin(self, session: SessionLogin) -> str:
+        """Return the addresses that the session is used and ended at; nothing if it lacks what these are made of."""
+        return self._origins.of(session.credential)
+
+    def check_settings(self, settings: Mapping[str, str]) -> list[str]:
+        """Check them against what the profile declares; OpsHub's own and any other are not looked at."""
+        return [*faults(self.profile.settings, settings, self._site.allowed)]
+
+    async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
+        """Run the profile's login to its end, long after its caller was answered; one that fails half-way is logged out."""
+        del session_id
+        if not self.opens_sessions:
+            return LoginOutcome(LoginResult.NOT_APPLICABLE)
+        return await self._login.run(settings)
+
+    async def logout(self, session: SessionLogin) -> LogoutOutcome:
+        """Run the profile's logout to its end, at most for the total deadline, and tell what it came to."""
+        return conclude([record async for record in self.run(session)])
+
+    def run(self, session: SessionLogin) -> AsyncIterator[StepRecord]:
+        """Log out, yielding what became of each request; `conclude` tells what they come to."""
+        return self._logout.run(session.credential)
+
+    def client(self, session: SessionLogin) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
+        """Carry the login as `[http]` of the profile says; relative URLs begin at the base URL."""
+        if self.profile.http is None:
+            raise LoginNotCarried("profile.http: is missing; it says which headers carry the login")
+        try:
+            values = self._site.after_login(session.credential)
+            headers = [*headers_of("http", self.profile.http, values)]
+        except CannotSend as problem:
+            raise LoginNotCarried(problem.message) from None
+        return authorised_client(self._site.client, headers, self._site.allowed, values.base_url)
+
+
+def _headers(profile: Profile, site: Site) -> set[str]:
+    """Return the names of all that a login leaves behind and that is used later."""
+    named = {name for _, head in profile.uses_of_a_login for name in head.names(Source.CREDENTIAL)}
+    return named | (site.base_url_of_logins.names(Source.CREDENTIAL) if site.base_url_of_logins else set())

@@ -1,0 +1,85 @@
+"""What a login leaves behind: the credential that its logout needs, and what OpsHub gets back besides."""
+
+from collections.abc import Mapping
+
+from connector.endsystems.http.site import LEFT_BASE_URL
+from connector.endsystems.profile import places
+from connector.endsystems.profile.outgoing import at
+from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.template import Reference, Source, Template
+from connector.endsystems.profile.values import CannotSend, Values
+from connector.model.credential import Credential
+
+UNFIT = ":captured."
+"""Begins the name under which a login leaves a capture that fits nowhere. It is never sent: no header can have that name."""
+
+
+def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Credential:
+    """Return the credential of a login that has been made. Raises `CannotSend`."""
+    entries = {}
+    for name, template in profile.credential.items():
+        with at(f"credential.{name}"):
+            entries[name] = _entry(template, values)
+    return _credential(entries, values, with_base_url=with_base_url)
+
+
+def left_so_far(profile: Profile, values: Values, *, with_base_url: bool) -> Credential | None:
+    """Return what a login that failed half-way has left behind, as far as it goes; None where it has made nothing.
+
+    What is missing, or does not fit, is empty, so that what needs it is not sent; an entry with none of its captures is left out.
+    What does not fit is left under a name of its own: it was made, so it is owed, and a human has to look.
+    """
+    used = {capture for template in profile.credential.values() for capture in template.names(Source.CAPTURED)}
+    if not used & values.captured.keys():
+        return None
+    entries = {name: _entry_so_far(template, values) for name, template in profile.credential.items()}
+    made = {name: entry for name, entry in entries.items() if entry} | _unfit(profile, values)
+    return _credential(made, values, with_base_url=with_base_url)
+
+
+def returned(profile: Profile, values: Values) -> Mapping[str, str]:
+    """Return what OpsHub gets back. Raises `CannotSend`."""
+    headers = {}
+    for name, template in profile.returned.items():
+        with at(f"returned.{name}"):
+            headers[name] = places.header_value(template.render(values.of))
+    return headers
+
+
+def _credential(entries: Mapping[str, str], values: Values, *, with_base_url: bool) -> Credential:
+    pairs = [*entries.items(), *([(LEFT_BASE_URL, values.base_url)] if with_base_url else [])]
+    return Credential(pairs, needed=[name for name, _ in pairs])
+
+
+def _entry(template: Template, values: Values) -> str:
+    return template.render(lambda reference: _part(template, reference, values))
+
+
+def _entry_so_far(template: Template, values: Values) -> str | None:
+    known = {reference: _part_so_far(template, reference, values) for reference in template.references}
+    captures = [value for reference, value in known.items() if reference.source is Source.CAPTURED]
+    return template.render(known.__getitem__) if any(captures) or not captures else None
+
+
+def _unfit(profile: Profile, values: Values) -> dict[str, str]:
+    """Return the captures that do not fit where they belong, as they came."""
+    return {
+        UNFIT + reference.name: value
+        for template in profile.credential.values()
+        for reference in template.references
+        if reference.source is Source.CAPTURED and (value := values.captured.get(reference.name))
+        if not _part_so_far(template, reference, values)
+    }
+
+
+def _part_so_far(template: Template, reference: Reference, values: Values) -> str:
+    try:
+        return _part(template, reference, values)
+    except CannotSend:
+        return ""
+
+
+def _part(template: Template, reference: Reference, values: Values) -> str:
+    """Return a value. One that is not all of its entry must not look like what stands beside it: one more cookie, for example."""
+    value = values.of(reference)
+    return value if len(template.parts) == 1 else places.word(value)

@@ -1,0 +1,96 @@
+"""Logging in by the requests of a profile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from connector.endsystems.contract import LoginOutcome
+from connector.endsystems.http.site import Site
+from connector.endsystems.profile.leavings import left_behind, left_so_far, returned
+from connector.endsystems.profile.logout import HttpLogout
+from connector.endsystems.profile.outgoing import make
+from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.record import StepRecord
+from connector.endsystems.profile.rules import Verdict
+from connector.endsystems.profile.setting import in_force
+from connector.endsystems.profile.values import CannotSend, Values
+from connector.model.credential import Credential
+from connector.model.outcomes import LoginResult, LogoutResult
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLogin:
+    """Takes the steps of a login in their order; what one makes before a later one fails is logged out again."""
+
+    profile: Profile
+    site: Site
+    logout: HttpLogout
+
+    async def run(self, given: Mapping[str, str]) -> LoginOutcome:
+        """Log in with these settings. Nothing is sent where they, or the logout that is to follow, do not fit the requests."""
+        try:
+            values = self._rehearsed(in_force(self.profile.settings, given))
+        except CannotSend as problem:
+            return _refused(problem)
+        failure, values = await self._take_steps(values)
+        if failure is not None:
+            return await self._undone(failure, values)
+        try:
+            credential = self._credential(values)
+            self.logout.rehearsed(credential)
+            result = LoginResult.LOGGED_IN if self.profile.login else LoginResult.NOT_APPLICABLE
+            return LoginOutcome(result, credential, returned(self.profile, values))
+        except CannotSend as problem:
+            return await self._undone(_refused(problem), values)
+
+    def _rehearsed(self, settings: Mapping[str, str]) -> Values:
+        """Make every request without sending any, those of the logout too; a word stands for what is not captured yet."""
+        values = self.site.before_login(settings)
+        rehearsal = replace(values, captured={name: "captured" for step in self.profile.login for name in step.capture})
+        for name, request in self.profile.login_requests:
+            make(name, request, rehearsal, self.site.allowed)
+        self.logout.rehearsed(self._credential(rehearsal))
+        returned(self.profile, rehearsal)
+        return values
+
+    async def _take_steps(self, values: Values) -> tuple[LoginOutcome | None, Values]:
+        """Return what went wrong, or None, and the values with what was captured until then."""
+        sender = self.site.patient_sender()
+        for name, step in self.profile.login_requests:
+            record, captured = await sender.take(name, step, values)
+            values = replace(values, captured={**values.captured, **captured})
+            if record.ends_the_run:
+                return _failure(record), values
+        return None, values
+
+    def _credential(self, values: Values) -> Credential:
+        return left_behind(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
+
+    async def _undone(self, failure: LoginOutcome, values: Values) -> LoginOutcome:
+        """Log out what a login that failed half-way has made, and say so."""
+        made = left_so_far(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
+        if made is None:
+            return failure
+        ended = await self.logout.undo(made, was_cut_short=_was_cut_short(self.profile, values))
+        if ended.result is LogoutResult.NOT_APPLICABLE:
+            return failure
+        if ended.closes:
+            return replace(failure, message=f"{failure.message}; the login made until then was ended")
+        told = f"{failure.message}; the login made until then could not be ended: {ended.message}"
+        return replace(failure, credential=made, message=told)
+
+
+def _was_cut_short(profile: Profile, values: Values) -> bool:
+    """Whether each step has made all that it makes or nothing, and one nothing."""
+    captured = values.captured.keys()
+    steps = [step.capture.keys() for step in profile.login]
+    unfinished = [captures for captures in steps if captures - captured]
+    return bool(unfinished) and not any(captures & captured for captures in unfinished)
+
+
+def _failure(record: StepRecord) -> LoginOutcome:
+    result = LoginResult.UNAVAILABLE if record.verdict is Verdict.RETRY else LoginResult.REFUSED
+    return LoginOutcome(result, code=record.code, message=record.message, retry_after=record.retry_after)
+
+
+def _refused(problem: CannotSend) -> LoginOutcome:
+    return LoginOutcome(LoginResult.REFUSED, code=problem.code, message=problem.message)

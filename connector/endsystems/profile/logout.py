@@ -1,0 +1,87 @@
+"""Logging out by the requests of a profile."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+from connector.endsystems.http.site import Site
+from connector.endsystems.profile.outgoing import Outgoing, make
+from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.record import StepRecord, conclude, conclude_partly
+from connector.endsystems.profile.rules import Verdict
+from connector.endsystems.profile.values import CannotSend, Values
+from connector.model.credential import Credential
+from connector.model.outcomes import LogoutOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLogout:
+    """Takes the steps of a logout in their order.
+
+    A step that is done, or was already, leads to the next one; a step that only prepares and finds the session gone leads to the
+    probe. Anything else ends the run, and a retry runs all steps again. The probe also follows a logout that found the session
+    gone: what looks like that may have been something else.
+    """
+
+    profile: Profile
+    site: Site
+
+    async def run(self, credential: Credential) -> AsyncIterator[StepRecord]:
+        """Log out, yielding what became of each request; `conclude` tells what they come to.
+
+        Nothing at all is sent where the credential lacks something that any of the requests needs.
+        """
+        sender = self.site.sender()
+        try:
+            values, made = self.rehearsed(credential)
+        except CannotSend as problem:
+            yield self._refused(problem)
+            return
+        for place, step in enumerate(self.profile.steps):
+            record, captured = await sender.take(f"steps[{place}]", step, values, made=None if place else made[0])
+            yield record
+            if record.ends_the_run:
+                return
+            if record.verdict is Verdict.ALREADY_OUT and step.capture:
+                break
+            values = replace(values, captured={**values.captured, **captured})
+        if self.profile.verify is not None:
+            yield await sender.probe(self.profile.verify, values)
+
+    def rehearsed(self, credential: Credential) -> tuple[Values, Sequence[Outgoing]]:
+        """Make every request without sending any, a word standing for what is not captured yet. Raises `CannotSend`.
+
+        The first one may be sent as it is, for nothing was captured before it.
+        """
+        values = self.site.after_login(credential)
+        rehearsal = replace(values, captured={name: "captured" for step in self.profile.steps for name in step.capture})
+        return values, [make(name, request, rehearsal, self.site.allowed) for name, request in self.profile.logout_requests]
+
+    async def undo(self, credential: Credential, *, was_cut_short: bool = False) -> LogoutOutcome:
+        """End a login that may be half made: by the whole logout, or else by those of its steps that can be taken.
+
+        A step that cannot be taken has nothing to end only where the login was cut short before it made what that step needs.
+        """
+        if not self.profile.steps:
+            return conclude([])
+        try:
+            self.rehearsed(credential)
+        except CannotSend:
+            return conclude_partly(await self._taken_where_possible(credential), may_skip=was_cut_short)
+        return conclude([record async for record in self.run(credential)])
+
+    async def _taken_where_possible(self, credential: Credential) -> Sequence[StepRecord]:
+        sender = self.site.sender()
+        try:
+            values = self.site.after_login(credential)
+        except CannotSend as problem:
+            return [self._refused(problem)]
+        records = []
+        for place, step in enumerate(self.profile.steps):
+            record, captured = await sender.take(f"steps[{place}]", step, values)
+            records.append(record)
+            values = replace(values, captured={**values.captured, **captured})
+        return records
+
+    def _refused(self, problem: CannotSend) -> StepRecord:
+        name, request = self.profile.logout_requests[0]
+        return StepRecord(name, request.method, request.url.text, Verdict.REFUSED, code=problem.code, message=problem.message)

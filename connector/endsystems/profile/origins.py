@@ -1,0 +1,65 @@
+"""Where a profile uses and ends a login: what a debt is bound to, so that no credential goes to another end system."""
+
+from collections.abc import Iterator
+
+from yarl import URL
+
+from connector.endsystems.http.site import Site
+from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.request import Request
+from connector.endsystems.profile.template import Reference, Source
+from connector.endsystems.profile.values import CannotSend
+from connector.model.credential import Credential
+
+LONGEST = 200
+
+
+class Origins:
+    """Names the addresses of a login: those that its logout is sent to and, if handlers use it, the base URL.
+
+    An address that the configuration fixes is named with its path, for a path may tell one end system from another (the realms of
+    one Keycloak). Of one that a session has a say in only scheme, host and port are named: the rest may hold a secret, and comes
+    out of the credential itself.
+    """
+
+    def __init__(self, profile: Profile, site: Site) -> None:
+        self._site = site
+        self._addresses = [*dict.fromkeys(_addresses(profile, site))]
+        fixed = None not in self._addresses
+        self._fixed = _named([address or "" for address in self._addresses]) if fixed else None
+
+    def of(self, credential: Credential) -> str:
+        """Return the name; nothing where the credential lacks what an address is made of."""
+        if self._fixed is not None:
+            return self._fixed
+        try:
+            chosen = _origin(self._site.after_login(credential).base_url)
+        except CannotSend:
+            return ""
+        return _named([chosen if address is None else address for address in self._addresses])
+
+
+def _addresses(profile: Profile, site: Site) -> Iterator[str | None]:
+    """Yield each fixed address, and None for the base URL where a session has a say in it."""
+    for _, head in profile.uses_of_a_login:
+        first = head.url.parts[0] if isinstance(head, Request) else Reference(Source.BASE_URL)
+        match first:
+            case Reference(source=Source.BASE_URL):
+                if site.base_url is not None:
+                    yield None if [*site.base_url.references] else _tidy(site.base_url.render(str))
+            case Reference(name=variable):
+                yield _tidy(site.environ[variable])
+            case literal:
+                yield _origin(str(literal))
+
+
+def _tidy(address: str) -> str:
+    return _origin(address) + URL(address, encoded=True).raw_path.rstrip("/")
+
+
+def _origin(address: str) -> str:
+    return str(URL(address).origin())
+
+
+def _named(addresses: list[str]) -> str:
+    return " ".join(dict.fromkeys(addresses))[:LONGEST]

@@ -1,0 +1,87 @@
+"""The places in a request where a value can stand: encoded so that it cannot leave its place, or refused."""
+
+import json
+import re
+from base64 import b64encode
+from typing import Any
+from urllib.parse import quote, quote_plus, urlencode
+from xml.sax.saxutils import escape
+
+from connector.endsystems.profile.values import BLANKS, CannotSend
+
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+COOKIE_VALUE = re.compile(r'[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*|"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*"')
+"""RFC 6265, 4.1.1."""
+WORD = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+"""What a cookie's value is made of."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+XML_TEXT = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+"""XML 1.0, 2.2."""
+
+
+def unicode_text(value: str) -> str:
+    """Refuse what came in as bytes that are not UTF-8: sent on as anything else it would be another credential."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _malformed("is not UTF-8") from None
+    return value
+
+
+def url_part(value: str) -> str:
+    """Encode a value within a path or a query: no character of it separates anything."""
+    return quote(unicode_text(value), safe="")
+
+
+def form(pairs: dict[str, str]) -> bytes:
+    """Encode names and values as `application/x-www-form-urlencoded`."""
+    return urlencode({name: unicode_text(value) for name, value in pairs.items()}).encode()
+
+
+def json_body(structure: Any) -> bytes:
+    """Encode a structure whose strings have been rendered."""
+    return unicode_text(json.dumps(structure, ensure_ascii=False)).encode()
+
+
+def xml_text(value: str) -> str:
+    """Encode a value within an element or an attribute."""
+    if not XML_TEXT.fullmatch(value):
+        raise _malformed("holds a character that XML has no place for")
+    return escape(value, {'"': "&quot;", "'": "&apos;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
+
+
+def header_value(value: str) -> str:
+    """Check a header's value, sent as the bytes that came in."""
+    if not HEADER_VALUE.fullmatch(value) or value != value.strip(BLANKS):
+        raise _malformed("holds a character that has no place in a header")
+    return value
+
+
+def cookie_value(value: str) -> str:
+    """Check a cookie's value: it goes back as it came, for no encoding of it is common to all servers."""
+    if not COOKIE_VALUE.fullmatch(value):
+        raise _malformed("holds a character that has no place in a cookie")
+    return value
+
+
+def word(value: str) -> str:
+    """Check a value that stands beside others in a credential: nothing in it separates it from them."""
+    if not WORD.fullmatch(value):
+        raise _malformed("holds a character that would separate it from what stands beside it")
+    return value
+
+
+def basic_authorization(username: str, password: str, *, form_encoded: bool) -> str:
+    """Return the value of an `Authorization` header; `form_encoded` as OAuth 2.0 wants it of client credentials."""
+    username, password = unicode_text(username), unicode_text(password)
+    if form_encoded:
+        username, password = quote_plus(username), quote_plus(password)
+    if ":" in username:
+        raise _malformed("holds a colon, which a user name cannot have in basic authentication")
+    if CONTROL.search(username + password):
+        raise _malformed("holds a control character")
+    return "Basic " + b64encode(f"{username}:{password}".encode()).decode()
+
+
+def _malformed(reason: str) -> CannotSend:
+    return CannotSend("credential_malformed", reason)

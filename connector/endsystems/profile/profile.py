@@ -1,0 +1,117 @@
+"""A profile: the declarative description of how to log in to an end system over HTTP and out of it again, checked as a whole."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from connector.endsystems.profile.request import CaptureName, Headed, HeaderName, Request, SettingName, Text
+from connector.endsystems.profile.rules import Extract, Lists, Rules, Table, Verdict
+from connector.endsystems.profile.setting import Setting
+
+
+class Step(Request):
+    """One request of a login or a logout, and what its answers mean."""
+
+    unlisted: ClassVar[str | None] = None
+    """The code for an answer that is in no list and will not pass; None for the end system's own."""
+
+    success: Rules
+    retry: Rules = Field(default_factory=list)
+    capture: dict[CaptureName, Extract] = Field(default_factory=dict)
+    """What is taken out of a success for later."""
+    error_code: Extract | None = None
+    """The end system's own code for the report."""
+
+    @property
+    @abstractmethod
+    def lists(self) -> Lists:
+        """Its lists, the most cautious first."""
+
+
+class LoginStep(Step):
+    """One request of a login."""
+
+    unlisted = "unexpected_answer"
+
+    refused: Rules = Field(default_factory=list)
+    """The end system refuses the credentials."""
+
+    @property
+    def lists(self) -> Lists:
+        """Its lists, the most cautious first."""
+        return [(Verdict.RETRY, self.retry), (Verdict.REFUSED, self.refused), (Verdict.SUCCESS, self.success)]
+
+
+class LogoutStep(Step):
+    """One request of a logout. One that captures only prepares: it logs nobody out."""
+
+    already_out: Rules | None = None
+    """Of a step that others follow it has to be said, if only as an empty list: a retry runs all steps again."""
+
+    @property
+    def lists(self) -> Lists:
+        """Its lists, the most cautious first."""
+        return [(Verdict.RETRY, self.retry), (Verdict.ALREADY_OUT, self.already_out or []), (Verdict.SUCCESS, self.success)]
+
+
+class Verify(Request):
+    """A request with the old credential, and what its answers prove."""
+
+    dead: Rules
+    alive: Rules = Field(default_factory=list)
+
+    @property
+    def lists(self) -> Lists:
+        """Its lists, the most cautious first."""
+        return [(Verdict.ALIVE, self.alive), (Verdict.DEAD, self.dead)]
+
+
+class Profile(Table):
+    """A whole profile. No steps at all means that there is nothing to log out of."""
+
+    description: Annotated[str, Field(min_length=1)]
+    """One line for `connector profiles list`."""
+    settings: dict[SettingName, Setting] = Field(default_factory=dict)
+    """What the administrator sets in OpsHub."""
+    login: list[LoginStep] = Field(default_factory=list)
+    credential: dict[HeaderName, Text] = Field(default_factory=dict)
+    """What a login leaves behind, by the names that the logout knows it under."""
+    returned: dict[HeaderName, Text] = Field(default_factory=dict)
+    """What OpsHub gets back besides: nothing secret."""
+    http: Headed | None = None
+    """What carries the login in the requests of the author's own handlers."""
+    steps: list[LogoutStep]
+    verify: Verify | None = None
+
+    @property
+    def login_requests(self) -> Sequence[tuple[str, LoginStep]]:
+        """The requests of a login by their dotted names."""
+        return [(f"login[{place}]", step) for place, step in enumerate(self.login)]
+
+    @property
+    def logout_requests(self) -> Sequence[tuple[str, Request]]:
+        """The requests of a logout by their dotted names, the probe included."""
+        steps: list[tuple[str, Request]] = [(f"steps[{place}]", step) for place, step in enumerate(self.steps)]
+        return steps + ([("verify", self.verify)] if self.verify else [])
+
+    @property
+    def requests(self) -> Sequence[tuple[str, Request]]:
+        """Every request by its dotted name."""
+        return [*self.login_requests, *self.logout_requests]
+
+    @property
+    def heads(self) -> Sequence[tuple[str, Headed]]:
+        """Everything that may carry a login, by its dotted name: every request, and those of the author's handlers."""
+        return [*self.requests, *([("http", self.http)] if self.http else [])]
+
+    @property
+    def uses_of_a_login(self) -> Sequence[tuple[str, Headed]]:
+        """What is sent once there is a login, by its dotted name."""
+        return [*self.logout_requests, *([("http", self.http)] if self.http else [])]
+
+    @property
+    def opens_sessions(self) -> bool:
+        """Whether it makes credentials of settings, so that sessions begin here."""
+        return bool(self.login or self.credential)

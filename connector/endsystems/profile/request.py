@@ -1,0 +1,165 @@
+"""A request of a profile, as it is written: templates in their places."""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator
+
+from connector.endsystems.profile.rules import Table
+from connector.endsystems.profile.template import (
+    CAPTURE_NAME,
+    COOKIE_NAME,
+    HEADER_NAME,
+    SETTING_NAME,
+    Reference,
+    Source,
+    Template,
+    parse,
+)
+
+METHODS = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+URL_LITERAL = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*")
+URL_START = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:[/?].*)?")
+XML_TYPE = re.compile(r"(?:text|application)/(?:[\w.-]+\+)?xml\b")
+PREFIXES = (Source.BASE_URL, Source.ENV, Source.SETTING)
+"""What may stand for the beginning of a URL: addresses that an administrator has chosen, or allowed."""
+
+
+def _parsed(text: object) -> Template:
+    if isinstance(text, str):
+        return parse(text)
+    raise ValueError("expected text")
+
+
+def _template(text: object) -> Template:
+    template = _parsed(text)
+    if any(reference.source is Source.BASE_URL for reference in template.references):
+        raise ValueError("base_url can only be the beginning of a url")
+    return template
+
+
+def _url(text: object) -> Template:
+    template = _parsed(text)
+    first, *rest = template.parts or ("",)
+    if isinstance(first, str) and not URL_START.fullmatch(first):
+        raise ValueError("expected http:// or https:// and a host, or {base_url}, at the beginning")
+    if isinstance(first, Reference) and (first.source not in PREFIXES or first.filter):
+        raise ValueError(
+            "expected {base_url}, {env.<name>}, {setting.<name>} or a host at the beginning, for nothing else may choose the host"
+        )
+    if isinstance(first, str) and rest and not re.search(r"//[^/?]+[/?]", first):
+        raise ValueError("expected a / between the host and the first name in braces")
+    if isinstance(first, Reference) and rest and not (isinstance(rest[0], str) and rest[0][0] in "/?"):
+        raise ValueError(f"expected a / after {{{first}}}, for otherwise what follows could change the host")
+    if any(isinstance(part, Reference) and part.source is Source.BASE_URL for part in rest):
+        raise ValueError("base_url can only be the beginning of a url")
+    if not all(URL_LITERAL.fullmatch(part) for part in (first, *rest) if isinstance(part, str)):
+        raise ValueError("expected only characters that a URL has: encode the others; no fragment")
+    return template
+
+
+def _json(value: object) -> Any:
+    match value:
+        case str():
+            return _template(value)
+        case dict():
+            return {str(key): _json(inner) for key, inner in value.items()}
+        case list():
+            return [_json(inner) for inner in value]
+        case bool() | int():
+            return value
+        case float() if math.isfinite(value):
+            return value
+    raise ValueError("expected text, numbers, booleans, tables and lists")
+
+
+def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
+    def check(name: str) -> str:
+        if not pattern.fullmatch(name):
+            raise ValueError(f"expected {what}")
+        return name
+
+    return AfterValidator(check)
+
+
+Text = Annotated[Template, PlainValidator(_template)]
+Url = Annotated[Template, PlainValidator(_url)]
+Json = Annotated[Any, PlainValidator(_json)]
+HeaderName = Annotated[str, _matching(HEADER_NAME, "the name of a header")]
+CookieName = Annotated[str, _matching(COOKIE_NAME, "the name of a cookie")]
+SettingName = Annotated[str, _matching(SETTING_NAME, "a name of letters, digits, underscores, dots and hyphens")]
+CaptureName = Annotated[str, _matching(CAPTURE_NAME, "a name of letters, digits and underscores")]
+
+
+class Basic(Table):
+    """Basic authentication."""
+
+    username: Text
+    password: Text
+    form_encoded: bool = False
+    """Encode both as a form first, as OAuth 2.0 (RFC 6749, 2.3.1) wants it of client credentials."""
+
+
+class Headed(Table):
+    """What carries a login in the head of a request."""
+
+    headers: dict[HeaderName, Text] = Field(default_factory=dict)
+    cookies: dict[CookieName, Text] = Field(default_factory=dict)
+    basic: Basic | None = None
+
+    @property
+    def templates(self) -> Iterator[Template]:
+        """Every template in it."""
+        yield from (*self.headers.values(), *self.cookies.values())
+        if self.basic:
+            yield from (self.basic.username, self.basic.password)
+
+    @property
+    def references(self) -> Iterator[Reference]:
+        """Every reference in it."""
+        return (reference for template in self.templates for reference in template.references)
+
+    def names(self, source: Source) -> set[str]:
+        """The names of this source that it refers to."""
+        return {reference.name for reference in self.references if reference.source is source}
+
+
+class Request(Headed):
+    """A request, with at most one body."""
+
+    method: METHODS
+    url: Url
+    query: dict[str, Text] = Field(default_factory=dict)
+    form: dict[str, Text] | None = None
+    json_body: Annotated[Json, Field(alias="json")] = None
+    """A structure; every string in it is a template."""
+    text: Text | None = None
+    """Needs a Content-Type among the headers. Values are encoded where that is XML; elsewhere the body can only be one value."""
+
+    @property
+    def text_is_xml(self) -> bool:
+        """Whether `text` is XML, by its Content-Type."""
+        return any(name.lower() == "content-type" and XML_TYPE.match(value.text) for name, value in self.headers.items())
+
+    @property
+    def templates(self) -> Iterator[Template]:
+        """Every template in it."""
+        yield self.url
+        yield from super().templates
+        yield from (*self.query.values(), *(self.form or {}).values(), *_strings(self.json_body))
+        if self.text is not None:
+            yield self.text
+
+
+def _strings(structure: Any) -> Iterator[Template]:
+    match structure:
+        case Template():
+            yield structure
+        case dict():
+            for inner in structure.values():
+                yield from _strings(inner)
+        case list():
+            for inner in structure:
+                yield from _strings(inner)

@@ -1,0 +1,120 @@
+"""One request of a login or a logout: made, sent, judged."""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from connector.endsystems.http.answer import Answer
+from connector.endsystems.http.client import ExchangeFailed, GuardedClient
+from connector.endsystems.http.guard import UrlPrefix
+from connector.endsystems.profile.outgoing import Outgoing, make
+from connector.endsystems.profile.profile import Step, Verify
+from connector.endsystems.profile.record import StepRecord
+from connector.endsystems.profile.request import Request
+from connector.endsystems.profile.rules import Verdict, judge
+from connector.endsystems.profile.values import CannotSend, Values
+from connector.runtime.deadline import Patience
+
+PASSING = frozenset([408, 425, 429])
+"""Statuses besides 5xx that a later try may not meet."""
+ERROR_CODE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
+TELLING = 8
+"""Characters from which on a piece of a secret counts as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends the requests of one login or logout, until its deadline on the loop's clock, or as long as its patience lasts."""
+
+    client: GuardedClient
+    allowed: Sequence[UrlPrefix]
+    until: float | Patience
+
+    async def take(
+        self, name: str, step: Step, values: Values, *, made: Outgoing | None = None
+    ) -> tuple[StepRecord, Mapping[str, str]]:
+        """Take a step; returns what became of it and what it captured, which is nothing unless it succeeded.
+
+        Its request is the one that was `made` of the same values, if there is one.
+        """
+        record, answer = await self._exchange(name, step, values, made)
+        record = replace(record, prepares=bool(step.capture))
+        if answer is None:
+            return record, {}
+        record = _judged(record, step, answer, values)
+        if record.verdict is not Verdict.SUCCESS:
+            return record, {}
+        captured = {key: extract.value(answer) for key, extract in step.capture.items()}
+        missing = [key for key, value in captured.items() if not value]
+        if missing:
+            message = f"{name}: the answer holds no captured.{missing[0]}"
+            record = replace(record, verdict=Verdict.REFUSED, code="capture_missing", message=message)
+        return record, {key: value for key, value in captured.items() if value}
+
+    async def probe(self, verify: Verify, values: Values) -> StepRecord:
+        """Use the old credential; a probe that fails proves nothing."""
+        record, answer = await self._exchange("verify", verify, values)
+        if answer is None:
+            return replace(record, verdict=Verdict.INCONCLUSIVE, message=f"not verified: {record.message}")
+        match judge(answer, verify.lists):
+            case verdict, rule:
+                return replace(record, verdict=verdict, rule=rule)
+        message = f"not verified: the probe answered {answer.status}, which no list of the profile names"
+        return replace(record, verdict=Verdict.INCONCLUSIVE, rule="default", message=message)
+
+    async def _exchange(
+        self, name: str, request: Request, values: Values, made: Outgoing | None = None
+    ) -> tuple[StepRecord, Answer | None]:
+        started = time.monotonic()
+        record = StepRecord(name, request.method, request.url.text, Verdict.REFUSED)
+        answer = None
+        try:
+            outgoing = made or make(name, request, values, self.allowed)
+            record = replace(record, url=outgoing.shown_url)
+            answer = await self.client.exchange(outgoing, until=self.until)
+            record = replace(record, status=answer.status)
+        except CannotSend as problem:
+            record = replace(record, code=problem.code, message=problem.message)
+        except ExchangeFailed as problem:
+            verdict = Verdict.RETRY if problem.passing else Verdict.REFUSED
+            record = replace(record, verdict=verdict, code=problem.code, message=f"{name}: {problem.message}")
+        return replace(record, milliseconds=round((time.monotonic() - started) * 1000)), answer
+
+
+def _judged(record: StepRecord, step: Step, answer: Answer, values: Values) -> StepRecord:
+    verdict, rule = judge(answer, step.lists) or (_by_default(answer.status), "default")
+    record = replace(record, verdict=verdict, rule=rule)
+    if not record.ends_the_run:
+        return record
+    unlisted = rule == "default" and verdict is Verdict.REFUSED
+    return replace(
+        record,
+        code=(step.unlisted if unlisted else None) or _own_code(step, answer, values) or f"http_{answer.status}",
+        message=f"{record.step}: {_explained(answer.status, by_default=rule == 'default')}",
+        retry_after=answer.retry_after(datetime.now(UTC)) if verdict is Verdict.RETRY else None,
+    )
+
+
+def _by_default(status: int) -> Verdict:
+    return Verdict.RETRY if status in PASSING or status >= 500 else Verdict.REFUSED
+
+
+def _explained(status: int, *, by_default: bool) -> str:
+    unnamed = ", which no list of the profile names" if by_default else ""
+    return f"answered {status}{unnamed}" + (" (redirects are not followed)" if 300 <= status < 400 else "")
+
+
+def _own_code(step: Step, answer: Answer, values: Values) -> str | None:
+    """Return the end system's own code, unless it is no code or repeats what nobody may see."""
+    code = step.error_code.value(answer) if step.error_code else None
+    if code is None or not ERROR_CODE.fullmatch(code):
+        return None
+    return None if any(_overlap(code, secret) for secret in values.secrets()) else code
+
+
+def _overlap(code: str, secret: str) -> bool:
+    return code == secret or (min(len(code), len(secret)) >= TELLING and (code in secret or secret in code))

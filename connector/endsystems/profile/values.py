@@ -1,0 +1,82 @@
+"""The values that references stand for, in one login or logout."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from connector.endsystems.profile.template import Filter, Reference, Source
+from connector.model.credential import Credential
+
+SEPARATORS = re.compile(r"[\s;,=]+")
+BLANKS = " \t"
+"""What HTTP takes for no part of a header's value."""
+
+
+class CannotSend(Exception):
+    """A request cannot be made of these values, so that nothing is sent. The message names places and never holds a value."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Values:
+    """What is known when a request is made."""
+
+    credential: Credential
+    environ: Mapping[str, str]
+    base_url: str = ""
+    captured: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, reference: Reference) -> str:
+        """Return the value, never an empty one. Raises `CannotSend`."""
+        value = self._filtered(reference, self._plain(reference))
+        if not value:
+            raise CannotSend("credential_missing", f"{reference} is missing or empty")
+        return value
+
+    def secrets(self) -> frozenset[str]:
+        """Everything here that must not be seen, in the pieces that a header is made of."""
+        values = [*self.credential.values(), *self.environ.values(), *self.captured.values(), *self.settings.values()]
+        return frozenset(piece for value in values for piece in SEPARATORS.split(value) if piece)
+
+    def _plain(self, reference: Reference) -> str:
+        match reference.source:
+            case Source.CREDENTIAL:
+                return self.credential.get(reference.name, "").strip(BLANKS)
+            case Source.ENV:
+                return self.environ.get(reference.name, "")
+            case Source.CAPTURED:
+                return self.captured.get(reference.name, "")
+            case Source.SETTING:
+                return self.settings.get(reference.name, "")
+            case Source.BASE_URL:
+                return self.base_url
+
+    def _filtered(self, reference: Reference, value: str) -> str:
+        match reference.filter:
+            case Filter.TOKEN:
+                return _without_scheme(value, reference)
+            case Filter.COOKIE:
+                return _cookie(value, reference.argument)
+            case None:
+                return value
+
+
+def _without_scheme(value: str, reference: Reference) -> str:
+    """Drop the first word. A single one is no token: a bare `Bearer` must never be sent as if it were one."""
+    scheme, _, token = value.partition(" ")
+    if scheme and not token.strip(BLANKS):
+        raise CannotSend("credential_malformed", f"{reference} is a single word; expected a scheme word and a token")
+    return token.strip(BLANKS)
+
+
+def _cookie(value: str, wanted: str) -> str:
+    for pair in value.split(";"):
+        name, _, content = pair.strip(BLANKS).partition("=")
+        if name == wanted:
+            return content
+    return ""

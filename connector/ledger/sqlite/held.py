@@ -1,0 +1,53 @@
+"""Debts as they are held back, or owed: in groups, one for each end system, at a cost that does not grow with what is closed."""
+
+from dataclasses import dataclass
+
+from connector.ledger.sqlite.table import Table, marks
+from connector.model.debts import Debt, LogoutState
+
+SLICE = 200
+"""Debts that one transaction reads: some milliseconds."""
+WHICH = {
+    LogoutState.OWED: "state = 'owed'",
+    LogoutState.WAITING: """closed_at IS NULL AND state = 'waiting' AND instr(outcome, '"result":"held"')""",
+}
+"""Debts that are held back, should they not be; and those that are, should they not be any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Debts that are owed to one end system, or held back from it."""
+
+    state: LogoutState
+    origin: str
+    size: int
+
+
+def groups(table: Table) -> list[Group]:
+    """Return what there is to sort; nothing is verified for it."""
+    found = []
+    for state, which in WHICH.items():
+        query = f"SELECT origin, count(*) FROM debts WHERE {which} GROUP BY origin"  # noqa: S608 - ours
+        found += [Group(state, origin, size) for origin, size in table.connection.execute(query)]
+    return found
+
+
+def held_back(table: Table) -> dict[str, int]:
+    """Return how many debts are held back, by where they were made."""
+    return {group.origin: group.size for group in groups(table) if group.state is LogoutState.WAITING}
+
+
+def one_of(table: Table, group: Group) -> list[Debt]:
+    """Return one debt of a group, if any can be read."""
+    condition = f"{WHICH[group.state]} AND origin = CAST(? AS TEXT) AND key_id IN ({marks(table.keyring.ids)}) LIMIT 1"
+    return table.debts(condition, _stored(group), *table.keyring.ids)
+
+
+def next_of(table: Table, group: Group, after: int) -> list[Debt]:
+    """Return the next debts of a group, ordered by id, which SQLite reads through from where the last ones ended."""
+    condition = f"id > ? AND +{WHICH[group.state]} AND +origin = CAST(? AS TEXT) AND +key_id IN ({marks(table.keyring.ids)})"
+    return table.debts(f"{condition} ORDER BY id LIMIT ?", after, _stored(group), *table.keyring.ids, SLICE)
+
+
+def _stored(group: Group) -> bytes:
+    return group.origin.encode("utf-8", "surrogateescape")

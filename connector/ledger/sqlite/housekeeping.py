@@ -1,0 +1,131 @@
+"""The ledger looked at as a whole: listed, counted, and tidied up a slice at a time."""
+
+from collections.abc import Collection, Mapping
+
+from msgspec.structs import replace
+
+from connector.ledger.errors import NoSuchDebt
+from connector.ledger.rows import shown
+from connector.ledger.sqlite.table import Table, marks
+from connector.model.debts import Debt, LogoutState, Totals
+
+OPEN = "SELECT key_id, state, count(*), min(recorded_at) FROM debts WHERE closed_at IS NULL GROUP BY key_id, state"
+CLOSED = "SELECT count(*) FROM debts WHERE closed_at IS NOT NULL"
+OWING_EVICTIONS = "SELECT count(*) FROM debts WHERE evictions IS NOT NULL"
+SESSIONS = "SELECT key_id, count(*) FROM sessions GROUP BY key_id ORDER BY key_id"
+IN_QUARANTINE = "SELECT count(*) FROM quarantine"
+FORGET = """DELETE FROM debts WHERE id IN (
+    SELECT id FROM debts WHERE closed_at IS NOT NULL AND (closed_at < ? OR closed_at > ?) LIMIT ?)"""
+
+
+def owed_evictions(table: Table, driver: str, *, after: int, limit: int) -> list[Debt]:
+    """Return debts that owe an eviction from the driver, which is a key in the JSON text of `evictions`.
+
+    What is damaged among them goes into quarantine, and others take its place: fewer than `limit` are all that there are.
+    """
+    keys = marks(table.keyring.ids)
+    condition = f"evictions IS NOT NULL AND id > ? AND instr(evictions, ?) AND key_id IN ({keys}) ORDER BY id LIMIT ?"
+    values = (after, f'"{driver}":', *table.keyring.ids, limit)
+    while True:
+        damaged = len(table.quarantined)
+        found = table.debts(condition, *values, credential=False)
+        if len(table.quarantined) == damaged:
+            return found
+
+
+def listing(table: Table, states: Collection[LogoutState] | None, system: str | None, *, after: int, limit: int) -> list[Debt]:
+    """Return debts in any of these states (None: that owe something), what is in quarantine among those that wait."""
+    chosen = "closed_at IS NULL" if states is None else f"state IN ({marks(states)})"
+    condition = f"id > ? AND (system_id = ? OR ? IS NULL) AND {chosen} ORDER BY id LIMIT ?"
+    found = table.shown(condition, after, system, system, *map(str, states or ()), limit)
+    if states is None or LogoutState.WAITING in states:
+        found += [debt for debt in table.quarantine() if debt.id > after and system in {None, debt.system_id}]
+    return sorted(found, key=lambda debt: debt.id)[:limit]
+
+
+def debt(table: Table, id_: int) -> Debt:
+    """Return one debt, whether it can be acted upon or not."""
+    for found in [*table.shown("id = ?", id_), *table.quarantine()]:
+        if found.id == id_:
+            return found
+    raise NoSuchDebt(f"nothing in the ledger has the id {id_}")
+
+
+def totals(table: Table) -> Totals:
+    """Count rows by what the indices say; nothing is verified for it."""
+    count = dict.fromkeys(LogoutState, 0)
+    unreadable, oldest = 0, []
+    for key_id, state, number, since in table.connection.execute(OPEN):
+        if state in count:  # or it was altered, and `patrol` will find it
+            count[state] += number
+        unreadable += number if key_id not in table.keyring.ids else 0
+        oldest.append(since)
+    sessions = dict(table.connection.execute(SESSIONS).fetchall())
+    unreadable += sum(number for key_id, number in sessions.items() if key_id not in table.keyring.ids)
+    return Totals(
+        owed=count[LogoutState.OWED],
+        waiting=count[LogoutState.WAITING],
+        closed=_count(table, CLOSED),
+        evictions=_count(table, OWING_EVICTIONS),
+        quarantined=_count(table, IN_QUARANTINE),
+        unreadable=unreadable,
+        oldest=min(oldest, default=None),
+        sessions=sum(sessions.values()),
+        older_keys={shown(key_id) or "": number for key_id, number in sessions.items() if key_id != table.keyring.current},
+    )
+
+
+def in_hand(table: Table, now: float) -> dict[int, int]:
+    """Return the ids of debts that a process which has ended had in hand, with their revisions; nothing is verified for it.
+
+    What is tried has no outcome yet, and is not due before that try is over. A wait after an outcome is another matter.
+    """
+    condition = f"state = 'owed' AND outcome IS NULL AND due_at > ? AND key_id IN ({marks(table.keyring.ids)})"
+    return dict(table.connection.execute(f"SELECT id, revision FROM debts WHERE {condition}", (now, *table.keyring.ids)))  # noqa: S608
+
+
+def let_go(table: Table, revisions: Mapping[int, int], now: float) -> None:
+    """Make these debts due at once; one that a cleanup has asked for since is in hand again."""
+    for debt in table.debts(f"id IN ({marks(revisions)}) AND state = 'owed'", *revisions):
+        if debt.revision == revisions[debt.id] and debt.outcome is None:
+            table.update(replace(debt, due_at=now))
+
+
+def forget_closed(table: Table, now: float, *, keep: float, limit: int) -> bool:
+    """Remove rows that were closed long ago, or by a clock that was far ahead, and say whether there may be more."""
+    return table.connection.execute(FORGET, (now - keep, now + keep, limit)).rowcount == limit
+
+
+def renew_keys(table: Table, *, limit: int) -> bool:
+    """Write open rows that were made with an older key of the keyring anew, and say whether there may be more.
+
+    Those of open sessions stay as they are: OpsHub holds their seals, which are of that key, and no seal can be made anew. The
+    key that a row names tells which one must not be dropped yet.
+    """
+    older = table.keyring.ids[1:]
+    debts = table.debts(f"closed_at IS NULL AND key_id IN ({marks(older)}) LIMIT ?", *older, limit) if older else []
+    for each in debts:
+        table.update(each)
+    return len(debts) > 0
+
+
+def patrol(table: Table, *, after: int, limit: int) -> int:
+    """Verify the next rows, be they closed or due in an hour, and return the last one's id; 0 at the end, to begin again."""
+    ids = [row[0] for row in table.connection.execute("SELECT id FROM debts WHERE id > ? ORDER BY id LIMIT ?", (after, limit))]
+    if ids:
+        table.shown("id BETWEEN ? AND ?", ids[0], ids[-1])
+    return ids[-1] if len(ids) == limit else 0
+
+
+def has_lost_track(table: Table) -> bool:
+    """Tell whether evictions that were owed may be unknown."""
+    return bool(table.connection.execute("SELECT EXISTS (SELECT * FROM lost_track)").fetchone()[0])
+
+
+def regain_track(table: Table) -> None:
+    """Note that all that was cached has been invalidated."""
+    table.connection.execute("DELETE FROM lost_track")
+
+
+def _count(table: Table, query: str) -> int:
+    return int(table.connection.execute(query).fetchone()[0])

@@ -1,0 +1,67 @@
+"""One process owns a ledger: an advisory lock on a file beside it, which ends with the process, however that ends."""
+
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+from connector.model.errors import ConfigurationError
+
+
+class Lock:
+    """The lock of the ledger at `path`, held from `acquire` to `release`.
+
+    Its file, `<name>.owner`, stays, with the number of the process that held it last. It is not the ledger itself, for a process
+    that closes any descriptor of a file loses all the locks that SQLite holds on it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises `ConfigurationError` if another process, or another part of this one, has it; or `OSError`."""
+        file = os.fdopen(
+            os.open(self._path.with_name(f"{self._path.name}.owner"), os.O_RDWR | os.O_CREAT, 0o600),
+            "r+",
+            encoding="ascii",
+            errors="replace",
+        )
+        try:
+            _lock(file)
+        except BlockingIOError:
+            with file:
+                owner = file.read(20).strip() or "unknown"
+            raise ConfigurationError(
+                [f"ledger.path: {self._path}: another process (pid {owner}) uses it; a ledger has one owner"]
+            ) from None
+        file.write(f"{os.getpid():<19}\n")  # over the old one, as long as it: no room is needed for it on a full disk
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Let go. A second call does nothing."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    FAR = 1 << 30
+    """Windows keeps others from reading what is locked: a byte far behind the number."""
+
+    def _lock(file: IO[str]) -> None:
+        file.seek(FAR)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError as taken:
+            raise BlockingIOError from taken
+        finally:
+            file.seek(0)
+else:
+    import fcntl
+
+    def _lock(file: IO[str]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,65 @@
+"""Before the ledger is used: the file is ours and sound, of today's layout, or made new, or saved from what is left of it."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from connector.ledger.keyring import Keyring
+from connector.ledger.sqlite.inspection import connected, damage_of
+from connector.ledger.sqlite.ownership import HAS_MODES
+from connector.ledger.sqlite.recovery import build, finish_interrupted, recover
+from connector.ledger.sqlite.schema import migrate
+from connector.model.errors import ConfigurationError
+from connector.runtime.file_access import is_there, why_not
+from drivers.folders import make_private_folder
+
+log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """Turn what keeps the file from being used into a `ConfigurationError` that says so."""
+    try:
+        yield
+    except OSError as problem:
+        raise ConfigurationError([f"ledger.path: {path}: {why_not(problem, path)}"]) from problem
+    except sqlite3.Error as problem:
+        raise ConfigurationError([f"ledger.path: {path}: {problem}"]) from problem
+
+
+def make_ready(path: Path, keyring: Keyring, *, now: float) -> None:
+    """Leave a sound ledger of today's layout at `path`, whatever was there, or raise. To be called under the ledger's lock."""
+    finish_interrupted(path, now=now)
+    if not is_there(path):
+        build(path)
+        log.info("no ledger was there: a new one is begun", path=str(path))
+    _must_be_ours(path)
+    if damage := damage_of(path):
+        recover(path, keyring, damage, now=now)
+    connection = connected(path, "rw")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")  # a copy made by VACUUM INTO has another
+    finally:
+        connection.close()
+
+
+def claim_folder(path: Path) -> None:
+    """Make the folder of the ledger, for its owner alone, if it is missing. Raises `OSError`."""
+    make_private_folder(path.parent)
+
+
+def _must_be_ours(path: Path) -> None:
+    """Refuse a file that is somebody else's or that cannot be written; one that is ours is made nobody else's to read."""
+    if HAS_MODES and path.stat().st_uid != os.geteuid():
+        raise ConfigurationError(
+            [f"ledger.path: {path}: belongs to the user with the id {path.stat().st_uid}; expected {os.geteuid()}, who runs this"]
+        )
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise ConfigurationError([f"ledger.path: {path}: the file, or its folder, is read-only"])
+    path.chmod(0o600)

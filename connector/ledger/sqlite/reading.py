@@ -1,0 +1,53 @@
+"""Looking into a ledger that no server has open: nothing is locked, and no row is changed."""
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from connector.ledger.keyring import Keyring
+from connector.ledger.sqlite.housekeeping import listing
+from connector.ledger.sqlite.inspection import connected, damage_of
+from connector.ledger.sqlite.opening import refusals
+from connector.ledger.sqlite.schema import MIGRATIONS, migrate, version
+from connector.ledger.sqlite.table import Table
+from connector.model.debts import Debt, LogoutState
+from connector.model.errors import ConfigurationError
+from connector.runtime.file_access import is_there
+
+
+def read_only(path: Path, keyring: Keyring) -> list[Debt]:
+    """Return all debts without their credentials, ordered by id; those that are not to be believed are marked as unusable.
+
+    Raises:
+        ConfigurationError: as `opened_read_only`.
+    """
+    with opened_read_only(path, keyring) as table:
+        return listing(table, (*LogoutState,), None, after=0, limit=sys.maxsize)
+
+
+@contextmanager
+def opened_read_only(path: Path, keyring: Keyring) -> Iterator[Table]:
+    """Open the ledger for whatever only looks at its rows.
+
+    Raises:
+        ConfigurationError: there is no ledger, it cannot be read, it is damaged, or of a newer version.
+    """
+    with refusals(path):
+        if not is_there(path):
+            raise ConfigurationError([f"ledger.path: {path}: there is no ledger"])
+        path.open("rb").close()  # SQLite does not say why it cannot
+        if damage := damage_of(path):
+            raise ConfigurationError([f"ledger.path: {path}: is damaged ({damage}); the server saves what it can when it starts"])
+        with closing(connected(path, "ro")) as connection, closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+            yield Table(_of_today(connection, copy), keyring, may_write=False)
+
+
+def _of_today(connection: sqlite3.Connection, copy: sqlite3.Connection) -> sqlite3.Connection:
+    """Return what has today's layout: the ledger itself or, where an older version wrote it, its copy in memory."""
+    if version(connection) == len(MIGRATIONS):
+        return connection
+    connection.backup(copy)
+    migrate(copy)
+    return copy

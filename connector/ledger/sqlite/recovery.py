@@ -1,0 +1,117 @@
+"""What is left of a damaged ledger: the file is moved aside, whole, and every row that verifies is saved into a new one."""
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from connector.ledger.keyring import Keyring
+from connector.ledger.rows import Row
+from connector.ledger.sqlite.ownership import synced_folder
+from connector.ledger.sqlite.salvage import DEBTS, SESSIONS, sound_rows
+from connector.ledger.sqlite.schema import migrate
+from connector.ledger.sqlite.sessions import INSERT as INSERT_SESSION
+from connector.ledger.sqlite.table import INSERT
+from connector.runtime.file_access import is_there
+
+log = structlog.get_logger(__name__)
+
+COMPANIONS = ("", "-wal", "-shm", "-journal")
+"""What SQLite adds to the name of the file for the files that belong to it."""
+
+
+def build(path: Path, rows: Iterable[Row] = (), sessions: Iterable[Row] = (), *, lost_track: str | None = None) -> int:
+    """Make a ledger of these debts and open sessions; under its name it is whole from the start. Returns how many rows it has."""
+    unfinished = _with(path, ".unfinished")
+    for name in COMPANIONS:
+        _with(unfinished, name).unlink(missing_ok=True)
+    os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    saved = _fill(unfinished, rows, sessions, lost_track)
+    _put_in_place(unfinished, path)
+    return saved
+
+
+def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
+    """Replace a damaged ledger by a new one with every row that verifies, or whose key is missing; move the old one aside.
+
+    A process that is killed in between does it again, or finishes it, at the next start.
+    """
+    debts, sessions = sound_rows(path, keyring, DEBTS), sound_rows(path, keyring, SESSIONS)
+    number = build(saved_to(path), debts, sessions, lost_track=f"the file was damaged: {damage}")
+    aside = _move_aside(path, now)
+    _put_in_place(saved_to(path), path)
+    log.error(
+        "THE LEDGER WAS DAMAGED: what verified was saved, some logouts may be lost, and nothing that is cached can be trusted",
+        damage=damage,
+        moved_to=str(aside),
+        saved=number,
+    )
+
+
+def finish_interrupted(path: Path, *, now: float) -> None:
+    """Finish what a process that was killed has begun: the old file is gone from its place and the new one is not yet there."""
+    if not is_there(path) and is_there(saved_to(path)):
+        _move_aside(path, now)
+        _put_in_place(saved_to(path), path)
+
+
+def _fill(path: Path, rows: Iterable[Row], sessions: Iterable[Row], lost_track: str | None) -> int:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        saved = sum(_inserted(connection, INSERT, row) for row in rows)
+        saved += sum(_inserted(connection, INSERT_SESSION, row[1:]) for row in sessions)
+        if lost_track is not None:
+            connection.execute("INSERT INTO lost_track VALUES (?)", (lost_track,))
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
+    return saved
+
+
+def _inserted(connection: sqlite3.Connection, statement: str, row: Row) -> bool:
+    """Insert a row; one whose key is missing may hold anything, even what the table does not take."""
+    try:
+        connection.execute(statement, row)
+    except (sqlite3.IntegrityError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _put_in_place(made: Path, path: Path) -> None:
+    made.replace(path)
+    synced_folder(path.parent)
+
+
+def _move_aside(path: Path, now: float) -> Path:
+    """Rename the file and its companions, the file first: as long as it has its name, nothing has happened."""
+    aside = _unused(path.with_name(f"{path.name}.corrupt-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"))
+    for name in COMPANIONS:
+        if is_there(_with(path, name)):
+            _with(path, name).rename(_with(aside, name))
+    synced_folder(path.parent)
+    return aside
+
+
+def _unused(path: Path) -> Path:
+    number = 1
+    candidate = path
+    while is_there(candidate):
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate
+
+
+def saved_to(path: Path) -> Path:
+    """Return where the rows of a damaged ledger are saved to, until that file takes its place."""
+    return _with(path, ".saved")
+
+
+def _with(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)

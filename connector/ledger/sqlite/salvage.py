@@ -1,0 +1,134 @@
+"""The rows that can still be read from a damaged ledger and that verify."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from connector.ledger import open_sessions, rows
+from connector.ledger.keyring import KeyMissing, Keyring
+from connector.ledger.rows import Row, Unverified
+from connector.ledger.sqlite.inspection import UNREADABLE, connected
+from connector.ledger.sqlite.schema import migrate
+from connector.runtime.file_access import is_there
+
+FARTHEST = 10_000_000
+"""Id up to which rows are sought behind damaged pages: a number that was damaged itself must not make it last for ever."""
+SIZE_IN_PAGES = slice(28, 32)
+"""Where the first page says how many there are (https://www.sqlite.org/fileformat.html#the_database_header)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is worth saving: a table, its columns, the first of which is the id, and what tells a sound row."""
+
+    table: str
+    columns: Sequence[str]
+    verify: Callable[[Row, Keyring], None]
+
+    def select(self, connection: sqlite3.Connection) -> str:
+        """Return the beginning of a query for its rows; a column that a file of an older version lacks is empty text."""
+        try:
+            there = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({self.table})")}
+        except UNREADABLE:
+            there = {*self.columns}  # the query itself will tell
+        names = ", ".join(name if name in there else f"'' AS {name}" for name in self.columns)
+        return f"SELECT {names} FROM {self.table} NOT INDEXED"  # noqa: S608 - names of our own
+
+
+DEBTS = Kind("debts", rows.COLUMNS, rows.verify)
+SESSIONS = Kind("sessions", open_sessions.COLUMNS, open_sessions.verify)
+
+
+def sound_rows(path: Path, keyring: Keyring, kind: Kind) -> Iterator[Row]:
+    """Yield what can be read and verifies, each row once. A row whose key is missing goes along: readers verify it anyway."""
+    seen: set[int] = set()
+    with _readable(path) as source, closing(connected(source, "ro")) as connection:
+        for row in _readable_rows(connection, kind):
+            if row[0] not in seen and _may_go_along(row, keyring, kind):
+                seen.add(row[0])
+                yield row
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[Path]:
+    """Give the file itself or, where its first page is damaged, a copy with the first page of an empty ledger.
+
+    That page says what the tables are and where they begin: the same for all ledgers of one version.
+    """
+    with closing(connected(path, "ro")) as connection:
+        try:
+            connection.execute(f"{DEBTS.select(connection)} LIMIT 0")
+        except UNREADABLE:
+            pass
+        else:
+            yield path
+            return
+    with TemporaryDirectory(prefix=f"{path.name}.unfinished-", dir=path.parent) as folder:
+        copy = Path(folder) / path.name
+        for name in (path, path.with_name(f"{path.name}-wal")):
+            if is_there(name):
+                shutil.copyfile(name, copy.with_name(name.name))
+        _replace_first_page(copy, Path(folder) / "empty")
+        yield copy
+
+
+def _replace_first_page(path: Path, empty: Path) -> None:
+    with closing(sqlite3.connect(empty, isolation_level=None)) as connection:
+        migrate(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        size = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    page = bytearray(empty.read_bytes()[:size])
+    page[SIZE_IN_PAGES] = (path.stat().st_size // size).to_bytes(4, "big")
+    with path.open("r+b") as file:
+        file.write(page)
+
+
+def _may_go_along(row: Row, keyring: Keyring, kind: Kind) -> bool:
+    try:
+        kind.verify(row, keyring)
+    except KeyMissing:
+        return True
+    except Unverified:
+        return False
+    return True
+
+
+def _readable_rows(connection: sqlite3.Connection, kind: Kind) -> Iterator[Row]:
+    """Read forwards to the first damaged page, backwards to the last one, and seek what lies between, halving the distance."""
+    first, last, select = 0, _last_id(connection, kind) + 1, kind.select(connection)
+    try:
+        for row in connection.execute(f"{select} ORDER BY id"):
+            first = row[0]
+            yield row
+    except UNREADABLE:
+        try:
+            for row in connection.execute(f"{select} ORDER BY id DESC"):
+                last = row[0]
+                yield row
+        except UNREADABLE:
+            yield from _between(connection, select, first + 1, last - 1)
+
+
+def _last_id(connection: sqlite3.Connection, kind: Kind) -> int:
+    """Return the highest id that was ever given, at most `FARTHEST`; 0 if even that cannot be read."""
+    try:
+        found = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = ?", (kind.table,)).fetchone()[0]
+    except UNREADABLE:
+        return 0
+    return min(found, FARTHEST) if isinstance(found, int) else 0
+
+
+def _between(connection: sqlite3.Connection, select: str, first: int, last: int) -> Iterator[Row]:
+    if first > last:
+        return
+    try:
+        yield from connection.execute(f"{select} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
+    except UNREADABLE:
+        if first < last:
+            middle = (first + last) // 2
+            yield from _between(connection, select, first, middle)
+            yield from _between(connection, select, middle + 1, last)

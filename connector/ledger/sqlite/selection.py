@@ -1,0 +1,94 @@
+"""Which debts are due, fairly between origins and at a cost that does not grow with what is owed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+
+from connector.ledger.sqlite.recording import FURTHEST
+from connector.ledger.sqlite.table import Table
+from connector.model.debts import Debt
+
+OWED = "state = 'owed' AND key_id = ? AND origin = CAST(? AS TEXT)"
+DUE = f"{OWED} AND due_at <= ? ORDER BY due_at LIMIT ?"
+PARKED = f"{OWED} AND due_at > ? ORDER BY due_at LIMIT ?"
+NEXT_ORIGIN = "SELECT min(origin) FROM debts WHERE state = 'owed' AND key_id = ? AND origin > CAST(? AS TEXT)"
+SOONEST = f"SELECT id, due_at FROM debts WHERE {OWED} ORDER BY due_at LIMIT ?"  # noqa: S608 - ours
+LATEST = f"SELECT max(due_at) FROM debts WHERE {OWED}"  # noqa: S608 - ours
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """What is being tried right now, and how much of it one origin may have at a time."""
+
+    per_origin: int
+    origins: Mapping[int, str] = field(default_factory=dict)
+    """The origin of each debt that is being tried, by the debt's id."""
+
+    def room(self, origin: str) -> int:
+        """How many more may be tried at this origin."""
+        return self.per_origin - sum(busy == origin for busy in self.origins.values())
+
+
+def due(table: Table, now: float, in_hand: InHand, *, limit: int, after: str) -> list[Debt]:
+    """Return at most `limit` debts that are due, taking the origins in turn, those behind `after` first."""
+    found: list[Debt] = []
+    for origin in _origins_in_turn(table, after):
+        if len(found) >= limit:
+            break
+        found += _due_of(table, origin, now, in_hand)[: limit - len(found)]
+    return found
+
+
+def next_due(table: Table, now: float, in_hand: InHand) -> float | None:
+    """Return when the next debt is due of those that are not in hand and whose origin has room; None if there is none."""
+    origins = [origin for origin in ("", *_origins(table, "")) if in_hand.room(origin) > 0]
+    return min((moment for origin in origins for moment in _moments(table, origin, now, in_hand)), default=None)
+
+
+def _origins_in_turn(table: Table, after: str) -> Iterator[str]:
+    return chain(_origins(table, after), (origin for origin in ("", *_origins(table, "")) if origin <= after))
+
+
+def _origins(table: Table, after: str) -> Iterator[str]:
+    """Skip through the index from origin to origin, whatever the number of debts of each."""
+    while True:
+        bound = _as_stored(after)
+        following = [table.connection.execute(NEXT_ORIGIN, (key_id, bound)).fetchone()[0] for key_id in table.keyring.ids]
+        known = [origin for origin in following if origin is not None]
+        if not known:
+            return
+        after = min(known)
+        yield after
+
+
+def _due_of(table: Table, origin: str, now: float, in_hand: InHand) -> list[Debt]:
+    """Return what is due at one origin, the longest due first, as far as it has room.
+
+    A moment further away than any that is ever set comes from a clock that was wrong: it counts as due.
+    """
+    room = in_hand.room(origin)
+    if room <= 0:
+        return []
+    limit = room + len(in_hand.origins)
+    debts = [
+        debt
+        for key_id in table.keyring.ids
+        for condition, moment in ((DUE, now), (PARKED, now + FURTHEST))
+        for debt in table.debts(condition, key_id, _as_stored(origin), moment, limit)
+        if debt.id not in in_hand.origins
+    ]
+    return sorted(debts, key=lambda debt: debt.due_at)[:room]
+
+
+def _moments(table: Table, origin: str, now: float, in_hand: InHand) -> Iterator[float]:
+    for key_id in table.keyring.ids:
+        soonest = table.connection.execute(SOONEST, (key_id, _as_stored(origin), len(in_hand.origins) + 1))
+        yield from (due_at for id_, due_at in soonest if id_ not in in_hand.origins)
+        latest = table.connection.execute(LATEST, (key_id, _as_stored(origin))).fetchone()[0]
+        if latest is not None and latest > now + FURTHEST:
+            yield now
+
+
+def _as_stored(origin: str) -> bytes:
+    """Return the bytes of an origin: in a row that was damaged they may be no text."""
+    return origin.encode("utf-8", "surrogateescape")

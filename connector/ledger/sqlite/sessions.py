@@ -1,0 +1,233 @@
+"""Sessions that are opened, used and closed, each within one transaction: a login is always a session's, a debt, or ended.
+
+A session has one row, that of its login; another one beside it has a key that is missing, or was damaged, and is left as it is.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from secrets import token_bytes
+
+from msgspec.structs import replace
+
+from connector.ledger.keyring import KeyMissing
+from connector.ledger.open_sessions import COLUMNS, NAMES, OpenSession, authenticated, decoded, encoded, verify
+from connector.ledger.rows import Row, Unverified, fingerprints
+from connector.ledger.sqlite.table import Table, marks
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import IN_USE_AGAIN, NO_LOGIN
+from drivers import SessionScope
+
+INSERT = f"INSERT INTO sessions ({NAMES}) VALUES (NULL, {marks(COLUMNS[1:])})"  # noqa: S608 - ours
+SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
+USED = COLUMNS.index("used_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows of open sessions."""
+
+    ledger_id: bytes
+    """Stands for this file: never that of another, nor of one that was made anew."""
+    logins: Mapping[str, str]
+    """Session id -> login id, the latest where a session has more."""
+    earlier: Mapping[str, tuple[str, ...]]
+    """Session id -> ids of its other logins: their key was missing for a while, so that no row could be replaced."""
+    older_keys: Mapping[str, int]
+    """How many of their seals were made with which key that is not the current one."""
+    keyless: int
+    """Rows whose key is missing, and with it the key of their sessions' seals."""
+    damaged: int
+    """Rows that do not verify: their sessions count as dead."""
+
+
+def known(table: Table) -> Known:
+    """Return what has to be known to tell whether a session is alive."""
+    logins: dict[str, str] = {}
+    earlier: dict[str, tuple[str, ...]] = {}
+    older_keys, keyless, damaged = Counter[str](), 0, 0
+    for row in table.connection.execute(f"{SELECT} ORDER BY id"):
+        try:
+            verify(row, table.keyring)
+        except KeyMissing:
+            keyless += 1
+        except Unverified:
+            damaged += 1
+        else:
+            if row[2] in logins:
+                earlier[row[2]] = (*earlier.get(row[2], ()), logins[row[2]])
+            logins[row[2]] = row[5]
+            if row[1] != table.keyring.current:
+                older_keys[row[1]] += 1
+    ledger_id = bytes(table.connection.execute("SELECT id FROM identity").fetchone()[0])
+    return Known(ledger_id, logins, earlier, older_keys, keyless, damaged)
+
+
+def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | None, now: float) -> None:
+    """Write down that a session is open by a new login; its earlier one, as the row or `replaced` knows it, becomes a debt."""
+    earlier = _taken(table, session.session_id)
+    if replaced is not None and not is_debt(table, replaced.session_id, replaced.login_id, replaced.credential):
+        earlier.append(replaced)
+    for login in earlier:
+        if (login.credential, login.origin) != (session.credential, session.origin):
+            owe(table, login, now=now)
+    _revive(table, session, now)
+    table.connection.execute(INSERT, encoded(session, table.keyring))
+
+
+def close_session(
+    table: Table, session_id: str, *, login_id: str, now: float, logins: Collection[str] | None = None
+) -> OpenSession | None:
+    """Remove what the session has; its logins become debts, but for one of which the caller takes care himself.
+
+    Returns that one, if it has a row that is to be believed.
+
+    Args:
+        table: where it is open.
+        session_id: canonical UUID text.
+        login_id: the one that the caller ends, and has proved to be his: its row goes even if it is damaged.
+        now: when the other logins become due.
+        logins: ids of those that are meant, whatever was opened since; None for all.
+    """
+    ended = None
+    for session in _taken(table, session_id, None if logins is None else {*logins, login_id}):
+        if session.login_id == login_id:
+            ended = session
+        else:
+            owe(table, session, now=now)
+    _remove(table, session_id, login_id)
+    return ended
+
+
+def end_login(table: Table, session: OpenSession, *, now: float) -> None:
+    """Write down that nobody will use a login: its row is removed if it is still of this login, and the login is owed.
+
+    Save where a cleanup has seen to it, or where the session is open by the same credential, handed out twice.
+    """
+    _remove(table, session.session_id, session.login_id)
+    is_asked_for = is_debt(table, session.session_id, session.login_id, session.credential)
+    if not is_asked_for and not is_in_use(table, session.session_id, session.credential, session.origin):
+        owe(table, session, now=now)
+
+
+def owe(table: Table, session: OpenSession, *, now: float) -> None:
+    """Write down that a login has to be ended at once, unless it is owed already.
+
+    That it was ended once does not count: who says that it is there knows better.
+    """
+    if session.credential is None:
+        return
+    debts = table.of_login(session.session_id, session.login_id, session.credential)
+    if any(debt.state is not LogoutState.CLOSED for debt in debts):
+        return
+    for debt in debts:
+        table.update(_set_aside(debt))
+    table.insert(_debt(table, session, now=now))
+
+
+def is_debt(table: Table, session_id: str, login_id: str, credential: Credential | None) -> bool:
+    """Tell whether a login is, or was a while ago, a debt: somebody has asked to end it."""
+    return bool(table.of_login(session_id, login_id, credential or Credential()))
+
+
+def note_use(table: Table, used: Mapping[str, float]) -> None:
+    """Write down when sessions were last used; one that is closed by now, or whose row is not to be believed, is left out."""
+    for session_id, moment in used.items():
+        for row, _ in _believed(table, session_id):
+            id_, *values, _ = row
+            values[USED - 1] = max(moment, row[USED])
+            *_, mac = authenticated(tuple(values), table.keyring)
+            table.connection.execute("UPDATE sessions SET used_at = ?, mac = ? WHERE id = ?", (values[USED - 1], mac, id_))
+
+
+def is_known(table: Table, session_id: str) -> bool:
+    """Tell whether the session has a row, be it one that is not to be believed."""
+    return table.connection.execute("SELECT 1 FROM sessions WHERE session_id = ?", (session_id,)).fetchone() is not None
+
+
+def is_in_use(table: Table, session_id: str, credential: Credential | None, origin: str) -> bool:
+    """Tell whether the session is open by a login of the same credential: its end system has handed it out once more."""
+    return any((other.credential, other.origin) == (credential, origin) for _, other in _believed(table, session_id))
+
+
+def origin_of(table: Table, session_id: str, login_id: str) -> str | None:
+    """Return where an open session's login was made; None if it has no row that is to be believed."""
+    return next((session.origin for _, session in _believed(table, session_id) if session.login_id == login_id), None)
+
+
+def note_dead(table: Table, session: OpenSession, *, now: float) -> None:
+    """Write down that the seal of a session is dead although it has no login to end: another process may have its row."""
+    debt = _debt(table, session, now=now)
+    table.insert(replace(debt, state=LogoutState.CLOSED, outcome=NO_LOGIN, credential=None, closed_at=now))
+
+
+def owe_eviction(table: Table, scope: SessionScope, *, drivers: Sequence[str], now: float) -> Debt:
+    """Write down that what a session has cached is to be evicted, in a row of its own: its login may be owed or not."""
+    debt = Debt(
+        id=0,
+        session_id=scope.session_id,
+        system_id=scope.system_id,
+        origin="",
+        fingerprint=token_bytes(32),
+        state=LogoutState.CLOSED,
+        evictions=dict.fromkeys(drivers, (scope,)),
+        recorded_at=now,
+        due_at=now,
+    )
+    return table.insert(debt)
+
+
+def _taken(table: Table, session_id: str, logins: Collection[str] | None = None) -> list[OpenSession]:
+    """Remove the session's rows that are to be believed, all or those of these logins, and return what they held."""
+    taken = []
+    for row, session in _believed(table, session_id):
+        if logins is None or session.login_id in logins:
+            table.connection.execute("DELETE FROM sessions WHERE id = ?", (row[0],))
+            taken.append(session)
+    return taken
+
+
+def _believed(table: Table, session_id: str) -> Iterator[tuple[Row, OpenSession]]:
+    """Yield the session's rows that are to be believed, and what they hold."""
+    for row in table.connection.execute(f"{SELECT} WHERE session_id = ?", (session_id,)).fetchall():
+        with suppress(KeyMissing, Unverified):
+            yield row, decoded(row, table.keyring)
+
+
+def _remove(table: Table, session_id: str, login_id: str) -> None:
+    table.connection.execute("DELETE FROM sessions WHERE session_id = ? AND login_id = ?", (session_id, login_id))
+
+
+def _revive(table: Table, session: OpenSession, now: float) -> None:
+    """Settle what was owed for a credential that its end system has handed out once more: it is in use again."""
+    if session.credential is None:
+        return
+    for debt in table.debts("session_id = ? AND state <> 'closed'", session.session_id):
+        if (debt.credential, debt.origin) == (session.credential, session.origin):
+            over = replace(debt, state=LogoutState.CLOSED, outcome=IN_USE_AGAIN, credential=None)
+            table.update(replace(over, closed_at=now if over.owes_nothing else None))
+    for debt in table.of_login(session.session_id, "", session.credential):
+        table.update(_set_aside(debt))
+
+
+def _debt(table: Table, session: OpenSession, *, now: float) -> Debt:
+    """Return what is owed for a login, due at once."""
+    credential = session.credential or Credential()
+    return Debt(
+        id=0,
+        session_id=session.session_id,
+        system_id=session.system_id,
+        origin=session.origin,
+        fingerprint=fingerprints(session.session_id, session.login_id, credential, table.keyring)[0],
+        login_id=session.login_id,
+        recorded_at=now,
+        due_at=now,
+        credential=session.credential,
+    )
+
+
+def _set_aside(debt: Debt) -> Debt:
+    """Return a closed debt as one that nobody finds who looks for its login."""
+    return replace(debt, fingerprint=token_bytes(len(debt.fingerprint)))

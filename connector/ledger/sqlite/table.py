@@ -1,0 +1,131 @@
+"""The ledger's rows within one transaction: read and verified, written, or put in quarantine."""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from connector.ledger.keyring import KeyMissing, Keyring
+from connector.ledger.rows import COLUMNS, NAMES, Row, Unverified, claimed, decoded, encoded, fingerprints, fitted, lenient_text
+from connector.model.credential import Credential
+from connector.model.debts import Debt
+
+
+def marks(values: Collection[object]) -> str:
+    """Return a question mark for each of the values, as a statement wants them."""
+    return ", ".join("?" * len(values))
+
+
+INSERT = f"INSERT INTO debts ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - names of our own
+UPDATE = f"UPDATE debts SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} WHERE id = ?"  # noqa: S608 - as above
+NEXT_ID = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'debts'"
+CLAIMS = "id, reason, session_id, system_id, origin, recorded_at"
+INTO_QUARANTINE = f"INSERT OR REPLACE INTO quarantine ({CLAIMS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - as above
+FROM_QUARANTINE = f"SELECT {CLAIMS} FROM quarantine ORDER BY id"  # noqa: S608 - names of our own
+
+
+class Table:
+    """The rows as one transaction sees them. Whoever comes across one that does not verify, and may write, quarantines it."""
+
+    def __init__(self, connection: sqlite3.Connection, keyring: Keyring, *, may_write: bool = True) -> None:
+        connection.text_factory = lenient_text
+        self.connection = connection
+        self.keyring = keyring
+        self._may_write = may_write
+        self.quarantined: list[Debt] = []
+        """What this transaction has put there."""
+
+    def rows(self, condition: str, *values: Any) -> Iterator[Row]:
+        """Read rows as they are; `condition` is what follows WHERE."""
+        yield from self.connection.execute(f"SELECT {NAMES} FROM debts WHERE {condition}", values)  # noqa: S608 - ours
+
+    def debts(self, condition: str, *values: Any, credential: bool = True) -> list[Debt]:
+        """Return the debts that verify, with their credentials if they are asked for; a row whose key is missing is left out."""
+        return [debt for debt in self._opened(condition, values, credential=credential) if debt.unusable is None]
+
+    def of_login(self, session_id: str, login_id: str, credential: Credential) -> list[Debt]:
+        """Return the debts of one login, as `debts` does."""
+        prints = fingerprints(session_id, login_id, credential, self.keyring)
+        return self.debts(f"session_id = ? AND fingerprint IN ({marks(prints)}) ORDER BY id", session_id, *prints)
+
+    def shown(self, condition: str, *values: Any) -> list[Debt]:
+        """Return debts without their credentials, those among them that are not to be believed marked as unusable."""
+        return self._opened(condition, values, credential=False)
+
+    def insert(self, debt: Debt) -> Debt:
+        """Write a new row and return the debt with its id, which no other row ever had."""
+        (numbered,) = self.insert_all([debt])
+        return numbered
+
+    def insert_all(self, debts: Sequence[Debt]) -> list[Debt]:
+        """Do what `insert` does for each of these, in one statement."""
+        if not debts:
+            return []
+        first = self.connection.execute(NEXT_ID).fetchone()[0]
+        numbered = [replace(debt, id=first + place) for place, debt in enumerate(debts)]
+        values = [value for debt in numbered for value in encoded(debt, self.keyring)]
+        self.connection.execute(INSERT + f", ({marks(COLUMNS)})" * (len(debts) - 1), values)
+        return numbered
+
+    def update(self, debt: Debt) -> Debt:
+        """Write the debt over its row, with the current key."""
+        renewed = fitted(debt, self.keyring)
+        id_, *values = encoded(renewed, self.keyring)
+        self.connection.execute(UPDATE, (*values, id_))
+        return renewed
+
+    def sessions_heard_of(self, session_ids: Collection[str]) -> set[str]:
+        """Return which of these sessions have any row at all, as open sessions or as debts."""
+        wanted = marks(session_ids)
+        found = self.connection.execute(
+            f"SELECT session_id FROM debts WHERE session_id IN ({wanted})"  # noqa: S608 - question marks
+            f" UNION ALL SELECT session_id FROM sessions WHERE session_id IN ({wanted})",
+            [*session_ids, *session_ids],
+        )
+        return {session_id for (session_id,) in found}
+
+    def delete_unshared(self, ids: Collection[int]) -> set[int]:
+        """Remove those of these debts that only one cleanup has asked for, and return their ids."""
+        if not ids:
+            return set()
+        unshared = f"FROM debts WHERE id IN ({marks(ids)}) AND revision = 1"
+        # As one row: for each row of an answer, SQLite's thread and the event loop's hand Python's one lock to and fro.
+        (gone,) = self.connection.execute(f"SELECT group_concat(id) {unshared}", [*ids]).fetchone()
+        self.connection.execute(f"DELETE {unshared}", [*ids])
+        return {int(id_) for id_ in gone.split(",")} if gone else set()
+
+    def delete(self, table: str, id_: int) -> bool:
+        """Remove a row and say whether there was one."""
+        return self.connection.execute(f"DELETE FROM {table} WHERE id = ?", (id_,)).rowcount > 0  # noqa: S608 - ours
+
+    def quarantine(self) -> list[Debt]:
+        """Return what rows in quarantine claim."""
+        return [_in_quarantine(row) for row in self.connection.execute(FROM_QUARANTINE)]
+
+    def _opened(self, condition: str, values: tuple[Any, ...], *, credential: bool) -> list[Debt]:
+        debts = []
+        for row in [*self.rows(condition, *values)]:
+            try:
+                debts.append(decoded(row, self.keyring, credential=credential))
+            except (KeyMissing, Unverified) as problem:
+                unusable = claimed(row, str(problem))
+                if self._may_write and isinstance(problem, Unverified):
+                    self._put_in_quarantine(unusable)
+                else:
+                    debts.append(unusable)
+        return debts
+
+    def _put_in_quarantine(self, debt: Debt) -> None:
+        """Keep what the row claims for a human. Its credential goes, and what it owed to drivers is not known any more."""
+        values = (debt.id, debt.unusable, debt.session_id, debt.system_id, debt.origin, debt.recorded_at)
+        self.connection.execute(INTO_QUARANTINE, values)
+        self.delete("debts", debt.id)
+        self.connection.execute("INSERT INTO lost_track VALUES (?)", (f"debt {debt.id} was put in quarantine",))
+        self.quarantined.append(debt)
+
+
+def _in_quarantine(row: Row) -> Debt:
+    values = dict(zip(CLAIMS.split(", "), row, strict=True))
+    reason = values.pop("reason")
+    return claimed(tuple((dict.fromkeys(COLUMNS) | values).values()), f"in quarantine: {reason}")

@@ -1,0 +1,59 @@
+"""The cleanup as values: what was asked for, and the report of what became of it."""
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+import msgspec
+
+from connector.model.credential import Credential
+from connector.model.outcomes import EvictOutcome, HookOutcome, LogoutOutcome
+from drivers import Scope, SessionScope, SystemScope
+
+Outcome = TypeVar("Outcome")
+
+
+class CleanupRequest(msgspec.Struct, frozen=True):
+    """One call of Session Logout, parsed and valid. `global_cache` implies a `system_id`."""
+
+    session_id: str
+    """Canonical UUID text: lower case, hyphens."""
+    system_id: str | None
+    global_cache: bool
+    credential: Credential
+    login_id: str = ""
+    """Which of the session's logins it is that has to be ended, as its seal says; empty where there is no seal."""
+    origin: str | None = None
+    """Where its login was made, as its seal says; None if there is no seal, or if it does not say so."""
+    foregone: LogoutOutcome | None = None
+    """The outcome of the logout where that is clear from the start: there is nothing to log out of, so nothing is sent."""
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """What has to be evicted."""
+        session = SessionScope(self.session_id, self.system_id)
+        if self.global_cache and self.system_id is not None:
+            return (session, SystemScope(self.system_id))
+        return (session,)
+
+
+class Timed(msgspec.Struct, Generic[Outcome], frozen=True):
+    """An outcome and the whole milliseconds that it took."""
+
+    outcome: Outcome
+    milliseconds: int
+
+
+class CleanupReport(msgspec.Struct, frozen=True):
+    """What became of every step of one cleanup."""
+
+    request: CleanupRequest
+    milliseconds: int
+    recorded: bool
+    """Whether what was owed, if anything, was durable before it was tried."""
+    authority: str
+    """Name of the driver whose eviction decides whether a stale read is possible."""
+    logout: Timed[LogoutOutcome]
+    attempts: int
+    evictions: Mapping[str, Timed[EvictOutcome]]
+    """By driver name, in the order of the configuration."""
+    hooks: Mapping[str, Timed[HookOutcome]] = msgspec.field(default_factory=dict)

@@ -1,0 +1,89 @@
+"""What is owed, as values: a session's logout, and evictions from drivers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+
+from connector.model.credential import Credential
+from connector.model.outcomes import LogoutOutcome
+from drivers import Scope
+
+
+class LogoutState(StrEnum):
+    """Who has to do something about a logout."""
+
+    OWED = "owed"
+    """The retries will, when it is due."""
+    WAITING = "waiting"
+    """A human: it was refused, or given up."""
+    CLOSED = "closed"
+    """Nobody."""
+
+
+class Debt(msgspec.Struct, frozen=True):
+    """One row of the ledger: one login of one session. Moments are seconds since the epoch."""
+
+    id: int
+    session_id: str
+    system_id: str | None
+    origin: str
+    """Where the end system is; retries are bounded for each origin."""
+    fingerprint: bytes
+    """Tells logins apart: a keyed digest of the session, the login's id and the credential."""
+    login_id: str = ""
+    """Which of the session's logins it is, as its seal says; empty where the credential came without a seal."""
+    state: LogoutState = LogoutState.OWED
+    outcome: LogoutOutcome | None = None
+    """Of the last try; None while nothing has come of one, be it the first or the one that is under way."""
+    attempts: int = 0
+    waited: float = 0.0
+    """Seconds of scheduled waiting so far, which a clock that jumps does not change."""
+    evictions: Mapping[str, tuple[Scope, ...]] = msgspec.field(default_factory=dict)
+    """What is still owed to which driver."""
+    revision: int = 1
+    """How many cleanups asked for it."""
+    recorded_at: float = 0.0
+    due_at: float = 0.0
+    closed_at: float | None = None
+    """When nothing was owed any more."""
+    dismissed: str | None = None
+    """Why a human closed the logout without its having been done."""
+    unusable: str | None = None
+    """Why the row is shown but never acted upon: it does not verify, or its key is missing. All that it says is a claim then."""
+    moved_to: str | None = None
+    """Where an administrator has it ended besides `origin`: where the end system is today."""
+    credential: Credential | None = None
+    """None once the logout is closed, and wherever it is not needed."""
+
+    @property
+    def places(self) -> tuple[str | None, ...]:
+        """Where the logout may be sent."""
+        return self.origin, self.moved_to
+
+    @property
+    def owes_nothing(self) -> bool:
+        """Whether the logout is closed and every eviction done."""
+        return self.state is LogoutState.CLOSED and not self.evictions
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many rows are in which state."""
+
+    owed: int
+    waiting: int
+    closed: int
+    """Rows that owe nothing any more and are kept for the duplicates that may still come."""
+    evictions: int
+    """Rows that owe an eviction, whatever their logout's state."""
+    quarantined: int
+    unreadable: int
+    """Rows whose key is missing, by their own claim, whatever their state; those of open sessions among them."""
+    oldest: float | None
+    """When the oldest of the rows that still owe something was recorded."""
+    sessions: int = 0
+    """Open sessions."""
+    older_keys: Mapping[str, int] = field(default_factory=dict)
+    """How many of them need which key that is not the current one, be it missing."""

@@ -1,0 +1,99 @@
+"""What must fit together although each value is right by itself."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from connector.config.problems import dotted
+from connector.config.settings import Server, ServerLimits, Settings
+from connector.config.sources import Sources, variable_name
+from connector.endsystems.build import build_end_system
+from connector.model.addresses import is_loopback
+from connector.model.errors import ConfigurationError
+
+BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+PASSWORD_IN_URL = re.compile(r"//[^/@]*:[^/@]+@")
+EVERY_IPV4 = "0.0.0.0"  # noqa: S104 - nothing listens here
+PROFILE = "end_system.profile"
+FILES = (PROFILE, "end_system.ca_file")
+CALLS = ("cleanup", "discover", "initialize")
+"""What is served under each base path."""
+
+
+def combination_problems(settings: Settings, sources: Sources, environ: Mapping[str, str]) -> list[str]:
+    """Return a line for each combination of values that cannot work."""
+    return [
+        *_seals(settings),
+        *_ports(settings),
+        *_base_paths(settings.server),
+        *_limits(settings.server.limits),
+        *_passwords_in_file(sources),
+        *_end_system(settings, sources, environ),
+    ]
+
+
+def requires_seal(settings: Settings) -> bool:
+    """Tell whether nobody may clean up a session without its seal."""
+    beyond = not is_loopback(settings.server.host)
+    return settings.security.require_seal or (beyond and not settings.security.callers_unsealed_beyond_loopback)
+
+
+def _seals(settings: Settings) -> Iterator[str]:
+    if settings.security.require_seal and settings.security.callers_unsealed_beyond_loopback:
+        yield "security.callers_unsealed_beyond_loopback: expected false, for security.require_seal demands a seal of everybody"
+
+
+def _ports(settings: Settings) -> Iterator[str]:
+    server, metrics = settings.server, settings.metrics
+    hosts = {server.host, metrics.host}
+    same_host = len(hosts) == 1 or (EVERY_IPV4 in hosts and not any(":" in host for host in hosts))
+    if metrics.enabled and same_host and server.port == metrics.port != 0:
+        yield "metrics.port: expected another port than that of the calls, server.port"
+
+
+def _limits(limits: ServerLimits) -> Iterator[str]:
+    if limits.head_total < limits.header:
+        yield "server.limits.head_total: expected at least server.limits.header, because each header is a part of the head"
+    if limits.connections and limits.connections_per_address and limits.connections < limits.connections_per_address:
+        yield "server.limits.connections_per_address: expected at most server.limits.connections, which are those of all"
+
+
+def _base_paths(server: Server) -> Iterator[str]:
+    named = [(f"server.base_paths[{place}]", path) for place, path in enumerate(server.base_paths)]
+    named += [(f"server.mbse_base_paths[{place}]", path) for place, path in enumerate(server.mbse_base_paths)]
+    if not named:
+        yield "server.base_paths: expected a path here or in server.mbse_base_paths, for nothing would be served"
+    for place, (name, path) in enumerate(named):
+        if not BASE_PATH.fullmatch(path) or {".", ".."} & {*path.split("/")}:
+            yield f"{name}: expected a path such as /sdk-api/api/1.0: a leading slash, none at the end, letters, digits and ._~-"
+        elif f"{path}/".startswith("/health/"):
+            yield f"{name}: expected a path outside /health, which is taken"
+        for other, taken in named[:place]:
+            if path == taken or _within(path, taken) or _within(taken, path):
+                yield f"{name}: expected a path that does not overlap with {other}"
+
+
+def _within(path: str, other: str) -> bool:
+    return any(f"{path}/".startswith(f"{other}/{call}/") for call in CALLS)
+
+
+def _passwords_in_file(sources: Sources) -> Iterator[str]:
+    for path in (("end_system", "base_url"), ("end_system", "proxy")):
+        if PASSWORD_IN_URL.search(str(sources.from_file(path))):
+            yield f"{dotted(path)}: holds a password, which has no place in {sources.file}; set {variable_name(path)} instead"
+
+
+def _end_system(settings: Settings, sources: Sources, environ: Mapping[str, str]) -> list[str]:
+    try:
+        build_end_system(settings.end_system, environ)
+    except ConfigurationError as found:
+        return [_with_folder(line, sources) for line in found.problems]
+    return []
+
+
+def _with_folder(line: str, sources: Sources) -> str:
+    """Say of a file that cannot be used where it was looked for. Its path is not repeated: it may be a misplaced secret."""
+    name, _, _ = line.partition(": ")
+    given = sources.given(tuple(name.split("."))) if name in FILES else None
+    is_relative = given is not None and (name != PROFILE or given.endswith(".toml")) and not Path(given).is_absolute()
+    return f"{line}; relative paths begin at {sources.folder}" if is_relative else line

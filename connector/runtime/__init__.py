@@ -1,0 +1,1 @@
+"""What any asynchronous server needs: supervised tasks, deadlines, step boundaries, signals, open files."""

@@ -1,0 +1,59 @@
+"""The boundary of a concurrent step: whatever happens inside becomes an outcome, so that no step ends another."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from connector.model.cleanup import Timed
+from connector.runtime.deadline import Patience, within
+from drivers.cancellation import cancelled_only_if_asked
+
+Outcome = TypeVar("Outcome")
+log = structlog.get_logger(__name__)
+
+CLOSING = 30.0
+"""Seconds that closing one part of the server may take, so that what hangs keeps no other part open."""
+
+
+async def step(
+    name: str, work: Callable[[], Awaitable[Outcome]], *, deadline: float | Patience, late: Outcome, failed: Outcome
+) -> Timed[Outcome]:
+    """Run one step for at most `deadline` seconds. A defect is logged with its traceback and becomes `failed`."""
+    started = time.monotonic()
+    try:
+        with cancelled_only_if_asked:
+            outcome = await within(deadline, _done(work))
+    except TimeoutError:
+        log.warning("a step was late; the others go on", step=name, seconds=deadline)
+        outcome = late
+    except Exception:
+        log.exception("a step broke; the others go on", step=name)
+        outcome = failed
+    return Timed(outcome, milliseconds_since(started))
+
+
+async def _done(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Make a coroutine of whatever an author's method returns."""
+    return await work()
+
+
+def attempt(name: str, work: Callable[[], Outcome], failed: Outcome) -> Outcome:
+    """Return what `work` returns; a defect in it is logged with its traceback, and `failed` is returned."""
+    try:
+        with cancelled_only_if_asked:
+            return work()
+    except Exception:
+        log.exception("a step broke; the others go on", step=name)
+        return failed
+
+
+async def close(name: str, aclose: Callable[[], Awaitable[None]]) -> None:
+    """Close a part of the server. A defect of it is logged with its traceback, so that the others are closed all the same."""
+    await step(f"closing {name}", aclose, deadline=CLOSING, late=None, failed=None)
+
+
+def milliseconds_since(started: float) -> int:
+    """Return the whole milliseconds since `started`, a moment of `time.monotonic`."""
+    return round((time.monotonic() - started) * 1000)

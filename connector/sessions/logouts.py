@@ -1,0 +1,134 @@
+"""Logging out of the end system: one try at a time for each login, whoever asks for it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+
+import structlog
+
+from connector.endsystems.contract import EndSystem, SessionLogin
+from connector.model.cleanup import Timed
+from connector.model.credential import Credential
+from connector.model.debts import Debt
+from connector.model.outcomes import NO_LOGOUT, OTHER_END_SYSTEM, LogoutOutcome, LogoutResult
+from connector.runtime.steps import attempt, step
+from connector.runtime.supervision import OwnedTasks
+from connector.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class SharedLogout:
+    """One try of a logout, and how many wait for it."""
+
+    task: asyncio.Future[Timed[LogoutOutcome]]
+    users: int = 0
+    tries: int = 1
+    """How many times the end system was asked: once, or not at all where the outcome is known."""
+    settled: bool = False
+    """Whether its outcome is in the ledger, so that of those who share it only one records it."""
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Whether it has ended and left something to do."""
+        return self.task.done() and (self.task.cancelled() or not self.task.result().outcome.closes)
+
+
+def login_of(debt: Debt) -> SessionLogin:
+    """Return the login that a debt is of, which was read with its credential."""
+    return SessionLogin(debt.session_id, debt.system_id, debt.credential or Credential())
+
+
+def outcome_of_closed(debt: Debt) -> LogoutOutcome:
+    """Return how a logout ended that the ledger knows to be closed."""
+    if debt.dismissed is not None or debt.outcome is None:
+        return LogoutOutcome(LogoutResult.NOT_APPLICABLE, "dismissed", "an administrator has dismissed this logout")
+    return debt.outcome
+
+
+def known(outcome: LogoutOutcome, *, settled: bool = True) -> AbstractAsyncContextManager[SharedLogout]:
+    """Stand for the try of a logout that needs none, because its outcome is known; `settled` as in `SharedLogout`."""
+    task: asyncio.Future[Timed[LogoutOutcome]] = asyncio.get_running_loop().create_future()
+    task.set_result(Timed(outcome, 0))
+    return nullcontext(SharedLogout(task, tries=0, settled=settled))
+
+
+class Logouts:
+    """Joins the cleanups and retries of one login, told apart by its session, its id and its credential.
+
+    Whoever ends a login ends it through `sharing`, which sends nothing to an end system that the login is not of.
+    """
+
+    def __init__(self, end_system: EndSystem, tasks: OwnedTasks, metrics: Metrics, *, deadline: float) -> None:
+        self.end_system = end_system
+        self._tasks = tasks
+        self._metrics = metrics
+        self._deadline = deadline
+        self._shared: dict[tuple[str, str, Credential], SharedLogout] = {}
+
+    def origin(self, login: SessionLogin) -> str:
+        """Return where today's end system would use and end this login; nothing if an author's class breaks on the question."""
+        return attempt("origin of a login", lambda: self.end_system.origin(login), "")
+
+    def held(self, debt: Debt) -> LogoutOutcome | None:
+        """Say why a debt that was read with its credential cannot be done today; None if it can be."""
+        return self._held(login_of(debt), debt.places)
+
+    def _held(self, login: SessionLogin, places: Collection[str | None]) -> LogoutOutcome | None:
+        if not self.end_system.ends_sessions:
+            return NO_LOGOUT
+        return None if self.origin(login) in places else OTHER_END_SYSTEM
+
+    def sharing(
+        self, login: SessionLogin, login_id: str = "", *, places: Collection[str | None], attempts: int
+    ) -> AbstractAsyncContextManager[SharedLogout]:
+        """Join the try that those who overlap with the caller share, or begin one, unless the login is held back.
+
+        Args:
+            login: which one has to be ended.
+            login_id: tells it apart from another one of the same credential.
+            places: where it was made, and where else it may be ended.
+            attempts: how many tries there were before.
+        """
+        held = self._held(login, places)
+        if held is None:
+            return self._sharing(login, login_id, attempts)
+        log.warning(
+            "a logout is held back; `connector owed list` shows it", reason=held.message, made_for=[*filter(None, places)]
+        )
+        return known(held, settled=False)
+
+    @asynccontextmanager
+    async def _sharing(self, login: SessionLogin, login_id: str, attempts: int) -> AsyncIterator[SharedLogout]:
+        """Join or begin a try.
+
+        Those share it who have the same credential by the same seal: an end system may hand out a credential once more.
+
+        It stays shared until the last of them has ended, so that a duplicate that comes while another is still evicting does
+        not send a second one; save when it came to nothing, for then a duplicate is the next try.
+        """
+        key = (login.session_id, login_id, login.credential)
+        shared = self._shared.get(key)
+        if shared is None or shared.came_to_nothing:
+            shared = self._shared[key] = SharedLogout(self._tasks.start(self._try(login, attempts)))
+        shared.users += 1
+        try:
+            yield shared
+        finally:
+            shared.users -= 1
+            if not shared.users and self._shared.get(key) is shared:
+                del self._shared[key]
+
+    async def _try(self, login: SessionLogin, attempts: int) -> Timed[LogoutOutcome]:
+        late = f"the end system did not answer within {self._deadline:g} s"
+        done = await step(
+            "logout",
+            lambda: self.end_system.logout(login),
+            deadline=self._deadline,
+            late=LogoutOutcome(LogoutResult.PENDING, "timeout", late),
+            failed=LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback"),
+        )
+        self._metrics.observe_logout(done.outcome, done.milliseconds / 1000, attempts=attempts + 1)
+        return done

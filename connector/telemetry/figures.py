@@ -1,0 +1,48 @@
+"""What is told of the stores and the sessions when the metrics are asked for: read from memory, where it is kept anyway."""
+
+from collections.abc import Iterator, Sized
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from connector.cache.storage import Storage
+
+
+class StoreFigures(Collector):
+    """Figures by driver; its name is the configuration's."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figures, as the registry wants them."""
+        up = GaugeMetricFamily("connector_driver_up", "1 while the store serves, else 0", labels=["driver"])
+        hits = CounterMetricFamily("connector_cache_hits", "Reads of cached values that found one", labels=["driver"])
+        misses = CounterMetricFamily("connector_cache_misses", "Reads of cached values that found none", labels=["driver"])
+        for name, reads in self._storage.reads.items():
+            up.add_metric([name], float(self._storage.watch.is_up(name)))
+            hits.add_metric([name], reads.hits)
+            misses.add_metric([name], reads.misses)
+        yield from (up, hits, misses, *self._held())
+
+    def _held(self) -> Iterator[Metric]:
+        entries = GaugeMetricFamily("connector_cache_entries", "Entries in the store, evicted ones too", labels=["driver"])
+        room = GaugeMetricFamily("connector_cache_bytes", "Room that the store takes", labels=["driver"])
+        for name, holding in self._storage.watch.holdings.items():
+            if holding is not None and holding.entries is not None:
+                entries.add_metric([name], holding.entries)
+            if holding is not None and holding.bytes is not None:
+                room.add_metric([name], holding.bytes)
+        yield from (entries, room)
+
+
+class SessionFigures(Collector):
+    """How many sessions are open."""
+
+    def __init__(self, open_sessions: Sized) -> None:
+        self._open_sessions = open_sessions
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figure, as the registry wants it."""
+        meaning = "Sessions that were opened here and not closed since"
+        yield GaugeMetricFamily("connector_open_sessions", meaning, len(self._open_sessions))

@@ -1,0 +1,153 @@
+"""The log: one line per event on standard error, for a person or for a collector. Values of requests have no place in it."""
+
+import asyncio
+import logging
+import secrets
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import blake2b
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from connector.config.settings import Logs
+from connector.runtime.outlet import outlet_of
+
+_DIGEST_KEY = secrets.token_bytes(16)
+_NAMES = {
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warning",
+    logging.ERROR: "error",
+    logging.CRITICAL: "critical",
+}
+
+
+def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
+    """Log to `stream`, standard error by default; what libraries log through the standard library goes the same way.
+
+    A traceback shows code, never the values of variables: those may hold credentials.
+    """
+    stream = stream or sys.stderr
+    level, libraries = (logging.getLevelNamesMapping()[name.upper()] for name in (settings.level, settings.libraries))
+    wrapper_class = structlog.make_filtering_bound_logger(level)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *(_json() if settings.format == "json" else _console(stream)),
+        ],
+        wrapper_class=wrapper_class,
+        logger_factory=_Lines(_writing_to(stream), level, wrapper_class),
+    )
+    logging.basicConfig(handlers=[_Forwarder()], level=max(level, libraries), force=True)
+    logging.captureWarnings(capture=True)
+
+
+def tell(logger: str, level: int, event: str, **values: object) -> None:
+    """Log what `structlog.get_logger(logger).log` would log, in half the time: there is such a line for each request."""
+    config = structlog.get_config()
+    lines = config["logger_factory"]
+    if not (isinstance(lines, _Lines) and config["wrapper_class"] is lines.wrapper_class):  # somebody has a log of his own
+        structlog.get_logger(logger).log(level, event, **values)
+    elif level >= lines.level:
+        line: Any = {**values, "event": event}
+        with suppress(structlog.DropEvent):
+            for processor in config["processors"]:
+                line = processor(lines, _NAMES[level], line)
+            lines.msg(line)
+
+
+def session_digest(session_id: str) -> str:
+    """Return what stands for a session in the log: the same for the life of this process, and not to be turned back."""
+    return blake2b(session_id.encode(), key=_DIGEST_KEY, digest_size=8).hexdigest()
+
+
+def _json() -> list[Processor]:
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _console(stream: TextIO) -> list[Processor]:
+    if not stream.isatty():
+        return [structlog.processors.format_exc_info, _plain_line]
+    # By default, structlog prints tracebacks with all local variables where rich is installed.
+    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _plain_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """Render what `ConsoleRenderer` would, without colours and columns: there is a line for each request, and it is slow."""
+    moment, level, what, traceback = event.pop("timestamp"), event.pop("level"), event.pop("event"), event.pop("exception", None)
+    parts = [f"{moment} [{level:9}]", what if what.isprintable() else repr(what)]
+    parts += [f"{name}={_shown(value)}" for name, value in sorted(event.items())]
+    line = " ".join(parts)
+    return f"{line}\n{traceback}" if traceback else line
+
+
+def _shown(value: object) -> str:
+    """Return the value as one word, or as the literal that it is."""
+    text = value if isinstance(value, str) else str(value)
+    return text if text.isprintable() and " " not in text else repr(value)
+
+
+def _writing_to(stream: TextIO) -> Callable[[str], None]:
+    """Return what writes lines. A log that nobody reads any more, or whose disk is full, loses lines, and stops no cleanup."""
+    outlet = outlet_of(stream)
+    if outlet is not None:
+        encoding = stream.encoding
+        return lambda lines: outlet.put(lines.encode(encoding, "backslashreplace"))
+
+    def write(lines: str) -> None:
+        with suppress(OSError):
+            stream.write(lines)
+            stream.flush()
+
+    return write
+
+
+class _Lines:
+    """Hands on what is logged in one turn of the event loop all at once; elsewhere, each line as it comes."""
+
+    def __init__(self, write: Callable[[str], None], level: int, wrapper_class: type) -> None:
+        self.level = level
+        self.wrapper_class = wrapper_class
+        self._write_lines = write
+        self._lines: deque[str] = deque()
+        self._to_be_written_by: asyncio.AbstractEventLoop | None = None
+
+    def __call__(self, *_: object) -> "_Lines":
+        """Be the logger of everybody."""
+        return self
+
+    def msg(self, line: str) -> None:
+        """Write a line, by the end of this turn."""
+        self._lines.append(f"{line}\n")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write()
+        else:
+            if self._to_be_written_by is not loop:
+                self._to_be_written_by = loop
+                loop.call_soon(self._write)
+
+    debug = info = warning = error = critical = msg
+
+    def _write(self) -> None:
+        self._to_be_written_by = None
+        lines = []
+        with suppress(IndexError):  # another thread may take, or add, some meanwhile
+            while True:
+                lines.append(self._lines.popleft())
+        self._write_lines("".join(lines))
+
+
+class _Forwarder(logging.Handler):
+    """Carries the records of the standard library's loggers into structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)

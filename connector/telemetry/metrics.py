@@ -1,0 +1,180 @@
+"""What the server counts and measures, in Prometheus form. No label ever holds a session, a system or anything a caller sent."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from http import HTTPStatus
+from itertools import product
+from typing import TypeVar, cast
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from connector.model.cleanup import CleanupReport
+from connector.model.debts import Totals
+from connector.model.errors import ConnectorError
+from connector.model.outcomes import EvictResult, LogoutOutcome, LogoutResult
+from connector.runtime.outlet import lines_lost
+from connector.version import __version__
+
+LAG_INTERVAL = 0.5
+"""Seconds between two looks at how late the event loop is."""
+LEDGER_INTERVAL = 5.0
+"""Seconds between two looks at what is owed."""
+LEDGER_PATIENCE = 5.0
+"""Seconds that the ledger has to say it."""
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
+TRIES = (1, 2, 3, 5, 10, 20, 50, 100, 500, 2500)
+
+INITIALIZES = ("opened", "invalid", "login_refused", "login_unavailable", "overtaken", "not_recorded", "defect", "stopping")
+"""What becomes of an initialize: it is opened, or what kept it from being opened."""
+
+M = TypeVar("M", bound=Counter | Histogram)
+log = structlog.get_logger(__name__)
+
+
+class _Labelled(dict[tuple[str, ...], M]):
+    """The measurements of one metric by the values of its labels, made when they are first asked for.
+
+    To look them up in the metric itself takes as long as everything else that counting does.
+    """
+
+    def __init__(self, metric: M) -> None:
+        super().__init__()
+        self._metric = metric
+
+    def __missing__(self, labels: tuple[str, ...]) -> M:
+        child = cast("M", self._metric.labels(*labels))
+        self[labels] = child
+        return child
+
+
+class Metrics:
+    """The measurements of one server, in a registry of its own."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._registry = CollectorRegistry()
+        self.ledger = LedgerGauges(clock)
+        self._registry.register(self.ledger)
+        self._registry.register(_LinesLost())
+        ProcessCollector(registry=self._registry)
+        build = Info("connector_build", "Version of the software", registry=self._registry)
+        build.info({"version": __version__})
+        self._initializes = self._counter("connector_initializes", "Initializes answered, by what became of them", "outcome")
+        for outcome in INITIALIZES:
+            self._initializes[(outcome,)]  # from zero on, as above
+        self._cleanups = self._counter("connector_cleanups", "Cleanups answered, by HTTP status", "status")
+        self._cleanup_duration = self._histogram("connector_cleanup_duration_seconds", "Time that a cleanup took")
+        self._logouts = self._counter("connector_logouts", "Logouts tried, by what became of them", "outcome", "attempt")
+        for outcome, attempt in product(LogoutResult, ("first", "retry")):
+            self._logouts[outcome.value, attempt]  # from zero on, or the first of a kind would not count as a rise
+        self._logout_duration = self._histograms("connector_logout_duration_seconds", "Time that a logout took", "outcome")
+        self._logout_attempts = self._histogram("connector_logout_attempts", "Tries of a logout that is done", buckets=TRIES)
+        self._evictions = self._counter("connector_evictions", "Evictions, by what became of them", "driver", "outcome")
+        self._eviction_duration = self._histograms("connector_eviction_duration_seconds", "Time that an eviction took", "driver")
+        self._rejections = self._counter("connector_requests_rejected", "Requests turned away unread", "kind")
+        self._loop_lag = self._histogram("connector_event_loop_lag_seconds", "How late the event loop ran a timer")
+
+    def tell(self, figures: Collector) -> None:
+        """Tell these figures, too, whenever the metrics are asked for. They are read from memory."""
+        self._registry.register(figures)
+
+    def observe_initialize(self, outcome: str) -> None:
+        """Count one answered initialize. `outcome` is one of `INITIALIZES`."""
+        self._initializes[(outcome,)].inc()
+
+    def observe_cleanup(self, status: HTTPStatus, report: CleanupReport | None = None) -> None:
+        """Count one answered cleanup and the evictions in it; without a report it was refused before anything was done."""
+        self._cleanups[(str(status.value),)].inc()
+        if report is None:
+            return
+        self._cleanup_duration.observe(report.milliseconds / 1000)
+        for driver, step in report.evictions.items():
+            self._evictions[driver, step.outcome.result.value].inc()
+            self._eviction_duration[(driver,)].observe(step.milliseconds / 1000)
+
+    def observe_late_evictions(self, driver: str, number: int) -> None:
+        """Count evictions that a driver could not do when it was asked, and has done now."""
+        self._evictions[driver, EvictResult.EVICTED.value].inc(number)
+
+    def observe_logout(self, outcome: LogoutOutcome, seconds: float, attempts: int) -> None:
+        """Count one try of a logout, however many cleanups share it; `attempts` includes it."""
+        self._logouts[outcome.result.value, "first" if attempts == 1 else "retry"].inc()
+        self._logout_duration[(outcome.result.value,)].observe(seconds)
+        if outcome.closes:
+            self._logout_attempts.observe(attempts)
+
+    def observe_rejection(self, kind: str) -> None:
+        """Count one request that the parser turned away. `kind` is one of a fixed set of words, never text from a request."""
+        self._rejections[(kind,)].inc()
+
+    async def watch_loop(self, every: float = LAG_INTERVAL) -> None:
+        """Measure for ever how late the event loop is."""
+        while True:
+            due = time.monotonic() + every
+            await asyncio.sleep(every)
+            self._loop_lag.observe(max(0.0, time.monotonic() - due))
+
+    def exposition(self) -> bytes:
+        """Return everything in the Prometheus text format. Reads memory only, but for this process's own figures."""
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> _Labelled[Counter]:
+        return _Labelled(Counter(name, meaning, labels, registry=self._registry))
+
+    def _histogram(self, name: str, meaning: str, buckets: Sequence[float] = SECONDS) -> Histogram:
+        return Histogram(name, meaning, buckets=buckets, registry=self._registry)
+
+    def _histograms(self, name: str, meaning: str, label: str) -> _Labelled[Histogram]:
+        return _Labelled(Histogram(name, meaning, (label,), buckets=SECONDS, registry=self._registry))
+
+
+class _LinesLost(Collector):
+    """What this process has printed, and logged, in vain."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figure, as the registry wants it."""
+        meaning = "Lines of the log and of standard output that nobody took, or that could not be written"
+        yield CounterMetricFamily("connector_log_lines_lost", meaning, lines_lost())
+
+
+class LedgerGauges(Collector):
+    """What the ledger said last of what is owed, so that being scraped never waits for a disk."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._totals: Totals | None = None
+
+    async def watch(self, statistics: Callable[[], Awaitable[Totals]]) -> None:
+        """Ask the ledger for ever."""
+        while True:
+            await self.ask(statistics)
+            await asyncio.sleep(LEDGER_INTERVAL)
+
+    async def ask(self, statistics: Callable[[], Awaitable[Totals]]) -> None:
+        """Ask the ledger once. While it does not answer, that alone is told of it: old figures would look like new ones."""
+        try:
+            async with asyncio.timeout(LEDGER_PATIENCE):
+                self._totals = await statistics()
+        except (TimeoutError, ConnectorError) as problem:
+            self._totals = None
+            log.debug("the ledger did not say what is owed", reason=str(problem) or "no answer in time")
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figures, as the registry wants them."""
+        totals = self._totals
+        yield GaugeMetricFamily("connector_ledger_up", "1 while the ledger can be read, else 0", float(totals is not None))
+        if totals is not None:
+            yield from self._told(totals)
+
+    def _told(self, totals: Totals) -> Iterator[Metric]:
+        rows = GaugeMetricFamily("connector_ledger_rows", "Logins in the ledger, by who has to do something", labels=["state"])
+        for state in ("owed", "waiting", "closed", "quarantined"):
+            rows.add_metric([state], getattr(totals, state))
+        yield rows
+        yield GaugeMetricFamily("connector_ledger_unreadable_rows", "Rows whose key is missing", totals.unreadable)
+        yield GaugeMetricFamily("connector_owed_evictions", "Rows that owe an eviction to a driver", totals.evictions)
+        age = 0.0 if totals.oldest is None else max(0.0, self._clock() - totals.oldest)
+        yield GaugeMetricFamily("connector_oldest_owed_age_seconds", "Age of the oldest row that owes something, 0 if none", age)

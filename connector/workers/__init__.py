@@ -1,0 +1,1 @@
+"""The background loops: retries of owed logouts and evictions, and what the ledger could not take."""

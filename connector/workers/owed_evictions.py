@@ -1,0 +1,107 @@
+"""The worker that makes good the evictions that a driver could not do."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from connector.cache.storage import Storage
+from connector.ledger.bookkeeping import Bookkeeping
+from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.sqlite.store import Ledger
+from connector.model.debts import Debt
+from drivers import EVERYTHING, Driver, DriverError
+
+log = structlog.get_logger(__name__)
+
+PAUSE = 1.0
+"""Seconds between two tries for a driver that cannot evict."""
+SLICE = 200
+"""Debts that are taken from the ledger at a time."""
+
+
+class OwedEvictions:
+    """Evicts from each driver what is owed to it as soon as it can: at start-up, and after an eviction that failed."""
+
+    def __init__(self, ledger: Ledger, storage: Storage, books: Bookkeeping, count: Callable[[str, int], None]) -> None:
+        """`count` is told how many evictions of which driver were made good."""
+        self._ledger = ledger
+        self._storage = storage
+        self._books = books
+        self._count = count
+        self._invalidated: set[str] = set()
+
+    async def watch(self) -> None:
+        """Look for ever what the ledger does not know of evictions.
+
+        Where some that are owed may be unknown, everything is owed to every driver. What was done and could not be recorded is
+        done again, and recorded.
+        """
+        while True:
+            for driver in self._storage.drivers:
+                if self._ledger.lost_track:
+                    self._storage.owe(driver)
+                if driver.name in self._books.unsettled:
+                    await self._owe_again(driver)
+            await asyncio.sleep(PAUSE)
+
+    async def _owe_again(self, driver: Driver) -> None:
+        self._books.unsettled.discard(driver.name)
+        try:
+            if await self._ledger.owed_evictions(driver.name, limit=1):
+                self._storage.owe(driver)
+        except LedgerUnavailable:
+            self._books.unsettled.add(driver.name)
+
+    async def run(self, driver: Driver) -> None:
+        """Work for ever for one driver. What a defect of it has kept from being made good is still owed afterwards."""
+        while True:
+            await self._storage.next_debt(driver)
+            done = False
+            try:
+                done = await self._made_good(driver)
+            finally:
+                (self._storage.absolve if done else self._storage.owe)(driver)
+            if not done:
+                await asyncio.sleep(PAUSE)
+
+    async def _made_good(self, driver: Driver) -> bool:
+        try:
+            await self._make_good(driver)
+        except (TimeoutError, DriverError, LedgerUnavailable) as problem:
+            log.debug("owed evictions are put off", driver=driver.name, reason=str(problem) or "late")
+            return False
+        return True
+
+    async def _make_good(self, driver: Driver) -> None:
+        """Evict what is owed now. What comes during the last slice is a running cleanup's, which owes it anew if it fails."""
+        if self._ledger.lost_track:
+            await self._invalidate(driver)
+        last, more = 0, True
+        while more:
+            debts = await self._ledger.owed_evictions(driver.name, after=last, limit=SLICE)
+            more = len(debts) == SLICE
+            if debts:
+                last = debts[-1].id
+                await self._evict(driver, debts)
+
+    async def _evict(self, driver: Driver, debts: Sequence[Debt]) -> None:
+        scopes = {scope for debt in debts for scope in debt.evictions[driver.name]}
+        async with asyncio.timeout(self._storage.deadlines.evict):
+            await self._storage.evict(driver, [*scopes])
+        self._count(driver.name, len(debts))
+        async with asyncio.TaskGroup() as settling:
+            for debt in debts:
+                settling.create_task(self._books.settle(debt, outcome=None, evicted=[driver.name]))
+        log.info("owed evictions made good", driver=driver.name, debts=len(debts))
+
+    async def _invalidate(self, driver: Driver) -> None:
+        """Evict everything, once; the last driver to do it ends the ledger's doubt."""
+        if driver.name not in self._invalidated:
+            async with asyncio.timeout(self._storage.deadlines.evict):
+                await self._storage.evict(driver, [EVERYTHING])
+            self._invalidated.add(driver.name)
+            log.warning("everything cached was invalidated, for the ledger was damaged", driver=driver.name)
+        if self._invalidated == {each.name for each in self._storage.drivers}:
+            await self._ledger.track_regained()
+            self._invalidated.clear()

@@ -1,0 +1,108 @@
+"""The worker that tries owed logouts again when they are due, gently enough for a system that has just come back."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from connector.ledger.errors import LedgerUnavailable
+from connector.ledger.sqlite.selection import InHand
+from connector.ledger.sqlite.store import Ledger
+from connector.model.debts import Debt
+from connector.runtime.steps import step
+from connector.runtime.supervision import OwnedTasks
+
+log = structlog.get_logger(__name__)
+
+SLICE = 100
+"""Debts that are taken from the ledger at a time."""
+LOOK_EVERY = 1.0
+"""Seconds after which the ledger is looked at again at the latest: it costs two look-ups in an index, and a clock may jump."""
+LONGEST_TRY = 172_800.0
+"""Seconds for one retry; its parts have shorter deadlines of their own."""
+LEDGER_PAUSE = 5.0
+"""Seconds until a ledger that cannot be read is tried again."""
+
+
+class Retries:
+    """Takes what is due and has it tried, at most so many at a time for each origin of an end system."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        retry: Callable[[Debt], Awaitable[bool]],
+        tasks: OwnedTasks,
+        *,
+        per_origin: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._ledger = ledger
+        self._retry = retry
+        self._tasks = tasks
+        self._clock = clock
+        self._in_hand: dict[int, str] = {}
+        self._per_origin = per_origin
+        self._changed = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._ledger_is_down = False
+
+    def nudge(self) -> None:
+        """Look at the ledger again at once: something is due that was not, or the clock was set."""
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Begin nothing any more; what has begun goes on."""
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        while not self._stopped.is_set():
+            self._changed.clear()
+            try:
+                await self._take_due()
+                pause = await self._until_next()
+                self._note_ledger(None)
+            except LedgerUnavailable as problem:
+                self._note_ledger(str(problem))
+                pause = LEDGER_PAUSE
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
+
+    def _note_ledger(self, reason: str | None) -> None:
+        """Tell in the log when the ledger goes down, with the reason, and when it works again."""
+        if reason is not None and not self._ledger_is_down:
+            log.warning("the ledger does not work: owed logouts are put off, and tried again until it does", reason=reason)
+        elif reason is None and self._ledger_is_down:
+            log.info("the ledger works again: owed logouts are tried")
+        self._ledger_is_down = reason is not None
+
+    async def _take_due(self) -> None:
+        for debt in await self._ledger.due(self._clock(), self._now_in_hand(), limit=SLICE):
+            self._in_hand[debt.id] = debt.origin
+            self._tasks.start(self._try(debt))
+
+    async def _try(self, debt: Debt) -> None:
+        try:
+            tried = await step("retry", lambda: self._retry(debt), deadline=LONGEST_TRY, late=False, failed=False)
+            if not tried.outcome:
+                await self._put_off()
+        finally:
+            del self._in_hand[debt.id]
+            self.nudge()
+
+    async def _put_off(self) -> None:
+        """Keep in hand for a while what is still due because no outcome was recorded: no end system is stormed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEDGER_PAUSE):
+                await self._stopped.wait()
+
+    def _now_in_hand(self) -> InHand:
+        """Return a copy: the ledger looks at it in another thread."""
+        return InHand(self._per_origin, dict(self._in_hand))
+
+    async def _until_next(self) -> float:
+        soonest = await self._ledger.next_due(self._clock(), self._now_in_hand())
+        return LOOK_EVERY if soonest is None else min(max(soonest - self._clock(), 0.0), LOOK_EVERY)
