@@ -9,6 +9,7 @@ import connector
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PLACE = re.compile(r"\b(?:connector|drivers|tests|docs)/[\w./-]*\w")
 
 
 def supported() -> range:
@@ -76,3 +77,10 @@ def test_no_test_starts_a_command_that_a_bare_system_lacks() -> None:
     starting = [file for file in (ROOT / "tests").rglob("*.py") if lacking.search(file.read_text("utf-8"))]
 
     assert [file.relative_to(ROOT).as_posix() for file in starting] == ["tests/processes.py"]
+
+
+def test_every_place_that_a_newcomer_is_sent_to_is_there() -> None:
+    pages = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs" / "adr").iterdir()]
+    places = {place for page in pages for place in PLACE.findall(page.read_text("utf-8"))}
+
+    assert [place for place in sorted(places) if not (ROOT / place).exists()] == []
