@@ -46,6 +46,10 @@ torture: .venv/.dev ## kill the server at every step and thousands of times at r
 life: .venv/.dev ## the part of the torture about sessions: a thousand kills; ARGS="--kills 100 --seed 7"
 	@$(BIN)/python -m tests.torture.life $(ARGS)
 
+.PHONY: soak
+soak: .venv/.dev ## an hour's worth of mixed traffic in minutes; writes docs/soak.md; AGAINST=FOLDER: beside another checkout
+	@$(BIN)/python -m tests.soak $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+
 .PHONY: distros
 distros: ## both commands of the README in bare Debians, as root; DEBIANS="trixie sid/python3.15" TESTS="test verify"
 	@.ci/distros $(DEBIANS)

@@ -25,6 +25,11 @@ def draw(question: Question, panels: Sequence[Panel], file: Path) -> None:
     axes = figure.subplots(len(panels), squeeze=False, gridspec_kw={"height_ratios": heights})
     for panel, place in zip(panels, axes.flat, strict=True):
         _draw_panel(panel, place)
+    write(figure, file)
+
+
+def write(figure: Figure, file: Path) -> None:
+    """Write a figure as SVG: the same one makes the same file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     file.write_text("".join(f"{line.rstrip()}\n" for line in file.read_text("utf-8").splitlines()), "utf-8")

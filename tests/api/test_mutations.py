@@ -82,7 +82,8 @@ def _pull(connection: socket.socket) -> bytes:
 def _check_log(log: bytes, *, parsed: int) -> None:
     """One line for each request that was parsed, a few for all others, each of a bounded length, and no defect."""
     assert CANARY not in log
-    lines = log.splitlines()
+    begun, *lines = log.splitlines()
+    assert b"a new one is begun" in begun
     assert len(lines) <= parsed
     assert max(map(len, lines)) < LONGEST_LINE
     assert {line["event"] for line in map(json.loads, lines)} == {"request", "requests rejected by the parser"}
