@@ -16,7 +16,7 @@ import structlog
 
 from drivers.cancellation import cancelled_only_if_asked
 from drivers.errors import DriverError, DriverUnavailable
-from drivers.shared import another
+from drivers.shared import another, result_of
 from drivers.sqlite_file import SqliteFile
 from drivers.threads import in_a_thread
 
@@ -136,7 +136,7 @@ class SqliteWriter:
     async def aclose(self) -> None:
         """Commit what waits, then close. A second call waits for the same end; giving up waiting does not stop it."""
         self._closing = self._closing or asyncio.create_task(self._close())
-        await asyncio.shield(self._closing)
+        await result_of(self._closing)
 
     async def _write(self) -> None:
         """Commit what waits; when closing, to the last of it."""
