@@ -62,9 +62,9 @@ class ForgetfulEndSystem(ScriptedEndSystem):
         return ACKNOWLEDGED
 
 
-def edge_with_short_deadline(end_system: ScriptedEndSystem | None = None) -> Edge:
-    """Return an edge that gives up waiting for a body at once."""
-    settings = Settings(server=Server(deadlines=ServerDeadlines(body=SHORT)))
+def edge_with_deadline(body: float, end_system: ScriptedEndSystem | None = None) -> Edge:
+    """Return an edge that waits so many seconds for a body."""
+    settings = Settings(server=Server(deadlines=ServerDeadlines(body=body)))
     return Edge(settings, end_system or ScriptedEndSystem())
 
 
@@ -97,12 +97,15 @@ class EdgeProcess:
 
 
 @contextmanager
-def edge_process(log: Path, environment: Mapping[str, str] | None = None) -> Iterator[EdgeProcess]:
-    """Serve the edge in a process of its own, on uvloop as in production, with its log as JSON in `log`."""
+def edge_process(log: Path, environment: Mapping[str, str] | None = None, *, body: float = PATIENCE) -> Iterator[EdgeProcess]:
+    """Serve the edge in a process of its own, on uvloop as in production, with its log as JSON in `log`.
+
+    It waits `body` seconds for a body.
+    """
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.api.serving"],
+            [sys.executable, "-m", "tests.api.serving", str(body)],
             cwd=ROOT,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.PIPE,
@@ -118,12 +121,12 @@ def edge_process(log: Path, environment: Mapping[str, str] | None = None) -> Ite
     assert process.returncode == 0
 
 
-async def _serve_until_input_ends() -> None:
-    async with serving(edge_with_short_deadline(ForgetfulEndSystem())) as edge:
+async def _serve_until_input_ends(body: float) -> None:
+    async with serving(edge_with_deadline(body, ForgetfulEndSystem())) as edge:
         print(edge.port, flush=True)  # noqa: T201 - whoever started this process reads it
         await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":
     configure_logs(Logs(format="json"))
-    uvloop.run(_serve_until_input_ends())
+    uvloop.run(_serve_until_input_ends(float(sys.argv[1])))

@@ -14,7 +14,7 @@ from connector.model.outcomes import LogoutOutcome, LogoutResult
 from drivers import DriverUnavailable, SystemScope
 from tests.api.log import Log
 from tests.api.raw import CLEANUP, LAST, SESSION, RawConnection, answer_to
-from tests.api.serving import PATIENCE, Edge, edge_with_short_deadline, serving
+from tests.api.serving import PATIENCE, SHORT, Edge, edge_with_deadline, serving
 from tests.doubles import ACKNOWLEDGED, ScriptedEndSystem, hang
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
@@ -166,7 +166,7 @@ async def test_a_compressed_body_is_not_unpacked() -> None:
 
 @pytest.mark.parametrize("body", [b"Content-Length: 5\r\n\r\n1234", b"Transfer-Encoding: chunked\r\n\r\n5\r\n1234"])
 async def test_a_body_that_does_not_end_in_time_is_a_408_and_nothing_is_done(body: bytes) -> None:
-    async with serving(edge_with_short_deadline()) as edge:
+    async with serving(edge_with_deadline(SHORT)) as edge:
         answer = await answer_to(edge.port, CLEANUP + body)
     assert (answer.status, answer.json["errors"]["code"]) == (408, "body_too_slow")
     assert edge.end_system.asked == []
