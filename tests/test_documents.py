@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-WRITTEN_BY_COMMANDS = ("docs/configuration.md", "docs/performance.md", "docs/torture.md")
+WRITTEN_BY_COMMANDS = ("docs/configuration.md", "docs/performance.md", "docs/soak.md", "docs/torture.md")
 WIDTH = 160
 PAGES = sorted(
     page.relative_to(ROOT).as_posix()
