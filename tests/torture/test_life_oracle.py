@@ -221,6 +221,17 @@ def test_a_session_may_be_turned_away_after_a_cleanup_that_was_not_answered() ->
     assert not told.found()
 
 
+def test_a_session_without_a_login_is_not_open_and_one_with_a_login_is() -> None:
+    told = Told(rows={"s"})
+    told.initialize("a")
+    told.cleanup("a")
+    assert told.found() == {Wrong.OPEN_ON_PAPER}
+    told.cleanup("a", 503, "ledger_unavailable")
+    assert not told.found()
+    told.initialize("b", session="other")
+    assert told.found() == {Wrong.OPEN_ON_PAPER}
+
+
 def test_a_500_and_a_404_for_a_seal_of_ours_are_defects() -> None:
     for status in (500, 404):
         told = Told()

@@ -1,8 +1,8 @@
 """The end system of the life of sessions: it outlives every server, and knows when each login was asked for, told and ended."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
 from pathlib import Path
@@ -81,6 +81,9 @@ class EndSystem:
         """The number of the value that was given out last."""
         self._random = random
         self._by_token: dict[str, Login] = {}
+        self._requests = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def alive(self) -> set[str]:
@@ -106,15 +109,31 @@ class EndSystem:
             login = self._login_of(request)
             if login is not None and request.path in {"/leave", "/logout"}:
                 login.asked_to_end.append(request[ASKED])
-            fate, before, after = self._drawn()
-            await asyncio.sleep(before)
-            if fate not in {Fate.FINE, Fate.RESET_AFTER}:
-                return _failed(request, fate)
-            response = await do(request)
-            await asyncio.sleep(after)
-            return self._answered(request, response, fate)
+            with self._at_work():
+                fate, before, after = self._drawn()
+                await asyncio.sleep(before)
+                if fate not in {Fate.FINE, Fate.RESET_AFTER}:
+                    return _failed(request, fate)
+                response = await do(request)
+                await asyncio.sleep(after)
+                return self._answered(request, response, fate)
 
         return handle
+
+    async def idle(self) -> None:
+        """Wait until nothing is being worked on, be it for a server that is dead."""
+        await self._idle.wait()
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self._requests += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                self._idle.set()
 
     def _drawn(self) -> tuple[Fate, float, float]:
         """Return what happens to a request, and the seconds that pass before and after it is done."""

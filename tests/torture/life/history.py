@@ -32,6 +32,8 @@ class History:
     """Those that were alive after all sessions had been cleaned up."""
     crowded: Sequence[tuple[float, float]] = ()
     """From when until when the disk was full."""
+    open_rows: frozenset[str] = frozenset()
+    """The sessions that the ledger's file had as open when nothing was owed."""
 
     @cached_property
     def initializes(self) -> Mapping[str, Call]:
@@ -87,15 +89,14 @@ class History:
             if last is not None and not any(self.may_end(call, last) for call in calls):
                 yield last
 
-    def knows_nothing(self, moment: float, session: str) -> bool:
-        """Tell whether the server was at work on a cleanup of the session without a ledger that works.
+    def is_unaware(self, call: Call) -> bool:
+        """Tell whether a server may have worked on a cleanup without a ledger that can be written.
 
-        Then it cannot know what it has done, and asks the end system once more.
+        Then it cannot know what it has done, and does everything once, whether it was done or not.
         """
-        under_way = (
-            call for call in self.by_session[session] if call.kind is Kind.CLEANUP and call.began <= moment <= self.over(call)
-        )
-        return any(call.word == UNAWARE or (call.status is None and self._was_crowded(call.began, moment)) for call in under_way)
+        if call.kind is not Kind.CLEANUP:
+            return False
+        return call.word == UNAWARE or (call.status in {None, 503} and self._was_crowded(call.began, self.over(call)))
 
     def life_of(self, login: Login) -> Life:
         """Return the server that has asked for a login."""

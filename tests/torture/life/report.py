@@ -31,6 +31,8 @@ clients and the end system saw, and when servers lived. It knows nothing else. T
 * *twice*: the end system is asked to log out after a 200 said that this was done. Only a cleanup that finds a ledger that
   cannot be written may do so, because it cannot know what was done;
 * *turned away*: a call is answered 401, but nobody has ended its session; or the login of an open session is dead;
+* *open on paper*: when nothing is owed, the ledger's file has a session as open that has no login, or it does not have one that
+  has. A cleanup that finds a ledger that cannot be written is done all the same, and its session is open after a kill;
 * *defect*: a 500 or another answer that there should not be, a bad exit code, two logins for one initialize.
 """
 WINDOW = """\

@@ -34,6 +34,8 @@ class Wrong(StrEnum):
     """A logout was asked for after a 200 had said that it was done."""
     TURNED_AWAY = "turned away"
     """A session that nobody has ended was answered 401: it is closed, or its login is dead."""
+    OPEN_ON_PAPER = "open on paper"
+    """The ledger has a session as open that has no login, or does not have one that has."""
     DEFECT = "defect"
     """An answer that there should not be, a server that does not end well, two logins for one initialize."""
 
@@ -85,7 +87,8 @@ def twice(history: History) -> Iterator[Fault]:
     for call in history.calls:
         if call.kind is Kind.CLEANUP and call.status == 200 and call.word in DONE and call.shown in logins:
             asked = [moment for moment in logins[call.shown].asked_to_end if moment > call.left]
-            late = [moment for moment in asked if not history.knows_nothing(moment, call.session)]
+            unaware = [other for other in history.by_session[call.session] if history.is_unaware(other)]
+            late = [moment for moment in asked if not any(other.began <= moment <= history.over(other) for other in unaware)]
             if late:
                 yield Fault(Wrong.TWICE, f"asked to end at {late[0]:.3f}, after: {call}", call.session)
 
@@ -98,6 +101,15 @@ def turned_away(history: History) -> Iterator[Fault]:
                 yield Fault(Wrong.TURNED_AWAY, str(call), call.session)
 
 
+def open_on_paper(history: History) -> Iterator[Fault]:
+    """A cleanup that finds a ledger that cannot be written is done once all the same: after a kill, its session is open again."""
+    open_tokens = history.alive_when_settled - history.alive_in_the_end
+    really = {history.initializes[login.ticket].session for login in history.logins if login.token in open_tokens}
+    for session in really ^ history.open_rows:
+        if session in really or not any(history.is_unaware(call) for call in history.by_session[session]):
+            yield Fault(Wrong.OPEN_ON_PAPER, f"a login: {session in really}, a row: {session in history.open_rows}", session)
+
+
 def defects(history: History) -> Iterator[Fault]:
     for ticket, number in Counter(login.ticket for login in history.logins).items():
         if number > 1:
@@ -108,7 +120,7 @@ def defects(history: History) -> Iterator[Fault]:
             yield Fault(Wrong.DEFECT, str(call), call.session)
 
 
-RULES = (not_ended, dead_seals, stale, twice, turned_away, defects)
+RULES = (not_ended, dead_seals, stale, twice, turned_away, open_on_paper, defects)
 
 
 class Barrier:

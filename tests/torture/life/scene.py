@@ -40,10 +40,10 @@ class Scene:
     def kills(self) -> int:
         return sum(life.killed for life in self.lives)
 
-    def history(self, settled: frozenset[str] = frozenset(), in_the_end: frozenset[str] = frozenset()) -> History:
-        """Return all that was seen so far; the tokens are those that were alive when nothing was owed, and in the end."""
+    def history(self, **in_the_end: frozenset[str]) -> History:
+        """Return all that was seen so far, and what was found `in_the_end`."""
         calls, logins = self.crowd.caller.calls, [*self.place.system.logins]
-        return History(calls, [*self.lives], logins, settled, in_the_end, [*self._crowded])
+        return History(calls, [*self.lives], logins, crowded=[*self._crowded], **in_the_end)
 
     async def live(self, plan: Plan) -> None:
         """Start a server, let happen what is planned, and see it dead."""

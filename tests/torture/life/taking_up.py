@@ -1,8 +1,9 @@
 """After the last kill: the application takes up what is owed, by a clock that runs ahead; then all sessions are ended."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from aiohttp import web
@@ -28,14 +29,22 @@ async def taken_up(config: Path, scene: Scene) -> History:
     clock = Clock()
     scene.free()
     await scene.place.behave(Regime.FINE)
+    await scene.place.system.idle()
     async with _served(config, clock) as parts:
         await _owing_nothing(parts, clock)
-        settled = frozenset(scene.place.system.alive)
+        settled, open_rows = frozenset(scene.place.system.alive), _open_in(config.parent / "data" / "ledger.sqlite3")
         await _end_everything(scene, settled)
         await _owing_nothing(parts, clock)
         assert not parts.ledger.lost_track, "the ledger was damaged"
     must_be_sound(*(config.parent / "data").glob("*.sqlite3"))
-    return scene.history(settled, frozenset(scene.place.system.alive))
+    in_the_end = frozenset(scene.place.system.alive)
+    return scene.history(alive_when_settled=settled, alive_in_the_end=in_the_end, open_rows=open_rows)
+
+
+def _open_in(ledger: Path) -> frozenset[str]:
+    """Return the sessions that have a row as open, read by SQLite alone."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as file:
+        return frozenset(session for (session,) in file.execute("SELECT session_id FROM sessions"))
 
 
 @asynccontextmanager

@@ -24,6 +24,8 @@ class Told:
     lost: set[str] = field(default_factory=set)
     """Those of them that no cleanup ends."""
     crowded: list[tuple[float, float]] = field(default_factory=list)
+    rows: set[str] | None = None
+    """The sessions that the ledger has as open; those that have a login, unless a test says otherwise."""
     _clock: "count[int]" = field(default_factory=lambda: count(1))
     _serials: "count[int]" = field(default_factory=lambda: count(1))
     _serial: int = 0
@@ -73,7 +75,10 @@ class Told:
     def history(self) -> History:
         logins = [replace(login) for login in self.logins.values()]
         alive, lost = frozenset(self.alive | self.lost), frozenset(self.lost)
-        return History(self.calls, self.lives, logins, alive, lost, self.crowded)
+        really = {call.session for call in self.calls if call.ticket in alive - lost}
+        return History(
+            self.calls, self.lives, logins, alive, lost, self.crowded, frozenset(really if self.rows is None else self.rows)
+        )
 
     def _call(self, kind: Kind, session: str, *, shown: str | None = None, ticket: str = "", whole_system: bool = False) -> Call:
         began = float(next(self._clock))
