@@ -200,7 +200,7 @@ def test_a_server_that_cannot_write_its_ledger_may_ask_once_more() -> None:
     assert not told.found()
     again.status, again.word = None, ""
     assert told.found() == {Wrong.TWICE}
-    told.crowded.append((again.began - 0.5, again.began + 0.05))
+    told.crowded.append((again.began - 0.5, again.began - 0.1))
     assert not told.found()
 
 

@@ -16,7 +16,7 @@ UNAWARE = "ledger_unavailable"
 LATE = "timeout"
 """The code of an initialize whose login the server goes on with after the answer."""
 CATCHES_UP = 3.0
-"""Seconds of running in which a server records what a full disk did not take, on a busy machine."""
+"""Seconds of running in which a server notices that there is room again and records what it could not, on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class History:
         return self.lives[bisect_left(self._starts, moment) - 1]
 
     def _was_crowded(self, since: float, until: float) -> bool:
-        return self._room_after(since, until) is not None
+        """Tell whether a server may not have known by then that there is room on its disk."""
+        return self._room_after(since - CATCHES_UP, until) is not None
 
     def _room_after(self, since: float, until: float) -> float | None:
         """Return when there was room again on a disk that was full at some time between these moments; None if it was not."""
