@@ -1,6 +1,7 @@
 """The orchestrator with real memory drivers and scripted parts."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -24,6 +25,9 @@ from drivers import DriverSettings, DriverUnavailable, SessionScope, SystemScope
 from tests.assembly import a_ledger, orchestrator
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem, hang
 
+WITHIN = 30.0
+TURNS = 100
+"""Turns of the event loop: more than anything takes that waits for nobody outside."""
 SESSION = "6f1c1d2e-0000-4000-8000-000000000001"
 
 
@@ -152,6 +156,43 @@ async def test_a_duplicate_of_a_closed_session_is_told_how_it_ended_and_sends_no
     first, second = await runs.cleanup(request()), await runs.cleanup(request())
     assert (first.logout.outcome, first.attempts) == (second.logout.outcome, second.attempts)
     assert len(end_system.asked) == 1
+
+
+async def test_a_duplicate_recorded_in_one_commit_with_the_first_outcome_sends_nothing(build: Build, ledger: Ledger) -> None:
+    asked, answering, busy = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    loop, held = asyncio.get_running_loop(), threading.Event()
+
+    def hold_up(_: object) -> None:
+        loop.call_soon_threadsafe(busy.set)
+        assert held.wait(WITHIN)
+
+    async def logout(_: SessionLogin) -> LogoutOutcome:
+        asked.set()
+        await answering.wait()
+        return ACKNOWLEDGED
+
+    end_system = ScriptedEndSystem(logout)
+    runs = build(end_system, [driver("authority")])
+    first = asyncio.create_task(runs.cleanup(request()))
+    await asked.wait()
+    ahead = asyncio.create_task(ledger.transact(hold_up))
+    await busy.wait()
+    others = [asyncio.create_task(runs.cleanup(request(session=SESSION.replace("1", "2"))))]
+    await as_far_as_it_goes()
+    answering.set()
+    await as_far_as_it_goes()
+    others.append(asyncio.create_task(runs.cleanup(request())))
+    await as_far_as_it_goes()
+    held.set()
+    assert {(await each).logout.outcome for each in (first, *others)} == {ACKNOWLEDGED}
+    await ahead
+    assert len(end_system.asked) == 2
+
+
+async def as_far_as_it_goes() -> None:
+    """Let everybody go on until nobody can: they wait for the ledger, which is held up."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
 
 
 async def test_what_is_owed_is_durable_before_anything_is_tried(build: Build, ledger: Ledger) -> None:
