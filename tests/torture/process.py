@@ -62,7 +62,8 @@ class ServerProcess:
         async with asyncio.timeout(WITHIN):
             while not await self.takes_connections():
                 if not self._process.is_alive():
-                    raise RuntimeError(f"the server ended: {self._config.with_name('server.log').read_text()[-2000:]}")
+                    said = self._config.with_name("server.log").read_text()[-2000:]
+                    raise RuntimeError(f"the server ended with {self._process.exitcode}: {said}")
                 await asyncio.sleep(LOOK_EVERY)
 
     async def kill(self) -> None:
