@@ -25,11 +25,12 @@ from connector.config.settings import Settings
 from connector.endsystems.build import build_end_system
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
-from connector.ledger.keyfile import load_keyring
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.preflight.combinations import requires_seal
 from connector.preflight.drivers import build_drivers
+from connector.preflight.keyfile import load_keyring
 from connector.preflight.loading import load
 from connector.runtime.steps import close, step
 from connector.runtime.supervision import OwnedTasks, supervised
@@ -182,7 +183,7 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
         logouts,
         live,
         seals,
-        SessionRecords(logouts, ledger, storage, books, live.unrecorded, nudge=retries.nudge, clock=clock),
+        SessionRecords(logouts, ledger, storage, books, live.unrecorded, nudge=retries.nudge),
         deadline=_for_end_system(settings),
         longest_header=settings.server.limits.header,
         clock=clock,
@@ -201,7 +202,7 @@ def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: 
         ),
         orchestrator=orchestrator,
         catching_up=CatchingUp(live, ledger, logouts, storage, nudge=retries.nudge),
-        holding=Holding(ledger, logouts, clock),
+        holding=Holding(ledger, logouts),
         retries=retries,
         owed_evictions=OwedEvictions(ledger, storage, books, metrics.observe_late_evictions),
         metrics=metrics,
@@ -220,7 +221,7 @@ def _admission(settings: Settings, seals: Seals, live: LiveSessions) -> Admissio
 
 def _ledger(settings: Settings, keyring: Keyring, clock: Callable[[], float]) -> Ledger:
     """Return the ledger. What a cleanup owes is left alone by the retries for as long as the cleanup itself may take."""
-    return Ledger(
+    return SqliteLedger(
         settings.ledger.path,
         keyring,
         grace=_for_end_system(settings) + settings.storage.deadlines.evict + 2 * DEADLINE,

@@ -1,7 +1,6 @@
 """The real orchestrator over parts of a test's choice."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from connector.endsystems.contract import EndSystem
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.keyring import Keyring
+from connector.ledger.port import KnownSessions, Ledger
 from connector.ledger.sqlite.recovery import build
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.admission import Admission
 from connector.sessions.live import LiveSessions
@@ -36,19 +36,19 @@ METRICS = Metrics()
 """Nobody looks at them."""
 
 
-def a_ledger(folder: Path) -> Ledger:
+def a_ledger(folder: Path) -> SqliteLedger:
     """Return a ledger in a folder, to be opened, whose debts the retries would leave alone for a minute.
 
     Its file is there: that a new one is begun would be told in the log.
     """
     if not (folder / "ledger.sqlite3").exists():
         build(folder / "ledger.sqlite3")
-    return Ledger(folder / "ledger.sqlite3", KEYRING, grace=60)
+    return SqliteLedger(folder / "ledger.sqlite3", KEYRING, grace=60)
 
 
-def holding(ledger: Ledger, end_system: EndSystem, clock: Callable[[], float] = time.time) -> Holding:
+def holding(ledger: Ledger, end_system: EndSystem) -> Holding:
     """Return what holds back the debts that this end system cannot end."""
-    return Holding(ledger, Logouts(end_system, OwnedTasks(), METRICS, deadline=30), clock)
+    return Holding(ledger, Logouts(end_system, OwnedTasks(), METRICS, deadline=30))
 
 
 def orchestrator(
@@ -60,7 +60,13 @@ def orchestrator(
 
 
 def orchestrator_of(
-    kind: type[Orchestrator], end_system: EndSystem, storage: Storage, ledger: Ledger, books: Bookkeeping, *, logout: float = 30
+    kind: type[Orchestrator],
+    end_system: EndSystem,
+    storage: Storage,
+    ledger: KnownSessions,
+    books: Bookkeeping,
+    *,
+    logout: float = 30,
 ) -> Orchestrator:
     """Return an orchestrator of this class over a storage and books of the caller's own."""
     tasks = OwnedTasks()

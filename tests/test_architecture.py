@@ -56,9 +56,9 @@ OPENS_FILES = {
     "connector/endsystems/profile/bundled.py": "the start: profiles",
     "connector/endsystems/http/connections.py": "the start: certificates",
     "connector/ledger/sqlite/inspection.py": "the start, and commands",
-    "connector/ledger/keyfile.py": "the start",
+    "connector/preflight/keyfile.py": "the start",
     "connector/ledger/sqlite/lock.py": "the start; held for as long as the server runs",
-    "connector/ledger/sqlite/ownership.py": "the start",
+    "connector/runtime/ownership.py": "the start",
     "connector/ledger/sqlite/reading.py": "commands",
     "connector/ledger/sqlite/recovery.py": "the start",
     "connector/ledger/sqlite/reserve.py": "a disk that was full; what cannot be opened is told, and tried again",
@@ -71,6 +71,14 @@ OPENS_FILES = {
     "drivers/sqlite_lock.py": "the start; held for as long as the file is in use",
 }
 """Who opens files, and when: at the wrong moment a process has no descriptor left. What is needed later is held open."""
+KNOW_THE_STORE = {
+    "connector/ledger/sqlite/": "the store itself",
+    "connector/app.py": "which ledger there is",
+    "connector/cli/": "the ledger's file, while the server is down",
+    "connector/preflight/keyfile.py": "whether the ledger needs keys that are lost",
+}
+"""Who knows in what the ledger is kept. Everybody else knows what it promises: `connector/ledger/port.py`."""
+SQL = re.compile(r"\b(SELECT|INSERT (OR \w+ )?INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE|PRAGMA) ")
 MAKES_FOLDERS = "drivers/folders.py"
 IN_A_PRIVATE_FOLDER = "connector/ledger/sqlite/salvage.py"
 """Copies files into a temporary folder, which is nobody else's."""
@@ -228,6 +236,24 @@ def test_every_folder_of_the_connector_knows_only_those_below_it() -> None:
         for above, below in sorted(needs)
         if above != below and above not in entrances and floor_of[above] >= floor_of[below]
     ] == []
+
+
+def test_which_store_keeps_the_ledger_is_known_to_the_application_and_to_those_who_read_its_file() -> None:
+    rest = outside(*KNOW_THE_STORE)
+
+    assert [module.file for module in rest if module.imports_any("connector.ledger.sqlite")] == []
+
+
+def test_sql_is_spoken_by_the_store_alone() -> None:
+    connector = [module for module in outside("connector/ledger/sqlite/") if module.file.startswith("connector/")]
+
+    assert [
+        module.file for module in connector if module.imports_any("sqlite3") or any(map(_is_sql, ast.walk(module.tree)))
+    ] == []
+
+
+def _is_sql(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value) is not None
 
 
 def test_no_module_shadows_a_dependency() -> None:

@@ -14,7 +14,8 @@ from connector.cleanups.orchestrator import Orchestrator
 from connector.config.settings import StorageDeadlines
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
@@ -37,7 +38,7 @@ def request(*, login: str = "", everything: bool = False) -> CleanupRequest:
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
     async with a_ledger(tmp_path).opened() as ledger:
         yield ledger
 
@@ -84,7 +85,7 @@ async def test_what_is_evicted_soon_is_owed_to_nobody(ledger: Ledger, near: Driv
 
 
 async def test_where_nothing_is_owed_a_ledger_that_does_not_work_is_not_missed(
-    ledger: Ledger, near: Driver, sqlite: Driver
+    ledger: SqliteLedger, near: Driver, sqlite: Driver
 ) -> None:
     await hold(near, sqlite)
     await ledger.aclose()

@@ -14,11 +14,11 @@ import pytest
 from connector.api.answers import answer
 from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.contract import SessionLogin
-from connector.ledger.sqlite.selection import InHand
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupReport, CleanupRequest
 from connector.model.credential import Credential
-from connector.model.debts import Debt, LogoutState
+from connector.model.debts import Debt, InHand, LogoutState
 from connector.model.errors import BrokenOff
 from connector.model.outcomes import EvictResult, LogoutOutcome, LogoutResult
 from drivers import DriverSettings, DriverUnavailable, SessionScope, SystemScope
@@ -48,7 +48,7 @@ class Build(Protocol):
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
     async with a_ledger(tmp_path).opened() as ledger:
         yield ledger
 
@@ -221,7 +221,7 @@ async def test_what_a_cleanup_could_not_do_stays_owed(build: Build, ledger: Ledg
     assert (debt.state, [*debt.evictions]) == (LogoutState.WAITING, ["near"])
 
 
-async def test_a_ledger_that_cannot_record_is_a_503_and_everything_is_tried_once(build: Build, ledger: Ledger) -> None:
+async def test_a_ledger_that_cannot_record_is_a_503_and_everything_is_tried_once(build: Build, ledger: SqliteLedger) -> None:
     await ledger.aclose()
     end_system, authority = ScriptedEndSystem(), driver("authority")
     before = await authority.stamp(SessionScope(SESSION, "A"))

@@ -25,9 +25,8 @@ from connector.api.errors import ApiError, ErrorShapes, json_answer
 from connector.api.health import HealthCalls
 from connector.api.metrics import METRICS
 from connector.ledger.errors import DebtHeldBack, LedgerUnavailable, NoSuchDebt
-from connector.ledger.sqlite.held import held_back
-from connector.ledger.sqlite.selection import InHand
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import Ledger
+from connector.model.debts import InHand
 from connector.telemetry.logs import session_digest
 from connector.telemetry.metrics import Metrics
 from connector.version import __version__
@@ -118,7 +117,7 @@ class ControlCalls:
         try:
             async with asyncio.timeout(LEDGER_PATIENCE):
                 totals = await self.ledger.statistics()
-                held = await self.ledger.transact(held_back)
+                held = await self.ledger.held_back()
                 due_at = await self.ledger.next_due(time.time(), InHand(per_origin=1))
                 size = await in_a_thread("measuring the ledger", partial(size_of, self.ledger_file))
         except (TimeoutError, LedgerUnavailable) as problem:

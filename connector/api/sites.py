@@ -15,7 +15,7 @@ from connector.api.hosts import Hosts
 from connector.api.metrics import metrics_app
 from connector.api.parser import guarded_runner
 from connector.config.settings import Settings
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import Ledger
 from connector.runtime.open_files import BESIDE
 from connector.runtime.supervision import supervised
 from connector.telemetry.metrics import Metrics

@@ -14,8 +14,7 @@ from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks, run_hook
 from connector.endsystems.contract import SessionLogin
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.sqlite.recording import Missed
-from connector.model.cleanup import CleanupReport, CleanupRequest, Timed
+from connector.model.cleanup import CleanupReport, CleanupRequest, Missed, Timed
 from connector.model.debts import Debt, LogoutState
 from connector.model.errors import BrokenOff
 from connector.model.outcomes import NOTHING_TO_END, EvictOutcome

@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 from connector.config.fields import KeyPath, is_secret, leaves
 from connector.config.problems import dotted
 from connector.config.settings import Settings
-from connector.ledger.keyfile import VARIABLE
 from connector.model.addresses import is_loopback
 from connector.preflight.combinations import requires_seal
+from connector.preflight.keyfile import VARIABLE
 from connector.preflight.loading import Configuration
 
 HIDDEN = "***"

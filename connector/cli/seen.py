@@ -12,13 +12,14 @@ from connector.admin.owed import shown_totals, size_of
 from connector.cli.control import ControlClient, NothingHere, ServerDown
 from connector.cli.options import chosen
 from connector.config.settings import Ledger
-from connector.ledger.keyfile import VARIABLE, load_keyring
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.held import held_back
 from connector.ledger.sqlite.housekeeping import totals
 from connector.ledger.sqlite.reading import opened_read_only
-from connector.ledger.sqlite.selection import InHand, next_due
+from connector.ledger.sqlite.selection import next_due
 from connector.ledger.sqlite.table import Table
+from connector.model.debts import InHand
+from connector.preflight.keyfile import VARIABLE, load_keyring
 from connector.preflight.loading import read
 from connector.runtime.file_access import is_there
 

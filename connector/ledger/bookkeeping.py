@@ -7,7 +7,7 @@ import structlog
 
 from connector.ledger.backoff import Backoff
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import CleanupRecords
 from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
@@ -23,7 +23,7 @@ DEADLINE = 10.0
 class Bookkeeping:
     """Records on behalf of cleanups and retries. A ledger that fails stops neither."""
 
-    def __init__(self, ledger: Ledger, backoff: Backoff, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, ledger: CleanupRecords, backoff: Backoff, clock: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
         self._backoff = backoff
         self._clock = clock

@@ -1,36 +1,17 @@
 """An open session as a row and back: its credential sealed, every column authenticated, as with debts."""
 
 import hmac
-from dataclasses import dataclass
 
 import msgspec
 
 from connector.ledger.credentials import packed, unpacked
 from connector.ledger.keyring import Keyring, SealBroken
 from connector.ledger.rows import Row, Unverified
-from connector.model.credential import Credential
+from connector.model.sessions import OpenSession
 
 COLUMNS = ("id", "key_id", "session_id", "system_id", "origin", "login_id", "opened_at", "used_at", "credential", "mac")
 NAMES = ", ".join(COLUMNS)
 PURPOSE = "open session"
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSession:
-    """One session between its initialize and its cleanup. Moments are seconds since the epoch."""
-
-    session_id: str
-    """Canonical UUID text."""
-    system_id: str | None
-    origin: str
-    """Where the end system is, as in a debt."""
-    login_id: str
-    """Tells the logins of one session apart: a random word, which its seal holds as well."""
-    opened_at: float
-    used_at: float
-    """When it was last seen in use, some seconds late: use is written down in batches."""
-    credential: Credential | None = None
-    """What logs it out; None where no login was made."""
 
 
 def encoded(session: OpenSession, keyring: Keyring) -> Row:

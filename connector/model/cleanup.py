@@ -1,6 +1,6 @@
 """The cleanup as values: what was asked for, and the report of what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -34,6 +34,18 @@ class CleanupRequest(msgspec.Struct, frozen=True):
         if self.global_cache and self.system_id is not None:
             return (session, SystemScope(self.system_id))
         return (session,)
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """A cleanup that could not be recorded when it was received, and what is left of it."""
+
+    request: CleanupRequest
+    """With the logout's outcome as a foregone one, where that is done."""
+    origin: str
+    drivers: Sequence[str]
+    """Those that could not evict."""
+    logins: Collection[str]
+    """Ids of those that the session was open by when the cleanup was received. No clock tells what was opened later."""
 
 
 class Timed(msgspec.Struct, Generic[Outcome], frozen=True):

@@ -87,3 +87,33 @@ class Totals:
     """Open sessions."""
     older_keys: Mapping[str, int] = field(default_factory=dict)
     """How many of them need which key that is not the current one, be it missing."""
+
+
+class Sorted(msgspec.Struct, frozen=True):
+    """A debt, and what today's end system has to do with it."""
+
+    debt: Debt
+    held: LogoutOutcome | None
+    """Why it cannot be ended today; None if it can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Debts that are owed to one end system, or held back from it."""
+
+    state: LogoutState
+    origin: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """What is being tried right now, and how much of it one origin may have at a time."""
+
+    per_origin: int
+    origins: Mapping[int, str] = field(default_factory=dict)
+    """The origin of each debt that is being tried, by the debt's id."""
+
+    def room(self, origin: str) -> int:
+        """How many more may be tried at this origin."""
+        return self.per_origin - sum(busy == origin for busy in self.origins.values())

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from connector.config.settings import Settings, Storage
-from connector.ledger.keyfile import HOW_TO_MAKE_ONE, VARIABLE, load_keyring, problem_of_lost_keys
 from connector.model.errors import ConfigurationError
 from connector.preflight.drivers import misconfigurations
+from connector.preflight.keyfile import HOW_TO_MAKE_ONE, VARIABLE, load_keyring, problem_of_lost_keys
 from connector.runtime.file_access import is_there, why_not
 
 SHARED = frozenset(["redis", "memcached"])

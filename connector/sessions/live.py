@@ -6,16 +6,14 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 
 import structlog
 
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.open_sessions import OpenSession
-from connector.ledger.sqlite import sessions
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import KnownSessions
 from connector.model.errors import ConfigurationError
+from connector.model.sessions import OpenSession
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import Unrecorded
 
@@ -44,7 +42,7 @@ class LiveSessions:
     opened anew, elsewhere cannot be known here.
     """
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, ledger: KnownSessions, clock: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
         self._clock = clock
         self.unrecorded = Unrecorded()
@@ -61,7 +59,7 @@ class LiveSessions:
     async def load(self) -> None:
         """Learn from the open ledger which sessions are open. Raises `ConfigurationError` if it does not say."""
         try:
-            known = await self._ledger.transact(sessions.known)
+            known = await self._ledger.known_sessions()
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
         self.ledger_id, self._logins = known.ledger_id, dict(known.logins)
@@ -94,16 +92,14 @@ class LiveSessions:
         if self.unrecorded.has_closed(sealed.session_id, sealed.login_id):
             return False
         closings = self._closings
-        login = (sealed.session_id, sealed.login_id, sealed.credential)
-        closed = await self._ledger.transact(lambda table: sessions.is_debt(table, *login))
+        closed = await self._ledger.is_closed(sealed.session_id, sealed.login_id, sealed.credential)
         if not closed and closings == self._closings:
             self._remember_foreign(sealed)
         return not closed
 
     async def origin_of(self, sealed: Sealed) -> str | None:
         """Return where a session's login was made, as this ledger knows it; None if it does not. Raises `LedgerUnavailable`."""
-        session = (sealed.session_id, sealed.login_id)
-        return await self._ledger.transact(lambda table: sessions.origin_of(table, *session))
+        return await self._ledger.origin_of(sealed.session_id, sealed.login_id)
 
     @contextmanager
     def opening(self, session_id: str) -> Iterator[Opening]:
@@ -178,7 +174,7 @@ class LiveSessions:
         """Write down when sessions were used; what cannot be written is left for the next time. Sets no deadline."""
         while used := dict(islice(self._used.items(), SLICE)):
             try:
-                await self._ledger.transact(partial(sessions.note_use, used=used))
+                await self._ledger.note_use(used)
             except LedgerUnavailable as problem:
                 log.warning("the use of sessions cannot be written down for now", reason=str(problem))
                 return

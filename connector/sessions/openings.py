@@ -9,10 +9,10 @@ import structlog
 
 from connector.endsystems.contract import LONGEST_LOGIN, LoginOutcome, SessionLogin
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.open_sessions import OpenSession
 from connector.model.cleanup import Timed
 from connector.model.headers import ADVISED, size_of
 from connector.model.outcomes import LoginResult
+from connector.model.sessions import OpenSession
 from connector.runtime.deadline import Patience
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks

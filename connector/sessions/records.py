@@ -1,7 +1,6 @@
 """What the ledger and the drivers are told of the logins of sessions: opened, replaced, owed. Sets its own deadlines."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -12,15 +11,12 @@ from connector.cache.storage import Storage
 from connector.endsystems.contract import SessionLogin
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.open_sessions import OpenSession
-from connector.ledger.sqlite import sessions
-from connector.ledger.sqlite.store import Ledger
-from connector.ledger.sqlite.table import Table
+from connector.ledger.port import OpenedSessions
 from connector.model.debts import Debt
+from connector.model.sessions import OpenSession, Replaced
 from connector.sessions.logouts import Logouts
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import MOST, Unrecorded
-from drivers import SessionScope
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -32,13 +28,12 @@ class SessionRecords:
     def __init__(
         self,
         logouts: Logouts,
-        ledger: Ledger,
+        ledger: OpenedSessions,
         storage: Storage,
         books: Bookkeeping,
         unrecorded: Unrecorded,
         *,
         nudge: Callable[[], None],
-        clock: Callable[[], float] = time.time,
     ) -> None:
         """`nudge` tells the retries that a login has to be ended."""
         self._logouts = logouts
@@ -47,7 +42,6 @@ class SessionRecords:
         self._books = books
         self._unrecorded = unrecorded
         self._nudge = nudge
-        self._clock = clock
 
     @property
     def is_overwhelmed(self) -> bool:
@@ -73,19 +67,11 @@ class SessionRecords:
         Raises:
             LedgerUnavailable: it is not known to be durable.
         """
-        earlier, now = self._login_of(shown), self._clock()
-        static = shown is not None and shown.static
-        scope = SessionScope(session.session_id, session.system_id)
+        replaced = Replaced() if was_open else None
+        if shown is not None:
+            replaced = Replaced(self._login_of(shown), shown.static)
         drivers = [driver.name for driver in self._storage.drivers]
-
-        def opened(table: Table) -> Debt | None:
-            replaces = was_open or shown is not None or sessions.is_known(table, session.session_id)
-            sessions.open_session(table, session, replaced=None if static else earlier, now=now)
-            if static and earlier is not None:
-                sessions.note_dead(table, earlier, now=now)
-            return sessions.owe_eviction(table, scope, drivers=drivers, now=now) if replaces else None
-
-        owed = await self._written(self._ledger.transact(opened))
+        owed = await self._written(self._ledger.open_session(session, replaced, drivers=drivers))
         self._nudge()
         return owed
 
@@ -110,9 +96,9 @@ class SessionRecords:
         self._nudge()
         return True
 
-    def _login_of(self, shown: Sealed | None) -> OpenSession | None:
+    def _login_of(self, shown: Sealed) -> OpenSession | None:
         """Return the login that a seal stands for: another process may have made it, and have its record."""
-        if shown is None or shown.credential is None:
+        if shown.credential is None:
             return None
         login = SessionLogin(shown.session_id, shown.system_id, shown.credential)
         origin = self._logouts.origin(login) if shown.origin is None else shown.origin

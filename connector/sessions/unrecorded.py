@@ -9,9 +9,9 @@ from math import inf
 from msgspec.structs import replace as replaced
 
 from connector.endsystems.contract import SessionLogin
-from connector.ledger.open_sessions import OpenSession
-from connector.ledger.sqlite.recording import Missed
+from connector.model.cleanup import Missed
 from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.model.sessions import OpenSession
 
 MOST = 10_000
 """Beyond this many no login is begun, and what owes nothing is not kept. What owes something is kept, however much it is."""

@@ -13,8 +13,8 @@ from connector.cache.storage import Storage
 from connector.endsystems.contract import SessionLogin
 from connector.ledger.bookkeeping import DEADLINE
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.sqlite.recording import Missed
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import LateRecords
+from connector.model.cleanup import Missed
 from connector.runtime.deadline import Patience
 from connector.runtime.steps import step
 from connector.sessions.live import LiveSessions
@@ -40,7 +40,7 @@ class CatchingUp:
     def __init__(
         self,
         live: LiveSessions,
-        ledger: Ledger,
+        ledger: LateRecords,
         logouts: Logouts,
         storage: Storage,
         *,

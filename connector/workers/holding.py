@@ -2,17 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
 
 import structlog
 
 from connector.ledger.errors import DebtHeldBack, LedgerUnavailable
-from connector.ledger.sqlite import recording
-from connector.ledger.sqlite.held import Group, groups, next_of, one_of
-from connector.ledger.sqlite.recording import Sorted
-from connector.ledger.sqlite.store import Ledger
-from connector.model.debts import Debt, LogoutState
+from connector.ledger.port import HeldBackDebts
+from connector.model.debts import Debt, Group, LogoutState, Sorted
 from connector.model.outcomes import OTHER_END_SYSTEM, LogoutOutcome
 from connector.sessions.logouts import Logouts, login_of
 
@@ -25,12 +20,11 @@ PAUSE = 5.0
 class Holding:
     """Holds back what today's end system cannot end, and lets go of what it can. Nothing is lost by a start with another one."""
 
-    def __init__(self, ledger: Ledger, logouts: Logouts, clock: Callable[[], float]) -> None:
+    def __init__(self, ledger: HeldBackDebts, logouts: Logouts) -> None:
         self._ledger = ledger
         self._logouts = logouts
         self._held = logouts.held
         self._is_sorted = False
-        self._clock = clock
 
     async def sort(self) -> None:
         """Sort all that is owed, as soon as the ledger lets it, and say how much is held back. A second call does nothing.
@@ -53,7 +47,7 @@ class Holding:
             NoSuchDebt: there is none that could be tried again.
             DebtHeldBack: it would only be held back again.
         """
-        debt = await self._ledger.transact(partial(recording.actionable, id_=id_))
+        debt = await self._ledger.actionable(id_)
         held = self._held(debt)
         if held is None:
             return await self._ledger.retry(id_)
@@ -66,8 +60,8 @@ class Holding:
     async def _sorted(self) -> Counter[str]:
         """Sort each group, and return how many debts are held back, by where they were made."""
         held_back = Counter[str]()
-        for group in await self._ledger.transact(groups):
-            sample = await self._ledger.transact(partial(one_of, group=group))
+        for group in await self._ledger.groups():
+            sample = await self._ledger.one_of(group)
             if any(self._has_changed(debt) for debt in sample):
                 held_back[group.origin] += await self._sort_group(group)
             elif group.state is LogoutState.WAITING:
@@ -76,12 +70,11 @@ class Holding:
 
     async def _sort_group(self, group: Group) -> int:
         number = last = 0
-        while debts := await self._ledger.transact(partial(next_of, group=group, after=last)):
+        while debts := await self._ledger.next_of(group, after=last):
             last = debts[-1].id
             judged = [Sorted(debt, self._held(debt)) for debt in debts]
             changed = [each for each in judged if each.held != _held_until_now(each.debt)]
-            now = self._clock()
-            await self._ledger.transact(partial(recording.sort, changed=changed, now=now))
+            await self._ledger.sort(changed)
             number += sum(each.held is not None for each in judged)
         return number
 

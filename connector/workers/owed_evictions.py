@@ -8,7 +8,7 @@ import structlog
 from connector.cache.storage import Storage
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import OwedEvictionRecords
 from connector.model.debts import Debt
 from drivers import EVERYTHING, Driver, DriverError
 
@@ -23,7 +23,9 @@ SLICE = 200
 class OwedEvictions:
     """Evicts from each driver what is owed to it as soon as it can: at start-up, and after an eviction that failed."""
 
-    def __init__(self, ledger: Ledger, storage: Storage, books: Bookkeeping, count: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, ledger: OwedEvictionRecords, storage: Storage, books: Bookkeeping, count: Callable[[str, int], None]
+    ) -> None:
         """`count` is told how many evictions of which driver were made good."""
         self._ledger = ledger
         self._storage = storage

@@ -8,9 +8,8 @@ from contextlib import suppress
 import structlog
 
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.sqlite.selection import InHand
-from connector.ledger.sqlite.store import Ledger
-from connector.model.debts import Debt
+from connector.ledger.port import DueDebts
+from connector.model.debts import Debt, InHand
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
 
@@ -31,7 +30,7 @@ class Retries:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: DueDebts,
         retry: Callable[[Debt], Awaitable[bool]],
         tasks: OwnedTasks,
         *,

@@ -17,12 +17,12 @@ from connector.cli.control import ControlClient
 from connector.config.settings import Control, Settings, StorageDeadlines
 from connector.config.settings import Ledger as LedgerSettings
 from connector.config.settings import Metrics as MetricsSettings
-from connector.ledger.keyfile import load_keyring
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.preflight.keyfile import load_keyring
 from connector.telemetry.metrics import Metrics
 from tests.assembly import holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
@@ -51,7 +51,7 @@ class Administered:
     """What stands behind the socket."""
 
     folder: Path
-    ledger: Ledger
+    ledger: SqliteLedger
     lifecycle: Lifecycle
     end_system: LocatedEndSystem = field(default_factory=lambda: LocatedEndSystem(ORIGIN))
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
@@ -103,7 +103,8 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
         ledger=LedgerSettings(path=folder / "ledger.sqlite3", key_file=folder / "ledger.keys"),
         metrics=MetricsSettings(enabled=False),
     )
-    ledger = Ledger(settings.ledger.path, load_keyring(settings.ledger.key_file, {}, ledger=settings.ledger.path), grace=WITHIN)
+    keyring = load_keyring(settings.ledger.key_file, {}, ledger=settings.ledger.path)
+    ledger = SqliteLedger(settings.ledger.path, keyring, grace=WITHIN)
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     async with ledger.opened():
         server = Administered(folder, ledger, Lifecycle())

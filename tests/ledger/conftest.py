@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from tests.ledger.ledgers import SetClock, opened
 
 
@@ -15,6 +15,6 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path, clock: SetClock) -> AsyncIterator[Ledger]:
+async def ledger(tmp_path: Path, clock: SetClock) -> AsyncIterator[SqliteLedger]:
     async with opened(tmp_path, clock=clock) as open_ledger:
         yield open_ledger

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import Ledger
 from tests.ledger.ledgers import NAME, all_due, close, opened, record
 
 DEBTS = 300

@@ -8,11 +8,11 @@ from pathlib import Path
 from uuid import UUID
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite.selection import InHand
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
-from connector.model.debts import Debt, LogoutState
+from connector.model.debts import Debt, InHand, LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 
 KEYS = Keyring({"old": b"o" * 32})
@@ -49,12 +49,12 @@ def request(
     return CleanupRequest(str(UUID(int=number)), system, everything, credential, login_id=login)
 
 
-def ledger(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> Ledger:
-    return Ledger(folder / NAME, keyring, grace=GRACE, clock=clock or SetClock())
+def ledger(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> SqliteLedger:
+    return SqliteLedger(folder / NAME, keyring, grace=GRACE, clock=clock or SetClock())
 
 
 @asynccontextmanager
-async def opened(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> AsyncIterator[Ledger]:
+async def opened(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> AsyncIterator[SqliteLedger]:
     async with ledger(folder, keyring, clock).opened() as open_ledger:
         yield open_ledger
 
@@ -70,7 +70,13 @@ def raw(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 async def record(
-    ledger: Ledger, number: int, token: str = "t", *, login: str = "", origin: str = ORIGIN, drivers: tuple[str, ...] = DRIVERS
+    ledger: Ledger,
+    number: int,
+    token: str = "t",
+    *,
+    login: str = "",
+    origin: str = ORIGIN,
+    drivers: tuple[str, ...] = DRIVERS,
 ) -> Debt:
     return await ledger.record(request(number, token, login=login), origin=origin, drivers=drivers)
 

@@ -10,9 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.sqlite.selection import InHand
-from connector.ledger.sqlite.store import Ledger
-from connector.model.debts import Debt
+from connector.ledger.sqlite.store import SqliteLedger
+from connector.model.debts import Debt, InHand
 from connector.model.errors import ConfigurationError
 from tests.ledger.ledgers import DRIVERS, NAME, START, close, opened, record
 
@@ -21,7 +20,7 @@ ROWS = 40
 COPIES = 150
 
 
-async def acted_upon(ledger: Ledger) -> list[Debt]:
+async def acted_upon(ledger: SqliteLedger) -> list[Debt]:
     """Take what is due and what evictions are owed, settle one, and record another: whatever a server does."""
     due = await ledger.due(START + 4000, InHand(ROWS), limit=10 * ROWS)
     evictions = [debt for driver in DRIVERS for debt in await ledger.owed_evictions(driver)]

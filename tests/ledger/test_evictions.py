@@ -12,7 +12,7 @@ from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import Ledger
 from connector.model.debts import LogoutState
 from connector.runtime.supervision import supervised
 from connector.telemetry.metrics import Metrics

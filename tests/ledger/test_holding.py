@@ -8,11 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector.ledger.errors import DebtHeldBack
-from connector.ledger.sqlite import recording
+from connector.ledger.port import Ledger
 from connector.ledger.sqlite.held import SLICE
-from connector.ledger.sqlite.recording import Sorted
-from connector.ledger.sqlite.store import Ledger
-from connector.model.debts import Debt, LogoutState
+from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.outcomes import NO_LOGOUT, OTHER_END_SYSTEM
 from connector.workers import holding as module
 from drivers.memory import MemoryDriver
@@ -63,7 +61,7 @@ async def test_a_debt_that_was_asked_for_again_since_it_was_looked_at_is_left_al
     await record(ledger, 1)
     (seen,) = await all_due(ledger)
     again = await record(ledger, 1)
-    await ledger.transact(lambda table: recording.sort(table, [Sorted(seen, OTHER_END_SYSTEM)], now=START))
+    await ledger.sort([Sorted(seen, OTHER_END_SYSTEM)])
     assert await all_due(ledger) == [again]
 
 

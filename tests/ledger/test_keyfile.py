@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.ledger.keyfile import VARIABLE, load_keyring
 from connector.ledger.keyring import Keyring
 from connector.model.errors import ConfigurationError
+from connector.preflight.keyfile import VARIABLE, load_keyring
 from tests.ledger.ledgers import NAME
 
 KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU"

@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from connector.ledger.errors import LedgerUnavailable, NoSuchDebt
-from connector.ledger.sqlite.selection import InHand
-from connector.ledger.sqlite.store import Ledger
-from connector.model.debts import Debt, LogoutState, Totals
+from connector.ledger.port import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
+from connector.model.debts import Debt, InHand, LogoutState, Totals
 from connector.model.outcomes import NOTHING_TO_END, WITHOUT_ASKING, LogoutOutcome, LogoutResult
 from drivers import SessionScope, SystemScope
 from tests.ledger.ledgers import (
@@ -72,7 +72,9 @@ async def test_a_thousand_duplicates_at_once_are_one_row(ledger: Ledger) -> None
     assert len(await ledger.listing()) == 1
 
 
-async def test_many_cleanups_that_come_together_are_told_apart_whether_they_are_new_known_or_the_same(ledger: Ledger) -> None:
+async def test_many_cleanups_that_come_together_are_told_apart_whether_they_are_new_known_or_the_same(
+    ledger: Ledger,
+) -> None:
     known = await record(ledger, 1)
     numbers = [1, 2, 3, 2, 4, 1]
     debts = await asyncio.gather(*(record(ledger, number) for number in numbers))
@@ -254,7 +256,7 @@ async def test_what_is_closed_or_unknown_cannot_be_steered(ledger: Ledger, close
         await ledger.dismiss(id_, "why")
 
 
-async def test_an_unknown_row_cannot_be_shown_nor_settled(ledger: Ledger, clock: SetClock) -> None:
+async def test_an_unknown_row_cannot_be_shown_nor_settled(ledger: SqliteLedger, clock: SetClock) -> None:
     debt = await record(ledger, 1)
     await close(ledger, debt)
     clock.now += 86_401
@@ -264,7 +266,7 @@ async def test_an_unknown_row_cannot_be_shown_nor_settled(ledger: Ledger, clock:
     assert await ledger.settle(debt, state=LogoutState.OWED) is None
 
 
-async def test_closed_rows_are_remembered_for_a_day_and_their_ids_never_used_again(ledger: Ledger, clock: SetClock) -> None:
+async def test_closed_rows_are_remembered_for_a_day_and_their_ids_never_used_again(ledger: SqliteLedger, clock: SetClock) -> None:
     debts = await asyncio.gather(*(record(ledger, number) for number in range(450)))
     await asyncio.gather(*(close(ledger, debt) for debt in debts))
     clock.now += 86_399
@@ -276,7 +278,7 @@ async def test_closed_rows_are_remembered_for_a_day_and_their_ids_never_used_aga
     assert (await record(ledger, 1)).id == 451
 
 
-async def test_rows_closed_by_a_clock_that_was_far_ahead_are_forgotten_too(ledger: Ledger, clock: SetClock) -> None:
+async def test_rows_closed_by_a_clock_that_was_far_ahead_are_forgotten_too(ledger: SqliteLedger, clock: SetClock) -> None:
     clock.now += 10 * 365 * 86_400
     await close(ledger, await record(ledger, 1))
     clock.now = START
@@ -369,7 +371,7 @@ async def test_the_totals_count_each_state(ledger: Ledger, clock: SetClock) -> N
     assert await ledger.statistics() == expected
 
 
-async def test_after_the_end_every_call_says_that_it_is_closed(ledger: Ledger) -> None:
+async def test_after_the_end_every_call_says_that_it_is_closed(ledger: SqliteLedger) -> None:
     await ledger.aclose()
     await ledger.aclose()
     with pytest.raises(LedgerUnavailable, match="closed"):

@@ -6,31 +6,31 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from connector.ledger.keyfile import load_keyring
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.recovery import COMPANIONS, saved_to
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.errors import ConfigurationError
+from connector.preflight.keyfile import load_keyring
 from tests.ledger.ledgers import NAME, close, damage, ledger, opened, raw, record
 from tests.ledger.test_opening import FIXTURES
 from tests.ledger.test_sessions import open_, session
 
-Left = Callable[[Ledger], Awaitable[object]]
+Left = Callable[[SqliteLedger], Awaitable[object]]
 
 
-async def an_open_session(ledger: Ledger) -> None:
+async def an_open_session(ledger: SqliteLedger) -> None:
     await open_(ledger, session(1))
 
 
-async def a_debt(ledger: Ledger) -> None:
+async def a_debt(ledger: SqliteLedger) -> None:
     await record(ledger, 1)
 
 
-async def an_eviction(ledger: Ledger) -> None:
+async def an_eviction(ledger: SqliteLedger) -> None:
     await ledger.settle(await record(ledger, 1), state=None, evicted=["memory"])
 
 
-async def nothing(ledger: Ledger) -> None:
+async def nothing(ledger: SqliteLedger) -> None:
     await close(ledger, await record(ledger, 1))
 
 

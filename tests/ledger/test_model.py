@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from connector.ledger.errors import NoSuchDebt
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import Debt, LogoutState
 from drivers import Scope
 from tests.ledger.ledgers import GRACE, ORIGIN, PENDING, REFUSED, VERIFIED, SetClock, all_due, ledger, request
@@ -56,7 +56,7 @@ class LedgerLikeADictionary(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    def opened(self) -> Ledger:
+    def opened(self) -> SqliteLedger:
         fresh = ledger(Path(self.folder.name), clock=self.clock)
         self.run(fresh.open())
         return fresh

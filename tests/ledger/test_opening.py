@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite import sessions
 from connector.ledger.sqlite.reading import read_only
 from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, layout, migrate, version
 from connector.model.debts import LogoutState
@@ -163,7 +162,7 @@ async def test_the_layout_of_version_2_is_read_with_all_that_it_holds(tmp_path: 
     with raw(tmp_path) as file:
         file.executescript((FIXTURES / "v2.sql").read_text("utf-8"))
     async with opened(tmp_path, FIXTURE_KEYS) as ledger:
-        known = await ledger.transact(sessions.known)
+        known = await ledger.known_sessions()
         assert known.logins == {request(3).session_id: "third", request(4).session_id: "fourth"}
         (due,) = await all_due(ledger)
         assert (due.credential, due.login_id, due.evictions) == (request(1).credential, "", {"sqlite": request(1).scopes})
@@ -181,7 +180,7 @@ async def test_the_layout_of_version_3_is_read_with_all_that_it_holds(tmp_path: 
     with raw(tmp_path) as file:
         file.executescript((FIXTURES / "v3.sql").read_text("utf-8"))
     async with opened(tmp_path, FIXTURE_KEYS) as ledger:
-        known = await ledger.transact(sessions.known)
+        known = await ledger.known_sessions()
         assert known.logins == {request(3).session_id: "another", request(4).session_id: "fourth"}
         assert {(debt.login_id, debt.credential) for debt in await all_due(ledger)} == {
             ("first", request(1, "t").credential),
@@ -221,7 +220,7 @@ async def test_a_ledger_of_version_2_that_was_damaged_is_saved_into_one_of_today
     async with opened(tmp_path, FIXTURE_KEYS) as ledger:
         assert ledger.lost_track
         assert len(await all_due(ledger)) == 1
-        assert len((await ledger.transact(sessions.known)).logins) == 2
+        assert len((await ledger.known_sessions()).logins) == 2
 
 
 def test_a_later_version_adds_what_it_needs_and_keeps_the_rest(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import NOTHING_TO_END
 from tests.ledger.ledgers import DRIVERS, VERIFIED, opened, record, request
 from tests.ledger.test_sessions import logins, open_, session
 
-Step = Callable[[Ledger, Sequence[Debt]], Awaitable[object]]
+Step = Callable[[SqliteLedger, Sequence[Debt]], Awaitable[object]]
 """Something that is asked of a ledger, which has the debts of `prepared`."""
 KNOWN = range(3)
 """Sessions that owe something before the steps."""
@@ -46,7 +46,7 @@ STEPS = st.one_of(
 )
 
 
-async def prepared(ledger: Ledger) -> list[Debt]:
+async def prepared(ledger: SqliteLedger) -> list[Debt]:
     """Leave debts of each kind: one of a login, and two of cleanups that had nothing to end."""
     nothing = [replace(request(number), foregone=NOTHING_TO_END) for number in KNOWN[1:]]
     return [await record(ledger, 0), *[await ledger.record(each, origin="", drivers=DRIVERS) for each in nothing]]

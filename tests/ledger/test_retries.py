@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.ledger.errors import LedgerUnavailable
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import Ledger
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome
 from connector.runtime.supervision import OwnedTasks, supervised

@@ -12,9 +12,8 @@ import pytest
 
 from connector.endsystems.contract import SessionLogin
 from connector.ledger.sqlite.recovery import build
-from connector.ledger.sqlite.selection import InHand
 from connector.ledger.sqlite.table import Table
-from connector.model.debts import Debt
+from connector.model.debts import Debt, InHand
 from tests.assembly import holding
 from tests.doubles import ScriptedEndSystem
 from tests.ledger.ledgers import GRACE, KEYS, NAME, ORIGIN, PENDING, START, close, opened, record, request

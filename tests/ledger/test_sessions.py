@@ -8,11 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.open_sessions import OpenSession
 from connector.ledger.sqlite import sessions
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
+from connector.model.sessions import OpenSession
 from connector.sessions.live import LiveSessions
 from tests.ledger.ledgers import KEYS, NAME, ONLY_NEW, ROTATED, START, all_due, close, opened, raw, record, request
 from tests.ledger.test_opening import FIXTURE_KEYS, FIXTURES
@@ -24,15 +24,15 @@ def session(number: int, token: str | None = "t", login: str = "l") -> OpenSessi
     return OpenSession(asked.session_id, "A", "https://desk.example.com", login, START, START, credential)
 
 
-async def open_(ledger: Ledger, opening: OpenSession, replaced: OpenSession | None = None) -> None:
+async def open_(ledger: SqliteLedger, opening: OpenSession, replaced: OpenSession | None = None) -> None:
     await ledger.transact(lambda table: sessions.open_session(table, opening, replaced=replaced, now=START))
 
 
-async def logins(ledger: Ledger) -> dict[str, str]:
-    return dict((await ledger.transact(sessions.known)).logins)
+async def logins(ledger: SqliteLedger) -> dict[str, str]:
+    return dict((await ledger.known_sessions()).logins)
 
 
-async def owed(ledger: Ledger) -> list[Debt]:
+async def owed(ledger: SqliteLedger) -> list[Debt]:
     return [debt for debt in await all_due(ledger) if debt.credential is not None]
 
 
@@ -52,7 +52,7 @@ async def test_a_ledger_of_version_1_takes_sessions_and_has_an_identity_of_its_o
             file.executescript((FIXTURES / "v1.sql").read_text("utf-8"))
         async with opened(folder, FIXTURE_KEYS) as ledger:
             await open_(ledger, session(7))
-            ids.add((await ledger.transact(sessions.known)).ledger_id)
+            ids.add((await ledger.known_sessions()).ledger_id)
             assert len(await ledger.listing(states=[*LogoutState])) == 3
     assert len(ids) == 2
 
@@ -177,7 +177,7 @@ async def test_a_session_whose_key_is_missing_is_opened_anew_beside_its_row_whic
         await open_(ledger, session(1, "old", "first"))
     async with opened(tmp_path, ONLY_NEW) as ledger:
         await open_(ledger, session(1, "new", "second"))
-        assert (await ledger.transact(sessions.known)).keyless == 1
+        assert (await ledger.known_sessions()).keyless == 1
         assert await logins(ledger) == {session(1).session_id: "second"}
     async with opened(tmp_path, ROTATED) as ledger:
         assert await logins(ledger) == {session(1).session_id: "second"}
@@ -194,9 +194,9 @@ async def test_a_row_that_does_not_verify_outlives_a_second_initialize_and_goes_
         with raw(tmp_path) as file:
             file.execute("UPDATE sessions SET used_at = 1.0")
         await open_(ledger, session(1, "new", "second"))
-        assert (await ledger.transact(sessions.known)).damaged == 1
+        assert (await ledger.known_sessions()).damaged == 1
         await record(ledger, 1, "old", login="first")
-        assert (await ledger.transact(sessions.known)).damaged == 0
+        assert (await ledger.known_sessions()).damaged == 0
         assert {debt.login_id for debt in await owed(ledger)} == {"first", "second"}
 
 
@@ -207,7 +207,7 @@ async def test_use_is_written_down_and_never_goes_back(tmp_path: Path) -> None:
             await ledger.transact(partial(sessions.note_use, used={session(1).session_id: moment}))
         with raw(tmp_path) as file:
             assert file.execute("SELECT used_at FROM sessions").fetchall() == [(START + 5,)]
-        assert (await ledger.transact(sessions.known)).damaged == 0
+        assert (await ledger.known_sessions()).damaged == 0
 
 
 @pytest.mark.parametrize("column", ["session_id", "system_id", "origin", "login_id", "opened_at", "used_at", "credential"])
@@ -269,7 +269,7 @@ async def test_open_sessions_are_saved_from_a_damaged_file(tmp_path: Path) -> No
     async with opened(tmp_path) as ledger:
         for number in range(100):
             await open_(ledger, session(number))
-        before = (await ledger.transact(sessions.known)).ledger_id
+        before = (await ledger.known_sessions()).ledger_id
     with raw(tmp_path) as file:
         file.execute("PRAGMA journal_mode = DELETE")
         page_size = file.execute("PRAGMA page_size").fetchone()[0]
@@ -280,7 +280,7 @@ async def test_open_sessions_are_saved_from_a_damaged_file(tmp_path: Path) -> No
     async with opened(tmp_path) as ledger:
         assert ledger.lost_track
         assert len(await logins(ledger)) == 100
-        assert (await ledger.transact(sessions.known)).ledger_id != before
+        assert (await ledger.known_sessions()).ledger_id != before
 
 
 async def test_no_credential_of_an_open_session_is_in_any_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from connector.config.settings import StorageDeadlines
 from connector.endsystems.contract import LoginOutcome
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.ledger.sqlite.table import Table
 from connector.model.credential import Credential
 from connector.model.outcomes import LoginResult
@@ -54,7 +54,7 @@ class ReceivingEndSystem(ScriptedEndSystem):
         return LoginOutcome(LoginResult.LOGGED_IN, credential(number))
 
 
-class HesitantLedger(Ledger):
+class HesitantLedger(SqliteLedger):
     """A real ledger that begins a transaction only while `writing` is set."""
 
     def __init__(self, path: Path) -> None:

@@ -4,25 +4,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from connector.ledger.keyfile import VARIABLE, parsed
-from connector.ledger.sqlite.sessions import known
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.ledger.sqlite.table import Table
+from connector.preflight.keyfile import VARIABLE, parsed
 from tests.sessions.served import KEYS
 
 KEYRING = parsed(KEYS[VARIABLE], origin="the test")
 
 
 @asynccontextmanager
-async def ledger_in(folder: Path) -> AsyncIterator[Ledger]:
-    async with Ledger(folder / "ledger.sqlite3", KEYRING, grace=60).opened() as ledger:
+async def ledger_in(folder: Path) -> AsyncIterator[SqliteLedger]:
+    async with SqliteLedger(folder / "ledger.sqlite3", KEYRING, grace=60).opened() as ledger:
         yield ledger
 
 
 async def open_sessions(folder: Path) -> set[str]:
     """The ids of those that are open, by rows that verify."""
     async with ledger_in(folder) as ledger:
-        found = await ledger.transact(known)
+        found = await ledger.known_sessions()
         assert (found.keyless, found.damaged) == (0, 0)
         return {*found.logins}
 

@@ -14,9 +14,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector.endsystems.contract import LoginOutcome
-from connector.ledger.sqlite import sessions
-from connector.ledger.sqlite.selection import InHand
 from connector.model.cleanup import CleanupRequest
+from connector.model.debts import InHand
 from connector.model.outcomes import LoginResult
 from connector.sessions.opening import NotOpened, OpeningRequest
 from tests.e2e.connector_process import WITHIN, connector_process
@@ -53,7 +52,7 @@ async def owed(parts: Reception) -> list[object]:
 
 
 async def open_logins(parts: Reception) -> set[str]:
-    return {*(await parts.ledger.transact(sessions.known)).logins.values()}
+    return {*(await parts.ledger.known_sessions()).logins.values()}
 
 
 async def test_a_login_that_outlasts_its_deadline_is_answered_as_late_and_owed_once_it_is_made(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connector.api.answers import answer
-from connector.ledger.sqlite.recording import Missed
+from connector.model.cleanup import Missed
 from connector.model.debts import LogoutState
 from connector.model.outcomes import IN_USE_AGAIN
 from connector.runtime.supervision import supervised

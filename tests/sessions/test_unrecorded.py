@@ -13,11 +13,11 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from connector.ledger.open_sessions import OpenSession
-from connector.ledger.sqlite.recording import Missed
+from connector.model.cleanup import Missed
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.model.sessions import OpenSession
 from connector.sessions import records, unrecorded
 from connector.sessions.opening import NotOpened, OpeningRequest
 from connector.sessions.unrecorded import Unrecorded

@@ -1,22 +1,25 @@
 """A ledger for a process that is never killed."""
 
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.port import CleanupRecords, KnownSessions, OwedEvictionRecords
 from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome
-from tests.assembly import KEYRING
+from connector.model.sessions import Known
 
 
-class RememberingLedger(Ledger):
-    """Keeps what is owed in memory: what the real one does with a file and threads, which no simulated loop has."""
+class RememberingLedger(CleanupRecords, OwedEvictionRecords, KnownSessions):
+    """Keeps what is owed in memory: what the real one does with a file and threads, which no simulated loop has.
+
+    No session is opened, and no debt is ever lost.
+    """
 
     def __init__(self) -> None:
-        super().__init__(Path("unused"), KEYRING, grace=60)
+        self.lost_track = False
         self._debts: dict[str, Debt] = {}
 
     async def record(
@@ -56,3 +59,18 @@ class RememberingLedger(Ledger):
     async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         owing = [debt for debt in self._debts.values() if driver in debt.evictions and debt.id > after]
         return sorted(owing, key=lambda debt: debt.id)[:limit]
+
+    async def track_regained(self) -> None:
+        self.lost_track = False
+
+    async def known_sessions(self) -> Known:
+        return Known(b"simulated", {}, {}, {}, keyless=0, damaged=0)
+
+    async def is_closed(self, session_id: str, login_id: str, credential: Credential | None) -> bool:
+        return (debt := self._debts.get(session_id)) is not None and (debt.login_id, debt.credential) == (login_id, credential)
+
+    async def origin_of(self, session_id: str, login_id: str) -> str | None:
+        return None
+
+    async def note_use(self, used: Mapping[str, float]) -> None:
+        return None

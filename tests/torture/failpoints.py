@@ -12,18 +12,18 @@ from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.profile.end_system import HttpEndSystem
 from connector.ledger.sqlite import recording, sessions
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.ledger.sqlite.table import Table
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "record": (Ledger, "record"),
+    "record": (SqliteLedger, "record"),
     "record, in its transaction": (recording, "record"),
     "logout": (HttpEndSystem, "logout"),
     "evict from memory": (Storage, "evict_at_once"),
     "evict from sqlite": (Storage, "evict"),
-    "settle": (Ledger, "settle"),
+    "settle": (SqliteLedger, "settle"),
     "settle, in its transaction": (recording, "settle"),
     "retry": (Orchestrator, "retry"),
     "answer": (Orchestrator, "cleanup"),

@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import median
 from uuid import UUID
 
-from connector.ledger.keyfile import load_keyring
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
+from connector.preflight.keyfile import load_keyring
 from connector.preflight.loading import load
 from tests.cli.command import surroundings
 from tests.torture.world import Session, World, world
@@ -97,7 +97,7 @@ async def _rate(scene: World, *, clients: int, cleanups: int, batch: int | None 
 async def _fill(scene: World, rows: int) -> None:
     """Record what so many cleanups of an hour ago owe."""
     settings = load(scene.config, {}).ledger
-    ledger = Ledger(
+    ledger = SqliteLedger(
         settings.path, load_keyring(settings.key_file, {}, ledger=settings.path), grace=1, clock=lambda: time.time() - 3600
     )
     numbers = iter(range(rows))
@@ -106,7 +106,7 @@ async def _fill(scene: World, rows: int) -> None:
             recording.create_task(_record(ledger, numbers, scene.desk.url))
 
 
-async def _record(ledger: Ledger, numbers: Iterator[int], origin: str) -> None:
+async def _record(ledger: SqliteLedger, numbers: Iterator[int], origin: str) -> None:
     for number in numbers:
         session, credential = str(UUID(int=number)), Credential([("Authorization", f"Bearer {number}")])
         request = CleanupRequest(session, f"system of {session}", global_cache=False, credential=credential)

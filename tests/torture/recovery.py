@@ -9,9 +9,8 @@ from pathlib import Path
 
 from connector.app import PARTS, Parts, create_app
 from connector.config.settings import Settings
-from connector.ledger.sqlite.selection import InHand
-from connector.ledger.sqlite.store import Ledger
-from connector.model.debts import LogoutState
+from connector.ledger.port import Ledger
+from connector.model.debts import InHand, LogoutState
 from connector.preflight.loading import load
 
 WITHIN = 120.0

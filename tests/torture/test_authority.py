@@ -9,10 +9,10 @@ import pytest
 
 from connector.api.answers import answer
 from connector.app import Parts
-from connector.ledger.keyfile import load_keyring
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
+from connector.preflight.keyfile import load_keyring
 from connector.preflight.loading import load
 from tests.servers import RealServer
 from tests.torture.recovery import LOOK_EVERY, Clock, all_done, running

@@ -1,9 +1,7 @@
 """Debts as they are held back, or owed: in groups, one for each end system, at a cost that does not grow with what is closed."""
 
-from dataclasses import dataclass
-
 from connector.ledger.sqlite.table import Table, marks
-from connector.model.debts import Debt, LogoutState
+from connector.model.debts import Debt, Group, LogoutState
 
 SLICE = 200
 """Debts that one transaction reads: some milliseconds."""
@@ -12,15 +10,6 @@ WHICH = {
     LogoutState.WAITING: """closed_at IS NULL AND state = 'waiting' AND instr(outcome, '"result":"held"')""",
 }
 """Debts that are held back, should they not be; and those that are, should they not be any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Debts that are owed to one end system, or held back from it."""
-
-    state: LogoutState
-    origin: str
-    size: int
 
 
 def groups(table: Table) -> list[Group]:

@@ -10,11 +10,11 @@ import structlog
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.inspection import connected, damage_of
-from connector.ledger.sqlite.ownership import HAS_MODES
 from connector.ledger.sqlite.recovery import build, finish_interrupted, recover
 from connector.ledger.sqlite.schema import migrate
 from connector.model.errors import ConfigurationError
 from connector.runtime.file_access import is_there, why_not
+from connector.runtime.ownership import HAS_MODES
 from drivers.folders import make_private_folder
 
 log = structlog.get_logger(__name__)

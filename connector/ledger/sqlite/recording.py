@@ -6,13 +6,13 @@ import msgspec
 from msgspec.structs import replace
 
 from connector.ledger.errors import NoSuchDebt
-from connector.ledger.open_sessions import OpenSession
 from connector.ledger.rows import fingerprints
 from connector.ledger.sqlite.sessions import close_session, is_in_use
 from connector.ledger.sqlite.table import Table
-from connector.model.cleanup import CleanupRequest
-from connector.model.debts import Debt, LogoutState
+from connector.model.cleanup import CleanupRequest, Missed
+from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.outcomes import IN_USE_AGAIN, WITHOUT_ASKING, LogoutOutcome, LogoutResult
+from connector.model.sessions import OpenSession
 from drivers import Scope
 
 FURTHEST = 3600.0
@@ -43,26 +43,6 @@ class Settlement(msgspec.Struct, frozen=True):
     waited: float
     evicted: frozenset[str]
     now: float
-
-
-class Sorted(msgspec.Struct, frozen=True):
-    """A debt, and what today's end system has to do with it."""
-
-    debt: Debt
-    held: LogoutOutcome | None
-    """Why it cannot be ended today; None if it can be."""
-
-
-class Missed(msgspec.Struct, frozen=True):
-    """A cleanup that could not be recorded when it was received, and what is left of it."""
-
-    request: CleanupRequest
-    """With the logout's outcome as a foregone one, where that is done."""
-    origin: str
-    drivers: Sequence[str]
-    """Those that could not evict."""
-    logins: Collection[str]
-    """Ids of those that the session was open by when the cleanup was received. No clock tells what was opened later."""
 
 
 def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:

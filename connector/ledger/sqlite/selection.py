@@ -1,12 +1,11 @@
 """Which debts are due, fairly between origins and at a cost that does not grow with what is owed."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from itertools import chain
 
 from connector.ledger.sqlite.recording import FURTHEST
 from connector.ledger.sqlite.table import Table
-from connector.model.debts import Debt
+from connector.model.debts import Debt, InHand
 
 OWED = "state = 'owed' AND key_id = ? AND origin = CAST(? AS TEXT)"
 DUE = f"{OWED} AND due_at <= ? ORDER BY due_at LIMIT ?"
@@ -14,19 +13,6 @@ PARKED = f"{OWED} AND due_at > ? ORDER BY due_at LIMIT ?"
 NEXT_ORIGIN = "SELECT min(origin) FROM debts WHERE state = 'owed' AND key_id = ? AND origin > CAST(? AS TEXT)"
 SOONEST = f"SELECT id, due_at FROM debts WHERE {OWED} ORDER BY due_at LIMIT ?"  # noqa: S608 - ours
 LATEST = f"SELECT max(due_at) FROM debts WHERE {OWED}"  # noqa: S608 - ours
-
-
-@dataclass(frozen=True, slots=True)
-class InHand:
-    """What is being tried right now, and how much of it one origin may have at a time."""
-
-    per_origin: int
-    origins: Mapping[int, str] = field(default_factory=dict)
-    """The origin of each debt that is being tried, by the debt's id."""
-
-    def room(self, origin: str) -> int:
-        """How many more may be tried at this origin."""
-        return self.per_origin - sum(busy == origin for busy in self.origins.values())
 
 
 def due(table: Table, now: float, in_hand: InHand, *, limit: int, after: str) -> list[Debt]:

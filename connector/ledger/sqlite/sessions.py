@@ -6,41 +6,23 @@ A session has one row, that of its login; another one beside it has a key that i
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from secrets import token_bytes
 
 from msgspec.structs import replace
 
 from connector.ledger.keyring import KeyMissing
-from connector.ledger.open_sessions import COLUMNS, NAMES, OpenSession, authenticated, decoded, encoded, verify
+from connector.ledger.open_sessions import COLUMNS, NAMES, authenticated, decoded, encoded, verify
 from connector.ledger.rows import Row, Unverified, fingerprints
 from connector.ledger.sqlite.table import Table, marks
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import IN_USE_AGAIN, NO_LOGIN
+from connector.model.sessions import Known, OpenSession, Replaced
 from drivers import SessionScope
 
 INSERT = f"INSERT INTO sessions ({NAMES}) VALUES (NULL, {marks(COLUMNS[1:])})"  # noqa: S608 - ours
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
 USED = COLUMNS.index("used_at")
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the ledger knows of open sessions."""
-
-    ledger_id: bytes
-    """Stands for this file: never that of another, nor of one that was made anew."""
-    logins: Mapping[str, str]
-    """Session id -> login id, the latest where a session has more."""
-    earlier: Mapping[str, tuple[str, ...]]
-    """Session id -> ids of its other logins: their key was missing for a while, so that no row could be replaced."""
-    older_keys: Mapping[str, int]
-    """How many of their seals were made with which key that is not the current one."""
-    keyless: int
-    """Rows whose key is missing, and with it the key of their sessions' seals."""
-    damaged: int
-    """Rows that do not verify: their sessions count as dead."""
 
 
 def known(table: Table) -> Known:
@@ -63,6 +45,20 @@ def known(table: Table) -> Known:
                 older_keys[row[1]] += 1
     ledger_id = bytes(table.connection.execute("SELECT id FROM identity").fetchone()[0])
     return Known(ledger_id, logins, earlier, older_keys, keyless, damaged)
+
+
+def open_or_replace(
+    table: Table, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str], now: float
+) -> Debt | None:
+    """Write down that a session is open; return the eviction that is owed because it replaces another, None if it does not."""
+    replaces = replaced is not None or is_known(table, session.session_id)
+    earlier = None if replaced is None else replaced.login
+    dead = earlier if replaced is not None and replaced.is_static else None
+    open_session(table, session, replaced=None if dead else earlier, now=now)
+    if dead is not None:
+        note_dead(table, dead, now=now)
+    scope = SessionScope(session.session_id, session.system_id)
+    return owe_eviction(table, scope, drivers=drivers, now=now) if replaces else None
 
 
 def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | None, now: float) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
@@ -13,16 +13,17 @@ import structlog
 
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.keyring import Keyring
-from connector.ledger.open_sessions import OpenSession
-from connector.ledger.sqlite import housekeeping, recording, selection, sessions
+from connector.ledger.port import Ledger
+from connector.ledger.sqlite import held, housekeeping, recording, selection, sessions
 from connector.ledger.sqlite.file import LedgerFile
-from connector.ledger.sqlite.recording import FURTHEST, Asked, Missed, Settlement
-from connector.ledger.sqlite.selection import InHand
+from connector.ledger.sqlite.recording import FURTHEST, Asked, Settlement
 from connector.ledger.sqlite.table import Table
-from connector.model.cleanup import CleanupRequest
-from connector.model.debts import Debt, LogoutState, Totals
+from connector.model.cleanup import CleanupRequest, Missed
+from connector.model.credential import Credential
+from connector.model.debts import Debt, Group, InHand, LogoutState, Sorted, Totals
 from connector.model.errors import ConfigurationError
 from connector.model.outcomes import LogoutOutcome
+from connector.model.sessions import Known, OpenSession, Replaced
 from connector.runtime.supervision import supervised
 from drivers.sqlite_writer import one_by_one
 
@@ -36,12 +37,8 @@ SLICE = 200
 """Rows that one transaction of tidying up touches: some milliseconds."""
 
 
-class Ledger:
-    """What is owed, in one SQLite file that one process owns. Every call may be made from any number of tasks at once.
-
-    A call that is cancelled either took effect or did not. Deadlines are the caller's. Every call raises `LedgerUnavailable` if
-    it could not be made durable, or not be read.
-    """
+class SqliteLedger(Ledger):
+    """What is owed, in one SQLite file that one process owns."""
 
     def __init__(
         self,
@@ -91,7 +88,7 @@ class Ledger:
         await self._file.aclose()
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator["Ledger"]:
+    async def opened(self) -> AsyncIterator["SqliteLedger"]:
         """Keep the ledger open, and tidy, while the context is."""
         try:
             await self.open()
@@ -103,30 +100,34 @@ class Ledger:
     async def record(
         self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None
     ) -> Debt:
-        """Write down, durably, what a cleanup owes: the logout, and the eviction of its scopes from each of the drivers.
-
-        A login has one row, whatever the number of its cleanups: their evictions add up, and `revision` tells them apart. A
-        logout that is closed stays so, its outcome being the answer to a duplicate; any other is owed again, and due when the
-        grace is over, so that no retry takes what is being tried right now.
-
-        The session is closed: its rows of these `logins`, or all of them, become debts.
-
-        The debt that is returned is the one to be tried, *with all the evictions it names*.
-        """
         await self._file.keep_reserve()
         now = self._clock()
         return await self._record(Asked(request, origin, drivers, now, now + self._grace, logins))
 
     async def record_late(self, missed: Missed) -> None:
-        """Write down, durably, what is left of a cleanup that could not be recorded when it was received. It is due at once."""
         await self._file.keep_reserve()
         now = self._clock()
         await self.transact(lambda table: recording.record_late(table, missed, now=now))
 
     async def end_login(self, session: OpenSession) -> None:
-        """Write down, durably, that nobody will use a login: it is owed at once, unless somebody else ends it or uses it."""
         now = self._clock()
         await self.transact(lambda table: sessions.end_login(table, session, now=now))
+
+    async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
+        now = self._clock()
+        return await self.transact(lambda table: sessions.open_or_replace(table, session, replaced, drivers=drivers, now=now))
+
+    async def known_sessions(self) -> Known:
+        return await self.transact(sessions.known)
+
+    async def is_closed(self, session_id: str, login_id: str, credential: Credential | None) -> bool:
+        return await self.transact(lambda table: sessions.is_debt(table, session_id, login_id, credential))
+
+    async def origin_of(self, session_id: str, login_id: str) -> str | None:
+        return await self.transact(lambda table: sessions.origin_of(table, session_id, login_id))
+
+    async def note_use(self, used: Mapping[str, float]) -> None:
+        await self.transact(partial(sessions.note_use, used=used))
 
     async def settle(
         self,
@@ -138,18 +139,6 @@ class Ledger:
         waited: float | None = None,
         evicted: Collection[str] = (),
     ) -> Debt | None:
-        """Write down what became of a try of `debt`, and return how it stands now; None if its row is gone.
-
-        Args:
-            debt: as it was when the try began.
-            state: whose turn it is with the logout. Closing it erases the credential and is final; otherwise, a debt that another
-                cleanup has recorded anew since is left to that one. None leaves the logout altogether as it is.
-            outcome: what the end system said, if it was asked; counts as an attempt.
-            due_at: when to try again, at most an hour away; None leaves it.
-            waited: seconds of scheduled waiting, this one included; None leaves it.
-            evicted: the drivers from which *all* of `debt.evictions` were evicted; not counted if another cleanup has recorded
-                the debt anew since, for that one's own eviction may be still to come.
-        """
         now = self._clock()
         settlement = Settlement(
             debt,
@@ -167,48 +156,50 @@ class Ledger:
             return await self._settle(settlement)
 
     async def due(self, now: float, in_hand: InHand, *, limit: int) -> list[Debt]:
-        """Return at most `limit` debts to be tried now, with their credentials: each origin has its turn, within its room."""
         found = await self.transact(lambda table: selection.due(table, now, in_hand, limit=limit, after=self._turn))
         self._turn = found[-1].origin if found else ""
         return found
 
     async def next_due(self, now: float, in_hand: InHand) -> float | None:
-        """Return when there will be something for `due` to return; None if nothing is owed for which there is room."""
         return await self.transact(lambda table: selection.next_due(table, now, in_hand))
 
     async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
-        """Return debts that owe an eviction from this driver, without credentials, ordered by id, from `after` on.
-
-        Fewer than `limit` are all that there are.
-        """
         return await self.transact(lambda table: housekeeping.owed_evictions(table, driver, after=after, limit=limit))
 
     async def listing(
         self, *, states: Collection[LogoutState] | None = None, system: str | None = None, after: int = 0, limit: int = 1000
     ) -> list[Debt]:
-        """Return debts without credentials, ordered by id, from `after` on; what is in quarantine counts as waiting.
-
-        Without `states`, those that still owe something, be it only an eviction; without `system`, those of any.
-        """
         return await self.transact(lambda table: housekeeping.listing(table, states, system, after=after, limit=limit))
 
     async def debt(self, id_: int) -> Debt:
-        """Return one debt, without its credential. Raises `NoSuchDebt`."""
         return await self.transact(lambda table: housekeeping.debt(table, id_))
 
     async def retry(self, id_: int, *, here: str | None = None) -> Debt:
-        """Make a logout that waits for a human, or for its time, due at once. Raises `NoSuchDebt`.
-
-        `here` is another place than that of its login to which it may be sent from now on; the row keeps it.
-        """
         return await self.transact(lambda table: recording.retry(table, id_, now=self._clock(), here=here))
 
+    async def actionable(self, id_: int) -> Debt:
+        return await self.transact(partial(recording.actionable, id_=id_))
+
+    async def groups(self) -> list[Group]:
+        return await self.transact(held.groups)
+
+    async def one_of(self, group: Group) -> list[Debt]:
+        return await self.transact(partial(held.one_of, group=group))
+
+    async def next_of(self, group: Group, *, after: int) -> list[Debt]:
+        return await self.transact(partial(held.next_of, group=group, after=after))
+
+    async def sort(self, changed: Sequence[Sorted]) -> None:
+        now = self._clock()
+        await self.transact(partial(recording.sort, changed=changed, now=now))
+
+    async def held_back(self) -> dict[str, int]:
+        return await self.transact(held.held_back)
+
     async def dismiss(self, id_: int, reason: str) -> None:
-        """Close a logout that nobody will do; its evictions stay owed. What is unusable is removed. Raises `NoSuchDebt`."""
         await self.transact(lambda table: recording.dismiss(table, id_, reason, now=self._clock()))
 
     async def statistics(self) -> Totals:
-        """Count the rows, from the indices alone."""
         return await self.transact(housekeeping.totals)
 
     async def let_go(self) -> None:
@@ -220,7 +211,6 @@ class Ledger:
                 self._left_in_hand.pop(id_, None)
 
     async def track_regained(self) -> None:
-        """All that was cached has been invalidated: `lost_track` is over."""
         await self.transact(housekeeping.regain_track)
         self.lost_track = False
 

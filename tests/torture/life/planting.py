@@ -10,8 +10,9 @@ from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.profile.login import HttpLogin
 from connector.ledger.backoff import Backoff, Verdict
+from connector.ledger.port import Ledger
 from connector.ledger.sqlite import recording, sessions
-from connector.ledger.sqlite.store import Ledger
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState
 from connector.sessions.live import LiveSessions
@@ -132,7 +133,7 @@ MUTANTS = {
     "a cleanup ends the login of its seal alone": Mutant(recording, "close_session", owing_nothing, {Wrong.LOST}),
     "a login that nobody waits for is forgotten": Mutant(SessionRecords, "end", said_to_be_done, {Wrong.LOST}),
     "a session is not written down": Mutant(sessions, "open_session", opened_without_a_row, {Wrong.LOST, Wrong.TURNED_AWAY}),
-    "a cleanup is not written down": Mutant(Ledger, "record", recorded_in_memory_only, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}),
+    "a cleanup is not written down": Mutant(SqliteLedger, "record", recorded_in_memory_only, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}),
     "a logout that failed counts as done": Mutant(Backoff, "judge", closed_whatever_came_of_it, {Wrong.LOST}),
     "a login that failed half-way is not undone": Mutant(HttpLogin, "_undone", left_as_it_is, {Wrong.LOST}),
     "the end of the server breaks logins off": Mutant(Openings, "drain", not_waited_for, {Wrong.LOST}),

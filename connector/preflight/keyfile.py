@@ -12,9 +12,9 @@ import structlog
 
 from connector.ledger.keyring import KEY_BYTES, Keyring
 from connector.ledger.sqlite.lost_keys import needs_keys
-from connector.ledger.sqlite.ownership import problem_of_secret, synced_folder
 from connector.model.errors import ConfigurationError
 from connector.runtime.file_access import is_there, why_not
+from connector.runtime.ownership import problem_of_secret, synced_folder
 from drivers.folders import make_private_folder
 
 VARIABLE = "CONNECTOR_LEDGER_KEYS"
