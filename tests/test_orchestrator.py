@@ -158,7 +158,9 @@ async def test_a_duplicate_of_a_closed_session_is_told_how_it_ended_and_sends_no
     assert len(end_system.asked) == 1
 
 
-async def test_a_duplicate_recorded_in_one_commit_with_the_first_outcome_sends_nothing(build: Build, ledger: Ledger) -> None:
+async def test_a_duplicate_recorded_in_one_commit_with_the_first_outcome_sends_nothing(
+    build: Build, ledger: SqliteLedger
+) -> None:
     asked, answering, busy = asyncio.Event(), asyncio.Event(), asyncio.Event()
     loop, held = asyncio.get_running_loop(), threading.Event()
 
