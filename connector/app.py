@@ -88,8 +88,8 @@ class Parts:
             stack.push_async_callback(self.drain, shutdown_deadline)
             for driver in self.storage.drivers:
                 self.storage.owe(driver)
-                name = f"owed evictions of {driver.name}"
-                await stack.enter_async_context(supervised(name, partial(self.owed_evictions.run, driver)))
+                for name, loop in (("owed evictions of", self.owed_evictions.run), ("watch over", self.storage.watch.run)):
+                    await stack.enter_async_context(supervised(f"{name} {driver.name}", partial(loop, driver)))
             await stack.enter_async_context(supervised("watch over the ledger", self.owed_evictions.watch))
             await stack.enter_async_context(supervised("retries", self._retry))
             await stack.enter_async_context(supervised("use of sessions", self.live.keep_notes))

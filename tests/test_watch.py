@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 from connector.cache.entries import Entries
 from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
+from connector.runtime.supervision import supervised
 from drivers import DriverUnavailable, Entry, Scope, Stamp, SystemScope
 from drivers.memory import MemoryDriver, MemorySettings
 from tests.doubles import hang
@@ -67,7 +69,10 @@ def storage(near: FickleDriver, authority: FickleDriver) -> Storage:
 @asynccontextmanager
 async def watched(storage: Storage) -> AsyncIterator[list[Line]]:
     with capture_logs() as lines:
-        async with storage.opened():
+        async with storage.opened(), AsyncExitStack() as stack:
+            for driver in storage.drivers:
+                watch = supervised(f"watch over {driver.name}", partial(storage.watch.run, driver))
+                await stack.enter_async_context(watch)
             yield lines
 
 

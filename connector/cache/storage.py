@@ -53,7 +53,7 @@ class Storage:
     async def opened(self) -> AsyncIterator[None]:
         """Open every driver, purge them in the background, and close all at the end.
 
-        A store that is out of reach for now is used once it is back; `watch` tells of it.
+        A store that is out of reach for now is used once it is back. Whoever runs the `watch` is told when that is.
 
         Raises:
             ConfigurationError: with everything that only a human can mend.
@@ -67,7 +67,6 @@ class Storage:
                 raise ConfigurationError(problems)
             for driver in self.drivers:
                 await stack.enter_async_context(supervised(f"purge {driver.name}", partial(self._keep_tidy, driver)))
-                await stack.enter_async_context(supervised(f"watch over {driver.name}", partial(self.watch.run, driver)))
             yield
 
     async def evict(self, driver: Driver, scopes: Sequence[Scope]) -> None:
