@@ -16,8 +16,9 @@ from connector.ledger.rows import Row, Unverified, fingerprints
 from connector.ledger.sqlite.table import Table, marks
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
-from connector.model.outcomes import IN_USE_AGAIN, NO_LOGIN
+from connector.model.outcomes import NO_LOGIN
 from connector.model.sessions import Known, OpenSession, Replaced
+from connector.model.transitions import revived
 from drivers import SessionScope
 
 INSERT = f"INSERT INTO sessions ({NAMES}) VALUES (NULL, {marks(COLUMNS[1:])})"  # noqa: S608 - ours
@@ -202,8 +203,7 @@ def _revive(table: Table, session: OpenSession, now: float) -> None:
         return
     for debt in table.debts("session_id = ? AND state <> 'closed'", session.session_id):
         if (debt.credential, debt.origin) == (session.credential, session.origin):
-            over = replace(debt, state=LogoutState.CLOSED, outcome=IN_USE_AGAIN, credential=None)
-            table.update(replace(over, closed_at=now if over.owes_nothing else None))
+            table.update(revived(debt, now))
     for debt in table.of_login(session.session_id, "", session.credential):
         table.update(_set_aside(debt))
 

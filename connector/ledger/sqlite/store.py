@@ -16,7 +16,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite import held, housekeeping, recording, selection, sessions
 from connector.ledger.sqlite.file import LedgerFile
-from connector.ledger.sqlite.recording import FURTHEST, Asked, Settlement
+from connector.ledger.sqlite.recording import FURTHEST
 from connector.ledger.sqlite.table import Table
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
@@ -24,6 +24,7 @@ from connector.model.debts import Debt, Group, InHand, LogoutState, Sorted, Tota
 from connector.model.errors import ConfigurationError
 from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Known, OpenSession, Replaced
+from connector.model.transitions import Asked, Settlement
 from connector.runtime.supervision import supervised
 from drivers.sqlite_writer import one_by_one
 

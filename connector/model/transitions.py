@@ -1,0 +1,164 @@
+"""What becomes of a debt: asked for again, settled, closed, held back, revived. Rules over values, whatever keeps them."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from connector.model.cleanup import CleanupRequest
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import IN_USE_AGAIN, WITHOUT_ASKING, LogoutOutcome, LogoutResult
+from drivers import Scope
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A cleanup as it was received; see `Ledger.record`."""
+
+    request: CleanupRequest
+    origin: str
+    """Where the login was made, as far as the cleanup tells; what the ledger knows of it counts more."""
+    drivers: Sequence[str]
+    now: float
+    due_at: float
+    logins: Collection[str] | None = None
+    """Ids of those that the session was open by when the cleanup was received; None: not known, so all."""
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """What became of a try; see `Ledger.settle`."""
+
+    debt: Debt
+    state: LogoutState | None
+    """None leaves the logout as it is."""
+    outcome: LogoutOutcome | None
+    due_at: float
+    waited: float
+    evicted: frozenset[str]
+    now: float
+
+
+def new(asked: Asked, fingerprint: bytes) -> Debt:
+    """Return the debt of a login for which no cleanup has asked before."""
+    request = asked.request
+    debt = Debt(
+        id=0,
+        session_id=request.session_id,
+        system_id=request.system_id,
+        origin=asked.origin,
+        fingerprint=fingerprint,
+        login_id=request.login_id,
+        evictions=_owed(asked),
+        recorded_at=asked.now,
+        due_at=asked.due_at,
+        credential=request.credential,
+    )
+    return _closed_if_foregone(debt, asked)
+
+
+def asked_again(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
+    """Add what another cleanup of the same login owes. A closed logout stays closed, one that waits for a human is owed again.
+
+    Wherever that cleanup would send it, the login is of the end system that the row names. If that cleanup knows the outcome
+    without asking the end system, that is no outcome of a logout that is still to be done.
+    """
+    again = _joined(debt, asked, fingerprint)
+    return again if asked.request.foregone in WITHOUT_ASKING else _closed_if_foregone(again, asked)
+
+
+def settled(debt: Debt, settlement: Settlement) -> Debt:
+    """Apply what became of a try. Its evictions do not count if a cleanup has asked again since it began."""
+    done = _logout_settled(debt, settlement)
+    if debt.revision == settlement.debt.revision:
+        done = replace(done, evictions=_without(done.evictions, settlement.evicted))
+    return _closed_if_done(done, settlement.now)
+
+
+def leaves_nothing(settlement: Settlement) -> bool:
+    """Tell whether nobody will ask again what became of a cleanup.
+
+    All is evicted, there was never anything to log out of, and no seal says that its session is alive.
+    """
+    debt = settlement.debt
+    none_made = debt.outcome is not None and debt.outcome.result is LogoutResult.NOT_APPLICABLE and debt.dismissed is None
+    return none_made and not debt.login_id and settlement.evicted >= debt.evictions.keys()
+
+
+def due_at_once(debt: Debt, now: float, *, here: str | None = None) -> Debt:
+    """Return the debt as one to be tried now; `here` is another place where it may be sent from now on."""
+    return replace(debt, state=LogoutState.OWED, due_at=now, waited=0.0, moved_to=here or debt.moved_to)
+
+
+def dismissed(debt: Debt, reason: str, now: float) -> Debt:
+    """Close a logout that nobody will do."""
+    return _closed_if_done(replace(debt, state=LogoutState.CLOSED, dismissed=reason), now)
+
+
+def held_or_let_go(debt: Debt, held: LogoutOutcome | None, now: float) -> Debt:
+    """Hold a debt back with the reason `held`; without one, make it due."""
+    if held is not None:
+        return replace(debt, state=LogoutState.WAITING, outcome=held)
+    return replace(debt, state=LogoutState.OWED, outcome=None, due_at=now, waited=0.0)
+
+
+def revived(debt: Debt, now: float) -> Debt:
+    """Close the logout of a login that is in use again: its end system has handed out the same credential once more."""
+    return _closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=IN_USE_AGAIN), now)
+
+
+def _owed(asked: Asked) -> dict[str, tuple[Scope, ...]]:
+    return dict.fromkeys(asked.drivers, asked.request.scopes)
+
+
+def _joined(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
+    more = replace(
+        debt,
+        system_id=asked.request.system_id or debt.system_id,
+        fingerprint=fingerprint,
+        evictions=_union(debt.evictions, _owed(asked)),
+        revision=debt.revision + 1,
+        closed_at=None if asked.drivers else debt.closed_at,
+    )
+    if debt.state is LogoutState.CLOSED:
+        return more
+    waited = 0.0 if debt.state is LogoutState.WAITING else debt.waited
+    return replace(more, state=LogoutState.OWED, outcome=None, due_at=asked.due_at, waited=waited)
+
+
+def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
+    """Apply a try's outcome. One that began before a later cleanup asked again can close the logout, but not put it off."""
+    if settlement.state is None:
+        return debt
+    tried = debt
+    if (outcome := settlement.outcome) is not None:
+        late = debt.state is LogoutState.CLOSED and not outcome.closes
+        asked = outcome.result is not LogoutResult.HELD
+        tried = replace(debt, attempts=debt.attempts + asked, outcome=debt.outcome if late else outcome)
+    if debt.state is LogoutState.CLOSED:
+        return tried
+    if settlement.state is LogoutState.CLOSED:
+        return replace(tried, state=LogoutState.CLOSED)
+    if debt.revision != settlement.debt.revision:
+        return tried
+    return replace(tried, state=settlement.state, due_at=settlement.due_at, waited=settlement.waited)
+
+
+def _closed_if_foregone(debt: Debt, asked: Asked) -> Debt:
+    if asked.request.foregone is None or debt.state is LogoutState.CLOSED:
+        return debt
+    return _closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=asked.request.foregone), asked.now)
+
+
+def _closed_if_done(debt: Debt, now: float) -> Debt:
+    """Erase the credential of a logout that is closed, and close the row if it owes nothing else."""
+    if debt.state is not LogoutState.CLOSED:
+        return debt
+    closed_at = (debt.closed_at or now) if debt.owes_nothing else None
+    return replace(debt, credential=None, closed_at=closed_at)
+
+
+def _union(owed: Mapping[str, tuple[Scope, ...]], more: Mapping[str, tuple[Scope, ...]]) -> dict[str, tuple[Scope, ...]]:
+    return {driver: (*dict.fromkeys((*owed.get(driver, ()), *more.get(driver, ()))),) for driver in {**owed, **more}}
+
+
+def _without(owed: Mapping[str, tuple[Scope, ...]], evicted: Collection[str]) -> dict[str, tuple[Scope, ...]]:
+    return {driver: scopes for driver, scopes in owed.items() if driver not in evicted}
