@@ -238,7 +238,7 @@ def test_every_folder_of_the_connector_knows_only_those_below_it() -> None:
     ] == []
 
 
-def test_which_store_keeps_the_ledger_is_known_to_the_application_and_to_those_who_read_its_file() -> None:
+def test_only_the_application_and_readers_of_its_file_know_the_ledgers_store() -> None:
     rest = outside(*KNOW_THE_STORE)
 
     assert [module.file for module in rest if module.imports_any("connector.ledger.sqlite")] == []

@@ -44,7 +44,8 @@ async def test_turned_bits_never_lead_to_a_crash_without_a_message_nor_to_an_alt
         if part == NAME:
             await ledger.tidy()
         shutil.copytree(original, tmp_path / "copy")
-    written = [*debts, *(replace(debt, credential=None) for debt in debts)]
+    at_once = [replace(debt, due_at=START) for debt in debts]  # a start makes what was in hand due
+    written = [*debts, *at_once, *(replace(debt, credential=None) for debt in (*debts, *at_once))]
     chance = random.Random(part)
     worked, messages = 0, set[str]()
     for _ in range(COPIES):
