@@ -10,10 +10,11 @@ from drivers.errors import DriverError, DriverMisconfigured, DriverUnavailable
 Kind = type[DriverError]
 NO_ANSWER = "broke off its answer, or gave one that makes no sense here"
 
-BROKEN = (AttributeError, LookupError, RuntimeError, ValueError)
+BROKEN = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What a dead transport, or an answer that is none, makes the event loops and the libraries raise besides errors of their own.
 
-uvloop raises `RuntimeError` when somebody writes to a connection that has been reset; aiomcache takes nonsense for numbers.
+When somebody writes to a connection that has been reset, uvloop raises `RuntimeError`, and asyncio since Python 3.12 `TypeError`.
+aiomcache takes nonsense for numbers.
 """
 
 

@@ -68,7 +68,7 @@ async def test_a_thousand_readers_of_a_cold_key_are_one_load_over_sqlite(tmp_pat
 
 
 async def test_a_thousand_readers_of_a_cold_key_are_one_load_over_redis(redis: RealServer) -> None:
-    async with opened(aiocache_driver(redis, "redis")) as shared:
+    async with opened(aiocache_driver(redis, "redis", operation_timeout=60)) as shared:  # all wait for ten connections
         await _a_thousand_are_one(Stack([memory(), shared]))
 
 
