@@ -9,8 +9,8 @@ import pytest
 
 from bench.questions import ALL
 
-WITHIN = 300
-"""Seconds, on a busy machine."""
+WITHIN = 900
+"""Seconds, on a machine whose other core runs the torture."""
 
 
 @pytest.mark.slow
