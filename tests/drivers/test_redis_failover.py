@@ -13,7 +13,7 @@ from drivers.testing.subject import keep, opened
 from tests.drivers.address import Address, address
 from tests.drivers.redis_admin import administrator, run
 from tests.drivers.stores import aiocache_driver
-from tests.ports import HOST
+from tests.ports import HOST, free_port
 from tests.servers import RealServer, redis_server
 
 SESSION = SessionScope("s1", "A")
@@ -114,8 +114,13 @@ async def test_calls_fail_until_the_address_has_moved_and_then_work_without_a_re
 @pytest.fixture
 def nodes(redis_binary: None) -> Iterator[tuple[RealServer, RealServer]]:
     """Two nodes of a cluster."""
-    with redis_server("--cluster-enabled", "yes") as node, redis_server("--cluster-enabled", "yes") as another:
+    with redis_server(*_clustered()) as node, redis_server(*_clustered()) as another:
         yield node, another
+
+
+def _clustered() -> tuple[str, ...]:
+    """Return what makes a node: the port of its bus would else be one that the kernel gives to anybody."""
+    return "--cluster-enabled", "yes", "--cluster-port", str(free_port())
 
 
 async def slots_of_nobody(node: Redis, _another: Redis) -> None:
@@ -123,7 +128,8 @@ async def slots_of_nobody(node: Redis, _another: Redis) -> None:
 
 
 async def slots_of_another_node(node: Redis, another: Redis) -> None:
-    await run(node, "CLUSTER", "MEET", HOST, str(_port(another)))
+    bus = (await run(another, "CONFIG", "GET", "cluster-port"))[b"cluster-port"].decode()
+    await run(node, "CLUSTER", "MEET", HOST, str(_port(another)), bus)
     slot, its_id = await run(node, "CLUSTER", "KEYSLOT", NAMESPACE), (await run(another, "CLUSTER", "MYID")).decode()
     async with asyncio.timeout(WITHIN):
         while its_id not in str(await run(node, "CLUSTER", "NODES")):  # noqa: ASYNC110 - another process changes it
