@@ -84,6 +84,18 @@ def test_a_login_that_a_full_disk_did_not_take_is_under_way_until_there_is_room(
     assert told.found() == {Wrong.LOST}
 
 
+def test_a_disk_that_is_full_before_a_login_can_be_known_to_be_recorded_counts_too() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a", None)
+    other = told.initialize("b", session="other")
+    told.dies()
+    assert told.found() == {Wrong.LOST}
+    told.crowded = [(other.left - 0.1, 100.0)]
+    assert not told.found()
+    told.crowded = [(other.left + 0.1, 100.0)]
+    assert told.found() == {Wrong.LOST}
+
+
 def test_a_login_whose_answer_the_end_system_broke_off_is_counted_apart() -> None:
     told = Told(lost={"a"})
     told.initialize("a", 503, "connection")

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 
 from tests.torture.life.calls import Call, Kind, Life
 from tests.torture.life.end_system import Login
@@ -52,14 +53,14 @@ class History:
         return [life.started for life in self.lives]
 
     @cached_property
-    def _opened_last(self) -> Mapping[float, float]:
-        """By the start of each server: when the last initialize began that it has answered 200."""
-        last = defaultdict[float, float](float)
+    def _opened(self) -> Mapping[float, Sequence[Call]]:
+        """By the start of each server: the initializes that it has answered 200."""
+        opened = defaultdict[float, list[Call]](list)
         for call in self.initializes.values():
             life = self._life_before(call.left)
             if call.status == 200 and call.left < life.died:
-                last[life.started] = max(last[life.started], call.began)
-        return last
+                opened[life.started].append(call)
+        return opened
 
     @property
     def served(self) -> Iterator[tuple[Call, Call]]:
@@ -105,19 +106,28 @@ class History:
     def is_under_way(self, login: Login) -> bool:
         """Tell whether a kill has met a login before its server can have recorded it.
 
-        It is recorded before its initialize is answered. Where the answer came first, because the login was late, or where the
-        client has gone, the server has it no later than a whole initialize that begins after the end system has answered, and is
-        answered 200. Where the disk was full meanwhile, it has been recorded or ended some seconds after there was room again.
+        Where the disk was full before that, the server has recorded or ended it some seconds after there was room again.
         """
         life, call = self.life_of(login), self.initializes[login.ticket]
-        after = max(call.left, login.told)
         if not life.killed or call.status == 200:
             return False
-        if (room := self._room_after(login.asked, after)) is not None:
-            return life.ran(max(room, after)) < CATCHES_UP
+        recorded = self._recorded(login, call, life)
+        room = self._room_after(login.asked, min(recorded, life.died))
+        if room is None:
+            return recorded == inf
+        return life.ran(max(room, call.left, login.told)) < CATCHES_UP
+
+    def _recorded(self, login: Login, call: Call, life: Life) -> float:
+        """Return when a login must have been recorded by a server that has room on its disk; never, if it was killed before.
+
+        It is recorded before its initialize is answered. Where the answer came first, because the login was late, or where the
+        client has gone, the server has it no later than a whole initialize that begins after the end system has answered, and is
+        answered 200.
+        """
         if call.status is not None and call.word != LATE:
-            return False
-        return self._opened_last[life.started] <= after
+            return call.left
+        after = max(call.left, login.told)
+        return min((other.left for other in self._opened[life.started] if other.began > after), default=inf)
 
     def _life_before(self, moment: float) -> Life:
         """Return the last server that was started before."""
