@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import structlog
+
 from connector.ledger.sqlite.reading import read_only
 from connector.model.debts import Debt, LogoutState
 from tests.ledger.ledgers import KEYS, NAME, PENDING, close, opened, record, request
@@ -102,4 +104,5 @@ def broken_promises(promised: dict[int, tuple[int, bool]], debts: dict[str, Debt
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for what was found
     sys.stdout.write(json.dumps(asdict(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))))
