@@ -27,6 +27,7 @@ PRELOADED = (
     "drivers.memory",
     "drivers.sqlite",
 )
+"""What a server imports, once for all. It is found only if the working directory is the project's when the first one starts."""
 FORKS.set_forkserver_preload([*PRELOADED])
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from tests.torture.life.campaign import fought
 
 
 def main(folder: Path, kills: int, seed: int, mutant: str | None = None) -> None:
-    os.chdir(folder)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     found = asyncio.run(fought(folder, kills, seed, mutant))
     sys.stdout.write(msgspec.json.encode(found).decode())
