@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from connector.model.asked_wait import bounded
-from connector.model.errors import ConnectorError
+from connector.model.errors import ConnectorError, OfOneSession
 
 SERVER = "opshub-connector"
 """The `Server` header. Left to itself, aiohttp tells its own version and Python's."""
@@ -43,7 +43,7 @@ class LoginRefused(BadRequest):
     """400: the end system wants no login with these settings; code and message are its own words."""
 
 
-class Unauthorized(ApiError):
+class Unauthorized(ApiError, OfOneSession):
     """401: the session is dead. OpsHub initializes it again, which opens a new login in the end system."""
 
     def __init__(self, message: str, *, code: str = "unauthorized", detail: Any = None) -> None:

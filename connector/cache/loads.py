@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from connector.cache.entries import Epoch
-from drivers import Scope, Stamp
+from connector.model.errors import OfOneSession
+from drivers import Scope, SessionScope, Stamp
 from drivers.cancellation import cancelled_only_if_asked
 from drivers.shared import result_of
 
@@ -32,7 +33,8 @@ class Loads:
         """Return what the load under way for this place gives, or run `load` in the caller's own task.
 
         A load that fails raises its error in everybody who joined it, in each one of his own. When the caller that loads is
-        cancelled, one of those who joined takes over. It takes as long as the load, whose author sets its deadline.
+        cancelled, one of those who joined takes over. So it is when a value that sessions share cannot be loaded because the
+        caller's own session is dead. It takes as long as the load, whose author sets its deadline.
         """
         while (running := self._running.get(place)) is not None:
             await asyncio.wait([running])
@@ -43,8 +45,9 @@ class Loads:
             with cancelled_only_if_asked:
                 result = await load()
         except Exception as problem:
-            mine.set_exception(problem)
-            mine.exception()  # looked at, so that nobody is told that an error was lost when nobody has joined
+            if not _may_be_loaded_by_another(place.scope, problem):
+                mine.set_exception(problem)
+                mine.exception()  # looked at, so that nobody is told that an error was lost when nobody has joined
             raise
         else:
             mine.set_result(result)
@@ -52,3 +55,7 @@ class Loads:
         finally:
             mine.cancel()  # does nothing to what has its result or error
             del self._running[place], mine  # its error holds this frame: they would hold each other
+
+
+def _may_be_loaded_by_another(scope: Scope, problem: Exception) -> bool:
+    return isinstance(problem, OfOneSession) and not isinstance(scope, SessionScope)

@@ -2,8 +2,9 @@
 
     ConnectorError
     ├── ConfigurationError    the configuration cannot work; carries every problem found, printed before exit code 78
-    ├── LoginNotCarried       a client that carries a session's login was asked for, and nothing says how it is carried
     ├── ApiError              an answer to OpsHub that is an error: status, code, message (see `connector.api.errors`)
+    ├── OfOneSession          it is about the caller's session alone; so is `connector.Unauthorized`
+    │   └── LoginNotCarried   a client that carries a session's login was asked for, and nothing says how it is carried
     ├── BrokenOff             the server ends, and has broken a cleanup off at its deadline
     ├── LedgerUnavailable     the ledger could not be written or read for now (see `connector.ledger.errors`)
     ├── NoSuchDebt            no row of the ledger that could be acted upon has this id
@@ -28,7 +29,11 @@ class ConfigurationError(ConnectorError):
         self.problems = problems
 
 
-class LoginNotCarried(ConnectorError):
+class OfOneSession(ConnectorError):
+    """It is about the session that has called, and says nothing of what was asked for."""
+
+
+class LoginNotCarried(OfOneSession):
     """No client can carry this login: the end system does not say how, or the credential lacks what that needs."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.api.errors import NotFound
+from connector.api.errors import NotFound, Unauthorized
 from connector.cache import Cache
 from drivers.cancellation import StrayCancellation
 from drivers.sqlite import SqliteDriver, SqliteSettings
@@ -138,6 +138,29 @@ async def test_of_a_load_that_fails_each_who_joined_has_an_error_of_his_own(cach
 
     assert [(error.message, error.detail) for error in errors] == [("no such project", {"project": 7})] * 5
     assert len({id(error) for error in errors}) == 5
+
+
+async def test_a_session_that_is_dead_fails_no_load_of_another_one_that_shares_the_value(stack: Stack) -> None:
+    shared = await stack.caches.of(SYSTEM)
+    dead, also_dead, alive, waiting = (SlowLoader(str(number)) for number in range(4))
+    first, second, third, fourth = await begun(shared, [dead, also_dead, alive, waiting])
+    dead.fail(Unauthorized("the tracker does not know this login any more"))
+    await also_dead.called.wait()
+    also_dead.fail(Unauthorized("nor this one"))
+    await alive.called.wait()
+    alive.finish()
+    assert [await third, await fourth] == ["2", "2"]
+    assert [str(first.exception()), str(second.exception())] == ["the tracker does not know this login any more", "nor this one"]
+    assert waiting.calls == 0
+
+
+async def test_a_session_that_is_dead_fails_each_of_its_own_loads(cache: Cache) -> None:
+    loader = SlowLoader("value")
+    tasks = await begun(cache, [loader] * 5)
+    loader.fail(Unauthorized("the tracker does not know this login any more"))
+    await asyncio.wait(tasks)
+    assert {type(task.exception()) for task in tasks} == {Unauthorized}
+    assert loader.calls == 1
 
 
 async def test_when_the_one_that_loads_is_cancelled_another_takes_over(cache: Cache) -> None:
