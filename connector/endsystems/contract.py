@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, ClassVar
 
 import aiohttp
@@ -13,6 +14,8 @@ from connector.model.credential import Credential
 from connector.model.errors import LoginNotCarried
 from connector.model.outcomes import LoginResult, LogoutOutcome
 
+LONGEST_PLACE = 200
+"""Characters of the name of a place where logins are used and ended."""
 LONGEST_LOGIN = 10
 """How many times as long as its caller waits a login may take, before it is cancelled and an error is logged."""
 
@@ -89,7 +92,7 @@ class EndSystem(ABC):
         settings leads elsewhere, such as an address. Retries are bounded for each place. By default it is the class.
         """
         del session
-        return f"{type(self).__module__}.{type(self).__qualname__}"[:200]
+        return name_of_place(f"{type(self).__module__}.{type(self).__qualname__}")
 
     def check_settings(self, settings: Mapping[str, str]) -> list[str]:
         """Return everything that is wrong with what an administrator has set for a system in OpsHub, in words for him.
@@ -128,6 +131,17 @@ class EndSystem(ABC):
         An expected failure (a timeout, an error status) is an outcome, not an exception. May be called again for the same session
         and must then answer truthfully. It is cancelled when the caller's deadline has passed.
         """
+
+
+def name_of_place(text: str) -> str:
+    """Return a name of at most `LONGEST_PLACE` characters: `text`, or its beginning and a digest of all of it.
+
+    The name decides where a credential may be sent, so two places must not have one name because both are long.
+    """
+    if len(text) <= LONGEST_PLACE:
+        return text
+    digest = blake2b(text.encode(), digest_size=16).hexdigest()
+    return f"{text[: LONGEST_PLACE - len(digest) - 1]}#{digest}"
 
 
 def settings_of(implementation: type[EndSystem], values: dict[str, Any]) -> EndSystemSettings:

@@ -63,3 +63,23 @@ def test_a_login_of_a_class_is_bound_to_that_class_unless_it_says_otherwise() ->
     classes = [f"{OneSystem.__module__}.{name}" for name in ("OneSystem", "AnotherSystem")]
 
     assert [build_end_system(settings.EndSystem(profile=path), {}).origin(login()) for path in classes] == classes
+
+
+def test_places_that_differ_only_far_to_the_right_are_two(tmp_path: Path) -> None:
+    addresses = [f"https://desk.example.com/{'realm/' * 40}{name}" for name in ("one", "two")]
+    one, two = (
+        built(STEP, tmp_path, base_url=address, allowed_urls=["https://desk.example.com"]).origin(login())
+        for address in addresses
+    )
+
+    assert one != two
+    assert {len(one), len(two)} == {200}
+
+
+def test_classes_whose_names_differ_only_far_to_the_right_are_two() -> None:
+    one, two = (type(f"{'Long' * 60}{name}", (OneSystem,), {}) for name in ("One", "Two"))
+
+    names = [made(OneSystem.Settings()).origin(login()) for made in (one, two)]
+
+    assert names[0] != names[1]
+    assert {*map(len, names)} == {200}

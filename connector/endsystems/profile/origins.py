@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from yarl import URL
 
+from connector.endsystems.contract import name_of_place
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.request import Request
 from connector.endsystems.profile.template import Reference, Source
 from connector.endsystems.profile.values import CannotSend
 from connector.model.credential import Credential
-
-LONGEST = 200
 
 
 class Origins:
@@ -62,4 +61,4 @@ def _origin(address: str) -> str:
 
 
 def _named(addresses: list[str]) -> str:
-    return " ".join(dict.fromkeys(addresses))[:LONGEST]
+    return name_of_place(" ".join(dict.fromkeys(addresses)))
