@@ -60,7 +60,15 @@ class CleanupRecords(Protocol):
         ...
 
 
-class LateRecords(Protocol):
+class EndedLogins(Protocol):
+    """Logins that nobody will use."""
+
+    async def end_login(self, session: OpenSession) -> None:
+        """Write down, durably, that nobody will use a login: it is owed at once, unless somebody else ends it or uses it."""
+        ...
+
+
+class LateRecords(EndedLogins, Protocol):
     """What the ledger could not take at first."""
 
     async def record_late(self, missed: Missed) -> None:
@@ -70,12 +78,8 @@ class LateRecords(Protocol):
         """
         ...
 
-    async def end_login(self, session: OpenSession) -> None:
-        """Write down, durably, that nobody will use a login: it is owed at once, unless somebody else ends it or uses it."""
-        ...
 
-
-class OpenedSessions(Protocol):
+class OpenedSessions(EndedLogins, Protocol):
     """Sessions that are opened, and replace others."""
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
@@ -91,10 +95,6 @@ class OpenedSessions(Protocol):
         Returns:
             the eviction that is owed now; None if nothing is replaced.
         """
-        ...
-
-    async def end_login(self, session: OpenSession) -> None:
-        """Do as `LateRecords.end_login` says."""
         ...
 
 
