@@ -51,8 +51,11 @@ def admitting(checks: Sequence[Check], turned_away: Callable[[str], None]) -> Mi
 def no_web_pages(request: web.Request) -> Refusal | None:
     """Refuse what a browser sends because a page told it to. The address that a person types comes without these headers."""
     headers = request.headers
-    sites = headers.getall(SEC_FETCH_SITE) if SEC_FETCH_SITE in headers else ()
-    return Refusal.ORIGIN if hdrs.ORIGIN in headers or any(site != "none" for site in sites) else None
+    if hdrs.ORIGIN in headers:
+        return Refusal.ORIGIN
+    if SEC_FETCH_SITE in headers and {*headers.getall(SEC_FETCH_SITE)} != {"none"}:
+        return Refusal.ORIGIN
+    return None
 
 
 def only_by(hosts: Hosts) -> Check:

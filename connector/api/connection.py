@@ -35,6 +35,14 @@ BROKEN_BODY = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 """What reading a body raises when it is malformed, or its sender has gone."""
 
 
+MOST_WAITING = 1
+"""Requests of a connection that may wait before it is read no further.
+
+A client sends its next request as soon as it has an answer, often before the task of its connection waits for one. To stop and
+start reading for that would cost two system calls at every other request under load.
+"""
+
+
 class HeadTooLarge(HttpProcessingError):
     """The head of a request is larger than `server.limits.head_total`, finished or not."""
 
@@ -98,20 +106,17 @@ class Connection(ReadInTime):
             self._guard.rejections.count("TlsHandshake")
         unfinished = self._unfinished + len(data) if self._body.is_eof() else 0
         self._head = self._head or bytes(data[:512])
-        self._parse(data)
+        try:
+            super().data_received(data)
+        except ValueError as problem:  # the pure Python parser, of a Content-Length with thousands of digits
+            self._guard.rejections.count(type(problem).__name__)
+            self.force_close()
         came = self._request_count - known
         self._unfinished = 0 if came else unfinished
         if unfinished > self._guard.largest_head:
             self._measure(came)
         if self._messages:
             self._look_at_the_last()
-
-    def _parse(self, data: bytes) -> None:
-        try:
-            super().data_received(data)
-        except ValueError as problem:  # the pure Python parser, of a Content-Length with thousands of digits
-            self._guard.rejections.count(type(problem).__name__)
-            self.force_close()
 
     def _measure(self, came: int) -> None:
         """Reject the first head that is too large: of those that have just come, or the one that is still coming."""
@@ -126,7 +131,7 @@ class Connection(ReadInTime):
             self._waiter.set_result(None)
 
     def _look_at_the_last(self) -> None:
-        """Read no further while another request waits for its turn, or where nothing more is wanted."""
+        """Read no further while other requests wait for their turn, or if nothing more is wanted."""
         last, self._body = self._messages[-1]
         if isinstance(last, _ErrInfo):
             self._judged = True
@@ -136,7 +141,8 @@ class Connection(ReadInTime):
             self._head = b""
             self._guard.connections.used(self)
         self._message_tail = b""
-        if (self._waiter is None or self._upgraded) and not self._buffer_paused:
+        busy = self._waiter is None and len(self._messages) > MOST_WAITING
+        if (busy or self._upgraded) and not self._buffer_paused:
             self._pause_reading_for_buffer()
 
     def _tell_reader(self) -> None:
