@@ -18,7 +18,7 @@ from connector.ledger.port import Ledger
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupReport, CleanupRequest
 from connector.model.credential import Credential
-from connector.model.debts import Debt, InHand, LogoutState
+from connector.model.debts import Debt, LogoutState
 from connector.model.errors import BrokenOff
 from connector.model.outcomes import EvictResult, LogoutOutcome, LogoutResult
 from drivers import DriverSettings, DriverUnavailable, SessionScope, SystemScope
@@ -365,7 +365,7 @@ def test_settings_of_a_driver_are_checked() -> None:
 async def test_a_credential_that_is_no_text_is_recorded_and_retried_as_it_came(build: Build, ledger: Ledger) -> None:
     odd = "t\udcff\udc80"
     await build(ScriptedEndSystem(LogoutOutcome(LogoutResult.PENDING)), [driver("authority")]).cleanup(request(odd))
-    (owed,) = await ledger.due(time.time() + 120, InHand(per_origin=1), limit=1)
+    (owed,) = await ledger.claim_due(time.time() + 120, per_origin=1, limit=1)
     assert owed.credential == Credential([("Authorization", odd)])
 
 

@@ -26,7 +26,6 @@ from connector.api.health import HealthCalls
 from connector.api.metrics import METRICS
 from connector.ledger.errors import DebtHeldBack, LedgerUnavailable, NoSuchDebt
 from connector.ledger.port import Ledger
-from connector.model.debts import InHand
 from connector.telemetry.logs import session_digest
 from connector.telemetry.metrics import Metrics
 from connector.version import __version__
@@ -118,7 +117,7 @@ class ControlCalls:
             async with asyncio.timeout(LEDGER_PATIENCE):
                 totals = await self.ledger.statistics()
                 held = await self.ledger.held_back()
-                due_at = await self.ledger.next_due(time.time(), InHand(per_origin=1))
+                due_at = await self.ledger.next_due(time.time())
                 size = await in_a_thread("measuring the ledger", partial(size_of, self.ledger_file))
         except (TimeoutError, LedgerUnavailable) as problem:
             return {"unavailable": str(problem) or f"no answer within {LEDGER_PATIENCE:g} s"}

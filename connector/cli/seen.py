@@ -18,7 +18,6 @@ from connector.ledger.sqlite.housekeeping import totals
 from connector.ledger.sqlite.reading import opened_read_only
 from connector.ledger.sqlite.selection import next_due
 from connector.ledger.sqlite.table import Table
-from connector.model.debts import InHand
 from connector.preflight.keyfile import VARIABLE, load_keyring
 from connector.preflight.loading import read
 from connector.runtime.file_access import is_there
@@ -47,7 +46,7 @@ def seen(config: Path | None, live: Callable[[ControlClient], T], in_file: Calla
 
 def figures(table: Table, path: Path) -> dict[str, Any]:
     """Say how much is owed, as the running server does."""
-    next_try_at = next_due(table, time.time(), InHand(per_origin=1))
+    next_try_at = next_due(table, time.time())
     return shown_totals(totals(table), held_back=held_back(table), next_try_at=next_try_at, size=size_of(path))
 
 

@@ -6,13 +6,14 @@ be made durable, or not be read. A call that is cancelled either took effect or 
 Each part of the connector names the part of the port that it needs.
 """
 
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
-from connector.model.debts import Debt, Group, InHand, LogoutState, Sorted, Totals
+from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Known, OpenSession, Replaced
 
@@ -119,14 +120,27 @@ class KnownSessions(Protocol):
 
 
 class DueDebts(Protocol):
-    """Debts that are to be tried."""
+    """Debts that are to be tried, each by one owner at a time.
 
-    async def due(self, now: float, in_hand: InHand, *, limit: int) -> list[Debt]:
-        """Return at most `limit` debts to be tried now, with their credentials: each origin has its turn, within its room."""
+    An owner is a ledger that is open. Its claims end when it releases them, when it is closed, and when it is gone: killed, or
+    silent for so long that it has missed several calls of `claim_due`, each of which renews all its claims. So a debt may be
+    tried twice at a time, by an owner that was only paused. To log out twice is safe, to forget is not.
+    """
+
+    async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
+        """Claim at most `limit` debts that are to be tried now, and return them with their credentials.
+
+        Each origin has its turn. At most `per_origin` debts of one origin are claimed at a time, by all owners together. A call
+        that is cancelled claims nothing that is renewed.
+        """
         ...
 
-    async def next_due(self, now: float, in_hand: InHand) -> float | None:
-        """Return when there will be something for `due` to return; None if nothing is owed for which there is room."""
+    async def release(self, debt: Debt) -> None:
+        """End a claim, if there is one: the debt can be claimed again when it is due. If this fails, the claim ends by itself."""
+        ...
+
+    async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
+        """Return when there will be something to claim; None if nothing is owed for which there is room."""
         ...
 
 

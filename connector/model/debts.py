@@ -104,16 +104,3 @@ class Group:
     state: LogoutState
     origin: str
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class InHand:
-    """What is being tried right now, and how much of it one origin may have at a time."""
-
-    per_origin: int
-    origins: Mapping[int, str] = field(default_factory=dict)
-    """The origin of each debt that is being tried, by the debt's id."""
-
-    def room(self, origin: str) -> int:
-        """How many more may be tried at this origin."""
-        return self.per_origin - sum(busy == origin for busy in self.origins.values())

@@ -9,7 +9,7 @@ import structlog
 
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.port import DueDebts
-from connector.model.debts import Debt, InHand
+from connector.model.debts import Debt
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
 
@@ -41,7 +41,6 @@ class Retries:
         self._retry = retry
         self._tasks = tasks
         self._clock = clock
-        self._in_hand: dict[int, str] = {}
         self._per_origin = per_origin
         self._changed = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -79,8 +78,7 @@ class Retries:
         self._ledger_is_down = reason is not None
 
     async def _take_due(self) -> None:
-        for debt in await self._ledger.due(self._clock(), self._now_in_hand(), limit=SLICE):
-            self._in_hand[debt.id] = debt.origin
+        for debt in await self._ledger.claim_due(self._clock(), per_origin=self._per_origin, limit=SLICE):
             self._tasks.start(self._try(debt))
 
     async def _try(self, debt: Debt) -> None:
@@ -89,19 +87,16 @@ class Retries:
             if not tried.outcome:
                 await self._put_off()
         finally:
-            del self._in_hand[debt.id]
+            with suppress(LedgerUnavailable):  # the claim ends by itself
+                await self._ledger.release(debt)
             self.nudge()
 
     async def _put_off(self) -> None:
-        """Keep in hand for a while what is still due because no outcome was recorded: no end system is stormed."""
+        """Keep the claim for a while, because a debt without a recorded outcome is still due: no end system is stormed."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LEDGER_PAUSE):
                 await self._stopped.wait()
 
-    def _now_in_hand(self) -> InHand:
-        """Return a copy: the ledger looks at it in another thread."""
-        return InHand(self._per_origin, dict(self._in_hand))
-
     async def _until_next(self) -> float:
-        soonest = await self._ledger.next_due(self._clock(), self._now_in_hand())
+        soonest = await self._ledger.next_due(self._clock(), per_origin=self._per_origin)
         return LOOK_EVERY if soonest is None else min(max(soonest - self._clock(), 0.0), LOOK_EVERY)

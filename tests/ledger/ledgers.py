@@ -12,7 +12,7 @@ from connector.ledger.port import Ledger
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
-from connector.model.debts import Debt, InHand, LogoutState
+from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 
 KEYS = Keyring({"old": b"o" * 32})
@@ -95,7 +95,11 @@ async def until(fact: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def all_due(ledger: Ledger, now: float = START + GRACE) -> list[Debt]:
-    return await ledger.due(now, InHand(1_000_000), limit=1_000_000)
+    """Return what is due, and leave it to be claimed."""
+    found = await ledger.claim_due(now, per_origin=1_000_000, limit=1_000_000)
+    for debt in found:
+        await ledger.release(debt)
+    return found
 
 
 async def filled(folder: Path, number: int = 3) -> None:

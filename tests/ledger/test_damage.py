@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.sqlite.store import SqliteLedger
-from connector.model.debts import Debt, InHand
+from connector.model.debts import Debt
 from connector.model.errors import ConfigurationError
 from tests.ledger.ledgers import DRIVERS, NAME, START, close, opened, record
 
@@ -22,7 +22,7 @@ COPIES = 150
 
 async def acted_upon(ledger: SqliteLedger) -> list[Debt]:
     """Take what is due and what evictions are owed, settle one, and record another: whatever a server does."""
-    due = await ledger.due(START + 4000, InHand(ROWS), limit=10 * ROWS)
+    due = await ledger.claim_due(START + 4000, per_origin=ROWS, limit=10 * ROWS)
     evictions = [debt for driver in DRIVERS for debt in await ledger.owed_evictions(driver)]
     for debt in due[:1]:
         await close(ledger, debt)

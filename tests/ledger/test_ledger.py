@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from connector.ledger.errors import LedgerUnavailable, NoSuchDebt
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite.store import SqliteLedger
-from connector.model.debts import Debt, InHand, LogoutState, Totals
+from connector.model.debts import Debt, LogoutState, Totals
 from connector.model.outcomes import NOTHING_TO_END, WITHOUT_ASKING, LogoutOutcome, LogoutResult
 from drivers import SessionScope, SystemScope
 from tests.ledger.ledgers import (
@@ -289,47 +289,71 @@ async def test_rows_closed_by_a_clock_that_was_far_ahead_are_forgotten_too(ledge
 async def test_origins_take_turns_so_that_a_big_one_hides_no_other(ledger: Ledger) -> None:
     for number in range(50):
         await record(ledger, number, origin="big" if number < 40 else f"small {number}")
-    taken = [await ledger.due(START + GRACE, InHand(4), limit=3) for _ in range(5)]
+    taken = [await ledger.claim_due(START + GRACE, per_origin=1, limit=3) for _ in range(4)]
     assert {debt.origin for debts in taken for debt in debts} == {"big", *(f"small {number}" for number in range(40, 50))}
 
 
 async def test_no_origin_has_more_than_its_room(ledger: Ledger) -> None:
     for number in range(50):
         await record(ledger, number, origin="big" if number < 40 else "small")
-    found = await ledger.due(START + GRACE, InHand(4), limit=1000)
+    found = await ledger.claim_due(START + GRACE, per_origin=4, limit=1000)
     assert sorted(debt.origin for debt in found) == ["big"] * 4 + ["small"] * 4
-    busy = {debt.id: debt.origin for debt in found[:6]}
-    room = 8 - len(busy)
-    assert len(await ledger.due(START + GRACE, InHand(4, busy), limit=1000)) == room
+    for debt in found[6:]:
+        await ledger.release(debt)
+    assert len(await ledger.claim_due(START + GRACE, per_origin=4, limit=1000)) == 2
 
 
-async def test_what_is_in_hand_is_not_taken_again(ledger: Ledger) -> None:
+async def test_what_is_claimed_is_not_claimed_again_before_it_is_released(ledger: Ledger) -> None:
     debts = [await record(ledger, number) for number in range(5)]
-    busy = {debt.id: ORIGIN for debt in debts[:3]}
-    assert [debt.id for debt in await ledger.due(START + GRACE, InHand(4, busy), limit=10)] == [debts[3].id]
-    assert await ledger.next_due(START, InHand(4, busy)) == START + GRACE
-    assert await ledger.next_due(START, InHand(3, busy)) is None
+    claimed = await ledger.claim_due(START + GRACE, per_origin=4, limit=3)
+    assert [debt.id for debt in claimed] == [debt.id for debt in debts[:3]]
+    assert await ledger.next_due(START, per_origin=4) == START + GRACE
+    assert await ledger.next_due(START, per_origin=3) is None
+    assert [debt.id for debt in await ledger.claim_due(START + GRACE, per_origin=4, limit=10)] == [debts[3].id]
+    for _ in range(2):
+        await ledger.release(claimed[1])
+    assert [debt.id for debt in await ledger.claim_due(START + GRACE, per_origin=4, limit=10)] == [debts[1].id]
+
+
+async def test_two_who_claim_at_once_are_not_given_the_same(ledger: Ledger) -> None:
+    for number in range(20):
+        await record(ledger, number)
+    claims = await asyncio.gather(*(ledger.claim_due(START + GRACE, per_origin=100, limit=5) for _ in range(5)))
+    assert sorted(debt.id for debts in claims for debt in debts) == [*range(1, 21)]
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_claim_of_a_call_that_was_cancelled_does_not_last(ledger: Ledger, turns: int) -> None:
+    debt = await record(ledger, 1)
+    claiming = asyncio.ensure_future(ledger.claim_due(START + GRACE, per_origin=1, limit=1))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    claiming.cancel()
+    if not (await asyncio.wait([claiming]))[0].pop().cancelled():
+        await ledger.release(debt)
+    assert await ledger.claim_due(START + GRACE, per_origin=1, limit=1) == [debt]
 
 
 async def test_the_longest_due_goes_first_and_an_empty_origin_is_one_like_any_other(ledger: Ledger, clock: SetClock) -> None:
     late = await record(ledger, 1, origin="")
     clock.now -= 10
     early = await record(ledger, 2, origin="")
-    assert [debt.id for debt in await ledger.due(START + HOUR, InHand(4), limit=1)] == [early.id]
+    assert [debt.id for debt in await ledger.claim_due(START + HOUR, per_origin=1, limit=1)] == [early.id]
+    await ledger.release(early)
     assert {debt.id for debt in await all_due(ledger)} == {late.id, early.id}
-    assert await ledger.next_due(START, InHand(4)) == START - 10 + GRACE
+    assert await ledger.next_due(START) == START - 10 + GRACE
 
 
 async def test_nothing_owed_means_nothing_due(ledger: Ledger) -> None:
     await close(ledger, await record(ledger, 1))
-    assert await ledger.next_due(START, InHand(4)) is None
+    assert await ledger.next_due(START) is None
 
 
 async def test_a_clock_that_was_years_ahead_parks_nothing(ledger: Ledger, clock: SetClock) -> None:
     clock.now += 5 * 365 * 86_400
     debt = await record(ledger, 1)
     clock.now = START
-    assert await ledger.next_due(START, InHand(4)) == START
+    assert await ledger.next_due(START) == START
     assert [due.id for due in await all_due(ledger, START)] == [debt.id]
 
 

@@ -13,7 +13,7 @@ import pytest
 from connector.endsystems.contract import SessionLogin
 from connector.ledger.sqlite.recovery import build
 from connector.ledger.sqlite.table import Table
-from connector.model.debts import Debt, InHand
+from connector.model.debts import Debt
 from tests.assembly import holding
 from tests.doubles import ScriptedEndSystem
 from tests.ledger.ledgers import GRACE, KEYS, NAME, ORIGIN, PENDING, START, close, opened, record, request
@@ -78,10 +78,10 @@ async def test_a_hundred_thousand_owed_rows_delay_neither_the_start_nor_the_firs
         with measured("first settlement", LOOSE / 4):
             await close(ledger, debt)
         with measured("first due", LOOSE / 4):
-            first = await ledger.due(START + GRACE, InHand(4), limit=100)
+            first = await ledger.claim_due(START + GRACE, per_origin=4, limit=100)
         assert sorted(debt.origin for debt in first) == [ORIGIN] * 4 + ["https://small.example.com"] * 3
         with measured("next due", LOOSE / 4):
-            soonest = await ledger.next_due(START, InHand(8, {debt.id: debt.origin for debt in first}))
+            soonest = await ledger.next_due(START, per_origin=8)
         assert soonest == START + 4 / ROWS
         with measured("finding out that nothing is held back", LOOSE):
             await holding(ledger, ScatteredEndSystem()).sort()

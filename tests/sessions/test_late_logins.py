@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 
 from connector.endsystems.contract import LoginOutcome
 from connector.model.cleanup import CleanupRequest
-from connector.model.debts import InHand
 from connector.model.outcomes import LoginResult
 from connector.sessions.opening import NotOpened, OpeningRequest
 from tests.e2e.connector_process import WITHIN, connector_process
@@ -48,7 +47,7 @@ async def quick(tmp_path: Path) -> AsyncIterator[Reception]:
 
 async def owed(parts: Reception) -> list[object]:
     """The credentials of the logins that the retries would end now."""
-    return [debt.credential for debt in await parts.ledger.due(time.time(), InHand(100), limit=100)]
+    return [debt.credential for debt in await parts.ledger.claim_due(time.time(), per_origin=100, limit=100)]
 
 
 async def open_logins(parts: Reception) -> set[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from connector.app import PARTS, Parts, create_app
 from connector.config.settings import Settings
 from connector.ledger.port import Ledger
-from connector.model.debts import InHand, LogoutState
+from connector.model.debts import LogoutState
 from connector.preflight.loading import load
 
 WITHIN = 120.0
@@ -68,7 +68,7 @@ async def all_done(parts: Parts, clock: Clock) -> None:
 
 async def nothing_is_due(ledger: Ledger, clock: Callable[[], float]) -> bool:
     """Whether everything that was due has been tried, and its outcome recorded."""
-    soonest = await ledger.next_due(clock(), InHand(1))
+    soonest = await ledger.next_due(clock())
     return soonest is None or soonest > clock()
 
 

@@ -1,11 +1,13 @@
 """Which debts are due, fairly between origins and at a cost that does not grow with what is owed."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import chain
 
 from connector.ledger.sqlite.recording import FURTHEST
 from connector.ledger.sqlite.table import Table
-from connector.model.debts import Debt, InHand
+from connector.model.debts import Debt
 
 OWED = "state = 'owed' AND key_id = ? AND origin = CAST(? AS TEXT)"
 DUE = f"{OWED} AND due_at <= ? ORDER BY due_at LIMIT ?"
@@ -15,20 +17,36 @@ SOONEST = f"SELECT id, due_at FROM debts WHERE {OWED} ORDER BY due_at LIMIT ?"  
 LATEST = f"SELECT max(due_at) FROM debts WHERE {OWED}"  # noqa: S608 - ours
 
 
-def due(table: Table, now: float, in_hand: InHand, *, limit: int, after: str) -> list[Debt]:
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What is being tried right now, and how much of it one origin may have at a time."""
+
+    per_origin: int = sys.maxsize
+    origins: Mapping[int, str] = field(default_factory=dict)
+    """The origin of each debt that is being tried, by the debt's id."""
+
+    def room(self, origin: str) -> int:
+        """Return how many more may be tried at this origin."""
+        return self.per_origin - sum(busy == origin for busy in self.origins.values())
+
+
+NOTHING = Claimed()
+
+
+def due(table: Table, now: float, claimed: Claimed, *, limit: int, after: str) -> list[Debt]:
     """Return at most `limit` debts that are due, taking the origins in turn, those behind `after` first."""
     found: list[Debt] = []
     for origin in _origins_in_turn(table, after):
         if len(found) >= limit:
             break
-        found += _due_of(table, origin, now, in_hand)[: limit - len(found)]
+        found += _due_of(table, origin, now, claimed)[: limit - len(found)]
     return found
 
 
-def next_due(table: Table, now: float, in_hand: InHand) -> float | None:
-    """Return when the next debt is due of those that are not in hand and whose origin has room; None if there is none."""
-    origins = [origin for origin in ("", *_origins(table, "")) if in_hand.room(origin) > 0]
-    return min((moment for origin in origins for moment in _moments(table, origin, now, in_hand)), default=None)
+def next_due(table: Table, now: float, claimed: Claimed = NOTHING) -> float | None:
+    """Return when the next debt is due of those that nobody has claimed and whose origin has room; None if there is none."""
+    origins = [origin for origin in ("", *_origins(table, "")) if claimed.room(origin) > 0]
+    return min((moment for origin in origins for moment in _moments(table, origin, now, claimed)), default=None)
 
 
 def _origins_in_turn(table: Table, after: str) -> Iterator[str]:
@@ -47,29 +65,29 @@ def _origins(table: Table, after: str) -> Iterator[str]:
         yield after
 
 
-def _due_of(table: Table, origin: str, now: float, in_hand: InHand) -> list[Debt]:
+def _due_of(table: Table, origin: str, now: float, claimed: Claimed) -> list[Debt]:
     """Return what is due at one origin, the longest due first, as far as it has room.
 
     A moment further away than any that is ever set comes from a clock that was wrong: it counts as due.
     """
-    room = in_hand.room(origin)
+    room = claimed.room(origin)
     if room <= 0:
         return []
-    limit = room + len(in_hand.origins)
+    limit = room + len(claimed.origins)
     debts = [
         debt
         for key_id in table.keyring.ids
         for condition, moment in ((DUE, now), (PARKED, now + FURTHEST))
         for debt in table.debts(condition, key_id, _as_stored(origin), moment, limit)
-        if debt.id not in in_hand.origins
+        if debt.id not in claimed.origins
     ]
     return sorted(debts, key=lambda debt: debt.due_at)[:room]
 
 
-def _moments(table: Table, origin: str, now: float, in_hand: InHand) -> Iterator[float]:
+def _moments(table: Table, origin: str, now: float, claimed: Claimed) -> Iterator[float]:
     for key_id in table.keyring.ids:
-        soonest = table.connection.execute(SOONEST, (key_id, _as_stored(origin), len(in_hand.origins) + 1))
-        yield from (due_at for id_, due_at in soonest if id_ not in in_hand.origins)
+        soonest = table.connection.execute(SOONEST, (key_id, _as_stored(origin), len(claimed.origins) + 1))
+        yield from (due_at for id_, due_at in soonest if id_ not in claimed.origins)
         latest = table.connection.execute(LATEST, (key_id, _as_stored(origin))).fetchone()[0]
         if latest is not None and latest > now + FURTHEST:
             yield now

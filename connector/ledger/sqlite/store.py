@@ -1,6 +1,7 @@
 """The ledger: what is owed is durable before it is tried, and stays until it is done or a human says otherwise."""
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -17,10 +18,11 @@ from connector.ledger.port import Ledger
 from connector.ledger.sqlite import held, housekeeping, recording, selection, sessions
 from connector.ledger.sqlite.file import LedgerFile
 from connector.ledger.sqlite.recording import FURTHEST
+from connector.ledger.sqlite.selection import Claimed
 from connector.ledger.sqlite.table import Table
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
-from connector.model.debts import Debt, Group, InHand, LogoutState, Sorted, Totals
+from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import ConfigurationError
 from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Known, OpenSession, Replaced
@@ -58,6 +60,9 @@ class SqliteLedger(Ledger):
         self._grace = grace
         self._keep_closed = keep_closed
         self._clock = clock
+        self._claims: dict[int, str] = {}
+        """The debts that are being tried, by id, with their origins: the file has one owner, whose claims end with it."""
+        self._claiming = asyncio.Lock()
         self._turn = ""
         """The origin that was looked at last, so that each has its turn."""
         self._verified = 0
@@ -86,6 +91,7 @@ class SqliteLedger(Ledger):
 
     async def aclose(self) -> None:
         """Finish what is being written and release everything. A second call does nothing."""
+        self._claims.clear()
         await self._file.aclose()
 
     @asynccontextmanager
@@ -156,13 +162,24 @@ class SqliteLedger(Ledger):
             await self._file.relieve()
             return await self._settle(settlement)
 
-    async def due(self, now: float, in_hand: InHand, *, limit: int) -> list[Debt]:
-        found = await self.transact(lambda table: selection.due(table, now, in_hand, limit=limit, after=self._turn))
-        self._turn = found[-1].origin if found else ""
-        return found
+    async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
+        async with self._claiming:
+            claimed = self._claimed(per_origin)
+            found = await self.transact(lambda table: selection.due(table, now, claimed, limit=limit, after=self._turn))
+            self._turn = found[-1].origin if found else ""
+            self._claims |= {debt.id: debt.origin for debt in found}
+            return found
 
-    async def next_due(self, now: float, in_hand: InHand) -> float | None:
-        return await self.transact(lambda table: selection.next_due(table, now, in_hand))
+    async def release(self, debt: Debt) -> None:
+        self._claims.pop(debt.id, None)
+
+    async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
+        claimed = self._claimed(per_origin)
+        return await self.transact(lambda table: selection.next_due(table, now, claimed))
+
+    def _claimed(self, per_origin: int) -> Claimed:
+        """Return a copy: the transaction looks at it in another thread."""
+        return Claimed(per_origin, {**self._claims})
 
     async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         return await self.transact(lambda table: housekeeping.owed_evictions(table, driver, after=after, limit=limit))
