@@ -6,6 +6,7 @@ unequal to all earlier ones, in constant time; freeing the bytes is a separate, 
 """
 
 from abc import ABC, abstractmethod
+from enum import Enum
 from typing import Any, ClassVar, NewType
 
 import msgspec
@@ -68,6 +69,28 @@ class Statistics(msgspec.Struct, frozen=True, gc=False):
     """Room that is taken, in memory or on the disk, whatever of it can still be reached."""
 
 
+class Sharing(Enum):
+    """How far a store reaches: whose entries, stamps and evictions an instance sees at once."""
+
+    NONE = "none"
+    """Its own only."""
+    ONE_MACHINE = "one machine"
+    """Those of every instance on the same store, in any process of this machine."""
+    MACHINES = "machines"
+    """Those of every instance on the same store, on any machine."""
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a driver can do besides what every driver can. Start-up checks and the contract suite go by it."""
+
+    shared: Sharing = Sharing.NONE
+    """As authority, a store that several machines share needs the same keys on all of them."""
+    durable: bool = False
+    """Whether the store keeps its entries after its last instance is closed."""
+    enumerable: bool = True
+    """Whether the driver can list what it holds. If not, `purge` frees nothing: unreachable entries stay until they expire."""
+
+
 class DriverSettings(BaseModel):
     """Settings of one driver instance; a driver of one's own derives from this to name its own."""
 
@@ -108,6 +131,14 @@ class Driver(ABC):
         self.settings = settings
         self.name = name
         """The instance's name in the configuration, used in reports and errors."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this driver can do: known from its settings, and the same before and after `open`.
+
+        Override it, with a class attribute or with a property.
+        """
+        return Capabilities()
 
     def check(self) -> None:
         """Raise `DriverMisconfigured` for what would keep `open` from working and shows without opening anything."""

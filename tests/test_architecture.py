@@ -19,6 +19,9 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
+from connector.preflight.drivers import BUILT_IN
+from drivers.aiocached.driver import CAPABILITIES
+
 ROOT = Path(__file__).parent.parent
 AIOHTTP_INTERNALS = {"base_protocol", "client_proto", "http_exceptions", "http_parser", "http_writer", "web_protocol"}
 CONNECTIONS = ("connector/api/parser.py", "connector/api/connection.py", "connector/api/unread.py")
@@ -198,7 +201,7 @@ def test_only_the_application_wires_its_parts_together() -> None:
 
     assert [
         module.file
-        for module in outside("connector/app.py")
+        for module in outside("connector/app.py", "connector/preflight/surroundings.py")
         if any(isinstance(call.func, ast.Name) and call.func.id in wiring for call in module.calls)
     ] == []
 
@@ -249,6 +252,19 @@ def test_sql_is_spoken_by_the_store_alone() -> None:
 
     assert [
         module.file for module in connector if module.imports_any("sqlite3") or any(map(_is_sql, ast.walk(module.tree)))
+    ] == []
+
+
+def test_nobody_judges_a_driver_by_its_name_instead_of_what_it_declares() -> None:
+    names = {*BUILT_IN, *CAPABILITIES} - {"memory", "sqlite"}
+
+    assert [
+        f"{module.file}:{node.lineno}"
+        for module in modules()
+        if module.file.startswith("connector/")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Compare | ast.Set | ast.List | ast.Tuple)
+        if names & {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
     ] == []
 
 

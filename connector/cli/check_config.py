@@ -18,7 +18,7 @@ def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) ->
     """
     from connector.cli.effective import effective_values
     from connector.preflight.loading import read
-    from connector.preflight.surroundings import unready
+    from connector.preflight.surroundings import ready_drivers
 
     try:
         configuration = read(chosen(config), os.environ)
@@ -27,7 +27,11 @@ def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) ->
             raise
         print_json(_verdict(found.problems))
         raise typer.Exit(EXIT_CONFIGURATION) from found
-    values, problems = effective_values(configuration, os.environ), unready(configuration.settings, os.environ)
+    values, problems = effective_values(configuration, os.environ), list[str]()
+    try:
+        ready_drivers(configuration.settings, os.environ)
+    except ConfigurationError as found:
+        problems = found.problems
     if as_json:
         shown = {value.key: {"value": value.value, "source": value.source} for value in values}
         print_json({**_verdict(problems), "values": shown})

@@ -166,8 +166,8 @@ class Ledger(Section):
     path: Annotated[Path, Field(strict=False)] = Path("var/ledger.sqlite3")
     """The ledger; made, with its folder, if it is missing. One process owns it. On a local disk."""
     key_file: Annotated[Path, Field(strict=False)] = Path("var/keys/ledger.keys")
-    """Keys that seal it: only this user may read it. Made if it is missing and the ledger needs no other, except with Redis or
-    memcached as the authority: replicas share them. The variable `CONNECTOR_LEDGER_KEYS` wins over it."""
+    """Keys that seal it: only this user may read it. Made if it is missing and the ledger needs no other, unless
+    several machines share the authority: replicas need the same keys. `CONNECTOR_LEDGER_KEYS` wins over it."""
     give_up_after: Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)] = 604_800
     """Seconds of trying after which a logout waits for a human: a week."""
     per_origin: Annotated[int, Field(ge=1, le=1000)] = 4

@@ -1,7 +1,7 @@
 """The storage instances: which class each is of, its settings checked against that class, and the driver made of them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,17 +36,29 @@ class Instance:
 
 
 def build_drivers(storage: Storage) -> list[Driver]:
-    """Make the drivers of a checked `storage`, not yet open, in their order."""
-    return [_made(name, (storage.model_extra or {}).get(name, {})) for name in storage.drivers]
+    """Make the drivers of a checked `storage`, not yet open, in their order; the last one is the authority.
 
-
-def misconfigurations(storage: Storage) -> Iterator[str]:
-    """Yield what keeps the drivers of a checked `storage` from being opened, as far as can be told without doing it."""
+    Raises:
+        ConfigurationError: one refuses its settings, although each of them is valid.
+    """
+    drivers, problems = list[Driver](), list[str]()
     for name in storage.drivers:
         try:
-            _made(name, (storage.model_extra or {}).get(name, {})).check()
+            drivers.append(_made(name, (storage.model_extra or {}).get(name, {})))
         except DriverMisconfigured as problem:
-            yield f"storage.{name}: {problem}"
+            problems.append(f"storage.{name}: {problem}")
+    if problems:
+        raise ConfigurationError(problems)
+    return drivers
+
+
+def misconfigurations(drivers: Iterable[Driver]) -> Iterator[str]:
+    """Yield what keeps drivers from being opened, as far as can be told without opening them."""
+    for driver in drivers:
+        try:
+            driver.check()
+        except DriverMisconfigured as problem:
+            yield f"storage.{driver.name}: {problem}"
 
 
 def check_instances(sources: Sources) -> tuple[dict[str, Instance], list[str]]:

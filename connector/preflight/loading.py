@@ -14,7 +14,7 @@ from connector.config.sources import Sources, read_sources
 from connector.model.errors import ConfigurationError
 from connector.preflight.combinations import combination_problems
 from connector.preflight.drivers import Instance, check_instances
-from connector.preflight.surroundings import unready
+from connector.preflight.surroundings import ready_drivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         ConfigurationError: as `read`; or, where nothing is wrong with the configuration, with all that is missing besides.
     """
     settings = read(path, environ).settings
-    if problems := unready(settings, environ):
-        raise ConfigurationError(problems)
+    ready_drivers(settings, environ)
     return settings
 
 

@@ -1,42 +1,42 @@
-"""What a server needs besides its configuration: keys and passwords, looked at without opening anything."""
+"""What a server needs besides its configuration: keys and passwords, checked without opening anything."""
 
 from collections.abc import Iterator, Mapping
 
-from connector.config.settings import Settings, Storage
+from connector.config.settings import Ledger, Settings
 from connector.model.errors import ConfigurationError
-from connector.preflight.drivers import misconfigurations
+from connector.preflight.drivers import build_drivers, misconfigurations
 from connector.preflight.keyfile import HOW_TO_MAKE_ONE, VARIABLE, load_keyring, problem_of_lost_keys
 from connector.runtime.file_access import is_there, why_not
-
-SHARED = frozenset(["redis", "memcached"])
-"""Back ends that several machines share."""
+from drivers import Driver, Sharing
 
 
-def unready(settings: Settings, environ: Mapping[str, str]) -> list[str]:
-    """Return a line for each thing without which a server refuses to start, as far as can be told now."""
-    return [*_keys(settings, environ), *misconfigurations(settings.storage)]
+def ready_drivers(settings: Settings, environ: Mapping[str, str]) -> list[Driver]:
+    """Make the drivers of a server that can start, as far as can be told before anything is opened.
+
+    Raises:
+        ConfigurationError: with a line for each thing without which the server refuses to start.
+    """
+    drivers = build_drivers(settings.storage)
+    if problems := [*_keys(settings.ledger, environ, drivers[-1]), *misconfigurations(drivers)]:
+        raise ConfigurationError(problems)
+    return drivers
 
 
-def _keys(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
-    """A key that each replica makes for itself opens no seal of another's; otherwise one that is missing will be made."""
-    file, ledger = settings.ledger.key_file, settings.ledger.path
+def _keys(ledger: Ledger, environ: Mapping[str, str], authority: Driver) -> Iterator[str]:
+    """Find what is wrong with the keys. A file that is missing is made later, unless another replica needs the same keys."""
+    file = ledger.key_file
     try:
         if environ.get(VARIABLE) or is_there(file):
-            load_keyring(file, environ, ledger=ledger)
-        elif backend := _shared_authority(settings.storage):
+            load_keyring(file, environ, ledger=ledger.path)
+        elif authority.capabilities.shared is Sharing.MACHINES:
             yield (
-                f"ledger.key_file: {file}: is not there; replicas that share {backend} as their authority share their keys, too: "
-                f"expected them in this file or in {VARIABLE}; {HOW_TO_MAKE_ONE}"
+                f"ledger.key_file: {file}: is not there. Replicas that share the authority, storage.{authority.name}, need the "
+                f"same keys, or they could not open each other's seals: put them into this file or into {VARIABLE}; "
+                f"{HOW_TO_MAKE_ONE}"
             )
-        elif lost := problem_of_lost_keys(file, ledger):
+        elif lost := problem_of_lost_keys(file, ledger.path):
             yield lost
     except ConfigurationError as found:
         yield from found.problems
     except OSError as problem:
         yield f"ledger.key_file: {file}: {why_not(problem, file)}"
-
-
-def _shared_authority(storage: Storage) -> str | None:
-    table = (storage.model_extra or {}).get(storage.drivers[-1], {})
-    backend = table.get("backend") if table.get("driver") == "aiocache" else None
-    return backend if backend in SHARED else None

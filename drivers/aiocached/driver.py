@@ -10,9 +10,16 @@ from drivers.aiocached.memory_layout import MemoryLayout
 from drivers.aiocached.password import password
 from drivers.aiocached.settings import AiocacheSettings
 from drivers.aiocached.translation import OF_THE_SYSTEM, translated
-from drivers.contract import Driver, Entry, Scope, Stamp, Statistics
+from drivers.contract import Capabilities, Driver, Entry, Scope, Sharing, Stamp, Statistics
 from drivers.errors import DriverMisconfigured, DriverUnavailable
 from drivers.keys import digest, scope_digest
+
+CAPABILITIES = {
+    "memory": Capabilities(),
+    "redis": Capabilities(shared=Sharing.MACHINES, durable=True),
+    "memcached": Capabilities(shared=Sharing.MACHINES, durable=True, enumerable=False),
+}
+"""What each back end can do."""
 
 
 class AiocacheDriver(Driver):
@@ -32,6 +39,10 @@ class AiocacheDriver(Driver):
         self._failures = OF_THE_SYSTEM
         place = "" if settings.backend == "memory" else " at {}:{}".format(*settings.address)
         self._store = f"{name}: {settings.backend}{place}"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return CAPABILITIES[self.settings.backend]
 
     def check(self) -> None:
         if os.environ.get("AIOCACHE_DISABLE") == "1":

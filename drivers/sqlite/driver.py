@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from drivers.contract import Driver, DriverSettings, Entry, Scope, Stamp, Statistics
+from drivers.contract import Capabilities, Driver, DriverSettings, Entry, Scope, Sharing, Stamp, Statistics
 from drivers.errors import DriverUnavailable
 from drivers.shared import result_of
 from drivers.sqlite import statements
@@ -63,6 +63,7 @@ class SqliteDriver(Driver):
     """Writes wait for the disk, reads take microseconds. All instances on one file share what it holds, in whatever process."""
 
     Settings = SqliteSettings
+    capabilities = Capabilities(shared=Sharing.ONE_MACHINE, durable=True)
 
     def __init__(self, name: str, settings: SqliteSettings, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(name, settings)

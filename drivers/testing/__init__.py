@@ -1,8 +1,6 @@
 """What every driver has to withstand, as a pytest class that the author of a driver derives from.
 
     class TestMyDriver(DriverContract):
-        shared = True
-
         @pytest.fixture
         def make_driver(self, tmp_path: Path) -> MakeDriver:
             return lambda store="one": MyDriver("mine", MyDriver.Settings(path=tmp_path / store))

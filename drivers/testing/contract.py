@@ -9,4 +9,4 @@ from drivers.testing.stamps import Stamps
 
 
 class DriverContract(Entries, Evictions, Stamps, Races, Lifecycle, AgainstModel):
-    """Derive from this, say what your driver is (see `Subject`), and override the fixture `make_driver`."""
+    """Derive from this, and override the fixture `make_driver`."""

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.contract import Driver, SessionScope, SystemScope
 from drivers.errors import DriverError
-from drivers.testing.subject import MakeDriver, Subject, current, entry, found, keep, keep_copy, opened, purge_all
+from drivers.testing.subject import MakeDriver, Subject, current, entry, found, is_shared, keep, keep_copy, opened, purge_all
 
 SESSION, OTHER, SYSTEM = SessionScope("s1", "A"), SessionScope("s10", "A"), SystemScope("A")
 CALLS: dict[str, Callable[[Driver], Awaitable[object]]] = {
@@ -34,6 +34,13 @@ every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 class Lifecycle(Subject):
     async def test_an_opened_driver_answers_a_ping(self, driver: Driver) -> None:
         await driver.ping()
+
+    async def test_what_a_driver_can_do_is_the_same_before_and_after_it_is_opened(self, make_driver: MakeDriver) -> None:
+        driver = make_driver()
+        declared = driver.capabilities
+        async with opened(driver):
+            assert driver.capabilities == declared
+        assert driver.capabilities == declared
 
     async def test_closing_is_fine_without_opening_and_twice(self, make_driver: MakeDriver) -> None:
         driver = make_driver()
@@ -85,17 +92,18 @@ class Lifecycle(Subject):
 
     async def test_two_instances_share_a_store_or_they_do_not(self, make_driver: MakeDriver) -> None:
         async with opened(make_driver()) as one, opened(make_driver()) as two:
+            shared = is_shared(one)
             await keep(one, SESSION, "key", b"value")
             late = entry(stamp=await two.stamp(SESSION))
-            assert await current(two, SESSION, "key") == (b"value" if self.shared else None)
-            assert (await one.stamp(SESSION) == late.stamp) is self.shared
+            assert await current(two, SESSION, "key") == (b"value" if shared else None)
+            assert (await one.stamp(SESSION) == late.stamp) is shared
             await one.evict(SYSTEM)
             assert await found(two, SESSION, "key") is None
-            assert await two.put_if_current(SESSION, "key", late) is not self.shared
+            assert await two.put_if_current(SESSION, "key", late) is not shared
             await two.evict(SESSION)
             await keep(one, SESSION, "key", b"new")
             await two.delete(SESSION, "key")
-            assert await found(one, SESSION, "key") == (None if self.shared else b"new")
+            assert await found(one, SESSION, "key") == (None if shared else b"new")
 
     async def test_closing_one_instance_leaves_the_other_usable(self, make_driver: MakeDriver) -> None:
         async with opened(make_driver()) as staying:
@@ -123,12 +131,12 @@ class Lifecycle(Subject):
         async with opened(make_driver()) as before:
             for scope in (SESSION, OTHER):
                 await keep(before, scope, "key", b"value")
-            old = await before.stamp(SESSION)
+            old, durable = await before.stamp(SESSION), before.capabilities.durable
             await before.evict(SESSION)
         async with opened(make_driver()) as after:
             assert await after.stamp(SESSION) != old
             assert await found(after, SESSION, "key") is None
-            assert await current(after, OTHER, "key") == (b"value" if self.durable else None)
+            assert await current(after, OTHER, "key") == (b"value" if durable else None)
 
     @pytest.mark.parametrize("limit", [1, 7, 10_000])
     async def test_a_purge_comes_to_its_end_and_frees_what_is_unreachable(self, driver: Driver, limit: int) -> None:
@@ -140,7 +148,7 @@ class Lifecycle(Subject):
         held = [await found(driver, scope, str(number)) for scope in (SESSION, OTHER, SYSTEM) for number in range(25)]
         assert held == [None] * 25 + [b"value"] * 50
         statistics = await driver.statistics()
-        if self.enumerates:
+        if driver.capabilities.enumerable:
             assert statistics.garbage in {0, None}
             assert statistics.entries in {50, None}
 

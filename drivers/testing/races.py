@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from drivers.contract import Driver, Scope, SessionScope, SystemScope
-from drivers.testing.subject import MakeDriver, Subject, entry, found, keep, opened
+from drivers.testing.subject import MakeDriver, Subject, entry, found, is_shared, keep, opened
 
 A, B = SystemScope("A"), SystemScope("B")
 SESSIONS = [SessionScope("s1", "A"), SessionScope("s10", "A"), SessionScope("t1", "B")]
@@ -85,7 +85,9 @@ class Races(Subject):
         truth = _Truth(random.Random(seed))  # noqa: S311 - seeded on purpose
         parts = [truth.load] * 4 + [truth.read] * 4 + [truth.read_at_once, truth.clean_up, truth.purge]
         async with AsyncExitStack() as stack:
-            drivers = [await stack.enter_async_context(opened(make_driver())) for _ in range(2 if self.shared else 1)]
+            drivers = [await stack.enter_async_context(opened(make_driver()))]
+            if is_shared(drivers[0]):
+                drivers.append(await stack.enter_async_context(opened(make_driver())))
             async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
                 for number, part in enumerate(parts):
                     tasks.create_task(_again(truth, part, drivers[number % len(drivers)]))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from drivers.contract import Driver, Scope, SessionScope, SystemScope
-from drivers.testing.subject import MakeDriver, Subject, current, entry, keep, keep_copy, opened, purge_all
+from drivers.testing.subject import MakeDriver, Subject, current, entry, is_shared, keep, keep_copy, opened, purge_all
 
 SESSION, ALONE, SYSTEM = SessionScope("s1", "A"), SessionScope("s1"), SystemScope("A")
 NEIGHBOURS: list[Scope] = [SessionScope("s10", "A"), SystemScope("B"), SystemScope("s1"), SessionScope("A")]
@@ -77,7 +77,7 @@ class Stamps(Subject):
     @pytest.mark.parametrize("evicted", [SESSION, ALONE, SYSTEM], ids=["itself", "by its id alone", "its system"])
     async def test_nothing_from_before_an_eviction_is_told_at_once(self, make_driver: MakeDriver, evicted: Scope) -> None:
         async with opened(make_driver()) as reader, opened(make_driver()) as elsewhere:
-            evicting = elsewhere if self.shared else reader
+            evicting = elsewhere if is_shared(reader) else reader
             stamp = await reader.stamp(SESSION)
             await keep(reader, SESSION, "key", b"value")
             assert reader.stamp_at_once(SESSION) in (None, stamp)

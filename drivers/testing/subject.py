@@ -3,11 +3,11 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import pytest
 
-from drivers.contract import Driver, Entry, Scope, Stamp
+from drivers.contract import Driver, Entry, Scope, Sharing, Stamp
 
 TTL = 600.0
 
@@ -19,14 +19,7 @@ class MakeDriver(Protocol):
 
 
 class Subject:
-    """What a derived class says of its driver."""
-
-    shared: ClassVar[bool] = False
-    """Whether two instances on one store see each other's entries, stamps and evictions at once."""
-    durable: ClassVar[bool] = False
-    """Whether a store keeps its entries when its last instance is closed."""
-    enumerates: ClassVar[bool] = True
-    """Whether `purge` frees unreachable entries; a store that cannot list what it holds leaves them to their expiry."""
+    """The driver under test. What it can do is what it declares (`Driver.capabilities`)."""
 
     @pytest.fixture
     def make_driver(self) -> MakeDriver:
@@ -37,6 +30,11 @@ class Subject:
     async def driver(self, make_driver: MakeDriver) -> AsyncIterator[Driver]:
         async with opened(make_driver()) as driver:
             yield driver
+
+
+def is_shared(driver: Driver) -> bool:
+    """Tell whether two instances on one store see each other's entries, stamps and evictions at once."""
+    return driver.capabilities.shared is not Sharing.NONE
 
 
 @asynccontextmanager

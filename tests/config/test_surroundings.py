@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from connector.preflight.loading import load
+from drivers import Capabilities, Sharing
+from drivers.memory import MemoryDriver
 from tests.config.reading import configuration, refusals_to_start
 
 KEY = f"one:{'k' * 42}A"
@@ -21,8 +23,40 @@ def shared(folder: Path, backend: str, drivers: str = '["memory", "shared"]') ->
 def test_with_an_authority_of_several_machines_no_replica_makes_keys_for_itself(tmp_path: Path, backend: str) -> None:
     (line,) = refusals_to_start(tmp_path, shared(tmp_path, backend))
 
-    assert line.startswith(f"ledger.key_file: ledger.keys: is not there; replicas that share {backend}")
+    assert line.startswith("ledger.key_file: ledger.keys: is not there. Replicas that share the authority, storage.shared")
     assert not (tmp_path / "ledger.keys").exists()
+
+
+class SharedDriver(MemoryDriver):
+    """An author's driver whose store several machines share."""
+
+    capabilities = Capabilities(shared=Sharing.MACHINES)
+
+
+class LocalDriver(MemoryDriver):
+    """An author's driver whose store the processes of one machine share."""
+
+    capabilities = Capabilities(shared=Sharing.ONE_MACHINE)
+
+
+def authors(folder: Path, driver: type[MemoryDriver]) -> str:
+    """A configuration whose authority is of an author's class, and with keys of its own in the folder."""
+    table = f'[storage.mine]\ndriver = "{driver.__module__}.{driver.__name__}"\n'
+    return f'storage.drivers = ["memory", "mine"]\n[ledger]\nkey_file = "{folder}/ledger.keys"\n{table}'
+
+
+def test_with_an_authors_authority_of_several_machines_no_replica_makes_keys(tmp_path: Path) -> None:
+    toml = authors(tmp_path, SharedDriver)
+
+    (line,) = refusals_to_start(tmp_path, toml)
+
+    assert line.startswith("ledger.key_file: ledger.keys: is not there. Replicas that share the authority, storage.mine")
+    assert not (tmp_path / "ledger.keys").exists()
+    assert load(tmp_path / "config.toml", {"CONNECTOR_LEDGER_KEYS": KEY})
+
+
+def test_with_an_authors_authority_of_one_machine_the_keys_may_be_missing(tmp_path: Path) -> None:
+    assert load(configuration(tmp_path, authors(tmp_path, LocalDriver)).sources.file, {})
 
 
 @pytest.mark.parametrize("backend", ["redis", "memcached"])

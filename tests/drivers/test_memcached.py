@@ -23,10 +23,6 @@ WITHIN = 20.0
 
 
 class TestMemcached(DriverContract):
-    shared = True
-    durable = True
-    enumerates = False
-
     @pytest.fixture
     def make_driver(self, memcached: RealServer) -> MakeDriver:
         return maker(memcached, "memcached")

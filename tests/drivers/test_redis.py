@@ -18,9 +18,6 @@ FLUSHING = {"flushall", "flushdb", "swapdb"}
 
 
 class TestRedis(DriverContract):
-    shared = True
-    durable = True
-
     @pytest.fixture
     def make_driver(self, redis: RealServer) -> MakeDriver:
         return maker(redis, "redis")

@@ -9,9 +9,6 @@ from drivers.testing import DriverContract, MakeDriver
 
 
 class TestSqlite(DriverContract):
-    shared = True
-    durable = True
-
     @pytest.fixture
     def make_driver(self, tmp_path: Path) -> MakeDriver:
         return lambda store="one": SqliteDriver("sqlite", SqliteDriver.Settings(path=tmp_path / f"{store}.sqlite3"))

@@ -17,9 +17,8 @@ from pathlib import Path
 
 import structlog
 
-from connector.ledger.sqlite.reading import read_only
 from connector.model.debts import Debt, LogoutState
-from tests.ledger.ledgers import KEYS, NAME, PENDING, close, opened, record, request
+from tests.ledger.ledgers import KEYS, NAME, PENDING, close, opened, read_only, record, request
 
 TASKS = 24
 SESSIONS = 1_000

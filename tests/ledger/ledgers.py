@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from uuid import UUID
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
+from connector.ledger.sqlite.housekeeping import listing
+from connector.ledger.sqlite.reading import opened_read_only
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
@@ -100,6 +103,12 @@ async def all_due(ledger: Ledger, now: float = START + GRACE) -> list[Debt]:
     for debt in found:
         await ledger.release(debt)
     return found
+
+
+def read_only(path: Path, keyring: Keyring) -> list[Debt]:
+    """Read all debts from the file of a ledger that is not open."""
+    with opened_read_only(path, keyring) as table:
+        return listing(table, (*LogoutState,), None, after=0, limit=sys.maxsize)
 
 
 async def filled(folder: Path, number: int = 3) -> None:

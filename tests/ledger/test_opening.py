@@ -14,11 +14,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite.reading import read_only
 from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, layout, migrate, version
 from connector.model.debts import LogoutState
 from connector.model.errors import ConfigurationError
-from tests.ledger.ledgers import KEYS, NAME, START, all_due, damage, filled, ledger, opened, raw, record, request
+from tests.ledger.ledgers import KEYS, NAME, START, all_due, damage, filled, ledger, opened, raw, read_only, record, request
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FIXTURE_KEYS = Keyring({"fixture": b"f" * 32})

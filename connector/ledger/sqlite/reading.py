@@ -1,30 +1,17 @@
 """Looking into a ledger that no server has open: nothing is locked, and no row is changed."""
 
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite.housekeeping import listing
 from connector.ledger.sqlite.inspection import connected, damage_of
 from connector.ledger.sqlite.opening import refusals
 from connector.ledger.sqlite.schema import MIGRATIONS, migrate, version
 from connector.ledger.sqlite.table import Table
-from connector.model.debts import Debt, LogoutState
 from connector.model.errors import ConfigurationError
 from connector.runtime.file_access import is_there
-
-
-def read_only(path: Path, keyring: Keyring) -> list[Debt]:
-    """Return all debts without their credentials, ordered by id; those that are not to be believed are marked as unusable.
-
-    Raises:
-        ConfigurationError: as `opened_read_only`.
-    """
-    with opened_read_only(path, keyring) as table:
-        return listing(table, (*LogoutState,), None, after=0, limit=sys.maxsize)
 
 
 @contextmanager
