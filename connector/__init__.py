@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from connector.version import __version__
 
 if TYPE_CHECKING:
-    from connector.api.errors import ApiError, BadRequest, Conflict, NotFound, RateLimited, Unauthorized, Unavailable
-    from connector.api.sessions import session
+    from connector.api.http_errors import ApiError, BadRequest, Conflict, NotFound, RateLimited, Unauthorized, Unavailable
+    from connector.api.session_of_request import session
     from connector.app import create_app
     from connector.cache import cached
     from connector.cleanups.hooks import Hooks
@@ -41,8 +41,8 @@ if not TYPE_CHECKING:  # otherwise any name would pass the type checker
             "cached": "connector.cache",
             "create_app": "connector.app",
             "run": "connector.cli.running",
-            "session": "connector.api.sessions",
+            "session": "connector.api.session_of_request",
         }
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(homes.get(name, "connector.api.errors")), name)
+        return getattr(import_module(homes.get(name, "connector.api.http_errors")), name)

@@ -18,7 +18,7 @@ from drivers.contract import (
     Statistics,
     SystemScope,
 )
-from drivers.errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
 
 __all__ = [
     "EVERYTHING",

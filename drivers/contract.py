@@ -113,7 +113,7 @@ class Driver(ABC):
     `purge` serve both.
 
     Every method may be called from any number of tasks at once and may be cancelled at any await; a cancelled call either
-    took effect or did not. Methods raise `drivers.errors.DriverError` and nothing else on purpose; deadlines are the caller's.
+    took effect or did not. Methods raise `drivers.DriverError` and nothing else on purpose; deadlines are the caller's.
     Scopes and keys are arbitrary text: no character in them has a meaning to a driver.
     """
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from drivers.errors import DriverError, DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavailable
 from drivers.sqlite_lock import BUSY_TIMEOUT, Busy, WriteLock
 
 READ_TIMEOUT = 0.05

@@ -8,7 +8,7 @@ import time
 from io import FileIO
 from types import TracebackType
 
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 
 BUSY_TIMEOUT = 5.0
 """Seconds that a writer waits for other processes. It waits in a thread of its own."""

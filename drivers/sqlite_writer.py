@@ -15,7 +15,7 @@ import aiosqlite
 import structlog
 
 from drivers.cancellation import cancelled_only_if_asked
-from drivers.errors import DriverError, DriverUnavailable
+from drivers.driver_errors import DriverError, DriverUnavailable
 from drivers.shared import another, result_of
 from drivers.sqlite_file import SqliteFile
 from drivers.threads import in_a_thread

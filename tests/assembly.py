@@ -10,7 +10,7 @@ from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks
 from connector.cleanups.orchestrator import Orchestrator
 from connector.config.settings import StorageDeadlines
-from connector.endsystems.contract import EndSystem
+from connector.endsystems.end_system import EndSystem
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.keyring import Keyring

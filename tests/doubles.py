@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from connector.endsystems.contract import EndSystem, EndSystemSettings, SessionLogin
+from connector.endsystems.end_system import EndSystem, EndSystemSettings, SessionLogin
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from drivers import Scope
 from drivers.memory import MemoryDriver

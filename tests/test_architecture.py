@@ -4,6 +4,7 @@ import ast
 import gc
 import inspect
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
@@ -28,7 +29,7 @@ CONNECTIONS = ("connector/api/parser.py", "connector/api/connection.py", "connec
 CLIENTS = {
     "connector/endsystems/": "end systems",
     "connector/sessions/session.py": "nothing: it hands on the clients that end systems make",
-    "connector/cli/control.py": "the server on this machine, over a Unix socket",
+    "connector/cli/control_client.py": "the server on this machine, over a Unix socket",
     "connector/rehearsal/client.py": "the connectors that are rehearsed",
     "connector/testing.py": "the connector that its author tests",
 }
@@ -57,7 +58,7 @@ OPENS_FILES = {
     "connector/config/near_misses.py": "a profile, at the start",
     "connector/config/sources.py": "the start",
     "connector/endsystems/profile/bundled.py": "the start: profiles",
-    "connector/endsystems/http/connections.py": "the start: certificates",
+    "connector/endsystems/http/egress.py": "the start: certificates",
     "connector/ledger/sqlite/inspection.py": "the start, and commands",
     "connector/preflight/keyfile.py": "the start",
     "connector/ledger/sqlite/lock.py": "the start; held for as long as the server runs",
@@ -105,6 +106,8 @@ FLOORS = (
 """The connector's folders and its few loose modules, the outermost first: each knows only what stands below it."""
 
 
+IN_EACH_PACKAGE = ("__init__", "driver")
+"""Modules that every package has, or every kind of store. Any other name stands for one module."""
 CONTAINERS = (dict, list, tuple, set, frozenset, MappingProxyType, partial)
 
 
@@ -272,6 +275,24 @@ def _is_sql(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.search(node.value) is not None
 
 
+def test_no_two_classes_have_one_name() -> None:
+    homes = defaultdict(list)
+    for module in modules():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name.lstrip("_")].append(module.file)
+
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_no_two_modules_have_one_name_unless_they_play_one_part() -> None:
+    homes = defaultdict(list)
+    for module in modules():
+        homes[Path(module.file).stem].append(module.file)
+
+    assert {name: files for name, files in homes.items() if len(files) > 1 and name not in IN_EACH_PACKAGE} == {}
+
+
 def test_no_module_shadows_a_dependency() -> None:
     imported = {name.partition(".")[0] for module in modules() for name in module.imports}
     taken = {*imported, *packages_distributions()} - {"connector", "drivers"}
@@ -349,7 +370,7 @@ def test_no_other_than_the_owners_of_tasks_begins_one_outside_a_group() -> None:
 
 def test_nobody_needs_the_threads_that_an_event_loop_has_for_all() -> None:
     shared = ("to_thread", "run_in_executor", "getaddrinfo", "open_connection", "create_connection")
-    known = ("drivers/names.py", "connector/api/doors.py")
+    known = ("drivers/host_names.py", "connector/api/doors.py")
 
     assert [module.file for module in outside(*known) for call in module.calls if ast.unparse(call.func).endswith(shared)] == []
 

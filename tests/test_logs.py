@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from connector.config.settings import Logs
+from connector.config.settings import LogsSection
 from connector.telemetry.logs import session_digest
 from drivers import SystemScope
 from drivers.sqlite import SqliteDriver
@@ -30,7 +30,7 @@ def log_a_defect() -> None:
 
 
 def test_a_line_of_the_json_log_is_an_object() -> None:
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         structlog.get_logger().info("it happened", count=3)
     [line] = log.lines
     assert (line["event"], line["count"], line["level"]) == ("it happened", 3, "info")
@@ -38,15 +38,15 @@ def test_a_line_of_the_json_log_is_an_object() -> None:
 
 
 def test_a_line_of_the_console_log_is_text_without_colours_where_nobody_sees_them() -> None:
-    with logged(Logs(format="console")) as log:
+    with logged(LogsSection(format="console")) as log:
         structlog.get_logger().info("it happened", count=3)
     assert "it happened" in log.text
     assert "count=3" in log.text
     assert "\x1b" not in log.text
 
 
-@pytest.mark.parametrize("settings", [Logs(format="json"), Logs(format="console")], ids=["json", "console"])
-def test_a_traceback_shows_code_and_no_values(settings: Logs) -> None:
+@pytest.mark.parametrize("settings", [LogsSection(format="json"), LogsSection(format="console")], ids=["json", "console"])
+def test_a_traceback_shows_code_and_no_values(settings: LogsSection) -> None:
     with logged(settings) as log:
         log_a_defect()
         logging.getLogger("library").error("a library's", exc_info=ZeroDivisionError("of its own"))
@@ -56,14 +56,14 @@ def test_a_traceback_shows_code_and_no_values(settings: Logs) -> None:
 
 
 def test_what_a_library_logs_goes_the_same_way_with_its_name() -> None:
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         logging.getLogger("library.part").warning("%d things", 3)
     [line] = log.lines
     assert (line["event"], line["logger"], line["level"]) == ("3 things", "library.part", "warning")
 
 
 def test_a_warning_of_python_s_goes_the_same_way() -> None:
-    with logged(Logs(format="json")) as log, warnings.catch_warnings():
+    with logged(LogsSection(format="json")) as log, warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.captureWarnings(capture=False)
         logging.captureWarnings(capture=True)
@@ -74,7 +74,7 @@ def test_a_warning_of_python_s_goes_the_same_way() -> None:
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
 def test_what_is_below_the_level_is_left_out(level: str) -> None:
     levels = ["debug", "info", "warning", "error"]
-    with logged(Logs.model_validate({"format": "json", "level": level, "libraries": "debug"})) as log:
+    with logged(LogsSection.model_validate({"format": "json", "level": level, "libraries": "debug"})) as log:
         for each in levels:
             structlog.get_logger().log(logging.getLevelNamesMapping()[each.upper()], "ours")
             logging.getLogger("library").log(logging.getLevelNamesMapping()[each.upper()], "theirs")
@@ -83,14 +83,14 @@ def test_what_is_below_the_level_is_left_out(level: str) -> None:
 
 @pytest.mark.parametrize(("level", "heard"), [("debug", ["warning"]), ("error", [])])
 def test_libraries_have_a_level_of_their_own(level: str, heard: list[str]) -> None:
-    with logged(Logs.model_validate({"format": "json", "level": level, "libraries": "warning"})) as log:
+    with logged(LogsSection.model_validate({"format": "json", "level": level, "libraries": "warning"})) as log:
         logging.getLogger("library").info("too quiet")
         logging.getLogger("library").warning("loud")
     assert [line["level"] for line in log.lines] == heard
 
 
 async def test_a_log_of_level_debug_has_no_lines_of_aiosqlite(tmp_path: Path) -> None:
-    with logged(Logs(format="json", level="debug")) as log:
+    with logged(LogsSection(format="json", level="debug")) as log:
         driver = SqliteDriver("sqlite", SqliteDriver.Settings(path=tmp_path / "cache.sqlite3"))
         await driver.open()
         await driver.evict(SystemScope("A"))
@@ -107,7 +107,7 @@ def test_a_session_s_digest_is_short_the_same_each_time_and_its_own() -> None:
 
 
 async def test_the_lines_of_one_turn_are_written_together_and_in_order() -> None:
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         for number in range(3):
             structlog.get_logger().info("it happened", number=number)
         assert log.text == ""
@@ -116,7 +116,7 @@ async def test_the_lines_of_one_turn_are_written_together_and_in_order() -> None
 
 
 async def test_a_thread_writes_its_line_itself_and_none_is_lost() -> None:
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         structlog.get_logger().info("here")
         await asyncio.to_thread(structlog.get_logger().info, "there")
         await asyncio.sleep(0)
@@ -126,7 +126,7 @@ async def test_a_thread_writes_its_line_itself_and_none_is_lost() -> None:
 async def test_what_cannot_be_written_is_left_out_and_told_to_nobody() -> None:
     told: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         log.full = True
         structlog.get_logger().info("on a full disk")
         await asyncio.sleep(0)

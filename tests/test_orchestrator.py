@@ -13,7 +13,7 @@ import pytest
 
 from connector.api.answers import answer
 from connector.cleanups.orchestrator import Orchestrator
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupReport, CleanupRequest

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.config.settings import Logs
+from connector.config.settings import LogsSection
 from connector.runtime.outlet import HELD, Outlet
 from tests.api.log import Log, logged
 from tests.cli.command import WITHIN
@@ -38,7 +38,7 @@ class Pipe:
 
 @pytest.fixture
 def log() -> Iterator[Log]:
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         yield log
 
 

@@ -12,7 +12,7 @@ RETRY_AFTER = 10
 """Seconds after which a caller may try again when the authority could not evict."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class CleanupAnswer(msgspec.Struct, frozen=True):
     """What goes back to OpsHub. With an error status `code` and `message` say what happened; the report is always there."""
 
     status: HTTPStatus
@@ -22,25 +22,29 @@ class Answer(msgspec.Struct, frozen=True):
     headers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-def answer(report: CleanupReport) -> Answer:
+def answer(report: CleanupReport) -> CleanupAnswer:
     """Decide status, code and message of the answer. Never 401 and never 403: OpsHub would log in again, or wait."""
     body = _body(report)
     logout = report.logout.outcome
     authority = report.evictions[report.authority].outcome
     if logout.result is LogoutResult.FAILED or _any_defect(report):
-        return Answer(
+        return CleanupAnswer(
             HTTPStatus.INTERNAL_SERVER_ERROR, body, "internal_error", "A step of the cleanup broke; the log has the reason."
         )
     if authority.result is not EvictResult.EVICTED:
         message = f"The storage driver '{report.authority}' could not evict, so that old data might still be read."
-        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, body, "eviction_unavailable", message, {"Retry-After": str(RETRY_AFTER)})
+        return CleanupAnswer(
+            HTTPStatus.SERVICE_UNAVAILABLE, body, "eviction_unavailable", message, {"Retry-After": str(RETRY_AFTER)}
+        )
     if not report.recorded:
         message = "The ledger could not record the cleanup. It was tried once; what failed is tried again."
-        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, body, "ledger_unavailable", message, {"Retry-After": str(RETRY_AFTER)})
+        return CleanupAnswer(
+            HTTPStatus.SERVICE_UNAVAILABLE, body, "ledger_unavailable", message, {"Retry-After": str(RETRY_AFTER)}
+        )
     if logout.result is LogoutResult.REFUSED:
         message = f"The logout was refused: {logout.message or logout.code or 'no reason given'}"
-        return Answer(HTTPStatus.BAD_GATEWAY, body, logout.code or "logout_refused", message)
-    return Answer(HTTPStatus.OK, body)
+        return CleanupAnswer(HTTPStatus.BAD_GATEWAY, body, logout.code or "logout_refused", message)
+    return CleanupAnswer(HTTPStatus.OK, body)
 
 
 def _any_defect(report: CleanupReport) -> bool:

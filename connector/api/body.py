@@ -7,7 +7,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from connector.api.connection import BROKEN_BODY
-from connector.api.errors import ApiError, body_too_large
+from connector.api.http_errors import ApiError, body_too_large
 from drivers.cancellation import StrayCancellation, cancelled_only_if_asked
 
 

@@ -8,7 +8,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from connector.api.errors import (
+from connector.api.http_errors import (
     ApiError,
     ErrorShapes,
     LoginRefused,

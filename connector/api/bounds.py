@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import Protocol
 
 
-class Held(Protocol):
+class OpenConnection(Protocol):
     """An open connection."""
 
     @property
@@ -22,7 +22,7 @@ class Held(Protocol):
         ...
 
 
-class Connections:
+class OpenConnections:
     """The open connections of one listener: at most `most`, and from one address at most `most_of_one`.
 
     Only those give way that wait for their client, so that no idler keeps anybody out, and nothing that is under way is broken
@@ -33,10 +33,10 @@ class Connections:
         self._most = most
         self._most_of_one = most_of_one
         self._number = 0
-        self._by_address: dict[str, OrderedDict[Held, None]] = {}
+        self._by_address: dict[str, OrderedDict[OpenConnection, None]] = {}
         """Of each address, the longest unused one first."""
 
-    def admit(self, new: Held) -> bool:
+    def admit(self, new: OpenConnection) -> bool:
         """Count a new connection, and say whether there is room for it, made or found."""
         its_address = self._by_address.get(new.address, OrderedDict())
         if len(its_address) >= self._most_of_one and not self._make_room(its_address):
@@ -47,13 +47,13 @@ class Connections:
         self._number += 1
         return True
 
-    def used(self, connection: Held) -> None:
+    def used(self, connection: OpenConnection) -> None:
         """Note that a request has come."""
         of_one = self._by_address.get(connection.address)
         if of_one is not None and connection in of_one:
             of_one.move_to_end(connection)
 
-    def remove(self, connection: Held) -> None:
+    def remove(self, connection: OpenConnection) -> None:
         """Stop counting a connection, unless that was done."""
         of_one = self._by_address.get(connection.address, OrderedDict())
         if connection in of_one:
@@ -62,10 +62,10 @@ class Connections:
         if not of_one:
             self._by_address.pop(connection.address, None)
 
-    def _with_most_first(self) -> list[OrderedDict[Held, None]]:
+    def _with_most_first(self) -> list[OrderedDict[OpenConnection, None]]:
         return sorted(self._by_address.values(), key=len, reverse=True)
 
-    def _make_room(self, of_one: OrderedDict[Held, None]) -> bool:
+    def _make_room(self, of_one: OrderedDict[OpenConnection, None]) -> bool:
         """Have a connection give way, and say whether there was one that waits for its client."""
         unused = next((connection for connection in of_one if connection.waits), None)
         if unused is None:

@@ -9,9 +9,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from structlog.contextvars import bind_contextvars
 
-from connector.api.errors import not_found
 from connector.api.forwarding import chain_of, is_forwarded
 from connector.api.hosts import Hosts
+from connector.api.http_errors import not_found
 from connector.model.addresses import Address, is_in, unmapped
 
 EVERYWHERE = frozenset([ip_network("0.0.0.0/0"), ip_network("::/0")])

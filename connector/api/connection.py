@@ -24,7 +24,7 @@ from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import _ErrInfo
 
-from connector.api.errors import ApiError, head_too_large, internal_error, malformed
+from connector.api.http_errors import ApiError, head_too_large, internal_error, malformed
 from connector.api.unread import Guard, ReadInTime
 
 log = structlog.get_logger(__name__)

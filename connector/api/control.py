@@ -21,11 +21,11 @@ from connector.admin.owed import Choice, shown_debt, shown_totals, size_of, stat
 from connector.api.body import read_body
 from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages
-from connector.api.errors import ApiError, ErrorShapes, json_answer
 from connector.api.health import HealthCalls
-from connector.api.metrics import METRICS
-from connector.ledger.errors import DebtHeldBack, LedgerUnavailable, NoSuchDebt
+from connector.api.http_errors import ApiError, ErrorShapes, json_answer
+from connector.api.metrics_endpoint import METRICS
 from connector.ledger.port import Ledger
+from connector.model.errors import DebtHeldBack, LedgerUnavailable, NoSuchDebt
 from connector.telemetry.logs import session_digest
 from connector.telemetry.metrics import Metrics
 from connector.version import __version__

@@ -5,15 +5,15 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from connector.api.errors import json_answer
-from connector.config.settings import Connector
+from connector.api.http_errors import json_answer
+from connector.config.settings import ConnectorSection
 
 
 @dataclass(frozen=True, slots=True)
 class DiscoverCall:
     """Introduces the connector."""
 
-    connector: Connector
+    connector: ConnectorSection
 
     async def handle(self, _: web.Request) -> web.Response:
         """Answer with name and version."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connector.api.errors import json_answer
+from connector.api.http_errors import json_answer
 from connector.api.lifecycle import Lifecycle
 from connector.cache.storage import Storage
 

@@ -7,16 +7,16 @@ from aiohttp import web
 from structlog.contextvars import bind_contextvars
 
 from connector.api.body import read_body
-from connector.api.errors import ApiError, Conflict, LoginRefused, Unavailable, internal_error, json_answer
+from connector.api.http_errors import ApiError, Conflict, LoginRefused, Unavailable, internal_error, json_answer
 from connector.api.parameters import SESSION, session_id, system_id
 from connector.api.settings_list import SystemSettings, decoded, encoded, invalid_settings
-from connector.config.settings import Server
-from connector.endsystems.contract import LoginOutcome
+from connector.config.settings import ServerSection
+from connector.endsystems.end_system import LoginOutcome
 from connector.model.asked_wait import bounded
+from connector.model.errors import UnknownSession
 from connector.model.outcomes import LoginResult
 from connector.model.redaction import Redaction
-from connector.sessions.errors import UnknownSession
-from connector.sessions.opening import NotOpened, Opened, OpeningRequest, Result
+from connector.sessions.opening_outcomes import NotOpened, Opened, OpeningRequest, Result
 from connector.sessions.openings import Openings
 from connector.sessions.seal import HEADER, Sealed, Seals
 from connector.telemetry.logs import session_digest
@@ -36,7 +36,7 @@ class InitializeCall:
 
     openings: Openings
     seals: Seals
-    server: Server
+    server: ServerSection
     metrics: Metrics
 
     async def handle(self, request: web.Request) -> web.Response:

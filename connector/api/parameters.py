@@ -6,7 +6,7 @@ from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
-from connector.api.errors import ApiError
+from connector.api.http_errors import ApiError
 
 SESSION, SYSTEM, GLOBAL_CACHE = "sdkSessionId", "systemId", "cleanupGlobalCache"
 LONGEST_SYSTEM = 200

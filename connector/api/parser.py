@@ -12,13 +12,13 @@ from typing import Any
 from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestHandler
 
-from connector.api.bounds import Connections
+from connector.api.bounds import OpenConnections
 from connector.api.connection import Connection
-from connector.api.errors import ErrorShapes, expectation_failed, in_full, too_many_connections
-from connector.api.metrics import METRICS
+from connector.api.http_errors import ErrorShapes, expectation_failed, in_full, too_many_connections
+from connector.api.metrics_endpoint import METRICS
 from connector.api.rejections import Rejections
 from connector.api.unread import Guard
-from connector.config.settings import Server, ServerLimits
+from connector.config.settings import ServerLimits, ServerSection
 from connector.runtime.open_files import bounded
 
 CONTINUE = "100-continue"
@@ -34,7 +34,7 @@ LAST_ANSWERS = 2.0
 """Seconds for the connections to end at shutdown, when the cleanups have been waited for already."""
 
 
-def guarded_runner(app: web.Application, server: Server, *, idle: float = IDLE, most: int | None = None) -> web.AppRunner:
+def guarded_runner(app: web.Application, server: ServerSection, *, idle: float = IDLE, most: int | None = None) -> web.AppRunner:
     """Return the runner to serve `app` with; what is rejected is counted in `app[METRICS]`.
 
     There are at most `most` connections, by default as many as the settings say.
@@ -44,7 +44,7 @@ def guarded_runner(app: web.Application, server: Server, *, idle: float = IDLE, 
         shapes=ErrorShapes(server.base_paths, server.mbse_base_paths),
         rejections=Rejections(observe=observe),
         endings=Rejections(observe=observe, event=ENDED),
-        connections=Connections(most, most) if most else Connections(*_bounds(limits)),
+        connections=OpenConnections(most, most) if most else OpenConnections(*_bounds(limits)),
         largest_head=limits.head_total,
         to_read=server.deadlines.write,
         no_room=in_full(too_many_connections()),
@@ -69,7 +69,7 @@ class _Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
-        return _Server(
+        return _BoundedServer(
             plain.request_handler,
             self._guard,
             request_factory=plain.request_factory,
@@ -87,7 +87,7 @@ class _Runner(web.AppRunner):
         self._guard.endings.tell()
 
 
-class _Server(web.Server):
+class _BoundedServer(web.Server):
     def __init__(
         self, handler: Callable[[Any], Awaitable[web.StreamResponse]], guard: Guard, *, request_factory: Any, **options: Any
     ) -> None:

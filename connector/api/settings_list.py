@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from connector.api.errors import ApiError, BadRequest
+from connector.api.http_errors import ApiError, BadRequest
 
 MOST = 1000
 """Settings, and problems that are told, in one answer."""

@@ -12,7 +12,7 @@ from connector.api.control import ControlCalls, control_app
 from connector.api.doors import Doors, listen
 from connector.api.health import HealthCalls
 from connector.api.hosts import Hosts
-from connector.api.metrics import metrics_app
+from connector.api.metrics_endpoint import metrics_app
 from connector.api.parser import guarded_runner
 from connector.config.settings import Settings
 from connector.ledger.port import Ledger

@@ -11,8 +11,8 @@ from typing import Any, cast
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from connector.api.bounds import Connections
-from connector.api.errors import ErrorShapes
+from connector.api.bounds import OpenConnections
+from connector.api.http_errors import ErrorShapes
 from connector.api.rejections import Rejections
 
 
@@ -25,7 +25,7 @@ class Guard:
     """Of requests."""
     endings: Rejections
     """Of connections: those that the server has ended."""
-    connections: Connections
+    connections: OpenConnections
     largest_head: int
     """In bytes."""
     to_read: float

@@ -10,10 +10,10 @@ from typing import Any, TypeVar, overload
 import msgspec
 import structlog
 
+from connector.cache.encoding import packed, unpacked
 from connector.cache.entries import Entries
 from connector.cache.life import DEFAULT_TTL, checked
 from connector.cache.loads import Loads, Place
-from connector.cache.values import packed, unpacked
 from drivers import Entry, Scope, Stamp
 
 T = TypeVar("T")

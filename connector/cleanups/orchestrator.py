@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from connector.cache.evictions import Evicting, begin_evictions, evict_everywhere_at_once, evict_the_rest_soon, names_of_done
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks, run_hook
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.model.cleanup import CleanupReport, CleanupRequest, Missed, Timed
 from connector.model.debts import Debt, LogoutState

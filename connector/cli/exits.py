@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import typer
 
-from connector.cli.control import NothingHere, NotYours, Refused, ServerDown
+from connector.cli.control_client import NothingHere, NotYours, Refused, ServerDown
 from connector.cli.options import EXIT_CONFIGURATION, EXIT_NOT_YOURS
 
 EXIT_NOTHING = 1
@@ -21,7 +21,7 @@ WHERE_IT_IS = "Run this in the folder of the server, or name its configuration w
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """End the command with the code that stands for what went wrong, and say what it was."""
-    from connector.ledger.errors import NoSuchDebt
+    from connector.model.errors import NoSuchDebt
 
     try:
         yield

@@ -66,7 +66,7 @@ def try_out(
 
     Ends with 0 if the session is out, 1 if a step was refused, 75 if trying again later may help.
     """
-    from connector.cli.headers import complete, given_headers
+    from connector.cli.header_options import complete, given_headers
     from connector.cli.trial import end_system_on_trial, try_logout
     from connector.preflight.loading import read
 

@@ -56,7 +56,7 @@ def rehearse(
     from connector.cli.staging import read_script, rehearsed
     from connector.cli.verdict import print_report
     from connector.rehearsal.beginning import Unreachable
-    from connector.rehearsal.report import Verdict
+    from connector.rehearsal.report import CheckResult
 
     script = read_script(
         urls, settings, changed_settings, calls or [], header_env or [], without_initialize=without_initialize, mbse=mbse
@@ -70,5 +70,5 @@ def rehearse(
         print_json({"urls": [*script.urls], **report.as_json})
     else:
         print_report(report, verbose=verbose)
-    if report.with_verdict(Verdict.BREACH):
+    if report.with_verdict(CheckResult.BREACH):
         raise typer.Exit(EXIT_BREACHES)

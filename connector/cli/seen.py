@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import typer
 
 from connector.admin.owed import shown_totals, size_of
-from connector.cli.control import ControlClient, NothingHere, ServerDown
+from connector.cli.control_client import ControlClient, NothingHere, ServerDown
 from connector.cli.options import chosen
-from connector.config.settings import Ledger
+from connector.config.settings import LedgerSection
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.held import held_back
 from connector.ledger.sqlite.housekeeping import totals
@@ -50,7 +50,7 @@ def figures(table: Table, path: Path) -> dict[str, Any]:
     return shown_totals(totals(table), held_back=held_back(table), next_try_at=next_try_at, size=size_of(path))
 
 
-def _keyring(settings: Ledger, down: ServerDown) -> Keyring:
+def _keyring(settings: LedgerSection, down: ServerDown) -> Keyring:
     """Return the keys, but never make any: that is for the server to do, and so is the ledger."""
     if not is_there(settings.path):
         raise NothingHere(f"{down}, and there is no ledger at {settings.path}")

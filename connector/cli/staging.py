@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from connector.cli.headers import given_headers
+from connector.cli.header_options import given_headers
 from connector.model.errors import ConfigurationError
+from connector.rehearsal.initialize_answer import header_problems, of_somebody_else
 from connector.rehearsal.play import ACTS, rehearse
 from connector.rehearsal.report import Report
-from connector.rehearsal.returned import header_problems, of_somebody_else
 from connector.rehearsal.script import Pair, Script, base_url, parsed_call
 from connector.rehearsal.settings_file import read_settings
 from connector.runtime.signals import take_as_ctrl_c

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from connector.cli.control import ControlClient
+from connector.cli.control_client import ControlClient
 from connector.cli.exits import EXIT_DOWN, exit_codes
 from connector.cli.options import ConfigOption, JsonOption
 from connector.cli.printing import print_json, print_table

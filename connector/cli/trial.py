@@ -6,18 +6,18 @@ from uuid import uuid4
 import typer
 from msgspec.structs import asdict
 
-from connector.cli.headers import Headers
+from connector.cli.header_options import Headers
 from connector.cli.printing import print_json
-from connector.config.settings import EndSystem as EndSystemSettings
+from connector.config.settings import EndSystemSection
 from connector.endsystems.build import build_end_system
-from connector.endsystems.contract import EndSystem, SessionLogin
-from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.endsystems.end_system import EndSystem, SessionLogin
+from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.endsystems.profile.record import StepRecord, conclude
 from connector.model.credential import Credential
 from connector.model.outcomes import LogoutOutcome
 
 
-def end_system_on_trial(configured: EndSystemSettings, profile: str, base_url: str | None) -> EndSystem:
+def end_system_on_trial(configured: EndSystemSection, profile: str, base_url: str | None) -> EndSystem:
     """Make the end system as configured, but of this profile and at this URL. Raises `ConfigurationError`."""
     changes: dict[str, object] = {"profile": profile}
     if profile != configured.profile:

@@ -7,14 +7,21 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from connector.rehearsal.report import Finding, Report, Verdict
+from connector.rehearsal.report import CheckResult, Finding, Report
 
-STYLES = {Verdict.BREACH: "bold red", Verdict.ADVICE: "bold yellow", Verdict.NOT_TRIED: "bold", Verdict.KEPT: "bold green"}
+STYLES = {
+    CheckResult.BREACH: "bold red",
+    CheckResult.ADVICE: "bold yellow",
+    CheckResult.NOT_TRIED: "bold",
+    CheckResult.KEPT: "bold green",
+}
 
 
 def print_report(report: Report, *, verbose: bool) -> None:
     """Print how many checks came to what, and those that are not kept, the worst first; all of them if `verbose`."""
-    findings = [one for verdict in Verdict for one in report.with_verdict(verdict) if verbose or verdict is not Verdict.KEPT]
+    findings = [
+        one for verdict in CheckResult for one in report.with_verdict(verdict) if verbose or verdict is not CheckResult.KEPT
+    ]
     if sys.stdout.isatty():
         _show(report, findings)
     else:
@@ -23,11 +30,11 @@ def print_report(report: Report, *, verbose: bool) -> None:
 
 def _show(report: Report, findings: Sequence[Finding]) -> None:
     console = Console(highlight=False)
-    worst = Verdict.BREACH if report.with_verdict(Verdict.BREACH) else Verdict.KEPT
+    worst = CheckResult.BREACH if report.with_verdict(CheckResult.BREACH) else CheckResult.KEPT
     console.print(Text(_summary(report), style=STYLES[worst]))
     for one in findings:
         heading = Text.assemble((one.verdict.value, STYLES[one.verdict]), "  ", (one.rule.id, "bold"))
-        if one.verdict is Verdict.NOT_TRIED:
+        if one.verdict is CheckResult.NOT_TRIED:
             console.print(Text.assemble(heading, f": {one.seen}"))
         else:
             console.print(heading, Padding(Text(f"{one.rule.expects}\nseen: {one.seen}"), (0, 0, 0, 4)), sep="\n")
@@ -39,5 +46,5 @@ def _print_lines(report: Report, findings: Sequence[Finding]) -> None:
 
 
 def _summary(report: Report) -> str:
-    counts = ", ".join(f"{verdict.value}: {len(report.with_verdict(verdict))}" for verdict in Verdict)
+    counts = ", ".join(f"{verdict.value}: {len(report.with_verdict(verdict))}" for verdict in CheckResult)
     return f"{counts}; {report.requests} requests in {report.milliseconds / 1000:.1f} s"

@@ -52,7 +52,7 @@ class ServerLimits(Section):
     """Open connections from one address, as above. Default: as many as in all, because OpsHub is one address."""
 
 
-class Server(Section):
+class ServerSection(Section):
     """Where the server listens and what it accepts."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -99,7 +99,7 @@ class Server(Section):
         return hosts
 
 
-class Connector(Section):
+class ConnectorSection(Section):
     """How the connector introduces itself at `GET /discover`."""
 
     name: Annotated[str, Field(min_length=1)] = "opshub-connector"
@@ -119,7 +119,7 @@ class StorageDeadlines(Section):
     """For the readiness check."""
 
 
-class Storage(Section):
+class StorageSection(Section):
     """Which drivers keep cached data, nearest first; the last is the authority, shared by all processes."""
 
     model_config = ConfigDict(extra="allow")
@@ -142,7 +142,7 @@ class EndSystemDeadlines(Section):
     long, and what it makes by then is logged out."""
 
 
-class EndSystem(Section):
+class EndSystemSection(Section):
     """The tool to log out of."""
 
     profile: Annotated[str, Field(min_length=1), PathIfToml()] = "none"
@@ -160,7 +160,7 @@ class EndSystem(Section):
     """Settings of a Python class of one's own."""
 
 
-class Ledger(Section):
+class LedgerSection(Section):
     """Where what is owed is written down, and how long it is tried."""
 
     path: Annotated[Path, Field(strict=False)] = Path("var/ledger.sqlite3")
@@ -176,7 +176,7 @@ class Ledger(Section):
     """Seconds for which a login that owes nothing any more is remembered, without its credential, to answer duplicates."""
 
 
-class Security(Section):
+class SecuritySection(Section):
     """Who may call."""
 
     require_seal: bool = False
@@ -185,7 +185,7 @@ class Security(Section):
     """Switch that off: whoever reaches `server.host` may then clean up any session that was not opened here."""
 
 
-class Logs(Section):
+class LogsSection(Section):
     """How the server logs to standard error."""
 
     format: Literal["console", "json"] = "console"
@@ -196,7 +196,7 @@ class Logs(Section):
     """The least that is logged of what comes through Python's own `logging`, as libraries do; less than `level` never is."""
 
 
-class Metrics(Section):
+class MetricsSection(Section):
     """Where the server tells what it has counted and measured: `GET /metrics`, in Prometheus form."""
 
     enabled: bool = True
@@ -207,7 +207,7 @@ class Metrics(Section):
     """0 takes a free port and logs it."""
 
 
-class Control(Section):
+class ControlSection(Section):
     """Where the commands `connector owed` and `connector status` talk to the running server."""
 
     socket: Annotated[Path, Field(strict=False)] = Path("var/control.sock")
@@ -225,12 +225,12 @@ class Control(Section):
 class Settings(Section):
     """The whole configuration; `connector.preflight.loading.load` makes it from the file and the environment."""
 
-    server: Server = Server()
-    connector: Connector = Connector()
-    storage: Storage = Storage()
-    end_system: EndSystem = EndSystem()
-    ledger: Ledger = Ledger()
-    security: Security = Security()
-    metrics: Metrics = Metrics()
-    control: Control = Control()
-    logs: Logs = Logs()
+    server: ServerSection = ServerSection()
+    connector: ConnectorSection = ConnectorSection()
+    storage: StorageSection = StorageSection()
+    end_system: EndSystemSection = EndSystemSection()
+    ledger: LedgerSection = LedgerSection()
+    security: SecuritySection = SecuritySection()
+    metrics: MetricsSection = MetricsSection()
+    control: ControlSection = ControlSection()
+    logs: LogsSection = LogsSection()

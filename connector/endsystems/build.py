@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator, Mapping
 
 from connector.config import settings as config
-from connector.endsystems.contract import EndSystem
-from connector.endsystems.http.client import GuardedClient
-from connector.endsystems.http.connections import Connections, checked_connections
+from connector.endsystems.end_system import EndSystem
+from connector.endsystems.http.egress import Egress, checked_egress
 from connector.endsystems.http.guard import allowed_target, url_prefix
+from connector.endsystems.http.guarded_client import GuardedClient
 from connector.endsystems.http.site import Site
 from connector.endsystems.own_class import own_end_system
 from connector.endsystems.profile.bundled import SUFFIX, load_profile
-from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.endsystems.profile.outgoing import rendered_url
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.request import Request
@@ -21,7 +21,7 @@ from connector.model.errors import ConfigurationError
 DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
-def build_end_system(settings: config.EndSystem, environ: Mapping[str, str]) -> EndSystem:
+def build_end_system(settings: config.EndSystemSection, environ: Mapping[str, str]) -> EndSystem:
     """Make the end system that the configuration names. Nothing is opened and nothing is sent before its `open`.
 
     Raises:
@@ -31,7 +31,7 @@ def build_end_system(settings: config.EndSystem, environ: Mapping[str, str]) -> 
         return own_end_system(settings)
     problems = ["end_system.settings: expected none; only a Python class of one's own has settings"] if settings.settings else []
     profile = _profile(settings.profile, problems)
-    connections = checked_connections(settings, environ, problems)
+    connections = checked_egress(settings, environ, problems)
     if profile is not None:
         used = _needs(profile, settings, environ, problems)
         problems += _undeclared(profile, connections.base_url)
@@ -51,7 +51,9 @@ def _profile(name: str, problems: list[str]) -> Profile | None:
         return None
 
 
-def _needs(profile: Profile, settings: config.EndSystem, environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+def _needs(
+    profile: Profile, settings: config.EndSystemSection, environ: Mapping[str, str], problems: list[str]
+) -> dict[str, str]:
     """Return the environment variables that the profile uses, and note what it needs and does not get."""
     used = {}
     for name, head in profile.heads:
@@ -75,7 +77,7 @@ def _undeclared(profile: Profile, base_url: Template | None) -> Iterator[str]:
         yield "end_system.base_url: expected no setting, for the profile has no login to know it"
 
 
-def _outside(profile: Profile, connections: Connections, environ: Mapping[str, str]) -> list[str]:
+def _outside(profile: Profile, connections: Egress, environ: Mapping[str, str]) -> list[str]:
     """Find the requests whose address is known at start and not allowed."""
     problems = []
     for name, request in profile.requests:
@@ -87,7 +89,7 @@ def _outside(profile: Profile, connections: Connections, environ: Mapping[str, s
     return problems
 
 
-def _address(request: Request, connections: Connections, environ: Mapping[str, str]) -> str | None:
+def _address(request: Request, connections: Egress, environ: Mapping[str, str]) -> str | None:
     """Return the URL of a request with a letter for each value of a session, or None if the session chooses the host.
 
     Raises `ValueError` for an address from the environment that is none: like any, it has no query, for it is shown.

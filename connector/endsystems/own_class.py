@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from connector.config import settings as config
 from connector.config.dotted_paths import imported
-from connector.endsystems.contract import EndSystem, settings_of
+from connector.endsystems.end_system import EndSystem, settings_of
 from connector.model.errors import ConfigurationError
 
 EXPECTED = (
@@ -13,7 +13,7 @@ EXPECTED = (
 PROFILE_ONLY = ("base_url", "allowed_urls", "ca_file", "proxy")
 
 
-def own_end_system(settings: config.EndSystem) -> EndSystem:
+def own_end_system(settings: config.EndSystemSection) -> EndSystem:
     """Make an instance of the class that `settings.profile` names. Raises `ConfigurationError` with every problem."""
     try:
         implementation = _class(settings.profile)

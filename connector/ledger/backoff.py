@@ -16,7 +16,7 @@ SHORTEST_ASKED = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """What a logout's outcome means for the row: its state, and for one that stays owed the seconds until the next try."""
 
     state: LogoutState
@@ -30,16 +30,16 @@ class Backoff:
         self._give_up_after = give_up_after
         self._random = random or Random()  # noqa: S311 - spreads load, keeps no secret
 
-    def judge(self, debt: Debt, outcome: LogoutOutcome) -> Verdict:
+    def judge(self, debt: Debt, outcome: LogoutOutcome) -> Decision:
         """Decide from the outcome of the try that has just been made.
 
         Time is counted by the waits that were scheduled, not by the calendar: a clock that jumps ahead gives nothing up.
         """
         if outcome.closes:
-            return Verdict(LogoutState.CLOSED)
+            return Decision(LogoutState.CLOSED)
         if outcome.result is not LogoutResult.PENDING or debt.waited >= self._give_up_after:
-            return Verdict(LogoutState.WAITING)
-        return Verdict(LogoutState.OWED, self._wait(debt.attempts, outcome.retry_after))
+            return Decision(LogoutState.WAITING)
+        return Decision(LogoutState.OWED, self._wait(debt.attempts, outcome.retry_after))
 
     def _wait(self, earlier: int, asked: float | None) -> float:
         """Draw a wait; `earlier` tries were made before the last one."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 
 from connector.ledger.backoff import Backoff
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.port import CleanupRecords
 from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState
+from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.runtime.steps import step
 from connector.telemetry.logs import session_digest

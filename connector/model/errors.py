@@ -2,18 +2,19 @@
 
     ConnectorError
     ├── ConfigurationError    the configuration cannot work; carries every problem found, printed before exit code 78
-    ├── ApiError              an answer to OpsHub that is an error: status, code, message (see `connector.api.errors`)
+    ├── ApiError              an answer to OpsHub that is an error: status, code, message (see `connector.api.http_errors`)
     ├── OfOneSession          it is about the caller's session alone; so is `connector.Unauthorized`
     │   └── LoginNotCarried   a client that carries a session's login was asked for, and nothing says how it is carried
     ├── BrokenOff             the server ends, and has broken a cleanup off at its deadline
-    ├── LedgerUnavailable     the ledger could not be written or read for now (see `connector.ledger.errors`)
+    ├── LedgerUnavailable     the ledger could not be written or read for now; a later call may succeed
     ├── NoSuchDebt            no row of the ledger that could be acted upon has this id
-    ├── UnknownSession        nothing shows that the caller owns this session (see `connector.sessions.errors`)
+    ├── DebtHeldBack          today's configuration does not lead to the end system of this debt
+    ├── UnknownSession        nothing shows that the caller owns this session
     ├── KeyMissing            something was made with a key that is not in the keyring (see `connector.ledger.keyring`)
     ├── SealBroken            something sealed was altered, or is no seal
     └── Unverified            a row of the ledger was altered or damaged (see `connector.ledger.rows`)
 
-`ApiError` and what derives from it live in `connector.api.errors`, with the statuses they stand for.
+`ApiError` and what derives from it live in `connector.api.http_errors`, with the statuses they stand for.
 """
 
 
@@ -39,3 +40,25 @@ class LoginNotCarried(OfOneSession):
 
 class BrokenOff(ConnectorError):
     """The server ends, and what was under way was broken off at the deadline for that."""
+
+
+class LedgerUnavailable(ConnectorError):
+    """The ledger could not be written durably, or not be read: the disk is full, broken or read-only. A later call may succeed.
+
+    `ConfigurationError` is what keeps a ledger from opening.
+    """
+
+
+class NoSuchDebt(ConnectorError):
+    """No row has this id, or none that could be acted upon as was asked; the message says why."""
+
+
+class DebtHeldBack(ConnectorError):
+    """Today's configuration does not lead to the end system of this debt; the message says what can be done."""
+
+
+class UnknownSession(ConnectorError):
+    """Nothing shows that the caller owns this session: its seal is missing, forged, of another session, or of a closed one.
+
+    Which of these it is makes no difference to anybody outside.
+    """

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from connector.config.problems import dotted
-from connector.config.settings import Server, ServerLimits, Settings
+from connector.config.settings import ServerLimits, ServerSection, Settings
 from connector.config.sources import Sources, variable_name
 from connector.endsystems.build import build_end_system
 from connector.model.addresses import is_loopback
@@ -58,7 +58,7 @@ def _limits(limits: ServerLimits) -> Iterator[str]:
         yield "server.limits.connections_per_address: expected at most server.limits.connections, which are those of all"
 
 
-def _base_paths(server: Server) -> Iterator[str]:
+def _base_paths(server: ServerSection) -> Iterator[str]:
     named = [(f"server.base_paths[{place}]", path) for place, path in enumerate(server.base_paths)]
     named += [(f"server.mbse_base_paths[{place}]", path) for place, path in enumerate(server.mbse_base_paths)]
     if not named:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from connector.config.dotted_paths import imported
 from connector.config.fields import KeyPath
 from connector.config.problems import problem, secrets_in_file, suggestion, validation_problems
-from connector.config.settings import Storage
+from connector.config.settings import StorageSection
 from connector.config.sources import Sources
 from connector.model.errors import ConfigurationError
 from drivers import Driver, DriverMisconfigured, DriverSettings
@@ -35,7 +35,7 @@ class Instance:
     table: Mapping[str, Any]
 
 
-def build_drivers(storage: Storage) -> list[Driver]:
+def build_drivers(storage: StorageSection) -> list[Driver]:
     """Make the drivers of a checked `storage`, not yet open, in their order; the last one is the authority.
 
     Raises:
@@ -63,8 +63,8 @@ def misconfigurations(drivers: Iterable[Driver]) -> Iterator[str]:
 
 def check_instances(sources: Sources) -> tuple[dict[str, Instance], list[str]]:
     """Check every instance that has a name or a table, by name; a table that `storage.drivers` does not name is a spare one."""
-    tables = sources.values(Storage, ("storage",))
-    named = tables.pop("drivers", Storage().drivers)
+    tables = sources.values(StorageSection, ("storage",))
+    named = tables.pop("drivers", StorageSection().drivers)
     names = named if isinstance(named, list) else []
     tables.pop("deadlines", None)
     instances: dict[str, Instance] = {}

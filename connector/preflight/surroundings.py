@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from connector.config.settings import Ledger, Settings
+from connector.config.settings import LedgerSection, Settings
 from connector.model.errors import ConfigurationError
 from connector.preflight.drivers import build_drivers, misconfigurations
 from connector.preflight.keyfile import HOW_TO_MAKE_ONE, VARIABLE, load_keyring, problem_of_lost_keys
@@ -22,7 +22,7 @@ def ready_drivers(settings: Settings, environ: Mapping[str, str]) -> list[Driver
     return drivers
 
 
-def _keys(ledger: Ledger, environ: Mapping[str, str], authority: Driver) -> Iterator[str]:
+def _keys(ledger: LedgerSection, environ: Mapping[str, str], authority: Driver) -> Iterator[str]:
     """Find what is wrong with the keys. A file that is missing is made later, unless another replica needs the same keys."""
     file = ledger.key_file
     try:

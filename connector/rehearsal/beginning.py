@@ -6,12 +6,12 @@ import string
 from uuid import uuid4
 
 from connector.model.errors import ConnectorError
-from connector.rehearsal.returned import headers, read_pairs
-from connector.rehearsal.rules import Rule
-from connector.rehearsal.stage import Session, Stage
+from connector.rehearsal.checks import Check
+from connector.rehearsal.initialize_answer import headers, read_pairs
+from connector.rehearsal.stage import RehearsedSession, Stage
 
 WORKERS = 4
-ABOUT_INITIALIZE = [rule for rule in Rule if rule.id.startswith("initialize")]
+ABOUT_INITIALIZE = [rule for rule in Check if rule.id.startswith("initialize")]
 LETTERS = string.ascii_letters + string.digits
 
 
@@ -29,17 +29,17 @@ async def discover(stage: Stage) -> None:
             unreachable.append(f"{url}: {answer.problem}")
         elif (introduction := _introduction(answer.json)) and answer.status == 200:
             introductions.append(introduction)
-            stage.notes.note(Rule.DISCOVER, "200", kept=True)
+            stage.notes.note(Check.DISCOVER, "200", kept=True)
         else:
             lacking = ", without a connectorName and a connectorVersion" if answer.status == 200 else ""
-            stage.notes.note(Rule.DISCOVER, stage.opshub.said(answer) + lacking, kept=False)
+            stage.notes.note(Check.DISCOVER, stage.opshub.said(answer) + lacking, kept=False)
     if unreachable:
         raise Unreachable("\n".join(unreachable))
     if len(introductions) > 1:
         seen = ", ".join(sorted({f"{name} {version}" for name, version in introductions}))
-        stage.notes.note(Rule.DISCOVER_SAME, seen, kept=len({*introductions}) == 1)
+        stage.notes.note(Check.DISCOVER_SAME, seen, kept=len({*introductions}) == 1)
     else:
-        stage.notes.skip(Rule.DISCOVER_SAME, "it takes two URLs that introduce themselves")
+        stage.notes.skip(Check.DISCOVER_SAME, "it takes two URLs that introduce themselves")
 
 
 def _introduction(content: object) -> tuple[str, str] | None:
@@ -60,9 +60,9 @@ async def initialize(stage: Stage) -> None:
     session_id = str(uuid4())
     answer = await stage.opshub.initialize(session_id, stage.system_id, {"settings": None}, 0)
     if answer.status != 401:  # which has been judged already
-        stage.opshub.judge(Rule.INITIALIZE_BODY, answer, kept=answer.refuses)
+        stage.opshub.judge(Check.INITIALIZE_BODY, answer, kept=answer.refuses)
     if answer.ok:
-        stage.open[session_id] = Session(session_id, headers(read_pairs(answer.body) or ()))
+        stage.open[session_id] = RehearsedSession(session_id, headers(read_pairs(answer.body) or ()))
 
 
 async def work(stage: Stage) -> None:
@@ -70,21 +70,21 @@ async def work(stage: Stage) -> None:
     replicas = len(stage.script.urls)
     async with asyncio.TaskGroup() as workers:
         for worker in range(WORKERS):
-            workers.create_task(stage.call_all(stage.session, Rule.CALLS, range(worker, worker + replicas)))
+            workers.create_task(stage.call_all(stage.session, Check.CALLS, range(worker, worker + replicas)))
 
 
 async def lose_the_session(stage: Stage) -> None:
     """Get a 401 in the middle, and initialize again on another replica, as OpsHub does."""
-    await stage.expect_unauthorized(stage.session, {}, Rule.CALL_WITHOUT_HEADERS, 0)
+    await stage.expect_unauthorized(stage.session, {}, Check.CALL_WITHOUT_HEADERS, 0)
     wrong = {name: _altered(value) for name, value in stage.session.credentials.items()}
     if wrong or not stage.session.headers:
         stage.notes.redaction.learn(wrong.values())
-        await stage.expect_unauthorized(stage.session, {**stage.session.headers, **wrong}, Rule.CALL_WITH_WRONG_HEADERS, 1)
+        await stage.expect_unauthorized(stage.session, {**stage.session.headers, **wrong}, Check.CALL_WITH_WRONG_HEADERS, 1)
     else:
-        stage.notes.skip(Rule.CALL_WITH_WRONG_HEADERS, "none of the returned headers looks like a credential")
-    stage.session = await stage.open_session(1, rule=Rule.INITIALIZE_AGAIN, session_id=stage.session.id)
+        stage.notes.skip(Check.CALL_WITH_WRONG_HEADERS, "none of the returned headers looks like a credential")
+    stage.session = await stage.open_session(1, rule=Check.INITIALIZE_AGAIN, session_id=stage.session.id)
     if stage.session.own_login and stage.script.calls:
-        await stage.call_all(stage.session, Rule.INITIALIZE_AGAIN, range(len(stage.script.urls)))
+        await stage.call_all(stage.session, Check.INITIALIZE_AGAIN, range(len(stage.script.urls)))
 
 
 def _altered(credential: str) -> str:

@@ -24,7 +24,7 @@ class BudgetSpent(ConnectorError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What came back for one request, or why nothing did."""
 
     url: str
@@ -95,7 +95,7 @@ class Client:
 
     async def ask(
         self, method: str, replica: int, path: str, headers: Mapping[str, str] | None = None, body: Any = None
-    ) -> Answer:
+    ) -> Reply:
         """Send a request to one of the URLs; replicas are counted round. `path` is percent-encoded already.
 
         Whatever the connector does is an answer; there is one within the limit for each. Raises `BudgetSpent`.
@@ -109,17 +109,17 @@ class Client:
                 with _translated():
                     return await self._exchange(method, base, path, headers, body)
         except TimeoutError:
-            return Answer(base, problem=f"no answer within {self._limits.answer:g} s")
+            return Reply(base, problem=f"no answer within {self._limits.answer:g} s")
         except _NoAnswer as problem:
-            return Answer(base, problem=str(problem))
+            return Reply(base, problem=str(problem))
 
-    async def _exchange(self, method: str, base: str, path: str, headers: Mapping[str, str] | None, body: Any) -> Answer:
+    async def _exchange(self, method: str, base: str, path: str, headers: Mapping[str, str] | None, body: Any) -> Reply:
         url = URL(base + path, encoded=True)
         async with self._session.request(method, url, headers=headers, json=body, allow_redirects=False) as response:
             read = bytearray()
             while len(read) < ANSWER_LIMIT and (piece := await response.content.read(ANSWER_LIMIT - len(read))):
                 read += piece
-            return Answer(base, response.status, [*response.headers.items()], bytes(read))
+            return Reply(base, response.status, [*response.headers.items()], bytes(read))
 
 
 class _NoAnswer(Exception):

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 
 from connector.model.redaction import Redaction
 from connector.rehearsal.beginning import discover, initialize, lose_the_session, work
+from connector.rehearsal.checks import Check
 from connector.rehearsal.client import BudgetSpent, Client
 from connector.rehearsal.crowd import many_at_once, strangers
 from connector.rehearsal.ending import change_the_configuration, clean_up
-from connector.rehearsal.opshub import OpsHub
+from connector.rehearsal.opshub import OpsHubStandIn
 from connector.rehearsal.report import Notes, Report
-from connector.rehearsal.rules import Rule
 from connector.rehearsal.script import Limits, Script
-from connector.rehearsal.stage import Session, Stage
+from connector.rehearsal.stage import RehearsedSession, Stage
 
 Act = Callable[[Stage], Awaitable[None]]
 Watch = Callable[[str, int, int], None]
@@ -39,7 +39,7 @@ async def rehearse(script: Script, limits: Limits | None = None, watch: Watch = 
     """
     bounds, notes, begin = limits or Limits(), Notes(Redaction()), time.monotonic()
     async with Client(script.urls, bounds) as client:
-        stage = Stage(OpsHub(client, script, notes), script, notes)
+        stage = Stage(OpsHubStandIn(client, script, notes), script, notes)
         try:
             await _play(stage, bounds, client, watch)
         finally:
@@ -55,11 +55,11 @@ async def _play(stage: Stage, limits: Limits, client: Client, watch: Watch) -> N
                 watch(name, over, client.sent)
                 await act(stage)
     except* TimeoutError:
-        stage.notes.note(Rule.IN_BOUNDS, f"broken off after {limits.total:g} s", kept=False)
+        stage.notes.note(Check.IN_BOUNDS, f"broken off after {limits.total:g} s", kept=False)
     except* BudgetSpent:
-        stage.notes.note(Rule.IN_BOUNDS, f"broken off after {limits.requests} requests", kept=False)
+        stage.notes.note(Check.IN_BOUNDS, f"broken off after {limits.requests} requests", kept=False)
     else:
-        stage.notes.note(Rule.IN_BOUNDS, "within them", kept=True)
+        stage.notes.note(Check.IN_BOUNDS, "within them", kept=True)
 
 
 async def _close_what_is_open(stage: Stage, client: Client) -> None:
@@ -70,5 +70,5 @@ async def _close_what_is_open(stage: Stage, client: Client) -> None:
             cleanups.create_task(_close(stage, session))
 
 
-async def _close(stage: Stage, session: Session) -> None:
+async def _close(stage: Stage, session: RehearsedSession) -> None:
     await stage.opshub.cleanup(session.id, session.headers, stage.query(global_cache=False), 0)

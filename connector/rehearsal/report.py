@@ -7,14 +7,14 @@ from enum import StrEnum
 from typing import Any
 
 from connector.model.redaction import Redaction
-from connector.rehearsal.rules import Rule, Severity
+from connector.rehearsal.checks import Check, Severity
 
 SHOWN = 3
 """How many different things that were seen are told."""
 LONGEST = 300
 
 
-class Verdict(StrEnum):
+class CheckResult(StrEnum):
     """What a check has come to; the worst is the first."""
 
     BREACH = "breach"
@@ -28,8 +28,8 @@ class Verdict(StrEnum):
 class Finding:
     """What became of one rule; `seen` holds no credential."""
 
-    rule: Rule
-    verdict: Verdict
+    rule: Check
+    verdict: CheckResult
     seen: str
 
 
@@ -41,7 +41,7 @@ class Report:
     requests: int
     milliseconds: int
 
-    def with_verdict(self, verdict: Verdict) -> list[Finding]:
+    def with_verdict(self, verdict: CheckResult) -> list[Finding]:
         """Return the findings that have come to this."""
         return [finding for finding in self.findings if finding.verdict is verdict]
 
@@ -66,34 +66,34 @@ class Notes:
     """What is noted during the play. A rule may be looked at many times; it is kept if it always was."""
 
     redaction: Redaction
-    _kept: dict[Rule, Counter[str]] = field(default_factory=dict)
-    _broken: dict[Rule, Counter[str]] = field(default_factory=dict)
-    _skipped: dict[Rule, str] = field(default_factory=dict)
+    _kept: dict[Check, Counter[str]] = field(default_factory=dict)
+    _broken: dict[Check, Counter[str]] = field(default_factory=dict)
+    _skipped: dict[Check, str] = field(default_factory=dict)
 
-    def note(self, rule: Rule, seen: str, *, kept: bool) -> bool:
+    def note(self, rule: Check, seen: str, *, kept: bool) -> bool:
         """Note that a rule was kept or not, and by what that was seen. Returns `kept`."""
         (self._kept if kept else self._broken).setdefault(rule, Counter())[seen] += 1
         return kept
 
-    def skip(self, rule: Rule, why: str) -> None:
+    def skip(self, rule: Check, why: str) -> None:
         """Note why a rule was not tried."""
         self._skipped.setdefault(rule, why)
 
-    def is_broken(self, rule: Rule) -> bool:
+    def is_broken(self, rule: Check) -> bool:
         """Say whether a rule was not kept so far."""
         return rule in self._broken
 
     def findings(self) -> list[Finding]:
         """Return what all the rules have come to, without any secret that is known by now."""
-        return [self._finding(rule) for rule in Rule]
+        return [self._finding(rule) for rule in Check]
 
-    def _finding(self, rule: Rule) -> Finding:
+    def _finding(self, rule: Check) -> Finding:
         if broken := self._broken.get(rule):
-            verdict = Verdict.BREACH if rule.severity is Severity.BREACH else Verdict.ADVICE
+            verdict = CheckResult.BREACH if rule.severity is Severity.BREACH else CheckResult.ADVICE
             return Finding(rule, verdict, self._told(broken))
         if kept := self._kept.get(rule):
-            return Finding(rule, Verdict.KEPT, self._told(kept))
-        return Finding(rule, Verdict.NOT_TRIED, self._fit(self._skipped.get(rule, "the rehearsal did not get that far")))
+            return Finding(rule, CheckResult.KEPT, self._told(kept))
+        return Finding(rule, CheckResult.NOT_TRIED, self._fit(self._skipped.get(rule, "the rehearsal did not get that far")))
 
     def _told(self, seen: Counter[str]) -> str:
         told = [self._fit(text) + (f" ({times} times)" if times > 1 else "") for text, times in seen.most_common(SHOWN)]

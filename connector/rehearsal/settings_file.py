@@ -16,7 +16,7 @@ NOTIFICATIONS = Pair("suppressNotification", "2")
 """OpsHub's own setting: notifications of the end system are sent as usual."""
 
 
-class _Setting(BaseModel):
+class _FileSetting(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     key: Annotated[str, Field(min_length=1)]
@@ -25,7 +25,7 @@ class _Setting(BaseModel):
     sensitive: bool = False
 
 
-_SETTINGS = TypeAdapter(list[_Setting])
+_SETTINGS = TypeAdapter(list[_FileSetting])
 
 
 def read_settings(file: Path, environ: Mapping[str, str]) -> list[Pair]:
@@ -59,7 +59,7 @@ def _content(file: Path) -> Any:
         raise ConfigurationError([f"{file}: expected {kind}"]) from None
 
 
-def _problems(settings: Sequence[_Setting], environ: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+def _problems(settings: Sequence[_FileSetting], environ: Mapping[str, str]) -> Iterator[tuple[int, str]]:
     for at, setting in enumerate(settings):
         if (setting.value is None) is (setting.value_env is None):
             yield at, "expected either value or value_env"

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from connector.rehearsal.client import Answer
-from connector.rehearsal.opshub import OpsHub, as_body
+from connector.rehearsal.checks import Check
+from connector.rehearsal.client import Reply
+from connector.rehearsal.initialize_answer import credentials, headers, judge_returned, of_somebody_else, read_pairs
+from connector.rehearsal.opshub import OpsHubStandIn, as_body
 from connector.rehearsal.report import Notes
-from connector.rehearsal.returned import credentials, headers, judge_returned, of_somebody_else, read_pairs
-from connector.rehearsal.rules import Rule
 from connector.rehearsal.script import Call, Pair, Script
 
 NO_CALL = "no call is known; --call 'GET /...' names one"
@@ -18,7 +18,7 @@ ABSENT = frozenset([404, 405, 501])
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class RehearsedSession:
     """A session as OpsHub knows it."""
 
     id: str
@@ -34,14 +34,14 @@ class Session:
 class Stage:
     """What the acts have in common."""
 
-    opshub: OpsHub
+    opshub: OpsHubStandIn
     script: Script
     notes: Notes
     system_id: str = field(default_factory=lambda: f"rehearsal-{uuid4()}")
     """A system that nobody else has, whose global cache may be emptied."""
-    session: Session = field(init=False)
+    session: RehearsedSession = field(init=False)
     """The session that the first acts are about."""
-    open: dict[str, Session] = field(default_factory=dict)
+    open: dict[str, RehearsedSession] = field(default_factory=dict)
     """Sessions whose login may exist."""
     failing: set[Call] = field(default_factory=set)
     """Calls that were not answered 2xx."""
@@ -52,7 +52,7 @@ class Stage:
         given = of_somebody_else(self.script.headers or {})
         settings = [*self.script.settings, *(self.script.changed_settings or ())]
         self.notes.redaction.learn(pair.value for pair in (*given, *settings) if pair.sensitive)
-        self.session = Session(str(uuid4()), headers(given), credentials(given))
+        self.session = RehearsedSession(str(uuid4()), headers(given), credentials(given))
         if self.script.headers is not None:
             self.why_no_login = "initialize was left out"
 
@@ -70,12 +70,12 @@ class Stage:
         self,
         replica: int,
         *,
-        rule: Rule = Rule.INITIALIZE,
+        rule: Check = Check.INITIALIZE,
         session_id: str | None = None,
         settings: Sequence[Pair] | None = None,
-    ) -> Session:
+    ) -> RehearsedSession:
         """Initialize a session, or an open one once more, and judge by `rule`. Where that fails it stays as it was."""
-        session = Session(session_id or str(uuid4()), self.session.headers if self.script.headers is not None else {})
+        session = RehearsedSession(session_id or str(uuid4()), self.session.headers if self.script.headers is not None else {})
         if not self.initializes:
             self.notes.skip(rule, self.why_no_login)
             return session
@@ -85,10 +85,10 @@ class Stage:
         pairs = self._returned(answer, rule)
         if pairs is not None:
             judge_returned(self.notes, pairs, wanted)
-            self.open[session.id] = Session(session.id, headers(pairs), credentials(pairs), own_login=True)
+            self.open[session.id] = RehearsedSession(session.id, headers(pairs), credentials(pairs), own_login=True)
         return self.open[session.id]
 
-    def _returned(self, answer: Answer, rule: Rule) -> list[Pair] | None:
+    def _returned(self, answer: Reply, rule: Check) -> list[Pair] | None:
         pairs = read_pairs(answer.body) if answer.status == 200 else None
         if pairs is not None:
             self.notes.note(rule, "200", kept=True)
@@ -96,7 +96,7 @@ class Stage:
         seen = self.opshub.said(answer)
         self.why_no_login = f"initialize failed: {seen}"
         if answer.status == 401:
-            self.notes.skip(rule, f"see {Rule.INITIALIZE_NEVER_401.id}")
+            self.notes.skip(rule, f"see {Check.INITIALIZE_NEVER_401.id}")
         elif answer.status == 200:
             self.notes.note(rule, "200 without a list of key, value and sensitive", kept=False)
         else:
@@ -104,7 +104,7 @@ class Stage:
             self.notes.note(rule, seen + missing, kept=False)
         return None
 
-    async def call_all(self, session: Session, rule: Rule, replicas: Iterable[int]) -> list[Answer]:
+    async def call_all(self, session: RehearsedSession, rule: Check, replicas: Iterable[int]) -> list[Reply]:
         """Make every call on these replicas, in turn, and judge by `rule` that each is answered 2xx."""
         answers = []
         for call, replica in self._callable(session, rule, replicas):
@@ -114,25 +114,25 @@ class Stage:
                 self.failing.add(call)
         return answers
 
-    async def expect_unauthorized(self, session: Session, headers: Mapping[str, str], rule: Rule, replica: int) -> None:
+    async def expect_unauthorized(self, session: RehearsedSession, headers: Mapping[str, str], rule: Check, replica: int) -> None:
         """Make every call of a session with these headers instead of its own, and judge by `rule` that each is answered 401."""
         for call, where in self._callable(session, rule, [replica]):
             answer = await self.opshub.call(call, headers, where)
             self.opshub.judge(rule, answer, kept=answer.status == 401, about=str(call))
 
-    def _callable(self, session: Session, rule: Rule, replicas: Iterable[int]) -> Iterator[tuple[Call, int]]:
+    def _callable(self, session: RehearsedSession, rule: Check, replicas: Iterable[int]) -> Iterator[tuple[Call, int]]:
         """Yield the calls that can be made, and say why the others are not: what fails anyway proves nothing further."""
         if why := self.why_no_calls(session):
             self.notes.skip(rule, why)
             return
         for replica in replicas:
             for call in self.script.calls:
-                if rule is Rule.CALLS or call not in self.failing:
+                if rule is Check.CALLS or call not in self.failing:
                     yield call, replica
                 else:
                     self.notes.skip(rule, f"{call} fails anyway")
 
-    def why_no_calls(self, session: Session) -> str:
+    def why_no_calls(self, session: RehearsedSession) -> str:
         """Say why this session cannot make any calls; empty if it can."""
         if not self.script.calls:
             return NO_CALL
@@ -140,8 +140,8 @@ class Stage:
 
     async def cleanup(
         self,
-        session: Session,
-        rule: Rule,
+        session: RehearsedSession,
+        rule: Check,
         replica: int,
         query: Mapping[str, str] | None = None,
         accepted: frozenset[int] = frozenset([200]),
@@ -155,7 +155,7 @@ class Stage:
         if answer.status == 200:
             self.open.pop(session.id, None)
         if answer.status in {401, 403}:
-            self.notes.skip(rule, f"see {Rule.CLEANUP_NEVER_401_403.id}")
+            self.notes.skip(rule, f"see {Check.CLEANUP_NEVER_401_403.id}")
         else:
             kept = answer.status in (accepted | {404} if self.failed_to_initialize else accepted)
             self.opshub.judge(rule, answer, kept=kept)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector.sessions.errors import UnknownSession
+from connector.model.errors import UnknownSession
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed, Seals
 

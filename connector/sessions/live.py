@@ -10,9 +10,8 @@ from itertools import islice
 
 import structlog
 
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.port import KnownSessions
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.model.sessions import OpenSession
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import Unrecorded

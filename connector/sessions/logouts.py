@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from connector.endsystems.contract import EndSystem, SessionLogin
+from connector.endsystems.end_system import EndSystem, SessionLogin
 from connector.model.cleanup import Timed
 from connector.model.credential import Credential
 from connector.model.debts import Debt

@@ -7,9 +7,9 @@ from secrets import token_urlsafe
 
 import structlog
 
-from connector.endsystems.contract import LONGEST_LOGIN, LoginOutcome, SessionLogin
-from connector.ledger.errors import LedgerUnavailable
+from connector.endsystems.end_system import LONGEST_LOGIN, LoginOutcome, SessionLogin
 from connector.model.cleanup import Timed
+from connector.model.errors import LedgerUnavailable
 from connector.model.headers import ADVISED, size_of
 from connector.model.outcomes import LoginResult
 from connector.model.sessions import OpenSession
@@ -18,9 +18,9 @@ from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
-from connector.sessions.opening import NotOpened, Opened, OpeningRequest, Result
+from connector.sessions.opening_outcomes import NotOpened, Opened, OpeningRequest, Result
 from connector.sessions.records import SessionRecords
-from connector.sessions.returned import problems_of
+from connector.sessions.returned_headers import problems_of
 from connector.sessions.seal import HEADER, Sealed, Seals
 
 log = structlog.get_logger(__name__)

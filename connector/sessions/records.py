@@ -8,11 +8,11 @@ import structlog
 
 from connector.cache.evictions import evict_everywhere
 from connector.cache.storage import Storage
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.port import OpenedSessions
 from connector.model.debts import Debt
+from connector.model.errors import LedgerUnavailable
 from connector.model.sessions import OpenSession, Replaced
 from connector.sessions.logouts import Logouts
 from connector.sessions.seal import Sealed

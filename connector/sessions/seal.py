@@ -9,7 +9,7 @@ import msgspec
 from connector.ledger.credentials import packed, unpacked
 from connector.ledger.keyring import KeyMissing, Keyring, SealBroken
 from connector.model.credential import Credential
-from connector.sessions.errors import UnknownSession
+from connector.model.errors import UnknownSession
 
 HEADER = "X-Connector-Session"
 PURPOSE = "session"

@@ -9,11 +9,9 @@ from typing import TypeVar
 import aiohttp
 
 from connector.cache import Cache, Caches
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.ledger.bookkeeping import DEADLINE
-from connector.ledger.errors import LedgerUnavailable
-from connector.model.errors import LoginNotCarried
-from connector.sessions.errors import UnknownSession
+from connector.model.errors import LedgerUnavailable, LoginNotCarried, UnknownSession
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.seal import Sealed, Seals

@@ -8,7 +8,7 @@ from math import inf
 
 from msgspec.structs import replace as replaced
 
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.model.cleanup import Missed
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession

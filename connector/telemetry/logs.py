@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from connector.config.settings import Logs
+from connector.config.settings import LogsSection
 from connector.runtime.outlet import outlet_of
 
 _DIGEST_KEY = secrets.token_bytes(16)
@@ -26,7 +26,7 @@ _NAMES = {
 }
 
 
-def configure_logs(settings: Logs, stream: TextIO | None = None) -> None:
+def configure_logs(settings: LogsSection, stream: TextIO | None = None) -> None:
     """Log to `stream`, standard error by default; what libraries log through the standard library goes the same way.
 
     A traceback shows code, never the values of variables: those may hold credentials.

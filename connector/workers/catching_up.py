@@ -10,11 +10,11 @@ from operator import attrgetter
 import structlog
 
 from connector.cache.storage import Storage
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.ledger.bookkeeping import DEADLINE
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.port import LateRecords
 from connector.model.cleanup import Missed
+from connector.model.errors import LedgerUnavailable
 from connector.runtime.deadline import Patience
 from connector.runtime.steps import step
 from connector.sessions.live import LiveSessions

@@ -5,9 +5,9 @@ from collections import Counter
 
 import structlog
 
-from connector.ledger.errors import DebtHeldBack, LedgerUnavailable
 from connector.ledger.port import HeldBackDebts
 from connector.model.debts import Debt, Group, LogoutState, Sorted
+from connector.model.errors import DebtHeldBack, LedgerUnavailable
 from connector.model.outcomes import OTHER_END_SYSTEM, LogoutOutcome
 from connector.sessions.logouts import Logouts, login_of
 

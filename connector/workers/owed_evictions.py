@@ -7,9 +7,9 @@ import structlog
 
 from connector.cache.storage import Storage
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.port import OwedEvictionRecords
 from connector.model.debts import Debt
+from connector.model.errors import LedgerUnavailable
 from drivers import EVERYTHING, Driver, DriverError
 
 log = structlog.get_logger(__name__)

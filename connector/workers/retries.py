@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import structlog
 
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.port import DueDebts
 from connector.model.debts import Debt
+from connector.model.errors import LedgerUnavailable
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
 

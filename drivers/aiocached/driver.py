@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 
+from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import Layout, owners_of, pack, unpack
 from drivers.aiocached.memory_layout import MemoryLayout
 from drivers.aiocached.password import password
-from drivers.aiocached.settings import AiocacheSettings
 from drivers.aiocached.translation import OF_THE_SYSTEM, translated
 from drivers.contract import Capabilities, Driver, Entry, Scope, Sharing, Stamp, Statistics
-from drivers.errors import DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import DriverMisconfigured, DriverUnavailable
 from drivers.keys import digest, scope_digest
 
 CAPABILITIES = {

@@ -3,6 +3,6 @@
 from aiomcache import ClientException
 
 from drivers.aiocached.translation import NO_ANSWER, Failures
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 
 FAILURES = Failures(raised=(ClientException,), by_type=((ClientException, DriverUnavailable, NO_ANSWER),))

@@ -14,12 +14,12 @@ import structlog
 from aiocache import MemcachedCache
 from aiomcache import ClientException
 
+from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import GENERATION_BYTES, GENERATION_LIFE, Layout, Owners, Packed
 from drivers.aiocached.memcached_failures import FAILURES
 from drivers.aiocached.memcached_pool import MemcachedPool
-from drivers.aiocached.settings import AiocacheSettings
 from drivers.contract import Stamp, Statistics
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 from drivers.keys import digest
 
 log = structlog.get_logger(__name__)

@@ -10,9 +10,9 @@ from aiocache import MemcachedCache
 from aiocache.serializers import NullSerializer
 from aiomcache.pool import Connection
 
-from drivers.aiocached.settings import AiocacheSettings
+from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.translation import BROKEN
-from drivers.names import Names, Question, first_to_answer
+from drivers.host_names import Names, Question, first_to_answer
 
 T = TypeVar("T")
 Work = Callable[[MemcachedCache], Awaitable[T]]
@@ -100,7 +100,7 @@ async def _done_whole(cache: MemcachedCache, work: Work[T], seconds: float) -> T
         return result
 
 
-class _Client(aiomcache.Client):
+class _MemcachedClient(aiomcache.Client):
     async def _execute_simple_command(self, conn: Connection, raw_command: bytes) -> bytes:
         # Where the server has closed the connection, aiomcache asks for the rest of the line for ever, without suspending once:
         # the whole process would hang (https://github.com/aio-libs/aiomcache/issues/502).
@@ -116,5 +116,5 @@ def _client(host: str, port: int) -> MemcachedCache:
     cache = MemcachedCache(
         serializer=NullSerializer(encoding=None), namespace="", timeout=None, endpoint=host, port=port, pool_size=1
     )
-    cache.client = _Client(host, port, pool_size=1)
+    cache.client = _MemcachedClient(host, port, pool_size=1)
     return cache

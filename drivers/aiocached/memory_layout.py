@@ -16,7 +16,7 @@ from aiocache import SimpleMemoryCache
 
 from drivers.aiocached.layout import GENERATION_BYTES, GENERATION_LIFE, Layout, Owners, Packed
 from drivers.contract import Stamp, Statistics
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 from drivers.expiries import Expiries
 from drivers.keys import digest
 
@@ -27,20 +27,20 @@ OVERHEAD = 700
 
 
 @dataclass(slots=True, eq=False)
-class _Life:
+class _OwnerLife:
     """The present life of a session or system: its generation, and the buckets whose names it is part of."""
 
     used: float
     generation: bytes = field(default_factory=lambda: token_bytes(GENERATION_BYTES))
-    buckets: "set[_Bucket]" = field(default_factory=set)
+    buckets: "set[_FlatBucket]" = field(default_factory=set)
 
 
 @dataclass(slots=True, eq=False)
-class _Bucket:
+class _FlatBucket:
     """The flat keys that depend on the same lives, and when each expires."""
 
     name: Stamp
-    lives: list[_Life]
+    lives: list[_OwnerLife]
     expiries: dict[str, float] = field(default_factory=dict)
 
 
@@ -51,13 +51,13 @@ class MemoryLayout(Layout):
         self._max_bytes = max_bytes
         self._clock = clock
         self._cache = SimpleMemoryCache(namespace="", timeout=None)
-        self._lives: OrderedDict[bytes, _Life] = OrderedDict()
+        self._lives: OrderedDict[bytes, _OwnerLife] = OrderedDict()
         """By owner, least recently used first."""
-        self._buckets: dict[Stamp, _Bucket] = {}
-        self._garbage: list[_Life | _Bucket] = []
+        self._buckets: dict[Stamp, _FlatBucket] = {}
+        self._garbage: list[_OwnerLife | _FlatBucket] = []
         """A stack of what nobody can name any more and is still to be freed."""
-        self._expiries: Expiries[_Bucket] = Expiries()
-        self._held: OrderedDict[str, tuple[_Bucket, int]] = OrderedDict()
+        self._expiries: Expiries[_FlatBucket] = Expiries()
+        self._held: OrderedDict[str, tuple[_FlatBucket, int]] = OrderedDict()
         """The bucket and the size of each entry, the one that was stored first before all others."""
         self._bytes = 0
 
@@ -130,24 +130,24 @@ class MemoryLayout(Layout):
                 await asyncio.sleep(0)
         return True
 
-    def _lives_of(self, owners: Owners) -> list[_Life]:
+    def _lives_of(self, owners: Owners) -> list[_OwnerLife]:
         now = self._clock()
         for owner in owners:
-            self._lives.setdefault(owner, _Life(now)).used = now
+            self._lives.setdefault(owner, _OwnerLife(now)).used = now
             self._lives.move_to_end(owner)
         return [self._lives[owner] for owner in owners]
 
-    def _bucket(self, owners: Owners) -> _Bucket | None:
+    def _bucket(self, owners: Owners) -> _FlatBucket | None:
         lives = [self._lives[owner] for owner in owners if owner in self._lives]
         return self._buckets.get(_name(lives)) if len(lives) == len(owners) else None
 
-    def _begin_bucket(self, lives: list[_Life]) -> _Bucket:
-        bucket = self._buckets[_name(lives)] = _Bucket(_name(lives), lives)
+    def _begin_bucket(self, lives: list[_OwnerLife]) -> _FlatBucket:
+        bucket = self._buckets[_name(lives)] = _FlatBucket(_name(lives), lives)
         for life in lives:
             life.buckets.add(bucket)
         return bucket
 
-    def _forget_expiry(self, bucket: _Bucket, flat: str) -> None:
+    def _forget_expiry(self, bucket: _FlatBucket, flat: str) -> None:
         expires_at = bucket.expiries.pop(flat, None)
         if expires_at is not None:
             self._expiries.discard(bucket, flat, expires_at)
@@ -157,7 +157,7 @@ class MemoryLayout(Layout):
         _, size = self._held.pop(flat)
         self._bytes -= size
 
-    async def _free(self, bucket: _Bucket, flat: str) -> None:
+    async def _free(self, bucket: _FlatBucket, flat: str) -> None:
         """Free an entry that is in the index no more, and with the last of them the bucket."""
         if not bucket.expiries and bucket.name in self._buckets:
             del self._buckets[bucket.name]
@@ -170,11 +170,11 @@ class MemoryLayout(Layout):
         if not self._garbage:
             return False
         match self._garbage[-1]:
-            case _Bucket(expiries=expiries) as bucket if expiries:
+            case _FlatBucket(expiries=expiries) as bucket if expiries:
                 flat = next(reversed(expiries))
                 self._forget_expiry(bucket, flat)
                 await self._free(bucket, flat)
-            case _Life(buckets=buckets) if buckets:
+            case _OwnerLife(buckets=buckets) if buckets:
                 self._garbage.append(buckets.pop())
             case _:
                 self._garbage.pop()
@@ -198,9 +198,9 @@ class MemoryLayout(Layout):
         return True
 
 
-def _flat(bucket: _Bucket, key: bytes) -> str:
+def _flat(bucket: _FlatBucket, key: bytes) -> str:
     return digest(bucket.name, key).hex()
 
 
-def _name(lives: list[_Life]) -> Stamp:
+def _name(lives: list[_OwnerLife]) -> Stamp:
     return Stamp(b"".join([life.generation for life in lives]))

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from drivers.aiocached.settings import AiocacheSettings
-from drivers.errors import DriverMisconfigured
+from drivers.aiocached.aiocache_settings import AiocacheSettings
+from drivers.driver_errors import DriverMisconfigured
 
 
 def password(settings: AiocacheSettings) -> str | None:

@@ -3,7 +3,7 @@
 import redis.exceptions as redis_errors
 
 from drivers.aiocached.translation import Failures
-from drivers.errors import DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import DriverMisconfigured, DriverUnavailable
 
 REFUSED = (
     redis_errors.AuthenticationError,

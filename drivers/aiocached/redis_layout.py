@@ -15,13 +15,13 @@ from redis.exceptions import NoScriptError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from drivers.aiocached import lua
+from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import GENERATION_BYTES, Layout, Owners, Packed
 from drivers.aiocached.redis_connection import Addressed, AddressedConnection, AddressedTlsConnection
 from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.redis_pool import RedisPool
-from drivers.aiocached.settings import AiocacheSettings
 from drivers.contract import Stamp, Statistics
-from drivers.errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
 
 log = structlog.get_logger(__name__)
 

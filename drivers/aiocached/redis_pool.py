@@ -10,12 +10,12 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.redis_connection import Addressed
 from drivers.aiocached.redis_failures import is_from_no_master
-from drivers.aiocached.settings import AiocacheSettings
 from drivers.aiocached.translation import BROKEN
-from drivers.errors import DriverUnavailable
-from drivers.names import Names, Question, first_to_answer
+from drivers.driver_errors import DriverUnavailable
+from drivers.host_names import Names, Question, first_to_answer
 
 Word = str | bytes | int
 

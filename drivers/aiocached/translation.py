@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from drivers.errors import DriverError, DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavailable
 
 Kind = type[DriverError]
 NO_ANSWER = "broke off its answer, or gave one that makes no sense here"

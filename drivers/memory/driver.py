@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pydantic import Field
 
 from drivers.contract import MAX_TTL, Driver, DriverSettings, Entry, Scope, Stamp, Statistics
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 from drivers.memory.lives import Lives, NamedBucket
 from drivers.memory.shelf import Shelf
 

@@ -7,9 +7,9 @@ from functools import partial
 import structlog
 
 from drivers.contract import Entry
-from drivers.errors import DriverError
+from drivers.driver_errors import DriverError
+from drivers.sqlite.cache_schema import PAGE_SIZE
 from drivers.sqlite.freeing import make_room
-from drivers.sqlite.schema import PAGE_SIZE
 from drivers.sqlite_writer import SqliteWriter
 
 log = structlog.get_logger(__name__)

@@ -12,13 +12,13 @@ from typing import Annotated
 from pydantic import Field
 
 from drivers.contract import Capabilities, Driver, DriverSettings, Entry, Scope, Sharing, Stamp, Statistics
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 from drivers.shared import result_of
 from drivers.sqlite import statements
 from drivers.sqlite.bound import Bound
+from drivers.sqlite.cache_schema import open_cache, prove_writable
 from drivers.sqlite.freeing import SLICE, purge
 from drivers.sqlite.reader import SqliteReader
-from drivers.sqlite.schema import open_cache, prove_writable
 from drivers.sqlite_file import SqliteFile
 from drivers.sqlite_writer import SqliteWriter
 

@@ -6,7 +6,7 @@ Functions of a connection inside a transaction. No slice holds the writer for mo
 import sqlite3
 from dataclasses import dataclass
 
-from drivers.sqlite.schema import PAGE_SIZE
+from drivers.sqlite.cache_schema import PAGE_SIZE
 from drivers.sqlite.statements import DAY, IDLE_DAYS, end, marks, tokens_of, whole
 
 SLICE = 250

@@ -14,7 +14,7 @@ import pytest
 for part in ("subject", "entries", "evictions", "stamps", "races", "lifecycle", "model"):
     pytest.register_assert_rewrite(f"drivers.testing.{part}")
 
-from drivers.testing.contract import DriverContract  # noqa: E402
+from drivers.testing.driver_contract import DriverContract  # noqa: E402
 from drivers.testing.subject import MakeDriver  # noqa: E402
 
 __all__ = ["DriverContract", "MakeDriver"]

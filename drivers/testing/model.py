@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivers.contract import Driver, Scope, SessionScope, Stamp, SystemScope, lineage
-from drivers.testing.names import NAMES
+from drivers.testing.adversarial_names import NAMES
 from drivers.testing.subject import MakeDriver, Subject, entry, opened
 
 SYSTEM_OF = {"s1": "A", "s10": "A", "*": "*", "A": None}

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import aiohttp
 import pytest
 
-from connector.config.settings import Logs
+from connector.config.settings import LogsSection
 from tests.api.log import Log, logged
 from tests.api.serving import PATIENCE
 
@@ -19,5 +19,5 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def log() -> Iterator[Log]:
     """The JSON log of the test."""
-    with logged(Logs(format="json")) as lines:
+    with logged(LogsSection(format="json")) as lines:
         yield lines

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from connector.config.settings import Logs
+from connector.config.settings import LogsSection
 from connector.telemetry.logs import configure_logs
 
 
@@ -41,7 +41,7 @@ class Log(io.StringIO):
 
 
 @contextmanager
-def logged(settings: Logs) -> Iterator[Log]:
+def logged(settings: LogsSection) -> Iterator[Log]:
     """Log as `settings` say, to where the test can read it; afterwards all is as before."""
     root = logging.getLogger()
     handlers, level = [*root.handlers], root.level

@@ -15,8 +15,8 @@ from aiohttp import web
 
 from connector.api.parser import IDLE, guarded_runner
 from connector.api.routes import add_routes
-from connector.config.settings import Logs, Server, ServerDeadlines, Settings
-from connector.endsystems.contract import SessionLogin
+from connector.config.settings import LogsSection, ServerDeadlines, ServerSection, Settings
+from connector.endsystems.end_system import SessionLogin
 from connector.model.outcomes import LogoutOutcome
 from connector.telemetry.logs import configure_logs
 from tests.assembly import a_ledger, served
@@ -64,7 +64,7 @@ class ForgetfulEndSystem(ScriptedEndSystem):
 
 def edge_with_deadline(body: float, end_system: ScriptedEndSystem | None = None) -> Edge:
     """Return an edge that waits so many seconds for a body."""
-    settings = Settings(server=Server(deadlines=ServerDeadlines(body=body)))
+    settings = Settings(server=ServerSection(deadlines=ServerDeadlines(body=body)))
     return Edge(settings, end_system or ScriptedEndSystem())
 
 
@@ -128,5 +128,5 @@ async def _serve_until_input_ends(body: float) -> None:
 
 
 if __name__ == "__main__":
-    configure_logs(Logs(format="json"))
+    configure_logs(LogsSection(format="json"))
     uvloop.run(_serve_until_input_ends(float(sys.argv[1])))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.api.bounds import Connections
+from connector.api.bounds import OpenConnections
 from connector.runtime.open_files import MOST, OWN, shares_of
 
 OPSHUB, OTHER = "10.0.0.1", "10.0.0.2"
@@ -23,7 +23,7 @@ class AConnection:
         self.open = False
 
 
-def admitted(connections: Connections, address: str, number: int, *, waits: bool = True) -> list[AConnection]:
+def admitted(connections: OpenConnections, address: str, number: int, *, waits: bool = True) -> list[AConnection]:
     made = [AConnection(address, waits) for _ in range(number)]
     assert all(connections.admit(each) for each in made)
     return made
@@ -34,7 +34,7 @@ def are_open(made: list[AConnection]) -> list[bool]:
 
 
 def test_the_longest_unused_connection_gives_way_to_a_new_one() -> None:
-    connections = Connections(3, 3)
+    connections = OpenConnections(3, 3)
     made = admitted(connections, OPSHUB, 3)
     connections.used(made[0])
     admitted(connections, OPSHUB, 1)
@@ -43,7 +43,7 @@ def test_the_longest_unused_connection_gives_way_to_a_new_one() -> None:
 
 
 def test_it_is_one_of_the_address_that_has_most() -> None:
-    connections = Connections(5, 5)
+    connections = OpenConnections(5, 5)
     few, many = admitted(connections, OPSHUB, 2), admitted(connections, OTHER, 3)
     admitted(connections, OPSHUB, 1)
 
@@ -51,7 +51,7 @@ def test_it_is_one_of_the_address_that_has_most() -> None:
 
 
 def test_one_that_does_not_wait_for_its_client_never_gives_way() -> None:
-    connections = Connections(4, 4)
+    connections = OpenConnections(4, 4)
     busy, idle = admitted(connections, OTHER, 3, waits=False), admitted(connections, OPSHUB, 1)
     admitted(connections, OTHER, 1, waits=False)
 
@@ -61,7 +61,7 @@ def test_one_that_does_not_wait_for_its_client_never_gives_way() -> None:
 
 
 def test_an_address_with_all_it_may_have_makes_room_for_its_own() -> None:
-    connections = Connections(10, 2)
+    connections = OpenConnections(10, 2)
     others, own = admitted(connections, OTHER, 2), admitted(connections, OPSHUB, 2)
     admitted(connections, OPSHUB, 1)
 
@@ -69,7 +69,7 @@ def test_an_address_with_all_it_may_have_makes_room_for_its_own() -> None:
 
 
 def test_an_address_whose_connections_are_all_busy_gets_no_more_and_others_do() -> None:
-    connections = Connections(10, 2)
+    connections = OpenConnections(10, 2)
     admitted(connections, OPSHUB, 2, waits=False)
 
     assert not connections.admit(AConnection(OPSHUB))
@@ -77,7 +77,7 @@ def test_an_address_whose_connections_are_all_busy_gets_no_more_and_others_do() 
 
 
 def test_what_has_ended_counts_no_more_however_often_that_is_told() -> None:
-    connections = Connections(2, 2)
+    connections = OpenConnections(2, 2)
     made = admitted(connections, OPSHUB, 2, waits=False)
     for _ in range(2):
         connections.remove(made[0])
@@ -92,7 +92,7 @@ STEPS = st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.sampled_fro
 
 @given(STEPS, st.integers(1, 6), st.integers(1, 6))
 def test_there_are_never_more_than_there_may_be(steps: list[tuple[str, bool, str]], most: int, most_of_one: int) -> None:
-    connections = Connections(most, most_of_one)
+    connections = OpenConnections(most, most_of_one)
     held: list[AConnection] = []
     for address, waits, step in steps:
         if step == "admit":

@@ -5,7 +5,7 @@ import pytest
 from aiohttp import web
 
 from connector.api.lifecycle import LIFECYCLE
-from connector.config.settings import Connector, Server, Settings
+from connector.config.settings import ConnectorSection, ServerSection, Settings
 from drivers import DriverUnavailable
 from tests.api.log import Log
 from tests.api.raw import SESSION, answer_to
@@ -28,7 +28,7 @@ async def broken(_: web.Request) -> web.Response:
 
 @pytest.mark.parametrize("base", ["", "/sdk-api/api/1.0", "/mbse/api/1.0"])
 async def test_discover_tells_name_and_version_under_every_base_path(http: aiohttp.ClientSession, base: str) -> None:
-    settings = Settings(connector=Connector(name="jira", version="2.1"))
+    settings = Settings(connector=ConnectorSection(name="jira", version="2.1"))
     async with serving(Edge(settings)) as edge, http.get(f"{edge.url}{base}/discover") as answer:
         assert (answer.status, await answer.json()) == (200, {"connectorName": "jira", "connectorVersion": "2.1"})
 
@@ -88,7 +88,7 @@ async def test_a_wrong_method_is_a_405_that_says_which_is_right(
 
 
 async def test_the_longest_base_path_decides_the_shape_of_an_error(http: aiohttp.ClientSession) -> None:
-    settings = Settings(server=Server(base_paths=["/a", "/m/plain"], mbse_base_paths=["/m", "/ab"]))
+    settings = Settings(server=ServerSection(base_paths=["/a", "/m/plain"], mbse_base_paths=["/m", "/ab"]))
     async with serving(Edge(settings)) as edge:
         shapes = {}
         for path in ("/", "/a/x", "/ab/x", "/abc", "/m", "/m/x", "/m/plain/x", "/m/plainer"):

@@ -8,8 +8,8 @@ import pytest
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from connector.config.settings import Server, ServerLimits, Settings
-from connector.endsystems.contract import SessionLogin
+from connector.config.settings import ServerLimits, ServerSection, Settings
+from connector.endsystems.end_system import SessionLogin
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from drivers import DriverUnavailable, SystemScope
 from tests.api.log import Log
@@ -140,7 +140,7 @@ async def test_a_defect_in_a_step_is_a_500_with_the_report(http: aiohttp.ClientS
     ids=["announced", "chunked", "unfinished"],
 )
 async def test_a_body_over_the_limit_is_a_413_and_nothing_is_done(body: bytes) -> None:
-    settings = Settings(server=Server(limits=ServerLimits(body=5)))
+    settings = Settings(server=ServerSection(limits=ServerLimits(body=5)))
     async with serving(Edge(settings)) as edge:
         answer = await answer_to(edge.port, CLEANUP + body)
     assert (answer.status, answer.json["errors"]["code"]) == (413, "body_too_large")
@@ -151,7 +151,7 @@ async def test_a_body_over_the_limit_is_a_413_and_nothing_is_done(body: bytes) -
     "body", [b"Content-Length: 5\r\n\r\n12345", b"Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n"]
 )
 async def test_a_body_up_to_the_limit_is_allowed_and_ignored(body: bytes) -> None:
-    settings = Settings(server=Server(limits=ServerLimits(body=5)))
+    settings = Settings(server=ServerSection(limits=ServerLimits(body=5)))
     async with serving(Edge(settings)) as edge:
         answer = await answer_to(edge.port, CLEANUP + body)
     assert answer.status == 200

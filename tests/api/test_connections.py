@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from connector.api.metrics import METRICS
-from connector.config.settings import Server, ServerDeadlines, ServerLimits, Settings
-from connector.endsystems.contract import SessionLogin
+from connector.api.metrics_endpoint import METRICS
+from connector.config.settings import ServerDeadlines, ServerLimits, ServerSection, Settings
+from connector.endsystems.end_system import SessionLogin
 from connector.model.outcomes import LogoutOutcome
 from tests.api.log import Log
 from tests.api.raw import CLEANUP, HOST, RawConnection, answer_to, flood, unread
@@ -46,7 +46,7 @@ class BusyEndSystem(ScriptedEndSystem):
 
 
 def edge_with(end_system: ScriptedEndSystem | None = None, *, write: float = 30, **limits: int) -> Edge:
-    server = Server(limits=ServerLimits(**limits), deadlines=ServerDeadlines(write=write))
+    server = ServerSection(limits=ServerLimits(**limits), deadlines=ServerDeadlines(write=write))
     return Edge(Settings(server=server), end_system or ScriptedEndSystem())
 
 

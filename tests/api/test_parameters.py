@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.api.errors import ApiError
+from connector.api.http_errors import ApiError
 from connector.api.parameters import session_id, system_and_global_cache
 from tests.api.raw import SESSION
 from tests.api.serving import PATIENCE, edge_process

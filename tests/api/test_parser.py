@@ -12,8 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from connector.config.settings import Server, ServerLimits, Settings
-from connector.endsystems.contract import SessionLogin
+from connector.config.settings import ServerLimits, ServerSection, Settings
+from connector.endsystems.end_system import SessionLogin
 from connector.model.outcomes import LogoutOutcome
 from tests.api.log import Log
 from tests.api.raw import CLEANUP, HOST, RawConnection, answer_to
@@ -154,7 +154,7 @@ async def test_the_path_of_the_request_before_has_no_part_in_the_shape(http: aio
 
 
 async def test_the_limit_of_a_header_is_the_configured_one() -> None:
-    settings = Settings(server=Server(limits=ServerLimits(header=1000)))
+    settings = Settings(server=ServerSection(limits=ServerLimits(header=1000)))
     async with serving(Edge(settings)) as edge:
         statuses = [
             (await answer_to(edge.port, CLEANUP + b"Authorization: " + b"v" * length + b"\r\n\r\n")).status

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.api.errors import NotFound, Unauthorized
+from connector.api.http_errors import NotFound, Unauthorized
 from connector.cache import Cache
 from drivers.cancellation import StrayCancellation
 from drivers.sqlite import SqliteDriver, SqliteSettings

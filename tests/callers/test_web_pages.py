@@ -8,9 +8,9 @@ import pytest
 from aiohttp.web import TCPSite
 
 from connector.api.hosts import Hosts
-from connector.api.metrics import metrics_app
+from connector.api.metrics_endpoint import metrics_app
 from connector.api.parser import guarded_runner
-from connector.config.settings import Logs, Server
+from connector.config.settings import LogsSection, ServerSection
 from connector.telemetry.metrics import Metrics
 from tests.api.log import logged
 from tests.callers.sent import CLEANUP, sent, sent_by_socket
@@ -74,7 +74,7 @@ async def test_an_address_that_a_person_typed_is_served(server: Served) -> None:
 
 
 async def test_the_log_says_why_a_web_page_was_turned_away(server: Served) -> None:
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         await sent(server.url, "/discover", HERE, "Origin: https://evil.example")
 
     [line] = [line for line in log.lines if line["event"] == "request"]
@@ -84,7 +84,7 @@ async def test_the_log_says_why_a_web_page_was_turned_away(server: Served) -> No
 
 @pytest.mark.parametrize("headers", PAGES.values(), ids=PAGES)
 async def test_web_pages_read_no_metrics(headers: tuple[str, ...]) -> None:
-    runner = guarded_runner(metrics_app(Metrics(), Hosts([], "127.0.0.1")), Server())
+    runner = guarded_runner(metrics_app(Metrics(), Hosts([], "127.0.0.1")), ServerSection())
     await runner.setup()
     try:
         await TCPSite(runner, "127.0.0.1", 0).start()

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from connector.endsystems.contract import EndSystem, EndSystemSettings, SessionLogin
+from connector.endsystems.end_system import EndSystem, EndSystemSettings, SessionLogin
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 
 

@@ -13,10 +13,8 @@ from connector.api.health import HealthCalls
 from connector.api.lifecycle import Lifecycle
 from connector.api.sites import control_served
 from connector.cache.storage import Storage
-from connector.cli.control import ControlClient
-from connector.config.settings import Control, Settings, StorageDeadlines
-from connector.config.settings import Ledger as LedgerSettings
-from connector.config.settings import Metrics as MetricsSettings
+from connector.cli.control_client import ControlClient
+from connector.config.settings import ControlSection, LedgerSection, MetricsSection, Settings, StorageDeadlines
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
@@ -99,9 +97,9 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
     """Serve the control socket in `folder`, which gets a `config.toml` that says where it is."""
     (folder / "config.toml").write_text(CONFIG)
     settings = Settings(
-        control=Control(socket=folder / "control.sock"),
-        ledger=LedgerSettings(path=folder / "ledger.sqlite3", key_file=folder / "ledger.keys"),
-        metrics=MetricsSettings(enabled=False),
+        control=ControlSection(socket=folder / "control.sock"),
+        ledger=LedgerSection(path=folder / "ledger.sqlite3", key_file=folder / "ledger.keys"),
+        metrics=MetricsSection(enabled=False),
     )
     keyring = load_keyring(settings.ledger.key_file, {}, ledger=settings.ledger.path)
     ledger = SqliteLedger(settings.ledger.path, keyring, grace=WITHIN)

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from connector.admin.owed import shown_debt
-from connector.cli.control import ControlClient, Refused, ServerDown
-from connector.config.settings import Logs
+from connector.cli.control_client import ControlClient, Refused, ServerDown
+from connector.config.settings import LogsSection
 from connector.model.debts import LogoutState
 from connector.model.outcomes import OTHER_END_SYSTEM
 from tests.api.log import logged
@@ -45,7 +45,7 @@ async def test_the_status_tells_who_serves_what_works_and_how_much_is_owed(serve
 
 
 async def test_a_request_of_a_command_is_in_the_log_only_for_whoever_looks_for_faults(server: Administered) -> None:
-    with logged(Logs(format="json", level="debug")) as log:
+    with logged(LogsSection(format="json", level="debug")) as log:
         await server.ask(lambda client: client.get("/status"))
 
     [line] = [line for line in log.lines if line["event"] == "request"]
@@ -198,7 +198,7 @@ async def test_a_client_without_a_server_is_told_so(tmp_path: Path) -> None:
 
 async def test_what_an_administrator_has_retried_and_dismissed_is_one_line_each_in_the_log(server: Administered) -> None:
     one, another = await server.refused(1), await server.refused(2)
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         await server.ask(lambda client: client.post(f"/owed/{one.id}/retry"))
         await server.ask(lambda client: client.post(f"/owed/{another.id}/dismiss", {"reason": TOKEN}))
 

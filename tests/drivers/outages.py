@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from drivers.contract import Driver, SessionScope, SystemScope
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 from drivers.testing.subject import current, entry, keep
 from tests.servers import RealServer
 

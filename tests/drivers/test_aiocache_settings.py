@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
-from drivers.errors import DriverMisconfigured
+from drivers.driver_errors import DriverMisconfigured
 from drivers.testing.subject import opened
 
 PASSWORD = "canary-5up3r"

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 
 from drivers.contract import Driver, SessionScope
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 from drivers.testing.subject import current, keep, opened
 from tests.drivers.address import Address, address
 from tests.drivers.outages import assert_giving_up_harms_nobody, on_its_way

@@ -13,7 +13,7 @@ import pytest
 from drivers.contract import MAX_TTL, Driver, Entry, Scope, SessionScope, SystemScope
 from drivers.memory import MemoryDriver, MemorySettings
 from drivers.sqlite import SqliteDriver, statements
-from drivers.sqlite.schema import open_cache
+from drivers.sqlite.cache_schema import open_cache
 from drivers.sqlite_file import SqliteFile
 from drivers.testing.subject import found, opened, purge_all
 from tests.drivers.sqlite_rows import rows

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from drivers.contract import SessionScope, SystemScope
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 from drivers.testing import DriverContract, MakeDriver
 from drivers.testing.subject import current, entry, found, keep, opened
 from tests.drivers.outages import assert_giving_up_harms_nobody, assert_outages_show_nothing_stale, on_its_way

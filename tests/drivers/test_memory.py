@@ -3,7 +3,7 @@
 import pytest
 
 from drivers import Entry, Scope, SessionScope, Stamp
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 from drivers.memory import MemoryDriver, MemorySettings
 from drivers.testing import DriverContract, MakeDriver
 from drivers.testing.subject import entry

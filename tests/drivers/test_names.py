@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.aiocached import AiocacheDriver
-from drivers.names import Names, Question, first_to_answer
+from drivers.host_names import Names, Question, first_to_answer
 from tests.drivers.silent_names import silent_names
 from tests.servers import RealServer
 
@@ -99,7 +99,7 @@ async def test_a_store_is_reached_by_its_name_while_others_do_not_resolve(
 def test_a_process_that_ends_waits_for_no_name() -> None:
     text = """
 import asyncio, socket, threading
-from drivers.names import Names, Question
+from drivers.host_names import Names, Question
 socket.getaddrinfo = lambda *_, **__: threading.Event().wait()
 async def ask():
     try:

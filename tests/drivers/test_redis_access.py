@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.translation import translated
 from drivers.contract import SessionScope, SystemScope
-from drivers.errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
 from drivers.testing.subject import current, keep, opened, purge_all
 from tests.drivers.old_redis import old_redis
 from tests.drivers.redis_admin import administrator, run

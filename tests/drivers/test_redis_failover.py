@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from drivers.contract import Driver, SessionScope
-from drivers.errors import DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import DriverMisconfigured, DriverUnavailable
 from drivers.testing.subject import keep, opened
 from tests.drivers.address import Address, address
 from tests.drivers.redis_admin import administrator, run

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from drivers.contract import Driver, SessionScope, Stamp, SystemScope
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 from drivers.testing.subject import current, entry, found, keep, keep_copy, opened
 from tests.drivers.outages import assert_giving_up_harms_nobody, assert_outages_show_nothing_stale, on_its_way
 from tests.drivers.redis_admin import administrator, keys, run

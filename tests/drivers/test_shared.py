@@ -6,7 +6,7 @@ from typing import Any, Self
 import aiohttp
 import pytest
 
-from connector.api.errors import ApiError, NotFound
+from connector.api.http_errors import ApiError, NotFound
 from connector.model.errors import ConfigurationError
 from drivers import DriverUnavailable
 from drivers.shared import another, result_of

@@ -16,9 +16,9 @@ import pytest
 import structlog
 
 from drivers.contract import SessionScope, SystemScope
-from drivers.errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
 from drivers.sqlite import SqliteDriver
-from drivers.sqlite.schema import FORMAT_VERSION
+from drivers.sqlite.cache_schema import FORMAT_VERSION
 from drivers.testing.subject import current, found, keep, opened
 
 SESSION, EVICTED = SessionScope("s1", "A"), SessionScope("s10", "A")

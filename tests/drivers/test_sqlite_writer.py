@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from drivers.cancellation import StrayCancellation
-from drivers.errors import DriverUnavailable
+from drivers.driver_errors import DriverUnavailable
 from drivers.sqlite_file import SqliteFile
 from drivers.sqlite_writer import SqliteWriter
 

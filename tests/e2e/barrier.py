@@ -5,7 +5,7 @@ Named in a configuration by their dotted paths, as somebody's own driver and end
 
 import asyncio
 
-from connector.endsystems.contract import EndSystem, EndSystemSettings, SessionLogin
+from connector.endsystems.end_system import EndSystem, EndSystemSettings, SessionLogin
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from drivers import DriverSettings, Scope
 from drivers.memory import MemoryDriver

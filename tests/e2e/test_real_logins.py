@@ -6,7 +6,7 @@ from pathlib import Path
 
 from connector.config import settings
 from connector.endsystems.build import build_end_system
-from connector.endsystems.contract import EndSystem, LoginOutcome, SessionLogin
+from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
 from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems import real_roundup
 from tests.endsystems.real_login import Login, RealEndSystem
@@ -17,7 +17,7 @@ ROUNDUP = Path(real_roundup.__file__).with_name("real_roundup_login.toml")
 
 
 @asynccontextmanager
-async def opened(configured: settings.EndSystem, environ: Mapping[str, str]) -> AsyncIterator[EndSystem]:
+async def opened(configured: settings.EndSystemSection, environ: Mapping[str, str]) -> AsyncIterator[EndSystem]:
     """An end system as configured."""
     end_system = build_end_system(configured, environ)
     await end_system.open()
@@ -30,13 +30,13 @@ async def opened(configured: settings.EndSystem, environ: Mapping[str, str]) -> 
 def oauth(server: RealEndSystem) -> AbstractAsyncContextManager[EndSystem]:
     """The bundled profile for OAuth 2.0, for a server."""
     base_url = server.root + server.logout_path
-    configured = settings.EndSystem(profile="oauth2-rfc7009", base_url=base_url, allowed_urls=[server.root])
+    configured = settings.EndSystemSection(profile="oauth2-rfc7009", base_url=base_url, allowed_urls=[server.root])
     return opened(configured, server.environment)
 
 
 def roundup(tracker: Roundup) -> AbstractAsyncContextManager[EndSystem]:
     """A profile for the tracker whose address is a setting."""
-    return opened(settings.EndSystem(profile=str(ROUNDUP), base_url="{setting.url}", allowed_urls=[tracker.root]), {})
+    return opened(settings.EndSystemSection(profile=str(ROUNDUP), base_url="{setting.url}", allowed_urls=[tracker.root]), {})
 
 
 def of(outcome: LoginOutcome, session: str) -> SessionLogin:
@@ -70,7 +70,7 @@ async def test_client_credentials_make_a_token_that_an_openid_provider_knows_unt
 
 
 async def test_a_client_that_a_real_server_does_not_know_is_refused_with_its_code(oidc: OidcProvider, session: str) -> None:
-    configured = settings.EndSystem(profile="oauth2-rfc7009", base_url=oidc.root)
+    configured = settings.EndSystemSection(profile="oauth2-rfc7009", base_url=oidc.root)
     environ = {"CONNECTOR_CLIENT_ID": "nobody", "CONNECTOR_CLIENT_SECRET": "nothing"}
     async with opened(configured, environ) as end_system:
         outcome = await end_system.login(session, {"token_url": f"{oidc.root}/token"})

@@ -8,8 +8,8 @@ from typing import Any
 
 from connector.config import settings
 from connector.endsystems.build import build_end_system
-from connector.endsystems.contract import SessionLogin
-from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.endsystems.end_system import SessionLogin
+from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.model.credential import Credential
 
 SESSION = "6f1c1d2e-0000-4000-8000-000000000001"
@@ -70,7 +70,7 @@ def built(profile: str, folder: Path, environ: Mapping[str, str] = ENVIRON, **ke
     """Build from a profile's text and the keys of `[end_system]`."""
     file = folder / "profile.toml"
     file.write_text(profile)
-    end_system = build_end_system(settings.EndSystem(profile=str(file), **keys), environ)
+    end_system = build_end_system(settings.EndSystemSection(profile=str(file), **keys), environ)
     assert isinstance(end_system, HttpEndSystem)
     return end_system
 

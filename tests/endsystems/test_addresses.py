@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.endsystems.http.addresses import is_forbidden
+from connector.endsystems.http.forbidden_addresses import is_forbidden
 
 METADATA = st.sampled_from(["169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192"])
 LINK_LOCAL = st.integers(0, 0xFFFF).map(lambda host: str(IPv4Address(0xA9FE_0000 | host)))

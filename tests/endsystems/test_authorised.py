@@ -9,11 +9,11 @@ import pytest
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.endsystems.http.authorised import TargetNotAllowed
-from connector.endsystems.http.client import GuardedClient
 from connector.endsystems.http.guard import ForbiddenAddress
-from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.endsystems.http.guarded_client import GuardedClient
+from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.model.errors import LoginNotCarried
 from tests.doubles import ScriptedEndSystem
 from tests.endsystems.faulty import FaultySystem, faulty_system

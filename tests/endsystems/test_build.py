@@ -9,7 +9,7 @@ import pytest
 
 from connector.config import settings
 from connector.endsystems.build import build_end_system
-from connector.endsystems.contract import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
+from connector.endsystems.end_system import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
 from connector.model.errors import ConfigurationError
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 from tests.endsystems.certificates import authority
@@ -34,7 +34,7 @@ class OwnSystem(EndSystem):
 
 def problems_of(**keys: Any) -> list[str]:
     with pytest.raises(ConfigurationError) as refused:
-        build_end_system(settings.EndSystem(**keys), {})
+        build_end_system(settings.EndSystemSection(**keys), {})
     return refused.value.problems
 
 
@@ -45,7 +45,7 @@ def problems_in(profile: str, folder: Path, **keys: Any) -> list[str]:
 
 
 async def test_a_class_of_ones_own_is_made_with_its_checked_settings() -> None:
-    end_system = build_end_system(settings.EndSystem(profile=f"{HERE}.OwnSystem", settings={"tenant": "x"}), {})
+    end_system = build_end_system(settings.EndSystemSection(profile=f"{HERE}.OwnSystem", settings={"tenant": "x"}), {})
     assert (await end_system.logout(login())).code == "x"
 
 
@@ -57,8 +57,8 @@ class OwnSystemWithLogins(OwnSystem):
 
 
 def test_sessions_begin_at_a_class_with_a_login_of_its_own_and_at_a_profile_with_one() -> None:
-    configured = [settings.EndSystem(profile=f"{HERE}.{name}", settings={"tenant": "x"}) for name in OWN]
-    configured += [settings.EndSystem(profile=profile, base_url="https://h") for profile in ("none", str(DESK))]
+    configured = [settings.EndSystemSection(profile=f"{HERE}.{name}", settings={"tenant": "x"}) for name in OWN]
+    configured += [settings.EndSystemSection(profile=profile, base_url="https://h") for profile in ("none", str(DESK))]
     assert [build_end_system(each, {}).opens_sessions for each in configured] == [False, True] * 2
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from connector.config import settings
 from connector.endsystems.build import build_end_system
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.endsystems.profile.bundled import bundled_names, load_profile, profile_text
-from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.model.credential import Credential
 from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
@@ -131,7 +131,7 @@ LOGGING_IN = [name for name in NAMES if load_profile(name).login]
 async def bundled(name: str) -> AsyncIterator[tuple[HttpEndSystem, FaultySystem]]:
     """A bundled profile, opened, and the server that it sends to."""
     async with faulty_system() as system:
-        configured = settings.EndSystem(profile=name, base_url=f"{system.url}/base", allowed_urls=[system.url])
+        configured = settings.EndSystemSection(profile=name, base_url=f"{system.url}/base", allowed_urls=[system.url])
         end_system = build_end_system(configured, ENVIRON | {"CONNECTOR_PROBE_URL": f"{system.url}/me"})
         assert isinstance(end_system, HttpEndSystem)
         await end_system.open()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.endsystems.profile.record import conclude
 from connector.endsystems.profile.rules import Verdict
 from connector.model.credential import Credential

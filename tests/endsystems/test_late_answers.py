@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from connector.config.settings import EndSystemDeadlines
-from connector.endsystems.contract import LoginOutcome
+from connector.endsystems.end_system import LoginOutcome
 from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems.faulty import Canned, faulty_system
 from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, login, opened

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from connector.config.settings import EndSystemDeadlines
-from connector.endsystems.contract import LoginOutcome, SessionLogin
+from connector.endsystems.end_system import LoginOutcome, SessionLogin
 from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems.behaviours import NO_DATE
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.endsystems.contract import LoginOutcome, SessionLogin
-from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.endsystems.end_system import LoginOutcome, SessionLogin
+from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.model.outcomes import LoginResult
 from tests.endsystems.faulty import Canned, FaultySystem, Received, faulty_system
 from tests.endsystems.opened import SESSION, opened

@@ -6,7 +6,7 @@ import pytest
 
 from connector.config import settings
 from connector.endsystems.build import build_end_system
-from connector.endsystems.contract import EndSystem, SessionLogin
+from connector.endsystems.end_system import EndSystem, SessionLogin
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from tests.endsystems.opened import LOGOUT, VERIFY, built, login
 
@@ -62,7 +62,7 @@ class AnotherSystem(OneSystem):
 def test_a_login_of_a_class_is_bound_to_that_class_unless_it_says_otherwise() -> None:
     classes = [f"{OneSystem.__module__}.{name}" for name in ("OneSystem", "AnotherSystem")]
 
-    assert [build_end_system(settings.EndSystem(profile=path), {}).origin(login()) for path in classes] == classes
+    assert [build_end_system(settings.EndSystemSection(profile=path), {}).origin(login()) for path in classes] == classes
 
 
 def test_places_that_differ_only_far_to_the_right_are_two(tmp_path: Path) -> None:

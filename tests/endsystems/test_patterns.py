@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.endsystems.http.answer import Answer
-from connector.endsystems.http.client import ANSWER_LIMIT
+from connector.endsystems.http.guarded_client import ANSWER_LIMIT
+from connector.endsystems.http.response import Response
 from connector.endsystems.profile.bundled import checked_profile
 from connector.endsystems.profile.patterns import LONGEST, Pattern
 from connector.endsystems.profile.rules import Extract
@@ -163,5 +163,5 @@ def test_a_profile_with_such_a_pattern_is_refused_with_the_name_of_its_key() -> 
 )
 def test_an_answer_that_is_hard_to_parse_holds_no_value_and_takes_no_time(body: bytes) -> None:
     started = time.process_time()
-    assert Extract.model_validate({"json": "a"}).value(Answer(200, [], body)) is None
+    assert Extract.model_validate({"json": "a"}).value(Response(200, [], body)) is None
     assert time.process_time() - started < 1

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.endsystems.profile.end_system import HttpEndSystem
+from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from tests.endsystems.faulty import FaultySystem, Received, faulty_system
 from tests.endsystems.opened import login, opened

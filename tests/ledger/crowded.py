@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.port import Ledger
+from connector.model.errors import LedgerUnavailable
 from tests.ledger.ledgers import NAME, all_due, close, opened, record
 
 DEBTS = 300

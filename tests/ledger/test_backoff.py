@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from connector.ledger.backoff import Backoff, Verdict
+from connector.ledger.backoff import Backoff, Decision
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 
@@ -42,18 +42,18 @@ def test_what_the_end_system_asks_for_is_honoured_from_a_second_to_an_hour_and_s
     "result", [LogoutResult.VERIFIED, LogoutResult.ACKNOWLEDGED, LogoutResult.ALREADY_OUT, LogoutResult.NOT_APPLICABLE]
 )
 def test_a_logout_that_is_done_is_closed_however_long_it_took(result: LogoutResult) -> None:
-    assert Backoff(1).judge(replace(DEBT, waited=WEEK), LogoutOutcome(result)) == Verdict(LogoutState.CLOSED)
+    assert Backoff(1).judge(replace(DEBT, waited=WEEK), LogoutOutcome(result)) == Decision(LogoutState.CLOSED)
 
 
 @pytest.mark.parametrize("result", [LogoutResult.REFUSED, LogoutResult.FAILED])
 def test_what_trying_again_does_not_help_waits_for_a_human_at_once(result: LogoutResult) -> None:
-    assert Backoff(WEEK).judge(DEBT, LogoutOutcome(result)) == Verdict(LogoutState.WAITING)
+    assert Backoff(WEEK).judge(DEBT, LogoutOutcome(result)) == Decision(LogoutState.WAITING)
 
 
 def test_a_logout_is_given_up_once_the_waits_that_were_scheduled_add_up() -> None:
     backoff = Backoff(WEEK)
     assert backoff.judge(replace(DEBT, waited=WEEK - 1), AWAY).state is LogoutState.OWED
-    assert backoff.judge(replace(DEBT, waited=WEEK), AWAY) == Verdict(LogoutState.WAITING)
+    assert backoff.judge(replace(DEBT, waited=WEEK), AWAY) == Decision(LogoutState.WAITING)
 
 
 def test_the_calendar_gives_nothing_up() -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import Debt
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, LedgerUnavailable
 from tests.ledger.ledgers import DRIVERS, NAME, START, close, opened, record
 
 RESERVE = f"{NAME}.reserve"

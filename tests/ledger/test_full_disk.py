@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.ledger.errors import LedgerUnavailable
+from connector.model.errors import LedgerUnavailable
 from tests.ledger.ledgers import NAME, opened, raw, record, until
 
 TOP = Path(__file__).parents[2]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from connector.ledger.errors import DebtHeldBack
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite.held import SLICE
 from connector.model.debts import Debt, LogoutState, Sorted
+from connector.model.errors import DebtHeldBack
 from connector.model.outcomes import NO_LOGOUT, OTHER_END_SYSTEM
 from connector.workers import holding as module
 from drivers.memory import MemoryDriver

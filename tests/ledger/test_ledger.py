@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from connector.ledger.errors import LedgerUnavailable, NoSuchDebt
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import Debt, LogoutState, Totals
+from connector.model.errors import LedgerUnavailable, NoSuchDebt
 from connector.model.outcomes import NOTHING_TO_END, WITHOUT_ASKING, LogoutOutcome, LogoutResult
 from drivers import SessionScope, SystemScope
 from tests.ledger.ledgers import (

@@ -11,9 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from connector.ledger.errors import NoSuchDebt
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import Debt, LogoutState
+from connector.model.errors import NoSuchDebt
 from drivers import Scope
 from tests.ledger.ledgers import GRACE, ORIGIN, PENDING, REFUSED, VERIFIED, SetClock, all_due, ledger, request
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.port import Ledger
 from connector.model.debts import Debt, LogoutState
+from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome
 from connector.runtime.supervision import OwnedTasks, supervised
 from connector.workers.retries import Retries

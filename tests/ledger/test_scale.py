@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.ledger.sqlite.recovery import build
 from connector.ledger.sqlite.table import Table
 from connector.model.debts import Debt

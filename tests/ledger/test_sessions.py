@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite import sessions
+from connector.ledger.sqlite import session_rows
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
@@ -25,7 +25,7 @@ def session(number: int, token: str | None = "t", login: str = "l") -> OpenSessi
 
 
 async def open_(ledger: SqliteLedger, opening: OpenSession, replaced: OpenSession | None = None) -> None:
-    await ledger.transact(lambda table: sessions.open_session(table, opening, replaced=replaced, now=START))
+    await ledger.transact(lambda table: session_rows.open_session(table, opening, replaced=replaced, now=START))
 
 
 async def logins(ledger: SqliteLedger) -> dict[str, str]:
@@ -112,7 +112,7 @@ async def test_a_session_without_a_login_leaves_no_debt(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1, None, "first"))
         await open_(ledger, session(1, None, "second"))
-        await ledger.transact(lambda table: sessions.close_session(table, session(1).session_id, login_id="", now=START))
+        await ledger.transact(lambda table: session_rows.close_session(table, session(1).session_id, login_id="", now=START))
         assert await ledger.listing(states=[*LogoutState]) == []
         assert await logins(ledger) == {}
 
@@ -120,7 +120,7 @@ async def test_a_session_without_a_login_leaves_no_debt(tmp_path: Path) -> None:
 async def test_a_login_that_is_owed_twice_is_one_debt(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         for _ in range(2):
-            await ledger.transact(lambda table: sessions.owe(table, session(1), now=START))
+            await ledger.transact(lambda table: session_rows.owe(table, session(1), now=START))
         assert len(await all_due(ledger)) == 1
 
 
@@ -128,7 +128,7 @@ async def test_a_login_that_is_made_once_more_after_it_was_ended_is_owed_anew(tm
     async with opened(tmp_path) as ledger:
         for login in ("l", ""):
             await close(ledger, await record(ledger, 1, login=login))
-        await ledger.transact(lambda table: sessions.owe(table, session(1), now=START))
+        await ledger.transact(lambda table: session_rows.owe(table, session(1), now=START))
         (debt,) = await all_due(ledger)
         assert debt.credential == request(1).credential
         await close(ledger, debt)
@@ -204,7 +204,7 @@ async def test_use_is_written_down_and_never_goes_back(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1))
         for moment in (START + 5, START + 3):
-            await ledger.transact(partial(sessions.note_use, used={session(1).session_id: moment}))
+            await ledger.transact(partial(session_rows.note_use, used={session(1).session_id: moment}))
         with raw(tmp_path) as file:
             assert file.execute("SELECT used_at FROM sessions").fetchall() == [(START + 5,)]
         assert (await ledger.known_sessions()).damaged == 0
@@ -223,7 +223,7 @@ async def test_a_row_that_was_altered_is_not_believed_and_leads_to_no_request(tm
             await live.load()
         assert [line["sessions"] for line in logs if line["log_level"] == "error"] == [1]
         assert not live.is_open_here(session(1).session_id)
-        await ledger.transact(lambda table: sessions.close_session(table, session(1).session_id, login_id="", now=START))
+        await ledger.transact(lambda table: session_rows.close_session(table, session(1).session_id, login_id="", now=START))
         assert await all_due(ledger) == []
 
 

@@ -6,10 +6,10 @@ import time
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from connector.ledger.errors import LedgerUnavailable
 from connector.model.debts import Totals
+from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LoginResult
-from connector.sessions.opening import NotOpened
+from connector.sessions.opening_outcomes import NotOpened
 from connector.sessions.openings import OPEN
 from connector.telemetry.metrics import INITIALIZES, Metrics
 from tests.metrics.exposition import samples, value

@@ -11,15 +11,15 @@ from aiohttp import web
 
 from connector.model.redaction import Redaction
 from connector.rehearsal.beginning import Unreachable
+from connector.rehearsal.checks import Check
 from connector.rehearsal.play import rehearse
-from connector.rehearsal.report import Report, Verdict
-from connector.rehearsal.rules import Rule
+from connector.rehearsal.report import CheckResult, Report
 from connector.rehearsal.script import Limits, Script
 from tests.rehearsal.faulty_connector import Fault, hang, served, small_connector
 from tests.rehearsal.test_faults import PASSWORD, found, script
 
 
-def seen(report: Report, rule: Rule) -> str:
+def seen(report: Report, rule: Check) -> str:
     return next(one.seen for one in report.findings if one.rule is rule)
 
 
@@ -52,7 +52,7 @@ async def test_a_budget_of_requests_that_is_spent_breaks_the_rehearsal_off_and_l
     async with small_connector() as connector:
         report = await rehearse(script(connector), Limits(requests=12))
 
-        assert seen(report, Rule.IN_BOUNDS) == "broken off after 12 requests"
+        assert seen(report, Check.IN_BOUNDS) == "broken off after 12 requests"
         assert connector.office.open_sessions == set()
         assert connector.office.requests == report.requests == 13  # with the one that closes
 
@@ -61,14 +61,14 @@ async def test_an_answer_that_does_not_come_in_time_is_a_breach_of_what_was_aske
     async with silent_connector() as url:
         report = await rehearse(Script(urls=[url], headers={}), Limits(answer=1.5, requests=2))
 
-    assert seen(report, Rule.CLEANUP) == "no answer within 1.5 s"
+    assert seen(report, Check.CLEANUP) == "no answer within 1.5 s"
 
 
 async def test_a_rehearsal_ends_when_its_time_is_over() -> None:
     async with silent_connector() as url:
         report = await rehearse(Script(urls=[url], headers={}), Limits(total=0.2))
 
-    assert seen(report, Rule.IN_BOUNDS) == "broken off after 0.2 s"
+    assert seen(report, Check.IN_BOUNDS) == "broken off after 0.2 s"
 
 
 @asynccontextmanager
@@ -96,7 +96,7 @@ async def test_a_redirect_is_reported_and_not_followed() -> None:
         async with served(application) as url:
             report = await rehearse(replace(script(elsewhere), urls=[url]))
 
-        assert seen(report, Rule.DISCOVER) == "307, a redirect, which is not followed"
+        assert seen(report, Check.DISCOVER) == "307, a redirect, which is not followed"
         assert elsewhere.office.requests == 0
 
 
@@ -116,7 +116,7 @@ async def test_wrong_settings_are_tried_once_so_that_no_account_is_locked() -> N
         report = await rehearse(script(connector))
 
         assert connector.office.logins == 1
-        assert {one.rule for one in report.with_verdict(Verdict.NOT_TRIED)} >= {Rule.CALLS, Rule.SESSIONS_AT_ONCE}
+        assert {one.rule for one in report.with_verdict(CheckResult.NOT_TRIED)} >= {Check.CALLS, Check.SESSIONS_AT_ONCE}
 
 
 async def test_without_initialize_the_headers_that_are_given_are_the_session() -> None:
@@ -127,17 +127,17 @@ async def test_without_initialize_the_headers_that_are_given_are_the_session() -
         )
 
     assert found(report) == set()
-    kept = {one.rule for one in report.with_verdict(Verdict.KEPT)}
-    assert kept >= {Rule.CALLS, Rule.CALL_WITHOUT_HEADERS, Rule.CALL_WITH_WRONG_HEADERS, Rule.CLEANUP}
-    assert seen(report, Rule.INITIALIZE) == "initialize was left out"
+    kept = {one.rule for one in report.with_verdict(CheckResult.KEPT)}
+    assert kept >= {Check.CALLS, Check.CALL_WITHOUT_HEADERS, Check.CALL_WITH_WRONG_HEADERS, Check.CLEANUP}
+    assert seen(report, Check.INITIALIZE) == "initialize was left out"
 
 
 async def test_what_a_connector_says_is_shown_without_secrets_and_cannot_move_a_cursor() -> None:
     async with small_connector(Fault.REPEATS_THE_PASSWORD, replicas=1) as connector:
         report = await rehearse(script(connector))
 
-    assert seen(report, Rule.INITIALIZE) == "400 wrong_password: ***\N{REPLACEMENT CHARACTER}[2J is wrong"
-    assert seen(report, Rule.NO_CREDENTIAL_REPEATED).startswith("a credential in the answer 400")
+    assert seen(report, Check.INITIALIZE) == "400 wrong_password: ***\N{REPLACEMENT CHARACTER}[2J is wrong"
+    assert seen(report, Check.NO_CREDENTIAL_REPEATED).startswith("a credential in the answer 400")
     assert PASSWORD not in repr(report) + str(report.as_json)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.rehearsal.rules import Rule
+from connector.rehearsal.checks import Check
 from tests.cli.command import WITHIN, connector, surroundings
 from tests.cli.terminal import at_a_terminal
 from tests.e2e.connector_process import connector_process
@@ -33,7 +33,7 @@ async def test_a_correct_connector_ends_with_0_and_the_verdict_alone(tmp_path: P
 
     assert ended.exit_code == 0, ended.out
     [verdict] = ended.out.splitlines()
-    assert verdict.startswith(f"breach: 0, advice: 0, not tried: 0, kept: {len(Rule)}; ")
+    assert verdict.startswith(f"breach: 0, advice: 0, not tried: 0, kept: {len(Check)}; ")
     assert CANARY not in ended.out + ended.err
 
 
@@ -44,7 +44,7 @@ async def test_whoever_wants_to_see_all_gets_a_line_for_each_check_the_worst_fir
 
     verdict, *checks = ended.out.splitlines()
     assert verdict.startswith("breach: 1, advice: 0, ")
-    assert len(checks) == len(Rule)
+    assert len(checks) == len(Check)
     assert [*dict.fromkeys(line.split("\t")[0] for line in checks)] == ["breach", "not tried", "kept"]
     assert checks[0].startswith("breach\tcleanup-again\t")
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from connector.rehearsal.rules import Rule
+from connector.rehearsal.checks import Check
 from connector.rehearsal.script import Limits
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rehearsal.md").read_text("utf-8")
@@ -12,7 +12,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "rehearsal.md").read_text("utf-8")
 def test_every_check_stands_in_the_page_with_its_severity_and_what_is_expected() -> None:
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| (\w+) \| (.*) \|$", PAGE, re.MULTILINE)
 
-    assert rows == [(rule.id, rule.severity.value, rule.expects) for rule in Rule]
+    assert rows == [(rule.id, rule.severity.value, rule.expects) for rule in Check]
 
 
 def test_the_bounds_are_those_that_are_written() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from connector.rehearsal.checks import Check
 from connector.rehearsal.play import rehearse
-from connector.rehearsal.report import Report, Verdict
-from connector.rehearsal.rules import Rule
+from connector.rehearsal.report import CheckResult, Report
 from connector.rehearsal.script import Call, Pair, Script
 from tests.rehearsal.faulty_connector import Fault, SmallConnector, small_connector
 
@@ -62,11 +62,11 @@ def script(connector: SmallConnector, *, mbse: bool = False) -> Script:
 
 
 def found(report: Report) -> set[str]:
-    return {one.rule.id for one in report.findings if one.verdict in {Verdict.BREACH, Verdict.ADVICE}}
+    return {one.rule.id for one in report.findings if one.verdict in {CheckResult.BREACH, CheckResult.ADVICE}}
 
 
 def test_every_check_has_a_fault_that_it_finds() -> None:
-    assert {rule.id for rule in Rule} - {*FOUND_BY.values()} == {Rule.IN_BOUNDS.id}
+    assert {rule.id for rule in Check} - {*FOUND_BY.values()} == {Check.IN_BOUNDS.id}
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 3])
@@ -75,7 +75,7 @@ async def test_with_a_correct_connector_every_check_is_made_and_kept(replicas: i
     async with small_connector(replicas=replicas, mbse=mbse) as connector:
         report = await rehearse(script(connector, mbse=mbse))
 
-    others = {one.rule.id: one.seen for one in report.findings if one.verdict is not Verdict.KEPT}
+    others = {one.rule.id: one.seen for one in report.findings if one.verdict is not CheckResult.KEPT}
     assert others == ({"discover-same": "it takes two URLs that introduce themselves"} if replicas == 1 else {})
 
 

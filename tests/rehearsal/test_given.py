@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from connector.model.errors import ConfigurationError
-from connector.rehearsal.returned import header_problems, headers, read_pairs
+from connector.rehearsal.initialize_answer import header_problems, headers, read_pairs
 from connector.rehearsal.script import Call, Pair, base_url, parsed_call
 from connector.rehearsal.settings_file import NOTIFICATIONS, read_settings
 

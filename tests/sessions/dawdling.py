@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from connector.endsystems.contract import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
+from connector.endsystems.end_system import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 
 

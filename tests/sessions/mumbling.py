@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from connector.endsystems.contract import EndSystem, LoginOutcome, SessionLogin
+from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
-from connector.endsystems.contract import LoginOutcome
+from connector.endsystems.end_system import LoginOutcome
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.sqlite.store import SqliteLedger
@@ -19,7 +19,7 @@ from connector.model.outcomes import LoginResult
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
-from connector.sessions.opening import Opened, OpeningRequest, Result
+from connector.sessions.opening_outcomes import Opened, OpeningRequest, Result
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.seal import HEADER, Sealed, Seals

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from connector.api.metrics import METRICS
+from connector.api.metrics_endpoint import METRICS
 from connector.api.parser import guarded_runner
 from connector.app import create_app
 from connector.cleanups.hooks import Hooks

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector.ledger.keyring import Keyring
 from connector.model.credential import Credential
-from connector.sessions.errors import UnknownSession
+from connector.model.errors import UnknownSession
 from connector.sessions.seal import Sealed, Seals
 from tests.e2e.opshub import Answer
 from tests.sessions.desk import PROFILE, Desk, settings

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from aiohttp import ClientSession, web
 
-from connector.api.errors import NotFound, RateLimited
-from connector.api.sessions import session as session_of
+from connector.api.http_errors import NotFound, RateLimited
+from connector.api.session_of_request import session as session_of
 from connector.cache import cached
 from connector.sessions.session import Session
 from tests.ledger.ledgers import SetClock

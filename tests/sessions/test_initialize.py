@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from connector.config.settings import Logs
+from connector.config.settings import LogsSection
 from tests.api.log import logged
 from tests.ledger.ledgers import raw, until
 from tests.metrics.exposition import value
@@ -138,7 +138,7 @@ async def test_the_log_says_in_one_line_why_an_initialize_was_refused_and_with_w
     desk: Desk, session: str, tmp_path: Path, *, password: str, status: HTTPStatus, reason: str, code: str | None
 ) -> None:
     desk.status = status
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         async with served(tmp_path, desk.section) as server:
             await server.opshub.initialize(session, settings(password))
             told = server.metrics.exposition().decode()
@@ -150,7 +150,7 @@ async def test_the_log_says_in_one_line_why_an_initialize_was_refused_and_with_w
 
 
 async def test_what_a_class_repeats_of_the_settings_is_struck_out_of_the_log(session: str, tmp_path: Path) -> None:
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         async with served(tmp_path, '[end_system]\nprofile = "tests.sessions.mumbling.Telltale"\n') as server:
             await server.opshub.initialize(session, settings(PASSWORD, user="jo"))
 
@@ -161,7 +161,7 @@ async def test_what_a_class_repeats_of_the_settings_is_struck_out_of_the_log(ses
 
 async def test_the_log_says_why_a_defect_of_the_end_systems_class_is_a_500(desk: Desk, session: str, tmp_path: Path) -> None:
     desk.node = "n\tn"
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         async with served(tmp_path, desk.section) as server:
             assert (await server.opshub.initialize(session, settings())).status == 500
             await desk.ended.get()

@@ -13,10 +13,10 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from connector.endsystems.contract import LoginOutcome
+from connector.endsystems.end_system import LoginOutcome
 from connector.model.cleanup import CleanupRequest
 from connector.model.outcomes import LoginResult
-from connector.sessions.opening import NotOpened, OpeningRequest
+from connector.sessions.opening_outcomes import NotOpened, OpeningRequest
 from tests.e2e.connector_process import WITHIN, connector_process
 from tests.e2e.opshub import OpsHub
 from tests.ledger.ledgers import until

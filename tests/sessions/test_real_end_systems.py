@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connector.api.sessions import session as session_of
+from connector.api.session_of_request import session as session_of
 from tests.endsystems.real_oauth import OidcProvider, oidc_provider
 from tests.endsystems.real_roundup import PASSWORD, Roundup, roundup
 from tests.ports import free_port

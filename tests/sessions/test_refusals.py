@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 from aiohttp import web
 
-from connector.api.errors import NotFound
-from connector.api.sessions import session as session_of
+from connector.api.http_errors import NotFound
+from connector.api.session_of_request import session as session_of
 from connector.model.errors import ConnectorError
 from tests.api.raw import HOST, answer_to
 from tests.sessions.desk import Desk, settings

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from connector.api.sessions import session as session_of
+from connector.api.session_of_request import session as session_of
 from connector.cache import Cache, Caches, Entries, Loads
 from connector.model.debts import LogoutState
-from connector.sessions.errors import UnknownSession
-from connector.sessions.opening import OpeningRequest
+from connector.model.errors import UnknownSession
+from connector.sessions.opening_outcomes import OpeningRequest
 from connector.sessions.session import SessionsInUse
 from drivers import DriverUnavailable, Scope, SessionScope
 from tests.e2e.connector_process import WITHIN

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector import Unavailable
-from connector.endsystems.http.answer import Answer
+from connector.endsystems.http.response import Response
 from connector.model.asked_wait import LONGEST
 from tests.sessions.dawdling import Dawdling
 from tests.sessions.served import served
@@ -25,7 +25,7 @@ def at(seconds: float) -> str:
     [("0", 0), ("7", 7), ("999999999", LONGEST), (at(90), 90), (at(-90), 0), (at(86_400), LONGEST), ("soon", None)],
 )
 def test_an_answer_asks_for_an_hour_at_most(asked: str, taken: float | None) -> None:
-    assert Answer(503, [("Retry-After", asked)], b"").retry_after(NOW) == taken
+    assert Response(503, [("Retry-After", asked)], b"").retry_after(NOW) == taken
 
 
 @pytest.mark.parametrize(

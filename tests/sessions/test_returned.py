@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.model.headers import size_of
-from connector.sessions.returned import problems_of
+from connector.sessions.returned_headers import problems_of
 
 LONGEST = 100
 

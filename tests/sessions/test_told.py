@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.config.settings import Logs
+from connector.config.settings import LogsSection
 from tests.api.log import Log, logged
 from tests.ledger.ledgers import until
 from tests.sessions.desk import MARK, Desk, settings
@@ -24,7 +24,7 @@ from tests.sessions.test_cleanup import SYSTEM
 async def test_retries_that_end_leave_one_line_in_the_log(
     desk: Desk, session: str, tmp_path: Path, *, later: HTTPStatus, event: str, level: str, outcome: str
 ) -> None:
-    with logged(Logs(format="json")) as log:
+    with logged(LogsSection(format="json")) as log:
         async with served(tmp_path, desk.section) as server:
             headers = (await server.opshub.initialize(session, settings(), query=SYSTEM)).session_headers
             desk.status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -19,7 +19,7 @@ from connector.model.debts import LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession
 from connector.sessions import records, unrecorded
-from connector.sessions.opening import NotOpened, OpeningRequest
+from connector.sessions.opening_outcomes import NotOpened, OpeningRequest
 from connector.sessions.unrecorded import Unrecorded
 from tests.assembly import a_ledger, cleaner
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem

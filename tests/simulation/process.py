@@ -9,7 +9,7 @@ from random import Random
 from connector.cache import Caches
 from connector.cleanups.orchestrator import Orchestrator
 from connector.config.settings import StorageDeadlines
-from connector.endsystems.contract import EndSystem
+from connector.endsystems.end_system import EndSystem
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.runtime.supervision import supervised

@@ -7,7 +7,7 @@ from random import Random
 
 from connector.api.answers import answer
 from connector.cache import Cache
-from connector.endsystems.contract import SessionLogin
+from connector.endsystems.end_system import SessionLogin
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.outcomes import LogoutOutcome

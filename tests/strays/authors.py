@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import aiohttp
 
-from connector.endsystems.contract import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
+from connector.endsystems.end_system import EndSystem, EndSystemSettings, LoginOutcome, SessionLogin
 from connector.model.credential import Credential
 from connector.model.outcomes import LoginResult, LogoutOutcome
 from drivers import DriverSettings, Entry, Scope, Stamp

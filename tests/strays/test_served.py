@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from connector.api.sessions import session as session_of
+from connector.api.session_of_request import session as session_of
 from connector.cleanups.hooks import Hooks
 from tests.e2e.connector_process import WITHIN
 from tests.e2e.opshub import Answer

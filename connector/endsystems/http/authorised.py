@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 from yarl import URL
 
-from connector.endsystems.http.client import GuardedClient
 from connector.endsystems.http.guard import UrlPrefix, allowed_target
+from connector.endsystems.http.guarded_client import GuardedClient
 
 
 class TargetNotAllowed(aiohttp.ClientError):

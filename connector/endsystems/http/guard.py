@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from aiohttp import AddrInfoType
 from yarl import URL
 
-from connector.endsystems.http.addresses import is_forbidden
 from connector.endsystems.http.dot_segments import walks
+from connector.endsystems.http.forbidden_addresses import is_forbidden
 from connector.model.addresses import literal
 
 URL_TEXT = re.compile(r"[\x21-\x5b\x5d-\x7e]+")

@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, ip_address
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from drivers.names import Names, Question
+from drivers.host_names import Names, Question
 
 FLAGS = 0 if sys.platform == "win32" else socket.AI_ADDRCONFIG
 """No addresses of a kind that this machine has none of itself; on Windows, that would leave none of `localhost`."""

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from connector.endsystems.contract import LONGEST_LOGIN
-from connector.endsystems.http.client import GuardedClient
+from connector.endsystems.end_system import LONGEST_LOGIN
 from connector.endsystems.http.guard import UrlPrefix, url_prefix
-from connector.endsystems.profile.steps import Sender
+from connector.endsystems.http.guarded_client import GuardedClient
+from connector.endsystems.profile.sender import Sender
 from connector.endsystems.profile.template import Reference, Source, Template
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from connector.endsystems.contract import LoginOutcome
+from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.leavings import left_behind, left_so_far, returned
 from connector.endsystems.profile.logout import HttpLogout

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from yarl import URL
 
-from connector.endsystems.contract import name_of_place
+from connector.endsystems.end_system import name_of_place
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.request import Request

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from connector.endsystems.profile.request import CaptureName, Headed, HeaderName, Request, SettingName, Text
-from connector.endsystems.profile.rules import Extract, Lists, Rules, Table, Verdict
+from connector.endsystems.profile.rules import Extract, Lists, ProfileTable, Rules, Verdict
 from connector.endsystems.profile.setting import Setting
 
 
@@ -68,7 +68,7 @@ class Verify(Request):
         return [(Verdict.ALIVE, self.alive), (Verdict.DEAD, self.dead)]
 
 
-class Profile(Table):
+class Profile(ProfileTable):
     """A whole profile. No steps at all means that there is nothing to log out of."""
 
     description: Annotated[str, Field(min_length=1)]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator
 
-from connector.endsystems.profile.rules import Table
+from connector.endsystems.profile.rules import ProfileTable
 from connector.endsystems.profile.template import (
     CAPTURE_NAME,
     COOKIE_NAME,
@@ -93,7 +93,7 @@ SettingName = Annotated[str, _matching(SETTING_NAME, "a name of letters, digits,
 CaptureName = Annotated[str, _matching(CAPTURE_NAME, "a name of letters, digits and underscores")]
 
 
-class Basic(Table):
+class Basic(ProfileTable):
     """Basic authentication."""
 
     username: Text
@@ -102,7 +102,7 @@ class Basic(Table):
     """Encode both as a form first, as OAuth 2.0 (RFC 6749, 2.3.1) wants it of client credentials."""
 
 
-class Headed(Table):
+class Headed(ProfileTable):
     """What carries a login in the head of a request."""
 
     headers: dict[HeaderName, Text] = Field(default_factory=dict)

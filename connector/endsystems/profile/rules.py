@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
-from connector.endsystems.http.answer import Answer
+from connector.endsystems.http.response import Response
 from connector.endsystems.profile.patterns import Pattern
 
 
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
     """The probe proved nothing."""
 
 
-class Table(BaseModel):
+class ProfileTable(BaseModel):
     """A table of a profile: unknown keys are errors, values never show in a message."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
@@ -41,7 +41,7 @@ def _pattern(text: object) -> Pattern:
 Regex = Annotated[Pattern, PlainValidator(_pattern)]
 
 
-class Rule(Table):
+class Rule(ProfileTable):
     """One entry of a list: all that it names must fit. A bare number stands for `{ status = number }`."""
 
     status: Annotated[int, Field(ge=100, le=599)] | None = None
@@ -61,7 +61,7 @@ class Rule(Table):
         """Whether it looks further than the status."""
         return self.body is not None or bool(self.headers)
 
-    def fits(self, answer: Answer) -> bool:
+    def fits(self, answer: Response) -> bool:
         """Whether the answer is what this rule describes."""
         return (
             self.status in {None, answer.status}
@@ -82,7 +82,7 @@ def _found(pattern: Pattern, values: Sequence[str]) -> bool:
     return any(pattern.is_in(value) for value in values)
 
 
-class Extract(Table):
+class Extract(ProfileTable):
     """Where in an answer a value is: exactly one of the four."""
 
     header: str | None = None
@@ -102,7 +102,7 @@ class Extract(Table):
             raise ValueError("expected a pattern with exactly one group")
         return self
 
-    def value(self, answer: Answer) -> str | None:
+    def value(self, answer: Response) -> str | None:
         """Return the value, or None where the answer has none."""
         if self.header is not None:
             return next(iter(answer.header_values(self.header)), None)
@@ -113,7 +113,7 @@ class Extract(Table):
         return self.pattern.group_in(answer.text) if self.pattern else None
 
 
-def _set_cookie(answer: Answer, wanted: str) -> str | None:
+def _set_cookie(answer: Response, wanted: str) -> str | None:
     for line in answer.header_values("Set-Cookie"):
         name, _, value = line.partition(";")[0].partition("=")
         if name.strip() == wanted:
@@ -131,7 +131,7 @@ def _at(body: str, path: str) -> str | None:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
-def judge(answer: Answer, lists: Lists) -> tuple[Verdict, str] | None:
+def judge(answer: Response, lists: Lists) -> tuple[Verdict, str] | None:
     """Return the verdict of the first rule that fits, and the rule's name; None where none does.
 
     Rules that look at the body or a header come before bare statuses; among equals the order is that of `lists`.

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from connector.endsystems.http.guard import UrlPrefix, allowed_target, checked_url
-from connector.endsystems.profile.rules import Table
+from connector.endsystems.profile.rules import ProfileTable
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
@@ -25,7 +25,7 @@ class SettingType(StrEnum):
     JSON = "json"
 
 
-class Setting(Table):
+class Setting(ProfileTable):
     """One setting. An empty value counts as absent."""
 
     type: SettingType = SettingType.TEXT

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 import structlog
 
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.opening import claim_folder, make_ready, refusals
 from connector.ledger.sqlite.reserve import Reserve
 from connector.ledger.sqlite.table import Table
+from connector.model.errors import LedgerUnavailable
 from drivers import DriverError
 from drivers.sqlite_file import FullDisk, SqliteFile
 from drivers.sqlite_lock import Busy

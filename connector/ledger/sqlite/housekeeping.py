@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
-from connector.ledger.errors import NoSuchDebt
 from connector.ledger.rows import shown
 from connector.ledger.sqlite.table import Table, marks
 from connector.model.debts import Debt, LogoutState, Totals
+from connector.model.errors import NoSuchDebt
 
 OPEN = "SELECT key_id, state, count(*), min(recorded_at) FROM debts WHERE closed_at IS NULL GROUP BY key_id, state"
 CLOSED = "SELECT count(*) FROM debts WHERE closed_at IS NOT NULL"

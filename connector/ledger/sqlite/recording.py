@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from connector.ledger.errors import NoSuchDebt
 from connector.ledger.rows import fingerprints
-from connector.ledger.sqlite.sessions import close_session, is_in_use
+from connector.ledger.sqlite.session_rows import close_session, is_in_use
 from connector.ledger.sqlite.table import Table
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.debts import Debt, LogoutState, Sorted
+from connector.model.errors import NoSuchDebt
 from connector.model.outcomes import IN_USE_AGAIN
 from connector.model.sessions import OpenSession
 from connector.model.transitions import (

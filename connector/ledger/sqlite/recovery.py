@@ -12,7 +12,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.rows import Row
 from connector.ledger.sqlite.salvage import DEBTS, SESSIONS, sound_rows
 from connector.ledger.sqlite.schema import migrate
-from connector.ledger.sqlite.sessions import INSERT as INSERT_SESSION
+from connector.ledger.sqlite.session_rows import INSERT as INSERT_SESSION
 from connector.ledger.sqlite.table import INSERT
 from connector.runtime.file_access import is_there
 from connector.runtime.ownership import synced_folder

@@ -12,10 +12,9 @@ from typing import TypeVar, cast
 
 import structlog
 
-from connector.ledger.errors import LedgerUnavailable
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite import held, housekeeping, recording, selection, sessions
+from connector.ledger.sqlite import held, housekeeping, recording, selection, session_rows
 from connector.ledger.sqlite.file import LedgerFile
 from connector.ledger.sqlite.recording import FURTHEST
 from connector.ledger.sqlite.selection import Claimed
@@ -23,7 +22,7 @@ from connector.ledger.sqlite.table import Table
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Known, OpenSession, Replaced
 from connector.model.transitions import Asked, Settlement
@@ -118,23 +117,23 @@ class SqliteLedger(Ledger):
 
     async def end_login(self, session: OpenSession) -> None:
         now = self._clock()
-        await self.transact(lambda table: sessions.end_login(table, session, now=now))
+        await self.transact(lambda table: session_rows.end_login(table, session, now=now))
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
         now = self._clock()
-        return await self.transact(lambda table: sessions.open_or_replace(table, session, replaced, drivers=drivers, now=now))
+        return await self.transact(lambda table: session_rows.open_or_replace(table, session, replaced, drivers=drivers, now=now))
 
     async def known_sessions(self) -> Known:
-        return await self.transact(sessions.known)
+        return await self.transact(session_rows.known)
 
     async def is_closed(self, session_id: str, login_id: str, credential: Credential | None) -> bool:
-        return await self.transact(lambda table: sessions.is_debt(table, session_id, login_id, credential))
+        return await self.transact(lambda table: session_rows.is_debt(table, session_id, login_id, credential))
 
     async def origin_of(self, session_id: str, login_id: str) -> str | None:
-        return await self.transact(lambda table: sessions.origin_of(table, session_id, login_id))
+        return await self.transact(lambda table: session_rows.origin_of(table, session_id, login_id))
 
     async def note_use(self, used: Mapping[str, float]) -> None:
-        await self.transact(partial(sessions.note_use, used=used))
+        await self.transact(partial(session_rows.note_use, used=used))
 
     async def settle(
         self,

@@ -9,17 +9,16 @@ from structlog.contextvars import bind_contextvars
 from connector.api.answers import answer
 from connector.api.body import discard_body
 from connector.api.callers import Callers
-from connector.api.errors import ApiError, Unavailable, json_answer, unknown_session
+from connector.api.http_errors import ApiError, Unavailable, json_answer, unknown_session
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
 from connector.cleanups.orchestrator import Orchestrator
-from connector.config.settings import Server
-from connector.endsystems.contract import EndSystem
+from connector.config.settings import ServerSection
+from connector.endsystems.end_system import EndSystem
 from connector.model.cleanup import CleanupReport, CleanupRequest
 from connector.model.credential import Credential
-from connector.model.errors import BrokenOff
+from connector.model.errors import BrokenOff, UnknownSession
 from connector.model.outcomes import NO_LOGIN, NOTHING_TO_END, UNKNOWN_LOGIN
 from connector.sessions.admission import Admission
-from connector.sessions.errors import UnknownSession
 from connector.sessions.seal import HEADER, Sealed
 from connector.telemetry.logs import session_digest
 from connector.telemetry.metrics import Metrics
@@ -32,7 +31,7 @@ class CleanupCall:
     orchestrator: Orchestrator
     admission: Admission
     callers: Callers
-    server: Server
+    server: ServerSection
     metrics: Metrics
 
     async def handle(self, request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from connector.cli.control import ControlClient, Refused
+from connector.cli.control_client import ControlClient, Refused
 from connector.cli.exits import EXIT_NOTHING, exit_codes
 from connector.cli.options import ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_table

@@ -6,9 +6,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from structlog.contextvars import bind_contextvars
 
-from connector.api.errors import Unauthorized, Unavailable
-from connector.ledger.errors import LedgerUnavailable
-from connector.sessions.errors import UnknownSession
+from connector.api.http_errors import Unauthorized, Unavailable
+from connector.model.errors import LedgerUnavailable, UnknownSession
 from connector.sessions.seal import HEADER
 from connector.sessions.session import Session, SessionsInUse
 from connector.telemetry.logs import session_digest

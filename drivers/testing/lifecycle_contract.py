@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from drivers.contract import Driver, SessionScope, SystemScope
-from drivers.errors import DriverError
+from drivers.driver_errors import DriverError
 from drivers.testing.subject import MakeDriver, Subject, current, entry, found, is_shared, keep, keep_copy, opened, purge_all
 
 SESSION, OTHER, SYSTEM = SessionScope("s1", "A"), SessionScope("s10", "A"), SystemScope("A")
@@ -31,7 +31,7 @@ at_once = pytest.mark.parametrize("call", AT_ONCE.values(), ids=AT_ONCE.keys())
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
 
-class Lifecycle(Subject):
+class LifecycleContract(Subject):
     async def test_an_opened_driver_answers_a_ping(self, driver: Driver) -> None:
         await driver.ping()
 

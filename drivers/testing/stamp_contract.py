@@ -11,7 +11,7 @@ SESSION, ALONE, SYSTEM = SessionScope("s1", "A"), SessionScope("s1"), SystemScop
 NEIGHBOURS: list[Scope] = [SessionScope("s10", "A"), SystemScope("B"), SystemScope("s1"), SessionScope("A")]
 
 
-class Stamps(Subject):
+class StampContract(Subject):
     @pytest.mark.parametrize("scope", [SESSION, ALONE, SYSTEM], ids=["session", "session alone", "system"])
     async def test_a_stamp_stays_until_the_scope_is_evicted(self, driver: Driver, scope: Scope) -> None:
         stamp = await driver.stamp(scope)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from drivers.contract import MAX_TTL, Driver, Entry, SessionScope, Stamp, SystemScope
-from drivers.testing.names import NAMES
+from drivers.testing.adversarial_names import NAMES
 from drivers.testing.subject import TTL, Keep, Subject, current, entry, found, in_both_roles, keep, keep_copy
 
 SESSION, SYSTEM = SessionScope("s1", "A"), SystemScope("A")
@@ -22,7 +22,7 @@ VALUES = {
 }
 
 
-class Entries(Subject):
+class EntryContract(Subject):
     @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
     @in_both_roles
     async def test_a_value_comes_back_byte_for_byte(self, driver: Driver, keep_: Keep, value: bytes) -> None:

@@ -9,9 +9,9 @@ import aiohttp
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
-from connector.endsystems.http.answer import Answer
 from connector.endsystems.http.guard import ForbiddenAddress, guarded_socket
 from connector.endsystems.http.resolver import Resolver
+from connector.endsystems.http.response import Response
 from connector.endsystems.profile.outgoing import Outgoing
 from connector.runtime.deadline import Patience
 
@@ -100,7 +100,7 @@ class GuardedClient:
         if self._session is not None:
             await self._session.close()
 
-    async def exchange(self, outgoing: Outgoing, *, until: float | Patience) -> Answer:
+    async def exchange(self, outgoing: Outgoing, *, until: float | Patience) -> Response:
         """Send a request and read its answer, until the loop's clock shows `until` at most. Raises `ExchangeFailed`.
 
         With `Patience`, the answer may take as long as that lasts, also between two pieces of it.
@@ -121,7 +121,7 @@ class GuardedClient:
             ):
                 body = await _beginning(response.content)
                 response.close()
-                return Answer(response.status, [*response.headers.items()], body)
+                return Response(response.status, [*response.headers.items()], body)
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:

@@ -79,7 +79,7 @@ class _Truth:
         return min(self.seen[what] for what in ("kept", "refused", "hit")) >= ENOUGH
 
 
-class Races(Subject):
+class RaceContract(Subject):
     @SEEDS
     async def test_no_read_after_an_eviction_finds_what_was_loaded_before_it(self, make_driver: MakeDriver, seed: int) -> None:
         truth = _Truth(random.Random(seed))  # noqa: S311 - seeded on purpose

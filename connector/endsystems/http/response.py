@@ -12,7 +12,7 @@ SECONDS = re.compile(r"\d{1,9}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Answer:
+class Response:
     """Status, headers and the beginning of the body."""
 
     status: int

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from connector.model.headers import ADVISED, faults, size_of
+from connector.rehearsal.checks import Check
 from connector.rehearsal.report import Notes
-from connector.rehearsal.rules import Rule
 from connector.rehearsal.script import Pair
 
 CREDENTIAL = re.compile(r"auth|cookie|token|ticket|session|secret|passw|credential|key|jwt|sid", re.IGNORECASE)
@@ -34,13 +34,13 @@ def judge_returned(notes: Notes, pairs: Sequence[Pair], settings: Sequence[Pair]
     notes.redaction.learn(credentials(pairs).values())
     problems = [*header_problems(pairs)]
     for problem in problems or ["fit for headers"]:
-        notes.note(Rule.INITIALIZE_HEADERS, problem, kept=not problems)
+        notes.note(Check.INITIALIZE_HEADERS, problem, kept=not problems)
     size = size_of((pair.key, pair.value) for pair in pairs)
-    notes.note(Rule.INITIALIZE_HEADER_SIZE, f"{size} bytes", kept=size <= ADVISED)
+    notes.note(Check.INITIALIZE_HEADER_SIZE, f"{size} bytes", kept=size <= ADVISED)
     secret = {pair.value for pair in settings if pair.sensitive}
     unmarked = [pair.key for pair in pairs if pair.value in secret and not pair.sensitive]
     seen = f"{unmarked[0][:64]!r} is not marked" if unmarked else "none without its mark"
-    notes.note(Rule.INITIALIZE_SENSITIVE, seen, kept=not unmarked)
+    notes.note(Check.INITIALIZE_SENSITIVE, seen, kept=not unmarked)
 
 
 def header_problems(pairs: Sequence[Pair]) -> Iterator[str]:

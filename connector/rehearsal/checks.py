@@ -12,7 +12,7 @@ class Severity(StrEnum):
     """OpsHub gets along, but it is better otherwise."""
 
 
-class Rule(Enum):
+class Check(Enum):
     """A rule: how much it matters, and what OpsHub expects."""
 
     def __init__(self, severity: Severity, expects: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from drivers.contract import EVERYTHING, Driver, Scope, SessionScope, SystemScope
 from drivers.keys import scope_digest
-from drivers.testing.names import NAMES
+from drivers.testing.adversarial_names import NAMES
 from drivers.testing.subject import Keep, Subject, found, in_both_roles, keep_copy, purge_all
 
 S1, S10, ALONE, OTHER = SessionScope("s1", "A"), SessionScope("s10", "A"), SessionScope("s1"), SessionScope("s1", "B")
@@ -15,7 +15,7 @@ A, B = SystemScope("A"), SystemScope("B")
 AMBIGUOUS = [("a", "b:c"), ("a:b", "c"), ("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", ""), ("a\0b", "c"), ("a", "b\0c")]
 
 
-class Evictions(Subject):
+class EvictionContract(Subject):
     @in_both_roles
     async def test_evicting_a_session_takes_all_its_entries_and_nothing_else(self, driver: Driver, keep_: Keep) -> None:
         for scope in (S1, S10, A, B):

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 
-from connector.endsystems.contract import EndSystem, LoginOutcome, SessionLogin
+from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
 from connector.endsystems.http.authorised import authorised_client
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.login import HttpLogin

@@ -17,7 +17,7 @@ from connector.runtime.file_access import why_not
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Connections:
+class Egress:
     """Where requests may go and how they get there."""
 
     base_url: Template | None
@@ -34,10 +34,10 @@ class Connections:
         return self.base_url.render(str)
 
 
-def checked_connections(settings: config.EndSystem, environ: Mapping[str, str], problems: list[str]) -> Connections:
+def checked_egress(settings: config.EndSystemSection, environ: Mapping[str, str], problems: list[str]) -> Egress:
     """Check the part of the configuration, adding to `problems` what is wrong with it."""
     base_url = _base_url(settings.base_url, environ, problems)
-    return Connections(
+    return Egress(
         base_url=base_url,
         allowed=_allowed(settings.allowed_urls, base_url, problems),
         tls=_tls(settings.ca_file, problems),

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from connector.endsystems.http.answer import Answer
-from connector.endsystems.http.client import ExchangeFailed, GuardedClient
 from connector.endsystems.http.guard import UrlPrefix
+from connector.endsystems.http.guarded_client import ExchangeFailed, GuardedClient
+from connector.endsystems.http.response import Response
 from connector.endsystems.profile.outgoing import Outgoing, make
 from connector.endsystems.profile.profile import Step, Verify
 from connector.endsystems.profile.record import StepRecord
@@ -68,7 +68,7 @@ class Sender:
 
     async def _exchange(
         self, name: str, request: Request, values: Values, made: Outgoing | None = None
-    ) -> tuple[StepRecord, Answer | None]:
+    ) -> tuple[StepRecord, Response | None]:
         started = time.monotonic()
         record = StepRecord(name, request.method, request.url.text, Verdict.REFUSED)
         answer = None
@@ -85,7 +85,7 @@ class Sender:
         return replace(record, milliseconds=round((time.monotonic() - started) * 1000)), answer
 
 
-def _judged(record: StepRecord, step: Step, answer: Answer, values: Values) -> StepRecord:
+def _judged(record: StepRecord, step: Step, answer: Response, values: Values) -> StepRecord:
     verdict, rule = judge(answer, step.lists) or (_by_default(answer.status), "default")
     record = replace(record, verdict=verdict, rule=rule)
     if not record.ends_the_run:
@@ -108,7 +108,7 @@ def _explained(status: int, *, by_default: bool) -> str:
     return f"answered {status}{unnamed}" + (" (redirects are not followed)" if 300 <= status < 400 else "")
 
 
-def _own_code(step: Step, answer: Answer, values: Values) -> str | None:
+def _own_code(step: Step, answer: Response, values: Values) -> str | None:
     """Return the end system's own code, unless it is no code or repeats what nobody may see."""
     code = step.error_code.value(answer) if step.error_code else None
     if code is None or not ERROR_CODE.fullmatch(code):

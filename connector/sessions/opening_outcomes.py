@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from connector.endsystems.contract import LoginOutcome
+from connector.endsystems.end_system import LoginOutcome
 from connector.sessions.seal import Sealed
 
 

@@ -5,7 +5,7 @@ import sqlite3
 
 import structlog
 
-from drivers.errors import DriverFormatError, DriverMisconfigured
+from drivers.driver_errors import DriverFormatError, DriverMisconfigured
 from drivers.folders import make_private_folder
 from drivers.sqlite_file import SQLITE_FAILURES, DamagedRow, SqliteFile, is_damage
 from drivers.sqlite_writer import transaction
