@@ -16,6 +16,7 @@ from connector.sessions.session import SessionsInUse
 from drivers import DriverUnavailable, Scope, SessionScope
 from tests.e2e.connector_process import WITHIN
 from tests.sessions.desk import Desk, settings
+from tests.sessions.lagging import LaggingDriver
 from tests.sessions.reception import AUTHORITY, NEAR, ReceivingEndSystem, Reception, credential, reception
 from tests.sessions.served import served
 from tests.sessions.test_cleanup import SYSTEM, opened
@@ -62,6 +63,24 @@ async def test_a_new_login_reads_what_its_system_has_cached_and_nothing_of_the_o
         found = await server.opshub.call("/recall", again.session_headers)
 
     assert found.body == {"own": None, "shared": "anybody"}
+
+
+async def test_a_new_login_reads_nothing_that_a_cleanup_under_way_has_still_to_evict(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    lagging = f'[storage]\ndrivers = ["lagging"]\n[storage.lagging]\ndriver = "{LaggingDriver.__module__}.LaggingDriver"\n'
+    async with served(tmp_path, desk.section + lagging, routes=ROUTES) as server, asyncio.TaskGroup() as calls:
+        old = await opened(server, session)
+        await server.opshub.call("/remember", old)
+        driver = LaggingDriver.by_name["lagging"]
+        cleanup = calls.create_task(server.opshub.cleanup(session, old, SYSTEM))
+        await driver.asked.wait()
+        again = await server.opshub.initialize(session, settings(), query=SYSTEM)
+        found = await server.opshub.call("/recall", again.session_headers)
+        driver.release.set()
+
+    assert found.body == {"own": None, "shared": "anybody"}
+    assert cleanup.result().status == 200
 
 
 async def test_a_new_session_that_replaces_none_costs_no_eviction(parts: Reception, session: str) -> None:

@@ -51,8 +51,11 @@ def known(table: Table) -> Known:
 def open_or_replace(
     table: Table, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str], now: float
 ) -> Debt | None:
-    """Write down that a session is open; return the eviction that is owed because it replaces another, None if it does not."""
-    replaces = replaced is not None or is_known(table, session.session_id)
+    """Write down that a session is open; return the eviction that is owed because it had a life before, None if it had none.
+
+    That life may be over on paper while its cleanup still evicts. Nobody may wait for that one: it may be another process's.
+    """
+    replaces = replaced is not None or is_known(table, session.session_id) or owes_evictions(table, session.session_id)
     earlier = None if replaced is None else replaced.login
     dead = earlier if replaced is not None and replaced.is_static else None
     open_session(table, session, replaced=None if dead else earlier, now=now)
@@ -142,6 +145,11 @@ def note_use(table: Table, used: Mapping[str, float]) -> None:
 def is_known(table: Table, session_id: str) -> bool:
     """Tell whether the session has a row, be it one that is not to be believed."""
     return table.connection.execute("SELECT 1 FROM sessions WHERE session_id = ?", (session_id,)).fetchone() is not None
+
+
+def owes_evictions(table: Table, session_id: str) -> bool:
+    """Tell whether something that a session has cached may still be there; a row that cannot be read may say so."""
+    return any(debt.evictions or debt.unusable for debt in table.shown("session_id = ?", session_id))
 
 
 def is_in_use(table: Table, session_id: str, credential: Credential | None, origin: str) -> bool:
