@@ -3,46 +3,20 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from connector.version import __version__
+from connector.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from connector.api.http_errors import ApiError, BadRequest, Conflict, NotFound, RateLimited, Unauthorized, Unavailable
-    from connector.api.session_of_request import session
-    from connector.app import create_app
-    from connector.cache import cached
-    from connector.cleanups.hooks import Hooks
-    from connector.cli.running import run
-    from connector.sessions.session import Session
-
-__all__ = [
-    "ApiError",
-    "BadRequest",
-    "Conflict",
-    "Hooks",
-    "NotFound",
-    "RateLimited",
-    "Session",
-    "Unauthorized",
-    "Unavailable",
-    "__version__",
-    "cached",
-    "create_app",
-    "run",
-    "session",
-]
-
-if not TYPE_CHECKING:  # otherwise any name would pass the type checker
+    from connector.public import *  # noqa: F403 - each name stands there, once
+else:  # otherwise any name would pass the type checker
 
     def __getattr__(name: str) -> Any:
-        """Import what is asked for, and only then: the drivers and the command line do without the rest."""
-        homes = {
-            "Hooks": "connector.cleanups.hooks",
-            "Session": "connector.sessions.session",
-            "cached": "connector.cache",
-            "create_app": "connector.app",
-            "run": "connector.cli.running",
-            "session": "connector.api.session_of_request",
-        }
-        if name not in __all__:
+        """Import the public names when one is asked for, and only then: most modules, and most commands, do without them."""
+        if name.startswith("_") and name != "__all__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(homes.get(name, "connector.api.http_errors")), name)
+        public = import_module("connector.public")
+        if name == "__all__":
+            return ["__version__", *(public_name for public_name in vars(public) if not public_name.startswith("_"))]
+        try:
+            return getattr(public, name)
+        except AttributeError:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None

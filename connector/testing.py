@@ -26,8 +26,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from connector.config.settings import ServerLimits
+
 WITHIN = aiohttp.ClientTimeout(60)
-LONGEST_HEADER = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ async def opshub_at(url: str) -> AsyncIterator[OpsHub]:
 @asynccontextmanager
 async def served(app: web.Application) -> AsyncIterator[str]:
     """Serve an application on a free loopback port for as long as the context, and yield its root URL."""
-    runner = web.AppRunner(app, access_log=None, max_field_size=LONGEST_HEADER)
+    runner = web.AppRunner(app, access_log=None, max_field_size=ServerLimits().header)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -7,13 +7,16 @@ unequal to all earlier ones, in constant time; freeing the bytes is a separate, 
 
 from abc import ABC, abstractmethod
 from enum import Enum
-from typing import Any, ClassVar, NewType
+from typing import Annotated, Any, ClassVar, NewType
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 MAX_TTL = 29 * 24 * 3600.0
 """Longest life of an entry in seconds: memcached reads anything over 30 days as a date in the past."""
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+"""A setting that says how long something may take: a day at most."""
 
 Stamp = NewType("Stamp", bytes)
 """The present life of a scope: opaque, compared for equality only, never used again once the scope was evicted."""

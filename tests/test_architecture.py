@@ -34,7 +34,7 @@ CLIENTS = {
     "connector/testing.py": "the connector that its author tests",
 }
 """Who opens connections, and to what."""
-FOR_AUTHORS = ("connector/__init__.py", "connector/cli/running.py", "connector/testing.py")
+FOR_AUTHORS = ("connector/public.py", "connector/cli/running.py", "connector/testing.py")
 """What a connector's author starts from."""
 BOUNDARIES = {
     "connector/api/boundary.py": "the outermost middleware",
@@ -196,7 +196,7 @@ def test_nothing_is_served_without_the_bounds_of_a_connection() -> None:
     ],
 )
 def test_what_lies_further_out_is_known_only_further_out(package: str, importers: tuple[str, ...]) -> None:
-    assert [module.file for module in outside(*importers, "connector/__init__.py") if module.imports_any(package)] == []
+    assert [module.file for module in outside(*importers, "connector/public.py") if module.imports_any(package)] == []
 
 
 def test_only_the_application_wires_its_parts_together() -> None:
@@ -227,7 +227,7 @@ def test_a_login_is_used_and_ended_only_where_it_is_known_that_the_end_system_is
 
 def test_every_folder_of_the_connector_knows_only_those_below_it() -> None:
     floor_of = {f"connector.{name}": floor for floor, names in enumerate(FLOORS) for name in names}
-    entrances = {"connector", "connector.__main__"}  # what authors import, and what `python -m` runs
+    entrances = {"connector", "connector.public", "connector.__main__"}  # what authors import, and what `python -m` runs
     files = {module.dotted: module for module in modules() if module.file.startswith("connector/")}
     needs = {
         (_folder_of(name), _folder_of(found))
@@ -291,6 +291,25 @@ def test_no_two_modules_have_one_name_unless_they_play_one_part() -> None:
         homes[Path(module.file).stem].append(module.file)
 
     assert {name: files for name, files in homes.items() if len(files) > 1 and name not in IN_EACH_PACKAGE} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "home"),
+    [
+        ("transfer-encoding", ["connector/model/headers.py"]),
+        ("Retry-After", ["connector/endsystems/http/response.py", "connector/model/retry_after.py"]),
+        ("CONNECTOR_LEDGER_KEYS", ["connector/config/variables.py"]),
+        ("CONNECTOR_CONFIG", ["connector/config/variables.py"]),
+        ("***", ["connector/model/redaction.py"]),
+    ],
+)
+def test_a_name_that_several_modules_need_stands_in_one_place(text: str, home: list[str]) -> None:
+    """`Retry-After` is read of an end system, and written for a caller."""
+    assert [
+        module.file
+        for module in modules()
+        if any(isinstance(node, ast.Constant) and node.value == text for node in ast.walk(module.tree))
+    ] == home
 
 
 def test_no_module_shadows_a_dependency() -> None:

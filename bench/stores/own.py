@@ -10,9 +10,8 @@ from redis.asyncio import Redis
 
 from bench.question import OURS
 from bench.stores.store import LIFE, Place, Store
-from drivers import Driver, Entry, SessionScope, Stamp, SystemScope
+from drivers import Driver, Entry, SessionScope, Stamp, SystemScope, generations
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
-from drivers.aiocached.layout import GENERATION_BYTES
 from drivers.memory import MemoryDriver, MemorySettings
 from drivers.sqlite import SqliteDriver, SqliteSettings
 
@@ -111,5 +110,5 @@ class OwnRedis(OwnStore):
 
 def _bucket(part: str, stamp: Stamp) -> str:
     """Return a key of `drivers.aiocached.lua`."""
-    tokens = [stamp[start : start + GENERATION_BYTES].hex() for start in range(0, len(stamp), GENERATION_BYTES)]
+    tokens = [stamp[start : start + generations.BYTES].hex() for start in range(0, len(stamp), generations.BYTES)]
     return f"{{{NAMESPACE}}}:{part}:{'.'.join(tokens)}"

@@ -5,11 +5,9 @@ from typing import Any
 
 import msgspec
 
+from connector.model import retry_after
 from connector.model.cleanup import CleanupReport, Timed
 from connector.model.outcomes import EvictOutcome, EvictResult, HookOutcome, LogoutOutcome, LogoutResult
-
-RETRY_AFTER = 10
-"""Seconds after which a caller may try again when the authority could not evict."""
 
 
 class CleanupAnswer(msgspec.Struct, frozen=True):
@@ -33,14 +31,10 @@ def answer(report: CleanupReport) -> CleanupAnswer:
         )
     if authority.result is not EvictResult.EVICTED:
         message = f"The storage driver '{report.authority}' could not evict, so that old data might still be read."
-        return CleanupAnswer(
-            HTTPStatus.SERVICE_UNAVAILABLE, body, "eviction_unavailable", message, {"Retry-After": str(RETRY_AFTER)}
-        )
+        return CleanupAnswer(HTTPStatus.SERVICE_UNAVAILABLE, body, "eviction_unavailable", message, retry_after.header())
     if not report.recorded:
         message = "The ledger could not record the cleanup. It was tried once; what failed is tried again."
-        return CleanupAnswer(
-            HTTPStatus.SERVICE_UNAVAILABLE, body, "ledger_unavailable", message, {"Retry-After": str(RETRY_AFTER)}
-        )
+        return CleanupAnswer(HTTPStatus.SERVICE_UNAVAILABLE, body, "ledger_unavailable", message, retry_after.header())
     if logout.result is LogoutResult.REFUSED:
         message = f"The logout was refused: {logout.message or logout.code or 'no reason given'}"
         return CleanupAnswer(HTTPStatus.BAD_GATEWAY, body, logout.code or "logout_refused", message)

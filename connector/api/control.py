@@ -27,7 +27,7 @@ from connector.api.metrics_endpoint import METRICS
 from connector.ledger.port import Ledger
 from connector.model.errors import DebtHeldBack, LedgerUnavailable, NoSuchDebt
 from connector.telemetry.logs import session_digest
-from connector.telemetry.metrics import Metrics
+from connector.telemetry.metrics import LEDGER_PATIENCE, Metrics
 from connector.version import __version__
 from connector.workers.holding import Holding
 from drivers.threads import in_a_thread
@@ -41,8 +41,6 @@ LARGEST_BODY = 65_536
 """Bytes."""
 LARGEST_ID = 2**63 - 1
 """As SQLite numbers rows."""
-LEDGER_PATIENCE = 5.0
-"""Seconds that the ledger has for its part of the status."""
 
 
 class Chosen(msgspec.Struct, forbid_unknown_fields=True):

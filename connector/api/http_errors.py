@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from connector.model.asked_wait import bounded
+from connector.model import retry_after as waiting
 from connector.model.errors import ConnectorError, OfOneSession
 
 SERVER = "opshub-connector"
@@ -74,10 +74,10 @@ class Conflict(ApiError):
 class Unavailable(ApiError):
     """503: the end system is away, or something that this call needs; `retry_after` is in seconds, an hour at most."""
 
-    def __init__(self, message: str, *, code: str = "unavailable", detail: Any = None, retry_after: float = 10) -> None:
-        wait = bounded(retry_after)
-        headers = {} if wait is None else {"Retry-After": str(round(wait))}
-        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, code, message, detail=detail, headers=headers)
+    def __init__(
+        self, message: str, *, code: str = "unavailable", detail: Any = None, retry_after: float = waiting.DEFAULT
+    ) -> None:
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, code, message, detail=detail, headers=waiting.header(retry_after))
 
 
 class _Error(msgspec.Struct, omit_defaults=True):

@@ -12,7 +12,7 @@ from connector.api.parameters import SESSION, session_id, system_id
 from connector.api.settings_list import SystemSettings, decoded, encoded, invalid_settings
 from connector.config.settings import ServerSection
 from connector.endsystems.end_system import LoginOutcome
-from connector.model.asked_wait import bounded
+from connector.model import retry_after as waiting
 from connector.model.errors import UnknownSession
 from connector.model.outcomes import LoginResult
 from connector.model.redaction import Redaction
@@ -22,8 +22,6 @@ from connector.sessions.seal import HEADER, Sealed, Seals
 from connector.telemetry.logs import session_digest
 from connector.telemetry.metrics import Metrics
 
-RETRY_AFTER = 10
-"""Seconds after which a caller may try again where the end system did not say."""
 TELLING = 3
 """Characters from which on the value of a setting is kept out of the log."""
 LONGEST_TEXT = 300
@@ -125,7 +123,7 @@ def _rendered(result: Result, settings: SystemSettings) -> web.Response:
 
 def _not_logged_in(outcome: LoginOutcome) -> ApiError:
     if outcome.result is LoginResult.UNAVAILABLE:
-        retry_after = max(1, round(bounded(outcome.retry_after) or RETRY_AFTER))
+        retry_after = max(1, round(waiting.bounded(outcome.retry_after) or waiting.DEFAULT))
         message = f"The end system is away: {outcome.message or outcome.code or 'no answer'}"
         return Unavailable(message, code=outcome.code or "end_system_unavailable", retry_after=retry_after)
     message = f"The login was refused: {outcome.message or outcome.code or 'no reason given'}"

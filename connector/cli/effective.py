@@ -11,12 +11,12 @@ from pydantic.fields import FieldInfo
 from connector.config.fields import KeyPath, is_secret, leaves
 from connector.config.problems import dotted
 from connector.config.settings import Settings
+from connector.config.variables import KEYS_VARIABLE
 from connector.model.addresses import is_loopback
+from connector.model.redaction import HIDDEN
 from connector.preflight.combinations import requires_seal
-from connector.preflight.keyfile import VARIABLE
 from connector.preflight.loading import Configuration
 
-HIDDEN = "***"
 CREDENTIALS_IN_URL = re.compile(r"(?<=//)[^/@\s]*(?=@)")
 
 
@@ -47,8 +47,8 @@ def _overruled(settings: Settings, environ: Mapping[str, str]) -> Iterator[Effec
         yield EffectiveValue("security.require_seal", not switched_off, reason)
     if settings.end_system.base_url and not settings.end_system.allowed_urls:
         yield EffectiveValue("end_system.allowed_urls", [_without_login(settings.end_system.base_url)], "end_system.base_url")
-    if environ.get(VARIABLE):
-        yield EffectiveValue("ledger.key_file", None, f"environment variable {VARIABLE}, which holds the keys")
+    if environ.get(KEYS_VARIABLE):
+        yield EffectiveValue("ledger.key_file", None, f"environment variable {KEYS_VARIABLE}, which holds the keys")
 
 
 def _values(configuration: Configuration) -> Iterator[tuple[KeyPath, Any]]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from connector.config.variables import CONFIG_VARIABLE
 from connector.runtime.file_access import is_there
 
 EXIT_CONFIGURATION = 78
@@ -17,9 +18,7 @@ EXIT_FILES = 74
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option(
-        "--config", envvar="CONNECTOR_CONFIG", metavar="PATH", help="TOML file; default: ./config.toml if there is one."
-    ),
+    typer.Option("--config", envvar=CONFIG_VARIABLE, metavar="PATH", help="TOML file; default: ./config.toml if there is one."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 

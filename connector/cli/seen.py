@@ -12,13 +12,14 @@ from connector.admin.owed import shown_totals, size_of
 from connector.cli.control_client import ControlClient, NothingHere, ServerDown
 from connector.cli.options import chosen
 from connector.config.settings import LedgerSection
+from connector.config.variables import KEYS_VARIABLE
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.held import held_back
 from connector.ledger.sqlite.housekeeping import totals
 from connector.ledger.sqlite.reading import opened_read_only
 from connector.ledger.sqlite.selection import next_due
 from connector.ledger.sqlite.table import Table
-from connector.preflight.keyfile import VARIABLE, load_keyring
+from connector.preflight.keyfile import load_keyring
 from connector.preflight.loading import read
 from connector.runtime.file_access import is_there
 
@@ -54,6 +55,8 @@ def _keyring(settings: LedgerSection, down: ServerDown) -> Keyring:
     """Return the keys, but never make any: that is for the server to do, and so is the ledger."""
     if not is_there(settings.path):
         raise NothingHere(f"{down}, and there is no ledger at {settings.path}")
-    if not (os.environ.get(VARIABLE) or is_there(settings.key_file)):
-        raise NothingHere(f"{down}, and to read its ledger there is no key, neither at {settings.key_file} nor in {VARIABLE}")
+    if not (os.environ.get(KEYS_VARIABLE) or is_there(settings.key_file)):
+        raise NothingHere(
+            f"{down}, and to read its ledger there is no key, neither at {settings.key_file} nor in {KEYS_VARIABLE}"
+        )
     return load_keyring(settings.key_file, os.environ, ledger=settings.path)

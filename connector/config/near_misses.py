@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from connector.config.fields import KeyPath
-from connector.config.sources import DELIMITER, PREFIX, Sources, variable_name
+from connector.config.sources import Sources, variable_name
+from connector.config.variables import CONFIG_VARIABLE, DELIMITER, KEYS_VARIABLE, PREFIX
 
-OTHERS = ("CONNECTOR_CONFIG", "CONNECTOR_LEDGER_KEYS")
+OTHERS = (CONFIG_VARIABLE, KEYS_VARIABLE)
 """Variables of the connector that set no key."""
 LINK = re.compile(r"(tcp|udp|sctp)://")
 """What Kubernetes and Docker put into such variables, for a service that is called `connector-server`."""

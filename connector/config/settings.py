@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from connector.config.fields import PathIfToml
 from connector.model.addresses import canonical_host
 from connector.runtime.socket_names import LONGEST, socket_name
+from drivers.contract import Seconds
 
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
 
 

@@ -10,10 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from connector.config.fields import KeyPath, decoded, field_at, is_path, leaves
+from connector.config.variables import DELIMITER, PREFIX
 from connector.runtime.file_access import why_not
-
-PREFIX = "CONNECTOR__"
-DELIMITER = "__"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from random import Random
 
-from connector.model.asked_wait import bounded
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.model.retry_after import bounded
 
 FIRST = 1.0
 """Seconds: upper bound of the wait before the first retry; it doubles with each."""

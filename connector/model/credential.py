@@ -2,35 +2,8 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-TRANSPORT_HEADERS = frozenset(
-    [
-        "accept",
-        "accept-encoding",
-        "accept-language",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "date",
-        "expect",
-        "forwarded",
-        "host",
-        "keep-alive",
-        "te",
-        "traceparent",
-        "tracestate",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-        "via",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "x-request-id",
-    ]
-)
-"""Headers that belong to the transport of one request, so that two requests of one session may differ in them."""
+from connector.model.headers import TRANSPORT_HEADERS
+from connector.model.redaction import HIDDEN
 
 
 class Credential(Mapping[str, str]):
@@ -65,4 +38,4 @@ class Credential(Mapping[str, str]):
         return isinstance(other, Credential) and self._values == other._values
 
     def __repr__(self) -> str:
-        return f"Credential({', '.join(f'{name}=***' for name in sorted(self._values))})"
+        return f"Credential({', '.join(f'{name}={HIDDEN}' for name in sorted(self._values))})"

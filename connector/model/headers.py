@@ -3,23 +3,18 @@
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-HOP_BY_HOP = frozenset(
-    [
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ]
-)
-"""Headers that say how a message travels: one that is set twice, or wrongly, breaks the request."""
+FRAMING = frozenset(["connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"])
+"""Headers by which a client and a server agree where a message ends and how it travels."""
+SET_BY_CLIENT = FRAMING | {"accept-encoding"}
+"""Headers that our HTTP client sets itself, so that a profile must not."""
+NOT_RETURNABLE = FRAMING | {"content-encoding", "content-type", "keep-alive", "proxy-connection"}
+"""Headers that no initialize may return: one that is sent twice, or does not fit its request, breaks that request."""
+TRANSPORT_HEADERS = (NOT_RETURNABLE - {"proxy-connection"}) | {
+    *("accept", "accept-encoding", "accept-language", "date", "user-agent"),
+    *("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"),
+    *("traceparent", "tracestate", "x-request-id"),
+}
+"""Headers that belong to one request, not to its session: two requests of one session may differ in them."""
 ADVISED = 6 * 1024
 """Bytes of all headers together: many proxies stop at 8 KiB, and OpsHub sends headers of its own."""
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -31,7 +26,7 @@ def is_name(text: str) -> bool:
     return NAME.fullmatch(text) is not None
 
 
-def faults(name: str, value: str, *, forbidden: Collection[str] = HOP_BY_HOP) -> Iterator[str]:
+def faults(name: str, value: str, *, forbidden: Collection[str] = NOT_RETURNABLE) -> Iterator[str]:
     """Yield what keeps a pair from being a header, neither repeated; `forbidden` are names in lower case."""
     if not is_name(name):
         yield "is no legal header name"

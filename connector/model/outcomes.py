@@ -34,7 +34,7 @@ class LogoutOutcome(msgspec.Struct, frozen=True):
     """The end system's own code where it gave one, otherwise one of this project's (`credential_missing`, `timeout`, ...)."""
     message: str | None = None
     retry_after: float | None = None
-    """Seconds to wait before the next try, if the end system asked for it; whoever waits bounds it (`asked_wait`)."""
+    """Seconds to wait before the next try, if the end system asked for it; whoever waits bounds it (`retry_after`)."""
 
     @property
     def closes(self) -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 SHORTEST = 8
 """Characters from which on a secret that turns up in an answer is no coincidence."""
 HIDDEN = "***"
+"""What stands in the place of a secret, wherever one is left out."""
 PART = re.compile(r"[^\s;,=]+")
 """The token after `Bearer`, the value of a cookie: what is secret in a header's value even without the rest."""
 

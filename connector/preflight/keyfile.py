@@ -10,6 +10,7 @@ from secrets import token_bytes, token_hex
 
 import structlog
 
+from connector.config.variables import KEYS_VARIABLE
 from connector.ledger.keyring import KEY_BYTES, Keyring
 from connector.ledger.sqlite.lost_keys import needs_keys
 from connector.model.errors import ConfigurationError
@@ -17,7 +18,6 @@ from connector.runtime.file_access import is_there, why_not
 from connector.runtime.ownership import problem_of_secret, synced_folder
 from drivers.folders import make_private_folder
 
-VARIABLE = "CONNECTOR_LEDGER_KEYS"
 HOW_TO_MAKE_ONE = "docs/ledger.md says how to make one"
 log = structlog.get_logger(__name__)
 
@@ -31,8 +31,8 @@ def load_keyring(path: Path, environ: Mapping[str, str], *, ledger: Path) -> Key
         ConfigurationError: a line is not `id:key`, or the file is open to others, somebody else's, or cannot be read or made;
             or it is missing, and the ledger at that path needs it.
     """
-    if given := environ.get(VARIABLE):
-        return parsed(given, origin=VARIABLE)
+    if given := environ.get(KEYS_VARIABLE):
+        return parsed(given, origin=KEYS_VARIABLE)
     try:
         if not is_there(path):
             _generate(path, ledger)
@@ -80,7 +80,7 @@ def problem_of_lost_keys(path: Path, ledger: Path) -> str | None:
     held = needs_keys(ledger)
     return held and (
         f"ledger.key_file: {path.absolute()}: is missing, and {ledger.absolute()} holds {held} that only its keys can open. "
-        f"Put the file back, or its keys into {VARIABLE}. To begin anew without them, move the ledger away first "
+        f"Put the file back, or its keys into {KEYS_VARIABLE}. To begin anew without them, move the ledger away first "
         "(docs/ledger.md, Keys that are lost): nothing of what it holds will be ended then"
     )
 

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from connector.model.credential import TRANSPORT_HEADERS
-from connector.model.headers import HOP_BY_HOP, faults, is_name
+from connector.model.headers import NOT_RETURNABLE, TRANSPORT_HEADERS, faults, is_name
 from connector.sessions.seal import HEADER
 
-FORBIDDEN = HOP_BY_HOP | TRANSPORT_HEADERS | {"proxy-authenticate", "proxy-authorization", "http2-settings"}
+FORBIDDEN = NOT_RETURNABLE | TRANSPORT_HEADERS | {"proxy-authenticate", "proxy-authorization", "http2-settings"}
 """Also what somebody on the way may set anew for each request."""
 MOST = 100
 """Headers in all: servers take 100 to 128, and OpsHub sends some of its own."""

@@ -24,7 +24,7 @@ LAG_INTERVAL = 0.5
 LEDGER_INTERVAL = 5.0
 """Seconds between two looks at what is owed."""
 LEDGER_PATIENCE = 5.0
-"""Seconds that the ledger has to say it."""
+"""Seconds that the ledger has to say so, whoever asks."""
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
 TRIES = (1, 2, 3, 5, 10, 20, 50, 100, 500, 2500)
 

@@ -4,9 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator, model_validator
 
-from drivers.contract import DriverSettings
-
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+from drivers.contract import DriverSettings, Seconds
 
 REDIS_ONLY = ("database", "username", "password", "password_env", "password_file", "tls", "ca_file")
 MEMORY_ONLY = ("max_bytes",)

@@ -13,10 +13,6 @@ from drivers.keys import scope_digest
 Owners = tuple[bytes, ...]
 """The digests of what an entry depends on: the `lineage` of its scope. An evicted one takes the entry along."""
 
-GENERATION_BYTES = 16
-GENERATION_LIFE = 30 * 24 * 3600
-"""Seconds after which a generation that nobody used is forgotten: longer than any entry lives."""
-
 _HEAD = struct.Struct(">dI")
 
 

@@ -14,8 +14,9 @@ import structlog
 from aiocache import MemcachedCache
 from aiomcache import ClientException
 
+from drivers import generations
 from drivers.aiocached.aiocache_settings import AiocacheSettings
-from drivers.aiocached.layout import GENERATION_BYTES, GENERATION_LIFE, Layout, Owners, Packed
+from drivers.aiocached.layout import Layout, Owners, Packed
 from drivers.aiocached.memcached_failures import FAILURES
 from drivers.aiocached.memcached_pool import MemcachedPool
 from drivers.contract import Stamp, Statistics
@@ -110,9 +111,9 @@ class MemcachedLayout(Layout):
             found: bytes | None = await cache.get(self._owner(owner))
             if found is not None:
                 return found
-            fresh = token_bytes(GENERATION_BYTES)
+            fresh = generations.new_generation()
             try:
-                await cache.add(self._owner(owner), fresh, ttl=GENERATION_LIFE)
+                await cache.add(self._owner(owner), fresh, ttl=generations.LIFE)
             except ValueError:  # somebody else was faster: theirs counts
                 continue
             return fresh

@@ -14,7 +14,8 @@ from secrets import token_bytes
 
 from aiocache import SimpleMemoryCache
 
-from drivers.aiocached.layout import GENERATION_BYTES, GENERATION_LIFE, Layout, Owners, Packed
+from drivers import generations
+from drivers.aiocached.layout import Layout, Owners, Packed
 from drivers.contract import Stamp, Statistics
 from drivers.driver_errors import DriverUnavailable
 from drivers.expiries import Expiries
@@ -31,7 +32,7 @@ class _OwnerLife:
     """The present life of a session or system: its generation, and the buckets whose names it is part of."""
 
     used: float
-    generation: bytes = field(default_factory=lambda: token_bytes(GENERATION_BYTES))
+    generation: bytes = field(default_factory=generations.new_generation)
     buckets: "set[_FlatBucket]" = field(default_factory=set)
 
 
@@ -192,7 +193,7 @@ class MemoryLayout(Layout):
 
     async def _forget_idle(self) -> bool:
         owner = next(iter(self._lives), None)
-        if owner is None or self._lives[owner].used >= self._clock() - GENERATION_LIFE:
+        if owner is None or self._lives[owner].used >= self._clock() - generations.LIFE:
             return False
         await self.forget((owner,))
         return True

@@ -14,9 +14,10 @@ from aiocache.serializers import NullSerializer
 from redis.exceptions import NoScriptError
 from redis.maint_notifications import MaintNotificationsConfig
 
+from drivers import generations
 from drivers.aiocached import lua
 from drivers.aiocached.aiocache_settings import AiocacheSettings
-from drivers.aiocached.layout import GENERATION_BYTES, Layout, Owners, Packed
+from drivers.aiocached.layout import Layout, Owners, Packed
 from drivers.aiocached.redis_connection import Addressed, AddressedConnection, AddressedTlsConnection
 from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.redis_pool import RedisPool
@@ -149,7 +150,7 @@ def _sha1(script: str) -> str:
 
 
 def _fresh(owners: Owners) -> list[str]:
-    return [token_hex(GENERATION_BYTES) for _ in owners]
+    return [token_hex(generations.BYTES) for _ in owners]
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -2,14 +2,12 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from secrets import token_bytes
 
+from drivers import generations
 from drivers.contract import Everything, Scope, SessionScope, Stamp, SystemScope
 from drivers.memory.rings import Bucket
 from drivers.memory.shelf import Shelf
 
-IDLE_LIFE = 30 * 24 * 3600.0
-"""Seconds after which a generation that nobody used is forgotten: longer than any entry lives."""
 NOTED_EVERY = 60.0
 """Seconds that may pass before it is noted that a generation is still in use."""
 
@@ -21,7 +19,7 @@ _EVERYTHING: _Owner = ("everything", "")
 class _Life:
     """The present life of one session or system: its generation, and the buckets whose names it is part of."""
 
-    generation: bytes = field(default_factory=lambda: token_bytes(16))
+    generation: bytes = field(default_factory=generations.new_generation)
     buckets: "set[NamedBucket]" = field(default_factory=set)
     used: float = 0.0
     ended: bool = False
@@ -96,7 +94,7 @@ class Lives:
     def end_idle(self, now: float) -> bool:
         """End the life that was not used for longest, if that is long enough, and say whether it was."""
         owner = next(iter(self._lives), None)
-        idle = owner is not None and self._lives[owner].used < now - IDLE_LIFE
+        idle = owner is not None and self._lives[owner].used < now - generations.LIFE
         if owner and idle:
             self._end(owner)
         return idle

@@ -6,8 +6,9 @@ Functions of a connection inside a transaction. No slice holds the writer for mo
 import sqlite3
 from dataclasses import dataclass
 
+from drivers import generations
 from drivers.sqlite.cache_schema import PAGE_SIZE
-from drivers.sqlite.statements import DAY, IDLE_DAYS, end, marks, tokens_of, whole
+from drivers.sqlite.statements import DAY, end, marks, tokens_of, whole
 
 SLICE = 250
 """Rows that one transaction deletes at most."""
@@ -131,4 +132,4 @@ def _delete(connection: sqlite3.Connection, budget: Budget, which: str, *paramet
 def _end_idle(connection: sqlite3.Connection, limit: int, now: float) -> bool:
     """Forget generations that nobody uses any more, and say whether there were any: they leave garbage behind."""
     idle = "SELECT scope FROM generations WHERE used < ? ORDER BY used LIMIT ?"
-    return end(connection, f"scope IN ({idle})", now // DAY - IDLE_DAYS, limit) > 0
+    return end(connection, f"scope IN ({idle})", now // DAY - generations.LIFE // DAY, limit) > 0

@@ -3,21 +3,17 @@
 import sqlite3
 from collections.abc import Collection
 from functools import lru_cache
-from secrets import token_bytes
 from struct import pack
 from zlib import crc32
 
+from drivers import generations
 from drivers.contract import MAX_TTL, Entry, Scope, Stamp, lineage
 from drivers.keys import digest, scope_digest
 from drivers.sqlite_file import DamagedRow
 
-TOKEN = 16
-"""Bytes of a generation."""
 TOGETHER = 500
 """Scopes that one statement evicts: SQLite bounds the values of a statement."""
 DAY = 24 * 3600
-IDLE_DAYS = 30
-"""Days after which a generation that nobody used is forgotten: longer than any entry lives."""
 
 
 def name_of(connection: sqlite3.Connection, scope: Scope) -> Stamp | None:
@@ -34,7 +30,7 @@ def mint(connection: sqlite3.Connection, scope: Scope, now: float) -> Stamp:
     """Return the name of the scope's bucket, with fresh generations where there are none, and note that they are in use."""
     connection.executemany(
         "INSERT INTO generations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used WHERE used <> excluded.used",
-        [(owner, token_bytes(TOKEN), now // DAY) for owner in _owners(scope)],
+        [(owner, generations.new_generation(), now // DAY) for owner in _owners(scope)],
     )
     return Stamp(whole(name_of(connection, scope)))
 
@@ -108,4 +104,4 @@ def marks(values: Collection[object]) -> str:
 
 def tokens_of(bucket: bytes) -> list[bytes]:
     """Return the generations that name a bucket."""
-    return [bucket[start : start + TOKEN] for start in range(0, len(bucket), TOKEN)]
+    return [bucket[start : start + generations.BYTES] for start in range(0, len(bucket), generations.BYTES)]

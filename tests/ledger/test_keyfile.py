@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from connector.config.variables import KEYS_VARIABLE
 from connector.ledger.keyring import Keyring
 from connector.model.errors import ConfigurationError
-from connector.preflight.keyfile import VARIABLE, load_keyring
+from connector.preflight.keyfile import load_keyring
 from tests.ledger.ledgers import NAME
 
 KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU"
@@ -58,7 +59,7 @@ def test_the_first_line_is_the_current_key_and_remarks_are_left_out(tmp_path: Pa
 
 def test_the_variable_wins_over_the_file_which_is_not_even_made(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "ledger.keys"
-    assert loaded(path, {VARIABLE: f"a:{KEY},b:{OTHER_KEY}"}).ids == ("a", "b")
+    assert loaded(path, {KEYS_VARIABLE: f"a:{KEY},b:{OTHER_KEY}"}).ids == ("a", "b")
     assert not path.parent.exists()
 
 
@@ -90,7 +91,7 @@ MALFORMED = ["# nothing", KEY, f"a:{KEY[:-1]}", f"a:{KEY}x", f"a b:{KEY}", f"a:{
 
 @pytest.mark.parametrize("text", MALFORMED)
 def test_what_is_no_key_is_told_by_its_place_and_never_repeated(tmp_path: Path, text: str) -> None:
-    from_variable, from_file = refusal(tmp_path / "none", {VARIABLE: text}), refusal(key_file(tmp_path, text))
-    assert VARIABLE in from_variable
+    from_variable, from_file = refusal(tmp_path / "none", {KEYS_VARIABLE: text}), refusal(key_file(tmp_path, text))
+    assert KEYS_VARIABLE in from_variable
     assert "ledger.key_file" in from_file
     assert KEY[:12] not in from_variable + from_file

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from connector.config.variables import KEYS_VARIABLE
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.ledger.sqlite.table import Table
-from connector.preflight.keyfile import VARIABLE, parsed
+from connector.preflight.keyfile import parsed
 from tests.sessions.served import KEYS
 
-KEYRING = parsed(KEYS[VARIABLE], origin="the test")
+KEYRING = parsed(KEYS[KEYS_VARIABLE], origin="the test")
 
 
 @asynccontextmanager

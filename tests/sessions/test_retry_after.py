@@ -9,7 +9,7 @@ import pytest
 
 from connector import Unavailable
 from connector.endsystems.http.response import Response
-from connector.model.asked_wait import LONGEST
+from connector.model.retry_after import LONGEST
 from tests.sessions.dawdling import Dawdling
 from tests.sessions.served import served
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from connector.model.asked_wait import bounded
+from connector.model.retry_after import bounded
 
 SECONDS = re.compile(r"\d{1,9}")
 

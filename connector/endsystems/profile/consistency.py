@@ -7,11 +7,7 @@ from connector.endsystems.profile.profile import LogoutStep, Profile
 from connector.endsystems.profile.request import Headed, Request
 from connector.endsystems.profile.rules import Lists
 from connector.endsystems.profile.template import Source
-
-TRANSPORT = frozenset(
-    ["host", "content-length", "transfer-encoding", "connection", "accept-encoding", "expect", "te", "trailer", "upgrade"]
-)
-"""Headers that are the client's business."""
+from connector.model.headers import SET_BY_CLIENT
 
 
 def inconsistencies(profile: Profile) -> Iterator[str]:
@@ -38,8 +34,8 @@ def _of_head(head: Headed) -> Iterator[str]:
     names = [name.lower() for name in head.headers]
     if len({*names}) < len(names):
         yield ".headers: expected each name once, in whatever case"
-    if TRANSPORT.intersection(names):
-        yield f".headers: expected none of {', '.join(sorted(TRANSPORT))}"
+    if SET_BY_CLIENT.intersection(names):
+        yield f".headers: expected none of {', '.join(sorted(SET_BY_CLIENT))}"
     if head.cookies and "cookie" in names:
         yield ".cookies: expected no header Cookie beside them"
     if any(len(template.parts) > 1 for name, template in head.headers.items() if name.lower() == "cookie"):

@@ -12,10 +12,10 @@ from connector.endsystems.profile import places
 from connector.endsystems.profile.request import Headed, Request
 from connector.endsystems.profile.template import Reference, Template
 from connector.endsystems.profile.values import CannotSend, Values
+from connector.model.redaction import HIDDEN
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
-HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

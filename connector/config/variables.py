@@ -1,0 +1,10 @@
+"""The names of the connector's environment variables. Imports nothing, because every command needs it."""
+
+PREFIX = "CONNECTOR__"
+"""Begins the name of every variable that sets a key."""
+DELIMITER = "__"
+"""Stands for the dot in a key's name."""
+CONFIG_VARIABLE = "CONNECTOR_CONFIG"
+"""Names the configuration file."""
+KEYS_VARIABLE = "CONNECTOR_LEDGER_KEYS"
+"""Holds the keys of the ledger; wins over `ledger.key_file`."""

@@ -1,0 +1,21 @@
+"""How long somebody is asked to wait: at most an hour, whoever asks for it and whoever it is passed on to."""
+
+import math
+
+DEFAULT = 10
+"""Seconds after which a caller may try again if nobody knows better."""
+LONGEST = 3600.0
+"""Seconds. Whoever is told to wait longer takes the answer for a final no, and nobody looks at it again."""
+
+
+def bounded(seconds: float | None) -> float | None:
+    """Return the seconds that were asked for, from none to an hour; None if nothing, or no number, was."""
+    if seconds is None or math.isnan(seconds):
+        return None
+    return min(max(seconds, 0.0), LONGEST)
+
+
+def header(seconds: float = DEFAULT) -> dict[str, str]:
+    """Return the header that asks to wait this long, bounded; no header if it is no number."""
+    wait = bounded(seconds)
+    return {} if wait is None else {"Retry-After": str(round(wait))}

@@ -1,0 +1,15 @@
+"""What the author of a connector imports from `connector`: each name, once."""
+
+from connector.api.http_errors import ApiError as ApiError
+from connector.api.http_errors import BadRequest as BadRequest
+from connector.api.http_errors import Conflict as Conflict
+from connector.api.http_errors import NotFound as NotFound
+from connector.api.http_errors import RateLimited as RateLimited
+from connector.api.http_errors import Unauthorized as Unauthorized
+from connector.api.http_errors import Unavailable as Unavailable
+from connector.api.session_of_request import session as session
+from connector.app import create_app as create_app
+from connector.cache import cached as cached
+from connector.cleanups.hooks import Hooks as Hooks
+from connector.cli.running import run as run
+from connector.sessions.session import Session as Session

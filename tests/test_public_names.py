@@ -1,0 +1,31 @@
+"""What an author imports from `connector`: each name is declared once, and costs nothing until it is asked for."""
+
+import subprocess
+import sys
+
+import pytest
+
+import connector
+
+
+def shown_by(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+
+def test_every_public_name_can_be_imported_at_once() -> None:
+    names: dict[str, object] = {}
+    exec("from connector import *", names)
+
+    assert {"Hooks", "Session", "Unauthorized", "cached", "create_app", "run", "session"} < names.keys()
+    assert connector.cached is names["cached"]
+
+
+def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'connector' has no attribute 'sesion'"):
+        getattr(connector, "sesion")  # noqa: B009 - the type checker refuses it
+
+
+def test_importing_the_package_imports_no_part_of_it() -> None:
+    loaded = shown_by("import connector, sys; print(*sorted(name for name in sys.modules if name.startswith('connector.')))")
+
+    assert loaded == "connector.version"
