@@ -16,7 +16,7 @@ IN_ONE_LINE = "    user connector "
 LONGEST_SENTENCE = 25
 PAGES = sorted(
     page.relative_to(ROOT).as_posix()
-    for pages in (ROOT.glob("*.md"), (ROOT / "docs").rglob("*.md"), (ROOT / "examples").rglob("*.md"))
+    for pages in (ROOT.glob("*.md"), *((ROOT / folder).rglob("*.md") for folder in ("bench", "docs", "examples")))
     for page in pages
 )
 WRITTEN_BY_HAND = [page for page in PAGES if page not in (*WRITTEN_BY_COMMANDS, *RECORDS)]
