@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
+
+from tests.house.count import between_rooms, imports
+from tests.house.source import modules
 
 ROOT = Path(__file__).parent.parent
 WRITTEN_BY_COMMANDS = ("docs/configuration.md", "docs/performance.md", "docs/soak.md", "docs/torture.md")
@@ -49,6 +53,23 @@ def sentences(page: str) -> Iterator[str]:
         yield from ENDS.split(re.sub(r"`[^`]*`", "code", re.sub(r"\]\([^)]*\)", "]", paragraph)))
 
 
+def picture(kind: str) -> list[str]:
+    """The lines of the one picture of this kind in the page about the design."""
+    (lines,) = re.findall(rf"```mermaid\n{kind}[^\n]*\n(.*?)```", (ROOT / "docs/design.md").read_text("utf-8"), re.DOTALL)
+    return [line.strip() for line in lines.splitlines()]
+
+
+def arrows() -> Iterator[tuple[str, str]]:
+    """The arrows of the picture of the parts: `a & b --> c & d` are four."""
+    for line in picture("flowchart"):
+        yield from product(*(side.split(" & ") for side in line.split(" --> ")))
+
+
+def rooms() -> set[str]:
+    """The folders of the connector that have code, and the drivers."""
+    return {file.parent.name for file in (ROOT / "connector").glob("*/__init__.py")} | {"drivers"}
+
+
 def has_heading(page: Path, anchor: str) -> bool:
     """Whether a heading has this anchor on GitHub. A command may have written only a part of its page."""
     if page.relative_to(ROOT).as_posix() in WRITTEN_BY_COMMANDS:
@@ -86,3 +107,27 @@ def test_every_file_of_the_project_that_a_page_names_is_there(page: str) -> None
     named = (file.replace("NAME", "none") for file in FILE.findall((ROOT / page).read_text("utf-8")))
 
     assert [file for file in named if not (ROOT / file).exists()] == []
+
+
+def test_every_arrow_between_the_parts_is_an_import_and_no_part_is_left_out() -> None:
+    needs = between_rooms(imports(modules(ROOT)))
+    drawn = [*arrows()]
+
+    assert rooms() <= {part for arrow in drawn for part in arrow}
+    assert [
+        f"{above} --> {below}"
+        for above, below in drawn
+        if below not in {name.removeprefix("connector.") for name in needs[f"connector.{above}"]}
+    ] == []
+
+
+def test_a_cleanup_goes_through_parts_that_are_there() -> None:
+    ways = [line.split()[1] for line in picture("sequenceDiagram") if line.startswith("participant")]
+
+    assert {*ways} - rooms() == {"OpsHub", "EndSystem"}
+
+
+def test_the_page_about_the_design_says_of_every_part_what_is_in_it() -> None:
+    rows = re.findall(r"^\| `(?:connector/)?(\w+)/?` \|", (ROOT / "docs/design.md").read_text("utf-8"), re.MULTILINE)
+
+    assert rooms() <= {*rows}

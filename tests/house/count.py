@@ -46,7 +46,7 @@ def counted(checkout: Path) -> House:
     if not any(module.name == HOUSE for module in found):
         raise FileNotFoundError(f"{checkout}: has no {HOUSE}/__init__.py")
     between_modules = imports(found)
-    between_rooms = _between_rooms(between_modules)
+    arrows = between_rooms(between_modules)
     places = {place_of(module.name) for module in found}
     loose = {module.name for module in found if place_of(module.name) == module.name and not module.is_package} | {HOUSE}
     functions = [Longest(name, lines) for module in found for name, lines in module.functions]
@@ -54,8 +54,8 @@ def counted(checkout: Path) -> House:
     return House(
         rooms=len(places - loose),
         loose_modules=len(loose),
-        arrows=sum(map(len, between_rooms.values())),
-        cycles_of_rooms=cycles(between_rooms),
+        arrows=sum(map(len, arrows.values())),
+        cycles_of_rooms=cycles(arrows),
         cycles_of_modules=cycles(between_modules),
         shared_names=_shared_names(found),
         modules=len(found),
@@ -74,7 +74,8 @@ def imports(found: Sequence[Module]) -> Arrows:
     return {module.name: module.imported(known) for module in found}
 
 
-def _between_rooms(between_modules: Arrows) -> Arrows:
+def between_rooms(between_modules: Arrows) -> Arrows:
+    """Return which room imports from which other one, by the imports of their modules."""
     arrows: dict[str, set[str]] = defaultdict(set)
     for importer, imported in between_modules.items():
         arrows[place_of(importer)] |= {place_of(name) for name in imported} - {place_of(importer)}
