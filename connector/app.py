@@ -50,6 +50,8 @@ from connector.workers.owed_evictions import OwedEvictions
 from connector.workers.retries import LONGEST_TRY, Retries
 from drivers.cancellation import cancelled_only_if_asked
 
+log = structlog.get_logger(__name__)
+
 MARGIN = 1.0
 """Seconds that an end system has beyond its own deadline, to say itself how far it got."""
 
@@ -140,6 +142,8 @@ def create_app(
     settings = config if isinstance(config, Settings) else load(Path(config), environ)
     if not structlog.is_configured():  # by default it prints tracebacks with local variables, and credentials with them
         configure_logs(settings.logs)
+    for line in settings.deprecations:
+        log.warning("a deprecated name in the configuration: the next version does not know it", name=line)
     parts = _parts(settings, hooks or Hooks(), environ, clock)
 
     async def running(_: web.Application) -> AsyncIterator[None]:
@@ -215,7 +219,7 @@ def _for_end_system(settings: Settings) -> float:
 
 
 def _admission(settings: Settings, seals: Seals, live: LiveSessions) -> Admission:
-    unsealed_beyond = settings.security.callers_unsealed_beyond_loopback
+    unsealed_beyond = settings.security.allow_unsealed_cleanup_beyond_loopback
     return Admission(seals, live, require_seal=requires_seal(settings), require_seal_from_beyond=not unsealed_beyond)
 
 

@@ -22,7 +22,7 @@ class Refusal(Enum):
     """Why a caller may not call: the word by which it is counted, and what the log says."""
 
     ORIGIN = "browser", "a web page calls, and not a person or a program: it sends Origin, or a Sec-Fetch-Site other than none"
-    HOST = "host", "Host is none of the server's names; add it to server.hosts if it is one"
+    HOST = "host", "Host is none of the server's names; add it to server.allowed_hosts if it is one"
     NETWORK = "caller", "the caller is in none of server.allowed_callers"
 
     def __init__(self, kind: str, reason: str) -> None:

@@ -62,7 +62,7 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     own = frozenset(added_routes(app, routes, bases))
     shapes = ErrorShapes(server.base_paths, server.mbse_base_paths)
     app.middlewares.append(boundary(shapes, mounted_at=lambda: live.canonical.removesuffix(LIVE)))
-    checks = (callers.check, no_web_pages, only_by(Hosts(server.hosts, server.host)))
+    checks = (callers.check, no_web_pages, only_by(Hosts(server.allowed_hosts, server.host)))
     app.middlewares.append(admitting(checks, served.metrics.observe_rejection))
     app.middlewares.append(in_sessions(served.in_use, own))
 

@@ -52,7 +52,7 @@ async def metrics_served(metrics: Metrics, ledger: Ledger, settings: Settings, d
     if not doors.metrics:
         yield None
         return
-    hosts = Hosts(settings.server.hosts, settings.metrics.host)
+    hosts = Hosts(settings.server.allowed_hosts, settings.metrics.host)
     async with AsyncExitStack() as stack:
         runner = await stack.enter_async_context(_running(metrics_app(metrics, hosts), settings))
         await listen(runner, "metrics", doors.metrics)

@@ -34,9 +34,12 @@ def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) ->
         problems = found.problems
     if as_json:
         shown = {value.key: {"value": value.value, "source": value.source} for value in values}
-        print_json({**_verdict(problems), "values": shown})
+        deprecated = {"deprecated": configuration.settings.deprecations} if configuration.settings.deprecations else {}
+        print_json({**_verdict(problems), **deprecated, "values": shown})
     else:
         print_table(("key", "in force", "set by"), [(value.key, json.dumps(value.value), value.source) for value in values])
+        if configuration.settings.deprecations:
+            print_problems(configuration.settings.deprecations, "Deprecated names, which the next version does not know")
         if problems:
             print_problems(problems, "The configuration fits together, but a server would not start")
     if problems:

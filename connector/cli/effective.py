@@ -43,7 +43,7 @@ def _overruled(settings: Settings, environ: Mapping[str, str]) -> Iterator[Effec
     """Yield what something else has decided than the key itself."""
     if not is_loopback(settings.server.host) and not settings.security.require_seal:
         switched_off = not requires_seal(settings)
-        reason = "security.callers_unsealed_beyond_loopback" if switched_off else "server.host, which is beyond loopback"
+        reason = "security.allow_unsealed_cleanup_beyond_loopback" if switched_off else "server.host, which is beyond loopback"
         yield EffectiveValue("security.require_seal", not switched_off, reason)
     if settings.end_system.base_url and not settings.end_system.allowed_urls:
         yield EffectiveValue("end_system.allowed_urls", [_without_login(settings.end_system.base_url)], "end_system.base_url")

@@ -31,6 +31,13 @@ class PathIfToml:
     """Mark of a text that is the path of a file if it ends in `.toml`."""
 
 
+@dataclass(frozen=True, slots=True)
+class RenamedFrom:
+    """Mark of a key that had another name in its table: the old one works for one version, and is warned of."""
+
+    name: str
+
+
 def section_of(field: FieldInfo) -> type[BaseModel] | None:
     """Return the model of a field that is a table with keys of its own, None for any other."""
     return field.annotation if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel) else None
@@ -53,6 +60,11 @@ def leaves(model: type[BaseModel], prefix: KeyPath = ()) -> Iterator[tuple[KeyPa
             yield (*prefix, name), field
         else:
             yield from leaves(section, (*prefix, name))
+
+
+def old_name(field: FieldInfo) -> str | None:
+    """Return the deprecated name of a key, None if it has none."""
+    return next((mark.name for mark in field.metadata if isinstance(mark, RenamedFrom)), None)
 
 
 def is_secret(field: FieldInfo) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from connector.config.fields import PathIfToml
+from connector.config.fields import PathIfToml, RenamedFrom
 from connector.model.addresses import canonical_host
 from connector.runtime.socket_names import LONGEST, socket_name
 from drivers.contract import Seconds
@@ -65,7 +65,7 @@ class ServerSection(Section):
     """As `base_paths`, with errors shaped as the MBSE variant of the SDK has them: as a list."""
     allowed_callers: Annotated[list[str], Field(min_length=1)] = ["0.0.0.0/0", "::/0"]
     """Networks from which anybody may call at all; to all others there is nothing here."""
-    hosts: list[str] = []
+    allowed_hosts: Annotated[list[str], RenamedFrom("hosts")] = []
     """Names and addresses, without a port, of which a request's `Host` has to be one, also at the metrics. Empty: where the
     server listens on loopback, it has to be `localhost` or a loopback address; elsewhere it may be anything."""
     trusted_proxies: list[str] = []
@@ -91,7 +91,7 @@ class ServerSection(Section):
             raise ValueError("expected the proxies alone, for of everybody else each would say himself who he is")
         return networks
 
-    @field_validator("hosts")
+    @field_validator("allowed_hosts")
     @classmethod
     def _are_hosts(cls, hosts: list[str]) -> list[str]:
         if not all(canonical_host(host) and canonical_host(f"{host}:0") for host in hosts):
@@ -181,8 +181,8 @@ class SecuritySection(Section):
 
     require_seal: bool = False
     """Whether a cleanup needs its session's seal, even of a session that was not opened here. Beyond loopback, it always does."""
-    callers_unsealed_beyond_loopback: bool = False
-    """Switch that off: whoever reaches `server.host` may then clean up any session that was not opened here."""
+    allow_unsealed_cleanup_beyond_loopback: Annotated[bool, RenamedFrom("callers_unsealed_beyond_loopback")] = False
+    """Whether anybody who reaches `server.host` may clean up, without a seal, any session that was not opened here."""
 
 
 class LogsSection(Section):
@@ -234,3 +234,14 @@ class Settings(Section):
     metrics: MetricsSection = MetricsSection()
     control: ControlSection = ControlSection()
     logs: LogsSection = LogsSection()
+
+    _deprecations: tuple[str, ...] = ()
+
+    @property
+    def deprecations(self) -> tuple[str, ...]:
+        """A line for each deprecated name by which a key was set."""
+        return self._deprecations
+
+    def model_post_init(self, context: Any) -> None:
+        """Take the deprecations, which are the context of the check: no key of the file can set them."""
+        self._deprecations = context or ()

@@ -34,6 +34,10 @@ class Sources:
     variables: Mapping[KeyPath, Variable]
     problems: tuple[str, ...]
     """What could not even be read."""
+    deprecations: tuple[str, ...] = ()
+    """A line for each deprecated name that is used."""
+    renamed_in_file: Mapping[KeyPath, KeyPath] = field(default_factory=dict)
+    """New name -> deprecated name, as the file has it."""
 
     def values(self, model: type[BaseModel], prefix: KeyPath = ()) -> dict[str, Any]:
         """Return what the sources say under `prefix`, the variables' texts turned into the types of the model's fields.
@@ -64,7 +68,9 @@ class Sources:
         setters = [key for key in self.variables if key[: len(path)] == path]
         if setters and (path in setters or in_file is None or isinstance(in_file, dict)):
             return f"environment variable {self.variables[setters[0]].name}"
-        return None if in_file is None else str(self.file)
+        if in_file is None:
+            return None
+        return f"{self.file}, as {'.'.join(self.renamed_in_file[path])}" if path in self.renamed_in_file else str(self.file)
 
     def given(self, path: KeyPath) -> Any:
         """Return what is said of a key, as it is written; None where nothing is."""

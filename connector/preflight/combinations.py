@@ -35,12 +35,12 @@ def combination_problems(settings: Settings, sources: Sources, environ: Mapping[
 def requires_seal(settings: Settings) -> bool:
     """Tell whether nobody may clean up a session without its seal."""
     beyond = not is_loopback(settings.server.host)
-    return settings.security.require_seal or (beyond and not settings.security.callers_unsealed_beyond_loopback)
+    return settings.security.require_seal or (beyond and not settings.security.allow_unsealed_cleanup_beyond_loopback)
 
 
 def _seals(settings: Settings) -> Iterator[str]:
-    if settings.security.require_seal and settings.security.callers_unsealed_beyond_loopback:
-        yield "security.callers_unsealed_beyond_loopback: expected false, for security.require_seal demands a seal of everybody"
+    if settings.security.require_seal and settings.security.allow_unsealed_cleanup_beyond_loopback:
+        yield "security.allow_unsealed_cleanup_beyond_loopback: expected false, because security.require_seal is true"
 
 
 def _ports(settings: Settings) -> Iterator[str]:

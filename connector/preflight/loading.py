@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from connector.config.deprecated_names import with_new_names
 from connector.config.fields import KeyPath, leaves
 from connector.config.near_misses import near_misses
 from connector.config.problems import validation_problems
@@ -44,7 +45,7 @@ def read(path: Path | None, environ: Mapping[str, str]) -> Configuration:
     Raises:
         ConfigurationError: with every problem of a key; or, where there is none, with every combination that cannot work.
     """
-    sources = read_sources(path, environ)
+    sources = with_new_names(read_sources(path, environ), Settings)
     instances, problems = check_instances(sources) if sources.table is not None else ({}, [])
     problems += near_misses(_keys(instances), sources, environ)
     settings = _checked(sources, instances, [*sources.problems, *problems])
@@ -67,7 +68,7 @@ def _checked(sources: Sources, instances: Mapping[str, Instance], problems: list
     if isinstance(storage, dict):
         storage |= {name: instance.table for name, instance in instances.items()}
     try:
-        settings = Settings.model_validate(values)
+        settings = Settings.model_validate(values, context=sources.deprecations)
     except ValidationError as error:
         raise ConfigurationError([*validation_problems(error, Settings, sources), *problems]) from error
     if problems:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from connector.config.fields import KeyPath, expected, is_secret, section_of
+from connector.config.fields import KeyPath, expected, is_secret, old_name, section_of
 from connector.config.settings import Settings
 from connector.config.sources import variable_name
 from connector.preflight.drivers import BUILT_IN, driver_class
@@ -35,6 +35,8 @@ default, and an environment variable wins over the file. `connector check-config
 * The whole configuration is checked before anything is opened, in three rounds: every key; then every combination; then what
   a server needs besides, its keys and the passwords of its stores. A round in which something is wrong is the last: all of
   its problems are printed, each on a line, without the values; the exit code is 78.
+* A renamed key keeps its old name for one version. `check-config` and a warning in the log tell the new name. Both names at once
+  are an error.
 * Secrets (a password, a URL with a password in it) come from the environment or from a file of their own; in `config.toml`
   they are an error.
 """
@@ -69,12 +71,23 @@ def _sections(model: type[BaseModel], path: KeyPath) -> Iterator[str]:
 def _table(model: type[BaseModel], path: KeyPath) -> str:
     meanings = _meanings(model)
     rows = [
-        _row(f"`{name}`", expected(field), _default(field), meanings.get(name, ""), f"`{variable_name((*path, name))}`")
+        _row(
+            f"`{name}`",
+            expected(field),
+            _default(field),
+            _meaning(field, meanings.get(name, "")),
+            f"`{variable_name((*path, name))}`",
+        )
         for name, field in model.model_fields.items()
         if section_of(field) is None
     ]
     heading = "| key | expected | default | meaning | environment variable |\n|---|---|---|---|---|\n"
     return heading + "".join(rows) if rows else "No keys.\n"
+
+
+def _meaning(field: FieldInfo, text: str) -> str:
+    old = old_name(field)
+    return f"{text} Deprecated name, which works in this version only: `{old}`." if old else text
 
 
 def _row(*cells: str) -> str:

@@ -53,7 +53,7 @@ FOREIGN = [
     "l\xf6calhost",
     "localhost" + ":" + "0" * 300,
 ]
-NAMED = 'server.hosts = ["connector.example.org", "192.0.2.7", "2001:db8::7"]'
+NAMED = 'server.allowed_hosts = ["connector.example.org", "192.0.2.7", "2001:db8::7"]'
 
 
 @pytest.mark.parametrize("host", OWN)
@@ -149,8 +149,11 @@ async def test_where_a_mounted_connector_is_served_the_connection_tells(tmp_path
 
 @pytest.mark.parametrize("host", ["", "a b", "connector.example.org:443", "https://connector.example.org", "[::1]:80", "*"])
 def test_names_are_names_or_addresses_without_a_port(tmp_path: Path, host: str) -> None:
-    assert problems(tmp_path, f"server.hosts = ['{host}']") == [
-        "server.hosts: expected names or addresses such as connector.example.org or 192.0.2.7, without a port (config.toml)"
+    assert problems(tmp_path, f"server.allowed_hosts = ['{host}']") == [
+        (
+            "server.allowed_hosts: expected names or addresses such as connector.example.org or 192.0.2.7, without a port "
+            "(config.toml)"
+        )
     ]
 
 

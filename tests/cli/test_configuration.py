@@ -100,7 +100,7 @@ async def test_a_fleet_is_checked_and_shown_where_there_are_no_keys_and_the_lack
 
     assert (as_text.exit_code, as_json.exit_code) == (78, 78)
     assert f'storage.shared.backend\t"redis"\t{tmp_path}/config.toml' in as_text.out.splitlines()
-    assert as_text.err.startswith(f"ledger.key_file: {tmp_path}/var/keys/ledger.keys: is not there;")
+    assert as_text.err.startswith(f"ledger.key_file: {tmp_path}/var/keys/ledger.keys: is not there.")
     assert as_json.json["problems"] == as_text.err.splitlines()
     assert as_json.json["values"]["storage.shared.backend"]["value"] == "redis"
 
@@ -111,9 +111,9 @@ async def test_a_fleet_is_checked_and_shown_where_there_are_no_keys_and_the_lack
         ({}, False, "default"),
         ({"CONNECTOR__SERVER__HOST": "0.0.0.0"}, True, "server.host, which is beyond loopback"),
         (
-            {"CONNECTOR__SERVER__HOST": "0.0.0.0", "CONNECTOR__SECURITY__CALLERS_UNSEALED_BEYOND_LOOPBACK": "true"},
+            {"CONNECTOR__SERVER__HOST": "0.0.0.0", "CONNECTOR__SECURITY__ALLOW_UNSEALED_CLEANUP_BEYOND_LOOPBACK": "true"},
             False,
-            "security.callers_unsealed_beyond_loopback",
+            "security.allow_unsealed_cleanup_beyond_loopback",
         ),
         (
             {"CONNECTOR__SERVER__HOST": "0.0.0.0", "CONNECTOR__SECURITY__REQUIRE_SEAL": "true"},

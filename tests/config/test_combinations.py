@@ -28,7 +28,7 @@ def test_on_loopback_a_seal_is_required_only_where_it_is_asked_for(host: str) ->
 def test_beyond_loopback_a_seal_is_required_unless_that_is_switched_off_by_name(host: str) -> None:
     assert requires_seal(load(None, {"CONNECTOR__SERVER__HOST": host}))
 
-    off = {"CONNECTOR__SERVER__HOST": host, "CONNECTOR__SECURITY__CALLERS_UNSEALED_BEYOND_LOOPBACK": "true"}
+    off = {"CONNECTOR__SERVER__HOST": host, "CONNECTOR__SECURITY__ALLOW_UNSEALED_CLEANUP_BEYOND_LOOPBACK": "true"}
     assert not requires_seal(load(None, off))
 
 
@@ -46,9 +46,9 @@ def test_a_part_is_allowed_no_more_than_the_whole(limits: str, key: str, tmp_pat
 
 
 def test_a_seal_cannot_be_required_and_be_switched_off(tmp_path: Path) -> None:
-    (line,) = problems(tmp_path, "[security]\nrequire_seal = true\ncallers_unsealed_beyond_loopback = true")
+    (line,) = problems(tmp_path, "[security]\nrequire_seal = true\nallow_unsealed_cleanup_beyond_loopback = true")
 
-    assert line.startswith("security.callers_unsealed_beyond_loopback: expected false")
+    assert line.startswith("security.allow_unsealed_cleanup_beyond_loopback: expected false")
 
 
 @pytest.mark.parametrize("network", ["10.0.0.1/8", "localhost", "", "10.0.0.0/33", "::/129"])
@@ -68,7 +68,7 @@ def test_all_combinations_that_cannot_work_are_named_at_once(tmp_path: Path) -> 
     toml = """
     [security]
     require_seal = true
-    callers_unsealed_beyond_loopback = true
+    allow_unsealed_cleanup_beyond_loopback = true
     [server]
     base_paths = ["", "/", "/a", "/a/cleanup", "/health/x"]
     mbse_base_paths = ["/a"]
@@ -79,7 +79,7 @@ def test_all_combinations_that_cannot_work_are_named_at_once(tmp_path: Path) -> 
     found = problems(tmp_path, toml)
 
     assert [line.partition(":")[0] for line in found] == [
-        "security.callers_unsealed_beyond_loopback",
+        "security.allow_unsealed_cleanup_beyond_loopback",
         "server.base_paths[1]",
         "server.base_paths[3]",
         "server.base_paths[4]",

@@ -39,7 +39,7 @@ def test_all_problems_of_the_file_are_named_at_once_with_what_was_expected(tmp_p
     body = nan
     shutdown = 0
     [security]
-    callers_unsealed_beyond_loopback = "yes"
+    allow_unsealed_cleanup_beyond_loopback = "yes"
     [logs]
     format = "xml"
     [end_system]
@@ -52,7 +52,7 @@ def test_all_problems_of_the_file_are_named_at_once_with_what_was_expected(tmp_p
         "connectr: unknown key; did you mean `connector`? (config.toml)",
         "end_system.ca_file: expected a path (config.toml)",
         "logs.format: expected one of console, json (config.toml)",
-        "security.callers_unsealed_beyond_loopback: expected true or false (config.toml)",
+        "security.allow_unsealed_cleanup_beyond_loopback: expected true or false (config.toml)",
         "server.base_paths: expected a list of texts (config.toml)",
         "server.deadlines.body: expected a number over 0 up to 86400 (config.toml)",
         "server.deadlines.shutdown: expected a number over 0 up to 86400 (config.toml)",

@@ -24,7 +24,9 @@ def test_a_list_is_written_with_commas_or_as_json(text: str, paths: list[str]) -
 
 @pytest.mark.parametrize("text", ["true", "yes", "1", "on"])
 def test_a_boolean_is_written_in_any_usual_way(text: str) -> None:
-    assert load(None, {"CONNECTOR__SECURITY__CALLERS_UNSEALED_BEYOND_LOOPBACK": text}).security.callers_unsealed_beyond_loopback
+    assert load(
+        None, {"CONNECTOR__SECURITY__ALLOW_UNSEALED_CLEANUP_BEYOND_LOOPBACK": text}
+    ).security.allow_unsealed_cleanup_beyond_loopback
 
 
 def test_an_empty_variable_counts_as_absent() -> None:

@@ -44,7 +44,7 @@ async def test_mounted_into_another_application_all_is_as_before_below_the_prefi
     [
         ("192.0.2.7", "", 404),
         ("2001:db8::7", "", 404),
-        ("192.0.2.7", "callers_unsealed_beyond_loopback = true\n", 200),
+        ("192.0.2.7", "allow_unsealed_cleanup_beyond_loopback = true\n", 200),
         ("127.0.0.2", "", 200),
         ("::ffff:127.0.0.1", "", 200),
         ("", "", 200),
