@@ -1,7 +1,7 @@
 """What the connector asks of an end system."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -38,7 +38,7 @@ class LoginOutcome:
     credential: Credential = field(default_factory=Credential)
     """What a later `logout` of this login needs, by the names that it is known under there. Sealed; OpsHub never sees it.
 
-    In the outcome of a login that failed: what it had made by then and could not end, so that it is still to be logged out.
+    In the outcome of a login that failed: what it had made by then, so that it is still to be logged out.
     """
     returned: Mapping[str, str] = field(default_factory=dict)
     """What else OpsHub is to send back as headers of every later call: nothing secret."""
@@ -46,6 +46,11 @@ class LoginOutcome:
     message: str | None = None
     retry_after: float | None = None
     """Seconds to wait, if an end system that is away asked for it; an hour at most is passed on."""
+    undo: Callable[[], Awaitable[LogoutOutcome]] | None = field(default=None, repr=False, compare=False)
+    """Ends what a login that failed half-way has made, which is `credential`. It is called once that is recorded.
+
+    None: the `logout` of such a credential does.
+    """
 
 
 class EndSystemSettings(BaseModel):

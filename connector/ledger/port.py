@@ -64,8 +64,21 @@ class CleanupRecords(Protocol):
 class EndedLogins(Protocol):
     """Logins that nobody will use."""
 
-    async def end_login(self, session: OpenSession) -> None:
-        """Write down, durably, that nobody will use a login: it is owed at once, unless somebody else ends it or uses it."""
+    async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
+        """Write down, durably, that nobody will use a login: it is owed, unless somebody else ends it or uses it.
+
+        It is due at once; or, if the caller is about to end it (`being_tried`), when the grace is over.
+
+        Returns:
+            what is owed; None if somebody else ends the login or uses it.
+        """
+        ...
+
+    async def forget(self, debt: Debt) -> bool:
+        """Remove what is owed for a login that has been ended and that was never handed out, so that nobody asks for it again.
+
+        Returns False, and removes nothing, if a cleanup has asked for it meanwhile.
+        """
         ...
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from secrets import token_urlsafe
 
 import structlog
@@ -11,7 +12,7 @@ from connector.endsystems.end_system import LONGEST_LOGIN, LoginOutcome, Session
 from connector.model.cleanup import Timed
 from connector.model.errors import LedgerUnavailable
 from connector.model.headers import ADVISED, size_of
-from connector.model.outcomes import LoginResult
+from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession
 from connector.runtime.deadline import Patience
 from connector.runtime.steps import step
@@ -110,7 +111,8 @@ class Openings:
         )
         if self._was_never_answered(done):
             log.error("a login was never answered: if the end system has made it, it is lost", milliseconds=done.milliseconds)
-        return self._following.start(self._follow(request, done.outcome, is_wanted))
+        patience = max(0.0, self._deadline - done.milliseconds / 1000)
+        return self._following.start(self._follow(request, done.outcome, is_wanted, patience=patience))
 
     def _was_never_answered(self, done: Timed[LoginOutcome | None]) -> bool:
         """Tell whether a login came to nothing after its caller was told that it is late, so that the log alone can tell."""
@@ -118,10 +120,14 @@ class Openings:
         timed_out = outcome is not None and outcome.code == self._late.code and not _made(outcome)
         return outcome is self._late or (late and timed_out)
 
-    async def _follow(self, request: OpeningRequest, outcome: LoginOutcome | None, is_wanted: Callable[[], bool]) -> Result:
+    async def _follow(
+        self, request: OpeningRequest, outcome: LoginOutcome | None, is_wanted: Callable[[], bool], *, patience: float
+    ) -> Result:
         if outcome is None:
             return NotOpened.DEFECT
         session = self._session(request, outcome)
+        if outcome.undo is not None and session.credential is not None:
+            return await self._undone(session, outcome, outcome.undo, patience)
         done: Timed[Result] = await step(
             "opening a session",
             lambda: self._opened(session, request, outcome, is_wanted),
@@ -134,6 +140,15 @@ class Openings:
             if await self._records.end(session):
                 self._live.rows_gone(session.session_id, [session.login_id])
         return done.outcome
+
+    async def _undone(
+        self, session: OpenSession, failure: LoginOutcome, undo: Callable[[], Awaitable[LogoutOutcome]], patience: float
+    ) -> LoginOutcome:
+        """End what a login has made until it failed, and tell the caller of it, at the latest after `patience` seconds."""
+        undoing = self._following.start(self._records.undo(session, undo))
+        await asyncio.wait([undoing], timeout=patience)
+        told = _words_for(undoing.result()) if undoing.done() else "is being ended"
+        return replace(failure, message=f"{failure.message}; the login made until then {told}") if told else failure
 
     async def _opened(
         self, session: OpenSession, request: OpeningRequest, outcome: LoginOutcome, is_wanted: Callable[[], bool]
@@ -204,6 +219,13 @@ class Openings:
         if owed is not None:
             await self._records.evict(owed)
         return None if is_wanted() else NotOpened.OVERTAKEN
+
+
+def _words_for(ended: LogoutOutcome) -> str | None:
+    """Tell what became of a login that failed half-way; None if there was nothing to end after all."""
+    if ended.result is LogoutResult.NOT_APPLICABLE:
+        return None
+    return "was ended" if ended.closes else f"could not be ended, and stays owed: {ended.message}"
 
 
 def _made(outcome: LoginOutcome) -> bool:

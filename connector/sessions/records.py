@@ -13,10 +13,15 @@ from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
 from connector.ledger.port import OpenedSessions
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
+from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession, Replaced
+from connector.runtime.steps import step
 from connector.sessions.logouts import Logouts
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import MOST, Unrecorded
+
+UNDO_WITHIN = 60.0
+"""Seconds for the logout of a login that failed half-way; its requests have shorter deadlines of their own."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -95,6 +100,38 @@ class SessionRecords:
                 self._unrecorded.keep_login(session)
         self._nudge()
         return True
+
+    async def undo(self, session: OpenSession, undo: Callable[[], Awaitable[LogoutOutcome]]) -> LogoutOutcome:
+        """Record a login that failed half-way, then end it by `undo`, and return what became of that.
+
+        A kill in between leaves a debt; so does an end system that does not take the logout.
+        """
+        debt = None
+        try:
+            debt = await self._written(self._ledger.end_login(session, being_tried=True))
+            if debt is None:
+                return IN_USE_AGAIN
+        except LedgerUnavailable:
+            ended = await self._undone(undo)
+            if not ended.closes:
+                self._unrecorded.keep_login(session)
+            return ended
+        ended = await self._undone(undo)
+        if not (ended.closes and await self._forgotten(debt)):
+            await self._books.settle(debt, outcome=ended, evicted=())
+            self._nudge()
+        return ended
+
+    async def _forgotten(self, debt: Debt) -> bool:
+        try:
+            return await self._written(self._ledger.forget(debt))
+        except LedgerUnavailable:
+            return False
+
+    async def _undone(self, undo: Callable[[], Awaitable[LogoutOutcome]]) -> LogoutOutcome:
+        late = LogoutOutcome(LogoutResult.PENDING, "timeout", "its logout was not answered in time")
+        failed = LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback")
+        return (await step("undoing a login", undo, deadline=UNDO_WITHIN, late=late, failed=failed)).outcome
 
     def _login_of(self, shown: Sealed) -> OpenSession | None:
         """Return the login that a seal stands for: another process may have made it, and have its record."""

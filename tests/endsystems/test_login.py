@@ -1,6 +1,7 @@
 """What becomes of a login, over real connections: made, refused, away, half made."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -8,7 +9,7 @@ import pytest
 
 from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.end_system import LoginOutcome, SessionLogin
-from connector.model.outcomes import LoginResult, LogoutResult
+from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 from tests.endsystems.behaviours import NO_DATE
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
 from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, opened
@@ -37,6 +38,20 @@ def session(outcome: LoginOutcome) -> SessionLogin:
 async def log_in(system: FaultySystem, path: str, second: str = "", **keys: Any) -> LoginOutcome:
     async with opened(profile(path, second), base_url=system.url, **keys) as end_system:
         return await end_system.login(SESSION, RIGHT)
+
+
+async def log_in_and_undo(
+    system: FaultySystem, text: str, settings: Mapping[str, str] = RIGHT
+) -> tuple[LoginOutcome, LogoutOutcome]:
+    """Log in, in vain, and undo what was made until then."""
+    async with opened(text, base_url=system.url) as end_system:
+        outcome = await end_system.login(SESSION, settings)
+        return outcome, await undone(outcome)
+
+
+async def undone(outcome: LoginOutcome) -> LogoutOutcome:
+    assert outcome.undo is not None
+    return await outcome.undo()
 
 
 async def test_what_a_login_leaves_behind_is_what_its_logout_needs() -> None:
@@ -103,30 +118,32 @@ async def test_a_login_whose_answer_holds_no_token_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("status", "result"), [(401, REFUSED), (403, REFUSED), (503, UNAVAILABLE)])
-async def test_a_login_that_fails_half_way_is_logged_out_and_says_so(status: int, result: LoginResult) -> None:
-    async with faulty_system() as system:
-        outcome = await log_in(system, "login", SECOND.format(path=f"status/{status}"))
-        assert outcome.result is result
-        assert str(outcome.message).endswith("; the login made until then was ended")
-        assert (system.logins, system.logouts, dict(outcome.credential)) == (1, 1, {})
+async def test_a_login_that_fails_half_way_says_what_it_has_made_and_how_to_undo_it(status: int, result: LoginResult) -> None:
+    async with (
+        faulty_system() as system,
+        opened(profile("login", SECOND.format(path=f"status/{status}")), base_url=system.url) as tool,
+    ):
+        outcome = await tool.login(SESSION, RIGHT)
+        assert (outcome.result, dict(outcome.credential)) == (result, {"authorization": "Bearer t0ken-canary-1"})
+        assert (system.logins, system.logouts) == (1, 0)
+        assert (await undone(outcome)).closes
+        assert system.logouts == 1
 
 
 async def test_a_login_that_fails_half_way_is_logged_out_whatever_the_answer_says_about_a_next_try() -> None:
     async with faulty_system() as system:
         second = SECOND.format(path=f"status/503?retry-after={quote(NO_DATE)}")
-        outcome = await log_in(system, "login", second)
+        outcome, _ = await log_in_and_undo(system, profile("login", second))
         assert (outcome.result, outcome.retry_after) == (UNAVAILABLE, None)
         assert (system.logins, system.logouts) == (1, 1)
 
 
-async def test_a_login_that_fails_half_way_and_cannot_be_logged_out_is_in_the_outcome() -> None:
+async def test_a_half_made_login_that_cannot_be_logged_out_now_is_not_said_to_be_ended() -> None:
     async with faulty_system() as system:
         text = profile("login", SECOND.format(path="status/401"), logout="status/503")
-        async with opened(text, base_url=system.url) as end_system:
-            outcome = await end_system.login(SESSION, RIGHT)
-    assert outcome.result is REFUSED
-    assert "the login made until then could not be ended: steps[0]: answered 503" in str(outcome.message)
-    assert dict(outcome.credential) == {"authorization": "Bearer t0ken-canary-1"}
+        outcome, ended = await log_in_and_undo(system, text)
+    assert (outcome.result, ended.result) == (REFUSED, LogoutResult.PENDING)
+    assert str(ended.message).startswith("steps[0]: answered 503")
 
 
 TWO_COOKIES = """
@@ -169,12 +186,13 @@ async def test_of_a_half_made_login_those_steps_of_the_logout_are_taken_that_can
     async with faulty_system() as system, opened(TWO_COOKIES, base_url=system.url) as end_system:
         system.answers = [Canned(200, headers=[("Set-Cookie", "A=1; Path=/")]), Canned(401), Canned(200)]
         outcome = await end_system.login(SESSION, {})
+        assert (await undone(outcome)).closes
         assert [f"{request.method} {request.target}" for request in system.received] == [
             "POST /first",
             "POST /second",
             "DELETE /a",
         ]
-        assert (outcome.code, dict(outcome.credential)) == ("http_401", {})
+        assert outcome.code == "http_401"
 
 
 async def test_a_login_is_not_said_to_be_ended_while_a_step_of_its_logout_could_not_be_taken() -> None:
@@ -183,9 +201,10 @@ async def test_a_login_is_not_said_to_be_ended_while_a_step_of_its_logout_could_
     async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
         system.answers = [Canned(200, headers=[("Set-Cookie", f"{name}=1")]) for name in "AB"] + [Canned(200)]
         outcome = await end_system.login(SESSION, {})
+        ended = await undone(outcome)
         assert [request.target for request in system.received] == ["/first", "/second", "/a"]
-        assert outcome.code == "capture_missing"
-        assert "could not be ended: steps[0].headers.X-B: credential.X-B is missing" in str(outcome.message)
+        assert (outcome.code, ended.closes) == ("capture_missing", False)
+        assert "steps[0].headers.X-B: credential.X-B is missing" in str(ended.message)
         assert dict(outcome.credential) == {"cookie": "A=1; B=1"}
 
 
@@ -201,6 +220,7 @@ async def test_a_captured_value_that_would_bring_another_cookie_along_is_refused
     async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
         system.answers = [Canned(200, headers=[("Set-Cookie", "A=1")]), Canned(200, headers=[("X-B", "2; A=evil")]), Canned(200)]
         outcome = await end_system.login(SESSION, {})
+        await undone(outcome)
         assert (outcome.result, outcome.code) == (REFUSED, "credential_malformed")
         assert [request.target for request in system.received] == ["/first", "/second", "/a"]
 
@@ -209,8 +229,8 @@ async def test_a_token_that_does_not_fit_its_place_is_never_stood_in_for_by_the_
     async with faulty_system() as system, opened(profile("login"), base_url=system.url) as end_system:
         system.answers = [Canned(200, '{"token": "two words"}')]
         outcome = await end_system.login(SESSION, RIGHT)
+        assert not (await undone(outcome)).closes
         assert (outcome.result, outcome.code, len(system.received)) == (REFUSED, "credential_malformed", 1)
-        assert "could not be ended" in str(outcome.message)
 
 
 UNFIT = '{"token": "two words"}'

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.site import Site
@@ -14,12 +15,12 @@ from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.setting import in_force
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
-from connector.model.outcomes import LoginResult, LogoutResult
+from connector.model.outcomes import LoginResult
 
 
 @dataclass(frozen=True, slots=True)
 class HttpLogin:
-    """Takes the steps of a login in their order; what one makes before a later one fails is logged out again."""
+    """Takes the steps of a login in their order. What was made before one fails is in the outcome, with how to undo it."""
 
     profile: Profile
     site: Site
@@ -33,14 +34,14 @@ class HttpLogin:
             return _refused(problem)
         failure, values = await self._take_steps(values)
         if failure is not None:
-            return await self._undone(failure, values)
+            return self._half_made(failure, values)
         try:
             credential = self._credential(values)
             self.logout.rehearsed(credential)
             result = LoginResult.LOGGED_IN if self.profile.login else LoginResult.NOT_APPLICABLE
             return LoginOutcome(result, credential, returned(self.profile, values))
         except CannotSend as problem:
-            return await self._undone(_refused(problem), values)
+            return self._half_made(_refused(problem), values)
 
     def _rehearsed(self, settings: Mapping[str, str]) -> Values:
         """Make every request without sending any, those of the logout too; a word stands for what is not captured yet."""
@@ -65,18 +66,13 @@ class HttpLogin:
     def _credential(self, values: Values) -> Credential:
         return left_behind(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
 
-    async def _undone(self, failure: LoginOutcome, values: Values) -> LoginOutcome:
-        """Log out what a login that failed half-way has made, and say so."""
+    def _half_made(self, failure: LoginOutcome, values: Values) -> LoginOutcome:
+        """Add what the login has made until it failed. Nothing is sent yet: whoever is killed meanwhile must have recorded it."""
         made = left_so_far(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
-        if made is None:
+        if made is None or not self.profile.steps:
             return failure
-        ended = await self.logout.undo(made, was_cut_short=_was_cut_short(self.profile, values))
-        if ended.result is LogoutResult.NOT_APPLICABLE:
-            return failure
-        if ended.closes:
-            return replace(failure, message=f"{failure.message}; the login made until then was ended")
-        told = f"{failure.message}; the login made until then could not be ended: {ended.message}"
-        return replace(failure, credential=made, message=told)
+        undo = partial(self.logout.undo, made, was_cut_short=_was_cut_short(self.profile, values))
+        return replace(failure, credential=made, undo=undo)
 
 
 def _was_cut_short(profile: Profile, values: Values) -> bool:

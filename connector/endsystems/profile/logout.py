@@ -61,8 +61,6 @@ class HttpLogout:
 
         A step that cannot be taken has nothing to end only where the login was cut short before it made what that step needs.
         """
-        if not self.profile.steps:
-            return conclude([])
         try:
             self.rehearsed(credential)
         except CannotSend:

@@ -101,30 +101,31 @@ def close_session(
     return ended
 
 
-def end_login(table: Table, session: OpenSession, *, now: float) -> None:
-    """Write down that nobody will use a login: its row is removed if it is still of this login, and the login is owed.
+def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) -> Debt | None:
+    """Write down that nobody will use a login: its row is removed if it is still of this login. Return what is owed of it.
 
     Save where a cleanup has seen to it, or where the session is open by the same credential, handed out twice.
     """
     _remove(table, session.session_id, session.login_id)
     is_asked_for = is_debt(table, session.session_id, session.login_id, session.credential)
-    if not is_asked_for and not is_in_use(table, session.session_id, session.credential, session.origin):
-        owe(table, session, now=now)
+    if is_asked_for or is_in_use(table, session.session_id, session.credential, session.origin):
+        return None
+    return owe(table, session, now=now, due_at=due_at)
 
 
-def owe(table: Table, session: OpenSession, *, now: float) -> None:
-    """Write down that a login has to be ended at once, unless it is owed already.
+def owe(table: Table, session: OpenSession, *, now: float, due_at: float | None = None) -> Debt | None:
+    """Write down that a login has to be ended, at once by default, unless it is owed already. Return what is new.
 
     That it was ended once does not count: who says that it is there knows better.
     """
     if session.credential is None:
-        return
+        return None
     debts = table.of_login(session.session_id, session.login_id, session.credential)
     if any(debt.state is not LogoutState.CLOSED for debt in debts):
-        return
+        return None
     for debt in debts:
         table.update(_set_aside(debt))
-    table.insert(_debt(table, session, now=now))
+    return table.insert(replace(_debt(table, session, now=now), due_at=now if due_at is None else due_at))
 
 
 def is_debt(table: Table, session_id: str, login_id: str, credential: Credential | None) -> bool:

@@ -115,9 +115,13 @@ class SqliteLedger(Ledger):
         now = self._clock()
         await self.transact(lambda table: recording.record_late(table, missed, now=now))
 
-    async def end_login(self, session: OpenSession) -> None:
+    async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
         now = self._clock()
-        await self.transact(lambda table: session_rows.end_login(table, session, now=now))
+        due_at = now + self._grace if being_tried else now
+        return await self.transact(lambda table: session_rows.end_login(table, session, now=now, due_at=due_at))
+
+    async def forget(self, debt: Debt) -> bool:
+        return debt.id in await self.transact(lambda table: table.delete_unshared([debt.id]))
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
         now = self._clock()

@@ -105,10 +105,10 @@ def sent_once_more(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def left_as_it_is(_: Callable[..., Any]) -> Callable[..., Any]:
-    async def undone(_: HttpLogin, failure: Any, *__: Any, **___: Any) -> Any:
+    def half_made(_: HttpLogin, failure: Any, *__: Any) -> Any:
         return failure
 
-    return undone
+    return half_made
 
 
 def not_waited_for(_: Callable[..., Any]) -> Callable[..., Any]:
@@ -135,7 +135,7 @@ MUTANTS = {
     "a session is not written down": Mutant(session_rows, "open_session", opened_without_a_row, {Wrong.LOST, Wrong.TURNED_AWAY}),
     "a cleanup is not written down": Mutant(SqliteLedger, "record", recorded_in_memory_only, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}),
     "a logout that failed counts as done": Mutant(Backoff, "judge", closed_whatever_came_of_it, {Wrong.LOST}),
-    "a login that failed half-way is not undone": Mutant(HttpLogin, "_undone", left_as_it_is, {Wrong.LOST}),
+    "a login that failed half-way is not undone": Mutant(HttpLogin, "_half_made", left_as_it_is, {Wrong.LOST}),
     "the end of the server breaks logins off": Mutant(Openings, "drain", not_waited_for, {Wrong.LOST}),
     "the retries end the new login, too": Mutant(session_rows, "open_session", the_new_one_owed_too, {Wrong.TURNED_AWAY}),
     "a dead seal is served": Mutant(LiveSessions, "is_alive", said_to_be_done, {Wrong.DEAD_SEAL}),
