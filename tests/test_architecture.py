@@ -106,6 +106,8 @@ FLOORS = (
 """The connector's folders and its few loose modules, the outermost first: each knows only what stands below it."""
 
 
+LONGEST_NAME = 80
+"""Characters of a test's name."""
 IN_EACH_PACKAGE = ("__init__", "driver")
 """Modules that every package has, or every kind of store. Any other name stands for one module."""
 CONTAINERS = (dict, list, tuple, set, frozenset, MappingProxyType, partial)
@@ -209,7 +211,7 @@ def test_only_the_application_wires_its_parts_together() -> None:
     ] == []
 
 
-def test_a_login_is_used_and_ended_only_where_it_is_known_that_the_end_system_is_its_own() -> None:
+def test_a_login_is_used_and_ended_only_where_its_end_system_is_known() -> None:
     """The trial of a profile brings a credential that a person has typed for this very address."""
     known = {
         "connector/sessions/logouts.py": "logout",
@@ -312,6 +314,14 @@ def test_a_name_that_several_modules_need_stands_in_one_place(text: str, home: l
     ] == home
 
 
+def test_no_name_of_a_test_is_longer_than_a_line_of_a_report() -> None:
+    files = chain.from_iterable((ROOT / folder).rglob("*.py") for folder in ("tests", "drivers/testing"))
+    functions = (node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8"))))
+    names = [node.name for node in functions if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+    assert [name for name in names if name.startswith("test_") and len(name) > LONGEST_NAME] == []
+
+
 def test_no_module_shadows_a_dependency() -> None:
     imported = {name.partition(".")[0] for module in modules() for name in module.imports}
     taken = {*imported, *packages_distributions()} - {"connector", "drivers"}
@@ -319,7 +329,7 @@ def test_no_module_shadows_a_dependency() -> None:
     assert [module.file for module in modules() if Path(module.file).stem in taken] == []
 
 
-def test_no_default_is_a_mutable_object_or_one_of_the_process_such_as_its_environment() -> None:
+def test_no_default_is_a_mutable_object_or_the_environment_of_the_process() -> None:
     """`help()` prints defaults: the environment holds secrets."""
     found = [*defaults()]
 
@@ -406,7 +416,7 @@ def test_whatever_a_server_prints_goes_through_an_outlet() -> None:
     ] == []
 
 
-def test_whether_a_file_is_there_is_asked_in_one_way_that_does_not_take_a_closed_folder_for_an_empty_one() -> None:
+def test_one_way_to_ask_for_a_file_tells_a_closed_folder_from_an_empty_one() -> None:
     ways = {"exists", "is_file", "is_dir", "is_socket"}
 
     assert [
@@ -492,7 +502,7 @@ def test_every_file_that_is_made_has_mode_0600() -> None:
     assert [f"{module.file}:{call.lineno}" for module in rest for call in module.calls if _makes_an_open_file(call)] == []
 
 
-def test_files_are_opened_at_the_start_and_held_so_that_no_later_moment_needs_a_descriptor() -> None:
+def test_files_are_opened_at_the_start_so_that_no_descriptor_is_needed_later() -> None:
     rest = outside(*OPENS_FILES)
 
     assert [f"{module.file}:{call.lineno}" for module in rest for call in module.calls if _opens_a_file(call)] == []

@@ -109,7 +109,7 @@ def test_there_are_never_more_than_there_may_be(steps: list[tuple[str, bool, str
 
 
 @pytest.mark.parametrize("files", [0, 64, 160, 256, 1024, 20_000, 1_048_576])
-def test_of_the_open_files_the_server_keeps_a_reserve_and_end_systems_get_as_many_as_callers(files: int) -> None:
+def test_the_server_keeps_a_reserve_of_files_and_shares_the_rest_with_end_systems(files: int) -> None:
     share = shares_of(files)
 
     assert share.connections > 0

@@ -97,9 +97,7 @@ async def test_the_longest_base_path_decides_the_shape_of_an_error(http: aiohttp
     assert [path for path, shape in shapes.items() if shape is list] == ["/ab/x", "/m", "/m/x", "/m/plainer"]
 
 
-async def test_a_defect_is_a_constant_500_and_its_traceback_is_in_the_log_without_the_values_of_variables(
-    http: aiohttp.ClientSession, log: Log
-) -> None:
+async def test_a_defect_is_a_constant_500_and_its_logged_traceback_holds_no_values(http: aiohttp.ClientSession, log: Log) -> None:
     edge = Edge()
     edge.app.router.add_get("/broken", broken)
     async with serving(edge), http.get(f"{edge.url}/broken") as answer:

@@ -97,7 +97,7 @@ async def test_a_refused_logout_is_a_502_with_the_end_system_s_code_and_the_repo
     assert error["detail"]["eviction"]["authority"]["outcome"] == "evicted"
 
 
-async def test_an_authority_that_cannot_evict_is_a_503_that_names_it_and_says_when_to_try_again(
+async def test_an_authority_that_cannot_evict_is_a_503_with_its_name_and_retry_after(
     http: aiohttp.ClientSession,
 ) -> None:
     edge = Edge()
@@ -180,7 +180,7 @@ async def test_a_client_that_asks_first_is_told_to_send_its_body() -> None:
         assert (await connection.answer()).status == 200
 
 
-async def test_a_client_that_goes_away_in_the_middle_of_its_body_causes_nothing_and_no_error_in_the_log(log: Log) -> None:
+async def test_a_client_that_leaves_in_the_middle_of_its_body_changes_and_logs_nothing(log: Log) -> None:
     async with serving() as edge:
         async with RawConnection(edge.port) as connection:
             await connection.send(CLEANUP + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n1")

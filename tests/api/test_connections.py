@@ -81,7 +81,7 @@ async def test_a_head_may_be_256_kib_large_and_a_larger_one_is_a_431(environment
     assert (told["event"], told["kinds"]) == ("requests rejected by the parser", {"HeadTooLarge": 3})
 
 
-async def test_the_largest_head_is_the_configured_one_also_among_several_that_come_together() -> None:
+async def test_the_largest_head_is_the_configured_one_also_among_pipelined_requests() -> None:
     async with serving(edge_with(head_total=1000, header=1000)) as edge, RawConnection(edge.port) as connection:
         await connection.send(LIVE + GET + HOST + b"A: " + b"v" * 800 + b"\r\n\r\n" + LIVE)
         assert [(await connection.answer()).status for _ in range(3)] == [200] * 3
@@ -144,7 +144,7 @@ async def test_what_was_sent_behind_a_request_under_way_is_answered_in_its_turn(
         assert [(await connection.answer()).status for _ in range(104)] == [200] * 104
 
 
-async def test_a_request_for_another_protocol_is_answered_and_is_the_last_of_its_connection() -> None:
+async def test_a_request_to_upgrade_is_answered_and_is_the_last_of_its_connection() -> None:
     end_system = ScriptedEndSystem()
     async with serving(edge_with(end_system)) as edge, RawConnection(edge.port) as connection:
         await connection.send(LIVE + UPGRADE + CLEANUP + b"\r\n")
@@ -221,7 +221,7 @@ async def test_a_connection_that_waits_for_its_client_gives_way_to_a_new_one(sen
         assert (await second.answer()).status == 200
 
 
-async def test_a_connection_whose_request_is_under_way_never_gives_way_and_a_new_one_is_a_503(log: Log) -> None:
+async def test_a_busy_connection_never_gives_way_and_the_new_one_is_a_503(log: Log) -> None:
     end_system = BusyEndSystem()
     async with serving(edge_with(end_system, connections=1)) as edge, RawConnection(edge.port) as busy:
         await busy.send(CLEANUP + b"\r\n")

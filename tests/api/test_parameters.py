@@ -200,9 +200,7 @@ def test_any_text_as_system_is_taken_as_it_is_or_refused_with_one_and_the_same_w
 
 @settings(deadline=None)
 @given(word=WORDS | st.text())
-def test_any_text_as_boolean_is_one_of_the_words_or_refused_with_one_and_the_same_words(
-    connection: HTTPConnection, word: str
-) -> None:
+def test_any_text_as_boolean_is_one_of_the_words_or_refused_with_the_same_message(connection: HTTPConnection, word: str) -> None:
     status, body = call(connection, SESSION, urlencode({"systemId": "A", "cleanupGlobalCache": word}))
     if status == 200:
         assert msgspec.json.decode(body)["cleanupGlobalCache"] is (word.lower() in {"true", "1", "yes", "on"})

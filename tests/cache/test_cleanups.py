@@ -57,7 +57,7 @@ async def test_a_request_that_has_read_before_a_cleanup_stores_nothing_after_it(
     assert await overtaken.get("key", str) == "fresh"
 
 
-async def test_a_value_loaded_across_a_cleanup_goes_to_those_who_asked_before_it_and_to_nobody_else(stack: Stack) -> None:
+async def test_a_value_loaded_across_a_cleanup_goes_only_to_those_who_asked_before_it(stack: Stack) -> None:
     stale, fresh = SlowLoader("stale"), SlowLoader("fresh")
     before = await stack.caches.of(SESSION)
     own = asyncio.create_task(before.get_or_load("key", stale, kind=str))

@@ -100,7 +100,7 @@ async def test_a_near_driver_in_trouble_is_passed_by(trouble: str) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["failing", "hanging"])
-async def test_an_authority_in_trouble_makes_every_read_a_miss_and_every_load_the_callers_own(trouble: str) -> None:
+async def test_while_the_authority_fails_every_read_misses_and_every_caller_loads_alone(trouble: str) -> None:
     trio = Trio(read=IMPATIENT)
     cache = await trio.cache()
     await cache.set("key", "kept")
@@ -184,7 +184,7 @@ async def test_a_failed_delete_says_so_and_the_near_copies_are_gone(trio: Trio) 
     assert [await driver.get(SESSION, "key") for driver in (trio.nearest, trio.near)] == [None, None]
 
 
-async def test_another_process_sees_a_new_value_at_once_unless_it_has_a_near_copy_and_then_soon(trio: Trio) -> None:
+async def test_another_process_sees_a_new_value_at_once_or_soon_if_it_has_a_local_copy(trio: Trio) -> None:
     here, there = await trio.cache(), await trio.second.caches.of(SESSION)
     await here.set_many({"key": 1, "never read there": 1})
     assert await there.get("key", int) == 1

@@ -92,7 +92,7 @@ async def test_what_serve_refuses_is_told_by_check_config_in_the_same_words(
     assert not (tmp_path / "var").exists()
 
 
-async def test_a_fleet_is_checked_and_shown_where_there_are_no_keys_and_the_lack_of_them_is_told(tmp_path: Path) -> None:
+async def test_a_fleet_without_keys_is_checked_and_shown_and_told_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(FLEET)
 
     as_text = await connector("check-config", folder=tmp_path)

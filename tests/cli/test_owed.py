@@ -166,7 +166,7 @@ async def test_rows_are_retried_by_id_and_one_that_cannot_be_ends_with_1_after_t
     assert server.nudged.is_set()
 
 
-async def test_all_that_wait_for_a_human_are_retried_at_once_and_then_there_is_nothing_to_do(server: Administered) -> None:
+async def test_all_that_need_attention_are_retried_at_once_and_nothing_is_left_to_do(server: Administered) -> None:
     for number in range(1, 4):
         await server.refused(number)
     await server.closed(4)

@@ -95,9 +95,7 @@ async def test_a_trial_takes_headers_from_a_file_and_answers_a_script_in_json(tm
     assert TOKEN not in ended.out
 
 
-async def test_a_trial_asks_a_person_for_the_missing_header_and_does_not_show_what_is_typed(
-    tmp_path: Path, profile: Path
-) -> None:
+async def test_a_trial_asks_for_the_missing_header_and_does_not_show_what_is_typed(tmp_path: Path, profile: Path) -> None:
     async with faulty_system() as system:
         command = ("profiles", "test", profile, "--base-url", system.url)
         answers = {"Authorization: ": system.log_in(TOKEN)}

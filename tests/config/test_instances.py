@@ -11,7 +11,7 @@ from tests.config.notebook import Notebook, NotebookSettings
 from tests.config.reading import NOTEBOOK, configuration, problems
 
 
-def test_drivers_are_made_in_the_order_of_the_configuration_each_with_its_name_and_settings(tmp_path: Path) -> None:
+def test_drivers_are_made_in_the_configured_order_each_with_its_name_and_settings(tmp_path: Path) -> None:
     settings = configuration(tmp_path, NOTEBOOK + "pages = 7").settings
 
     memory, notes = build_drivers(settings.storage)

@@ -68,7 +68,7 @@ def test_the_file_says_a_number_as_a_number(tmp_path: Path, wrong: str) -> None:
     assert problems(tmp_path, f"server.port = {wrong}") == ["server.port: expected a whole number from 0 to 65535 (config.toml)"]
 
 
-def test_a_section_that_is_no_table_is_a_problem_even_when_a_variable_sets_a_key_in_it(tmp_path: Path) -> None:
+def test_a_section_that_is_no_table_is_a_problem_even_if_a_variable_sets_its_key(tmp_path: Path) -> None:
     assert problems(tmp_path, "server = 1", {"CONNECTOR__SERVER__PORT": "1"}) == ["server: expected a table (config.toml)"]
 
 

@@ -74,7 +74,7 @@ def test_keys_of_a_fleet_may_be_in_a_file_or_in_the_variable(tmp_path: Path, bac
 @pytest.mark.parametrize(
     ("backend", "drivers"), [("redis", '["shared", "memory"]'), ("memory", '["shared"]'), ("memcached", '["sqlite"]')]
 )
-def test_where_the_authority_is_of_one_machine_the_keys_may_be_missing_and_are_not_made_by_looking(
+def test_with_an_authority_of_one_machine_missing_keys_are_fine_and_not_made_yet(
     tmp_path: Path, backend: str, drivers: str
 ) -> None:
     toml = shared(tmp_path, backend, drivers)
@@ -83,7 +83,7 @@ def test_where_the_authority_is_of_one_machine_the_keys_may_be_missing_and_are_n
     assert not (tmp_path / "ledger.keys").exists()
 
 
-def test_everything_that_keeps_a_server_from_starting_is_named_at_once_and_keeps_nobody_from_reading(tmp_path: Path) -> None:
+def test_all_that_keeps_a_server_from_starting_is_named_and_reading_still_works(tmp_path: Path) -> None:
     toml = shared(tmp_path, "redis") + f'password_env = "{NO_PASSWORD}"\n'
 
     keys, password = refusals_to_start(tmp_path, toml, {"CONNECTOR_LEDGER_KEYS": "one:short"})

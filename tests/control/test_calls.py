@@ -105,7 +105,7 @@ async def test_a_row_tells_why_it_waits_and_what_the_end_system_said_last(server
     ],
     ids=str,
 )
-async def test_rows_are_chosen_by_state_and_system_page_by_page_and_what_owes_only_an_eviction_is_owed_too(
+async def test_rows_are_listed_by_state_and_system_in_pages_owed_evictions_included(
     server: Administered, query: dict[str, Any], wanted: list[int]
 ) -> None:
     await server.owe(1)

@@ -53,7 +53,7 @@ async def test_expired_entries_are_freed_whatever_lives_beside_them() -> None:
         assert await found(driver, SESSION, "key") == b"long-lived"
 
 
-async def test_a_generation_that_nobody_has_used_for_longer_than_any_entry_lives_is_forgotten() -> None:
+async def test_a_generation_unused_for_longer_than_any_entry_lives_is_forgotten() -> None:
     clock = TimeAhead()
     async with opened(in_memory(clock)) as driver:
         stamp = await driver.stamp(SESSION)

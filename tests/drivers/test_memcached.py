@@ -84,7 +84,7 @@ async def test_a_driver_that_could_not_be_opened_is_usable_once_the_server_is_th
         await driver.aclose()
 
 
-async def test_a_server_that_dies_in_the_middle_of_an_answer_is_unavailable_and_holds_up_nobody(
+async def test_a_server_that_dies_in_mid_answer_is_unavailable_and_delays_nobody(
     own_memcached: RealServer,
 ) -> None:
     async with opened(aiocache_driver(own_memcached, "memcached", pool_size=4)) as driver:
@@ -100,7 +100,7 @@ async def test_a_server_that_dies_in_the_middle_of_an_answer_is_unavailable_and_
 
 
 @pytest.mark.parametrize("rest", [b"", b"VAL", b"VALUE k 0 5\r\nab", b"STO", b"DELETED\r"], ids=repr)
-async def test_a_connection_that_is_closed_in_the_middle_of_an_answer_is_unavailable_and_holds_up_nobody(rest: bytes) -> None:
+async def test_a_connection_closed_in_mid_answer_is_unavailable_and_delays_nobody(rest: bytes) -> None:
     async with _server_that_breaks_off(rest) as port, asyncio.timeout(WITHIN):
         driver = aiocache_driver(port, "memcached")
         with pytest.raises(DriverUnavailable):
@@ -111,7 +111,7 @@ async def test_a_connection_that_is_closed_in_the_middle_of_an_answer_is_unavail
         await driver.aclose()
 
 
-async def test_a_silent_server_is_unavailable_after_the_deadline_and_usable_again_when_it_answers(
+async def test_a_silent_server_is_unavailable_until_it_answers_again(
     own_memcached: RealServer,
 ) -> None:
     async with opened(aiocache_driver(own_memcached, "memcached", pool_size=1, operation_timeout=0.2)) as driver:
@@ -180,7 +180,7 @@ async def test_a_full_server_drops_what_is_old_and_serves_nothing_wrong(memcache
     assert all(value is None or value.startswith(scope.session_id.encode()) for scope, value in zip(scopes, held, strict=True))
 
 
-async def test_a_server_killed_in_the_middle_of_everything_shows_nothing_stale_and_all_goes_on(own_memcached: RealServer) -> None:
+async def test_a_server_killed_under_load_serves_nothing_stale_and_works_again(own_memcached: RealServer) -> None:
     async with opened(aiocache_driver(own_memcached, "memcached")) as driver:
         await assert_outages_show_nothing_stale(driver, own_memcached)
 

@@ -95,7 +95,7 @@ async def test_several_processes_that_write_at_once_all_get_their_turn(path: Pat
         assert await driver.get(SessionScope("mine", "B"), "49") is not None
 
 
-async def test_a_disk_that_refuses_to_write_fails_the_calls_and_no_longer_once_it_writes_again(path: Path) -> None:
+async def test_a_disk_that_refuses_to_write_fails_the_calls_only_until_it_writes_again(path: Path) -> None:
     async with peer_on(path) as peer:
         assert await peer.ask("keep s1 100") == "kept"
         assert await peer.ask("limit_file_size 65536") == "limited"
@@ -110,7 +110,7 @@ async def test_a_disk_that_refuses_to_write_fails_the_calls_and_no_longer_once_i
         assert [await peer.ask("find s1"), await peer.ask("find s2")] == ["missing", "400000"]
 
 
-async def test_a_caller_that_gives_up_waiting_for_a_stuck_process_has_its_eviction_done_all_the_same(path: Path) -> None:
+async def test_an_eviction_whose_caller_gave_up_behind_a_stuck_process_is_done(path: Path) -> None:
     async with opened(driver_on(path)) as driver:
         await keep(driver, SESSION, "key", b"value")
         stuck = os.open(f"{path}.lock", os.O_RDWR)

@@ -174,7 +174,7 @@ class LockedOut(SqliteFile):
         yield
 
 
-async def test_of_a_transaction_that_fails_as_a_whole_each_caller_is_told_by_an_error_of_its_own(ledger: Ledger) -> None:
+async def test_each_caller_of_a_transaction_that_fails_gets_an_error_of_its_own(ledger: Ledger) -> None:
     writer = await SqliteWriter.open(LockedOut(ledger.path), ledger.connect)
     tasks = [asyncio.ensure_future(writer.submit(note(number))) for number in range(5)]
     await asyncio.wait(tasks)

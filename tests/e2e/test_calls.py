@@ -16,7 +16,7 @@ CANARY = "canary-7f3b9c"
 
 
 @pytest.mark.parametrize("base", ["", "/sdk-api/api/1.0", "/mbse/api/1.0"])
-async def test_an_opshub_before_7_197_that_sends_no_parameters_logs_out_under_every_base_path(
+async def test_opshub_before_7_197_which_sends_no_parameters_logs_out_at_every_base_path(
     oidc: OidcProvider, session: str, tmp_path: Path, base: str
 ) -> None:
     login = await oidc.log_in()

@@ -32,7 +32,7 @@ GLOBAL = {"systemId": "A", "cleanupGlobalCache": "true"}
     ],
     ids=["without a system", "not global", "global"],
 )
-async def test_a_cleanup_evicts_its_session_or_its_whole_system_from_every_store_and_nothing_else(
+async def test_a_cleanup_evicts_its_session_or_system_from_every_store_and_nothing_else(
     query: dict[str, str], gone: set[str], redis: RealServer, tmp_path: Path
 ) -> None:
     with connector_process(tmp_path, stores(redis.port, tmp_path)) as server:

@@ -24,7 +24,7 @@ FEW_FILES = ("sh", "-c", f'ulimit -n {FILES}; exec "$@"', "sh")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no limit of open files")
 
 
-async def test_with_all_connections_taken_by_idlers_a_cleanup_under_way_ends_and_is_recorded(tmp_path: Path) -> None:
+async def test_a_cleanup_under_way_is_finished_while_idlers_take_all_connections(tmp_path: Path) -> None:
     async with HeldEndSystem() as end_system, asyncio.timeout(2 * WITHIN):
         with connector_process(tmp_path, end_system.section, launcher=FEW_FILES) as server:
             async with OpsHub(server.url) as opshub:

@@ -20,9 +20,7 @@ from tests.e2e.held import HeldEndSystem
 from tests.e2e.opshub import OpsHub
 
 
-async def test_a_client_that_disconnects_in_the_middle_stops_neither_the_logout_nor_the_eviction(
-    session: str, tmp_path: Path
-) -> None:
+async def test_a_client_that_disconnects_stops_neither_the_logout_nor_the_eviction(session: str, tmp_path: Path) -> None:
     two_evictions_at_a_time = '[storage]\ndrivers = ["gate"]\n[storage.deadlines]\nevict = 60\n' + barrier_driver("gate", 2)
     async with HeldEndSystem() as end_system:
         with connector_process(tmp_path, two_evictions_at_a_time + end_system.section) as server:
@@ -44,9 +42,7 @@ async def begin_a_cleanup_and_disconnect(url: str, session: str, end_system: Hel
     await writer.wait_closed()
 
 
-async def test_a_server_that_is_told_to_end_says_that_it_is_not_ready_finishes_its_cleanup_and_exits_with_0(
-    session: str, tmp_path: Path
-) -> None:
+async def test_a_server_told_to_end_is_not_ready_finishes_its_cleanup_and_exits_with_0(session: str, tmp_path: Path) -> None:
     async with HeldEndSystem() as end_system:
         with connector_process(tmp_path, end_system.section) as server:
             async with OpsHub(server.url) as opshub, asyncio.timeout(WITHIN):

@@ -31,7 +31,7 @@ def mortal(backend: str) -> Iterator[RealServer]:
         yield server
 
 
-async def test_an_authority_killed_in_the_middle_is_a_503_that_names_it_and_the_logout_and_the_other_drivers_are_done(
+async def test_a_killed_authority_is_a_503_with_its_name_and_everything_else_is_done(
     backend: str, mortal: RealServer, session: str, tmp_path: Path
 ) -> None:
     config = stores(["memory", "sqlite", "shared"], backend, mortal.port)
@@ -51,7 +51,7 @@ async def test_an_authority_killed_in_the_middle_is_a_503_that_names_it_and_the_
                 assert (await opshub.cleanup(session, TOKEN)).status == 200
 
 
-async def test_a_near_driver_killed_in_the_middle_is_a_200_that_reports_it_and_everything_else_is_done(
+async def test_a_killed_local_cache_is_a_200_that_reports_it_and_everything_else_is_done(
     backend: str, mortal: RealServer, session: str, tmp_path: Path
 ) -> None:
     config = stores(["memory", "shared", "sqlite"], backend, mortal.port)

@@ -11,7 +11,7 @@ from tests.endsystems.real_oauth import OidcProvider
 from tests.endsystems.real_roundup import Roundup, RoundupAskingFirst
 
 
-async def test_a_login_works_before_the_cleanup_and_is_refused_after_it_and_another_one_still_works(
+async def test_a_login_works_until_its_cleanup_and_another_one_works_after_it(
     end_system: RealEndSystem, session: str, tmp_path: Path
 ) -> None:
     query = {"systemId": "A", "cleanupGlobalCache": "false"}
@@ -57,7 +57,7 @@ async def test_what_is_owed_is_done_by_the_next_process_when_the_first_one_was_k
             await login.ended()
 
 
-async def test_a_logout_whose_answer_is_lost_on_the_way_is_asked_for_again_and_found_to_be_done(
+async def test_a_logout_whose_answer_is_lost_is_tried_again_and_found_to_be_done(
     tracker: Roundup, session: str, tmp_path: Path, nowhere: str
 ) -> None:
     login = await tracker.log_in()

@@ -58,9 +58,7 @@ async def test_client_credentials_make_a_token_that_works_until_the_logout(djang
         assert await other.works()
 
 
-async def test_client_credentials_make_a_token_that_an_openid_provider_knows_until_the_logout(
-    oidc: OidcProvider, session: str
-) -> None:
+async def test_client_credentials_make_a_token_that_openid_knows_until_the_logout(oidc: OidcProvider, session: str) -> None:
     async with oauth(oidc) as end_system:
         login = of(await end_system.login(session, {"token_url": f"{oidc.root}/token"}), session)
         token = login.credential["Authorization"].removeprefix("Bearer ")

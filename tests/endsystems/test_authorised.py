@@ -39,7 +39,7 @@ async def carrying(session: SessionLogin = SESSION) -> AsyncIterator[tuple[aioht
             yield http, system, end_system
 
 
-async def test_each_request_carries_what_the_profile_says_of_the_credential_and_nothing_else() -> None:
+async def test_each_request_carries_of_the_credential_only_what_the_profile_says() -> None:
     async with carrying() as (http, system, _):
         async with http.get("200"), http.get(f"{system.url}/status/204"):
             pass
@@ -87,7 +87,7 @@ async def test_cookies_of_an_answer_are_not_kept() -> None:
         assert system.received[1].header("cookie") == b"SID=s3ssion-canary"
 
 
-async def test_an_address_where_no_end_system_lives_is_never_connected_to_whatever_was_checked_before() -> None:
+async def test_a_forbidden_address_is_never_connected_to_whatever_was_checked_before() -> None:
     async def unchecked(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         return await handler(request)
 

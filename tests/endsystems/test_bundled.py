@@ -207,7 +207,7 @@ async def test_each_login_sends_what_its_end_system_wants_and_leaves_what_its_lo
 
 
 @pytest.mark.parametrize("name", LOGGING_IN)
-async def test_each_login_is_refused_where_the_end_system_refuses_it_and_unexpected_where_it_says_something_else(
+async def test_each_login_is_refused_or_unexpected_according_to_the_answer(
     name: str,
 ) -> None:
     async with bundled(name) as (end_system, system):

@@ -55,7 +55,7 @@ async def test_an_answer_that_does_not_come_whole_is_pending(path: str, code: st
 
 
 @pytest.mark.parametrize("path", ["before", "after"])
-async def test_a_request_whose_connection_breaks_is_sent_once_although_its_method_is_idempotent(path: str) -> None:
+async def test_a_request_whose_connection_breaks_is_sent_once_even_if_idempotent(path: str) -> None:
     async with faulty_system() as system:
         await log_out(system, path)
         assert len(system.received) == system.connections == 1
@@ -189,7 +189,7 @@ async def test_tls_to_a_server_that_speaks_none_is_pending() -> None:
     assert (outcome.result, outcome.code) == (PENDING, "connection")
 
 
-async def test_an_explicit_proxy_is_used_with_its_credentials_and_one_of_the_environment_is_not(
+async def test_a_configured_proxy_is_used_with_its_credentials_the_environments_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with faulty_system() as system, faulty_system() as proxy, faulty_system() as ambient:

@@ -101,7 +101,7 @@ async def test_a_value_that_cannot_be_captured_is_refused_and_named(answer: str,
     assert (outcome, len(sent)) == ("refused capture_missing", 1)
 
 
-async def test_a_step_that_only_prepares_ends_the_run_where_the_session_is_gone_and_counts_as_no_logout() -> None:
+async def test_a_preparing_step_ends_the_run_of_a_gone_session_and_is_no_logout() -> None:
     capture = '{ header = "X-Answer" }'
     assert await outcome_of(CSRF % (401, "", capture, 200), Authorization="t") == ("already_out None", ["/status/401"])
     outcome, sent = await outcome_of(CSRF % (200, "x-answer=1", capture, 401), Authorization="t")
@@ -156,9 +156,7 @@ retry = [409, { status = 200, body = "busy" }]
         ("204", "refused", "default"),
     ],
 )
-async def test_rules_that_look_further_than_the_status_come_first_and_the_most_cautious_of_equals(
-    answer: str, outcome: str, rule: str
-) -> None:
+async def test_specific_rules_come_first_and_the_most_cautious_among_equals(answer: str, outcome: str, rule: str) -> None:
     profile = DESCRIBED + f'[[steps]]\nmethod = "GET"\nurl = "{{base_url}}/status/{answer}"\n{RULES}'
     async with faulty_system() as system, opened(profile, base_url=system.url) as end_system:
         records = [record async for record in end_system.run(login())]
@@ -210,7 +208,7 @@ async def test_what_the_probe_needs_is_also_asked_for_before_anything_is_sent() 
         assert not system.received
 
 
-async def test_the_end_system_names_the_headers_that_it_needs_so_that_duplicates_are_known_by_them() -> None:
+async def test_duplicates_are_known_by_the_headers_that_the_end_system_needs() -> None:
     profile = LOGOUT.format(path="x") + VERIFY.format(path="y").replace("credential.Authorization", "credential.X-Probe")
     async with opened(profile, base_url="{credential.X-Url}", allowed_urls=["https://h/"]) as end_system:
         assert end_system.needed_headers == {"Authorization", "X-Probe", "X-Url"}

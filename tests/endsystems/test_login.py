@@ -130,7 +130,7 @@ async def test_a_login_that_fails_half_way_says_what_it_has_made_and_how_to_undo
         assert system.logouts == 1
 
 
-async def test_a_login_that_fails_half_way_is_logged_out_whatever_the_answer_says_about_a_next_try() -> None:
+async def test_a_login_that_fails_half_way_is_logged_out_whatever_the_answer_asks_for() -> None:
     async with faulty_system() as system:
         second = SECOND.format(path=f"status/503?retry-after={quote(NO_DATE)}")
         outcome, _ = await log_in_and_undo(system, profile("login", second))
@@ -195,7 +195,7 @@ async def test_of_a_half_made_login_those_steps_of_the_logout_are_taken_that_can
         assert outcome.code == "http_401"
 
 
-async def test_a_login_is_not_said_to_be_ended_while_a_step_of_its_logout_could_not_be_taken() -> None:
+async def test_a_login_is_not_ended_while_a_step_of_its_logout_could_not_be_taken() -> None:
     text = TWO_COOKIES.replace('b = { cookie = "B" }', 'b = { cookie = "B" }, c = { cookie = "C" }')
     text = text.replace('X-B = "{captured.b}"', 'X-B = "{captured.c}"')
     async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
@@ -215,7 +215,7 @@ async def test_cookies_of_a_refusal_are_no_login() -> None:
         assert (outcome.result, len(system.received)) == (REFUSED, 1)
 
 
-async def test_a_captured_value_that_would_bring_another_cookie_along_is_refused_and_logged_out() -> None:
+async def test_a_captured_value_that_injects_a_cookie_is_refused_and_logged_out() -> None:
     text = TWO_COOKIES.replace('b = { cookie = "B" }', 'b = { header = "X-B" }')
     async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
         system.answers = [Canned(200, headers=[("Set-Cookie", "A=1")]), Canned(200, headers=[("X-B", "2; A=evil")]), Canned(200)]
@@ -225,7 +225,7 @@ async def test_a_captured_value_that_would_bring_another_cookie_along_is_refused
         assert [request.target for request in system.received] == ["/first", "/second", "/a"]
 
 
-async def test_a_token_that_does_not_fit_its_place_is_never_stood_in_for_by_the_word_before_it() -> None:
+async def test_a_token_that_does_not_fit_is_never_replaced_by_the_word_before_it() -> None:
     async with faulty_system() as system, opened(profile("login"), base_url=system.url) as end_system:
         system.answers = [Canned(200, '{"token": "two words"}')]
         outcome = await end_system.login(SESSION, RIGHT)

@@ -75,7 +75,7 @@ def test_a_template_puts_values_in_their_places(text: str, value: str) -> None:
         ("{credential.A|}", "unknown filter ''"),
     ],
 )
-def test_a_template_that_means_nothing_is_refused_with_its_position_and_what_is_known(text: str, problem: str) -> None:
+def test_a_wrong_template_is_refused_with_its_position_and_the_known_names(text: str, problem: str) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the message is compared below
         parse(text)
     assert problem in str(refused.value)

@@ -57,7 +57,7 @@ async def test_users_are_loaded_once_for_all_sessions_of_a_system(hub: OpsHub, r
         await session.cleanup()
 
 
-async def test_users_outlive_a_cleanup_and_are_loaded_anew_after_a_change_of_the_configuration(
+async def test_users_outlive_a_cleanup_and_are_reloaded_after_a_configuration_change(
     hub: OpsHub, roundup_tracker: Tracker
 ) -> None:
     first = await opened(hub, roundup_tracker)
@@ -124,7 +124,7 @@ async def test_whoever_may_not_use_the_rest_interface_gets_a_400_and_stays_logge
     assert roundup_tracker.logins(guest) == 0
 
 
-async def test_a_login_that_the_tracker_has_ended_is_a_401_so_that_opshub_initializes_again(
+async def test_a_login_that_the_tracker_ended_is_a_401_so_that_opshub_logs_in_again(
     hub: OpsHub, roundup_tracker: Tracker
 ) -> None:
     session = await opened(hub, roundup_tracker)

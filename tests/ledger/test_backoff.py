@@ -22,7 +22,7 @@ def waits(attempts: int, outcome: LogoutOutcome = AWAY, *, number: int = 1_000) 
 
 
 @pytest.mark.parametrize(("attempts", "bound"), [(0, 1), (1, 2), (2, 4), (5, 32), (8, 256), (9, 300), (10, 300), (100_000, 300)])
-def test_waits_are_spread_evenly_up_to_a_bound_that_doubles_from_a_second_to_five_minutes(attempts: int, bound: float) -> None:
+def test_waits_are_even_up_to_a_bound_that_doubles_from_1_s_to_5_minutes(attempts: int, bound: float) -> None:
     drawn = sorted(waits(attempts))
     assert 0 <= drawn[0] < 0.02 * bound
     assert 0.98 * bound < drawn[-1] <= bound
@@ -30,9 +30,7 @@ def test_waits_are_spread_evenly_up_to_a_bound_that_doubles_from_a_second_to_fiv
 
 
 @pytest.mark.parametrize(("asked", "honoured"), [(-5, 1), (0, 1), (1, 1), (90, 90), (3600, 3600), (86_400, 3600), (inf, 3600)])
-def test_what_the_end_system_asks_for_is_honoured_from_a_second_to_an_hour_and_spread_over_another_second(
-    asked: float, honoured: float
-) -> None:
+def test_a_retry_after_of_a_second_to_an_hour_is_honoured_and_spread_over_a_second(asked: float, honoured: float) -> None:
     drawn = waits(3, replace(AWAY, retry_after=asked))
     assert honoured <= min(drawn) < honoured + 0.1
     assert honoured + 0.9 < max(drawn) <= honoured + 1

@@ -166,7 +166,7 @@ async def test_cleanups_that_keep_coming_do_not_keep_the_authority_from_being_tr
     assert next(numbers) < SLICE
 
 
-async def test_an_eviction_that_was_done_and_not_recorded_is_recorded_once_the_ledger_works(
+async def test_an_unrecorded_eviction_is_recorded_once_the_ledger_works_again(
     ledger: Ledger, storage: Storage, clock: SetClock, tmp_path: Path
 ) -> None:
     async with at_work(ledger, storage, clock) as books:

@@ -21,12 +21,12 @@ async def succeeds(command: str) -> bool:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on files on this platform")
-async def test_where_no_file_may_grow_any_more_completions_are_recorded_and_records_are_refused(tmp_path: Path) -> None:
+async def test_if_no_file_may_grow_completions_are_recorded_and_new_debts_refused(tmp_path: Path) -> None:
     assert await succeeds(f"{SCRIPT} '{tmp_path}' limit")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is nothing to mount on this platform")
-async def test_on_a_full_disk_completions_are_recorded_and_records_are_refused_until_there_is_room(tmp_path: Path) -> None:
+async def test_on_a_full_disk_completions_are_recorded_and_new_debts_refused_for_now(tmp_path: Path) -> None:
     """On a real small file system where this user may mount one; anywhere else a limit on files has to do."""
     mount = f"mount -t tmpfs -o size=24m tmpfs '{tmp_path}'"
     if await succeeds(f'unshare -m sh -c "{mount}" 2>/dev/null'):
@@ -36,7 +36,7 @@ async def test_on_a_full_disk_completions_are_recorded_and_records_are_refused_u
         assert await succeeds(f"{SCRIPT} '{tmp_path}' limit")
 
 
-async def test_a_file_that_was_removed_or_replaced_while_in_use_takes_no_record_that_would_be_lost(tmp_path: Path) -> None:
+async def test_a_file_removed_or_replaced_while_in_use_takes_no_record(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await record(ledger, 1)
         (tmp_path / NAME).rename(tmp_path / "elsewhere")
@@ -78,7 +78,7 @@ def descriptors_of(folder: Path) -> list[int]:
     return [int(link.name) for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and os.path.realpath(link) in files]
 
 
-async def test_a_ledger_that_another_program_keeps_locked_says_so_and_works_again_afterwards(tmp_path: Path) -> None:
+async def test_a_ledger_locked_by_another_program_says_so_and_works_afterwards(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         with raw(tmp_path) as file:
             file.execute("BEGIN IMMEDIATE")

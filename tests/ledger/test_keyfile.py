@@ -35,7 +35,7 @@ def refusal(path: Path, environ: dict[str, str] | None = None) -> str:
     return str(refused.value)
 
 
-def test_the_first_start_makes_a_file_that_nobody_else_can_read_and_the_second_one_reads_it(tmp_path: Path) -> None:
+def test_the_first_start_makes_a_private_key_file_and_the_second_one_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "ledger.keys"
     first = loaded(path)
     assert loaded(path).unseal("p", first.seal("p", b"secret")) == b"secret"

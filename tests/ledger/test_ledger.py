@@ -72,7 +72,7 @@ async def test_a_thousand_duplicates_at_once_are_one_row(ledger: Ledger) -> None
     assert len(await ledger.listing()) == 1
 
 
-async def test_many_cleanups_that_come_together_are_told_apart_whether_they_are_new_known_or_the_same(
+async def test_concurrent_cleanups_are_told_apart_as_new_known_or_the_same(
     ledger: Ledger,
 ) -> None:
     known = await record(ledger, 1)
@@ -146,7 +146,7 @@ async def test_what_two_cleanups_have_asked_for_is_kept_when_the_first_of_them_i
     assert after.owes_nothing
 
 
-async def test_a_session_that_was_closed_by_its_seal_is_remembered_although_it_had_nothing_to_end(ledger: Ledger) -> None:
+async def test_a_session_closed_by_its_seal_is_remembered_even_if_it_had_no_login(ledger: Ledger) -> None:
     debt = await foregone(ledger, 1, login="by-seal")
     settled = await ledger.settle(debt, state=LogoutState.CLOSED, evicted=DRIVERS)
     assert settled is not None
@@ -196,7 +196,7 @@ async def test_a_duplicate_that_comes_later_clears_its_eviction_itself(ledger: L
     assert after_second.evictions == {}
 
 
-async def test_a_try_that_a_duplicate_has_overtaken_neither_puts_off_nor_gives_up_nor_reopens(ledger: Ledger) -> None:
+async def test_an_overtaken_try_neither_puts_off_nor_gives_up_nor_reopens(ledger: Ledger) -> None:
     first, second = await record(ledger, 1), await record(ledger, 1)
     for state in (LogoutState.OWED, LogoutState.WAITING):
         late = await ledger.settle(first, state=state, outcome=PENDING, due_at=START + 999, waited=999)

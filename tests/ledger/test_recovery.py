@@ -122,7 +122,7 @@ async def test_a_recovery_that_was_killed_in_between_is_finished_by_the_next_sta
     assert not (tmp_path / f"{NAME}.saved").exists()
 
 
-async def test_a_first_start_that_was_killed_half_way_leaves_nothing_that_troubles_the_next_one(tmp_path: Path) -> None:
+async def test_a_first_start_that_was_killed_half_way_does_not_trouble_the_next_one(tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.unfinished").write_bytes(b"")
     (tmp_path / f"{NAME}.unfinished-journal").write_bytes(b"half a journal")
     async with opened(tmp_path) as ledger:

@@ -30,7 +30,7 @@ async def test_no_credential_is_in_any_file_in_clear_while_it_is_owed_nor_afterw
     assert MARKER.encode() not in bytes_of(tmp_path)
 
 
-async def test_of_an_erased_credential_not_even_the_seal_stays_in_a_file_once_the_ledger_was_tidied(tmp_path: Path) -> None:
+async def test_not_even_the_seal_of_an_erased_credential_stays_in_a_tidied_file(tmp_path: Path) -> None:
     """Rows are closed and dismissed among others that stay, grow and shrink, so that pages are split, merged and used again."""
     async with opened(tmp_path) as open_ledger:
         debts = await asyncio.gather(*(record(open_ledger, number, MARKER * (1 + number * 7 % 90)) for number in range(MANY)))

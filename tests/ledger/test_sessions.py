@@ -135,7 +135,7 @@ async def test_a_login_that_is_made_once_more_after_it_was_ended_is_owed_anew(tm
         assert (await record(ledger, 1, login="l")).state is LogoutState.CLOSED
 
 
-async def test_the_same_credential_by_another_seal_is_another_login_and_by_the_same_seal_the_same_one(tmp_path: Path) -> None:
+async def test_one_credential_by_two_seals_is_two_logins_and_by_one_seal_one_login(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         first = await record(ledger, 1, login="first")
         await close(ledger, first)
@@ -144,7 +144,7 @@ async def test_the_same_credential_by_another_seal_is_another_login_and_by_the_s
         assert (await record(ledger, 1, login="first")).id == first.id
 
 
-async def test_a_late_duplicate_of_an_earlier_life_that_had_the_same_credential_ends_the_new_one(tmp_path: Path) -> None:
+async def test_a_late_duplicate_of_an_earlier_life_with_one_credential_ends_the_new_one(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1, login="first"))
         await close(ledger, await record(ledger, 1, login="first"))
@@ -154,7 +154,7 @@ async def test_a_late_duplicate_of_an_earlier_life_that_had_the_same_credential_
         assert [debt.login_id for debt in await all_due(ledger)] == ["second"]
 
 
-async def test_an_old_seal_whose_login_was_ended_here_is_not_owed_again_by_the_initialize_that_it_comes_with(
+async def test_an_initialize_does_not_owe_again_the_ended_login_of_its_old_seal(
     tmp_path: Path,
 ) -> None:
     async with opened(tmp_path) as ledger:
@@ -186,7 +186,7 @@ async def test_a_session_whose_key_is_missing_is_opened_anew_beside_its_row_whic
         assert await logins(ledger) == {}
 
 
-async def test_a_row_that_does_not_verify_outlives_a_second_initialize_and_goes_with_the_seal_of_its_login(
+async def test_an_unverified_row_outlives_an_initialize_and_goes_with_its_seal(
     tmp_path: Path,
 ) -> None:
     async with opened(tmp_path) as ledger:
@@ -227,7 +227,7 @@ async def test_a_row_that_was_altered_is_not_believed_and_leads_to_no_request(tm
         assert await all_due(ledger) == []
 
 
-async def test_a_key_that_open_sessions_need_is_missed_with_a_warning_and_kept_by_a_rotation(tmp_path: Path) -> None:
+async def test_a_missing_key_of_open_sessions_is_warned_of_and_a_rotation_keeps_it(tmp_path: Path) -> None:
     async def warnings(keyring: Keyring) -> list[int]:
         with capture_logs() as logs:
             async with opened(tmp_path, keyring) as ledger:
@@ -242,7 +242,7 @@ async def test_a_key_that_open_sessions_need_is_missed_with_a_warning_and_kept_b
     assert await warnings(ROTATED) == []
 
 
-async def test_a_key_that_is_not_the_current_one_any_more_is_named_as_long_as_open_sessions_need_it(tmp_path: Path) -> None:
+async def test_an_older_key_is_named_for_as_long_as_open_sessions_need_it(tmp_path: Path) -> None:
     async def told(keyring: Keyring) -> tuple[list[dict[str, int]], int, int, Mapping[str, int]]:
         with capture_logs() as logs:
             async with opened(tmp_path, keyring) as ledger:

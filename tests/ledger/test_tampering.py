@@ -81,7 +81,7 @@ async def test_an_alteration_that_hides_a_row_is_found_by_tidying(tmp_path: Path
     ],
     ids=str,
 )
-async def test_a_row_that_verifies_but_was_written_in_another_way_is_quarantined_and_stops_no_other(
+async def test_a_verified_row_of_another_format_is_quarantined_and_stops_no_other(
     tmp_path: Path, written: dict[str, str | bytes]
 ) -> None:
     async with opened(tmp_path) as ledger:
@@ -202,7 +202,7 @@ async def test_a_row_whose_key_is_lost_can_be_dismissed(tmp_path: Path) -> None:
         assert await ledger.listing() == []
 
 
-async def test_after_a_rotation_duplicates_find_their_row_and_nothing_needs_the_old_key_any_more(tmp_path: Path) -> None:
+async def test_after_a_rotation_duplicates_find_their_row_without_the_old_key(tmp_path: Path) -> None:
     async with opened(tmp_path, KEYS) as ledger:
         owed, waiting, closed = [await record(ledger, number) for number in (1, 2, 3)]
         await ledger.settle(waiting, state=LogoutState.WAITING, outcome=REFUSED)

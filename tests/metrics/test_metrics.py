@@ -57,7 +57,7 @@ async def test_evictions_are_counted_by_driver_and_outcome() -> None:
     assert value(text, "connector_eviction_duration_seconds_sum", driver="shared") == 2
 
 
-async def test_logouts_are_counted_by_outcome_first_tries_apart_and_their_tries_once_they_are_done() -> None:
+async def test_logouts_are_counted_by_outcome_and_attempt_and_their_tries_when_done() -> None:
     text = await exposition()
     assert value(text, "connector_logouts_total", outcome="pending", attempt="first") == 1
     assert value(text, "connector_logouts_total", outcome="verified", attempt="retry") == 1

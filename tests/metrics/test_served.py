@@ -18,7 +18,7 @@ CANARY = "c4nary"
 SESSION = "6f1c1d2e-0000-4000-8000-000000000001"
 
 
-async def test_a_running_server_counts_what_it_answers_and_rejects_and_tells_no_value_of_a_request(tmp_path: Path) -> None:
+async def test_a_server_counts_what_it_answers_and_rejects_without_values_of_requests(tmp_path: Path) -> None:
     with connector_process(tmp_path, "") as server:
         async with OpsHub(server.url) as opshub, asyncio.timeout(30):
             await opshub.cleanup(SESSION, {"Authorization": CANARY}, {"systemId": CANARY, "cleanupGlobalCache": "true"})

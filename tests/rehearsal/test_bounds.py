@@ -48,7 +48,7 @@ async def test_a_rehearsal_that_is_cancelled_closes_its_sessions() -> None:
         assert connector.office.open_sessions == set()
 
 
-async def test_a_budget_of_requests_that_is_spent_breaks_the_rehearsal_off_and_leaves_nothing_open() -> None:
+async def test_a_spent_budget_of_requests_ends_the_rehearsal_and_leaves_nothing_open() -> None:
     async with small_connector() as connector:
         report = await rehearse(script(connector), Limits(requests=12))
 

@@ -49,7 +49,7 @@ async def test_a_cleanup_from_an_old_opshub_names_no_system_and_is_of_the_seals(
     assert not desk.alive
 
 
-async def test_a_session_that_an_old_opshub_opened_without_a_system_is_closed_by_a_newer_one_that_names_it(
+async def test_a_session_of_an_old_opshub_is_closed_by_a_newer_one_that_names_a_system(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     async with served(tmp_path, desk.section) as server:
@@ -62,7 +62,7 @@ async def test_a_session_that_an_old_opshub_opened_without_a_system_is_closed_by
     assert not desk.alive
 
 
-async def test_a_repeated_cleanup_is_a_200_that_sends_nothing_and_so_is_one_after_a_restart(
+async def test_a_repeated_cleanup_is_a_200_that_sends_nothing_after_a_restart_too(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     async with served(tmp_path, desk.section) as server:
@@ -98,9 +98,7 @@ async def test_a_hundred_duplicates_with_the_seal_are_one_logout(desk: Desk, ses
     assert desk.logouts.total() == 1
 
 
-async def test_without_its_seal_with_a_forged_one_or_one_of_another_session_or_system_nothing_is_changed(
-    desk: Desk, session: str, tmp_path: Path
-) -> None:
+async def test_a_missing_forged_or_foreign_seal_changes_nothing(desk: Desk, session: str, tmp_path: Path) -> None:
     other = str(uuid4())
     async with served(tmp_path, desk.section) as server:
         mine, others = await opened(server, session), await opened(server, other)
@@ -151,7 +149,7 @@ async def test_where_seals_are_not_required_a_session_that_nobody_knows_is_a_200
 
 
 @pytest.mark.parametrize("headers", [None, {SEAL: ""}, {"Authorization": ""}, {"X-Other": "x"}])
-async def test_a_session_that_nobody_knows_has_nothing_to_log_out_of_where_the_end_system_opens_all_sessions(
+async def test_an_unknown_session_has_no_login_if_the_end_system_opens_all_sessions(
     desk: Desk, session: str, tmp_path: Path, headers: dict[str, str] | None
 ) -> None:
     async with served(tmp_path, desk.section) as server:

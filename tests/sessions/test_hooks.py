@@ -34,7 +34,7 @@ async def test_hooks_run_for_the_session_and_for_its_system_only_where_that_is_c
     assert sorted(called, key=str) == sorted([(session, "A"), (session, "A"), ("A",)], key=str)
 
 
-async def test_a_hook_that_breaks_or_is_late_is_reported_and_stops_nothing_and_the_answer_is_200(
+async def test_a_hook_that_fails_or_is_late_is_reported_in_a_200_and_stops_nothing(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     hooks = Hooks()

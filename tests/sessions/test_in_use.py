@@ -120,7 +120,7 @@ async def test_a_login_that_was_replaced_is_401_and_the_new_one_is_not(desk: Des
     assert statuses == [401, 200]
 
 
-async def test_a_session_that_another_replica_has_opened_is_alive_until_it_is_cleaned_up_here(
+async def test_a_session_of_another_replica_is_alive_until_it_is_cleaned_up_here(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     async with served(tmp_path / "a", desk.section) as one, served(tmp_path / "b", desk.section, routes=ROUTES) as replica:
@@ -134,7 +134,7 @@ async def test_a_session_that_another_replica_has_opened_is_alive_until_it_is_cl
     assert statuses == [200, 200, 401, 401]
 
 
-async def test_a_token_that_the_end_system_hands_out_twice_is_ended_twice_though_another_process_has_ended_it_once(
+async def test_a_token_that_was_handed_out_twice_is_ended_twice_by_two_processes(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     desk.only_token = "the-only-one"

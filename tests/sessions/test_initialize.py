@@ -22,7 +22,7 @@ SYSTEM = {"systemId": "A"}
 MBSE = "/mbse/api/1.0"
 
 
-async def test_initialize_logs_in_and_returns_the_seal_and_what_the_profile_returns_but_not_the_token(
+async def test_initialize_returns_the_seal_and_the_profiles_headers_but_no_token(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     async with served(tmp_path, desk.section) as server:
@@ -45,7 +45,7 @@ async def test_the_mbse_variant_opens_sessions_too_and_has_its_errors_as_a_list(
     assert (refused.status, refused.body["errors"][0]["code"]) == (400, "E-17")
 
 
-async def test_all_that_is_wrong_with_the_settings_is_said_at_once_and_no_value_is_repeated(
+async def test_all_problems_of_the_settings_are_told_at_once_without_their_values(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     async with served(tmp_path, desk.section) as server:

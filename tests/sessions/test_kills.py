@@ -43,9 +43,7 @@ async def open_until_killed(server: ConnectorProcess, numbers: "count[int]", sea
     }
 
 
-async def test_no_login_of_an_answered_initialize_outlives_its_cleanup_whenever_the_server_is_killed(
-    desk: Desk, tmp_path: Path
-) -> None:
+async def test_no_answered_login_outlives_its_cleanup_whenever_the_server_is_killed(desk: Desk, tmp_path: Path) -> None:
     seals: dict[str, dict[str, str]] = {}
     numbers = count(1)
     for _ in range(KILLS):
@@ -72,7 +70,7 @@ async def test_what_was_answered_before_a_kill_is_open_after_it(desk: Desk, sess
     assert not desk.alive
 
 
-async def test_a_login_whose_answer_never_reached_the_server_that_was_killed_is_what_is_lost(
+async def test_only_a_login_whose_answer_never_reached_the_killed_server_is_lost(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     desk.answering.clear()

@@ -54,9 +54,7 @@ async def open_logins(parts: Reception) -> set[str]:
     return {*(await parts.ledger.known_sessions()).logins.values()}
 
 
-async def test_a_login_that_outlasts_its_deadline_is_answered_as_late_and_owed_once_it_is_made(
-    slow: Reception, session: str
-) -> None:
+async def test_a_login_past_its_deadline_is_answered_as_late_and_owed_once_made(slow: Reception, session: str) -> None:
     late = await slow.openings.open(OpeningRequest(session, "A", {}))
     assert isinstance(late, LoginOutcome)
     assert (late.result, late.code) == (LoginResult.UNAVAILABLE, "timeout")
@@ -68,7 +66,7 @@ async def test_a_login_that_outlasts_its_deadline_is_answered_as_late_and_owed_o
     assert await open_logins(slow) == set()
 
 
-async def test_a_login_that_fails_half_way_after_its_deadline_is_owed_as_far_as_it_was_made(tmp_path: Path, session: str) -> None:
+async def test_a_late_login_that_fails_half_way_is_owed_as_far_as_it_was_made(tmp_path: Path, session: str) -> None:
     class HalfMade(ReceivingEndSystem):
         async def login(self, session_id: str, settings: object) -> LoginOutcome:
             made = await super().login(session_id, settings)
@@ -106,9 +104,7 @@ async def test_a_late_login_by_a_credential_that_the_session_is_open_with_is_not
     assert await open_logins(slow) == {sealed.login_id}
 
 
-async def test_a_login_that_never_ends_is_cancelled_after_ten_times_its_deadline_and_told_in_the_log(
-    tmp_path: Path, session: str
-) -> None:
+async def test_an_endless_login_is_cancelled_and_logged_after_ten_deadlines(tmp_path: Path, session: str) -> None:
     end_system = ReceivingEndSystem()
     end_system.answering.clear()
     with capture_logs() as logs:
@@ -150,9 +146,7 @@ async def test_a_login_that_is_broken_off_may_still_say_what_it_has_made(tmp_pat
         assert await owed(parts) == [credential(1)]
 
 
-async def test_what_follows_a_login_is_done_to_its_end_whatever_the_deadline_of_the_shutdown(
-    slow: Reception, session: str
-) -> None:
+async def test_what_follows_a_login_is_finished_whatever_the_deadline_of_the_shutdown(slow: Reception, session: str) -> None:
     slow.end_system.answering.set()
     slow.ledger.asked.clear()
     slow.ledger.writing.clear()
@@ -168,9 +162,7 @@ async def test_what_follows_a_login_is_done_to_its_end_whatever_the_deadline_of_
     assert await open_logins(slow) == set()
 
 
-async def test_a_caller_who_goes_while_what_the_session_has_cached_is_evicted_leaves_no_login_behind(
-    quick: Reception, session: str
-) -> None:
+async def test_a_caller_who_leaves_during_the_eviction_leaves_no_login_behind(quick: Reception, session: str) -> None:
     evicting, go_on, wanted = asyncio.Event(), asyncio.Event(), True
 
     async def held() -> None:
@@ -189,9 +181,7 @@ async def test_a_caller_who_goes_while_what_the_session_has_cached_is_evicted_le
     assert not quick.live.is_open_here(session)
 
 
-async def test_a_caller_who_goes_while_his_login_is_written_down_takes_the_seal_that_it_replaces_along(
-    quick: Reception, session: str
-) -> None:
+async def test_a_caller_who_leaves_during_the_recording_ends_the_replaced_seal_too(quick: Reception, session: str) -> None:
     wanted = True
     old = await quick.opened(OpeningRequest(session, "A", {}))
     quick.ledger.asked.clear()
@@ -260,7 +250,7 @@ async def test_of_logins_that_replace_each_other_the_last_one_stays_in_memory(qu
     assert quick.live.closing(session) == (last.login_id,)
 
 
-async def test_a_server_that_is_stopped_gives_a_login_its_time_and_records_it_though_it_cannot_be_ended(
+async def test_a_stopping_server_waits_for_a_login_and_records_it_if_it_cannot_end_it(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     desk.answering.clear()

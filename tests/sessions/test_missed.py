@@ -44,7 +44,7 @@ async def has_no_open_session(folder: Path) -> bool:
         return file.execute("SELECT id FROM sessions").fetchall() == []
 
 
-async def test_a_session_whose_cleanup_could_not_be_recorded_is_closed_for_good_as_soon_as_the_ledger_works_again(
+async def test_a_session_with_an_unrecorded_cleanup_is_closed_once_the_ledger_works(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     async with served(tmp_path, desk.section, routes=ROUTES) as server:
@@ -73,9 +73,7 @@ async def test_a_server_that_ends_before_it_has_come_to_it_closes_the_session_at
     assert await has_no_open_session(tmp_path)
 
 
-async def test_a_login_that_could_be_neither_recorded_nor_ended_is_ended_once_both_work_again(
-    desk: Desk, session: str, tmp_path: Path
-) -> None:
+async def test_a_login_neither_recorded_nor_ended_is_ended_once_both_work_again(desk: Desk, session: str, tmp_path: Path) -> None:
     async with served(tmp_path, desk.section) as server:
         headers = (await server.opshub.initialize(session, settings(), query=SYSTEM)).session_headers
         desk.status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -102,7 +100,7 @@ async def test_a_clock_set_back_since_the_initialize_leaves_no_login_open(desk: 
     assert not desk.alive
 
 
-async def test_an_eviction_that_could_be_neither_recorded_nor_done_is_owed_once_the_ledger_works_again(tmp_path: Path) -> None:
+async def test_an_eviction_neither_recorded_nor_done_is_owed_once_the_ledger_works(tmp_path: Path) -> None:
     near, authority = (ScriptedDriver(name, ScriptedDriver.Settings()) for name in ("near", "authority"))
     authority.before_evict = away
     asked = request(1, everything=True)
@@ -152,7 +150,7 @@ async def test_a_credential_that_was_handed_out_again_meanwhile_is_not_ended(tmp
         assert debt.outcome == IN_USE_AGAIN
 
 
-async def test_a_session_of_another_process_is_dead_from_a_cleanup_on_that_could_not_be_recorded(tmp_path: Path) -> None:
+async def test_a_session_of_another_process_is_dead_after_an_unrecorded_cleanup(tmp_path: Path) -> None:
     sealed = Sealed(request(1).session_id, "A", "l", b"another ledger", request(1).credential)
     async with opened(tmp_path) as ledger:
         live = LiveSessions(ledger)

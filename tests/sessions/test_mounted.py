@@ -50,7 +50,7 @@ async def test_mounted_into_another_application_all_is_as_before_below_the_prefi
         ("", "", 200),
     ],
 )
-async def test_mounted_into_an_application_that_is_served_elsewhere_callers_from_there_need_a_seal(
+async def test_mounted_into_an_application_beyond_loopback_callers_need_a_seal(
     session: str, tmp_path: Path, caller: str, security: str, status: int
 ) -> None:
     @web.middleware

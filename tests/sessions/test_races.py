@@ -12,9 +12,7 @@ from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM, UNKNOWN, opened
 
 
-async def test_a_second_initialize_replaces_the_login_once_the_new_one_has_succeeded_and_the_old_one_is_logged_out(
-    desk: Desk, session: str, tmp_path: Path
-) -> None:
+async def test_a_second_initialize_replaces_the_login_and_logs_the_old_one_out(desk: Desk, session: str, tmp_path: Path) -> None:
     async with served(tmp_path, desk.section) as server:
         first = await opened(server, session)
         old = await desk.logging_in.get()
@@ -40,7 +38,7 @@ async def test_a_second_initialize_that_is_refused_leaves_the_first_login_as_it_
     assert not desk.alive
 
 
-async def test_a_second_initialize_at_another_replica_ends_the_login_of_the_seal_that_comes_along(
+async def test_a_second_initialize_at_another_replica_ends_the_login_of_its_old_seal(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     async with served(tmp_path / "a", desk.section) as one, served(tmp_path / "b", desk.section) as other:
@@ -66,7 +64,7 @@ async def test_a_cleanup_with_an_old_seal_ends_the_session_with_its_new_login_to
     assert not await open_sessions(tmp_path)
 
 
-async def test_a_cleanup_that_overtakes_a_running_initialize_wins_and_the_login_that_then_completes_is_ended_at_once(
+async def test_a_cleanup_that_overtakes_an_initialize_wins_and_its_login_is_ended(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     desk.answering.clear()

@@ -93,9 +93,7 @@ async def test_a_new_session_that_replaces_none_costs_no_eviction(parts: Recepti
     assert await parts.ledger.listing(states=[*LogoutState]) == []
 
 
-async def test_what_is_evicted_is_owed_in_the_ledger_before_and_the_old_seal_is_dead_by_then(
-    parts: Reception, session: str
-) -> None:
+async def test_an_eviction_is_owed_before_it_begins_and_the_old_seal_is_dead_by_then(parts: Reception, session: str) -> None:
     found: list[tuple[object, bool]] = []
     old = await parts.opened(OpeningRequest(session, "A", {}))
 
@@ -117,7 +115,7 @@ async def test_a_session_of_another_ledger_whose_seal_is_shown_is_replaced_too(t
 
 
 @pytest.mark.parametrize("place", [0, 1])
-async def test_a_driver_that_is_away_fails_no_initialize_and_is_not_believed_until_its_eviction_is_made_good(
+async def test_a_driver_that_is_away_fails_no_initialize_and_is_unused_until_it_evicted(
     parts: Reception, session: str, place: int
 ) -> None:
     driver, other = parts.drivers[place], parts.drivers[1 - place]

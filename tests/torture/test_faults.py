@@ -8,7 +8,7 @@ from tests.torture.faults import CLIENTS, ROUNDS, failing_writes
 
 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
-async def test_on_a_disk_that_fails_at_every_third_write_nothing_is_answered_200_and_it_gets_well_by_itself(
+async def test_a_disk_that_fails_every_third_write_gives_no_200_and_recovers_by_itself(
     ptrace: None, tmp_path: Path, error: str
 ) -> None:
     failed = await failing_writes(tmp_path, error, every=3)

@@ -55,7 +55,7 @@ def test_a_pause_does_not_count_as_time_in_which_a_server_ran() -> None:
     assert life.ran(9.0) == 1.0
 
 
-def test_a_login_whose_caller_had_gone_is_under_way_only_until_another_one_was_opened() -> None:
+def test_a_login_without_a_caller_is_under_way_until_another_one_was_opened() -> None:
     told = Told(lost={"a"})
     told.initialize("a", None)
     told.initialize("b", session="other")
@@ -63,7 +63,7 @@ def test_a_login_whose_caller_had_gone_is_under_way_only_until_another_one_was_o
     assert told.found() == {Wrong.LOST}
 
 
-def test_a_late_login_is_under_way_until_the_end_system_has_answered_and_another_one_was_opened() -> None:
+def test_a_late_login_is_under_way_until_it_is_answered_and_another_one_opened() -> None:
     told = Told(lost={"a"})
     told.initialize("a", 503, "timeout")
     told.logins["a"].told = 2.5

@@ -14,7 +14,7 @@ async def test_after_an_hour_away_all_is_done_once_and_never_more_at_a_time_than
     assert max(storm.rate) < OWED / 3
 
 
-async def test_a_clock_that_jumps_a_year_ahead_and_back_parks_nothing_gives_nothing_up_and_starts_no_storm(
+async def test_a_clock_that_jumps_a_year_parks_nothing_and_starts_no_storm(
     tmp_path: Path,
 ) -> None:
     storm = await jumping_clock(tmp_path, OWED)
