@@ -125,6 +125,14 @@ def test_every_file_of_the_project_that_a_page_names_is_there(page: str) -> None
     assert [file for file in named if not (ROOT / file).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_target_of_make_that_a_page_names_is_there(page: str) -> None:
+    targets = {*re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)}
+    named = " ".join(re.findall(r"`make ([a-z ]+)", (ROOT / page).read_text("utf-8"))).split()
+
+    assert [target for target in named if target not in targets] == []
+
+
 def test_every_arrow_between_the_parts_is_an_import_and_no_part_is_left_out() -> None:
     needs = between_rooms(imports(modules(ROOT)))
     drawn = [*arrows()]
