@@ -397,7 +397,7 @@ async def test_an_eviction_that_is_made_good_leaves_a_retry_that_a_human_asked_f
     authority.before_evict = away
     await build(ScriptedEndSystem(LogoutOutcome(LogoutResult.REFUSED)), [authority]).cleanup(request())
     (seen,) = await ledger.owed_evictions("authority")
-    await ledger.retry(seen.id)
+    await ledger.make_due(seen.id)
     await ledger.settle(seen, state=None, evicted=["authority"])
     settled = await ledger.debt(seen.id)
     assert (seen.state, settled.state, settled.evictions) == (LogoutState.WAITING, LogoutState.OWED, {})

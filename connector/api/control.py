@@ -98,7 +98,7 @@ class ControlCalls:
     async def retry(self, request: web.Request) -> web.Response:
         """Make a logout due now."""
         wanted = _converted(await _body(request) or {}, Retry)
-        debt = await self.holding.retry(_id(request), here=wanted.here)
+        debt = await self.holding.make_due(_id(request), here=wanted.here)
         self.nudge()
         log.info("an administrator has a logout tried again", session=session_digest(debt.session_id))
         return _ok(shown_debt(debt))

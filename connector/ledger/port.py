@@ -183,7 +183,7 @@ class HeldBackDebts(Protocol):
         """Return a debt whose logout is still to be done, with its credential. Raises `NoSuchDebt`."""
         ...
 
-    async def retry(self, id_: int, *, here: str | None = None) -> Debt:
+    async def make_due(self, id_: int, *, here: str | None = None) -> Debt:
         """Make a logout that waits for a human, or for its time, due at once. Raises `NoSuchDebt`.
 
         `here` is another place than that of its login to which it may be sent from now on; the row keeps it.

@@ -40,7 +40,7 @@ class Holding:
                 log.warning("what is owed cannot be looked through for now", reason=str(problem), seconds=PAUSE)
                 await asyncio.sleep(PAUSE)
 
-    async def retry(self, id_: int, *, here: bool = False) -> Debt:
+    async def make_due(self, id_: int, *, here: bool = False) -> Debt:
         """Make a logout due at once, as a human has asked for; `here` has one that is held back sent to today's end system.
 
         Raises:
@@ -50,12 +50,12 @@ class Holding:
         debt = await self._ledger.actionable(id_)
         held = self._held(debt)
         if held is None:
-            return await self._ledger.retry(id_)
+            return await self._ledger.make_due(id_)
         today = self._logouts.origin(login_of(debt))
         if held != OTHER_END_SYSTEM or not here:
             raise DebtHeldBack(_advice(debt, held, today))
         log.warning("a logout is sent to another end system than its own, as was asked for", made_for=debt.origin, sent_to=today)
-        return await self._ledger.retry(id_, here=today)
+        return await self._ledger.make_due(id_, here=today)
 
     async def _sorted(self) -> Counter[str]:
         """Sort each group, and return how many debts are held back, by where they were made."""

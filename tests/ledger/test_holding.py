@@ -100,7 +100,7 @@ async def test_a_retry_by_hand_of_what_is_held_back_is_refused_with_both_address
     elsewhere = LocatedEndSystem(ELSEWHERE)
     held = await held_back(ledger, elsewhere)
     with pytest.raises(DebtHeldBack) as refused:
-        await holding(ledger, elsewhere).retry(held.id)
+        await holding(ledger, elsewhere).make_due(held.id)
     assert all(part in str(refused.value) for part in (ORIGIN, ELSEWHERE, "--here"))
     assert await ledger.debt(held.id) == held
 
@@ -110,7 +110,7 @@ async def test_what_today_s_profile_cannot_end_is_sent_nowhere_not_even_by_hand(
     held = await held_back(ledger, nowhere)
     for here in (False, True):
         with pytest.raises(DebtHeldBack, match=r"end_system\.profile"):
-            await holding(ledger, nowhere).retry(held.id, here=here)
+            await holding(ledger, nowhere).make_due(held.id, here=here)
 
 
 async def test_a_retry_here_sends_it_to_today_s_end_system_and_is_written_down(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ async def test_a_retry_here_sends_it_to_today_s_end_system_and_is_written_down(t
     async with opened(tmp_path) as ledger:
         held = await held_back(ledger, elsewhere)
         with capture_logs() as logs:
-            await holding(ledger, elsewhere).retry(held.id, here=True)
+            await holding(ledger, elsewhere).make_due(held.id, here=True)
         (due,) = await all_due(ledger)
         assert await orchestrator(elsewhere, [MemoryDriver("memory", MemoryDriver.Settings())], ledger).retry(due)
     async with opened(tmp_path) as ledger:
@@ -131,7 +131,7 @@ async def test_a_retry_here_sends_it_to_today_s_end_system_and_is_written_down(t
 
 async def test_a_debt_that_may_be_sent_here_may_be_sent_home_but_to_no_third_one(ledger: Ledger) -> None:
     held = await held_back(ledger, LocatedEndSystem(ELSEWHERE))
-    await holding(ledger, LocatedEndSystem(ELSEWHERE)).retry(held.id, here=True)
+    await holding(ledger, LocatedEndSystem(ELSEWHERE)).make_due(held.id, here=True)
     for place, expected in ((ORIGIN, "owed"), ("https://third.example.com", "waiting"), (ELSEWHERE, "owed")):
         await holding(ledger, LocatedEndSystem(place)).sort()
         assert (await ledger.debt(held.id)).state == expected
@@ -140,7 +140,7 @@ async def test_a_debt_that_may_be_sent_here_may_be_sent_home_but_to_no_third_one
 async def test_what_nothing_holds_back_is_retried_by_hand_with_here_or_without(ledger: Ledger) -> None:
     debt = await record(ledger, 1)
     for here in (False, True):
-        retried = await holding(ledger, LocatedEndSystem(ORIGIN)).retry(debt.id, here=here)
+        retried = await holding(ledger, LocatedEndSystem(ORIGIN)).make_due(debt.id, here=here)
         assert (retried.state, retried.moved_to) == (LogoutState.OWED, None)
 
 

@@ -229,7 +229,7 @@ async def test_a_refused_logout_waits_for_a_human_until_opshub_asks_again(ledger
 async def test_a_human_has_a_logout_retried_at_once(ledger: Ledger) -> None:
     waiting = await ledger.settle(await record(ledger, 1), state=LogoutState.WAITING, outcome=REFUSED)
     assert waiting is not None
-    retried = await ledger.retry(waiting.id)
+    retried = await ledger.make_due(waiting.id)
     assert [debt.id for debt in await all_due(ledger, START)] == [retried.id]
     assert retried.credential == request(1).credential
 
@@ -251,7 +251,7 @@ async def test_what_is_closed_or_unknown_cannot_be_steered(ledger: Ledger, close
     await close(ledger, debt)
     id_ = debt.id if closed else 999
     with pytest.raises(NoSuchDebt):
-        await ledger.retry(id_)
+        await ledger.make_due(id_)
     with pytest.raises(NoSuchDebt):
         await ledger.dismiss(id_, "why")
 

@@ -105,7 +105,7 @@ class LedgerLikeADictionary(RuleBasedStateMachine):
         one.state, one.due_at = (LogoutState.CLOSED, one.due_at) if dismissed else (LogoutState.OWED, self.clock.now)
 
     async def steered(self, id_: int, dismissed: bool) -> None:
-        await (self.ledger.dismiss(id_, "why") if dismissed else self.ledger.retry(id_))
+        await (self.ledger.dismiss(id_, "why") if dismissed else self.ledger.make_due(id_))
 
     @rule(seconds=st.integers(1, 100))
     def time_passes(self, seconds: int) -> None:

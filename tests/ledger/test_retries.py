@@ -135,7 +135,7 @@ async def test_a_refused_logout_waits_until_a_human_has_it_retried(ledger: Ledge
     async with at_work(ledger, trier, clock) as retries:
         waiting = await until_settled(ledger, debt)
         assert (waiting.state, waiting.outcome) == (LogoutState.WAITING, REFUSED)
-        await ledger.retry(debt.id)
+        await ledger.make_due(debt.id)
         retries.nudge()
         await until_closed(ledger, 1)
     assert trier.tried == [debt.id] * 2

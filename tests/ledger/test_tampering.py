@@ -214,5 +214,5 @@ async def test_after_a_rotation_duplicates_find_their_row_without_the_old_key(tm
     async with opened(tmp_path, ONLY_NEW) as ledger:
         assert (await ledger.statistics()).unreadable == 0
         assert [debt.id for debt in await all_due(ledger, START + 999)] == [owed.id]
-        assert (await ledger.retry(waiting.id)).credential == waiting.credential
+        assert (await ledger.make_due(waiting.id)).credential == waiting.credential
         assert (await record(ledger, 2)).id == waiting.id

@@ -84,7 +84,7 @@ def _was_cut_short(profile: Profile, values: Values) -> bool:
 
 
 def _failure(record: StepRecord) -> LoginOutcome:
-    result = LoginResult.UNAVAILABLE if record.verdict is Verdict.RETRY else LoginResult.REFUSED
+    result = LoginResult.UNAVAILABLE if record.verdict is Verdict.AWAY else LoginResult.REFUSED
     return LoginOutcome(result, code=record.code, message=record.message, retry_after=record.retry_after)
 
 

@@ -41,7 +41,7 @@ class LoginStep(Step):
     @property
     def lists(self) -> Lists:
         """Its lists, the most cautious first."""
-        return [(Verdict.RETRY, self.retry), (Verdict.REFUSED, self.refused), (Verdict.SUCCESS, self.success)]
+        return [(Verdict.AWAY, self.retry), (Verdict.REFUSED, self.refused), (Verdict.SUCCESS, self.success)]
 
 
 class LogoutStep(Step):
@@ -53,7 +53,7 @@ class LogoutStep(Step):
     @property
     def lists(self) -> Lists:
         """Its lists, the most cautious first."""
-        return [(Verdict.RETRY, self.retry), (Verdict.ALREADY_OUT, self.already_out or []), (Verdict.SUCCESS, self.success)]
+        return [(Verdict.AWAY, self.retry), (Verdict.ALREADY_OUT, self.already_out or []), (Verdict.SUCCESS, self.success)]
 
 
 class Verify(Request):

@@ -33,7 +33,7 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
     @property
     def ends_the_run(self) -> bool:
         """Whether no further request makes sense."""
-        return self.verdict in {Verdict.RETRY, Verdict.REFUSED}
+        return self.verdict in {Verdict.AWAY, Verdict.REFUSED}
 
 
 def conclude(records: Sequence[StepRecord]) -> LogoutOutcome:
@@ -42,7 +42,7 @@ def conclude(records: Sequence[StepRecord]) -> LogoutOutcome:
         return NOTHING_TO_END
     last = records[-1]
     match last.verdict:
-        case Verdict.RETRY:
+        case Verdict.AWAY:
             return LogoutOutcome(LogoutResult.PENDING, last.code, last.message, last.retry_after)
         case Verdict.REFUSED:
             return LogoutOutcome(LogoutResult.REFUSED, last.code, last.message)
@@ -58,10 +58,10 @@ def conclude_partly(records: Sequence[StepRecord], *, may_skip: bool) -> LogoutO
 
     `may_skip` says whether a step for which nothing could be sent had nothing to end.
     """
-    sent = [record for record in records if record.status is not None or record.verdict is Verdict.RETRY]
+    sent = [record for record in records if record.status is not None or record.verdict is Verdict.AWAY]
     failed = [record for record in (sent if may_skip else records) if record.ends_the_run]
     if not failed and not all(record.prepares for record in sent):
         return LogoutOutcome(LogoutResult.ACKNOWLEDGED)
     told = (failed or records)[0]
-    result = LogoutResult.PENDING if told.verdict is Verdict.RETRY else LogoutResult.REFUSED
+    result = LogoutResult.PENDING if told.verdict is Verdict.AWAY else LogoutResult.REFUSED
     return LogoutOutcome(result, told.code, told.message, told.retry_after)

@@ -16,7 +16,8 @@ class Verdict(StrEnum):
 
     SUCCESS = "success"
     ALREADY_OUT = "already_out"
-    RETRY = "retry"
+    AWAY = "retry"
+    """The end system cannot answer now. `retry` is the name of the list in a profile."""
     REFUSED = "refused"
     DEAD = "dead"
     """The probe proved that the old credential no longer works."""

@@ -80,7 +80,7 @@ class Sender:
         except CannotSend as problem:
             record = replace(record, code=problem.code, message=problem.message)
         except ExchangeFailed as problem:
-            verdict = Verdict.RETRY if problem.passing else Verdict.REFUSED
+            verdict = Verdict.AWAY if problem.passing else Verdict.REFUSED
             record = replace(record, verdict=verdict, code=problem.code, message=f"{name}: {problem.message}")
         return replace(record, milliseconds=round((time.monotonic() - started) * 1000)), answer
 
@@ -95,12 +95,12 @@ def _judged(record: StepRecord, step: Step, answer: Response, values: Values) ->
         record,
         code=(step.unlisted if unlisted else None) or _own_code(step, answer, values) or f"http_{answer.status}",
         message=f"{record.step}: {_explained(answer.status, by_default=rule == 'default')}",
-        retry_after=answer.retry_after(datetime.now(UTC)) if verdict is Verdict.RETRY else None,
+        retry_after=answer.retry_after(datetime.now(UTC)) if verdict is Verdict.AWAY else None,
     )
 
 
 def _by_default(status: int) -> Verdict:
-    return Verdict.RETRY if status in PASSING or status >= 500 else Verdict.REFUSED
+    return Verdict.AWAY if status in PASSING or status >= 500 else Verdict.REFUSED
 
 
 def _explained(status: int, *, by_default: bool) -> str:

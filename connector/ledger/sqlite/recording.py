@@ -62,7 +62,7 @@ def _settle_one(table: Table, settlement: Settlement) -> Debt | None:
     return None
 
 
-def retry(table: Table, id_: int, *, now: float, here: str | None = None) -> Debt:
+def make_due(table: Table, id_: int, *, now: float, here: str | None = None) -> Debt:
     """Make a logout that is owed or waits for a human due at once; `here` is another place where it may be sent from now on."""
     debt = actionable(table, id_)
     return table.update(due_at_once(debt, now, here=here))

@@ -195,8 +195,8 @@ class SqliteLedger(Ledger):
     async def debt(self, id_: int) -> Debt:
         return await self.transact(lambda table: housekeeping.debt(table, id_))
 
-    async def retry(self, id_: int, *, here: str | None = None) -> Debt:
-        return await self.transact(lambda table: recording.retry(table, id_, now=self._clock(), here=here))
+    async def make_due(self, id_: int, *, here: str | None = None) -> Debt:
+        return await self.transact(lambda table: recording.make_due(table, id_, now=self._clock(), here=here))
 
     async def actionable(self, id_: int) -> Debt:
         return await self.transact(partial(recording.actionable, id_=id_))

@@ -76,7 +76,7 @@ async def _owing_nothing(parts: Parts, clock: Clock) -> None:
 
 async def _owes_something(parts: Parts) -> bool:
     for debt in await parts.ledger.listing(states=[LogoutState.WAITING]):
-        await parts.ledger.retry(debt.id)
+        await parts.ledger.make_due(debt.id)
     totals = await parts.ledger.statistics()
     return bool(totals.owed or totals.evictions or totals.waiting)
 
