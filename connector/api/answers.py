@@ -1,44 +1,49 @@
-"""From the report of a cleanup to its answer: one table, the worst that happened decides."""
+"""From the report of a cleanup to its answer: one table, and the worst that happened decides."""
 
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
+from connector.api.rendering import ErrorAnswer
 from connector.model import retry_after
 from connector.model.cleanup import CleanupReport, Timed
 from connector.model.outcomes import EvictOutcome, EvictResult, HookOutcome, LogoutOutcome, LogoutResult
 
 
 class CleanupAnswer(msgspec.Struct, frozen=True):
-    """What goes back to OpsHub. With an error status `code` and `message` say what happened; the report is always there."""
+    """What OpsHub is answered. The report is always there; an error repeats it as its detail."""
 
-    status: HTTPStatus
     report: dict[str, Any]
-    code: str | None = None
-    message: str | None = None
-    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    error: ErrorAnswer | None
+
+    @property
+    def status(self) -> HTTPStatus:
+        """The status of the answer."""
+        return HTTPStatus.OK if self.error is None else self.error.status
 
 
 def answer(report: CleanupReport) -> CleanupAnswer:
-    """Decide status, code and message of the answer. Never 401 and never 403: OpsHub would log in again, or wait."""
+    """Decide the answer to a cleanup. Never 401 and never 403: OpsHub would log in again, or wait."""
     body = _body(report)
+    return CleanupAnswer(body, _error(report, body))
+
+
+def _error(report: CleanupReport, body: dict[str, Any]) -> ErrorAnswer | None:
     logout = report.logout.outcome
-    authority = report.evictions[report.authority].outcome
     if logout.result is LogoutResult.FAILED or _any_defect(report):
-        return CleanupAnswer(
-            HTTPStatus.INTERNAL_SERVER_ERROR, body, "internal_error", "A step of the cleanup broke; the log has the reason."
-        )
-    if authority.result is not EvictResult.EVICTED:
+        message = "A step of the cleanup broke; the log has the reason."
+        return ErrorAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message, body)
+    if report.evictions[report.authority].outcome.result is not EvictResult.EVICTED:
         message = f"The storage driver '{report.authority}' could not evict, so that old data might still be read."
-        return CleanupAnswer(HTTPStatus.SERVICE_UNAVAILABLE, body, "eviction_unavailable", message, retry_after.header())
+        return ErrorAnswer(HTTPStatus.SERVICE_UNAVAILABLE, "eviction_unavailable", message, body, retry_after.header())
     if not report.recorded:
         message = "The ledger could not record the cleanup. It was tried once; what failed is tried again."
-        return CleanupAnswer(HTTPStatus.SERVICE_UNAVAILABLE, body, "ledger_unavailable", message, retry_after.header())
+        return ErrorAnswer(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", message, body, retry_after.header())
     if logout.result is LogoutResult.REFUSED:
         message = f"The logout was refused: {logout.message or logout.code or 'no reason given'}"
-        return CleanupAnswer(HTTPStatus.BAD_GATEWAY, body, logout.code or "logout_refused", message)
-    return CleanupAnswer(HTTPStatus.OK, body)
+        return ErrorAnswer(HTTPStatus.BAD_GATEWAY, logout.code or "logout_refused", message, body)
+    return None
 
 
 def _any_defect(report: CleanupReport) -> bool:

@@ -8,31 +8,27 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from connector.api.http_errors import (
-    ApiError,
-    ErrorShapes,
-    LoginRefused,
-    body_too_large,
-    internal_error,
-    method_not_allowed,
-    not_found,
-)
+from connector.api.http_errors import ApiError, body_too_large, internal_error, method_not_allowed, not_found
+from connector.api.rendering import ErrorAnswer, ErrorShapes
 from connector.telemetry.logs import tell
 from drivers.cancellation import cancelled_only_if_asked
 
 log = structlog.get_logger(__name__)
 
 
-def boundary(shapes: ErrorShapes, mounted_at: Callable[[], str] = lambda: "", level: int = logging.INFO) -> Middleware:
+COUNTED: web.RequestKey[Callable[[int], None]] = web.RequestKey("counted")
+"""A handler puts here who counts its request. He is told the status of the answer, whoever has made it."""
+
+
+def boundary(shapes: ErrorShapes, level: int = logging.INFO) -> Middleware:
     """Return the middleware. What a handler binds to structlog's context variables stands in its request's line.
 
-    `mounted_at` tells what stands in a path before our own, where the application is part of another. `level` is that of a
-    request's line in the log, unless its answer is an error of ours, which is a warning.
+    `level` is that of a request's line in the log. An answer of 500 and above is a warning.
     """
 
-    def refused(error: ApiError, request: web.Request) -> web.Response:
-        _note_reason(error)
-        return shapes.render(error, request.rel_url.raw_path.removeprefix(mounted_at()))
+    def refused(answer: ErrorAnswer, request: web.Request) -> web.Response:
+        note_reason(answer)
+        return shapes.render(answer, request.rel_url.raw_path)
 
     @web.middleware
     async def answer_and_log(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -41,28 +37,31 @@ def boundary(shapes: ErrorShapes, mounted_at: Callable[[], str] = lambda: "", le
             with cancelled_only_if_asked:
                 response = await handler(request)
         except ApiError as error:
-            response = refused(error, request)
+            response = refused(error.answer, request)
         except web.HTTPNotFound as problem:
             problem.__traceback__ = None  # the request holds it: they would hold each other
-            response = refused(not_found(), request)
+            response = refused(not_found().answer, request)
         except web.HTTPMethodNotAllowed as problem:
             problem.__traceback__ = None
             response = refused(method_not_allowed(problem.allowed_methods), request)
         except web.HTTPRequestEntityTooLarge as problem:  # a handler has read the body with aiohttp's own means
             problem.__traceback__ = None
-            response = refused(body_too_large(), request)
+            response = refused(body_too_large().answer, request)
         except Exception:
             log.exception("a request broke", route=_route(request))
             response = refused(internal_error(), request)
         _log_line(request, response.status, started, logging.WARNING if response.status >= 500 else level)
+        if count := request.get(COUNTED):
+            count(response.status)
         return response
 
     return answer_and_log
 
 
-def _note_reason(error: ApiError) -> None:
-    if error.status < 500 and not isinstance(error, LoginRefused):  # its code may be the end system's own text
-        structlog.contextvars.bind_contextvars(reason=error.code)
+def note_reason(answer: ErrorAnswer) -> None:
+    """Let the request's line in the log say why the request was refused."""
+    if answer.status < 500:
+        structlog.contextvars.bind_contextvars(reason=answer.code)
 
 
 def _log_line(request: web.Request, status: int, started: float, level: int) -> None:

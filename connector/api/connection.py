@@ -24,7 +24,8 @@ from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import _ErrInfo
 
-from connector.api.http_errors import ApiError, head_too_large, internal_error, malformed
+from connector.api.http_errors import head_too_large, internal_error, malformed
+from connector.api.rendering import ErrorAnswer
 from connector.api.unread import Guard, ReadInTime
 
 log = structlog.get_logger(__name__)
@@ -194,7 +195,7 @@ def _size_of(message: Any) -> int:
     return len(f"{message.method} {message.path} HTTP/1.1\r\n\r\n") + headers
 
 
-def _verdict(status: int) -> ApiError | None:
+def _verdict(status: int) -> ErrorAnswer | None:
     """Return the answer to what was rejected with this status; None where it is a defect of ours."""
     match status:
         case HTTPStatus.BAD_REQUEST:

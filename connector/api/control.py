@@ -22,8 +22,9 @@ from connector.api.body import read_body
 from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages
 from connector.api.health import HealthCalls
-from connector.api.http_errors import ApiError, ErrorShapes, json_answer
+from connector.api.http_errors import ApiError
 from connector.api.metrics_endpoint import METRICS
+from connector.api.rendering import ErrorShapes, json_answer
 from connector.ledger.port import Ledger
 from connector.model.errors import DebtHeldBack, LedgerUnavailable, NoSuchDebt
 from connector.telemetry.logs import session_digest

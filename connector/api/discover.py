@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from connector.api.http_errors import json_answer
+from connector.api.rendering import json_answer
 from connector.config.settings import ConnectorSection
 
 

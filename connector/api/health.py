@@ -7,16 +7,16 @@ from typing import Any
 
 from aiohttp import web
 
-from connector.api.http_errors import json_answer
 from connector.api.lifecycle import Lifecycle
-from connector.cache.storage import Storage
+from connector.api.rendering import json_answer
+from connector.cache.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
 class HealthCalls:
     """Tells whether the process lives, and whether it is of use."""
 
-    storage: Storage
+    watch: Watch
     lifecycle: Lifecycle
 
     async def live(self, _: web.Request) -> web.Response:
@@ -30,7 +30,7 @@ class HealthCalls:
 
     async def readiness(self) -> dict[str, Any]:
         """Ping every driver and say in words how each is, and the server as a whole."""
-        drivers = await self.storage.watch.ping()
+        drivers = await self.watch.ping()
         words = {name: "up" if reason is None else reason for name, reason in drivers.items()}
         return {"status": self._status(drivers), "drivers": words}
 

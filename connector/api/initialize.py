@@ -7,11 +7,13 @@ from aiohttp import web
 from structlog.contextvars import bind_contextvars
 
 from connector.api.body import read_body
-from connector.api.http_errors import ApiError, Conflict, LoginRefused, Unavailable, internal_error, json_answer
+from connector.api.boundary import note_reason
+from connector.api.http_errors import ApiError, BadRequest, Conflict, Unavailable, internal_error
 from connector.api.parameters import SESSION, session_id, system_id
+from connector.api.rendering import ErrorAnswer, ErrorShapes, json_answer
 from connector.api.settings_list import SystemSettings, decoded, encoded, invalid_settings
 from connector.config.settings import ServerSection
-from connector.endsystems.end_system import LoginOutcome
+from connector.endsystems.end_system import EndSystem, LoginOutcome
 from connector.model import retry_after as waiting
 from connector.model.errors import UnknownSession
 from connector.model.outcomes import LoginResult
@@ -33,12 +35,14 @@ class InitializeCall:
     """Parses, runs, renders."""
 
     openings: Openings
+    end_system: EndSystem
     seals: Seals
     server: ServerSection
+    shapes: ErrorShapes
     metrics: Metrics
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Open one session. Raises `ApiError` for every answer but 200; never 401, which would make OpsHub log in again."""
+        """Open one session. Raises `ApiError` if the call is wrong. Never answers 401, which would make OpsHub log in again."""
         try:
             wanted, settings = await self._parsed(request)
         except ApiError:
@@ -49,15 +53,17 @@ class InitializeCall:
             result = await self.openings.open(wanted, lambda: _still_there(request))
         finally:
             self.metrics.observe_initialize(_word(result))
+        if isinstance(result, Opened):
+            return json_answer(HTTPStatus.OK, encoded(result.headers, settings.sensitive | {HEADER}))
         _note(result, wanted)
-        return _rendered(result, settings)
+        return self.shapes.render(_error_of(result), request.rel_url.raw_path)
 
     async def _parsed(self, request: web.Request) -> tuple[OpeningRequest, SystemSettings]:
         session, system = session_id(request.match_info[SESSION]), system_id(request.rel_url.raw_query_string)
         bind_contextvars(session=session_digest(session))
         limits, deadlines = self.server.limits, self.server.deadlines
         settings = decoded(await read_body(request, limit=limits.initialize, deadline=deadlines.body))
-        if problems := self.openings.end_system.check_settings(settings.values):
+        if problems := self.end_system.check_settings(settings.values):
             raise invalid_settings(problems)
         return OpeningRequest(session, system, settings.values, self._replaced(request, session)), settings
 
@@ -85,12 +91,12 @@ def _word(result: Result) -> str:
             return f"login_{result.result.value}"
 
 
-def _note(result: Result, wanted: OpeningRequest) -> None:
-    """Have the request's line in the log say why the session is not open, in the end system's own words where it gave some."""
-    if isinstance(result, Opened):
-        return
+def _note(result: NotOpened | LoginOutcome, wanted: OpeningRequest) -> None:
+    """Let the request's line in the log say why the session is not open, in the end system's own words if it gave some."""
     bind_contextvars(reason=_word(result))
-    if isinstance(result, LoginOutcome):
+    if isinstance(result, NotOpened):
+        note_reason(_error_of(result))
+    else:
         told = {"code": result.code, "message": result.message}
         bind_contextvars(**{name: _without_values(text, wanted) for name, text in told.items() if text})
 
@@ -102,29 +108,26 @@ def _without_values(text: str, wanted: OpeningRequest) -> str:
     return redaction.redacted(text)[:LONGEST_TEXT]
 
 
-def _rendered(result: Result, settings: SystemSettings) -> web.Response:
+def _error_of(result: NotOpened | LoginOutcome) -> ErrorAnswer:
     match result:
-        case Opened(headers):
-            return json_answer(HTTPStatus.OK, encoded(headers, settings.sensitive | {HEADER}))
         case NotOpened.OVERTAKEN:
-            raise Conflict(
-                "The session was cleaned up while it was being opened; its login is being ended.", code="session_closed"
-            )
+            message = "The session was cleaned up while it was being opened; its login is being ended."
+            return Conflict(message, code="session_closed").answer
         case NotOpened.NOT_RECORDED:
             message = "The ledger could not record the session. A login that was made is being ended."
-            raise Unavailable(message, code="ledger_unavailable")
+            return Unavailable(message, code="ledger_unavailable").answer
         case NotOpened.STOPPING:
-            raise Unavailable("The server is being stopped and opens no session any more.", code="stopping")
+            return Unavailable("The server is being stopped and opens no session any more.", code="stopping").answer
         case NotOpened.DEFECT:
-            raise internal_error()
+            return internal_error()
         case LoginOutcome():
-            raise _not_logged_in(result)
+            return _not_logged_in(result)
 
 
-def _not_logged_in(outcome: LoginOutcome) -> ApiError:
+def _not_logged_in(outcome: LoginOutcome) -> ErrorAnswer:
     if outcome.result is LoginResult.UNAVAILABLE:
         retry_after = max(1, round(waiting.bounded(outcome.retry_after) or waiting.DEFAULT))
         message = f"The end system is away: {outcome.message or outcome.code or 'no answer'}"
-        return Unavailable(message, code=outcome.code or "end_system_unavailable", retry_after=retry_after)
+        return Unavailable(message, code=outcome.code or "end_system_unavailable", retry_after=retry_after).answer
     message = f"The login was refused: {outcome.message or outcome.code or 'no reason given'}"
-    return LoginRefused(message, code=outcome.code or "login_refused")
+    return BadRequest(message, code=outcome.code or "login_refused").answer

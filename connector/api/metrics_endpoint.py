@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages, only_by
 from connector.api.hosts import Hosts
-from connector.api.http_errors import SERVER, ErrorShapes
+from connector.api.rendering import SERVER, ErrorShapes
 from connector.telemetry.metrics import Metrics
 
 METRICS = web.AppKey("metrics", Metrics)

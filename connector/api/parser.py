@@ -14,9 +14,10 @@ from aiohttp.web_protocol import RequestHandler
 
 from connector.api.bounds import OpenConnections
 from connector.api.connection import Connection
-from connector.api.http_errors import ErrorShapes, expectation_failed, in_full, too_many_connections
+from connector.api.http_errors import expectation_failed, too_many_connections
 from connector.api.metrics_endpoint import METRICS
 from connector.api.rejections import Rejections
+from connector.api.rendering import ErrorShapes, in_full
 from connector.api.unread import Guard
 from connector.config.settings import ServerLimits, ServerSection
 from connector.runtime.open_files import bounded

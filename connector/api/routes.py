@@ -10,11 +10,11 @@ from connector.api.callers import Callers, admitting, no_web_pages, only_by
 from connector.api.discover import DiscoverCall
 from connector.api.health import HealthCalls
 from connector.api.hosts import Hosts
-from connector.api.http_errors import ErrorShapes
 from connector.api.initialize import InitializeCall
 from connector.api.lifecycle import LIFECYCLE, Lifecycle
 from connector.api.metrics_endpoint import METRICS
 from connector.api.parameters import SESSION
+from connector.api.rendering import ErrorShapes
 from connector.api.session_logout import CleanupCall
 from connector.api.session_of_request import added_routes, in_sessions
 from connector.cache.storage import Storage

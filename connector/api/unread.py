@@ -12,8 +12,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from connector.api.bounds import OpenConnections
-from connector.api.http_errors import ErrorShapes
 from connector.api.rejections import Rejections
+from connector.api.rendering import ErrorShapes
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from http import HTTPStatus
 from itertools import product
 from typing import TypeVar, cast
 
@@ -85,9 +84,9 @@ class Metrics:
         """Count one answered initialize. `outcome` is one of `INITIALIZES`."""
         self._initializes[(outcome,)].inc()
 
-    def observe_cleanup(self, status: HTTPStatus, report: CleanupReport | None = None) -> None:
+    def observe_cleanup(self, status: int, report: CleanupReport | None = None) -> None:
         """Count one answered cleanup and the evictions in it; without a report it was refused before anything was done."""
-        self._cleanups[(str(status.value),)].inc()
+        self._cleanups[(str(int(status)),)].inc()
         if report is None:
             return
         self._cleanup_duration.observe(report.milliseconds / 1000)

@@ -1,0 +1,67 @@
+"""What a cleanup has to end, from what its caller has asked for. Nothing is looked up outside, and nothing is changed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from connector.endsystems.end_system import EndSystem
+from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
+from connector.model.outcomes import NO_LOGIN, NOTHING_TO_END, UNKNOWN_LOGIN, LogoutOutcome
+from connector.sessions.admission import Admission
+from connector.sessions.seal import Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans cleanups. A seal says what has to be ended; without one, the caller's headers do."""
+
+    end_system: EndSystem
+    admission: Admission
+
+    def plan(
+        self,
+        session_id: str,
+        system_id: str | None,
+        *,
+        global_cache: bool,
+        seals: Sequence[str],
+        headers: Iterable[tuple[str, str]],
+        from_beyond: bool,
+    ) -> CleanupRequest:
+        """Return what has to be ended.
+
+        Args:
+            session_id: canonical UUID text.
+            system_id: the system that the caller names, if any.
+            global_cache: whether all that is cached of the system has to go, too.
+            seals: the values of the seal's header.
+            headers: those of the call. Only those that the end system needs for a logout are read.
+            from_beyond: whether the call comes from beyond this machine.
+
+        Raises:
+            UnknownSession: nothing shows that the caller owns the session.
+        """
+        sealed = self.admission.of(session_id, system_id, seals, whole_system=global_cache, from_beyond=from_beyond)
+        if sealed is not None:
+            return self._by_seal(sealed, global_cache=global_cache)
+        credential = Credential(headers, needed=self.end_system.needed_headers)
+        return CleanupRequest(session_id, system_id, global_cache, credential, foregone=self._foregone(credential))
+
+    def _foregone(self, credential: Credential) -> LogoutOutcome | None:
+        """Return how the logout without a seal ends, if that is known already: no login can be ended."""
+        if not self.end_system.ends_sessions:
+            return NOTHING_TO_END
+        return UNKNOWN_LOGIN if self.end_system.opens_sessions and not any(credential.values()) else None
+
+    def _by_seal(self, sealed: Sealed, *, global_cache: bool) -> CleanupRequest:
+        """Return the cleanup of a seal. A login that it holds has to be ended, whatever today's profile is."""
+        no_login = NO_LOGIN if self.end_system.ends_sessions else NOTHING_TO_END
+        return CleanupRequest(
+            sealed.session_id,
+            sealed.system_id,
+            global_cache,
+            sealed.credential or Credential(),
+            login_id=sealed.login_id,
+            origin=sealed.origin,
+            foregone=None if sealed.has_login else no_login,
+        )
