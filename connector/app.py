@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -21,17 +21,17 @@ from connector.cache import Caches, Entries, Loads
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks
 from connector.cleanups.orchestrator import Orchestrator
+from connector.cleanups.plan import Planner
 from connector.config.settings import Settings
-from connector.endsystems.build import build_end_system
+from connector.endsystems.end_system import EndSystem
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.preflight.combinations import requires_seal
-from connector.preflight.drivers import build_drivers
 from connector.preflight.keyfile import load_keyring
-from connector.preflight.loading import load
+from connector.preflight.loading import Prepared, load, prepared
 from connector.runtime.steps import close, step
 from connector.runtime.supervision import OwnedTasks, supervised
 from connector.sessions.admission import Admission
@@ -57,9 +57,27 @@ MARGIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class Core:
+    """What all other parts are built on."""
+
+    settings: Settings
+    end_system: EndSystem
+    storage: Storage
+    ledger: Ledger
+    books: Bookkeeping
+    live: LiveSessions
+    seals: Seals
+    tasks: OwnedTasks
+    metrics: Metrics
+    logouts: Logouts
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What the application is made of."""
 
+    end_system: EndSystem
     storage: Storage
     ledger: Ledger
     live: LiveSessions
@@ -73,30 +91,38 @@ class Parts:
 
     @asynccontextmanager
     async def running(self, shutdown_deadline: float) -> AsyncIterator[None]:
-        """Open what has to be opened, do in the background what is owed, and close all at the end.
+        """Open all parts, do in the background what is owed, and close all at the end.
 
         Raises:
             ConfigurationError: the ledger, the end system or a driver cannot work.
         """
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.ledger.opened())
-            await self.live.load()
-            stack.push_async_callback(self.live.write_notes)
-            stack.push_async_callback(close, "the end system", self.orchestrator.end_system.aclose)
-            with cancelled_only_if_asked:
-                await self.orchestrator.end_system.open()
-            await stack.enter_async_context(self.storage.opened())
+            await self._open(stack)
             stack.push_async_callback(self.catching_up.finish, shutdown_deadline)
             stack.push_async_callback(self.drain, shutdown_deadline)
-            for driver in self.storage.drivers:
-                self.storage.owe(driver)
-                for name, loop in (("owed evictions of", self.owed_evictions.run), ("watch over", self.storage.watch.run)):
-                    await stack.enter_async_context(supervised(f"{name} {driver.name}", partial(loop, driver)))
-            await stack.enter_async_context(supervised("watch over the ledger", self.owed_evictions.watch))
-            await stack.enter_async_context(supervised("retries", self._retry))
-            await stack.enter_async_context(supervised("use of sessions", self.live.keep_notes))
-            await stack.enter_async_context(supervised("what the ledger could not take", self.catching_up.run))
+            for name, loop in self._loops():
+                await stack.enter_async_context(supervised(name, loop))
             yield
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        await stack.enter_async_context(self.ledger.opened())
+        await self.live.load()
+        stack.push_async_callback(self.live.write_notes)
+        stack.push_async_callback(close, "the end system", self.end_system.aclose)
+        with cancelled_only_if_asked:
+            await self.end_system.open()
+        await stack.enter_async_context(self.storage.opened())
+
+    def _loops(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Yield what runs for as long as the application, with its name."""
+        for driver in self.storage.drivers:
+            self.storage.owe(driver)
+            yield f"owed evictions of {driver.name}", partial(self.owed_evictions.run, driver)
+            yield f"watch over {driver.name}", partial(self.storage.watch.run, driver)
+        yield "watch over the ledger", self.owed_evictions.watch
+        yield "retries", self._retry
+        yield "use of sessions", self.live.keep_notes
+        yield "what the ledger could not take", self.catching_up.run
 
     async def _retry(self) -> None:
         """Try again what is owed, once that is sorted out which today's end system cannot end; a defect there stops no retry."""
@@ -115,19 +141,19 @@ PARTS = web.AppKey("parts", Parts)
 
 
 def create_app(
-    config: Settings | Path | str,
+    config: Prepared | Settings | Path | str,
     *,
     routes: Collection[web.RouteDef] = (),
     hooks: Hooks | None = None,
     environ: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
-    """Return the application. What it is made of is opened at its start-up and closed at its clean-up.
+    """Return the application. Its parts are opened at its start-up and closed at its clean-up.
 
     So are its metrics and its control socket, wherever the application itself is served.
 
     Args:
-        config: the path of a configuration file, or settings that have been checked.
+        config: the path of a configuration file; or settings that have been checked, with or without the parts made of them.
         routes: an author's own, `aiohttp.web.get("/projects", handler)` and the like, served under each base path. A handler
             gets its session from `connector.session(request)`; a call without one is answered 401 before.
         hooks: what else a cleanup has to do.
@@ -139,88 +165,126 @@ def create_app(
             cannot.
     """
     environ = os.environ if environ is None else environ
-    settings = config if isinstance(config, Settings) else load(Path(config), environ)
+    start = _prepared(config, environ)
+    settings = start.settings
     if not structlog.is_configured():  # by default it prints tracebacks with local variables, and credentials with them
         configure_logs(settings.logs)
     for line in settings.deprecations:
         log.warning("a deprecated name in the configuration: the next version does not know it", name=line)
-    parts = _parts(settings, hooks or Hooks(), environ, clock)
-
-    async def running(_: web.Application) -> AsyncIterator[None]:
-        with nullcontext(app[DOORS]) if DOORS in app else opened_doors(settings, for_calls=False) as doors:
-            health = HealthCalls(parts.storage, app[LIFECYCLE])
-            beside = administered(
-                parts.ledger,
-                parts.metrics,
-                health,
-                holding=parts.holding,
-                nudge=parts.retries.nudge,
-                settings=settings,
-                doors=doors,
-            )
-            async with parts.running(settings.server.deadlines.shutdown), beside:
-                yield
-
+    keyring = load_keyring(settings.ledger.key_file, environ, ledger=settings.ledger.path)
     app = web.Application()
-    app[PARTS] = parts
-    app.cleanup_ctx.append(running)
+    parts = app[PARTS] = _parts(_core(start, keyring, clock), hooks or Hooks())
+    app.cleanup_ctx.append(partial(_running, settings=settings))
     add_routes(app, settings, parts.served, routes)
     return app
 
 
-def _parts(settings: Settings, hooks: Hooks, environ: Mapping[str, str], clock: Callable[[], float]) -> Parts:
-    keyring = load_keyring(settings.ledger.key_file, environ, ledger=settings.ledger.path)
-    end_system = build_end_system(settings.end_system, environ)
-    storage = Storage(build_drivers(settings.storage), settings.storage.deadlines)
+def _prepared(config: Prepared | Settings | Path | str, environ: Mapping[str, str]) -> Prepared:
+    match config:
+        case Prepared():
+            return config
+        case Settings():
+            return prepared(config, environ)
+        case _:
+            return load(Path(config), environ)
+
+
+async def _running(app: web.Application, settings: Settings) -> AsyncIterator[None]:
+    """Keep the parts of the application open, and serve what an administrator calls, while the application runs."""
+    parts = app[PARTS]
+    with nullcontext(app[DOORS]) if DOORS in app else opened_doors(settings, for_calls=False) as doors:
+        health = HealthCalls(parts.storage.watch, app[LIFECYCLE])
+        beside = administered(
+            parts.ledger,
+            parts.metrics,
+            health,
+            holding=parts.holding,
+            nudge=parts.retries.nudge,
+            settings=settings,
+            doors=doors,
+        )
+        async with parts.running(settings.server.deadlines.shutdown), beside:
+            yield
+
+
+def _core(start: Prepared, keyring: Keyring, clock: Callable[[], float]) -> Core:
+    settings, tasks, metrics = start.settings, OwnedTasks(), Metrics(clock)
     ledger = _ledger(settings, keyring, clock)
-    live, seals = LiveSessions(ledger, clock), Seals(keyring)
-    books = Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock)
-    tasks, metrics = OwnedTasks(), Metrics(clock)
-    metrics.tell(StoreFigures(storage))
-    metrics.tell(SessionFigures(live))
-    logouts = Logouts(end_system, tasks, metrics, deadline=_for_end_system(settings))
-    orchestrator = Orchestrator(
-        logouts, storage, books, tasks, live=live, hooks=hooks, hook_deadline=settings.server.deadlines.hooks
-    )
-    retries = Retries(ledger, orchestrator.retry, tasks, per_origin=settings.ledger.per_origin, clock=clock)
-    openings = Openings(
-        logouts,
-        live,
-        seals,
-        SessionRecords(logouts, ledger, storage, books, live.unrecorded, nudge=retries.nudge),
-        deadline=_for_end_system(settings),
-        longest_header=settings.server.limits.header,
+    core = Core(
+        settings=settings,
+        end_system=start.end_system,
+        storage=Storage(start.drivers, settings.storage.deadlines),
+        ledger=ledger,
+        books=Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock),
+        live=LiveSessions(ledger, clock),
+        seals=Seals(keyring),
+        tasks=tasks,
+        metrics=metrics,
+        logouts=Logouts(start.end_system, tasks, metrics, deadline=_for_end_system(settings)),
         clock=clock,
     )
+    metrics.tell(StoreFigures(core.storage))
+    metrics.tell(SessionFigures(core.live))
+    return core
+
+
+def _parts(core: Core, hooks: Hooks) -> Parts:
+    orchestrator = _orchestrator(core, hooks)
+    per_origin = core.settings.ledger.per_origin
+    retries = Retries(core.ledger, orchestrator.retry, core.tasks, per_origin=per_origin, clock=core.clock)
     return Parts(
-        storage=storage,
-        ledger=ledger,
-        live=live,
-        served=Served(
-            orchestrator=orchestrator,
-            admission=_admission(settings, seals, live),
-            openings=openings,
-            in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), logouts),
-            storage=storage,
-            metrics=metrics,
-        ),
+        end_system=core.end_system,
+        storage=core.storage,
+        ledger=core.ledger,
+        live=core.live,
+        served=_served(core, orchestrator, _openings(core, retries.nudge)),
         orchestrator=orchestrator,
-        catching_up=CatchingUp(live, ledger, logouts, storage, nudge=retries.nudge),
-        holding=Holding(ledger, logouts),
+        catching_up=CatchingUp(core.live, core.ledger, core.logouts, core.storage, nudge=retries.nudge),
+        holding=Holding(core.ledger, core.logouts),
         retries=retries,
-        owed_evictions=OwedEvictions(ledger, storage, books, metrics.observe_late_evictions),
-        metrics=metrics,
+        owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions),
+        metrics=core.metrics,
     )
+
+
+def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
+    deadline = core.settings.server.deadlines.hooks
+    return Orchestrator(core.logouts, core.storage, core.books, core.tasks, live=core.live, hooks=hooks, hook_deadline=deadline)
+
+
+def _openings(core: Core, nudge: Callable[[], None]) -> Openings:
+    return Openings(
+        core.logouts,
+        core.live,
+        core.seals,
+        SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live.unrecorded, nudge=nudge),
+        deadline=_for_end_system(core.settings),
+        longest_header=core.settings.server.limits.header,
+        clock=core.clock,
+    )
+
+
+def _served(core: Core, orchestrator: Orchestrator, openings: Openings) -> Served:
+    return Served(
+        planner=Planner(core.end_system, _admission(core)),
+        orchestrator=orchestrator,
+        end_system=core.end_system,
+        openings=openings,
+        seals=core.seals,
+        in_use=SessionsInUse(core.seals, core.live, Caches(Entries(core.storage), Loads()), core.logouts),
+        watch=core.storage.watch,
+        metrics=core.metrics,
+    )
+
+
+def _admission(core: Core) -> Admission:
+    from_beyond = not core.settings.security.allow_unsealed_cleanup_beyond_loopback
+    return Admission(core.seals, core.live, require_seal=requires_seal(core.settings), require_seal_from_beyond=from_beyond)
 
 
 def _for_end_system(settings: Settings) -> float:
     """Return how many seconds a login or a logout may take."""
     return settings.end_system.deadlines.total + MARGIN
-
-
-def _admission(settings: Settings, seals: Seals, live: LiveSessions) -> Admission:
-    unsealed_beyond = settings.security.allow_unsealed_cleanup_beyond_loopback
-    return Admission(seals, live, require_seal=requires_seal(settings), require_seal_from_beyond=not unsealed_beyond)
 
 
 def _ledger(settings: Settings, keyring: Keyring, clock: Callable[[], float]) -> Ledger:

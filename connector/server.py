@@ -15,6 +15,7 @@ from connector.app import PARTS, create_app
 from connector.cleanups.hooks import Hooks
 from connector.config.settings import Settings
 from connector.model.addresses import is_loopback
+from connector.preflight.loading import Prepared
 from connector.runtime.garbage_collection import look_for_it_seldom
 from connector.runtime.open_files import allow_as_many_as_possible
 from connector.runtime.signals import stop_signal
@@ -27,7 +28,7 @@ IN_CLEAR = (
 )
 
 
-def serve(settings: Settings, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
+def serve(config: Prepared | Settings, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
     """Serve until a signal asks to end, and return the exit code; `routes` and `hooks` are as for `create_app`.
 
     On the signal `/health/ready` answers 503, the listener stays open while what has begun is finished, at most for
@@ -38,8 +39,9 @@ def serve(settings: Settings, *, routes: Collection[web.RouteDef] = (), hooks: H
     """
     allow_as_many_as_possible()
     look_for_it_seldom()
+    settings = config.settings if isinstance(config, Prepared) else config
     with opened_doors(settings) as doors, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(serve_app(create_app(settings, routes=routes, hooks=hooks), settings, doors))
+        return runner.run(serve_app(create_app(config, routes=routes, hooks=hooks), settings, doors))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

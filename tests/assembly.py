@@ -9,6 +9,7 @@ from connector.cache import Caches, Entries, Loads
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks
 from connector.cleanups.orchestrator import Orchestrator
+from connector.cleanups.plan import Planner
 from connector.config.settings import StorageDeadlines
 from connector.endsystems.end_system import EndSystem
 from connector.ledger.backoff import Backoff
@@ -99,10 +100,12 @@ def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> 
     books = Bookkeeping(ledger, Backoff(604_800))
     records = SessionRecords(logouts, ledger, storage, books, live.unrecorded, nudge=lambda: None)
     return Served(
+        planner=Planner(end_system, Admission(seals, live, require_seal=False)),
         orchestrator=Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30),
-        admission=Admission(seals, live, require_seal=False),
+        end_system=end_system,
         openings=Openings(logouts, live, seals, records, deadline=30, longest_header=32_768),
+        seals=seals,
         in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), logouts),
-        storage=storage,
+        watch=storage.watch,
         metrics=metrics,
     )

@@ -202,12 +202,53 @@ def test_what_lies_further_out_is_known_only_further_out(package: str, importers
 
 
 def test_only_the_application_wires_its_parts_together() -> None:
-    wiring = {"Orchestrator", "build_drivers"}
+    wiring = {"Orchestrator", "Planner", "Admin", "Parts"}
 
     assert [
         module.file
-        for module in outside("connector/app.py", "connector/preflight/surroundings.py")
+        for module in outside("connector/app.py")
         if any(isinstance(call.func, ast.Name) and call.func.id in wiring for call in module.calls)
+    ] == []
+
+
+def test_only_the_check_before_the_start_makes_drivers_and_the_end_system() -> None:
+    trials = ("connector/cli/", "connector/rehearsal/")
+    makers = {"build_drivers", "build_end_system", "driver_class"}
+
+    assert [
+        module.file
+        for module in outside("connector/preflight/", *trials)
+        if any(isinstance(call.func, ast.Name) and call.func.id in makers for call in module.calls)
+    ] == []
+
+
+def test_the_edge_reaches_through_no_part_for_another() -> None:
+    settings = ("self.server.", "self.settings.", "served.settings.")
+
+    assert [
+        f"{module.file}: {path}"
+        for module in modules()
+        if module.file.startswith("connector/api/")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute)
+        if re.fullmatch(r"(self|served)(\.[a-z]\w*){3}", path := ast.unparse(node))
+        if not path.startswith(settings)
+    ] == []
+
+
+def test_no_answer_is_raised_to_learn_its_status() -> None:
+    handlers = [
+        (module.file, handler)
+        for module in modules()
+        if module.file.startswith("connector/api/")
+        for handler in _handlers(module)
+    ]
+
+    assert [
+        f"{file}:{handler.lineno}"
+        for file, handler in handlers
+        for node in ast.walk(handler)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == f"{handler.name}.status"
     ] == []
 
 

@@ -228,7 +228,8 @@ async def test_a_ledger_that_cannot_record_is_a_503_and_everything_is_tried_once
     end_system, authority = ScriptedEndSystem(), driver("authority")
     before = await authority.stamp(SessionScope(SESSION, "A"))
     given = answer(await build(end_system, [authority]).cleanup(request()))
-    assert (given.status, given.code) == (503, "ledger_unavailable")
+    assert given.error is not None
+    assert (given.error.status, given.error.code) == (503, "ledger_unavailable")
     assert len(end_system.asked) == 1
     assert await authority.stamp(SessionScope(SESSION, "A")) != before
 
@@ -338,10 +339,11 @@ async def test_the_worst_that_happened_decides_the_status(
 ) -> None:
     given = answer(await _report(build, logout, failing, bug=bug))
     assert given.status == status
-    assert ("Retry-After" in given.headers) is (status == 503)
+    assert (given.error is not None and "Retry-After" in given.error.headers) is (status == 503)
     assert given.report["logout"]["outcome"] == logout.value
     if status == 502:
-        assert given.code == "X1"
+        assert given.error is not None
+        assert given.error.code == "X1"
 
 
 def test_a_credential_is_silent_when_printed() -> None:

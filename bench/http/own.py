@@ -67,7 +67,7 @@ def used() -> None:
 
 
 def _application() -> tuple[web.Application, Settings]:
-    settings = load(Path(CONFIG), os.environ)
+    settings = load(Path(CONFIG), os.environ).settings
     configure_logs(settings.logs)
     return create_app(settings), settings
 

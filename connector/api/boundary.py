@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 from aiohttp import hdrs, web
@@ -16,8 +16,15 @@ from drivers.cancellation import cancelled_only_if_asked
 log = structlog.get_logger(__name__)
 
 
-COUNTED: web.RequestKey[Callable[[int], None]] = web.RequestKey("counted")
-"""A handler puts here who counts its request. He is told the status of the answer, whoever has made it."""
+class Count(Protocol):
+    """Counts a request by the status of its answer."""
+
+    def __call__(self, status: int) -> None:
+        """Count one."""
+
+
+COUNT: web.RequestKey[Count] = web.RequestKey("count", Count)
+"""A handler says here how its request is counted. So the answer counts that is sent, whoever has made it."""
 
 
 def boundary(shapes: ErrorShapes, level: int = logging.INFO) -> Middleware:
@@ -51,7 +58,7 @@ def boundary(shapes: ErrorShapes, level: int = logging.INFO) -> Middleware:
             log.exception("a request broke", route=_route(request))
             response = refused(internal_error(), request)
         _log_line(request, response.status, started, logging.WARNING if response.status >= 500 else level)
-        if count := request.get(COUNTED):
+        if count := request.get(COUNT):
             count(response.status)
         return response
 

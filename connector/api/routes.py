@@ -17,11 +17,13 @@ from connector.api.parameters import SESSION
 from connector.api.rendering import ErrorShapes
 from connector.api.session_logout import CleanupCall
 from connector.api.session_of_request import added_routes, in_sessions
-from connector.cache.storage import Storage
+from connector.cache.watch import Watch
 from connector.cleanups.orchestrator import Orchestrator
-from connector.config.settings import Settings
-from connector.sessions.admission import Admission
+from connector.cleanups.plan import Planner
+from connector.config.settings import ServerSection, Settings
+from connector.endsystems.end_system import EndSystem
 from connector.sessions.openings import Openings
+from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
 from connector.telemetry.metrics import Metrics
 
@@ -32,11 +34,13 @@ LIVE = "/health/live"
 class Served:
     """What the calls are made of."""
 
+    planner: Planner
     orchestrator: Orchestrator
-    admission: Admission
+    end_system: EndSystem
     openings: Openings
+    seals: Seals
     in_use: SessionsInUse
-    storage: Storage
+    watch: Watch
     metrics: Metrics
 
 
@@ -49,22 +53,30 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     server = settings.server
     app[LIFECYCLE] = Lifecycle()
     app[METRICS] = served.metrics
+    live = _add_health(app, HealthCalls(served.watch, app[LIFECYCLE]))
+    shapes = ErrorShapes(server.base_paths, server.mbse_base_paths, lambda: live.canonical.removesuffix(LIVE))
     callers = Callers(server.allowed_callers, server.trusted_proxies)
-    cleanup = CleanupCall(served.orchestrator, served.admission, callers, server, served.metrics)
-    initialize = InitializeCall(served.openings, served.admission.seals, server, served.metrics)
-    bases = (*server.base_paths, *server.mbse_base_paths)
-    for base in bases:
+    _add_calls(app, settings, served, callers, shapes)
+    own = frozenset(added_routes(app, routes, _bases(server)))
+    checks = (callers.check, no_web_pages, only_by(Hosts(server.allowed_hosts, server.host)))
+    app.middlewares.append(boundary(shapes))
+    app.middlewares.append(admitting(checks, served.metrics.observe_rejection))
+    app.middlewares.append(in_sessions(served.in_use, own))
+
+
+def _add_calls(app: web.Application, settings: Settings, served: Served, callers: Callers, shapes: ErrorShapes) -> None:
+    server, metrics = settings.server, served.metrics
+    cleanup = CleanupCall(served.planner, served.orchestrator, callers, server, shapes, metrics)
+    initialize = InitializeCall(served.openings, served.end_system, served.seals, server, shapes, metrics)
+    for base in _bases(server):
         # aiohttp's own pattern for a segment leaves out braces, in which a UUID may stand.
         app.router.add_post(f"{base}/cleanup/{{{SESSION}:[^/]+}}", cleanup.handle)
         app.router.add_post(f"{base}/initialize/{{{SESSION}:[^/]+}}", initialize.handle)
         app.router.add_get(f"{base}/discover", DiscoverCall(settings.connector).handle)
-    live = _add_health(app, HealthCalls(served.storage, app[LIFECYCLE]))
-    own = frozenset(added_routes(app, routes, bases))
-    shapes = ErrorShapes(server.base_paths, server.mbse_base_paths)
-    app.middlewares.append(boundary(shapes, mounted_at=lambda: live.canonical.removesuffix(LIVE)))
-    checks = (callers.check, no_web_pages, only_by(Hosts(server.allowed_hosts, server.host)))
-    app.middlewares.append(admitting(checks, served.metrics.observe_rejection))
-    app.middlewares.append(in_sessions(served.in_use, own))
+
+
+def _bases(server: ServerSection) -> tuple[str, ...]:
+    return (*server.base_paths, *server.mbse_base_paths)
 
 
 def _add_health(app: web.Application, health: HealthCalls) -> web.AbstractResource:

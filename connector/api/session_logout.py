@@ -9,7 +9,7 @@ from structlog.contextvars import bind_contextvars
 
 from connector.api.answers import answer
 from connector.api.body import discard_body
-from connector.api.boundary import COUNTED
+from connector.api.boundary import COUNT
 from connector.api.callers import Callers
 from connector.api.http_errors import Unavailable, unknown_session
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
@@ -37,12 +37,12 @@ class CleanupCall:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Clean up one session. Raises `ApiError` if the cleanup is refused or broken off; one that has run has an answer."""
-        request[COUNTED] = self.metrics.observe_cleanup
+        request[COUNT] = self.metrics.observe_cleanup
         wanted = self._parsed(request)
         bind_contextvars(session=session_digest(wanted.session_id))
         await discard_body(request, limit=self.server.limits.body, deadline=self.server.deadlines.body)
         report = await self._run(wanted)
-        request[COUNTED] = partial(self.metrics.observe_cleanup, report=report)
+        request[COUNT] = partial(self.metrics.observe_cleanup, report=report)
         bind_contextvars(**_outcome_words(report))
         return self._rendered(report, request)
 

@@ -42,7 +42,6 @@ class Orchestrator:
         hooks: Hooks,
         hook_deadline: float,
     ) -> None:
-        self.end_system = logouts.end_system
         self._live = live
         self._hooks = hooks
         self._hook_deadline = hook_deadline

@@ -25,6 +25,6 @@ def run(config: Path | str, *, routes: Collection[web.RouteDef] = (), hooks: Hoo
 def serve_file(config: Path | None, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
     """Serve until a signal asks to end, and return the exit code; None for the defaults. Raises `ConfigurationError`."""
     take_over_standard_streams()
-    settings = load(config, os.environ)
-    configure_logs(settings.logs)
-    return serve(settings, routes=routes, hooks=hooks)
+    prepared = load(config, os.environ)
+    configure_logs(prepared.settings.logs)
+    return serve(prepared, routes=routes, hooks=hooks)

@@ -8,6 +8,7 @@ from connector.config.problems import dotted
 from connector.config.settings import ServerLimits, ServerSection, Settings
 from connector.config.sources import Sources, variable_name
 from connector.endsystems.build import build_end_system
+from connector.endsystems.end_system import EndSystem
 from connector.model.addresses import is_loopback
 from connector.model.errors import ConfigurationError
 
@@ -20,15 +21,14 @@ CALLS = ("cleanup", "discover", "initialize")
 """What is served under each base path."""
 
 
-def combination_problems(settings: Settings, sources: Sources, environ: Mapping[str, str]) -> list[str]:
-    """Return a line for each combination of values that cannot work."""
+def combination_problems(settings: Settings, sources: Sources) -> list[str]:
+    """Return a line for each combination of values that cannot work, apart from those of the end system."""
     return [
         *_seals(settings),
         *_ports(settings),
         *_base_paths(settings.server),
         *_limits(settings.server.limits),
         *_passwords_in_file(sources),
-        *_end_system(settings, sources, environ),
     ]
 
 
@@ -83,12 +83,13 @@ def _passwords_in_file(sources: Sources) -> Iterator[str]:
             yield f"{dotted(path)}: holds a password, which has no place in {sources.file}; set {variable_name(path)} instead"
 
 
-def _end_system(settings: Settings, sources: Sources, environ: Mapping[str, str]) -> list[str]:
+def checked_end_system(settings: Settings, sources: Sources, environ: Mapping[str, str], problems: list[str]) -> EndSystem | None:
+    """Make the end system, not yet open; or note what is wrong with its configuration, and return None."""
     try:
-        build_end_system(settings.end_system, environ)
+        return build_end_system(settings.end_system, environ)
     except ConfigurationError as found:
-        return [_with_folder(line, sources) for line in found.problems]
-    return []
+        problems += [_with_folder(line, sources) for line in found.problems]
+        return None
 
 
 def _with_folder(line: str, sources: Sources) -> str:

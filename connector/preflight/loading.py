@@ -1,6 +1,6 @@
 """From the sources to checked settings: every key, then every combination, then what a server needs besides."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,31 +12,54 @@ from connector.config.near_misses import near_misses
 from connector.config.problems import validation_problems
 from connector.config.settings import Settings
 from connector.config.sources import Sources, read_sources
+from connector.endsystems.build import build_end_system
+from connector.endsystems.end_system import EndSystem
 from connector.model.errors import ConfigurationError
-from connector.preflight.combinations import combination_problems
-from connector.preflight.drivers import Instance, check_instances
+from connector.preflight.combinations import checked_end_system, combination_problems
+from connector.preflight.drivers import Instance, build_drivers, check_instances
 from connector.preflight.surroundings import ready_drivers
+from drivers import Driver
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Checked settings, and where they came from."""
+    """Checked settings, where they came from, and the end system that was made to check them."""
 
     settings: Settings
     instances: Mapping[str, Instance]
     """The storage instances by name, spare ones included."""
     sources: Sources
+    end_system: EndSystem
+    """Not open."""
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Return the settings that a server can start with: as `read`, and the keys and passwords that it needs are there.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What one server starts with: the parts that checked the settings are those that serve. One application opens them, once."""
+
+    settings: Settings
+    end_system: EndSystem
+    drivers: Sequence[Driver]
+    """In the order of `storage.drivers`."""
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Prepared:
+    """Check what `read` checks, and that the keys and passwords are there that a server needs. Nothing is open yet.
 
     Raises:
-        ConfigurationError: as `read`; or, where nothing is wrong with the configuration, with all that is missing besides.
+        ConfigurationError: as `read`. If nothing is wrong with the configuration: with all that is missing besides.
     """
-    settings = read(path, environ).settings
-    ready_drivers(settings, environ)
-    return settings
+    found = read(path, environ)
+    return Prepared(found.settings, found.end_system, ready_drivers(found.settings, environ))
+
+
+def prepared(settings: Settings, environ: Mapping[str, str]) -> Prepared:
+    """Make the parts for settings that somebody else has checked.
+
+    Raises:
+        ConfigurationError: the end system or a driver refuses its settings.
+    """
+    return Prepared(settings, build_end_system(settings.end_system, environ), build_drivers(settings.storage))
 
 
 def read(path: Path | None, environ: Mapping[str, str]) -> Configuration:
@@ -49,10 +72,11 @@ def read(path: Path | None, environ: Mapping[str, str]) -> Configuration:
     instances, problems = check_instances(sources) if sources.table is not None else ({}, [])
     problems += near_misses(_keys(instances), sources, environ)
     settings = _checked(sources, instances, [*sources.problems, *problems])
-    problems = combination_problems(settings, sources, environ)
-    if problems:
+    problems = combination_problems(settings, sources)
+    end_system = checked_end_system(settings, sources, environ, problems)
+    if problems or end_system is None:
         raise ConfigurationError(problems)
-    return Configuration(settings, instances, sources)
+    return Configuration(settings, instances, sources, end_system)
 
 
 def _keys(instances: Mapping[str, Instance]) -> list[KeyPath]:

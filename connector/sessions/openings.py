@@ -47,7 +47,7 @@ class Openings:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`deadline` is for the end system, in seconds: a caller is answered then."""
-        self.end_system = logouts.end_system
+        self._end_system = logouts.end_system
         self._logouts = logouts
         self._live = live
         self._seals = seals
@@ -104,7 +104,7 @@ class Openings:
         """Log in, and return the task of what follows, which no shutdown breaks off."""
         done: Timed[LoginOutcome | None] = await step(
             "login",
-            lambda: self.end_system.login(request.session_id, request.settings),
+            lambda: self._end_system.login(request.session_id, request.settings),
             deadline=Patience(self._longest),
             late=self._late,
             failed=None,
@@ -173,7 +173,7 @@ class Openings:
             login_id=token_urlsafe(16),
             opened_at=now,
             used_at=now,
-            credential=outcome.credential if made and self.end_system.ends_sessions else None,
+            credential=outcome.credential if made and self._end_system.ends_sessions else None,
         )
 
     def _headers(self, session: OpenSession, outcome: LoginOutcome) -> dict[str, str] | None:

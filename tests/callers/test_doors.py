@@ -48,7 +48,7 @@ async def test_all_that_is_taken_is_told_at_once(tmp_path: Path, taken: int) -> 
 
 def settings(folder: Path, text: str) -> Settings:
     (folder / "config.toml").write_text(f'{text}\nmetrics.enabled = false\ncontrol.socket = "{folder}/control.sock"\n')
-    return load(folder / "config.toml", KEYS)
+    return load(folder / "config.toml", KEYS).settings
 
 
 @pytest.mark.parametrize(

@@ -18,18 +18,18 @@ from tests.config.reading import configuration, problems
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST", "::ffff:127.0.0.1"])
 def test_on_loopback_a_seal_is_required_only_where_it_is_asked_for(host: str) -> None:
-    assert not requires_seal(load(None, {"CONNECTOR__SERVER__HOST": host}))
-    assert requires_seal(load(None, {"CONNECTOR__SERVER__HOST": host, "CONNECTOR__SECURITY__REQUIRE_SEAL": "true"}))
+    assert not requires_seal(load(None, {"CONNECTOR__SERVER__HOST": host}).settings)
+    assert requires_seal(load(None, {"CONNECTOR__SERVER__HOST": host, "CONNECTOR__SECURITY__REQUIRE_SEAL": "true"}).settings)
 
 
 @pytest.mark.parametrize(
     "host", ["0.0.0.0", "::", "10.0.0.1", "localhost.example.com", "127.1", "*", "::ffff:10.0.0.1", "2130706433"]
 )
 def test_beyond_loopback_a_seal_is_required_unless_that_is_switched_off_by_name(host: str) -> None:
-    assert requires_seal(load(None, {"CONNECTOR__SERVER__HOST": host}))
+    assert requires_seal(load(None, {"CONNECTOR__SERVER__HOST": host}).settings)
 
     off = {"CONNECTOR__SERVER__HOST": host, "CONNECTOR__SECURITY__ALLOW_UNSEALED_CLEANUP_BEYOND_LOOPBACK": "true"}
-    assert not requires_seal(load(None, off))
+    assert not requires_seal(load(None, off).settings)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_paths_that_are_accepted_lead_each_call_to_one_place(plain: list[str
     values = {"CONNECTOR__SERVER__BASE_PATHS": plain, "CONNECTOR__SERVER__MBSE_BASE_PATHS": mbse}
     environ = {name: json.dumps(paths) for name, paths in values.items()}
     try:
-        server = load(None, environ).server
+        server = load(None, environ).settings.server
     except ConfigurationError:
         return
     urls = [*_urls([*server.base_paths, *server.mbse_base_paths])]

@@ -9,14 +9,14 @@ from tests.config.reading import configuration, problems, problems_of
 
 
 def test_without_a_file_and_variables_everything_has_a_default() -> None:
-    settings = load(None, {})
+    settings = load(None, {}).settings
 
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
     assert settings.storage.drivers == ["memory", "sqlite"]
 
 
 def test_the_shipped_file_sets_nothing_but_defaults() -> None:
-    assert load(Path(__file__).parents[2] / "config.toml", {}) == load(None, {})
+    assert load(Path(__file__).parents[2] / "config.toml", {}).settings == load(None, {}).settings
 
 
 def test_a_variable_wins_over_the_file_and_the_file_over_the_default(tmp_path: Path) -> None:

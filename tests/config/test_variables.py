@@ -19,22 +19,25 @@ from tests.config.reading import configuration, problems
     ],
 )
 def test_a_list_is_written_with_commas_or_as_json(text: str, paths: list[str]) -> None:
-    assert load(None, {"CONNECTOR__SERVER__BASE_PATHS": text}).server.base_paths == paths
+    assert load(None, {"CONNECTOR__SERVER__BASE_PATHS": text}).settings.server.base_paths == paths
 
 
 @pytest.mark.parametrize("text", ["true", "yes", "1", "on"])
 def test_a_boolean_is_written_in_any_usual_way(text: str) -> None:
     assert load(
         None, {"CONNECTOR__SECURITY__ALLOW_UNSEALED_CLEANUP_BEYOND_LOOPBACK": text}
-    ).security.allow_unsealed_cleanup_beyond_loopback
+    ).settings.security.allow_unsealed_cleanup_beyond_loopback
 
 
 def test_an_empty_variable_counts_as_absent() -> None:
-    assert load(None, {"CONNECTOR__SERVER__PORT": "", "CONNECTOR__SERVR__PORT": ""}) == load(None, {})
+    assert load(None, {"CONNECTOR__SERVER__PORT": "", "CONNECTOR__SERVR__PORT": ""}).settings == load(None, {}).settings
 
 
 def test_a_variable_of_another_program_is_none_of_ours() -> None:
-    assert load(None, {"CONNECTOR_CONFIG": "x", "CONNECTOR": "x", "CONNECTORS__SERVER__PORT": "x"}) == load(None, {})
+    assert (
+        load(None, {"CONNECTOR_CONFIG": "x", "CONNECTOR": "x", "CONNECTORS__SERVER__PORT": "x"}).settings
+        == load(None, {}).settings
+    )
 
 
 @pytest.mark.parametrize(

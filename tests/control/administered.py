@@ -106,7 +106,7 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     async with ledger.opened():
         server = Administered(folder, ledger, Lifecycle())
-        held, health = holding(ledger, server.end_system), HealthCalls(storage, server.lifecycle)
+        held, health = holding(ledger, server.end_system), HealthCalls(storage.watch, server.lifecycle)
         calls = ControlCalls(ledger, held, settings.ledger.path, health, METRICS_URL, server.nudged.set)
         with opened_doors(settings, for_calls=False) as doors:
             async with control_served(control_app(calls, Metrics()), settings, doors):

@@ -41,7 +41,7 @@ class Shelf:
 @asynccontextmanager
 async def shelf(config: Path, environment: Mapping[str, str]) -> AsyncIterator[Shelf]:
     """Open the drivers of a configuration beside the server, save those in its memory, where nobody else can look."""
-    configured = build_drivers(load(config, {**os.environ, **environment}).storage)
+    configured = build_drivers(load(config, {**os.environ, **environment}).settings.storage)
     shared = tuple(driver for driver in configured if not isinstance(driver, MemoryDriver))
     async with AsyncExitStack() as stack:
         for driver in shared:

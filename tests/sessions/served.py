@@ -47,7 +47,7 @@ async def served(
         f'{config}\n[ledger]\npath = "{folder}/ledger.sqlite3"\n[storage.sqlite]\npath = "{folder}/cache.sqlite3"\n'
         f'[control]\nsocket = "{folder}/control.sock"\n[metrics]\nport = 0\n'
     )
-    settings = load(file, environ)
+    settings = load(file, environ).settings
     options = {} if clock is None else {"clock": clock}
     app = create_app(settings, routes=routes, hooks=hooks, environ=environ, **options)
     runner = guarded_runner(app, settings.server)

@@ -27,7 +27,7 @@ def serve_here(
     for stream in (1, 2):
         os.dup2(log, stream)
     _tie_to_its_test()
-    settings = load(config, {})
+    settings = load(config, {}).settings
     configure_logs(settings.logs)
     if failpoint is not None:
         failpoint.arm()

@@ -96,7 +96,7 @@ async def _rate(scene: World, *, clients: int, cleanups: int, batch: int | None 
 
 async def _fill(scene: World, rows: int) -> None:
     """Record what so many cleanups of an hour ago owe."""
-    settings = load(scene.config, {}).ledger
+    settings = load(scene.config, {}).settings.ledger
     ledger = SqliteLedger(
         settings.path, load_keyring(settings.key_file, {}, ledger=settings.path), grace=1, clock=lambda: time.time() - 3600
     )

@@ -35,7 +35,7 @@ async def recovered(config: Path) -> set[str]:
     Raises `AssertionError` if a file is damaged, or a row does not verify.
     """
     clock = Clock()
-    settings = load(config, {})
+    settings = load(config, {}).settings
     async with running(settings, clock) as parts:
         await all_done(parts, clock)
         debts = await parts.ledger.listing(states=[*LogoutState], limit=1_000_000)

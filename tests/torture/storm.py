@@ -76,7 +76,7 @@ async def jumping_clock(folder: Path, owed: int) -> Storm:
 async def _owing(scene: World, clock: SetClock, owed: int) -> AsyncIterator[Parts]:
     """Run the application in this process, with the logouts of so many cleanups owed to an end system that is away."""
     scene.desk.mood, scene.desk.takes = away, 0.001
-    async with running(load(scene.config, {}), clock) as parts:
+    async with running(load(scene.config, {}).settings, clock) as parts:
         numbers = iter(range(owed))
         async with asyncio.TaskGroup() as clients:
             for _ in range(AT_ONCE):
@@ -111,7 +111,7 @@ async def _seen(scene: World, parts: Parts, owed: int, tries: int, rate: list[in
     assert totals.owed == len(scene.desk.alive)
     return Storm(
         owed=owed,
-        per_origin=load(scene.config, {}).ledger.per_origin,
+        per_origin=load(scene.config, {}).settings.ledger.per_origin,
         tries_while_away=tries,
         most_at_once=scene.desk.most_at_once,
         done=scene.desk.done,

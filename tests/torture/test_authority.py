@@ -40,7 +40,7 @@ async def test_a_killed_redis_makes_503_and_its_debt_is_paid_before_it_is_truste
     scene: World, own_redis: RealServer
 ) -> None:
     clock = Clock()
-    async with running(load(scene.config, {}), clock) as parts:
+    async with running(load(scene.config, {}).settings, clock) as parts:
         await until_trusted(parts)
         session = await scene.log_in()
         own_redis.kill()
@@ -62,7 +62,7 @@ async def test_the_debt_of_an_authority_that_was_silent_survives_the_kill_of_the
     assert await scene.cleanup(session) == HTTPStatus.SERVICE_UNAVAILABLE
     await scene.server.kill()
     clock = Clock()
-    async with running(load(scene.config, {}), clock) as parts:
+    async with running(load(scene.config, {}).settings, clock) as parts:
         assert not parts.storage.trusted
         assert len(await parts.ledger.owed_evictions("shared")) == 1
         own_redis.resume()

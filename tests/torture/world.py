@@ -169,7 +169,7 @@ async def world(folder: Path, storage: str = STORAGE) -> AsyncIterator[World]:
         config.write_text(
             CONFIG.format(port=port, folder=folder, profile=PROFILE, desk=system.url, storage=storage.format(folder=folder))
         )
-        cache = build_drivers(load(config, {}).storage)[-1]
+        cache = build_drivers(load(config, {}).settings.storage)[-1]
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         timeout = aiohttp.ClientTimeout(ANSWERED_WITHIN)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:

@@ -50,7 +50,7 @@ def _open_in(ledger: Path) -> frozenset[str]:
 @asynccontextmanager
 async def _served(config: Path, clock: Callable[[], float]) -> AsyncIterator[Parts]:
     """Serve in this process, on the same port."""
-    settings = load(config, {})
+    settings = load(config, {}).settings
     app = create_app(settings, routes=ROUTES, environ={}, clock=clock)
     runner = guarded_runner(app, settings.server)
     await runner.setup()
