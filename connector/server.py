@@ -16,7 +16,7 @@ from connector.cleanups.hooks import Hooks
 from connector.config.settings import Settings
 from connector.model.addresses import is_loopback
 from connector.preflight.loading import Prepared
-from connector.runtime.garbage_collection import look_for_it_seldom
+from connector.runtime.garbage_collection import raise_threshold
 from connector.runtime.open_files import allow_as_many_as_possible
 from connector.runtime.signals import stop_signal
 
@@ -38,7 +38,7 @@ def serve(config: Prepared | Settings, *, routes: Collection[web.RouteDef] = (),
         ConfigurationError: before anything was served, if the address, a driver or the end system cannot work.
     """
     allow_as_many_as_possible()
-    look_for_it_seldom()
+    raise_threshold()
     settings = config.settings if isinstance(config, Prepared) else config
     with opened_doors(settings) as doors, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(serve_app(create_app(config, routes=routes, hooks=hooks), settings, doors))

@@ -18,7 +18,7 @@ from connector.app import PARTS, create_app
 from connector.cli.running import run
 from connector.config.settings import Settings
 from connector.preflight.loading import load
-from connector.runtime.garbage_collection import look_for_it_seldom
+from connector.runtime.garbage_collection import raise_threshold
 from connector.server import serve_app
 from connector.telemetry.logs import configure_logs
 from drivers import SessionScope, sqlite_writer
@@ -103,6 +103,6 @@ def _serve_observed(app: web.Application, settings: Settings) -> None:
     app.router.add_post(SAMPLES, begin)
     app.router.add_get(SAMPLES, end)
     app.router.add_post(HELD, hold)
-    look_for_it_seldom()
+    raise_threshold()
     with opened_doors(settings) as doors:
         run_on_the_servers_loop(serve_app(app, settings, doors))

@@ -21,7 +21,7 @@ D = TypeVar("D")
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
-"""Keys of `get_many` and `set_many` that are under way at the same time."""
+"""Keys that `get_many` and `set_many` work on at the same time: more would only wait for a connection to the store."""
 
 
 class _Absent(Enum):
@@ -32,19 +32,19 @@ _ABSENT = _Absent.ABSENT
 
 
 class Cache:
-    """The cached values of one session or one system, as of the *moment* at which it was asked for: one for each request.
+    """The cached values of one session or one system, for one request.
 
-    Values are anything that msgspec encodes, and come back as objects of the reader's own, of the type asked for; a stored
-    value that does not fit that type is a miss. Keys are any text. `ttl` is in seconds; what it gives is up to a tenth shorter.
+    Values are anything that msgspec encodes. They come back as new objects of the type asked for; a stored value of another
+    type is a miss. Keys are any text. `ttl` is in seconds, and a value lives up to a tenth shorter.
 
-    No read that begins after the answer of a cleanup returns what was loaded before that cleanup was received. So nothing is
-    stored any more once a cleanup has overtaken the moment: what the request has read, it may have read before the cleanup.
+    No read that begins after the answer of a cleanup returns what was loaded before that cleanup was received. So a request
+    stores nothing once a cleanup has overtaken its read version: what it has read may be from before the cleanup.
     """
 
-    def __init__(self, scope: Scope, moment: Stamp | None, entries: Entries, loads: Loads) -> None:
+    def __init__(self, scope: Scope, read_version: Stamp | None, entries: Entries, loads: Loads) -> None:
         self.scope = scope
-        self._moment = moment
-        """The scope's stamp from before the request has read anything; None if the authority could not tell it."""
+        self._read_version = read_version
+        """The scope's stamp from before the request read anything; None if the authority could not tell it."""
         self._entries = entries
         self._loads = loads
 
@@ -55,7 +55,7 @@ class Cache:
     @overload
     async def get(self, key: str, kind: UnionType, default: object = None) -> Any: ...
     async def get(self, key: str, kind: Any, default: object = None) -> Any:
-        """Return the value, or `default` where there is none."""
+        """Return the value, or `default` if there is none."""
         data = self._entries.at_once(self.scope, key)
         found = await self._find(await self._entries.stamp(self.scope), key, kind) if data is None else _fitting(data, kind)
         return default if found is _ABSENT else found
@@ -65,7 +65,7 @@ class Cache:
     @overload
     async def get_many(self, keys: Iterable[str], kind: UnionType) -> dict[str, Any]: ...
     async def get_many(self, keys: Iterable[str], kind: Any) -> dict[str, Any]:
-        """Return the values that there are, by their keys in the order asked for."""
+        """Return the values that were found, by their keys, in the order asked for."""
         wanted = [*keys]
         found: dict[str, Any] = {}
         stamp = await self._entries.stamp(self.scope)
@@ -77,16 +77,16 @@ class Cache:
         return {key: found[key] for key in wanted if found[key] is not _ABSENT}
 
     async def set(self, key: str, value: object, *, ttl: float = DEFAULT_TTL) -> bool:
-        """Store the value, and say whether it was stored.
+        """Store the value, and tell whether it was stored.
 
-        It is not when a cleanup has overtaken the request, or when the authority fails; an older value may still be there then.
-        Raises `ValueError` for a `ttl` that is none, and what msgspec raises of a value that it cannot encode.
+        It is not if a cleanup has overtaken the request, or if the authority fails. An older value may still be there then.
+        Raises `ValueError` for an invalid `ttl`, and what msgspec raises for a value that it cannot encode.
         """
         entry = self._entry(packed(value), checked(ttl))
         return entry is not None and await self._entries.set(self.scope, key, entry)
 
     async def set_many(self, values: Mapping[str, object], *, ttl: float = DEFAULT_TTL) -> bool:
-        """`set` each of the values, and say whether all were stored."""
+        """`set` each of the values, and tell whether all were stored."""
         life = checked(ttl)
         entries = {key: self._entry(packed(value), life) for key, value in values.items()}
         stored: list[bool] = []
@@ -99,22 +99,22 @@ class Cache:
         return all(stored)
 
     async def delete(self, key: str) -> None:
-        """Forget the value. Raises `drivers.DriverError` if the authority could not, so that the value may still be there."""
+        """Forget the value. Raises `drivers.DriverError` if the authority could not: the value may still be there then."""
         await self._entries.delete(self.scope, key)
 
     async def get_or_load(self, key: str, loader: Callable[[], Awaitable[T]], *, kind: Any, ttl: float = DEFAULT_TTL) -> T:
-        """Return the value, or what `loader` returns, which is then stored; `kind` is its type.
+        """Return the value; if there is none, return what `loader` returns, and store it. `kind` is its type.
 
-        Concurrent calls share one load. Its error is raised in all of them and is not stored; when the one that loads is
-        cancelled, another one takes over. Sets no deadline for `loader`. A request that a cleanup has overtaken loads for
-        itself alone, and so does every request while the authority fails.
+        Concurrent calls share one load. Its error is raised in all of them and is not stored. If the caller that loads is
+        cancelled, another one takes over. `loader` gets no deadline. A request that a cleanup has overtaken loads for itself
+        alone, and so does every request while the authority fails.
         """
         life = checked(ttl)
         stamp = await self._entries.stamp(self.scope)
         found: T | _Absent = await self._find(stamp, key, kind)
         if found is not _ABSENT:
             return found
-        if stamp is None or stamp != self._moment:
+        if stamp is None or stamp != self._read_version:  # overtaken: its load must reach nobody else
             data = packed(await loader())
         else:
             place = Place(self.scope, stamp, key, self._entries.epoch(self.scope, key), kind)
@@ -136,10 +136,10 @@ class Cache:
         return _ABSENT if data is None else _fitting(data, kind)
 
     def _entry(self, data: bytes, ttl: float) -> Entry | None:
-        """Return what is stored, under the stamp of the moment; None where there is none, so that nothing may be stored."""
-        if self._moment is None:
+        """Return what is stored, under the read version; None without one, because nothing may be stored then."""
+        if self._read_version is None:
             return None
-        return self._entries.entry(data, self._moment, ttl)
+        return self._entries.entry(data, self._read_version, ttl)
 
 
 def _fitting(data: bytes, kind: Any) -> Any:

@@ -14,9 +14,9 @@ class Caches:
         self._loads = loads
 
     async def of(self, scope: Scope) -> Cache:
-        """Return the scope's cache as of this moment, at the cost of asking the authority for one stamp.
+        """Return the scope's cache, with its read version: one question to the authority.
 
-        To be awaited at the beginning of a request, before anything is read from the end system. A moment that is found out
-        later, or in the background, could lie after a cleanup although what the request has read lies before it.
+        Await it at the beginning of a request, before anything is read from the end system. A later read version could be from
+        after a cleanup, although the request has read from before it.
         """
         return Cache(scope, await self._entries.stamp(scope), self._entries, self._loads)

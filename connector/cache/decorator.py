@@ -1,4 +1,4 @@
-"""`@cached`: a loader function of the author's own whose results are kept."""
+"""`@cached`: an author's loader function whose results are cached."""
 
 from collections.abc import Callable, Coroutine
 from functools import cached_property, partial, update_wrapper
@@ -17,7 +17,7 @@ class HasCache(Protocol):
 
     @property
     def cache(self) -> Cache:
-        """Where the results are kept."""
+        """The cache of the results."""
         ...
 
 
@@ -28,7 +28,7 @@ Loader = Callable[Concatenate[Owner, P], Coroutine[Any, Any, T]]
 
 
 class CachedFunction(Generic[Owner, P, T]):
-    """Looks into the cache of its first argument before it calls the function: `get_or_load` in other words."""
+    """A function that looks into the cache of its first argument first, as `get_or_load` does."""
 
     __name__: str
 
@@ -40,7 +40,7 @@ class CachedFunction(Generic[Owner, P, T]):
         self._ttl = ttl
 
     async def __call__(self, owner: Owner, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return the kept result for these arguments, or the function's."""
+        """Return the cached result for these arguments, or call the function."""
         loader = partial(self._function, owner, *args, **kwargs)
         key = self._key(owner, *args, **kwargs)
         result: T = await _cache_of(owner).get_or_load(key, loader, kind=self._kind, ttl=self._ttl)
@@ -51,7 +51,7 @@ class CachedFunction(Generic[Owner, P, T]):
         await _cache_of(owner).delete(self._key(owner, *args, **kwargs))
 
     def _key(self, owner: Owner, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Return a key in which every argument stands unmistakably, however it was passed."""
+        """Return the key of these arguments: the same, whether they are passed by position or by name."""
         bound = self._signature.bind(owner, *args, **kwargs)
         bound.apply_defaults()
         _, *arguments = bound.arguments.values()
@@ -59,18 +59,19 @@ class CachedFunction(Generic[Owner, P, T]):
 
     @cached_property
     def _kind(self) -> Any:
-        """What the function says that it returns; found out late, for it may name what is defined further down."""
+        """The type that the function is annotated to return."""
+        # Resolved at the first call, because the annotation may name a type that is defined further down.
         returns = SimpleNamespace(__annotations__={"return": self._function.__annotations__["return"]})
         return get_type_hints(returns, self._function.__globals__, include_extras=True)["return"]
 
 
 def cached(*, ttl: float = DEFAULT_TTL, key: str | None = None) -> Callable[[Loader[Owner, P, T]], CachedFunction[Owner, P, T]]:
-    """Keep what an `async def` function returns, in the cache of its first parameter: a session, a system, or a `Cache`.
+    """Cache what an `async def` function returns, in the cache of its first parameter: a session, a system, or a `Cache`.
 
-    Results are told apart by `key`, which is the function's full name unless it is given, and by all further arguments, which
-    msgspec must be able to encode. They come back as the type that the function is annotated to return.
+    `key`, by default the function's full name, and all further arguments tell results apart. msgspec has to be able to encode
+    these arguments. Results come back as the type that the function is annotated to return.
 
-    Raises `TypeError` for a function that does not say what it returns, or that depends on variables around it and has no `key`.
+    Raises `TypeError` for a function without that annotation, and for a closure without a `key`.
     """
     life = checked(ttl)
 

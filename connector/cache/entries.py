@@ -1,4 +1,4 @@
-"""Bytes across the configured drivers: nearest first, each copy judged by the authority's stamp."""
+"""Bytes across the configured drivers, nearest first. The authority's stamp decides about each copy."""
 
 import random
 import time
@@ -19,12 +19,12 @@ from drivers.cancellation import cancelled_only_if_asked
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-NEAR_LIFE = 60.0
-"""Seconds that a near copy lives at most: for so long another process's `set` or `delete` may not be seen."""
+LOCAL_LIFE = 60.0
+"""Seconds that a local copy lives at most. For so long, another process's `set` or `delete` may not be seen."""
 
 
 class Epoch:
-    """The time between two changes (`set`, `delete`) of one entry by this process, known to whoever began something in it."""
+    """The time between two changes (`set`, `delete`) of one entry by this process. A load knows in which one it began."""
 
     __slots__ = ("__weakref__", "over")
 
@@ -33,7 +33,7 @@ class Epoch:
 
 
 class Entries:
-    """Reads and writes of one process. A driver that fails or is late is passed by: a read is slow then, and never wrong.
+    """The reads and writes of one process. A driver that fails or is late is skipped: a read may be slow, but never wrong.
 
     `clock` is in seconds since the epoch; `luck`, from 0 to 1, shortens the life of each entry.
     """
@@ -43,7 +43,7 @@ class Entries:
     ) -> None:
         self._storage = storage
         self._authority = storage.authority
-        self._near = storage.drivers[:-1]
+        self._local = storage.drivers[:-1]
         self._nearest, *self._farther = storage.drivers
         self._reads = storage.reads
         self._uncounted = {name: Reads() for name in storage.reads}
@@ -54,7 +54,7 @@ class Entries:
         self._epochs: WeakValueDictionary[tuple[Scope, str], Epoch] = WeakValueDictionary()
 
     def at_once(self, scope: Scope, key: str) -> bytes | None:
-        """Return the value that is there under the present stamp, where both can be told without waiting; None says nothing."""
+        """Return the value under the current stamp if both are known without waiting. None means nothing."""
         try:
             entry = self._nearest.get_at_once(scope, key)
             current = entry is not None and self._storage.trusted and entry.stamp == self._authority.stamp_at_once(scope)
@@ -66,23 +66,23 @@ class Entries:
         return entry.value
 
     async def stamp(self, scope: Scope) -> Stamp | None:
-        """Return the authority's current stamp; None while it cannot tell or owes an eviction, so that nothing may be served."""
+        """Return the authority's current stamp. None while it cannot tell, or owes an eviction: nothing may be served then."""
         if not self._storage.trusted:
             return None
         return await self._ask(self._authority, self._authority.stamp(scope))
 
     def entry(self, value: bytes, stamp: Stamp, ttl: float) -> Entry:
-        """Return what is stored of a value."""
+        """Return the entry that stores a value."""
         return Entry(value, stamp, expires_at=self._clock() + shortened(ttl, self._luck()))
 
     def epoch(self, scope: Scope, key: str) -> Epoch:
-        """Return the present epoch of an entry, for `keep`."""
+        """Return the current epoch of an entry; `keep` needs it."""
         return self._epochs.setdefault((scope, key), Epoch())
 
     async def read(self, scope: Scope, key: str, stamp: Stamp, *, again: bool = False) -> bytes | None:
         """Return the value that was loaded under this very stamp, from the nearest driver that has it, and copy it nearer.
 
-        `again` is for a second look on behalf of one reader: how it ends is not counted.
+        `again` marks a second look for one reader, which is not counted.
         """
         reads = self._uncounted if again else self._reads
         entry = await self._ask(self._nearest, self._nearest.get(scope, key))
@@ -95,28 +95,28 @@ class Entries:
             entry = await self._ask(driver, driver.get(scope, key))
             if entry is not None and entry.stamp == stamp:
                 reads[driver.name].hits += 1
-                await self._copy(self._near[:position], scope, key, entry, epoch)
+                await self._copy(self._local[:position], scope, key, entry, epoch)
                 return entry.value
             reads[driver.name].misses += 1
         return None
 
     async def keep(self, scope: Scope, key: str, entry: Entry, epoch: Epoch) -> bool:
-        """Store what was loaded, if its stamp is still current and the entry was not changed since; say whether it was stored."""
+        """Store a loaded entry if its stamp is current and nothing has changed it since. Tell whether it was stored."""
         if epoch.over or not await self._ask(self._authority, self._authority.put_if_current(scope, key, entry)):
             return False
-        if epoch.over:  # changed on the way: nobody knows which of the two came first
+        if epoch.over:  # changed meanwhile: which of the two writes came first is unknown
             await self._ask(self._authority, self._authority.delete(scope, key))
             return False
-        await self._copy(self._near, scope, key, entry, epoch)
+        await self._copy(self._local, scope, key, entry, epoch)
         return True
 
     async def set(self, scope: Scope, key: str, entry: Entry) -> bool:
-        """Store the entry if its stamp is still current, and say so. If it was not stored, an older one may still be there."""
+        """Store the entry if its stamp is still current, and tell so. If not, an older one may still be there."""
         with self._changing(scope, key):
             if await self._ask(self._authority, self._authority.put_if_current(scope, key, entry)):
-                await self._copy(self._near, scope, key, entry)
+                await self._copy(self._local, scope, key, entry)
                 return True
-            await self._delete_near(scope, key)
+            await self._delete_local(scope, key)
             return False
 
     async def delete(self, scope: Scope, key: str) -> None:
@@ -127,11 +127,11 @@ class Entries:
             except TimeoutError as late:
                 raise DriverUnavailable(f"{self._authority.name}: no answer within {self._deadline:g} s") from late
             finally:
-                await self._delete_near(scope, key)
+                await self._delete_local(scope, key)
 
     @contextmanager
     def _changing(self, scope: Scope, key: str) -> Iterator[None]:
-        """Whoever has begun to read or load the entry before the end of this must not store what they find."""
+        """Mark a change: a read or load that began before its end must not store what it finds."""
         self._end_epoch(scope, key)
         try:
             yield
@@ -143,13 +143,13 @@ class Entries:
             epoch.over = True
 
     async def _copy(self, drivers: tuple[Driver, ...], scope: Scope, key: str, entry: Entry, epoch: Epoch | None = None) -> None:
-        copy = replace(entry, expires_at=min(entry.expires_at, self._clock() + NEAR_LIFE))
+        copy = replace(entry, expires_at=min(entry.expires_at, self._clock() + LOCAL_LIFE))
         for driver in drivers:
             if epoch is None or not epoch.over:
                 await self._ask(driver, driver.put(scope, key, copy))
 
-    async def _delete_near(self, scope: Scope, key: str) -> None:
-        for driver in self._near:
+    async def _delete_local(self, scope: Scope, key: str) -> None:
+        for driver in self._local:
             await self._ask(driver, driver.delete(scope, key))
 
     async def _ask(self, driver: Driver, question: Coroutine[Any, Any, T]) -> T | None:
@@ -157,6 +157,6 @@ class Entries:
             with cancelled_only_if_asked:
                 return await within(self._deadline, question)
         except (TimeoutError, DriverError) as problem:
-            log.debug("storage driver passed by", driver=driver.name, reason=str(problem) or "late")
+            log.debug("a storage driver is skipped", driver=driver.name, reason=str(problem) or "late")
             self._storage.watch.doubt(driver)
             return None

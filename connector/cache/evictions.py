@@ -1,4 +1,4 @@
-"""Evictions as steps of something larger: what a driver could not do is owed, and it is not believed until that is made good."""
+"""Evictions as steps of a cleanup. A driver that could not evict owes it, and is not trusted until it has."""
 
 import asyncio
 import time
@@ -12,16 +12,16 @@ from connector.runtime.steps import attempt, milliseconds_since, step
 from drivers import Driver, DriverError, Scope
 
 Eviction = asyncio.Future[Timed[EvictOutcome]]
-"""The eviction from one driver: what became of it, or will become."""
+"""The eviction from one driver: its outcome, now or later."""
 Evicting = Mapping[str, Eviction]
 """Evictions by the driver's name."""
 EVICTED = EvictOutcome(EvictResult.EVICTED)
 SOON = 0.1
-"""Seconds in which an eviction is soon: about as long as the ledger may take to record that it is owed."""
+"""Seconds to wait for an eviction before it is recorded as owed: about as long as recording takes."""
 
 
 async def _evict(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> Timed[EvictOutcome]:
-    """Evict the scopes from one driver within its deadline. What has to be durable of it is in the ledger already."""
+    """Evict the scopes from one driver within its deadline. The ledger has recorded already what has to be durable."""
     deadline = storage.deadlines.evict
 
     async def evicted() -> EvictOutcome:
@@ -46,9 +46,9 @@ async def _evict(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> T
 def begin_evictions(
     storage: Storage, owed: Mapping[str, Sequence[Scope]], steps: asyncio.TaskGroup, begun: Evicting = MappingProxyType({})
 ) -> dict[str, Eviction]:
-    """Evict from every driver what is owed to it, at the same time, and return what becomes of each by the driver's name.
+    """Evict from every driver what it owes, at the same time, and return each eviction by the driver's name.
 
-    What needs no waiting is done already, the rest is among the `steps`. What has `begun` is waited for, and not begun again.
+    Evictions without waiting are done already; the others are among the `steps`. Those that have `begun` do not begin again.
     """
     return {
         driver.name: begun[driver.name] if driver.name in begun else _begin(storage, driver, owed[driver.name], steps)
@@ -72,7 +72,7 @@ def _evict_at_once(storage: Storage, driver: Driver, scopes: Sequence[Scope]) ->
 
 
 def evict_everywhere_at_once(storage: Storage, scopes: Sequence[Scope]) -> dict[str, Timed[EvictOutcome]]:
-    """Evict the scopes from every driver that need not be waited for, and return what became of it by the driver's name."""
+    """Evict the scopes from every driver that can do so without waiting, and return the outcomes by the driver's name."""
     tried = {driver.name: _evict_at_once(storage, driver, scopes) for driver in storage.drivers}
     return {name: done for name, done in tried.items() if done is not None}
 
@@ -80,9 +80,9 @@ def evict_everywhere_at_once(storage: Storage, scopes: Sequence[Scope]) -> dict[
 async def evict_the_rest_soon(
     storage: Storage, scopes: Sequence[Scope], at_once: Mapping[str, Timed[EvictOutcome]], steps: asyncio.TaskGroup
 ) -> Evicting:
-    """Evict the scopes from the drivers that are not among those `at_once`, together, and wait for it until it is no longer soon.
+    """Evict the scopes from the drivers that are not among those `at_once`, together, and wait for `SOON` seconds.
 
-    Returns what became of it, or will become, for it goes on among the `steps`. What has failed by then is left out.
+    Returns the evictions, which go on among the `steps`. Those that have failed by then are left out.
     """
     rest = [driver for driver in storage.drivers if driver.name not in at_once]
     evicting = {driver.name: steps.create_task(_evict(storage, driver, scopes)) for driver in rest}
@@ -91,7 +91,7 @@ async def evict_the_rest_soon(
 
 
 async def evict_everywhere(storage: Storage, owed: Mapping[str, Sequence[Scope]]) -> list[str]:
-    """Evict from every driver at once what is owed to it, and return the names of those that did."""
+    """Evict from all drivers together what they owe, and return the names of those that did."""
     async with asyncio.TaskGroup() as steps:
         evicting = begin_evictions(storage, owed, steps)
     return names_of_done({name: done.result() for name, done in evicting.items()})

@@ -16,10 +16,10 @@ class Place(NamedTuple):
 
     scope: Scope
     stamp: Stamp
-    """By the key alone, a reader after a cleanup would be given a load from before it."""
+    """Without it, a reader after a cleanup would be given a load from before it."""
     key: str
     epoch: Epoch
-    """A reader after a `delete` must not be given a load from before it either."""
+    """Without it, a reader after a `delete` would be given a load from before it."""
     kind: Any
 
 
@@ -30,11 +30,11 @@ class Loads:
         self._running: dict[Place, asyncio.Future[bytes]] = {}
 
     async def join(self, place: Place, load: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Return what the load under way for this place gives, or run `load` in the caller's own task.
+        """Return what the running load of this place returns, or run `load` in the caller's own task.
 
-        A load that fails raises its error in everybody who joined it, in each one of his own. When the caller that loads is
-        cancelled, one of those who joined takes over. So it is when a value that sessions share cannot be loaded because the
-        caller's own session is dead. It takes as long as the load, whose author sets its deadline.
+        A failed load raises a copy of its error in everybody who joined it. If the caller that loads is cancelled, one of the
+        others takes over. One takes over, too, if sessions share the value and the caller's own session is dead. It takes as
+        long as the load: the author sets its deadline.
         """
         while (running := self._running.get(place)) is not None:
             await asyncio.wait([running])
@@ -47,7 +47,7 @@ class Loads:
         except Exception as problem:
             if not _may_be_loaded_by_another(place.scope, problem):
                 mine.set_exception(problem)
-                mine.exception()  # looked at, so that nobody is told that an error was lost when nobody has joined
+                mine.exception()  # looked at, or asyncio warns of a lost error when nobody has joined
             raise
         else:
             mine.set_result(result)

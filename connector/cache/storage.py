@@ -1,4 +1,4 @@
-"""The configured drivers as one: opened, pinged, evicted from and kept tidy together; the last of them is the authority."""
+"""The configured drivers as one: opened, evicted from and purged together. The last one is the authority."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -21,17 +21,17 @@ log = structlog.get_logger(__name__)
 PURGE_SLICE = 1_000
 """Entries that one purge call may free."""
 PURGE_PAUSE = 10.0
-"""Seconds between two looks for entries that have expired; after an eviction the purge begins earlier."""
+"""Seconds between two purges of expired entries. An eviction begins one earlier."""
 PURGE_REST = 0.1
-"""Seconds after a purge has found nothing more: what is evicted meanwhile is freed by the next one, all of it together."""
+"""Seconds after a complete purge. Evictions that come meanwhile are freed together by the next one."""
 
 
 @dataclass(slots=True)
 class Reads:
-    """How the reads of cached values from one driver ended, as plain numbers: to count costs next to nothing."""
+    """How the reads from one driver ended, as plain numbers, because counting must cost next to nothing."""
 
     hits: int = 0
-    """Values under the present stamp."""
+    """Values under the current stamp."""
     misses: int = 0
     """No value, one under another stamp, or no answer."""
 
@@ -53,10 +53,10 @@ class Storage:
     async def opened(self) -> AsyncIterator[None]:
         """Open every driver, purge them in the background, and close all at the end.
 
-        A store that is out of reach for now is used once it is back. Whoever runs the `watch` is told when that is.
+        A store that is out of reach is used once it is back; the `watch` finds out when that is.
 
         Raises:
-            ConfigurationError: with everything that only a human can mend.
+            ConfigurationError: with everything that only a person can mend.
         """
         async with AsyncExitStack() as stack:
             problems: list[str] = []
@@ -70,12 +70,12 @@ class Storage:
             yield
 
     async def evict(self, driver: Driver, scopes: Sequence[Scope]) -> None:
-        """Evict the scopes from one driver and have their bytes freed at leisure. Raises `DriverError`; sets no deadline."""
+        """Evict the scopes from one driver; their bytes are freed later. Raises `DriverError`; sets no deadline."""
         await driver.evict(*scopes)
         self._evicted[driver.name].set()
 
     def evict_at_once(self, driver: Driver, scopes: Sequence[Scope]) -> bool:
-        """Do what `evict` does where the driver need not wait for it, and say whether it is done; why not, `evict` tells."""
+        """Do what `evict` does if the driver need not wait, and tell whether it is done. `evict` tells why it failed."""
         try:
             done = driver.evict_at_once(*scopes)
         except DriverError:
@@ -86,7 +86,7 @@ class Storage:
 
     @property
     def trusted(self) -> bool:
-        """Whether the authority owes no eviction; as long as it does, nothing that it says may be served."""
+        """Whether the authority owes no eviction. While it does, nothing that it says may be served."""
         return self.authority.name not in self._distrusted
 
     def owe(self, driver: Driver) -> None:
@@ -96,12 +96,12 @@ class Storage:
         self._in_debt[driver.name].set()
 
     async def next_debt(self, driver: Driver) -> None:
-        """Wait until the driver owes an eviction that nobody has begun to make good."""
+        """Wait until the driver owes an eviction that has not begun yet."""
         await self._in_debt[driver.name].wait()
         self._in_debt[driver.name].clear()
 
     def absolve(self, driver: Driver) -> None:
-        """Note that everything was made good, unless more has come to be owed meanwhile."""
+        """Note that the driver owes nothing any more, unless a new debt has come meanwhile."""
         if not self._in_debt[driver.name].is_set():
             self._distrusted.discard(driver.name)
 

@@ -1,4 +1,4 @@
-"""Which stores serve, and how much they hold: asked in the background, so that whoever wants to know it need not wait.
+"""Which stores serve, and how much they hold. They are asked in the background, so that a scrape need not wait.
 
 A store that goes down or comes back is one line in the log, however many calls have met it.
 """
@@ -17,15 +17,15 @@ from drivers import Driver, DriverError, Statistics
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 15.0
-"""Seconds between two looks at a store that serves; a call that fails has it looked at earlier."""
+"""Seconds between two pings of a store that serves. A call that fails brings the next one forward."""
 LOOK_AGAIN_EVERY = 2.0
-"""Seconds between two looks at a store that does not."""
+"""Seconds between two pings of a store that is down."""
 REST = 0.5
-"""Seconds between two looks at the least."""
+"""Seconds between two pings at least, so that failing calls do not make a storm of them."""
 
 
 class Watch:
-    """Looks after the stores of these drivers, the authority being the last."""
+    """Pings the stores of these drivers; the last one is the authority."""
 
     def __init__(self, drivers: Sequence[Driver], deadline: float) -> None:
         """`deadline` is for one ping, in seconds."""
@@ -38,15 +38,15 @@ class Watch:
         """What each driver holds, as it said last; None while it does not say."""
 
     def is_up(self, name: str) -> bool:
-        """Tell whether a driver served when it was looked at last."""
+        """Tell whether a driver answered its last ping."""
         return name not in self._down
 
     def doubt(self, driver: Driver) -> None:
-        """Have a driver looked at soon: a call to it has failed."""
+        """Ping a driver soon, because a call to it has failed."""
         self._doubted[driver.name].set()
 
     def found(self, driver: Driver, reason: str | None) -> None:
-        """Note why a driver does not serve, None if it does. A change is told in the log."""
+        """Note why a driver does not serve; None if it does. A change is logged."""
         down = self._down.get(driver.name)
         if reason is None and down is not None:
             del self._down[driver.name]
@@ -61,7 +61,7 @@ class Watch:
         return {driver.name: reason for driver, reason in zip(self._drivers, reasons, strict=True)}
 
     async def run(self, driver: Driver) -> None:
-        """Look at one driver for ever: now and then, soon after it was doubted, and often while it is down."""
+        """Ping one driver for ever: seldom, soon after it was doubted, and often while it is down."""
         doubted = self._doubted[driver.name]
         while True:
             doubted.clear()
@@ -103,5 +103,5 @@ class Watch:
 
     def _consequence(self, driver: Driver) -> str:
         if driver is self._drivers[-1]:
-            return "the authority is down: cleanups are answered 503, and nothing cached is served; it is tried until it is back"
-        return "a store is down: reads pass it by, and what it should evict is owed; it is tried until it is back"
+            return "the authority is down: cleanups are answered 503, and nothing cached is served until it is back"
+        return "a store is down: reads skip it, and the ledger keeps the evictions that it owes until it is back"

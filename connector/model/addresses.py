@@ -22,6 +22,7 @@ def literal(host: str) -> Address | None:
         return ip_address(host)
     except ValueError:
         pass
+    # The C library takes more spellings than Python, and so does whoever connects: all of them have to be recognised.
     try:
         return IPv4Address(socket.inet_aton(host))
     except (OSError, ValueError):
@@ -29,7 +30,10 @@ def literal(host: str) -> Address | None:
 
 
 def unmapped(address: Address) -> Address:
-    """Return the IPv4 address that a socket for both families tells as an IPv6 one, and any other as it is."""
+    """Return the IPv4 address within a mapped IPv6 one, and any other as it is.
+
+    A socket for both families shows IPv4 clients as `::ffff:192.0.2.7`.
+    """
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 

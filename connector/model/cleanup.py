@@ -21,11 +21,11 @@ class CleanupRequest(msgspec.Struct, frozen=True):
     global_cache: bool
     credential: Credential
     login_id: str = ""
-    """Which of the session's logins it is that has to be ended, as its seal says; empty where there is no seal."""
+    """Which of the session's logins has to be ended, as its seal says; empty without a seal."""
     origin: str | None = None
     """Where its login was made, as its seal says; None if there is no seal, or if it does not say so."""
     foregone: LogoutOutcome | None = None
-    """The outcome of the logout where that is clear from the start: there is nothing to log out of, so nothing is sent."""
+    """The logout's outcome if it is clear from the start, because there is nothing to log out of. Nothing is sent then."""
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
@@ -40,12 +40,12 @@ class Missed(msgspec.Struct, frozen=True):
     """A cleanup that could not be recorded when it was received, and what is left of it."""
 
     request: CleanupRequest
-    """With the logout's outcome as a foregone one, where that is done."""
+    """If the logout is done, its outcome is a foregone one."""
     origin: str
     drivers: Sequence[str]
-    """Those that could not evict."""
+    """Drivers that could not evict."""
     logins: Collection[str]
-    """Ids of those that the session was open by when the cleanup was received. No clock tells what was opened later."""
+    """Ids of the logins that were open when the cleanup was received. No clock is asked, because a clock may jump."""
 
 
 class Timed(msgspec.Struct, Generic[Outcome], frozen=True):

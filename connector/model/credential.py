@@ -13,6 +13,7 @@ class Credential(Mapping[str, str]):
 
     def __init__(self, headers: Iterable[tuple[str, str]] = (), *, needed: Collection[str] | None = None) -> None:
         """Keep the headers that are `needed` (any case); None keeps all but `TRANSPORT_HEADERS`. Of a repeated one, the first."""
+        # A repeated header could name two logins: only the first counts, as with most servers.
         wanted = None if needed is None else {name.lower() for name in needed}
         values: dict[str, str] = {}
         for name, value in headers if wanted is None or wanted else ():

@@ -5,7 +5,7 @@
     ├── ApiError              an answer to OpsHub that is an error: status, code, message (see `connector.api.http_errors`)
     ├── OfOneSession          it is about the caller's session alone; so is `connector.Unauthorized`
     │   └── LoginNotCarried   a client that carries a session's login was asked for, and nothing says how it is carried
-    ├── BrokenOff             the server ends, and has broken a cleanup off at its deadline
+    ├── BrokenOff             the server ends, and has cancelled a cleanup at its deadline
     ├── LedgerUnavailable     the ledger could not be written or read for now; a later call may succeed
     ├── NoSuchDebt            no row of the ledger that could be acted upon has this id
     ├── DebtHeldBack          today's configuration does not lead to the end system of this debt
@@ -31,15 +31,15 @@ class ConfigurationError(ConnectorError):
 
 
 class OfOneSession(ConnectorError):
-    """It is about the session that has called, and says nothing of what was asked for."""
+    """An error about the calling session alone: another session may succeed with the same question."""
 
 
 class LoginNotCarried(OfOneSession):
-    """No client can carry this login: the end system does not say how, or the credential lacks what that needs."""
+    """No client can carry this login: the end system does not say how, or the credential lacks something."""
 
 
 class BrokenOff(ConnectorError):
-    """The server ends, and what was under way was broken off at the deadline for that."""
+    """The server ends, and has cancelled a cleanup at its deadline."""
 
 
 class LedgerUnavailable(ConnectorError):

@@ -1,4 +1,4 @@
-"""What initialize returns becomes a header of every later call, and not everything can be one: for ours and for any connector."""
+"""Headers: which belong to one request, and which names and values initialize may return."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -16,8 +16,9 @@ TRANSPORT_HEADERS = (NOT_RETURNABLE - {"proxy-connection"}) | {
 }
 """Headers that belong to one request, not to its session: two requests of one session may differ in them."""
 ADVISED = 6 * 1024
-"""Bytes of all headers together: many proxies stop at 8 KiB, and OpsHub sends headers of its own."""
+"""Bytes of all returned headers. Many proxies stop at 8 KiB, and OpsHub sends headers of its own."""
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# Latin-1 without control characters, because that is what every HTTP library passes on unchanged.
 LINE = re.compile(r"[!-~\xa1-\xff](?:[ -~\xa0-\xff]*[!-~\xa1-\xff])?|")
 
 
@@ -27,7 +28,7 @@ def is_name(text: str) -> bool:
 
 
 def faults(name: str, value: str, *, forbidden: Collection[str] = NOT_RETURNABLE) -> Iterator[str]:
-    """Yield what keeps a pair from being a header, neither repeated; `forbidden` are names in lower case."""
+    """Yield what keeps a pair from being a header. Neither is repeated; `forbidden` are names in lower case."""
     if not is_name(name):
         yield "is no legal header name"
     elif name.lower() in forbidden:

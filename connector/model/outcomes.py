@@ -19,7 +19,7 @@ class LogoutResult(StrEnum):
     PENDING = "pending"
     """Not for now: the same request may succeed later."""
     REFUSED = "refused"
-    """Trying again will not help: a human has to look."""
+    """Trying again will not help: it needs attention."""
     FAILED = "failed"
     """A defect in this software or in the author's end-system class; logged with its traceback."""
     HELD = "held"
@@ -31,10 +31,10 @@ class LogoutOutcome(msgspec.Struct, frozen=True):
 
     result: LogoutResult
     code: str | None = None
-    """The end system's own code where it gave one, otherwise one of this project's (`credential_missing`, `timeout`, ...)."""
+    """The end system's own code if it gave one, otherwise one of ours (`credential_missing`, `timeout`, ...)."""
     message: str | None = None
     retry_after: float | None = None
-    """Seconds to wait before the next try, if the end system asked for it; whoever waits bounds it (`retry_after`)."""
+    """Seconds to wait before the next try, as the end system asked for. Not bounded yet: see `connector.model.retry_after`."""
 
     @property
     def closes(self) -> bool:
@@ -43,13 +43,13 @@ class LogoutOutcome(msgspec.Struct, frozen=True):
 
 
 NOTHING_TO_END = LogoutOutcome(LogoutResult.NOT_APPLICABLE)
-"""Of every session, where the end system knows of none."""
+"""Of every session, if its end system has no sessions."""
 NO_LOGIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "no_login", "this session never logged in")
 """Of a session that was opened without a login."""
 UNKNOWN_LOGIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "unknown_session", "nothing shows that this session ever logged in")
-"""Of a cleanup that brings nothing of a login, where logins are made here and leave something with their caller."""
+"""Of a cleanup without anything of a login, if every login made here leaves something with its caller."""
 IN_USE_AGAIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "in_use_again", "the end system has handed out this login once more")
-"""Of a login that is another one's as well: whoever ends that one ends both."""
+"""Of a login that another session uses as well: ending that one ends both."""
 WITHOUT_ASKING = frozenset([NOTHING_TO_END, NO_LOGIN, UNKNOWN_LOGIN])
 """What is said of a cleanup without a look at the ledger: it ends no login that is known to be there."""
 NO_LOGOUT = LogoutOutcome(LogoutResult.HELD, "no_logout", "this login has to be ended, and today's profile ends none")

@@ -1,4 +1,4 @@
-"""Keeps secrets out of a text that somebody else has written, and notices where it repeats them."""
+"""Keeps secrets out of texts that somebody else has written, and notices repeated ones."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 SHORTEST = 8
-"""Characters from which on a secret that turns up in an answer is no coincidence."""
+"""Characters of a secret at least: a shorter one may turn up in an answer by coincidence."""
 HIDDEN = "***"
 """What stands in the place of a secret, wherever one is left out."""
 PART = re.compile(r"[^\s;,=]+")
@@ -14,7 +14,7 @@ PART = re.compile(r"[^\s;,=]+")
 
 
 class Redaction:
-    """Knows some secrets, in every form in which they may turn up."""
+    """Some secrets, in every form in which they may turn up."""
 
     def __init__(self) -> None:
         self._secrets: set[str] = set()
@@ -27,16 +27,18 @@ class Redaction:
                 self._secrets.update(_forms(secret))
 
     def redacted(self, text: str) -> str:
-        """Return the text without any secret, the longest first since one may hold another."""
+        """Return the text without any secret."""
+        # The longest first, because one secret may be a part of another.
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
         return text
 
     def betrayed_by(self, text: str) -> bool:
-        """Say whether a secret that is long enough to be told from other text is in there."""
+        """Tell whether the text holds a secret that is long enough to be no coincidence."""
         return any(len(secret) >= SHORTEST and secret in text for secret in self._secrets)
 
 
 def _forms(value: str) -> Iterator[str]:
+    # An empty secret would be found in every text. The other forms are those of a URL and of JSON.
     if value:
         yield from (value, quote(value, safe=""), json.dumps(value)[1:-1])

@@ -1,11 +1,11 @@
-"""How long somebody is asked to wait: at most an hour, whoever asks for it and whoever it is passed on to."""
+"""How long a caller is asked to wait: an hour at most, in every direction."""
 
 import math
 
 DEFAULT = 10
-"""Seconds after which a caller may try again if nobody knows better."""
+"""Seconds until the next try, if the cause does not tell."""
 LONGEST = 3600.0
-"""Seconds. Whoever is told to wait longer takes the answer for a final no, and nobody looks at it again."""
+"""Seconds. A client that is told to wait longer takes the answer for a final no."""
 
 
 def bounded(seconds: float | None) -> float | None:

@@ -21,17 +21,17 @@ class OpenSession:
     used_at: float
     """When it was last seen in use, some seconds late: use is written down in batches."""
     credential: Credential | None = None
-    """What logs it out; None where no login was made."""
+    """What logs it out; None if no login was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """What was open until a session is opened anew."""
+    """The login that a second initialize replaces."""
 
     login: OpenSession | None = None
-    """As its seal shows it, if somebody has shown one and it holds a login; the ledger may have its row or not."""
+    """As its seal shows it, if a caller has shown one. The ledger may have a row of it or not."""
     is_static: bool = False
-    """Whether that login is none that can be ended: its end system ends no sessions."""
+    """Whether that login cannot be ended, because its end system ends no sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Known:
     ledger_id: bytes
     """Stands for this ledger: never that of another, nor of one that was made anew."""
     logins: Mapping[str, str]
-    """Session id -> login id, the latest where a session has more."""
+    """Session id -> login id, the latest if a session has several."""
     earlier: Mapping[str, tuple[str, ...]]
     """Session id -> ids of its other logins: their key was missing for a while, so that no row could be replaced."""
     older_keys: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""Deadlines: one that costs nothing where nothing is waited for, and one that does not count while the process is stopped."""
+"""Deadlines: one that costs nothing if there is no wait, and one that pauses while the process is stopped."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Generator
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 TICK = 1.0
-"""Seconds between two looks at how long something has been waited for."""
+"""Seconds that are counted at once. A shorter tick costs more timers, a longer one forgives a longer stop."""
 
 
 class Patience:
@@ -45,7 +45,7 @@ class Patience:
 
     def _look(self, scope: asyncio.Timeout, tick: float, due: float) -> None:
         now = asyncio.get_running_loop().time()
-        if now - due < TICK:
+        if now - due < TICK:  # a tick that is later than this says that the process was stopped
             self._left -= tick
         if self._left > 0:
             self._look_later(scope)
@@ -56,8 +56,8 @@ class Patience:
 async def within(seconds: float | Patience, question: Coroutine[Any, Any, T]) -> T:
     """Return what `question` returns. Raises `TimeoutError` when it takes longer than this.
 
-    It is begun at once, and only if it has to wait is a timer set: to set one takes longer than a look into this
-    process's memory, or into SQLite's.
+    It begins at once, and a timer is set only if it has to wait. Setting one takes longer than a look into this process's
+    memory, or into SQLite's.
     """
     try:
         first = question.send(None)

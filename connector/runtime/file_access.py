@@ -8,7 +8,7 @@ from pathlib import Path
 def is_there(path: Path) -> bool:
     """Tell whether there is such a file or folder.
 
-    Raises `OSError` if that cannot be seen. `Path.exists` would raise it, too, or say no, as the version of Python has it.
+    Raises `OSError` if that cannot be seen. `Path.exists` depends on the version of Python: it raises the error, or says no.
     """
     try:
         path.stat()
@@ -33,7 +33,7 @@ def explained(problem: OSError) -> str:
 
 
 def _other_owner(path: Path) -> str | None:
-    """Say whose the file is, or the outermost folder on the way to it that keeps this user out; None if nobody else's."""
+    """Tell whose the file is, or the outermost folder on the way to it that keeps this user out; None if it is this user's."""
     folders = [*reversed(path.parents)]
     closed = next((folder for folder in folders if not os.access(folder, os.X_OK)), path)
     found = closed if os.path.lexists(closed) else closed.parent

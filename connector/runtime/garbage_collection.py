@@ -1,16 +1,16 @@
-"""How often Python looks for objects that nothing but each other refers to."""
+"""The threshold of the garbage collector, which looks for objects that only refer to each other."""
 
 import gc
 
 NEW_OBJECTS = 50_000
-"""So many more objects than before, some megabytes, until it looks for them."""
+"""New objects, some megabytes, until it runs."""
 
 
-def look_for_it_seldom() -> None:
-    """Have it looked for less often, and not among what is there now: the modules, which stay.
+def raise_threshold() -> None:
+    """Run the garbage collector less often, and never over the objects that exist now.
 
-    A cleanup leaves nothing of the kind behind, but all that are under way are looked through time and again by default, and the
-    whole process now and then, which holds it up for a tenth of a second.
+    A cleanup leaves no such objects behind. By default, the collector still looks through all running cleanups again and
+    again. Now and then it looks through the whole process, which stops the event loop for a tenth of a second.
     """
-    gc.freeze()
+    gc.freeze()  # the modules, which stay until the end
     gc.set_threshold(NEW_OBJECTS)

@@ -8,14 +8,13 @@ import structlog
 log = structlog.get_logger(__name__)
 
 OWN = 96
-"""Files that the server needs besides its callers and the end systems: the ledger, the caches, the connections to a store, the
-metrics, the control."""
+"""Files that the server itself needs: the ledger, the caches, connections to a store, the metrics, the control socket."""
 BESIDE = 16
-"""Connections to the metrics, and as many to the control."""
+"""Connections to the metrics, and as many to the control socket."""
 MOST = 4096
-"""Connections of callers, unless more are asked for: each may keep a head in memory before anybody knows who calls."""
+"""Connections of callers by default. Each may keep a request's head in memory before the caller is known."""
 BACKLOG = 128
-"""Connections that are let in at once, before they are counted."""
+"""Connections that the system accepts before the server counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +26,10 @@ class Shares:
 
 
 def allow_as_many_as_possible() -> None:
-    """Raise the limit to what an administrator allows. It is lower by default, on Linux 1,024, for programs that use `select`.
+    """Raise the limit of open files to what an administrator allows.
 
-    A cleanup has two connections, its caller's and that to the end system: a thousand at once would be beyond it.
+    Linux sets 1,024 by default, because programs with `select` cannot use more. A cleanup has two connections, its caller's
+    and the one to the end system. So a thousand cleanups at once would exceed it.
     """
     if sys.platform == "linux":
         import resource  # noqa: PLC0415 - there is none for Windows
@@ -42,7 +42,9 @@ def bounded(wanted: int | None) -> int:
     """Return how many connections of callers there may be, of those that are wanted; None for as many as possible."""
     possible = shares().connections
     if wanted is not None and wanted > possible:
-        problem = "the limit of open files is too low for server.limits.connections: there will be fewer; raise it (LimitNOFILE=)"
+        problem = (
+            "the limit of open files is too low for server.limits.connections: fewer connections are accepted; raise LimitNOFILE="
+        )
         log.warning(problem, wanted=wanted, connections=possible)
     return min(wanted or MOST, possible)
 
@@ -65,4 +67,5 @@ def _allowed() -> int:
     import resource  # noqa: PLC0415 - there is none for Windows
 
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # "Unlimited" is no number to divide: this one leaves room for the default.
     return 4 * MOST if allowed == resource.RLIM_INFINITY else allowed

@@ -1,4 +1,4 @@
-"""Standard output and standard error for which nobody has to wait, whoever has stopped reading them."""
+"""Standard output and standard error that block nothing, even if their reader has stopped."""
 
 import atexit
 import io
@@ -14,11 +14,11 @@ import structlog
 log = structlog.get_logger(__name__)
 
 HELD = 1024 * 1024
-"""Bytes that are held while nobody takes them: several thousand lines. What comes on top is lost."""
+"""Bytes that wait for a reader: several thousand lines. Lines beyond that are lost."""
 PAUSE = 0.01
-"""Seconds between two writes. What comes meanwhile is written at once, which costs a busy server less than many writes."""
+"""Seconds between two writes. Lines that come meanwhile are written together, because many writes cost a busy server more."""
 LAST = 2.0
-"""Seconds that a process which ends waits for its last lines to be taken."""
+"""Seconds that an ending process waits for its last lines."""
 
 
 class Outlet:
@@ -30,7 +30,7 @@ class Outlet:
 
     def __init__(self, descriptor: int, name: str) -> None:
         self.lost = 0
-        """Lines that nobody has taken in time, or that could not be written."""
+        """Lines that were not taken in time, or that could not be written."""
         self._descriptor = descriptor
         self._name = name
         self._begin()
@@ -39,7 +39,7 @@ class Outlet:
         atexit.register(self.flush)
 
     def put(self, lines: bytes) -> None:
-        """Have whole lines written, soon and in order. Those for which there is no room are lost."""
+        """Write whole lines, soon and in order. Lines without room are lost."""
         with self._lock:
             if self._size + len(lines) > HELD:
                 self.lost += lines.count(b"\n")
@@ -58,7 +58,7 @@ class Outlet:
             time.sleep(PAUSE / 10)
 
     def _begin(self) -> None:
-        self._lock = threading.RLock()  # to be taken twice by whatever logs while it is held: the garbage collector may
+        self._lock = threading.RLock()  # the garbage collector may log while it is held, in the same thread
         self._called = threading.Event()
         self._waiting: list[bytes] = []
         self._size = 0
@@ -86,7 +86,7 @@ class Outlet:
         with self._lock:
             self._size -= len(lines)
             self.lost += unwritten.count(b"\n")
-        if self.lost > self._told and not unwritten:
+        if self.lost > self._told and not unwritten:  # told once there is a reader again
             lost, self._told = self.lost - self._told, self.lost
             log.warning("lines were lost: nobody took them, or the disk was full", stream=self._name, lines=lost)
 
@@ -146,7 +146,7 @@ def outlet_of(stream: TextIO) -> Outlet | None:
 
 
 def take_over_standard_streams() -> None:
-    """Have all that Python code prints in this process go through outlets from now on, be it a library's or an author's."""
+    """Send everything that Python code prints in this process through outlets, libraries and authors included."""
     sys.stdout, sys.stderr = _taken_over(sys.stdout), _taken_over(sys.stderr)
 
 

@@ -1,16 +1,16 @@
-"""Files that are nobody else's, where the platform has owners and modes, and names that outlive a power failure."""
+"""Files that only this user can read, and names that outlive a power failure, if the platform can do so."""
 
 import os
 import stat
 from pathlib import Path
 
 HAS_MODES = hasattr(os, "geteuid")
-"""Windows keeps others out by the access rights of the folder, which are not looked at here."""
+"""False on Windows, which keeps others out by access rights of the folder. These are not checked here."""
 
 
 def problem_of_secret(descriptor: int) -> str | None:
-    """Say what is wrong with a file that holds a secret, or None: it has to be ours, and nobody else may read it."""
-    about = os.fstat(descriptor)
+    """Return what is wrong with a file that holds a secret: it has to be ours, and unreadable for others. None if it is fine."""
+    about = os.fstat(descriptor)  # of the open file, because a path could be exchanged in between
     if not stat.S_ISREG(about.st_mode):
         return "expected a plain file"
     if not HAS_MODES:
@@ -23,7 +23,7 @@ def problem_of_secret(descriptor: int) -> str | None:
 
 
 def synced_folder(folder: Path) -> None:
-    """Make a rename or a new name in the folder durable, where the platform can."""
+    """Make a rename or a new name in the folder durable, if the platform can."""
     if HAS_MODES:
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Which signals end the server in good order, and which change nothing: by default, most of them end a process like SIGKILL."""
+"""Which signals end the server in good order, and which change nothing. By default, most of them kill a process."""
 
 import asyncio
 import os
@@ -10,11 +10,11 @@ import structlog
 log = structlog.get_logger(__name__)
 
 ENDING = ("SIGTERM", "SIGINT", "SIGQUIT")
-"""Asked to end. SIGQUIT is among them because by default it writes the memory to a file, and credentials with it."""
+"""Asked to end. SIGQUIT is among them: its default writes the memory to a file, with all credentials."""
 HANG_UP = "SIGHUP"
-"""The terminal has gone; where there is none, services are asked by it to read their configuration anew."""
+"""The terminal has gone. Without a terminal, it asks services to read their configuration again."""
 MEANINGLESS = ("SIGUSR1", "SIGUSR2")
-"""What other servers are told by them (to open their logs anew, say) is nothing that this one does."""
+"""Other servers reopen their logs on these. This server has nothing to reopen."""
 
 
 def stop_signal() -> asyncio.Future[str]:
@@ -38,7 +38,7 @@ def stop_signal() -> asyncio.Future[str]:
 
 
 def take_as_ctrl_c() -> None:
-    """Have the other signals that ask to end do what Ctrl-C does, for a command that has something to close at its end."""
+    """Treat the other ending signals like Ctrl-C, for a command that has something to close at its end."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         for name in (*ENDING, HANG_UP):
             if name != "SIGINT" and hasattr(signal, name):
@@ -46,7 +46,7 @@ def take_as_ctrl_c() -> None:
 
 
 def _ends_with_its_terminal() -> bool:
-    """Tell whether a hang-up means that the terminal has gone. Under `nohup`, which has it ignored, the server is to stay."""
+    """Tell whether a hang-up means that the terminal has gone. Under `nohup`, which ignores it, the server stays."""
     return _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
 
 

@@ -1,4 +1,4 @@
-"""The boundary of a concurrent step: whatever happens inside becomes an outcome, so that no step ends another."""
+"""The boundary of a concurrent step: everything that happens inside becomes an outcome, so that no step ends another."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ Outcome = TypeVar("Outcome")
 log = structlog.get_logger(__name__)
 
 CLOSING = 30.0
-"""Seconds that closing one part of the server may take, so that what hangs keeps no other part open."""
+"""Seconds that closing one part of the server may take, so that a part that hangs keeps no other open."""
 
 
 async def step(
@@ -29,13 +29,13 @@ async def step(
         log.warning("a step was late; the others go on", step=name, seconds=deadline)
         outcome = late
     except Exception:
-        log.exception("a step broke; the others go on", step=name)
+        log.exception("unhandled exception in a step; the other steps go on", step=name)
         outcome = failed
     return Timed(outcome, milliseconds_since(started))
 
 
 async def _done(work: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """Make a coroutine of whatever an author's method returns."""
+    """Make a coroutine of the awaitable, because an author's method may return any."""
     return await work()
 
 
@@ -45,7 +45,7 @@ def attempt(name: str, work: Callable[[], Outcome], failed: Outcome) -> Outcome:
         with cancelled_only_if_asked:
             return work()
     except Exception:
-        log.exception("a step broke; the others go on", step=name)
+        log.exception("unhandled exception in a step; the other steps go on", step=name)
         return failed
 
 
@@ -55,5 +55,5 @@ async def close(name: str, aclose: Callable[[], Awaitable[None]]) -> None:
 
 
 def milliseconds_since(started: float) -> int:
-    """Return the whole milliseconds since `started`, a moment of `time.monotonic`."""
+    """Return the whole milliseconds since `started`, a time of `time.monotonic`."""
     return round((time.monotonic() - started) * 1000)

@@ -1,4 +1,4 @@
-"""Background loops and the tasks that outlive a request: each is owned by somebody who waits for it."""
+"""Background loops, and tasks that outlive a request. Each has an owner that waits for it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -14,9 +14,9 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 RESTART_AFTER = 1.0
-"""Seconds before a background loop that broke is started again."""
+"""Seconds before a failed background loop is started again."""
 ASK_AGAIN = 1.0
-"""Seconds before a task that was asked to end is asked once more: what it was doing may have swallowed the question."""
+"""Seconds before a task is cancelled once more: a library may have swallowed the first cancellation."""
 
 
 async def supervise(name: str, loop: Callable[[], Awaitable[None]]) -> None:
@@ -26,7 +26,7 @@ async def supervise(name: str, loop: Callable[[], Awaitable[None]]) -> None:
             with cancelled_only_if_asked:
                 await loop()
         except Exception:
-            log.exception("background loop broke, starting it again", loop=name, seconds=RESTART_AFTER)
+            log.exception("unhandled exception in a background loop; it is started again", loop=name, seconds=RESTART_AFTER)
         await asyncio.sleep(RESTART_AFTER)
 
 
@@ -43,7 +43,7 @@ async def supervised(name: str, loop: Callable[[], Awaitable[None]]) -> AsyncIte
 
 
 class OwnedTasks:
-    """Tasks that go on when whoever asked for them has gone, and that shutdown waits for."""
+    """Tasks that go on when their caller has gone, and that shutdown waits for."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
@@ -71,7 +71,7 @@ class OwnedTasks:
         for task in unfinished:
             task.cancel()
         if unfinished:
-            await asyncio.wait(unfinished, timeout=1)
+            await asyncio.wait(unfinished, timeout=1)  # a cancelled task may still have something to close
         return len(unfinished)
 
     async def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""What is told of the stores and the sessions when the metrics are asked for: read from memory, where it is kept anyway."""
+"""Metrics of the stores and the sessions, read from memory at each scrape."""
 
 from collections.abc import Iterator, Sized
 

@@ -27,7 +27,7 @@ _NAMES = {
 
 
 def configure_logs(settings: LogsSection, stream: TextIO | None = None) -> None:
-    """Log to `stream`, standard error by default; what libraries log through the standard library goes the same way.
+    """Log to `stream`, by default standard error. Lines of libraries, through Python's `logging`, go there as well.
 
     A traceback shows code, never the values of variables: those may hold credentials.
     """
@@ -49,10 +49,10 @@ def configure_logs(settings: LogsSection, stream: TextIO | None = None) -> None:
 
 
 def tell(logger: str, level: int, event: str, **values: object) -> None:
-    """Log what `structlog.get_logger(logger).log` would log, in half the time: there is such a line for each request."""
+    """Log what `structlog.get_logger(logger).log` would log, in half the time, because each request has such a line."""
     config = structlog.get_config()
     lines = config["logger_factory"]
-    if not (isinstance(lines, _Lines) and config["wrapper_class"] is lines.wrapper_class):  # somebody has a log of his own
+    if not (isinstance(lines, _Lines) and config["wrapper_class"] is lines.wrapper_class):  # an author has configured another log
         structlog.get_logger(logger).log(level, event, **values)
     elif level >= lines.level:
         line: Any = {**values, "event": event}
@@ -63,7 +63,7 @@ def tell(logger: str, level: int, event: str, **values: object) -> None:
 
 
 def session_digest(session_id: str) -> str:
-    """Return what stands for a session in the log: the same for the life of this process, and not to be turned back."""
+    """Return what stands for a session in the log: constant while this process runs, and irreversible."""
     return blake2b(session_id.encode(), key=_DIGEST_KEY, digest_size=8).hexdigest()
 
 
@@ -74,7 +74,7 @@ def _json() -> list[Processor]:
 def _console(stream: TextIO) -> list[Processor]:
     if not stream.isatty():
         return [structlog.processors.format_exc_info, _plain_line]
-    # By default, structlog prints tracebacks with all local variables where rich is installed.
+    # If rich is installed, structlog prints tracebacks with all local variables by default: credentials would show.
     return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
 
 
@@ -94,7 +94,7 @@ def _shown(value: object) -> str:
 
 
 def _writing_to(stream: TextIO) -> Callable[[str], None]:
-    """Return what writes lines. A log that nobody reads any more, or whose disk is full, loses lines, and stops no cleanup."""
+    """Return what writes lines. A log without a reader, or on a full disk, loses lines and stops no cleanup."""
     outlet = outlet_of(stream)
     if outlet is not None:
         encoding = stream.encoding
@@ -109,7 +109,7 @@ def _writing_to(stream: TextIO) -> Callable[[str], None]:
 
 
 class _Lines:
-    """Hands on what is logged in one turn of the event loop all at once; elsewhere, each line as it comes."""
+    """A logger that writes the lines of one turn of the event loop together; outside a loop, each line at once."""
 
     def __init__(self, write: Callable[[str], None], level: int, wrapper_class: type) -> None:
         self.level = level

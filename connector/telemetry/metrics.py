@@ -19,25 +19,25 @@ from connector.runtime.outlet import lines_lost
 from connector.version import __version__
 
 LAG_INTERVAL = 0.5
-"""Seconds between two looks at how late the event loop is."""
+"""Seconds between two measurements of how late the event loop is."""
 LEDGER_INTERVAL = 5.0
-"""Seconds between two looks at what is owed."""
+"""Seconds between two questions to the ledger."""
 LEDGER_PATIENCE = 5.0
-"""Seconds that the ledger has to say so, whoever asks."""
+"""Seconds that the ledger has to say what is owed, to the metrics and to `connector status`."""
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
 TRIES = (1, 2, 3, 5, 10, 20, 50, 100, 500, 2500)
 
 INITIALIZES = ("opened", "invalid", "login_refused", "login_unavailable", "overtaken", "not_recorded", "defect", "stopping")
-"""What becomes of an initialize: it is opened, or what kept it from being opened."""
+"""How an initialize ends: it is opened, or why it is not."""
 
 M = TypeVar("M", bound=Counter | Histogram)
 log = structlog.get_logger(__name__)
 
 
 class _Labelled(dict[tuple[str, ...], M]):
-    """The measurements of one metric by the values of its labels, made when they are first asked for.
+    """The measurements of one metric by the values of its labels.
 
-    To look them up in the metric itself takes as long as everything else that counting does.
+    They are kept here, because looking them up in the metric takes as long as all the rest of counting.
     """
 
     def __init__(self, metric: M) -> None:
@@ -63,7 +63,7 @@ class Metrics:
         build.info({"version": __version__})
         self._initializes = self._counter("connector_initializes", "Initializes answered, by what became of them", "outcome")
         for outcome in INITIALIZES:
-            self._initializes[(outcome,)]  # from zero on, as above
+            self._initializes[(outcome,)]  # from zero on, as below
         self._cleanups = self._counter("connector_cleanups", "Cleanups answered, by HTTP status", "status")
         self._cleanup_duration = self._histogram("connector_cleanup_duration_seconds", "Time that a cleanup took")
         self._logouts = self._counter("connector_logouts", "Logouts tried, by what became of them", "outcome", "attempt")
@@ -77,7 +77,7 @@ class Metrics:
         self._loop_lag = self._histogram("connector_event_loop_lag_seconds", "How late the event loop ran a timer")
 
     def tell(self, figures: Collector) -> None:
-        """Tell these figures, too, whenever the metrics are asked for. They are read from memory."""
+        """Add these figures to every scrape. They are read from memory."""
         self._registry.register(figures)
 
     def observe_initialize(self, outcome: str) -> None:
@@ -131,7 +131,7 @@ class Metrics:
 
 
 class _LinesLost(Collector):
-    """What this process has printed, and logged, in vain."""
+    """Lines that this process has printed or logged in vain."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield the figure, as the registry wants it."""
@@ -140,7 +140,7 @@ class _LinesLost(Collector):
 
 
 class LedgerGauges(Collector):
-    """What the ledger said last of what is owed, so that being scraped never waits for a disk."""
+    """The ledger's last figures, kept here so that a scrape never waits for a disk."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -153,7 +153,7 @@ class LedgerGauges(Collector):
             await asyncio.sleep(LEDGER_INTERVAL)
 
     async def ask(self, statistics: Callable[[], Awaitable[Totals]]) -> None:
-        """Ask the ledger once. While it does not answer, that alone is told of it: old figures would look like new ones."""
+        """Ask the ledger once. While it does not answer, only that is told, because old figures would look like new ones."""
         try:
             async with asyncio.timeout(LEDGER_PATIENCE):
                 self._totals = await statistics()

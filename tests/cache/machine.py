@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from connector.cache.entries import NEAR_LIFE
+from connector.cache.entries import LOCAL_LIFE
 from drivers import DriverError, Scope, SessionScope
 from tests.cache.actors import EndSystemFailed, Load, Process, Request
 from tests.cache.choices import KEYS, SCOPES, Which, keys, numbers, ttls, whiches
@@ -211,7 +211,7 @@ class CacheMachine(RuleBasedStateMachine):
         gates = self._process_of(process).gates
         gates[which % len(gates)].failing = failing
 
-    @rule(seconds=st.sampled_from([30.0, 30.0, NEAR_LIFE + 1, 4000.0]))
+    @rule(seconds=st.sampled_from([30.0, 30.0, LOCAL_LIFE + 1, 4000.0]))
     def wait(self, seconds: float) -> None:
         self._model.now += seconds
 

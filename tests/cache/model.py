@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from math import inf
 
-from connector.cache.entries import NEAR_LIFE
+from connector.cache.entries import LOCAL_LIFE
 from drivers import Scope
 from drivers.contract import lineage
 
@@ -69,4 +69,4 @@ class Model:
             if process == by and near_reached:
                 copies.clear()
             elif kept:
-                copies[kept.value] = min(kept.until, self.now + NEAR_LIFE, copies.get(kept.value, inf))
+                copies[kept.value] = min(kept.until, self.now + LOCAL_LIFE, copies.get(kept.value, inf))

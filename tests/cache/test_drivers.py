@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from connector.cache import Cache
-from connector.cache.entries import NEAR_LIFE
+from connector.cache.entries import LOCAL_LIFE
 from drivers import Driver, DriverError, DriverUnavailable, Entry, Scope
 from tests.cache.gate import Gate
 from tests.cache.slow_loader import SlowLoader
@@ -191,7 +191,7 @@ async def test_another_process_sees_a_new_value_at_once_or_soon_if_it_has_a_loca
     await here.set_many({"key": 2, "never read there": 2})
     assert await here.get("key", int) == 2
     assert await there.get("never read there", int) == 2
-    trio.clock.ahead += NEAR_LIFE + 1
+    trio.clock.ahead += LOCAL_LIFE + 1
     assert await there.get("key", int) == 2
 
 
@@ -200,7 +200,7 @@ async def test_a_deleted_value_is_gone_in_another_process_soon(trio: Trio) -> No
     await here.set("key", 1)
     assert await there.get("key", int) == 1
     await here.delete("key")
-    trio.clock.ahead += NEAR_LIFE + 1
+    trio.clock.ahead += LOCAL_LIFE + 1
     assert await there.get("key", int) is None
 
 

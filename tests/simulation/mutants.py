@@ -49,36 +49,36 @@ async def restamped(entries: Entries, scope: Scope, entry: Entry) -> Entry:
     return Entry(entry.value, await entries.stamp(scope) or entry.stamp, entry.expires_at)
 
 
-class MomentInBackground(Caches):
+class ReadVersionInBackground(Caches):
     async def of(self, scope: Scope) -> Cache:
         moment = asyncio.create_task(self._entries.stamp(scope))
-        return CacheOfSomeMoment(moment, scope, None, self._entries, self._loads)
+        return CacheOfSomeReadVersion(moment, scope, None, self._entries, self._loads)
 
 
-class CacheOfSomeMoment(Cache):
+class CacheOfSomeReadVersion(Cache):
     def __init__(self, found_out: "asyncio.Task[Stamp | None]", *parts: Any) -> None:
         super().__init__(*parts)
         self._found_out = found_out
 
     async def set(self, key: str, value: object, *, ttl: float = 3600) -> bool:
-        self._moment = await asyncio.shield(self._found_out)
+        self._read_version = await asyncio.shield(self._found_out)
         return await super().set(key, value, ttl=ttl)
 
 
-class ReadsAsOfMoment(Caches):
+class ReadsAtReadVersion(Caches):
     async def of(self, scope: Scope) -> Cache:
-        return CacheReadAsOfMoment(scope, await self._entries.stamp(scope), self._entries, self._loads)
+        return CacheReadAtReadVersion(scope, await self._entries.stamp(scope), self._entries, self._loads)
 
 
-class CacheReadAsOfMoment(Cache):
+class CacheReadAtReadVersion(Cache):
     async def get(self, key: str, kind: Any, default: object = None) -> Any:
-        found = await self._find(self._moment, key, kind)
+        found = await self._find(self._read_version, key, kind)
         return found if isinstance(found, kind) else default
 
 
 class NearUnchecked(Entries):
     async def read(self, scope: Scope, key: str, stamp: Stamp, *, again: bool = False) -> bytes | None:
-        for driver in self._near:
+        for driver in self._local:
             if entry := await self._ask(driver, driver.get(scope, key)):
                 return entry.value
         return await super().read(scope, key, stamp, again=again)
@@ -194,8 +194,8 @@ MUTANTS = {
     "loads are joined by the key alone": Parts(loads=LoadsJoinedByKey),
     "the stamp is read after the load": Parts(entries=StampAfterLoad),
     "the moment of a request is the first `set`": Parts(entries=StampAtSet),
-    "the moment is found out in the background": Parts(caches=MomentInBackground),
-    "a read is as of the request's moment": Parts(caches=ReadsAsOfMoment),
+    "the moment is found out in the background": Parts(caches=ReadVersionInBackground),
+    "a read is as of the request's moment": Parts(caches=ReadsAtReadVersion),
     "generations are counted": Parts(authority=CountedGenerations),
     "near copies are not checked": Parts(entries=NearUnchecked),
     "the authority puts without comparing, and is not checked": Parts(authority=PutUncompared, entries=AuthorityUnchecked),
