@@ -293,6 +293,12 @@ def test_only_the_application_and_readers_of_its_file_know_the_ledgers_store() -
     assert [module.file for module in rest if module.imports_any("connector.ledger.sqlite")] == []
 
 
+def test_no_part_of_the_connector_works_with_a_ledger_in_memory() -> None:
+    rest = outside("connector/ledger/testing/")
+
+    assert [module.file for module in rest if module.imports_any("connector.ledger.testing")] == []
+
+
 def test_sql_is_spoken_by_the_store_alone() -> None:
     connector = [module for module in outside("connector/ledger/sqlite/") if module.file.startswith("connector/")]
 
@@ -432,7 +438,7 @@ def test_one_module_alone_tells_one_cancellation_from_another() -> None:
 def test_no_other_than_the_owners_of_tasks_begins_one_outside_a_group() -> None:
     assert [
         module.file
-        for module in outside(*TASKS, "drivers/testing/")
+        for module in outside(*TASKS, "drivers/testing/", "connector/ledger/testing/")
         for call in module.calls
         if ast.unparse(call.func) in {"asyncio.create_task", "asyncio.ensure_future", "asyncio.get_running_loop().create_task"}
     ] == []

@@ -1,9 +1,12 @@
 """What a ledger promises: what is owed is durable before it is tried, and stays until it is done or a human says otherwise.
 
 Every call is one transaction, and may be made from any number of tasks at once. It raises `LedgerUnavailable` if it could not
-be made durable, or not be read. A call that is cancelled either took effect or did not. Deadlines are the caller's.
+be made durable, or not be read. A call that is cancelled, or whose answer was lost, either took effect or did not. To repeat it
+changes nothing more, and returns the same (docs/adr/0008-repeats.md). Deadlines are the caller's.
 
-Each part of the connector names the part of the port that it needs.
+Moments only schedule. What came first is told by ids and revisions, because somebody may set a clock back.
+
+Each part of the connector names the part of the port that it needs. `connector.ledger.testing` has the port as a test class.
 """
 
 import sys
@@ -28,7 +31,7 @@ class CleanupRecords(Protocol):
 
         A login has one row, whatever the number of its cleanups: their evictions add up, and `revision` tells them apart. A
         logout that is closed stays so, its outcome being the answer to a duplicate; any other is owed again, and due when the
-        grace is over, so that no retry takes what is being tried right now.
+        grace is over, so that no retry takes what is being tried right now. A repeat counts as one more cleanup.
 
         The session is closed: its rows of these `logins`, or all of them, become debts.
 
@@ -52,7 +55,7 @@ class CleanupRecords(Protocol):
             debt: as it was when the try began.
             state: whose turn it is with the logout. Closing it erases the credential and is final; otherwise, a debt that another
                 cleanup has recorded anew since is left to that one. None leaves the logout altogether as it is.
-            outcome: what the end system said, if it was asked; counts as an attempt.
+            outcome: what the end system said, if it was asked. It counts as an attempt, numbered by those before `debt` was read.
             due_at: when to try again, at most an hour away; None leaves it.
             waited: seconds of scheduled waiting, this one included; None leaves it.
             evicted: the drivers from which *all* of `debt.evictions` were evicted; not counted if another cleanup has recorded
@@ -70,7 +73,7 @@ class EndedLogins(Protocol):
         It is due at once; or, if the caller is about to end it (`being_tried`), when the grace is over.
 
         Returns:
-            what is owed; None if somebody else ends the login or uses it.
+            what is owed; None if somebody else ends the login or uses it. So does a repeat: the retries end what the first owed.
         """
         ...
 
@@ -99,6 +102,7 @@ class OpenedSessions(EndedLogins, Protocol):
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
         """Write down, durably, that a session is open; what it replaces becomes a debt in the same transaction.
 
+        The id of its login is random, and so the id of this call.
         A login of the same credential and origin is not owed: its end system has handed it out once more, and it is in use again.
 
         Args:

@@ -10,6 +10,9 @@ from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import IN_USE_AGAIN, WITHOUT_ASKING, LogoutOutcome, LogoutResult
 from drivers import Scope
 
+FURTHEST = 3600.0
+"""Seconds: nothing is due later than this, so that a clock that jumped parks nothing."""
+
 
 class Asked(msgspec.Struct, frozen=True):
     """A cleanup as it was received; see `Ledger.record`."""
@@ -31,9 +34,9 @@ class Settlement(msgspec.Struct, frozen=True):
     state: LogoutState | None
     """None leaves the logout as it is."""
     outcome: LogoutOutcome | None
-    due_at: float
-    waited: float
-    evicted: frozenset[str]
+    due_at: float | None
+    waited: float | None
+    evicted: Collection[str]
     now: float
 
 
@@ -66,7 +69,10 @@ def asked_again(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
 
 
 def settled(debt: Debt, settlement: Settlement) -> Debt:
-    """Apply what became of a try. Its evictions do not count if a cleanup has asked again since it began."""
+    """Apply what became of a try. Its evictions do not count if a cleanup has asked again since it began.
+
+    To apply it again changes nothing: a try is numbered by those before it, and counts once.
+    """
     done = _logout_settled(debt, settlement)
     if debt.revision == settlement.debt.revision:
         done = replace(done, evictions=_without(done.evictions, settlement.evicted))
@@ -80,7 +86,7 @@ def leaves_nothing(settlement: Settlement) -> bool:
     """
     debt = settlement.debt
     none_made = debt.outcome is not None and debt.outcome.result is LogoutResult.NOT_APPLICABLE and debt.dismissed is None
-    return none_made and not debt.login_id and settlement.evicted >= debt.evictions.keys()
+    return none_made and not debt.login_id and debt.evictions.keys() <= {*settlement.evicted}
 
 
 def due_at_once(debt: Debt, now: float, *, here: str | None = None) -> Debt:
@@ -128,18 +134,25 @@ def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
     """Apply a try's outcome. One that began before a later cleanup asked again can close the logout, but not put it off."""
     if settlement.state is None:
         return debt
-    tried = debt
-    if (outcome := settlement.outcome) is not None:
-        late = debt.state is LogoutState.CLOSED and not outcome.closes
-        asked = outcome.result is not LogoutResult.HELD
-        tried = replace(debt, attempts=debt.attempts + asked, outcome=debt.outcome if late else outcome)
+    tried = _tried(debt, settlement)
     if debt.state is LogoutState.CLOSED:
         return tried
     if settlement.state is LogoutState.CLOSED:
         return replace(tried, state=LogoutState.CLOSED)
     if debt.revision != settlement.debt.revision:
         return tried
-    return replace(tried, state=settlement.state, due_at=settlement.due_at, waited=settlement.waited)
+    due_at = settlement.debt.due_at if settlement.due_at is None else settlement.due_at
+    waited = settlement.debt.waited if settlement.waited is None else settlement.waited
+    return replace(tried, state=settlement.state, due_at=min(due_at, settlement.now + FURTHEST), waited=waited)
+
+
+def _tried(debt: Debt, settlement: Settlement) -> Debt:
+    """Note what the end system said. A failure that comes after the logout was closed is not its outcome."""
+    if (outcome := settlement.outcome) is None:
+        return debt
+    late = debt.state is LogoutState.CLOSED and not outcome.closes
+    number = settlement.debt.attempts + (outcome.result is not LogoutResult.HELD)
+    return replace(debt, attempts=max(debt.attempts, number), outcome=debt.outcome if late else outcome)
 
 
 def _closed_if_foregone(debt: Debt, asked: Asked) -> Debt:

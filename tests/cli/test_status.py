@@ -7,7 +7,7 @@ from connector.cli.exits import WHERE_IT_IS
 from connector.model.outcomes import OTHER_END_SYSTEM
 from tests.cli.command import connector
 from tests.control.administered import CONFIG, METRICS_URL, Administered, administered
-from tests.ledger.test_sessions import open_, session
+from tests.ledger.ledgers import open_, session
 
 
 async def test_a_script_gets_everything_as_json(server: Administered) -> None:

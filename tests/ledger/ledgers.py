@@ -6,50 +6,62 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from uuid import UUID
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.port import Ledger
 from connector.ledger.sqlite.housekeeping import listing
 from connector.ledger.sqlite.reading import opened_read_only
 from connector.ledger.sqlite.store import SqliteLedger
-from connector.model.cleanup import CleanupRequest
-from connector.model.credential import Credential
+from connector.ledger.testing.ledger_subject import (
+    DRIVERS,
+    GRACE,
+    HOUR,
+    KEYS,
+    ONLY_NEW,
+    ORIGIN,
+    PENDING,
+    REFUSED,
+    ROTATED,
+    START,
+    VERIFIED,
+    SetClock,
+    all_due,
+    close,
+    logins,
+    open_,
+    owed,
+    record,
+    request,
+    session,
+)
 from connector.model.debts import Debt, LogoutState
-from connector.model.outcomes import LogoutOutcome, LogoutResult
 
-KEYS = Keyring({"old": b"o" * 32})
-ROTATED = Keyring({"new": b"n" * 32, "old": b"o" * 32})
-ONLY_NEW = Keyring({"new": b"n" * 32})
+__all__ = [
+    "DRIVERS",
+    "GRACE",
+    "HOUR",
+    "KEYS",
+    "ONLY_NEW",
+    "ORIGIN",
+    "PENDING",
+    "REFUSED",
+    "ROTATED",
+    "START",
+    "VERIFIED",
+    "SetClock",
+    "all_due",
+    "close",
+    "logins",
+    "open_",
+    "owed",
+    "record",
+    "request",
+    "session",
+]
+"""What the contract of every ledger uses; tests of the one in SQLite use the same."""
 
 WITHIN = 30.0
 """Seconds that a test waits at most for something that is certain to come."""
 NAME = "ledger.sqlite3"
-GRACE = 30.0
-START = 1_900_000_000.0
-DRIVERS = ("memory", "sqlite")
-ORIGIN = "https://desk.example.com"
-
-VERIFIED = LogoutOutcome(LogoutResult.VERIFIED)
-PENDING = LogoutOutcome(LogoutResult.PENDING, "503", "the end system is away", 7.5)
-REFUSED = LogoutOutcome(LogoutResult.REFUSED, "400", "no such site")
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self, now: float = START) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def request(
-    number: int, token: str = "t", *, login: str = "", system: str | None = "A", everything: bool = False
-) -> CleanupRequest:
-    credential = Credential([("Authorization", f"Bearer {token}")])
-    return CleanupRequest(str(UUID(int=number)), system, everything, credential, login_id=login)
 
 
 def ledger(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> SqliteLedger:
@@ -72,22 +84,6 @@ def raw(folder: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-async def record(
-    ledger: Ledger,
-    number: int,
-    token: str = "t",
-    *,
-    login: str = "",
-    origin: str = ORIGIN,
-    drivers: tuple[str, ...] = DRIVERS,
-) -> Debt:
-    return await ledger.record(request(number, token, login=login), origin=origin, drivers=drivers)
-
-
-async def close(ledger: Ledger, debt: Debt) -> Debt | None:
-    return await ledger.settle(debt, state=LogoutState.CLOSED, outcome=VERIFIED, evicted=DRIVERS)
-
-
 async def until(fact: Callable[[], Awaitable[bool]]) -> None:
     """Wait for something that is certain to come, and that the file alone tells."""
     async with asyncio.timeout(WITHIN):
@@ -95,14 +91,6 @@ async def until(fact: Callable[[], Awaitable[bool]]) -> None:
             if await fact():
                 return
             await asyncio.sleep(0.001)
-
-
-async def all_due(ledger: Ledger, now: float = START + GRACE) -> list[Debt]:
-    """Return what is due, and leave it to be claimed."""
-    found = await ledger.claim_due(now, per_origin=1_000_000, limit=1_000_000)
-    for debt in found:
-        await ledger.release(debt)
-    return found
 
 
 def read_only(path: Path, keyring: Keyring) -> list[Debt]:

@@ -9,9 +9,9 @@ from structlog.testing import capture_logs
 
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite.held import SLICE
-from connector.model.debts import Debt, LogoutState, Sorted
+from connector.model.debts import Debt, LogoutState
 from connector.model.errors import DebtHeldBack
-from connector.model.outcomes import NO_LOGOUT, OTHER_END_SYSTEM
+from connector.model.outcomes import NO_LOGOUT
 from connector.workers import holding as module
 from drivers.memory import MemoryDriver
 from tests.assembly import holding, orchestrator
@@ -55,14 +55,6 @@ async def test_what_the_end_system_has_refused_waits_on_as_it_is(ledger: Ledger)
     for end_system in (LocatedEndSystem(ELSEWHERE), LocatedEndSystem(ORIGIN)):
         await holding(ledger, end_system).sort()
     assert await states(ledger) == {("waiting", REFUSED.code): 1}
-
-
-async def test_a_debt_that_was_asked_for_again_since_it_was_looked_at_is_left_alone(ledger: Ledger) -> None:
-    await record(ledger, 1)
-    (seen,) = await all_due(ledger)
-    again = await record(ledger, 1)
-    await ledger.sort([Sorted(seen, OTHER_END_SYSTEM)])
-    assert await all_due(ledger) == [again]
 
 
 async def test_a_ledger_that_cannot_be_written_is_sorted_later(

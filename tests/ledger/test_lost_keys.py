@@ -11,9 +11,8 @@ from connector.ledger.sqlite.recovery import COMPANIONS, saved_to
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.errors import ConfigurationError
 from connector.preflight.keyfile import load_keyring
-from tests.ledger.ledgers import NAME, close, damage, ledger, opened, raw, record
+from tests.ledger.ledgers import NAME, close, damage, ledger, open_, opened, raw, record, session
 from tests.ledger.test_opening import FIXTURES
-from tests.ledger.test_sessions import open_, session
 
 Left = Callable[[SqliteLedger], Awaitable[object]]
 

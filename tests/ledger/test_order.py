@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import NOTHING_TO_END
-from tests.ledger.ledgers import DRIVERS, VERIFIED, opened, record, request
-from tests.ledger.test_sessions import logins, open_, session
+from tests.ledger.ledgers import DRIVERS, VERIFIED, logins, open_, opened, record, request, session
 
 Step = Callable[[SqliteLedger, Sequence[Debt]], Awaitable[object]]
 """Something that is asked of a ledger, which has the debts of `prepared`."""

@@ -128,16 +128,6 @@ async def test_a_row_that_was_copied_does_not_count(tmp_path: Path) -> None:
         assert [debt.id for debt in await all_due(ledger)] == [1]
 
 
-async def test_a_duplicate_of_an_altered_row_is_recorded_anew(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        await record(ledger, 1)
-    with raw(tmp_path) as file:
-        file.execute("UPDATE debts SET origin = 'https://evil.example.com'")
-    async with opened(tmp_path) as ledger:
-        again = await record(ledger, 1)
-        assert (again.id, again.revision) == (2, 1)
-
-
 async def test_what_an_altered_row_claims_is_shown_as_printable_text(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await record(ledger, 1)
@@ -147,59 +137,6 @@ async def test_what_an_altered_row_claims_is_shown_as_printable_text(tmp_path: P
         assert await all_due(ledger) == []
         (shown,) = await ledger.listing()
     assert (shown.session_id, shown.origin) == ("\\nx", "\\x1b[2J\\udcffA")
-
-
-async def test_what_is_in_quarantine_has_no_credential_and_can_be_dismissed(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        await record(ledger, 1)
-    with raw(tmp_path) as file:
-        file.execute("UPDATE debts SET attempts = 7")
-    async with opened(tmp_path) as ledger:
-        assert await all_due(ledger) == []
-        assert (await ledger.debt(1)).unusable is not None
-        await ledger.dismiss(1, "looked into")
-        assert await ledger.listing() == []
-
-
-async def test_lost_track_outlasts_restarts_until_it_is_regained(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        await record(ledger, 1)
-        assert not ledger.lost_track
-    with raw(tmp_path) as file:
-        file.execute("UPDATE debts SET attempts = 7")
-    async with opened(tmp_path) as ledger:
-        assert not ledger.lost_track
-        await all_due(ledger)
-        assert ledger.lost_track
-    async with opened(tmp_path) as ledger:
-        assert ledger.lost_track
-        await ledger.track_regained()
-        assert not ledger.lost_track
-    async with opened(tmp_path) as ledger:
-        assert not ledger.lost_track
-
-
-async def test_rows_whose_key_is_missing_stay_are_shown_and_work_again_with_their_key(tmp_path: Path) -> None:
-    async with opened(tmp_path, KEYS) as ledger:
-        owed = await record(ledger, 1)
-    async with opened(tmp_path, ONLY_NEW) as ledger:
-        assert await all_due(ledger) == []
-        assert (await ledger.statistics()).unreadable == 1
-        (shown,) = await ledger.listing()
-        assert shown.unusable == "the key old is not in the keyring"
-        assert await ledger.owed_evictions("memory") == []
-        new = await record(ledger, 1)
-    async with opened(tmp_path, ROTATED) as ledger:
-        assert {debt.id for debt in await all_due(ledger)} == {owed.id, new.id}
-        assert not ledger.lost_track
-
-
-async def test_a_row_whose_key_is_lost_can_be_dismissed(tmp_path: Path) -> None:
-    async with opened(tmp_path, KEYS) as ledger:
-        await record(ledger, 1)
-    async with opened(tmp_path, ONLY_NEW) as ledger:
-        await ledger.dismiss(1, "the key is lost")
-        assert await ledger.listing() == []
 
 
 async def test_after_a_rotation_duplicates_find_their_row_without_the_old_key(tmp_path: Path) -> None:

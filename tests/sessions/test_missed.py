@@ -19,10 +19,9 @@ from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed
 from tests.assembly import a_ledger, cleaner
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem
-from tests.ledger.ledgers import ORIGIN, START, SetClock, all_due, opened, raw, request, until
+from tests.ledger.ledgers import ORIGIN, START, SetClock, all_due, logins, open_, opened, owed, raw, request, until
+from tests.ledger.ledgers import session as a_session
 from tests.ledger.test_evictions import away
-from tests.ledger.test_sessions import logins, open_, owed
-from tests.ledger.test_sessions import session as a_session
 from tests.sessions.desk import Desk, settings
 from tests.sessions.served import served
 from tests.sessions.test_cleanup import SYSTEM

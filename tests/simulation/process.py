@@ -12,11 +12,11 @@ from connector.config.settings import StorageDeadlines
 from connector.endsystems.end_system import EndSystem
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
+from connector.ledger.testing import MemoryLedger
 from connector.runtime.supervision import supervised
 from connector.workers.owed_evictions import OwedEvictions
 from drivers import Driver
 from tests.assembly import METRICS, orchestrator_of
-from tests.simulation.ledger import RememberingLedger
 from tests.simulation.parts import Parts
 
 DAY_ONE = 1_700_000_000.0
@@ -44,11 +44,12 @@ async def running(
 ) -> AsyncIterator[Process]:
     """Run a process with these drivers, from its start, at which everything that its ledger knows is owed."""
     storage = parts.storage(drivers, StorageDeadlines())
-    ledger = RememberingLedger()
+    ledger = MemoryLedger(clock=clock)
     books = Bookkeeping(ledger, Backoff(604_800), clock)
     owed = OwedEvictions(ledger, storage, books, METRICS.observe_late_evictions)
     orchestrator = orchestrator_of(parts.orchestrator, end_system, storage, ledger, books)
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(ledger.opened())
         await stack.enter_async_context(storage.opened())
         stack.push_async_callback(orchestrator.drain, 3600)
         for driver in drivers:

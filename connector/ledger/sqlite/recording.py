@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from connector.ledger.rows import fingerprints
-from connector.ledger.sqlite.session_rows import close_session, is_in_use
+from connector.ledger.sqlite.session_rows import close_session, is_open_by
 from connector.ledger.sqlite.table import Table
+from connector.ledger.texts import clean
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt
@@ -23,9 +24,6 @@ from connector.model.transitions import (
     new,
     settled,
 )
-
-FURTHEST = 3600.0
-"""Seconds: nothing is due later than this, so that a clock that jumped parks nothing."""
 
 
 def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
@@ -45,7 +43,7 @@ def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
     request = missed.request
     ended = close_session(table, request.session_id, login_id=request.login_id, now=now, logins=missed.logins)
     origin = _origin(missed.origin, ended)
-    if request.foregone is None and is_in_use(table, request.session_id, request.credential, origin):
+    if request.foregone is None and is_open_by(table, request.session_id, request.credential, origin):
         request = replace(request, foregone=IN_USE_AGAIN)
     return _recorded(table, Asked(request, origin, missed.drivers, now=now, due_at=now))
 
@@ -60,6 +58,12 @@ def _settle_one(table: Table, settlement: Settlement) -> Debt | None:
     for debt in table.debts("id = ?", settlement.debt.id):
         return table.update(settled(debt, settlement))
     return None
+
+
+def forget(table: Table, debt: Debt) -> bool:
+    """Remove a debt that only one cleanup has asked for, and say whether it is gone."""
+    table.delete_unshared([debt.id])
+    return next(table.rows("id = ?", debt.id), None) is None
 
 
 def make_due(table: Table, id_: int, *, now: float, here: str | None = None) -> Debt:
@@ -80,6 +84,8 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
     """Close a logout that will not be done, or forget a row that cannot be acted upon."""
     unusable = [debt for debt in table.shown("id = ?", id_) if debt.unusable is not None]
     if table.delete("quarantine", id_) or (unusable and table.delete("debts", id_)):
+        return
+    if any(debt.dismissed == clean(reason) for debt in table.debts("id = ?", id_, credential=False)):
         return
     debt = actionable(table, id_)
     table.update(dismissed(debt, reason, now))

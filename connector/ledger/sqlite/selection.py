@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
-from connector.ledger.sqlite.recording import FURTHEST
 from connector.ledger.sqlite.table import Table
 from connector.model.debts import Debt
+from connector.model.transitions import FURTHEST
 
 OWED = "state = 'owed' AND key_id = ? AND origin = CAST(? AS TEXT)"
 DUE = f"{OWED} AND due_at <= ? ORDER BY due_at LIMIT ?"

@@ -6,9 +6,6 @@ A session has one row, that of its login; another one beside it has a key that i
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from secrets import token_bytes
-
-from msgspec.structs import replace
 
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import COLUMNS, NAMES, authenticated, decoded, encoded, verify
@@ -16,10 +13,9 @@ from connector.ledger.rows import Row, Unverified, fingerprints
 from connector.ledger.sqlite.table import Table, marks
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
-from connector.model.outcomes import NO_LOGIN
+from connector.model.logins import dead_seal, is_in_use, owed_eviction, owed_login, set_aside
 from connector.model.sessions import Known, OpenSession, Replaced
 from connector.model.transitions import revived
-from drivers import SessionScope
 
 INSERT = f"INSERT INTO sessions ({NAMES}) VALUES (NULL, {marks(COLUMNS[1:])})"  # noqa: S608 - ours
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
@@ -28,7 +24,7 @@ USED = COLUMNS.index("used_at")
 
 def known(table: Table) -> Known:
     """Return what has to be known to tell whether a session is alive."""
-    logins: dict[str, str] = {}
+    latest: dict[str, str] = {}
     earlier: dict[str, tuple[str, ...]] = {}
     older_keys, keyless, damaged = Counter[str](), 0, 0
     for row in table.connection.execute(f"{SELECT} ORDER BY id"):
@@ -39,13 +35,13 @@ def known(table: Table) -> Known:
         except Unverified:
             damaged += 1
         else:
-            if row[2] in logins:
-                earlier[row[2]] = (*earlier.get(row[2], ()), logins[row[2]])
-            logins[row[2]] = row[5]
+            if row[2] in latest:
+                earlier[row[2]] = (*earlier.get(row[2], ()), latest[row[2]])
+            latest[row[2]] = row[5]
             if row[1] != table.keyring.current:
                 older_keys[row[1]] += 1
     ledger_id = bytes(table.connection.execute("SELECT id FROM identity").fetchone()[0])
-    return Known(ledger_id, logins, earlier, older_keys, keyless, damaged)
+    return Known(ledger_id, latest, earlier, older_keys, keyless, damaged)
 
 
 def open_or_replace(
@@ -54,15 +50,18 @@ def open_or_replace(
     """Write down that a session is open; return the eviction that is owed because it had a life before, None if it had none.
 
     That life may be over on paper while its cleanup still evicts. Nobody may wait for that one: it may be another process's.
+    Its login has an id that no other has: if there is a row of that, this was written down before.
     """
-    replaces = replaced is not None or is_known(table, session.session_id) or owes_evictions(table, session.session_id)
+    known, fingerprint = _logins(table, session.session_id), _of_replacement(table, session)
+    if session.login_id in known:
+        return next(iter(table.debts("session_id = ? AND fingerprint = ?", session.session_id, fingerprint)), None)
+    has_lived = replaced is not None or bool(known) or owes_evictions(table, session.session_id)
     earlier = None if replaced is None else replaced.login
     dead = earlier if replaced is not None and replaced.is_static else None
     open_session(table, session, replaced=None if dead else earlier, now=now)
     if dead is not None:
-        note_dead(table, dead, now=now)
-    scope = SessionScope(session.session_id, session.system_id)
-    return owe_eviction(table, scope, drivers=drivers, now=now) if replaces else None
+        table.insert(dead_seal(dead, _fingerprint(table, dead), now))
+    return table.insert(owed_eviction(session, fingerprint, drivers, now)) if has_lived else None
 
 
 def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | None, now: float) -> None:
@@ -71,7 +70,7 @@ def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | 
     if replaced is not None and not is_debt(table, replaced.session_id, replaced.login_id, replaced.credential):
         earlier.append(replaced)
     for login in earlier:
-        if (login.credential, login.origin) != (session.credential, session.origin):
+        if not is_in_use(login, session.credential, session.origin):
             owe(table, login, now=now)
     _revive(table, session, now)
     table.connection.execute(INSERT, encoded(session, table.keyring))
@@ -104,11 +103,11 @@ def close_session(
 def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) -> Debt | None:
     """Write down that nobody will use a login: its row is removed if it is still of this login. Return what is owed of it.
 
-    Save where a cleanup has seen to it, or where the session is open by the same credential, handed out twice.
+    Nothing is owed if a cleanup has seen to it, or if the session is open by the same credential, handed out twice.
     """
     _remove(table, session.session_id, session.login_id)
     is_asked_for = is_debt(table, session.session_id, session.login_id, session.credential)
-    if is_asked_for or is_in_use(table, session.session_id, session.credential, session.origin):
+    if is_asked_for or is_open_by(table, session.session_id, session.credential, session.origin):
         return None
     return owe(table, session, now=now, due_at=due_at)
 
@@ -124,8 +123,8 @@ def owe(table: Table, session: OpenSession, *, now: float, due_at: float | None 
     if any(debt.state is not LogoutState.CLOSED for debt in debts):
         return None
     for debt in debts:
-        table.update(_set_aside(debt))
-    return table.insert(replace(_debt(table, session, now=now), due_at=now if due_at is None else due_at))
+        table.update(set_aside(debt))
+    return table.insert(owed_login(session, _fingerprint(table, session), now, now if due_at is None else due_at))
 
 
 def is_debt(table: Table, session_id: str, login_id: str, credential: Credential | None) -> bool:
@@ -143,19 +142,14 @@ def note_use(table: Table, used: Mapping[str, float]) -> None:
             table.connection.execute("UPDATE sessions SET used_at = ?, mac = ? WHERE id = ?", (values[USED - 1], mac, id_))
 
 
-def is_known(table: Table, session_id: str) -> bool:
-    """Tell whether the session has a row, be it one that is not to be believed."""
-    return table.connection.execute("SELECT 1 FROM sessions WHERE session_id = ?", (session_id,)).fetchone() is not None
-
-
 def owes_evictions(table: Table, session_id: str) -> bool:
     """Tell whether something that a session has cached may still be there; a row that cannot be read may say so."""
     return any(debt.evictions or debt.unusable for debt in table.shown("session_id = ?", session_id))
 
 
-def is_in_use(table: Table, session_id: str, credential: Credential | None, origin: str) -> bool:
-    """Tell whether the session is open by a login of the same credential: its end system has handed it out once more."""
-    return any((other.credential, other.origin) == (credential, origin) for _, other in _believed(table, session_id))
+def is_open_by(table: Table, session_id: str, credential: Credential | None, origin: str) -> bool:
+    """Tell whether the session is open by a login of this credential: its end system has handed it out once more."""
+    return any(is_in_use(other, credential, origin) for _, other in _believed(table, session_id))
 
 
 def origin_of(table: Table, session_id: str, login_id: str) -> str | None:
@@ -163,33 +157,16 @@ def origin_of(table: Table, session_id: str, login_id: str) -> str | None:
     return next((session.origin for _, session in _believed(table, session_id) if session.login_id == login_id), None)
 
 
-def note_dead(table: Table, session: OpenSession, *, now: float) -> None:
-    """Write down that the seal of a session is dead although it has no login to end: another process may have its row."""
-    debt = _debt(table, session, now=now)
-    table.insert(replace(debt, state=LogoutState.CLOSED, outcome=NO_LOGIN, credential=None, closed_at=now))
+def _logins(table: Table, session_id: str) -> set[str]:
+    """Return the ids of the logins for which the session has a row, be it one that is not to be believed."""
+    return {id_ for (id_,) in table.connection.execute("SELECT login_id FROM sessions WHERE session_id = ?", (session_id,))}
 
 
-def owe_eviction(table: Table, scope: SessionScope, *, drivers: Sequence[str], now: float) -> Debt:
-    """Write down that what a session has cached is to be evicted, in a row of its own: its login may be owed or not."""
-    debt = Debt(
-        id=0,
-        session_id=scope.session_id,
-        system_id=scope.system_id,
-        origin="",
-        fingerprint=token_bytes(32),
-        state=LogoutState.CLOSED,
-        evictions=dict.fromkeys(drivers, (scope,)),
-        recorded_at=now,
-        due_at=now,
-    )
-    return table.insert(debt)
-
-
-def _taken(table: Table, session_id: str, logins: Collection[str] | None = None) -> list[OpenSession]:
-    """Remove the session's rows that are to be believed, all or those of these logins, and return what they held."""
+def _taken(table: Table, session_id: str, which: Collection[str] | None = None) -> list[OpenSession]:
+    """Remove the session's rows that are to be believed, all or those of which logins, and return what they held."""
     taken = []
     for row, session in _believed(table, session_id):
-        if logins is None or session.login_id in logins:
+        if which is None or session.login_id in which:
             table.connection.execute("DELETE FROM sessions WHERE id = ?", (row[0],))
             taken.append(session)
     return taken
@@ -211,28 +188,17 @@ def _revive(table: Table, session: OpenSession, now: float) -> None:
     if session.credential is None:
         return
     for debt in table.debts("session_id = ? AND state <> 'closed'", session.session_id):
-        if (debt.credential, debt.origin) == (session.credential, session.origin):
+        if is_in_use(debt, session.credential, session.origin):
             table.update(revived(debt, now))
     for debt in table.of_login(session.session_id, "", session.credential):
-        table.update(_set_aside(debt))
+        table.update(set_aside(debt))
 
 
-def _debt(table: Table, session: OpenSession, *, now: float) -> Debt:
-    """Return what is owed for a login, due at once."""
+def _fingerprint(table: Table, session: OpenSession) -> bytes:
     credential = session.credential or Credential()
-    return Debt(
-        id=0,
-        session_id=session.session_id,
-        system_id=session.system_id,
-        origin=session.origin,
-        fingerprint=fingerprints(session.session_id, session.login_id, credential, table.keyring)[0],
-        login_id=session.login_id,
-        recorded_at=now,
-        due_at=now,
-        credential=session.credential,
-    )
+    return fingerprints(session.session_id, session.login_id, credential, table.keyring)[0]
 
 
-def _set_aside(debt: Debt) -> Debt:
-    """Return a closed debt as one that nobody finds who looks for its login."""
-    return replace(debt, fingerprint=token_bytes(len(debt.fingerprint)))
+def _of_replacement(table: Table, session: OpenSession) -> bytes:
+    """Return what finds the eviction again that the opening of a session has left: no login has it."""
+    return table.keyring.mac("replacement", session.login_id.encode())

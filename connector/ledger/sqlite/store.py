@@ -16,7 +16,6 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite import held, housekeeping, recording, selection, session_rows
 from connector.ledger.sqlite.file import LedgerFile
-from connector.ledger.sqlite.recording import FURTHEST
 from connector.ledger.sqlite.selection import Claimed
 from connector.ledger.sqlite.table import Table
 from connector.model.cleanup import CleanupRequest, Missed
@@ -121,7 +120,7 @@ class SqliteLedger(Ledger):
         return await self.transact(lambda table: session_rows.end_login(table, session, now=now, due_at=due_at))
 
     async def forget(self, debt: Debt) -> bool:
-        return debt.id in await self.transact(lambda table: table.delete_unshared([debt.id]))
+        return await self.transact(lambda table: recording.forget(table, debt))
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
         now = self._clock()
@@ -150,15 +149,7 @@ class SqliteLedger(Ledger):
         evicted: Collection[str] = (),
     ) -> Debt | None:
         now = self._clock()
-        settlement = Settlement(
-            debt,
-            state=state,
-            outcome=outcome,
-            due_at=min(debt.due_at if due_at is None else due_at, now + FURTHEST),
-            waited=debt.waited if waited is None else waited,
-            evicted=frozenset(evicted),
-            now=now,
-        )
+        settlement = Settlement(debt, state, outcome, due_at=due_at, waited=waited, evicted=evicted, now=now)
         try:
             return await self._settle(settlement)
         except LedgerUnavailable:

@@ -1,0 +1,19 @@
+"""All parts of the suite as one class."""
+
+from connector.ledger.testing.claims import Claims, SharedClaims
+from connector.ledger.testing.owing import Owing
+from connector.ledger.testing.repeats import Repeats
+from connector.ledger.testing.replacing import Replacing
+from connector.ledger.testing.rot import Rot
+from connector.ledger.testing.steering import Steering
+from connector.ledger.testing.tries import Tries
+
+
+class LedgerContract(Owing, Tries, Claims, Replacing, Steering, Repeats, Rot):
+    """Derive from this, say what your ledger is (see `LedgerSubject`), and override the fixtures `make_ledger` and `spoil`."""
+
+
+class SharedLedgerContract(LedgerContract, SharedClaims):
+    """Derive from this if your store may have several owners at a time."""
+
+    shared = True

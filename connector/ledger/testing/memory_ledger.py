@@ -1,0 +1,123 @@
+"""A ledger in memory, for tests and simulations. It keeps all promises of the port but one: it does not outlive its process."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import msgspec
+
+from connector.ledger.port import Ledger
+from connector.ledger.testing.memory_logins import close_session, end_earlier, is_open_by, origin_of_login, owe, recorded, revive
+from connector.ledger.testing.memory_owner import Owner
+from connector.ledger.testing.memory_store import MemoryStore, fingerprint
+from connector.model.cleanup import CleanupRequest, Missed
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
+from connector.model.logins import owed_eviction
+from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome
+from connector.model.sessions import Known, OpenSession, Replaced
+from connector.model.transitions import Asked, Settlement, leaves_nothing, settled
+
+
+class MemoryLedger(Owner, Ledger):
+    """What is owed, in a store that others may own as well."""
+
+    def __init__(self, store: MemoryStore | None = None, *, grace: float = 60.0, clock: Callable[[], float] = time.time) -> None:
+        """`grace` is the time in seconds that a cleanup has for its own try."""
+        super().__init__(MemoryStore() if store is None else store, clock)
+        self._grace = grace
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["MemoryLedger"]:
+        self._is_open = True
+        try:
+            yield self
+        finally:
+            self._is_open = False
+            self._store.end_claims(self)
+
+    async def record(
+        self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None
+    ) -> Debt:
+        with self._transaction() as store:
+            now = self._clock()
+            ended = close_session(store, request.session_id, request.login_id, logins, now)
+            return recorded(store, Asked(request, origin_of_login(origin, ended), drivers, now, now + self._grace, logins))
+
+    async def record_late(self, missed: Missed) -> None:
+        with self._transaction() as store:
+            now, request = self._clock(), missed.request
+            ended = close_session(store, request.session_id, request.login_id, missed.logins, now)
+            origin = origin_of_login(missed.origin, ended)
+            if request.foregone is None and is_open_by(store, request.session_id, request.credential, origin):
+                request = msgspec.structs.replace(request, foregone=IN_USE_AGAIN)
+            recorded(store, Asked(request, origin, missed.drivers, now=now, due_at=now))
+
+    async def settle(
+        self,
+        debt: Debt,
+        *,
+        state: LogoutState | None,
+        outcome: LogoutOutcome | None = None,
+        due_at: float | None = None,
+        waited: float | None = None,
+        evicted: Collection[str] = (),
+    ) -> Debt | None:
+        with self._transaction() as store:
+            settlement = Settlement(debt, state, outcome, due_at=due_at, waited=waited, evicted=evicted, now=self._clock())
+            for found in store.read(lambda each: each.id == debt.id):
+                if leaves_nothing(settlement) and found.revision == 1:
+                    del store.debts[debt.id]
+                    return None
+                return store.update(settled(found, settlement))
+            return None
+
+    async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
+        with self._transaction() as store:
+            now, known = self._clock(), store.sessions_of(session.session_id)
+            mark = fingerprint(session.session_id, f"replaced by {session.login_id}", None)
+            if any(earlier.login_id == session.login_id for earlier in known):
+                return next(iter(store.read(lambda debt: debt.fingerprint == mark)), None)
+            owing = store.read(lambda debt: debt.session_id == session.session_id and bool(debt.evictions))
+            has_lived = replaced is not None or bool(known) or bool(owing)
+            end_earlier(store, session, replaced or Replaced(), now)
+            revive(store, session, now)
+            store.sessions[session.session_id, session.login_id] = session
+            return store.insert(owed_eviction(session, mark, drivers, now)) if has_lived else None
+
+    async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
+        with self._transaction() as store:
+            now = self._clock()
+            store.sessions.pop((session.session_id, session.login_id), None)
+            is_asked_for = store.of_login(session.session_id, session.login_id, session.credential)
+            if is_asked_for or is_open_by(store, session.session_id, session.credential, session.origin):
+                return None
+            return owe(store, session, now, due_at=now + self._grace if being_tried else now)
+
+    async def forget(self, debt: Debt) -> bool:
+        with self._transaction() as store:
+            found = store.debts.get(debt.id)
+            if found is not None and found.revision == 1:
+                del store.debts[debt.id]
+            return debt.id not in store.debts
+
+    async def known_sessions(self) -> Known:
+        with self._transaction() as store:
+            logins = {session.session_id: session.login_id for session in store.sessions.values()}
+            return Known(store.ledger_id, logins, {}, {}, keyless=0, damaged=0)
+
+    async def is_closed(self, session_id: str, login_id: str, credential: Credential | None) -> bool:
+        with self._transaction() as store:
+            return bool(store.of_login(session_id, login_id, credential))
+
+    async def origin_of(self, session_id: str, login_id: str) -> str | None:
+        with self._transaction() as store:
+            session = store.sessions.get((session_id, login_id))
+            return None if session is None else session.origin
+
+    async def note_use(self, used: Mapping[str, float]) -> None:
+        with self._transaction() as store:
+            for key, session in store.sessions.items():
+                if moment := used.get(session.session_id):
+                    store.sessions[key] = replace(session, used_at=max(session.used_at, moment))

@@ -1,0 +1,80 @@
+"""What becomes of logins within one transaction of a ledger in memory."""
+
+from collections.abc import Collection
+
+from connector.ledger.testing.memory_store import MemoryStore, fingerprint
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
+from connector.model.logins import dead_seal, is_in_use, owed_login, set_aside
+from connector.model.sessions import OpenSession, Replaced
+from connector.model.transitions import Asked, asked_again, new, revived
+
+
+def recorded(store: MemoryStore, asked: Asked) -> Debt:
+    """Write down what a cleanup owes, in the row of its login."""
+    request = asked.request
+    wanted = fingerprint(request.session_id, request.login_id, request.credential)
+    for known in store.of_login(request.session_id, request.login_id, request.credential):
+        return store.update(asked_again(known, asked, wanted))
+    return store.insert(new(asked, wanted))
+
+
+def origin_of_login(told: str, ended: OpenSession | None) -> str:
+    """Return where a login was made: what the ledger knows counts more than what a cleanup tells."""
+    return told if ended is None or ended.credential is None else ended.origin
+
+
+def close_session(
+    store: MemoryStore, session_id: str, login_id: str, logins: Collection[str] | None, now: float
+) -> OpenSession | None:
+    """Remove what the session has; its logins become debts, but for the one that the caller ends. Return that one."""
+    for session in store.sessions_of(session_id):
+        if session.login_id != login_id and (logins is None or session.login_id in logins):
+            del store.sessions[session_id, session.login_id]
+            owe(store, session, now)
+    return store.sessions.pop((session_id, login_id), None)
+
+
+def is_open_by(store: MemoryStore, session_id: str, credential: Credential | None, origin: str) -> bool:
+    """Tell whether the session is open by a login of this credential."""
+    return any(is_in_use(other, credential, origin) for other in store.sessions_of(session_id))
+
+
+def end_earlier(store: MemoryStore, session: OpenSession, replaced: Replaced, now: float) -> None:
+    """Owe the logins that a session was open by, those that the ledger knows and the one that its seal shows."""
+    earlier = store.sessions_of(session.session_id)
+    for each in earlier:
+        del store.sessions[each.session_id, each.login_id]
+    if (shown := replaced.login) is not None:
+        mark = fingerprint(shown.session_id, shown.login_id, shown.credential)
+        if replaced.is_static:
+            store.insert(dead_seal(shown, mark, now))
+        elif not store.of_login(shown.session_id, shown.login_id, shown.credential):
+            earlier.append(shown)
+    for each in earlier:
+        if not is_in_use(each, session.credential, session.origin):
+            owe(store, each, now)
+
+
+def owe(store: MemoryStore, session: OpenSession, now: float, *, due_at: float | None = None) -> Debt | None:
+    """Owe a login, unless it is owed. That it was ended once does not count: who says that it is there knows better."""
+    if session.credential is None:
+        return None
+    debts = store.of_login(session.session_id, session.login_id, session.credential)
+    if any(debt.state is not LogoutState.CLOSED for debt in debts):
+        return None
+    for debt in debts:
+        store.update(set_aside(debt))
+    mark = fingerprint(session.session_id, session.login_id, session.credential)
+    return store.insert(owed_login(session, mark, now, now if due_at is None else due_at))
+
+
+def revive(store: MemoryStore, session: OpenSession, now: float) -> None:
+    """Settle what was owed for a credential that its end system has handed out once more: it is in use again."""
+    if session.credential is None:
+        return
+    for debt in store.read(lambda debt: debt.session_id == session.session_id and debt.state is not LogoutState.CLOSED):
+        if is_in_use(debt, session.credential, session.origin):
+            store.update(revived(debt, now))
+    for debt in store.of_login(session.session_id, "", session.credential):
+        store.update(set_aside(debt))

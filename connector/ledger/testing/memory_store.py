@@ -1,0 +1,112 @@
+"""What the owners of one ledger in memory share: rows, those that cannot be read any more, and claims."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
+from secrets import token_bytes
+
+import msgspec
+from msgspec.structs import replace
+
+from connector.ledger.credentials import packed
+from connector.ledger.texts import decoded_outcome, encoded_outcome
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
+from connector.model.sessions import OpenSession
+
+CLAIM = 60.0
+"""Seconds after which the claims of an owner have ended who has claimed nothing since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who tries a debt, until when."""
+
+    owner: object
+    origin: str
+    until: float
+
+
+class MemoryStore:
+    """Lasts as long as somebody has it. What it owes is lost with the process: it is for tests."""
+
+    def __init__(self) -> None:
+        self.ledger_id = token_bytes(16)
+        self.debts: dict[int, Debt] = {}
+        self.quarantine: dict[int, Debt] = {}
+        self.sessions: dict[tuple[str, str], OpenSession] = {}
+        """By the ids of the session and the login."""
+        self.claims: dict[int, Claim] = {}
+        self.lost_track = False
+        self._ids = count(1)
+        self._spoiled: set[int] = set()
+
+    def spoil(self, id_: int) -> None:
+        """Make the row of a debt unreadable, as a damaged disk would."""
+        self._spoiled.add(id_)
+
+    def insert(self, debt: Debt) -> Debt:
+        """Write a new row and return the debt with its id, which no other row ever had."""
+        return self.update(replace(debt, id=next(self._ids)))
+
+    def update(self, debt: Debt) -> Debt:
+        """Write the debt over its row. What an end system said may be no text; it is kept as any store would keep it."""
+        text = encoded_outcome(debt.outcome, None)
+        kept = self.debts[debt.id] = replace(debt, outcome=decoded_outcome(text)[0] if text else None)
+        return kept
+
+    def read(self, which: Callable[[Debt], bool] = lambda _: True) -> list[Debt]:
+        """Return these debts, ordered by id. What cannot be read among them goes into quarantine."""
+        found = [debt for debt in self.debts.values() if which(debt)]
+        for debt in found:
+            if debt.id in self._spoiled:
+                self._put_in_quarantine(debt)
+        return [debt for debt in found if debt.id in self.debts]
+
+    def of_login(self, session_id: str, login_id: str, credential: Credential | None) -> list[Debt]:
+        """Return the debts of one login."""
+        wanted = fingerprint(session_id, login_id, credential)
+        return self.read(lambda debt: debt.fingerprint == wanted)
+
+    def sessions_of(self, session_id: str) -> list[OpenSession]:
+        """Return by which logins a session is open."""
+        return [session for (id_, _), session in self.sessions.items() if id_ == session_id]
+
+    def renew_claims(self, owner: object, now: float) -> None:
+        """Prolong the claims of an owner, and end those whose owner is gone."""
+        for id_, claim in [*self.claims.items()]:
+            if claim.owner is owner:
+                self.claims[id_] = Claim(owner, claim.origin, now + CLAIM)
+            elif claim.until <= now:
+                del self.claims[id_]
+
+    def end_claims(self, owner: object) -> None:
+        """End all claims of an owner."""
+        self.claims = {id_: claim for id_, claim in self.claims.items() if claim.owner is not owner}
+
+    def unclaimed(self, per_origin: int) -> Iterator[tuple[Debt, int]]:
+        """Yield debts that wait for a try, and for how many there is room at the origin of each."""
+        for debt in self.read(lambda debt: debt.state is LogoutState.OWED):
+            room = per_origin - sum(claim.origin == debt.origin for claim in self.claims.values())
+            if debt.id not in self.claims and room > 0:
+                yield debt, room
+
+    def _put_in_quarantine(self, debt: Debt) -> None:
+        del self.debts[debt.id]
+        self.lost_track = True
+        self.quarantine[debt.id] = Debt(
+            id=debt.id,
+            session_id=debt.session_id,
+            system_id=debt.system_id,
+            origin=debt.origin,
+            fingerprint=b"",
+            state=LogoutState.WAITING,
+            recorded_at=debt.recorded_at,
+            unusable="in quarantine: it cannot be read",
+        )
+
+
+def fingerprint(session_id: str, login_id: str, credential: Credential | None) -> bytes:
+    """Return what tells a login from all others."""
+    return sha256(msgspec.msgpack.encode((session_id, login_id, packed(credential or Credential())))).digest()

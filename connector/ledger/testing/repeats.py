@@ -1,0 +1,167 @@
+"""Calls whose answer was lost: cancelled at any await, or made again because nobody knows whether they took effect."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest
+from msgspec.structs import replace
+
+from connector.ledger.port import Ledger
+from connector.ledger.testing.ledger_subject import (
+    DRIVERS,
+    GRACE,
+    ORIGIN,
+    PENDING,
+    START,
+    VERIFIED,
+    LedgerSubject,
+    all_due,
+    close,
+    every_row,
+    logins,
+    open_,
+    record,
+    request,
+    session,
+)
+from connector.model.cleanup import Missed
+from connector.model.debts import Debt, LogoutState, Sorted
+from connector.model.outcomes import NOTHING_TO_END, OTHER_END_SYSTEM
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What there is before a call: a session that is open by the login `l`, and one that owes the login `owed`."""
+
+    open: int
+    owing: int
+    debt: Debt
+
+    def names(self, debt: Debt) -> bool:
+        return debt.session_id in {request(self.open).session_id, request(self.owing).session_id}
+
+
+Call = Callable[[Ledger, Situation], Awaitable[object]]
+LATE = 77.0
+"""Seconds that a try puts its debt off for."""
+CALLS: dict[str, Call] = {
+    "record": lambda ledger, at: record(ledger, at.open, login="l"),
+    "record again": lambda ledger, at: record(ledger, at.owing, "owed", login="owed"),
+    "record late": lambda ledger, at: ledger.record_late(Missed(request(at.open, login="l"), ORIGIN, DRIVERS, ["l"])),
+    "settle as done": lambda ledger, at: close(ledger, at.debt),
+    "settle as pending": lambda ledger, at: ledger.settle(
+        at.debt, state=LogoutState.OWED, outcome=PENDING, due_at=START + LATE, waited=LATE, evicted=["memory"]
+    ),
+    "settle evictions": lambda ledger, at: ledger.settle(at.debt, state=None, evicted=["memory"]),
+    "open": lambda ledger, at: open_(ledger, session(at.owing, "new", "new")),
+    "replace": lambda ledger, at: open_(ledger, session(at.open, "new", "new"), session(at.open)),
+    "replace by another's seal": lambda ledger, at: open_(
+        ledger, session(at.owing, "new", "new"), session(at.owing, "elsewhere", "elsewhere")
+    ),
+    "end login": lambda ledger, at: ledger.end_login(session(at.open)),
+    "forget": lambda ledger, at: ledger.forget(at.debt),
+    "note use": lambda ledger, at: ledger.note_use({request(at.open).session_id: START + 5}),
+    "make due": lambda ledger, at: ledger.make_due(at.debt.id, here="https://new.example.com"),
+    "dismiss": lambda ledger, at: ledger.dismiss(at.debt.id, "the site is gone\udc80"),
+    "sort": lambda ledger, at: ledger.sort([Sorted(at.debt, OTHER_END_SYSTEM)]),
+    "track regained": lambda ledger, _: ledger.track_regained(),
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+
+
+async def prepared(ledger: Ledger, number: int) -> Situation:
+    await open_(ledger, session(number))
+    debt = await record(ledger, number + 1, "owed", login="owed")
+    return Situation(number, number + 1, debt)
+
+
+async def said(ledger: Ledger, at: Situation) -> object:
+    """Return what the ledger says of these sessions, but ids and how many cleanups asked."""
+    rows = [anonymous(debt, at) for debt in await every_row(ledger) if at.names(debt)]
+    due = [anonymous(debt, at) for debt in await all_due(ledger, START + GRACE + LATE) if at.names(debt)]
+    known = await logins(ledger)
+    return sorted(rows, key=str), sorted(due, key=str), [known.get(request(number).session_id) for number in (at.open, at.owing)]
+
+
+def anonymous(debt: Debt, at: Situation) -> Debt:
+    which = "open" if debt.session_id == request(at.open).session_id else "owing"
+    owing = dict.fromkeys(debt.evictions, ())
+    return replace(debt, id=0, session_id=which, fingerprint=b"", revision=1, evictions=owing)
+
+
+class Repeats(LedgerSubject):
+    @every_call
+    async def test_a_call_that_is_repeated_changes_nothing_more_and_answers_the_same(self, ledger: Ledger, call: Call) -> None:
+        at = await prepared(ledger, 1)
+        first = await call(ledger, at)
+        before = await said(ledger, at)
+        again = await call(ledger, at)
+        assert await said(ledger, at) == before
+        if isinstance(first, Debt) and isinstance(again, Debt):
+            again = replace(again, revision=first.revision)  # a repeated record counts as one more cleanup
+        assert again == (None if call is CALLS["end login"] else first)
+
+    @pytest.mark.parametrize("turns", range(8))
+    @every_call
+    async def test_a_call_that_is_cancelled_takes_effect_once_when_it_is_repeated(
+        self, ledger: Ledger, call: Call, turns: int
+    ) -> None:
+        cancelled, undisturbed = await prepared(ledger, 1), await prepared(ledger, 11)
+        task = asyncio.ensure_future(call(ledger, cancelled))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await call(ledger, cancelled)
+        await call(ledger, undisturbed)
+        assert await said(ledger, cancelled) == await said(ledger, undisturbed)
+
+    async def test_a_cleanup_that_was_recorded_twice_is_done_with_its_second_debt(self, ledger: Ledger) -> None:
+        for _ in range(2):
+            debt = await record(ledger, 1)
+        done = await close(ledger, debt)
+        assert done is not None
+        assert done.owes_nothing
+
+    async def test_what_left_nothing_is_as_gone_when_that_is_settled_again(self, ledger: Ledger) -> None:
+        nothing = replace(request(1), foregone=NOTHING_TO_END)
+        debt = await ledger.record(nothing, origin="", drivers=DRIVERS)
+        for _ in range(2):
+            assert await ledger.settle(debt, state=LogoutState.CLOSED, outcome=VERIFIED, evicted=DRIVERS) is None
+        assert await every_row(ledger) == []
+
+    async def test_a_late_record_that_is_repeated_closes_no_session_opened_since(self, ledger: Ledger) -> None:
+        missed = Missed(request(1, "old", login="old"), ORIGIN, DRIVERS, ["old"])
+        await open_(ledger, session(1, "old", "old"))
+        for _ in range(2):
+            await ledger.record_late(missed)
+            await open_(ledger, session(1, "new", "new"))
+            assert await logins(ledger) == {request(1).session_id: "new"}
+
+    async def test_a_login_is_always_a_sessions_or_owed_for_whoever_looks(self, ledger: Ledger) -> None:
+        lives = [session(1, f"t{number}", f"l{number}") for number in range(20)]
+        opened_so_far, done = 0, False
+
+        async def live() -> None:
+            nonlocal opened_so_far, done
+            for number, life in enumerate(lives):
+                if number % 5 == 4:
+                    await record(ledger, 1, "none", login="none")
+                await open_(ledger, life)
+                opened_so_far = number + 1
+            done = True
+
+        async def look() -> None:
+            while not done:
+                made = {life.login_id for life in lives[:opened_so_far]}
+                open_now = {*(await logins(ledger)).values()}
+                owed_now = {debt.login_id for debt in await every_row(ledger)}
+                assert made <= open_now | owed_now
+                await asyncio.sleep(0)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(look())
+            tasks.create_task(live())

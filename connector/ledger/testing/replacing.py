@@ -1,0 +1,110 @@
+"""Sessions that are opened, replaced and closed: a login is always a session's, a debt, or ended."""
+
+from connector.ledger.port import Ledger
+from connector.ledger.testing.ledger_subject import (
+    KEYS,
+    START,
+    LedgerSubject,
+    MakeLedger,
+    all_due,
+    close,
+    every_row,
+    logins,
+    open_,
+    opened,
+    owed,
+    record,
+    request,
+    session,
+)
+from connector.model.debts import LogoutState
+
+
+class Replacing(LedgerSubject):
+    async def test_an_open_session_survives_and_owes_nothing(self, make_ledger: MakeLedger) -> None:
+        async with opened(make_ledger(KEYS)) as ledger:
+            await open_(ledger, session(1))
+        async with opened(make_ledger(KEYS)) as ledger:
+            assert await logins(ledger) == {session(1).session_id: "l"}
+            assert await every_row(ledger) == []
+
+    async def test_a_cleanup_closes_no_login_that_was_opened_after_it_was_received(self, ledger: Ledger) -> None:
+        await open_(ledger, session(1, "old", "first"))
+        await open_(ledger, session(1, "new", "second"))
+        await ledger.record(request(1, "old", login="first"), origin="", drivers=[], logins=["first"])
+        assert await logins(ledger) == {session(1).session_id: "second"}
+        assert [debt.credential for debt in await owed(ledger)] == [request(1, "old").credential]
+
+    async def test_a_new_login_makes_the_old_one_a_debt_that_is_due_at_once(self, ledger: Ledger) -> None:
+        await open_(ledger, session(1, "old", "first"))
+        await open_(ledger, session(1, "new", "second"))
+        (debt,) = await all_due(ledger, now=START)
+        assert debt.credential == request(1, "old").credential
+        assert await logins(ledger) == {session(1).session_id: "second"}
+
+    async def test_the_same_credential_once_more_is_the_same_login_and_owes_nothing(self, ledger: Ledger) -> None:
+        await open_(ledger, session(1, "same", "first"), None)
+        await open_(ledger, session(1, "same", "second"), session(1, "same", "first"))
+        assert await all_due(ledger) == []
+
+    async def test_a_credential_that_is_handed_out_again_is_neither_owed_nor_closed_any_more(self, ledger: Ledger) -> None:
+        await close(ledger, await record(ledger, 1, "closed"))
+        await record(ledger, 2, "owed")
+        await open_(ledger, session(1, "closed"))
+        await open_(ledger, session(2, "owed"))
+        assert await owed(ledger) == []
+        again = await record(ledger, 1, "closed")
+        assert again.state is LogoutState.OWED
+
+    async def test_a_cleanup_turns_the_session_into_its_debt_in_one_step(self, ledger: Ledger) -> None:
+        await open_(ledger, session(1))
+        debt = await record(ledger, 1, login="l")
+        assert await logins(ledger) == {}
+        assert [each.id for each in await all_due(ledger)] == [debt.id]
+
+    async def test_a_cleanup_with_another_credential_owes_the_sessions_login_as_well(self, ledger: Ledger) -> None:
+        await open_(ledger, session(1, "own"))
+        await record(ledger, 1, "other")
+        assert {debt.credential for debt in await owed(ledger)} == {request(1, token).credential for token in ("own", "other")}
+
+    async def test_a_session_without_a_login_leaves_no_debt(self, ledger: Ledger) -> None:
+        await open_(ledger, session(1, None, "first"))
+        await open_(ledger, session(1, None, "second"))
+        await ledger.end_login(session(1, None, "second"))
+        assert [debt.state for debt in await every_row(ledger)] == [LogoutState.CLOSED], "the eviction of the first"
+        assert await logins(ledger) == {}
+
+    async def test_a_login_that_is_owed_twice_is_one_debt(self, ledger: Ledger) -> None:
+        for _ in range(2):
+            await ledger.end_login(session(1))
+        assert len(await all_due(ledger)) == 1
+
+    async def test_a_login_that_is_made_once_more_after_it_was_ended_is_owed_anew(self, ledger: Ledger) -> None:
+        for login in ("l", ""):
+            await close(ledger, await record(ledger, 1, login=login))
+        await open_(ledger, session(1))
+        await record(ledger, 1, "other")
+        (debt,) = [debt for debt in await all_due(ledger) if debt.login_id == "l"]
+        assert debt.credential == request(1).credential
+        await close(ledger, debt)
+        assert (await record(ledger, 1, login="l")).state is LogoutState.CLOSED
+
+    async def test_the_same_credential_by_another_seal_is_another_login(self, ledger: Ledger) -> None:
+        first = await record(ledger, 1, login="first")
+        await close(ledger, first)
+        second = await record(ledger, 1, login="second")
+        assert (second.state, second.id) == (LogoutState.OWED, (await record(ledger, 1, login="second")).id)
+        assert (await record(ledger, 1, login="first")).id == first.id
+
+    async def test_a_late_duplicate_of_an_earlier_life_ends_the_new_one(self, ledger: Ledger) -> None:
+        await open_(ledger, session(1, login="first"))
+        await close(ledger, await record(ledger, 1, login="first"))
+        await open_(ledger, session(1, login="second"))
+        assert (await record(ledger, 1, login="first")).state is LogoutState.CLOSED
+        assert await logins(ledger) == {}
+        assert [debt.login_id for debt in await all_due(ledger)] == ["second"]
+
+    async def test_an_old_seal_whose_login_was_ended_is_not_owed_again(self, ledger: Ledger) -> None:
+        await close(ledger, await record(ledger, 1, "old", login="first"))
+        await open_(ledger, session(1, "new", "second"), replaced=session(1, "old", "first"))
+        assert await all_due(ledger) == []
