@@ -12,11 +12,13 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from connector.admin.readiness import ReadinessCheck
+from connector.admin.service import Admin
+from connector.api.control import control_app
 from connector.api.doors import DOORS, opened_doors
-from connector.api.health import HealthCalls
 from connector.api.lifecycle import LIFECYCLE
 from connector.api.routes import Served, add_routes
-from connector.api.sites import administered
+from connector.api.sites import control_served, metrics_served
 from connector.cache import Caches, Entries, Loads
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks
@@ -193,18 +195,23 @@ async def _running(app: web.Application, settings: Settings) -> AsyncIterator[No
     """Keep the parts of the application open, and serve what an administrator calls, while the application runs."""
     parts = app[PARTS]
     with nullcontext(app[DOORS]) if DOORS in app else opened_doors(settings, for_calls=False) as doors:
-        health = HealthCalls(parts.storage.watch, app[LIFECYCLE])
-        beside = administered(
-            parts.ledger,
-            parts.metrics,
-            health,
-            holding=parts.holding,
-            nudge=parts.retries.nudge,
-            settings=settings,
-            doors=doors,
-        )
-        async with parts.running(settings.server.deadlines.shutdown), beside:
-            yield
+        served_metrics = metrics_served(parts.metrics, parts.ledger, settings, doors)
+        async with parts.running(settings.server.deadlines.shutdown), served_metrics as url:
+            control = control_app(_admin(app, settings, url), parts.metrics)
+            async with control_served(control, settings, doors):
+                yield
+
+
+def _admin(app: web.Application, settings: Settings, metrics_url: str | None) -> Admin:
+    parts = app[PARTS]
+    return Admin(
+        ledger=parts.ledger,
+        file=settings.ledger.path,
+        readiness=ReadinessCheck(parts.storage.watch, app[LIFECYCLE]),
+        holding=parts.holding,
+        nudge=parts.retries.nudge,
+        metrics_url=metrics_url,
+    )
 
 
 def _core(start: Prepared, keyring: Keyring, clock: Callable[[], float]) -> Core:

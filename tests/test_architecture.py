@@ -78,7 +78,7 @@ OPENS_FILES = {
 KNOW_THE_STORE = {
     "connector/ledger/sqlite/": "the store itself",
     "connector/app.py": "which ledger there is",
-    "connector/cli/": "the ledger's file, while the server is down",
+    "connector/cli/seen.py": "the ledger's file, while the server is down",
     "connector/preflight/keyfile.py": "whether the ledger needs keys that are lost",
 }
 """Who knows in what the ledger is kept. Everybody else knows what it promises: `connector/ledger/port.py`."""
@@ -92,8 +92,9 @@ FLOORS = (
     ("server",),
     ("app",),
     ("api",),
+    ("admin",),
     ("workers",),
-    ("cleanups", "admin", "rehearsal"),
+    ("cleanups", "rehearsal"),
     ("sessions",),
     ("preflight",),
     ("ledger", "endsystems"),
@@ -297,6 +298,17 @@ def test_no_part_of_the_connector_works_with_a_ledger_in_memory() -> None:
     rest = outside("connector/ledger/testing/")
 
     assert [module.file for module in rest if module.imports_any("connector.ledger.testing")] == []
+
+
+def test_what_an_administrator_is_shown_and_does_has_one_service_behind_every_face() -> None:
+    faces = [module for module in modules() if module.file.startswith(("connector/api/control", "connector/cli/"))]
+    known = {"connector/cli/seen.py": "opens the ledger's file for the service"}
+
+    assert [
+        module.file
+        for module in faces
+        if module.file not in known and module.imports_any("connector.ledger", "connector.workers")
+    ] == []
 
 
 def test_sql_is_spoken_by_the_store_alone() -> None:

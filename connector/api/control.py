@@ -2,39 +2,27 @@
 
 import asyncio
 import logging
-import os
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from structlog.contextvars import bind_contextvars
 
-from connector.admin.owed import Choice, shown_debt, shown_totals, size_of, states_of
+from connector.admin.service import Admin
+from connector.admin.shown import Choice
 from connector.api.body import read_body
 from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages
-from connector.api.health import HealthCalls
 from connector.api.http_errors import ApiError
 from connector.api.metrics_endpoint import METRICS
 from connector.api.rendering import ErrorShapes, json_answer
-from connector.ledger.port import Ledger
 from connector.model.errors import DebtHeldBack, LedgerUnavailable, NoSuchDebt
-from connector.telemetry.logs import session_digest
-from connector.telemetry.metrics import LEDGER_PATIENCE, Metrics
-from connector.version import __version__
-from connector.workers.holding import Holding
-from drivers.threads import in_a_thread
+from connector.telemetry.metrics import Metrics
 
 T = TypeVar("T", bound=msgspec.Struct)
-log = structlog.get_logger(__name__)
 
 PATIENCE = 20.0
 """Seconds for one call."""
@@ -68,62 +56,36 @@ class Dismissal(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class ControlCalls:
-    """Shows and steers. `nudge` tells the retries that something may be due."""
+    """Parses what an administrator asks, asks the service, and renders its answers as JSON."""
 
-    ledger: Ledger
-    holding: Holding
-    ledger_file: Path
-    health: HealthCalls
-    metrics_url: str | None
-    nudge: Callable[[], None]
-    started: float = field(default_factory=time.monotonic)
+    admin: Admin
 
     async def status(self, _: web.Request) -> web.Response:
         """Tell how the server is, whatever is broken in it."""
-        about = {"pid": os.getpid(), "version": __version__, "metrics": self.metrics_url}
-        uptime = round(time.monotonic() - self.started, 3)
-        return _ok({**await self.health.readiness(), **about, "uptime": uptime, "ledger": await self._ledger()})
+        return _ok(await self.admin.status())
 
     async def listing(self, request: web.Request) -> web.Response:
         """List rows."""
         chosen = _converted(dict(request.query), Chosen)
-        rows = await self.ledger.listing(
-            states=states_of(chosen.state), system=chosen.system, after=chosen.after, limit=chosen.limit
-        )
-        return _ok([shown_debt(debt) for debt in rows])
+        return _ok(await self.admin.rows(chosen.state, system=chosen.system, after=chosen.after, limit=chosen.limit))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one row."""
-        return _ok(shown_debt(await self.ledger.debt(_id(request))))
+        return _ok(await self.admin.row(_id(request)))
 
     async def retry(self, request: web.Request) -> web.Response:
         """Make a logout due now."""
         wanted = _converted(await _body(request) or {}, Retry)
-        debt = await self.holding.make_due(_id(request), here=wanted.here)
-        self.nudge()
-        log.info("an administrator has a logout tried again", session=session_digest(debt.session_id))
-        return _ok(shown_debt(debt))
+        return _ok(await self.admin.make_due(_id(request), here=wanted.here))
 
     async def dismiss(self, request: web.Request) -> web.Response:
         """Close a logout that nobody will do."""
         dismissal = _converted(await _body(request), Dismissal)
-        await self.ledger.dismiss(_id(request), dismissal.reason)
-        log.warning("an administrator has dismissed a logout: if its login is still open, it stays open")
+        await self.admin.dismiss(_id(request), dismissal.reason)
         return _ok({"id": _id(request)})
 
-    async def _ledger(self) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(LEDGER_PATIENCE):
-                totals = await self.ledger.statistics()
-                held = await self.ledger.held_back()
-                due_at = await self.ledger.next_due(time.time())
-                size = await in_a_thread("measuring the ledger", partial(size_of, self.ledger_file))
-        except (TimeoutError, LedgerUnavailable) as problem:
-            return {"unavailable": str(problem) or f"no answer within {LEDGER_PATIENCE:g} s"}
-        return shown_totals(totals, held_back=held, next_try_at=due_at, size=size)
 
-
-def control_app(calls: ControlCalls, metrics: Metrics) -> web.Application:
+def control_app(admin: Admin, metrics: Metrics) -> web.Application:
     """Return the application for the control socket. Who may connect to it may call it: the socket's mode decides.
 
     Web pages may not, for somebody may have forwarded the socket to a port.
@@ -132,6 +94,7 @@ def control_app(calls: ControlCalls, metrics: Metrics) -> web.Application:
     outermost = boundary(ErrorShapes([""], []), level=logging.DEBUG)
     app = web.Application(middlewares=[outermost, admitted, _in_time, _ledger_errors])
     app[METRICS] = metrics
+    calls = ControlCalls(admin)
     app.router.add_get("/status", calls.status)
     app.router.add_get("/owed", calls.listing)
     app.router.add_get(r"/owed/{id:[0-9]{1,18}}", calls.show)

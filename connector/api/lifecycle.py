@@ -1,16 +1,7 @@
-"""Where the server stands between its start and its end."""
-
-from dataclasses import dataclass
+"""Where an application keeps whether it is shutting down."""
 
 from aiohttp import web
 
-
-@dataclass(slots=True)
-class Lifecycle:
-    """What the readiness check has to know of the process; the process sets it."""
-
-    draining: bool = False
-    """Whether the server is shutting down: it finishes what it has begun and wants no new work."""
-
+from connector.admin.readiness import Lifecycle
 
 LIFECYCLE = web.AppKey("lifecycle", Lifecycle)

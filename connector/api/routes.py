@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from connector.admin.readiness import Lifecycle, ReadinessCheck
 from connector.api.boundary import boundary
 from connector.api.callers import Callers, admitting, no_web_pages, only_by
 from connector.api.discover import DiscoverCall
 from connector.api.health import HealthCalls
 from connector.api.hosts import Hosts
 from connector.api.initialize import InitializeCall
-from connector.api.lifecycle import LIFECYCLE, Lifecycle
+from connector.api.lifecycle import LIFECYCLE
 from connector.api.metrics_endpoint import METRICS
 from connector.api.parameters import SESSION
 from connector.api.rendering import ErrorShapes
@@ -53,7 +54,7 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     server = settings.server
     app[LIFECYCLE] = Lifecycle()
     app[METRICS] = served.metrics
-    live = _add_health(app, HealthCalls(served.watch, app[LIFECYCLE]))
+    live = _add_health(app, HealthCalls(ReadinessCheck(served.watch, app[LIFECYCLE])))
     shapes = ErrorShapes(server.base_paths, server.mbse_base_paths, lambda: live.canonical.removesuffix(LIVE))
     callers = Callers(server.allowed_callers, server.trusted_proxies)
     _add_calls(app, settings, served, callers, shapes)

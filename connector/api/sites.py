@@ -1,6 +1,6 @@
 """What is served beside the calls of OpsHub: the metrics on an address of their own, the control on a Unix socket."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -8,9 +8,7 @@ import structlog
 from aiohttp import web
 from yarl import URL
 
-from connector.api.control import ControlCalls, control_app
 from connector.api.doors import Doors, listen
-from connector.api.health import HealthCalls
 from connector.api.hosts import Hosts
 from connector.api.metrics_endpoint import metrics_app
 from connector.api.parser import guarded_runner
@@ -19,27 +17,8 @@ from connector.ledger.port import Ledger
 from connector.runtime.open_files import BESIDE
 from connector.runtime.supervision import supervised
 from connector.telemetry.metrics import Metrics
-from connector.workers.holding import Holding
 
 log = structlog.get_logger(__name__)
-
-
-@asynccontextmanager
-async def administered(
-    ledger: Ledger,
-    metrics: Metrics,
-    health: HealthCalls,
-    *,
-    holding: Holding,
-    nudge: Callable[[], None],
-    settings: Settings,
-    doors: Doors,
-) -> AsyncIterator[None]:
-    """Serve the metrics and the control socket while the context is open; `nudge` tells the retries that something may be due."""
-    async with metrics_served(metrics, ledger, settings, doors) as url:
-        calls = ControlCalls(ledger, holding, settings.ledger.path, health, url, nudge)
-        async with control_served(control_app(calls, metrics), settings, doors):
-            yield
 
 
 @asynccontextmanager

@@ -8,7 +8,8 @@ from rich.segment import Segment, Segments
 from rich.table import Column, Table
 from rich.text import Text
 
-from connector.cli.words import Row, moment, plain, remark
+from connector.admin.shown import ShownDebt
+from connector.cli.words import moment, plain, remark
 
 HEADINGS = ("id", "session", "system", "state", "tries", "next try")
 LONGEST_SESSION = 9
@@ -16,7 +17,7 @@ LONGEST_SESSION = 9
 LONGEST_SYSTEM = 24
 
 
-def print_listing(rows: Sequence[Row], now: float) -> None:
+def print_listing(rows: Sequence[ShownDebt], now: float) -> None:
     """Print the rows, each with its reason, the end system's last answer and the evictions it owes in a line of their own."""
     console = Console()
     heading, *lines = console.render_lines(_table(rows, now), pad=False)
@@ -27,12 +28,12 @@ def print_listing(rows: Sequence[Row], now: float) -> None:
             console.print(Padding(Text(text), (0, 0, 0, 4)))
 
 
-def _table(rows: Sequence[Row], now: float) -> Table:
+def _table(rows: Sequence[ShownDebt], now: float) -> Table:
     """Return a line for each row: what is too long for its column is cut off."""
     table = Table(*(Column(heading, no_wrap=True) for heading in HEADINGS), box=None, pad_edge=False)
     for row in rows:
-        session, system = _short(plain(row["session"]), LONGEST_SESSION), _short(plain(row["system"]), LONGEST_SYSTEM)
-        cells = (str(row["id"]), session, system, row["state"], str(row["attempts"]), moment(row["next_try_at"], now))
+        session, system = _short(plain(row.session), LONGEST_SESSION), _short(plain(row.system), LONGEST_SYSTEM)
+        cells = (str(row.id), session, system, row.state, str(row.attempts), moment(row.next_try_at, now))
         table.add_row(*map(Text, cells))
     return table
 

@@ -1,23 +1,23 @@
 """`connector owed`: logouts and evictions that are still owed, seen and steered."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from connector.cli.control_client import ControlClient, Refused
+from connector.cli.control_client import Refused
 from connector.cli.exits import EXIT_NOTHING, exit_codes
-from connector.cli.options import ConfigOption, JsonOption, chosen
+from connector.cli.options import ConfigOption, JsonOption
 from connector.cli.printing import print_json, print_table
-from connector.cli.words import HEADINGS, Row, cells, details
+from connector.cli.words import HEADINGS, cells, details
 
-PAGE = 500
-"""Rows that the server is asked for at a time."""
+if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
+    from connector.admin.shown import Choice, ShownDebt
+    from connector.cli.seen import ServerSeen
 
 NO_SUCH_ROW = "no row is like that; `connector owed list --all` has every row"
 LARGEST_ID = 10**18 - 1
@@ -42,17 +42,11 @@ def list_rows(
     as_json: JsonOption = False,
 ) -> None:
     """List what is owed, the oldest first."""
-    from connector.admin.owed import shown_debt, states_of
     from connector.cli.seen import seen
-    from connector.ledger.sqlite.housekeeping import listing
 
-    choice = state or ("all" if everything else "open")
+    choice: Choice = state or ("all" if everything else "open")
     with exit_codes():
-        rows = seen(
-            config,
-            lambda server: [*_rows(server, state=choice, system=system)],
-            lambda table, _: [*map(shown_debt, listing(table, states_of(choice), system, after=0, limit=sys.maxsize))],
-        )
+        rows = seen(config, lambda source: source.rows(choice, system))
     if as_json:
         print_json(rows)
     elif rows:
@@ -62,7 +56,7 @@ def list_rows(
         typer.echo(nothing, err=True)
 
 
-def _print_rows(rows: list[Row]) -> None:
+def _print_rows(rows: "list[ShownDebt]") -> None:
     from connector.cli.listing import print_listing
 
     now = time.time()
@@ -75,12 +69,10 @@ def _print_rows(rows: list[Row]) -> None:
 @app.command()
 def show(id_: IdArgument, *, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show one row. Ends with 1 if there is none."""
-    from connector.admin.owed import shown_debt
     from connector.cli.seen import seen
-    from connector.ledger.sqlite.housekeeping import debt
 
     with exit_codes():
-        row: Row = seen(config, lambda server: server.get(f"/owed/{id_}"), lambda table, _: shown_debt(debt(table, id_)))
+        row = seen(config, lambda source: source.row(id_))
     if as_json:
         print_json(row)
     else:
@@ -124,7 +116,7 @@ def dismiss(
     if not yes:
         _confirm(id_, config)
     with _server(config) as server:
-        server.post(f"/owed/{id_}/dismiss", {"reason": reason})
+        server.dismiss(id_, reason)
     typer.echo(f"dismissed: {id_}")
 
 
@@ -133,30 +125,23 @@ def _confirm(id_: int, config: Path | None) -> None:
     if not sys.stdin.isatty():
         raise typer.BadParameter("nobody is there to be asked; expected --yes", param_hint="--yes")
     with _server(config) as server:
-        row = server.get(f"/owed/{id_}")
+        row = server.row(id_)
     print_table(("what", "value"), details(row, time.time()))
     typer.confirm("Give this logout up? If its login is still open, it stays open.", abort=True)
 
 
-def _waiting(server: ControlClient) -> list[int]:
+def _waiting(server: "ServerSeen") -> list[int]:
     """Return the ids of all that wait for a human and can be tried again; end the command if there is none."""
-    rows = [*_rows(server, state="waiting")]
-    if retriable := [row["id"] for row in rows if row["usable"]]:
+    rows = server.rows("waiting")
+    if retriable := [row.id for row in rows if row.usable]:
         return retriable
-    unusable = ", ".join(str(row["id"]) for row in rows)
+    unusable = ", ".join(str(row.id) for row in rows)
     reason = f"what waits is damaged, or its key is missing: {unusable}" if unusable else "no logout waits for a human"
     typer.echo(f"nothing to retry: {reason}", err=True)
     raise typer.Exit(EXIT_NOTHING)
 
 
-def _rows(server: ControlClient, **query: str | None) -> Iterator[Row]:
-    after = 0
-    while page := server.get("/owed", {**query, "after": after, "limit": PAGE}):
-        yield from page
-        after = page[-1]["id"]
-
-
-def _refusals(server: ControlClient, ids: list[int], *, here: bool) -> Iterator[str]:
+def _refusals(server: "ServerSeen", ids: list[int], *, here: bool) -> Iterator[str]:
     """Have each tried again, showing a person how far it is; yield a line for each that cannot be."""
     from rich.console import Console
     from rich.progress import track
@@ -164,7 +149,7 @@ def _refusals(server: ControlClient, ids: list[int], *, here: bool) -> Iterator[
     terminal = Console(stderr=True)
     for id_ in track(ids, "retrying", console=terminal, transient=True, disable=len(ids) < 2 or not terminal.is_terminal):
         try:
-            server.post(f"/owed/{id_}/retry", {"here": here})
+            server.make_due(id_, here=here)
         except Refused as refusal:
             if refusal.passing:
                 raise
@@ -172,9 +157,9 @@ def _refusals(server: ControlClient, ids: list[int], *, here: bool) -> Iterator[
 
 
 @contextmanager
-def _server(config: Path | None) -> Iterator[ControlClient]:
+def _server(config: Path | None) -> "Iterator[ServerSeen]":
     """Connect to the running server; end with `EXIT_DOWN` if there is none."""
-    from connector.preflight.loading import read
+    from connector.cli.seen import running_server
 
-    with exit_codes(), ControlClient(read(chosen(config), os.environ).settings.control.socket) as server:
+    with exit_codes(), running_server(config) as server:
         yield server

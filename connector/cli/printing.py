@@ -8,7 +8,9 @@ from typing import Any
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    import msgspec
+
+    sys.stdout.write(json.dumps(msgspec.to_builtins(value), indent=2) + "\n")
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -2,63 +2,66 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from connector.cli.control_client import ControlClient
 from connector.cli.exits import EXIT_DOWN, exit_codes
 from connector.cli.options import ConfigOption, JsonOption
 from connector.cli.printing import print_json, print_table
 from connector.cli.words import moment, plain, span
 
-Facts = dict[str, Any]
+if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
+    from connector.admin.shown import RunningServer, ShownLedger, SilentLedger, StoppedServer
 
 
 def status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Tell how the server is and how much is owed. Ends with 69 if the server is down; then the figures are from the file."""
-    from connector.cli.seen import figures, seen
+    from connector.admin.shown import StoppedServer
+    from connector.cli.seen import seen
 
     with exit_codes():
-        facts = seen(config, _live, lambda table, path: {"status": "down", "ledger": figures(table, path)})
+        found = seen(config, lambda source: source.status())
     if as_json:
-        print_json(facts)
+        print_json(found)
     else:
-        print_table(("what", "value"), [*_lines(facts, time.time())])
-    if facts["status"] == "down":
+        print_table(("what", "value"), [*_lines(found, time.time())])
+    if isinstance(found, StoppedServer):
         raise typer.Exit(EXIT_DOWN)
 
 
-def _live(server: ControlClient) -> Facts:
-    facts: Facts = server.get("/status")
-    return facts
+def _lines(found: "RunningServer | StoppedServer", now: float) -> Iterator[tuple[str, str]]:
+    from connector.admin.shown import RunningServer
+
+    yield "server", found.status
+    if isinstance(found, RunningServer):
+        yield "process", f"{found.pid}, up {span(found.uptime)}"
+        yield "version", found.version
+        yield from ((f"driver {name}", plain(state)) for name, state in found.drivers.items())
+        yield "metrics", found.metrics or "switched off"
+    yield from _ledger_lines(found.ledger, now)
 
 
-def _lines(facts: Facts, now: float) -> Iterator[tuple[str, str]]:
-    yield "server", facts["status"]
-    if facts["status"] != "down":
-        yield "process", f"{facts['pid']}, up {span(facts['uptime'])}"
-        yield "version", facts["version"]
-        yield from ((f"driver {name}", plain(state)) for name, state in facts["drivers"].items())
-        yield "metrics", facts["metrics"] or "switched off"
-    match facts["ledger"]:
-        case {"unavailable": reason}:
-            yield "ledger", plain(reason)
-        case figures:
-            yield from _ledger_lines(figures, now)
+def _ledger_lines(ledger: "ShownLedger | SilentLedger", now: float) -> Iterator[tuple[str, str]]:
+    from connector.admin.shown import SilentLedger
+
+    if isinstance(ledger, SilentLedger):
+        yield "ledger", plain(ledger.unavailable)
+        return
+    yield "logouts owed", str(ledger.owed)
+    yield "next try", moment(ledger.next_try_at, now) or "none"
+    yield "waiting for a human", str(ledger.waiting + ledger.quarantined)
+    if ledger.held_back:
+        yield "held back, made for", _counted(ledger.held_back)
+    yield "evictions owed", str(ledger.evictions)
+    yield "oldest", moment(ledger.oldest, now) or "none"
+    yield "unusable rows", str(ledger.quarantined + ledger.unreadable)
+    yield "closed, still kept", str(ledger.closed)
+    yield "open sessions", str(ledger.sessions)
+    if ledger.older_keys:
+        yield "older keys they need", _counted(ledger.older_keys)
+    yield "ledger file", f"{ledger.bytes / 1024:.0f} KiB"
 
 
-def _ledger_lines(figures: Facts, now: float) -> Iterator[tuple[str, str]]:
-    yield "logouts owed", str(figures["owed"])
-    yield "next try", moment(figures["next_try_at"], now) or "none"
-    yield "waiting for a human", str(figures["waiting"] + figures["quarantined"])
-    if figures["held_back"]:
-        yield "held back, made for", ", ".join(f"{plain(place)} ({number})" for place, number in figures["held_back"].items())
-    yield "evictions owed", str(figures["evictions"])
-    yield "oldest", moment(figures["oldest"], now) or "none"
-    yield "unusable rows", str(figures["quarantined"] + figures["unreadable"])
-    yield "closed, still kept", str(figures["closed"])
-    yield "open sessions", str(figures["sessions"])
-    if figures["older_keys"]:
-        yield "older keys they need", ", ".join(f"{plain(key)} ({number})" for key, number in figures["older_keys"].items())
-    yield "ledger file", f"{figures['bytes'] / 1024:.0f} KiB"
+def _counted(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{plain(name)} ({number})" for name, number in numbers.items())

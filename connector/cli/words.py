@@ -1,47 +1,51 @@
 """Rows of the ledger and moments in words, for a person."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-Row = dict[str, Any]
+if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
+    from connector.admin.shown import ShownDebt
 
 HEADINGS = ("id", "session", "system", "state", "reason", "attempts", "last answer", "next try", "owed evictions")
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
-def cells(row: Row, now: float) -> tuple[str, ...]:
+def cells(row: "ShownDebt", now: float) -> tuple[str, ...]:
     """Return the cells of a row under `HEADINGS`."""
     return (
-        str(row["id"]),
-        plain(row["session"]),
-        plain(row["system"]),
-        row["state"],
-        plain(row["reason"]),
-        str(row["attempts"]),
+        str(row.id),
+        plain(row.session),
+        plain(row.system),
+        row.state,
+        plain(row.reason),
+        str(row.attempts),
         _answer(row),
-        moment(row["next_try_at"], now),
-        plain(", ".join(row["owed_evictions"])),
+        moment(row.next_try_at, now),
+        plain(", ".join(row.owed_evictions)),
     )
 
 
-def details(row: Row, now: float) -> list[tuple[str, str]]:
+def details(row: "ShownDebt", now: float) -> list[tuple[str, str]]:
     """Return all that there is to say about a row, line by line."""
-    further = {"origin": plain(row["origin"]), "moved to": plain(row["moved_to"])} | {
-        name.removesuffix("_at"): moment(row[name], now) for name in ("recorded_at", "closed_at")
-    }
-    return [*zip(HEADINGS, cells(row, now), strict=True), *further.items()]
+    return [
+        *zip(HEADINGS, cells(row, now), strict=True),
+        ("origin", plain(row.origin)),
+        ("moved to", plain(row.moved_to)),
+        ("recorded", moment(row.recorded_at, now)),
+        ("closed", moment(row.closed_at, now)),
+    ]
 
 
-def remark(row: Row) -> str:
+def remark(row: "ShownDebt") -> str:
     """Say why a row is as it is: its reason, the end system's last answer, the drivers that still owe an eviction."""
-    reason, answer = plain(row["reason"]), _answer(row)
-    evictions = plain(", ".join(row["owed_evictions"]))
+    reason, answer = plain(row.reason), _answer(row)
+    evictions = plain(", ".join(row.owed_evictions))
     parts = ["" if answer.startswith(reason) else reason, answer, f"evictions owed: {evictions}" if evictions else ""]
     return "; ".join(filter(None, parts))
 
 
-def _answer(row: Row) -> str:
-    answer = row["last_answer"] or {}
-    return plain(": ".join(filter(None, (answer.get("outcome"), answer.get("code"), answer.get("message")))))
+def _answer(row: "ShownDebt") -> str:
+    answer = row.last_answer
+    return "" if answer is None else plain(": ".join(filter(None, (answer.outcome, answer.code, answer.message))))
 
 
 def plain(text: str | None) -> str:

@@ -136,7 +136,15 @@ class KnownSessions(Protocol):
         ...
 
 
-class DueDebts(Protocol):
+class SoonestDue(Protocol):
+    """When something is due."""
+
+    async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
+        """Return when there will be something to claim; None if nothing is owed for which there is room."""
+        ...
+
+
+class DueDebts(SoonestDue, Protocol):
     """Debts that are to be tried, each by one owner at a time.
 
     An owner is a ledger that is open. Its claims end when it releases them, when it is closed, and when it is gone: killed, or
@@ -154,10 +162,6 @@ class DueDebts(Protocol):
 
     async def release(self, debt: Debt) -> None:
         """End a claim, if there is one: the debt can be claimed again when it is due. If this fails, the claim ends by itself."""
-        ...
-
-    async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
-        """Return when there will be something to claim; None if nothing is owed for which there is room."""
         ...
 
 
@@ -214,8 +218,16 @@ class HeldBackDebts(Protocol):
         ...
 
 
-class ShownDebts(Protocol):
-    """The ledger as an administrator sees and steers it."""
+class DismissedDebts(Protocol):
+    """Logouts that an administrator gives up."""
+
+    async def dismiss(self, id_: int, reason: str) -> None:
+        """Close a logout that nobody will do; its evictions stay owed. What is unusable is removed. Raises `NoSuchDebt`."""
+        ...
+
+
+class ShownDebts(SoonestDue, Protocol):
+    """The ledger as an administrator sees it. A file that no server has open can be read in the same way."""
 
     async def listing(
         self, *, states: Collection[LogoutState] | None = None, system: str | None = None, after: int = 0, limit: int = 1000
@@ -228,10 +240,6 @@ class ShownDebts(Protocol):
 
     async def debt(self, id_: int) -> Debt:
         """Return one debt, without its credential. Raises `NoSuchDebt`."""
-        ...
-
-    async def dismiss(self, id_: int, reason: str) -> None:
-        """Close a logout that nobody will do; its evictions stay owed. What is unusable is removed. Raises `NoSuchDebt`."""
         ...
 
     async def statistics(self) -> Totals:
@@ -251,6 +259,7 @@ class Ledger(
     DueDebts,
     OwedEvictionRecords,
     HeldBackDebts,
+    DismissedDebts,
     ShownDebts,
     Protocol,
 ):

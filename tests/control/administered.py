@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from connector.api.control import ControlCalls, control_app
+from connector.admin.readiness import Lifecycle, ReadinessCheck
+from connector.admin.service import Admin
+from connector.api.control import control_app
 from connector.api.doors import opened_doors
-from connector.api.health import HealthCalls
-from connector.api.lifecycle import Lifecycle
 from connector.api.sites import control_served
 from connector.cache.storage import Storage
 from connector.cli.control_client import ControlClient
@@ -106,8 +106,14 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     async with ledger.opened():
         server = Administered(folder, ledger, Lifecycle())
-        held, health = holding(ledger, server.end_system), HealthCalls(storage.watch, server.lifecycle)
-        calls = ControlCalls(ledger, held, settings.ledger.path, health, METRICS_URL, server.nudged.set)
+        admin = Admin(
+            ledger=ledger,
+            file=settings.ledger.path,
+            readiness=ReadinessCheck(storage.watch, server.lifecycle),
+            holding=holding(ledger, server.end_system),
+            nudge=server.nudged.set,
+            metrics_url=METRICS_URL,
+        )
         with opened_doors(settings, for_calls=False) as doors:
-            async with control_served(control_app(calls, Metrics()), settings, doors):
+            async with control_served(control_app(admin, Metrics()), settings, doors):
                 yield server

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from connector.admin.owed import shown_debt
+from connector.admin.shown import shown_debt
 from connector.cli.control_client import ControlClient, Refused, ServerDown
 from connector.config.settings import LogsSection
 from connector.model.debts import LogoutState
@@ -130,7 +130,7 @@ async def test_a_retry_makes_the_logout_due_and_wakes_the_worker(server: Adminis
 
 async def test_what_is_held_back_is_retried_here_only_if_that_is_asked_for(server: Administered) -> None:
     debt = await server.refused(1, OTHER_END_SYSTEM)
-    assert shown_debt(debt)["reason"] == "held back: made for https://desk.example.com"
+    assert shown_debt(debt).reason == "held back: made for https://desk.example.com"
     server.end_system.place = "https://new.example.com"
 
     with pytest.raises(Refused, match=r"https://desk\.example\.com.*https://new\.example\.com.*--here") as refused:

@@ -1,0 +1,114 @@
+"""What an administrator asks of a ledger, and what he has done to it. Every face, now and later, asks here."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from connector.admin.readiness import ReadinessCheck
+from connector.admin.shown import Choice, RunningServer, ShownDebt, ShownLedger, SilentLedger, shown_debt, states_of
+from connector.ledger.port import DismissedDebts, ShownDebts
+from connector.model.errors import LedgerUnavailable
+from connector.runtime.file_access import is_there
+from connector.telemetry.logs import session_digest
+from connector.telemetry.metrics import LEDGER_PATIENCE
+from connector.version import __version__
+from connector.workers.holding import Holding
+from drivers.threads import in_a_thread
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerView:
+    """Shows what a ledger holds. It may be a running server's, or a file that no server has open."""
+
+    ledger: ShownDebts
+    file: Path
+
+    async def rows(
+        self, choice: Choice = "open", *, system: str | None = None, after: int = 0, limit: int = sys.maxsize
+    ) -> list[ShownDebt]:
+        """List rows in the order of their ids, from `after` on. Raises `LedgerUnavailable`."""
+        found = await self.ledger.listing(states=states_of(choice), system=system, after=after, limit=limit)
+        return [*map(shown_debt, found)]
+
+    async def row(self, id_: int) -> ShownDebt:
+        """Show one row. Raises `NoSuchDebt` and `LedgerUnavailable`."""
+        return shown_debt(await self.ledger.debt(id_))
+
+    async def totals(self) -> ShownLedger:
+        """Tell how much is owed. Raises `LedgerUnavailable`."""
+        return ShownLedger(
+            **asdict(await self.ledger.statistics()),
+            held_back=await self.ledger.held_back(),
+            next_try_at=await self.ledger.next_due(time.time()),
+            bytes=await in_a_thread("measuring the ledger", partial(size_of, self.file)),
+        )
+
+
+class SteeredLedger(ShownDebts, DismissedDebts, Protocol):
+    """A ledger that an administrator sees and steers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admin(LedgerView):
+    """Shows and steers a running server."""
+
+    ledger: SteeredLedger
+    readiness: ReadinessCheck
+    holding: Holding
+    nudge: Callable[[], None]
+    """Tells the retries that something may be due."""
+    metrics_url: str | None
+    started: float = field(default_factory=time.monotonic)
+
+    async def status(self) -> RunningServer:
+        """Tell how the server is, whatever is broken in it."""
+        found = await self.readiness.ask()
+        return RunningServer(
+            status=found.status,
+            drivers=found.drivers,
+            pid=os.getpid(),
+            version=__version__,
+            metrics=self.metrics_url,
+            uptime=round(time.monotonic() - self.started, 3),
+            ledger=await self._ledger(),
+        )
+
+    async def make_due(self, id_: int, *, here: bool = False) -> ShownDebt:
+        """Make a logout due now; `here` sends it to today's end system, though its login was made at another one.
+
+        Raises:
+            NoSuchDebt: there is none that could be tried again.
+            DebtHeldBack: it would only be held back again.
+            LedgerUnavailable: nothing has changed.
+        """
+        debt = await self.holding.make_due(id_, here=here)
+        self.nudge()
+        log.info("an administrator has a logout tried again", debt=id_, session=session_digest(debt.session_id))
+        return shown_debt(debt)
+
+    async def dismiss(self, id_: int, reason: str) -> None:
+        """Close a logout that nobody will do. Raises `NoSuchDebt` and `LedgerUnavailable`."""
+        await self.ledger.dismiss(id_, reason)
+        log.warning("an administrator has dismissed a logout: if its login is still open, it stays open", debt=id_)
+
+    async def _ledger(self) -> ShownLedger | SilentLedger:
+        try:
+            async with asyncio.timeout(LEDGER_PATIENCE):
+                return await self.totals()
+        except (TimeoutError, LedgerUnavailable) as problem:
+            return SilentLedger(str(problem) or f"no answer within {LEDGER_PATIENCE:g} s")
+
+
+def size_of(file: Path) -> int:
+    """Return the bytes of the ledger's file and of its write-ahead log."""
+    return sum(part.stat().st_size for part in (file, file.with_name(f"{file.name}-wal")) if is_there(part))

@@ -1,0 +1,141 @@
+"""What an administrator is shown, as values. Each face renders them: as JSON, as a table. No credential is in them."""
+
+from typing import Literal
+
+import msgspec
+
+from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import LogoutOutcome, LogoutResult
+
+Choice = Literal["open", "owed", "waiting", "closed", "all"]
+"""Which rows are wanted: those that still owe something, even if only an eviction; those in one state; or all."""
+
+
+class LastAnswer(msgspec.Struct, frozen=True):
+    """What the end system said when it was asked last."""
+
+    outcome: str
+    code: str | None
+    message: str | None
+
+
+class ShownDebt(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the ledger. Moments are seconds since the epoch."""
+
+    id: int
+    session: str
+    system: str | None
+    origin: str
+    moved_to: str | None
+    state: str
+    reason: str | None
+    """Why the row needs attention, or why it was closed although the logout was not done."""
+    usable: bool
+    """Whether the row can be acted upon: it is not damaged, and its key is there."""
+    attempts: int
+    last_answer: LastAnswer | None
+    owed_evictions: dict[str, int]
+    """How many scopes each driver still owes."""
+    recorded_at: float
+    next_try_at: float | None
+    closed_at: float | None
+
+
+class ShownLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is owed. `connector.model.debts.Totals` says what each count counts."""
+
+    owed: int
+    waiting: int
+    closed: int
+    evictions: int
+    quarantined: int
+    unreadable: int
+    oldest: float | None
+    sessions: int
+    older_keys: dict[str, int]
+    held_back: dict[str, int]
+    """How many logouts are held back, by where their logins were made."""
+    next_try_at: float | None
+    bytes: int
+    """What the ledger's file takes on the disk, its write-ahead log included."""
+
+
+class SilentLedger(msgspec.Struct, frozen=True):
+    """The ledger does not answer, and why."""
+
+    unavailable: str
+
+
+class ServerState(msgspec.Struct, frozen=True, kw_only=True):
+    """How a running server is, apart from its ledger."""
+
+    status: str
+    drivers: dict[str, str]
+    """How each storage driver is: `up`, or why it is not."""
+    pid: int
+    version: str
+    metrics: str | None
+    """The address of the metrics; None if they are switched off."""
+    uptime: float
+    """Seconds."""
+
+
+class RunningServer(ServerState, frozen=True, kw_only=True):
+    """How a running server is."""
+
+    ledger: ShownLedger | SilentLedger
+
+
+class StoppedServer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a server that does not run."""
+
+    status: Literal["down"] = "down"
+    ledger: ShownLedger
+
+
+def states_of(choice: Choice) -> list[LogoutState] | None:
+    """Return the choice as `ShownDebts.listing` takes it."""
+    match choice:
+        case "open":
+            return None
+        case "all":
+            return [*LogoutState]
+        case state:
+            return [LogoutState(state)]
+
+
+def shown_debt(debt: Debt) -> ShownDebt:
+    """Return what is shown of a debt."""
+    outcome = debt.outcome
+    return ShownDebt(
+        id=debt.id,
+        session=debt.session_id,
+        system=debt.system_id,
+        origin=debt.origin,
+        moved_to=debt.moved_to,
+        state=debt.state.value,
+        reason=_reason(debt),
+        usable=debt.unusable is None,
+        attempts=debt.attempts,
+        last_answer=None if outcome is None else LastAnswer(outcome.result.value, outcome.code, outcome.message),
+        owed_evictions={driver: len(scopes) for driver, scopes in debt.evictions.items()},
+        recorded_at=debt.recorded_at,
+        next_try_at=debt.due_at if debt.state is LogoutState.OWED else None,
+        closed_at=debt.closed_at,
+    )
+
+
+def _reason(debt: Debt) -> str | None:
+    match debt:
+        case Debt(unusable=str(why)):
+            return why
+        case Debt(dismissed=str(why)):
+            return f"dismissed: {why}"
+        case Debt(state=LogoutState.WAITING, outcome=LogoutOutcome(result=LogoutResult.PENDING)):
+            return "given up: the end system was away for too long"
+        case Debt(state=LogoutState.WAITING, outcome=LogoutOutcome(result=LogoutResult.HELD)):
+            return f"held back: made for {debt.origin}"
+        case Debt(state=LogoutState.WAITING, outcome=LogoutOutcome(result=result)):
+            return result.value
+        case _:
+            return None

@@ -1,0 +1,94 @@
+"""The service behind every face of administration: over a running server's ledger, and over the file of one that is down."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from connector.admin.readiness import Lifecycle, ReadinessCheck
+from connector.admin.service import Admin, LedgerView
+from connector.admin.shown import Choice, SilentLedger
+from connector.cache.storage import Storage
+from connector.config.settings import StorageDeadlines
+from connector.ledger.sqlite.reading import LedgerAtRest, opened_read_only
+from connector.ledger.sqlite.store import SqliteLedger
+from connector.model.debts import LogoutState
+from connector.model.errors import DebtHeldBack, NoSuchDebt
+from tests.assembly import holding
+from tests.doubles import LocatedEndSystem, ScriptedDriver
+from tests.ledger.ledgers import KEYS, NAME, ORIGIN, close, ledger, opened, record, request
+
+
+def admin(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = None, nudged: list[str] | None = None) -> Admin:
+    storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
+    return Admin(
+        ledger=of,
+        file=folder / NAME,
+        readiness=ReadinessCheck(storage.watch, Lifecycle()),
+        holding=holding(of, end_system or LocatedEndSystem(ORIGIN)),
+        nudge=lambda: (nudged if nudged is not None else []).append("nudged"),
+        metrics_url=None,
+    )
+
+
+@pytest.mark.parametrize("choice", ["open", "owed", "waiting", "closed", "all"])
+async def test_a_running_server_and_its_file_list_the_same_rows(tmp_path: Path, choice: Choice) -> None:
+    async with opened(tmp_path) as live:
+        await record(live, 1)
+        await live.settle(await record(live, 2), state=LogoutState.WAITING)
+        await close(live, await record(live, 3))
+        while_running = await admin(live, tmp_path).rows(choice)
+    with opened_read_only(tmp_path / NAME, KEYS) as table:
+        at_rest = await LedgerView(LedgerAtRest(table), tmp_path / NAME).rows(choice)
+
+    assert at_rest == while_running
+    assert {row.id for row in at_rest} <= {1, 2, 3}
+
+
+async def test_a_running_server_and_its_file_tell_the_same_totals(tmp_path: Path) -> None:
+    async with opened(tmp_path) as live:
+        await record(live, 1)
+        await close(live, await record(live, 2))
+        while_running = await admin(live, tmp_path).totals()
+    with opened_read_only(tmp_path / NAME, KEYS) as table:
+        at_rest = await LedgerView(LedgerAtRest(table), tmp_path / NAME).totals()
+
+    of_this_moment = {"bytes": 0, "next_try_at": 0}
+    assert msgspec.to_builtins(at_rest) | of_this_moment == msgspec.to_builtins(while_running) | of_this_moment
+    assert None not in (at_rest.next_try_at, while_running.next_try_at)
+    assert (at_rest.owed, at_rest.evictions) == (1, 1)
+
+
+async def test_a_row_that_is_not_there_is_refused_by_a_server_and_by_its_file(tmp_path: Path) -> None:
+    async with opened(tmp_path) as live:
+        with pytest.raises(NoSuchDebt):
+            await admin(live, tmp_path).row(9)
+    with opened_read_only(tmp_path / NAME, KEYS) as table, pytest.raises(NoSuchDebt):
+        await LedgerView(LedgerAtRest(table), tmp_path / NAME).row(9)
+
+
+async def test_a_logout_that_is_made_due_wakes_the_retries(tmp_path: Path) -> None:
+    nudged: list[str] = []
+    async with opened(tmp_path) as live:
+        waiting = await live.settle(await live.record(request(1), origin=ORIGIN, drivers=()), state=LogoutState.WAITING)
+        assert waiting is not None
+        row = await admin(live, tmp_path, nudged=nudged).make_due(waiting.id)
+
+    assert (row.id, row.state, nudged) == (waiting.id, "owed", ["nudged"])
+
+
+async def test_what_would_be_held_back_again_is_not_made_due_and_wakes_nobody(tmp_path: Path) -> None:
+    nudged: list[str] = []
+    async with opened(tmp_path) as live:
+        debt = await live.record(request(1), origin=ORIGIN, drivers=())
+        with pytest.raises(DebtHeldBack):
+            await admin(live, tmp_path, LocatedEndSystem("https://new.example.com"), nudged).make_due(debt.id)
+
+    assert nudged == []
+
+
+async def test_a_ledger_that_is_closed_is_told_in_the_status_and_the_rest_all_the_same(tmp_path: Path) -> None:
+    found = await admin(ledger(tmp_path), tmp_path).status()
+
+    assert isinstance(found.ledger, SilentLedger)
+    assert (found.status, found.drivers, found.metrics) == ("ready", {"memory": "up"}, None)
