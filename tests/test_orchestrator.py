@@ -141,7 +141,7 @@ async def test_another_credential_login_or_session_has_a_logout_of_its_own(build
     assert len(end_system.asked) == 2
 
 
-async def test_a_logout_that_came_to_nothing_is_tried_again_by_the_next_cleanup(build: Build) -> None:
+async def test_a_logout_that_failed_is_tried_again_by_the_next_cleanup(build: Build) -> None:
     end_system = ScriptedEndSystem(LogoutOutcome(LogoutResult.PENDING, "timeout"))
     runs = build(end_system, [driver("authority")])
     assert (await runs.cleanup(request())).logout.outcome.result is LogoutResult.PENDING

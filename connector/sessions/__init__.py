@@ -1,1 +1,1 @@
-"""Sessions between their initialize and their cleanup: the login, the seal, and who may use and end them."""
+"""Sessions from their initialize to their cleanup: the login, the seal, and who may use and end them."""

@@ -1,4 +1,4 @@
-"""Who may end a session: whoever holds its seal."""
+"""Who may end a session: the holder of its seal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Admission:
     seals: Seals
     live: LiveSessions
     require_seal: bool
-    """Whether callers must have one also for sessions that were not opened here."""
+    """Whether a seal is required even for sessions that were not opened here."""
     require_seal_from_beyond: bool = True
-    """Whether those of them must who are not on this machine."""
+    """Whether it is required of callers from beyond this machine."""
 
     def of(
         self,
@@ -28,15 +28,16 @@ class Admission:
         whole_system: bool = False,
         from_beyond: bool = False,
     ) -> Sealed | None:
-        """Return what the seal holds, None where there is none and none is needed; `given` are the header's values.
+        """Return what the seal holds; None without a seal, if none is needed. `given` are the header's values.
 
-        A session that an old OpsHub has opened is of no system, and an OpsHub that was updated since may name one: it closes the
-        session all the same. A whole system is cleaned up only by a seal that says it is its own.
+        An old OpsHub opens sessions without a system. An OpsHub that was updated since may name one, and closes the session
+        all the same. Only a seal of its own cleans up a whole system.
 
         Raises:
-            UnknownSession: a seal is missing, or is not one of this session and, where the caller names one, of this system.
+            UnknownSession: a seal is missing, or belongs to another session or to another system than the caller names.
         """
         if not any(given):
+            # A session that was opened here has a seal: who comes without it is not the one who opened it.
             required = self.require_seal or (from_beyond and self.require_seal_from_beyond)
             if required or self.live.is_open_here(session_id):
                 raise UnknownSession("no seal")

@@ -1,4 +1,4 @@
-"""Which sessions are alive, as far as this process can know: in memory, for every call of a session asks."""
+"""Which sessions are alive, as far as this process knows. In memory, because every call of a session asks."""
 
 import asyncio
 import time
@@ -19,37 +19,37 @@ from connector.sessions.unrecorded import Unrecorded
 log = structlog.get_logger(__name__)
 
 NOTE_EVERY = 15.0
-"""Seconds between two times that the use of sessions is written down."""
+"""Seconds between two records of when sessions were used."""
 SLICE = 200
-"""Sessions whose use one transaction writes down: some milliseconds."""
+"""Sessions that one transaction records as used: some milliseconds."""
 FOREIGN = 10_000
-"""Sessions of other processes that are remembered as alive; of any other, the ledger is asked."""
+"""Sessions of other processes that are remembered as alive. For any other, the ledger is asked."""
 
 
 @dataclass(slots=True, eq=False)
 class Opening:
-    """An initialize that is under way."""
+    """A running initialize."""
 
     overtaken: bool = False
-    """Whether a cleanup of the session was received meanwhile: what is being opened has to be closed."""
+    """Whether a cleanup of the session came meanwhile, so that the new login has to be ended."""
 
 
 class LiveSessions:
-    """Knows the open sessions of this process's ledger, and of others what happened to them here.
+    """The open sessions of this process's ledger, and what happened here to others.
 
-    A session that was opened by another process is alive unless it was cleaned up through this one; that it was cleaned up, or
-    opened anew, elsewhere cannot be known here.
+    A session of another process is alive unless it was cleaned up here. If it was cleaned up or opened anew elsewhere, this
+    process cannot know.
     """
 
     def __init__(self, ledger: KnownSessions, clock: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
         self._clock = clock
         self.unrecorded = Unrecorded()
-        """What happened to sessions here, and the ledger does not know."""
+        """What happened to sessions here and could not be recorded."""
         self.ledger_id = b""
         self._logins: dict[str, str] = {}
         self._rows: dict[str, tuple[str, ...]] = {}
-        """Session id -> ids of the logins of which the ledger may have a row: from before it is told of one until it is gone."""
+        """Session id -> ids of the logins that may have a row: from before the ledger is told until the row is gone."""
         self._opening: defaultdict[str, set[Opening]] = defaultdict(set)
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
@@ -64,14 +64,14 @@ class LiveSessions:
         self.ledger_id, self._logins = known.ledger_id, dict(known.logins)
         self._rows = {id_: (*known.earlier.get(id_, ()), login) for id_, login in self._logins.items()}
         if known.keyless:
-            message = "open sessions need a key that is not in the keyring: their seals cannot be opened, so nobody can end them"
+            message = "open sessions need a key that is not in the keyring: nobody can end them until it is put back"
             log.warning(message, sessions=known.keyless)
         if known.older_keys:
-            message = "open sessions need keys that are not the current one: leave them in the keyring until these are closed"
+            message = "open sessions need older keys: leave these in the keyring until the sessions are closed"
             log.warning(message, sessions_by_key=dict(known.older_keys))
         if known.damaged:
             log.error(
-                "open sessions whose rows do not verify count as closed; their seals still end them", sessions=known.damaged
+                "open sessions with rows that do not verify count as closed; their seals still end them", sessions=known.damaged
             )
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class LiveSessions:
         return session_id in self._logins
 
     async def is_alive(self, sealed: Sealed) -> bool:
-        """Tell whether the login of a seal may be used. Raises `LedgerUnavailable`; the caller sets a deadline."""
+        """Tell whether the login of a seal may be used. Raises `LedgerUnavailable`. The caller sets a deadline."""
         if sealed.ledger_id == self.ledger_id:
             return self._logins.get(sealed.session_id) == sealed.login_id
         if self._foreign.get(sealed.session_id) == sealed.login_id:
@@ -92,17 +92,17 @@ class LiveSessions:
             return False
         closings = self._closings
         closed = await self._ledger.is_closed(sealed.session_id, sealed.login_id, sealed.credential)
-        if not closed and closings == self._closings:
+        if not closed and closings == self._closings:  # or a cleanup came while the ledger was asked
             self._remember_foreign(sealed)
         return not closed
 
     async def origin_of(self, sealed: Sealed) -> str | None:
-        """Return where a session's login was made, as this ledger knows it; None if it does not. Raises `LedgerUnavailable`."""
+        """Return the place where a session's login was made, None if this ledger does not know it. Raises `LedgerUnavailable`."""
         return await self._ledger.origin_of(sealed.session_id, sealed.login_id)
 
     @contextmanager
     def opening(self, session_id: str) -> Iterator[Opening]:
-        """Stand for an initialize, so that a cleanup which is received in the meantime is noticed."""
+        """Register a running initialize, so that a cleanup which comes meanwhile is noticed."""
         opening = Opening()
         self._opening[session_id].add(opening)
         try:
@@ -113,11 +113,11 @@ class LiveSessions:
                 del self._opening[session_id]
 
     def may_have_row(self, session_id: str) -> bool:
-        """Tell whether the ledger may still have the session as open, so that it has to be told of a cleanup."""
+        """Tell whether the ledger may have a row of the session, so that it has to be told of a cleanup."""
         return session_id in self._rows
 
     def recording(self, session: OpenSession) -> tuple[str, ...]:
-        """Note that the ledger is about to be told that the session is open; whether it was, may remain unknown.
+        """Note that the ledger is about to record the session. Whether it did may remain unknown.
 
         Returns the ids of the logins that this one replaces.
         """
@@ -126,7 +126,7 @@ class LiveSessions:
         return earlier
 
     def rows_gone(self, session_id: str, logins: Collection[str]) -> None:
-        """Note that the ledger has durably no row of these logins any more."""
+        """Note that the rows of these logins are durably gone."""
         left = tuple(login for login in self._rows.get(session_id, ()) if login not in logins)
         if left:
             self._rows[session_id] = left
@@ -134,21 +134,21 @@ class LiveSessions:
             self._rows.pop(session_id, None)
 
     def opened(self, session: OpenSession, replaced: Collection[str]) -> None:
-        """Note that a session is open, in the ledger too, and that the logins which were `replaced` are not."""
+        """Note that a session is open, also in the ledger, and that the `replaced` logins are not."""
         self.rows_gone(session.session_id, replaced)
-        if session.login_id in self._rows.get(session.session_id, ()):  # or another one has replaced it meanwhile
+        if session.login_id in self._rows.get(session.session_id, ()):  # or another login has replaced it meanwhile
             self._logins[session.session_id] = session.login_id
             self._foreign.pop(session.session_id, None)
 
     def ended(self, session: OpenSession) -> None:
-        """Note that this login of a session has come to nothing; one that has taken its place is left alone."""
+        """Note that this login of a session has failed. A login that has replaced it is left alone."""
         if self._logins.get(session.session_id) == session.login_id:
             del self._logins[session.session_id]
 
     def closing(self, session_id: str) -> tuple[str, ...]:
-        """Note that a cleanup of the session was received: from now on it is dead, whatever becomes of it.
+        """Note that a cleanup of the session was received. From now on the session is dead.
 
-        Returns the ids of the logins that are to be ended: what is opened later is another life.
+        Returns the ids of the logins that have to be ended. A login that is opened later is another life.
         """
         self._closings += 1
         for opening in self._opening.get(session_id, ()):
@@ -159,24 +159,25 @@ class LiveSessions:
         return self._rows.get(session_id, ())
 
     def note_use(self, session_id: str) -> None:
-        """Note that the session is in use; written down later, with others."""
+        """Note that the session is in use; it is recorded later, with others."""
         if session_id in self._logins:
             self._used[session_id] = self._clock()
 
     async def keep_notes(self) -> None:
-        """Write down for ever, now and then, when sessions were used."""
+        """Record for ever, now and then, when sessions were used."""
         while True:
             await asyncio.sleep(NOTE_EVERY)
             await self.write_notes()
 
     async def write_notes(self) -> None:
-        """Write down when sessions were used; what cannot be written is left for the next time. Sets no deadline."""
+        """Record when sessions were used. What cannot be recorded is left for the next time. Sets no deadline."""
         while used := dict(islice(self._used.items(), SLICE)):
             try:
                 await self._ledger.note_use(used)
             except LedgerUnavailable as problem:
-                log.warning("the use of sessions cannot be written down for now", reason=str(problem))
+                log.warning("the ledger cannot record the use of sessions; it is tried again", reason=str(problem))
                 return
+            # What was used again meanwhile stays.
             self._used = {id_: moment for id_, moment in self._used.items() if used.get(id_) != moment}
 
     def _remember_foreign(self, sealed: Sealed) -> None:

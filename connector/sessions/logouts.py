@@ -1,4 +1,4 @@
-"""Logging out of the end system: one try at a time for each login, whoever asks for it."""
+"""Logging out of the end system: one try at a time for each login, shared by all who ask."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
@@ -21,44 +21,44 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class SharedLogout:
-    """One try of a logout, and how many wait for it."""
+    """One try of a logout, and how many callers share it."""
 
     task: asyncio.Future[Timed[LogoutOutcome]]
     users: int = 0
     tries: int = 1
-    """How many times the end system was asked: once, or not at all where the outcome is known."""
+    """How often the end system was asked: once, or never if the outcome is known."""
     settled: bool = False
-    """Whether its outcome is in the ledger, so that of those who share it only one records it."""
+    """Whether its outcome is in the ledger: only one of those who share it records it."""
 
     @property
-    def came_to_nothing(self) -> bool:
+    def failed(self) -> bool:
         """Whether it has ended and left something to do."""
         return self.task.done() and (self.task.cancelled() or not self.task.result().outcome.closes)
 
 
 def login_of(debt: Debt) -> SessionLogin:
-    """Return the login that a debt is of, which was read with its credential."""
+    """Return the login of a debt that was read with its credential."""
     return SessionLogin(debt.session_id, debt.system_id, debt.credential or Credential())
 
 
 def outcome_of_closed(debt: Debt) -> LogoutOutcome:
-    """Return how a logout ended that the ledger knows to be closed."""
+    """Return the outcome of a logout that is closed in the ledger."""
     if debt.dismissed is not None or debt.outcome is None:
         return LogoutOutcome(LogoutResult.NOT_APPLICABLE, "dismissed", "an administrator has dismissed this logout")
     return debt.outcome
 
 
 def known(outcome: LogoutOutcome, *, settled: bool = True) -> AbstractAsyncContextManager[SharedLogout]:
-    """Stand for the try of a logout that needs none, because its outcome is known; `settled` as in `SharedLogout`."""
+    """Give a try whose outcome is known, so that nothing is sent; `settled` as in `SharedLogout`."""
     task: asyncio.Future[Timed[LogoutOutcome]] = asyncio.get_running_loop().create_future()
     task.set_result(Timed(outcome, 0))
     return nullcontext(SharedLogout(task, tries=0, settled=settled))
 
 
 class Logouts:
-    """Joins the cleanups and retries of one login, told apart by its session, its id and its credential.
+    """Joins the cleanups and retries of one login, which its session, its id and its credential identify.
 
-    Whoever ends a login ends it through `sharing`, which sends nothing to an end system that the login is not of.
+    Every logout goes through `sharing`, which sends nothing to an end system that the login does not belong to.
     """
 
     def __init__(self, end_system: EndSystem, tasks: OwnedTasks, metrics: Metrics, *, deadline: float) -> None:
@@ -69,11 +69,11 @@ class Logouts:
         self._shared: dict[tuple[str, str, Credential], SharedLogout] = {}
 
     def origin(self, login: SessionLogin) -> str:
-        """Return where today's end system would use and end this login; nothing if an author's class breaks on the question."""
+        """Return the place where today's end system would end this login; empty if an author's class raises an exception."""
         return attempt("origin of a login", lambda: self.end_system.origin(login), "")
 
     def held(self, debt: Debt) -> LogoutOutcome | None:
-        """Say why a debt that was read with its credential cannot be done today; None if it can be."""
+        """Return why a debt, read with its credential, cannot be done today; None if it can."""
         return self._held(login_of(debt), debt.places)
 
     def _held(self, login: SessionLogin, places: Collection[str | None]) -> LogoutOutcome | None:
@@ -84,13 +84,13 @@ class Logouts:
     def sharing(
         self, login: SessionLogin, login_id: str = "", *, places: Collection[str | None], attempts: int
     ) -> AbstractAsyncContextManager[SharedLogout]:
-        """Join the try that those who overlap with the caller share, or begin one, unless the login is held back.
+        """Join a running try or begin one, unless the login is held back.
 
         Args:
-            login: which one has to be ended.
-            login_id: tells it apart from another one of the same credential.
+            login: the login to end.
+            login_id: tells it from another login with the same credential.
             places: where it was made, and where else it may be ended.
-            attempts: how many tries there were before.
+            attempts: the number of earlier tries.
         """
         held = self._held(login, places)
         if held is None:
@@ -104,14 +104,13 @@ class Logouts:
     async def _sharing(self, login: SessionLogin, login_id: str, attempts: int) -> AsyncIterator[SharedLogout]:
         """Join or begin a try.
 
-        Those share it who have the same credential by the same seal: an end system may hand out a credential once more.
-
-        It stays shared until the last of them has ended, so that a duplicate that comes while another is still evicting does
-        not send a second one; save when it came to nothing, for then a duplicate is the next try.
+        It is shared by the same credential of the same seal, because an end system may hand out one credential twice. It stays
+        shared until the last caller has ended: a duplicate that comes while another one still evicts sends nothing. If it
+        failed, a duplicate is the next try.
         """
         key = (login.session_id, login_id, login.credential)
         shared = self._shared.get(key)
-        if shared is None or shared.came_to_nothing:
+        if shared is None or shared.failed:
             shared = self._shared[key] = SharedLogout(self._tasks.start(self._try(login, attempts)))
         shared.users += 1
         try:

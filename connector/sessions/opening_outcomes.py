@@ -1,4 +1,4 @@
-"""One initialize as values: what was asked for, and what became of it."""
+"""One initialize as values: the request, and its outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from connector.sessions.seal import Sealed
 
 @dataclass(frozen=True, slots=True)
 class OpeningRequest:
-    """One call of initialize, parsed; its settings have been checked."""
+    """One call of initialize, parsed, with checked settings."""
 
     session_id: str
     """Canonical UUID text."""
     system_id: str | None
     settings: Mapping[str, str] = field(repr=False)
     replaced: Sealed | None = None
-    """What the session was until now, where the caller has shown it."""
+    """The session's earlier seal, if the caller has shown it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class NotOpened(Enum):
     """Why a session is not open although the end system did not refuse it. A login that was made is being ended."""
 
     OVERTAKEN = "overtaken"
-    """A cleanup of the session was received, or nobody waits for its seal any more."""
+    """A cleanup of the session was received, or the caller has gone and cannot get the seal."""
     NOT_RECORDED = "not_recorded"
     """The ledger could not record it."""
     DEFECT = "defect"
     """Of the end system's class or profile; logged."""
     STOPPING = "stopping"
-    """The server is being stopped: the end system was not asked."""
+    """The server is stopping; the end system was not asked."""
 
 
 Result = Opened | NotOpened | LoginOutcome

@@ -1,4 +1,4 @@
-"""Opening a session: the login, its record, its seal. A login that was made is never lost sight of."""
+"""Opening a session: the login, its record, its seal. No login that was made is forgotten."""
 
 import asyncio
 import time
@@ -30,9 +30,9 @@ OPEN = frozenset([LoginResult.LOGGED_IN, LoginResult.NOT_APPLICABLE])
 
 
 class Openings:
-    """Opens sessions. A login that has begun is the application's: it goes on when its caller has gone or been answered.
+    """Opens sessions. A login that has begun goes on when its caller has gone or was answered.
 
-    What it makes then is ended, for nobody has its seal.
+    What it makes then is ended, because nobody has its seal.
     """
 
     def __init__(
@@ -63,9 +63,9 @@ class Openings:
         self._late = LoginOutcome(LoginResult.UNAVAILABLE, code="timeout", message=late)
 
     async def open(self, request: OpeningRequest, is_wanted: Callable[[], bool] = lambda: True) -> Result:
-        """Log in and record the session, which replaces an earlier login of it once the new one has succeeded.
+        """Log in and record the session. An earlier login of it is replaced once the new one has succeeded.
 
-        `is_wanted` tells whether somebody still waits for the answer: without its seal, nobody could end the session.
+        `is_wanted` tells whether the caller still waits: without the seal, nobody could end the session.
         """
         if self._stopping:
             return NotOpened.STOPPING
@@ -76,32 +76,37 @@ class Openings:
             try:
                 await asyncio.wait([login], timeout=self._deadline)
                 if not login.done() or login.cancelled():
-                    log.warning("a login is late: what it makes will be ended", seconds=self._deadline)
+                    log.warning(
+                        "a login is late: its caller was answered, and what it makes will be ended", seconds=self._deadline
+                    )
                     return self._late
                 return await asyncio.shield(login.result())
             finally:
-                opening.overtaken = True  # what is not open by now would be nobody's
+                opening.overtaken = True  # a session that opens later would have no caller
 
     async def drain(self, deadline: float) -> int:
-        """Begin no login any more, give those that have begun their time, then wait for all that follows them.
+        """Begin no more logins, give the running ones their time, then wait for all that follows them.
 
-        To be called before the ledger is closed. A login may take `LONGEST_LOGIN` times as long as its caller waits, whatever
-        `deadline` says: it is recorded once its answer is there. What takes longer is broken off; returns how many that were.
-        What follows a login never is: its parts have deadlines.
+        Call it before the ledger is closed. A login may take `LONGEST_LOGIN` times as long as its caller waits, whatever
+        `deadline` says, and is recorded once it is answered. A longer one is cancelled. Returns how many were. What follows a
+        login is never cancelled, because its parts have deadlines.
         """
-        self._stopping = True  # or one that has just begun would be broken off with those that have had their time
+        self._stopping = True  # or a login that has just begun would be cancelled with those that have had their time
         longest = max(deadline, self._longest)
         if self._logins:
-            message = "logins are under way: their answers are waited for, so that what they make is ended"
+            message = "waiting for running logins, so that what they make is ended"
             log.warning(message, logins=len(self._logins), seconds=longest)
         broken_off = await self._logins.drain(longest)
         if broken_off:
-            log.error("logins were broken off at the end: any that the end system has made are lost", logins=broken_off)
+            log.error(
+                "logins were cancelled at the end: those that the end system has made stay open; end them there",
+                logins=broken_off,
+            )
         await self._following.finish()
         return broken_off
 
     async def _log_in(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> asyncio.Task[Result]:
-        """Log in, and return the task of what follows, which no shutdown breaks off."""
+        """Log in, and return the task of what follows, which no shutdown cancels."""
         done: Timed[LoginOutcome | None] = await step(
             "login",
             lambda: self._end_system.login(request.session_id, request.settings),
@@ -110,12 +115,15 @@ class Openings:
             failed=None,
         )
         if self._was_never_answered(done):
-            log.error("a login was never answered: if the end system has made it, it is lost", milliseconds=done.milliseconds)
+            log.error(
+                "a login was never answered: if the end system has made it, it stays open; end it there",
+                milliseconds=done.milliseconds,
+            )
         patience = max(0.0, self._deadline - done.milliseconds / 1000)
         return self._following.start(self._follow(request, done.outcome, is_wanted, patience=patience))
 
     def _was_never_answered(self, done: Timed[LoginOutcome | None]) -> bool:
-        """Tell whether a login came to nothing after its caller was told that it is late, so that the log alone can tell."""
+        """Tell whether a login failed after its caller was told that it is late. Only the log can tell then."""
         outcome, late = done.outcome, done.milliseconds > 1000 * self._deadline
         timed_out = outcome is not None and outcome.code == self._late.code and not _made(outcome)
         return outcome is self._late or (late and timed_out)
@@ -153,7 +161,7 @@ class Openings:
     async def _opened(
         self, session: OpenSession, request: OpeningRequest, outcome: LoginOutcome, is_wanted: Callable[[], bool]
     ) -> Result:
-        """Open the session with the login that was made, or say why it has to be ended."""
+        """Open the session with the new login, or return why the login has to be ended."""
         if outcome.result not in OPEN:
             return outcome
         headers = self._headers(session, outcome)
@@ -177,14 +185,16 @@ class Openings:
         )
 
     def _headers(self, session: OpenSession, outcome: LoginOutcome) -> dict[str, str] | None:
-        """Return what OpsHub is given, None if it could not send that back."""
+        """Return the headers for OpsHub; None if it could not send them back."""
         problems = [*problems_of(outcome.returned, longest=self._longest_header)]
         if problems:
-            log.error("the end system returns headers that OpsHub cannot send back", problems=problems)
+            log.error("the end system returns headers that OpsHub cannot send back; the login is ended", problems=problems)
             return None
         headers = {HEADER: self._seals.make(self._sealed(session, outcome)), **outcome.returned}
         if len(headers[HEADER]) > self._longest_header:
-            log.error("the seal is longer than server.limits.header", bytes=len(headers[HEADER]))
+            log.error(
+                "the seal is longer than server.limits.header; the login is ended; raise that limit", bytes=len(headers[HEADER])
+            )
             return None
         if (size := size_of(headers.items())) > ADVISED:
             log.warning("a session's headers are large: proxies may refuse its calls", bytes=size, advised=ADVISED)
@@ -203,9 +213,9 @@ class Openings:
         )
 
     async def _record(self, session: OpenSession, request: OpeningRequest, is_wanted: Callable[[], bool]) -> NotOpened | None:
-        """Make the session durable, and end what it replaces: the old seal is dead before what it could cache is evicted.
+        """Record the session, and end what it replaces. The old seal is dead before its cached values are evicted.
 
-        A cleanup that was received until then wins, and a client that has gone by then has no seal to end the session with.
+        A cleanup that comes until then wins. A client that has gone by then has no seal to end the session with.
         """
         was_open = self._live.is_open_here(session.session_id)
         replaced = self._live.recording(session)
@@ -215,7 +225,7 @@ class Openings:
             return NotOpened.NOT_RECORDED
         self._live.opened(session, replaced)
         if not is_wanted():
-            self._live.ended(session)  # the old login is none any more, either: its seal must not outlive it
+            self._live.ended(session)  # the old login is replaced all the same, and its seal must not outlive it
         if owed is not None:
             await self._records.evict(owed)
         return None if is_wanted() else NotOpened.OVERTAKEN
@@ -229,5 +239,5 @@ def _words_for(ended: LogoutOutcome) -> str | None:
 
 
 def _made(outcome: LoginOutcome) -> bool:
-    """Tell whether a login has left a credential behind, be it one that nobody can log out."""
+    """Tell whether a login has left a credential, even if nothing can log it out."""
     return outcome.result is LoginResult.LOGGED_IN or bool(outcome.credential)

@@ -1,4 +1,4 @@
-"""What the ledger and the drivers are told of the logins of sessions: opened, replaced, owed. Sets its own deadlines."""
+"""Records of logins in the ledger, and evictions that follow: opened, replaced, owed. Sets its own deadlines."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 class SessionRecords:
-    """Records on behalf of initialize."""
+    """The records of initialize."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class SessionRecords:
         *,
         nudge: Callable[[], None],
     ) -> None:
-        """`nudge` tells the retries that a login has to be ended."""
+        """`nudge` wakes the retries, because a login has to be ended."""
         self._logouts = logouts
         self._ledger = ledger
         self._storage = storage
@@ -50,27 +50,27 @@ class SessionRecords:
 
     @property
     def is_overwhelmed(self) -> bool:
-        """Tell whether the ledger could not take so much that nothing should be begun which it would have to take."""
+        """Tell whether so much is unrecorded that nothing new should begin."""
         return len(self._unrecorded) >= MOST
 
     @property
     def deadline(self) -> float:
-        """Seconds that `open` and `evict` take together at most."""
+        """Seconds that `open` and `evict` may take together."""
         return 3 * DEADLINE + self._storage.deadlines.evict
 
     async def open(self, session: OpenSession, shown: Sealed | None, *, was_open: bool) -> Debt | None:
-        """Make the session durable and, in the same transaction, what it replaces a debt: the login, and all that it has cached.
+        """Record the session and, in the same transaction, the debt of what it replaces: the login and its cached values.
 
         Args:
-            session: as it is from now on.
-            shown: what the session was until now, where the caller has shown it.
-            was_open: whether it is known to replace another; its row, if there is one, says so too.
+            session: the new one.
+            shown: the earlier seal, if the caller has shown it.
+            was_open: whether it is known to replace another; the ledger may know so, too.
 
         Returns:
-            the eviction that is owed now; None where nothing is replaced.
+            the eviction that is owed now; None if nothing is replaced.
 
         Raises:
-            LedgerUnavailable: it is not known to be durable.
+            LedgerUnavailable: it may not be durable.
         """
         replaced = Replaced() if was_open else None
         if shown is not None:
@@ -81,15 +81,15 @@ class SessionRecords:
         return owed
 
     async def evict(self, owed: Debt) -> None:
-        """Evict what was cached before; what a driver cannot do stays owed, and the driver is not believed until it is done."""
+        """Evict what was cached before. An eviction that fails stays owed, and its driver is not trusted until it is done."""
         await self._books.settle(owed, outcome=None, evicted=await evict_everywhere(self._storage, owed.evictions))
 
     async def end(self, session: OpenSession) -> bool:
-        """Have a login ended that nobody will use, and say whether the ledger was told.
+        """Record that an unused login has to be ended, and tell whether the ledger took it.
 
-        The retries end it or, as long as the ledger cannot be told, whoever works on what is `unrecorded`.
+        The retries end it. While the ledger cannot take it, the worker of what is `unrecorded` ends it.
         """
-        recorded = False
+        recorded = False  # also after a cancellation, which is no `LedgerUnavailable`
         try:
             await self._written(self._ledger.end_login(session))
             recorded = True
@@ -134,7 +134,7 @@ class SessionRecords:
         return (await step("undoing a login", undo, deadline=UNDO_WITHIN, late=late, failed=failed)).outcome
 
     def _login_of(self, shown: Sealed) -> OpenSession | None:
-        """Return the login that a seal stands for: another process may have made it, and have its record."""
+        """Return the login of a seal. Another process may have made it, and hold its record."""
         if shown.credential is None:
             return None
         login = SessionLogin(shown.session_id, shown.system_id, shown.credential)
@@ -147,5 +147,5 @@ class SessionRecords:
                 return await writing
         except (LedgerUnavailable, TimeoutError) as problem:
             reason = str(problem) or f"not within {DEADLINE:g} s"
-            log.warning("the ledger could not record a login", reason=reason)
+            log.warning("the ledger could not record a login; it is kept in memory and ended", reason=reason)
             raise LedgerUnavailable(reason) from problem

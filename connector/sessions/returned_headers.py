@@ -1,4 +1,4 @@
-"""What our own initialize may return besides its seal."""
+"""Which headers our initialize may return besides its seal."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -7,16 +7,16 @@ from connector.model.headers import NOT_RETURNABLE, TRANSPORT_HEADERS, faults, i
 from connector.sessions.seal import HEADER
 
 FORBIDDEN = NOT_RETURNABLE | TRANSPORT_HEADERS | {"proxy-authenticate", "proxy-authorization", "http2-settings"}
-"""Also what somebody on the way may set anew for each request."""
+"""Also those that a proxy may set anew for each request."""
 MOST = 100
-"""Headers in all: servers take 100 to 128, and OpsHub sends some of its own."""
+"""Headers in all. Servers take 100 to 128, and OpsHub sends some of its own."""
 LONGEST_NAME = 200
 
 
 def problems_of(headers: Mapping[str, str], *, longest: int) -> Iterator[str]:
-    """Yield what is wrong with the headers that the end system wants to return; `longest` is the server's own limit of a value.
+    """Yield what is wrong with the headers that the end system returns; `longest` is the server's own limit of a value.
 
-    No value is repeated, and of a name only what is one.
+    No value is repeated, and a name only if it is a legal one.
     """
     spellings = Counter([HEADER.lower(), *(name.lower() for name in headers)])
     if len(headers) >= MOST:
@@ -27,6 +27,6 @@ def problems_of(headers: Mapping[str, str], *, longest: int) -> Iterator[str]:
         if len(name) > LONGEST_NAME:
             yield f"{shown}: has a name longer than {LONGEST_NAME} bytes"
         if spellings[name.lower()] > 1:
-            yield f"{shown}: is there twice, or is the seal's; case makes no difference"
+            yield f"{shown}: is there twice, or is the seal's name; case makes no difference"
         if len(value) > longest:
             yield f"{shown}: has a value longer than {longest} bytes"

@@ -1,4 +1,4 @@
-"""The seal: the one header by which a caller owns a session, and from which any process with the keys can log it out."""
+"""The seal: the header by which a caller owns a session. Any process with the keys can log out with it."""
 
 import base64
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ class Sealed:
     system_id: str | None
     login_id: str
     ledger_id: bytes
-    """Stands for the ledger in which the session was opened, and which alone knows whether it still is."""
+    """The ledger in which the session was opened. Only that one knows whether it still is."""
     credential: Credential | None
-    """What logs the session out; None where no login was made."""
+    """What logs the session out; None if no login was made."""
     origin: str | None = None
-    """Where the login was made, as in a debt; None in a seal that does not say so, because an older version made it."""
+    """The place where the login was made, as in a debt; None in a seal of an older version."""
     static: bool = False
-    """Whether the credential is none that can be logged out: the end system that the session was opened at ends no sessions."""
+    """Whether the credential cannot be logged out, because its end system ends no sessions."""
 
     @property
     def has_login(self) -> bool:
@@ -53,7 +53,7 @@ class _Payload(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Seals:
-    """Makes and opens seals. They do not expire: whatever was opened may be closed."""
+    """Makes and opens seals. They do not expire, because every session that was opened may be closed."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
@@ -80,7 +80,7 @@ class Seals:
             payload = msgspec.msgpack.decode(self._keyring.unseal(PURPOSE, _bytes(text)), type=_Payload)
             credential = None if payload.credential is None else unpacked(payload.credential)
         except (ValueError, KeyMissing, SealBroken):
-            raise UnknownSession("this seal is none of ours") from None
+            raise UnknownSession("this seal was not made with one of our keys") from None
         if payload.format != FORMAT:
             raise UnknownSession("this seal has another format")
         return Sealed(
@@ -100,7 +100,7 @@ def _text(raw: bytes) -> str:
 
 def _bytes(text: str) -> bytes:
     """Decode the one spelling that `_text` gives: in another, bits of the last letter would not matter. Raises `ValueError`."""
-    if "+" in text or "/" in text:  # letters of the other alphabet: Python before 3.15 takes them without a word, 3.15 warns
+    if "+" in text or "/" in text:  # of the other alphabet: Python before 3.15 takes them silently, 3.15 warns
         raise ValueError("not in base64url")
     raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     if _text(raw) != text:

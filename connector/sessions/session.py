@@ -27,12 +27,12 @@ class System:
     system_id: str | None
     """None from an OpsHub that names none."""
     cache: Cache
-    """What all sessions of the system share (the global cache); the session's own where there is no system to share with."""
+    """The cache that all sessions of the system share (the global cache); the session's own if it has no system."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session during one request: not to be kept beyond it."""
+    """One session during one request. Do not use it beyond that."""
 
     session_id: str
     """Canonical UUID text."""
@@ -40,7 +40,7 @@ class Session:
     cache: Cache
     """What is evicted with the session, and with its system."""
     _http: aiohttp.ClientSession | str = field(repr=False)
-    """The client, or why there is none."""
+    """The client, or the reason why there is none."""
 
     @property
     def system_id(self) -> str | None:
@@ -61,7 +61,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SessionsInUse:
-    """Gives a session to whoever shows its seal."""
+    """Gives a session to the holder of its seal."""
 
     seals: Seals
     live: LiveSessions
@@ -70,17 +70,17 @@ class SessionsInUse:
 
     @asynccontextmanager
     async def of(self, given: Sequence[str]) -> AsyncIterator[Session]:
-        """Give the session of a seal for as long as the context; `given` are the header's values.
+        """Give the session of a seal while the context is open; `given` are the header's values.
 
         Raises:
-            UnknownSession: the seal is missing, forged, or of a session that is closed or has logged in anew since; or its
-                login was made at another address than today's end system has.
-            LedgerUnavailable: whether a session of another process was closed here cannot be told for now.
+            UnknownSession: the seal is missing or forged; its session is closed, or has logged in anew; or its login was made
+                at another address than today's end system has.
+            LedgerUnavailable: the ledger cannot tell for now whether a session of another process was closed here.
         """
         sealed = self.seals.opened(given)
         cache = await self.caches.of(SessionScope(sealed.session_id, sealed.system_id))
         system_cache = cache if sealed.system_id is None else await self.caches.of(SystemScope(sealed.system_id))
-        await self._must_be_alive(sealed)  # after the moment of the caches, or it could lie after what ended the session
+        await self._must_be_alive(sealed)  # after the read versions, which could otherwise be from after the session's end
         login = await self._login(sealed)
         self.live.note_use(sealed.session_id)
         async with AsyncExitStack() as stack:
@@ -92,7 +92,7 @@ class SessionsInUse:
             raise UnknownSession("closed, or replaced by another login")
 
     async def _login(self, sealed: Sealed) -> SessionLogin | None:
-        """Return the login, None if there is none. It is not used at another end system than the one that it was made at."""
+        """Return the login, None without one. It is used only at the end system where it was made."""
         if sealed.credential is None:
             return None
         login = SessionLogin(sealed.session_id, sealed.system_id, sealed.credential)
@@ -111,7 +111,7 @@ class SessionsInUse:
 
 
 async def _answered(question: Awaitable[T]) -> T:
-    """Return what the ledger says, or raise `LedgerUnavailable`."""
+    """Return the ledger's answer. Raises `LedgerUnavailable`, also if it is late."""
     try:
         async with asyncio.timeout(DEADLINE):
             return await question

@@ -1,4 +1,4 @@
-"""What the ledger could not take, in memory until it takes it: cleanups, and logins that nobody will use."""
+"""Cleanups and unused logins that the ledger could not take. They stay in memory until it does."""
 
 import asyncio
 from collections import Counter
@@ -14,34 +14,34 @@ from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession
 
 MOST = 10_000
-"""Beyond this many no login is begun, and what owes nothing is not kept. What owes something is kept, however much it is."""
+"""Beyond this number no login begins, and only what owes something is still kept."""
 LONGEST_WAIT = 60.0
-"""Seconds between two tries of a logout, at most; they double from a second on."""
+"""Seconds between two tries of a logout, at most. They double from a second on."""
 
 Key = tuple[str, str, object]
 
 
 @dataclass(slots=True, eq=False)
 class Kept:
-    """Something that the ledger does not know of."""
+    """A cleanup or a login that the ledger does not know of."""
 
     key: Key
-    """The ids of the session and the login; and the cleanup, so that one that is repeated is kept once."""
+    """The ids of the session and the login, and the cleanup, so that a repeated one is kept once."""
     left: Missed | OpenSession
-    """What is to be recorded of it."""
+    """What has to be recorded of it."""
     tries: int = 0
-    """How many times its login was to be logged out."""
+    """How often its logout was tried."""
     due: float = 0.0
-    """When that is tried again, on the clock of the event loop; never, if trying again does not help."""
+    """When its logout is tried again, on the clock of the event loop; infinite if trying does not help."""
 
     @property
     def logins(self) -> Collection[str]:
-        """Return the ids of those of which the ledger has no row any more once it has taken this."""
+        """Return the ids of the logins whose rows are gone once the ledger has taken this."""
         return self.left.logins if isinstance(self.left, Missed) else (self.left.login_id,)
 
     @property
     def login(self) -> SessionLogin | None:
-        """Return the login that is still to be ended, if one is."""
+        """Return the login that still has to be ended, if there is one."""
         match self.left:
             case Missed(request=asked):
                 return None if asked.foregone else SessionLogin(asked.session_id, asked.system_id, asked.credential)
@@ -50,11 +50,11 @@ class Kept:
 
     @property
     def owes_something(self) -> bool:
-        """Tell whether anything is lost if this is forgotten."""
+        """Tell whether forgetting this would lose anything."""
         return self.login is not None or bool(self.logins) or (isinstance(self.left, Missed) and bool(self.left.drivers))
 
     def tried(self, outcome: LogoutOutcome) -> None:
-        """Note what became of its logout."""
+        """Note the outcome of its logout."""
         self.tries += 1
         if outcome.closes:
             self.left = _without_login(self.left, outcome)
@@ -71,7 +71,7 @@ def _without_login(left: Missed | OpenSession, outcome: LogoutOutcome) -> Missed
 
 
 class Unrecorded:
-    """Keeps what the ledger could not take. What somebody would have to end is never forgotten."""
+    """Keeps what the ledger could not take. A login that has to be ended is never forgotten."""
 
     def __init__(self) -> None:
         self._kept: dict[Key, Kept] = {}
@@ -82,15 +82,15 @@ class Unrecorded:
         return len(self._kept)
 
     def __iter__(self) -> Iterator[Kept]:
-        """Return what is kept now, whatever is kept or forgotten meanwhile."""
+        """Return what is kept now; the list does not change meanwhile."""
         return iter([*self._kept.values()])
 
     def keep_cleanup(self, left: Missed, outcome: LogoutOutcome | None) -> None:
-        """Keep what is left of a cleanup: after a restart, its session would be alive again.
+        """Keep what is left of a cleanup, because its session would be alive again after a restart.
 
         Args:
-            left: with the cleanup as it was asked for, and the drivers that did not evict.
-            outcome: what became of its logout; None if that is not known.
+            left: the cleanup as it was received, and the drivers that did not evict.
+            outcome: the outcome of its logout; None if unknown.
         """
         kept = Kept((left.request.session_id, left.request.login_id, left.request), left)
         if outcome is not None:
@@ -99,15 +99,15 @@ class Unrecorded:
             self._keep(kept)
 
     def keep_login(self, session: OpenSession) -> None:
-        """Keep a login that nobody will use, to be ended."""
+        """Keep an unused login, which has to be ended."""
         self._keep(Kept((session.session_id, session.login_id, None), session))
 
     def has_closed(self, session_id: str, login_id: str) -> bool:
-        """Tell whether somebody has asked to end this login."""
+        """Tell whether a cleanup has asked to end this login."""
         return (session_id, login_id) in self._logins
 
     def forget(self, kept: Kept) -> None:
-        """Let go of what the ledger has taken, unless something newer has come in its place."""
+        """Forget what the ledger has taken, unless something newer has replaced it."""
         if self._kept.get(kept.key) is kept:
             del self._kept[kept.key]
             session_id, login_id, _ = kept.key

@@ -122,7 +122,7 @@ async def test_a_login_of_a_profile_that_is_never_answered_is_told_in_the_log(de
             await until(partial(has_an_error, logs))
     assert answer.body["errors"]["code"] == "timeout"
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [
-        "a login was never answered: if the end system has made it, it is lost"
+        "a login was never answered: if the end system has made it, it stays open; end it there"
     ]
 
 
