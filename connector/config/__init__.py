@@ -1,1 +1,1 @@
-"""The configuration: one file and the environment, checked as a whole before anything starts."""
+"""The configuration: one file and the environment. It is checked as a whole before anything starts."""

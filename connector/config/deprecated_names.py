@@ -1,4 +1,4 @@
-"""Keys that have a new name: whoever still uses the old one is understood for one version, and told the new one."""
+"""Keys that have a new name. The old name works for one version, with a warning that tells the new one."""
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -13,7 +13,7 @@ from connector.config.sources import Sources, Variable, variable_name
 
 
 def with_new_names(sources: Sources, model: type[BaseModel]) -> Sources:
-    """Return the sources with each deprecated name replaced; they say which ones, and who used both names at once."""
+    """Return the sources with each deprecated name replaced, and with a line for each. Both names at once are a problem."""
     table, variables = deepcopy(sources.table), dict(sources.variables)
     deprecations, problems = list(sources.deprecations), list(sources.problems)
     renamed_in_file: dict[KeyPath, KeyPath] = {}

@@ -1,13 +1,14 @@
-"""What a configured dotted path leads to."""
+"""The object that a configured dotted path names."""
 
 from importlib import import_module
 
 
 def imported(dotted_path: str, expected: str) -> object:
-    """Import what a path such as `package.module.Class` leads to.
+    """Import the object that a path such as `package.module.Class` names.
 
     Raises:
-        LookupError: with `expected`, or with the name of a package that the module itself needs; never with the path.
+        LookupError: with `expected`, or with the name of a missing package that the module needs. Never with the path,
+            which may be a misplaced secret.
     """
     module, _, attribute = dotted_path.rpartition(".")
     try:

@@ -1,4 +1,4 @@
-"""What a key is: its place in the models, what it expects, and how the text of an environment variable becomes its value."""
+"""A key: its place in the models, what it expects, and how the text of a variable becomes its value."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -28,12 +28,12 @@ LISTS = frozenset([list, tuple, set, frozenset])
 
 @dataclass(frozen=True, slots=True)
 class PathIfToml:
-    """Mark of a text that is the path of a file if it ends in `.toml`."""
+    """Marks a text that is the path of a file if it ends in `.toml`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenamedFrom:
-    """Mark of a key that had another name in its table: the old one works for one version, and is warned of."""
+    """Marks a key that had another name in its table. The old name works for one version, with a warning."""
 
     name: str
 
@@ -68,7 +68,7 @@ def old_name(field: FieldInfo) -> str | None:
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """Tell whether a field's value must neither show nor stand in the file."""
+    """Tell whether a field is a secret, which must not be shown or stand in the file."""
     return not {SecretStr, SecretBytes}.isdisjoint(_types_in(field.annotation))
 
 
@@ -80,14 +80,14 @@ def is_path(field: FieldInfo, value: object) -> bool:
 
 
 def expected(field: FieldInfo) -> str:
-    """Say in words what a field takes, for instance `a whole number from 0 to 65535`."""
+    """Return in words what a field takes, for instance `a whole number from 0 to 65535`."""
     return _words(field.annotation, field.metadata)
 
 
 def decoded(field: FieldInfo | None, text: str) -> Any:
     """Turn an environment variable's text into the type of its field.
 
-    A list is JSON, or its items between commas. Text that does not fit stays text, so that checking the whole names it.
+    A list is JSON, or its items between commas. Text that does not fit stays text: the check of the whole names it.
     """
     if field is None or section_of(field) is not None:
         return text

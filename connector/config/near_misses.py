@@ -1,4 +1,4 @@
-"""Variables that were meant to set a key, and would be ignored without a word."""
+"""Variables that were meant to set a key, and would be ignored silently."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -11,13 +11,13 @@ from connector.config.variables import CONFIG_VARIABLE, DELIMITER, KEYS_VARIABLE
 OTHERS = (CONFIG_VARIABLE, KEYS_VARIABLE)
 """Variables of the connector that set no key."""
 LINK = re.compile(r"(tcp|udp|sctp)://")
-"""What Kubernetes and Docker put into such variables, for a service that is called `connector-server`."""
+"""The values of variables that Kubernetes and Docker make for a service with the name `connector-server`."""
 
 
 def near_misses(keys: Collection[KeyPath], sources: Sources, environ: Mapping[str, str]) -> list[str]:
-    """Return a line for each variable that has the name of one of these keys but for its underscores or its case.
+    """Return a line for each variable whose name differs from a key's only in underscores or case.
 
-    What the configuration, or its profile, mentions by name is meant as it is.
+    A variable that the configuration or its profile mentions is meant as it is.
     """
     meant = {_plain(name): name for name in (*map(variable_name, keys), *OTHERS)}
     sections = {path[0].upper() for path in keys}
@@ -31,7 +31,7 @@ def near_misses(keys: Collection[KeyPath], sources: Sources, environ: Mapping[st
 
 
 def _target(name: str, meant: Mapping[str, str], sections: Collection[str]) -> str | None:
-    """Return what a variable should have been called; None if it is right, or nothing like one of ours."""
+    """Return the right name of a variable; None if it is right, or unlike ours."""
     plain = _plain(name)
     if name.upper().startswith(PREFIX) or name in OTHERS or not name.isprintable():
         return None
@@ -58,9 +58,9 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _profile(sources: Sources) -> str:
-    """Return the text of a profile of one's own, which may name variables."""
+    """Return the text of an author's profile, which may name variables."""
     given = sources.given(("end_system", "profile"))
     try:
         return (sources.folder / given).read_text("utf-8") if isinstance(given, str) and given.endswith(".toml") else ""
     except (OSError, ValueError):
-        return ""  # whoever loads it says what is wrong with it
+        return ""  # loading it tells what is wrong with it

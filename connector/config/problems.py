@@ -1,4 +1,4 @@
-"""Lines for a person: which key is wrong, what was expected, and where the value came from; never the value itself."""
+"""Lines for a person: the wrong key, what was expected, and who set it. Never the value."""
 
 import re
 from collections.abc import Collection
@@ -14,7 +14,7 @@ PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def validation_problems(error: ValidationError, model: type[BaseModel], sources: Sources, prefix: KeyPath = ()) -> list[str]:
-    """Return a line for each problem that checking the table at `prefix` against `model` has found."""
+    """Return a line for each problem in the table at `prefix`, which was checked against `model`."""
     lines = []
     for found in error.errors(include_input=False, include_url=False, include_context=False):
         path = _known_part(model, found["loc"])
@@ -23,7 +23,7 @@ def validation_problems(error: ValidationError, model: type[BaseModel], sources:
 
 
 def secrets_in_file(model: type[BaseModel], sources: Sources, prefix: KeyPath = ()) -> list[str]:
-    """Return a line for each secret that stands in the file in clear."""
+    """Return a line for each secret in the file."""
     return [
         f"{dotted(path)}: is a secret and has no place in {sources.file}; set {variable_name(path)} instead"
         for path, field in leaves(model, prefix)
@@ -38,12 +38,12 @@ def problem(path: KeyPath, reason: str, sources: Sources) -> str:
 
 
 def dotted(path: KeyPath) -> str:
-    """Return a key's name as it is written in a message; a key that is no plain word is escaped and cut short."""
+    """Return a key's name for a message. A key with strange characters is escaped and cut short."""
     return ".".join(key if PLAIN_KEY.fullmatch(key) else ascii(key)[:64] for key in path)
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
-    """Return what a mistyped word was probably meant to be, or all that it might be."""
+    """Return the known word that is close to a mistyped one, or all known words."""
     close = get_close_matches(word, known, n=1)
     if close:
         return f"did you mean `{close[0]}`?"
@@ -68,7 +68,7 @@ def _reason(model: type[BaseModel], path: KeyPath, kind: str, message: str) -> s
 
 
 def _known_part(model: type[BaseModel], location: tuple[Any, ...]) -> KeyPath:
-    """Leave out of a location what stands for no key: the index in a list, the branch of a union."""
+    """Return the keys of a location, without the index in a list or the branch of a union."""
     path: KeyPath = ()
     for part in location:
         field = field_at(model, path) if path else None

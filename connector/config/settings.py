@@ -16,7 +16,7 @@ Bytes = Annotated[int, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """A table of the configuration: unknown keys are errors, no type is converted, values never show in a message."""
+    """A table of the configuration. Unknown keys are errors, no type is converted, and no message shows a value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
@@ -25,52 +25,52 @@ class ServerDeadlines(Section):
     """How long the server waits, in seconds."""
 
     body: Seconds = 10
-    """For a request's body to arrive; 408 after it."""
+    """Until a request's body has arrived; otherwise 408."""
     write: Seconds = 30
-    """For a client to read what was written for it, or a good part of that; the connection is closed after it."""
+    """Until a client has read its answer, or a good part of it; otherwise the connection is closed."""
     hooks: Seconds = 10
-    """For each cleanup hook of the author's."""
+    """Of each cleanup hook of the author."""
     shutdown: Seconds = 30
-    """For running cleanups to finish after a signal that asks to end (SIGTERM)."""
+    """Of running cleanups, after a signal that asks the server to end (SIGTERM)."""
 
 
 class ServerLimits(Section):
-    """How much the server accepts: bytes, and connections."""
+    """How much the server accepts, in bytes and connections."""
 
     body: Bytes = 65_536
-    """Largest request body; 413 beyond it."""
+    """Largest request body; a larger one is a 413."""
     initialize: Bytes = 1_048_576
     """Largest body of an initialize, which holds a system's settings."""
     header: Bytes = 32_768
-    """Largest value of one request header; 400 beyond it. Tokens travel in headers and are long."""
+    """Largest value of one request header; a larger one is a 400. Tokens travel in headers and are long."""
     head_total: Bytes = 262_144
-    """Largest head of a request: its first line and all headers together; 431 beyond it."""
+    """Largest head of a request, its first line and all headers together; a larger one is a 431."""
     connections: Annotated[int | None, Field(gt=0)] = None
-    """Open connections in all. Beyond that, one that waits for its client gives way to a new one; if none does, that is a 503.
-    Default: as many as the limit of open files allows, 4096 at most."""
+    """Open connections in all. Beyond that, one that waits for its client is closed for a new one. If none waits, the new one
+    is a 503. Default: as many as the limit of open files allows, 4096 at most."""
     connections_per_address: Annotated[int | None, Field(gt=0)] = None
-    """Open connections from one address, as above. Default: as many as in all, because OpsHub is one address."""
+    """Open connections from one address. Default: as many as in all, because OpsHub is one address."""
 
 
 class ServerSection(Section):
-    """Where the server listens and what it accepts."""
+    """The address on which the server listens, and the callers that it accepts."""
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    """Address or name to listen on. Beyond loopback, callers need a seal: see `security.require_seal`."""
+    """Address or name to listen on. Beyond loopback, cleanups need a seal: see `security.require_seal`."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
-    """0 takes a free port and logs it."""
+    """0 chooses a free port, which is logged."""
     base_paths: list[str] = ["", "/sdk-api/api/1.0"]
-    """Paths under which the calls are served; the empty one is the root."""
+    """Paths under which the calls are served. The empty path is the root."""
     mbse_base_paths: list[str] = ["/mbse/api/1.0"]
-    """As `base_paths`, with errors shaped as the MBSE variant of the SDK has them: as a list."""
+    """As `base_paths`, for the MBSE variant of the SDK, whose errors are a list."""
     allowed_callers: Annotated[list[str], Field(min_length=1)] = ["0.0.0.0/0", "::/0"]
-    """Networks from which anybody may call at all; to all others there is nothing here."""
+    """Networks whose clients may call. All others get a 404."""
     allowed_hosts: Annotated[list[str], RenamedFrom("hosts")] = []
-    """Names and addresses, without a port, of which a request's `Host` has to be one, also at the metrics. Empty: where the
-    server listens on loopback, it has to be `localhost` or a loopback address; elsewhere it may be anything."""
+    """Names and addresses, without a port, that a request's `Host` may have, also at the metrics. If empty, a server on
+    loopback allows `localhost` and loopback addresses; any other server allows every name."""
     trusted_proxies: list[str] = []
-    """Addresses or networks of proxies that tell for whom they call, in `X-Forwarded-For` or `Forwarded`. No other is believed:
-    what comes through it counts as from beyond this machine."""
+    """Addresses or networks of proxies that name their callers in `X-Forwarded-For` or `Forwarded`. No other proxy is trusted:
+    its requests count as from beyond this machine."""
     deadlines: ServerDeadlines = ServerDeadlines()
     limits: ServerLimits = ServerLimits()
 
@@ -88,7 +88,7 @@ class ServerSection(Section):
     @classmethod
     def _are_not_everybody(cls, networks: list[str]) -> list[str]:
         if any(ip_network(network).prefixlen == 0 for network in networks):
-            raise ValueError("expected the proxies alone, for of everybody else each would say himself who he is")
+            raise ValueError("expected the proxies alone, because any client could name another caller")
         return networks
 
     @field_validator("allowed_hosts")
@@ -100,10 +100,10 @@ class ServerSection(Section):
 
 
 class ConnectorSection(Section):
-    """How the connector introduces itself at `GET /discover`."""
+    """The names by which the connector introduces itself at `GET /discover`."""
 
     name: Annotated[str, Field(min_length=1)] = "opshub-connector"
-    """The same on every replica: OpsHub compares."""
+    """The same on every replica, because OpsHub compares them."""
     version: Annotated[str, Field(min_length=1)] = "1.0"
     """The same on every replica, too."""
 
@@ -112,18 +112,18 @@ class StorageDeadlines(Section):
     """How long a driver may take, in seconds."""
 
     evict: Seconds = 5
-    """For one eviction."""
+    """Of one eviction."""
     read: Seconds = 1
-    """For one read or write of a cached value. A near driver that takes longer is passed by; an authority makes it a miss."""
+    """Of one read or write of a cached value. A slower local cache is skipped; a slower authority is a miss."""
     ping: Seconds = 2
-    """For the readiness check."""
+    """Of the readiness check."""
 
 
 class StorageSection(Section):
-    """Which drivers keep cached data, nearest first; the last is the authority, shared by all processes."""
+    """Which drivers keep cached data, nearest first. The last one is the authority, which all processes share."""
 
     model_config = ConfigDict(extra="allow")
-    """The extra keys are the instances' tables, `[storage.<name>]`, checked against the driver's own settings."""
+    """The extra keys are the tables of instances, `[storage.<name>]`. The driver's settings check them."""
 
     drivers: Annotated[list[str], Field(min_length=1)] = ["memory", "sqlite"]
     """Names of instances. `memory` and `sqlite` exist without a table; any other needs `[storage.<name>]` with a `driver`."""
@@ -134,96 +134,96 @@ class EndSystemDeadlines(Section):
     """How long the end system may take, in seconds."""
 
     connect: Seconds = 5
-    """For a connection to be made, TLS included."""
+    """Until a connection is made, TLS included."""
     read: Seconds = 10
     """Between two pieces of an answer to a logout."""
     total: Seconds = 20
-    """For all steps of one logout together; the caller of a login is answered then. Its own answers are read eight times as
-    long, and what it makes by then is logged out."""
+    """Of all steps of one logout together. The caller of a login is answered then, too. The login itself goes on for eight times
+    as long, and what it makes is logged out."""
 
 
 class EndSystemSection(Section):
-    """The tool to log out of."""
+    """The tool that sessions log in to and out of."""
 
     profile: Annotated[str, Field(min_length=1), PathIfToml()] = "none"
-    """A bundled profile's name, the path of a `.toml` file, or the dotted path of a Python class of one's own."""
+    """The name of a bundled profile, the path of a `.toml` file, or the dotted path of a Python class of your own."""
     base_url: str | None = None
-    """Where the tool is: a URL, or a template such as `{setting.url}`."""
+    """The tool's address: a URL, or a template such as `{setting.url}`."""
     allowed_urls: list[str] = []
-    """Scheme, host, port and path prefix that requests must lie within. Default: `base_url`, where that is no template."""
+    """URLs that begin every allowed request: scheme, host, port and path. Default: `base_url`, unless it is a template."""
     deadlines: EndSystemDeadlines = EndSystemDeadlines()
     ca_file: Annotated[Path | None, Field(strict=False)] = None
-    """PEM file of the authorities to trust instead of the system's."""
+    """PEM file of the certificate authorities to trust instead of the system's."""
     proxy: str | None = None
-    """URL of an HTTP proxy for the outgoing requests; the environment's is never used."""
+    """URL of an HTTP proxy for outgoing requests. One from the environment is never used."""
     settings: dict[str, Any] = {}
-    """Settings of a Python class of one's own."""
+    """Settings of a Python class of your own."""
 
 
 class LedgerSection(Section):
-    """Where what is owed is written down, and how long it is tried."""
+    """The record of what is owed, and how long it is tried."""
 
     path: Annotated[Path, Field(strict=False)] = Path("var/ledger.sqlite3")
-    """The ledger; made, with its folder, if it is missing. One process owns it. On a local disk."""
+    """The ledger's file, on a local disk. It is made if it is missing. One process owns it."""
     key_file: Annotated[Path, Field(strict=False)] = Path("var/keys/ledger.keys")
-    """Keys that seal it: only this user may read it. Made if it is missing and the ledger needs no other, unless
-    several machines share the authority: replicas need the same keys. `CONNECTOR_LEDGER_KEYS` wins over it."""
+    """File of the keys that seal the ledger; only this user may read it. It is made if it is missing, unless the ledger needs
+    other keys, or several machines share the authority: replicas need the same keys. `CONNECTOR_LEDGER_KEYS` wins over it."""
     give_up_after: Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)] = 604_800
-    """Seconds of trying after which a logout waits for a human: a week."""
+    """Seconds of trying, after which a logout needs attention: a week."""
     per_origin: Annotated[int, Field(ge=1, le=1000)] = 4
-    """How many logouts are retried at a time at one end system."""
+    """Logouts that are retried at a time at one end system."""
     keep_closed: Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)] = 86_400
-    """Seconds for which a login that owes nothing any more is remembered, without its credential, to answer duplicates."""
+    """Seconds for which a closed logout is remembered, without its credential, to answer duplicates."""
 
 
 class SecuritySection(Section):
-    """Who may call."""
+    """Which cleanups need the seal of their session."""
 
     require_seal: bool = False
-    """Whether a cleanup needs its session's seal, even of a session that was not opened here. Beyond loopback, it always does."""
+    """Whether every cleanup needs a seal, even if its session was not opened here. Beyond loopback, it always does."""
     allow_unsealed_cleanup_beyond_loopback: Annotated[bool, RenamedFrom("callers_unsealed_beyond_loopback")] = False
     """Whether anybody who reaches `server.host` may clean up, without a seal, any session that was not opened here."""
 
 
 class LogsSection(Section):
-    """How the server logs to standard error."""
+    """The log on standard error."""
 
     format: Literal["console", "json"] = "console"
-    """For a person, or for a log collector."""
+    """`console` is for a person, `json` for a log collector."""
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least that is logged."""
+    """The lowest level that is logged."""
     libraries: Literal["debug", "info", "warning", "error"] = "info"
-    """The least that is logged of what comes through Python's own `logging`, as libraries do; less than `level` never is."""
+    """The lowest level that is logged of libraries, which use Python's `logging`. `level` limits it, too."""
 
 
 class MetricsSection(Section):
-    """Where the server tells what it has counted and measured: `GET /metrics`, in Prometheus form."""
+    """The metrics: `GET /metrics`, in Prometheus form, on an address of their own."""
 
     enabled: bool = True
-    """False: nothing is served, and nothing listens."""
+    """Whether the metrics are served."""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    """Address or name to listen on. The answer names storage drivers, never a session, a system or a value of a request."""
+    """Address or name to listen on. The metrics name storage drivers, never a session, a system or a value of a request."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 9464
-    """0 takes a free port and logs it."""
+    """0 chooses a free port, which is logged."""
 
 
 class ControlSection(Section):
-    """Where the commands `connector owed` and `connector status` talk to the running server."""
+    """The socket by which the commands `connector owed` and `connector status` reach the running server."""
 
     socket: Annotated[Path, Field(strict=False)] = Path("var/control.sock")
-    """Unix socket, made with mode 0600: whoever may use it may steer what is owed. At most 100 bytes long,
-    as an absolute path or from the working directory."""
+    """Unix socket, made with mode 0600, because its users may change what is owed. At most 100 bytes long, as an absolute path
+    or from the working directory."""
 
     @field_validator("socket")
     @classmethod
     def _fits(cls, socket: Path) -> Path:
         if len(os.fsencode(socket_name(socket))) > LONGEST:
-            raise ValueError(f"expected a path of at most {LONGEST} bytes, for the system takes no longer one for a socket")
+            raise ValueError(f"expected a path of at most {LONGEST} bytes, because the system allows no longer one for a socket")
         return socket
 
 
 class Settings(Section):
-    """The whole configuration; `connector.preflight.loading.load` makes it from the file and the environment."""
+    """The whole configuration. `connector.preflight.loading` makes it from the file and the environment."""
 
     server: ServerSection = ServerSection()
     connector: ConnectorSection = ConnectorSection()

@@ -1,4 +1,4 @@
-"""Where values come from: the file and the environment, read but not yet checked. The environment wins."""
+"""The sources of values: the file and the environment, read but not checked yet. The environment wins."""
 
 import tomllib
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ class Variable:
     """An environment variable that sets a key."""
 
     name: str
-    """Fit to be printed."""
+    """Safe to print."""
     text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the file and the environment say."""
+    """The file and the environment, as they are written."""
 
     file: Path | None
     """By its absolute path."""
     table: Mapping[str, Any] | None
-    """The file's content; empty without a file, None where it could not be read."""
+    """The file's content; empty without a file, None if it could not be read."""
     variables: Mapping[KeyPath, Variable]
     problems: tuple[str, ...]
     """What could not even be read."""
@@ -40,9 +40,9 @@ class Sources:
     """New name -> deprecated name, as the file has it."""
 
     def values(self, model: type[BaseModel], prefix: KeyPath = ()) -> dict[str, Any]:
-        """Return what the sources say under `prefix`, the variables' texts turned into the types of the model's fields.
+        """Return the values under `prefix`. Texts of variables are converted to the types of the model's fields.
 
-        Every path is absolute, those of the defaults included: a relative one begins at the folder of the file.
+        Every path is absolute, also in the defaults. A relative path begins at the folder of the file.
         """
         table = _at(self.table, prefix)
         values = deepcopy(table) if isinstance(table, dict) else {}
@@ -59,11 +59,11 @@ class Sources:
 
     @property
     def folder(self) -> Path:
-        """Where relative paths begin: at the file or, without one, in the working directory."""
+        """The folder in which relative paths begin: that of the file or, without one, the working directory."""
         return self.file.parent if self.file else Path.cwd()
 
     def origin(self, path: KeyPath) -> str | None:
-        """Say who set a key or something in it: an environment variable, the file, or None for nobody."""
+        """Return who set a key or a part of it: an environment variable, or the file. None if it is the default."""
         in_file = self.from_file(path)
         setters = [key for key in self.variables if key[: len(path)] == path]
         if setters and (path in setters or in_file is None or isinstance(in_file, dict)):
@@ -73,11 +73,11 @@ class Sources:
         return f"{self.file}, as {'.'.join(self.renamed_in_file[path])}" if path in self.renamed_in_file else str(self.file)
 
     def given(self, path: KeyPath) -> Any:
-        """Return what is said of a key, as it is written; None where nothing is."""
+        """Return the value of a key as it is written; None if it is not set."""
         return self.variables[path].text if path in self.variables else self.from_file(path)
 
     def from_file(self, path: KeyPath) -> Any:
-        """Return what the file says of a key, whoever wins; None where it says nothing."""
+        """Return the file's value of a key, even if a variable wins; None if the file does not set it."""
         return _at(self.table, path)
 
 
@@ -127,7 +127,7 @@ def _at(table: Any, path: KeyPath) -> Any:
 
 
 def _put(values: dict[str, Any], path: KeyPath, value: Any) -> None:
-    """Set a nested key; a value that stands where a table should is left for the check to name."""
+    """Set a nested key. If a value stands in the place of a table, it stays, and the check names it."""
     for key in path[:-1]:
         inner = values.setdefault(key, {})
         if not isinstance(inner, dict):

@@ -1,4 +1,4 @@
-"""From the configuration to the end system: every problem is found before anything is opened."""
+"""Builds the end system of the configuration. Every problem is found before anything is opened."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,14 +22,14 @@ DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 def build_end_system(settings: config.EndSystemSection, environ: Mapping[str, str]) -> EndSystem:
-    """Make the end system that the configuration names. Nothing is opened and nothing is sent before its `open`.
+    """Make the end system of the configuration. Nothing is opened or sent before its `open`.
 
     Raises:
         ConfigurationError: with every problem, each with its dotted name.
     """
     if DOTTED_PATH.fullmatch(settings.profile) and not settings.profile.endswith(SUFFIX):
         return own_end_system(settings)
-    problems = ["end_system.settings: expected none; only a Python class of one's own has settings"] if settings.settings else []
+    problems = ["end_system.settings: expected none; only a Python class of your own has settings"] if settings.settings else []
     profile = _profile(settings.profile, problems)
     connections = checked_egress(settings, environ, problems)
     if profile is not None:
@@ -74,7 +74,7 @@ def _undeclared(profile: Profile, base_url: Template | None) -> Iterator[str]:
         if name not in profile.settings or not profile.settings[name].is_always_there:
             yield f"end_system.base_url: setting.{name} is not declared in profile.settings as required or with a default"
     if names and not profile.opens_sessions:
-        yield "end_system.base_url: expected no setting, for the profile has no login to know it"
+        yield "end_system.base_url: expected no setting, because the profile has no login that would know it"
 
 
 def _outside(profile: Profile, connections: Egress, environ: Mapping[str, str]) -> list[str]:
@@ -92,7 +92,7 @@ def _outside(profile: Profile, connections: Egress, environ: Mapping[str, str]) 
 def _address(request: Request, connections: Egress, environ: Mapping[str, str]) -> str | None:
     """Return the URL of a request with a letter for each value of a session, or None if the session chooses the host.
 
-    Raises `ValueError` for an address from the environment that is none: like any, it has no query, for it is shown.
+    Raises `ValueError` for a wrong address from the environment. It has no query, because addresses are shown.
     """
 
     def known(reference: Reference) -> str:

@@ -1,4 +1,4 @@
-"""What the connector asks of an end system."""
+"""The contract of an end system: what the connector asks of it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -15,14 +15,14 @@ from connector.model.errors import LoginNotCarried
 from connector.model.outcomes import LoginResult, LogoutOutcome
 
 LONGEST_PLACE = 200
-"""Characters of the name of a place where logins are used and ended."""
+"""Characters of the name of a place where logins are ended."""
 LONGEST_LOGIN = 10
-"""How many times as long as its caller waits a login may take, before it is cancelled and an error is logged."""
+"""A login may take this many times as long as its caller waits. Then it is cancelled, and an error is logged."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionLogin:
-    """A session as the end system knows it: whose login it is, and the credential that ends it."""
+    """A session as the end system knows it: its ids, and the credential that ends it."""
 
     session_id: str
     """Canonical UUID text."""
@@ -36,16 +36,16 @@ class LoginOutcome:
 
     result: LoginResult
     credential: Credential = field(default_factory=Credential)
-    """What a later `logout` of this login needs, by the names that it is known under there. Sealed; OpsHub never sees it.
+    """What a later `logout` of this login needs, by the names that it has there. Sealed, so that OpsHub never sees it.
 
-    In the outcome of a login that failed: what it had made by then, so that it is still to be logged out.
+    If the login failed: what it had made by then, which still has to be logged out.
     """
     returned: Mapping[str, str] = field(default_factory=dict)
-    """What else OpsHub is to send back as headers of every later call: nothing secret."""
+    """What else OpsHub sends back as headers of every later call: nothing secret."""
     code: str | None = None
     message: str | None = None
     retry_after: float | None = None
-    """Seconds to wait, if an end system that is away asked for it; an hour at most is passed on."""
+    """Seconds to wait, if an unavailable end system asked for it. An hour at most is passed on."""
     undo: Callable[[], Awaitable[LogoutOutcome]] | None = field(default=None, repr=False, compare=False)
     """Ends what a login that failed half-way has made, which is `credential`. It is called once that is recorded.
 
@@ -54,7 +54,7 @@ class LoginOutcome:
 
 
 class EndSystemSettings(BaseModel):
-    """Settings of an end system of one's own (`[end_system.settings]`); derive from this to name them."""
+    """Settings of an end system of your own (`[end_system.settings]`). Derive from this class to name them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -62,8 +62,8 @@ class EndSystemSettings(BaseModel):
 class EndSystem(ABC):
     """The tool whose sessions are ended. One instance serves all sessions, from any number of tasks at once.
 
-    A class of one's own, named by its dotted path, is called with its checked `Settings`, when the configuration is checked and
-    again to serve: it touches nothing outside before `open`.
+    A class of your own is named by its dotted path and called with its checked `Settings`, also when the configuration is only
+    checked. So its constructor touches nothing outside; `open` may.
     """
 
     Settings: ClassVar[type[EndSystemSettings]] = EndSystemSettings
@@ -72,10 +72,10 @@ class EndSystem(ABC):
     """The request headers that `logout` uses; None means any that is not the transport's own."""
 
     opens_sessions: bool = False
-    """Whether logins are made here, so that a caller who brings nothing of one has none. So it is with a `login` of one's own."""
+    """Whether logins are made here, as with a `login` of your own. A caller who brings nothing of one has none then."""
 
     ends_sessions: bool = True
-    """False where there is never anything to log out of: `logout` is not called then."""
+    """False if there is never anything to log out of. `logout` is not called then."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -91,57 +91,57 @@ class EndSystem(ABC):
         """Release everything. A second call does nothing."""
 
     def origin(self, session: SessionLogin) -> str:
-        """Name the place where this login is used and ended: at most 200 characters, no secret.
+        """Return the name of the place where this login is used and ended: at most 200 characters, no secret.
 
-        A login is ended only while this says the same as when it was made; otherwise its logout waits. So name whatever of your
-        settings leads elsewhere, such as an address. Retries are bounded for each place. By default it is the class.
+        A login is ended only while its name is the same as when it was made; otherwise its logout is held back. So include each
+        setting that leads elsewhere, such as an address. Retries are limited for each place. The default is the class.
         """
         del session
         return name_of_place(f"{type(self).__module__}.{type(self).__qualname__}")
 
     def check_settings(self, settings: Mapping[str, str]) -> list[str]:
-        """Return everything that is wrong with what an administrator has set for a system in OpsHub, in words for him.
+        """Return everything that is wrong with a system's settings in OpsHub, in words for an administrator.
 
-        Each problem begins with the name of the setting, and none repeats a value.
+        Each problem begins with the name of the setting. None repeats a value.
         """
         del settings
         return []
 
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
-        """Log in with settings that have been checked. A login that was made is in the outcome, whatever else went wrong.
+        """Log in with checked settings. A login that was made is in the outcome, even if something else went wrong.
 
         An expected failure is an outcome, not an exception.
 
-        This is not cancelled when its caller has gone or was answered, which is after `end_system.deadlines.total` and a second:
-        what it returns later is logged out all the same, durably. It is cancelled after `LONGEST_LOGIN` times that long, and
-        not earlier when the server ends. Time in which the process was stopped does not count. Then nobody else knows what it
-        has made: it has a second in which to return its outcome still.
+        It is not cancelled when its caller has gone or was answered, which is after `end_system.deadlines.total` and a second.
+        What it returns later is logged out durably. It is cancelled after `LONGEST_LOGIN` times that long, and not earlier when
+        the server ends. Time in which the process was stopped does not count. A cancelled login has a second to return its
+        outcome, because nobody else knows what it has made.
         """
         del session_id, settings
         return LoginOutcome(LoginResult.NOT_APPLICABLE)
 
     def client(self, session: SessionLogin) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
-        """Return a client whose requests carry this login, and go nowhere but to the end system, for as long as the context.
+        """Return a context with a client whose requests carry this login, and reach only the end system.
 
         Raises:
-            LoginNotCarried: nothing says how the login is carried, or the credential lacks what that needs.
+            LoginNotCarried: nothing says how the login is carried, or the credential lacks something for it.
         """
         del session
         raise LoginNotCarried(f"{type(self).__name__} makes no clients: its method `client` is missing")
 
     @abstractmethod
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
-        """End the login that `session.credential` stands for, and only that one, and say what became of it.
+        """End the login of `session.credential`, and only that one, and return the outcome.
 
-        An expected failure (a timeout, an error status) is an outcome, not an exception. May be called again for the same session
-        and must then answer truthfully. It is cancelled when the caller's deadline has passed.
+        An expected failure (a timeout, an error status) is an outcome, not an exception. It may be called again for the same
+        session, and must answer truthfully then. It is cancelled when the caller's deadline has passed.
         """
 
 
 def name_of_place(text: str) -> str:
     """Return a name of at most `LONGEST_PLACE` characters: `text`, or its beginning and a digest of all of it.
 
-    The name decides where a credential may be sent, so two places must not have one name because both are long.
+    The name decides where a credential may be sent. So two long places must not get one name.
     """
     if len(text) <= LONGEST_PLACE:
         return text

@@ -1,4 +1,4 @@
-"""An end system of one's own, by the dotted path of its class."""
+"""An author's end system, by the dotted path of its class."""
 
 from pydantic import ValidationError
 

@@ -23,18 +23,19 @@ INTRODUCTION = """\
 <!-- Made from the settings classes by `make docs`. -->
 
 In short: `config.toml` in the working directory, or the file that `--config` or `CONNECTOR_CONFIG` names. Every key has a
-default, and an environment variable wins over the file. `connector check-config` shows what is in force and who set it.
+default, and an environment variable wins over the file. `connector check-config` shows the effective values and who set them.
 
 * A variable's name is the key's, in capitals, after `CONNECTOR__`, with two underscores for each dot. A list is written with
-  commas or as JSON. A variable that is empty counts as absent; one that begins with `CONNECTOR__` and matches no key is an error.
-  So is one that has the name of a key but for its underscores or its case, such as `CONNECTOR_SERVER__PORT`, unless the
-  configuration or its profile mentions it, or Kubernetes has made it (`tcp://...`).
-* A relative path, whoever sets it, begins at the folder of the configuration file or, without a file, in the working directory.
-  `check-config` and messages show absolute ones. What is typed on the command line begins in the working directory; of what is
-  in `[end_system.settings]` your class decides.
-* The whole configuration is checked before anything is opened, in three rounds: every key; then every combination; then what
-  a server needs besides, its keys and the passwords of its stores. A round in which something is wrong is the last: all of
-  its problems are printed, each on a line, without the values; the exit code is 78.
+  commas or as JSON. An empty variable counts as absent.
+* A variable that begins with `CONNECTOR__` and matches no key is an error. So is a name that differs from a key's only in its
+  underscores or its case, such as `CONNECTOR_SERVER__PORT`. It is none if the configuration or its profile mentions it, or if
+  Kubernetes has made it (`tcp://...`).
+* A relative path begins at the folder of the configuration file or, without a file, in the working directory. `check-config`
+  and messages show absolute paths. A path on the command line begins in the working directory. For `[end_system.settings]`,
+  your class decides.
+* The whole configuration is checked before anything is opened, in three rounds: every key, every combination, then the keys and
+  passwords that a server needs. The first round with a problem is the last. All of its problems are printed, each on a line,
+  without the values. The exit code is 78.
 * A renamed key keeps its old name for one version. `check-config` and a warning in the log tell the new name. Both names at once
   are an error.
 * Secrets (a password, a URL with a password in it) come from the environment or from a file of their own; in `config.toml`
@@ -44,10 +45,10 @@ default, and an environment variable wins over the file. `connector check-config
 INSTANCES = """
 ## `[storage.<name>]`
 
-A storage instance: `driver` says what it is, the other keys are that driver's. The name is yours: lower-case letters, digits,
-single underscores. `memory` and `sqlite` exist without a table. An instance that `storage.drivers` does not name is checked,
-but not used. A driver of your own is the dotted path of a class that derives from `drivers.Driver`; its keys are those of its
-`Settings`.
+A storage instance. `driver` says what it is; the other keys belong to that driver. You choose the name: lower-case letters,
+digits, single underscores. `memory` and `sqlite` exist without a table. An instance that `storage.drivers` does not name is
+checked, but not used. A driver of your own is the dotted path of a class that derives from `drivers.Driver`. Its `Settings`
+are its keys.
 """
 
 

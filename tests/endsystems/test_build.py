@@ -129,7 +129,10 @@ def test_what_a_profile_needs_and_does_not_get_is_found_at_once() -> None:
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
-        ({"base_url": "{credential.X-Url}"}, "end_system.allowed_urls: is missing; a session has a say in end_system.base_url"),
+        (
+            {"base_url": "{credential.X-Url}"},
+            "end_system.allowed_urls: is missing; sessions choose a part of end_system.base_url",
+        ),
         (
             {"base_url": "{captured.x}"},
             "end_system.base_url: expected only setting.<name>, credential.<header> and env.CONNECTOR_<NAME> in braces",

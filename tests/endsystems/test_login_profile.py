@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector.endsystems.http.guard import url_prefix
 from connector.endsystems.profile.bundled import checked_profile
-from connector.endsystems.profile.setting import Setting, SettingType, faults, in_force
+from connector.endsystems.profile.setting import Setting, SettingType, effective, faults
 from connector.model.errors import ConfigurationError
 from tests.endsystems.opened import LOGIN, LOGOUT, built
 
@@ -84,7 +84,7 @@ def test_json_that_cannot_be_read_is_a_problem_and_nothing_worse(value: str) -> 
 
 
 def test_a_default_stands_for_what_is_not_set_and_what_is_not_declared_goes_nowhere() -> None:
-    assert in_force(KINDS, {"text": "x", "other": "y", "url": ""}) == {"text": "x", "grant": "client"}
+    assert effective(KINDS, {"text": "x", "other": "y", "url": ""}) == {"text": "x", "grant": "client"}
 
 
 def test_an_end_system_checks_the_settings_that_its_profile_declares(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_an_end_system_checks_the_settings_that_its_profile_declares(tmp_path: P
         (("required = true\n\n", 'type = "url"\ndefault = "x"\n'), "profile.settings.username: the default: expected http://"),
         (
             ("required = true\n\n", "\n"),
-            "profile.settings.username: expected required = true or a default, for profile.login[0] needs it",
+            "profile.settings.username: expected required = true or a default, because profile.login[0] needs it",
         ),
         (("{setting.username}", "{setting.user}"), "profile.login[0]: setting.user is not declared in profile.settings"),
         (("{setting.username}", "{credential.X}"), "profile.login[0]: credential.X is not known before the login"),
@@ -187,7 +187,7 @@ URL = '[settings.url]\ntype = "url"\n'
         (
             PROFILE + URL + "required = true\n",
             {"base_url": "{setting.url}"},
-            "end_system.allowed_urls: is missing; a session has",
+            "end_system.allowed_urls: is missing; sessions choose",
         ),
         (
             PROFILE,
@@ -197,7 +197,7 @@ URL = '[settings.url]\ntype = "url"\n'
         (
             LOGOUT.format(path="x") + URL + "required = true\n",
             CHOSEN,
-            "end_system.base_url: expected no setting, for the profile has no login to know it",
+            "end_system.base_url: expected no setting, because the profile has no login that would know it",
         ),
     ],
 )

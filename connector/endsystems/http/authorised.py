@@ -1,4 +1,4 @@
-"""A client for an author's own requests, that carries a login and goes nowhere else than the end system."""
+"""A client for an author's requests. It carries a login and reaches only the end system."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,10 +18,10 @@ class TargetNotAllowed(aiohttp.ClientError):
 async def authorised_client(
     client: GuardedClient, headers: Sequence[tuple[str, str]], allowed: Sequence[UrlPrefix], base_url: str
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open a client whose every request carries `headers`, for as long as the context.
+    """Open a client whose requests carry `headers`, while the context is open.
 
-    Guards each request, and each redirect that it follows, as those of a profile are guarded; the login is put in only then. Its
-    connections are its own, for some end systems tie a login to one. It keeps no cookies and decompresses nothing.
+    Each request, and each redirect that it follows, is guarded as those of a profile; only then the login is added. Its
+    connections are its own, because some end systems tie a login to one. It keeps no cookies and decompresses nothing.
     """
 
     async def carry(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -29,6 +29,7 @@ async def authorised_client(
             allowed_target(str(request.url), allowed)
         except ValueError as problem:
             raise TargetNotAllowed(str(problem)) from None
+        # Set at each hop, because aiohttp drops credentials at a redirect to another origin, which may still be allowed.
         for name, value in headers:
             request.headers[name] = value
         return await handler(request)

@@ -1,11 +1,11 @@
-"""Dot segments of a path, in every spelling in which some server may find one."""
+"""Dot segments of a path, in every spelling that some server may read as one."""
 
 import re
 from unicodedata import normalize
 from urllib.parse import unquote_to_bytes
 
 MOST_DECODINGS = 8
-"""Times that a path may be encoded; nobody encodes it more often to say something else than a step up."""
+"""Times that a path may be encoded. Nobody encodes it more often for an honest reason."""
 DOT_SEGMENT = re.compile(r"(?:\A|[/\\])[\s\x00-\x1f\x7f]*\.\.?[\s\x00-\x1f\x7f]*(?:[;?#\x00][^/\\]*)?(?:\Z|[/\\])")
 """Some servers drop the blanks around a name, and what follows a semicolon, a question mark or a NUL."""
 MISSPELLED = [
@@ -13,7 +13,7 @@ MISSPELLED = [
     (re.compile(rb"\xc0\xaf|\xe0\x80\xaf|\xf0\x80\x80\xaf|%u002f", re.IGNORECASE), b"/"),
     (re.compile(rb"\xc1\x9c|\xe0\x81\x9c|\xf0\x80\x81\x9c|%u005c", re.IGNORECASE), rb"\\"),
 ]
-"""Longer than UTF-8 allows, or with an escape that no standard has: old servers read them all the same."""
+"""Overlong UTF-8, or an escape without a standard. Old servers read both."""
 
 
 def walks(raw_path: str) -> bool:

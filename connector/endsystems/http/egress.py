@@ -1,4 +1,4 @@
-"""The part of the configuration that says where requests go and how: checked, and turned into what the client needs."""
+"""The configuration of outgoing requests, checked: where they may go, by which proxy, and whom they trust."""
 
 import ssl
 from collections.abc import Mapping
@@ -18,24 +18,24 @@ from connector.runtime.file_access import why_not
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Egress:
-    """Where requests may go and how they get there."""
+    """Where requests may go, and by which way."""
 
     base_url: Template | None
-    """Holds references to the credential or to settings only; the environment's are resolved."""
+    """Refers to the credential or to settings only: those to the environment are resolved."""
     allowed: tuple[UrlPrefix, ...]
     tls: ssl.SSLContext
     proxy: URL | None
 
     @property
     def fixed_base_url(self) -> str | None:
-        """The base URL, where no session has a say in it."""
+        """The base URL, if no session chooses a part of it."""
         if self.base_url is None or [*self.base_url.references]:
             return None
         return self.base_url.render(str)
 
 
 def checked_egress(settings: config.EndSystemSection, environ: Mapping[str, str], problems: list[str]) -> Egress:
-    """Check the part of the configuration, adding to `problems` what is wrong with it."""
+    """Check this part of the configuration, and add what is wrong to `problems`."""
     base_url = _base_url(settings.base_url, environ, problems)
     return Egress(
         base_url=base_url,
@@ -61,7 +61,7 @@ def _base_url(text: str | None, environ: Mapping[str, str], problems: list[str])
 def _with_variables(template: Template, environ: Mapping[str, str]) -> Template:
     """Put the environment's values in their places. Raises `ValueError`."""
     if template.names(Source.SETTING) and template.names(Source.CREDENTIAL):
-        raise ValueError("expected setting.<name> or credential.<header>, for nothing knows both")
+        raise ValueError("expected setting.<name> or credential.<header>, because no request knows both")
     values = Values(Credential(), environ)
     parts = []
     for part in template.parts:
@@ -88,7 +88,7 @@ def _allowed(texts: list[str], base_url: Template | None, problems: list[str]) -
         return tuple(prefixes)
     if [*base_url.references]:
         problems.append(
-            "end_system.allowed_urls: is missing; a session has a say in end_system.base_url, so say where it may lead"
+            "end_system.allowed_urls: is missing; sessions choose a part of end_system.base_url, so say where it may lead"
         )
         return ()
     return (url_prefix(base_url.render(str)),)
@@ -110,7 +110,7 @@ def _tls(ca_file: Path | None, problems: list[str]) -> ssl.SSLContext:
 
 @cache
 def _systems_tls() -> ssl.SSLContext:
-    """The authorities that the system trusts, read once: that takes ten times as long as checking all the configuration."""
+    """Return the authorities that the system trusts. They are read once, because that takes longer than all other checks."""
     return ssl.create_default_context()
 
 
@@ -125,6 +125,6 @@ def _proxy(text: str | None, problems: list[str]) -> URL | None:
     except ValueError:
         complete = False
     if not complete:
-        problems.append("end_system.proxy: expected http://host:port, with user:password@ before the host where it wants them")
+        problems.append("end_system.proxy: expected http://host:port, with user:password@ before the host if it needs them")
         return None
     return url

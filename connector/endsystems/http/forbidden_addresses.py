@@ -1,4 +1,4 @@
-"""Addresses that nothing ever connects to: in IPv4, in IPv6, and as an IPv4 address within an IPv6 one."""
+"""Addresses that are never connected to, in IPv4, in IPv6, and as an IPv4 address within an IPv6 one."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network

@@ -1,4 +1,4 @@
-"""Where requests may go: the URLs that the configuration allows, and the addresses that nothing ever allows."""
+"""Where requests may go: the URLs that the configuration allows, without the addresses that are always forbidden."""
 
 import re
 import socket
@@ -15,16 +15,16 @@ from connector.endsystems.http.forbidden_addresses import is_forbidden
 from connector.model.addresses import literal
 
 URL_TEXT = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
-"""ASCII without blanks and without the backslash, which some servers take for a slash."""
+"""ASCII without blanks, and without the backslash that some servers take for a slash."""
 HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
 
 KNOWN = 256
-"""Base URLs, and addresses, whose parts or fate are remembered: neither is secret, and few are used over and over."""
+"""Base URLs and addresses whose verdict is cached: none is secret, and a few are used again and again."""
 
 
 class ForbiddenAddress(OSError):
-    """A connection to this address is never made. An `OSError`, so that the other addresses of a name are still tried."""
+    """A forbidden address. An `OSError`, so that the other addresses of a name are still tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def url_prefix(text: str) -> UrlPrefix:
 
 
 def allowed_target(text: str, allowed: Sequence[UrlPrefix]) -> URL:
-    """Parse the URL of a request. Raises `ValueError` if it is none, or lies outside all that is allowed."""
+    """Parse the URL of a request. Raises `ValueError` if it is not a URL, or is not allowed."""
     url = checked_url(text)
     if not any(prefix.covers(url) for prefix in allowed):
         raise ValueError("lies outside end_system.allowed_urls")
@@ -60,7 +60,7 @@ def allowed_target(text: str, allowed: Sequence[UrlPrefix]) -> URL:
 
 
 def checked_url(text: str) -> URL:
-    """Parse an absolute URL as it is, normalising nothing. Raises `ValueError`, which never repeats the URL."""
+    """Parse an absolute URL without normalising it. Raises `ValueError`, which never repeats the URL."""
     if not URL_TEXT.fullmatch(text):
         raise ValueError("expected a URL of printable ASCII without blanks and backslashes")
     try:
@@ -83,6 +83,7 @@ def checked_url(text: str) -> URL:
 
 def guarded_socket(address_info: AddrInfoType) -> socket.socket:
     """Make the socket for a resolved address, as aiohttp's `socket_factory`. Raises `ForbiddenAddress`."""
+    # Here, because a name may resolve to another address than the one that was checked before.
     family, kind, protocol, _, address = address_info
     if _is_forbidden_text(address[0]):
         raise ForbiddenAddress("link-local, metadata, unspecified, multicast or broadcast address")

@@ -16,17 +16,17 @@ from connector.endsystems.profile.outgoing import Outgoing
 from connector.runtime.deadline import Patience
 
 ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer's body that are looked at; the rest is not read."""
+"""Bytes of an answer's body that are read; the rest is ignored."""
 HEADER_LIMIT = 64 * 1024
 CONNECTIONS = 128
 CONNECTIONS_PER_HOST = 32
-"""At a time, of a client that is lent to one handler. A profile's own requests are bounded by those who ask for them: one that
-waited for another's would make one session's cleanup as slow as all others' together."""
+"""At a time, for the client of one handler. A profile's own requests have no such limit: a cleanup that waited for another's
+connection would be as slow as all others together."""
 OWN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "opshub-connector"}
 
 
 class ExchangeFailed(Exception):
-    """No answer came. `passing` says whether a later try may bring one. Names neither the URL nor any value."""
+    """No answer came. `passing` tells whether a later try may bring one. It names neither the URL nor a value."""
 
     def __init__(self, code: str, message: str, *, passing: bool) -> None:
         super().__init__(message)
@@ -50,7 +50,7 @@ class GuardedClient:
         self._hasty = self._timeout(total=None)
         to_connect = max(deadlines.connect, deadlines.total)
         self._patient = aiohttp.ClientTimeout(total=None, connect=to_connect, sock_connect=deadlines.connect)
-        """Of what is read to its end: bounds only what comes before anything is sent."""
+        """For requests that are read to their end: it limits only the time before anything is sent."""
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -58,7 +58,7 @@ class GuardedClient:
         self._session = self._made(_send_once, reuse=False, timeout=self._hasty)
 
     def session(self, middleware: aiohttp.ClientMiddlewareType, *, base_url: URL | None) -> aiohttp.ClientSession:
-        """Make a client of the same guards, whose caller closes it. Within it connections are used again, until then."""
+        """Make a client with the same guards; the caller closes it. Within it, connections are used again."""
         return self._made(middleware, reuse=True, timeout=self._timeout(total=self._deadlines.total), base_url=base_url)
 
     def _timeout(self, *, total: float | None) -> aiohttp.ClientTimeout:
@@ -101,9 +101,9 @@ class GuardedClient:
             await self._session.close()
 
     async def exchange(self, outgoing: Outgoing, *, until: float | Patience) -> Response:
-        """Send a request and read its answer, until the loop's clock shows `until` at most. Raises `ExchangeFailed`.
+        """Send a request and read its answer, at most until the loop's clock shows `until`. Raises `ExchangeFailed`.
 
-        With `Patience`, the answer may take as long as that lasts, also between two pieces of it.
+        With `Patience`, the answer may take as long as that lasts, also between two of its pieces.
         """
         if self._session is None:
             raise RuntimeError("the client is not open")
@@ -120,7 +120,7 @@ class GuardedClient:
                 ) as response,
             ):
                 body = await _beginning(response.content)
-                response.close()
+                response.close()  # or the rest of a long answer would be read
                 return Response(response.status, [*response.headers.items()], body)
 
 
@@ -132,14 +132,14 @@ async def _beginning(content: aiohttp.StreamReader) -> bytes:
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Translate errors where they arise: aiohttp sends an idempotent request again by itself on those that it knows."""
+    """Translate errors at once, because aiohttp repeats an idempotent request after an error that it knows."""
     with _translated():
         return await handler(request)
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn what a request can fail with into `ExchangeFailed`, without its cause: aiohttp's errors hold the URL."""
+    """Turn all errors of a request into `ExchangeFailed`, without their cause, because aiohttp's errors hold the URL."""
     try:
         yield
     except aiohttp.ClientConnectorCertificateError:

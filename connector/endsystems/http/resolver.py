@@ -9,11 +9,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from drivers.host_names import Names, Question
 
 FLAGS = 0 if sys.platform == "win32" else socket.AI_ADDRCONFIG
-"""No addresses of a kind that this machine has none of itself; on Windows, that would leave none of `localhost`."""
+"""Only address families that this machine has itself. On Windows, that would leave no address of `localhost`."""
 
 
 class Resolver(AbstractResolver):
-    """Looks up each end system for itself: one whose name does not resolve keeps nobody from logging in to another."""
+    """Looks up each end system by itself: one whose name does not resolve delays no login to another."""
 
     def __init__(self) -> None:
         self._names = Names()
@@ -26,7 +26,7 @@ class Resolver(AbstractResolver):
         return [_result(host, port, address) for address in addresses]
 
     async def close(self) -> None:
-        """Do nothing: whoever is still looked up is waited for by nobody."""
+        """Do nothing: nobody waits for a running look-up."""
 
 
 def _result(host: str, port: int, address: str) -> ResolveResult:

@@ -1,4 +1,4 @@
-"""Where an end system is, how it is reached, and what is known of it whoever logs in or out."""
+"""The place of an end system: its address, the client that reaches it, and the values that requests need."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,26 +14,26 @@ from connector.model.credential import Credential
 from connector.runtime.deadline import Patience
 
 ANSWERS = LONGEST_LOGIN - 2
-"""How many times as long as its caller waits the answers of a login are read: one that nobody reads may be a login that nobody
-ends. The rest of `LONGEST_LOGIN` is for undoing what a login that fails half-way has made."""
+"""The answers of a login are read this many times as long as its caller waits, because an unread answer may be a login that
+nobody ends. The rest of `LONGEST_LOGIN` is for undoing a login that fails half-way."""
 LEFT_BASE_URL = ":base_url"
-"""The name under which a login leaves a base URL that its settings made: no header of a request can have it."""
+"""The name under which a login leaves a base URL that its settings made. No header of a request can have this name."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Site:
-    """One end system, or several of one kind among which the settings or the credential choose."""
+    """One end system, or several of one kind; then the settings or the credential choose."""
 
     client: GuardedClient
     base_url: Template | None
     allowed: Sequence[UrlPrefix]
     environ: Mapping[str, str]
     deadline: float
-    """Seconds that one logout may take, and after which the caller of a login is answered."""
+    """Seconds that one logout may take, and that the caller of a login waits."""
 
     @property
     def is_chosen_by_settings(self) -> bool:
-        """Whether the base URL is known at login only, so that the login has to leave it behind."""
+        """Whether only the login knows the base URL, and has to leave it behind."""
         return self.base_url is not None and bool(self.base_url.names(Source.SETTING))
 
     @property

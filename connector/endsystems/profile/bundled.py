@@ -1,4 +1,4 @@
-"""Profiles: those that come with the connector, and those in files of one's own."""
+"""Profiles: those that come with the connector, and those in files of an author."""
 
 import tomllib
 from collections.abc import Mapping

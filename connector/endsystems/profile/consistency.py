@@ -1,4 +1,4 @@
-"""What must fit together within a profile although each key is right by itself."""
+"""Combinations within a profile that cannot work although each key is right by itself."""
 
 from collections.abc import Iterator
 
@@ -21,8 +21,8 @@ def inconsistencies(profile: Profile) -> Iterator[str]:
     for place, step in enumerate(profile.steps[:-1]):
         if step.already_out is None and not step.capture:
             yield (
-                f"profile.steps[{place}].already_out: is missing; a retry runs all steps again, so say how this one answers "
-                "when it is done already (an empty list if just as before)"
+                f"profile.steps[{place}].already_out: is missing; a retry runs all steps again, so say how this step answers "
+                "if it is done already (an empty list if it answers as before)"
             )
     if profile.verify and not profile.steps:
         yield "profile.verify: expected steps before it"
@@ -51,7 +51,7 @@ def _of_body(request: Request) -> Iterator[str]:
     if request.text is not None and "content-type" not in names:
         yield ".text: expected a header Content-Type beside it"
     elif request.text is not None and [*request.text.references] and len(request.text.parts) > 1 and not request.text_is_xml:
-        yield ".text: expected XML, a single value or no value, for in another text a value could not be kept in its place"
+        yield ".text: expected XML, a single value or no value, because in other texts a value could leave its place"
 
 
 def _lists(profile: Profile) -> Iterator[tuple[str, Lists]]:

@@ -35,38 +35,38 @@ class HttpEndSystem(EndSystem):
         self._login = HttpLogin(profile, site, self._logout)
 
     async def open(self) -> None:
-        """Open the client; connections are made as they are needed."""
+        """Open the client. Connections are made as they are needed."""
         await self._site.client.open()
 
     async def aclose(self) -> None:
-        """Close the client, and with it the connections of what is under way."""
+        """Close the client, and the connections of running requests with it."""
         await self._site.client.aclose()
 
     def origin(self, session: SessionLogin) -> str:
-        """Return the addresses that the session is used and ended at; nothing if it lacks what these are made of."""
+        """Return the addresses where the session is used and ended; empty if it lacks a part of them."""
         return self._origins.of(session.credential)
 
     def check_settings(self, settings: Mapping[str, str]) -> list[str]:
-        """Check them against what the profile declares; OpsHub's own and any other are not looked at."""
+        """Check the settings that the profile declares. OpsHub's own settings, and all others, are ignored."""
         return [*faults(self.profile.settings, settings, self._site.allowed)]
 
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
-        """Run the profile's login to its end, long after its caller was answered; one that fails half-way is logged out."""
+        """Run the profile's login to its end, even long after its caller was answered. A half-made login is logged out."""
         del session_id
         if not self.opens_sessions:
             return LoginOutcome(LoginResult.NOT_APPLICABLE)
         return await self._login.run(settings)
 
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
-        """Run the profile's logout to its end, at most for the total deadline, and tell what it came to."""
+        """Run the profile's logout, at most for the total deadline, and return the outcome."""
         return conclude([record async for record in self.run(session)])
 
     def run(self, session: SessionLogin) -> AsyncIterator[StepRecord]:
-        """Log out, yielding what became of each request; `conclude` tells what they come to."""
+        """Log out, and yield a record of each request; `conclude` makes the outcome of them."""
         return self._logout.run(session.credential)
 
     def client(self, session: SessionLogin) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
-        """Carry the login as `[http]` of the profile says; relative URLs begin at the base URL."""
+        """Return a client that carries the login as the profile's `[http]` says. Relative URLs begin at the base URL."""
         if self.profile.http is None:
             raise LoginNotCarried("profile.http: is missing; it says which headers carry the login")
         try:
@@ -78,6 +78,6 @@ class HttpEndSystem(EndSystem):
 
 
 def _headers(profile: Profile, site: Site) -> set[str]:
-    """Return the names of all that a login leaves behind and that is used later."""
+    """Return the names of everything that a login leaves behind and that is used later."""
     named = {name for _, head in profile.uses_of_a_login for name in head.names(Source.CREDENTIAL)}
     return named | (site.base_url_of_logins.names(Source.CREDENTIAL) if site.base_url_of_logins else set())

@@ -1,4 +1,4 @@
-"""What a login leaves behind: the credential that its logout needs, and what OpsHub gets back besides."""
+"""What a login leaves behind: the credential that its logout needs, and the headers that OpsHub gets back."""
 
 from collections.abc import Mapping
 
@@ -11,11 +11,11 @@ from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
 
 UNFIT = ":captured."
-"""Begins the name under which a login leaves a capture that fits nowhere. It is never sent: no header can have that name."""
+"""Begins the name of a capture that does not fit its place. It is never sent, because no header can have that name."""
 
 
 def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Credential:
-    """Return the credential of a login that has been made. Raises `CannotSend`."""
+    """Return the credential of a complete login. Raises `CannotSend`."""
     entries = {}
     for name, template in profile.credential.items():
         with at(f"credential.{name}"):
@@ -24,10 +24,10 @@ def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Cre
 
 
 def left_so_far(profile: Profile, values: Values, *, with_base_url: bool) -> Credential | None:
-    """Return what a login that failed half-way has left behind, as far as it goes; None where it has made nothing.
+    """Return what a half-made login has left behind; None if it has made nothing.
 
-    What is missing, or does not fit, is empty, so that what needs it is not sent; an entry with none of its captures is left out.
-    What does not fit is left under a name of its own: it was made, so it is owed, and a human has to look.
+    A missing or unfit value is empty, so that no request which needs it is sent. An entry without any of its captures is left
+    out. An unfit value is left under a name of its own: it was made, so it is owed, and needs attention.
     """
     used = {capture for template in profile.credential.values() for capture in template.names(Source.CAPTURED)}
     if not used & values.captured.keys():
@@ -62,7 +62,7 @@ def _entry_so_far(template: Template, values: Values) -> str | None:
 
 
 def _unfit(profile: Profile, values: Values) -> dict[str, str]:
-    """Return the captures that do not fit where they belong, as they came."""
+    """Return the captures that do not fit their places, as they came."""
     return {
         UNFIT + reference.name: value
         for template in profile.credential.values()
@@ -80,6 +80,6 @@ def _part_so_far(template: Template, reference: Reference, values: Values) -> st
 
 
 def _part(template: Template, reference: Reference, values: Values) -> str:
-    """Return a value. One that is not all of its entry must not look like what stands beside it: one more cookie, for example."""
+    """Return a value. Beside others in one entry, it must not look like a further one: another cookie, for example."""
     value = values.of(reference)
     return value if len(template.parts) == 1 else places.word(value)

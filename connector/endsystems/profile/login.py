@@ -12,7 +12,7 @@ from connector.endsystems.profile.outgoing import make
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
-from connector.endsystems.profile.setting import in_force
+from connector.endsystems.profile.setting import effective
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
 from connector.model.outcomes import LoginResult
@@ -20,16 +20,16 @@ from connector.model.outcomes import LoginResult
 
 @dataclass(frozen=True, slots=True)
 class HttpLogin:
-    """Takes the steps of a login in their order. What was made before one fails is in the outcome, with how to undo it."""
+    """The steps of a login, in their order. If one fails, the outcome says what was made until then, and how to undo it."""
 
     profile: Profile
     site: Site
     logout: HttpLogout
 
     async def run(self, given: Mapping[str, str]) -> LoginOutcome:
-        """Log in with these settings. Nothing is sent where they, or the logout that is to follow, do not fit the requests."""
+        """Log in with these settings. Nothing is sent if they do not fit the requests, those of the logout included."""
         try:
-            values = self._rehearsed(in_force(self.profile.settings, given))
+            values = self._rehearsed(effective(self.profile.settings, given))
         except CannotSend as problem:
             return _refused(problem)
         failure, values = await self._take_steps(values)
@@ -44,7 +44,7 @@ class HttpLogin:
             return self._half_made(_refused(problem), values)
 
     def _rehearsed(self, settings: Mapping[str, str]) -> Values:
-        """Make every request without sending any, those of the logout too; a word stands for what is not captured yet."""
+        """Make every request without sending it, the logout included. A placeholder stands for captures to come."""
         values = self.site.before_login(settings)
         rehearsal = replace(values, captured={name: "captured" for step in self.profile.login for name in step.capture})
         for name, request in self.profile.login_requests:
@@ -54,7 +54,7 @@ class HttpLogin:
         return values
 
     async def _take_steps(self, values: Values) -> tuple[LoginOutcome | None, Values]:
-        """Return what went wrong, or None, and the values with what was captured until then."""
+        """Return what went wrong, or None, and the values with all captures so far."""
         sender = self.site.patient_sender()
         for name, step in self.profile.login_requests:
             record, captured = await sender.take(name, step, values)
@@ -67,7 +67,7 @@ class HttpLogin:
         return left_behind(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
 
     def _half_made(self, failure: LoginOutcome, values: Values) -> LoginOutcome:
-        """Add what the login has made until it failed. Nothing is sent yet: whoever is killed meanwhile must have recorded it."""
+        """Add what the login has made until it failed. Nothing is sent yet, because a kill must not come before the record."""
         made = left_so_far(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
         if made is None or not self.profile.steps:
             return failure
@@ -76,7 +76,7 @@ class HttpLogin:
 
 
 def _was_cut_short(profile: Profile, values: Values) -> bool:
-    """Whether each step has made all that it makes or nothing, and one nothing."""
+    """Tell whether each step has made everything or nothing, and at least one nothing."""
     captured = values.captured.keys()
     steps = [step.capture.keys() for step in profile.login]
     unfinished = [captures for captures in steps if captures - captured]

@@ -1,4 +1,4 @@
-"""What must fit together within a profile that logs in: what is known when, what is left behind, and what stays secret."""
+"""Combinations within a profile that logs in: what is known when, what is left behind, and what stays secret."""
 
 from collections.abc import Iterator, Sequence
 
@@ -42,7 +42,7 @@ def _of_settings(profile: Profile) -> Iterator[str]:
             if name not in profile.settings:
                 yield f"profile.{place}: setting.{name} is not declared in profile.settings"
             elif not profile.settings[name].is_always_there:
-                yield f"profile.settings.{name}: expected required = true or a default, for profile.{place} needs it"
+                yield f"profile.settings.{name}: expected required = true or a default, because profile.{place} needs it"
 
 
 def _of_captures(profile: Profile) -> Iterator[str]:

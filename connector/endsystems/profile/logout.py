@@ -15,20 +15,20 @@ from connector.model.outcomes import LogoutOutcome
 
 @dataclass(frozen=True, slots=True)
 class HttpLogout:
-    """Takes the steps of a logout in their order.
+    """The steps of a logout, in their order.
 
-    A step that is done, or was already, leads to the next one; a step that only prepares and finds the session gone leads to the
+    A step that is done now, or was before, leads to the next one. A preparing step that finds the session gone leads to the
     probe. Anything else ends the run, and a retry runs all steps again. The probe also follows a logout that found the session
-    gone: what looks like that may have been something else.
+    gone, because the answer may have had another reason.
     """
 
     profile: Profile
     site: Site
 
     async def run(self, credential: Credential) -> AsyncIterator[StepRecord]:
-        """Log out, yielding what became of each request; `conclude` tells what they come to.
+        """Log out, and yield a record of each request; `conclude` makes the outcome of them.
 
-        Nothing at all is sent where the credential lacks something that any of the requests needs.
+        Nothing is sent if the credential lacks something that any of the requests needs.
         """
         sender = self.site.sender()
         try:
@@ -48,18 +48,18 @@ class HttpLogout:
             yield await sender.probe(self.profile.verify, values)
 
     def rehearsed(self, credential: Credential) -> tuple[Values, Sequence[Outgoing]]:
-        """Make every request without sending any, a word standing for what is not captured yet. Raises `CannotSend`.
+        """Make every request without sending it, with a placeholder for captures to come. Raises `CannotSend`.
 
-        The first one may be sent as it is, for nothing was captured before it.
+        The first one may be sent as it is, because it needs no capture.
         """
         values = self.site.after_login(credential)
         rehearsal = replace(values, captured={name: "captured" for step in self.profile.steps for name in step.capture})
         return values, [make(name, request, rehearsal, self.site.allowed) for name, request in self.profile.logout_requests]
 
     async def undo(self, credential: Credential, *, was_cut_short: bool = False) -> LogoutOutcome:
-        """End a login that may be half made: by the whole logout, or else by those of its steps that can be taken.
+        """End a login that may be half made: by the whole logout, or by those of its steps that can be taken.
 
-        A step that cannot be taken has nothing to end only where the login was cut short before it made what that step needs.
+        A step that cannot be taken has nothing to end only if the login was cut short before it made what the step needs.
         """
         try:
             self.rehearsed(credential)

@@ -1,4 +1,4 @@
-"""Where a profile uses and ends a login: what a debt is bound to, so that no credential goes to another end system."""
+"""The place where a profile ends a login. A debt is bound to it, so that no credential goes to another end system."""
 
 from collections.abc import Iterator
 
@@ -14,11 +14,10 @@ from connector.model.credential import Credential
 
 
 class Origins:
-    """Names the addresses of a login: those that its logout is sent to and, if handlers use it, the base URL.
+    """The names of a login's addresses: those of its logout and, if handlers use it, the base URL.
 
-    An address that the configuration fixes is named with its path, for a path may tell one end system from another (the realms of
-    one Keycloak). Of one that a session has a say in only scheme, host and port are named: the rest may hold a secret, and comes
-    out of the credential itself.
+    A configured address is named with its path, because a path may tell one end system from another (the realms of one
+    Keycloak). If a session chooses a part of it, only scheme, host and port are named: the rest may hold a secret.
     """
 
     def __init__(self, profile: Profile, site: Site) -> None:
@@ -28,7 +27,7 @@ class Origins:
         self._fixed = _named([address or "" for address in self._addresses]) if fixed else None
 
     def of(self, credential: Credential) -> str:
-        """Return the name; nothing where the credential lacks what an address is made of."""
+        """Return the name; empty if the credential lacks a part of an address."""
         if self._fixed is not None:
             return self._fixed
         try:
@@ -39,7 +38,7 @@ class Origins:
 
 
 def _addresses(profile: Profile, site: Site) -> Iterator[str | None]:
-    """Yield each fixed address, and None for the base URL where a session has a say in it."""
+    """Yield each configured address, and None for a base URL that a session chooses a part of."""
     for _, head in profile.uses_of_a_login:
         first = head.url.parts[0] if isinstance(head, Request) else Reference(Source.BASE_URL)
         match first:

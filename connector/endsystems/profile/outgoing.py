@@ -1,4 +1,4 @@
-"""Making a request of a profile's templates and one session's values, every value encoded for its place."""
+"""Makes a request of a profile's templates and one session's values. Every value is encoded for its place."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,14 +20,14 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Outgoing:
-    """A request that may be sent: its target is allowed, its values are where they belong."""
+    """A request that may be sent: its target is allowed, and no value has left its place."""
 
     method: str
     url: URL
     headers: Sequence[tuple[str, str]]
     body: bytes | None
     shown_url: str
-    """The URL for the eyes of a person: no value of the session but the address itself."""
+    """The URL for a person, without the session's values except the address."""
 
 
 def make(name: str, request: Request, values: Values, allowed: Sequence[UrlPrefix]) -> Outgoing:
@@ -119,7 +119,7 @@ def _filled(structure: Any, values: Values) -> Any:
 
 @contextmanager
 def at(place: str) -> Iterator[None]:
-    """Name the place that a value cannot be put into."""
+    """Name the place that a value does not fit."""
     try:
         yield
     except CannotSend as problem:

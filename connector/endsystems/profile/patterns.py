@@ -1,7 +1,7 @@
-r"""Regular expressions that look at what an end system has answered: by RE2, in a time that grows no faster than the answer.
+r"""Regular expressions for the answers of an end system, by RE2: their time grows no faster than the answer.
 
-Python's own engine backtracks. With a pattern as innocent as `(\w+\s?)*:` it holds up the whole server for as long as the end
-system likes, which chooses the text. What RE2 lacks, or takes for something else than Python does, is refused by name.
+Python's engine backtracks. With a pattern as innocent as `(\w+\s?)*:`, the end system, which chooses the text, can stop the
+whole server. What RE2 lacks, or reads otherwise than Python, is refused by name.
 """
 
 import re
@@ -10,12 +10,12 @@ from typing import Any
 
 import re2
 
-re2.set_fallback_notification(re2.FALLBACK_EXCEPTION)  # by default, it takes Python's engine for what RE2 lacks
+re2.set_fallback_notification(re2.FALLBACK_EXCEPTION)  # by default, it falls back to Python's engine
 
 LONGEST = 1000
 """Characters of a pattern."""
 LARGEST = 64 * 1024
-"""Bytes that a pattern may take once it is compiled, for an answer may be compared with all of it at each character."""
+"""Bytes of a compiled pattern: at each character, an answer may be compared with all of it."""
 TOKEN = re.compile(
     r"""
     \\0[0-9]* | \\[1-9][0-9]* | \\.                 # what is escaped
@@ -52,7 +52,7 @@ class Pattern:
 
     @classmethod
     def of(cls, text: str) -> "Pattern":
-        """Compile a pattern. Raises `ValueError` that says what is wrong with it, or what RE2 has not."""
+        """Compile a pattern. Raises `ValueError` that tells what is wrong with it, or what RE2 lacks."""
         if len(text) > LONGEST:
             raise ValueError(f"expected a regular expression of at most {LONGEST} characters")
         if lacking := _lacking(text):
@@ -68,7 +68,7 @@ class Pattern:
         return self._found(text) is not None
 
     def group_in(self, text: str) -> str | None:
-        """Return what its one group holds where it is first found, None where it is not found."""
+        """Return what its one group holds at the first match; None without a match."""
         found = self._found(text)
         group: str | None = found.group(1) if found else None
         return group
@@ -81,8 +81,8 @@ class Pattern:
 
 
 def _compiled(text: str) -> Any:
-    """Compile the pattern if it is small enough; to search, it has more room than that."""
-    re2.purge()  # or what it has compiled before would count for this one
+    """Compile the pattern if it is small enough. For searching, it has more room than that."""
+    re2.purge()  # or the cached pattern would be taken, whatever its size
     re2.compile(text, re2.ASCII, max_mem=LARGEST)
     re2.purge()
     return re2.compile(text, re2.ASCII)

@@ -1,4 +1,4 @@
-"""The places in a request where a value can stand: encoded so that it cannot leave its place, or refused."""
+"""The places in a request for a value. It is encoded so that it cannot leave its place, or refused."""
 
 import json
 import re
@@ -20,7 +20,7 @@ XML_TEXT = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 
 
 def unicode_text(value: str) -> str:
-    """Refuse what came in as bytes that are not UTF-8: sent on as anything else it would be another credential."""
+    """Refuse a value that came in as other bytes than UTF-8, because re-encoded it would be another credential."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -39,7 +39,7 @@ def form(pairs: dict[str, str]) -> bytes:
 
 
 def json_body(structure: Any) -> bytes:
-    """Encode a structure whose strings have been rendered."""
+    """Encode a structure of rendered strings."""
     return unicode_text(json.dumps(structure, ensure_ascii=False)).encode()
 
 
@@ -58,14 +58,14 @@ def header_value(value: str) -> str:
 
 
 def cookie_value(value: str) -> str:
-    """Check a cookie's value: it goes back as it came, for no encoding of it is common to all servers."""
+    """Check a cookie's value. It goes back as it came, because servers have no common encoding."""
     if not COOKIE_VALUE.fullmatch(value):
         raise _malformed("holds a character that has no place in a cookie")
     return value
 
 
 def word(value: str) -> str:
-    """Check a value that stands beside others in a credential: nothing in it separates it from them."""
+    """Check a value that stands beside others in a credential: it must hold no separator."""
     if not WORD.fullmatch(value):
         raise _malformed("holds a character that would separate it from what stands beside it")
     return value

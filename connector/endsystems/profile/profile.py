@@ -1,4 +1,4 @@
-"""A profile: the declarative description of how to log in to an end system over HTTP and out of it again, checked as a whole."""
+"""A profile: describes how to log in to an end system over HTTP and out of it, and is checked as a whole."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ class Step(Request):
     """One request of a login or a logout, and what its answers mean."""
 
     unlisted: ClassVar[str | None] = None
-    """The code for an answer that is in no list and will not pass; None for the end system's own."""
+    """The code of an answer that no list names and that will not pass; None for the end system's own code."""
 
     success: Rules
     retry: Rules = Field(default_factory=list)
     capture: dict[CaptureName, Extract] = Field(default_factory=dict)
-    """What is taken out of a success for later."""
+    """Values that later steps take from a successful answer."""
     error_code: Extract | None = None
     """The end system's own code for the report."""
 
@@ -45,10 +45,10 @@ class LoginStep(Step):
 
 
 class LogoutStep(Step):
-    """One request of a logout. One that captures only prepares: it logs nobody out."""
+    """One request of a logout. A request that captures only prepares, and logs nobody out."""
 
     already_out: Rules | None = None
-    """Of a step that others follow it has to be said, if only as an empty list: a retry runs all steps again."""
+    """Required in every step but the last, if only as an empty list, because a retry runs all steps again."""
 
     @property
     def lists(self) -> Lists:
@@ -69,7 +69,7 @@ class Verify(Request):
 
 
 class Profile(ProfileTable):
-    """A whole profile. No steps at all means that there is nothing to log out of."""
+    """A whole profile. Without steps, there is nothing to log out of."""
 
     description: Annotated[str, Field(min_length=1)]
     """One line for `connector profiles list`."""
@@ -77,9 +77,9 @@ class Profile(ProfileTable):
     """What the administrator sets in OpsHub."""
     login: list[LoginStep] = Field(default_factory=list)
     credential: dict[HeaderName, Text] = Field(default_factory=dict)
-    """What a login leaves behind, by the names that the logout knows it under."""
+    """What a login leaves behind, by the names that it has in the logout."""
     returned: dict[HeaderName, Text] = Field(default_factory=dict)
-    """What OpsHub gets back besides: nothing secret."""
+    """Further headers that OpsHub gets back: nothing secret."""
     http: Headed | None = None
     """What carries the login in the requests of the author's own handlers."""
     steps: list[LogoutStep]

@@ -1,4 +1,4 @@
-"""What became of each request of a login or a logout, and what they come to together."""
+"""The record of each request of a login or a logout, and the outcome of them all."""
 
 from collections.abc import Sequence
 
@@ -11,17 +11,17 @@ STILL_ALIVE = "the end system confirmed the logout, but the old credential still
 
 
 class StepRecord(msgspec.Struct, frozen=True, gc=False):
-    """What became of one request. Nothing in it is secret."""
+    """The record of one request. Nothing in it is secret."""
 
     step: str
     """Its dotted name: `steps[0]`, `verify`."""
     method: str
     url: str
-    """Without the session's values: where they stand, it says `***`."""
+    """Without the session's values: `***` stands for each."""
     verdict: Verdict
     milliseconds: int = 0
     status: int | None = None
-    """None where nothing was sent or no answer came."""
+    """None if nothing was sent or no answer came."""
     rule: str | None = None
     """The rule that decided, `success[0]`, or `default`."""
     code: str | None = None
@@ -37,7 +37,7 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 def conclude(records: Sequence[StepRecord]) -> LogoutOutcome:
-    """Return the outcome of a logout: what failed decides, else whether any step did it, else the session was out already."""
+    """Return the outcome of a logout. A failure decides; otherwise any step that is done; otherwise it was out already."""
     if not records:
         return NOTHING_TO_END
     last = records[-1]
@@ -54,9 +54,9 @@ def conclude(records: Sequence[StepRecord]) -> LogoutOutcome:
 
 
 def conclude_partly(records: Sequence[StepRecord], *, may_skip: bool) -> LogoutOutcome:
-    """Return the outcome of a logout whose steps were taken where that could be: done if all that was sent was done.
+    """Return the outcome of a logout of which only some steps could be taken: done if every request was done.
 
-    `may_skip` says whether a step for which nothing could be sent had nothing to end.
+    `may_skip` tells whether a step that could not be taken had nothing to end.
     """
     sent = [record for record in records if record.status is not None or record.verdict is Verdict.AWAY]
     failed = [record for record in (sent if may_skip else records) if record.ends_the_run]

@@ -1,4 +1,4 @@
-"""A request of a profile, as it is written: templates in their places."""
+"""A request of a profile: templates in their places."""
 
 import math
 import re
@@ -24,7 +24,7 @@ URL_LITERAL = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*")
 URL_START = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:[/?].*)?")
 XML_TYPE = re.compile(r"(?:text|application)/(?:[\w.-]+\+)?xml\b")
 PREFIXES = (Source.BASE_URL, Source.ENV, Source.SETTING)
-"""What may stand for the beginning of a URL: addresses that an administrator has chosen, or allowed."""
+"""What may begin a URL: addresses that an administrator has chosen or allowed."""
 
 
 def _parsed(text: object) -> Template:
@@ -47,12 +47,12 @@ def _url(text: object) -> Template:
         raise ValueError("expected http:// or https:// and a host, or {base_url}, at the beginning")
     if isinstance(first, Reference) and (first.source not in PREFIXES or first.filter):
         raise ValueError(
-            "expected {base_url}, {env.<name>}, {setting.<name>} or a host at the beginning, for nothing else may choose the host"
+            "expected {base_url}, {env.<name>}, {setting.<name>} or a host at the beginning: nothing else may choose the host"
         )
     if isinstance(first, str) and rest and not re.search(r"//[^/?]+[/?]", first):
         raise ValueError("expected a / between the host and the first name in braces")
     if isinstance(first, Reference) and rest and not (isinstance(rest[0], str) and rest[0][0] in "/?"):
-        raise ValueError(f"expected a / after {{{first}}}, for otherwise what follows could change the host")
+        raise ValueError(f"expected a / after {{{first}}}: otherwise what follows could change the host")
     if any(isinstance(part, Reference) and part.source is Source.BASE_URL for part in rest):
         raise ValueError("base_url can only be the beginning of a url")
     if not all(URL_LITERAL.fullmatch(part) for part in (first, *rest) if isinstance(part, str)):
@@ -136,7 +136,7 @@ class Request(Headed):
     json_body: Annotated[Json, Field(alias="json")] = None
     """A structure; every string in it is a template."""
     text: Text | None = None
-    """Needs a Content-Type among the headers. Values are encoded where that is XML; elsewhere the body can only be one value."""
+    """Needs a Content-Type among the headers. If that is XML, values are encoded; otherwise the body is one value."""
 
     @property
     def text_is_xml(self) -> bool:

@@ -1,4 +1,4 @@
-"""Judging an answer: the rules of a profile's lists, and what is taken out of an answer."""
+"""Judges an answer by the rules of a profile's lists, and takes values out of it."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from connector.endsystems.profile.patterns import Pattern
 
 
 class Verdict(StrEnum):
-    """What a request came to."""
+    """What an answer means."""
 
     SUCCESS = "success"
     ALREADY_OUT = "already_out"
@@ -47,9 +47,9 @@ class Rule(ProfileTable):
 
     status: Annotated[int, Field(ge=100, le=599)] | None = None
     body: Regex | None = None
-    """Found anywhere in the first 64 KiB."""
+    """Matches anywhere in the first 64 KiB."""
     headers: dict[str, Regex] = Field(default_factory=dict)
-    """Each found in the header of that name; a header that is not there fits nothing."""
+    """Each matches in the header of that name. A missing header matches nothing."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "Rule":
@@ -63,7 +63,7 @@ class Rule(ProfileTable):
         return self.body is not None or bool(self.headers)
 
     def fits(self, answer: Response) -> bool:
-        """Whether the answer is what this rule describes."""
+        """Tell whether the answer is what this rule describes."""
         return (
             self.status in {None, answer.status}
             and (self.body is None or self.body.is_in(answer.text))
@@ -84,7 +84,7 @@ def _found(pattern: Pattern, values: Sequence[str]) -> bool:
 
 
 class Extract(ProfileTable):
-    """Where in an answer a value is: exactly one of the four."""
+    """The place of a value in an answer: exactly one of the four."""
 
     header: str | None = None
     cookie: str | None = None
@@ -104,7 +104,7 @@ class Extract(ProfileTable):
         return self
 
     def value(self, answer: Response) -> str | None:
-        """Return the value, or None where the answer has none."""
+        """Return the value; None if it is not in the answer."""
         if self.header is not None:
             return next(iter(answer.header_values(self.header)), None)
         if self.cookie is not None:
@@ -133,9 +133,9 @@ def _at(body: str, path: str) -> str | None:
 
 
 def judge(answer: Response, lists: Lists) -> tuple[Verdict, str] | None:
-    """Return the verdict of the first rule that fits, and the rule's name; None where none does.
+    """Return the verdict of the first matching rule, and the rule's name; None if no rule matches.
 
-    Rules that look at the body or a header come before bare statuses; among equals the order is that of `lists`.
+    Rules for the body or a header come before bare statuses. Among equals, the order of `lists` decides.
     """
     for specific in (True, False):
         for verdict, rules in lists:

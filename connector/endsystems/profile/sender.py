@@ -1,4 +1,4 @@
-"""One request of a login or a logout: made, sent, judged."""
+"""One request of a login or a logout: it is made, sent and judged."""
 
 import re
 import time
@@ -20,15 +20,15 @@ from connector.endsystems.profile.values import CannotSend, Values
 from connector.runtime.deadline import Patience
 
 PASSING = frozenset([408, 425, 429])
-"""Statuses besides 5xx that a later try may not meet."""
+"""Statuses besides 5xx that may pass by themselves."""
 ERROR_CODE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 TELLING = 8
-"""Characters from which on a piece of a secret counts as one."""
+"""Characters of a piece of a secret that count as a secret themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends the requests of one login or logout, until its deadline on the loop's clock, or as long as its patience lasts."""
+    """Sends the requests of one login or logout, until a deadline on the loop's clock, or while its patience lasts."""
 
     client: GuardedClient
     allowed: Sequence[UrlPrefix]
@@ -37,9 +37,9 @@ class Sender:
     async def take(
         self, name: str, step: Step, values: Values, *, made: Outgoing | None = None
     ) -> tuple[StepRecord, Mapping[str, str]]:
-        """Take a step; returns what became of it and what it captured, which is nothing unless it succeeded.
+        """Take a step, and return its record and its captures; a step that failed has none.
 
-        Its request is the one that was `made` of the same values, if there is one.
+        `made` is its request, if it was made of the same values before.
         """
         record, answer = await self._exchange(name, step, values, made)
         record = replace(record, prepares=bool(step.capture))
@@ -51,12 +51,12 @@ class Sender:
         captured = {key: extract.value(answer) for key, extract in step.capture.items()}
         missing = [key for key, value in captured.items() if not value]
         if missing:
-            message = f"{name}: the answer holds no captured.{missing[0]}"
+            message = f"{name}: `captured.{missing[0]}` was not found in the answer"
             record = replace(record, verdict=Verdict.REFUSED, code="capture_missing", message=message)
         return record, {key: value for key, value in captured.items() if value}
 
     async def probe(self, verify: Verify, values: Values) -> StepRecord:
-        """Use the old credential; a probe that fails proves nothing."""
+        """Use the old credential. A probe that fails proves nothing."""
         record, answer = await self._exchange("verify", verify, values)
         if answer is None:
             return replace(record, verdict=Verdict.INCONCLUSIVE, message=f"not verified: {record.message}")
@@ -109,7 +109,7 @@ def _explained(status: int, *, by_default: bool) -> str:
 
 
 def _own_code(step: Step, answer: Response, values: Values) -> str | None:
-    """Return the end system's own code, unless it is no code or repeats what nobody may see."""
+    """Return the end system's own code, unless it has another form or repeats a secret."""
     code = step.error_code.value(answer) if step.error_code else None
     if code is None or not ERROR_CODE.fullmatch(code):
         return None

@@ -31,7 +31,7 @@ class Setting(ProfileTable):
     type: SettingType = SettingType.TEXT
     required: bool = False
     secret: bool = False
-    """Never goes into what OpsHub gets back."""
+    """Never among the headers that OpsHub gets back."""
     choices: Annotated[list[str], Field(min_length=1)] | None = None
     default: Annotated[str, Field(min_length=1)] | None = None
 
@@ -51,7 +51,7 @@ class Setting(ProfileTable):
         return self.required or self.default is not None
 
     def fault(self, value: str, allowed: Sequence[UrlPrefix] | None) -> str | None:
-        """Say what is wrong with a value, without repeating it. None for `allowed` leaves open where a URL may lead."""
+        """Return what is wrong with a value, without repeating it. If `allowed` is None, a URL may lead anywhere."""
         if self.choices is not None and value not in self.choices:
             return f"expected one of: {', '.join(self.choices)}"
         match self.type:
@@ -75,7 +75,7 @@ def faults(declared: Mapping[str, Setting], given: Mapping[str, str], allowed: S
             yield f"{name}: {fault}"
 
 
-def in_force(declared: Mapping[str, Setting], given: Mapping[str, str]) -> dict[str, str]:
+def effective(declared: Mapping[str, Setting], given: Mapping[str, str]) -> dict[str, str]:
     """Return what was given of the declared settings, and the defaults for the rest."""
     values = {name: given.get(name, "") or setting.default for name, setting in declared.items()}
     return {name: value for name, value in values.items() if value}

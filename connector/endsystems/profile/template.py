@@ -6,7 +6,7 @@
 {env.CONNECTOR_CLIENT_ID}              an environment variable
 {captured.csrf}                        what an earlier step took from its answer
 {setting.username}                     what the administrator has set in OpsHub, known at login only
-{base_url}                             where the end system is
+{base_url}                             the address of the end system
 {{ and }}                              a brace
 """
 
@@ -18,7 +18,7 @@ from enum import StrEnum
 PIECE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`~-]+")
 VARIABLE_NAME = re.compile(r"CONNECTOR_(?!_|LEDGER_KEYS\b)[A-Z0-9_]+")
-"""What is ours, but neither the keys of the ledger nor a setting (`CONNECTOR__...`): an end system has no business with those."""
+"""Our variables, without the ledger's keys and the settings (`CONNECTOR__...`), which no end system may see."""
 CAPTURE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SETTING_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`~-]+")
@@ -27,7 +27,7 @@ KNOWN_FILTERS = "token, cookie:<name>"
 
 
 class Source(StrEnum):
-    """Where the value of a reference comes from."""
+    """The source of a reference's value."""
 
     CREDENTIAL = "credential"
     ENV = "env"

@@ -9,11 +9,11 @@ from connector.model.credential import Credential
 
 SEPARATORS = re.compile(r"[\s;,=]+")
 BLANKS = " \t"
-"""What HTTP takes for no part of a header's value."""
+"""Characters that HTTP strips from a header's value."""
 
 
 class CannotSend(Exception):
-    """A request cannot be made of these values, so that nothing is sent. The message names places and never holds a value."""
+    """A request cannot be made of these values, and nothing is sent. The message names places, never a value."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class Values:
         return value
 
     def secrets(self) -> frozenset[str]:
-        """Everything here that must not be seen, in the pieces that a header is made of."""
+        """Return every secret, also in the pieces of a header."""
         values = [*self.credential.values(), *self.environ.values(), *self.captured.values(), *self.settings.values()]
         return frozenset(piece for value in values for piece in SEPARATORS.split(value) if piece)
 
@@ -67,7 +67,7 @@ class Values:
 
 
 def _without_scheme(value: str, reference: Reference) -> str:
-    """Drop the first word. A single one is no token: a bare `Bearer` must never be sent as if it were one."""
+    """Drop the first word. A single word is no token: a bare `Bearer` must never be sent as one."""
     scheme, _, token = value.partition(" ")
     if scheme and not token.strip(BLANKS):
         raise CannotSend("credential_malformed", f"{reference} is a single word; expected a scheme word and a token")
