@@ -311,6 +311,18 @@ def test_what_an_administrator_is_shown_and_does_has_one_service_behind_every_fa
     ] == []
 
 
+def test_rows_of_the_ledger_are_read_by_name_and_not_by_position() -> None:
+    """A pragma's or a count's one row of one column is no row of the ledger."""
+    assert [
+        f"{module.file}:{node.lineno}"
+        for module in modules()
+        if module.file.startswith("connector/ledger/")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in {"row", "values"}
+        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int)
+    ] == []
+
+
 def test_sql_is_spoken_by_the_store_alone() -> None:
     connector = [module for module in outside("connector/ledger/sqlite/") if module.file.startswith("connector/")]
 

@@ -1,68 +1,93 @@
 """An open session as a row and back: its credential sealed, every column authenticated, as with debts."""
 
 import hmac
+from dataclasses import replace
+from typing import NamedTuple
 
 import msgspec
 
 from connector.ledger.credentials import packed, unpacked
 from connector.ledger.keyring import Keyring, SealBroken
-from connector.ledger.rows import Row, Unverified
+from connector.ledger.unverified import Unverified
 from connector.model.sessions import OpenSession
 
-COLUMNS = ("id", "key_id", "session_id", "system_id", "origin", "login_id", "opened_at", "used_at", "credential", "mac")
-NAMES = ", ".join(COLUMNS)
 PURPOSE = "open session"
 
 
-def encoded(session: OpenSession, keyring: Keyring) -> Row:
-    """Return the row for a session, but its id, made with the current key, which is also that of the session's seal."""
+class SessionRow(NamedTuple):
+    """A row of open sessions. As long as it is not verified, any column may hold anything.
+
+    The order of the columns is that in which the authentication code covers them: it stays.
+    """
+
+    id: int | None
+    """None if the row is not yet written."""
+    key_id: str
+    session_id: str
+    system_id: str | None
+    origin: str
+    login_id: str
+    opened_at: float
+    used_at: float
+    credential: bytes | None
+    mac: bytes = b""
+
+
+COLUMNS = SessionRow._fields
+NAMES = ", ".join(COLUMNS)
+
+
+def encoded(session: OpenSession, keyring: Keyring) -> SessionRow:
+    """Return the row for a session, made with the current key, which is also that of the session's seal."""
     sealed = None if session.credential is None else keyring.seal(PURPOSE, packed(session.credential), _identity(session))
-    return authenticated(
-        (
-            keyring.current,
-            session.session_id,
-            session.system_id,
-            session.origin,
-            session.login_id,
-            float(session.opened_at),
-            float(session.used_at),
-            sealed,
-        ),
-        keyring,
+    row = SessionRow(
+        id=None,
+        key_id=keyring.current,
+        session_id=session.session_id,
+        system_id=session.system_id,
+        origin=session.origin,
+        login_id=session.login_id,
+        opened_at=float(session.opened_at),
+        used_at=float(session.used_at),
+        credential=sealed,
     )
+    return authenticated(row, keyring)
 
 
-def authenticated(values: Row, keyring: Keyring) -> Row:
-    """Return the values, without the id, and their authentication code by the key that they name. Raises `KeyMissing`."""
-    return (*values, keyring.mac(PURPOSE, msgspec.msgpack.encode(values), key_id=values[0]))
+def authenticated(row: SessionRow, keyring: Keyring) -> SessionRow:
+    """Return the row with its authentication code by the key that it names. Raises `KeyMissing`."""
+    return row._replace(mac=_code(row, keyring, row.key_id))
 
 
-def verify(row: Row, keyring: Keyring) -> None:
+def verify(row: SessionRow, keyring: Keyring) -> None:
     """Raise `KeyMissing` or `Unverified` unless every column but the id is as it was written."""
-    _, *values, mac = row
-    key_id = row[1] if isinstance(row[1], str) else ""
+    key_id = row.key_id if isinstance(row.key_id, str) else ""
     try:
-        right = hmac.compare_digest(keyring.mac(PURPOSE, msgspec.msgpack.encode(values), key_id=key_id), mac)
+        right = hmac.compare_digest(_code(row, keyring, key_id), row.mac)
     except (TypeError, UnicodeEncodeError):
         right = False
     if not right:
         raise Unverified("its authentication code is wrong: it was altered or damaged")
 
 
-def decoded(row: Row, keyring: Keyring) -> OpenSession:
+def decoded(row: SessionRow, keyring: Keyring) -> OpenSession:
     """Return the session that a row holds. Raises `KeyMissing` or `Unverified`."""
     verify(row, keyring)
-    _, _, session_id, system_id, origin, login_id, opened_at, used_at, sealed, _ = row
-    session = OpenSession(session_id, system_id, origin, login_id, opened_at, used_at)
-    if sealed is None:
+    session = OpenSession(row.session_id, row.system_id, row.origin, row.login_id, row.opened_at, row.used_at)
+    if row.credential is None:
         return session
     try:
-        credential = unpacked(keyring.unseal(PURPOSE, sealed, _identity(session)))
+        credential = unpacked(keyring.unseal(PURPOSE, row.credential, _identity(session)))
     except SealBroken as problem:
         raise Unverified(f"its credential does not unseal: {problem}") from problem
     except ValueError:
         raise Unverified("its credential cannot be read") from None  # the error holds the credential
-    return OpenSession(session_id, system_id, origin, login_id, opened_at, used_at, credential)
+    return replace(session, credential=credential)
+
+
+def _code(row: SessionRow, keyring: Keyring, key_id: str) -> bytes:
+    """Return the code over all columns but the id, which is not known when it is made, and the code itself."""
+    return keyring.mac(PURPOSE, msgspec.msgpack.encode(row[1:-1]), key_id=key_id)
 
 
 def _identity(session: OpenSession) -> bytes:

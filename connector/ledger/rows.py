@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -10,39 +10,45 @@ from msgspec.structs import replace
 from connector.ledger.credentials import packed, unpacked
 from connector.ledger.keyring import Keyring, SealBroken
 from connector.ledger.texts import clean, decoded_evictions, decoded_outcome, encoded_evictions, encoded_outcome
+from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
-from connector.model.errors import ConnectorError
 
-COLUMNS = (
-    "id",
-    "key_id",
-    "session_id",
-    "fingerprint",
-    "system_id",
-    "origin",
-    "state",
-    "outcome",
-    "attempts",
-    "waited",
-    "evictions",
-    "revision",
-    "recorded_at",
-    "due_at",
-    "closed_at",
-    "dismissed",
-    "credential",
-    "login_id",
-    "mac",
-)
-NAMES = ", ".join(COLUMNS)
 PURPOSE = "ledger"
 
 Row = tuple[Any, ...]
+"""The values of a row as they are written, in the order of its columns."""
 
 
-class Unverified(ConnectorError):
-    """The row is not what this process, or one with the same keys, has written."""
+class DebtRow(NamedTuple):
+    """A row of debts as it was read. As long as it is not verified, any column may hold anything.
+
+    The order of the columns is that in which the authentication code covers them: it stays.
+    """
+
+    id: int
+    key_id: str
+    session_id: str
+    fingerprint: bytes
+    system_id: str | None
+    origin: str
+    state: str
+    outcome: str | None
+    attempts: int
+    waited: float
+    evictions: str | None
+    revision: int
+    recorded_at: float
+    due_at: float
+    closed_at: float | None
+    dismissed: str | None
+    credential: bytes | None
+    login_id: str
+    mac: bytes
+
+
+COLUMNS = DebtRow._fields
+NAMES = ", ".join(COLUMNS)
 
 
 def fingerprints(session_id: str, login_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
@@ -84,7 +90,7 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
     return (*row, keyring.mac(PURPOSE, _canonical(row)))
 
 
-def decoded(row: Row, keyring: Keyring, *, credential: bool = True) -> Debt:
+def decoded(row: DebtRow, keyring: Keyring, *, credential: bool = True) -> Debt:
     """Return the debt that a row holds, with its credential if that is asked for.
 
     Raises:
@@ -98,70 +104,41 @@ def decoded(row: Row, keyring: Keyring, *, credential: bool = True) -> Debt:
         raise Unverified(f"it cannot be read: {type(problem).__name__}") from None  # the error itself may hold a credential
 
 
-def _read(row: Row, keyring: Keyring, *, credential: bool) -> Debt:
-    (id_, _, session_id, fingerprint, system_id, origin, state, outcome, attempts, waited, evictions, *rest) = row
-    revision, recorded_at, due_at, closed_at, dismissed, sealed, login_id, _ = rest
-    last, moved_to = (None, None) if outcome is None else decoded_outcome(outcome)
+def _read(row: DebtRow, keyring: Keyring, *, credential: bool) -> Debt:
+    last, moved_to = (None, None) if row.outcome is None else decoded_outcome(row.outcome)
     debt = Debt(
-        id=id_,
-        session_id=session_id,
-        system_id=system_id,
-        origin=origin,
-        fingerprint=fingerprint,
-        login_id=login_id,
-        state=LogoutState(state),
+        id=row.id,
+        session_id=row.session_id,
+        system_id=row.system_id,
+        origin=row.origin,
+        fingerprint=row.fingerprint,
+        login_id=row.login_id,
+        state=LogoutState(row.state),
         outcome=last,
-        attempts=attempts,
-        waited=waited,
-        evictions={} if evictions is None else decoded_evictions(evictions),
-        revision=revision,
-        recorded_at=recorded_at,
-        due_at=due_at,
-        closed_at=closed_at,
-        dismissed=dismissed,
+        attempts=row.attempts,
+        waited=row.waited,
+        evictions={} if row.evictions is None else decoded_evictions(row.evictions),
+        revision=row.revision,
+        recorded_at=row.recorded_at,
+        due_at=row.due_at,
+        closed_at=row.closed_at,
+        dismissed=row.dismissed,
         moved_to=moved_to,
     )
-    return replace(debt, credential=_unsealed(sealed, debt, keyring)) if credential and sealed is not None else debt
+    if not credential or row.credential is None:
+        return debt
+    return replace(debt, credential=_unsealed(row.credential, debt, keyring))
 
 
-def verify(row: Row, keyring: Keyring) -> None:
+def verify(row: DebtRow, keyring: Keyring) -> None:
     """Raise `KeyMissing` or `Unverified` unless every column is as it was written."""
-    *values, mac = row
-    key_id = row[1] if isinstance(row[1], str) else ""
+    key_id = row.key_id if isinstance(row.key_id, str) else ""
     try:
-        right = hmac.compare_digest(keyring.mac(PURPOSE, _canonical(values), key_id=key_id), mac)
+        right = hmac.compare_digest(keyring.mac(PURPOSE, _canonical(row[:-1]), key_id=key_id), row.mac)
     except (TypeError, UnicodeEncodeError):
         right = False
     if not right:
         raise Unverified("its authentication code is wrong: it was altered or damaged")
-
-
-def claimed(row: Row, reason: str) -> Debt:
-    """Return what a row that is not to be believed says of itself, made fit to be shown: nothing to act upon."""
-    values = dict(zip(COLUMNS, row, strict=True))
-    return Debt(
-        id=int(values["id"]),
-        session_id=shown(values["session_id"]) or "",
-        system_id=shown(values["system_id"]),
-        origin=shown(values["origin"]) or "",
-        fingerprint=b"",
-        state=LogoutState.WAITING,
-        recorded_at=values["recorded_at"] if isinstance(values["recorded_at"], float) else 0.0,
-        unusable=reason,
-    )
-
-
-def shown(value: Any) -> str | None:
-    """Return a value of unknown origin as at most 200 printable ASCII characters; text that is such already stays as it is."""
-    if value is None:
-        return None
-    text = value[:200] if isinstance(value, str) else type(value).__name__
-    return "".join([sign if " " <= sign <= "~" else sign.encode("unicode_escape").decode() for sign in text])[:200]
-
-
-def lenient_text(raw: bytes) -> str:
-    """Read text that may be damaged, so that it is found out by verifying and not by an error of SQLite's."""
-    return raw.decode("utf-8", "surrogateescape")
 
 
 def _unsealed(sealed: bytes, debt: Debt, keyring: Keyring) -> Credential:

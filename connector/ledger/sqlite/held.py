@@ -16,8 +16,8 @@ def groups(table: Table) -> list[Group]:
     """Return what there is to sort; nothing is verified for it."""
     found = []
     for state, which in WHICH.items():
-        query = f"SELECT origin, count(*) FROM debts WHERE {which} GROUP BY origin"  # noqa: S608 - ours
-        found += [Group(state, origin, size) for origin, size in table.connection.execute(query)]
+        query = f"SELECT origin, count(*) AS size FROM debts WHERE {which} GROUP BY origin"  # noqa: S608 - ours
+        found += [Group(state, row["origin"], row["size"]) for row in table.named(query)]
     return found
 
 

@@ -4,15 +4,16 @@ from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
-from connector.ledger.rows import shown
 from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.unverified import shown
 from connector.model.debts import Debt, LogoutState, Totals
 from connector.model.errors import NoSuchDebt
 
-OPEN = "SELECT key_id, state, count(*), min(recorded_at) FROM debts WHERE closed_at IS NULL GROUP BY key_id, state"
+OPEN = """SELECT key_id, state, count(*) AS number, min(recorded_at) AS since
+    FROM debts WHERE closed_at IS NULL GROUP BY key_id, state"""
 CLOSED = "SELECT count(*) FROM debts WHERE closed_at IS NOT NULL"
 OWING_EVICTIONS = "SELECT count(*) FROM debts WHERE evictions IS NOT NULL"
-SESSIONS = "SELECT key_id, count(*) FROM sessions GROUP BY key_id ORDER BY key_id"
+SESSIONS = "SELECT key_id, count(*) AS number FROM sessions GROUP BY key_id ORDER BY key_id"
 IN_QUARANTINE = "SELECT count(*) FROM quarantine"
 FORGET = """DELETE FROM debts WHERE id IN (
     SELECT id FROM debts WHERE closed_at IS NOT NULL AND (closed_at < ? OR closed_at > ?) LIMIT ?)"""
@@ -55,12 +56,12 @@ def totals(table: Table) -> Totals:
     """Count rows by what the indices say; nothing is verified for it."""
     count = dict.fromkeys(LogoutState, 0)
     unreadable, oldest = 0, []
-    for key_id, state, number, since in table.connection.execute(OPEN):
-        if state in count:  # or it was altered, and `patrol` will find it
-            count[state] += number
-        unreadable += number if key_id not in table.keyring.ids else 0
-        oldest.append(since)
-    sessions = dict(table.connection.execute(SESSIONS).fetchall())
+    for row in table.named(OPEN):
+        if row["state"] in count:  # or it was altered, and `patrol` will find it
+            count[row["state"]] += row["number"]
+        unreadable += row["number"] if row["key_id"] not in table.keyring.ids else 0
+        oldest.append(row["since"])
+    sessions = {row["key_id"]: row["number"] for row in table.named(SESSIONS)}
     unreadable += sum(number for key_id, number in sessions.items() if key_id not in table.keyring.ids)
     return Totals(
         owed=count[LogoutState.OWED],
@@ -81,7 +82,8 @@ def in_hand(table: Table, now: float) -> dict[int, int]:
     What is tried has no outcome yet, and is not due before that try is over. A wait after an outcome is another matter.
     """
     condition = f"state = 'owed' AND outcome IS NULL AND due_at > ? AND key_id IN ({marks(table.keyring.ids)})"
-    return dict(table.connection.execute(f"SELECT id, revision FROM debts WHERE {condition}", (now, *table.keyring.ids)))  # noqa: S608
+    query = f"SELECT id, revision FROM debts WHERE {condition}"  # noqa: S608 - ours
+    return {row["id"]: row["revision"] for row in table.named(query, now, *table.keyring.ids)}
 
 
 def let_go(table: Table, revisions: Mapping[int, int], now: float) -> None:
@@ -111,7 +113,7 @@ def renew_keys(table: Table, *, limit: int) -> bool:
 
 def patrol(table: Table, *, after: int, limit: int) -> int:
     """Verify the next rows, be they closed or due in an hour, and return the last one's id; 0 at the end, to begin again."""
-    ids = [row[0] for row in table.connection.execute("SELECT id FROM debts WHERE id > ? ORDER BY id LIMIT ?", (after, limit))]
+    ids = [row["id"] for row in table.named("SELECT id FROM debts WHERE id > ? ORDER BY id LIMIT ?", after, limit)]
     if ids:
         table.shown("id BETWEEN ? AND ?", ids[0], ids[-1])
     return ids[-1] if len(ids) == limit else 0

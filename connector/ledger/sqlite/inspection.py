@@ -3,8 +3,8 @@
 import sqlite3
 from pathlib import Path
 
-from connector.ledger.rows import lenient_text
 from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, is_ledger, layout, version
+from connector.ledger.unverified import lenient_text
 from connector.model.errors import ConfigurationError
 from drivers.sqlite_file import is_damage
 

@@ -65,7 +65,7 @@ def _fill(path: Path, rows: Iterable[Row], sessions: Iterable[Row], lost_track: 
         migrate(connection)
         connection.execute("BEGIN IMMEDIATE")
         saved = sum(_inserted(connection, INSERT, row) for row in rows)
-        saved += sum(_inserted(connection, INSERT_SESSION, row[1:]) for row in sessions)
+        saved += sum(_inserted(connection, INSERT_SESSION, row) for row in sessions)
         if lost_track is not None:
             connection.execute("INSERT INTO lost_track VALUES (?)", (lost_track,))
         connection.execute("COMMIT")

@@ -2,17 +2,20 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from connector.ledger import open_sessions, rows
 from connector.ledger.keyring import KeyMissing, Keyring
-from connector.ledger.rows import Row, Unverified
+from connector.ledger.open_sessions import SessionRow
+from connector.ledger.rows import DebtRow
 from connector.ledger.sqlite.inspection import UNREADABLE, connected
 from connector.ledger.sqlite.schema import migrate
+from connector.ledger.unverified import Unverified
 from connector.runtime.file_access import is_there
 
 FARTHEST = 10_000_000
@@ -20,36 +23,42 @@ FARTHEST = 10_000_000
 SIZE_IN_PAGES = slice(28, 32)
 """Where the first page says how many there are (https://www.sqlite.org/fileformat.html#the_database_header)."""
 
+SavedRow = DebtRow | SessionRow
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is worth saving: a table, its columns, the first of which is the id, and what tells a sound row."""
+    """What is worth saving: a table, its rows, and what tells a sound one."""
 
     table: str
-    columns: Sequence[str]
-    verify: Callable[[Row, Keyring], None]
+    row: type[DebtRow | SessionRow]
+    verify: Callable[[Any, Keyring], None]
+
+    def read(self, connection: sqlite3.Connection, query: str, *values: int) -> Iterator[SavedRow]:
+        """Yield the rows that a query finds."""
+        return map(self.row._make, connection.execute(query, values))
 
     def select(self, connection: sqlite3.Connection) -> str:
         """Return the beginning of a query for its rows; a column that a file of an older version lacks is empty text."""
         try:
-            there = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({self.table})")}
+            there = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (self.table,))}
         except UNREADABLE:
-            there = {*self.columns}  # the query itself will tell
-        names = ", ".join(name if name in there else f"'' AS {name}" for name in self.columns)
+            there = {*self.row._fields}  # the query itself will tell
+        names = ", ".join(name if name in there else f"'' AS {name}" for name in self.row._fields)
         return f"SELECT {names} FROM {self.table} NOT INDEXED"  # noqa: S608 - names of our own
 
 
-DEBTS = Kind("debts", rows.COLUMNS, rows.verify)
-SESSIONS = Kind("sessions", open_sessions.COLUMNS, open_sessions.verify)
+DEBTS = Kind("debts", DebtRow, rows.verify)
+SESSIONS = Kind("sessions", SessionRow, open_sessions.verify)
 
 
-def sound_rows(path: Path, keyring: Keyring, kind: Kind) -> Iterator[Row]:
+def sound_rows(path: Path, keyring: Keyring, kind: Kind) -> Iterator[SavedRow]:
     """Yield what can be read and verifies, each row once. A row whose key is missing goes along: readers verify it anyway."""
-    seen: set[int] = set()
+    seen: set[int | None] = set()
     with _readable(path) as source, closing(connected(source, "ro")) as connection:
         for row in _readable_rows(connection, kind):
-            if row[0] not in seen and _may_go_along(row, keyring, kind):
-                seen.add(row[0])
+            if row.id not in seen and _may_go_along(row, keyring, kind):
+                seen.add(row.id)
                 yield row
 
 
@@ -87,7 +96,7 @@ def _replace_first_page(path: Path, empty: Path) -> None:
         file.write(page)
 
 
-def _may_go_along(row: Row, keyring: Keyring, kind: Kind) -> bool:
+def _may_go_along(row: SavedRow, keyring: Keyring, kind: Kind) -> bool:
     try:
         kind.verify(row, keyring)
     except KeyMissing:
@@ -97,20 +106,20 @@ def _may_go_along(row: Row, keyring: Keyring, kind: Kind) -> bool:
     return True
 
 
-def _readable_rows(connection: sqlite3.Connection, kind: Kind) -> Iterator[Row]:
+def _readable_rows(connection: sqlite3.Connection, kind: Kind) -> Iterator[SavedRow]:
     """Read forwards to the first damaged page, backwards to the last one, and seek what lies between, halving the distance."""
     first, last, select = 0, _last_id(connection, kind) + 1, kind.select(connection)
     try:
-        for row in connection.execute(f"{select} ORDER BY id"):
-            first = row[0]
+        for row in kind.read(connection, f"{select} ORDER BY id"):
+            first = row.id or first
             yield row
     except UNREADABLE:
         try:
-            for row in connection.execute(f"{select} ORDER BY id DESC"):
-                last = row[0]
+            for row in kind.read(connection, f"{select} ORDER BY id DESC"):
+                last = row.id or last
                 yield row
         except UNREADABLE:
-            yield from _between(connection, select, first + 1, last - 1)
+            yield from _between(connection, kind, first + 1, last - 1)
 
 
 def _last_id(connection: sqlite3.Connection, kind: Kind) -> int:
@@ -122,13 +131,13 @@ def _last_id(connection: sqlite3.Connection, kind: Kind) -> int:
     return min(found, FARTHEST) if isinstance(found, int) else 0
 
 
-def _between(connection: sqlite3.Connection, select: str, first: int, last: int) -> Iterator[Row]:
+def _between(connection: sqlite3.Connection, kind: Kind, first: int, last: int) -> Iterator[SavedRow]:
     if first > last:
         return
     try:
-        yield from connection.execute(f"{select} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
+        yield from [*kind.read(connection, f"{kind.select(connection)} WHERE id BETWEEN ? AND ? ORDER BY id", first, last)]
     except UNREADABLE:
         if first < last:
             middle = (first + last) // 2
-            yield from _between(connection, select, first, middle)
-            yield from _between(connection, select, middle + 1, last)
+            yield from _between(connection, kind, first, middle)
+            yield from _between(connection, kind, middle + 1, last)

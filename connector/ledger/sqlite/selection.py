@@ -86,8 +86,8 @@ def _due_of(table: Table, origin: str, now: float, claimed: Claimed) -> list[Deb
 
 def _moments(table: Table, origin: str, now: float, claimed: Claimed) -> Iterator[float]:
     for key_id in table.keyring.ids:
-        soonest = table.connection.execute(SOONEST, (key_id, _as_stored(origin), len(claimed.origins) + 1))
-        yield from (due_at for id_, due_at in soonest if id_ not in claimed.origins)
+        soonest = table.named(SOONEST, key_id, _as_stored(origin), len(claimed.origins) + 1)
+        yield from (row["due_at"] for row in soonest if row["id"] not in claimed.origins)
         latest = table.connection.execute(LATEST, (key_id, _as_stored(origin))).fetchone()[0]
         if latest is not None and latest > now + FURTHEST:
             yield now

@@ -8,18 +8,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from connector.ledger.keyring import KeyMissing
-from connector.ledger.open_sessions import COLUMNS, NAMES, authenticated, decoded, encoded, verify
-from connector.ledger.rows import Row, Unverified, fingerprints
+from connector.ledger.open_sessions import COLUMNS, NAMES, SessionRow, authenticated, decoded, encoded, verify
+from connector.ledger.rows import fingerprints
 from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_eviction, owed_login, set_aside
 from connector.model.sessions import Known, OpenSession, Replaced
 from connector.model.transitions import revived
 
-INSERT = f"INSERT INTO sessions ({NAMES}) VALUES (NULL, {marks(COLUMNS[1:])})"  # noqa: S608 - ours
+INSERT = f"INSERT INTO sessions ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - ours
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
-USED = COLUMNS.index("used_at")
 
 
 def known(table: Table) -> Known:
@@ -27,7 +27,7 @@ def known(table: Table) -> Known:
     latest: dict[str, str] = {}
     earlier: dict[str, tuple[str, ...]] = {}
     older_keys, keyless, damaged = Counter[str](), 0, 0
-    for row in table.connection.execute(f"{SELECT} ORDER BY id"):
+    for row in _rows(table, "ORDER BY id"):
         try:
             verify(row, table.keyring)
         except KeyMissing:
@@ -35,11 +35,11 @@ def known(table: Table) -> Known:
         except Unverified:
             damaged += 1
         else:
-            if row[2] in latest:
-                earlier[row[2]] = (*earlier.get(row[2], ()), latest[row[2]])
-            latest[row[2]] = row[5]
-            if row[1] != table.keyring.current:
-                older_keys[row[1]] += 1
+            if row.session_id in latest:
+                earlier[row.session_id] = (*earlier.get(row.session_id, ()), latest[row.session_id])
+            latest[row.session_id] = row.login_id
+            if row.key_id != table.keyring.current:
+                older_keys[row.key_id] += 1
     ledger_id = bytes(table.connection.execute("SELECT id FROM identity").fetchone()[0])
     return Known(ledger_id, latest, earlier, older_keys, keyless, damaged)
 
@@ -136,10 +136,9 @@ def note_use(table: Table, used: Mapping[str, float]) -> None:
     """Write down when sessions were last used; one that is closed by now, or whose row is not to be believed, is left out."""
     for session_id, moment in used.items():
         for row, _ in _believed(table, session_id):
-            id_, *values, _ = row
-            values[USED - 1] = max(moment, row[USED])
-            *_, mac = authenticated(tuple(values), table.keyring)
-            table.connection.execute("UPDATE sessions SET used_at = ?, mac = ? WHERE id = ?", (values[USED - 1], mac, id_))
+            used_now = authenticated(row._replace(used_at=max(moment, row.used_at)), table.keyring)
+            values = (used_now.used_at, used_now.mac, row.id)
+            table.connection.execute("UPDATE sessions SET used_at = ?, mac = ? WHERE id = ?", values)
 
 
 def owes_evictions(table: Table, session_id: str) -> bool:
@@ -167,14 +166,18 @@ def _taken(table: Table, session_id: str, which: Collection[str] | None = None) 
     taken = []
     for row, session in _believed(table, session_id):
         if which is None or session.login_id in which:
-            table.connection.execute("DELETE FROM sessions WHERE id = ?", (row[0],))
+            table.connection.execute("DELETE FROM sessions WHERE id = ?", (row.id,))
             taken.append(session)
     return taken
 
 
-def _believed(table: Table, session_id: str) -> Iterator[tuple[Row, OpenSession]]:
+def _rows(table: Table, condition: str, *values: str) -> Iterator[SessionRow]:
+    return map(SessionRow._make, table.connection.execute(f"{SELECT} {condition}", values))
+
+
+def _believed(table: Table, session_id: str) -> Iterator[tuple[SessionRow, OpenSession]]:
     """Yield the session's rows that are to be believed, and what they hold."""
-    for row in table.connection.execute(f"{SELECT} WHERE session_id = ?", (session_id,)).fetchall():
+    for row in [*_rows(table, "WHERE session_id = ?", session_id)]:
         with suppress(KeyMissing, Unverified):
             yield row, decoded(row, table.keyring)
 

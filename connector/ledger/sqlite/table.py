@@ -7,7 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from connector.ledger.keyring import KeyMissing, Keyring
-from connector.ledger.rows import COLUMNS, NAMES, Row, Unverified, claimed, decoded, encoded, fingerprints, fitted, lenient_text
+from connector.ledger.rows import COLUMNS, NAMES, DebtRow, decoded, encoded, fingerprints, fitted
+from connector.ledger.unverified import Unverified, claimed, lenient_text
 from connector.model.credential import Credential
 from connector.model.debts import Debt
 
@@ -36,9 +37,16 @@ class Table:
         self.quarantined: list[Debt] = []
         """What this transaction has put there."""
 
-    def rows(self, condition: str, *values: Any) -> Iterator[Row]:
+    def rows(self, condition: str, *values: Any) -> Iterator[DebtRow]:
         """Read rows as they are; `condition` is what follows WHERE."""
-        yield from self.connection.execute(f"SELECT {NAMES} FROM debts WHERE {condition}", values)  # noqa: S608 - ours
+        query = f"SELECT {NAMES} FROM debts WHERE {condition}"  # noqa: S608 - ours
+        return map(DebtRow._make, self.connection.execute(query, values))
+
+    def named(self, query: str, *values: Any) -> Iterator[sqlite3.Row]:
+        """Read whatever a query finds, its columns by their names."""
+        cursor = self.connection.cursor()
+        cursor.row_factory = sqlite3.Row
+        return cursor.execute(query, values)
 
     def debts(self, condition: str, *values: Any, credential: bool = True) -> list[Debt]:
         """Return the debts that verify, with their credentials if they are asked for; a row whose key is missing is left out."""
@@ -101,7 +109,7 @@ class Table:
 
     def quarantine(self) -> list[Debt]:
         """Return what rows in quarantine claim."""
-        return [_in_quarantine(row) for row in self.connection.execute(FROM_QUARANTINE)]
+        return [_claimed(row, f"in quarantine: {row['reason']}") for row in self.named(FROM_QUARANTINE)]
 
     def _opened(self, condition: str, values: tuple[Any, ...], *, credential: bool) -> list[Debt]:
         debts = []
@@ -109,7 +117,7 @@ class Table:
             try:
                 debts.append(decoded(row, self.keyring, credential=credential))
             except (KeyMissing, Unverified) as problem:
-                unusable = claimed(row, str(problem))
+                unusable = _claimed(row, str(problem))
                 if self._may_write and isinstance(problem, Unverified):
                     self._put_in_quarantine(unusable)
                 else:
@@ -125,7 +133,7 @@ class Table:
         self.quarantined.append(debt)
 
 
-def _in_quarantine(row: Row) -> Debt:
-    values = dict(zip(CLAIMS.split(", "), row, strict=True))
-    reason = values.pop("reason")
-    return claimed(tuple((dict.fromkeys(COLUMNS) | values).values()), f"in quarantine: {reason}")
+def _claimed(row: DebtRow | sqlite3.Row, reason: str) -> Debt:
+    values = row._asdict() if isinstance(row, DebtRow) else dict(row)
+    claims = {name: values[name] for name in ("session_id", "system_id", "origin", "recorded_at")}
+    return claimed(reason, id_=values["id"], **claims)
