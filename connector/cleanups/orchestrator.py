@@ -76,7 +76,7 @@ class Orchestrator:
         sharing = self._logouts.sharing(login_of(debt), debt.login_id, places=debt.places, attempts=debt.attempts)
         async with sharing as shared:
             await asyncio.shield(shared.task)
-            return await self._settle(debt, shared, {}, retried=True)
+            return await self._books.settle(debt, outcome=shared.to_be_recorded(), evicted=(), retried=True)
 
     async def drain(self, deadline: float) -> int:
         """Wait at most `deadline` seconds for the running cleanups; returns how many tasks had to be broken off."""
@@ -151,7 +151,8 @@ class Orchestrator:
                 if same:
                     await asyncio.wait(same.values())
             evictions = _results(evicting)
-            await self._settle(debt, shared, evictions)
+            if debt is not None:
+                await self._books.settle(debt, outcome=shared.to_be_recorded(), evicted=names_of_done(evictions))
         return CleanupReport(
             request=request,
             milliseconds=milliseconds_since(started),
@@ -177,19 +178,6 @@ class Orchestrator:
             return known(outcome_of_closed(debt))
         places, attempts = (debt.places, debt.attempts) if debt else ((origin,), 0)
         return self._logouts.sharing(_login(request), request.login_id, places=places, attempts=attempts)
-
-    async def _settle(
-        self, debt: Debt | None, shared: SharedLogout, evictions: Mapping[str, Timed[EvictOutcome]], *, retried: bool = False
-    ) -> bool:
-        """Record what became of a debt, and say whether that could be done.
-
-        Of those who share a logout, the first records its outcome.
-        """
-        if debt is None:
-            return False
-        outcome = None if shared.settled else shared.task.result().outcome
-        shared.settled = True
-        return await self._books.settle(debt, outcome=outcome, evicted=names_of_done(evictions), retried=retried)
 
 
 def _results(tasks: Mapping[str, asyncio.Future[T]]) -> dict[str, T]:

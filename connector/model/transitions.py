@@ -7,11 +7,8 @@ from msgspec.structs import replace
 
 from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState
-from connector.model.outcomes import IN_USE_AGAIN, WITHOUT_ASKING, LogoutOutcome, LogoutResult
+from connector.model.outcomes import IN_USE_AGAIN, WITHOUT_ASKING, LogoutOutcome
 from drivers import Scope
-
-FURTHEST = 3600.0
-"""Seconds: nothing is due later than this, so that a clock that jumped parks nothing."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -25,19 +22,6 @@ class Asked(msgspec.Struct, frozen=True):
     due_at: float
     logins: Collection[str] | None = None
     """Ids of those that the session was open by when the cleanup was received; None: not known, so all."""
-
-
-class Settlement(msgspec.Struct, frozen=True):
-    """What became of a try; see `Ledger.settle`."""
-
-    debt: Debt
-    state: LogoutState | None
-    """None leaves the logout as it is."""
-    outcome: LogoutOutcome | None
-    due_at: float | None
-    waited: float | None
-    evicted: Collection[str]
-    now: float
 
 
 def new(asked: Asked, fingerprint: bytes) -> Debt:
@@ -68,27 +52,6 @@ def asked_again(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
     return again if asked.request.foregone in WITHOUT_ASKING else _closed_if_foregone(again, asked)
 
 
-def settled(debt: Debt, settlement: Settlement) -> Debt:
-    """Apply what became of a try. Its evictions do not count if a cleanup has asked again since it began.
-
-    To apply it again changes nothing: a try is numbered by those before it, and counts once.
-    """
-    done = _logout_settled(debt, settlement)
-    if debt.revision == settlement.debt.revision:
-        done = replace(done, evictions=_without(done.evictions, settlement.evicted))
-    return _closed_if_done(done, settlement.now)
-
-
-def leaves_nothing(settlement: Settlement) -> bool:
-    """Tell whether nobody will ask again what became of a cleanup.
-
-    All is evicted, there was never anything to log out of, and no seal says that its session is alive.
-    """
-    debt = settlement.debt
-    none_made = debt.outcome is not None and debt.outcome.result is LogoutResult.NOT_APPLICABLE and debt.dismissed is None
-    return none_made and not debt.login_id and debt.evictions.keys() <= {*settlement.evicted}
-
-
 def due_at_once(debt: Debt, now: float, *, here: str | None = None) -> Debt:
     """Return the debt as one to be tried now; `here` is another place where it may be sent from now on."""
     return replace(debt, state=LogoutState.OWED, due_at=now, waited=0.0, moved_to=here or debt.moved_to)
@@ -96,7 +59,7 @@ def due_at_once(debt: Debt, now: float, *, here: str | None = None) -> Debt:
 
 def dismissed(debt: Debt, reason: str, now: float) -> Debt:
     """Close a logout that nobody will do."""
-    return _closed_if_done(replace(debt, state=LogoutState.CLOSED, dismissed=reason), now)
+    return closed_if_done(replace(debt, state=LogoutState.CLOSED, dismissed=reason), now)
 
 
 def held_or_let_go(debt: Debt, held: LogoutOutcome | None, now: float) -> Debt:
@@ -108,7 +71,7 @@ def held_or_let_go(debt: Debt, held: LogoutOutcome | None, now: float) -> Debt:
 
 def revived(debt: Debt, now: float) -> Debt:
     """Close the logout of a login that is in use again: its end system has handed out the same credential once more."""
-    return _closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=IN_USE_AGAIN), now)
+    return closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=IN_USE_AGAIN), now)
 
 
 def _owed(asked: Asked) -> dict[str, tuple[Scope, ...]]:
@@ -130,38 +93,13 @@ def _joined(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
     return replace(more, state=LogoutState.OWED, outcome=None, due_at=asked.due_at, waited=waited)
 
 
-def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
-    """Apply a try's outcome. One that began before a later cleanup asked again can close the logout, but not put it off."""
-    if settlement.state is None:
-        return debt
-    tried = _tried(debt, settlement)
-    if debt.state is LogoutState.CLOSED:
-        return tried
-    if settlement.state is LogoutState.CLOSED:
-        return replace(tried, state=LogoutState.CLOSED)
-    if debt.revision != settlement.debt.revision:
-        return tried
-    due_at = settlement.debt.due_at if settlement.due_at is None else settlement.due_at
-    waited = settlement.debt.waited if settlement.waited is None else settlement.waited
-    return replace(tried, state=settlement.state, due_at=min(due_at, settlement.now + FURTHEST), waited=waited)
-
-
-def _tried(debt: Debt, settlement: Settlement) -> Debt:
-    """Note what the end system said. A failure that comes after the logout was closed is not its outcome."""
-    if (outcome := settlement.outcome) is None:
-        return debt
-    late = debt.state is LogoutState.CLOSED and not outcome.closes
-    number = settlement.debt.attempts + (outcome.result is not LogoutResult.HELD)
-    return replace(debt, attempts=max(debt.attempts, number), outcome=debt.outcome if late else outcome)
-
-
 def _closed_if_foregone(debt: Debt, asked: Asked) -> Debt:
     if asked.request.foregone is None or debt.state is LogoutState.CLOSED:
         return debt
-    return _closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=asked.request.foregone), asked.now)
+    return closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=asked.request.foregone), asked.now)
 
 
-def _closed_if_done(debt: Debt, now: float) -> Debt:
+def closed_if_done(debt: Debt, now: float) -> Debt:
     """Erase the credential of a logout that is closed, and close the row if it owes nothing else."""
     if debt.state is not LogoutState.CLOSED:
         return debt
@@ -171,7 +109,3 @@ def _closed_if_done(debt: Debt, now: float) -> Debt:
 
 def _union(owed: Mapping[str, tuple[Scope, ...]], more: Mapping[str, tuple[Scope, ...]]) -> dict[str, tuple[Scope, ...]]:
     return {driver: (*dict.fromkeys((*owed.get(driver, ()), *more.get(driver, ()))),) for driver in {**owed, **more}}
-
-
-def _without(owed: Mapping[str, tuple[Scope, ...]], evicted: Collection[str]) -> dict[str, tuple[Scope, ...]]:
-    return {driver: scopes for driver, scopes in owed.items() if driver not in evicted}

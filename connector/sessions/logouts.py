@@ -30,6 +30,12 @@ class SharedLogout:
     settled: bool = False
     """Whether its outcome is in the ledger: only one of those who share it records it."""
 
+    def to_be_recorded(self) -> LogoutOutcome | None:
+        """Return the outcome to the first who asks, once it is there; None to the others, because it is recorded once."""
+        outcome = None if self.settled else self.task.result().outcome
+        self.settled = True
+        return outcome
+
     @property
     def failed(self) -> bool:
         """Whether it has ended and left something to do."""

@@ -6,18 +6,8 @@ from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import IN_USE_AGAIN, NO_LOGIN, OTHER_END_SYSTEM, LogoutOutcome, LogoutResult
-from connector.model.transitions import (
-    Asked,
-    Settlement,
-    asked_again,
-    dismissed,
-    due_at_once,
-    held_or_let_go,
-    leaves_nothing,
-    new,
-    revived,
-    settled,
-)
+from connector.model.settling import Settlement, leaves_nothing, settled
+from connector.model.transitions import Asked, asked_again, dismissed, due_at_once, held_or_let_go, new, revived
 from drivers import SessionScope, SystemScope
 
 REQUEST = CleanupRequest("a", "system", global_cache=False, credential=Credential([("X-Token", "secret")]), login_id="l")

@@ -11,7 +11,7 @@ from typing import Any
 from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.profile.http_end_system import HttpEndSystem
-from connector.ledger.sqlite import recording, session_rows
+from connector.ledger.sqlite import recording, session_changes
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.ledger.sqlite.table import Table
 from connector.sessions.openings import Openings
@@ -32,7 +32,7 @@ STEPS: dict[str, tuple[Any, str]] = {
 OF_OPENINGS: dict[str, tuple[Any, str]] = {
     "login": (HttpEndSystem, "login"),
     "record of a login": (SessionRecords, "open"),
-    "record of a login, in its transaction": (session_rows, "open_session"),
+    "record of a login, in its transaction": (session_changes, "open_session"),
     "eviction of what is replaced": (SessionRecords, "evict"),
     "end of a login that nobody has": (SessionRecords, "end"),
     "end of an initialize": (Openings, "open"),

@@ -15,6 +15,7 @@ from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.opening import claim_folder, make_ready, refusals
 from connector.ledger.sqlite.reserve import Reserve
 from connector.ledger.sqlite.table import Table
+from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from drivers import DriverError
 from drivers.sqlite_file import FullDisk, SqliteFile
@@ -44,9 +45,11 @@ PAUSE = 1.0
 class LedgerFile:
     """From `open` to `aclose`, the one writer of the file. What SQLite cannot do for now is `LedgerUnavailable`."""
 
-    def __init__(self, path: Path, keyring: Keyring) -> None:
+    def __init__(self, path: Path, keyring: Keyring, quarantined: Callable[[Debt], None]) -> None:
+        """`quarantined` is told of each row that a transaction has put in quarantine."""
         self._path = path.resolve()
         self._keyring = keyring
+        self._quarantined = quarantined
         self._file = SqliteFile(self._path)
         self._lock = Lock(self._path)
         self._reserve = Reserve(self._path.with_name(f"{self._path.name}.reserve"))
@@ -77,17 +80,22 @@ class LedgerFile:
         It raises `LedgerUnavailable`.
         """
 
-        def with_table(connection: sqlite3.Connection, items: Sequence[Item]) -> Sequence[T]:
+        def with_table(connection: sqlite3.Connection, items: Sequence[Item]) -> list[tuple[T, list[Debt]]]:
             self._must_be_ours()
-            return do(Table(connection, self._keyring), items)
+            table = Table(connection, self._keyring)
+            outcomes = do(table, items)
+            return [*zip(outcomes, [table.quarantined, *[[]] * (len(outcomes) - 1)], strict=True)]
 
         async def submit(item: Item) -> T:
             writer = await self._sound_writer()
             try:
-                return await writer.submit_item(with_table, item)
+                outcome, quarantined = await writer.submit_item(with_table, item)
             except DriverError as problem:
                 self._broken |= not isinstance(problem, FullDisk | Busy)
                 raise LedgerUnavailable(str(problem)) from problem
+            for debt in quarantined:
+                self._quarantined(debt)
+            return outcome
 
         return submit
 

@@ -40,7 +40,7 @@ class LedgerAtRest(ShownDebts):
         return held.held_back(self._table)
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
-        return selection.next_due(self._table, now, Claimed(per_origin, {}))
+        return selection.next_due(self._table, now, Claimed(per_origin))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from connector.ledger.rows import fingerprints
-from connector.ledger.sqlite.session_rows import close_session, is_open_by
+from connector.ledger.sqlite.session_changes import close_session, is_open_by
 from connector.ledger.sqlite.table import Table
 from connector.ledger.texts import clean
 from connector.model.cleanup import CleanupRequest, Missed
@@ -13,17 +13,8 @@ from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt
 from connector.model.outcomes import IN_USE_AGAIN
 from connector.model.sessions import OpenSession
-from connector.model.transitions import (
-    Asked,
-    Settlement,
-    asked_again,
-    dismissed,
-    due_at_once,
-    held_or_let_go,
-    leaves_nothing,
-    new,
-    settled,
-)
+from connector.model.settling import Settlement, leaves_nothing, settled
+from connector.model.transitions import Asked, asked_again, dismissed, due_at_once, held_or_let_go, new
 
 
 def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:

@@ -7,7 +7,7 @@ from itertools import chain
 
 from connector.ledger.sqlite.table import Table
 from connector.model.debts import Debt
-from connector.model.transitions import FURTHEST
+from connector.model.settling import FURTHEST
 
 OWED = "state = 'owed' AND key_id = ? AND origin = CAST(? AS TEXT)"
 DUE = f"{OWED} AND due_at <= ? ORDER BY due_at LIMIT ?"

@@ -17,7 +17,8 @@ from connector.model.debts import Debt, LogoutState
 from connector.model.logins import owed_eviction
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome
 from connector.model.sessions import Known, OpenSession, Replaced
-from connector.model.transitions import Asked, Settlement, leaves_nothing, settled
+from connector.model.settling import Settlement, leaves_nothing, settled
+from connector.model.transitions import Asked
 
 
 class MemoryLedger(Owner, Ledger):

@@ -8,19 +8,20 @@ from contextlib import contextmanager
 
 from msgspec.structs import replace
 
-from connector.ledger.port import DueDebts, HeldBackDebts, OwedEvictionRecords, ShownDebts
+from connector.ledger.port import DismissedDebts, DueDebts, HeldBackDebts, OwedEvictionRecords, ShownDebts
 from connector.ledger.testing.memory_store import CLAIM, Claim, MemoryStore
 from connector.ledger.texts import clean
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import LedgerUnavailable, NoSuchDebt
 from connector.model.outcomes import LogoutResult
-from connector.model.transitions import FURTHEST, dismissed, due_at_once, held_or_let_go
+from connector.model.settling import FURTHEST
+from connector.model.transitions import dismissed, due_at_once, held_or_let_go
 
 SLICE = 200
 """Debts that `next_of` returns at a time."""
 
 
-class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, ShownDebts):
+class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, ShownDebts):
     """Whoever works with a store. Nothing here waits, so each call is one transaction, and no cancellation divides it."""
 
     def __init__(self, store: MemoryStore, clock: Callable[[], float] = time.time) -> None:

@@ -11,7 +11,7 @@ from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.profile.login import HttpLogin
 from connector.ledger.backoff import Backoff, Decision
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite import recording, session_rows
+from connector.ledger.sqlite import recording, session_changes
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState
@@ -41,11 +41,11 @@ def owing_nothing(real: Callable[..., Any]) -> Callable[..., Any]:
     """Do all but owe the logins that end."""
 
     def done(*arguments: Any, **named: Any) -> Any:
-        owe, session_rows.owe = session_rows.owe, lambda *_, **__: None
+        owe, session_changes.owe = session_changes.owe, lambda *_, **__: None
         try:
             return real(*arguments, **named)
         finally:
-            session_rows.owe = owe
+            session_changes.owe = owe
 
     return done
 
@@ -123,21 +123,23 @@ def the_new_one_owed_too(real: Callable[..., Any]) -> Callable[..., Any]:
     def opened(table: Any, session: Any, *, replaced: Any, now: float) -> None:
         real(table, session, replaced=replaced, now=now)
         if replaced is not None:
-            session_rows.owe(table, session, now=now)
+            session_changes.owe(table, session, now=now)
 
     return opened
 
 
 MUTANTS = {
-    "a login that is replaced is forgotten": Mutant(session_rows, "open_session", owing_nothing, {Wrong.LOST}),
+    "a login that is replaced is forgotten": Mutant(session_changes, "open_session", owing_nothing, {Wrong.LOST}),
     "a cleanup ends the login of its seal alone": Mutant(recording, "close_session", owing_nothing, {Wrong.LOST}),
     "a login that nobody waits for is forgotten": Mutant(SessionRecords, "end", said_to_be_done, {Wrong.LOST}),
-    "a session is not written down": Mutant(session_rows, "open_session", opened_without_a_row, {Wrong.LOST, Wrong.TURNED_AWAY}),
+    "a session is not written down": Mutant(
+        session_changes, "open_session", opened_without_a_row, {Wrong.LOST, Wrong.TURNED_AWAY}
+    ),
     "a cleanup is not written down": Mutant(SqliteLedger, "record", recorded_in_memory_only, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}),
     "a logout that failed counts as done": Mutant(Backoff, "judge", closed_whatever_came_of_it, {Wrong.LOST}),
     "a login that failed half-way is not undone": Mutant(HttpLogin, "_half_made", left_as_it_is, {Wrong.LOST}),
     "the end of the server breaks logins off": Mutant(Openings, "drain", not_waited_for, {Wrong.LOST}),
-    "the retries end the new login, too": Mutant(session_rows, "open_session", the_new_one_owed_too, {Wrong.TURNED_AWAY}),
+    "the retries end the new login, too": Mutant(session_changes, "open_session", the_new_one_owed_too, {Wrong.TURNED_AWAY}),
     "a dead seal is served": Mutant(LiveSessions, "is_alive", said_to_be_done, {Wrong.DEAD_SEAL}),
     "a cleanup does not close its session": Mutant(LiveSessions, "closing", open_as_long_as_its_seal_is_shown, {Wrong.DEAD_SEAL}),
     "a cleanup evicts nothing that is on disk": Mutant(Storage, "evict", not_done, {Wrong.STALE}),

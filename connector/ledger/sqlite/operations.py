@@ -1,0 +1,173 @@
+"""The named operations of the ledger, each one transaction of its file."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar, cast
+
+import structlog
+
+from connector.ledger.keyring import Keyring
+from connector.ledger.port import Ledger
+from connector.ledger.sqlite import held, housekeeping, recording, selection, session_changes, session_rows
+from connector.ledger.sqlite.file import LedgerFile
+from connector.ledger.sqlite.selection import Claimed
+from connector.ledger.sqlite.table import Table
+from connector.model.cleanup import CleanupRequest, Missed
+from connector.model.credential import Credential
+from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
+from connector.model.errors import LedgerUnavailable
+from connector.model.outcomes import LogoutOutcome
+from connector.model.sessions import Known, OpenSession, Replaced
+from connector.model.settling import Settlement
+from connector.model.transitions import Asked
+from drivers.sqlite_writer import one_by_one
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class Operations(Ledger):
+    """What a ledger does, in a file that is open."""
+
+    def __init__(self, path: Path, keyring: Keyring, *, grace: float, clock: Callable[[], float]) -> None:
+        self._file = LedgerFile(path, keyring, self._quarantined)
+        self._record = self._file.together(recording.record)
+        self._settle = self._file.together(recording.settle)
+        self._transact = self._file.together(one_by_one)
+        self._grace = grace
+        self._clock = clock
+        self._claims: dict[int, str] = {}
+        """The debts that are being tried, by id, with their origins: the file has one owner, whose claims end with it."""
+        self._claiming = asyncio.Lock()
+        self._turn = ""
+        """The origin that was looked at last, so that each has its turn."""
+        self.lost_track = False
+
+    async def transact(self, work: Callable[[Table], T]) -> T:
+        """Run `work` in a transaction and return its result once that is durable."""
+        return cast("T", await self._transact(work))
+
+    def _quarantined(self, debt: Debt) -> None:
+        self.lost_track = True
+        log.error("a row of the ledger does not verify and was put in quarantine", debt=debt.id, reason=debt.unusable)
+
+    async def record(
+        self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None
+    ) -> Debt:
+        await self._file.keep_reserve()
+        now = self._clock()
+        return await self._record(Asked(request, origin, drivers, now, now + self._grace, logins))
+
+    async def record_late(self, missed: Missed) -> None:
+        await self._file.keep_reserve()
+        now = self._clock()
+        await self.transact(lambda table: recording.record_late(table, missed, now=now))
+
+    async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
+        now = self._clock()
+        due_at = now + self._grace if being_tried else now
+        return await self.transact(lambda table: session_changes.end_login(table, session, now=now, due_at=due_at))
+
+    async def forget(self, debt: Debt) -> bool:
+        return await self.transact(lambda table: recording.forget(table, debt))
+
+    async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
+        now = self._clock()
+        return await self.transact(
+            lambda table: session_changes.open_or_replace(table, session, replaced, drivers=drivers, now=now)
+        )
+
+    async def known_sessions(self) -> Known:
+        return await self.transact(session_rows.known)
+
+    async def is_closed(self, session_id: str, login_id: str, credential: Credential | None) -> bool:
+        return await self.transact(lambda table: session_changes.is_debt(table, session_id, login_id, credential))
+
+    async def origin_of(self, session_id: str, login_id: str) -> str | None:
+        return await self.transact(lambda table: session_rows.origin_of(table, session_id, login_id))
+
+    async def note_use(self, used: Mapping[str, float]) -> None:
+        await self.transact(partial(session_rows.note_use, used=used))
+
+    async def settle(
+        self,
+        debt: Debt,
+        *,
+        state: LogoutState | None,
+        outcome: LogoutOutcome | None = None,
+        due_at: float | None = None,
+        waited: float | None = None,
+        evicted: Collection[str] = (),
+    ) -> Debt | None:
+        now = self._clock()
+        settlement = Settlement(debt, state, outcome, due_at=due_at, waited=waited, evicted=evicted, now=now)
+        try:
+            return await self._settle(settlement)
+        except LedgerUnavailable:
+            await self._file.relieve()
+            return await self._settle(settlement)
+
+    async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
+        async with self._claiming:
+            claimed = self._claimed(per_origin)
+            found = await self.transact(lambda table: selection.due(table, now, claimed, limit=limit, after=self._turn))
+            self._turn = found[-1].origin if found else ""
+            self._claims |= {debt.id: debt.origin for debt in found}
+            return found
+
+    async def release(self, debt: Debt) -> None:
+        self._claims.pop(debt.id, None)
+
+    async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
+        claimed = self._claimed(per_origin)
+        return await self.transact(lambda table: selection.next_due(table, now, claimed))
+
+    def _claimed(self, per_origin: int) -> Claimed:
+        """Return a copy: the transaction looks at it in another thread."""
+        return Claimed(per_origin, {**self._claims})
+
+    async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
+        return await self.transact(lambda table: housekeeping.owed_evictions(table, driver, after=after, limit=limit))
+
+    async def listing(
+        self, *, states: Collection[LogoutState] | None = None, system: str | None = None, after: int = 0, limit: int = 1000
+    ) -> list[Debt]:
+        return await self.transact(lambda table: housekeeping.listing(table, states, system, after=after, limit=limit))
+
+    async def debt(self, id_: int) -> Debt:
+        return await self.transact(lambda table: housekeeping.debt(table, id_))
+
+    async def make_due(self, id_: int, *, here: str | None = None) -> Debt:
+        return await self.transact(lambda table: recording.make_due(table, id_, now=self._clock(), here=here))
+
+    async def actionable(self, id_: int) -> Debt:
+        return await self.transact(partial(recording.actionable, id_=id_))
+
+    async def groups(self) -> list[Group]:
+        return await self.transact(held.groups)
+
+    async def one_of(self, group: Group) -> list[Debt]:
+        return await self.transact(partial(held.one_of, group=group))
+
+    async def next_of(self, group: Group, *, after: int) -> list[Debt]:
+        return await self.transact(partial(held.next_of, group=group, after=after))
+
+    async def sort(self, changed: Sequence[Sorted]) -> None:
+        now = self._clock()
+        await self.transact(partial(recording.sort, changed=changed, now=now))
+
+    async def held_back(self) -> dict[str, int]:
+        return await self.transact(held.held_back)
+
+    async def dismiss(self, id_: int, reason: str) -> None:
+        await self.transact(lambda table: recording.dismiss(table, id_, reason, now=self._clock()))
+
+    async def statistics(self) -> Totals:
+        return await self.transact(housekeeping.totals)
+
+    async def track_regained(self) -> None:
+        await self.transact(housekeeping.regain_track)
+        self.lost_track = False

@@ -1,0 +1,131 @@
+"""Sessions that are opened, replaced and closed, each within one transaction: a login is always a session's, a debt, or ended."""
+
+from collections.abc import Collection, Sequence
+
+from connector.ledger.rows import fingerprints
+from connector.ledger.sqlite.session_rows import believed, insert, logins_of, remove, taken
+from connector.ledger.sqlite.table import Table
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
+from connector.model.logins import dead_seal, is_in_use, owed_eviction, owed_login, set_aside
+from connector.model.sessions import OpenSession, Replaced
+from connector.model.transitions import revived
+
+
+def open_or_replace(
+    table: Table, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str], now: float
+) -> Debt | None:
+    """Write down that a session is open; return the eviction that is owed because it had a life before, None if it had none.
+
+    That life may be over on paper while its cleanup still evicts. Nobody may wait for that one: it may be another process's.
+    Its login has an id that no other has: if there is a row of that, this was written down before.
+    """
+    known, fingerprint = logins_of(table, session.session_id), _of_replacement(table, session)
+    if session.login_id in known:
+        return next(iter(table.debts("session_id = ? AND fingerprint = ?", session.session_id, fingerprint)), None)
+    has_lived = replaced is not None or bool(known) or owes_evictions(table, session.session_id)
+    earlier = None if replaced is None else replaced.login
+    dead = earlier if replaced is not None and replaced.is_static else None
+    open_session(table, session, replaced=None if dead else earlier, now=now)
+    if dead is not None:
+        table.insert(dead_seal(dead, _fingerprint(table, dead), now))
+    return table.insert(owed_eviction(session, fingerprint, drivers, now)) if has_lived else None
+
+
+def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | None, now: float) -> None:
+    """Write down that a session is open by a new login; its earlier one, as the row or `replaced` knows it, becomes a debt."""
+    earlier = taken(table, session.session_id)
+    if replaced is not None and not is_debt(table, replaced.session_id, replaced.login_id, replaced.credential):
+        earlier.append(replaced)
+    for login in earlier:
+        if not is_in_use(login, session.credential, session.origin):
+            owe(table, login, now=now)
+    _revive(table, session, now)
+    insert(table, session)
+
+
+def close_session(
+    table: Table, session_id: str, *, login_id: str, now: float, logins: Collection[str] | None = None
+) -> OpenSession | None:
+    """Remove what the session has; its logins become debts, but for one of which the caller takes care himself.
+
+    Returns that one, if it has a row that is to be believed.
+
+    Args:
+        table: where it is open.
+        session_id: canonical UUID text.
+        login_id: the one that the caller ends, and has proved to be his: its row goes even if it is damaged.
+        now: when the other logins become due.
+        logins: ids of those that are meant, whatever was opened since; None for all.
+    """
+    ended = None
+    for session in taken(table, session_id, None if logins is None else {*logins, login_id}):
+        if session.login_id == login_id:
+            ended = session
+        else:
+            owe(table, session, now=now)
+    remove(table, session_id, login_id)
+    return ended
+
+
+def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) -> Debt | None:
+    """Write down that nobody will use a login: its row is removed if it is still of this login. Return what is owed of it.
+
+    Nothing is owed if a cleanup has seen to it, or if the session is open by the same credential, handed out twice.
+    """
+    remove(table, session.session_id, session.login_id)
+    is_asked_for = is_debt(table, session.session_id, session.login_id, session.credential)
+    if is_asked_for or is_open_by(table, session.session_id, session.credential, session.origin):
+        return None
+    return owe(table, session, now=now, due_at=due_at)
+
+
+def owe(table: Table, session: OpenSession, *, now: float, due_at: float | None = None) -> Debt | None:
+    """Write down that a login has to be ended, at once by default, unless it is owed already. Return what is new.
+
+    That it was ended once does not count: who says that it is there knows better.
+    """
+    if session.credential is None:
+        return None
+    debts = table.of_login(session.session_id, session.login_id, session.credential)
+    if any(debt.state is not LogoutState.CLOSED for debt in debts):
+        return None
+    for debt in debts:
+        table.update(set_aside(debt))
+    return table.insert(owed_login(session, _fingerprint(table, session), now, now if due_at is None else due_at))
+
+
+def is_debt(table: Table, session_id: str, login_id: str, credential: Credential | None) -> bool:
+    """Tell whether a login is, or was a while ago, a debt: somebody has asked to end it."""
+    return bool(table.of_login(session_id, login_id, credential or Credential()))
+
+
+def owes_evictions(table: Table, session_id: str) -> bool:
+    """Tell whether something that a session has cached may still be there; a row that cannot be read may say so."""
+    return any(debt.evictions or debt.unusable for debt in table.shown("session_id = ?", session_id))
+
+
+def is_open_by(table: Table, session_id: str, credential: Credential | None, origin: str) -> bool:
+    """Tell whether the session is open by a login of this credential: its end system has handed it out once more."""
+    return any(is_in_use(other, credential, origin) for _, other in believed(table, session_id))
+
+
+def _revive(table: Table, session: OpenSession, now: float) -> None:
+    """Settle what was owed for a credential that its end system has handed out once more: it is in use again."""
+    if session.credential is None:
+        return
+    for debt in table.debts("session_id = ? AND state <> 'closed'", session.session_id):
+        if is_in_use(debt, session.credential, session.origin):
+            table.update(revived(debt, now))
+    for debt in table.of_login(session.session_id, "", session.credential):
+        table.update(set_aside(debt))
+
+
+def _fingerprint(table: Table, session: OpenSession) -> bytes:
+    credential = session.credential or Credential()
+    return fingerprints(session.session_id, session.login_id, credential, table.keyring)[0]
+
+
+def _of_replacement(table: Table, session: OpenSession) -> bytes:
+    """Return what finds the eviction again that the opening of a session has left: no login has it."""
+    return table.keyring.mac("replacement", session.login_id.encode())
