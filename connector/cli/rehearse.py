@@ -8,7 +8,7 @@ import typer
 from connector.cli.options import JsonOption
 from connector.cli.printing import print_json
 
-EXIT_BREACHES = 1
+EXIT_FAILED = 1
 EXIT_UNREACHABLE = 69
 """Nobody answers at a URL: `EX_UNAVAILABLE` of sysexits.h."""
 
@@ -34,7 +34,7 @@ HeaderOption = Annotated[
     list[str] | None,
     typer.Option("--header-env", metavar="NAME=VARIABLE", help="Take a header of an open session from an environment variable."),
 ]
-VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show the checks that are kept, too.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show the checks that pass, too.")]
 
 
 def rehearse(
@@ -51,7 +51,7 @@ def rehearse(
 ) -> None:
     """Play OpsHub against a connector, whoever made it, and tell where it breaks the contract. Real sessions begin and end.
 
-    Ends with 0 if there is no breach, 1 if there is one, 69 if nobody answers at a URL, 78 if what was given cannot work.
+    Ends with 0 if no check fails, 1 if one fails, 69 if nobody answers at a URL, 78 if the arguments cannot work.
     """
     from connector.cli.staging import read_script, rehearsed
     from connector.cli.verdict import print_report
@@ -70,5 +70,5 @@ def rehearse(
         print_json({"urls": [*script.urls], **report.as_json})
     else:
         print_report(report, verbose=verbose)
-    if report.with_verdict(CheckResult.BREACH):
-        raise typer.Exit(EXIT_BREACHES)
+    if report.with_verdict(CheckResult.FAIL):
+        raise typer.Exit(EXIT_FAILED)

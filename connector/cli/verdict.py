@@ -1,4 +1,4 @@
-"""What a rehearsal has come to: the verdict first, then what is broken and why, for a person or line by line."""
+"""Prints the findings of a rehearsal: first the counts, then the failed checks, for a person or line by line."""
 
 import sys
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from rich.text import Text
 from connector.rehearsal.report import CheckResult, Finding, Report
 
 STYLES = {
-    CheckResult.BREACH: "bold red",
-    CheckResult.ADVICE: "bold yellow",
-    CheckResult.NOT_TRIED: "bold",
-    CheckResult.KEPT: "bold green",
+    CheckResult.FAIL: "bold red",
+    CheckResult.WARN: "bold yellow",
+    CheckResult.SKIP: "bold",
+    CheckResult.PASS: "bold green",
 }
 
 
 def print_report(report: Report, *, verbose: bool) -> None:
-    """Print how many checks came to what, and those that are not kept, the worst first; all of them if `verbose`."""
+    """Print the counts of the results, then the checks that did not pass, the worst first; all of them if `verbose`."""
     findings = [
-        one for verdict in CheckResult for one in report.with_verdict(verdict) if verbose or verdict is not CheckResult.KEPT
+        one for verdict in CheckResult for one in report.with_verdict(verdict) if verbose or verdict is not CheckResult.PASS
     ]
     if sys.stdout.isatty():
         _show(report, findings)
@@ -30,18 +30,18 @@ def print_report(report: Report, *, verbose: bool) -> None:
 
 def _show(report: Report, findings: Sequence[Finding]) -> None:
     console = Console(highlight=False)
-    worst = CheckResult.BREACH if report.with_verdict(CheckResult.BREACH) else CheckResult.KEPT
+    worst = CheckResult.FAIL if report.with_verdict(CheckResult.FAIL) else CheckResult.PASS
     console.print(Text(_summary(report), style=STYLES[worst]))
     for one in findings:
-        heading = Text.assemble((one.verdict.value, STYLES[one.verdict]), "  ", (one.rule.id, "bold"))
-        if one.verdict is CheckResult.NOT_TRIED:
+        heading = Text.assemble((one.verdict.value, STYLES[one.verdict]), "  ", (one.check.id, "bold"))
+        if one.verdict is CheckResult.SKIP:
             console.print(Text.assemble(heading, f": {one.seen}"))
         else:
-            console.print(heading, Padding(Text(f"{one.rule.expects}\nseen: {one.seen}"), (0, 0, 0, 4)), sep="\n")
+            console.print(heading, Padding(Text(f"{one.check.expects}\nseen: {one.seen}"), (0, 0, 0, 4)), sep="\n")
 
 
 def _print_lines(report: Report, findings: Sequence[Finding]) -> None:
-    rows = [(one.verdict.value, one.rule.id, one.rule.expects, one.seen) for one in findings]
+    rows = [(one.verdict.value, one.check.id, one.check.expects, one.seen) for one in findings]
     sys.stdout.writelines(f"{line}\n" for line in (_summary(report), *map("\t".join, rows)))
 
 

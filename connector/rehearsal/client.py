@@ -1,4 +1,4 @@
-"""The client of a rehearsal: talks to the URLs that it was given, and to nobody else."""
+"""The client of a rehearsal, which talks only to the given URLs."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,15 +20,15 @@ HEADER_LIMIT = 64 * 1024
 
 
 class BudgetSpent(ConnectorError):
-    """As many requests have been sent as a rehearsal may send."""
+    """The rehearsal has sent as many requests as it may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back for one request, or why nothing did."""
+    """The answer to one request, or the reason why there is none."""
 
     url: str
-    """The base URL that was asked."""
+    """The base URL that the request was sent to."""
     status: int | None = None
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
@@ -47,7 +47,7 @@ class Reply:
 
     @property
     def json(self) -> Any:
-        """What the body says, None if it is no JSON."""
+        """The decoded body, None if it is not JSON."""
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -55,7 +55,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """All that came, for a search."""
+        """Headers and body as one text, for a search."""
         lines = [f"{name}: {value}" for name, value in self.headers]
         return "\n".join([*lines, self.body.decode(errors="replace")])
 
@@ -90,15 +90,15 @@ class Client:
         await self._session.close()
 
     def allow(self, further: int) -> None:
-        """Let that many requests be sent on top of the budget."""
+        """Allow this many requests on top of the budget."""
         self._allowed = max(self._allowed, self.sent) + further
 
     async def ask(
         self, method: str, replica: int, path: str, headers: Mapping[str, str] | None = None, body: Any = None
     ) -> Reply:
-        """Send a request to one of the URLs; replicas are counted round. `path` is percent-encoded already.
+        """Send a request to one of the URLs. `replica` is counted round; `path` is percent-encoded already.
 
-        Whatever the connector does is an answer; there is one within the limit for each. Raises `BudgetSpent`.
+        There is an answer within the time limit, whatever the connector does. Raises `BudgetSpent`.
         """
         if self.sent >= self._allowed:
             raise BudgetSpent
@@ -123,12 +123,12 @@ class Client:
 
 
 class _NoAnswer(Exception):
-    """Why there is none."""
+    """The reason why there is no answer."""
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn what a request can fail with into words of our own: aiohttp's errors hold the URL and what came."""
+    """Turn all errors of a request into words of our own, because aiohttp's hold the URL and the answer."""
     try:
         yield
     except aiohttp.ClientConnectorCertificateError:

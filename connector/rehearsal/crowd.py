@@ -9,21 +9,21 @@ from connector.rehearsal.stage import RehearsedSession, Stage
 SESSIONS = 5
 DUPLICATES = 6
 FUTURE = {"rehearsedParameter": "1"}
-"""A parameter that no OpsHub sends yet."""
+"""A parameter that OpsHub does not send yet."""
 FORGED = ("no-uuid", "%2e%2e%2fadmin", "%0d%0aX-Rehearsal%3a%201", "%00", "*", "a" * 300)
-"""Path ids, percent-encoded. What comes after the first, a server or proxy may turn away in its own words."""
+"""Path ids, percent-encoded. A server or proxy may refuse all but the first in its own words."""
 
 
 async def many_at_once(stage: Stage) -> None:
     """Open several sessions of one system at the same time, work in all of them, and end each with several cleanups at once."""
     async with asyncio.TaskGroup() as opening:
-        opened = [opening.create_task(stage.open_session(number, rule=Check.SESSIONS_AT_ONCE)) for number in range(SESSIONS)]
+        opened = [opening.create_task(stage.open_session(number, check=Check.SESSIONS_AT_ONCE)) for number in range(SESSIONS)]
     sessions = [task.result() for task in opened]
     async with asyncio.TaskGroup() as work:
         for number, session in enumerate(sessions, start=1):
             if session.own_login and stage.script.calls:
                 work.create_task(stage.call_all(session, Check.SESSIONS_AT_ONCE, [number]))
-    if stage.notes.is_broken(Check.CLEANUP_AGAIN):
+    if stage.notes.has_failed(Check.CLEANUP_AGAIN):
         stage.notes.skip(Check.CLEANUP_DUPLICATES, f"see {Check.CLEANUP_AGAIN.id}")
         return
     async with asyncio.TaskGroup() as ending:
@@ -33,7 +33,7 @@ async def many_at_once(stage: Stage) -> None:
 
 
 async def strangers(stage: Stage) -> None:
-    """Call as no OpsHub does, or not yet."""
+    """Call as OpsHub never does, or not yet."""
     await stage.cleanup(RehearsedSession(str(uuid4())), Check.CLEANUP_UNKNOWN, 0, accepted=frozenset([200, 404]))
     session = await stage.open_session(0)
     await _no_boolean(stage, session)
@@ -41,13 +41,13 @@ async def strangers(stage: Stage) -> None:
     for number, forged in enumerate(FORGED):
         answer = await stage.opshub.cleanup(forged, {}, {}, number, well_formed=number == 0)
         if answer.status not in {401, 403}:
-            stage.opshub.judge(Check.CLEANUP_MALFORMED_ID, answer, kept=answer.refuses, about=forged[:20])
+            stage.opshub.judge(Check.CLEANUP_MALFORMED_ID, answer, passed=answer.refuses, about=forged[:20])
     fetched = await stage.opshub.fetch_cleanup(str(uuid4()), 0)
-    stage.opshub.judge(Check.CLEANUP_POST_ONLY, fetched, kept=fetched.refuses)
+    stage.opshub.judge(Check.CLEANUP_POST_ONLY, fetched, passed=fetched.refuses)
 
 
 async def _no_boolean(stage: Stage, session: RehearsedSession) -> None:
     query = {**stage.query(global_cache=False), "cleanupGlobalCache": "perhaps"}
     answer = await stage.opshub.cleanup(session.id, session.headers, query, 0)
     if answer.status not in {401, 403}:
-        stage.opshub.judge(Check.CLEANUP_MALFORMED_BOOLEAN, answer, kept=answer.refuses)
+        stage.opshub.judge(Check.CLEANUP_MALFORMED_BOOLEAN, answer, passed=answer.refuses)

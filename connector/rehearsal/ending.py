@@ -12,7 +12,7 @@ NO_CHANGE = "no changed settings were given"
 
 
 async def clean_up(stage: Stage) -> None:
-    """End one session of two, again and again, on other replicas than it was opened on; the other one as before 7.197."""
+    """End one of two sessions repeatedly, on other replicas than its own. End the other one as before 7.197."""
     replicas = len(stage.script.urls)
     other = await stage.open_session(0)
     ended = await stage.cleanup(stage.session, Check.CLEANUP, replicas - 1)
@@ -46,7 +46,7 @@ async def change_the_configuration(stage: Stage) -> None:
 
 
 async def _work_with(stage: Stage, settings: Sequence[Pair], before: Sequence[Reply]) -> None:
-    """Make the calls of `before` in a session with other settings: each has to be answered otherwise."""
+    """Repeat the calls of `before` in a session with other settings. Each has to get another answer."""
     replicas = range(len(stage.script.urls))
     session = await stage.open_session(0, settings=settings)
     if not session.own_login:
@@ -57,5 +57,5 @@ async def _work_with(stage: Stage, settings: Sequence[Pair], before: Sequence[Re
         if old.ok and new.ok:
             stale = old.body == new.body
             seen = f"{call}: {'the same as' if stale else 'something else than'} before the change"
-            stage.notes.note(Check.CLEANUP_GLOBAL_FRESH, seen, kept=not stale)
+            stage.notes.note(Check.CLEANUP_GLOBAL_FRESH, seen, passed=not stale)
     await stage.cleanup(session, Check.CLEANUP, 0)

@@ -1,4 +1,4 @@
-"""What initialize returns: each pair becomes a header of every later call, and has to be fit for that."""
+"""The answer of initialize: each pair becomes a header of every later call, and has to fit."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ class _Returned(msgspec.Struct):
 
 
 def read_pairs(body: bytes) -> list[Pair] | None:
-    """Return the pairs, None for what is no list of them."""
+    """Return the pairs; None if the body is not a list of pairs."""
     try:
         found = msgspec.json.decode(body, type=list[_Returned])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -30,21 +30,21 @@ def read_pairs(body: bytes) -> list[Pair] | None:
 
 
 def judge_returned(notes: Notes, pairs: Sequence[Pair], settings: Sequence[Pair]) -> None:
-    """Note what there is to say about the pairs that initialize has returned for these settings. Their secrets are kept."""
+    """Check the pairs that initialize returned for these settings, and learn their secrets."""
     notes.redaction.learn(credentials(pairs).values())
     problems = [*header_problems(pairs)]
     for problem in problems or ["fit for headers"]:
-        notes.note(Check.INITIALIZE_HEADERS, problem, kept=not problems)
+        notes.note(Check.INITIALIZE_HEADERS, problem, passed=not problems)
     size = size_of((pair.key, pair.value) for pair in pairs)
-    notes.note(Check.INITIALIZE_HEADER_SIZE, f"{size} bytes", kept=size <= ADVISED)
+    notes.note(Check.INITIALIZE_HEADER_SIZE, f"{size} bytes", passed=size <= ADVISED)
     secret = {pair.value for pair in settings if pair.sensitive}
     unmarked = [pair.key for pair in pairs if pair.value in secret and not pair.sensitive]
     seen = f"{unmarked[0][:64]!r} is not marked" if unmarked else "none without its mark"
-    notes.note(Check.INITIALIZE_SENSITIVE, seen, kept=not unmarked)
+    notes.note(Check.INITIALIZE_SENSITIVE, seen, passed=not unmarked)
 
 
 def header_problems(pairs: Sequence[Pair]) -> Iterator[str]:
-    """Say what keeps pairs from being headers; values do not show."""
+    """Yield what keeps pairs from being headers, without their values."""
     for pair in pairs:
         yield from (f"{pair.key[:64]!r} {fault}" for fault in faults(pair.key, pair.value))
     counts = Counter(pair.key.lower() for pair in pairs)
@@ -52,7 +52,7 @@ def header_problems(pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def headers(pairs: Iterable[Pair]) -> dict[str, str]:
-    """Return those of the pairs that can be headers; of a repeated one, the first."""
+    """Return the pairs that can be headers; of a repeated one, the first."""
     usable: dict[str, Pair] = {}
     for pair in pairs:
         if not any(faults(pair.key, pair.value)):
@@ -61,10 +61,10 @@ def headers(pairs: Iterable[Pair]) -> dict[str, str]:
 
 
 def credentials(pairs: Iterable[Pair]) -> dict[str, str]:
-    """Return those headers that are secret, by their mark or, since OpsHub's own sample does not mark them, by their name."""
+    """Return the secret headers. They are marked, or known by their names, because OpsHub's own sample marks none."""
     return headers(pair for pair in pairs if pair.sensitive or CREDENTIAL.search(pair.key))
 
 
 def of_somebody_else(given: Mapping[str, str]) -> list[Pair]:
-    """Return the headers of a session that was opened elsewhere: all are secret."""
+    """Return the headers of a session that was opened elsewhere. All are secret."""
     return [Pair(name, value, sensitive=True) for name, value in given.items()]

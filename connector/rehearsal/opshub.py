@@ -1,4 +1,4 @@
-"""OpsHub's side of the conversation: its calls, and what is looked at in every answer, whatever it answers."""
+"""OpsHub's side of the conversation: its calls, and the checks of every answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from connector.rehearsal.script import Call, Pair, Script
 
 @dataclass(frozen=True, slots=True)
 class OpsHubStandIn:
-    """Calls the connector as OpsHubStandIn does. `replica` says which of the URLs is asked, counted round."""
+    """Calls the connector as OpsHub does. `replica`, counted round, chooses the URL."""
 
     client: Client
     script: Script
     notes: Notes
 
     async def discover(self, replica: int) -> Reply:
-        """Ask who the connector is."""
+        """Ask for the connector's name and version."""
         return self._looked_at(await self.client.ask("GET", replica, "/discover"))
 
     async def initialize(
         self, session_id: str, system_id: str, body: Any, replica: int, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        """Open a session, or an open one again with its headers. What it answers if it succeeds is meant to hold credentials."""
+        """Open a session, or an open one again with its headers. A successful answer may hold credentials."""
         path = f"/initialize/{session_id}?{urlencode({'systemId': system_id})}"
         answer = await self.client.ask("POST", replica, path, headers, body)
         if answer.status is not None:
-            self.judge(Check.INITIALIZE_NEVER_401, answer, kept=answer.status != 401)
+            self.judge(Check.INITIALIZE_NEVER_401, answer, passed=answer.status != 401)
         return answer if answer.ok else self._looked_at(answer)
 
     async def call(self, call: Call, headers: Mapping[str, str], replica: int) -> Reply:
@@ -46,24 +46,24 @@ class OpsHubStandIn:
         *,
         well_formed: bool = True,
     ) -> Reply:
-        """End a session. An id that is not `well_formed` may be turned away before the connector's own code sees it."""
+        """End a session. An id that is not `well_formed` may be refused before the connector's own code sees it."""
         path = f"/cleanup/{path_id}" + (f"?{urlencode(query)}" if query else "")
         answer = await self.client.ask("POST", replica, path, headers)
         if answer.status is not None:
-            self.judge(Check.CLEANUP_NEVER_401_403, answer, kept=answer.status not in {401, 403})
+            self.judge(Check.CLEANUP_NEVER_401_403, answer, passed=answer.status not in {401, 403})
         return self._looked_at(answer, shaped=well_formed)
 
     async def fetch_cleanup(self, session_id: str, replica: int) -> Reply:
         """Do what OpsHubStandIn never does: GET the path of a cleanup."""
         return self._looked_at(await self.client.ask("GET", replica, f"/cleanup/{session_id}"), shaped=False)
 
-    def judge(self, rule: Check, answer: Reply, *, kept: bool, about: str = "") -> None:
-        """Note that an answer keeps a rule or not; one that does is told by its status alone."""
-        seen = str(answer.status) if kept else self.said(answer)
-        self.notes.note(rule, f"{about}: {seen}" if about else seen, kept=kept)
+    def judge(self, check: Check, answer: Reply, *, passed: bool, about: str = "") -> None:
+        """Note whether an answer passes a check. If it does, only its status is shown."""
+        seen = str(answer.status) if passed else self.said(answer)
+        self.notes.note(check, f"{about}: {seen}" if about else seen, passed=passed)
 
     def said(self, answer: Reply) -> str:
-        """Say in words what was answered, and where, if that could be anywhere else."""
+        """Return the answer in words and, with several URLs, the one that was asked."""
         place = f" at {answer.url}" if len(self.script.urls) > 1 else ""
         if answer.status is None:
             return answer.problem + place
@@ -78,10 +78,10 @@ class OpsHubStandIn:
             return answer
         betrayed = self.notes.redaction.betrayed_by(answer.text)
         seen = f"a credential in the answer {answer.status}" if betrayed else "no credential in the answer"
-        self.notes.note(Check.NO_CREDENTIAL_REPEATED, seen, kept=not betrayed)
+        self.notes.note(Check.NO_CREDENTIAL_REPEATED, seen, passed=not betrayed)
         if shaped and answer.status >= 400:
             problem = self._shape_problem(answer)
-            self.notes.note(Check.ERROR_SHAPE, problem or "as expected", kept=problem is None)
+            self.notes.note(Check.ERROR_SHAPE, problem or "as expected", passed=problem is None)
         return answer
 
     def _shape_problem(self, answer: Reply) -> str | None:

@@ -1,4 +1,4 @@
-"""The play: the acts in OpsHub's order, their bounds, and the end in which every session that was opened is closed."""
+"""The play: the acts in OpsHub's order, their bounds, and the end, which closes every open session."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from connector.rehearsal.stage import RehearsedSession, Stage
 
 Act = Callable[[Stage], Awaitable[None]]
 Watch = Callable[[str, int, int], None]
-"""Told which act begins, how many are over, and how many requests have been sent."""
+"""Called with the act that begins, how many are over, and how many requests were sent."""
 
 ACTS: dict[str, Act] = {
     "discover on each URL": discover,
@@ -32,7 +32,7 @@ ACTS: dict[str, Act] = {
 
 
 async def rehearse(script: Script, limits: Limits | None = None, watch: Watch = lambda _act, _over, _sent: None) -> Report:
-    """Play everything against the connector and return what was found; what was opened is closed, also if cancelled.
+    """Play everything against the connector and return the findings. Open sessions are closed, also after a cancellation.
 
     Raises:
         Unreachable: nobody answers at one of the URLs.
@@ -55,15 +55,15 @@ async def _play(stage: Stage, limits: Limits, client: Client, watch: Watch) -> N
                 watch(name, over, client.sent)
                 await act(stage)
     except* TimeoutError:
-        stage.notes.note(Check.IN_BOUNDS, f"broken off after {limits.total:g} s", kept=False)
+        stage.notes.note(Check.IN_BOUNDS, f"broken off after {limits.total:g} s", passed=False)
     except* BudgetSpent:
-        stage.notes.note(Check.IN_BOUNDS, f"broken off after {limits.requests} requests", kept=False)
+        stage.notes.note(Check.IN_BOUNDS, f"broken off after {limits.requests} requests", passed=False)
     else:
-        stage.notes.note(Check.IN_BOUNDS, "within them", kept=True)
+        stage.notes.note(Check.IN_BOUNDS, "within them", passed=True)
 
 
 async def _close_what_is_open(stage: Stage, client: Client) -> None:
-    """End the sessions whose cleanup was not answered 200, or was never reached. Each answer has its own limit."""
+    """End the sessions whose cleanup was not answered 200, or never sent. Each answer has its own time limit."""
     client.allow(len(stage.open))
     async with asyncio.TaskGroup() as cleanups:
         for session in stage.open.values():

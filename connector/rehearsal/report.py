@@ -1,4 +1,4 @@
-"""What a rehearsal has found: for each rule whether it is kept, and what was seen."""
+"""The findings of a rehearsal: the result of each check, and what was seen."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,39 +10,39 @@ from connector.model.redaction import Redaction
 from connector.rehearsal.checks import Check, Severity
 
 SHOWN = 3
-"""How many different things that were seen are told."""
+"""How many different observations of one check are shown."""
 LONGEST = 300
 
 
 class CheckResult(StrEnum):
-    """What a check has come to; the worst is the first."""
+    """The result of a check, the worst first."""
 
-    BREACH = "breach"
-    ADVICE = "advice"
-    """Not kept, but OpsHub gets along."""
-    NOT_TRIED = "not tried"
-    KEPT = "kept"
+    FAIL = "fail"
+    WARN = "warn"
+    """It did not pass, but OpsHub gets along."""
+    SKIP = "skip"
+    PASS = "pass"  # noqa: S105 - no password
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one rule; `seen` holds no credential."""
+    """The result of one check. `seen` holds no credential."""
 
-    rule: Check
+    check: Check
     verdict: CheckResult
     seen: str
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a rehearsal has found, in the order of the rules."""
+    """The findings of a rehearsal, in the order of the checks."""
 
     findings: Sequence[Finding]
     requests: int
     milliseconds: int
 
     def with_verdict(self, verdict: CheckResult) -> list[Finding]:
-        """Return the findings that have come to this."""
+        """Return the findings with this result."""
         return [finding for finding in self.findings if finding.verdict is verdict]
 
     @property
@@ -50,10 +50,10 @@ class Report:
         """The report for a script."""
         checks = [
             {
-                "id": finding.rule.id,
-                "severity": finding.rule.severity.value,
+                "id": finding.check.id,
+                "severity": finding.check.severity.value,
                 "verdict": finding.verdict.value,
-                "expects": finding.rule.expects,
+                "expects": finding.check.expects,
                 "seen": finding.seen,
             }
             for finding in self.findings
@@ -63,43 +63,43 @@ class Report:
 
 @dataclass(slots=True)
 class Notes:
-    """What is noted during the play. A rule may be looked at many times; it is kept if it always was."""
+    """The notes of the play. A check may be made many times; it passes if it always did."""
 
     redaction: Redaction
-    _kept: dict[Check, Counter[str]] = field(default_factory=dict)
-    _broken: dict[Check, Counter[str]] = field(default_factory=dict)
+    _passed: dict[Check, Counter[str]] = field(default_factory=dict)
+    _failed: dict[Check, Counter[str]] = field(default_factory=dict)
     _skipped: dict[Check, str] = field(default_factory=dict)
 
-    def note(self, rule: Check, seen: str, *, kept: bool) -> bool:
-        """Note that a rule was kept or not, and by what that was seen. Returns `kept`."""
-        (self._kept if kept else self._broken).setdefault(rule, Counter())[seen] += 1
-        return kept
+    def note(self, check: Check, seen: str, *, passed: bool) -> bool:
+        """Note whether a check passed, and what was seen. Returns `passed`."""
+        (self._passed if passed else self._failed).setdefault(check, Counter())[seen] += 1
+        return passed
 
-    def skip(self, rule: Check, why: str) -> None:
-        """Note why a rule was not tried."""
-        self._skipped.setdefault(rule, why)
+    def skip(self, check: Check, why: str) -> None:
+        """Note why a check is skipped."""
+        self._skipped.setdefault(check, why)
 
-    def is_broken(self, rule: Check) -> bool:
-        """Say whether a rule was not kept so far."""
-        return rule in self._broken
+    def has_failed(self, check: Check) -> bool:
+        """Tell whether a check has failed so far."""
+        return check in self._failed
 
     def findings(self) -> list[Finding]:
-        """Return what all the rules have come to, without any secret that is known by now."""
-        return [self._finding(rule) for rule in Check]
+        """Return the results of all checks, without any secret that is known by now."""
+        return [self._finding(check) for check in Check]
 
-    def _finding(self, rule: Check) -> Finding:
-        if broken := self._broken.get(rule):
-            verdict = CheckResult.BREACH if rule.severity is Severity.BREACH else CheckResult.ADVICE
-            return Finding(rule, verdict, self._told(broken))
-        if kept := self._kept.get(rule):
-            return Finding(rule, CheckResult.KEPT, self._told(kept))
-        return Finding(rule, CheckResult.NOT_TRIED, self._fit(self._skipped.get(rule, "the rehearsal did not get that far")))
+    def _finding(self, check: Check) -> Finding:
+        if failed := self._failed.get(check):
+            verdict = CheckResult.FAIL if check.severity is Severity.FAIL else CheckResult.WARN
+            return Finding(check, verdict, self._told(failed))
+        if passed := self._passed.get(check):
+            return Finding(check, CheckResult.PASS, self._told(passed))
+        return Finding(check, CheckResult.SKIP, self._fit(self._skipped.get(check, "the rehearsal did not get that far")))
 
     def _told(self, seen: Counter[str]) -> str:
         told = [self._fit(text) + (f" ({times} times)" if times > 1 else "") for text, times in seen.most_common(SHOWN)]
         return "; ".join(told) + (f"; and {len(seen) - SHOWN} more" if len(seen) > SHOWN else "")
 
     def _fit(self, text: str) -> str:
-        """Make text that may be the connector's fit to be printed: no secret, nothing that moves a cursor, not too long."""
+        """Make text of the connector safe to print: without secrets and control characters, and not too long."""
         plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.redaction.redacted(text))
         return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}..."

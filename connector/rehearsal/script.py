@@ -1,4 +1,4 @@
-"""What a rehearsal is played with, and its bounds."""
+"""The script of a rehearsal, and its bounds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ class Limits:
     answer: float = 30.0
     """Seconds for each answer."""
     total: float = 300.0
-    """Seconds for everything, save the cleanups that close what is still open then."""
+    """Seconds for everything, except the cleanups that close open sessions at the end."""
     requests: int = 1000
-    """How many are sent at most, save for those cleanups."""
+    """Requests at most, except for those cleanups."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A setting that OpsHub sends to initialize, or what initialize returns to be sent as a header."""
+    """A setting that OpsHub sends to initialize, or a header that initialize returns."""
 
     key: str
     value: str = field(repr=False)
@@ -54,7 +54,7 @@ class Script:
     """Base URLs of one connector, without a slash at the end."""
     settings: Sequence[Pair] = ()
     changed_settings: Sequence[Pair] | None = None
-    """The settings after the configuration change; the answers to `calls` must then be others. None: that is not tried."""
+    """The settings after the configuration change, with which `calls` must be answered otherwise. None skips that check."""
     calls: Sequence[Call] = ()
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     """The headers of a session that somebody else has opened. None: `initialize` gives them."""

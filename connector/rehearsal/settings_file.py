@@ -1,4 +1,4 @@
-"""The settings of a system as an administrator enters them in OpsHub, from a file; what is sensitive from the environment."""
+"""The settings of a system as an administrator enters them in OpsHub. Sensitive ones come from the environment."""
 
 import json
 import tomllib

@@ -1,4 +1,4 @@
-"""The stage of a rehearsal: the sessions that are open, and the moves of which every act is made."""
+"""The stage of a rehearsal: its open sessions, and the moves that the acts share."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ class RehearsedSession:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What initialize returned."""
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Those of the headers that are secret."""
+    """The secret ones among the headers."""
     own_login: bool = False
-    """Whether it was initialized, so that its cleanup concerns no other session."""
+    """Whether it was initialized here, so that its cleanup ends no other session."""
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Stage:
     script: Script
     notes: Notes
     system_id: str = field(default_factory=lambda: f"rehearsal-{uuid4()}")
-    """A system that nobody else has, whose global cache may be emptied."""
+    """A system of this rehearsal alone, whose global cache may be emptied."""
     session: RehearsedSession = field(init=False)
     """The session that the first acts are about."""
     open: dict[str, RehearsedSession] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Stage:
     failing: set[Call] = field(default_factory=set)
     """Calls that were not answered 2xx."""
     why_no_login: str = ""
-    """Why initialize is not called any more: an account is locked if wrong credentials are tried again and again."""
+    """Why initialize is not called any more: repeated wrong credentials would lock an account."""
 
     def __post_init__(self) -> None:
         given = of_somebody_else(self.script.headers or {})
@@ -63,77 +63,79 @@ class Stage:
 
     @property
     def failed_to_initialize(self) -> bool:
-        """Whether there should be a login and is none: a connector may then want a proof that a session is the caller's."""
+        """Whether a login is missing. A connector may then want a proof that the session is the caller's."""
         return bool(self.why_no_login) and self.script.headers is None
 
     async def open_session(
         self,
         replica: int,
         *,
-        rule: Check = Check.INITIALIZE,
+        check: Check = Check.INITIALIZE,
         session_id: str | None = None,
         settings: Sequence[Pair] | None = None,
     ) -> RehearsedSession:
-        """Initialize a session, or an open one once more, and judge by `rule`. Where that fails it stays as it was."""
+        """Initialize a session, or an open one once more, and judge by `check`. If that fails, the session stays as it was."""
         session = RehearsedSession(session_id or str(uuid4()), self.session.headers if self.script.headers is not None else {})
         if not self.initializes:
-            self.notes.skip(rule, self.why_no_login)
+            self.notes.skip(check, self.why_no_login)
             return session
         before = self.open.setdefault(session.id, session)
         wanted = self.script.settings if settings is None else settings
         answer = await self.opshub.initialize(session.id, self.system_id, as_body(wanted), replica, before.headers)
-        pairs = self._returned(answer, rule)
+        pairs = self._returned(answer, check)
         if pairs is not None:
             judge_returned(self.notes, pairs, wanted)
             self.open[session.id] = RehearsedSession(session.id, headers(pairs), credentials(pairs), own_login=True)
         return self.open[session.id]
 
-    def _returned(self, answer: Reply, rule: Check) -> list[Pair] | None:
+    def _returned(self, answer: Reply, check: Check) -> list[Pair] | None:
         pairs = read_pairs(answer.body) if answer.status == 200 else None
         if pairs is not None:
-            self.notes.note(rule, "200", kept=True)
+            self.notes.note(check, "200", passed=True)
             return pairs
         seen = self.opshub.said(answer)
         self.why_no_login = f"initialize failed: {seen}"
         if answer.status == 401:
-            self.notes.skip(rule, f"see {Check.INITIALIZE_NEVER_401.id}")
+            self.notes.skip(check, f"see {Check.INITIALIZE_NEVER_401.id}")
         elif answer.status == 200:
-            self.notes.note(rule, "200 without a list of key, value and sensitive", kept=False)
+            self.notes.note(check, "200 without a list of key, value and sensitive", passed=False)
         else:
             missing = " (if there is no initialize here, --without-initialize leaves it out)" if answer.status in ABSENT else ""
-            self.notes.note(rule, seen + missing, kept=False)
+            self.notes.note(check, seen + missing, passed=False)
         return None
 
-    async def call_all(self, session: RehearsedSession, rule: Check, replicas: Iterable[int]) -> list[Reply]:
-        """Make every call on these replicas, in turn, and judge by `rule` that each is answered 2xx."""
+    async def call_all(self, session: RehearsedSession, check: Check, replicas: Iterable[int]) -> list[Reply]:
+        """Make every call on these replicas, in turn, and judge by `check` that each is answered 2xx."""
         answers = []
-        for call, replica in self._callable(session, rule, replicas):
+        for call, replica in self._callable(session, check, replicas):
             answers.append(answer := await self.opshub.call(call, session.headers, replica))
-            self.opshub.judge(rule, answer, kept=answer.ok, about=str(call))
+            self.opshub.judge(check, answer, passed=answer.ok, about=str(call))
             if not answer.ok:
                 self.failing.add(call)
         return answers
 
-    async def expect_unauthorized(self, session: RehearsedSession, headers: Mapping[str, str], rule: Check, replica: int) -> None:
-        """Make every call of a session with these headers instead of its own, and judge by `rule` that each is answered 401."""
-        for call, where in self._callable(session, rule, [replica]):
+    async def expect_unauthorized(
+        self, session: RehearsedSession, headers: Mapping[str, str], check: Check, replica: int
+    ) -> None:
+        """Make every call of a session with these headers instead of its own, and judge by `check` that each is answered 401."""
+        for call, where in self._callable(session, check, [replica]):
             answer = await self.opshub.call(call, headers, where)
-            self.opshub.judge(rule, answer, kept=answer.status == 401, about=str(call))
+            self.opshub.judge(check, answer, passed=answer.status == 401, about=str(call))
 
-    def _callable(self, session: RehearsedSession, rule: Check, replicas: Iterable[int]) -> Iterator[tuple[Call, int]]:
-        """Yield the calls that can be made, and say why the others are not: what fails anyway proves nothing further."""
+    def _callable(self, session: RehearsedSession, check: Check, replicas: Iterable[int]) -> Iterator[tuple[Call, int]]:
+        """Yield the calls that can be made. A call that fails anyway is skipped, because it proves nothing further."""
         if why := self.why_no_calls(session):
-            self.notes.skip(rule, why)
+            self.notes.skip(check, why)
             return
         for replica in replicas:
             for call in self.script.calls:
-                if rule is Check.CALLS or call not in self.failing:
+                if check is Check.CALLS or call not in self.failing:
                     yield call, replica
                 else:
-                    self.notes.skip(rule, f"{call} fails anyway")
+                    self.notes.skip(check, f"{call} fails anyway")
 
     def why_no_calls(self, session: RehearsedSession) -> str:
-        """Say why this session cannot make any calls; empty if it can."""
+        """Return why this session cannot make calls; empty if it can."""
         if not self.script.calls:
             return NO_CALL
         return "" if session.headers else NO_LOGIN
@@ -141,24 +143,24 @@ class Stage:
     async def cleanup(
         self,
         session: RehearsedSession,
-        rule: Check,
+        check: Check,
         replica: int,
         query: Mapping[str, str] | None = None,
         accepted: frozenset[int] = frozenset([200]),
     ) -> bool:
-        """Clean a session up, judge by `rule` that the answer is accepted, and return whether it was 200.
+        """Clean a session up, judge by `check` whether the answer is accepted, and tell whether it was 200.
 
-        `query` is by default that of OpsHub since 7.197.
+        The default of `query` is that of OpsHub since 7.197.
         """
         parameters = self.query(global_cache=False) if query is None else query
         answer = await self.opshub.cleanup(session.id, session.headers, parameters, replica)
         if answer.status == 200:
             self.open.pop(session.id, None)
         if answer.status in {401, 403}:
-            self.notes.skip(rule, f"see {Check.CLEANUP_NEVER_401_403.id}")
+            self.notes.skip(check, f"see {Check.CLEANUP_NEVER_401_403.id}")
         else:
-            kept = answer.status in (accepted | {404} if self.failed_to_initialize else accepted)
-            self.opshub.judge(rule, answer, kept=kept)
+            passed = answer.status in (accepted | {404} if self.failed_to_initialize else accepted)
+            self.opshub.judge(check, answer, passed=passed)
         return answer.status == 200
 
     def query(self, *, global_cache: bool) -> dict[str, str]:

@@ -136,7 +136,7 @@ async def test_a_login_that_the_tracker_ended_is_a_401_so_that_opshub_logs_in_ag
     assert (await again.cleanup()).status == 200
 
 
-async def test_the_rehearsal_finds_no_breach(folder: Path, roundup_tracker: Tracker, another_tracker: Tracker) -> None:
+async def test_no_check_of_the_rehearsal_fails(folder: Path, roundup_tracker: Tracker, another_tracker: Tracker) -> None:
     trackers = (roundup_tracker, another_tracker)
     for tracker, file in zip(trackers, ("before.toml", "after.toml"), strict=True):
         await tracker.add("keyword", name=f"keyword-{uuid4()}")
@@ -151,9 +151,9 @@ async def test_the_rehearsal_finds_no_breach(folder: Path, roundup_tracker: Trac
         )
 
     assert ended.exit_code == 0, ended.out + ended.err
-    verdict, *advice = ended.out.splitlines()
-    assert verdict.startswith("breach: 0, ")
-    assert {line.split("\t")[0] for line in advice} <= {"advice"}
+    verdict, *warnings = ended.out.splitlines()
+    assert verdict.startswith("fail: 0, ")
+    assert {line.split("\t")[0] for line in warnings} <= {"warn"}
 
 
 async def test_a_configuration_that_cannot_work_ends_the_example_with_78_and_a_line(folder: Path) -> None:

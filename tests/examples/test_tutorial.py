@@ -63,5 +63,5 @@ async def test_whoever_follows_the_tutorial_gets_a_connector_that_breaks_no_rule
 
     checked, rehearsed, tested = printed
     assert "end_system.profile" in checked
-    assert "breach: 0" in rehearsed
+    assert "fail: 0" in rehearsed
     assert "1 passed" in tested

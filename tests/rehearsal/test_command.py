@@ -33,7 +33,7 @@ async def test_a_correct_connector_ends_with_0_and_the_verdict_alone(tmp_path: P
 
     assert ended.exit_code == 0, ended.out
     [verdict] = ended.out.splitlines()
-    assert verdict.startswith(f"breach: 0, advice: 0, not tried: 0, kept: {len(Check)}; ")
+    assert verdict.startswith(f"fail: 0, warn: 0, skip: 0, pass: {len(Check)}; ")
     assert CANARY not in ended.out + ended.err
 
 
@@ -43,10 +43,10 @@ async def test_whoever_wants_to_see_all_gets_a_line_for_each_check_the_worst_fir
         ended = await connector(*command, "--verbose", folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
 
     verdict, *checks = ended.out.splitlines()
-    assert verdict.startswith("breach: 1, advice: 0, ")
+    assert verdict.startswith("fail: 1, warn: 0, ")
     assert len(checks) == len(Check)
-    assert [*dict.fromkeys(line.split("\t")[0] for line in checks)] == ["breach", "not tried", "kept"]
-    assert checks[0].startswith("breach\tcleanup-again\t")
+    assert [*dict.fromkeys(line.split("\t")[0] for line in checks)] == ["fail", "skip", "pass"]
+    assert checks[0].startswith("fail\tcleanup-again\t")
 
 
 @pytest.mark.parametrize("asked_by", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
@@ -69,24 +69,24 @@ async def test_a_rehearsal_that_is_asked_to_end_closes_its_sessions(
         assert small.office.open_sessions == set()
 
 
-async def test_a_breach_ends_with_1_and_a_script_reads_which_one(tmp_path: Path, settings: list[str]) -> None:
+async def test_a_failed_check_ends_with_1_and_a_script_reads_which_one(tmp_path: Path, settings: list[str]) -> None:
     async with small_connector(Fault.GLOBAL_CACHE_SURVIVES) as small:
         ended = await connector("rehearse", *small.urls, *settings, "--json", folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
 
     assert ended.exit_code == 1
     assert ended.json["urls"] == small.urls
-    breaches = [check for check in ended.json["checks"] if check["verdict"] == "breach"]
-    assert [(check["id"], check["seen"]) for check in breaches] == [
+    failed = [check for check in ended.json["checks"] if check["verdict"] == "fail"]
+    assert [(check["id"], check["seen"]) for check in failed] == [
         ("cleanup-global-fresh", "GET /projects: the same as before the change (2 times)")
     ]
 
 
-async def test_advice_alone_ends_with_0(tmp_path: Path, settings: list[str]) -> None:
+async def test_a_warning_alone_ends_with_0(tmp_path: Path, settings: list[str]) -> None:
     async with small_connector(Fault.GET_CLEANS_UP) as small:
         ended = await connector("rehearse", *small.urls, *settings, folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
 
     assert ended.exit_code == 0
-    assert "advice\tcleanup-post-only\t" in ended.out
+    assert "warn\tcleanup-post-only\t" in ended.out
 
 
 async def test_errors_of_the_mbse_variant_are_wanted_as_a_list_only_if_that_is_said(tmp_path: Path, settings: list[str]) -> None:
@@ -96,7 +96,7 @@ async def test_errors_of_the_mbse_variant_are_wanted_as_a_list_only_if_that_is_s
         mbse = await connector(*command, "--mbse", folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
 
     assert (plain.exit_code, mbse.exit_code) == (1, 0)
-    assert "breach\terror-shape\t" in plain.out
+    assert "fail\terror-shape\t" in plain.out
 
 
 async def test_a_person_sees_how_far_it_is_then_the_verdict_then_what_is_broken(tmp_path: Path) -> None:
@@ -105,10 +105,10 @@ async def test_a_person_sees_how_far_it_is_then_the_verdict_then_what_is_broken(
         exit_code, shown = await at_a_terminal(*command, folder=tmp_path, columns=80)
 
     assert exit_code == 1
-    in_order = ["what is not OpsHub's", "breach: 1", "cleanup-again", "seen: 500 broken: so it is", "discover-same"]
+    in_order = ["what is not OpsHub's", "fail: 1", "cleanup-again", "seen: 500 broken: so it is", "discover-same"]
     places = [shown.index(text) for text in in_order]
     assert places == sorted(places)
-    assert "kept  " not in shown
+    assert "pass  " not in shown
 
 
 async def test_where_nobody_answers_it_ends_with_69(tmp_path: Path, nowhere: str) -> None:
@@ -144,6 +144,6 @@ async def test_our_own_server_breaks_no_rule_of_the_session_logout(tmp_path: Pat
         mbse = await connector("rehearse", f"{server.url}/mbse/api/1.0", "--without-initialize", "--mbse", folder=tmp_path)
 
     assert (sdk.exit_code, mbse.exit_code) == (0, 0), sdk.out + mbse.out
-    not_tried = {line.split("\t")[1] for line in sdk.out.splitlines() if line.startswith("not tried\t")}
-    assert {check for check in not_tried if check.startswith("cleanup")} == {"cleanup-alone", "cleanup-global-fresh"}
+    skipped = {line.split("\t")[1] for line in sdk.out.splitlines() if line.startswith("skip\t")}
+    assert {check for check in skipped if check.startswith("cleanup")} == {"cleanup-alone", "cleanup-global-fresh"}
     assert CANARY not in sdk.out + sdk.err

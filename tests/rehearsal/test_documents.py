@@ -12,7 +12,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "rehearsal.md").read_text("utf-8")
 def test_every_check_stands_in_the_page_with_its_severity_and_what_is_expected() -> None:
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| (\w+) \| (.*) \|$", PAGE, re.MULTILINE)
 
-    assert rows == [(rule.id, rule.severity.value, rule.expects) for rule in Check]
+    assert rows == [(check.id, check.severity.value, check.expects) for check in Check]
 
 
 def test_the_bounds_are_those_that_are_written() -> None:
