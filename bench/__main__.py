@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def run(questions: Sequence[Question], folder: Path, docs: Path, *, quick: bool) -> int:
-    """Measure one question after the other; what is measured is written at once, so that nothing is lost with a later one."""
+    """Measure one question after the other. Each is written at once, so that a later failure loses nothing."""
     console = Console()
     for question in questions:
         try:

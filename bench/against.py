@@ -1,4 +1,4 @@
-"""Hold this checkout against another: `python -m bench.against FOLDER`, the root of the other with a `.venv` in it.
+"""Compare this checkout with another: `python -m bench.against FOLDER`, the root of the other with a `.venv` in it.
 
 Both are up at once and take turns, so that a machine whose speed changes changes it for both. A ratio is that of the medians;
 beside it stand the smallest and the largest ratio of two neighbouring turns, which show how much of it is noise.

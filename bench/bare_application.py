@@ -1,4 +1,4 @@
-"""An aiohttp application that can do nothing but answer: `python -m bench.bare_application PORT`."""
+"""An aiohttp application that only answers: `python -m bench.bare_application PORT`."""
 
 import sys
 

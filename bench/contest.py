@@ -1,4 +1,4 @@
-"""All caches side by side, each holding the same, and what it takes each of them to lose some of it."""
+"""All caches side by side, with the same entries, and the time that each takes to evict some of them."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,17 +31,17 @@ VALUE = bytes(range(100))
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Those who take part."""
+    """The caches that take part."""
 
     stores: Sequence[Store]
     bare: Mapping[Place, BareRedis | BareSqlite]
 
     def places(self) -> dict[str, Place]:
-        """Return where each keeps what it holds."""
+        """Return where each keeps its entries."""
         return {store.name: store.place for store in self.stores} | {each.name: place for place, each in self.bare.items()}
 
     def bare_samples(self) -> dict[str, Sample]:
-        """Return what measures the machine itself."""
+        """Return the contenders that measure the machine itself."""
         return {each.name: partial(_once, each) for each in self.bare.values()}
 
 
@@ -84,17 +84,17 @@ async def _once(bare: BareRedis | BareSqlite) -> float:
 
 
 def entries(many: int) -> dict[str, bytes]:
-    """Return what each session holds."""
+    """Return the entries of each session."""
     return {f"key-{number}": VALUE for number in range(many)}
 
 
 def sessions(many: int, system: str) -> list[SessionScope]:
-    """Return sessions of a system, whose ids all have the same length: many peers take along what begins alike."""
+    """Return sessions of a system. Their ids have the same length, because many peers take along keys with the same beginning."""
     return [SessionScope(f"{system}-session-{number:08}", system) for number in range(many)]
 
 
 def losing_a_session(store: Store, among: Sequence[SessionScope], held: Mapping[str, bytes]) -> Sample:
-    """Return what measures the eviction of a session, in random order, and puts back what was lost."""
+    """Return the function that measures the eviction of a session, in random order, and fills the session again."""
     turns = cycle(Random(1).sample(among, len(among)))  # noqa: S311 - no secret
 
     async def sample() -> float:
@@ -110,7 +110,7 @@ def losing_a_session(store: Store, among: Sequence[SessionScope], held: Mapping[
 
 
 def losing_a_system(store: Store, systems: Mapping[str, Sequence[SessionScope]], held: Mapping[str, bytes]) -> Sample:
-    """Return what measures the eviction of a system: a system each time, until there is none."""
+    """Return the function that measures the eviction of a system: another one each time, until none is left."""
     turns = iter(systems.items())
 
     async def sample() -> float:

@@ -1,4 +1,4 @@
-"""How anything is measured: interleaved, as medians, and apart from whatever else lives in this process."""
+"""How everything is measured: interleaved, as medians, and in interpreters of its own."""
 
 import asyncio
 import gc
@@ -15,9 +15,9 @@ from bench.question import Advance, must
 
 T = TypeVar("T")
 Sample = Callable[[], Awaitable[float]]
-"""Does what is measured once, and returns how long it took, or how much it was."""
+"""Runs a contender once, and returns the time or the amount."""
 TICK = 0.0005
-"""Seconds between two looks at whether the event loop still turns."""
+"""Seconds between two checks that the event loop still turns."""
 BURST, BURST_SECONDS = 10, 0.05
 """Samples of one contender in a row at most, and how long that may take before the next one's turn comes."""
 

@@ -1,4 +1,4 @@
-"""What the operating system says of this process, or of another one where it tells."""
+"""What the operating system tells of this process, or of another one if it can."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a question is, what answers it, and what it is given to find out."""
+"""A question, its answers, and a run that finds them."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Advance = Callable[[int], None]
 
 
 class SanityCheckFailed(Exception):
-    """What was measured did not do what it is there for, so that its figure would mean nothing."""
+    """A contender did not do its work, so its figure would mean nothing."""
 
 
 def must(condition: object, what: str) -> None:
@@ -51,7 +51,7 @@ class Answer:
     """One figure of this project, beside its peers' in the same unit."""
 
     part: str
-    """What of the question it answers: "memory, among 1 M entries"."""
+    """The part of the question that it answers: "memory, among 1 M entries"."""
     figure: float
     unit: str
     """"ms", or "times" for a ratio."""
@@ -83,7 +83,7 @@ class Run:
     folder: Path
     """For files, and for itself alone; empty at the beginning and gone at the end."""
     begin: Callable[[str, int], Advance]
-    """Begin a stretch of so many steps under this name; it is shown how far it has come."""
+    """Begin a stretch of so many steps under this name. Its progress is shown."""
 
     def folder_of_its_own(self) -> Path:
         """Return a new folder within."""

@@ -13,13 +13,13 @@ FILE = "results.json"
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Rows as they stand in the file, which are also what is merged."""
+    """The rows of the file. Results are merged by row."""
 
     rows: list[dict[str, Any]]
 
     @classmethod
     def read(cls, folder: Path) -> "Results":
-        """Return what lies in the folder: nothing, at first."""
+        """Return the results in the folder; none at first."""
         file = folder / FILE
         return cls(json.loads(file.read_text("utf-8")) if file.exists() else [])
 
@@ -42,7 +42,7 @@ class Results:
 
     @property
     def machines(self) -> list[dict[str, Any]]:
-        """On what all of this was measured: one machine, one hopes."""
+        """The machines that all of this was measured on: one, one hopes."""
         found = [row["machine"] for row in self.rows]
         return [machine for place, machine in enumerate(found) if machine not in found[:place]]
 

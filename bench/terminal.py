@@ -1,4 +1,4 @@
-"""What a person sees while it runs: a line for what is being done, and a table for each question that is answered."""
+"""The output of a run: a line of progress, and a table for each answered question."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from bench.question import Advance, Answer, Question
 
 @contextmanager
 def progress(console: Console, question: Question) -> Iterator[Callable[[str, int], Advance]]:
-    """Show how far the question has come, on a terminal; elsewhere name each stretch once."""
+    """Show the progress of a question on a terminal; elsewhere name each stretch once."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
 

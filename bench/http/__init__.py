@@ -1,1 +1,1 @@
-"""Servers in processes of their own, and the cleanups that they are asked for over HTTP."""
+"""Servers in processes of their own, and cleanups that they get over HTTP."""

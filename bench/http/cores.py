@@ -1,4 +1,4 @@
-"""Which core serves and which asks, so that a server is measured and not what it shares a core with."""
+"""One core for the server and one for the client, so that only the server is measured."""
 
 import os
 import sys
@@ -8,6 +8,6 @@ SERVING, ASKING = CORES[0], CORES[-1]
 
 
 def stay_on(core: int) -> None:
-    """Keep this process, and what it starts from now on, on one core; on systems other than Linux, where the system likes."""
+    """Keep this process, and the processes that it starts, on one core. On systems other than Linux, do nothing."""
     if sys.platform == "linux":
         os.sched_setaffinity(0, {core})

@@ -1,4 +1,4 @@
-"""Cleanups of distinct sessions, as many at once as there are connections: each asks for the next when it has its answer."""
+"""Cleanups of distinct sessions over some connections. Each connection asks for the next one when it has its answer."""
 
 import asyncio
 import re
@@ -29,7 +29,7 @@ PATIENCE, SLOWEST = 60.0, 100
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What many cleanups came to."""
+    """The result of many cleanups."""
 
     cleanups: int
     seconds: float
@@ -40,14 +40,14 @@ class Load:
 
     @classmethod
     def of(cls, latencies: Sequence[float], seconds: float) -> "Load":
-        """Sum up what each cleanup took."""
+        """Sum up the times of all cleanups."""
         ordered = sorted(latencies)
         p50, p99 = (ordered[len(ordered) * percent // 100] for percent in (50, 99))
         return cls(len(ordered), seconds, p50, p99)
 
 
 async def load(port: int, connections: int, *, seconds: float = 0.0, cleanups: int = 0, seed: int | None = None) -> Load:
-    """Ask for so many cleanups, or for so long, from a process on a core of its own; a `seed` says of which sessions."""
+    """Ask for so many cleanups, or for so long, from a process on a core of its own. The `seed` decides of which sessions."""
     return Load(**await isolated(asked, port=port, connections=connections, seconds=seconds, cleanups=cleanups, seed=seed))
 
 
@@ -61,7 +61,7 @@ async def asked(port: int, connections: int, seconds: float, cleanups: int, seed
 
 
 def new_sessions(seed: int | None = None, until: float = float("inf")) -> Iterator[str]:
-    """Yield ids until this moment of `time.perf_counter`: the same ones for the same seed."""
+    """Yield ids until this time of `time.perf_counter`: the same ones for the same seed."""
     random = Random(seed)  # noqa: S311 - no secret
     while time.perf_counter() < until:
         yield str(UUID(int=random.getrandbits(128), version=4))
@@ -69,7 +69,7 @@ def new_sessions(seed: int | None = None, until: float = float("inf")) -> Iterat
 
 @dataclass(slots=True)
 class Answers:
-    """What was answered to all, every one of them the 200 of its own session."""
+    """The answers to all, each of them the 200 of its own session."""
 
     latencies: list[float] = field(default_factory=list)
     """Seconds of each."""

@@ -26,7 +26,7 @@ from drivers import SessionScope, sqlite_writer
 CONFIG = "config.toml"
 TASKS, SAMPLES, HELD = "/bench/tasks", "/bench/samples", "/bench/held"
 AT_ONCE = 500
-"""Sessions that something is cached for at the same time."""
+"""Sessions that have something cached at the same time."""
 
 
 def command() -> None:

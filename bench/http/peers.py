@@ -1,4 +1,4 @@
-"""What does as little as a server can that answers a cleanup: it parses id and query, and answers JSON."""
+"""Servers that do the least to answer a cleanup: they parse id and query, and answer JSON."""
 
 import logging
 import socket
@@ -52,5 +52,5 @@ def fastapi() -> None:
 def _listening() -> socket.socket:
     """Listen on a free port, and say on which, as our own server does in its log."""
     listening = socket.create_server((HOST, 0), backlog=1024)
-    print(f"serving host={HOST} port={listening.getsockname()[1]}", flush=True)  # noqa: T201 - whoever started it reads that
+    print(f"serving host={HOST} port={listening.getsockname()[1]}", flush=True)  # noqa: T201 - its parent process reads that
     return listening

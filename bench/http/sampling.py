@@ -1,4 +1,4 @@
-"""Where a server's processor time goes: its threads are looked at a thousand times a second.
+"""Where a server's processor time goes: a thread looks at the others a thousand times a second.
 
 Each look waits for `WINDOW` seconds, and charges the share of it for which a thread was running to the part of the code that it
 is in then: the innermost frame that belongs to a known part, be it called by another or running what is nobody's, as the standard

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 FREE_PORTS = {"CONNECTOR__SERVER__PORT": "0", "CONNECTOR__METRICS__PORT": "0"}
 SAID = re.compile(r"\bserving host=\S+ port=(\d+)")
 WITHIN = 30.0
-"""Seconds that a start or an end may take, on a busy machine."""
+"""Seconds that a start or an end may take on a busy machine."""
 LOOK_EVERY = 0.02
 
 
@@ -47,7 +47,7 @@ class Server:
 def served(
     server: Callable[[], None], folder: Path, *, config: str | None = None, core: int = SERVING, checkout: Path = ROOT
 ) -> Iterator[Server]:
-    """Run a module's function, which serves, with this configuration or that which is shipped. It is killed at the end.
+    """Run a module's function that serves, with this configuration or the shipped one. It is killed at the end.
 
     Another `checkout` serves its own function of that name, by the Python of its `.venv`.
     """
@@ -65,7 +65,7 @@ def served(
 
 
 def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
-    """Wait until the server has said where it serves."""
+    """Wait until the server has told its address."""
     end = time.monotonic() + WITHIN
     while time.monotonic() < end and process.poll() is None:
         if found := SAID.search(log.read_text()):

@@ -1,4 +1,4 @@
-"""Parts of a cleanup that take their time: an end system, and a storage driver of somebody's own."""
+"""Slow parts of a cleanup: an end system, and an author's storage driver."""
 
 import asyncio
 from pathlib import Path
@@ -15,13 +15,13 @@ DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 def end_system() -> None:
-    """Answer `POST /<seconds>/logout` after so many seconds, however many come at once, for ever."""
+    """Answer each `POST /<seconds>/logout` after so many seconds, for ever."""
     run_on_the_servers_loop(_serve())
 
 
 async def _serve() -> None:
     server = await asyncio.get_running_loop().create_server(_Connection, HOST, 0, backlog=BACKLOG)
-    print(f"serving host={HOST} port={server.sockets[0].getsockname()[1]}", flush=True)  # noqa: T201 - whoever started it reads that
+    print(f"serving host={HOST} port={server.sockets[0].getsockname()[1]}", flush=True)  # noqa: T201 - its parent process reads that
     await server.serve_forever()
 
 
@@ -46,7 +46,7 @@ class SlowDriverSettings(DriverSettings):
 
 
 class SlowDriver(MemoryDriver):
-    """A memory driver that takes its time over each eviction, however many there are at once."""
+    """A memory driver whose evictions are slow, however many there are at once."""
 
     Settings = SlowDriverSettings
 

@@ -1,4 +1,4 @@
-"""What Linux says of a server's process, and of its files. Other systems say nothing here."""
+"""What Linux tells of a server's process and its files. Other systems tell nothing here."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ KNOWN = sys.platform == "linux"
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return how much processor time the process has used so far, all of its threads and the system's work for it included."""
+    """Return the processor time of the process so far, with all of its threads and the system's work for it."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

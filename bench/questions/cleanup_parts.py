@@ -1,4 +1,4 @@
-"""What a cleanup takes against the slowest of its parts, a logout, with many at once."""
+"""The time of a cleanup, compared with its slowest part, a logout, with many at once."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ IN_SEQUENCE, ALONE = "one part after the other", "the logout alone, by aiohttp's
 DISKLESS = "the same, its files in memory"
 """What shows how much of it is the disk, which takes its time over a flush now and then."""
 MEMORY = "/dev/shm" if sys.platform == "linux" else None  # noqa: S108 - `tempfile` makes a folder in it
-"""Where files are in memory; on systems other than Linux, where the system likes."""
+"""A folder in memory; on systems other than Linux, the system's choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ async def logged_out(url: str, at_once: int) -> float:
 
 
 async def measure(run: Run) -> Sequence[Answer]:
-    """Have as many cleanups under way all the time, and then so many that begin at the same instant."""
+    """Keep so many cleanups under way all the time, and then begin as many at the same instant."""
     few = run.pick(Rush(64, 0.2, waves=30, repeats=9), Rush(8, 0.05, waves=2, repeats=1))
     many = run.pick(Rush(1_000, 5.0, waves=4, repeats=3), Rush(50, 0.2, waves=2, repeats=1))
     return [answer for rush in (few, many) for answer in await _answers(run, rush)]

@@ -1,4 +1,4 @@
-"""Caches that are asked for a cold value by many at once, and what they do about it."""
+"""Caches that many ask for a cold value at once."""
 
 import asyncio
 import logging
@@ -92,5 +92,5 @@ SHARED: Mapping[str, Cold] = {
     OWN_REDIS: partial(_own, authority=lambda where: [redis(where.port)]),
     **IN_REDIS,
 }
-"""Those of which several processes share what they hold."""
+"""The caches that several processes share."""
 ALL: Mapping[str, Cold] = {OWN_MEMORY: partial(_own, authority=lambda _: []), **IN_MEMORY, **SHARED}

@@ -25,7 +25,7 @@ SLOWEST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Rush:
-    """What came of it when all readers asked at once."""
+    """The result when all readers asked at once."""
 
     loads: int
     milliseconds: float
@@ -71,7 +71,7 @@ async def _together(folder: Path, number: int, processes: int) -> None:
 
 
 async def measure(run: Run) -> Sequence[Answer]:
-    """Let each contender be rushed at in turn, in one process and in four, with a key and a folder of its own each time."""
+    """Rush at each contender in turn, in one process and in four, with a new key and folder each time."""
     readers, rounds = run.pick(1_000, 40), run.pick(3, 1)
     found: dict[int, dict[str, list[Rush]]] = {1: {name: [] for name in cold_caches.ALL}, 4: {name: [] for name in SHARED}}
     advance = run.begin(f"{readers:,} readers of a cold key", rounds * sum(map(len, found.values())))
@@ -95,7 +95,7 @@ async def _rushed(run: Run, name: str, port: int, readers: int, processes: int) 
 
 
 def _in_all(rushes: Sequence[Rush]) -> Rush:
-    """Return what several processes came to that were rushed at once."""
+    """Return the result of several processes that were rushed at once."""
     loads, failed = sum(each.loads for each in rushes), sum(each.failed for each in rushes)
     return Rush(loads, max(each.milliseconds for each in rushes), failed)
 

@@ -16,7 +16,7 @@ from bench.questions.large_session import LARGE, OWN, LargeSession
 IN_THIS_PROCESS = (OWN, "dict, pop", "aiocache memory, clear(namespace)")
 """Whose bytes come back to this process, if they come."""
 WITHIN = 10.0
-"""Seconds that are waited for everything to be gone."""
+"""Seconds to wait until everything is gone."""
 SOME, FEW = 0.01, 5_000
 """The part of the interpreter's blocks, and their number, that may stay: it keeps some for itself."""
 POLL = 0.01
@@ -24,7 +24,7 @@ POLL = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What an eviction came to, in seconds."""
+    """The times of an eviction, in seconds."""
 
     eviction: float
     stall: float

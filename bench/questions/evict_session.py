@@ -1,4 +1,4 @@
-"""What it takes to evict one session of 100 entries, among few others and among many."""
+"""The cost to evict one session of 100 entries, among few others and among many."""
 
 from collections.abc import Mapping, Sequence
 

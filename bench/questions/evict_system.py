@@ -1,4 +1,4 @@
-"""What it takes to evict a system, with few sessions and with many."""
+"""The cost to evict a system, with few sessions and with many."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What evictions of several sizes come to, for each place where entries can lie."""
+"""The cost of evictions of several sizes, for each place where entries can lie."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Figures = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Evictions:
-    """What an eviction took each contender at one size, in the unit of the place that its entries lie in."""
+    """The cost of an eviction for each contender at one size, in the unit of its place."""
 
     size: str
     taken: Mapping[Place, Figures]

@@ -1,4 +1,4 @@
-"""What it takes to get a value of 1 KiB that was asked for before."""
+"""The time to get a value of 1 KiB that was asked for before."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -37,14 +37,14 @@ PROJECTS = [Project(number, f"project {number}", "what it is about " * 5) for nu
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Everything that is asked for its hot value."""
+    """All caches that are asked for a hot value."""
 
     own: Mapping[str, hot_peers.Get]
     peers: Mapping[Place, Mapping[str, hot_peers.Get]]
     bare: hot_peers.BareGet
 
     def samples(self) -> dict[str, Sample]:
-        """Return what measures each."""
+        """Return the function that measures each."""
         getters = {**self.own, self.bare.name: self.bare.get}
         for peers in self.peers.values():
             getters |= peers

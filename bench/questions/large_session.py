@@ -1,4 +1,4 @@
-"""Caches with one large session in them, which is to be lost."""
+"""Caches with one large session, which is evicted."""
 
 import asyncio
 import sqlite3
@@ -27,7 +27,7 @@ CHUNK = 10_000
 
 @dataclass(frozen=True, slots=True)
 class LargeSession:
-    """A session that is there, how it is evicted, and how one sees that nothing of it is left."""
+    """A filled session, how to evict it, and how to see that nothing of it is left."""
 
     evict: Callable[[], Awaitable[object]]
     gone: Callable[[], Awaitable[bool]]

@@ -13,9 +13,9 @@ from bench.question import Answer, Panel, Question, Run, at_most
 from bench.questions.cleanups_per_second import CONNECTIONS
 
 LOOKS = 10
-"""How often one looks, after as many cleanups each time, when none is under way. What the first one sees is the measure."""
+"""How often the server is looked at, after as many cleanups each time, when none is under way. The first look is the measure."""
 AT_REST, PAUSE = 10, 0.05
-"""Tasks and connections take a moment to end: what counts is the least of so many looks in a row, and seconds between them."""
+"""Tasks and connections take some time to end. The least of so many looks in a row counts; seconds between them."""
 MEMORY, LEDGER, CACHE, LOGS, FILES, TASKS = "memory", "ledger", "cache", "write-ahead logs", "open files", "tasks"
 MEGABYTES = (MEMORY, LEDGER, CACHE, LOGS)
 TENTH, PAGES, TWO_LOGS = 1.1, 0.1, 13.0
@@ -69,7 +69,7 @@ def _megabytes(file: Path) -> float:
 
 
 def panels(answers: Sequence[Answer]) -> list[Panel]:
-    """Draw what was seen over the number of cleanups."""
+    """Draw the figures over the number of cleanups."""
     units = dict.fromkeys(answer.unit for answer in answers)
     return [_panel(unit, [answer for answer in answers if answer.unit == unit]) for unit in units]
 

@@ -1,4 +1,4 @@
-"""How soon a server that was just started is of use, with an empty ledger and with a full one."""
+"""How soon a new server can be used, with an empty ledger and with a full one."""
 
 import asyncio
 import socket
@@ -20,7 +20,7 @@ FIRST_ANSWER, READY = 1.5, 2.0
 
 
 async def measure(run: Run) -> Sequence[Answer]:
-    """Start each in turn; the first time does not count, for files have to be read from the disk."""
+    """Start each in turn. The first time does not count, because files have to be read from the disk."""
     owed, rounds = run.pick(100_000, 500), run.pick(5, 1)
     bare: list[float] = []
     found: dict[int, list[Recovery]] = {0: [], owed: []}

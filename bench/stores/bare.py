@@ -1,4 +1,4 @@
-"""What the machine itself takes: one round trip, and one committed row."""
+"""The machine itself: one round trip, and one committed row."""
 
 import sqlite3
 from pathlib import Path
@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 
 class BareRedis:
-    """A client that does nothing but ask whether the server is there."""
+    """A client that only pings the server."""
 
     name = "one bare round trip to Redis"
 

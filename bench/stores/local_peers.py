@@ -17,12 +17,12 @@ from drivers import SessionScope
 
 
 def prefix(session: SessionScope) -> str:
-    """Return what the keys of a session begin with, in caches that know no sessions."""
+    """Return the prefix of a session's keys, for caches that know no sessions."""
     return f"{session.system_id}:{session.session_id}:"
 
 
 class NestedDict(Store):
-    """Dictionaries in a dictionary: what memory can do at best, and keeps no promises."""
+    """Dictionaries in a dictionary: the best that memory can do, without any promises."""
 
     name = "dict of dicts, pop"
 
@@ -46,7 +46,7 @@ class NestedDict(Store):
 
 
 class AiocacheMemory(Store):
-    """aiocache's cache in memory; `clear(namespace)` takes all keys along that begin so."""
+    """aiocache's cache in memory; `clear(namespace)` takes along all keys with that beginning."""
 
     name = "aiocache memory, clear(namespace)"
 
@@ -68,7 +68,7 @@ class AiocacheMemory(Store):
 
 
 class CashewsStore(Store):
-    """cashews in memory, or in Redis where there is an address."""
+    """cashews in memory, or in Redis if there is an address."""
 
     way: ClassVar[str]
 
@@ -79,7 +79,7 @@ class CashewsStore(Store):
         if address:
             self._cache.setup(address, socket_timeout=600)
         else:
-            # Its search for what has expired goes through all keys each second, without a pause: too much beside others.
+            # Its search for expired entries goes through all keys each second, without a pause: too much beside others.
             self._cache.setup("mem://", size=10**8, check_interval=0)
 
     async def open(self) -> None:
@@ -97,7 +97,7 @@ class CashewsStore(Store):
 
 
 class CashewsByMatch(CashewsStore):
-    """What matches a pattern is deleted."""
+    """Deletes the keys that match a pattern."""
 
     way = "by match"
 
@@ -131,7 +131,7 @@ class CashewsByTag(CashewsStore):
 
 
 class LitestarMemory(Store):
-    """litestar's store in memory, one for each session, as it knows no namespaces there."""
+    """litestar's store in memory, one for each session, because it has no namespaces there."""
 
     name = "litestar memory, a store for each session"
 

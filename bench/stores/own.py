@@ -59,7 +59,7 @@ def own_memory() -> Store:
 
 
 class OwnSqlite(OwnStore):
-    """The SQLite driver, which puts together what comes together."""
+    """The SQLite driver, which commits in one transaction what comes together."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(Place.SQLITE, SqliteDriver("sqlite", SqliteSettings(path=folder / "own.sqlite3")))
@@ -72,7 +72,7 @@ class OwnSqlite(OwnStore):
 
 
 class OwnRedis(OwnStore):
-    """The Redis driver; filled by copies, for the sake of speed.
+    """The Redis driver; filled by copies, because that is faster.
 
     One session is filled by the driver for all that have the same keys, and its bucket is copied to each of theirs; the driver
     puts their first entry itself. So all is as if it had put every entry, save the stamps that the others carry: read the first.

@@ -1,4 +1,4 @@
-"""What a user would pick instead, in Redis: each in a database of its own, for some look at all keys of theirs."""
+"""What a user would pick instead, in Redis. Each has a database of its own, because some look at all of its keys."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a cache has to do to be compared."""
+"""The contract of a cache that is compared."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ AT_ONCE = 64
 
 
 class Place(StrEnum):
-    """Where a cache keeps what it holds."""
+    """Where a cache keeps its entries."""
 
     MEMORY = "memory"
     SQLITE = "SQLite"
@@ -23,7 +23,7 @@ class Place(StrEnum):
 
 
 class Store(ABC):
-    """A cache that keeps entries by session, and can lose all of a session's, or of a system's, at once."""
+    """A cache that keeps entries by session, and can evict all of a session's, or of a system's, at once."""
 
     name: str
     place = Place.MEMORY
@@ -36,7 +36,7 @@ class Store(ABC):
 
     @abstractmethod
     async def fill(self, session: SessionScope, entries: Mapping[str, bytes]) -> None:
-        """Put entries into a session, as quickly as it is possible."""
+        """Put entries into a session, as fast as possible."""
 
     @abstractmethod
     async def read(self, session: SessionScope, key: str) -> bytes | None:
@@ -44,14 +44,14 @@ class Store(ABC):
 
     @abstractmethod
     async def evict(self, session: SessionScope) -> None:
-        """Lose all entries of a session."""
+        """Evict all entries of a session."""
 
     @abstractmethod
     async def evict_system(self, system: str) -> None:
-        """Lose all entries of all sessions of a system."""
+        """Evict all entries of all sessions of a system."""
 
     async def tidy(self) -> None:
-        """Finish what the eviction has left to be done in the background."""
+        """Finish what the eviction has left to the background."""
 
 
 async def fill(store: Store, sessions: Sequence[SessionScope], entries: Mapping[str, bytes], advance: Advance) -> None:
