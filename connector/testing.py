@@ -1,4 +1,4 @@
-"""For an author's tests: the connector served on a free port, and OpsHub's calls to it.
+"""Help for an author's tests: serves the connector on a free port, and calls it as OpsHub does.
 
 Needs the project's extra `test`, and in `conftest.py` the line `pytest_plugins = ["connector.testing"]`. Then for instance:
 
@@ -33,7 +33,7 @@ WITHIN = aiohttp.ClientTimeout(60)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the connector answered."""
+    """The connector's answer."""
 
     status: int
     body: Any
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class OpsHubSession:
-    """A session that OpsHub has initialized, or has tried to: `opened` tells."""
+    """A session that OpsHub has initialized, or tried to; `opened` is the answer."""
 
     opshub: "OpsHub"
     session_id: str
@@ -51,15 +51,15 @@ class OpsHubSession:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What initialize returned, which OpsHub sends along with every later call."""
+        """The headers that initialize returned. OpsHub sends them with every later call."""
         return {pair["key"]: pair["value"] for pair in self.opened.body} if self.opened.status == 200 else {}
 
     async def get(self, path: str) -> Answer:
-        """Call what needs the session, for instance `/projects`."""
+        """Call a path that needs the session, for instance `/projects`."""
         return await self.opshub.call("GET", path, headers=self.headers)
 
     async def cleanup(self, *, global_cache: bool = False) -> Answer:
-        """End the session; with `global_cache` as after a change of the system's configuration."""
+        """End the session; with `global_cache`, as after a change of the system's configuration."""
         query = {"systemId": self.system_id, "cleanupGlobalCache": str(global_cache).lower()}
         return await self.opshub.call("POST", f"/cleanup/{self.session_id}", headers=self.headers, params=query)
 
@@ -73,7 +73,7 @@ class OpsHub:
     async def initialize(
         self, settings: Mapping[str, str], *, system_id: str = "system", session_id: str | None = None
     ) -> OpsHubSession:
-        """Open a session, a new one unless its id is given; `settings` are those of the system, each taken for a secret."""
+        """Open a session, a new one unless its id is given. `settings` are the system's, and all count as secret."""
         session = session_id or str(uuid4())
         body = [{"key": key, "value": value, "sensitive": True} for key, value in settings.items()]
         opened = await self.call("POST", f"/initialize/{session}", params={"systemId": system_id}, json=body)
@@ -107,7 +107,7 @@ async def served(app: web.Application) -> AsyncIterator[str]:
 
 @pytest.fixture
 def connector_environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Give an environment in which a connector keeps what it writes in a folder of its own, so that it meddles with no other."""
+    """Give an environment in which a connector writes into a folder of its own, so that it disturbs no other."""
     files = {
         "CONNECTOR__LEDGER__PATH": "ledger.sqlite3",
         "CONNECTOR__LEDGER__KEY_FILE": "ledger.keys",

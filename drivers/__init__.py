@@ -1,4 +1,4 @@
-"""Storage drivers: where cached bytes live, and how a whole scope of them is made unreachable at once.
+"""Storage drivers: stores for cached bytes, which make a whole scope of them unreachable at once.
 
 This package knows nothing of HTTP, OpsHub or end systems.
 """

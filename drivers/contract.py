@@ -1,8 +1,8 @@
-"""What a storage driver promises, and the values it deals in.
+"""The contract of a storage driver, and its values.
 
 Correctness of eviction never depends on deleting anything. Every stored entry carries the *stamp* that was current before
-its load began; a reader compares it with the current stamp, and an unequal one is a miss. Evicting a scope makes its stamp
-unequal to all earlier ones, in constant time; freeing the bytes is a separate, unhurried matter (`Driver.purge`).
+its load began. A reader compares it with the current stamp; if they differ, the read is a miss. Evicting a scope makes its
+stamp differ from all earlier ones, in constant time. The bytes are freed later (`Driver.purge`).
 """
 
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 """A setting that says how long something may take: a day at most."""
 
 Stamp = NewType("Stamp", bytes)
-"""The present life of a scope: opaque, compared for equality only, never used again once the scope was evicted."""
+"""The present life of a scope: opaque, compared for equality only, and never used again after an eviction."""
 
 
 class SystemScope(msgspec.Struct, frozen=True, gc=False):
@@ -29,14 +29,14 @@ class SystemScope(msgspec.Struct, frozen=True, gc=False):
 
 
 class SessionScope(msgspec.Struct, frozen=True, gc=False):
-    """One session. Its identity is `session_id` alone; `system_id` says which system's eviction takes it along."""
+    """One session. `session_id` alone identifies it; an eviction of the system `system_id` evicts it, too."""
 
     session_id: str
     system_id: str | None = None
 
 
 class Everything(msgspec.Struct, frozen=True, gc=False):
-    """All that a store holds, known to anybody or not."""
+    """Everything that a store holds, even if no caller knows of it."""
 
 
 EVERYTHING = Everything()
@@ -44,7 +44,7 @@ Scope = SessionScope | SystemScope | Everything
 
 
 def lineage(scope: Scope) -> tuple[Scope, ...]:
-    """Return the scope by its identity and then those that take it along when they are evicted: its system, and everything."""
+    """Return the scope by its identity, then those whose eviction includes it: its system, and everything."""
     match scope:
         case SessionScope(session_id, str(system_id)):
             return SessionScope(session_id), SystemScope(system_id), EVERYTHING
@@ -63,13 +63,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Statistics(msgspec.Struct, frozen=True, gc=False):
-    """A cheap estimate of what a driver holds; None where the store cannot tell."""
+    """A cheap estimate of what a driver holds; None if the store cannot tell."""
 
     entries: int | None
     garbage: int | None
     """Entries or buckets that are unreachable and wait for `Driver.purge`."""
     bytes: int | None = None
-    """Room that is taken, in memory or on the disk, whatever of it can still be reached."""
+    """Room in memory or on the disk, unreachable entries included."""
 
 
 class Sharing(Enum):
@@ -95,7 +95,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriverSettings(BaseModel):
-    """Settings of one driver instance; a driver of one's own derives from this to name its own."""
+    """Settings of one driver instance. A driver of your own derives from this to name its settings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -104,27 +104,26 @@ _SHORT_CUTS = {"stamp": "stamp_at_once", "get": "get_at_once", "evict": "evict_a
 
 
 def _place_of(method: str, driver: type) -> int:
-    """Return which of its ancestors, itself the first, a class has a method from."""
+    """Return the number of the ancestor from which a class has a method; the class itself is 0."""
     return next(place for place, ancestor in enumerate(driver.__mro__) if method in vars(ancestor))
 
 
 class Driver(ABC):
     """A storage back end for cached bytes.
 
-    A driver is used in one of two roles. As the *authority* it mints the stamps that count (`stamp`, `put_if_current`). Before
-    an authority it keeps *near copies* (`put`), whose stamps it stores but does not judge. `get`, `delete`, `evict` and
-    `purge` serve both.
+    A driver has one of two roles. As the *authority* it makes the stamps that count (`stamp`, `put_if_current`). As a *local
+    cache* it keeps copies (`put`), whose stamps it stores but does not judge. `get`, `delete`, `evict` and `purge` serve both.
 
-    Every method may be called from any number of tasks at once and may be cancelled at any await; a cancelled call either
-    took effect or did not. Methods raise `drivers.DriverError` and nothing else on purpose; deadlines are the caller's.
-    Scopes and keys are arbitrary text: no character in them has a meaning to a driver.
+    Any number of tasks may call a method at once, and cancel it at any await. A cancelled call either took effect or did not.
+    Methods raise only `drivers.DriverError` on purpose. The caller sets deadlines. Scopes and keys are arbitrary text, in which
+    no character has a meaning.
     """
 
     Settings: ClassVar[type[DriverSettings]] = DriverSettings
     """The model that `[storage.<name>]` is checked against."""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Where a driver derives from another one and does something in its own way, the other's short cut would pass that by."""
+        """Drop inherited short cuts of methods that a derived driver overrides: they would bypass the new method."""
         super().__init_subclass__(**options)
         for way, short_cut in _SHORT_CUTS.items():
             if _place_of(way, cls) < _place_of(short_cut, cls):
@@ -149,7 +148,7 @@ class Driver(ABC):
     async def open(self) -> None:
         """Make ready for use. Raises if the store cannot work as configured; after a failure `aclose` is still called.
 
-        A store that is merely out of reach raises `DriverUnavailable`; it may be usable later without another `open`.
+        A store that is out of reach raises `DriverUnavailable`. It may be usable later without another `open`.
         """
 
     async def aclose(self) -> None:
@@ -161,17 +160,17 @@ class Driver(ABC):
 
     @abstractmethod
     async def stamp(self, scope: Scope) -> Stamp:
-        """Return the scope's current stamp, minting a fresh one where there is none.
+        """Return the scope's current stamp, and make one if there is none.
 
-        Guarantee: a stamp returned by a call that began after an `evict` of this scope (or of its system) returned is unequal to
-        every stamp that was returned before that `evict` began, whichever process called, and whether or not the store restarted,
-        lost or rolled back its data in between.
+        Guarantee: let an `evict` of this scope, or of its system, have returned before this call began. Then this stamp differs
+        from every stamp that was returned before that `evict` began. It holds for all processes, even if the store has
+        restarted, lost its data or rolled it back in between.
         """
 
     def stamp_at_once(self, scope: Scope) -> Stamp | None:  # noqa: ARG002 - for those that override it
-        """Do what `stamp` does, where that needs no waiting. By default it does.
+        """Do what `stamp` does, if that needs no waiting. By default it does.
 
-        Where this returns None or raises, `stamp` is called. It spares a read the deadline, as `get_at_once` does.
+        If this returns None or raises, `stamp` is called. It saves a read the deadline, as `get_at_once` does.
         """
         return None
 
@@ -179,24 +178,24 @@ class Driver(ABC):
     async def get(self, scope: Scope, key: str) -> Entry | None:
         """Return the unexpired entry, or None. The caller compares the entry's stamp with the authority's current one.
 
-        As authority, a driver may return an entry whose stamp is no longer current; it never alters a stamp it was given.
+        As authority, a driver may return an entry with an old stamp. It never changes a stamp.
         """
 
     def get_at_once(self, scope: Scope, key: str) -> Entry | None:  # noqa: ARG002 - for those that override it
-        """Do what `get` does, where that needs no waiting. Where this returns None or raises, `get` is called."""
+        """Do what `get` does, if that needs no waiting. If this returns None or raises, `get` is called."""
         return None
 
     @abstractmethod
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:
-        """Keep a near copy: value, stamp and expiry as they are, whatever stamp is current.
+        """Keep a local copy: value, stamp and expiry as they are, even if another stamp is current.
 
-        An entry that has expired already is not kept. A life longer than `MAX_TTL` is shortened to it. Where an entry is not
-        kept, for want of room or because it has expired, none of before is left: it would be served though it was changed.
+        A life longer than `MAX_TTL` is shortened to it. An entry that has expired, or has no room, is not kept. Then an older
+        one must not be left either: it would be served although it was changed.
         """
 
     @abstractmethod
     async def put_if_current(self, scope: Scope, key: str, entry: Entry) -> bool:
-        """As authority: `put`, but only if the stamp is the scope's current one. Returns whether the entry is kept."""
+        """As authority: `put`, but only if the stamp is the scope's current one. Tell whether the entry is kept."""
 
     @abstractmethod
     async def delete(self, scope: Scope, key: str) -> None:
@@ -206,21 +205,21 @@ class Driver(ABC):
     async def evict(self, *scopes: Scope) -> None:
         """Make every entry of these scopes unreachable in this driver, at a cost independent of how much they hold.
 
-        Once it has returned, no `get` in any process that shares the store returns an entry that was put before the call
-        began, and `stamp` keeps its guarantee. Durable before it returns, where the store is durable. Entries of other scopes
-        stay, save that a system takes its sessions along, and `EVERYTHING` all. Evicting what does not exist succeeds.
+        After it has returned, no `get` in any process that shares the store returns an entry from before the call, and `stamp`
+        keeps its guarantee. In a durable store, it is durable by then. Entries of other scopes stay, except that a system
+        includes its sessions, and `EVERYTHING` includes all. Evicting what does not exist succeeds.
         """
 
     def evict_at_once(self, *scopes: Scope) -> bool:  # noqa: ARG002 - for those that override it
-        """Do what `evict` does, where that needs no waiting, and say whether it is done. By default it does need waiting.
+        """Do what `evict` does, if that needs no waiting, and tell whether it is done. By default it needs waiting.
 
-        It spares a cleanup a task for this driver. Where it has evicted nothing, by False or by an error, `evict` is called.
+        It saves a cleanup a task for this driver. If it returns False or raises, `evict` is called.
         """
         return False
 
     @abstractmethod
     async def purge(self, limit: int) -> bool:
-        """Free at most about `limit` unreachable or expired entries and say whether there is more to do.
+        """Free about `limit` unreachable or expired entries at most, and tell whether there is more to do.
 
         One call never holds up the event loop for more than a few milliseconds. Purging never affects what a reader sees.
         """

@@ -1,11 +1,11 @@
 """What can go wrong in a driver.
 
     DriverError
-    ├── DriverUnavailable     the store cannot be reached or cannot answer now; trying again later may help
-    ├── DriverMisconfigured   the settings, or the server they point at, cannot work; only a human can mend it
+    ├── DriverUnavailable     the store cannot be reached or cannot answer now; a later try may succeed
+    ├── DriverMisconfigured   the settings, or the server they point at, cannot work; only a person can mend it
     └── DriverFormatError     what is stored was written by a newer version, or is not ours
 
-Messages are for the administrator's eyes: they name the driver and the reason, never a password or a value.
+Messages are for an administrator. They name the driver and the reason, never a password or a value.
 """
 
 

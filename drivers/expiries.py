@@ -1,4 +1,4 @@
-"""Which entries expire when, so that the expired ones are found without looking at all the others."""
+"""Entries by their expiry, so that expired ones are found without a look at the others."""
 
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ Bucket = TypeVar("Bucket")
 
 
 class Expiries(Generic[Bucket]):
-    """Keys in buckets, by the minute after which they have expired. Every operation costs the same, however many there are."""
+    """Keys in buckets, by the minute after which they have expired. The cost of an operation does not depend on their number."""
 
     def __init__(self) -> None:
         self._keys: dict[int, dict[Bucket, set[str]]] = {}

@@ -5,7 +5,7 @@ from secrets import token_bytes
 BYTES = 16
 """As many as a UUID has, so that no two generations are ever the same."""
 LIFE = 30 * 24 * 3600
-"""Seconds after which a generation that nobody used is forgotten. No entry lives that long: see `MAX_TTL`."""
+"""Seconds after which an unused generation is forgotten. No entry lives that long: see `MAX_TTL`."""
 
 
 def new_generation() -> bytes:

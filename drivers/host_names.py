@@ -1,4 +1,4 @@
-"""Looking up the addresses of hosts, each for itself: a name that is never answered holds up nobody who asks for another one."""
+"""Looks up the addresses of hosts, each by itself, so that an unanswered name delays no other."""
 
 import asyncio
 import socket
@@ -26,8 +26,8 @@ class Question(NamedTuple):
 class Names:
     """Asks the system for the addresses of hosts in threads of its own, one for each host at a time.
 
-    The event loops ask in a few threads that all hosts share. So a handful of names whose servers are silent, each of which takes
-    half a minute, would make every other host unreachable meanwhile.
+    The event loop has a few threads for all hosts. A handful of unanswered names, each of which takes half a minute, would make
+    every other host unreachable meanwhile.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Names:
     async def addresses(self, question: Question) -> list[str]:
         """Return the IP addresses of a host, the best one first.
 
-        Those who ask the same meanwhile share the answer. Sets no deadline; whoever gives up waiting stops nothing.
+        Concurrent questions share one answer. It sets no deadline, and a cancelled caller stops nothing.
 
         Raises:
             OSError: the name has no address, or cannot be looked up for now.
@@ -46,7 +46,7 @@ class Names:
         asked = self._asked.get(question) or self._ask(question)
         found = await asyncio.shield(asked)
         if isinstance(found, OSError):
-            raise type(found)(*found.args)  # an error of one's own for each of those who share it
+            raise type(found)(*found.args)  # each of those who share the answer gets an error of its own
         return found
 
     def _ask(self, question: Question) -> "asyncio.Future[Found]":
@@ -59,7 +59,7 @@ class Names:
 async def first_to_answer(
     addresses: Sequence[str], connect: Callable[[str], Awaitable[T]], failures: type[Exception] = OSError
 ) -> T:
-    """Return what `connect` returns for the first address for which it does; what it raises for the last one is raised."""
+    """Return what `connect` returns for the first address that works. Raises its error for the last one."""
     for address in addresses[:-1]:
         with suppress(failures):
             return await connect(address)
@@ -72,7 +72,7 @@ def _looked_up(question: Question) -> Found:
         found = socket.getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM, flags=flags)
     except OSError as problem:
         return problem
-    except UnicodeError:  # of what cannot be a name
+    except UnicodeError:  # the text cannot be a name
         return socket.gaierror(socket.EAI_NONAME, "this is no name of a host")
     return [str(address[0]) for *_, address in found]
 

@@ -1,4 +1,4 @@
-"""Names of fixed length for scopes and keys: no character of theirs ever reaches a store, whatever it means there."""
+"""Names of fixed length for scopes and keys. None of their characters reaches a store, where it could have a meaning."""
 
 from hashlib import blake2b
 
@@ -16,7 +16,7 @@ def digest(*parts: str | bytes) -> bytes:
 
 
 def scope_digest(scope: Scope) -> bytes:
-    """Return the 32 bytes that stand for a scope's identity: for a session its id alone, whatever system it is tied to."""
+    """Return the 32 bytes that identify a scope; a session is identified by its id alone."""
     match scope:
         case SessionScope(session_id):
             return digest("session", session_id)

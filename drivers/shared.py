@@ -1,4 +1,4 @@
-"""What several wait for: its result is one for all of them, an exception is each one's own."""
+"""A future that several callers share: one result for all of them, an exception for each."""
 
 import asyncio
 from contextlib import suppress
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 async def result_of(shared: asyncio.Future[T]) -> T:
-    """Wait for a future that others wait for, too, and return its result. Whoever gives up waiting does not cancel it.
+    """Return the result of a future that others wait for, too. A cancelled caller does not cancel it.
 
-    Raises what it has failed with, as an exception of the caller's own.
+    Raises its error, as an exception of the caller's own.
     """
     shared.add_done_callback(_look_at)
     await asyncio.wait([shared])
@@ -23,16 +23,16 @@ async def result_of(shared: asyncio.Future[T]) -> T:
 
 
 def _look_at(shared: asyncio.Future[T]) -> None:
-    """Keep asyncio from telling that an error was lost when all who waited for it have given up."""
+    """Keep asyncio from warning of a lost error when all callers have given up."""
     if not shared.cancelled():
         shared.exception()
 
 
 def another(problem: E) -> E:
-    """Return an exception that is equal to this one, and caused by it: for one more caller to raise.
+    """Return a copy of an exception, with it as the cause, for another caller to raise.
 
-    One that several raise holds the frames of all of them, and what is in those: requests, with their secrets. Only where a
-    library lets nobody make one of its kind is it `problem` itself.
+    An exception that several callers raise holds the frames of all of them, and with these their requests and secrets. If no
+    copy can be made, because a library forbids it, this returns `problem` itself.
     """
     for make in (copy, _rebuilt):
         with suppress(Exception):  # the constructor may be anything
@@ -44,7 +44,7 @@ def another(problem: E) -> E:
 
 
 def _rebuilt(problem: E) -> E:
-    """Make one without its constructor, which may want other arguments than those that an exception remembers."""
+    """Make a copy without the constructor, which may need other arguments than the exception remembers."""
     twin = type(problem).__new__(type(problem), *problem.args)
     twin.__dict__.update(vars(problem))
     return twin

@@ -1,4 +1,4 @@
-"""A SQLite file that several processes may write to: its lock, its permissions, its connections, and what its errors mean."""
+"""A SQLite file that several processes may write: its lock, permissions and connections, and the meaning of its errors."""
 
 import errno
 import os
@@ -12,14 +12,14 @@ from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavai
 from drivers.sqlite_lock import BUSY_TIMEOUT, Busy, WriteLock
 
 READ_TIMEOUT = 0.05
-"""Seconds that a reader waits. It waits on the event loop's thread; in WAL mode there is hardly ever anything to wait for."""
+"""Seconds that a reader waits, on the event loop's thread. In WAL mode, it hardly ever has to."""
 
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_SUCH_PLACE = {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
 
 
 class FullDisk(DriverUnavailable):
-    """There is no room for what was to be written. The connection is as good as before."""
+    """There is no room for a write. The connection still works."""
 
 
 _MEANINGS: dict[int, tuple[type[DriverError], str]] = {
@@ -34,16 +34,16 @@ _MEANINGS: dict[int, tuple[type[DriverError], str]] = {
 
 
 SQLITE_FAILURES = (sqlite3.Error, UnicodeDecodeError)
-"""What a statement may raise; the second where the schema is damaged, for Python cannot decode what SQLite quotes of it."""
+"""What a statement may raise. The second comes from a damaged schema, whose text Python cannot decode."""
 SqliteFailure = sqlite3.Error | UnicodeDecodeError
 
 
 class DamagedFile(DriverUnavailable):
-    """What is in the file is no database, or no longer a whole one."""
+    """The file is not a database, or no longer a whole one."""
 
 
 class DamagedRow(sqlite3.DatabaseError):
-    """SQLite reads this row without complaint, but nobody can have written it."""
+    """A row that SQLite can read, and that this program cannot have written."""
 
 
 class SqliteFile:
@@ -59,7 +59,7 @@ class SqliteFile:
 
     @property
     def identity(self) -> tuple[int, int] | None:
-        """Which file lies at the path now; None if there is none. A connection does not notice that its file was replaced."""
+        """The file at the path now; None without one. A connection does not notice that its file was replaced."""
         try:
             found = os.stat(self._path)  # noqa: PTH116 - on the path of every read, where pathlib costs four times as much
         except OSError:
@@ -68,26 +68,26 @@ class SqliteFile:
 
     @property
     def in_place(self) -> bool:
-        """Whether the connected file is sound, as far as is known, and is still what the path leads to."""
+        """Whether the connected file is sound, as far as is known, and still lies at the path."""
         return not self.damaged and self.identity == self.connected_to is not None
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the lock that every process takes for writing, checkpointing and closing. Blocks at most `BUSY_TIMEOUT` seconds.
 
-        SQLite's own waiting is unfair to some of many writers, and its versions before 3.51.3 can lose a commit while another
-        process checkpoints (https://www.sqlite.org/wal.html#walresetbug). Where there is no `flock`, SQLite's waiting has to do.
+        SQLite's own waiting is unfair among many writers. Before 3.51.3, it can lose a commit while another process checkpoints
+        (https://www.sqlite.org/wal.html#walresetbug). On a platform without `flock`, only SQLite's waiting is left.
         """
         return self._lock
 
     def close(self) -> None:
-        """Close the lock's file, which stays open until then; connections are closed by whoever has made them."""
+        """Close the lock's file, which stays open until then. Who made a connection closes it."""
         self._lock.close()
 
     def create_if_missing(self) -> None:
-        """Create the file, empty and for this user only. To be called with the lock held.
+        """Create the file, empty and for this user only. Call it with the lock held.
 
-        An existing file is not opened to see whether that works: closing it again would drop the locks that SQLite holds on it in
-        this process (https://www.sqlite.org/howtocorrupt.html).
+        An existing file is not opened for a test, because closing it would drop the locks that SQLite holds on it in this process
+        (https://www.sqlite.org/howtocorrupt.html).
         """
         if self.path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "this is a folder; set the path of a file", str(self.path))
@@ -95,7 +95,7 @@ class SqliteFile:
             self._must_be_writable()
             return
         for leftover in self._beside():
-            leftover.unlink(missing_ok=True)  # of a file that was deleted: SQLite would take it for the new one's
+            leftover.unlink(missing_ok=True)  # left by a deleted file: SQLite would apply it to the new one
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     def _must_be_writable(self) -> None:
@@ -103,7 +103,7 @@ class SqliteFile:
             raise PermissionError(errno.EACCES, "this user may not read and write the file", str(self.path))
 
     def move_aside(self) -> Path:
-        """Rename the file, so that a fresh one can be begun and a human can look at the old. To be called with the lock held."""
+        """Rename the file, so that a new one can begin and a person can look at the old one. Call it with the lock held."""
         aside = Path(f"{self.path}.corrupt-{time.time_ns() // 1_000_000}")
         for each in self._beside():
             if each.exists():
@@ -123,14 +123,14 @@ class SqliteFile:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Raise what SQLite and the operating system say as a `DriverError` that names the file and what to do."""
+        """Turn errors of SQLite and the operating system into a `DriverError` that names the file and what to do."""
         try:
             yield
         except (*SQLITE_FAILURES, OSError) as problem:
             raise self.explanation(problem) from problem
 
     def explanation(self, problem: SqliteFailure | OSError) -> DriverError:
-        """Return what a failure means for whoever runs the server, and note whether the file is damaged."""
+        """Return what a failure means for an administrator, and note whether the file is damaged."""
         if isinstance(problem, OSError):
             kind = DriverMisconfigured if problem.errno in _NOT_ALLOWED | _NO_SUCH_PLACE else DriverUnavailable
             return kind(f"{problem.filename or self.path}: {problem.strerror}")

@@ -15,24 +15,24 @@ BUSY_TIMEOUT = 5.0
 
 
 class Busy(DriverUnavailable):
-    """Somebody else has the file locked. The connection is as good as before."""
+    """Another process or thread has locked the file. The connection still works."""
 
 
 class WriteLock:
-    """Held, as a context, by one process and by one thread of it at a time. Every call blocks.
+    """A context that one thread of one process holds at a time. Every call blocks.
 
-    Its file is opened once and stays open until `close`, so that a process that has no descriptor left can still write down what
-    it has done. SQLite has no locks on this file, so closing it drops none.
+    Its file stays open until `close`, so that a process without a free descriptor can still record what it has done. SQLite has
+    no locks on this file, so closing it drops none.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._turn = threading.Lock()
-        """`flock` keeps processes apart, and not the threads that share a descriptor."""
+        """For threads: `flock` keeps only processes apart, not threads that share a descriptor."""
         self._file: FileIO | None = None
         self._descriptor = -1
         self._identity = (0, 0)
-        """Which file it is that stays open."""
+        """The device and inode of the open file."""
 
     def __enter__(self) -> None:
         """Take the lock; waits at most `BUSY_TIMEOUT` seconds for threads, and for processes. Raises `Busy`, or `OSError`."""
@@ -49,12 +49,12 @@ class WriteLock:
         self._turn.release()
 
     def close(self) -> None:
-        """Close the file, once nobody holds the lock. A second call does nothing; who takes the lock opens it again."""
+        """Close the file once the lock is free. A second call does nothing. Taking the lock opens the file again."""
         with self._turn:
             self._let_go()
 
     def _lock(self) -> None:
-        """Lock the file. If somebody has removed it, others lock the one that they find: so does this one."""
+        """Lock the file. If it was removed, lock the one that is there now, as other processes do."""
         end = 0.0
         while True:
             if self._file is None:

@@ -1,4 +1,4 @@
-"""Work that may block, in threads that nobody else needs."""
+"""Work that may block, in threads of its own."""
 
 import asyncio
 import errno
@@ -17,9 +17,9 @@ T = TypeVar("T")
 def begun_in_a_thread(name: str, work: Callable[[], T]) -> "asyncio.Future[T]":
     """Run `work` in a thread of its own, and return the future of what it returns or raises.
 
-    `asyncio.to_thread` has a few threads for everybody: a disk that hangs, a name that is never answered, or an author's function
-    that blocks would hold up whatever comes next. Whoever gives up waiting does not stop the work, and no process waits for it to
-    end. Raises `OSError` if there can be no further thread.
+    `asyncio.to_thread` shares a few threads. A disk that hangs, an unanswered name, or an author's function that blocks would
+    delay all later work. A cancelled caller does not stop the work, and no process waits for its end. Raises `OSError` if the
+    system allows no further thread.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
@@ -33,7 +33,7 @@ def begun_in_a_thread(name: str, work: Callable[[], T]) -> "asyncio.Future[T]":
         try:
             with cancelled_only_if_asked:
                 result = context.run(work)
-        except Exception as problem:  # noqa: BLE001 - whoever waits gets to see it
+        except Exception as problem:  # noqa: BLE001 - the caller gets to see it
             hand_over(partial(done.set_exception, problem))
         else:
             hand_over(partial(done.set_result, result))

@@ -1,4 +1,4 @@
-"""The settings of an aiocache instance: one table for all back ends, each key checked to have a meaning for the chosen one."""
+"""The settings of an aiocache instance: one table for all back ends. Keys of another back end are errors."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -16,24 +16,25 @@ class AiocacheSettings(DriverSettings):
     """`[storage.<name>]` with `driver = "aiocache"`."""
 
     backend: Literal["redis", "memcached", "memory"]
-    """Where the entries live. Valkey counts as Redis."""
+    """The store of the entries. Valkey counts as Redis."""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Name or address of the server."""
     port: Annotated[int | None, Field(ge=1, le=65_535)] = None
     """Default: 6379 for Redis, 11211 for memcached."""
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "opshub"
-    """What every key on the server begins with. Instances with the same share their entries; others have nothing in common."""
+    """Prefix of every key on the server. Instances with the same namespace share their entries; others share nothing."""
     pool_size: Annotated[int, Field(ge=1, le=1_000)] = 10
-    """Connections to the server at most; what comes when all are in use waits its turn."""
+    """Connections to the server at most. If all are in use, a call waits its turn."""
     connect_timeout: Seconds = 2
-    """For a connection to be made."""
+    """Seconds until a connection is made."""
     operation_timeout: Seconds = 3
-    """For the server to answer, and again for a connection to become free."""
+    """Seconds until the server answers, and again until a connection becomes free."""
     database: Annotated[int, Field(ge=0)] = 0
     """Redis: number of the database."""
     username: Annotated[str | None, Field(min_length=1)] = None
     """Redis: the ACL user; without one, a password is the default user's."""
     password: Annotated[SecretStr | None, Field(min_length=1)] = None
-    """Redis: set by an environment variable only, never in the configuration file."""
+    """Redis: the password, set by an environment variable only."""
     password_env: Annotated[str | None, Field(min_length=1)] = None
     """Redis: name of another environment variable that holds the password."""
     password_file: FilePath | None = None
@@ -41,7 +42,7 @@ class AiocacheSettings(DriverSettings):
     tls: bool = False
     """Redis: encrypt, and verify the server's certificate and its name."""
     ca_file: FilePath | None = None
-    """Redis: PEM file of authorities to trust besides the system's."""
+    """Redis: PEM file of certificate authorities to trust besides the system's."""
 
     max_bytes: Annotated[int, Field(gt=0)] = 268_435_456
     """Memory: bytes that the entries take at most, about. What was stored first makes room; a larger entry is not kept."""

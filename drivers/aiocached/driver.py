@@ -1,4 +1,4 @@
-"""The driver: scopes and keys become digests, entries become bytes, what the libraries raise becomes our own errors."""
+"""The driver: it turns scopes and keys into digests, entries into bytes, and errors of the libraries into ours."""
 
 import os
 import time
@@ -25,8 +25,9 @@ CAPABILITIES = {
 class AiocacheDriver(Driver):
     """A driver over one of aiocache's back ends.
 
-    On Redis every verb is one atomic script. On memcached `put_if_current` compares and writes in two steps, and a write that
-    an eviction overtakes goes where nobody can read it any more; `purge` frees nothing there: evicted bytes stay until expiry.
+    On Redis every verb is one atomic script. On memcached `put_if_current` compares and writes in two steps; a write that an
+    eviction overtakes goes to a bucket that cannot be read any more. There, `purge` frees nothing: evicted bytes stay until
+    they expire.
     """
 
     Settings = AiocacheSettings

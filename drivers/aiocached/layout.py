@@ -1,4 +1,4 @@
-"""What the driver asks of a kind of store, and the digests and bytes in which it asks."""
+"""The contract of one kind of store, and the digests and bytes that it stores."""
 
 import struct
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ from drivers.contract import MAX_TTL, Entry, Scope, Stamp, Statistics, lineage
 from drivers.keys import scope_digest
 
 Owners = tuple[bytes, ...]
-"""The digests of what an entry depends on: the `lineage` of its scope. An evicted one takes the entry along."""
+"""The digests of what an entry depends on: the `lineage` of its scope. Evicting any of them evicts the entry."""
 
 _HEAD = struct.Struct(">dI")
 
@@ -27,14 +27,14 @@ class Packed:
 
 
 class Layout(ABC):
-    """Generations, buckets and entries in one kind of store. Everything here behaves as `Driver` says of it, but for two things.
+    """Generations, buckets and entries in one kind of store. All methods behave as those of `Driver`, with two exceptions.
 
-    Entries are opaque bytes, and `get` may return one that has expired: the driver looks at both. What the libraries underneath
-    raise goes through: the driver translates it.
+    Entries are opaque bytes, and `get` may return an expired one; the driver checks that. Errors of the libraries pass
+    unchanged; the driver translates them.
     """
 
     failures: ClassVar[Failures] = OF_THE_SYSTEM
-    """What the library underneath raises."""
+    """The errors of the library."""
 
     async def open(self) -> None:
         """Make ready for use, and refuse a server that cannot work."""
@@ -48,19 +48,19 @@ class Layout(ABC):
 
     @abstractmethod
     async def stamp(self, owners: Owners) -> Stamp:
-        """Return the owners' present generations as one value, minting what is missing."""
+        """Return the owners' current generations as one value. Missing ones are made."""
 
     @abstractmethod
     async def get(self, owners: Owners, key: bytes) -> bytes | None:
-        """Return what lies in the present bucket of these owners; mint nothing."""
+        """Return the entry in the current bucket of these owners. No generation is made."""
 
     @abstractmethod
     async def put(self, owners: Owners, key: bytes, packed: Packed, stamp: Stamp | None) -> bool:
-        """Store into the present bucket of these owners; with a stamp, only if that is current. Say whether it was stored."""
+        """Store into the current bucket of these owners; with a stamp, only if it is current. Tell whether it was stored."""
 
     @abstractmethod
     async def delete(self, owners: Owners, key: bytes) -> None:
-        """Forget one entry of the present bucket."""
+        """Forget one entry of the current bucket."""
 
     @abstractmethod
     async def forget(self, owners: Owners) -> None:
@@ -84,7 +84,7 @@ def owners_of(scope: Scope) -> Owners:
 def pack(entry: Entry, now: float) -> Packed | None:
     """Return an entry as it is stored, its life shortened to `MAX_TTL`; None if it has expired already."""
     ttl = min(entry.expires_at - now, MAX_TTL)
-    if not ttl > 0:  # what is no number has expired, too
+    if not ttl > 0:  # written so that NaN counts as expired, too
         return None
     expires_at = min(entry.expires_at, now + MAX_TTL)
     return Packed(_HEAD.pack(expires_at, len(entry.stamp)) + entry.stamp + entry.value, expires_at, ttl)

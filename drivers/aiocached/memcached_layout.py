@@ -3,8 +3,8 @@
     set <namespace>:g:<owner> 0 2592000 32                         the owner's generation, made by `add`
     set <namespace>:e:<digest of generations and key> 0 <ttl> ...  packed entry
 
-memcached drops what it likes. A generation that is gone is minted anew, and what lay under the old one is out of reach. Nor can
-it be asked what it holds: what was evicted stays until it expires, or until memcached needs the room.
+memcached may drop anything. A dropped generation is made anew, and entries under the old one are unreachable. memcached cannot
+list its entries either: evicted ones stay until they expire, or until it needs the room.
 """
 
 import math
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 PING_LIFE = 60
 MINT_ATTEMPTS = 10
-"""A generation that was found to exist and then to be gone, so often in a row, is a server that keeps nothing."""
+"""Tries to make a generation. If it exists and is gone again so often in a row, the server keeps nothing."""
 TOO_LARGE = "object too large"
 
 
@@ -114,13 +114,13 @@ class MemcachedLayout(Layout):
             fresh = generations.new_generation()
             try:
                 await cache.add(self._owner(owner), fresh, ttl=generations.LIFE)
-            except ValueError:  # somebody else was faster: theirs counts
+            except ValueError:  # another process was faster: its generation counts
                 continue
             return fresh
         raise DriverUnavailable("does not keep what is written")
 
     async def _store(self, cache: MemcachedCache, key: str, packed: Packed) -> None:
-        # memcached counts whole seconds on a clock that ticks once in each: one more, or an entry might go before it expires.
+        # memcached counts whole seconds on a clock that ticks once a second. One more, or an entry might go too early.
         try:
             await cache.set(key, packed.data, ttl=math.ceil(packed.ttl) + 1)
         except ClientException as refused:
@@ -132,7 +132,7 @@ class MemcachedLayout(Layout):
         if not self._warned:
             self._warned = True
             log.warning(
-                "memcached keeps no entries of this size, each read of one is a miss; its option -I allows larger ones",
+                "memcached keeps no entries of this size, and each read of one is a miss; its option -I allows larger ones",
                 bytes=size,
             )
 

@@ -1,4 +1,4 @@
-"""Connections to memcached that survive cancellation, silence and a server that breaks off in mid-answer."""
+"""Connections to memcached that survive cancellation, silence, and a server that dies in mid-answer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,14 +18,14 @@ T = TypeVar("T")
 Work = Callable[[MemcachedCache], Awaitable[T]]
 
 CLOSED = (ConnectionError, EOFError, aiomcache.ClientException)
-"""What a connection raises that the server has closed, or that gives no sensible answer."""
+"""The errors of a connection that the server has closed, or whose answer makes no sense."""
 
 
 class MemcachedPool:
-    """Clients of one connection each. One that is left in mid-answer, for whatever reason, is closed and never used again.
+    """Clients of one connection each. A client that is left in mid-answer is closed and never used again.
 
-    aiomcache's own pool takes a connection back whose command was cancelled, so that the next command reads the answer to the
-    one before (https://github.com/aio-libs/aiomcache/issues/489); it forgets who waits for a connection that is lost, and has
+    aiomcache's own pool takes back a connection whose command was cancelled. The next command then reads the answer to the one
+    before (https://github.com/aio-libs/aiomcache/issues/489). It also forgets callers that wait for a lost connection, and has
     no deadlines.
     """
 
@@ -37,7 +37,7 @@ class MemcachedPool:
         self._closed = False
 
     async def run(self, work: Work[T]) -> T:
-        """Do something with a client: with an idle one, and where the server has closed that meanwhile, again with a new one.
+        """Run `work` with an idle client or, if the server has closed that one meanwhile, again with a new one.
 
         Raises:
             TimeoutError: no client became free, or the server did not answer, in time.
@@ -46,7 +46,7 @@ class MemcachedPool:
             if self._idle:
                 with suppress(*CLOSED):
                     return await self._done_with(self._idle.pop(), work)
-                await self._close_idle()  # they are from the same time
+                await self._close_idle()  # the others are as old
             return await self._done_with(await self._connected(), work)
 
     async def aclose(self) -> None:
@@ -88,7 +88,7 @@ class MemcachedPool:
 
 
 async def _done_whole(cache: MemcachedCache, work: Work[T], seconds: float) -> T:
-    """Do something with a client. One that is left in the middle of it is closed."""
+    """Run `work` with a client, which is closed if it is left in the middle."""
     async with AsyncExitStack() as unless_done:
         unless_done.push_async_callback(cache.close)
         try:
@@ -102,13 +102,13 @@ async def _done_whole(cache: MemcachedCache, work: Work[T], seconds: float) -> T
 
 class _MemcachedClient(aiomcache.Client):
     async def _execute_simple_command(self, conn: Connection, raw_command: bytes) -> bytes:
-        # Where the server has closed the connection, aiomcache asks for the rest of the line for ever, without suspending once:
-        # the whole process would hang (https://github.com/aio-libs/aiomcache/issues/502).
+        # If the server has closed the connection, aiomcache reads the rest of the line for ever, without suspending once. The
+        # whole process would hang (https://github.com/aio-libs/aiomcache/issues/502).
         conn.writer.write(raw_command)
         await conn.writer.drain()
         line = await conn.reader.readline()
         if not line.endswith(b"\r\n"):
-            raise ConnectionResetError("the server broke off its answer")
+            raise ConnectionResetError("the server closed the connection in the middle of its answer")
         return line[:-2]
 
 

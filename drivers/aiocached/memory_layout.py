@@ -1,9 +1,9 @@
-"""Entries in aiocache's memory cache, under flat keys, and beside it an index of which keys make up a bucket.
+"""Entries in aiocache's memory cache, under flat keys, with an index of the keys of each bucket.
 
     <digest of the bucket's generations and of the key>   ->   packed entry
 
-aiocache sets no timers here: there would be one for each entry in the event loop's heap, which is rebuilt when many are
-cancelled. An entry's expiry is read from the entry, and its bytes are freed by `purge`.
+aiocache sets no timers here, because the event loop's heap would hold one for each entry, and is rebuilt when many are
+cancelled. The expiry is read from the entry, and `purge` frees its bytes.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class _FlatBucket:
 
 
 class MemoryLayout(Layout):
-    """Between the index and aiocache nothing can come: the verbs of aiocache's memory cache never suspend."""
+    """The layout in memory. Its index and aiocache never differ, because aiocache's memory cache never suspends."""
 
     def __init__(self, max_bytes: int, clock: Callable[[], float]) -> None:
         self._max_bytes = max_bytes
@@ -56,7 +56,7 @@ class MemoryLayout(Layout):
         """By owner, least recently used first."""
         self._buckets: dict[Stamp, _FlatBucket] = {}
         self._garbage: list[_OwnerLife | _FlatBucket] = []
-        """A stack of what nobody can name any more and is still to be freed."""
+        """A stack of unreachable lives and buckets that still have to be freed."""
         self._expiries: Expiries[_FlatBucket] = Expiries()
         self._held: OrderedDict[str, tuple[_FlatBucket, int]] = OrderedDict()
         """The bucket and the size of each entry, the one that was stored first before all others."""
@@ -117,7 +117,7 @@ class MemoryLayout(Layout):
         return Statistics(entries=len(self._held), garbage=len(self._garbage), bytes=self._bytes)
 
     async def _made_room(self, size: int) -> bool:
-        """Make room, a slice at a time; False if there never will be. Nothing comes before the caller's next step."""
+        """Make room, a slice at a time; False if there cannot be any. No other task runs before the caller's next step."""
         steps = 0
         while self._bytes + size > self._max_bytes:
             if size > self._max_bytes:
@@ -167,7 +167,7 @@ class MemoryLayout(Layout):
         await self._cache.delete(flat)
 
     async def _free_unreachable(self) -> bool:
-        """Take one step of freeing what lies on top of the garbage."""
+        """Take one step of freeing the top of the garbage."""
         if not self._garbage:
             return False
         match self._garbage[-1]:

@@ -1,4 +1,4 @@
-"""Where the password of a store comes from: the environment or a file, never the configuration file."""
+"""The password of a store, from the environment or from a file of its own."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from drivers.driver_errors import DriverMisconfigured
 
 
 def password(settings: AiocacheSettings) -> str | None:
-    """Return the password, if the settings name one. Raises `DriverMisconfigured` where there is nothing behind the name."""
+    """Return the password, if the settings name one. Raises `DriverMisconfigured` if the variable or the file is missing."""
     if settings.password is not None:
         return settings.password.get_secret_value()
     if settings.password_env is not None:

@@ -1,4 +1,4 @@
-"""redis-py's connections, told to which address of their host they go."""
+"""redis-py's connections, with the address of their host that they connect to."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,10 @@ from redis.asyncio import Connection, SSLConnection
 
 
 class AddressedConnection(Connection):
-    """A connection that looks nothing up. redis-py has the event loop do that, in threads which all hosts share."""
+    """A connection that looks nothing up: redis-py would do that in the event loop's threads, which all hosts share."""
 
     address = ""
-    """Where it goes when it is connected next."""
+    """The address of its next connection."""
 
     def _connection_arguments(self) -> Mapping[str, Any]:
         return {**super()._connection_arguments(), "host": self.address}

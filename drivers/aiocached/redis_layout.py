@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 OLDEST = (6, 2)
 """The first version that knows `ZADD LT` and `ZRANGE BYSCORE`."""
 LONGEST_PURGE = 250
-"""Entries or buckets that one script frees at most: the server does nothing else meanwhile, for some milliseconds."""
+"""Entries or buckets that one script frees at most. It blocks the server, for some milliseconds."""
 
 
 class RedisLayout(Layout):
@@ -80,14 +80,16 @@ class RedisLayout(Layout):
         return Statistics(entries=entries, garbage=garbage)
 
     async def _check(self) -> None:
-        """Look once at what the server is: when it is opened, or at the first call after that has failed."""
+        """Check the server once: when it is opened, or at the first call if that failed."""
         version = (await self._info("server"))["redis_version"]
         if _numbers(version) < OLDEST:
             raise DriverMisconfigured(f"is version {version}; expected {'.'.join(map(str, OLDEST))} or newer")
         policy = (await self._info("memory"))["maxmemory_policy"]
         if policy.startswith("allkeys-"):
             log.warning(
-                "Redis may drop what is still needed to free evicted data in time", maxmemory_policy=policy, prefer="volatile-lru"
+                "Redis may drop keys that are needed to free evicted data; set another maxmemory-policy",
+                maxmemory_policy=policy,
+                prefer="volatile-lru",
             )
         await self._round_trip()
         self._checked = True
@@ -110,7 +112,7 @@ class RedisLayout(Layout):
         return await self._evaluate(script, owners, *arguments)
 
     async def _evaluate(self, script: str, owners: Owners, *arguments: str | bytes | int) -> Any:
-        """Run the script by its hash, or, where the server does not know that, as it is. Scripts may run twice."""
+        """Run the script by its hash or, if the server does not know that, by its text. Scripts may run twice."""
         keys = [f"{self._root}:g:{owner.hex()}" for owner in owners]
         call = (len(keys), *keys, self._root, *arguments)
         try:
@@ -120,12 +122,12 @@ class RedisLayout(Layout):
 
 
 def _connections(settings: AiocacheSettings, password: str | None) -> Callable[[], Addressed]:
-    """Return what makes aiocache's connections for these settings, not connected yet."""
+    """Return a function that makes aiocache's connections for these settings, not connected yet."""
     host, port = settings.address
     connection: dict[str, Any] = {
         "connection_class": AddressedConnection,
         "username": settings.username,
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # only redis-py's own pool would heed them
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # only redis-py's own pool handles them
     }
     if settings.tls:
         connection |= {"connection_class": AddressedTlsConnection, "ssl_ca_certs": settings.ca_file and str(settings.ca_file)}

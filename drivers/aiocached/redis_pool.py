@@ -1,4 +1,4 @@
-"""Connections to Redis that are handed out at once where one is free, and waited for in turn where none is."""
+"""Connections to Redis, handed out at once if one is free; otherwise callers wait in turn."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,15 +23,15 @@ Word = str | bytes | int
 class RedisPool:
     """redis-py's connections, without its pool and its client, whose locks, tasks and timers add more than a third to each call.
 
-    A command sets one timer here, and more only where it has to wait for a connection or to make one. One that is left in
-    mid-answer, for whatever reason, redis-py closes; it is connected anew when it is used next.
+    A command sets one timer here, and more only if it has to wait for a connection or to make one. redis-py closes a
+    connection that is left in mid-answer; the next use connects it anew.
 
-    A server that says that it is not the master (any more) loses all connections that were made before it said so: the next
-    ones look the address up anew, and may lead to the server that has taken over.
+    If a server answers that it is not the master, all connections from before are closed. The next ones look the address up
+    anew, and may reach the server that has taken over.
     """
 
     def __init__(self, settings: AiocacheSettings, connection: Callable[[], Addressed]) -> None:
-        """`connection` makes one that has not connected yet, and that gives up connecting in time by itself."""
+        """`connection` makes a connection that is not connected yet, and that has a connect timeout of its own."""
         self._settings = settings
         self._connection = connection
         self._turns = asyncio.Semaphore(settings.pool_size)
@@ -39,13 +39,13 @@ class RedisPool:
         self._names = Names()
         self._closed = False
         self._era = 0
-        """Rises whenever the connections that there are have turned out to lead to a server that is not the master."""
+        """Rises whenever the connections turned out to lead to a server that is not the master."""
         self._connected_in: dict[Addressed, int] = {}
 
     async def run(self, *command: Word) -> Any:
-        """Return the server's answer. A command whose connection broke is sent once more: it must be one that may run twice.
+        """Return the server's answer. A command is sent twice if its connection fails, so it must be one that may run twice.
 
-        So is one that came upon a server which is not the master.
+        It is also sent again if the server is not the master.
 
         Raises:
             DriverUnavailable: no connection became free in time.

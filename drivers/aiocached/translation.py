@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavailable
 
 Kind = type[DriverError]
-NO_ANSWER = "broke off its answer, or gave one that makes no sense here"
+NO_ANSWER = "closed the connection in mid-answer, or gave an answer that makes no sense"
 
 BROKEN = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What a dead transport, or an answer that is none, makes the event loops and the libraries raise besides errors of their own.
+"""Errors that event loops and libraries raise, besides their own, after a dead transport or a malformed answer.
 
 When somebody writes to a connection that has been reset, uvloop raises `RuntimeError`, and asyncio since Python 3.12 `TypeError`.
 aiomcache takes nonsense for numbers.

@@ -1,4 +1,4 @@
-"""The nearest copy, and an authority for one process that may forget all at its end."""
+"""A local cache, and an authority for one process that may forget everything at its end."""
 
 import asyncio
 import time
@@ -18,18 +18,18 @@ SLICE = 500
 
 
 class MemorySettings(DriverSettings):
-    """Settings of `[storage.<name>]`. Where there is no room, what was not read for long makes room."""
+    """Settings of `[storage.<name>]`. If there is no room, entries that were not read for long make room."""
 
     max_entries: Annotated[int, Field(gt=0)] = 100_000
     """Entries held at most."""
     max_bytes: Annotated[int, Field(gt=0)] = 268_435_456
-    """Bytes of memory that they take at most, about; an entry that is larger by itself is not kept."""
+    """Bytes of memory that they take at most, about. An entry that is larger by itself is not kept."""
 
 
 class MemoryDriver(Driver):
-    """Every call but `purge` is a few dictionary look-ups, unless much has to make room. Two instances share nothing.
+    """A driver whose calls, except `purge`, are a few look-ups, unless it has to make much room. Instances share nothing.
 
-    What needs no waiting is done by the short cuts, called by this class's name: one that derives from it may have others.
+    Methods call the short cuts by this class's name, because a derived class may have others.
     """
 
     Settings: ClassVar[type[DriverSettings]] = MemorySettings
@@ -119,7 +119,7 @@ class MemoryDriver(Driver):
             raise DriverUnavailable(f"{self.name}: closed")
 
     async def _made_room_for(self, key: str, entry: Entry) -> bool:
-        """Make room, a slice at a time; False if there never will be. Nothing comes before the caller's next step."""
+        """Make room, a slice at a time; False if there cannot be any. No other task runs before the caller's next step."""
         steps = 0
         while not self._shelf.has_room_for(key, entry):
             if not self._shelf.could_hold(key, entry):

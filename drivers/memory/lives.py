@@ -1,4 +1,4 @@
-"""Generations of sessions and systems, and the buckets that are named by them."""
+"""Generations of sessions and systems, and the buckets that they name."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class NamedBucket(Bucket):
 
 
 class Lives:
-    """To end a life costs the same, however much depends on it; what depended on it is freed step by step."""
+    """All lives. Ending one costs the same, however much depends on it; its buckets are freed step by step."""
 
     def __init__(self) -> None:
         self._lives: OrderedDict[_Owner, _Life] = OrderedDict()
@@ -44,7 +44,7 @@ class Lives:
         self._buckets: dict[Scope, NamedBucket] = {}
         """The last one of each scope, which may have ended."""
         self._garbage: list[_Life | NamedBucket] = []
-        """A stack of what has ended and is still to be freed."""
+        """A stack of ended lives and buckets that still have to be freed."""
 
     @property
     def garbage(self) -> int:
@@ -61,7 +61,7 @@ class Lives:
         return bucket
 
     def present(self, scope: Scope, now: float) -> NamedBucket:
-        """Return the scope's bucket, begun anew where it has none; note that it is in use."""
+        """Return the scope's bucket, a new one if it has none, and note that it is in use."""
         bucket = self.bucket(scope)
         if bucket is not None and now - bucket.used < NOTED_EVERY:
             return bucket
@@ -76,7 +76,7 @@ class Lives:
         self._end(_owners(scope)[0])
 
     def free(self, shelf: Shelf) -> bool:
-        """Take one step of freeing what has ended, and say whether there was one to take."""
+        """Take one step of freeing what has ended, and tell whether there was one."""
         if not self._garbage:
             return False
         match self._garbage[-1]:
@@ -92,7 +92,7 @@ class Lives:
         return True
 
     def end_idle(self, now: float) -> bool:
-        """End the life that was not used for longest, if that is long enough, and say whether it was."""
+        """End the longest unused life if it is idle, and tell whether it was."""
         owner = next(iter(self._lives), None)
         idle = owner is not None and self._lives[owner].used < now - generations.LIFE
         if owner and idle:

@@ -1,7 +1,7 @@
 """The orders in which held entries may have to go, as rings through the entries themselves.
 
-A collection beside them would cost an entry three times the memory of its links, and its table would keep the size of the
-fullest hour, or be given back all at once, which holds the event loop up.
+A separate collection would need three times the memory of these links. Its table would keep the size of the fullest hour, or be
+given back all at once, which blocks the event loop.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from drivers.contract import Entry
 
 
 class Links:
-    """A place in two rings. One that is not `Held` is where a ring begins and ends."""
+    """A place in two rings. A place that is not `Held` marks the beginning and the end of a ring."""
 
     __slots__ = ("earlier", "later", "newer", "older")
 
@@ -28,7 +28,7 @@ class Bucket:
 
 
 class Held(Links):
-    """An entry, where it lies, and whether anybody has read it since it was last spared. Its links are set by the rings."""
+    """An entry, its bucket and key, and whether it was read since it was spared last. The rings set its links."""
 
     __slots__ = ("bucket", "entry", "key", "used")
 

@@ -1,4 +1,4 @@
-"""Entries in this process's memory: bounded in number and in bytes, and found by when they expire."""
+"""Entries in this process's memory, limited in number and in bytes, and ordered by age and expiry."""
 
 from sys import getsizeof
 
@@ -6,13 +6,13 @@ from drivers.contract import Entry
 from drivers.memory.rings import Bucket, ByAge, ByExpiry, Held
 
 CHANCES = 8
-"""How many entries that were read of late are spared before one has to go."""
+"""Recently read entries that are spared before one has to go."""
 OVERHEAD = 350
 """Bytes of memory that an entry takes beside its key and value, in a scope of ten entries or so."""
 
 
 class Shelf:
-    """All entries of all buckets. Every operation costs the same, however many there are."""
+    """All entries of all buckets. The cost of an operation does not depend on their number."""
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         self._max_entries = max_entries
@@ -43,15 +43,15 @@ class Shelf:
         self.bytes += _size(key, entry)
 
     def forget(self, bucket: Bucket, key: str) -> None:
-        """Let go an entry that is there."""
+        """Drop an entry that is there."""
         self._free(bucket.entries.pop(key))
 
     def forget_any(self, bucket: Bucket) -> None:
-        """Let go one of the entries of a bucket that holds some."""
+        """Drop any entry of a bucket that has some."""
         self._free(bucket.entries.popitem()[1])  # no key is looked for: those that went before would have to be stepped over
 
     def drop_unused(self) -> None:
-        """Let go an entry that was not read for long, nearly: by second chance, for which a read only has to leave a mark."""
+        """Drop an entry that was probably not read for long. It is the second-chance algorithm: a read only leaves a mark."""
         for _ in range(CHANCES):
             held = self._by_age.oldest
             if not held.used:
@@ -63,7 +63,7 @@ class Shelf:
         self.forget(longest_unread.bucket, longest_unread.key)
 
     def drop_expired(self, now: float) -> bool:
-        """Let go an entry that expired a minute ago or earlier, and say whether there was one."""
+        """Drop an entry that expired a minute ago or earlier, and tell whether there was one."""
         held = self._by_expiry.due(now)
         if held is not None:
             self.forget(held.bucket, held.key)

@@ -1,4 +1,4 @@
-"""The bound of a cache file: what does not fit is not kept, and what was stored first makes room, before anything has to wait."""
+"""The bound of a cache file. Large entries are not kept, and the oldest ones make room before a caller has to wait."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,8 +21,8 @@ ROW = 512
 class Bound:
     """Keeps a file within `max_bytes`, as every process that shares it does.
 
-    What is used is looked up whenever so much was stored that it may matter; to put an entry only adds to a number. From seven
-    eighths on, room is made: in the background and in slices, each in one transaction with what others write.
+    A `put` only adds to a number; the used room is looked up once that number matters. From seven eighths on, room is made in the
+    background, in slices, each in one transaction with other writes.
     """
 
     def __init__(self, writer: SqliteWriter, max_bytes: int, clock: Callable[[], float]) -> None:
@@ -37,9 +37,9 @@ class Bound:
         self._looking = asyncio.create_task(self._make_room())
 
     def admits(self, entry: Entry) -> bool:
-        """Note that an entry is about to be stored, and say whether there is room for it.
+        """Note that an entry is about to be stored, and tell whether there is room for it.
 
-        There is none for what takes more than a sixteenth, and none for anything while others store faster than room is made.
+        There is none for an entry of more than a sixteenth, and none at all while entries come faster than room is made.
         """
         size = len(entry.value) + len(entry.stamp) + ROW
         size += min(size, PAGE_SIZE)  # the rest of a page may be left free
@@ -54,7 +54,7 @@ class Bound:
         return has_room
 
     async def aclose(self) -> None:
-        """Give up making room; a slice that has begun is still committed."""
+        """Stop making room. A slice that has begun is still committed."""
         self._looking.cancel()
         await asyncio.wait([self._looking])
 
@@ -78,4 +78,6 @@ class Bound:
     def _warn_of_size(self, size: int) -> None:
         if not self._warned:
             self._warned = True
-            log.warning("the cache file keeps no entries of this size, each read of one is a miss; see max_bytes", bytes=size)
+            log.warning(
+                "the cache file keeps no entries of this size, and each read of one is a miss; raise max_bytes", bytes=size
+            )

@@ -1,4 +1,4 @@
-"""The format of the cache file, and how one is opened: created, checked, or moved aside when it is damaged."""
+"""The format of the cache file. Opening creates it, checks it, or moves a damaged one aside."""
 
 import glob
 import sqlite3
@@ -13,9 +13,9 @@ from drivers.sqlite_writer import transaction
 log = structlog.get_logger(__name__)
 
 APPLICATION_ID = 0x4F504843
-"""`OPHC` in ASCII: what tells our files from another program's."""
+"""`OPHC` in ASCII, which tells our files from those of other programs."""
 FORMAT_VERSION = 2
-"""2: entries are kept in the order in which they were stored, and pages that are free can be given back."""
+"""2: entries are in the order in which they were stored, and free pages can be given back."""
 PAGE_SIZE = 8192
 """Bytes; a row that is longer lies in pages of its own."""
 LONGEST_LOG = 16 * 1024 * 1024
@@ -35,10 +35,10 @@ SCHEMA = (
 
 
 def open_cache(file: SqliteFile, discard: tuple[int, int] | None = None) -> sqlite3.Connection:
-    """Open the cache file for writing, creating it where there is none. Blocks.
+    """Open the cache file for writing, and create it if there is none. Blocks.
 
-    The cache is disposable: a damaged file is moved aside, and a fresh one is begun. So is the file whose identity is `discard`,
-    if it still lies there: damage may show later than here.
+    The cache is disposable: a damaged file is moved aside, and a new one begins. So is the file with the identity `discard`,
+    if it is still there, because damage may show later than here.
 
     Raises:
         DriverFormatError: for the file of a newer version or of another program.
@@ -59,11 +59,16 @@ def open_cache(file: SqliteFile, discard: tuple[int, int] | None = None) -> sqli
 
 
 def _move_aside(file: SqliteFile, reason: str) -> None:
-    """Keep the damaged file for a human to look at, in the place of one that was kept before: a cache has a bound."""
+    """Keep the damaged file for a person to look at. It replaces an earlier one, because a cache has a bound."""
     for earlier in file.path.parent.glob(f"{glob.escape(file.path.name)}.corrupt-*"):
         earlier.unlink(missing_ok=True)
     aside = file.move_aside()
-    log.warning("the cache file is damaged, beginning a fresh one", path=str(file.path), moved_to=str(aside), reason=reason)
+    log.warning(
+        "the cache file is damaged: it is moved aside, and a new one begins",
+        path=str(file.path),
+        moved_to=str(aside),
+        reason=reason,
+    )
 
 
 def _opened(file: SqliteFile) -> sqlite3.Connection:
@@ -81,7 +86,7 @@ def _opened(file: SqliteFile) -> sqlite3.Connection:
 
 
 def _begun_anew(file: SqliteFile) -> sqlite3.Connection:
-    log.info("the cache file is of an older version, beginning a fresh one", path=str(file.path))
+    log.info("the cache file is of an older version: a new one begins", path=str(file.path))
     file.path.unlink()
     return _opened(file)
 

@@ -1,4 +1,4 @@
-"""The driver: one writer and one reader on a file that may be deleted or turn out to be damaged at any time."""
+"""The driver: one writer and one reader on a file that may be deleted or damaged at any time."""
 
 import asyncio
 import time
@@ -27,9 +27,9 @@ class SqliteSettings(DriverSettings):
     """Settings of `[storage.<name>]`."""
 
     path: Path = Path("var/cache.sqlite3")
-    """The cache file; created with its folder where missing. On a local disk: SQLite's shared memory does not cross a network."""
+    """The cache file, made if it is missing. On a local disk, because SQLite's shared memory does not cross a network."""
     max_bytes: Annotated[int, Field(ge=1_048_576)] = 1_073_741_824
-    """Bytes that the file takes at most. Where there is no room, what was stored first makes room."""
+    """Bytes that the file takes at most. If there is no room, the oldest entries make room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class _OpenFile:
 
 
 class SqliteDriver(Driver):
-    """Writes wait for the disk, reads take microseconds. All instances on one file share what it holds, in whatever process."""
+    """Writes wait for the disk, reads take microseconds. All instances on one file share it, also in other processes."""
 
     Settings = SqliteSettings
     capabilities = Capabilities(shared=Sharing.ONE_MACHINE, durable=True)
@@ -125,7 +125,7 @@ class SqliteDriver(Driver):
         await file.writer.submit(partial(statements.evict, scopes=scopes))
 
     def evict_at_once(self, *scopes: Scope) -> bool:
-        """Scopes without a generation are evicted: nobody was given a stamp of them. Nothing to write, no disk to wait for."""
+        """Tell whether no scope has a generation: without a stamp, nothing can be reached, and there is nothing to write."""
         file = self._file_in_place()
         return file is not None and not any(file.reader.has_generation(scope) for scope in scopes)
 
@@ -142,9 +142,9 @@ class SqliteDriver(Driver):
         return Statistics(entries=None, garbage=file.reader.garbage(), bytes=file.reader.room().used)
 
     async def _file(self) -> _OpenFile:
-        """Return the open file; opens it anew when it is damaged, or when the path leads to another one or to none.
+        """Return the open file. It is opened anew if it is damaged, or if another file or none lies at the path.
 
-        Opening is done once for all who wait for it, and to its end, also when they give up waiting.
+        It is opened once for all who wait, and to the end, even if they give up waiting.
         """
         if file := self._file_in_place():
             return file
@@ -153,7 +153,7 @@ class SqliteDriver(Driver):
         return await result_of(self._opening)
 
     def _file_in_place(self) -> _OpenFile | None:
-        """Return the open file, unless it has to be opened first."""
+        """Return the open file; None if it has to be opened first."""
         if self._closed:
             raise DriverUnavailable(f"{self.name}: closed")
         return self._open_file if self._open_file is not None and self._open_file.file.in_place else None

@@ -1,4 +1,4 @@
-"""What is freed in the cache file, a slice at a time: what nobody can reach, what has expired, and what there is no room for.
+"""Frees unreachable and expired entries in the cache file, and the oldest ones to make room, a slice at a time.
 
 Functions of a connection inside a transaction. No slice holds the writer for more than some milliseconds.
 """
@@ -62,17 +62,19 @@ def purge(connection: sqlite3.Connection, limit: int, now: float) -> bool:
 
 
 def make_room(connection: sqlite3.Connection, *, down_to: int, max_size: int, now: float) -> tuple[Room, bool]:
-    """Free a slice where more than `down_to` bytes are used, or give one back where the file is larger than `max_size`.
+    """Free a slice if more than `down_to` bytes are used, or give one back if the file is larger than `max_size`.
 
-    What cannot be reached and what has expired goes first, then what was stored first. Returns what the file takes up now, and
-    whether there is more to do.
+    Unreachable and expired entries go first, then the oldest ones. Returns the room that the file takes now, and whether there
+    is more to do.
     """
     before = room(connection)
     if before.used > down_to and _freed_slice(connection, now):
         return room(connection), True
     if before.size > max(max_size, before.used):
         for _ in range(SLICE_PAGES):
-            connection.execute("PRAGMA incremental_vacuum(1)")  # of more, Python's module would give back the first only
+            connection.execute(
+                "PRAGMA incremental_vacuum(1)"
+            )  # with a larger number, Python's module would only give back the first page
         return room(connection), True
     return before, False
 
@@ -130,6 +132,6 @@ def _delete(connection: sqlite3.Connection, budget: Budget, which: str, *paramet
 
 
 def _end_idle(connection: sqlite3.Connection, limit: int, now: float) -> bool:
-    """Forget generations that nobody uses any more, and say whether there were any: they leave garbage behind."""
+    """Forget idle generations, and tell whether there were any, because they leave garbage."""
     idle = "SELECT scope FROM generations WHERE used < ? ORDER BY used LIMIT ?"
     return end(connection, f"scope IN ({idle})", now // DAY - generations.LIFE // DAY, limit) > 0

@@ -10,7 +10,7 @@ from drivers.sqlite_file import SQLITE_FAILURES, SqliteFile
 
 
 class SqliteReader:
-    """A read-only connection. It remembers the names of scopes until somebody, in whatever process, has written to the file."""
+    """A read-only connection. It remembers the names of scopes until any process writes to the file."""
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
@@ -20,7 +20,7 @@ class SqliteReader:
         self._version: int | None = None
 
     def name(self, scope: Scope) -> Stamp | None:
-        """Return the name of the scope's present bucket, which is also its stamp, if it has one."""
+        """Return the name of the scope's current bucket, which is also its stamp; None without one."""
         try:
             self._notice_writes()
             name = self._names.get(scope)
@@ -31,7 +31,7 @@ class SqliteReader:
         return name
 
     def entry(self, scope: Scope, key: str) -> Entry | None:
-        """Return what lies in the scope's present bucket, expired or not, but not if the disk has altered it."""
+        """Return the entry in the scope's current bucket, even an expired one. None if the disk has altered it."""
         bucket = self.name(scope)
         if bucket is None:
             return None
@@ -45,7 +45,7 @@ class SqliteReader:
                 return None
 
     def has_generation(self, scope: Scope) -> bool:
-        """Tell whether the scope has a generation of its own at this moment."""
+        """Tell whether the scope has a generation of its own now."""
         return self._one("SELECT 1 FROM generations WHERE scope = ?", (scope_digest(scope),)) is not None
 
     def garbage(self) -> int:
@@ -65,7 +65,7 @@ class SqliteReader:
         self._connection.close()
 
     def _notice_writes(self) -> None:
-        """Forget the names if another connection has committed since: every process's are others, this one's writer included."""
+        """Forget the names if another connection has committed since, this process's writer included."""
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         if version != self._version:
             self._names.clear()

@@ -1,4 +1,4 @@
-"""What is written to the cache file: functions of a connection inside a transaction. The file's layout is in `schema`."""
+"""Writes to the cache file: functions of a connection inside a transaction. `cache_schema` has the layout."""
 
 import sqlite3
 from collections.abc import Collection
@@ -17,7 +17,7 @@ DAY = 24 * 3600
 
 
 def name_of(connection: sqlite3.Connection, scope: Scope) -> Stamp | None:
-    """Return the name of the scope's bucket, which is also its stamp: its owners' generations. None where one is missing."""
+    """Return the name of the scope's bucket, which is also its stamp: its owners' generations. None if one is missing."""
     owners = _owners(scope)
     known = f"SELECT scope, token FROM generations WHERE scope IN ({marks(owners)})"  # noqa: S608 - question marks
     tokens = dict(connection.execute(known, owners))
@@ -27,7 +27,7 @@ def name_of(connection: sqlite3.Connection, scope: Scope) -> Stamp | None:
 
 
 def mint(connection: sqlite3.Connection, scope: Scope, now: float) -> Stamp:
-    """Return the name of the scope's bucket, with fresh generations where there are none, and note that they are in use."""
+    """Return the name of the scope's bucket, make missing generations, and note that they are in use."""
     connection.executemany(
         "INSERT INTO generations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used WHERE used <> excluded.used",
         [(owner, generations.new_generation(), now // DAY) for owner in _owners(scope)],
@@ -36,7 +36,7 @@ def mint(connection: sqlite3.Connection, scope: Scope, now: float) -> Stamp:
 
 
 def store(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry, now: float) -> bool:
-    """Store an entry in the scope's present bucket, unless it has expired."""
+    """Store an entry in the scope's current bucket, unless it has expired."""
     if entry.expires_at <= now:
         return False
     bucket, hashed = mint(connection, scope, now), digest(key)
@@ -50,7 +50,7 @@ def store(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry, 
 
 
 def copy(connection: sqlite3.Connection, scope: Scope, key: str, entry: Entry | None, now: float) -> None:
-    """Store an entry in the scope's present bucket. Where it is not kept, or there is none, what was there before goes."""
+    """Store an entry in the scope's current bucket. If it is not kept, or None, the earlier one is deleted."""
     if entry is None or not store(connection, scope, key, entry, now):
         delete(connection, scope, key)
 
@@ -61,12 +61,12 @@ def store_if_current(connection: sqlite3.Connection, scope: Scope, key: str, ent
 
 
 def delete(connection: sqlite3.Connection, scope: Scope, key: str) -> None:
-    """Delete an entry from the scope's present bucket."""
+    """Delete an entry from the scope's current bucket."""
     connection.execute("DELETE FROM entries WHERE bucket = ? AND key = ?", (name_of(connection, scope), digest(key)))
 
 
 def evict(connection: sqlite3.Connection, scopes: Collection[Scope]) -> None:
-    """Forget the generations of the scopes: nothing that lies in a bucket named by them can be reached again."""
+    """Forget the generations of the scopes, so that no bucket of theirs can be reached again."""
     owners = [_owners(scope)[0] for scope in scopes]
     for start in range(0, len(owners), TOGETHER):
         some = owners[start : start + TOGETHER]
@@ -74,13 +74,13 @@ def evict(connection: sqlite3.Connection, scopes: Collection[Scope]) -> None:
 
 
 def end(connection: sqlite3.Connection, which: str, *parameters: object) -> int:
-    """Forget generations, and note that the buckets named by them are garbage. `which` is a condition of this project's own."""
+    """Forget generations, and note that their buckets are garbage. `which` is a condition of our own."""
     connection.execute(f"INSERT INTO garbage SELECT token FROM generations WHERE {which}", parameters)  # noqa: S608
     return connection.execute(f"DELETE FROM generations WHERE {which}", parameters).rowcount  # noqa: S608
 
 
 def checksum(scope: Scope, key: bytes, expires_at: float, stamp: bytes, value: bytes) -> int:
-    """Return what tells an entry from an altered one, or from another's: SQLite does not notice most bits that a disk changes."""
+    """Return a checksum that tells an altered or misplaced entry: SQLite misses most bits that a disk changes."""
     return crc32(b"".join([*_owners(scope), key, pack("!d", expires_at), stamp, value]))
 
 
@@ -91,7 +91,7 @@ def _owners(scope: Scope) -> tuple[bytes, ...]:
 
 
 def whole(value: bytes | None) -> bytes:
-    """Return what is bytes in every row that was ever written."""
+    """Return a value that is bytes in every sound row. Raises `DamagedRow`."""
     if not isinstance(value, bytes):
         raise DamagedRow("a generation or a bucket has lost its name")
     return value

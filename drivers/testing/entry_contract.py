@@ -30,7 +30,7 @@ class EntryContract(Subject):
         assert await found(driver, SESSION, "key") == value
 
     @pytest.mark.parametrize("stamp", [b"", b"\0", BYTES, b"x" * 1024], ids=["empty", "zero", "every byte", "1 KiB"])
-    async def test_a_near_copy_is_kept_as_it_is_with_a_stamp_from_elsewhere(self, driver: Driver, stamp: bytes) -> None:
+    async def test_a_local_copy_is_kept_as_it_is_with_a_stamp_from_elsewhere(self, driver: Driver, stamp: bytes) -> None:
         kept = entry(BYTES, stamp)
         await driver.put(SESSION, "key", kept)
         assert await driver.get(SESSION, "key") == kept

@@ -93,7 +93,7 @@ class RaceContract(Subject):
                     tasks.create_task(_again(truth, part, drivers[number % len(drivers)]))
 
     @SEEDS
-    async def test_no_near_copy_outlives_an_eviction_that_began_after_it_was_put(self, driver: Driver, seed: int) -> None:
+    async def test_no_local_copy_outlives_an_eviction_that_began_after_it_was_put(self, driver: Driver, seed: int) -> None:
         dice = random.Random(seed)  # noqa: S311 - seeded on purpose
         put: Counter[str] = Counter()
 

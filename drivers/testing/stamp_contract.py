@@ -85,6 +85,6 @@ class StampContract(Subject):
             assert reader.stamp_at_once(SESSION) != stamp
             assert reader.get_at_once(SESSION, "key") is None
 
-    async def test_a_near_copy_with_an_old_stamp_is_told_from_a_current_one(self, driver: Driver) -> None:
+    async def test_a_local_copy_with_an_old_stamp_is_told_from_a_current_one(self, driver: Driver) -> None:
         await keep_copy(driver, SESSION, "key", b"copied from elsewhere")
         assert await current(driver, SESSION, "key") is None

@@ -29,13 +29,13 @@ class Model:
     """How many lives of each evicted scope have ended."""
     kept: dict[Place, Kept] = field(default_factory=dict)
     copies: defaultdict[tuple[int, Place], dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
-    """Older values that near drivers of a process may still show, and until when."""
+    """Older values that local caches of a process may still show, and until when."""
 
     def life(self, scope: Scope) -> int:
         return sum(self.lives[each] for each in lineage(scope))
 
     def stored(self, place: Place, value: int, ttl: float, *, by: int, near_reached: bool) -> None:
-        """A process has stored a value; its own near drivers know, if they could be reached."""
+        """A process has stored a value; its own local caches know, if they could be reached."""
         self._outdate(place, by=by, near_reached=near_reached)
         self.kept[place] = Kept(value, self.now + ttl)
 
@@ -44,7 +44,7 @@ class Model:
         self.kept.pop(place, None)
 
     def evicted(self, scope: Scope) -> None:
-        """The authority has evicted a scope: nothing in it may ever be seen again, whatever near drivers hold."""
+        """The authority has evicted a scope: nothing in it may ever be seen again, whatever local caches hold."""
         own = lineage(scope)[0]
         self.lives[own] += 1
         self.kept = {place: kept for place, kept in self.kept.items() if own not in lineage(place[0])}
@@ -62,7 +62,7 @@ class Model:
         return old | ({self.kept[place].value} if self.must_see(place) else set())
 
     def _outdate(self, place: Place, *, by: int, near_reached: bool) -> None:
-        """What the authority held so far may be seen only where a near copy of it may still lie."""
+        """What the authority held so far may be seen only where a local copy of it may still lie."""
         kept = self.kept.get(place)
         for process in range(self.processes):
             copies = self.copies[process, place]

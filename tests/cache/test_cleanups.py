@@ -15,7 +15,7 @@ def stack() -> Stack:
 
 
 async def clean_up(stack: Stack, scope: SessionScope | SystemScope) -> None:
-    """Evict from the authority alone: whatever lies in a near driver stays there."""
+    """Evict from the authority alone: whatever lies in a local cache stays there."""
     await stack.storage.authority.evict(scope)
 
 

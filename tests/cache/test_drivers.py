@@ -16,7 +16,7 @@ IMPATIENT = 0.02
 
 
 class Trio:
-    """Two near drivers and an authority, and a second process that has near drivers of its own."""
+    """Two local caches and an authority, and a second process that has local caches of its own."""
 
     def __init__(self, *, read: float = 30) -> None:
         self.clock = Clock()
@@ -78,7 +78,7 @@ async def test_hits_and_misses_are_counted_for_each_driver_that_is_asked(trio: T
     assert trio.counts == [(1, 4), (1, 3), (1, 2)]
 
 
-async def test_a_near_copy_that_an_eviction_did_not_reach_is_not_served(trio: Trio) -> None:
+async def test_a_local_copy_that_an_eviction_did_not_reach_is_not_served(trio: Trio) -> None:
     cache = await trio.cache()
     await cache.set("key", 1)
     await trio.authority.evict(SESSION)
@@ -175,7 +175,7 @@ async def test_a_value_that_the_authority_did_not_take_is_in_no_near_driver(trio
     assert trio.reads[2] == 1
 
 
-async def test_a_failed_delete_says_so_and_the_near_copies_are_gone(trio: Trio) -> None:
+async def test_a_failed_delete_says_so_and_the_local_copies_are_gone(trio: Trio) -> None:
     cache = await trio.cache()
     await cache.set("key", 1)
     trio.authority.failing = True

@@ -76,7 +76,7 @@ class CacheReadAtReadVersion(Cache):
         return found if isinstance(found, kind) else default
 
 
-class NearUnchecked(Entries):
+class LocalUnchecked(Entries):
     async def read(self, scope: Scope, key: str, stamp: Stamp, *, again: bool = False) -> bytes | None:
         for driver in self._local:
             if entry := await self._ask(driver, driver.get(scope, key)):
@@ -197,12 +197,12 @@ MUTANTS = {
     "the moment is found out in the background": Parts(caches=ReadVersionInBackground),
     "a read is as of the request's moment": Parts(caches=ReadsAtReadVersion),
     "generations are counted": Parts(authority=CountedGenerations),
-    "near copies are not checked": Parts(entries=NearUnchecked),
+    "local copies are not checked": Parts(entries=LocalUnchecked),
     "the authority puts without comparing, and is not checked": Parts(authority=PutUncompared, entries=AuthorityUnchecked),
     "the last known stamp serves while the authority is away": Parts(entries=LastKnownStamp),
     "loads are joined while the authority is away": Parts(entries=UnknownJoined),
     "an authority that owes an eviction is believed": Parts(entries=DebtsServed),
-    "near copies are not checked where they are found at once": Parts(entries=AtOnceUnchecked),
+    "local copies are not checked where they are found at once": Parts(entries=AtOnceUnchecked),
     "an authority that owes an eviction is believed at once": Parts(entries=DebtsServedAtOnce),
     "a duplicate skips its own eviction": Parts(orchestrator=DuplicateSkipsEviction),
     "the answer comes before the generation changes": Parts(storage=AnsweredEarly),
