@@ -51,20 +51,6 @@ COLUMNS = DebtRow._fields
 NAMES = ", ".join(COLUMNS)
 
 
-def fingerprints(session_id: str, login_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
-    """Return the digest of a login by each of the keys, the current one first. Sessions of one credential do not show as such."""
-    values = (session_id, packed(credential), login_id) if login_id else (session_id, packed(credential))
-    message = msgspec.msgpack.encode(values)
-    return [keyring.mac("fingerprint", message, key_id=key_id) for key_id in keyring.ids]
-
-
-def fitted(debt: Debt, keyring: Keyring) -> Debt:
-    """Return the debt with the fingerprint by the current key, as long as its credential is there to make it of."""
-    if debt.credential is None:
-        return debt
-    return replace(debt, fingerprint=fingerprints(debt.session_id, debt.login_id, debt.credential, keyring)[0])
-
-
 def encoded(debt: Debt, keyring: Keyring) -> Row:
     """Return the row for a debt, made with the current key."""
     row = (

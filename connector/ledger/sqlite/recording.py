@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from connector.ledger.rows import fingerprints
+from connector.ledger.fingerprints import fingerprints
 from connector.ledger.sqlite.session_changes import close_session, is_open_by
 from connector.ledger.sqlite.table import Table
 from connector.ledger.texts import clean

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from connector.ledger.rows import fingerprints
+from connector.ledger.fingerprints import fingerprints
 from connector.ledger.sqlite.session_rows import believed, insert, logins_of, remove, taken
 from connector.ledger.sqlite.table import Table
 from connector.model.credential import Credential

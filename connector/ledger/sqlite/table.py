@@ -6,8 +6,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from connector.ledger.fingerprints import fingerprints, fitted
 from connector.ledger.keyring import KeyMissing, Keyring
-from connector.ledger.rows import COLUMNS, NAMES, DebtRow, decoded, encoded, fingerprints, fitted
+from connector.ledger.rows import COLUMNS, NAMES, DebtRow, decoded, encoded
 from connector.ledger.unverified import Unverified, claimed, lenient_text
 from connector.model.credential import Credential
 from connector.model.debts import Debt

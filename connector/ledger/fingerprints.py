@@ -1,0 +1,23 @@
+"""What tells one login from another without showing its credential: a keyed digest."""
+
+import msgspec
+from msgspec.structs import replace
+
+from connector.ledger.credentials import packed
+from connector.ledger.keyring import Keyring
+from connector.model.credential import Credential
+from connector.model.debts import Debt
+
+
+def fingerprints(session_id: str, login_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
+    """Return the digest of a login by each of the keys, the current one first. Sessions of one credential do not show as such."""
+    values = (session_id, packed(credential), login_id) if login_id else (session_id, packed(credential))
+    message = msgspec.msgpack.encode(values)
+    return [keyring.mac("fingerprint", message, key_id=key_id) for key_id in keyring.ids]
+
+
+def fitted(debt: Debt, keyring: Keyring) -> Debt:
+    """Return the debt with the fingerprint by the current key, as long as its credential is there to make it of."""
+    if debt.credential is None:
+        return debt
+    return replace(debt, fingerprint=fingerprints(debt.session_id, debt.login_id, debt.credential, keyring)[0])
