@@ -1,4 +1,4 @@
-"""When an owed logout is tried again, and when a human has to look at it."""
+"""When an owed logout is tried again, and when it needs attention."""
 
 from dataclasses import dataclass
 from random import Random
@@ -31,7 +31,7 @@ class Backoff:
         self._random = random or Random()  # noqa: S311 - spreads load, keeps no secret
 
     def judge(self, debt: Debt, outcome: LogoutOutcome) -> Decision:
-        """Decide from the outcome of the try that has just been made.
+        """Decide from the outcome of the last try.
 
         Time is counted by the waits that were scheduled, not by the calendar: a clock that jumps ahead gives nothing up.
         """

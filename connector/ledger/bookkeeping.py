@@ -39,7 +39,10 @@ class Bookkeeping:
             try:
                 return await self._ledger.record(request, origin=origin, drivers=drivers, logins=logins)
             except LedgerUnavailable as problem:
-                log.warning("a cleanup could not be recorded; it is tried once all the same", reason=str(problem))
+                log.warning(
+                    "a cleanup could not be recorded; it is tried now, and recorded when the ledger works again",
+                    reason=str(problem),
+                )
                 return None
 
         return (await step("recording what is owed", recorded, deadline=DEADLINE, late=None, failed=None)).outcome
@@ -76,10 +79,10 @@ class Bookkeeping:
 
 
 def _tell(debt: Debt, outcome: LogoutOutcome, state: LogoutState) -> None:
-    """Log that the retries of a logout have ended, if they have. What is held back has had its line."""
+    """Log that the retries of a logout have ended, if they have. A logout that is held back has been logged."""
     about = {"debt": debt.id, "session": session_digest(debt.session_id), "tries": debt.attempts + 1}
     if state is LogoutState.CLOSED:
         log.info("an owed logout is done", outcome=outcome.result.value, **about)
     elif state is LogoutState.WAITING and outcome.result is not LogoutResult.HELD:
-        message = "an owed logout is not done and waits for a human: see `connector owed show`, then retry or dismiss it"
+        message = "an owed logout is not done and needs attention: see `connector owed show`, then retry or dismiss it"
         log.warning(message, outcome=outcome.result.value, code=outcome.code, **about)

@@ -16,7 +16,7 @@ def packed(credential: Credential) -> bytes:
 
 
 def unpacked(data: bytes) -> Credential:
-    """Return what was `packed`. Raises `ValueError` for anything else, an older version's way of packing among it."""
+    """Return what was `packed`. Raises `ValueError` for anything else, also for what an older version has packed."""
     pairs = msgspec.msgpack.decode(data, type=Pairs)
     headers = [(name.decode("utf-8", "surrogatepass"), value.decode("utf-8", "surrogatepass")) for name, value in pairs]
     return Credential(headers, needed=[name for name, _ in headers])

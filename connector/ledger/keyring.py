@@ -1,6 +1,6 @@
 """Secret keys by id: sealing, authenticating, and nothing that shows them.
 
-Every use has a purpose, and every purpose a key of its own (HKDF), so that nothing made for one can be passed off as another.
+Every use has a purpose, and every purpose a key of its own (HKDF). So nothing that was made for one passes for another.
 """
 
 import hmac

@@ -1,4 +1,4 @@
-"""What a ledger promises: what is owed is durable before it is tried, and stays until it is done or a human says otherwise.
+"""What a ledger promises: what is owed is durable before it is tried, and stays until it is done or a person gives it up.
 
 Every call is one transaction, and may be made from any number of tasks at once. It raises `LedgerUnavailable` if it could not
 be made durable, or not be read. A call that is cancelled, or whose answer was lost, either took effect or did not. To repeat it
@@ -6,7 +6,8 @@ changes nothing more, and returns the same (docs/adr/0008-repeats.md). Deadlines
 
 Moments only schedule. What came first is told by ids and revisions, because somebody may set a clock back.
 
-Each part of the connector names the part of the port that it needs. `connector.ledger.testing` has the port as a test class.
+Each part of the connector names the part of the port that it needs. All parts stand on this page, for the author of a store.
+`connector.ledger.testing` has the port as a test class.
 """
 
 import sys
@@ -27,15 +28,16 @@ class CleanupRecords(Protocol):
     async def record(
         self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None
     ) -> Debt:
-        """Write down, durably, what a cleanup owes: the logout, and the eviction of its scopes from each of the drivers.
+        """Record durably what a cleanup owes: the logout, and the eviction of its scopes from each driver.
 
-        A login has one row, whatever the number of its cleanups: their evictions add up, and `revision` tells them apart. A
-        logout that is closed stays so, its outcome being the answer to a duplicate; any other is owed again, and due when the
-        grace is over, so that no retry takes what is being tried right now. A repeat counts as one more cleanup.
+        A login has one row, however many cleanups it has. Their evictions add up, and `revision` tells them apart. A repeat
+        counts as one more cleanup. A closed logout stays closed, and its outcome answers the duplicate. Any other logout is owed
+        again. It is due when the grace is over, so that no retry takes what the cleanup itself is trying.
 
         The session is closed: its rows of these `logins`, or all of them, become debts.
 
-        The debt that is returned is the one to be tried, *with all the evictions it names*.
+        Returns:
+            the debt to be tried, *with all the evictions that it names*.
         """
         ...
 
@@ -49,17 +51,17 @@ class CleanupRecords(Protocol):
         waited: float | None = None,
         evicted: Collection[str] = (),
     ) -> Debt | None:
-        """Write down what became of a try of `debt`, and return how it stands now; None if its row is gone.
+        """Record what became of a try of `debt`, and return how it stands now; None if its row is gone.
 
         Args:
-            debt: as it was when the try began.
-            state: whose turn it is with the logout. Closing it erases the credential and is final; otherwise, a debt that another
-                cleanup has recorded anew since is left to that one. None leaves the logout altogether as it is.
-            outcome: what the end system said, if it was asked. It counts as an attempt, numbered by those before `debt` was read.
+            debt: as it was when the try began. A cleanup that has recorded it anew since has changed its revision.
+            state: who has to act next. To close the logout erases its credential and is final. Any other state is ignored if the
+                revision has changed. None leaves the logout as it is.
+            outcome: what the end system said, if it was asked. It counts as an attempt, numbered by those that `debt` had.
             due_at: when to try again, at most an hour away; None leaves it.
             waited: seconds of scheduled waiting, this one included; None leaves it.
-            evicted: the drivers from which *all* of `debt.evictions` were evicted; not counted if another cleanup has recorded
-                the debt anew since, for that one's own eviction may be still to come.
+            evicted: the drivers that have evicted *all* of `debt.evictions`; ignored if the revision has changed, because
+                the later cleanup may not have evicted yet.
         """
         ...
 
@@ -68,7 +70,7 @@ class EndedLogins(Protocol):
     """Logins that nobody will use."""
 
     async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
-        """Write down, durably, that nobody will use a login: it is owed, unless somebody else ends it or uses it.
+        """Record durably that nobody will use a login: it is owed, unless somebody else ends it or uses it.
 
         It is due at once; or, if the caller is about to end it (`being_tried`), when the grace is over.
 
@@ -78,9 +80,10 @@ class EndedLogins(Protocol):
         ...
 
     async def forget(self, debt: Debt) -> bool:
-        """Remove what is owed for a login that has been ended and that was never handed out, so that nobody asks for it again.
+        """Remove the debt of a login that was ended and never handed out: nobody will ask for it again.
 
-        Returns False, and removes nothing, if a cleanup has asked for it meanwhile.
+        Returns:
+            whether it is gone. It stays if a cleanup has asked for it meanwhile.
         """
         ...
 
@@ -89,9 +92,9 @@ class LateRecords(EndedLogins, Protocol):
     """What the ledger could not take at first."""
 
     async def record_late(self, missed: Missed) -> None:
-        """Write down, durably, what is left of a cleanup that could not be recorded when it was received. It is due at once.
+        """Record durably what is left of a cleanup that could not be recorded when it was received. It is due at once.
 
-        What was opened since stays open, with its login.
+        Sessions that were opened since stay open, with their logins.
         """
         ...
 
@@ -100,14 +103,14 @@ class OpenedSessions(EndedLogins, Protocol):
     """Sessions that are opened, and replace others."""
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
-        """Write down, durably, that a session is open; what it replaces becomes a debt in the same transaction.
+        """Record durably that a session is open; what it replaces becomes a debt in the same transaction.
 
         The id of its login is random, and so the id of this call.
-        A login of the same credential and origin is not owed: its end system has handed it out once more, and it is in use again.
+        A login of the same credential and origin is not owed. Its end system has handed it out once more: it is in use again.
 
         Args:
             session: as it is from now on.
-            replaced: what was open until now, if that is known. If not, and the session has a row, it replaces that all the same.
+            replaced: what was open until now, if that is known. The session's row, if there is one, is replaced in any case.
             drivers: those that have to evict what the session has cached until now.
 
         Returns:
@@ -132,7 +135,7 @@ class KnownSessions(Protocol):
         ...
 
     async def note_use(self, used: Mapping[str, float]) -> None:
-        """Write down when sessions were last used, by their ids; a session that is closed by now is left out."""
+        """Record when sessions were last used, by their ids; a session that is closed by now is left out."""
         ...
 
 
@@ -147,9 +150,9 @@ class SoonestDue(Protocol):
 class DueDebts(SoonestDue, Protocol):
     """Debts that are to be tried, each by one owner at a time.
 
-    An owner is a ledger that is open. Its claims end when it releases them, when it is closed, and when it is gone: killed, or
-    silent for so long that it has missed several calls of `claim_due`, each of which renews all its claims. So a debt may be
-    tried twice at a time, by an owner that was only paused. To log out twice is safe, to forget is not.
+    An owner is a ledger that is open. Its claims end when it releases them, when it is closed, and when it is gone. Each of its
+    calls of `claim_due` renews them all, so an owner that makes none for some time is gone. If it was only paused, a debt may be
+    tried twice at a time. To log out twice is safe, to forget is not.
     """
 
     async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
@@ -169,18 +172,18 @@ class OwedEvictionRecords(Protocol):
     """Evictions that drivers could not do."""
 
     lost_track: bool
-    """Whether evictions that were owed may be unknown, because something was damaged. All that is cached has to be
-    invalidated, and `track_regained` called; until then it stays true, across restarts."""
+    """Whether owed evictions may be unknown, because something was damaged. It stays true, across restarts, until all that is
+    cached is invalidated and `track_regained` is called."""
 
     async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         """Return debts that owe an eviction from this driver, without credentials, ordered by id, from `after` on.
 
-        Fewer than `limit` are all that there are.
+        If there are fewer than `limit`, there are no more.
         """
         ...
 
     async def track_regained(self) -> None:
-        """Write down that all that was cached has been invalidated: `lost_track` is over."""
+        """Record that everything cached is invalidated: `lost_track` is over."""
         ...
 
 
@@ -192,9 +195,9 @@ class HeldBackDebts(Protocol):
         ...
 
     async def make_due(self, id_: int, *, here: str | None = None) -> Debt:
-        """Make a logout that waits for a human, or for its time, due at once. Raises `NoSuchDebt`.
+        """Make a logout due at once, whether it needs attention or waits for its time. Raises `NoSuchDebt`.
 
-        `here` is another place than that of its login to which it may be sent from now on; the row keeps it.
+        From now on it may be sent to `here`, too, and not only where its login was made. The row keeps both.
         """
         ...
 
@@ -211,9 +214,9 @@ class HeldBackDebts(Protocol):
         ...
 
     async def sort(self, changed: Sequence[Sorted]) -> None:
-        """Write down which debts are held back from now on, and which are due again.
+        """Record which debts are held back from now on, and which are due again.
 
-        One that was used since it was read is left alone.
+        A debt that has changed since it was read is left alone.
         """
         ...
 
@@ -232,9 +235,9 @@ class ShownDebts(SoonestDue, Protocol):
     async def listing(
         self, *, states: Collection[LogoutState] | None = None, system: str | None = None, after: int = 0, limit: int = 1000
     ) -> list[Debt]:
-        """Return debts without credentials, ordered by id, from `after` on; what is in quarantine counts as waiting.
+        """Return debts without credentials, ordered by id, from `after` on; rows in quarantine count as waiting.
 
-        Without `states`, those that still owe something, be it only an eviction; without `system`, those of any.
+        Without `states`, return those that still owe a logout or an eviction; without `system`, those of any.
         """
         ...
 

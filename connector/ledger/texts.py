@@ -1,4 +1,4 @@
-"""What of a debt is JSON text in its row: the last answer, and the evictions that are owed."""
+"""The JSON texts in the row of a debt: the last outcome, and the evictions that are owed."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ Owed = dict[str, list[list[str | None]]]
 
 
 class _Told(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was told last and, because the table has no column for that, where else the logout may be sent."""
+    """The last outcome, and where else the logout may be sent: the table has no column for that."""
 
     result: LogoutResult | None = None
     code: str | None = None
@@ -24,7 +24,7 @@ class _Told(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def encoded_outcome(outcome: LogoutOutcome | None, moved_to: str | None) -> str | None:
-    """Return the text for an outcome; an end system may answer with anything, be it no character at all."""
+    """Return the text for an outcome; an end system may answer with anything, even with what is no text."""
     if outcome is None:
         return moved_to and msgspec.json.encode(_Told(moved_to=moved_to)).decode()
     code, message = outcome.code and clean(outcome.code), outcome.message and clean(outcome.message)

@@ -1,4 +1,4 @@
-"""The worker for what the ledger could not take: has it recorded or, as long as that cannot be, its login ended."""
+"""The worker for what the ledger could not take: records it or, as long as that fails, ends its login."""
 
 import asyncio
 import sys
@@ -31,7 +31,7 @@ TOGETHER = 200
 LOGOUTS = 8
 """How many logouts are tried between two tries to record."""
 AT_LAST = sys.float_info.max
-"""A moment when every logout is due for which trying again may help."""
+"""A time when every logout is due that may succeed if it is tried again."""
 
 
 class CatchingUp:
@@ -129,7 +129,7 @@ class CatchingUp:
             if not shared.task.cancelled():
                 kept.tried(shared.task.result().outcome)
         if kept.login is None:
-            log.info("a login was ended that the ledger could not record", session=session_digest(login.session_id))
+            log.info("a login that the ledger could not record was ended", session=session_digest(login.session_id))
 
 
 def _tell(kept: Kept) -> None:

@@ -27,9 +27,9 @@ class Holding:
         self._is_sorted = False
 
     async def sort(self) -> None:
-        """Sort all that is owed, as soon as the ledger lets it, and say how much is held back. A second call does nothing.
+        """Sort all debts as soon as the ledger works, and log how many are held back. A second call does nothing.
 
-        Of each group one debt is looked at first. If nothing has changed for it, the group stays as it is: a single one that is
+        Of each group, one debt is looked at first. If nothing has changed for it, the group stays as it is. A single debt that is
         different is held back when it is tried.
         """
         while not self._is_sorted:
@@ -37,11 +37,13 @@ class Holding:
                 self._tell(await self._sorted())
                 self._is_sorted = True
             except LedgerUnavailable as problem:
-                log.warning("what is owed cannot be looked through for now", reason=str(problem), seconds=PAUSE)
+                log.warning(
+                    "what is owed cannot be looked through for now; it is tried again soon", reason=str(problem), seconds=PAUSE
+                )
                 await asyncio.sleep(PAUSE)
 
     async def make_due(self, id_: int, *, here: bool = False) -> Debt:
-        """Make a logout due at once, as a human has asked for; `here` has one that is held back sent to today's end system.
+        """Make a logout due at once for an administrator; `here` sends one that is held back to today's end system.
 
         Raises:
             NoSuchDebt: there is none that could be tried again.
@@ -54,7 +56,7 @@ class Holding:
         today = self._logouts.origin(login_of(debt))
         if held != OTHER_END_SYSTEM or not here:
             raise DebtHeldBack(_advice(debt, held, today))
-        log.warning("a logout is sent to another end system than its own, as was asked for", made_for=debt.origin, sent_to=today)
+        log.warning("an administrator has a logout sent to another end system than its own", made_for=debt.origin, sent_to=today)
         return await self._ledger.make_due(id_, here=today)
 
     async def _sorted(self) -> Counter[str]:
@@ -84,8 +86,8 @@ class Holding:
     def _tell(self, held_back: Counter[str]) -> None:
         if held_back:
             log.warning(
-                "logouts are held back: they are of other end systems than today's, and go on once the configuration leads there "
-                "(`connector owed list --state waiting`)",
+                "logouts are held back, because they are of other end systems than today's; "
+                "they go on once the configuration leads there (`connector owed list --state waiting`)",
                 logouts=held_back.total(),
                 made_for=dict(held_back),
             )

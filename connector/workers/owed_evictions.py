@@ -1,4 +1,4 @@
-"""The worker that makes good the evictions that a driver could not do."""
+"""The worker that repeats the evictions that a driver could not do."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -34,10 +34,10 @@ class OwedEvictions:
         self._invalidated: set[str] = set()
 
     async def watch(self) -> None:
-        """Look for ever what the ledger does not know of evictions.
+        """Look for ever for evictions that the ledger does not know.
 
-        Where some that are owed may be unknown, everything is owed to every driver. What was done and could not be recorded is
-        done again, and recorded.
+        If owed evictions may be unknown, everything is owed to every driver. What was done and could not be recorded is done
+        again, and recorded.
         """
         while True:
             for driver in self._storage.drivers:
@@ -56,7 +56,7 @@ class OwedEvictions:
             self._books.unsettled.add(driver.name)
 
     async def run(self, driver: Driver) -> None:
-        """Work for ever for one driver. What a defect of it has kept from being made good is still owed afterwards."""
+        """Work for ever for one driver. After a defect of the driver, what it owed is still owed."""
         while True:
             await self._storage.next_debt(driver)
             done = False
@@ -76,7 +76,7 @@ class OwedEvictions:
         return True
 
     async def _make_good(self, driver: Driver) -> None:
-        """Evict what is owed now. What comes during the last slice is a running cleanup's, which owes it anew if it fails."""
+        """Evict what is owed now. What comes during the last slice is of a running cleanup, which owes it anew if it fails."""
         if self._ledger.lost_track:
             await self._invalidate(driver)
         last, more = 0, True
@@ -103,7 +103,7 @@ class OwedEvictions:
             async with asyncio.timeout(self._storage.deadlines.evict):
                 await self._storage.evict(driver, [EVERYTHING])
             self._invalidated.add(driver.name)
-            log.warning("everything cached was invalidated, for the ledger was damaged", driver=driver.name)
+            log.warning("everything cached was invalidated, because the ledger was damaged", driver=driver.name)
         if self._invalidated == {each.name for each in self._storage.drivers}:
             await self._ledger.track_regained()
             self._invalidated.clear()

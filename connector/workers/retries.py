@@ -26,7 +26,7 @@ LEDGER_PAUSE = 5.0
 
 
 class Retries:
-    """Takes what is due and has it tried, at most so many at a time for each origin of an end system."""
+    """Claims debts that are due and tries them, at most so many at a time for each origin."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Retries:
         self._ledger_is_down = False
 
     def nudge(self) -> None:
-        """Look at the ledger again at once: something is due that was not, or the clock was set."""
+        """Look at the ledger again at once, because something is due now or the clock was set."""
         self._changed.set()
 
     def stop(self) -> None:

@@ -18,7 +18,7 @@ from tests.sessions.test_cleanup import SYSTEM
     ("later", "event", "level", "outcome"),
     [
         (HTTPStatus.OK, "an owed logout is done", "info", "acknowledged"),
-        (HTTPStatus.BAD_REQUEST, "an owed logout is not done and waits for a human", "warning", "refused"),
+        (HTTPStatus.BAD_REQUEST, "an owed logout is not done and needs attention", "warning", "refused"),
     ],
 )
 async def test_retries_that_end_leave_one_line_in_the_log(

@@ -65,7 +65,9 @@ class LedgerFile(LedgerWriter):
         async with self._mending:
             if not await in_a_thread("making the ledger's reserve", self._reserve.make):
                 reason = f"{self._path}: {self._reserve.why_not}"
-                log.warning("the ledger's reserve cannot be made: no cleanup can be recorded until it is there", reason=reason)
+                log.warning(
+                    "the ledger's reserve cannot be made: no cleanup is recorded until it is; free some space", reason=reason
+                )
 
     def _take(self, now: float) -> None:
         claim_folder(self._path)
@@ -82,4 +84,4 @@ class LedgerFile(LedgerWriter):
             if self._writer is not None:
                 await self._writer.checkpoint()
         except DriverError as problem:
-            log.warning("the ledger's write-ahead log could not be emptied for now", reason=str(problem))
+            log.warning("the ledger's write-ahead log could not be emptied; it is tried again soon", reason=str(problem))

@@ -1,4 +1,4 @@
-"""Debts as they are held back, or owed: in groups, one for each end system, at a cost that does not grow with what is closed."""
+"""Debts that are held back, or owed, in groups by end system. The cost does not grow with the closed rows."""
 
 from connector.ledger.sqlite.table import Table, marks
 from connector.model.debts import Debt, Group, LogoutState
@@ -9,7 +9,7 @@ WHICH = {
     LogoutState.OWED: "state = 'owed'",
     LogoutState.WAITING: """closed_at IS NULL AND state = 'waiting' AND instr(outcome, '"result":"held"')""",
 }
-"""Debts that are held back, should they not be; and those that are, should they not be any more."""
+"""The debts that may have to be held back, and those that may have to be let go."""
 
 
 def groups(table: Table) -> list[Group]:

@@ -125,7 +125,7 @@ def has_lost_track(table: Table) -> bool:
 
 
 def regain_track(table: Table) -> None:
-    """Note that all that was cached has been invalidated."""
+    """Record that everything cached is invalidated."""
     table.connection.execute("DELETE FROM lost_track")
 
 

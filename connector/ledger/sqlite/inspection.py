@@ -9,7 +9,7 @@ from connector.model.errors import ConfigurationError
 from drivers.sqlite_file import is_damage
 
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
-"""What a damaged file makes `sqlite3` raise; the latter where damaged text is part of the message."""
+"""What a damaged file makes `sqlite3` raise. The second comes if damaged text is part of the message."""
 
 
 def damage_of(path: Path) -> str | None:

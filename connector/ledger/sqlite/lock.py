@@ -11,7 +11,7 @@ from connector.model.errors import ConfigurationError
 class Lock:
     """The lock of the ledger at `path`, held from `acquire` to `release`.
 
-    Its file, `<name>.owner`, stays, with the number of the process that held it last. It is not the ledger itself, for a process
+    Its file, `<name>.owner`, stays, with the number of the process that held it last. It is not the ledger itself: a process
     that closes any descriptor of a file loses all the locks that SQLite holds on it.
     """
 

@@ -50,7 +50,7 @@ def make_ready(path: Path, keyring: Keyring, *, now: float) -> None:
 
 
 def claim_folder(path: Path) -> None:
-    """Make the folder of the ledger, for its owner alone, if it is missing. Raises `OSError`."""
+    """Make the folder of the ledger if it is missing; its owner alone may enter. Raises `OSError`."""
     make_private_folder(path.parent)
 
 

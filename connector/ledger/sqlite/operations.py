@@ -52,7 +52,10 @@ class Operations(Ledger):
 
     def _quarantined(self, debt: Debt) -> None:
         self.lost_track = True
-        log.error("a row of the ledger does not verify and was put in quarantine", debt=debt.id, reason=debt.unusable)
+        message = (
+            "a row of the ledger does not verify: it is in quarantine, and the cache is invalidated; see `connector owed show`"
+        )
+        log.error(message, debt=debt.id, reason=debt.unusable)
 
     async def record(
         self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None

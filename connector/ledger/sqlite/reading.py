@@ -61,7 +61,7 @@ def opened_read_only(path: Path, keyring: Keyring) -> Iterator[Table]:
 
 
 def _of_today(connection: sqlite3.Connection, copy: sqlite3.Connection) -> sqlite3.Connection:
-    """Return what has today's layout: the ledger itself or, where an older version wrote it, its copy in memory."""
+    """Return what has today's layout: the ledger itself or, if an older version wrote it, a copy of it in memory."""
     if version(connection) == len(MIGRATIONS):
         return connection
     connection.backup(copy)

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from connector.ledger.fingerprints import fingerprints
 from connector.ledger.sqlite.session_changes import close_session, is_open_by
 from connector.ledger.sqlite.table import Table
-from connector.ledger.texts import clean
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt
@@ -18,7 +17,7 @@ from connector.model.transitions import Asked, asked_again, dismissed, due_at_on
 
 
 def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
-    """Write down what each of these cleanups owes, in the row of its login; their sessions are not open any more."""
+    """Record what each of these cleanups owes, in the row of its login; their sessions are not open any more."""
     heard_of = table.sessions_heard_of([each.request.session_id for each in asked])
     first: dict[str, Asked] = {}
     for each in asked:
@@ -30,7 +29,7 @@ def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
 
 
 def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
-    """Write down what is left of a cleanup that is over, due at once. What was opened since stays open, with its login."""
+    """Record what is left of a cleanup that is over, due at once. Sessions that were opened since stay open."""
     request = missed.request
     ended = close_session(table, request.session_id, login_id=request.login_id, now=now, logins=missed.logins)
     origin = _origin(missed.origin, ended)
@@ -40,7 +39,7 @@ def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
 
 
 def settle(table: Table, settlements: Sequence[Settlement]) -> list[Debt | None]:
-    """Write down what became of each of these tries; None where the row is gone, for it is not there or not needed any more."""
+    """Record what became of each of these tries. None stands for a row that is gone, or not needed any more."""
     gone = table.delete_unshared([each.debt.id for each in settlements if leaves_nothing(each)])
     return [None if each.debt.id in gone else _settle_one(table, each) for each in settlements]
 
@@ -58,13 +57,13 @@ def forget(table: Table, debt: Debt) -> bool:
 
 
 def make_due(table: Table, id_: int, *, now: float, here: str | None = None) -> Debt:
-    """Make a logout that is owed or waits for a human due at once; `here` is another place where it may be sent from now on."""
+    """Make a logout due at once if it is not closed. From now on it may be sent to `here`, too."""
     debt = actionable(table, id_)
     return table.update(due_at_once(debt, now, here=here))
 
 
 def sort(table: Table, changed: Sequence[Sorted], *, now: float) -> None:
-    """Write down which debts are held back from now on, and which are due again; one that was used meanwhile is left alone."""
+    """Record which debts are held back from now on, and which are due again; one that has changed meanwhile is left alone."""
     for each in changed:
         for debt in table.debts("id = ?", each.debt.id):
             if debt == each.debt:
@@ -75,8 +74,6 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
     """Close a logout that will not be done, or forget a row that cannot be acted upon."""
     unusable = [debt for debt in table.shown("id = ?", id_) if debt.unusable is not None]
     if table.delete("quarantine", id_) or (unusable and table.delete("debts", id_)):
-        return
-    if any(debt.dismissed == clean(reason) for debt in table.debts("id = ?", id_, credential=False)):
         return
     debt = actionable(table, id_)
     table.update(dismissed(debt, reason, now))

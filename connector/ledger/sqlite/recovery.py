@@ -44,7 +44,7 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
     aside = _move_aside(path, now)
     _put_in_place(saved_to(path), path)
     log.error(
-        "THE LEDGER WAS DAMAGED: what verified was saved, some logouts may be lost, and nothing that is cached can be trusted",
+        "THE LEDGER WAS DAMAGED: what verified was saved, some logouts may be lost, and everything cached is invalidated",
         damage=damage,
         moved_to=str(aside),
         saved=number,

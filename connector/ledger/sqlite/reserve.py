@@ -39,7 +39,10 @@ class Reserve:
         try:
             self._path.unlink(missing_ok=True)
         except OSError as problem:
-            log.warning("the ledger's reserve cannot be given up", reason=str(problem))
+            log.warning(
+                "the ledger's reserve cannot be given up: outcomes may go unrecorded until there is room; free some space",
+                reason=str(problem),
+            )
 
     def _is_there(self) -> bool:
         try:
@@ -63,5 +66,5 @@ class Reserve:
         return True
 
     def _fits(self) -> bool:
-        """Whether there is room for twice as much: trying it out would for a moment take away the last of it from others."""
+        """Tell whether there is room for twice as much. To try it out would take the last room away from others for a moment."""
         return shutil.disk_usage(self._path.parent).free >= 2 * self._size

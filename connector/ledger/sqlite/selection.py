@@ -68,7 +68,7 @@ def _origins(table: Table, after: str) -> Iterator[str]:
 def _due_of(table: Table, origin: str, now: float, claimed: Claimed) -> list[Debt]:
     """Return what is due at one origin, the longest due first, as far as it has room.
 
-    A moment further away than any that is ever set comes from a clock that was wrong: it counts as due.
+    A time further away than any that is ever set comes from a clock that was wrong: it counts as due.
     """
     room = claimed.room(origin)
     if room <= 0:

@@ -15,10 +15,10 @@ from connector.model.transitions import revived
 def open_or_replace(
     table: Table, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str], now: float
 ) -> Debt | None:
-    """Write down that a session is open; return the eviction that is owed because it had a life before, None if it had none.
+    """Record that a session is open; return the eviction that is owed because it had a life before, None if it had none.
 
-    That life may be over on paper while its cleanup still evicts. Nobody may wait for that one: it may be another process's.
-    Its login has an id that no other has: if there is a row of that, this was written down before.
+    That life may be recorded as over while its cleanup still evicts. Nobody waits for that: it may be another process's.
+    No other login has the id of this one: if it has a row, this opening was recorded before.
     """
     known, fingerprint = logins_of(table, session.session_id), _of_replacement(table, session)
     if session.login_id in known:
@@ -33,7 +33,7 @@ def open_or_replace(
 
 
 def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | None, now: float) -> None:
-    """Write down that a session is open by a new login; its earlier one, as the row or `replaced` knows it, becomes a debt."""
+    """Record that a session is open by a new login; its earlier one, from its row or from `replaced`, becomes a debt."""
     earlier = taken(table, session.session_id)
     if replaced is not None and not is_debt(table, replaced.session_id, replaced.login_id, replaced.credential):
         earlier.append(replaced)
@@ -47,16 +47,17 @@ def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | 
 def close_session(
     table: Table, session_id: str, *, login_id: str, now: float, logins: Collection[str] | None = None
 ) -> OpenSession | None:
-    """Remove what the session has; its logins become debts, but for one of which the caller takes care himself.
-
-    Returns that one, if it has a row that is to be believed.
+    """Remove the rows of a session; its logins become debts, except the one that the caller ends.
 
     Args:
         table: where it is open.
         session_id: canonical UUID text.
-        login_id: the one that the caller ends, and has proved to be his: its row goes even if it is damaged.
+        login_id: the login that the caller ends, and has proved to be his. Its row goes even if it is damaged.
         now: when the other logins become due.
-        logins: ids of those that are meant, whatever was opened since; None for all.
+        logins: ids of the logins that are meant, because others may have been opened since; None for all.
+
+    Returns:
+        the session by the login that the caller ends, if it has a row that is to be believed.
     """
     ended = None
     for session in taken(table, session_id, None if logins is None else {*logins, login_id}):
@@ -69,7 +70,7 @@ def close_session(
 
 
 def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) -> Debt | None:
-    """Write down that nobody will use a login: its row is removed if it is still of this login. Return what is owed of it.
+    """Record that nobody will use a login: remove its row, and return what is owed for it.
 
     Nothing is owed if a cleanup has seen to it, or if the session is open by the same credential, handed out twice.
     """
@@ -81,9 +82,9 @@ def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) 
 
 
 def owe(table: Table, session: OpenSession, *, now: float, due_at: float | None = None) -> Debt | None:
-    """Write down that a login has to be ended, at once by default, unless it is owed already. Return what is new.
+    """Owe a login, due at once by default, unless it is owed already. Return the new debt.
 
-    That it was ended once does not count: who says that it is there knows better.
+    Whether it was ended once does not matter: whoever says that it is there knows better.
     """
     if session.credential is None:
         return None

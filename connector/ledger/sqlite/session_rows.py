@@ -1,6 +1,6 @@
 """Rows of open sessions: read, believed or not, used and removed.
 
-A session has one row, that of its login; another one beside it has a key that is missing, or was damaged, and is left as it is.
+A session has one row, that of its login. Beside it there may be rows whose key is missing, or that were damaged: they stay.
 """
 
 from collections import Counter
@@ -40,7 +40,7 @@ def known(table: Table) -> Known:
 
 
 def note_use(table: Table, used: Mapping[str, float]) -> None:
-    """Write down when sessions were last used; one that is closed by now, or whose row is not to be believed, is left out."""
+    """Record when sessions were last used, except those that are closed by now or whose row is not to be believed."""
     for session_id, moment in used.items():
         for row, _ in believed(table, session_id):
             used_now = authenticated(row._replace(used_at=max(moment, row.used_at)), table.keyring)
@@ -54,7 +54,7 @@ def origin_of(table: Table, session_id: str, login_id: str) -> str | None:
 
 
 def logins_of(table: Table, session_id: str) -> set[str]:
-    """Return the ids of the logins for which the session has a row, be it one that is not to be believed."""
+    """Return the ids of the logins for which the session has a row, whether it is to be believed or not."""
     return {id_ for (id_,) in table.connection.execute("SELECT login_id FROM sessions WHERE session_id = ?", (session_id,))}
 
 

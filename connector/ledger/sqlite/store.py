@@ -58,7 +58,10 @@ class SqliteLedger(Operations):
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
         if totals.unreadable:
-            log.warning("debts in the ledger need a key that is not in the keyring; they are kept", debts=totals.unreadable)
+            log.warning(
+                "debts in the ledger need a key that is not in the keyring; they are kept: put the key back, or dismiss them",
+                debts=totals.unreadable,
+            )
 
     async def aclose(self) -> None:
         """Finish what is being written and release everything. A second call does nothing."""
@@ -76,7 +79,7 @@ class SqliteLedger(Operations):
             await self.aclose()
 
     async def let_go(self) -> None:
-        """Make due at once what the last process had in hand, for at a start nothing is; `opened` does this by itself."""
+        """Make due at once what the last process was trying, because at a start nobody tries anything; `opened` does this."""
         now = self._clock()
         while slice_ := dict(islice(self._left_in_hand.items(), SLICE)):
             await self.transact(partial(housekeeping.let_go, revisions=slice_, now=now))
@@ -86,9 +89,10 @@ class SqliteLedger(Operations):
     async def tidy(self) -> None:
         """Do the housekeeping, in short transactions; `opened` does this by itself.
 
-        Rows that have owed nothing for `keep_closed` seconds are removed, those that were made with an older key are written anew
-        with the current one, some more are verified, whether anybody asks for them or not, and the write-ahead log is emptied, so
-        that no erased credential stays in it.
+        * Rows that have owed nothing for `keep_closed` seconds are removed.
+        * Rows that were made with an older key are written anew with the current one.
+        * Some more rows are verified, because nobody may ask for them.
+        * The write-ahead log is emptied, so that no erased credential stays in it.
         """
         await self.let_go()
         now, more = self._clock(), True
@@ -108,4 +112,4 @@ class SqliteLedger(Operations):
             try:
                 await self.tidy()
             except LedgerUnavailable as problem:
-                log.warning("the ledger cannot be tidied up for now", reason=str(problem))
+                log.warning("the ledger cannot be tidied up for now; it is tried again soon", reason=str(problem))

@@ -28,7 +28,7 @@ FROM_QUARANTINE = f"SELECT {CLAIMS} FROM quarantine ORDER BY id"  # noqa: S608 -
 
 
 class Table:
-    """The rows as one transaction sees them. Whoever comes across one that does not verify, and may write, quarantines it."""
+    """The rows as one transaction sees them. A row that does not verify is put in quarantine, unless nothing may be written."""
 
     def __init__(self, connection: sqlite3.Connection, keyring: Keyring, *, may_write: bool = True) -> None:
         connection.text_factory = lenient_text
@@ -126,7 +126,7 @@ class Table:
         return debts
 
     def _put_in_quarantine(self, debt: Debt) -> None:
-        """Keep what the row claims for a human. Its credential goes, and what it owed to drivers is not known any more."""
+        """Keep what the row claims for a person. Its credential goes, and what it owed to drivers is not known any more."""
         values = (debt.id, debt.unusable, debt.session_id, debt.system_id, debt.origin, debt.recorded_at)
         self.connection.execute(INTO_QUARANTINE, values)
         self.delete("debts", debt.id)

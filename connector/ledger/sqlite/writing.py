@@ -50,9 +50,9 @@ class LedgerWriter:
         self._broken = False
 
     def together(self, do: Callable[[Table, Sequence[Item]], Sequence[T]]) -> Callable[[Item], Awaitable[T]]:
-        """Return what has `do` run with an item, and all others that wait, and returns its outcome once that is durable.
+        """Return a function that runs `do` with an item, together with all others that wait.
 
-        It raises `LedgerUnavailable`.
+        It returns the item's outcome once that is durable, or raises `LedgerUnavailable`.
         """
 
         def with_table(connection: sqlite3.Connection, items: Sequence[Item]) -> list[tuple[T, list[Debt]]]:
@@ -87,7 +87,7 @@ class LedgerWriter:
             raise LedgerUnavailable(f"{self._path}: the file was removed or replaced while in use; restart the server")
 
     async def _reopen(self) -> None:
-        """Begin anew on another connection: one that met an I/O error may never work again. The old one is closed after that."""
+        """Begin anew on another connection, because one that met an I/O error may never work again. Then close the old one."""
         async with self._mending:
             if not self._broken or self._writer is None or not self._may_mend():
                 return

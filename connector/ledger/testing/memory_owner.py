@@ -117,9 +117,8 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, ShownD
 
     async def dismiss(self, id_: int, reason: str) -> None:
         with self._transaction() as store:
-            if store.quarantine.pop(id_, None) or store.read(lambda debt: (debt.id, debt.dismissed) == (id_, clean(reason))):
-                return
-            store.update(dismissed(_actionable(store, id_), clean(reason), self._clock()))
+            if not store.quarantine.pop(id_, None):
+                store.update(dismissed(_actionable(store, id_), clean(reason), self._clock()))
 
     async def statistics(self) -> Totals:
         with self._transaction() as store:

@@ -28,6 +28,7 @@ from connector.ledger.testing.ledger_subject import (
 )
 from connector.model.cleanup import Missed
 from connector.model.debts import Debt, LogoutState, Sorted
+from connector.model.errors import NoSuchDebt
 from connector.model.outcomes import NOTHING_TO_END, OTHER_END_SYSTEM
 
 
@@ -41,6 +42,12 @@ class Situation:
 
     def names(self, debt: Debt) -> bool:
         return debt.session_id in {request(self.open).session_id, request(self.owing).session_id}
+
+
+async def dismissed(ledger: Ledger, at: Situation) -> None:
+    """Dismiss a logout; a person who does it twice is told that it is closed."""
+    with suppress(NoSuchDebt):
+        await ledger.dismiss(at.debt.id, "the site is gone\udc80")
 
 
 Call = Callable[[Ledger, Situation], Awaitable[object]]
@@ -64,7 +71,7 @@ CALLS: dict[str, Call] = {
     "forget": lambda ledger, at: ledger.forget(at.debt),
     "note use": lambda ledger, at: ledger.note_use({request(at.open).session_id: START + 5}),
     "make due": lambda ledger, at: ledger.make_due(at.debt.id, here="https://new.example.com"),
-    "dismiss": lambda ledger, at: ledger.dismiss(at.debt.id, "the site is gone\udc80"),
+    "dismiss": dismissed,
     "sort": lambda ledger, at: ledger.sort([Sorted(at.debt, OTHER_END_SYSTEM)]),
     "track regained": lambda ledger, _: ledger.track_regained(),
 }
