@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import re
 import warnings
 from pathlib import Path
 
+import aiohttp
 import pytest
 import structlog
 
@@ -13,6 +15,7 @@ from connector.telemetry.logs import session_digest
 from drivers import SystemScope
 from drivers.sqlite import SqliteDriver
 from tests.api.log import logged
+from tests.api.serving import serving
 
 SESSION = "6f1c1d2e-0000-4000-8000-00000000000a"
 
@@ -43,6 +46,28 @@ def test_a_line_of_the_console_log_is_text_without_colours_where_nobody_sees_the
     assert "it happened" in log.text
     assert "count=3" in log.text
     assert "\x1b" not in log.text
+
+
+async def test_the_line_of_a_cleanup_begins_with_its_status_and_fits_120_columns() -> None:
+    with logged(LogsSection(format="console")) as log:
+        async with (
+            serving() as edge,
+            aiohttp.ClientSession(edge.url) as opshub,
+            opshub.post(f"/cleanup/{SESSION}", headers={"Authorization": "t0ken"}) as answer,
+        ):
+            assert answer.status == 200
+
+    [line] = [line for line in log.text.splitlines() if "/cleanup/" in line]
+    expected = r"\S{20} info 200 POST /cleanup/\{sdkSessionId\} \d+ ms eviction=evicted logout=acknowledged session=\w{8}"
+    assert re.fullmatch(expected, line)
+    assert len(line) <= 120
+
+
+def test_values_that_differ_are_named_and_text_of_several_words_is_quoted() -> None:
+    with logged(LogsSection(format="console")) as log:
+        structlog.get_logger().info("it happened", eviction={"near": "evicted", "far": "owed"}, reason="two words")
+
+    assert log.text.endswith(" info it happened eviction=near:evicted,far:owed reason='two words'\n")
 
 
 @pytest.mark.parametrize("settings", [LogsSection(format="json"), LogsSection(format="console")], ids=["json", "console"])
@@ -102,7 +127,7 @@ async def test_a_log_of_level_debug_has_no_lines_of_aiosqlite(tmp_path: Path) ->
 
 def test_a_session_s_digest_is_short_the_same_each_time_and_its_own() -> None:
     digest = session_digest(SESSION)
-    assert len(digest) == 16
+    assert len(digest) == 8
     assert digest == session_digest(SESSION) != session_digest(SESSION.replace("a", "b"))
 
 

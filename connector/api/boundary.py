@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from connector.api.http_errors import ApiError, body_too_large, internal_error, method_not_allowed, not_found
 from connector.api.rendering import ErrorAnswer, ErrorShapes
-from connector.telemetry.logs import tell
+from connector.telemetry.logs import REQUEST, tell
 from drivers.cancellation import cancelled_only_if_asked
 
 log = structlog.get_logger(__name__)
@@ -75,10 +75,10 @@ def _log_line(request: web.Request, status: int, started: float, level: int) -> 
     tell(
         __name__,
         level,
-        "request",
+        REQUEST,
+        status=status,
         method=request.method if request.method in hdrs.METH_ALL else "other",
         route=_route(request),
-        status=status,
         milliseconds=round((time.monotonic() - started) * 1000),
     )
 

@@ -16,6 +16,10 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from connector.config.settings import LogsSection
 from connector.runtime.outlet import outlet_of
 
+REQUEST = "request"
+"""The event of the line that each request has."""
+SECONDS = len("2026-01-01T00:00:00")
+"""Of a moment, what a person reads; a collector gets all of it."""
 _DIGEST_KEY = secrets.token_bytes(16)
 _NAMES = {
     logging.DEBUG: "debug",
@@ -64,7 +68,7 @@ def tell(logger: str, level: int, event: str, **values: object) -> None:
 
 def session_digest(session_id: str) -> str:
     """Return what stands for a session in the log: constant while this process runs, and irreversible."""
-    return blake2b(session_id.encode(), key=_DIGEST_KEY, digest_size=8).hexdigest()
+    return blake2b(session_id.encode(), key=_DIGEST_KEY, digest_size=4).hexdigest()
 
 
 def _json() -> list[Processor]:
@@ -79,9 +83,14 @@ def _console(stream: TextIO) -> list[Processor]:
 
 
 def _plain_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    """Render what `ConsoleRenderer` would, without colours and columns: there is a line for each request, and it is slow."""
+    """Render a line for a person, without colours: what happened comes first, and a request fits 120 columns.
+
+    `ConsoleRenderer` would be slow, and there is a line for each request.
+    """
     moment, level, what, traceback = event.pop("timestamp"), event.pop("level"), event.pop("event"), event.pop("exception", None)
-    parts = [f"{moment} [{level:9}]", what if what.isprintable() else repr(what)]
+    if what == REQUEST:
+        what = f"{event.pop('status')} {event.pop('method')} {event.pop('route')} {event.pop('milliseconds')} ms"
+    parts = [f"{moment[:SECONDS]}Z {level}", what if what.isprintable() else repr(what)]
     parts += [f"{name}={_shown(value)}" for name, value in sorted(event.items())]
     line = " ".join(parts)
     return f"{line}\n{traceback}" if traceback else line
@@ -89,6 +98,9 @@ def _plain_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
 
 def _shown(value: object) -> str:
     """Return the value as one word, or as the literal that it is."""
+    if isinstance(value, dict) and value:
+        words = {*value.values()}
+        value = words.pop() if len(words) == 1 else ",".join(f"{name}:{word}" for name, word in value.items())
     text = value if isinstance(value, str) else str(value)
     return text if text.isprintable() and " " not in text else repr(value)
 
