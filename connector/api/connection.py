@@ -25,8 +25,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import _ErrInfo
 
 from connector.api.http_errors import head_too_large, internal_error, malformed
+from connector.api.lingering import Lingering
 from connector.api.rendering import ErrorAnswer
-from connector.api.unread import Guard, ReadInTime
+from connector.api.unread import Guard
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ class HeadTooLarge(HttpProcessingError):
     """The head of a request is larger than `server.limits.head_total`, finished or not."""
 
 
-class Connection(ReadInTime):
+class Connection(Lingering):
     """Reads no further once the parser has rejected something, or another request is under way."""
 
     __slots__ = ("_body", "_head", "_judged", "_speaks_tls", "_unfinished", "address")
@@ -69,7 +70,7 @@ class Connection(ReadInTime):
     def waits(self) -> bool:
         """Whether it is the client's turn: to send a request or the rest of one, or to read an answer."""
         current = self._current_request
-        return self._paused or (not self._messages if current is None else not current.content.is_eof())
+        return self._paused or self.lingers or (not self._messages if current is None else not current.content.is_eof())
 
     def give_way(self) -> None:
         """Close at once, in favour of a new connection."""
@@ -100,6 +101,7 @@ class Connection(ReadInTime):
             super().data_received(data)
             return
         if self._judged or self._upgraded or self._close or self._force_close:
+            self._drop(data)
             return
         known = self._request_count
         if known == 0 and not self._head and data.startswith(TLS):
@@ -157,7 +159,17 @@ class Connection(ReadInTime):
         """Answer. A request for another protocol that nobody has accepted is the last one of its connection."""
         if self._upgraded and self._payload_parser is None and not self._messages:
             resp.force_close()
+        if self._judged and not self._messages:
+            return self._finish_last(super().finish_response(request, resp, start_time))
         return super().finish_response(request, resp, start_time)
+
+    async def _finish_last(
+        self, finishing: Coroutine[Any, Any, tuple[web.StreamResponse, bool]]
+    ) -> tuple[web.StreamResponse, bool]:
+        """Answer what was rejected, which its client may still be sending."""
+        finished = await finishing
+        self._linger()
+        return finished
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

@@ -81,6 +81,29 @@ async def test_a_head_may_be_256_kib_large_and_a_larger_one_is_a_431(environment
     assert (told["event"], told["kinds"]) == ("requests rejected by the parser", {"HeadTooLarge": 3})
 
 
+@pytest.mark.parametrize("environment", PARSERS.values(), ids=PARSERS.keys())
+async def test_a_client_that_sends_all_before_it_reads_is_told_that_it_was_too_much(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    with edge_process(tmp_path / "log", environment) as edge:
+        async with RawConnection(edge.port) as connection:
+            await connection.send(CLEANUP + b"".join(LINE % number for number in range(120)) + b"\r\n")
+            assert (await connection.answer()).status == 431
+
+
+async def test_a_client_that_never_ends_what_was_rejected_is_closed() -> None:
+    async with serving(edge_with(head_total=1000, header=1000)) as edge, RawConnection(edge.port) as connection:
+        await connection.send(GET + HOST + b"A: " + b"v" * 900 + b"\r\nB: " + b"v" * 500)
+        assert (await connection.answer()).status == 431
+        with pytest.raises(ConnectionError):
+            await send_on(connection)
+
+
+async def send_on(connection: RawConnection) -> None:
+    for _ in range(1_000):
+        await connection.send(b"v" * 100_000)
+
+
 async def test_the_largest_head_is_the_configured_one_also_among_pipelined_requests() -> None:
     async with serving(edge_with(head_total=1000, header=1000)) as edge, RawConnection(edge.port) as connection:
         await connection.send(LIVE + GET + HOST + b"A: " + b"v" * 800 + b"\r\n\r\n" + LIVE)
