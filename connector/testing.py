@@ -74,6 +74,7 @@ class OpsHub:
         self, settings: Mapping[str, str], *, system_id: str = "system", session_id: str | None = None
     ) -> OpsHubSession:
         """Open a session, a new one unless its id is given. `settings` are the system's, and all count as secret."""
+        # OpsHub's ids are UUIDs, and the connector refuses others.
         session = session_id or str(uuid4())
         body = [{"key": key, "value": value, "sensitive": True} for key, value in settings.items()]
         opened = await self.call("POST", f"/initialize/{session}", params={"systemId": system_id}, json=body)

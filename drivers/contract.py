@@ -125,6 +125,7 @@ class Driver(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         """Drop inherited short cuts of methods that a derived driver overrides: they would bypass the new method."""
         super().__init_subclass__(**options)
+        # Compared by place in the ancestry: the short cut must be at least as new as the method that it abbreviates.
         for way, short_cut in _SHORT_CUTS.items():
             if _place_of(way, cls) < _place_of(short_cut, cls):
                 setattr(cls, short_cut, getattr(Driver, short_cut))

@@ -16,6 +16,7 @@ class Expiries(Generic[Bucket]):
 
     def add(self, bucket: Bucket, key: str, expires_at: float) -> None:
         """Note an entry."""
+        # By the minute, because a heap of single entries would grow with the cache, and has no cheap removal.
         minute = _minute_after(expires_at)
         if minute not in self._keys:
             self._keys[minute] = {}
@@ -39,6 +40,7 @@ class Expiries(Generic[Bucket]):
                 if keys:
                     buckets[bucket] = keys
                 return bucket, key
+            # An empty minute is dropped only when it is due: until then, further entries may come.
             del self._keys[heappop(self._minutes)]
         return None
 

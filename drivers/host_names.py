@@ -41,9 +41,11 @@ class Names:
         Raises:
             OSError: the name has no address, or cannot be looked up for now.
         """
+        # An address needs no thread and no look-up.
         if _is_address(question.host):
             return [question.host]
         asked = self._asked.get(question) or self._ask(question)
+        # Shielded, because others may wait for the same answer.
         found = await asyncio.shield(asked)
         if isinstance(found, OSError):
             raise type(found)(*found.args)  # each of those who share the answer gets an error of its own
@@ -60,6 +62,7 @@ async def first_to_answer(
     addresses: Sequence[str], connect: Callable[[str], Awaitable[T]], failures: type[Exception] = OSError
 ) -> T:
     """Return what `connect` returns for the first address that works. Raises its error for the last one."""
+    # In turn, not at once: most hosts answer at the first address, and a store counts its connections.
     for address in addresses[:-1]:
         with suppress(failures):
             return await connect(address)

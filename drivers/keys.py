@@ -9,7 +9,9 @@ def digest(*parts: str | bytes) -> bytes:
     """Return 32 bytes that stand for `parts`. Each part is hashed with its length, so that no two lists collide."""
     hashed = blake2b(digest_size=32)
     for part in parts:
+        # Scopes are arbitrary text, lone surrogates included, and each has to have a name.
         raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        # With the length, `a, bc` and `ab, c` differ.
         hashed.update(len(raw).to_bytes(8, "big"))
         hashed.update(raw)
     return hashed.digest()

@@ -14,6 +14,7 @@ async def result_of(shared: asyncio.Future[T]) -> T:
 
     Raises its error, as an exception of the caller's own.
     """
+    # Before the wait, because a caller that is cancelled does not come back to look.
     shared.add_done_callback(_look_at)
     await asyncio.wait([shared])
     problem = shared.exception()
@@ -34,6 +35,7 @@ def another(problem: E) -> E:
     An exception that several callers raise holds the frames of all of them, and with these their requests and secrets. If no
     copy can be made, because a library forbids it, this returns `problem` itself.
     """
+    # A constructor may need other arguments than `args`, so there are two ways to a copy.
     for make in (copy, _rebuilt):
         with suppress(Exception):  # the constructor may be anything
             twin = make(problem)

@@ -104,6 +104,7 @@ class SqliteFile:
 
     def move_aside(self) -> Path:
         """Rename the file, so that a new one can begin and a person can look at the old one. Call it with the lock held."""
+        # With the time in its name, so that a later damage does not overwrite the earlier file.
         aside = Path(f"{self.path}.corrupt-{time.time_ns() // 1_000_000}")
         for each in self._beside():
             if each.exists():
@@ -113,6 +114,7 @@ class SqliteFile:
 
     def connect(self) -> sqlite3.Connection:
         """Open an existing file for writing, without Python's implicit transactions."""
+        # `mode=rw` does not create: a file that was deleted meanwhile must not come back empty and unnoticed.
         connection = sqlite3.connect(f"{self.path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
         self.connected_to = self.identity
         return connection

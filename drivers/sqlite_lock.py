@@ -36,6 +36,7 @@ class WriteLock:
 
     def __enter__(self) -> None:
         """Take the lock; waits at most `BUSY_TIMEOUT` seconds for threads, and for processes. Raises `Busy`, or `OSError`."""
+        # Threads first: two threads of one process share the descriptor, and `flock` lets both pass.
         if not self._turn.acquire(timeout=BUSY_TIMEOUT):
             raise Busy(f"{self._path}: another thread keeps it locked")
         try:
@@ -62,6 +63,7 @@ class WriteLock:
             if not _try_lock(self._descriptor):
                 end = end or time.monotonic() + BUSY_TIMEOUT
                 self._wait(end)
+            # Locked, but perhaps removed in between: then the lock keeps nobody out.
             elif self._is_in_place():
                 return
             else:

@@ -146,6 +146,7 @@ class SqliteWriter:
                 await self._called.wait()
                 continue
             await asyncio.sleep(0)  # whoever the last commit has woken may have something to write by now: one commit for all
+            # A bound, because all of the batch wait for the slowest part of it.
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             await self._commit(batch)
             for job in batch:
@@ -203,17 +204,20 @@ def _do_together(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Commit at the end; on any failure leave the connection as if nothing had been tried. The file's lock must be held."""
+    # IMMEDIATE takes the write lock now: a transaction that reads first could fail at its first write.
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     finally:
+        # A full disk or an I/O error may have rolled back by itself.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
 
 def _checkpoint(file: SqliteFile, connection: sqlite3.Connection) -> bool:
     with file.explained(), file.locked():
+        # TRUNCATE, because erased credentials must not stay in the log.
         busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
 

@@ -23,6 +23,7 @@ def begun_in_a_thread(name: str, work: Callable[[], T]) -> "asyncio.Future[T]":
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
+    # With the caller's context, so that log lines of the work name its request.
     context = copy_context()
 
     def hand_over(give: Callable[[], None]) -> None:
@@ -39,6 +40,7 @@ def begun_in_a_thread(name: str, work: Callable[[], T]) -> "asyncio.Future[T]":
             hand_over(partial(done.set_result, result))
 
     try:
+        # A daemon, or a name that is never answered would keep the process from ending.
         threading.Thread(target=run, name=name, daemon=True).start()
     except RuntimeError:
         raise OSError(errno.EAGAIN, "there can be no further thread for now") from None

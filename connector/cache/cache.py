@@ -66,6 +66,7 @@ class Cache:
     async def get_many(self, keys: Iterable[str], kind: UnionType) -> dict[str, Any]: ...
     async def get_many(self, keys: Iterable[str], kind: Any) -> dict[str, Any]:
         """Return the values that were found, by their keys, in the order asked for."""
+        # Copied, because the caller's iterable may be a generator that can be read only once.
         wanted = [*keys]
         found: dict[str, Any] = {}
         stamp = await self._entries.stamp(self.scope)
@@ -88,6 +89,7 @@ class Cache:
     async def set_many(self, values: Mapping[str, object], *, ttl: float = DEFAULT_TTL) -> bool:
         """`set` each of the values, and tell whether all were stored."""
         life = checked(ttl)
+        # Everything is encoded before anything is stored, so that a value that cannot be encoded changes nothing.
         entries = {key: self._entry(packed(value), life) for key, value in values.items()}
         stored: list[bool] = []
 
@@ -117,6 +119,7 @@ class Cache:
         if stamp is None or stamp != self._read_version:  # overtaken: its load must reach nobody else
             data = packed(await loader())
         else:
+            # Only loads of the same stamp and epoch are joined: see `Place`.
             place = Place(self.scope, stamp, key, self._entries.epoch(self.scope, key), kind)
             data = await self._loads.join(place, partial(self._find_or_load, place, loader, life))
         loaded: T = unpacked(data, kind)
@@ -151,6 +154,7 @@ def _fitting(data: bytes, kind: Any) -> Any:
 
 
 async def _for_each(keys: Sequence[str], work: Callable[[str], Awaitable[None]]) -> None:
+    # One shared iterator: each worker takes the next key, without a queue.
     remaining = iter(keys)
 
     async def work_on() -> None:

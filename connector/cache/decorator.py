@@ -52,6 +52,7 @@ class CachedFunction(Generic[Owner, P, T]):
 
     def _key(self, owner: Owner, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the key of these arguments: the same, whether they are passed by position or by name."""
+        # Bound and completed with defaults: `f(1)` and `f(number=1)` are one result.
         bound = self._signature.bind(owner, *args, **kwargs)
         bound.apply_defaults()
         _, *arguments = bound.arguments.values()
@@ -61,6 +62,7 @@ class CachedFunction(Generic[Owner, P, T]):
     def _kind(self) -> Any:
         """The type that the function is annotated to return."""
         # Resolved at the first call, because the annotation may name a type that is defined further down.
+        # Only the return annotation is resolved: others may name types that exist for the type checker alone.
         returns = SimpleNamespace(__annotations__={"return": self._function.__annotations__["return"]})
         return get_type_hints(returns, self._function.__globals__, include_extras=True)["return"]
 
@@ -78,6 +80,7 @@ def cached(*, ttl: float = DEFAULT_TTL, key: str | None = None) -> Callable[[Loa
     def decorate(function: Loader[Owner, P, T]) -> CachedFunction[Owner, P, T]:
         if not iscoroutinefunction(function) or "return" not in function.__annotations__:
             raise TypeError(f"{function!r}: expected an `async def` function that says what it returns")
+        # Two closures of one function have the same name, and would share results that differ.
         if key is None and function.__closure__:
             raise TypeError(f"{function!r} depends on the variables around it; expected a `key` that tells it from its like")
         return CachedFunction(function, key or f"{function.__module__}.{function.__qualname__}", life)

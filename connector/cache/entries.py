@@ -51,6 +51,7 @@ class Entries:
         self._deadline = storage.deadlines.read
         self._clock = clock
         self._luck = luck
+        # Weak: an epoch is needed only while a read or a load holds it.
         self._epochs: WeakValueDictionary[tuple[Scope, str], Epoch] = WeakValueDictionary()
 
     def at_once(self, scope: Scope, key: str) -> bytes | None:
@@ -84,12 +85,14 @@ class Entries:
 
         `again` marks a second look for one reader, which is not counted.
         """
+        # A second look would count one read of a caller twice.
         reads = self._uncounted if again else self._reads
         entry = await self._ask(self._nearest, self._nearest.get(scope, key))
         if entry is not None and entry.stamp == stamp:
             reads[self._nearest.name].hits += 1
             return entry.value
         reads[self._nearest.name].misses += 1
+        # Taken before the farther drivers are asked: a change that comes meanwhile ends it.
         epoch = self.epoch(scope, key) if self._farther else None
         for position, driver in enumerate(self._farther, start=1):
             entry = await self._ask(driver, driver.get(scope, key))
@@ -143,6 +146,7 @@ class Entries:
             epoch.over = True
 
     async def _copy(self, drivers: tuple[Driver, ...], scope: Scope, key: str, entry: Entry, epoch: Epoch | None = None) -> None:
+        # A local copy lives shorter, because this process does not hear of another one's `set` or `delete`.
         copy = replace(entry, expires_at=min(entry.expires_at, self._clock() + LOCAL_LIFE))
         for driver in drivers:
             if epoch is None or not epoch.over:
@@ -158,5 +162,6 @@ class Entries:
                 return await within(self._deadline, question)
         except (TimeoutError, DriverError) as problem:
             log.debug("a storage driver is skipped", driver=driver.name, reason=str(problem) or "late")
+            # One late read is no outage: the next ping decides that.
             self._storage.watch.doubt(driver)
             return None

@@ -38,6 +38,7 @@ async def _evict(storage: Storage, driver: Driver, scopes: Sequence[Scope]) -> T
         late=EvictOutcome(EvictResult.UNAVAILABLE, f"no answer within {deadline:g} s"),
         failed=EvictOutcome(EvictResult.FAILED, "a defect; the log has its traceback"),
     )
+    # A driver that may still serve old values is not trusted before it has evicted.
     if not _is_done(done):
         storage.owe(driver)
     return done
@@ -60,6 +61,7 @@ def _begin(storage: Storage, driver: Driver, scopes: Sequence[Scope], steps: asy
     at_once = _evict_at_once(storage, driver, scopes)
     if at_once is None:
         return steps.create_task(_evict(storage, driver, scopes))
+    # A finished future, so that callers need not tell quick drivers from slow ones.
     done: Eviction = asyncio.get_running_loop().create_future()
     done.set_result(at_once)
     return done
@@ -86,6 +88,7 @@ async def evict_the_rest_soon(
     """
     rest = [driver for driver in storage.drivers if driver.name not in at_once]
     evicting = {driver.name: steps.create_task(_evict(storage, driver, scopes)) for driver in rest}
+    # A wait that cancels nothing: an eviction that takes longer goes on, and is recorded as owed.
     await asyncio.wait(evicting.values(), timeout=SOON)
     return {name: task for name, task in evicting.items() if not task.done() or _is_done(task.result())}
 

@@ -12,6 +12,7 @@ JITTER = 0.1
 
 def checked(ttl: float) -> float:
     """Return the time to live. Raises `ValueError` for one that cannot be."""
+    # A comparison with NaN is always false, so infinity and NaN are checked by themselves.
     if not math.isfinite(ttl) or not 0 < ttl <= MAX_TTL:
         raise ValueError(f"ttl is {ttl}; expected seconds, more than 0 and at most {MAX_TTL:.0f} (29 days)")
     return ttl

@@ -37,7 +37,9 @@ class Loads:
         long as the load: the author sets its deadline.
         """
         while (running := self._running.get(place)) is not None:
+            # Not awaited directly: cancelling this caller must not cancel the load of the others.
             await asyncio.wait([running])
+            # The loading caller was cancelled, or its session is dead: the loop makes this one the next to load.
             if not running.cancelled():
                 return await result_of(running)
         mine = self._running[place] = asyncio.get_running_loop().create_future()

@@ -61,6 +61,7 @@ class Storage:
         async with AsyncExitStack() as stack:
             problems: list[str] = []
             for driver in self.drivers:
+                # Before it is opened, because a driver has to be closed after a failed `open` as well.
                 stack.push_async_callback(_close, driver)
                 problems += await self._open(driver)
             if problems:
@@ -102,12 +103,14 @@ class Storage:
 
     def absolve(self, driver: Driver) -> None:
         """Note that the driver owes nothing any more, unless a new debt has come meanwhile."""
+        # A debt that came while the last one was settled still counts.
         if not self._in_debt[driver.name].is_set():
             self._distrusted.discard(driver.name)
 
     async def _keep_tidy(self, driver: Driver) -> None:
         evicted = self._evicted[driver.name]
         while True:
+            # Before the purge: an eviction that comes during it asks for another one.
             evicted.clear()
             more = await self._purge(driver)
             await asyncio.sleep(0 if more else PURGE_REST)

@@ -64,8 +64,10 @@ class Watch:
         """Ping one driver for ever: seldom, soon after it was doubted, and often while it is down."""
         doubted = self._doubted[driver.name]
         while True:
+            # Before the ping: a call that fails during it asks for another one.
             doubted.clear()
             await self.look(driver)
+            # However often calls fail, a store that is down is not pinged more often than this.
             await asyncio.sleep(REST)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY if self.is_up(driver.name) else LOOK_AGAIN_EVERY):
@@ -73,6 +75,7 @@ class Watch:
 
     async def look(self, driver: Driver) -> None:
         """Find out whether a driver serves, and what it holds."""
+        # What a store holds is asked after the ping, because a slow answer to it is no outage.
         serves = await self._ping(driver) is None
         self.holdings[driver.name] = await self._holding(driver) if serves else None
 

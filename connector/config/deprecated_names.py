@@ -14,6 +14,7 @@ from connector.config.sources import Sources, Variable, variable_name
 
 def with_new_names(sources: Sources, model: type[BaseModel]) -> Sources:
     """Return the sources with each deprecated name replaced, and with a line for each. Both names at once are a problem."""
+    # Copies, because `sources` is a value that its owner may go on using.
     table, variables = deepcopy(sources.table), dict(sources.variables)
     deprecations, problems = list(sources.deprecations), list(sources.problems)
     renamed_in_file: dict[KeyPath, KeyPath] = {}

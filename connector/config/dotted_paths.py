@@ -14,6 +14,7 @@ def imported(dotted_path: str, expected: str) -> object:
     try:
         return getattr(import_module(module), attribute)
     except ModuleNotFoundError as missing:
+        # A missing package of the author's module is told; a wrong path of his own is not repeated.
         ours = missing.name is None or f"{module}.".startswith(f"{missing.name}.")
         raise LookupError(expected if ours else f"its module needs `{missing.name}`, which is not installed") from missing
     except (ImportError, AttributeError, TypeError, ValueError) as wrong:

@@ -94,6 +94,7 @@ def decoded(field: FieldInfo | None, text: str) -> Any:
     annotation: Any = field.annotation
     adapter: TypeAdapter[Any] = TypeAdapter(annotation)
     try:
+        # A list is strict about its items, which are texts already; a single value is converted.
         return adapter.validate_python(_items(text)) if _is_list(annotation) else adapter.validate_strings(text)
     except (ValueError, RecursionError):
         return text

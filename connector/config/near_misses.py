@@ -21,6 +21,7 @@ def near_misses(keys: Collection[KeyPath], sources: Sources, environ: Mapping[st
     """
     meant = {_plain(name): name for name in (*map(variable_name, keys), *OTHERS)}
     sections = {path[0].upper() for path in keys}
+    # A variable may be named in another one, for example in `password_env`.
     set_by_variables = (variable.text for variable in sources.variables.values())
     mentioned = {*re.findall(r"\w+", "\n".join([*_texts(sources.table), *set_by_variables, _profile(sources)]))}
     return [
@@ -37,6 +38,7 @@ def _target(name: str, meant: Mapping[str, str], sections: Collection[str]) -> s
         return None
     if plain in meant:
         return meant[plain]
+    # With a known section, it was meant for us, even if the key is misspelled, too.
     section, delimiter, key = name.upper().removeprefix("CONNECTOR_").partition(DELIMITER)
     return f"{PREFIX}{section}{DELIMITER}{key}" if delimiter and plain.startswith("CONNECTOR_") and section in sections else None
 

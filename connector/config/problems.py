@@ -56,6 +56,7 @@ def _reason(model: type[BaseModel], path: KeyPath, kind: str, message: str) -> s
         case "extra_forbidden":
             return f"unknown key; {suggestion(path[-1], _keys_beside(model, path))}"
         case "value_error" | "assertion_error":
+            # Pydantic puts "Value error, " before the text of our own checks.
             return message.partition(", ")[2]
         case _ if field is None:
             return message.lower()

@@ -87,6 +87,7 @@ class ServerSection(Section):
     @field_validator("trusted_proxies")
     @classmethod
     def _are_not_everybody(cls, networks: list[str]) -> list[str]:
+        # Trusting everybody would let every caller choose his own address.
         if any(ip_network(network).prefixlen == 0 for network in networks):
             raise ValueError("expected the proxies alone, because any client could name another caller")
         return networks

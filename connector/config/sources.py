@@ -45,6 +45,7 @@ class Sources:
         Every path is absolute, also in the defaults. A relative path begins at the folder of the file.
         """
         table = _at(self.table, prefix)
+        # A copy, because the values of variables are put into it.
         values = deepcopy(table) if isinstance(table, dict) else {}
         for path, variable in self.variables.items():
             if len(path) > len(prefix) and path[: len(prefix)] == prefix:
@@ -98,6 +99,7 @@ def read_sources(file: Path | None, environ: Mapping[str, str]) -> Sources:
         shown = name if name.isprintable() else ascii(name)
         if name != name.upper():
             problems.append(f"{shown}: matches no key; did you mean {shown.upper()}?")
+        # A variable for a whole table and one for a key in it would contradict each other.
         elif whole := next((variables[path[:end]] for end in range(len(path)) if path[:end] in variables), None):
             problems.append(f"{shown}: cannot be set together with {whole.name}")
         else:
@@ -107,6 +109,7 @@ def read_sources(file: Path | None, environ: Mapping[str, str]) -> Sources:
 
 def _read_file(file: Path) -> tuple[dict[str, Any] | None, list[str]]:
     try:
+        # Editors on Windows begin a file with a byte order mark, which TOML does not allow.
         return tomllib.loads(file.read_text(encoding="utf-8-sig")), []
     except OSError as problem:
         return None, [f"{file}: cannot be read: {why_not(problem, file)}"]

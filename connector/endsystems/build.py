@@ -27,6 +27,7 @@ def build_end_system(settings: config.EndSystemSection, environ: Mapping[str, st
     Raises:
         ConfigurationError: with every problem, each with its dotted name.
     """
+    # A path to a `.toml` file looks like a dotted path, too.
     if DOTTED_PATH.fullmatch(settings.profile) and not settings.profile.endswith(SUFFIX):
         return own_end_system(settings)
     problems = ["end_system.settings: expected none; only a Python class of your own has settings"] if settings.settings else []
@@ -35,6 +36,7 @@ def build_end_system(settings: config.EndSystemSection, environ: Mapping[str, st
     if profile is not None:
         used = _needs(profile, settings, environ, problems)
         problems += _undeclared(profile, connections.base_url)
+        # Only if all else is right: a missing variable would show up as a wrong address again.
         problems += [] if problems else _outside(profile, connections, used)
     if problems or profile is None:
         raise ConfigurationError(problems)
@@ -73,6 +75,7 @@ def _undeclared(profile: Profile, base_url: Template | None) -> Iterator[str]:
     for name in sorted(names):
         if name not in profile.settings or not profile.settings[name].is_always_there:
             yield f"end_system.base_url: setting.{name} is not declared in profile.settings as required or with a default"
+    # Settings are known only while a session is opened; a later cleanup does not bring them.
     if names and not profile.opens_sessions:
         yield "end_system.base_url: expected no setting, because the profile has no login that would know it"
 

@@ -79,6 +79,7 @@ class EndSystem(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        # Derived, not declared: an author who forgets the flag would leave logins that nobody ends.
         cls.opens_sessions = cls.login is not EndSystem.login
 
     def __init__(self, settings: EndSystemSettings) -> None:
@@ -145,6 +146,7 @@ def name_of_place(text: str) -> str:
     """
     if len(text) <= LONGEST_PLACE:
         return text
+    # Of the whole text, so that two long names with one beginning differ.
     digest = blake2b(text.encode(), digest_size=16).hexdigest()
     return f"{text[: LONGEST_PLACE - len(digest) - 1]}#{digest}"
 

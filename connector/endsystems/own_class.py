@@ -19,6 +19,7 @@ def own_end_system(settings: config.EndSystemSection) -> EndSystem:
         implementation = _class(settings.profile)
     except LookupError as problem:
         raise ConfigurationError([f"end_system.profile: {problem}"]) from problem
+    # A guard that seems configured and does nothing would be worse than none.
     unused = [name for name in PROFILE_ONLY if getattr(settings, name)]
     problems = [f"end_system.{name}: expected none; a Python class has only [end_system.settings]" for name in unused]
     try:

@@ -43,6 +43,7 @@ def canonical_host(host: str) -> str:
     found = HOST.fullmatch(host)
     if found is None:
         return ""
+    # Host names and IPv6 digits have no case. Without one spelling, equal hosts would differ.
     name = (found[1] or found[2] or found[3]).lower()
     address = literal(name)
     return name if address is None else str(unmapped(address))
@@ -51,6 +52,7 @@ def canonical_host(host: str) -> str:
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine can reach a host; of all names, only `localhost` counts."""
     try:
+        # Only literals count: another name may resolve to loopback now, and elsewhere later.
         return unmapped(ip_address(host)).is_loopback
     except ValueError:
         return host.lower() == "localhost"

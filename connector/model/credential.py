@@ -15,12 +15,14 @@ class Credential(Mapping[str, str]):
         """Keep the headers that are `needed` (any case); None keeps all but `TRANSPORT_HEADERS`. Of a repeated one, the first."""
         # A repeated header could name two logins: only the first counts, as with most servers.
         wanted = None if needed is None else {name.lower() for name in needed}
+        # Lower case, because HTTP/2 and some proxies change the case of names.
         values: dict[str, str] = {}
         for name, value in headers if wanted is None or wanted else ():
             lowered = name.lower()
             if (lowered not in TRANSPORT_HEADERS) if wanted is None else (lowered in wanted):
                 values.setdefault(lowered, value)
         self._values = values
+        # Computed once: a credential is a key of the running logouts, and looked up for each duplicate.
         self._hash = hash(frozenset(values.items()))
 
     def __getitem__(self, name: str) -> str:

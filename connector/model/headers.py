@@ -31,8 +31,10 @@ def faults(name: str, value: str, *, forbidden: Collection[str] = NOT_RETURNABLE
     """Yield what keeps a pair from being a header. Neither is repeated; `forbidden` are names in lower case."""
     if not is_name(name):
         yield "is no legal header name"
+    # Such a header would contradict what the HTTP library itself writes.
     elif name.lower() in forbidden:
         yield "belongs to the transport"
+    # A line break in a value would begin a header of its own: request splitting.
     if not LINE.fullmatch(value):
         yield "has a value that is not one line of printable Latin-1"
 

@@ -22,6 +22,7 @@ class Redaction:
     def learn(self, values: Iterable[str]) -> None:
         """Keep these values secret from now on."""
         for value in values:
+            # The first word is a scheme such as `Bearer`, which is no secret.
             parts = PART.findall(value)[1:]
             for secret in (value, *(part for part in parts if len(part) >= SHORTEST)):
                 self._secrets.update(_forms(secret))

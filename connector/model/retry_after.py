@@ -12,6 +12,7 @@ def bounded(seconds: float | None) -> float | None:
     """Return the seconds that were asked for, from none to an hour; None if nothing, or no number, was."""
     if seconds is None or math.isnan(seconds):
         return None
+    # A date in the past asks for no wait; it must not become a negative one.
     return min(max(seconds, 0.0), LONGEST)
 
 

@@ -62,6 +62,7 @@ async def initialize(stage: Stage) -> None:
     if answer.status != 401:  # which was judged already
         stage.opshub.judge(Check.INITIALIZE_BODY, answer, passed=answer.refuses)
     if answer.ok:
+        # It should have been refused, and has to be closed all the same.
         stage.open[session_id] = RehearsedSession(session_id, headers(read_pairs(answer.body) or ()))
 
 
@@ -78,6 +79,7 @@ async def lose_the_session(stage: Stage) -> None:
     await stage.expect_unauthorized(stage.session, {}, Check.CALL_WITHOUT_HEADERS, 0)
     wrong = {name: _altered(value) for name, value in stage.session.credentials.items()}
     if wrong or not stage.session.headers:
+        # A wrong credential must not be repeated either: it has the form of the right one.
         stage.notes.redaction.learn(wrong.values())
         await stage.expect_unauthorized(stage.session, {**stage.session.headers, **wrong}, Check.CALL_WITH_WRONG_HEADERS, 1)
     else:

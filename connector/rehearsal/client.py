@@ -75,6 +75,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
+            # A connection for each request, so that a connector which ties sessions to connections is found out.
             connector=aiohttp.TCPConnector(limit=0, force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
@@ -91,6 +92,7 @@ class Client:
 
     def allow(self, further: int) -> None:
         """Allow this many requests on top of the budget."""
+        # The final cleanups come on top, or a spent budget would leave sessions open.
         self._allowed = max(self._allowed, self.sent) + further
 
     async def ask(
@@ -103,6 +105,7 @@ class Client:
         if self.sent >= self._allowed:
             raise BudgetSpent
         self.sent += 1
+        # Counted round, so that a play works with any number of URLs.
         base = self._urls[replica % len(self._urls)]
         try:
             async with asyncio.timeout(self._limits.answer):

@@ -23,6 +23,7 @@ async def many_at_once(stage: Stage) -> None:
         for number, session in enumerate(sessions, start=1):
             if session.own_login and stage.script.calls:
                 work.create_task(stage.call_all(session, Check.SESSIONS_AT_ONCE, [number]))
+    # Duplicates would fail for the same reason, and each fault is told once.
     if stage.notes.has_failed(Check.CLEANUP_AGAIN):
         stage.notes.skip(Check.CLEANUP_DUPLICATES, f"see {Check.CLEANUP_AGAIN.id}")
         return

@@ -54,6 +54,7 @@ async def _work_with(stage: Stage, settings: Sequence[Pair], before: Sequence[Re
         return
     after = await stage.call_all(session, Check.CALLS, replicas)
     for call, old, new in zip([*stage.script.calls] * len(replicas), before, after, strict=True):
+        # A call that failed before has no answer to compare.
         if old.ok and new.ok:
             stale = old.body == new.body
             seen = f"{call}: {'the same as' if stale else 'something else than'} before the change"

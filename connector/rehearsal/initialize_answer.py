@@ -37,6 +37,7 @@ def judge_returned(notes: Notes, pairs: Sequence[Pair], settings: Sequence[Pair]
         notes.note(Check.INITIALIZE_HEADERS, problem, passed=not problems)
     size = size_of((pair.key, pair.value) for pair in pairs)
     notes.note(Check.INITIALIZE_HEADER_SIZE, f"{size} bytes", passed=size <= ADVISED)
+    # A setting that comes back unmarked would be shown and logged by OpsHub.
     secret = {pair.value for pair in settings if pair.sensitive}
     unmarked = [pair.key for pair in pairs if pair.value in secret and not pair.sensitive]
     seen = f"{unmarked[0][:64]!r} is not marked" if unmarked else "none without its mark"

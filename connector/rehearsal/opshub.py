@@ -76,6 +76,7 @@ class OpsHubStandIn:
     def _looked_at(self, answer: Reply, *, shaped: bool = True) -> Reply:
         if answer.status is None:
             return answer
+        # Every answer is searched, also those of calls that failed.
         betrayed = self.notes.redaction.betrayed_by(answer.text)
         seen = f"a credential in the answer {answer.status}" if betrayed else "no credential in the answer"
         self.notes.note(Check.NO_CREDENTIAL_REPEATED, seen, passed=not betrayed)

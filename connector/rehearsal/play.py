@@ -54,6 +54,7 @@ async def _play(stage: Stage, limits: Limits, client: Client, watch: Watch) -> N
             for over, (name, act) in enumerate(ACTS.items()):
                 watch(name, over, client.sent)
                 await act(stage)
+    # In groups, because acts run several calls at once.
     except* TimeoutError:
         stage.notes.note(Check.IN_BOUNDS, f"broken off after {limits.total:g} s", passed=False)
     except* BudgetSpent:

@@ -88,6 +88,7 @@ class Notes:
         return [self._finding(check) for check in Check]
 
     def _finding(self, check: Check) -> Finding:
+        # One failure outweighs any number of passes.
         if failed := self._failed.get(check):
             verdict = CheckResult.FAIL if check.severity is Severity.FAIL else CheckResult.WARN
             return Finding(check, verdict, self._told(failed))
@@ -101,5 +102,6 @@ class Notes:
 
     def _fit(self, text: str) -> str:
         """Make text of the connector safe to print: without secrets and control characters, and not too long."""
+        # The text comes from the connector on trial, and could move the cursor of a terminal.
         plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.redaction.redacted(text))
         return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}..."

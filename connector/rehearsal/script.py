@@ -70,6 +70,7 @@ def base_url(text: str) -> str:
         raise ValueError("expected an http or https URL") from None
     if url.scheme not in {"http", "https"} or not url.host:
         raise ValueError("expected an http or https URL")
+    # A password in a URL would show in the report, and in a list of processes.
     if url.user is not None or url.password is not None or url.raw_query_string or url.raw_fragment:
         raise ValueError("expected a URL without user, password, query and fragment")
     return str(url).rstrip("/")

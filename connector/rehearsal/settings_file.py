@@ -42,6 +42,7 @@ def read_settings(file: Path, environ: Mapping[str, str]) -> list[Pair]:
     if problems := [f"{file}: settings[{at}]: {line}" for at, line in _problems(settings, environ)]:
         raise ConfigurationError(problems)
     pairs = [Pair(one.key, environ[one.value_env] if one.value_env else one.value or "", one.sensitive) for one in settings]
+    # OpsHub always sends this setting, and a connector may rely on it.
     return pairs if any(pair.key == NOTIFICATIONS.key for pair in pairs) else [*pairs, NOTIFICATIONS]
 
 

@@ -79,6 +79,7 @@ class Stage:
         if not self.initializes:
             self.notes.skip(check, self.why_no_login)
             return session
+        # Noted before it is sent: an initialize without an answer may have made a login.
         before = self.open.setdefault(session.id, session)
         wanted = self.script.settings if settings is None else settings
         answer = await self.opshub.initialize(session.id, self.system_id, as_body(wanted), replica, before.headers)

@@ -29,6 +29,7 @@ class Patience:
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Wait in this context. Raises `TimeoutError` when no patience is left. One task at a time waits."""
+        # A timeout without an end, which `_look` ends: asyncio's own would count the time of a stop.
         async with asyncio.timeout(None) as scope:
             self._look_later(scope)
             try:
@@ -40,6 +41,7 @@ class Patience:
     def _look_later(self, scope: asyncio.Timeout) -> None:
         loop = asyncio.get_running_loop()
         tick = min(TICK, self._left)
+        # Measured on the loop's clock, because a wall clock may jump.
         due = loop.time() + tick
         self._timer = loop.call_at(due, self._look, scope, tick, due)
 
@@ -60,6 +62,7 @@ async def within(seconds: float | Patience, question: Coroutine[Any, Any, T]) ->
     memory, or into SQLite's.
     """
     try:
+        # The first step runs here, without a task. Most questions to a cache in memory end with it.
         first = question.send(None)
     except StopIteration as answered:
         answer: T = answered.value
@@ -83,6 +86,7 @@ class _Begun(Generator[Any, Any, T]):
         return self.send(None)
 
     def send(self, value: Any) -> Any:
+        # The first future was yielded by the step above; from now on the coroutine is driven as usual.
         if self._handed_over:
             return self._coroutine.send(value)
         self._handed_over = True

@@ -35,7 +35,9 @@ def explained(problem: OSError) -> str:
 def _other_owner(path: Path) -> str | None:
     """Tell whose the file is, or the outermost folder on the way to it that keeps this user out; None if it is this user's."""
     folders = [*reversed(path.parents)]
+    # The outermost closed folder is what a person has to open, or to own.
     closed = next((folder for folder in folders if not os.access(folder, os.X_OK)), path)
+    # A file that is missing in a closed folder cannot be told from one that is there.
     found = closed if os.path.lexists(closed) else closed.parent
     owner, me = found.lstat().st_uid, _me()
     if me is None or owner == me:

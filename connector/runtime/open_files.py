@@ -34,6 +34,7 @@ def allow_as_many_as_possible() -> None:
     if sys.platform == "linux":
         import resource  # noqa: PLC0415 - there is none for Windows
 
+        # The soft limit is raised to the hard one, which only an administrator can change.
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -56,7 +57,9 @@ def shares() -> Shares:
 
 def shares_of(files: int) -> Shares:
     """Divide so many files: a reserve for the server itself, the rest in halves for callers and end systems."""
+    # Even a tiny limit leaves some connections: a server without any could not even say so.
     rest = max(files - OWN, 16)
+    # The system accepts these before the server can count them, so they are taken off first.
     backlog = min(BACKLOG, rest // 8)
     return Shares(connections=(rest - backlog) // 2, backlog=backlog)
 

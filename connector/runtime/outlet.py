@@ -41,6 +41,7 @@ class Outlet:
     def put(self, lines: bytes) -> None:
         """Write whole lines, soon and in order. Lines without room are lost."""
         with self._lock:
+            # Dropped and counted, because waiting for room would block whoever logs.
             if self._size + len(lines) > HELD:
                 self.lost += lines.count(b"\n")
                 return
@@ -48,6 +49,7 @@ class Outlet:
             self._waiting.append(lines)
             if self._thread is None:
                 self._start()
+        # Looking is cheaper than setting: setting wakes the thread, and there is a line for each request.
         if not self._called.is_set():
             self._called.set()
 
@@ -66,6 +68,7 @@ class Outlet:
         self._thread: threading.Thread | None = None
 
     def _start(self) -> None:
+        # A daemon, because a reader that never comes must not keep the process from ending.
         thread = threading.Thread(target=self._run, name=f"writer to {self._name}", daemon=True)
         with suppress(RuntimeError):  # there can be no further thread for now: the next line tries again
             thread.start()
@@ -82,6 +85,7 @@ class Outlet:
         with self._lock:
             lines = b"".join(self._waiting)
             self._waiting.clear()
+        # Outside the lock: a full pipe blocks this thread, and must not block those that log.
         unwritten = _unwritten(self._descriptor, lines)
         with self._lock:
             self._size -= len(lines)
@@ -140,6 +144,7 @@ def outlet_of(stream: TextIO) -> Outlet | None:
     if not names:
         return None
     [name] = names
+    # One outlet for a stream, or two threads would mix their lines.
     if name not in _OUTLETS:
         _OUTLETS[name] = Outlet(stream.fileno(), name)
     return _OUTLETS[name]

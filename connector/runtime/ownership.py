@@ -17,6 +17,7 @@ def problem_of_secret(descriptor: int) -> str | None:
         return None
     if about.st_uid != os.geteuid():
         return f"belongs to the user with the id {about.st_uid}; expected it to belong to the one who runs this, {os.geteuid()}"
+    # Any access by group or others counts, also writing: whoever replaces the keys can read what they seal.
     if about.st_mode & 0o077:
         return f"others may read it (mode {stat.S_IMODE(about.st_mode):04o}); expected mode 0600"
     return None
@@ -27,6 +28,7 @@ def synced_folder(folder: Path) -> None:
     if HAS_MODES:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
+            # A new name survives a power failure only if its folder is flushed, too.
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -23,6 +23,7 @@ def stop_signal() -> asyncio.Future[str]:
     stop: asyncio.Future[str] = loop.create_future()
 
     def ask_to_end(name: str) -> None:
+        # A second signal changes nothing: the deadline of the shutdown decides when it ends.
         if not stop.done():
             stop.set_result(name)
 
@@ -30,6 +31,7 @@ def stop_signal() -> asyncio.Future[str]:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda told, _: loop.call_soon_threadsafe(ask_to_end, signal.Signals(told).name))
     else:
+        # An ignored signal needs a handler as well, because the default of most of them kills.
         handlers = dict.fromkeys(ENDING, ask_to_end) | dict.fromkeys(MEANINGLESS, _ignore)
         handlers[HANG_UP] = ask_to_end if _ends_with_its_terminal() else _ignore
         for name, handler in handlers.items():
@@ -53,6 +55,7 @@ def _ends_with_its_terminal() -> bool:
 def _has_terminal() -> bool:
     """Tell whether a terminal controls the process, whatever its input and output are."""
     try:
+        # Opening it works only with a controlling terminal, whatever stdin and stdout are.
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
     except OSError:
         return False

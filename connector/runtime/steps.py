@@ -24,6 +24,7 @@ async def step(
     started = time.monotonic()
     try:
         with cancelled_only_if_asked:
+            # The deadline is here, at the boundary, so that no step can be forgotten.
             outcome = await within(deadline, _done(work))
     except TimeoutError:
         log.warning("a step was late; the others go on", step=name, seconds=deadline)

@@ -27,6 +27,7 @@ async def supervise(name: str, loop: Callable[[], Awaitable[None]]) -> None:
                 await loop()
         except Exception:
             log.exception("unhandled exception in a background loop; it is started again", loop=name, seconds=RESTART_AFTER)
+        # A pause, because a defect that comes at once would otherwise fill the log and a processor.
         await asyncio.sleep(RESTART_AFTER)
 
 
@@ -37,6 +38,7 @@ async def supervised(name: str, loop: Callable[[], Awaitable[None]]) -> AsyncIte
     try:
         yield
     finally:
+        # Cancelled again and again: a library may swallow a cancellation, and the loop would go on.
         while not task.done():
             task.cancel()
             await asyncio.wait([task], timeout=ASK_AGAIN)
@@ -55,6 +57,7 @@ class OwnedTasks:
         """Run `work` in a task of its own. Await it through `asyncio.shield`, so that giving up waiting does not end it."""
         task = asyncio.get_running_loop().create_task(_cancelled_by_shutdown_only(work))
         self._running.add(task)
+        # asyncio itself keeps only a weak reference to a task, which could be collected while it runs.
         task.add_done_callback(self._running.discard)
         return task
 
@@ -65,6 +68,7 @@ class OwnedTasks:
         """
         with suppress(TimeoutError):
             async with Patience(deadline).kept():
+                # Work that ends may have started further work, which has to end as well.
                 while self._running:
                     await asyncio.wait(self._running)
         unfinished = [*self._running]

@@ -42,6 +42,7 @@ class Admission:
             if required or self.live.is_open_here(session_id):
                 raise UnknownSession("no seal")
             return None
+        # Judged by itself, before anything is looked up: the answer must not tell whether a session exists.
         sealed = self.seals.opened(given)
         of_no_system = sealed.system_id is None and not whole_system
         if sealed.session_id != session_id or not (of_no_system or system_id in {None, sealed.system_id}):

@@ -84,12 +84,14 @@ class LiveSessions:
 
     async def is_alive(self, sealed: Sealed) -> bool:
         """Tell whether the login of a seal may be used. Raises `LedgerUnavailable`. The caller sets a deadline."""
+        # Opened in this ledger: memory knows all of its sessions, and the ledger need not be asked.
         if sealed.ledger_id == self.ledger_id:
             return self._logins.get(sealed.session_id) == sealed.login_id
         if self._foreign.get(sealed.session_id) == sealed.login_id:
             return True
         if self.unrecorded.has_closed(sealed.session_id, sealed.login_id):
             return False
+        # A cleanup that is received during the question below would be missed without this number.
         closings = self._closings
         closed = await self._ledger.is_closed(sealed.session_id, sealed.login_id, sealed.credential)
         if not closed and closings == self._closings:  # or a cleanup came while the ledger was asked
@@ -121,6 +123,7 @@ class LiveSessions:
 
         Returns the ids of the logins that this one replaces.
         """
+        # Noted before the ledger is told: whatever becomes of the record, a cleanup has to look for the row.
         earlier = self._rows.get(session.session_id, ())
         self._rows[session.session_id] = (*earlier, session.login_id)
         return earlier
@@ -150,6 +153,7 @@ class LiveSessions:
 
         Returns the ids of the logins that have to be ended. A login that is opened later is another life.
         """
+        # Counted for all sessions together: it is only compared for equality, and a needless question costs little.
         self._closings += 1
         for opening in self._opening.get(session_id, ()):
             opening.overtaken = True
@@ -183,4 +187,5 @@ class LiveSessions:
     def _remember_foreign(self, sealed: Sealed) -> None:
         self._foreign[sealed.session_id] = sealed.login_id
         if len(self._foreign) > FOREIGN:
+            # A bound, because sessions of other processes are not loaded from a ledger, and never counted.
             self._foreign.popitem(last=False)

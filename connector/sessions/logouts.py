@@ -98,6 +98,7 @@ class Logouts:
             places: where it was made, and where else it may be ended.
             attempts: the number of earlier tries.
         """
+        # Checked here, on the only way to an end system: a credential sent elsewhere is given away.
         held = self._held(login, places)
         if held is None:
             return self._sharing(login, login_id, attempts)
@@ -114,6 +115,7 @@ class Logouts:
         shared until the last caller has ended: a duplicate that comes while another one still evicts sends nothing. If it
         failed, a duplicate is the next try.
         """
+        # All three: one credential may belong to two logins, and without a seal it alone tells logins apart.
         key = (login.session_id, login_id, login.credential)
         shared = self._shared.get(key)
         if shared is None or shared.failed:
@@ -122,6 +124,7 @@ class Logouts:
         try:
             yield shared
         finally:
+            # The last one removes it; a failed try may have been replaced by the next one already.
             shared.users -= 1
             if not shared.users and self._shared.get(key) is shared:
                 del self._shared[key]
@@ -135,5 +138,6 @@ class Logouts:
             late=LogoutOutcome(LogoutResult.PENDING, "timeout", late),
             failed=LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback"),
         )
+        # Counted once for each try, not once for each caller that shares it.
         self._metrics.observe_logout(done.outcome, done.milliseconds / 1000, attempts=attempts + 1)
         return done

@@ -69,9 +69,11 @@ class Openings:
         """
         if self._stopping:
             return NotOpened.STOPPING
+        # A login that could be neither recorded nor ended must not be made.
         if self._records.is_overwhelmed:
             return NotOpened.NOT_RECORDED
         with self._live.opening(request.session_id) as opening:
+            # A task of the application: a caller who leaves must not cancel a login that may be made by now.
             login = self._logins.start(self._log_in(request, lambda: is_wanted() and not opening.overtaken))
             try:
                 await asyncio.wait([login], timeout=self._deadline)
@@ -143,6 +145,7 @@ class Openings:
             late=NotOpened.NOT_RECORDED,
             failed=NotOpened.DEFECT,
         )
+        # Not open: what the login has made has to be ended.
         if isinstance(done.outcome, NotOpened) or (done.outcome is outcome and session.credential is not None):
             self._live.ended(session)
             if await self._records.end(session):
@@ -178,6 +181,7 @@ class Openings:
             session_id=request.session_id,
             system_id=request.system_id,
             origin=self._logouts.origin(login) if made else "",
+            # Random, not counted: two processes with the same keys must never use one id.
             login_id=token_urlsafe(16),
             opened_at=now,
             used_at=now,
@@ -186,6 +190,7 @@ class Openings:
 
     def _headers(self, session: OpenSession, outcome: LoginOutcome) -> dict[str, str] | None:
         """Return the headers for OpsHub; None if it could not send them back."""
+        # Checked before the seal is made: a session with headers that OpsHub cannot return is nobody's.
         problems = [*problems_of(outcome.returned, longest=self._longest_header)]
         if problems:
             log.error("the end system returns headers that OpsHub cannot send back; the login is ended", problems=problems)
@@ -217,6 +222,7 @@ class Openings:
 
         A cleanup that comes until then wins. A client that has gone by then has no seal to end the session with.
         """
+        # Asked before the next line, which notes the new session.
         was_open = self._live.is_open_here(session.session_id)
         replaced = self._live.recording(session)
         try:

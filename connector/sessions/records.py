@@ -75,6 +75,7 @@ class SessionRecords:
         replaced = Replaced() if was_open else None
         if shown is not None:
             replaced = Replaced(self._login_of(shown), shown.static)
+        # All of them: the debt names each driver until it has evicted.
         drivers = [driver.name for driver in self._storage.drivers]
         owed = await self._written(self._ledger.open_session(session, replaced, drivers=drivers))
         self._nudge()

@@ -76,10 +76,12 @@ class Seals:
     def opened(self, given: Sequence[str]) -> Sealed:
         """Return what the header's one value holds. Raises `UnknownSession` for anything but a seal made with one of our keys."""
         try:
+            # Exactly one header: of two, a proxy and this server might choose different ones.
             (text,) = given
             payload = msgspec.msgpack.decode(self._keyring.unseal(PURPOSE, _bytes(text)), type=_Payload)
             credential = None if payload.credential is None else unpacked(payload.credential)
         except (ValueError, KeyMissing, SealBroken):
+            # Without its cause: which check failed must not be told, and the cause could reach a log.
             raise UnknownSession("this seal was not made with one of our keys") from None
         if payload.format != FORMAT:
             raise UnknownSession("this seal has another format")

@@ -83,6 +83,7 @@ class SessionsInUse:
         await self._must_be_alive(sealed)  # after the read versions, which could otherwise be from after the session's end
         login = await self._login(sealed)
         self.live.note_use(sealed.session_id)
+        # The stack closes the client with the request: its connections carry the login.
         async with AsyncExitStack() as stack:
             http = await self._client(login, stack)
             yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http)

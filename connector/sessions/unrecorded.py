@@ -58,6 +58,7 @@ class Kept:
         self.tries += 1
         if outcome.closes:
             self.left = _without_login(self.left, outcome)
+        # The exponent is bounded, because a float overflows after some thousand tries.
         wait = min(2.0 ** min(self.tries - 1, 20), LONGEST_WAIT) if outcome.result is LogoutResult.PENDING else inf
         self.due = asyncio.get_running_loop().time() + wait
 
@@ -123,6 +124,7 @@ class Unrecorded:
 
     def _keep(self, kept: Kept) -> None:
         session_id, login_id, _ = kept.key
+        # A cleanup that is repeated replaces its entry, and must not be counted twice.
         self._logins[session_id, login_id] += kept.key not in self._kept
         self._kept[kept.key] = kept
         self._something.set()

@@ -49,6 +49,7 @@ def configure_logs(settings: LogsSection, stream: TextIO | None = None) -> None:
         logger_factory=_Lines(_writing_to(stream), level, wrapper_class),
     )
     logging.basicConfig(handlers=[_Forwarder()], level=max(level, libraries), force=True)
+    # Warnings of libraries go to standard error by themselves, past the outlet and its bound.
     logging.captureWarnings(capture=True)
 
 
@@ -68,6 +69,7 @@ def tell(logger: str, level: int, event: str, **values: object) -> None:
 
 def session_digest(session_id: str) -> str:
     """Return what stands for a session in the log: constant while this process runs, and irreversible."""
+    # Keyed: without the key, a known session id could be looked for in a log.
     return blake2b(session_id.encode(), key=_DIGEST_KEY, digest_size=4).hexdigest()
 
 
@@ -107,6 +109,7 @@ def _shown(value: object) -> str:
 
 def _writing_to(stream: TextIO) -> Callable[[str], None]:
     """Return what writes lines. A log without a reader, or on a full disk, loses lines and stops no cleanup."""
+    # Standard streams are written by a thread, so that a full pipe cannot stop the event loop.
     outlet = outlet_of(stream)
     if outlet is not None:
         encoding = stream.encoding
@@ -142,6 +145,7 @@ class _Lines:
         except RuntimeError:
             self._write()
         else:
+            # One write for all lines of a turn: at full load, that is one for many requests.
             if self._to_be_written_by is not loop:
                 self._to_be_written_by = loop
                 loop.call_soon(self._write)

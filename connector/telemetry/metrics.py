@@ -58,6 +58,7 @@ class Metrics:
         self.ledger = LedgerGauges(clock)
         self._registry.register(self.ledger)
         self._registry.register(_LinesLost())
+        # A registry of its own, because two connectors in one process must not add up.
         ProcessCollector(registry=self._registry)
         build = Info("connector_build", "Version of the software", registry=self._registry)
         build.info({"version": __version__})
@@ -112,6 +113,7 @@ class Metrics:
     async def watch_loop(self, every: float = LAG_INTERVAL) -> None:
         """Measure for ever how late the event loop is."""
         while True:
+            # The delay of a timer is the time for which the event loop could not run anything else.
             due = time.monotonic() + every
             await asyncio.sleep(every)
             self._loop_lag.observe(max(0.0, time.monotonic() - due))
@@ -157,6 +159,7 @@ class LedgerGauges(Collector):
         try:
             async with asyncio.timeout(LEDGER_PATIENCE):
                 self._totals = await statistics()
+        # A ledger that fails is no reason to end the loop: it is asked again.
         except (TimeoutError, ConnectorError) as problem:
             self._totals = None
             log.debug("the ledger did not say what is owed", reason=str(problem) or "no answer in time")
@@ -175,5 +178,6 @@ class LedgerGauges(Collector):
         yield rows
         yield GaugeMetricFamily("connector_ledger_unreadable_rows", "Rows whose key is missing", totals.unreadable)
         yield GaugeMetricFamily("connector_owed_evictions", "Rows that owe an eviction to a driver", totals.evictions)
+        # A clock that was set back would make the age negative.
         age = 0.0 if totals.oldest is None else max(0.0, self._clock() - totals.oldest)
         yield GaugeMetricFamily("connector_oldest_owed_age_seconds", "Age of the oldest row that owes something, 0 if none", age)

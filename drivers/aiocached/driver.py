@@ -46,6 +46,7 @@ class AiocacheDriver(Driver):
         return CAPABILITIES[self.settings.backend]
 
     def check(self) -> None:
+        # With it, aiocache skips every call and returns as if it had been done.
         if os.environ.get("AIOCACHE_DISABLE") == "1":
             raise DriverMisconfigured(f"{self.name}: AIOCACHE_DISABLE=1 makes aiocache do nothing and say that it did; unset it")
         with translated(self._store):
@@ -56,6 +57,7 @@ class AiocacheDriver(Driver):
         self.check()
         with translated(self._store):
             self._opened = _made_for(self.settings, self._clock)
+        # Known before it is opened, because opening fails with the library's errors as well.
         self._failures = self._opened.failures
         with translated(self._store, self._failures):
             await self._opened.open()
@@ -83,6 +85,7 @@ class AiocacheDriver(Driver):
         return entry if entry.expires_at > self._clock() else None
 
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:
+        # What is not kept must not leave the older copy behind.
         if not await self._put(scope, key, entry, stamp=None):
             await self.delete(scope, key)
 

@@ -13,6 +13,7 @@ from drivers.keys import scope_digest
 Owners = tuple[bytes, ...]
 """The digests of what an entry depends on: the `lineage` of its scope. Evicting any of them evicts the entry."""
 
+# The expiry is in the entry itself, because no store keeps it exactly.
 _HEAD = struct.Struct(">dI")
 
 

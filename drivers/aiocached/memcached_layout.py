@@ -70,6 +70,8 @@ class MemcachedLayout(Layout):
 
     async def put(self, owners: Owners, key: bytes, packed: Packed, stamp: Stamp | None) -> bool:
         async def write(cache: MemcachedCache) -> bool:
+            # Two steps, because memcached cannot compare with another key. An eviction in between is safe: the write lands in
+            # the old bucket.
             current = await (self._minted(cache, owners) if stamp is None else self._current(cache, owners))
             if current is None or stamp not in {None, current}:
                 return False
@@ -124,6 +126,7 @@ class MemcachedLayout(Layout):
         try:
             await cache.set(key, packed.data, ttl=math.ceil(packed.ttl) + 1)
         except ClientException as refused:
+            # The old value is gone by then, so that a miss follows, and no error.
             if TOO_LARGE not in str(refused):
                 raise
             self._warn_of_size(len(packed.data))

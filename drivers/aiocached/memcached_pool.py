@@ -96,6 +96,7 @@ async def _done_whole(cache: MemcachedCache, work: Work[T], seconds: float) -> T
                 result = await work(cache)
         except BROKEN as problem:
             raise ConnectionResetError("the connection is dead, or its answer makes no sense") from problem
+        # Done to its end: the connection may be used again.
         unless_done.pop_all()
         return result
 
@@ -113,6 +114,7 @@ class _MemcachedClient(aiomcache.Client):
 
 
 def _client(host: str, port: int) -> MemcachedCache:
+    # aiocache's client is replaced below, but its encoding of keys and values stays.
     cache = MemcachedCache(
         serializer=NullSerializer(encoding=None), namespace="", timeout=None, endpoint=host, port=port, pool_size=1
     )

@@ -109,6 +109,7 @@ class MemoryLayout(Layout):
         for step in range(limit):
             if not (await self._free_unreachable() or await self._free_expired() or await self._forget_idle()):
                 return False
+            # Otherwise a large purge would block the event loop.
             if step % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
         return True
@@ -135,6 +136,7 @@ class MemoryLayout(Layout):
         now = self._clock()
         for owner in owners:
             self._lives.setdefault(owner, _OwnerLife(now)).used = now
+            # The least recently used life comes first, so that `purge` finds idle ones without a search.
             self._lives.move_to_end(owner)
         return [self._lives[owner] for owner in owners]
 

@@ -26,6 +26,7 @@ def _of_variable(name: str) -> str:
 
 def _of_file(file: Path) -> str:
     try:
+        # Editors end a file with a line break, which is no part of the password.
         text = file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as problem:
         raise DriverMisconfigured(f"needs a password, and password_file cannot be read ({type(problem).__name__})") from problem

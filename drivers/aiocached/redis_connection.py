@@ -22,6 +22,7 @@ class AddressedTlsConnection(SSLConnection):
     address = ""
 
     def _connection_arguments(self) -> Mapping[str, Any]:
+        # The certificate is checked for the configured name, not for the address that it resolved to.
         return {**super()._connection_arguments(), "host": self.address, "server_hostname": self.host}
 
 

@@ -53,6 +53,7 @@ class RedisLayout(Layout):
         await (self._round_trip() if self._checked else self._check())
 
     async def stamp(self, owners: Owners) -> Stamp:
+        # Reading first, because nearly every scope has its generations already.
         tokens = await self._run(lua.STAMP, owners) or await self._run(lua.MINT, owners, *_fresh(owners))
         return Stamp(bytes.fromhex(tokens.decode()))
 
@@ -85,6 +86,7 @@ class RedisLayout(Layout):
         if _numbers(version) < OLDEST:
             raise DriverMisconfigured(f"is version {version}; expected {'.'.join(map(str, OLDEST))} or newer")
         policy = (await self._info("memory"))["maxmemory_policy"]
+        # A warning only: a dropped generation is a miss, never an old value.
         if policy.startswith("allkeys-"):
             log.warning(
                 "Redis may drop keys that are needed to free evicted data; set another maxmemory-policy",
@@ -113,6 +115,7 @@ class RedisLayout(Layout):
 
     async def _evaluate(self, script: str, owners: Owners, *arguments: str | bytes | int) -> Any:
         """Run the script by its hash or, if the server does not know that, by its text. Scripts may run twice."""
+        # The namespace in braces is a hash tag: all keys of one instance lie in one slot.
         keys = [f"{self._root}:g:{owner.hex()}" for owner in owners]
         call = (len(keys), *keys, self._root, *arguments)
         try:

@@ -64,6 +64,7 @@ class RedisPool:
         await asyncio.gather(*map(_take_leave, self._free))
 
     async def _turn(self) -> None:
+        # Without a wait, without a timer: setting one costs more than the rest of this method.
         if not self._turns.locked():
             await self._turns.acquire()
             return
@@ -74,6 +75,7 @@ class RedisPool:
             raise DriverUnavailable("has not had a connection to spare in time; see pool_size") from None
 
     async def _run(self, command: tuple[Word, ...]) -> Any:
+        # The one used last: the others can be closed by the server when they have been idle for long.
         connection = self._free.pop() if self._free else self._connection()
         try:
             return await self._answer(connection, command)
@@ -116,6 +118,7 @@ class RedisPool:
         """Connect, with redis-py's own deadlines for the greeting. They end with it: they cost a task for each command sent."""
         await connection.disconnect(nowait=True)
         connection.socket_timeout = self._settings.operation_timeout
+        # Noted before it connects: a fail-over during that makes it stale at once.
         self._connected_in[connection] = self._era
         async with asyncio.timeout(self._settings.connect_timeout):
             addresses = await self._names.addresses(Question(connection.host))

@@ -51,6 +51,7 @@ def translated(store: str, failures: Failures = OF_THE_SYSTEM) -> Iterator[None]
 
 
 def _explained(problem: Exception, failures: Failures) -> tuple[Kind, str]:
+    # The innermost error tells most: the libraries wrap it in one that only says that connecting failed.
     origins = [*_origins(problem)]
     if any(isinstance(origin, ssl.SSLCertVerificationError) for origin in origins):
         return DriverMisconfigured, "has a certificate that does not verify"

@@ -124,6 +124,7 @@ class MemoryDriver(Driver):
         while not self._shelf.has_room_for(key, entry):
             if not self._shelf.could_hold(key, entry):
                 return False
+            # Unreachable entries first: nobody misses them.
             if not self._lives.free(self._shelf):
                 self._shelf.drop_unused()
             steps += 1
@@ -135,6 +136,7 @@ class MemoryDriver(Driver):
     def _store(self, bucket: NamedBucket, key: str, entry: Entry, now: float) -> bool:
         if entry.expires_at <= now:
             return False
+        # Every driver has the same limit, so that moving from one to another changes nothing.
         longest = now + MAX_TTL
         self._shelf.put(bucket, key, entry if entry.expires_at <= longest else replace(entry, expires_at=longest))
         return True

@@ -63,6 +63,7 @@ class Lives:
     def present(self, scope: Scope, now: float) -> NamedBucket:
         """Return the scope's bucket, a new one if it has none, and note that it is in use."""
         bucket = self.bucket(scope)
+        # Noting each use would move its lives to the end of their order at every read.
         if bucket is not None and now - bucket.used < NOTED_EVERY:
             return bucket
         lives = tuple(self._life(owner, now) for owner in _owners(scope))
@@ -117,6 +118,7 @@ class Lives:
     def _end(self, owner: _Owner) -> None:
         life = self._lives.pop(owner, None)
         if life is not None:
+            # Marked, because buckets that depend on it are found by other ways, too, and are freed only later.
             life.ended = True
             self._garbage.append(life)
 

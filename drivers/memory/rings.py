@@ -77,6 +77,7 @@ class ByExpiry:
 
     def add(self, held: Held) -> None:
         """Note an entry."""
+        # Rounded up, so that an entry is never taken before it has expired.
         minute = int(held.entry.expires_at // 60) + 1
         end = self._ends.get(minute)
         if end is None:

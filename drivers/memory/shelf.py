@@ -52,6 +52,7 @@ class Shelf:
 
     def drop_unused(self) -> None:
         """Drop an entry that was probably not read for long. It is the second-chance algorithm: a read only leaves a mark."""
+        # Bounded, or one `put` could walk through all entries if all were read.
         for _ in range(CHANCES):
             held = self._by_age.oldest
             if not held.used:

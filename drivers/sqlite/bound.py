@@ -43,6 +43,7 @@ class Bound:
         """
         size = len(entry.value) + len(entry.stamp) + ROW
         size += min(size, PAGE_SIZE)  # the rest of a page may be left free
+        # A few such entries would push out everything else.
         if size > self._max_bytes // 16:
             self._warn_of_size(len(entry.value))
             return False
@@ -71,6 +72,7 @@ class Bound:
                 room, more = await self._writer.submit(work)
                 self._used = room.used
                 self._stored -= stored
+                # Further down than where it begins, or it would begin again at once.
                 down_to = self._max_bytes // 16 * 13
         except DriverError as problem:
             log.debug("room in the cache file is made later", reason=str(problem))

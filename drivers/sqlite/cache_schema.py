@@ -75,6 +75,7 @@ def _opened(file: SqliteFile) -> sqlite3.Connection:
     file.create_if_missing()
     connection = file.connect()
     try:
+        # Begun anew, not converted: it is a cache.
         if _is_older(connection):
             connection.close()
             return _begun_anew(file)
@@ -95,6 +96,7 @@ def _make_ready(file: SqliteFile, connection: sqlite3.Connection) -> None:
     schema = {statement for (statement,) in connection.execute("SELECT CAST(sql AS BLOB) FROM sqlite_schema")}
     if not schema:
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+        # Only an empty file takes these two: they shape its pages.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     else:
         _must_be_ours(file, connection)
@@ -117,6 +119,7 @@ def _must_be_ours(file: SqliteFile, connection: sqlite3.Connection) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise DriverFormatError(f"{file.path}: this is a database of another program; set another path")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    # Not moved aside: a newer version on the same machine may be using it.
     if version > FORMAT_VERSION:
         raise DriverFormatError(
             f"{file.path}: written by a newer version (format {version}, this one reads {FORMAT_VERSION}); "

@@ -106,6 +106,7 @@ class SqliteDriver(Driver):
 
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:
         file = await self._file()
+        # Without room, the older copy still has to go, or it would be served.
         kept = entry if file.bound.admits(entry) else None
         await file.writer.submit(partial(statements.copy, scope=scope, key=key, entry=kept, now=self._clock()))
 
@@ -149,6 +150,7 @@ class SqliteDriver(Driver):
         if file := self._file_in_place():
             return file
         if self._opening is None or self._opening.done():
+            # A task of its own, because a caller that is cancelled must not leave the file half open.
             self._opening = asyncio.create_task(self._replace(self._open_file))
         return await result_of(self._opening)
 

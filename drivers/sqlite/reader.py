@@ -22,6 +22,7 @@ class SqliteReader:
     def name(self, scope: Scope) -> Stamp | None:
         """Return the name of the scope's current bucket, which is also its stamp; None without one."""
         try:
+            # Each time, because another process may have evicted the scope since.
             self._notice_writes()
             name = self._names.get(scope)
             if name is None and (name := name_of(self._connection, scope)) is not None:
@@ -39,6 +40,7 @@ class SqliteReader:
         row = self._one("SELECT checksum, expires_at, stamp, value FROM entries WHERE bucket = ? AND key = ?", (bucket, hashed))
         match row:
             case (noted, float(expires_at), bytes(stamp), bytes(value)):
+                # A row that the disk has altered, or that belongs elsewhere, is a miss.
                 whole = noted == checksum(scope, hashed, expires_at, stamp, value)
                 return Entry(value, Stamp(stamp), expires_at) if whole else None
             case _:

@@ -21,6 +21,7 @@ def name_of(connection: sqlite3.Connection, scope: Scope) -> Stamp | None:
     owners = _owners(scope)
     known = f"SELECT scope, token FROM generations WHERE scope IN ({marks(owners)})"  # noqa: S608 - question marks
     tokens = dict(connection.execute(known, owners))
+    # Without one of its owners' generations, the bucket was evicted, or never begun.
     if len(tokens) < len(owners):
         return None
     return Stamp(b"".join(whole(tokens.get(owner)) for owner in owners))
@@ -30,6 +31,7 @@ def mint(connection: sqlite3.Connection, scope: Scope, now: float) -> Stamp:
     """Return the name of the scope's bucket, make missing generations, and note that they are in use."""
     connection.executemany(
         "INSERT INTO generations VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET used = excluded.used WHERE used <> excluded.used",
+        # By the day: noting each use would make every read a write.
         [(owner, generations.new_generation(), now // DAY) for owner in _owners(scope)],
     )
     return Stamp(whole(name_of(connection, scope)))
@@ -68,6 +70,7 @@ def delete(connection: sqlite3.Connection, scope: Scope, key: str) -> None:
 def evict(connection: sqlite3.Connection, scopes: Collection[Scope]) -> None:
     """Forget the generations of the scopes, so that no bucket of theirs can be reached again."""
     owners = [_owners(scope)[0] for scope in scopes]
+    # One statement for many scopes, because each statement costs more than its rows.
     for start in range(0, len(owners), TOGETHER):
         some = owners[start : start + TOGETHER]
         end(connection, f"scope IN ({marks(some)})", *some)

@@ -34,6 +34,7 @@ async def authorised_client(
             request.headers[name] = value
         return await handler(request)
 
+    # With a slash at the end, or joining a relative URL would drop the last segment.
     root = URL(base_url.rstrip("/") + "/", encoded=True) if base_url else None
     async with client.session(carry, base_url=root) as session:
         yield session

@@ -24,6 +24,7 @@ def walks(raw_path: str) -> bool:
     octets = raw_path.encode()
     for _ in range(MOST_DECODINGS):
         decoded = _respelled(unquote_to_bytes(octets))
+        # Some servers normalise Unicode, in which other characters become dots and slashes.
         if DOT_SEGMENT.search(normalize("NFKC", decoded.decode(errors="replace"))):
             return True
         if decoded == octets:
@@ -33,6 +34,7 @@ def walks(raw_path: str) -> bool:
 
 
 def _respelled(octets: bytes) -> bytes:
+    # The common case: nothing is encoded, so nothing can be misspelled.
     if octets.isascii() and b"%" not in octets:
         return octets
     for spelling, letter in MISSPELLED:

@@ -50,6 +50,7 @@ def _base_url(text: str | None, environ: Mapping[str, str], problems: list[str])
         return None
     try:
         template = _with_variables(parse(text), environ)
+        # With a reference in it, the address is known and checked only with a session.
         if not [*template.references]:
             url_prefix(template.render(str))
     except ValueError as problem:

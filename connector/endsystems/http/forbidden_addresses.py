@@ -25,6 +25,7 @@ def is_forbidden(address: Address) -> bool:
     """Whether nothing may ever connect there: no end system lives at such an address. Loopback and private ones are fine."""
     if isinstance(address, IPv4Address):
         return _is_forbidden_v4(address)
+    # `::1` lies in `::/96`, where an embedded IPv4 address would be looked for.
     if address.is_loopback:
         return False
     return (

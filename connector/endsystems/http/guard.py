@@ -39,6 +39,7 @@ class UrlPrefix:
     def covers(self, url: URL) -> bool:
         """Whether a checked URL lies within, on the boundary of a segment."""
         origin = (self.scheme, self.host, self.port) == (url.scheme, url.host, url.port)
+        # With a slash on both sides, or `/desk` would allow `/desktop`.
         return origin and f"{url.raw_path}/".startswith(f"{self.path.rstrip('/')}/")
 
 
@@ -65,11 +66,13 @@ def checked_url(text: str) -> URL:
         raise ValueError("expected a URL of printable ASCII without blanks and backslashes")
     try:
         url = URL(text, encoded=True)
+        # Looked at here, because yarl parses the port late, and raises then.
         port = url.port
     except ValueError:
         raise ValueError("expected a URL") from None
     if url.scheme not in {"http", "https"} or not port or not HOST.fullmatch(url.raw_host or ""):
         raise ValueError("expected http:// or https:// and a host")
+    # `https://desk.example@evil.example` looks like the first host, and leads to the second one.
     if "@" in url.raw_authority:
         raise ValueError("expected no user or password in the URL")
     if "#" in text:

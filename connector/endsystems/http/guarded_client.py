@@ -22,6 +22,7 @@ CONNECTIONS = 128
 CONNECTIONS_PER_HOST = 32
 """At a time, for the client of one handler. A profile's own requests have no such limit: a cleanup that waited for another's
 connection would be as slow as all others together."""
+# No compression, because a small answer could grow to any size in memory.
 OWN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "opshub-connector"}
 
 
@@ -48,6 +49,7 @@ class GuardedClient:
         self._proxy = proxy
         self._resolver = Resolver()
         self._hasty = self._timeout(total=None)
+        # At least the time of all steps: one slow connection is no reason to give a login up.
         to_connect = max(deadlines.connect, deadlines.total)
         self._patient = aiohttp.ClientTimeout(total=None, connect=to_connect, sock_connect=deadlines.connect)
         """For requests that are read to their end: it limits only the time before anything is sent."""
@@ -78,15 +80,18 @@ class GuardedClient:
             limit=CONNECTIONS if reuse else 0,
             limit_per_host=CONNECTIONS_PER_HOST if reuse else 0,
             force_close=not reuse,
+            # An IP address as the host bypasses aiohttp's resolver, but not its sockets.
             socket_factory=guarded_socket,
         )
         return aiohttp.ClientSession(
             base_url,
             connector=connector,
+            # A shared jar would send one session's cookies with the requests of another.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=OWN_HEADERS,
             skip_auto_headers=["Content-Type"],
             timeout=timeout,
+            # A proxy of the environment would see every credential, and could send requests anywhere.
             trust_env=False,
             proxy=self._proxy,
             auto_decompress=False,
@@ -115,6 +120,7 @@ class GuardedClient:
                     outgoing.url,
                     headers=outgoing.headers,
                     data=outgoing.body,
+                    # aiohttp would send credentials and the body along to another host.
                     allow_redirects=False,
                     timeout=self._patient if isinstance(until, Patience) else self._hasty,
                 ) as response,

@@ -61,6 +61,7 @@ class Site:
 def _located(values: Values, base_url: Template | None) -> Values:
     if base_url is None:
         return values
+    # A session may choose the address, so it is checked each time, as the configured one was.
     address = base_url.render(values.of)
     try:
         url_prefix(address)

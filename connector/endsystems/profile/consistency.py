@@ -36,6 +36,7 @@ def _of_head(head: Headed) -> Iterator[str]:
         yield ".headers: expected each name once, in whatever case"
     if SET_BY_CLIENT.intersection(names):
         yield f".headers: expected none of {', '.join(sorted(SET_BY_CLIENT))}"
+    # Two Cookie headers are against HTTP, and servers choose differently.
     if head.cookies and "cookie" in names:
         yield ".cookies: expected no header Cookie beside them"
     if any(len(template.parts) > 1 for name, template in head.headers.items() if name.lower() == "cookie"):
@@ -65,6 +66,7 @@ def _of_lists(lists: Lists) -> Iterator[str]:
     decisive, rules = lists[-1]
     if not rules:
         yield f".{decisive}: expected at least one answer; nothing is assumed"
+    # One status in two lists would leave it to their order what an answer means.
     taken: dict[int | None, str] = {}
     for verdict, rules in lists:
         for status in {rule.status for rule in rules if not rule.is_specific}:

@@ -30,6 +30,7 @@ def left_so_far(profile: Profile, values: Values, *, with_base_url: bool) -> Cre
     out. An unfit value is left under a name of its own: it was made, so it is owed, and needs attention.
     """
     used = {capture for template in profile.credential.values() for capture in template.names(Source.CAPTURED)}
+    # Settings alone are no login: they were there before.
     if not used & values.captured.keys():
         return None
     entries = {name: _entry_so_far(template, values) for name, template in profile.credential.items()}

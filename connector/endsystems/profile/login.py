@@ -29,6 +29,7 @@ class HttpLogin:
     async def run(self, given: Mapping[str, str]) -> LoginOutcome:
         """Log in with these settings. Nothing is sent if they do not fit the requests, those of the logout included."""
         try:
+            # A login whose logout cannot be made must not be begun: nobody could end it.
             values = self._rehearsed(effective(self.profile.settings, given))
         except CannotSend as problem:
             return _refused(problem)
@@ -69,6 +70,7 @@ class HttpLogin:
     def _half_made(self, failure: LoginOutcome, values: Values) -> LoginOutcome:
         """Add what the login has made until it failed. Nothing is sent yet, because a kill must not come before the record."""
         made = left_so_far(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
+        # Nothing was made, or nothing can undo it.
         if made is None or not self.profile.steps:
             return failure
         undo = partial(self.logout.undo, made, was_cut_short=_was_cut_short(self.profile, values))

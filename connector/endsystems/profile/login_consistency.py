@@ -76,6 +76,7 @@ def _of_what_is_left(profile: Profile) -> Iterator[str]:
 def _of_what_is_returned(profile: Profile) -> Iterator[str]:
     if profile.returned and not profile.opens_sessions:
         yield "profile.returned: expected a login whose result it is"
+    # What ends a session may not go to OpsHub in clear, whatever the profile's author meant.
     secret = {name for template in profile.credential.values() for name in template.names(Source.CAPTURED)}
     for place, template in profile.returned.items():
         for name in sorted(template.names(Source.CAPTURED) & secret):

@@ -41,6 +41,7 @@ class HttpLogout:
             yield record
             if record.ends_the_run:
                 return
+            # Without its captures the next steps cannot be made, and there is nothing to end.
             if record.verdict is Verdict.ALREADY_OUT and step.capture:
                 break
             values = replace(values, captured={**values.captured, **captured})

@@ -23,6 +23,7 @@ class Origins:
     def __init__(self, profile: Profile, site: Site) -> None:
         self._site = site
         self._addresses = [*dict.fromkeys(_addresses(profile, site))]
+        # Usually nothing depends on the session, and the name is made once.
         fixed = None not in self._addresses
         self._fixed = _named([address or "" for address in self._addresses]) if fixed else None
 

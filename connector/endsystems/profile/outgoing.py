@@ -44,6 +44,7 @@ def make(name: str, request: Request, values: Values, allowed: Sequence[UrlPrefi
 
 def rendered_url(url: Template, value: Callable[[Reference], str], encode: Callable[[str], str] = str) -> str:
     """Render a URL. A reference at its beginning is an address, which stands for itself; any other value is encoded."""
+    # An address keeps its slashes and its port; any other value is one segment at most.
     first, *rest = url.parts
     address = value(first) if isinstance(first, Reference) else first
     tail = Template("", tuple(rest)).render(lambda reference: encode(value(reference)))
@@ -72,6 +73,7 @@ def headers_of(name: str, head: Headed, values: Values) -> Iterator[tuple[str, s
     for key, template in head.headers.items():
         with at(f"{name}.headers.{key}"):
             yield key, places.header_value(template.render(values.of))
+    # All in one header, because servers may read only the first.
     if head.cookies:
         yield "Cookie", "; ".join(_cookies(name, head, values))
     if head.basic:

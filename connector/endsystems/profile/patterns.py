@@ -55,6 +55,7 @@ class Pattern:
         """Compile a pattern. Raises `ValueError` that tells what is wrong with it, or what RE2 lacks."""
         if len(text) > LONGEST:
             raise ValueError(f"expected a regular expression of at most {LONGEST} characters")
+        # Named by hand, because RE2's own messages do not tell what to write instead.
         if lacking := _lacking(text):
             raise ValueError(f"expected a regular expression of RE2, which has {lacking}")
         try:

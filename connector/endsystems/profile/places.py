@@ -47,6 +47,7 @@ def xml_text(value: str) -> str:
     """Encode a value within an element or an attribute."""
     if not XML_TEXT.fullmatch(value):
         raise _malformed("holds a character that XML has no place for")
+    # Blanks are escaped as well, because a parser would normalise them in an attribute.
     return escape(value, {'"': "&quot;", "'": "&apos;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
 
 
@@ -76,6 +77,7 @@ def basic_authorization(username: str, password: str, *, form_encoded: bool) -> 
     username, password = unicode_text(username), unicode_text(password)
     if form_encoded:
         username, password = quote_plus(username), quote_plus(password)
+    # The server splits at the first colon: the rest of the name would count as password.
     if ":" in username:
         raise _malformed("holds a colon, which a user name cannot have in basic authentication")
     if CONTROL.search(username + password):

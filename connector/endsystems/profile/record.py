@@ -41,6 +41,7 @@ def conclude(records: Sequence[StepRecord]) -> LogoutOutcome:
     if not records:
         return NOTHING_TO_END
     last = records[-1]
+    # The last request decides, because every failure ends the run.
     match last.verdict:
         case Verdict.AWAY:
             return LogoutOutcome(LogoutResult.PENDING, last.code, last.message, last.retry_after)
@@ -48,6 +49,7 @@ def conclude(records: Sequence[StepRecord]) -> LogoutOutcome:
             return LogoutOutcome(LogoutResult.REFUSED, last.code, last.message)
         case Verdict.ALIVE:
             return LogoutOutcome(LogoutResult.REFUSED, "still_alive", STILL_ALIVE)
+    # A preparing step succeeds without a logout, for example by fetching a form's token.
     done = any(record.verdict is Verdict.SUCCESS and not record.prepares for record in records)
     confirmed = LogoutResult.VERIFIED if last.verdict is Verdict.DEAD else LogoutResult.ACKNOWLEDGED
     return LogoutOutcome(confirmed if done else LogoutResult.ALREADY_OUT, message=last.message)

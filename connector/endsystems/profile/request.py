@@ -49,6 +49,7 @@ def _url(text: object) -> Template:
         raise ValueError(
             "expected {base_url}, {env.<name>}, {setting.<name>} or a host at the beginning: nothing else may choose the host"
         )
+    # `https://desk{setting.name}/` would let a session choose the host.
     if isinstance(first, str) and rest and not re.search(r"//[^/?]+[/?]", first):
         raise ValueError("expected a / between the host and the first name in braces")
     if isinstance(first, Reference) and rest and not (isinstance(rest[0], str) and rest[0][0] in "/?"):

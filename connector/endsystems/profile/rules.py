@@ -127,6 +127,7 @@ def _at(body: str, path: str) -> str | None:
         value: Any = json.loads(body)
         for key in path.split("."):
             value = value[int(key)] if isinstance(value, list) else value[key]
+    # The body may be anything: an answer that does not fit has no value.
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
@@ -137,6 +138,7 @@ def judge(answer: Response, lists: Lists) -> tuple[Verdict, str] | None:
 
     Rules for the body or a header come before bare statuses. Among equals, the order of `lists` decides.
     """
+    # Specific rules first: `{ status = 200, body = "error" }` must win over a bare 200.
     for specific in (True, False):
         for verdict, rules in lists:
             for place, rule in enumerate(rules):

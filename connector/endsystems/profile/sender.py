@@ -49,6 +49,7 @@ class Sender:
         if record.verdict is not Verdict.SUCCESS:
             return record, {}
         captured = {key: extract.value(answer) for key, extract in step.capture.items()}
+        # An empty value counts as missing: it would make a request that ends nothing.
         missing = [key for key, value in captured.items() if not value]
         if missing:
             message = f"{name}: `captured.{missing[0]}` was not found in the answer"
@@ -73,6 +74,7 @@ class Sender:
         record = StepRecord(name, request.method, request.url.text, Verdict.REFUSED)
         answer = None
         try:
+            # Made before it is sent, so that a value that does not fit sends nothing.
             outgoing = made or make(name, request, values, self.allowed)
             record = replace(record, url=outgoing.shown_url)
             answer = await self.client.exchange(outgoing, until=self.until)
@@ -113,6 +115,7 @@ def _own_code(step: Step, answer: Response, values: Values) -> str | None:
     code = step.error_code.value(answer) if step.error_code else None
     if code is None or not ERROR_CODE.fullmatch(code):
         return None
+    # An end system may quote the token in its error code, which is logged.
     return None if any(_overlap(code, secret) for secret in values.secrets()) else code
 
 

@@ -77,6 +77,7 @@ def faults(declared: Mapping[str, Setting], given: Mapping[str, str], allowed: S
 
 def effective(declared: Mapping[str, Setting], given: Mapping[str, str]) -> dict[str, str]:
     """Return what was given of the declared settings, and the defaults for the rest."""
+    # OpsHub sends an empty text for a field that was left empty.
     values = {name: given.get(name, "") or setting.default for name, setting in declared.items()}
     return {name: value for name, value in values.items() if value}
 
