@@ -45,5 +45,5 @@ class Expiries(Generic[Bucket]):
         return None
 
 
-def _minute_after(moment: float) -> int:
-    return int(moment // 60) + 1
+def _minute_after(expires_at: float) -> int:
+    return int(expires_at // 60) + 1

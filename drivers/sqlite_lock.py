@@ -72,7 +72,7 @@ class WriteLock:
     def _wait(self, end: float) -> None:
         if time.monotonic() > end:
             raise Busy(f"{self._path}: another process keeps it locked; see which one has it open")
-        time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311 - so that the waiting do not march in step
+        time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311 - so that waiting processes do not collide again
 
     def _open(self) -> None:
         file = FileIO(self._path, "r+", opener=lambda path, _: os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -1,4 +1,4 @@
-"""The one task that writes to a SQLite file: whoever writes waits for the same transaction, and so for the same flush to disk."""
+"""The only task that writes to a SQLite file. Concurrent writers share a transaction, and so a flush to disk."""
 
 import asyncio
 import sqlite3
@@ -26,14 +26,14 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 BATCH = 256
-"""Works that one transaction holds at most."""
+"""Works in one transaction at most."""
 
 
 class _Thread(aiosqlite.Connection):
     """aiosqlite's connection, with a way to run a function on its thread.
 
-    A transaction has to run there as a whole, for every hop in between would be a chance to be cancelled half-way. There is no
-    public way to do it: `_execute` and `_conn` are what its own methods are made of. Hence the requirement `aiosqlite<0.23`.
+    A transaction has to run there as a whole, because each hop in between could be cancelled half-way. aiosqlite has no public
+    way for it: `_execute` and `_conn` are protected. So the requirement is `aiosqlite<0.23`.
     """
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
@@ -41,16 +41,16 @@ class _Thread(aiosqlite.Connection):
         return cast("T", await execute(function, self._conn))
 
     async def ended(self) -> None:
-        """Wait for the thread, as aiosqlite does not when connecting fails: it might tell of it when the event loop is closed."""
+        """Wait for the thread. After a failed connect, aiosqlite does not, and the thread could call a closed event loop."""
         await in_a_thread("the end of a connection", self._thread.join)
 
 
 Together = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
-"""What is done for items that wait for one transaction, side by side: returns an outcome for each of them."""
+"""Does work for neighbouring items of one transaction, and returns an outcome for each."""
 
 
 def one_by_one(subject: Subject, works: Sequence[Callable[[Subject], T]]) -> list[T]:
-    """Do one work after the other, where the items are works and there is nothing to do together."""
+    """Do one work after the other, for items that are works with nothing in common."""
     return [work(subject) for work in works]
 
 
@@ -62,13 +62,13 @@ class _Job(Generic[Item, T]):
     outcome: T | Exception | None = field(default=None, init=False)
 
     def settle(self, file: SqliteFile) -> None:
-        """Tell the caller, unless it has gone."""
+        """Give the caller its outcome, unless it has gone."""
         match self.outcome:
             case _ if self.done.done():
                 return
             case sqlite3.Error() | UnicodeDecodeError() as problem:
                 self.done.set_exception(file.explanation(problem))
-            case StopIteration() as problem:  # no future takes it
+            case StopIteration() as problem:  # a future refuses this one
                 self.done.set_exception(RuntimeError(f"a work raised {problem!r}"))
             case Exception() as problem:
                 self.done.set_exception(problem)
@@ -77,7 +77,7 @@ class _Job(Generic[Item, T]):
 
 
 class SqliteWriter:
-    """Runs works, functions of a connection, in transactions that it commits for many at once."""
+    """Runs works, which are functions of a connection, many of them in one transaction."""
 
     def __init__(self, file: SqliteFile, thread: _Thread) -> None:
         self._file = file
@@ -89,7 +89,7 @@ class SqliteWriter:
 
     @classmethod
     async def open(cls, file: SqliteFile, connect: Callable[[], sqlite3.Connection]) -> "SqliteWriter":
-        """Begin with the connection that `connect` returns. It is called in the writer's thread, where it may block."""
+        """Begin with the connection that `connect` makes. It runs in the writer's thread, where it may block."""
         thread = _Thread(connect, iter_chunk_size=64)
         try:
             await thread
@@ -99,11 +99,10 @@ class SqliteWriter:
         return cls(file, thread)
 
     async def submit(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in a transaction and return its result once that is committed, durably. Deadlines are the caller's.
+        """Run `work` in a transaction, and return its result once that is committed durably. The caller sets a deadline.
 
-        `work` runs in another thread, in one transaction with others. Where one of them fails, they all run once more, each in a
-        transaction of its own, so that what a work raises is its own caller's alone. A caller that is cancelled gives up
-        waiting; its work is committed all the same.
+        `work` runs in another thread, in one transaction with others. If one of them fails, each runs once more in a transaction
+        of its own, so that an error reaches its own caller only. The work of a cancelled caller is committed all the same.
 
         Raises:
             DriverError: when it was not committed.
@@ -111,11 +110,10 @@ class SqliteWriter:
         return await self.submit_item(one_by_one, work)
 
     async def submit_item(self, do: Together[Item, T], item: Item) -> T:
-        """Have `do` run with this item and its neighbours that wait for the same `do`, and return its outcome, as `submit` does.
+        """Run `do` with this item and its neighbours for the same `do`, and return the item's outcome, as `submit` does.
 
-        Items and works take effect in the order in which they were submitted.
-        So a statement can do for many what it would otherwise do for one: SQLite and the event loop hand Python's one lock to and
-        fro for each statement, which costs more than most of them do.
+        So one statement serves many items. For each statement, SQLite and the event loop pass Python's lock back and forth, which
+        costs more than most statements do. Items and works take effect in the order in which they were submitted.
         """
         if self._closing:
             raise DriverUnavailable(f"{self._file.path}: closed")
@@ -125,27 +123,27 @@ class SqliteWriter:
         return await job.done
 
     async def checkpoint(self) -> bool:
-        """Move what the write-ahead log holds into the file, and cut the log to nothing unless somebody still reads from it.
+        """Move the write-ahead log into the file, and truncate it unless a reader still needs it.
 
-        Returns whether it was cut; it is tried between two transactions. Raises `DriverError`.
+        Returns whether it was truncated. It runs between two transactions. Raises `DriverError`.
         """
         if self._closing:
             raise DriverUnavailable(f"{self._file.path}: closed")
         return await self._thread.run(partial(_checkpoint, self._file))
 
     async def aclose(self) -> None:
-        """Commit what waits, then close. A second call waits for the same end; giving up waiting does not stop it."""
+        """Commit what waits, then close. A second call waits for the same end, and a cancelled caller does not stop it."""
         self._closing = self._closing or asyncio.create_task(self._close())
         await result_of(self._closing)
 
     async def _write(self) -> None:
-        """Commit what waits; when closing, to the last of it."""
+        """Commit what waits, and when closing, all of it."""
         while self._waiting or not self._closing:
             self._called.clear()
             if not self._waiting:
                 await self._called.wait()
                 continue
-            await asyncio.sleep(0)  # whoever the last commit has woken may have something to write by now: one commit for all
+            await asyncio.sleep(0)  # callers that the last commit has woken may write something now: one commit for all
             # A bound, because all of the batch wait for the slowest part of it.
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             await self._commit(batch)
@@ -156,7 +154,7 @@ class SqliteWriter:
         try:
             with cancelled_only_if_asked:
                 await self._thread.run(partial(_commit, self._file, batch))
-        except Exception as problem:  # noqa: BLE001 - the boundary of a batch: each of its callers gets to see it
+        except Exception as problem:  # noqa: BLE001 - the boundary of a batch: each caller gets to see it
             for job in batch:
                 job.outcome = another(problem)
 
@@ -182,7 +180,7 @@ def _commit(file: SqliteFile, batch: Sequence[_Job[Any, Any]], connection: sqlit
 
 
 def _committed(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) -> bool:
-    """Do what the batch wants in one transaction. Says whether that was committed; if not, what failed is everybody's outcome."""
+    """Do the batch in one transaction, and tell whether it was committed. If not, the error is everybody's outcome."""
     try:
         with cancelled_only_if_asked, transaction(connection):
             _do_together(batch, connection)
@@ -194,7 +192,7 @@ def _committed(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) 
 
 
 def _do_together(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) -> None:
-    """Do neighbours of one kind together: what was asked for earlier is written earlier, whatever its kind."""
+    """Do neighbours of one kind together. What was asked for earlier is written earlier, whatever its kind."""
     for do, neighbours in groupby(batch, attrgetter("do")):
         jobs = [*neighbours]
         for job, outcome in zip(jobs, do(connection, [job.item for job in jobs]), strict=True):
@@ -203,7 +201,7 @@ def _do_together(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit at the end; on any failure leave the connection as if nothing had been tried. The file's lock must be held."""
+    """Commit at the end, or roll back after any failure. The file's lock must be held."""
     # IMMEDIATE takes the write lock now: a transaction that reads first could fail at its first write.
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -17,7 +17,7 @@ class LogoutState(StrEnum):
     OWED = "owed"
     """The retries will, when it is due."""
     WAITING = "waiting"
-    """A human: it was refused, or given up."""
+    """A person, because it was refused or given up: it needs attention."""
     CLOSED = "closed"
     """Nobody."""
 
@@ -36,7 +36,7 @@ class Debt(msgspec.Struct, frozen=True):
     """Which of the session's logins it is, as its seal says; empty where the credential came without a seal."""
     state: LogoutState = LogoutState.OWED
     outcome: LogoutOutcome | None = None
-    """Of the last try; None while nothing has come of one, be it the first or the one that is under way."""
+    """The outcome of the last try; None while no try has ended."""
     attempts: int = 0
     waited: float = 0.0
     """Seconds of scheduled waiting so far, which a clock that jumps does not change."""
@@ -49,7 +49,7 @@ class Debt(msgspec.Struct, frozen=True):
     closed_at: float | None = None
     """When nothing was owed any more."""
     dismissed: str | None = None
-    """Why a human closed the logout without its having been done."""
+    """Why a person closed the logout although it was not done."""
     unusable: str | None = None
     """Why the row is shown but never acted upon: it does not verify, or its key is missing. All that it says is a claim then."""
     moved_to: str | None = None
@@ -86,7 +86,7 @@ class Totals:
     sessions: int = 0
     """Open sessions."""
     older_keys: Mapping[str, int] = field(default_factory=dict)
-    """How many of them need which key that is not the current one, be it missing."""
+    """How many of them need which older key, also a missing one."""
 
 
 class Sorted(msgspec.Struct, frozen=True):

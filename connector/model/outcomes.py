@@ -58,6 +58,11 @@ OTHER_END_SYSTEM = LogoutOutcome(
 )
 
 
+def late_answer(seconds: float) -> str:
+    """Return the message of an outcome whose end system was too slow."""
+    return f"the end system did not answer within {seconds:g} s"
+
+
 class LoginResult(StrEnum):
     """How an attempt to log in to an end system ended."""
 

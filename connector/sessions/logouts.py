@@ -11,7 +11,7 @@ from connector.endsystems.end_system import EndSystem, SessionLogin
 from connector.model.cleanup import Timed
 from connector.model.credential import Credential
 from connector.model.debts import Debt
-from connector.model.outcomes import NO_LOGOUT, OTHER_END_SYSTEM, LogoutOutcome, LogoutResult
+from connector.model.outcomes import NO_LOGOUT, OTHER_END_SYSTEM, LogoutOutcome, LogoutResult, late_answer
 from connector.runtime.steps import attempt, step
 from connector.runtime.supervision import OwnedTasks
 from connector.telemetry.metrics import Metrics
@@ -130,12 +130,11 @@ class Logouts:
                 del self._shared[key]
 
     async def _try(self, login: SessionLogin, attempts: int) -> Timed[LogoutOutcome]:
-        late = f"the end system did not answer within {self._deadline:g} s"
         done = await step(
             "logout",
             lambda: self.end_system.logout(login),
             deadline=self._deadline,
-            late=LogoutOutcome(LogoutResult.PENDING, "timeout", late),
+            late=LogoutOutcome(LogoutResult.PENDING, "timeout", late_answer(self._deadline)),
             failed=LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback"),
         )
         # Counted once for each try, not once for each caller that shares it.

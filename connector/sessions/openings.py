@@ -12,7 +12,7 @@ from connector.endsystems.end_system import LONGEST_LOGIN, LoginOutcome, Session
 from connector.model.cleanup import Timed
 from connector.model.errors import LedgerUnavailable
 from connector.model.headers import ADVISED, size_of
-from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
+from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult, late_answer
 from connector.model.sessions import OpenSession
 from connector.runtime.deadline import Patience
 from connector.runtime.steps import step
@@ -59,8 +59,7 @@ class Openings:
         self._logins = OwnedTasks()
         self._following = OwnedTasks()
         self._stopping = False
-        late = f"the end system did not answer within {deadline:g} s"
-        self._late = LoginOutcome(LoginResult.UNAVAILABLE, code="timeout", message=late)
+        self._late = LoginOutcome(LoginResult.UNAVAILABLE, code="timeout", message=late_answer(deadline))
 
     async def open(self, request: OpeningRequest, is_wanted: Callable[[], bool] = lambda: True) -> Result:
         """Log in and record the session. An earlier login of it is replaced once the new one has succeeded.

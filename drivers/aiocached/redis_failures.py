@@ -1,4 +1,4 @@
-"""What redis-py raises, and what a Redis answers, as this project's errors."""
+"""The errors of redis-py and of a Redis server, with their meanings."""
 
 import redis.exceptions as redis_errors
 
@@ -12,9 +12,9 @@ REFUSED = (
 )
 CLUSTER = (redis_errors.AskError, redis_errors.ClusterDownError, redis_errors.TryAgainError)
 NOT_THE_MASTER = (redis_errors.ReadOnlyError, redis_errors.BusyLoadingError, redis_errors.MasterDownError, *CLUSTER)
-"""What a server says that is not, or not any more, the one to write to. To redis-py, MOVED is a kind of ASK."""
+"""Answers of a server that takes no writes, or no longer. To redis-py, MOVED is a kind of ASK."""
 NOT_THE_MASTER_BY_ANSWER = ("-READONLY ", "NOREPLICAS ", "cluster is down", "in a cluster node")
-"""The same by words: a script that meets it says so in an `ERR`, and redis-py has no type for it."""
+"""The same by words: in a script they are an `ERR`, for which redis-py has no type."""
 
 A_NODE = "is a node of a cluster; expected a server that holds all keys"
 
@@ -38,15 +38,15 @@ FAILURES = Failures(
         ("in a cluster node", DriverMisconfigured, A_NODE),
         ("DB index is out of range", DriverMisconfigured, "has no database of that number"),
         ("out of memory", DriverUnavailable, "is full"),
-        ("MISCONF", DriverUnavailable, "takes no writes as long as it cannot save its data"),
+        ("MISCONF", DriverUnavailable, "takes no writes while it cannot save its data"),
         ("-READONLY ", DriverUnavailable, "is a replica and takes no writes"),
         ("MASTERDOWN", DriverUnavailable, "is a replica that has lost its master"),
-        ("BUSY Redis", DriverUnavailable, "is held up by somebody's script"),
+        ("BUSY Redis", DriverUnavailable, "is blocked by a running script"),
         ("NOREPLICAS", DriverUnavailable, "has too few replicas to take writes"),
     ),
 )
 
 
 def is_from_no_master(answer: redis_errors.RedisError) -> bool:
-    """Tell whether a server says that it is not the one to write to, so that connections to it should be given up."""
+    """Tell whether a server takes no writes, so that connections to it should be closed."""
     return isinstance(answer, NOT_THE_MASTER) or any(words in str(answer) for words in NOT_THE_MASTER_BY_ANSWER)

@@ -72,7 +72,7 @@ class RedisPool:
             async with asyncio.timeout(self._settings.operation_timeout):
                 await self._turns.acquire()
         except TimeoutError:
-            raise DriverUnavailable("has not had a connection to spare in time; see pool_size") from None
+            raise DriverUnavailable("has not had a free connection in time; raise pool_size") from None
 
     async def _run(self, command: tuple[Word, ...]) -> Any:
         # The one used last: the others can be closed by the server when they have been idle for long.
@@ -90,7 +90,9 @@ class RedisPool:
 
     async def _answer(self, connection: Addressed, command: tuple[Word, ...]) -> Any:
         try:
-            if self._is_stale(connection) or await connection.can_read():  # what can be read before asking is its end
+            if (
+                self._is_stale(connection) or await connection.can_read()
+            ):  # anything to read before a command is the end of the connection
                 await self._connect(connection)
             async with asyncio.timeout(self._settings.operation_timeout):
                 await connection.send_command(*command, check_health=False)
@@ -107,7 +109,7 @@ class RedisPool:
         return not connection.is_connected or self._connected_in.get(connection) != self._era
 
     async def _leave_the_server(self, connection: Addressed) -> None:
-        """Give up what was connected when this connection was, or before; those in use, once they come back."""
+        """Close all connections of this one's time or before; those in use once they come back."""
         if self._connected_in.get(connection, self._era) == self._era:
             self._era += 1
         for each in (connection, *self._free):
@@ -115,7 +117,7 @@ class RedisPool:
                 await each.disconnect(nowait=True)
 
     async def _connect(self, connection: Addressed) -> None:
-        """Connect, with redis-py's own deadlines for the greeting. They end with it: they cost a task for each command sent."""
+        """Connect, with redis-py's own deadlines for the greeting only, because they cost a task for each command."""
         await connection.disconnect(nowait=True)
         connection.socket_timeout = self._settings.operation_timeout
         # Noted before it connects: a fail-over during that makes it stale at once.
@@ -132,6 +134,6 @@ async def _connect_to(connection: Addressed, address: str) -> None:
 
 
 async def _take_leave(connection: Addressed) -> None:
-    """Close a connection, and wait for its end: over TLS, the server has a word in it. It is closed without that word, too."""
+    """Close a connection, and wait for its end: over TLS, the server takes part. It is closed without that, too."""
     with suppress(RedisTimeoutError):
         await connection.disconnect()

@@ -1,4 +1,4 @@
-"""What the libraries underneath raise, as this project's errors."""
+"""Turns the errors of libraries into those of this project."""
 
 import ssl
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ aiomcache takes nonsense for numbers.
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """What one library raises besides the errors of the operating system, and what that means. The first that fits counts."""
+    """The errors of one library, besides those of the operating system, and their meanings. The first match counts."""
 
     raised: tuple[type[Exception], ...] = ()
     by_type: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind, str], ...] = ()
     by_answer: tuple[tuple[str, Kind, str], ...] = ()
-    """By words of the server's answer, where its type says too little. They go before the type."""
+    """By words of the server's answer, if its type says too little. Words count before types."""
 
 
 OF_THE_SYSTEM = Failures(
@@ -40,7 +40,7 @@ OF_THE_SYSTEM = Failures(
 
 @contextmanager
 def translated(store: str, failures: Failures = OF_THE_SYSTEM) -> Iterator[None]:
-    """Turn what goes wrong inside into a `DriverError` whose message begins with what `store` is."""
+    """Turn errors into a `DriverError` whose message begins with `store`."""
     try:
         yield
     except DriverError as problem:
@@ -66,7 +66,7 @@ def _explained(problem: Exception, failures: Failures) -> tuple[Kind, str]:
 
 
 def _origins(problem: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and what it arose from: redis-py raises its own in place of those that say more."""
+    """Yield an exception and its causes, because redis-py hides those that say more behind its own."""
     while problem is not None:
         yield problem
         problem = problem.__context__

@@ -1,4 +1,4 @@
-"""What every driver has to withstand, as a pytest class that the author of a driver derives from.
+"""The contract of a driver as a pytest class, from which the author of a driver derives.
 
     class TestMyDriver(DriverContract):
         @pytest.fixture
@@ -8,11 +8,12 @@
 The tests are coroutines: pytest-asyncio runs them with `asyncio_mode = auto`. Needs the packages of the extra `test`.
 """
 
+from pkgutil import iter_modules
+
 import pytest
 
-# Before the modules are imported, so that their asserts explain themselves in the project of whoever derives from them.
-for part in ("subject", "entries", "evictions", "stamps", "races", "lifecycle", "model"):
-    pytest.register_assert_rewrite(f"drivers.testing.{part}")
+# Before the modules are imported, so that their asserts explain themselves also in the project of a driver's author.
+pytest.register_assert_rewrite(*(f"drivers.testing.{part.name}" for part in iter_modules(__path__)))
 
 from drivers.testing.driver_contract import DriverContract  # noqa: E402
 from drivers.testing.subject import MakeDriver  # noqa: E402

@@ -1,4 +1,4 @@
-"""Names that have broken somebody's cache: for sessions, systems and keys alike."""
+"""Names of sessions, systems and keys that have broken a cache somewhere."""
 
 NAMES = [
     *("s1", "s10", "s", "S1", "\u017f1", " s1", "s1 ", "s1\0", "s1\n", "s2"),

@@ -1,4 +1,4 @@
-"""Entries: what goes in comes out, unaltered, until it expires or is deleted."""
+"""Entries: they come back unaltered, until they expire or are deleted."""
 
 import asyncio
 import math

@@ -1,4 +1,4 @@
-"""Any sequence of calls, compared with a plain dictionary that is emptied by hand."""
+"""Any sequence of calls, compared with a model: a plain dictionary."""
 
 from dataclasses import dataclass, field
 from itertools import count
@@ -27,14 +27,14 @@ calls = st.one_of(
 
 @dataclass
 class Model:
-    """A driver and what it ought to hold; each method makes one call of both, `compare` looks whether they agree."""
+    """A driver and its model. Each method makes one call of both, and `compare` tells whether they agree."""
 
     driver: Driver
     entries: dict[tuple[Scope, str], bytes] = field(default_factory=dict)
     stamps: dict[Scope, Stamp] = field(default_factory=dict)
-    """Current ones that were asked for."""
+    """Current stamps that were asked for."""
     taken: dict[Scope, Stamp] = field(default_factory=dict)
-    """As a slow loader took them, current or not."""
+    """Stamps that slow loaders have taken, current or not."""
 
     async def put(self, scope: Scope, key: str, value: bytes) -> None:
         await self.driver.put(scope, key, entry(value))

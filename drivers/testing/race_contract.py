@@ -1,4 +1,4 @@
-"""Races: writers, loaders and readers against evictions, judged by somebody who knows what the truth was when."""
+"""Races: writers, loaders and readers against evictions, judged by what was true at each time."""
 
 import asyncio
 import random
@@ -37,7 +37,7 @@ class _Truth:
         return self.dice.choice(SCOPES)
 
     async def load(self, driver: Driver) -> None:
-        """As the cache loads: the stamp first, then the value, then the attempt to store it."""
+        """Load as the cache does: the stamp first, then the value, then the attempt to store it."""
         scope = self.scope()
         stamp = await driver.stamp(scope)
         value = str(self.version).encode()
@@ -54,7 +54,7 @@ class _Truth:
             self.oldest[taken] = max(self.oldest[taken], begun)
 
     async def read(self, driver: Driver) -> None:
-        """As the cache reads: what was loaded before the last cleanup that had ended when the read began must not be found."""
+        """Read as the cache does. A value from before the last cleanup that had ended by then must not be found."""
         scope = self.scope()
         oldest = self.oldest[scope]
         stamp = await driver.stamp(scope)
@@ -65,7 +65,7 @@ class _Truth:
             self.seen["hit"] += 1
 
     async def read_at_once(self, driver: Driver) -> None:
-        """As the cache reads where the driver need not wait."""
+        """Read as the cache does if the driver need not wait."""
         scope = self.scope()
         held = driver.get_at_once(scope, "key")
         if held and held.stamp == driver.stamp_at_once(scope):

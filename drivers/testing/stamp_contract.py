@@ -1,4 +1,4 @@
-"""Stamps: what an authority says of a scope's present life."""
+"""Stamps: an authority's word on the current life of a scope."""
 
 import asyncio
 

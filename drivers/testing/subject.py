@@ -1,4 +1,4 @@
-"""The driver under test: how the suite gets it, and the few ways in which it is used."""
+"""The driver under test: how the suite makes it, and how it uses it."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,7 +13,7 @@ TTL = 600.0
 
 
 class MakeDriver(Protocol):
-    """Makes drivers, not yet opened. Those of one store share what they hold, if the driver shares anything at all."""
+    """Makes drivers, not opened yet. Drivers of one store share their entries, if the driver shares any."""
 
     def __call__(self, store: str = "one") -> Driver: ...
 
@@ -23,7 +23,7 @@ class Subject:
 
     @pytest.fixture
     def make_driver(self) -> MakeDriver:
-        """Override: return what makes a driver on a named store. Stores of two names have nothing in common."""
+        """Override: return a function that makes a driver on a named store. Stores with two names share nothing."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -57,25 +57,25 @@ async def keep(driver: Driver, scope: Scope, key: str, value: bytes) -> None:
 
 
 async def keep_copy(driver: Driver, scope: Scope, key: str, value: bytes) -> None:
-    """Store as a driver before the authority does."""
+    """Store as a local cache does."""
     await driver.put(scope, key, entry(value, b"the authority's"))
 
 
 async def found(driver: Driver, scope: Scope, key: str) -> bytes | None:
-    """Read without a look at the stamp, as from a driver before the authority."""
+    """Read without a look at the stamp, as from a local cache."""
     held = await driver.get(scope, key)
     return held.value if held else None
 
 
 async def current(driver: Driver, scope: Scope, key: str) -> bytes | None:
-    """Read as from the authority: what carries another stamp than the current one is a miss."""
+    """Read as from the authority: an entry with another stamp than the current one is a miss."""
     stamp = await driver.stamp(scope)
     held = await driver.get(scope, key)
     return held.value if held and held.stamp == stamp else None
 
 
 async def purge_all(driver: Driver, limit: int = 100) -> None:
-    """Purge to the end, which has to come."""
+    """Purge to the end, and fail if there is none."""
     for _ in range(10_000):
         if not await driver.purge(limit):
             return
@@ -83,4 +83,4 @@ async def purge_all(driver: Driver, limit: int = 100) -> None:
 
 
 Keep = Callable[[Driver, Scope, str, bytes], Awaitable[None]]
-in_both_roles = pytest.mark.parametrize("keep_", [keep, keep_copy], ids=["authority", "near"])
+in_both_roles = pytest.mark.parametrize("keep_", [keep, keep_copy], ids=["authority", "local"])

@@ -15,7 +15,7 @@ PAGE = 50
 
 
 class Project(msgspec.Struct):
-    """A keyword of the tracker: by it, its issues are told apart."""
+    """A keyword of the tracker, which groups its issues."""
 
     id: str
     link: str
@@ -50,14 +50,14 @@ async def get_projects(request: web.Request) -> web.Response:
 
 
 async def get_users(request: web.Request) -> web.Response:
-    """Return the users. They seldom change, and every session of the system sees the same: they are loaded once for all."""
+    """Return the users. They seldom change and are the same for every session, so they are loaded once for all."""
     current = session(request)
     users = partial(load, current.http, "user", User)
     return answer(await current.system.cache.get_or_load("users", users, kind=list[User], ttl=3600))
 
 
 async def get_issues(request: web.Request) -> web.Response:
-    """Return one page of the issues. All pages are of the list that the session was shown first, so that none is missed."""
+    """Return one page of the issues. All pages come from one list of the session, so that no issue is missed."""
     start = request.query.get("start", "0")
     if not start.isdecimal() or len(start) > 9:
         raise BadRequest("start: expected a number of at most nine digits")
@@ -68,11 +68,11 @@ async def get_issues(request: web.Request) -> web.Response:
 
 
 async def load(http: aiohttp.ClientSession, kind: str, item: type[Item]) -> list[Item]:
-    """Ask the tracker for all items of one kind. Its errors become those that OpsHub understands."""
+    """Return all items of one kind from the tracker. Its errors become those that OpsHub understands."""
     fields = ",".join(name for name in item.__struct_fields__ if name not in {"id", "link"})
     try:
         async with http.get(f"rest/data/{kind}", params={"@fields": fields, "@sort": "id"}) as found:
-            if found.status == HTTPStatus.FORBIDDEN:  # what a lost login is to Roundup; OpsHub would take it for a rate limit
+            if found.status == HTTPStatus.FORBIDDEN:  # Roundup's answer to a lost login; OpsHub would take it for a rate limit
                 raise Unauthorized("The tracker does not know this login any more.")
             found.raise_for_status()
             return [msgspec.convert(each, item) for each in (await found.json())["data"]["collection"]]
@@ -81,7 +81,7 @@ async def load(http: aiohttp.ClientSession, kind: str, item: type[Item]) -> list
 
 
 def answer(content: Any) -> web.Response:
-    """Return what OpsHub gets."""
+    """Return the answer for OpsHub."""
     return web.Response(body=msgspec.json.encode(content), content_type="application/json")
 
 

@@ -172,7 +172,7 @@ async def test_who_has_waited_for_a_connection_in_vain_is_told_so(own_redis: Rea
         await asyncio.wait(asking)
         *_, last = [task.exception() for task in asking]
         assert isinstance(last, DriverUnavailable)
-        assert "has not had a connection to spare in time; see pool_size" in str(last)
+        assert "has not had a free connection in time; raise pool_size" in str(last)
         own_redis.resume()
         await asyncio.gather(*(driver.stamp(SESSION) for _ in range(3)))
 
