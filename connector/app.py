@@ -55,7 +55,7 @@ from drivers.cancellation import cancelled_only_if_asked
 log = structlog.get_logger(__name__)
 
 MARGIN = 1.0
-"""Seconds that an end system has beyond its own deadline, to say itself how far it got."""
+"""Seconds that an end system has beyond its own deadline, so that it can say how far it got."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Parts:
         yield "what the ledger could not take", self.catching_up.run
 
     async def _retry(self) -> None:
-        """Try again what is owed, once that is sorted out which today's end system cannot end; a defect there stops no retry."""
+        """Hold back what today's end system cannot end, then try again what is owed. A defect in the first stops no retry."""
         await step("sorting what is owed", self.holding.sort, deadline=LONGEST_TRY, late=None, failed=None)
         await self.retries.run()
 
@@ -295,7 +295,7 @@ def _for_end_system(settings: Settings) -> float:
 
 
 def _ledger(settings: Settings, keyring: Keyring, clock: Callable[[], float]) -> Ledger:
-    """Return the ledger. What a cleanup owes is left alone by the retries for as long as the cleanup itself may take."""
+    """Return the ledger. Retries leave alone what a cleanup owes for as long as the cleanup itself may take."""
     return SqliteLedger(
         settings.ledger.path,
         keyring,

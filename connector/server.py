@@ -31,11 +31,11 @@ IN_CLEAR = (
 def serve(config: Prepared | Settings, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
     """Serve until a signal asks to end, and return the exit code; `routes` and `hooks` are as for `create_app`.
 
-    On the signal `/health/ready` answers 503, the listener stays open while what has begun is finished, at most for
-    `server.deadlines.shutdown`.
+    On the signal `/health/ready` answers 503. The listener stays open until what has begun is finished, for at most
+    `server.deadlines.shutdown` seconds.
 
     Raises:
-        ConfigurationError: before anything was served, if the address, a driver or the end system cannot work.
+        ConfigurationError: before anything is served, if the address, a driver or the end system cannot work.
     """
     allow_as_many_as_possible()
     raise_threshold()

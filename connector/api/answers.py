@@ -32,7 +32,7 @@ def answer(report: CleanupReport) -> CleanupAnswer:
 def _error(report: CleanupReport, body: dict[str, Any]) -> ErrorAnswer | None:
     logout = report.logout.outcome
     if logout.result is LogoutResult.FAILED or _any_defect(report):
-        message = "A step of the cleanup broke; the log has the reason."
+        message = "A step of the cleanup failed; the log has the reason."
         return ErrorAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message, body)
     if report.evictions[report.authority].outcome.result is not EvictResult.EVICTED:
         message = f"The storage driver '{report.authority}' could not evict, so that old data might still be read."

@@ -1,4 +1,4 @@
-"""Reading a request's body, or reading it away: within a limit and a deadline, and to its end."""
+"""Reads a request's body to its end, or discards it: within a limit and a deadline."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The outermost middleware: whatever happens inside becomes an answer and one line in the log."""
+"""The outermost middleware: it turns whatever happens inside into an answer and one line in the log."""
 
 import logging
 import time
@@ -24,7 +24,7 @@ class Count(Protocol):
 
 
 COUNT: web.RequestKey[Count] = web.RequestKey("count", Count)
-"""A handler says here how its request is counted. So the answer counts that is sent, whoever has made it."""
+"""A handler says here how its request is counted. So what counts is the answer that was sent, wherever it was made."""
 
 
 def boundary(shapes: ErrorShapes, level: int = logging.INFO) -> Middleware:
@@ -55,7 +55,7 @@ def boundary(shapes: ErrorShapes, level: int = logging.INFO) -> Middleware:
             problem.__traceback__ = None
             response = refused(body_too_large().answer, request)
         except Exception:
-            log.exception("a request broke", route=_route(request))
+            log.exception("unhandled exception: the request is answered 500", route=_route(request))
             response = refused(internal_error(), request)
         _log_line(request, response.status, started, logging.WARNING if response.status >= 500 else level)
         if count := request.get(COUNT):

@@ -1,4 +1,4 @@
-"""How many connections there may be, and who has to give way to a new one."""
+"""How many connections there may be, and which one is closed for a new one."""
 
 from collections import OrderedDict
 from typing import Protocol
@@ -9,7 +9,7 @@ class OpenConnection(Protocol):
 
     @property
     def address(self) -> str:
-        """Where its client is; the same for all that come over a Unix socket."""
+        """The address of its client; all clients of a Unix socket have the same."""
         ...
 
     @property
@@ -66,7 +66,7 @@ class OpenConnections:
         return sorted(self._by_address.values(), key=len, reverse=True)
 
     def _make_room(self, of_one: OrderedDict[OpenConnection, None]) -> bool:
-        """Have a connection give way, and say whether there was one that waits for its client."""
+        """Close a connection that waits for its client, and say whether there was one."""
         unused = next((connection for connection in of_one if connection.waits), None)
         if unused is None:
             return False

@@ -1,4 +1,4 @@
-"""Who may call at all: to anybody else there is nothing here."""
+"""Who may call at all. Anybody else is answered 404."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -59,7 +59,7 @@ def no_web_pages(request: web.Request) -> Refusal | None:
 
 
 def only_by(hosts: Hosts) -> Check:
-    """Return the check that refuses who calls the server by another name."""
+    """Return the check that refuses calls to the server by another name."""
     return lambda request: None if hosts.are_met_by(request) else Refusal.HOST
 
 
@@ -76,7 +76,7 @@ class Callers:
         self._anybody = {*self._allowed} >= EVERYWHERE
 
     def check(self, request: web.Request) -> Refusal | None:
-        """Refuse callers outside of the networks that are allowed; so one whom a trusted proxy does not name."""
+        """Refuse callers outside of the allowed networks. A caller whom a trusted proxy does not name is refused, too."""
         return None if self._anybody or is_in(self._caller(request), self._allowed) else Refusal.NETWORK
 
     def are_beyond(self, request: web.Request) -> bool:

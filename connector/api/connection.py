@@ -32,7 +32,7 @@ from connector.api.unread import Guard
 log = structlog.get_logger(__name__)
 
 TLS = b"\x16\x03"
-"""How a client begins that takes the port for one of HTTPS."""
+"""The first bytes of a client that takes the port for HTTPS."""
 BROKEN_BODY = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
 """What reading a body raises when it is malformed, or its sender has gone."""
 
@@ -50,7 +50,7 @@ class HeadTooLarge(HttpProcessingError):
 
 
 class Connection(Lingering):
-    """Reads no further once the parser has rejected something, or another request is under way."""
+    """Stops reading once the parser has rejected something, or another request is under way."""
 
     __slots__ = ("_body", "_head", "_judged", "_speaks_tls", "_unfinished", "address")
 
@@ -73,7 +73,7 @@ class Connection(Lingering):
         return self._paused or self.lingers or (not self._messages if current is None else not current.content.is_eof())
 
     def give_way(self) -> None:
-        """Close at once, in favour of a new connection."""
+        """Close at once, to make room for a new connection."""
         self.break_off("GaveWay")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -174,9 +174,9 @@ class Connection(Lingering):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer what no handler could. `message` is left out, for it quotes the request."""
+        """Answer what no handler could. `message` is left out because it quotes the request."""
         del message
-        self.log_exception("a request broke outside its handler", exc_info=exc)
+        self.log_exception("unhandled exception outside a handler: the request is answered 500", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
         verdict = _verdict(status)
@@ -208,7 +208,7 @@ def _size_of(message: Any) -> int:
 
 
 def _verdict(status: int) -> ErrorAnswer | None:
-    """Return the answer to what was rejected with this status; None where it is a defect of ours."""
+    """Return the answer to what was rejected with this status; None if it is a defect of ours."""
     match status:
         case HTTPStatus.BAD_REQUEST:
             return malformed()

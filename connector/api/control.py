@@ -1,4 +1,4 @@
-"""The calls of the control socket: how the server is, and what is owed, seen and steered by whoever administers it."""
+"""The calls of the control socket: an administrator sees how the server is and what is owed, and acts on it."""
 
 import asyncio
 import logging
@@ -88,7 +88,7 @@ class ControlCalls:
 def control_app(admin: Admin, metrics: Metrics) -> web.Application:
     """Return the application for the control socket. Who may connect to it may call it: the socket's mode decides.
 
-    Web pages may not, for somebody may have forwarded the socket to a port.
+    Web pages may not: somebody may have forwarded the socket to a port.
     """
     admitted = admitting((no_web_pages,), metrics.observe_rejection)
     outermost = boundary(ErrorShapes([""], []), level=logging.DEBUG)
@@ -132,7 +132,7 @@ def _id(request: web.Request) -> int:
 
 
 async def _body(request: web.Request) -> Any:
-    """Return what the body holds; nothing where there is none."""
+    """Return what the body holds; None if it is empty."""
     body = await read_body(request, limit=LARGEST_BODY, deadline=PATIENCE)
     return _decoded(body) if body else None
 

@@ -1,4 +1,4 @@
-"""The sockets that a server needs, bound before anything else is done: what is taken is told first, and by its key."""
+"""The sockets that a server needs. They are bound first, so that an address in use is reported early, by its key."""
 
 import errno
 import os
@@ -18,12 +18,12 @@ from connector.runtime.open_files import shares
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """Bound sockets. Those for requests do not listen yet: nobody is let in before there is somebody to answer."""
+    """Bound sockets. Those for requests do not listen yet: nobody can connect before the server can answer."""
 
     server: Sequence[socket.socket]
-    """Empty where another application serves."""
+    """Empty if another application serves."""
     metrics: Sequence[socket.socket]
-    """Empty where they are switched off."""
+    """Empty if they are switched off."""
     control: socket.socket | None
     """None on a platform that has no such sockets."""
 
@@ -34,10 +34,10 @@ DOORS = web.AppKey("doors", Doors)
 
 @contextmanager
 def opened_doors(settings: Settings, *, for_calls: bool = True) -> Iterator[Doors]:
-    """Bind what is configured, and close it at the end; `for_calls` is false where another application serves the calls.
+    """Bind what is configured, and close it at the end; `for_calls` is false if another application serves the calls.
 
     Raises:
-        ConfigurationError: with every address that cannot be used, each by the key to change.
+        ConfigurationError: names the key of every address that cannot be used.
     """
     with ExitStack() as stack:
         problems: list[str] = []

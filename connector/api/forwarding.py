@@ -1,4 +1,4 @@
-"""What proxies tell in headers: that they stand between, and for whom they call."""
+"""What proxies say in headers: that they forward a request, and for whom."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -30,7 +30,7 @@ def is_forwarded(request: web.Request) -> bool:
 def chain_of(request: web.Request, trusted: Collection[Network]) -> Sequence[Address] | None:
     """Return for whom the proxy calls that made the connection: the nearest first, up to the first who is not `trusted`.
 
-    None, if that is not told or not to be read; or if two headers tell it in two ways, for a caller may have sent one of them.
+    None if no header says it, if it cannot be read, or if two headers differ: a caller may have sent one of them.
     """
     told = [
         _believed(read(text), trusted)
@@ -58,7 +58,7 @@ def _listed(text: str) -> Iterable[str | None]:
 
 
 def _paired(text: str) -> Iterable[str | None]:
-    """Return what `Forwarded` says in each `for`, the nearest first; None where an element has none, or cannot be read."""
+    """Return what `Forwarded` says in each `for`, the nearest first; None if an element has none or cannot be read."""
     if len(text) > LONGEST:
         return [None]
     nodes: list[str | None] = [None]

@@ -11,7 +11,7 @@ from connector.api.rendering import json_answer
 
 @dataclass(frozen=True, slots=True)
 class HealthCalls:
-    """Tells whether the process lives, and whether it is of use."""
+    """Tells whether the process lives, and whether it can serve."""
 
     readiness: ReadinessCheck
 

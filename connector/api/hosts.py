@@ -1,4 +1,4 @@
-"""By which names a server may be called.
+"""The names by which a server may be called.
 
 A web page can have its own name lead to this machine (DNS rebinding). Then its requests are of one origin with the page, and
 nothing but that name, in `Host`, gives them away.
@@ -18,7 +18,7 @@ LONGEST = 262
 class Hosts:
     """The names of one listener: those that were configured or, on loopback, those that this machine has for itself.
 
-    `host` is where the configuration says that the server listens. Where that is beyond loopback, and no names were configured,
+    `host` is where the configuration says that the server listens. If that is beyond loopback, and no names are configured,
     every name is right. An application that is mounted into another is served elsewhere: the connection tells where.
     """
 

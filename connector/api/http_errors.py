@@ -131,5 +131,5 @@ def too_many_connections() -> ErrorAnswer:
 
 def internal_error() -> ErrorAnswer:
     """Return the answer to a request on which the server has a defect."""
-    message = "The server broke on this request; its log has the reason."
+    message = "The server failed on this request; its log has the reason."
     return ErrorAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message)

@@ -25,7 +25,7 @@ from connector.telemetry.logs import session_digest
 from connector.telemetry.metrics import Metrics
 
 TELLING = 3
-"""Characters from which on the value of a setting is kept out of the log."""
+"""A value of a setting with at least so many characters is kept out of the log."""
 LONGEST_TEXT = 300
 """Characters of an end system's text that the log takes."""
 
@@ -102,7 +102,7 @@ def _note(result: NotOpened | LoginOutcome, wanted: OpeningRequest) -> None:
 
 
 def _without_values(text: str, wanted: OpeningRequest) -> str:
-    """Return a text without what the settings say: an end system, or an author's class, may repeat it."""
+    """Return a text without the values of the settings, which an end system or an author's class may repeat."""
     redaction = Redaction()
     redaction.learn(value for value in wanted.settings.values() if len(value) >= TELLING)
     return redaction.redacted(text)[:LONGEST_TEXT]

@@ -15,7 +15,7 @@ METRICS = web.AppKey("metrics", Metrics)
 
 
 def metrics_app(metrics: Metrics, hosts: Hosts) -> web.Application:
-    """Return the application that tells the metrics to whoever asks, web pages excepted; it holds no secret."""
+    """Return the application that serves the metrics to anybody except web pages. They hold no secret."""
     admitted = admitting((no_web_pages, only_by(hosts)), metrics.observe_rejection)
     app = web.Application(middlewares=[boundary(ErrorShapes([""], [])), admitted])
     app[METRICS] = metrics

@@ -76,7 +76,7 @@ def _pairs(raw_query: str) -> Iterator[tuple[str, str]]:
 
 
 def _decoded(raw: str) -> str | None:
-    """Decode strictly, None where that is not possible: the usual functions replace or drop what they cannot decode."""
+    """Decode strictly; None if that fails. The usual functions replace or drop what they cannot decode."""
     if raw.isalnum() and raw.isascii():
         return raw
     if _BAD_ESCAPE.search(raw):

@@ -25,14 +25,14 @@ from connector.runtime.open_files import bounded
 CONTINUE = "100-continue"
 """The one expectation that exists."""
 NAME_ROOM = 256
-"""Bytes of a header line besides the value, for the parser's limit is about both."""
+"""Bytes of a header line besides the value: the parser's limit counts both."""
 IDLE = 75.0
-"""Seconds until a connection is closed on which no request has arrived completely: idle ones, and heads that trickle in."""
+"""Seconds until a connection closes on which no complete request arrives: it is idle, or a head trickles in."""
 LINGERING = 2.0
 """Seconds for which a body that nobody wants is read on, so that the sender sees the answer before the connection closes."""
 ENDED = "connections were ended, because their clients did not read, or to make room; see server.limits.connections"
 LAST_ANSWERS = 2.0
-"""Seconds for the connections to end at shutdown, when the cleanups have been waited for already."""
+"""Seconds for the connections to end at shutdown, after the cleanups have ended."""
 
 
 def guarded_runner(app: web.Application, server: ServerSection, *, idle: float = IDLE, most: int | None = None) -> web.AppRunner:

@@ -1,4 +1,4 @@
-"""What was turned away before any handler saw it: counted, and told in one line per interval, for anybody can cause it."""
+"""Requests that no handler saw: they are counted, and logged once per interval because anybody can cause them."""
 
 import asyncio
 from collections import Counter
@@ -12,15 +12,15 @@ AT_ONCE = {
     "TlsHandshake": "a client speaks HTTPS to a port of plain HTTP, and cannot be understood: "
     "register the connector with http://, or let a proxy that speaks HTTPS stand before it"
 }
-"""What is told when it comes first in an interval, for it is a mistake of whoever sets the connector up."""
+"""What is logged as soon as it comes first in an interval: whoever sets the connector up made a mistake."""
 INTERVAL = 60.0
 """Seconds that one line stands for."""
 
 
 class Rejections:
-    """Counts by kind. The first of an interval starts a timer; when it is over, one line tells them all, as this `event`.
+    """Counts by kind. The first of an interval starts a timer; at its end one line, this `event`, gives all counts.
 
-    `observe` is told the kind of each at once.
+    Each kind goes to `observe` at once.
     """
 
     def __init__(

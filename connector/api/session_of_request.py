@@ -1,4 +1,4 @@
-"""The session in an author's own handler: found by the header that initialize returned, for these calls name no session."""
+"""The session in an author's own handler. The header that initialize returned names it: these calls have no other name for it."""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -21,7 +21,7 @@ def session(request: web.Request) -> Session:
 
 
 def in_sessions(in_use: SessionsInUse, routes: Collection[web.AbstractRoute]) -> Middleware:
-    """Return the middleware that gives these routes their session, and answers 401 where there is none."""
+    """Return the middleware that gives these routes their session, and answers 401 if there is none."""
 
     @web.middleware
     async def find_session(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -41,7 +41,7 @@ def in_sessions(in_use: SessionsInUse, routes: Collection[web.AbstractRoute]) ->
 
 
 def added_routes(app: web.Application, routes: Iterable[web.RouteDef], bases: Iterable[str]) -> Iterator[web.AbstractRoute]:
-    """Serve an author's routes under each base path, and yield what was added. A name is the route's under the first of them."""
+    """Serve an author's routes under each base path, and yield what was added. The first one keeps the route's name."""
     for number, base in enumerate(bases):
         for route in routes:
             options = {key: value for key, value in route.kwargs.items() if key != "name" or number == 0}

@@ -9,7 +9,7 @@ import msgspec
 from connector.api.http_errors import ApiError, BadRequest
 
 MOST = 1000
-"""Settings, and problems that are told, in one answer."""
+"""The most settings in one request, and the most problems in one answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is served beside the calls of OpsHub: the metrics on an address of their own, the control on a Unix socket."""
+"""What is served besides OpsHub's calls: the metrics on their own address, the control calls on a Unix socket."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def metrics_served(metrics: Metrics, ledger: Ledger, settings: Settings, doors: Doors) -> AsyncIterator[str | None]:
-    """Measure, and serve `GET /metrics`, while the context is open; yields the URL, or None where it is switched off.
+    """Measure, and serve `GET /metrics`, while the context is open; yields the URL, or None if the metrics are switched off.
 
     Raises:
         ConfigurationError: the address cannot be used.
@@ -45,7 +45,7 @@ async def metrics_served(metrics: Metrics, ledger: Ledger, settings: Settings, d
 
 @asynccontextmanager
 async def control_served(app: web.Application, settings: Settings, doors: Doors) -> AsyncIterator[None]:
-    """Serve the control application on its socket while the context is open; where the platform has no such sockets, say so."""
+    """Serve the control application on its socket while the context is open. Warn if the platform has no such sockets."""
     if doors.control is None:
         log.warning("no control socket on this platform: `connector owed` and `connector status` read the ledger's file only")
         yield

@@ -71,7 +71,7 @@ def _is_served(path: Path) -> bool:
 
 
 def _bind(server: socket.socket, path: Path) -> None:
-    """Bind with no moment at which others might connect: changing the mode afterwards would leave one."""
+    """Bind so that others can never connect: if the mode changed afterwards, they could until then."""
     mask = os.umask(0o177)
     try:
         server.bind(socket_name(path))

@@ -1,4 +1,4 @@
-"""A connection whose client has to read what it has asked for: aiohttp waits for ever for one that does not.
+"""A connection whose client has to read its answers. Without this, aiohttp waits for ever for a client that does not read.
 
 There is no public hook for it. So this module reaches into aiohttp's internals (pinned below 3.15): `start` and `force_close` are
 where a connection is closed. It is gone only when its client has read what was written.
@@ -59,12 +59,12 @@ class ReadInTime(RequestHandler):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Give the client its time to read: much of an answer is left with us."""
+        """Start the client's time to read, because much of an answer is still here."""
         super().pause_writing()
         self._must_read()
 
     def resume_writing(self) -> None:
-        """Take the time back, unless the client has to read the rest before the connection can end."""
+        """Stop that time, unless the client has to read the rest before the connection can end."""
         super().resume_writing()
         if self._link is not None and not self._link.is_closing():
             self._has_read()

@@ -1,4 +1,4 @@
-"""The author's own part of a cleanup: what is kept for a session or a system elsewhere, in files or tables."""
+"""The author's own part of a cleanup, for what he keeps of a session or system elsewhere: in files or tables."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -35,8 +35,8 @@ async def run_hook(name: str, hook: Callable[[], Awaitable[None]], deadline: flo
 class Hooks:
     """What else a cleanup has to do. Hooks run beside the logout and the evictions, each with a deadline of its own.
 
-    Each cleanup runs them, a repeated one too, so that they have to take the same call twice. One that fails is reported and
-    logged; the others run all the same, and it is not tried again.
+    Every cleanup runs them, a repeated one too: a hook has to bear the same call twice. A hook that fails is reported and
+    logged, and not tried again. The others still run.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Hooks:
         return hook
 
     def has_some_of(self, request: CleanupRequest) -> bool:
-        """Tell whether a cleanup has to run any."""
+        """Tell whether a cleanup has a hook to run."""
         return bool(self._of_sessions or (request.global_cache and self._of_systems))
 
     def of(self, request: CleanupRequest) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:

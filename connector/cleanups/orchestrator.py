@@ -1,4 +1,4 @@
-"""One cleanup, from what was asked for to what became of it: the logout and every eviction at the same time."""
+"""Runs a cleanup, from the request to the report: the logout and all evictions at the same time."""
 
 import asyncio
 import time
@@ -53,8 +53,8 @@ class Orchestrator:
     async def cleanup(self, request: CleanupRequest) -> CleanupReport:
         """Log the session out, evict its scopes from every driver and run the hooks, together. No step's failure stops another.
 
-        The session is dead from here on, and one of it that is being opened is closed again. What is owed is durable before
-        it is tried, save evictions where nothing else is owed: those that are done soon are not owed at all. Takes as long as the
+        The session is dead from here on. If it is being opened, that login is closed again. What is owed is durable before it
+        is tried. One exception: if only evictions are owed, those that are done soon are never recorded. Takes as long as the
         slowest step, and goes on to the end when the caller is cancelled.
 
         Raises:
@@ -83,7 +83,7 @@ class Orchestrator:
         return await self._tasks.drain(deadline)
 
     def _owes_evictions_only(self, request: CleanupRequest) -> bool:
-        """Tell whether a cleanup has no login to end, no seal that has to be known as dead, and no hook to run."""
+        """Tell whether a cleanup only evicts: it has no login to end, no seal to mark as dead, and no hook to run."""
         return request.foregone is not None and not request.login_id and not self._hooks.has_some_of(request)
 
     def _report_of_evictions(
@@ -122,7 +122,7 @@ class Orchestrator:
     async def _run(
         self, request: CleanupRequest, started: float, logins: Collection[str], begun: Evicting = MappingProxyType({})
     ) -> CleanupReport:
-        """Record what is owed and take the steps. What could not be recorded is kept, however this ends."""
+        """Record what is owed and take the steps. What could not be recorded stays in memory, however this ends."""
         origin, drivers = self._origin(request), [driver.name for driver in self._storage.drivers]
         left, outcome, debt = Missed(request, origin, drivers, logins), None, None
         try:

@@ -1,4 +1,4 @@
-"""`connector check-config`: what is in force and why, and whether a server would start with it."""
+"""`connector check-config`: the effective configuration, who set it, and whether a server would start with it."""
 
 import json
 import os
@@ -12,9 +12,9 @@ from connector.model.errors import ConfigurationError
 
 
 def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    """Check all that `serve` checks, and open nothing; show what is in force and who set it. Secrets do not show.
+    """Check all that `serve` checks, and open nothing. Show the effective values and who set them, but no secret.
 
-    Ends with 0 if a server would start, as far as can be told, and with 78 if it would refuse to.
+    Ends with 0 if a server would start, as far as one can tell, and with 78 if it would refuse.
     """
     from connector.cli.effective import effective_values
     from connector.preflight.loading import read
@@ -37,7 +37,7 @@ def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) ->
         deprecated = {"deprecated": configuration.settings.deprecations} if configuration.settings.deprecations else {}
         print_json({**_verdict(problems), **deprecated, "values": shown})
     else:
-        print_table(("key", "in force", "set by"), [(value.key, json.dumps(value.value), value.source) for value in values])
+        print_table(("key", "effective", "set by"), [(value.key, json.dumps(value.value), value.source) for value in values])
         if configuration.settings.deprecations:
             print_problems(configuration.settings.deprecations, "Deprecated names, which the next version does not know")
         if problems:

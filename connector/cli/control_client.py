@@ -1,4 +1,4 @@
-"""The running server, asked through its control socket. The only outgoing connections besides those to end systems."""
+"""The client of the control socket. Besides it, only end systems are connected to."""
 
 import json
 import socket
@@ -28,16 +28,16 @@ class NotYours(ConnectorError):
 
 
 class NothingHere(ConnectorError):
-    """No server listens, and none has left a ledger that could be read instead; the message says what was looked for."""
+    """No server listens, and there is no ledger to read instead; the message says which paths were tried."""
 
 
 class Refused(ConnectorError):
-    """The server has answered that it does not do what was asked; the message is its reason."""
+    """The server refuses; the message is its reason."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.passing = status == HTTPStatus.SERVICE_UNAVAILABLE
-        """Whether it may do so later."""
+        """Whether trying again later may help."""
 
 
 class ControlClient:
@@ -62,7 +62,7 @@ class ControlClient:
         return self._call("GET", f"{path}?{urlencode(given)}")
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Have something done. Raises `Refused` or `ServerDown`."""
+        """Make the server act. Raises `Refused` or `ServerDown`."""
         return self._call("POST", path, json.dumps(body or {}))
 
     def _call(self, method: str, path: str, body: str | None = None) -> Any:

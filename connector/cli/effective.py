@@ -1,4 +1,4 @@
-"""The configuration in force, key by key, fit to be shown: no secret is in it."""
+"""The effective configuration, key by key, without secrets."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ CREDENTIALS_IN_URL = re.compile(r"(?<=//)[^/@\s]*(?=@)")
 
 @dataclass(frozen=True, slots=True)
 class EffectiveValue:
-    """What is in force for a key, as JSON has it, and by whom."""
+    """The effective value of a key, as JSON has it, and who set it."""
 
     key: str
     value: Any
@@ -30,7 +30,7 @@ class EffectiveValue:
 
 
 def effective_values(configuration: Configuration, environ: Mapping[str, str]) -> list[EffectiveValue]:
-    """Return what is in force for every key, those of the storage instances included, section by section."""
+    """Return the effective value of every key, section by section, those of the storage instances included."""
     sections = [*Settings.model_fields]
     values = sorted(_values(configuration), key=lambda found: sections.index(found[0][0]))
     origin = configuration.sources.origin
@@ -40,7 +40,7 @@ def effective_values(configuration: Configuration, environ: Mapping[str, str]) -
 
 
 def _overruled(settings: Settings, environ: Mapping[str, str]) -> Iterator[EffectiveValue]:
-    """Yield what something else has decided than the key itself."""
+    """Yield the values that something other than their own key decides."""
     if not is_loopback(settings.server.host) and not settings.security.require_seal:
         switched_off = not requires_seal(settings)
         reason = "security.allow_unsealed_cleanup_beyond_loopback" if switched_off else "server.host, which is beyond loopback"
@@ -68,7 +68,7 @@ def _values_of(model: BaseModel, prefix: KeyPath = ()) -> Iterator[tuple[KeyPath
 
 
 def _fit_to_show(field: FieldInfo, value: Any) -> Any:
-    """Hide secrets, the passwords in URLs, and tables of one's own, of which nobody knows what is secret in them."""
+    """Hide secrets, passwords in URLs, and an author's own tables, of which nobody knows what is secret."""
     match value:
         case None:
             return None

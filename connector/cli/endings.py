@@ -1,4 +1,4 @@
-"""How a command ends that cannot do its work here: with its reason in words, without a traceback."""
+"""How a command ends that cannot work here: with a reason in words and no traceback."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from connector.runtime.file_access import explained
 
 @contextmanager
 def explained_ends() -> Iterator[None]:
-    """End the process with a code of its own for a configuration that cannot work, and for a file that cannot be used."""
+    """End the process with one code if the configuration cannot work, and another if a file cannot be used."""
     try:
         yield
     except ConfigurationError as found:

@@ -1,4 +1,4 @@
-"""How a command ends that asks the running server, where that does not do what it was asked."""
+"""How a command ends if the running server does not do what the command asks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from connector.cli.options import EXIT_CONFIGURATION, EXIT_NOT_YOURS
 EXIT_NOTHING = 1
 """No such row, or nothing to do."""
 EXIT_DOWN = 69
-"""The server has to run for this, and does not: `EX_UNAVAILABLE` of sysexits.h."""
+"""The server has to run for this command, and does not: `EX_UNAVAILABLE` of sysexits.h."""
 EXIT_NOT_NOW = 75
 """Trying again later may help: `EX_TEMPFAIL` of sysexits.h."""
 
@@ -20,7 +20,7 @@ WHERE_IT_IS = "Run this in the folder of the server, or name its configuration w
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """End the command with the code that stands for what went wrong, and say what it was."""
+    """Say what went wrong, and end the command with the code for it."""
     from connector.model.errors import NoSuchDebt
 
     try:

@@ -1,4 +1,4 @@
-"""The headers of a session on trial: from variables, a file or typed unseen; never from an argument, which process lists show."""
+"""The headers of a session on trial: from variables, a file or hidden input. Never from an argument: process lists show those."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ def given_headers(from_variables: Iterable[str], file: Path | None, environ: Map
 
 
 def complete(headers: Headers, needed: Iterable[str]) -> Headers:
-    """Ask a person for the needed headers that are not given; where nobody is there to ask, they stay missing."""
+    """Ask for the needed headers that are not given. They stay missing if standard input is no terminal."""
     if not sys.stdin.isatty():
         return headers
     known = {name.lower() for name in headers}

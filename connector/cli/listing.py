@@ -1,4 +1,4 @@
-"""What is owed, as a person reads it: a short line for each row and below it why, within 80 columns."""
+"""The list of what is owed, for a terminal: a short line for each row, and below it the reason, within 80 columns."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""`connector owed`: logouts and evictions that are still owed, seen and steered."""
+"""`connector owed`: show what is still owed, and act on it."""
 
 import sys
 import time
@@ -34,7 +34,7 @@ def list_rows(
     *,
     state: Annotated[
         Literal["owed", "waiting", "closed"] | None,
-        typer.Option(help="Only those that are retried by themselves, that wait for a human, or that are closed."),
+        typer.Option(help="Only those that are retried automatically, that need attention, or that are closed."),
     ] = None,
     system: Annotated[str | None, typer.Option(metavar="ID", help="Only those of this system.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also those that owe nothing any more.")] = False,
@@ -83,13 +83,13 @@ def show(id_: IdArgument, *, config: ConfigOption = None, as_json: JsonOption = 
 def retry(
     ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", min=1, max=LARGEST_ID, help="Rows to try again.")] = None,
     *,
-    all_waiting: Annotated[bool, typer.Option("--all-waiting", help="All that wait for a human.")] = False,
+    all_waiting: Annotated[bool, typer.Option("--all-waiting", help="All that need attention.")] = False,
     here: Annotated[
         bool, typer.Option("--here", help="Send them to today's end system, though they were made for another one.")
     ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Have logouts tried again now. Ends with 1 if there is none, or one of them cannot be."""
+    """Try logouts again now. Ends with 1 if there is none, or if one of them cannot be tried."""
     if bool(ids) is all_waiting:
         raise typer.BadParameter("expected ids, or --all-waiting")
     if here and not ids:
@@ -121,9 +121,9 @@ def dismiss(
 
 
 def _confirm(id_: int, config: Path | None) -> None:
-    """Show a person what is to be given up, and end the command unless the answer is yes."""
+    """Show what would be given up, and end the command unless the answer is yes."""
     if not sys.stdin.isatty():
-        raise typer.BadParameter("nobody is there to be asked; expected --yes", param_hint="--yes")
+        raise typer.BadParameter("standard input is no terminal, so nobody can be asked; expected --yes", param_hint="--yes")
     with _server(config) as server:
         row = server.row(id_)
     print_table(("what", "value"), details(row, time.time()))
@@ -131,18 +131,18 @@ def _confirm(id_: int, config: Path | None) -> None:
 
 
 def _waiting(server: "ServerSeen") -> list[int]:
-    """Return the ids of all that wait for a human and can be tried again; end the command if there is none."""
+    """Return the ids of all that need attention and can be tried again. End the command if there is none."""
     rows = server.rows("waiting")
     if retriable := [row.id for row in rows if row.usable]:
         return retriable
     unusable = ", ".join(str(row.id) for row in rows)
-    reason = f"what waits is damaged, or its key is missing: {unusable}" if unusable else "no logout waits for a human"
+    reason = f"these rows are damaged, or their key is missing: {unusable}" if unusable else "no logout needs attention"
     typer.echo(f"nothing to retry: {reason}", err=True)
     raise typer.Exit(EXIT_NOTHING)
 
 
 def _refusals(server: "ServerSeen", ids: list[int], *, here: bool) -> Iterator[str]:
-    """Have each tried again, showing a person how far it is; yield a line for each that cannot be."""
+    """Make each due, and show the progress at a terminal; yield a line for each that cannot be tried."""
     from rich.console import Console
     from rich.progress import track
 
@@ -158,7 +158,7 @@ def _refusals(server: "ServerSeen", ids: list[int], *, here: bool) -> Iterator[s
 
 @contextmanager
 def _server(config: Path | None) -> "Iterator[ServerSeen]":
-    """Connect to the running server; end with `EXIT_DOWN` if there is none."""
+    """Connect to the running server; end the command with `EXIT_DOWN` if there is none."""
     from connector.cli.seen import running_server
 
     with exit_codes(), running_server(config) as server:

@@ -14,7 +14,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows on standard output; where that is no terminal, without headings and with tabs between the cells."""
+    """Print rows on standard output. If that is no terminal: without headings, and with tabs between the cells."""
     if not sys.stdout.isatty():
         sys.stdout.writelines("\t".join(row) + "\n" for row in rows)
         return

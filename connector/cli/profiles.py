@@ -84,7 +84,7 @@ def try_out(
 
 @contextmanager
 def _about_arguments() -> Iterator[None]:
-    """End the command where a profile cannot be used, and have the problems name what was typed, not what it stands for."""
+    """End the command if a profile cannot be used. The problems name what was typed, not what it stands for."""
     try:
         yield
     except ConfigurationError as found:

@@ -49,7 +49,7 @@ def rehearse(
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Play OpsHub against a connector, whoever made it, and tell where it breaks the contract. Real sessions begin and end.
+    """Play OpsHub against any connector, and tell where it breaks the contract. Real sessions begin and end.
 
     Ends with 0 if no check fails, 1 if one fails, 69 if nobody answers at a URL, 78 if the arguments cannot work.
     """

@@ -50,7 +50,7 @@ def _ledger_lines(ledger: "ShownLedger | SilentLedger", now: float) -> Iterator[
         return
     yield "logouts owed", str(ledger.owed)
     yield "next try", moment(ledger.next_try_at, now) or "none"
-    yield "waiting for a human", str(ledger.waiting + ledger.quarantined)
+    yield "needs attention", str(ledger.waiting + ledger.quarantined)
     if ledger.held_back:
         yield "held back, made for", _counted(ledger.held_back)
     yield "evictions owed", str(ledger.evictions)

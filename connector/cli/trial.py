@@ -1,4 +1,4 @@
-"""A logout on trial: one session, request by request, before the eyes of a person."""
+"""A logout on trial: one session, shown request by request."""
 
 import os
 from uuid import uuid4
@@ -64,7 +64,7 @@ def _named(outcome: LogoutOutcome) -> dict[str, str | float | None]:
 
 
 def _line(record: StepRecord) -> str:
-    """Say what was sent, what came back, what it was judged as and by which rule of the profile."""
+    """Say what was sent, what came back, the verdict, and the rule of the profile behind it."""
     status = "nothing sent" if record.status is None and record.milliseconds == 0 else str(record.status or "no answer")
     judged = f"{record.verdict} ({record.rule})" if record.rule else str(record.verdict)
     line = f"{record.step}  {record.method} {record.url}  {status}  {judged}  {record.milliseconds} ms"

@@ -25,7 +25,7 @@ def cells(row: "ShownDebt", now: float) -> tuple[str, ...]:
 
 
 def details(row: "ShownDebt", now: float) -> list[tuple[str, str]]:
-    """Return all that there is to say about a row, line by line."""
+    """Return everything about a row, line by line."""
     return [
         *zip(HEADINGS, cells(row, now), strict=True),
         ("origin", plain(row.origin)),
@@ -36,7 +36,7 @@ def details(row: "ShownDebt", now: float) -> list[tuple[str, str]]:
 
 
 def remark(row: "ShownDebt") -> str:
-    """Say why a row is as it is: its reason, the end system's last answer, the drivers that still owe an eviction."""
+    """Explain a row: its reason, the end system's last answer, and the drivers that still owe an eviction."""
     reason, answer = plain(row.reason), _answer(row)
     evictions = plain(", ".join(row.owed_evictions))
     parts = ["" if answer.startswith(reason) else reason, answer, f"evictions owed: {evictions}" if evictions else ""]

@@ -1,4 +1,4 @@
-"""What must fit together although each value is right by itself."""
+"""Values that must fit together, each of them being right by itself."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -93,7 +93,7 @@ def checked_end_system(settings: Settings, sources: Sources, environ: Mapping[st
 
 
 def _with_folder(line: str, sources: Sources) -> str:
-    """Say of a file that cannot be used where it was looked for. Its path is not repeated: it may be a misplaced secret."""
+    """Add the folder in which a file was looked for. Its path is not repeated, because it may be a misplaced secret."""
     name, _, _ = line.partition(": ")
     given = sources.given(tuple(name.split("."))) if name in FILES else None
     is_relative = given is not None and (name != PROFILE or given.endswith(".toml")) and not Path(given).is_absolute()

@@ -1,4 +1,4 @@
-"""The storage instances: which class each is of, its settings checked against that class, and the driver made of them."""
+"""The storage instances: the class of each, its settings checked by that class, and the driver made of both."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ BUILT_IN = {
 IMPLICIT = ("memory", "sqlite")
 """Instances that exist without a table."""
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-"""Of an instance: any such name can be a part of an environment variable, a report and a metric."""
+"""The name of an instance can be part of an environment variable, a report and a metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def _settings(implementation: type[Driver], table: Mapping[str, Any]) -> DriverS
 
 
 def driver_class(name: str, table: Mapping[str, Any]) -> type[Driver]:
-    """Return the class of an instance. Raises `LookupError` with what was expected of `driver`, never repeating it."""
+    """Return the class of an instance. Raises `LookupError`, which says what was expected of `driver` and never repeats it."""
     driver = table.get("driver", name if name in IMPLICIT else None)
     expected = f"expected {', '.join(BUILT_IN)}, or the dotted path of a class that derives from `drivers.Driver`"
     if driver is None:

@@ -57,7 +57,7 @@ def parsed(text: str, *, origin: str) -> Keyring:
 
 
 def _key(entry: str, place: str) -> tuple[str, bytes]:
-    """Read one entry. The message never repeats any of it, for it may be a key that is merely mistyped."""
+    """Read one entry. The message never repeats any of it, because it may be a mistyped key."""
     if found := LINE.fullmatch(entry):
         try:
             return found["id"], base64.b64decode(found["key"].rstrip("=") + "=", altchars=b"-_", validate=True)
@@ -86,7 +86,7 @@ def problem_of_lost_keys(path: Path, ledger: Path) -> str | None:
 
 
 def _generate(path: Path, ledger: Path) -> None:
-    """Make a file with one new key: whole or not at all, and never over one that somebody else has made meanwhile."""
+    """Make a file with one new key, complete or not at all. A file that somebody else made meanwhile stays."""
     if problem := problem_of_lost_keys(path, ledger):
         raise ConfigurationError([problem])
     make_private_folder(path.parent)
@@ -102,6 +102,6 @@ def _generate(path: Path, ledger: Path) -> None:
         except FileExistsError:
             return
         synced_folder(path.parent)
-        log.info("a key was made for the ledger; back it up, apart from the ledger", path=str(path.absolute()))
+        log.info("made a key for the ledger; back it up, apart from the ledger", path=str(path.absolute()))
     finally:
         unfinished.unlink(missing_ok=True)

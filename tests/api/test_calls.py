@@ -102,7 +102,7 @@ async def test_a_defect_is_a_constant_500_and_its_logged_traceback_holds_no_valu
     edge.app.router.add_get("/broken", broken)
     async with serving(edge), http.get(f"{edge.url}/broken") as answer:
         body = await answer.json()
-    error = {"code": "internal_error", "message": "The server broke on this request; its log has the reason."}
+    error = {"code": "internal_error", "message": "The server failed on this request; its log has the reason."}
     assert (answer.status, body) == (500, {"errors": error})
     [defect, request] = log.lines
     assert "ZeroDivisionError: 13" in defect["exception"]

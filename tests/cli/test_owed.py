@@ -176,7 +176,7 @@ async def test_all_that_need_attention_are_retried_at_once_and_nothing_is_left_t
 
     assert (first.exit_code, first.out, first.err) == (0, "due now: 3\n", "")
     assert (again.exit_code, again.out) == (1, "")
-    assert again.err == "nothing to retry: no logout waits for a human\n"
+    assert again.err == "nothing to retry: no logout needs attention\n"
 
 
 async def test_rows_that_no_retry_could_mend_are_named_in_place_of_being_retried(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ async def test_rows_that_no_retry_could_mend_are_named_in_place_of_being_retried
         ended = await connector("owed", "retry", "--all-waiting", folder=tmp_path)
 
     assert (ended.exit_code, ended.out) == (1, "")
-    assert ended.err == f"nothing to retry: what waits is damaged, or its key is missing: {debt.id}\n"
+    assert ended.err == f"nothing to retry: these rows are damaged, or their key is missing: {debt.id}\n"
 
 
 async def test_a_person_sees_how_far_many_retries_are(server: Administered) -> None:

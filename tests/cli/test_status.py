@@ -26,7 +26,7 @@ async def test_a_person_gets_it_in_words(server: Administered) -> None:
 
     lines = (await connector("status", folder=server.folder)).out.splitlines()
 
-    for line in ("server\tready", "driver memory\tup", "logouts owed\t1", "waiting for a human\t1"):
+    for line in ("server\tready", "driver memory\tup", "logouts owed\t1", "needs attention\t1"):
         assert line in lines
 
 
@@ -39,7 +39,7 @@ async def test_what_is_held_back_is_counted_by_where_it_was_made_running_or_not(
     down = (await connector("status", folder=tmp_path)).out.splitlines()
 
     for lines in (live, down):
-        assert {"waiting for a human\t3", "held back, made for\thttps://desk.example.com (2)"} <= {*lines}
+        assert {"needs attention\t3", "held back, made for\thttps://desk.example.com (2)"} <= {*lines}
 
 
 async def test_a_server_that_is_down_ends_with_69_and_what_it_owes_is_read_from_its_file(tmp_path: Path) -> None:

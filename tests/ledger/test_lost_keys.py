@@ -108,7 +108,7 @@ async def test_keys_are_made_and_told_of_if_the_ledger_needs_none(tmp_path: Path
         assert [made(path).ids for path in keys] == [ring.ids for ring in rings]
 
     assert [(line["event"].split(";")[0], line["path"]) for line in logs] == [
-        ("a key was made for the ledger", str(path)) for path in keys
+        ("made a key for the ledger", str(path)) for path in keys
     ]
     assert later == []
 

@@ -14,7 +14,7 @@ from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM, opened
 from tests.strays.authors import StrayDriver, StrayEndSystem
 
-BROKEN = {"errors": {"code": "internal_error", "message": "The server broke on this request; its log has the reason."}}
+BROKEN = {"errors": {"code": "internal_error", "message": "The server failed on this request; its log has the reason."}}
 
 
 def with_driver(method: str) -> str:
