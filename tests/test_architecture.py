@@ -21,7 +21,7 @@ import pytest
 from pydantic import BaseModel
 
 from connector.preflight.drivers import BUILT_IN
-from drivers.aiocached.driver import CAPABILITIES
+from drivers.aiocached.aiocache_driver import CAPABILITIES
 
 ROOT = Path(__file__).parent.parent
 AIOHTTP_INTERNALS = {"base_protocol", "client_proto", "http_exceptions", "http_parser", "http_writer", "web_protocol"}
@@ -49,7 +49,7 @@ CANCELLATION = ("drivers/cancellation.py", "drivers/testing/")
 TASKS = {
     "connector/runtime/supervision.py": "background loops, and what outlives a request",
     "drivers/sqlite_writer.py": "the writer",
-    "drivers/sqlite/driver.py": "opening the file for all who wait for it",
+    "drivers/sqlite/sqlite_driver.py": "opening the file for all who wait for it",
     "drivers/sqlite/bound.py": "making room in the file, which the next put begins again if it fails",
 }
 """Who may begin tasks that are in no group; what they run ends by itself, or has a boundary."""
@@ -109,8 +109,6 @@ FLOORS = (
 
 LONGEST_NAME = 80
 """Characters of a test's name."""
-IN_EACH_PACKAGE = ("__init__", "driver")
-"""Modules that every package has, or every kind of store. Any other name stands for one module."""
 CONTAINERS = (dict, list, tuple, set, frozenset, MappingProxyType, partial)
 
 
@@ -358,12 +356,12 @@ def test_no_two_classes_have_one_name() -> None:
     assert {name: files for name, files in homes.items() if len(files) > 1} == {}
 
 
-def test_no_two_modules_have_one_name_unless_they_play_one_part() -> None:
+def test_no_two_modules_have_one_name() -> None:
     homes = defaultdict(list)
     for module in modules():
         homes[Path(module.file).stem].append(module.file)
 
-    assert {name: files for name, files in homes.items() if len(files) > 1 and name not in IN_EACH_PACKAGE} == {}
+    assert {name: files for name, files in homes.items() if len(files) > 1 and name != "__init__"} == {}
 
 
 @pytest.mark.parametrize(

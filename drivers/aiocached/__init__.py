@@ -4,7 +4,7 @@ Of aiocache's classes it uses the connections, the encoding of commands and the 
 keys, and how a scope is evicted, is this package's own: one layout for each kind of store.
 """
 
+from drivers.aiocached.aiocache_driver import AiocacheDriver
 from drivers.aiocached.aiocache_settings import AiocacheSettings
-from drivers.aiocached.driver import AiocacheDriver
 
 __all__ = ["AiocacheDriver", "AiocacheSettings"]

@@ -1,5 +1,5 @@
 """Entries in this process's memory."""
 
-from drivers.memory.driver import MemoryDriver, MemorySettings
+from drivers.memory.memory_driver import MemoryDriver, MemorySettings
 
 __all__ = ["MemoryDriver", "MemorySettings"]

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 import connector.telemetry.logs
-import drivers.memory.driver
+import drivers.memory.memory_driver
 from bench.http import own, peers
 from bench.http.load import Load, load
 from bench.http.sampling import Sampler
@@ -65,7 +65,7 @@ async def test_processor_time_is_charged_to_the_part_that_used_it() -> None:
 
 async def spent_by_two_parts() -> dict[str, float]:
     """Let one part use three times as much as the other, in turns."""
-    log, driver = (_spinning_in(module.__file__) for module in (connector.telemetry.logs, drivers.memory.driver))
+    log, driver = (_spinning_in(module.__file__) for module in (connector.telemetry.logs, drivers.memory.memory_driver))
     sampler = Sampler()
     sampler.begin()
     for _ in range(ROUNDS):

@@ -39,7 +39,7 @@ def test_folders_are_rooms_the_drivers_are_one_and_loose_modules_are_none(checko
             "connector/app.py": "",
             "connector/room/inner/deep.py": "",
             "connector/profiles/none.toml": "",
-            "drivers/memory/driver.py": "",
+            "drivers/memory/memory_driver.py": "",
             "drivers/keys.py": "",
         },
     )
