@@ -16,6 +16,10 @@ from drivers.cancellation import cancelled_only_if_asked
 log = structlog.get_logger(__name__)
 
 
+KNOWN = (ApiError, web.HTTPNotFound, web.HTTPMethodNotAllowed, web.HTTPRequestEntityTooLarge)
+"""What has an answer of its own. The last one comes from a handler that reads the body with aiohttp's own means."""
+
+
 class Count(Protocol):
     """Counts a request by the status of its answer."""
 
@@ -43,17 +47,8 @@ def boundary(shapes: ErrorShapes, level: int = logging.INFO) -> Middleware:
         try:
             with cancelled_only_if_asked:
                 response = await handler(request)
-        except ApiError as error:
-            response = refused(error.answer, request)
-        except web.HTTPNotFound as problem:
-            problem.__traceback__ = None  # the request holds it: they would hold each other
-            response = refused(not_found().answer, request)
-        except web.HTTPMethodNotAllowed as problem:
-            problem.__traceback__ = None
-            response = refused(method_not_allowed(problem.allowed_methods), request)
-        except web.HTTPRequestEntityTooLarge as problem:  # a handler has read the body with aiohttp's own means
-            problem.__traceback__ = None
-            response = refused(body_too_large().answer, request)
+        except KNOWN as problem:
+            response = refused(_answer_to(problem), request)
         except Exception:
             log.exception("unhandled exception: the request is answered 500", route=_route(request))
             response = refused(internal_error(), request)
@@ -63,6 +58,20 @@ def boundary(shapes: ErrorShapes, level: int = logging.INFO) -> Middleware:
         return response
 
     return answer_and_log
+
+
+def _answer_to(problem: ApiError | web.HTTPException) -> ErrorAnswer:
+    """Return the answer to what a handler has raised, one of `KNOWN`."""
+    if isinstance(problem, ApiError):
+        return problem.answer
+    problem.__traceback__ = None  # the request holds it: they would hold each other
+    match problem:
+        case web.HTTPMethodNotAllowed():
+            return method_not_allowed(problem.allowed_methods)
+        case web.HTTPRequestEntityTooLarge():
+            return body_too_large().answer
+        case _:
+            return not_found().answer
 
 
 def note_reason(answer: ErrorAnswer) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -10,15 +10,17 @@ from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, JsonOption, 
 from connector.cli.printing import print_json, print_problems, print_table
 from connector.model.errors import ConfigurationError
 
+if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
+    from connector.config.settings import Settings
+    from connector.preflight.loading import Configuration
+
 
 def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Check all that `serve` checks, and open nothing. Show the effective values and who set them, but no secret.
 
     Ends with 0 if a server would start, as far as one can tell, and with 78 if it would refuse.
     """
-    from connector.cli.effective import effective_values
     from connector.preflight.loading import read
-    from connector.preflight.surroundings import ready_drivers
 
     try:
         configuration = read(chosen(config), os.environ)
@@ -27,23 +29,39 @@ def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) ->
             raise
         print_json(_verdict(found.problems))
         raise typer.Exit(EXIT_CONFIGURATION) from found
-    values, problems = effective_values(configuration, os.environ), list[str]()
-    try:
-        ready_drivers(configuration.settings, os.environ)
-    except ConfigurationError as found:
-        problems = found.problems
-    if as_json:
-        shown = {value.key: {"value": value.value, "source": value.source} for value in values}
-        deprecated = {"deprecated": configuration.settings.deprecations} if configuration.settings.deprecations else {}
-        print_json({**_verdict(problems), **deprecated, "values": shown})
-    else:
-        print_table(("key", "effective", "set by"), [(value.key, json.dumps(value.value), value.source) for value in values])
-        if configuration.settings.deprecations:
-            print_problems(configuration.settings.deprecations, "Deprecated names, which the next version does not know")
-        if problems:
-            print_problems(problems, "The configuration fits together, but a server would not start")
+    problems = _unready(configuration.settings)
+    (_print_as_json if as_json else _print_as_text)(configuration, problems)
     if problems:
         raise typer.Exit(EXIT_CONFIGURATION)
+
+
+def _unready(settings: "Settings") -> list[str]:
+    from connector.preflight.surroundings import ready_drivers
+
+    try:
+        ready_drivers(settings, os.environ)
+    except ConfigurationError as found:
+        return found.problems
+    return []
+
+
+def _print_as_json(configuration: "Configuration", problems: list[str]) -> None:
+    from connector.cli.effective import effective_values
+
+    values, old_names = effective_values(configuration, os.environ), configuration.settings.deprecations
+    shown = {value.key: {"value": value.value, "source": value.source} for value in values}
+    print_json({**_verdict(problems), **({"deprecated": old_names} if old_names else {}), "values": shown})
+
+
+def _print_as_text(configuration: "Configuration", problems: list[str]) -> None:
+    from connector.cli.effective import effective_values
+
+    values = effective_values(configuration, os.environ)
+    print_table(("key", "effective", "set by"), [(value.key, json.dumps(value.value), value.source) for value in values])
+    if configuration.settings.deprecations:
+        print_problems(configuration.settings.deprecations, "Deprecated names, which the next version does not know")
+    if problems:
+        print_problems(problems, "The configuration fits together, but a server would not start")
 
 
 def _verdict(problems: list[str]) -> dict[str, Any]:
