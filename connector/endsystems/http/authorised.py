@@ -21,7 +21,7 @@ async def authorised_client(
     """Open a client whose requests carry `headers`, while the context is open.
 
     Each request, and each redirect that it follows, is guarded as those of a profile; only then the login is added. Its
-    connections are its own, because some end systems tie a login to one. It keeps no cookies and decompresses nothing.
+    connections are its own, because some end systems tie a login to one. It keeps no cookies.
     """
 
     async def carry(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -4,11 +4,13 @@ import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import aiohttp
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
+from connector.endsystems.http.authors_client import AuthorsClient, EndSystemAnswer
 from connector.endsystems.http.guard import ForbiddenAddress, guarded_socket
 from connector.endsystems.http.resolver import Resolver
 from connector.endsystems.http.response import Response
@@ -23,7 +25,9 @@ CONNECTIONS_PER_HOST = 32
 """At a time, for the client of one handler. A profile's own requests have no such limit: a cleanup that waited for another's
 connection would be as slow as all others together."""
 # No compression, because a small answer could grow to any size in memory.
-OWN_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "opshub-connector"}
+USER_AGENT = {"User-Agent": "opshub-connector"}
+
+Client = TypeVar("Client", bound=aiohttp.ClientSession)
 
 
 class ExchangeFailed(Exception):
@@ -57,47 +61,51 @@ class GuardedClient:
 
     async def open(self) -> None:
         """Make ready, inside the running event loop."""
-        self._session = self._made(_send_once, reuse=False, timeout=self._hasty)
+        self._session = self._made(
+            aiohttp.ClientSession,
+            _send_once,
+            reuse=False,
+            headers={**USER_AGENT, "Accept-Encoding": "identity"},
+            skip_auto_headers=["Content-Type"],
+            timeout=self._hasty,
+            auto_decompress=False,
+        )
 
-    def session(self, middleware: aiohttp.ClientMiddlewareType, *, base_url: URL | None) -> aiohttp.ClientSession:
+    def session(self, middleware: aiohttp.ClientMiddlewareType, *, base_url: URL | None) -> AuthorsClient:
         """Make a client with the same guards; the caller closes it. Within it, connections are used again."""
-        return self._made(middleware, reuse=True, timeout=self._timeout(total=self._deadlines.total), base_url=base_url)
+        timeout = self._timeout(total=self._deadlines.total)
+        return self._made(
+            AuthorsClient,
+            middleware,
+            reuse=True,
+            base_url=base_url,
+            headers=USER_AGENT,
+            timeout=timeout,
+            response_class=EndSystemAnswer,
+        )
 
     def _timeout(self, *, total: float | None) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=total, sock_connect=self._deadlines.connect, sock_read=self._deadlines.read)
 
-    def _made(
-        self,
-        middleware: aiohttp.ClientMiddlewareType,
-        *,
-        reuse: bool,
-        timeout: aiohttp.ClientTimeout,
-        base_url: URL | None = None,
-    ) -> aiohttp.ClientSession:
+    def _made(self, kind: type[Client], middleware: aiohttp.ClientMiddlewareType, *, reuse: bool, **options: Any) -> Client:
+        """Make a client with the guards that every client has."""
         connector = aiohttp.TCPConnector(
             ssl=self._tls,
             resolver=self._resolver,
             limit=CONNECTIONS if reuse else 0,
             limit_per_host=CONNECTIONS_PER_HOST if reuse else 0,
             force_close=not reuse,
-            # An IP address as the host bypasses aiohttp's resolver, but not its sockets.
             socket_factory=guarded_socket,
         )
-        return aiohttp.ClientSession(
-            base_url,
+        return kind(
             connector=connector,
-            # A shared jar would send one session's cookies with the requests of another.
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=OWN_HEADERS,
-            skip_auto_headers=["Content-Type"],
-            timeout=timeout,
-            # A proxy of the environment would see every credential, and could send requests anywhere.
             trust_env=False,
             proxy=self._proxy,
-            auto_decompress=False,
             max_line_size=HEADER_LIMIT,
             max_field_size=HEADER_LIMIT,
             middlewares=[middleware],
+            **options,
         )
 
     async def aclose(self) -> None:

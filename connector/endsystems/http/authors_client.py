@@ -1,0 +1,109 @@
+"""`session.http`: aiohttp's client as authors know it, whose error answers nobody can overlook."""
+
+import warnings
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from connector.model.errors import OfOneSession
+
+UNPACKED_LIMIT = 64 * 1024 * 1024
+"""Bytes of a packed answer that are unpacked into memory at once. Nobody packs as much, except to exhaust it."""
+PIECE = 256 * 1024
+
+
+class ErrorStatus(aiohttp.ClientResponseError):
+    """The end system has answered a handler with a status of 400 or above."""
+
+
+class LoginNotAccepted(ErrorStatus, OfOneSession):
+    """The end system has answered a handler with 401."""
+
+
+class UnpackedAnswerTooLarge(aiohttp.ClientPayloadError):
+    """A packed answer holds more than `UNPACKED_LIMIT`."""
+
+
+class EndSystemAnswer(aiohttp.ClientResponse):
+    """An answer of the end system.
+
+    To read the body of an error, or to leave its context, raises `ErrorStatus` unless somebody has looked at the status before:
+    `status`, `ok` and `raise_for_status` count. So a handler that thinks of no error passes none on as a success.
+    """
+
+    _status = 0
+    _looked_at = True
+    """Not until the answer is the author's: aiohttp itself looks at it, too."""
+
+    @property
+    def status(self) -> int:
+        """The status. From now on it is the handler's to deal with."""
+        self._looked_at = True
+        return self._status
+
+    @status.setter
+    def status(self, status: int) -> None:
+        self._status = status
+
+    def hand_over(self) -> None:
+        """Note that nobody but aiohttp has looked at the status."""
+        self._looked_at = False
+
+    def raise_for_status(self) -> None:
+        """Raise `ErrorStatus` if the answer is an error."""
+        try:
+            super().raise_for_status()
+        except aiohttp.ClientResponseError as problem:
+            kind = LoginNotAccepted if problem.status == 401 else ErrorStatus
+            raise kind(
+                problem.request_info, problem.history, status=problem.status, message=problem.message, headers=problem.headers
+            ) from None
+
+    async def read(self) -> bytes:
+        """Return the whole body. Raises `ErrorStatus`, and `UnpackedAnswerTooLarge`."""
+        self._raise_unless_looked_at()
+        if self._body is None and "Content-Encoding" in self.headers:
+            self._body = await self._unpacked()
+        return await super().read()
+
+    async def _unpacked(self) -> bytes:
+        unpacked = bytearray()
+        while piece := await self.content.read(PIECE):
+            unpacked += piece
+            if len(unpacked) > UNPACKED_LIMIT:
+                self.close()
+                megabytes = UNPACKED_LIMIT // 2**20
+                raise UnpackedAnswerTooLarge(f"the answer is over {megabytes} MiB unpacked; read its `content` in pieces")
+        return bytes(unpacked)
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await super().__aexit__(kind, error, trace)
+        if error is None:
+            self._raise_unless_looked_at()
+
+    def _raise_unless_looked_at(self) -> None:
+        if not self._looked_at:
+            self.raise_for_status()
+
+
+with warnings.catch_warnings():
+    # aiohttp discourages it because its insides may change: its version is pinned, and tests hold what is used here.
+    warnings.simplefilter("ignore", DeprecationWarning)
+
+    class AuthorsClient(aiohttp.ClientSession):
+        """A client whose relative URLs begin at its base URL, with a leading slash or without."""
+
+        async def _request(self, method: str, str_or_url: str | URL, **options: Any) -> aiohttp.ClientResponse:
+            answer = await super()._request(method, self._below_base(URL(str_or_url)), **options)
+            if isinstance(answer, EndSystemAnswer) and options.get("raise_for_status") is not False:
+                answer.hand_over()
+            return answer
+
+        def _below_base(self, url: URL) -> URL:
+            if self._base_url is None or url.absolute or not url.raw_path.startswith("/"):
+                return url
+            return URL.build(
+                path=url.raw_path.lstrip("/"), query_string=url.raw_query_string, fragment=url.raw_fragment, encoded=True
+            )
