@@ -54,7 +54,7 @@ class Canned:
     """An answer of a test's making."""
 
     status: int
-    body: str = ""
+    body: str | bytes = ""
     headers: Sequence[tuple[str, str]] = ()
     once: asyncio.Event | None = None
     """What it waits for, if it is late."""

@@ -32,7 +32,8 @@ async def faulty_system(tls: ssl.SSLContext | None = None) -> AsyncIterator[Faul
                 if canned.once is not None:
                     system.waiting.set()
                     await canned.once.wait()
-                await answer(writer, canned.status, canned.body.encode(), canned.headers)
+                body = canned.body.encode() if isinstance(canned.body, str) else canned.body
+                await answer(writer, canned.status, body, canned.headers)
                 return
             behaviour = BEHAVIOURS.get(request.path.partition("/")[2], status)
             await behaviour(system, request, writer)

@@ -14,11 +14,12 @@ from connector.endsystems.http.authors_client import AuthorsClient, EndSystemAns
 from connector.endsystems.http.guard import ForbiddenAddress, guarded_socket
 from connector.endsystems.http.resolver import Resolver
 from connector.endsystems.http.response import Response
+from connector.endsystems.http.unpacking import CannotUnpack, unpacked
 from connector.endsystems.profile.outgoing import Outgoing
 from connector.runtime.deadline import Patience
 
 ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer's body that are read; the rest is ignored."""
+"""Bytes of an answer's body that are read, and that are unpacked of it; the rest is ignored."""
 HEADER_LIMIT = 64 * 1024
 CONNECTIONS = 128
 CONNECTIONS_PER_HOST = 32
@@ -43,8 +44,8 @@ class ExchangeFailed(Exception):
 class GuardedClient:
     """Sends each request of a profile once, over a connection of its own, to an address that may be connected to.
 
-    Follows no redirect, decompresses nothing, keeps no cookies, takes no proxy from the environment. A connection is never used
-    again: some end systems tie a login to it.
+    Follows no redirect, keeps no cookies, takes no proxy from the environment. It asks for no compression, and unpacks with a
+    bound what was compressed all the same. A connection is never used again: some end systems tie a login to it.
     """
 
     def __init__(self, deadlines: EndSystemDeadlines, tls: ssl.SSLContext, proxy: URL | None) -> None:
@@ -135,14 +136,24 @@ class GuardedClient:
             ):
                 body = await _beginning(response.content)
                 response.close()  # or the rest of a long answer would be read
-                return Response(response.status, [*response.headers.items()], body)
+                return _response(response, body)
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """Read one byte more than the limit, which tells whether there is more."""
     read = bytearray()
-    while len(read) < ANSWER_LIMIT and (piece := await content.read(ANSWER_LIMIT - len(read))):
+    while len(read) <= ANSWER_LIMIT and (piece := await content.read(ANSWER_LIMIT + 1 - len(read))):
         read += piece
     return bytes(read)
+
+
+def _response(answer: aiohttp.ClientResponse, read: bytes) -> Response:
+    headers = [*answer.headers.items()]
+    try:
+        body = unpacked(read, answer.headers.getall("Content-Encoding", []), ANSWER_LIMIT + 1)
+    except CannotUnpack as problem:
+        return Response(answer.status, headers, b"", packing=str(problem))
+    return Response(answer.status, headers, body[:ANSWER_LIMIT], is_cut=max(len(read), len(body)) > ANSWER_LIMIT)
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

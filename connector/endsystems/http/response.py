@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from connector.endsystems.http.charsets import text_of
 from connector.model.retry_after import bounded
 
 SECONDS = re.compile(r"\d{1,9}")
@@ -13,16 +14,25 @@ SECONDS = re.compile(r"\d{1,9}")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Response:
-    """Status, headers and the beginning of the body."""
+    """Status, headers and the beginning of the body, unpacked."""
 
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
+    is_cut: bool = False
+    """Whether the body is longer than what was read of it."""
+    packing: str | None = None
+    """The coding that could not be undone; the body is empty then."""
+
+    @property
+    def content_type(self) -> str:
+        """The value of that header, or nothing."""
+        return next(iter(self.header_values("Content-Type")), "")
 
     @property
     def text(self) -> str:
-        """The body; what is not UTF-8 is replaced."""
-        return self.body.decode(errors="replace")
+        """The body as text; what its encoding lacks is replaced."""
+        return text_of(self.body, self.content_type) if self.body else ""
 
     def header_values(self, name: str) -> list[str]:
         """Every value of a header, in any case."""
