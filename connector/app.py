@@ -1,11 +1,9 @@
-"""Wires the parts of the connector together; nothing else does."""
+"""The application: its parts, its calls, and which ledger it has."""
 
-import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -17,127 +15,20 @@ from connector.admin.service import Admin
 from connector.api.control import control_app
 from connector.api.doors import DOORS, opened_doors
 from connector.api.lifecycle import LIFECYCLE
-from connector.api.routes import Served, add_routes
+from connector.api.routes import add_routes
 from connector.api.sites import control_served, metrics_served
-from connector.cache import Caches, Entries, Loads
-from connector.cache.storage import Storage
+from connector.assembly.parts import Parts, core_of, for_end_system, parts_of
 from connector.cleanups.hooks import Hooks
-from connector.cleanups.orchestrator import Orchestrator
-from connector.cleanups.plan import Planner
 from connector.config.settings import Settings
-from connector.endsystems.end_system import EndSystem
-from connector.ledger.backoff import Backoff
-from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
+from connector.ledger.bookkeeping import DEADLINE
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite.store import SqliteLedger
-from connector.preflight.combinations import requires_seal
 from connector.preflight.keyfile import load_keyring
 from connector.preflight.loading import Prepared, load, prepared
-from connector.runtime.steps import close, step
-from connector.runtime.supervision import OwnedTasks, supervised
-from connector.sessions.admission import Admission
-from connector.sessions.live import LiveSessions
-from connector.sessions.logouts import Logouts
-from connector.sessions.openings import Openings
-from connector.sessions.records import SessionRecords
-from connector.sessions.seal import Seals
-from connector.sessions.session import SessionsInUse
-from connector.telemetry.figures import SessionFigures, StoreFigures
 from connector.telemetry.logs import configure_logs
-from connector.telemetry.metrics import Metrics
-from connector.workers.catching_up import CatchingUp
-from connector.workers.holding import Holding
-from connector.workers.owed_evictions import OwedEvictions
-from connector.workers.retries import LONGEST_TRY, Retries
-from drivers.cancellation import cancelled_only_if_asked
 
 log = structlog.get_logger(__name__)
-
-MARGIN = 1.0
-"""Seconds that an end system has beyond its own deadline, so that it can say how far it got."""
-
-
-@dataclass(frozen=True, slots=True)
-class Core:
-    """What all other parts are built on."""
-
-    settings: Settings
-    end_system: EndSystem
-    storage: Storage
-    ledger: Ledger
-    books: Bookkeeping
-    live: LiveSessions
-    seals: Seals
-    tasks: OwnedTasks
-    metrics: Metrics
-    logouts: Logouts
-    clock: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the application is made of."""
-
-    end_system: EndSystem
-    storage: Storage
-    ledger: Ledger
-    live: LiveSessions
-    served: Served
-    orchestrator: Orchestrator
-    catching_up: CatchingUp
-    holding: Holding
-    retries: Retries
-    owed_evictions: OwedEvictions
-    metrics: Metrics
-
-    @asynccontextmanager
-    async def running(self, shutdown_deadline: float) -> AsyncIterator[None]:
-        """Open all parts, do in the background what is owed, and close all at the end.
-
-        Raises:
-            ConfigurationError: the ledger, the end system or a driver cannot work.
-        """
-        async with AsyncExitStack() as stack:
-            await self._open(stack)
-            stack.push_async_callback(self.catching_up.finish, shutdown_deadline)
-            stack.push_async_callback(self.drain, shutdown_deadline)
-            for name, loop in self._loops():
-                await stack.enter_async_context(supervised(name, loop))
-            yield
-
-    async def _open(self, stack: AsyncExitStack) -> None:
-        await stack.enter_async_context(self.ledger.opened())
-        await self.live.load()
-        stack.push_async_callback(self.live.write_notes)
-        stack.push_async_callback(close, "the end system", self.end_system.aclose)
-        with cancelled_only_if_asked:
-            await self.end_system.open()
-        await stack.enter_async_context(self.storage.opened())
-
-    def _loops(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
-        """Yield what runs for as long as the application, with its name."""
-        for driver in self.storage.drivers:
-            self.storage.owe(driver)
-            yield f"owed evictions of {driver.name}", partial(self.owed_evictions.run, driver)
-            yield f"watch over {driver.name}", partial(self.storage.watch.run, driver)
-        yield "watch over the ledger", self.owed_evictions.watch
-        yield "retries", self._retry
-        yield "use of sessions", self.live.keep_notes
-        yield "what the ledger could not take", self.catching_up.run
-
-    async def _retry(self) -> None:
-        """Hold back what today's end system cannot end, then try again what is owed. A defect in the first stops no retry."""
-        await step("sorting what is owed", self.holding.sort, deadline=LONGEST_TRY, late=None, failed=None)
-        await self.retries.run()
-
-    async def drain(self, deadline: float) -> int:
-        """Finish what has begun, the cleanups and retries within `deadline` seconds; returns how many tasks were broken off."""
-        async with asyncio.TaskGroup() as drains:
-            cleanups = drains.create_task(self.orchestrator.drain(deadline))
-            openings = drains.create_task(self.served.openings.drain(deadline))
-        return cleanups.result() + openings.result()
-
 
 PARTS = web.AppKey("parts", Parts)
 
@@ -175,7 +66,7 @@ def create_app(
         log.warning("a deprecated name in the configuration: the next version does not know it", name=line)
     keyring = load_keyring(settings.ledger.key_file, environ, ledger=settings.ledger.path)
     app = web.Application()
-    parts = app[PARTS] = _parts(_core(start, keyring, clock), hooks or Hooks())
+    parts = app[PARTS] = parts_of(core_of(start, keyring, _ledger(settings, keyring, clock), clock), hooks or Hooks())
     app.cleanup_ctx.append(partial(_running, settings=settings))
     add_routes(app, settings, parts.served, routes)
     return app
@@ -214,92 +105,12 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
     )
 
 
-def _core(start: Prepared, keyring: Keyring, clock: Callable[[], float]) -> Core:
-    settings, tasks, metrics = start.settings, OwnedTasks(), Metrics(clock)
-    ledger = _ledger(settings, keyring, clock)
-    core = Core(
-        settings=settings,
-        end_system=start.end_system,
-        storage=Storage(start.drivers, settings.storage.deadlines),
-        ledger=ledger,
-        books=Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock),
-        live=LiveSessions(ledger, clock),
-        seals=Seals(keyring),
-        tasks=tasks,
-        metrics=metrics,
-        logouts=Logouts(start.end_system, tasks, metrics, deadline=_for_end_system(settings)),
-        clock=clock,
-    )
-    metrics.tell(StoreFigures(core.storage))
-    metrics.tell(SessionFigures(core.live))
-    return core
-
-
-def _parts(core: Core, hooks: Hooks) -> Parts:
-    orchestrator = _orchestrator(core, hooks)
-    per_origin = core.settings.ledger.per_origin
-    retries = Retries(core.ledger, orchestrator.retry, core.tasks, per_origin=per_origin, clock=core.clock)
-    return Parts(
-        end_system=core.end_system,
-        storage=core.storage,
-        ledger=core.ledger,
-        live=core.live,
-        served=_served(core, orchestrator, _openings(core, retries.nudge)),
-        orchestrator=orchestrator,
-        catching_up=CatchingUp(core.live, core.ledger, core.logouts, core.storage, nudge=retries.nudge),
-        holding=Holding(core.ledger, core.logouts),
-        retries=retries,
-        owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions),
-        metrics=core.metrics,
-    )
-
-
-def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
-    deadline = core.settings.server.deadlines.hooks
-    return Orchestrator(core.logouts, core.storage, core.books, core.tasks, live=core.live, hooks=hooks, hook_deadline=deadline)
-
-
-def _openings(core: Core, nudge: Callable[[], None]) -> Openings:
-    return Openings(
-        core.logouts,
-        core.live,
-        core.seals,
-        SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live.unrecorded, nudge=nudge),
-        deadline=_for_end_system(core.settings),
-        longest_header=core.settings.server.limits.header,
-        clock=core.clock,
-    )
-
-
-def _served(core: Core, orchestrator: Orchestrator, openings: Openings) -> Served:
-    return Served(
-        planner=Planner(core.end_system, _admission(core)),
-        orchestrator=orchestrator,
-        end_system=core.end_system,
-        openings=openings,
-        seals=core.seals,
-        in_use=SessionsInUse(core.seals, core.live, Caches(Entries(core.storage), Loads()), core.logouts),
-        watch=core.storage.watch,
-        metrics=core.metrics,
-    )
-
-
-def _admission(core: Core) -> Admission:
-    from_beyond = not core.settings.security.allow_unsealed_cleanup_beyond_loopback
-    return Admission(core.seals, core.live, require_seal=requires_seal(core.settings), require_seal_from_beyond=from_beyond)
-
-
-def _for_end_system(settings: Settings) -> float:
-    """Return how many seconds a login or a logout may take."""
-    return settings.end_system.deadlines.total + MARGIN
-
-
 def _ledger(settings: Settings, keyring: Keyring, clock: Callable[[], float]) -> Ledger:
     """Return the ledger. Retries leave alone what a cleanup owes for as long as the cleanup itself may take."""
     return SqliteLedger(
         settings.ledger.path,
         keyring,
-        grace=_for_end_system(settings) + settings.storage.deadlines.evict + 2 * DEADLINE,
+        grace=for_end_system(settings) + settings.storage.deadlines.evict + 2 * DEADLINE,
         keep_closed=settings.ledger.keep_closed,
         clock=clock,
     )

@@ -91,6 +91,7 @@ FLOORS = (
     ("testing",),
     ("server",),
     ("app",),
+    ("assembly",),
     ("api",),
     ("admin",),
     ("workers",),
@@ -193,7 +194,8 @@ def test_nothing_is_served_without_the_bounds_of_a_connection() -> None:
         ("connector.cli", ("connector/cli/", "connector/__main__.py")),
         ("connector.server", ("connector/cli/",)),
         ("connector.app", ("connector/server.py",)),
-        ("connector.api", ("connector/api/", "connector/app.py", "connector/server.py")),
+        ("connector.assembly", ("connector/assembly/", "connector/app.py")),
+        ("connector.api", ("connector/api/", "connector/app.py", "connector/assembly/", "connector/server.py")),
     ],
 )
 def test_what_lies_further_out_is_known_only_further_out(package: str, importers: tuple[str, ...]) -> None:
@@ -205,7 +207,7 @@ def test_only_the_application_wires_its_parts_together() -> None:
 
     assert [
         module.file
-        for module in outside("connector/app.py")
+        for module in outside("connector/app.py", "connector/assembly/")
         if any(isinstance(call.func, ast.Name) and call.func.id in wiring for call in module.calls)
     ] == []
 

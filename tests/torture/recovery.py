@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
-from connector.app import PARTS, Parts, create_app
+from connector.app import PARTS, create_app
+from connector.assembly.parts import Parts
 from connector.config.settings import Settings
 from connector.ledger.port import Ledger
 from connector.model.debts import LogoutState

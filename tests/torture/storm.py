@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from connector.api.answers import answer
-from connector.app import Parts
+from connector.assembly.parts import Parts
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.preflight.loading import load

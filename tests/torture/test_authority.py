@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.api.answers import answer
-from connector.app import Parts
+from connector.assembly.parts import Parts
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState

@@ -9,7 +9,8 @@ from pathlib import Path
 from aiohttp import web
 
 from connector.api.parser import guarded_runner
-from connector.app import PARTS, Parts, create_app
+from connector.app import PARTS, create_app
+from connector.assembly.parts import Parts
 from connector.model.debts import LogoutState
 from connector.preflight.loading import load
 from tests.torture.life.end_system import Regime

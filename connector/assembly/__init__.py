@@ -1,0 +1,1 @@
+"""Wires the parts of the connector together, over a ledger that `connector.app` chooses."""
