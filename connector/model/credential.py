@@ -12,7 +12,10 @@ class Credential(Mapping[str, str]):
     __slots__ = ("_hash", "_values")
 
     def __init__(self, headers: Iterable[tuple[str, str]] = (), *, needed: Collection[str] | None = None) -> None:
-        """Keep the headers that are `needed` (any case); None keeps all but `TRANSPORT_HEADERS`. Of a repeated one, the first."""
+        """Keep the headers that are `needed` (any case); None keeps all but `TRANSPORT_HEADERS`.
+
+        Of a repeated one, the first counts. Several `Cookie` headers are joined, because proxies may split one.
+        """
         # A repeated header could name two logins: only the first counts, as with most servers.
         wanted = None if needed is None else {name.lower() for name in needed}
         # Lower case, because HTTP/2 and some proxies change the case of names.
@@ -20,7 +23,8 @@ class Credential(Mapping[str, str]):
         for name, value in headers if wanted is None or wanted else ():
             lowered = name.lower()
             if (lowered not in TRANSPORT_HEADERS) if wanted is None else (lowered in wanted):
-                values.setdefault(lowered, value)
+                is_more = lowered == "cookie" and lowered in values
+                values[lowered] = f"{values[lowered]}; {value}" if is_more else values.get(lowered, value)
         self._values = values
         # Computed once: a credential is a key of the running logouts, and looked up for each duplicate.
         self._hash = hash(frozenset(values.items()))

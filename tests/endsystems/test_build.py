@@ -190,7 +190,10 @@ def test_an_address_from_the_environment_is_checked_at_start(tmp_path: Path, add
         (("[200, 204]", '[{ stat = 2, body = "x" }]'), "profile.steps[0].success[0].stat: unknown key; did you mean `status`?"),
         (("[200, 204]", "[200, 401]"), "profile.steps[0].success: 401 is in already_out already"),
         (('json = "error"', 'jsn = "error"'), "profile.steps[0].error_code.jsn: unknown key; did you mean `json`?"),
-        (('{ json = "error" }', "{}"), "profile.steps[0].error_code: expected exactly one of header, cookie, json, pattern"),
+        (
+            ('{ json = "error" }', "{}"),
+            "profile.steps[0].error_code: expected exactly one of header, cookie, cookies",
+        ),
         (('{ json = "error" }', '{ json = "a", cookie = "b" }'), "profile.steps[0].error_code: expected exactly one of header"),
         (('{ json = "error" }', '{ pattern = "a" }'), "profile.steps[0].error_code: expected a pattern with exactly one group"),
         (

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from connector.endsystems.http.guarded_client import ANSWER_LIMIT
 from connector.endsystems.http.response import Response
 from connector.endsystems.profile.bundled import checked_profile
+from connector.endsystems.profile.extract import Extract
 from connector.endsystems.profile.patterns import LONGEST, Pattern
-from connector.endsystems.profile.rules import Extract
 from connector.model.errors import ConfigurationError
 
 REFUSED = {

@@ -136,7 +136,7 @@ class GuardedClient:
             ):
                 body = await _beginning(response.content)
                 response.close()  # or the rest of a long answer would be read
-                return _response(response, body)
+                return _response(response, outgoing.url, body)
 
 
 async def _beginning(content: aiohttp.StreamReader) -> bytes:
@@ -147,13 +147,14 @@ async def _beginning(content: aiohttp.StreamReader) -> bytes:
     return bytes(read)
 
 
-def _response(answer: aiohttp.ClientResponse, read: bytes) -> Response:
+def _response(answer: aiohttp.ClientResponse, url: URL, read: bytes) -> Response:
     headers = [*answer.headers.items()]
     try:
         body = unpacked(read, answer.headers.getall("Content-Encoding", []), ANSWER_LIMIT + 1)
     except CannotUnpack as problem:
-        return Response(answer.status, headers, b"", packing=str(problem))
-    return Response(answer.status, headers, body[:ANSWER_LIMIT], is_cut=max(len(read), len(body)) > ANSWER_LIMIT)
+        return Response(answer.status, headers, b"", url=url, packing=str(problem))
+    is_cut = max(len(read), len(body)) > ANSWER_LIMIT
+    return Response(answer.status, headers, body[:ANSWER_LIMIT], url=url, is_cut=is_cut)
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

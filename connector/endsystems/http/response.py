@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from yarl import URL
+
 from connector.endsystems.http.charsets import text_of
 from connector.model.retry_after import bounded
 
@@ -21,6 +23,8 @@ class Response:
     body: bytes
     is_cut: bool = False
     """Whether the body is longer than what was read of it."""
+    url: URL | None = None
+    """Where it came from."""
     packing: str | None = None
     """The coding that could not be undone; the body is empty then."""
 

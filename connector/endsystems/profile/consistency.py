@@ -37,8 +37,6 @@ def _of_head(head: Headed) -> Iterator[str]:
     if SET_BY_CLIENT.intersection(names):
         yield f".headers: expected none of {', '.join(sorted(SET_BY_CLIENT))}"
     # Two Cookie headers are against HTTP, and servers choose differently.
-    if head.cookies and "cookie" in names:
-        yield ".cookies: expected no header Cookie beside them"
     if any(len(template.parts) > 1 for name, template in head.headers.items() if name.lower() == "cookie"):
         yield ".headers.Cookie: expected one value and nothing else; put single cookies under cookies"
     if head.basic and "authorization" in names:

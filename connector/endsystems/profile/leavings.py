@@ -83,4 +83,6 @@ def _part_so_far(template: Template, reference: Reference, values: Values) -> st
 def _part(template: Template, reference: Reference, values: Values) -> str:
     """Return a value. Beside others in one entry, it must not look like a further one: another cookie, for example."""
     value = values.of(reference)
-    return value if len(template.parts) == 1 else places.word(value)
+    if len(template.parts) == 1:
+        return value
+    return places.servers_cookie(value) if values.is_cookie(reference) else places.word(value)

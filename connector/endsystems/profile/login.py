@@ -1,8 +1,10 @@
 """Logging in by the requests of a profile."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+
+from yarl import URL
 
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.site import Site
@@ -30,10 +32,10 @@ class HttpLogin:
         """Log in with these settings. Nothing is sent if they do not fit the requests, those of the logout included."""
         try:
             # A login whose logout cannot be made must not be begun: nobody could end it.
-            values = self._rehearsed(effective(self.profile.settings, given))
+            values, urls = self._rehearsed(effective(self.profile.settings, given))
         except CannotSend as problem:
             return _refused(problem)
-        failure, values = await self._take_steps(values)
+        failure, values = await self._take_steps(values, urls)
         if failure is not None:
             return self._half_made(failure, values)
         try:
@@ -44,22 +46,23 @@ class HttpLogin:
         except CannotSend as problem:
             return self._half_made(_refused(problem), values)
 
-    def _rehearsed(self, settings: Mapping[str, str]) -> Values:
-        """Make every request without sending it, the logout included. A placeholder stands for captures to come."""
+    def _rehearsed(self, settings: Mapping[str, str]) -> tuple[Values, Sequence[URL]]:
+        """Make every request without sending it, the logout included, and return their URLs.
+
+        A placeholder stands for captures to come.
+        """
         values = self.site.before_login(settings)
         rehearsal = replace(values, captured={name: "captured" for step in self.profile.login for name in step.capture})
-        for name, request in self.profile.login_requests:
-            make(name, request, rehearsal, self.site.allowed)
-        self.logout.rehearsed(self._credential(rehearsal))
+        made = [make(name, request, rehearsal, self.site.allowed) for name, request in self.profile.login_requests]
+        _, logout = self.logout.rehearsed(self._credential(rehearsal))
         returned(self.profile, rehearsal)
-        return values
+        return values, [outgoing.url for outgoing in (*made, *logout)]
 
-    async def _take_steps(self, values: Values) -> tuple[LoginOutcome | None, Values]:
+    async def _take_steps(self, values: Values, urls: Sequence[URL]) -> tuple[LoginOutcome | None, Values]:
         """Return what went wrong, or None, and the values with all captures so far."""
         sender = self.site.patient_sender()
-        for name, step in self.profile.login_requests:
-            record, captured = await sender.take(name, step, values)
-            values = replace(values, captured={**values.captured, **captured})
+        for place, (name, step) in enumerate(self.profile.login_requests):
+            record, values = await sender.take(name, step, values, following=urls[place + 1 :])
             if record.ends_the_run:
                 return _failure(record), values
         return None, values

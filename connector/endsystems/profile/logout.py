@@ -36,15 +36,16 @@ class HttpLogout:
         except CannotSend as problem:
             yield self._refused(problem)
             return
+        urls = [outgoing.url for outgoing in made]
         for place, step in enumerate(self.profile.steps):
-            record, captured = await sender.take(f"steps[{place}]", step, values, made=None if place else made[0])
+            first = None if place else made[0]
+            record, values = await sender.take(f"steps[{place}]", step, values, made=first, following=urls[place + 1 :])
             yield record
             if record.ends_the_run:
                 return
             # Without its captures the next steps cannot be made, and there is nothing to end.
             if record.verdict is Verdict.ALREADY_OUT and step.capture:
                 break
-            values = replace(values, captured={**values.captured, **captured})
         if self.profile.verify is not None:
             yield await sender.probe(self.profile.verify, values)
 
@@ -76,9 +77,8 @@ class HttpLogout:
             return [self._refused(problem)]
         records = []
         for place, step in enumerate(self.profile.steps):
-            record, captured = await sender.take(f"steps[{place}]", step, values)
+            record, values = await sender.take(f"steps[{place}]", step, values)
             records.append(record)
-            values = replace(values, captured={**values.captured, **captured})
         return records
 
     def _refused(self, problem: CannotSend) -> StepRecord:

@@ -7,6 +7,7 @@ from typing import Any
 
 from yarl import URL
 
+from connector.endsystems.http.cookies import split
 from connector.endsystems.http.guard import UrlPrefix, allowed_target
 from connector.endsystems.profile import places
 from connector.endsystems.profile.request import Headed, Request
@@ -70,12 +71,18 @@ def _url(name: str, request: Request, values: Values, encode: Callable[[str], st
 
 def headers_of(name: str, head: Headed, values: Values) -> Iterator[tuple[str, str]]:
     """Make the headers that a table describes; `name` is its own in messages. Raises `CannotSend`."""
+    whole = ""
     for key, template in head.headers.items():
         with at(f"{name}.headers.{key}"):
-            yield key, places.header_value(template.render(values.of))
+            value = places.header_value(template.render(values.of))
+        if head.cookies and key.lower() == "cookie":
+            whole = value
+        else:
+            yield key, value
     # All in one header, because servers may read only the first.
     if head.cookies:
-        yield "Cookie", "; ".join(_cookies(name, head, values))
+        others = [f"{key}={value}" for key, value in split(whole) if key not in head.cookies]
+        yield "Cookie", "; ".join([*others, *_cookies(name, head, values)])
     if head.basic:
         with at(f"{name}.basic"):
             username, password = head.basic.username.render(values.of), head.basic.password.render(values.of)
@@ -85,7 +92,9 @@ def headers_of(name: str, head: Headed, values: Values) -> Iterator[tuple[str, s
 def _cookies(name: str, head: Headed, values: Values) -> Iterator[str]:
     for key, template in head.cookies.items():
         with at(f"{name}.cookies.{key}"):
-            yield f"{key}={places.cookie_value(template.render(values.of))}"
+            is_servers = len(template.parts) == 1 and all(map(values.is_cookie, template.references))
+            check = places.servers_cookie if is_servers else places.cookie_value
+            yield f"{key}={check(template.render(values.of))}"
 
 
 def _content_type(request: Request) -> Iterator[tuple[str, str]]:

@@ -12,8 +12,6 @@ from connector.endsystems.profile.values import BLANKS, CannotSend
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 COOKIE_VALUE = re.compile(r'[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*|"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*"')
 """RFC 6265, 4.1.1."""
-WORD = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
-"""What a cookie's value is made of."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 XML_TEXT = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 """XML 1.0, 2.2."""
@@ -65,9 +63,16 @@ def cookie_value(value: str) -> str:
     return value
 
 
+def servers_cookie(value: str) -> str:
+    """Check a cookie's value that the end system has set. It goes back whatever it holds, as browsers send it."""
+    if ";" in header_value(value):
+        raise _malformed("holds a character that has no place in a cookie")
+    return value
+
+
 def word(value: str) -> str:
-    """Check a value that stands beside others in a credential: it must hold no separator."""
-    if not WORD.fullmatch(value):
+    """Check a value that stands beside others in a credential: it must hold no separator. It may be in quotes."""
+    if not COOKIE_VALUE.fullmatch(value):
         raise _malformed("holds a character that would separate it from what stands beside it")
     return value
 

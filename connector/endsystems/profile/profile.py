@@ -6,8 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from connector.endsystems.profile.request import CaptureName, Headed, HeaderName, Request, SettingName, Text
-from connector.endsystems.profile.rules import Extract, Lists, ProfileTable, Rules, Verdict
+from connector.endsystems.profile.extract import Extract
+from connector.endsystems.profile.names import CaptureName, HeaderName, SettingName
+from connector.endsystems.profile.request import Headed, Request, Text
+from connector.endsystems.profile.rules import Lists, ProfileTable, Rules, Verdict
 from connector.endsystems.profile.setting import Setting
 
 

@@ -5,19 +5,11 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import Field, PlainValidator
 
+from connector.endsystems.profile.names import CookieName, HeaderName
 from connector.endsystems.profile.rules import ProfileTable
-from connector.endsystems.profile.template import (
-    CAPTURE_NAME,
-    COOKIE_NAME,
-    HEADER_NAME,
-    SETTING_NAME,
-    Reference,
-    Source,
-    Template,
-    parse,
-)
+from connector.endsystems.profile.template import Reference, Source, Template, parse
 
 METHODS = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 URL_LITERAL = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*")
@@ -76,22 +68,9 @@ def _json(value: object) -> Any:
     raise ValueError("expected text, numbers, booleans, tables and lists")
 
 
-def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
-    def check(name: str) -> str:
-        if not pattern.fullmatch(name):
-            raise ValueError(f"expected {what}")
-        return name
-
-    return AfterValidator(check)
-
-
 Text = Annotated[Template, PlainValidator(_template)]
 Url = Annotated[Template, PlainValidator(_url)]
 Json = Annotated[Any, PlainValidator(_json)]
-HeaderName = Annotated[str, _matching(HEADER_NAME, "the name of a header")]
-CookieName = Annotated[str, _matching(COOKIE_NAME, "the name of a cookie")]
-SettingName = Annotated[str, _matching(SETTING_NAME, "a name of letters, digits, underscores, dots and hyphens")]
-CaptureName = Annotated[str, _matching(CAPTURE_NAME, "a name of letters, digits and underscores")]
 
 
 class Basic(ProfileTable):

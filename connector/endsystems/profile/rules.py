@@ -1,9 +1,8 @@
-"""Judges an answer by the rules of a profile's lists, and takes values out of it."""
+"""Judges an answer by the rules of a profile's lists."""
 
-import json
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
@@ -81,56 +80,6 @@ Lists = Sequence[tuple[Verdict, Rules]]
 
 def _found(pattern: Pattern, values: Sequence[str]) -> bool:
     return any(pattern.is_in(value) for value in values)
-
-
-class Extract(ProfileTable):
-    """The place of a value in an answer: exactly one of the four."""
-
-    header: str | None = None
-    cookie: str | None = None
-    """Name of a cookie that the answer sets."""
-    json_path: Annotated[str | None, Field(alias="json")] = None
-    """Keys and indexes joined by dots: `errors.0.code`."""
-    pattern: Regex | None = None
-    """Searched in the body; the value is its one group."""
-
-    @model_validator(mode="after")
-    def _is_one(self) -> "Extract":
-        given = [value for value in (self.header, self.cookie, self.json_path, self.pattern) if value is not None]
-        if len(given) != 1:
-            raise ValueError("expected exactly one of header, cookie, json, pattern")
-        if self.pattern is not None and self.pattern.groups != 1:
-            raise ValueError("expected a pattern with exactly one group")
-        return self
-
-    def value(self, answer: Response) -> str | None:
-        """Return the value; None if it is not in the answer."""
-        if self.header is not None:
-            return next(iter(answer.header_values(self.header)), None)
-        if self.cookie is not None:
-            return _set_cookie(answer, self.cookie)
-        if self.json_path is not None:
-            return _at(answer.text, self.json_path)
-        return self.pattern.group_in(answer.text) if self.pattern else None
-
-
-def _set_cookie(answer: Response, wanted: str) -> str | None:
-    for line in answer.header_values("Set-Cookie"):
-        name, _, value = line.partition(";")[0].partition("=")
-        if name.strip() == wanted:
-            return value.strip()
-    return None
-
-
-def _at(body: str, path: str) -> str | None:
-    try:
-        value: Any = json.loads(body)
-        for key in path.split("."):
-            value = value[int(key)] if isinstance(value, list) else value[key]
-    # The body may be anything: an answer that does not fit has no value.
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def judge(answer: Response, lists: Lists) -> tuple[Verdict, str] | None:

@@ -2,11 +2,12 @@
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
+from yarl import URL
 
 from connector.endsystems.http.guard import UrlPrefix
 from connector.endsystems.http.guarded_client import ExchangeFailed, GuardedClient
@@ -35,26 +36,27 @@ class Sender:
     until: float | Patience
 
     async def take(
-        self, name: str, step: Step, values: Values, *, made: Outgoing | None = None
-    ) -> tuple[StepRecord, Mapping[str, str]]:
-        """Take a step, and return its record and its captures; a step that failed has none.
+        self, name: str, step: Step, values: Values, *, made: Outgoing | None = None, following: Sequence[URL] = ()
+    ) -> tuple[StepRecord, Values]:
+        """Take a step, and return its record and the values with its captures; a step that failed has none.
 
-        `made` is its request, if it was made of the same values before.
+        `made` is its request, if it was made of the same values before. `following` are the URLs of the requests after it.
         """
         record, answer = await self._exchange(name, step, values, made)
         record = replace(record, prepares=bool(step.capture))
         if answer is None:
-            return record, {}
+            return record, values
         record = _judged(record, step, answer, values)
         if record.verdict is not Verdict.SUCCESS:
-            return record, {}
-        captured = {key: extract.value(answer) for key, extract in step.capture.items()}
+            return record, values
+        found = {key: extract.value(answer, values.answers, following) for key, extract in step.capture.items()}
         # An empty value counts as missing: it would make a request that ends nothing.
-        missing = [key for key, value in captured.items() if not value]
+        missing = [key for key, value in found.items() if not value]
         if missing:
             message = f"{name}: `captured.{missing[0]}` was not found in the answer"
             record = replace(record, verdict=Verdict.REFUSED, code="capture_missing", message=message)
-        return record, {key: value for key, value in captured.items() if value}
+        captured = {key: value for key, value in found.items() if value}
+        return record, values.after(answer, captured, cookies=[key for key in captured if step.capture[key].cookie])
 
     async def probe(self, verify: Verify, values: Values) -> StepRecord:
         """Use the old credential. A probe that fails proves nothing."""

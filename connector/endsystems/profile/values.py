@@ -1,9 +1,11 @@
 """The values that references stand for, in one login or logout."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from connector.endsystems.http.cookies import split
+from connector.endsystems.http.response import Response
 from connector.endsystems.profile.template import Filter, Reference, Source
 from connector.model.credential import Credential
 
@@ -30,6 +32,10 @@ class Values:
     base_url: str = ""
     captured: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    cookies: frozenset[str] = frozenset()
+    """The names of the captures that are the value of a cookie."""
+    answers: Sequence[Response] = ()
+    """The successful answers to earlier requests of the same run."""
 
     def of(self, reference: Reference) -> str:
         """Return the value, never an empty one. Raises `CannotSend`."""
@@ -37,6 +43,20 @@ class Values:
         if not value:
             raise CannotSend("credential_missing", f"{reference} is missing or empty")
         return value
+
+    def after(self, answer: Response, captured: Mapping[str, str], *, cookies: Sequence[str]) -> "Values":
+        """Return the values after a successful answer, of which this was captured; `cookies` are those that are a cookie's."""
+        return replace(
+            self,
+            captured={**self.captured, **captured},
+            cookies=self.cookies.union(cookies),
+            answers=[*self.answers, answer],
+        )
+
+    def is_cookie(self, reference: Reference) -> bool:
+        """Tell whether this is the value of a cookie as the end system has set it."""
+        captured = reference.source is Source.CAPTURED and reference.name in self.cookies
+        return captured or reference.filter is Filter.COOKIE
 
     def secrets(self) -> frozenset[str]:
         """Return every secret, also in the pieces of a header."""
@@ -75,8 +95,4 @@ def _without_scheme(value: str, reference: Reference) -> str:
 
 
 def _cookie(value: str, wanted: str) -> str:
-    for pair in value.split(";"):
-        name, _, content = pair.strip(BLANKS).partition("=")
-        if name == wanted:
-            return content
-    return ""
+    return next((content for name, content in split(value) if name == wanted), "")

@@ -1,0 +1,23 @@
+"""The names that a profile gives and uses."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from connector.endsystems.profile.template import CAPTURE_NAME, COOKIE_NAME, HEADER_NAME, SETTING_NAME
+
+
+def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
+    def check(name: str) -> str:
+        if not pattern.fullmatch(name):
+            raise ValueError(f"expected {what}")
+        return name
+
+    return AfterValidator(check)
+
+
+HeaderName = Annotated[str, _matching(HEADER_NAME, "the name of a header")]
+CookieName = Annotated[str, _matching(COOKIE_NAME, "the name of a cookie")]
+SettingName = Annotated[str, _matching(SETTING_NAME, "a name of letters, digits, underscores, dots and hyphens")]
+CaptureName = Annotated[str, _matching(CAPTURE_NAME, "a name of letters, digits and underscores")]
