@@ -54,10 +54,11 @@ class Unauthorized(ApiError, OfOneSession):
 
 
 class RateLimited(ApiError):
-    """403: the end system wants fewer calls. OpsHub waits; it takes no other status for that."""
+    """403: the end system wants fewer calls. OpsHub waits; it takes no other status for that. `retry_after` is in seconds."""
 
-    def __init__(self, message: str, *, code: str = "rate_limited", detail: Any = None) -> None:
-        super().__init__(HTTPStatus.FORBIDDEN, code, message, detail=detail)
+    def __init__(self, message: str, *, code: str = "rate_limited", detail: Any = None, retry_after: float | None = None) -> None:
+        headers = None if retry_after is None else waiting.header(retry_after)
+        super().__init__(HTTPStatus.FORBIDDEN, code, message, detail=detail, headers=headers)
 
 
 class NotFound(ApiError):

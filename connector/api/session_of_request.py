@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from structlog.contextvars import bind_contextvars
 
+from connector.api.end_system_errors import as_api_error
 from connector.api.http_errors import Unauthorized, Unavailable
 from connector.model.errors import LedgerUnavailable, UnknownSession
 from connector.sessions.seal import HEADER
@@ -31,13 +32,25 @@ def in_sessions(in_use: SessionsInUse, routes: Collection[web.AbstractRoute]) ->
             async with in_use.of(request.headers.getall(HEADER, ())) as found:
                 bind_contextvars(session=session_digest(found.session_id))
                 request[SESSION] = found
-                return await handler(request)
+                return await _answered(request, handler, in_use)
         except UnknownSession:
             raise Unauthorized("The session is not open.", code="unknown_session") from None
         except LedgerUnavailable:
             raise Unavailable("The ledger cannot be read for now.", code="ledger_unavailable") from None
 
     return find_session
+
+
+async def _answered(request: web.Request, handler: Handler, in_use: SessionsInUse) -> web.StreamResponse:
+    """Call a handler. A failure of the end system that escapes it becomes the error that OpsHub understands."""
+    try:
+        return await handler(request)
+    except Exception as problem:
+        error = as_api_error(problem, login_is_new=in_use.has_logged_in_just_now(request[SESSION]))
+        if error is None:
+            raise
+        bind_contextvars(reason=error.code)
+        raise error from None
 
 
 def added_routes(app: web.Application, routes: Iterable[web.RouteDef], bases: Iterable[str]) -> Iterator[web.AbstractRoute]:

@@ -187,7 +187,7 @@ def _served(core: Core, orchestrator: Orchestrator, openings: Openings) -> Serve
         end_system=core.end_system,
         openings=openings,
         seals=core.seals,
-        in_use=SessionsInUse(core.seals, core.live, Caches(Entries(core.storage), Loads()), core.logouts),
+        in_use=SessionsInUse(core.seals, core.live, Caches(Entries(core.storage), Loads()), core.logouts, core.clock),
         watch=core.storage.watch,
         metrics=core.metrics,
     )

@@ -214,6 +214,7 @@ class Openings:
             outcome.credential if made else None,
             session.origin,
             static=made and session.credential is None,
+            opened_at=session.opened_at,
         )
 
     async def _record(self, session: OpenSession, request: OpeningRequest, is_wanted: Callable[[], bool]) -> NotOpened | None:

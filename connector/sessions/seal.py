@@ -32,6 +32,8 @@ class Sealed:
     """The place where the login was made, as in a debt; None in a seal of an older version."""
     static: bool = False
     """Whether the credential cannot be logged out, because its end system ends no sessions."""
+    opened_at: float | None = None
+    """When the login was made, in seconds since the epoch; None in a seal of an older version."""
 
     @property
     def has_login(self) -> bool:
@@ -50,6 +52,7 @@ class _Payload(msgspec.Struct, array_like=True, frozen=True):
     credential: bytes | None
     origin: str | None = None
     static: bool = False
+    opened_at: float | None = None
 
 
 class Seals:
@@ -70,6 +73,7 @@ class Seals:
             credential,
             sealed.origin,
             sealed.static,
+            sealed.opened_at,
         )
         return _text(self._keyring.seal(PURPOSE, msgspec.msgpack.encode(payload)))
 
@@ -93,6 +97,7 @@ class Seals:
             credential,
             payload.origin,
             payload.static,
+            payload.opened_at,
         )
 
 

@@ -1,7 +1,8 @@
 """A session as an author's handler sees it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -18,6 +19,9 @@ from connector.sessions.seal import Sealed, Seals
 from drivers import SessionScope, SystemScope
 
 T = TypeVar("T")
+
+NEW = 30.0
+"""Seconds for which a login counts as made just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Session:
     """What is evicted with the session, and with its system."""
     _http: aiohttp.ClientSession | str = field(repr=False)
     """The client, or the reason why there is none."""
+    opened_at: float | None = field(default=None, repr=False)
+    """When the session has logged in, in seconds since the epoch; None if its seal does not say."""
 
     @property
     def system_id(self) -> str | None:
@@ -67,6 +73,11 @@ class SessionsInUse:
     live: LiveSessions
     caches: Caches
     logouts: Logouts
+    clock: Callable[[], float] = time.time
+
+    def has_logged_in_just_now(self, session: Session) -> bool:
+        """Tell whether the session's login is so new that another one would fare no better. Replicas' clocks may differ."""
+        return session.opened_at is not None and abs(self.clock() - session.opened_at) < NEW
 
     @asynccontextmanager
     async def of(self, given: Sequence[str]) -> AsyncIterator[Session]:
@@ -86,7 +97,7 @@ class SessionsInUse:
         # The stack closes the client with the request: its connections carry the login.
         async with AsyncExitStack() as stack:
             http = await self._client(login, stack)
-            yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http)
+            yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http, sealed.opened_at)
 
     async def _must_be_alive(self, sealed: Sealed) -> None:
         if not await _answered(self.live.is_alive(sealed)):

@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from connector import BadRequest, Unauthorized, Unavailable, run, session
+from connector import BadRequest, Unauthorized, run, session
 
 PAGE = 50
 """Issues that one call returns."""
@@ -68,16 +68,13 @@ async def get_issues(request: web.Request) -> web.Response:
 
 
 async def load(http: aiohttp.ClientSession, kind: str, item: type[Item]) -> list[Item]:
-    """Return all items of one kind from the tracker. Its errors become those that OpsHub understands."""
+    """Return all items of one kind from the tracker. Errors that escape become those that OpsHub understands."""
     fields = ",".join(name for name in item.__struct_fields__ if name not in {"id", "link"})
-    try:
-        async with http.get(f"rest/data/{kind}", params={"@fields": fields, "@sort": "id"}) as found:
-            if found.status == HTTPStatus.FORBIDDEN:  # Roundup's answer to a lost login; OpsHub would take it for a rate limit
-                raise Unauthorized("The tracker does not know this login any more.")
-            found.raise_for_status()
-            return [msgspec.convert(each, item) for each in (await found.json())["data"]["collection"]]
-    except (aiohttp.ClientError, TimeoutError) as problem:
-        raise Unavailable(f"The tracker did not answer: {type(problem).__name__}.") from problem
+    async with http.get(f"rest/data/{kind}", params={"@fields": fields, "@sort": "id"}) as found:
+        if found.status == HTTPStatus.FORBIDDEN:  # Roundup's answer to a lost login; OpsHub would take it for a rate limit
+            raise Unauthorized("The tracker does not know this login any more.")
+        found.raise_for_status()
+        return [msgspec.convert(each, item) for each in (await found.json())["data"]["collection"]]
 
 
 def answer(content: Any) -> web.Response:

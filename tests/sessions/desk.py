@@ -57,6 +57,9 @@ class Desk:
         application.router.add_post("/login", self.login)
         application.router.add_post("/logout", self.logout)
         application.router.add_get("/me", self.me)
+        application.router.add_get("/status/{status}", self.fail)
+        application.router.add_get("/page", self.page)
+        application.router.add_get("/hang", self.hang)
         self._server = TestServer(application)
 
     async def __aenter__(self) -> Self:
@@ -66,6 +69,10 @@ class Desk:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.answering.set()
         self.ending.set()
+        await self._server.close()
+
+    async def stop(self) -> None:
+        """Listen no more."""
         await self._server.close()
 
     @property
@@ -106,6 +113,19 @@ class Desk:
     async def me(self, request: web.Request) -> web.Response:
         alive = _token(request) in self.alive
         return web.json_response({"user": USER}, status=200 if alive else 401)
+
+    async def fail(self, request: web.Request) -> web.Response:
+        """Answer an error as end systems do, in JSON, with the headers that are asked for."""
+        return web.json_response({"error": "as asked"}, status=int(request.match_info["status"]), headers={**request.query})
+
+    async def page(self, request: web.Request) -> web.Response:
+        """Answer a page for people, as end systems do whose login is gone."""
+        return web.Response(text="<form>log in</form>", content_type="text/html")
+
+    async def hang(self, request: web.Request) -> web.Response:
+        """Never answer."""
+        await asyncio.Event().wait()
+        raise AssertionError
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -1,12 +1,14 @@
 """`session.http`: aiohttp's client as authors know it, whose error answers nobody can overlook."""
 
 import warnings
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
+from connector.endsystems.http.response import Response
 from connector.model.errors import OfOneSession
 
 UNPACKED_LIMIT = 64 * 1024 * 1024
@@ -16,6 +18,11 @@ PIECE = 256 * 1024
 
 class ErrorStatus(aiohttp.ClientResponseError):
     """The end system has answered a handler with a status of 400 or above."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the end system asks to wait; None if it asks for nothing that can be read."""
+        return Response(self.status, [*(self.headers or {}).items()], b"").retry_after(datetime.now(UTC))
 
 
 class LoginNotAccepted(ErrorStatus, OfOneSession):

@@ -163,6 +163,15 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         return await handler(request)
 
 
+def explained(problem: aiohttp.ClientError | TimeoutError) -> ExchangeFailed:
+    """Return an error of `session.http` in the words that a profile's requests have for it."""
+    try:
+        with _translated():
+            raise problem
+    except ExchangeFailed as failed:
+        return failed
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turn all errors of a request into `ExchangeFailed`, without their cause, because aiohttp's errors hold the URL."""

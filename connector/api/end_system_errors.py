@@ -1,0 +1,76 @@
+"""What OpsHub is answered if an error of the end system escapes an author's handler: one table."""
+
+from http import HTTPStatus
+
+from aiohttp import (
+    ClientConnectionError,
+    ClientError,
+    ClientHttpProxyError,
+    ClientPayloadError,
+    ContentTypeError,
+    TooManyRedirects,
+)
+
+from connector.api.http_errors import ApiError, Conflict, NotFound, RateLimited, Unauthorized, Unavailable
+from connector.endsystems.http.authors_client import ErrorStatus, UnpackedAnswerTooLarge
+from connector.endsystems.http.guarded_client import explained
+from connector.model import retry_after as waiting
+
+REFUSED_AGAIN = (
+    "The end system refuses a login that was made just now. May its user make this call? Does `[http]` of the profile carry it?"
+)
+UNREADABLE = {
+    ContentTypeError: "is not of the type that the handler expects; a login page often comes in its place",
+    UnpackedAnswerTooLarge: "is too large to be unpacked in one piece",
+    TooManyRedirects: "leads from one redirect to the next",
+}
+MAY_PASS = frozenset([408, 425])
+"""Statuses besides 5xx after which a later try may succeed."""
+
+
+def as_api_error(problem: Exception, *, login_is_new: bool) -> ApiError | None:
+    """Return the answer to a call whose handler has raised `problem`; None if that is no failure of the end system.
+
+    `login_is_new` tells that the session has logged in just now: then a 401 would make OpsHub log in again and again.
+    """
+    if isinstance(problem, ExceptionGroup):
+        return _of_many([as_api_error(each, login_is_new=login_is_new) for each in problem.exceptions])
+    match problem:
+        case ErrorStatus(status=HTTPStatus.UNAUTHORIZED) if login_is_new:
+            return ApiError(HTTPStatus.BAD_GATEWAY, "login_refused_again", REFUSED_AGAIN)
+        case ErrorStatus():
+            return _of_status(problem)
+        case ContentTypeError() | UnpackedAnswerTooLarge() | TooManyRedirects():
+            return ApiError(HTTPStatus.BAD_GATEWAY, "unreadable_answer", f"The end system's answer {UNREADABLE[type(problem)]}.")
+        case ClientConnectionError() | ClientPayloadError() | ClientHttpProxyError() | TimeoutError():
+            return _of_exchange(problem)
+    return None
+
+
+def _of_many(errors: list[ApiError | None]) -> ApiError | None:
+    """Return the error of a group that OpsHub can do most about; None if one of them is a defect."""
+    known = [error for error in errors if error is not None]
+    return min(known, key=lambda error: error.status) if len(known) == len(errors) else None
+
+
+def _of_status(problem: ErrorStatus) -> ApiError:
+    status, wait = problem.status, problem.retry_after
+    code, message = f"http_{status}", f"The end system answered {status}."
+    match status:
+        case 401:
+            return Unauthorized(message, code=code)
+        case 403 | 429 if status == 429 or wait is not None:
+            return RateLimited(message, code=code, retry_after=wait)
+        case 404:
+            return NotFound(message, code=code)
+        case 409 | 412:
+            return Conflict(message, code=code)
+    if status in MAY_PASS or status >= 500:
+        return Unavailable(message, code=code, retry_after=waiting.DEFAULT if wait is None else wait)
+    return ApiError(HTTPStatus.BAD_GATEWAY, code, message)
+
+
+def _of_exchange(problem: ClientError | TimeoutError) -> ApiError:
+    failed = explained(problem)
+    message = f"The end system could not be asked: {failed.message}."
+    return Unavailable(message, code=failed.code) if failed.passing else ApiError(HTTPStatus.BAD_GATEWAY, failed.code, message)
