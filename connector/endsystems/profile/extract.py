@@ -1,24 +1,39 @@
-"""Takes values out of an answer."""
+"""Takes values out of an answer, and tells why one is not there."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 from yarl import URL
 
-from connector.endsystems.http.cookies import Jar
+from connector.endsystems.http.cookies import Jar, cookies_of
 from connector.endsystems.http.response import Response
+from connector.endsystems.profile.markup import ElementPath, NotXml, written
 from connector.endsystems.profile.names import CookieName
+from connector.endsystems.profile.patterns import Pattern
 from connector.endsystems.profile.rules import ProfileTable, Regex
+
+MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}")
 
 
 def _patterns(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _path(text: object) -> ElementPath:
+    return ElementPath.of(text if isinstance(text, str) else "")
+
+
 class Extract(ProfileTable):
-    """The place of a value in an answer: exactly one of the five."""
+    """The place of a value in an answer: one source, and possibly a part of what is there.
+
+    Without a source, a `pattern` is searched in the body.
+    """
 
     header: str | None = None
     cookie: str | None = None
@@ -26,15 +41,19 @@ class Extract(ProfileTable):
     cookies: Annotated[list[CookieName] | None, BeforeValidator(_patterns)] = None
     """Names of cookies that this answer and the earlier ones have set, with `*` for any characters."""
     json_path: Annotated[str | None, Field(alias="json")] = None
-    """Keys and indexes joined by dots: `errors.0.code`."""
+    """Keys and indexes joined by dots: `errors.0.code`. One that begins with a slash is a JSON Pointer (RFC 6901)."""
+    xml: Annotated[ElementPath | None, PlainValidator(_path)] = None
     pattern: Regex | None = None
-    """Searched in the body; the value is its one group."""
+    """The part is its one group."""
+    query: str | None = None
+    """The part is this parameter of the URL that is there, behind its `?` or its `#`, decoded."""
 
     @model_validator(mode="after")
     def _is_one(self) -> "Extract":
-        given = [self.header, self.cookie, self.cookies, self.json_path, self.pattern]
-        if given.count(None) != len(given) - 1:
-            raise ValueError("expected exactly one of header, cookie, cookies, json, pattern")
+        if len(self._sources) > 1 or not (self._sources or self.pattern):
+            raise ValueError("expected exactly one of header, cookie, cookies, json, xml; or a pattern for the body")
+        if self.query is not None and (self.pattern is not None or self.cookies is not None):
+            raise ValueError("expected no pattern and no cookies beside query")
         if self.pattern is not None and self.pattern.groups != 1:
             raise ValueError("expected a pattern with exactly one group")
         return self
@@ -44,23 +63,90 @@ class Extract(ProfileTable):
 
         A cookie depends on the requests that follow, and several cookies also on the answers before this one.
         """
-        if self.header is not None:
-            return next(iter(answer.header_values(self.header)), None)
+        if not self._sources:
+            return _in_text(answer, self.pattern) if self.pattern else None
+        wholes = self._wholes(answer, earlier, following)
+        return next((part for whole in wholes if whole is not None and (part := self._part(whole)) is not None), None)
+
+    def why_missing(self, answer: Response) -> str:
+        """Return why the value is not there, as far as the answer shows it; empty if it shows nothing."""
         if self.cookie is not None:
-            return Jar.of([answer], following).value(self.cookie)
+            return _why_no_cookie(self.cookie, answer)
+        if self.header is not None or self.cookies is not None:
+            return ""
+        if answer.packing:
+            return f"the body is compressed ({answer.packing}), and could not be unpacked"
+        cut = "only the first 64 KiB of the body are read" if answer.is_cut else ""
+        return cut or self._why_unreadable(answer)
+
+    @property
+    def _sources(self) -> Sequence[object]:
+        sources = (self.header, self.cookie, self.cookies, self.json_path, self.xml)
+        return [source for source in sources if source is not None]
+
+    def _wholes(self, answer: Response, earlier: Sequence[Response], following: Sequence[URL]) -> Iterator[str | None]:
+        """Yield what stands at the source: each value of a header, or one value."""
+        if self.header is not None:
+            yield from answer.header_values(self.header)
+        if self.cookie is not None:
+            yield Jar.of([answer], following).value(self.cookie)
         if self.cookies is not None:
-            return Jar.of([*earlier, answer], following).pairs(self.cookies)
+            yield Jar.of([*earlier, answer], following).pairs(self.cookies)
         if self.json_path is not None:
-            return _at(answer.text, self.json_path)
-        return self.pattern.group_in(answer.text) if self.pattern else None
+            yield _in_json(answer.text, self.json_path)
+        if self.xml is not None:
+            with suppress(NotXml):
+                yield self.xml.value_in(answer.text)
+
+    def _part(self, whole: str) -> str | None:
+        if self.query is not None:
+            return _parameter(whole, self.query)
+        return self.pattern.group_in(whole) if self.pattern else whole
+
+    def _why_unreadable(self, answer: Response) -> str:
+        try:
+            if self.xml is not None:
+                self.xml.value_in(answer.text)
+            if self.json_path is not None:
+                json.loads(answer.text)
+        except NotXml as problem:
+            return str(problem)
+        except (ValueError, RecursionError):
+            kind = answer.content_type.partition(";")[0].strip()
+            return "the body is not JSON" + (f" but {kind}" if MEDIA_TYPE.fullmatch(kind) and "json" not in kind else "")
+        return ""
 
 
-def _at(body: str, path: str) -> str | None:
+def _in_text(answer: Response, pattern: Pattern) -> str | None:
+    """Return what a pattern finds in the body; what is written there as an entity is decoded."""
+    text = answer.text
+    place = pattern.place_of_group(text)
+    return None if place is None else written(text[slice(*place)], text, place[0], answer.content_type)
+
+
+def _in_json(body: str, path: str) -> str | None:
+    keys = path.split(".")
+    if path.startswith("/"):
+        keys = [key.replace("~1", "/").replace("~0", "~") for key in path[1:].split("/")]
     try:
         value: Any = json.loads(body)
-        for key in path.split("."):
+        for key in keys:
             value = value[int(key)] if isinstance(value, list) else value[key]
-    # The body may be anything: an answer that does not fit has no value.
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def _parameter(url: str, name: str) -> str | None:
+    before, _, fragment = url.partition("#")
+    texts = [before.partition("?")[2], fragment]
+    return next((value for text in texts for key, value in parse_qsl(text) if key == name), None)
+
+
+def _why_no_cookie(name: str, answer: Response) -> str:
+    set_here = [cookie for cookie in cookies_of(answer, datetime.now(UTC)) if cookie.name == name]
+    if not set_here:
+        return ""
+    if all(cookie.is_deleted or not cookie.value for cookie in set_here[-1:]):
+        return "the answer deletes this cookie"
+    return "this cookie is Secure, and a request that follows goes over a connection in clear"

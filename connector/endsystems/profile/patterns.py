@@ -70,9 +70,14 @@ class Pattern:
 
     def group_in(self, text: str) -> str | None:
         """Return what its one group holds at the first match; None without a match."""
+        place = self.place_of_group(text)
+        return None if place is None else text[slice(*place)]
+
+    def place_of_group(self, text: str) -> tuple[int, int] | None:
+        """Return where its one group begins and ends at the first match; None if it matches nothing."""
         found = self._found(text)
-        group: str | None = found.group(1) if found else None
-        return group
+        begin, end = found.span(1) if found else (-1, -1)
+        return None if begin < 0 else (begin, end)
 
     def _found(self, text: str) -> Any:
         try:

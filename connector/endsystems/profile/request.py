@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
+from connector.endsystems.profile.markup import XML_TYPE
 from connector.endsystems.profile.names import CookieName, HeaderName
 from connector.endsystems.profile.rules import ProfileTable
 from connector.endsystems.profile.template import Reference, Source, Template, parse
@@ -14,7 +15,6 @@ from connector.endsystems.profile.template import Reference, Source, Template, p
 METHODS = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 URL_LITERAL = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*")
 URL_START = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:[/?].*)?")
-XML_TYPE = re.compile(r"(?:text|application)/(?:[\w.-]+\+)?xml\b")
 PREFIXES = (Source.BASE_URL, Source.ENV, Source.SETTING)
 """What may begin a URL: addresses that an administrator has chosen or allowed."""
 

@@ -53,7 +53,8 @@ class Sender:
         # An empty value counts as missing: it would make a request that ends nothing.
         missing = [key for key, value in found.items() if not value]
         if missing:
-            message = f"{name}: `captured.{missing[0]}` was not found in the answer"
+            why = step.capture[missing[0]].why_missing(answer)
+            message = f"{name}: `captured.{missing[0]}` was not found in the answer" + (f": {why}" if why else "")
             record = replace(record, verdict=Verdict.REFUSED, code="capture_missing", message=message)
         captured = {key: value for key, value in found.items() if value}
         return record, values.after(answer, captured, cookies=[key for key in captured if step.capture[key].cookie])
