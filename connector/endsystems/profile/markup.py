@@ -11,9 +11,8 @@ XML_TYPE = re.compile(r"(?:text|application)/(?:[\w.-]+\+)?xml\b", re.IGNORECASE
 HTML_TYPE = re.compile(r"text/html\b", re.IGNORECASE)
 HTML_BEGINS = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 ENTITY = re.compile(r"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);")
-NAME = r"[^\W\d][\w.-]*"
-SEGMENT = re.compile(rf"(\*|{NAME})(?:\[({NAME})=([^\[\]]+)\])?")
-ATTRIBUTE = re.compile(rf"@({NAME})")
+SEGMENT = re.compile(r"(\*|[^\W\d][\w.-]*)(?:\[([^\W\d][\w.-]*)=([^\[\]]+)\])?")
+ATTRIBUTE = re.compile(r"@([^\W\d][\w.-]*)")
 
 
 class NotXml(ValueError):
