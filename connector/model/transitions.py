@@ -43,7 +43,7 @@ def new(asked: Asked, fingerprint: bytes) -> Debt:
 
 
 def asked_again(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
-    """Add what another cleanup of the same login owes. A closed logout stays closed, one that waits for a human is owed again.
+    """Add what another cleanup of the same login owes. A closed logout stays closed, one that needs attention is owed again.
 
     Wherever that cleanup would send it, the login is of the end system that the row names. If that cleanup knows the outcome
     without asking the end system, that is no outcome of a logout that is still to be done.

@@ -55,7 +55,7 @@ async def running(settings: Settings, clock: Callable[[], float]) -> AsyncIterat
 
 
 async def all_done(parts: Parts, clock: Clock) -> None:
-    """Let time pass until no logout and no eviction is owed. What waits for a human counts as owed."""
+    """Let time pass until no logout and no eviction is owed. What needs attention counts as owed."""
     async with asyncio.timeout(WITHIN):
         while True:
             totals = await parts.ledger.statistics()

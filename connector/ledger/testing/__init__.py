@@ -13,11 +13,12 @@ A store that may have several owners derives from `SharedLedgerContract`. `Memor
 tests. The tests are coroutines: pytest-asyncio runs them with `asyncio_mode = auto`. Needs the packages of the extra `test`.
 """
 
+from pkgutil import iter_modules
+
 import pytest
 
 # Before the modules are imported, so that their asserts explain themselves in the project of whoever derives from them.
-for part in ("ledger_subject", "owing", "tries", "claims", "replacing", "steering", "repeats", "rot"):
-    pytest.register_assert_rewrite(f"connector.ledger.testing.{part}")
+pytest.register_assert_rewrite(*(f"connector.ledger.testing.{part.name}" for part in iter_modules(__path__)))
 
 from connector.ledger.testing.ledger_contract import LedgerContract, SharedLedgerContract  # noqa: E402
 from connector.ledger.testing.ledger_subject import GRACE, MakeLedger, SetClock, Spoil  # noqa: E402

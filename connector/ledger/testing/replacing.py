@@ -67,6 +67,14 @@ class Replacing(LedgerSubject):
         await record(ledger, 1, "other")
         assert {debt.credential for debt in await owed(ledger)} == {request(1, token).credential for token in ("own", "other")}
 
+    async def test_a_session_that_is_opened_while_its_cleanup_still_evicts_owes_that_eviction_too(self, ledger: Ledger) -> None:
+        # Otherwise the new login could be given what the earlier one had cached, until that cleanup has evicted it.
+        await open_(ledger, session(1, "old", "first"))
+        await ledger.record(request(1, "old", login="first"), origin="", drivers=["memory"])
+        found = await ledger.open_session(session(1, "new", "second"), None, drivers=["memory"])
+        assert found is not None
+        assert [*found.evictions] == ["memory"]
+
     async def test_a_session_without_a_login_leaves_no_debt(self, ledger: Ledger) -> None:
         await open_(ledger, session(1, None, "first"))
         await open_(ledger, session(1, None, "second"))

@@ -19,7 +19,7 @@ SIGKILL, at a random moment or at a step of a cleanup or an initialize, or by SI
 SIGCONT). Some have a full disk. The end system is at times slow, refuses, breaks connections or goes away.
 
 The end system runs in another process than the servers, and knows each login that it ever made. When the last server is dead,
-the application is started on the files that are left. Its clock runs ahead until nothing is owed. What waits for a human is
+the application is started on the files that are left. Its clock runs ahead until nothing is owed. What needs attention is
 tried again by hand. Then every session that has to be open is used, and all sessions are ended. The judge knows what the
 clients and the end system saw, and when servers lived. It knows nothing else. These are faults:
 

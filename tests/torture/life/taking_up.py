@@ -63,7 +63,7 @@ async def _served(config: Path, clock: Callable[[], float]) -> AsyncIterator[Par
 
 
 async def _owing_nothing(parts: Parts, clock: Clock) -> None:
-    """Let time pass until nothing is owed. What waits for a human is tried again by hand, as he would when he has looked."""
+    """Let time pass until nothing is owed. What needs attention is tried again by hand, as an administrator would."""
     try:
         async with asyncio.timeout(WITHIN):
             while await _owes_something(parts):
