@@ -187,10 +187,14 @@ def _served(core: Core, orchestrator: Orchestrator, openings: Openings) -> Serve
         end_system=core.end_system,
         openings=openings,
         seals=core.seals,
-        in_use=SessionsInUse(core.seals, core.live, Caches(Entries(core.storage), Loads()), core.logouts, core.clock),
+        in_use=SessionsInUse(core.seals, core.live, _caches(core), core.logouts, core.clock),
         watch=core.storage.watch,
         metrics=core.metrics,
     )
+
+
+def _caches(core: Core) -> Caches:
+    return Caches(Entries(core.storage), Loads(core.settings.cache.slow_loader))
 
 
 def _admission(core: Core) -> Admission:

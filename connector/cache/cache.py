@@ -5,15 +5,16 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from types import UnionType
-from typing import Any, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, cast, overload
 
 import msgspec
 import structlog
 
-from connector.cache.encoding import packed, unpacked
+from connector.cache.encoding import decoder_of, loaded, packed, unpacked
 from connector.cache.entries import Entries
 from connector.cache.life import DEFAULT_TTL, checked
 from connector.cache.loads import Loads, Place
+from connector.model.errors import RequestOver
 from drivers import Entry, Scope, Stamp
 
 T = TypeVar("T")
@@ -29,6 +30,13 @@ class _Absent(Enum):
 
 
 _ABSENT = _Absent.ABSENT
+
+
+class _Over:
+    """Stands in for what a closed cache is made of. So an open one pays nothing for the check."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RequestOver("the cache of a session was used after its request; call `connector.session(request)` in each request")
 
 
 class Cache:
@@ -47,6 +55,10 @@ class Cache:
         """The scope's stamp from before the request read anything; None if the authority could not tell it."""
         self._entries = entries
         self._loads = loads
+
+    def close(self) -> None:
+        """End its use, with the request that it was made for. Whoever uses it later gets a `RequestOver`."""
+        self._entries = cast("Entries", _Over())
 
     @overload
     async def get(self, key: str, kind: type[T], default: None = None) -> T | None: ...
@@ -81,16 +93,16 @@ class Cache:
         """Store the value, and tell whether it was stored.
 
         It is not if a cleanup has overtaken the request, or if the authority fails. An older value may still be there then.
-        Raises `ValueError` for an invalid `ttl`, and what msgspec raises for a value that it cannot encode.
+        Raises `ValueError` for an invalid `ttl`, and `TypeError` for a value that cannot be encoded.
         """
-        entry = self._entry(packed(value), checked(ttl))
+        entry = self._entry(packed(key, value), checked(ttl))
         return entry is not None and await self._entries.set(self.scope, key, entry)
 
     async def set_many(self, values: Mapping[str, object], *, ttl: float = DEFAULT_TTL) -> bool:
         """`set` each of the values, and tell whether all were stored."""
         life = checked(ttl)
         # Everything is encoded before anything is stored, so that a value that cannot be encoded changes nothing.
-        entries = {key: self._entry(packed(value), life) for key, value in values.items()}
+        entries = {key: self._entry(packed(key, value), life) for key, value in values.items()}
         stored: list[bool] = []
 
         async def store(key: str) -> None:
@@ -110,28 +122,38 @@ class Cache:
         Concurrent calls share one load. Its error is raised in all of them and is not stored. If the caller that loads is
         cancelled, another one takes over. `loader` gets no deadline. A request that a cleanup has overtaken loads for itself
         alone, and so does every request while the authority fails.
+
+        Raises:
+            msgspec.ValidationError: what `loader` returns is not of this `kind`.
+            TypeError: it cannot be encoded, or nothing can come back as this `kind`.
+            RuntimeError: `loader` asks for this value itself.
         """
         life = checked(ttl)
         stamp = await self._entries.stamp(self.scope)
         found: T | _Absent = await self._find(stamp, key, kind)
         if found is not _ABSENT:
             return found
+        decoder_of(kind)  # refused before anything is loaded
         if stamp is None or stamp != self._read_version:  # overtaken: its load must reach nobody else
-            data = packed(await loader())
+            data = await self._load(key, loader)
         else:
             # Only loads of the same stamp and epoch are joined: see `Place`.
             place = Place(self.scope, stamp, key, self._entries.epoch(self.scope, key), kind)
             data = await self._loads.join(place, partial(self._find_or_load, place, loader, life))
-        loaded: T = unpacked(data, kind)
-        return loaded
+        value: T = loaded(key, data, kind)
+        return value
 
     async def _find_or_load(self, place: Place, loader: Callable[[], Awaitable[object]], ttl: float) -> bytes:
         data = await self._entries.read(self.scope, place.key, place.stamp, again=True)  # another load may have ended meanwhile
         if data is None or _fitting(data, place.kind) is _ABSENT:
-            data = packed(await loader())
+            data = await self._load(place.key, loader)
             if entry := self._entry(data, ttl):
                 await self._entries.keep(self.scope, place.key, entry, place.epoch)
         return data
+
+    async def _load(self, key: str, loader: Callable[[], Awaitable[object]]) -> bytes:
+        with self._loads.timed(key):
+            return packed(key, await loader())
 
     async def _find(self, stamp: Stamp | None, key: str, kind: Any) -> Any:
         """Return the value of this type that was stored under this stamp, or `_ABSENT`."""

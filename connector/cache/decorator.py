@@ -56,7 +56,11 @@ class CachedFunction(Generic[Owner, P, T]):
         bound = self._signature.bind(owner, *args, **kwargs)
         bound.apply_defaults()
         _, *arguments = bound.arguments.values()
-        return f"{self._name} {msgspec.msgpack.encode(arguments, order='deterministic').hex()}"
+        try:
+            return f"{self._name} {msgspec.msgpack.encode(arguments, order='deterministic').hex()}"
+        except (TypeError, ValueError, OverflowError) as problem:
+            text = f"{self._name}: its arguments tell results apart, and one of them cannot be encoded; pass an id in its place"
+            raise TypeError(text) from problem
 
     @cached_property
     def _kind(self) -> Any:

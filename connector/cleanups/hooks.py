@@ -1,7 +1,8 @@
 """The author's own part of a cleanup, for what he keeps of a session or system elsewhere: in files or tables."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
+from inspect import iscoroutinefunction, signature, unwrap
 from typing import TypeVar
 
 from connector.model.cleanup import CleanupRequest, Timed
@@ -45,12 +46,12 @@ class Hooks:
 
     def on_session_cleanup(self, hook: SessionHookT) -> SessionHookT:
         """Register, as a decorator too, what is done when a session is cleaned up. Its name stands in the report."""
-        self._of_sessions[self._name(hook)] = hook
+        self._of_sessions[self._name(hook, "session_id", "system_id")] = hook
         return hook
 
     def on_system_cleanup(self, hook: SystemHookT) -> SystemHookT:
         """Register, as a decorator too, what is done when all that is cached of a system has to go."""
-        self._of_systems[self._name(hook)] = hook
+        self._of_systems[self._name(hook, "system_id")] = hook
         return hook
 
     def has_some_of(self, request: CleanupRequest) -> bool:
@@ -65,8 +66,27 @@ class Hooks:
             for name, system_hook in self._of_systems.items():
                 yield name, partial(system_hook, request.system_id)
 
-    def _name(self, hook: Callable[..., object]) -> str:
+    def _name(self, hook: Callable[..., object], *arguments: str) -> str:
+        """Return the name of a hook that can be called with these arguments. Raises `TypeError` or `ValueError`."""
         name = getattr(hook, "__name__", type(hook).__name__)
+        if not (_can_be_called(hook, arguments) and _is_coroutine_function(hook)):
+            raise TypeError(f"the hook {name} cannot be called: expected `async def {name}({', '.join(arguments)})`")
         if name in self._of_sessions or name in self._of_systems:
             raise ValueError(f"there is a hook {name} already; expected names of their own, for the report tells them apart")
         return name
+
+
+def _can_be_called(hook: Callable[..., object], arguments: Sequence[str]) -> bool:
+    try:
+        signature(hook).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # one that is written in C tells nothing
+        return True
+    return True
+
+
+def _is_coroutine_function(hook: Callable[..., object]) -> bool:
+    """Tell whether a call has to be awaited: of a function, what a decorator has wrapped, a partial, or an object with a call."""
+    inner = unwrap(hook)
+    return iscoroutinefunction(inner) or iscoroutinefunction(vars(type(inner)).get("__call__"))

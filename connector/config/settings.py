@@ -131,6 +131,13 @@ class StorageSection(Section):
     deadlines: StorageDeadlines = StorageDeadlines()
 
 
+class CacheSection(Section):
+    """The cache of an author's handlers."""
+
+    slow_loader: Seconds = 10
+    """Seconds after which a loader is logged that is still running, in one line with its key."""
+
+
 class EndSystemDeadlines(Section):
     """How long the end system may take, in seconds."""
 
@@ -229,6 +236,7 @@ class Settings(Section):
     server: ServerSection = ServerSection()
     connector: ConnectorSection = ConnectorSection()
     storage: StorageSection = StorageSection()
+    cache: CacheSection = CacheSection()
     end_system: EndSystemSection = EndSystemSection()
     ledger: LedgerSection = LedgerSection()
     security: SecuritySection = SecuritySection()

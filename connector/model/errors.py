@@ -4,7 +4,8 @@
     ├── ConfigurationError    the configuration cannot work; carries every problem found, printed before exit code 78
     ├── ApiError              an answer to OpsHub that is an error: status, code, message (see `connector.api.http_errors`)
     ├── OfOneSession          it is about the caller's session alone; so is `connector.Unauthorized`
-    │   └── LoginNotCarried   a client that carries a session's login was asked for, and nothing says how it is carried
+    │   ├── LoginNotCarried   a client that carries a session's login was asked for, and nothing says how it is carried
+    │   └── RequestOver       an author's code uses a session after the request that it was for
     ├── BrokenOff             the server ends, and has cancelled a cleanup at its deadline
     ├── LedgerUnavailable     the ledger could not be written or read for now; a later call may succeed
     ├── NoSuchDebt            no row of the ledger that could be acted upon has this id
@@ -36,6 +37,10 @@ class OfOneSession(ConnectorError):
 
 class LoginNotCarried(OfOneSession):
     """No client can carry this login: the end system does not say how, or the credential lacks something."""
+
+
+class RequestOver(OfOneSession):
+    """A session, or a cache or client of it, was used after the request that it was for."""
 
 
 class BrokenOff(ConnectorError):

@@ -96,6 +96,8 @@ class SessionsInUse:
         self.live.note_use(sealed.session_id)
         # The stack closes the client with the request: its connections carry the login.
         async with AsyncExitStack() as stack:
+            stack.callback(cache.close)
+            stack.callback(system_cache.close)
             http = await self._client(login, stack)
             yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http, sealed.opened_at)
 

@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from connector.endsystems.http.response import Response
-from connector.model.errors import OfOneSession
+from connector.model.errors import OfOneSession, RequestOver
 
 UNPACKED_LIMIT = 64 * 1024 * 1024
 """Bytes of a packed answer that are unpacked into memory at once. Nobody packs as much, except to exhaust it."""
@@ -103,6 +103,8 @@ with warnings.catch_warnings():
         """A client whose relative URLs begin at its base URL, with a leading slash or without."""
 
         async def _request(self, method: str, str_or_url: str | URL, **options: Any) -> aiohttp.ClientResponse:
+            if self.closed:
+                raise RequestOver("`session.http` was used after its request; call `connector.session(request)` in each request")
             answer = await super()._request(method, self._below_base(URL(str_or_url)), **options)
             if isinstance(answer, EndSystemAnswer) and options.get("raise_for_status") is not False:
                 answer.hand_over()
