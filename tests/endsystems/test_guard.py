@@ -9,9 +9,10 @@ import pytest
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
+from connector.endsystems.http.failures import ExchangeFailed
 from connector.endsystems.http.forbidden_addresses import is_forbidden
 from connector.endsystems.http.guard import ForbiddenAddress, checked_url, guarded_socket, url_prefix
-from connector.endsystems.http.guarded_client import ExchangeFailed, GuardedClient
+from connector.endsystems.http.guarded_client import GuardedClient
 from connector.endsystems.profile.outgoing import Outgoing
 
 METADATA = [

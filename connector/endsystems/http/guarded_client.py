@@ -2,8 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import aiohttp
@@ -11,7 +9,8 @@ from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.http.authors_client import AuthorsClient, EndSystemAnswer
-from connector.endsystems.http.guard import ForbiddenAddress, guarded_socket
+from connector.endsystems.http.failures import translated
+from connector.endsystems.http.guard import guarded_socket
 from connector.endsystems.http.resolver import Resolver
 from connector.endsystems.http.response import Response
 from connector.endsystems.http.unpacking import CannotUnpack, unpacked
@@ -29,16 +28,6 @@ connection would be as slow as all others together."""
 USER_AGENT = {"User-Agent": "opshub-connector"}
 
 Client = TypeVar("Client", bound=aiohttp.ClientSession)
-
-
-class ExchangeFailed(Exception):
-    """No answer came. `passing` tells whether a later try may bring one. It names neither the URL nor a value."""
-
-    def __init__(self, code: str, message: str, *, passing: bool) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.passing = passing
 
 
 class GuardedClient:
@@ -121,7 +110,7 @@ class GuardedClient:
         """
         if self._session is None:
             raise RuntimeError("the client is not open")
-        with _translated():
+        with translated():
             async with (
                 until.kept() if isinstance(until, Patience) else asyncio.timeout_at(until),
                 self._session.request(
@@ -159,33 +148,5 @@ def _response(answer: aiohttp.ClientResponse, url: URL, read: bytes) -> Response
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Translate errors at once, because aiohttp repeats an idempotent request after an error that it knows."""
-    with _translated():
+    with translated():
         return await handler(request)
-
-
-def explained(problem: aiohttp.ClientError | TimeoutError) -> ExchangeFailed:
-    """Return an error of `session.http` in the words that a profile's requests have for it."""
-    try:
-        with _translated():
-            raise problem
-    except ExchangeFailed as failed:
-        return failed
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn all errors of a request into `ExchangeFailed`, without their cause, because aiohttp's errors hold the URL."""
-    try:
-        yield
-    except aiohttp.ClientConnectorCertificateError:
-        raise ExchangeFailed("tls_certificate", "the certificate does not verify", passing=False) from None
-    except TimeoutError:
-        raise ExchangeFailed("timeout", "no answer in time", passing=True) from None
-    except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError):
-        raise ExchangeFailed("proxy", "the proxy makes no connection", passing=True) from None
-    except aiohttp.ClientConnectorError as problem:
-        if isinstance(problem.os_error, ForbiddenAddress):
-            raise ExchangeFailed("target_not_allowed", f"the host's address: {problem.os_error}", passing=False) from None
-        raise ExchangeFailed("connection", "no connection", passing=True) from None
-    except (aiohttp.ClientError, OSError, UnicodeError):
-        raise ExchangeFailed("connection", "the connection broke, or what came over it is not HTTP", passing=True) from None

@@ -49,6 +49,8 @@ class Rule(ProfileTable):
     """Matches anywhere in the first 64 KiB."""
     headers: dict[str, Regex] = Field(default_factory=dict)
     """Each matches in the header of that name. A missing header matches nothing."""
+    message: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """What the answer means, in words for an administrator."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "Rule":
@@ -82,8 +84,8 @@ def _found(pattern: Pattern, values: Sequence[str]) -> bool:
     return any(pattern.is_in(value) for value in values)
 
 
-def judge(answer: Response, lists: Lists) -> tuple[Verdict, str] | None:
-    """Return the verdict of the first matching rule, and the rule's name; None if no rule matches.
+def judge(answer: Response, lists: Lists) -> tuple[Verdict, str, str | None] | None:
+    """Return the verdict of the first matching rule, the rule's name and its message; None if no rule matches.
 
     Rules for the body or a header come before bare statuses. Among equals, the order of `lists` decides.
     """
@@ -92,5 +94,5 @@ def judge(answer: Response, lists: Lists) -> tuple[Verdict, str] | None:
         for verdict, rules in lists:
             for place, rule in enumerate(rules):
                 if rule.is_specific is specific and rule.fits(answer):
-                    return verdict, f"{verdict}[{place}]"
+                    return verdict, f"{verdict}[{place}]", rule.message
     return None

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 from yarl import URL
 
+from connector.endsystems.http.failures import ExchangeFailed
 from connector.endsystems.http.guard import UrlPrefix
-from connector.endsystems.http.guarded_client import ExchangeFailed, GuardedClient
+from connector.endsystems.http.guarded_client import GuardedClient
 from connector.endsystems.http.response import Response
 from connector.endsystems.profile.outgoing import Outgoing, make
 from connector.endsystems.profile.profile import Step, Verify
@@ -65,8 +66,8 @@ class Sender:
         if answer is None:
             return replace(record, verdict=Verdict.INCONCLUSIVE, message=f"not verified: {record.message}")
         match judge(answer, verify.lists):
-            case verdict, rule:
-                return replace(record, verdict=verdict, rule=rule)
+            case verdict, rule, message:
+                return replace(record, verdict=verdict, rule=rule, message=message)
         message = f"not verified: the probe answered {answer.status}, which no list of the profile names"
         return replace(record, verdict=Verdict.INCONCLUSIVE, rule="default", message=message)
 
@@ -91,7 +92,7 @@ class Sender:
 
 
 def _judged(record: StepRecord, step: Step, answer: Response, values: Values) -> StepRecord:
-    verdict, rule = judge(answer, step.lists) or (_by_default(answer.status), "default")
+    verdict, rule, words = judge(answer, step.lists) or (_by_default(answer.status), "default", None)
     record = replace(record, verdict=verdict, rule=rule)
     if not record.ends_the_run:
         return record
@@ -99,7 +100,7 @@ def _judged(record: StepRecord, step: Step, answer: Response, values: Values) ->
     return replace(
         record,
         code=(step.unlisted if unlisted else None) or _own_code(step, answer, values) or f"http_{answer.status}",
-        message=f"{record.step}: {_explained(answer.status, by_default=rule == 'default')}",
+        message=words or f"{record.step}: {_explained(answer.status, by_default=rule == 'default')}",
         retry_after=answer.retry_after(datetime.now(UTC)) if verdict is Verdict.AWAY else None,
     )
 

@@ -1,0 +1,91 @@
+"""Says why no answer came: the errors of the HTTP client in words that name neither the URL nor a value."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+
+from connector.endsystems.http.guard import ForbiddenAddress
+
+WRONG_CERTIFICATES = {
+    9: "it is not valid yet",
+    10: "it has expired",
+    18: "no authority has signed it, and `end_system.ca_file` does not name it",
+    19: "no authority that is trusted here has signed it; name its own in `end_system.ca_file`",
+    20: "no authority that is trusted here has signed it; name its own in `end_system.ca_file`",
+    21: "no authority that is trusted here has signed it, or the server does not send those between",
+    62: "it is for another name than that of the host",
+    64: "it is for another address than that of the host",
+}
+"""By OpenSSL's `X509_V_ERR` numbers."""
+VERSION = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE", "VERSION_TOO_LOW", "VERSION_TOO_HIGH")
+CLIENT_CERTIFICATE = (
+    "ALERT_UNKNOWN_CA",
+    "ALERT_CERTIFICATE",
+    "ALERT_BAD_CERTIFICATE",
+    "ALERT_UNSUPPORTED_CERTIFICATE",
+    "ALERT_ACCESS_DENIED",
+)
+"""What a server says of a client's certificate that it did not get, or does not accept."""
+
+
+class ExchangeFailed(Exception):
+    """No answer came. `passing` tells whether a later try may bring one. It names neither the URL nor a value."""
+
+    def __init__(self, code: str, message: str, *, passing: bool) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.passing = passing
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn all errors of a request into `ExchangeFailed`, without their cause, because aiohttp's errors hold the URL."""
+    try:
+        yield
+    except (aiohttp.ClientError, OSError, UnicodeError) as problem:
+        raise explained(problem) from None
+
+
+def explained(problem: Exception) -> ExchangeFailed:
+    """Return what an error of the client means, without its URL."""
+    of_tls = _of_tls(problem)
+    if of_tls is not None:
+        return _explained_tls(of_tls)
+    match problem:
+        case TimeoutError():
+            return ExchangeFailed("timeout", "no answer in time", passing=True)
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return ExchangeFailed("proxy", "the proxy makes no connection", passing=True)
+        case aiohttp.ClientConnectorError(os_error=ForbiddenAddress() as forbidden):
+            return ExchangeFailed("target_not_allowed", f"the host's address: {forbidden}", passing=False)
+        case aiohttp.ClientConnectorError():
+            return ExchangeFailed("connection", "no connection", passing=True)
+    return ExchangeFailed("connection", "the connection broke, or what came over it is not HTTP", passing=True)
+
+
+def _of_tls(problem: Exception) -> ssl.SSLError | None:
+    """Return the error of TLS behind an error of aiohttp. It is the cause if the server refused after the handshake."""
+    for candidate in (getattr(problem, "os_error", None), getattr(problem, "certificate_error", None), problem.__cause__):
+        if isinstance(candidate, ssl.SSLError):
+            return candidate
+    return None
+
+
+def _explained_tls(problem: ssl.SSLError) -> ExchangeFailed:
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        why = WRONG_CERTIFICATES.get(problem.verify_code, f"fault {problem.verify_code} of OpenSSL")
+        return ExchangeFailed("tls_certificate", f"the server's certificate does not verify: {why}", passing=False)
+    reason = problem.reason or ""
+    if any(text in reason for text in VERSION):
+        message = "the server speaks no version of TLS that is allowed here"
+        return ExchangeFailed("tls_version", message, passing=False)
+    if any(text in reason for text in CLIENT_CERTIFICATE):
+        message = "the server wants a certificate of the client, and did not get one that it accepts"
+        return ExchangeFailed("tls_client_certificate", message, passing=False)
+    if "HANDSHAKE_FAILURE" in reason:
+        message = "the server breaks off TLS: it wants a certificate of the client, or ciphers that are not allowed here"
+        return ExchangeFailed("tls_handshake", message, passing=False)
+    return ExchangeFailed("connection", f"no connection by TLS ({reason.lower().replace('_', ' ')})", passing=True)

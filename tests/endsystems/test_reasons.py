@@ -1,0 +1,91 @@
+"""A message names what happened, so that a person knows what to do about it."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
+from tests.endsystems.certificates import DAY, NOW, authority, self_signed
+from tests.endsystems.faulty import Canned, faulty_system
+from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, login, opened
+from tests.endsystems.refusing_tls import refusing_server
+
+
+async def log_out(url: str, ca_file: Path) -> LogoutOutcome:
+    async with opened(LOGOUT.format(path="logout"), base_url=url, ca_file=ca_file) as end_system:
+        return await end_system.logout(login(Authorization="Bearer t"))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2])
+async def test_a_certificate_that_the_server_wants_of_the_client_is_no_outage(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    trusted = authority(tmp_path)
+    tls = trusted.server()
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.load_verify_locations(trusted.file)
+    tls.maximum_version = version
+    with refusing_server(tls) as url:
+        outcome = await log_out(url, trusted.file)
+    code = "tls_client_certificate" if version is ssl.TLSVersion.TLSv1_3 else "tls_handshake"
+    assert (outcome.result, outcome.code) == (LogoutResult.REFUSED, code)
+    assert "a certificate of the client" in str(outcome.message)
+
+
+async def test_a_version_of_tls_that_is_not_allowed_here_is_no_outage(tmp_path: Path) -> None:
+    trusted = authority(tmp_path)
+    tls = trusted.server()
+    tls.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        tls.minimum_version = ssl.TLSVersion.TLSv1
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        tls.maximum_version = ssl.TLSVersion.TLSv1_1
+    with refusing_server(tls) as url:
+        outcome = await log_out(url, trusted.file)
+    assert (outcome.result, outcome.code) == (LogoutResult.REFUSED, "tls_version")
+    assert outcome.message == "steps[0]: the server speaks no version of TLS that is allowed here"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("name", "it is for another name than that of the host"),
+        ("expired", "it has expired"),
+        ("self-signed", "no authority has signed it"),
+        ("authority", "name its own in `end_system.ca_file`"),
+    ],
+)
+async def test_what_is_wrong_with_a_servers_certificate_is_said(tmp_path: Path, wrong: str, words: str) -> None:
+    trusted, other = authority(tmp_path), tmp_path / "other"
+    other.mkdir()
+    match wrong:
+        case "name":
+            tls = trusted.server("other.example")
+        case "expired":
+            tls = trusted.server(until=NOW - DAY)
+        case "self-signed":
+            tls = self_signed(tmp_path)
+        case _:
+            tls = trusted.server()
+    async with faulty_system(tls) as system:
+        outcome = await log_out(system.url, authority(other).file if wrong == "authority" else trusted.file)
+    assert (outcome.result, outcome.code) == (LogoutResult.REFUSED, "tls_certificate")
+    assert words in str(outcome.message)
+
+
+@pytest.mark.parametrize(
+    ("rule", "answer"),
+    [
+        ('{ status = 200, body = "^Fails", message = "%s" }', Canned(200, "Fails.")),
+        (
+            '{ status = 302, headers = { Location = "/login" }, message = "%s" }',
+            Canned(302, headers=[("Location", "/login?e=1")]),
+        ),
+    ],
+)
+async def test_a_wrong_password_behind_a_success_is_told_in_the_profiles_words(rule: str, answer: Canned) -> None:
+    words = "the user name or the password is wrong"
+    profile = LOGOUT.format(path="logout") + LOGIN.format(path="login").replace("[401, 403]", f"[{rule % words}]")
+    async with faulty_system() as system, opened(profile, base_url=system.url) as end_system:
+        system.answers = [answer]
+        outcome = await end_system.login(SESSION, RIGHT)
+    assert (outcome.result, outcome.message) == (LoginResult.REFUSED, words)
