@@ -8,7 +8,8 @@ import msgspec
 from connector.api.rendering import ErrorAnswer
 from connector.model import retry_after
 from connector.model.cleanup import CleanupReport, Timed
-from connector.model.outcomes import EvictOutcome, EvictResult, HookOutcome, LogoutOutcome, LogoutResult
+from connector.model.moments import utc
+from connector.model.outcomes import EvictOutcome, EvictResult, HookOutcome, LivesOn, LogoutOutcome, LogoutResult
 
 
 class CleanupAnswer(msgspec.Struct, frozen=True):
@@ -65,8 +66,21 @@ def _body(report: CleanupReport) -> dict[str, Any]:
 def _step(step: Timed[LogoutOutcome] | Timed[EvictOutcome] | Timed[HookOutcome]) -> dict[str, Any]:
     outcome = step.outcome
     body: dict[str, Any] = {"outcome": outcome.result.value, "milliseconds": step.milliseconds}
-    if isinstance(outcome, LogoutOutcome) and outcome.code is not None:
-        body["code"] = outcome.code
+    if isinstance(outcome, LogoutOutcome):
+        body |= _of_logout(outcome)
     if outcome.message is not None:
         body["message"] = outcome.message
     return body
+
+
+def _of_logout(outcome: LogoutOutcome) -> dict[str, Any]:
+    told: dict[str, Any] = {} if outcome.code is None else {"code": outcome.code}
+    if outcome.proved is not None:
+        told["proved"] = outcome.proved
+    if outcome.lives_on:
+        told["livesOn"] = [_living(each) for each in outcome.lives_on]
+    return told
+
+
+def _living(each: LivesOn) -> dict[str, str]:
+    return {"credential": each.credential} | ({} if each.until is None else {"until": utc(each.until)})

@@ -11,8 +11,9 @@ from connector.cli.printing import print_json
 from connector.config.settings import EndSystemSection
 from connector.endsystems.build import build_end_system
 from connector.endsystems.end_system import EndSystem, SessionLogin
+from connector.endsystems.profile.conclusion import conclude
 from connector.endsystems.profile.http_end_system import HttpEndSystem
-from connector.endsystems.profile.record import StepRecord, conclude
+from connector.endsystems.profile.record import StepRecord
 from connector.model.credential import Credential
 from connector.model.outcomes import LogoutOutcome
 

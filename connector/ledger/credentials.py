@@ -5,18 +5,33 @@ import msgspec
 from connector.model.credential import Credential
 
 Pairs = list[tuple[bytes, bytes]]
+PROVED = (b":proved", b"1")
+"""Stands beside the values of a credential that the end system has accepted. No header has such a name."""
 
 
 def packed(credential: Credential) -> bytes:
-    """Encode a credential, equal ones alike; what is no character comes as a surrogate, and goes as it came."""
-    headers = sorted(
+    """Encode a credential; what is no character comes as a surrogate, and goes as it came."""
+    return msgspec.msgpack.encode([*_pairs(credential), *([PROVED] if credential.proved else [])])
+
+
+def identity(credential: Credential) -> bytes:
+    """Return bytes that equal credentials have in common, and no others have."""
+    return msgspec.msgpack.encode(_pairs(credential))
+
+
+def _pairs(credential: Credential) -> Pairs:
+    return sorted(
         (name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass")) for name, value in credential.items()
     )
-    return msgspec.msgpack.encode(headers)
 
 
 def unpacked(data: bytes) -> Credential:
     """Return what was `packed`. Raises `ValueError` for anything else, also for what an older version has packed."""
     pairs = msgspec.msgpack.decode(data, type=Pairs)
-    headers = [(name.decode("utf-8", "surrogatepass"), value.decode("utf-8", "surrogatepass")) for name, value in pairs]
-    return Credential(headers, needed=[name for name, _ in headers])
+    proved = PROVED in pairs
+    headers = [
+        (name.decode("utf-8", "surrogatepass"), value.decode("utf-8", "surrogatepass"))
+        for name, value in pairs
+        if (name, value) != PROVED
+    ]
+    return Credential(headers, needed=[name for name, _ in headers], proved=proved)

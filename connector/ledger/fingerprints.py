@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import replace
 
-from connector.ledger.credentials import packed
+from connector.ledger.credentials import identity
 from connector.ledger.keyring import Keyring
 from connector.model.credential import Credential
 from connector.model.debts import Debt
@@ -11,7 +11,7 @@ from connector.model.debts import Debt
 
 def fingerprints(session_id: str, login_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
     """Return the digest of a login by each of the keys, the current one first. Sessions of one credential do not show as such."""
-    values = (session_id, packed(credential), login_id) if login_id else (session_id, packed(credential))
+    values = (session_id, identity(credential), login_id) if login_id else (session_id, identity(credential))
     message = msgspec.msgpack.encode(values)
     return [keyring.mac("fingerprint", message, key_id=key_id) for key_id in keyring.ids]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.model.outcomes import LivesOn, LogoutOutcome, LogoutResult
 from drivers import Everything, Scope, SessionScope, SystemScope
 
 SCOPES: dict[str, Callable[..., Scope]] = {"session": SessionScope, "system": SystemScope, "everything": Everything}
@@ -20,6 +20,8 @@ class _Told(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str | None = None
     message: str | None = None
     retry_after: float | None = None
+    proved: bool | None = None
+    lives_on: tuple[LivesOn, ...] = ()
     moved_to: str | None = None
 
 
@@ -28,7 +30,8 @@ def encoded_outcome(outcome: LogoutOutcome | None, moved_to: str | None) -> str 
     if outcome is None:
         return moved_to and msgspec.json.encode(_Told(moved_to=moved_to)).decode()
     code, message = outcome.code and clean(outcome.code), outcome.message and clean(outcome.message)
-    return msgspec.json.encode(_Told(outcome.result, code, message, outcome.retry_after, moved_to)).decode()
+    told = _Told(outcome.result, code, message, outcome.retry_after, outcome.proved, outcome.lives_on, moved_to)
+    return msgspec.json.encode(told).decode()
 
 
 def decoded_outcome(text: str) -> tuple[LogoutOutcome | None, str | None]:
@@ -36,7 +39,8 @@ def decoded_outcome(text: str) -> tuple[LogoutOutcome | None, str | None]:
     told = msgspec.json.decode(text, type=_Told)
     if told.result is None:
         return None, told.moved_to
-    return LogoutOutcome(told.result, told.code, told.message, told.retry_after), told.moved_to
+    outcome = LogoutOutcome(told.result, told.code, told.message, told.retry_after, told.proved, told.lives_on)
+    return outcome, told.moved_to
 
 
 def encoded_evictions(evictions: Mapping[str, tuple[Scope, ...]]) -> str | None:

@@ -9,13 +9,17 @@ from connector.model.redaction import HIDDEN
 class Credential(Mapping[str, str]):
     """Header values by case-insensitive name: immutable, hashable, equal by value, and silent when printed."""
 
-    __slots__ = ("_hash", "_values")
+    __slots__ = ("_hash", "_values", "proved")
 
-    def __init__(self, headers: Iterable[tuple[str, str]] = (), *, needed: Collection[str] | None = None) -> None:
+    def __init__(
+        self, headers: Iterable[tuple[str, str]] = (), *, needed: Collection[str] | None = None, proved: bool = False
+    ) -> None:
         """Keep the headers that are `needed` (any case); None keeps all but `TRANSPORT_HEADERS`.
 
-        Of a repeated one, the first counts. Several `Cookie` headers are joined, because proxies may split one.
+        Of a repeated one, the first counts. Several `Cookie` headers are joined, because proxies may split one. `proved` tells
+        whether the end system is known to have accepted the credential; that makes no difference to what it is equal to.
         """
+        self.proved = proved
         # A repeated header could name two logins: only the first counts, as with most servers.
         wanted = None if needed is None else {name.lower() for name in needed}
         # Lower case, because HTTP/2 and some proxies change the case of names.
@@ -28,6 +32,10 @@ class Credential(Mapping[str, str]):
         self._values = values
         # Computed once: a credential is a key of the running logouts, and looked up for each duplicate.
         self._hash = hash(frozenset(values.items()))
+
+    def as_proved(self) -> "Credential":
+        """Return the same credential as one that the end system has accepted."""
+        return self if self.proved else Credential(self.items(), needed=self.keys(), proved=True)
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()]

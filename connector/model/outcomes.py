@@ -26,6 +26,15 @@ class LogoutResult(StrEnum):
     """Nothing was sent: today's configuration does not lead to the end system that the login is of."""
 
 
+class LivesOn(msgspec.Struct, frozen=True):
+    """A credential that works after its logout, as its profile allows."""
+
+    credential: str
+    """Which one, in the profile's words."""
+    until: float | None = None
+    """When it ends by itself, in seconds since the epoch, if it tells."""
+
+
 class LogoutOutcome(msgspec.Struct, frozen=True):
     """The outcome of one logout. `code` and `message` explain it to a person and never hold a secret."""
 
@@ -35,6 +44,13 @@ class LogoutOutcome(msgspec.Struct, frozen=True):
     message: str | None = None
     retry_after: float | None = None
     """Seconds to wait before the next try, as the end system asked for. Not bounded yet: see `connector.model.retry_after`."""
+    proved: bool | None = None
+    """Of `already_out`: whether the credential is known to have worked at this end system. If not, a gateway may answer for it.
+
+    None: not told yet; `Logouts` knows.
+    """
+    lives_on: tuple[LivesOn, ...] = ()
+    """What the logout could not end, and was not expected to."""
 
     @property
     def closes(self) -> bool:

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass
 
 import structlog
+from msgspec.structs import replace
 
 from connector.endsystems.end_system import EndSystem, SessionLogin
 from connector.model.cleanup import Timed
@@ -137,6 +138,14 @@ class Logouts:
             late=LogoutOutcome(LogoutResult.PENDING, "timeout", late_answer(self._deadline)),
             failed=LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback"),
         )
+        done = replace(done, outcome=_judged(done.outcome, login))
         # Counted once for each try, not once for each caller that shares it.
         self._metrics.observe_logout(done.outcome, done.milliseconds / 1000, attempts=attempts + 1)
         return done
+
+
+def _judged(outcome: LogoutOutcome, login: SessionLogin) -> LogoutOutcome:
+    """Tell whether an `already_out` is to be believed: a gateway, or a wrong credential, brings the same answer."""
+    if outcome.result is not LogoutResult.ALREADY_OUT or outcome.proved is not None:
+        return outcome
+    return replace(outcome, proved=login.credential.proved)

@@ -171,6 +171,8 @@ class Openings:
             return NotOpened.DEFECT
         if not is_wanted():
             return NotOpened.OVERTAKEN
+        if outcome.message:
+            log.warning("a login was made and could not be proved; it is used all the same", reason=outcome.message)
         return await self._record(session, request, is_wanted) or Opened(headers)
 
     def _session(self, request: OpeningRequest, outcome: LoginOutcome) -> OpenSession:

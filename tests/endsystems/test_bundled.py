@@ -197,11 +197,14 @@ def test_no_bundled_login_goes_untested() -> None:
 @pytest.mark.parametrize("name", LOGGING_IN)
 async def test_each_login_sends_what_its_end_system_wants_and_leaves_what_its_logout_needs(name: str) -> None:
     async with bundled(name) as (end_system, system):
-        system.answers = [*ANSWERS[name], *(Canned(step.success[0].status or 0) for step in end_system.profile.steps)]
+        profile = end_system.profile
+        alive = [Canned(probe.alive[0].status or 0) for probe in profile.verify]
+        system.answers = [*ANSWERS[name], *alive, *(Canned(step.success[0].status or 0) for step in profile.steps)]
         given = {**GIVEN, "token_url": f"{system.url}/token"}
         assert end_system.check_settings(given) == []
         outcome = await end_system.login(SESSION, given)
-        assert (shown(system), dict(outcome.credential)) == (LOGIN_SENT[name], LEFT[name])
+        proof = SENT[name][len(profile.steps) :]
+        assert (shown(system), dict(outcome.credential)) == (LOGIN_SENT[name] + proof, LEFT[name])
         ended = await end_system.logout(SessionLogin(SESSION, None, outcome.credential))
         assert ended.result is LogoutResult.ACKNOWLEDGED
 

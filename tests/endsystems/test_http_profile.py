@@ -3,7 +3,7 @@
 import pytest
 
 from connector.endsystems.end_system import SessionLogin
-from connector.endsystems.profile.record import conclude
+from connector.endsystems.profile.conclusion import conclude
 from connector.endsystems.profile.rules import Verdict
 from connector.model.credential import Credential
 from connector.model.outcomes import LogoutResult

@@ -204,8 +204,9 @@ async def test_a_login_is_not_ended_while_a_step_of_its_logout_could_not_be_take
         ended = await undone(outcome)
         assert [request.target for request in system.received] == ["/first", "/second", "/a"]
         assert (outcome.code, ended.closes) == ("capture_missing", False)
-        assert "steps[0].headers.X-B: credential.X-B is missing" in str(ended.message)
-        assert dict(outcome.credential) == {"cookie": "A=1; B=1"}
+        assert "what would end it was not found" in str(ended.message)
+        assert str(ended.message).endswith("only a part of the login was ended")
+        assert dict(outcome.credential) == {"cookie": "A=1; B=1", ":remnant": "unread"}
 
 
 async def test_cookies_of_a_refusal_are_no_login() -> None:
@@ -241,7 +242,7 @@ async def test_a_token_that_fits_nowhere_is_in_the_outcome_for_it_was_made() -> 
         system.answers = [Canned(200, UNFIT)]
         made = await end_system.login(SESSION, RIGHT)
         ended = await end_system.logout(session(made))
-        assert dict(made.credential) == {":captured.token": "two words"}
+        assert dict(made.credential) == {":captured.token": "two words", ":remnant": "partly"}
         assert (ended.result, ended.code, len(system.received)) == (LogoutResult.REFUSED, "credential_missing", 1)
 
 

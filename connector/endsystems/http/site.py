@@ -41,9 +41,13 @@ class Site:
         """The base URL, made of what a login left behind."""
         return Template("", (Reference(Source.CREDENTIAL, LEFT_BASE_URL),)) if self.is_chosen_by_settings else self.base_url
 
-    def sender(self) -> Sender:
-        """Return what sends the requests of one logout, whose time begins now."""
-        return Sender(self.client, self.allowed, asyncio.get_running_loop().time() + self.deadline)
+    def until(self) -> float:
+        """Return when the time is over that begins now, on the loop's clock."""
+        return asyncio.get_running_loop().time() + self.deadline
+
+    def sender(self, until: float | None = None) -> Sender:
+        """Return what sends the requests of one logout, whose time begins now unless it is given."""
+        return Sender(self.client, self.allowed, self.until() if until is None else until)
 
     def patient_sender(self) -> Sender:
         """Return what sends the requests of one login, and reads their answers long after its caller was answered."""

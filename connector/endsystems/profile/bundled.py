@@ -53,17 +53,22 @@ def checked_profile(table: Mapping[str, Any]) -> Profile:
     try:
         profile = Profile.model_validate(table)
     except ValidationError as error:
-        raise ConfigurationError(_problems(error)) from None
+        raise ConfigurationError(_problems(error, table)) from None
     if problems := [*inconsistencies(profile)]:
         raise ConfigurationError(problems)
     return profile
 
 
-def _problems(error: ValidationError) -> list[str]:
+def _problems(error: ValidationError, table: Mapping[str, Any]) -> list[str]:
     return [
-        f"{_dotted(found['loc'])}: {_reason(found['type'], found['msg'], found['loc'])}"
+        f"{_dotted(_as_written(found['loc'], table))}: {_reason(found['type'], found['msg'], found['loc'])}"
         for found in error.errors(include_input=False, include_url=False, include_context=False)
     ]
+
+
+def _as_written(location: tuple[int | str, ...], table: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """Leave the number out of `verify[0]` if the profile has one table of that name."""
+    return ("verify", *location[2:]) if location[:2] == ("verify", 0) and isinstance(table["verify"], dict) else location
 
 
 def _reason(kind: str, message: str, location: tuple[int | str, ...]) -> str:

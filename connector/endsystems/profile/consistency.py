@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from connector.endsystems.profile.login_consistency import of_login
-from connector.endsystems.profile.profile import LogoutStep, Profile
+from connector.endsystems.profile.profile import LogoutStep, Profile, Verify
 from connector.endsystems.profile.request import Headed, Request
 from connector.endsystems.profile.rules import Lists
 from connector.endsystems.profile.template import Source
@@ -26,8 +26,19 @@ def inconsistencies(profile: Profile) -> Iterator[str]:
             )
     if profile.verify and not profile.steps:
         yield "profile.verify: expected steps before it"
+    for name, probe in profile.probes:
+        yield from (f"profile.{name}{problem}" for problem in _of_probe(probe, is_single=len(profile.verify) == 1))
     yield from _of_captures(profile)
     yield from of_login(profile)
+
+
+def _of_probe(probe: Verify, *, is_single: bool) -> Iterator[str]:
+    if probe.before and not probe.alive:
+        yield ".before: expected answers under alive, because only they show that there is something to end"
+    if probe.before and probe.may_live_on:
+        yield ".before: expected none beside may_live_on, because the logout does not end this credential"
+    if not is_single and "credential" not in probe.model_fields_set:
+        yield ".credential: is missing; of several probes each says which credential it uses"
 
 
 def _of_head(head: Headed) -> Iterator[str]:
@@ -56,8 +67,7 @@ def _of_body(request: Request) -> Iterator[str]:
 def _lists(profile: Profile) -> Iterator[tuple[str, Lists]]:
     yield from ((name, step.lists) for name, step in profile.login_requests)
     yield from ((f"steps[{place}]", step.lists) for place, step in enumerate(profile.steps))
-    if profile.verify:
-        yield "verify", profile.verify.lists
+    yield from ((name, probe.lists) for name, probe in profile.probes)
 
 
 def _of_lists(lists: Lists) -> Iterator[str]:
@@ -76,7 +86,7 @@ def _of_captures(profile: Profile) -> Iterator[str]:
     known: set[str] = set()
     for place, (name, request) in enumerate(profile.logout_requests):
         used = request.names(Source.CAPTURED)
-        missing = used if name == "verify" else used - known
+        missing = used - known if isinstance(request, LogoutStep) else used
         yield from (f"profile.{name}: captured.{capture} is captured by no earlier step" for capture in sorted(missing))
         if isinstance(request, LogoutStep):
             yield from _never_used(profile.steps[place + 1 :], f"profile.{name}", request)

@@ -13,7 +13,7 @@ from connector.endsystems.profile.logout import HttpLogout
 from connector.endsystems.profile.origins import Origins
 from connector.endsystems.profile.outgoing import headers_of
 from connector.endsystems.profile.profile import Profile
-from connector.endsystems.profile.record import StepRecord, conclude
+from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.setting import faults
 from connector.endsystems.profile.template import Source
 from connector.endsystems.profile.values import CannotSend
@@ -59,7 +59,7 @@ class HttpEndSystem(EndSystem):
 
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
         """Run the profile's logout, at most for the total deadline, and return the outcome."""
-        return conclude([record async for record in self.run(session)])
+        return await self._logout.end(session.credential)
 
     def run(self, session: SessionLogin) -> AsyncIterator[StepRecord]:
         """Log out, and yield a record of each request; `conclude` makes the outcome of them."""

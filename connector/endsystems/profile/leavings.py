@@ -1,6 +1,7 @@
 """What a login leaves behind: the credential that its logout needs, and the headers that OpsHub gets back."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from connector.endsystems.http.site import LEFT_BASE_URL
 from connector.endsystems.profile import places
@@ -12,6 +13,33 @@ from connector.model.credential import Credential
 
 UNFIT = ":captured."
 """Begins the name of a capture that does not fit its place. It is never sent, because no header can have that name."""
+REMNANT = ":remnant"
+"""The name under which a login that failed leaves what is wrong with its credential. It goes with the debt."""
+
+
+class Remnant(StrEnum):
+    """What is wrong with the credential of a login that failed."""
+
+    CUT_SHORT = "cut_short"
+    """The login ended before a step of it. A step of the logout that cannot be taken has nothing to end."""
+    PARTLY = "partly"
+    """A value was made and does not fit. Steps of the logout that cannot be taken would have something to end."""
+    UNREAD = "unread"
+    """A step of the login succeeded, and what would end it was not found in the answer."""
+    DEAD = "dead"
+    """A probe says that the credential does not work, so that a logout with it ends nothing."""
+    UNPROVED = "unproved"
+    """A probe does not say that the credential works, so that no `already_out` is believed."""
+
+    def of(self, credential: Credential) -> Credential:
+        """Leave this with a credential."""
+        pairs = [*credential.items(), (REMNANT, self.value)]
+        return Credential(pairs, needed=[name for name, _ in pairs])
+
+
+def remnant_of(credential: Credential) -> Remnant | None:
+    """Return what is wrong with a credential; None if nothing is known to be."""
+    return next((remnant for remnant in Remnant if remnant.value == credential.get(REMNANT)), None)
 
 
 def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Credential:
@@ -23,19 +51,23 @@ def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Cre
     return _credential(entries, values, with_base_url=with_base_url)
 
 
-def left_so_far(profile: Profile, values: Values, *, with_base_url: bool) -> Credential | None:
-    """Return what a half-made login has left behind; None if it has made nothing.
+def left_so_far(profile: Profile, values: Values, *, with_base_url: bool, has_made: bool) -> Credential | None:
+    """Return what a half-made login has left behind; None if it has made nothing. `has_made` tells that it surely has.
 
     A missing or unfit value is empty, so that no request which needs it is sent. An entry without any of its captures is left
     out. An unfit value is left under a name of its own: it was made, so it is owed, and needs attention.
     """
-    used = {capture for template in profile.credential.values() for capture in template.names(Source.CAPTURED)}
     # Settings alone are no login: they were there before.
-    if not used & values.captured.keys():
+    if not (has_made or captures_left(profile) & values.captured.keys()):
         return None
     entries = {name: _entry_so_far(template, values) for name, template in profile.credential.items()}
     made = {name: entry for name, entry in entries.items() if entry} | _unfit(profile, values)
     return _credential(made, values, with_base_url=with_base_url)
+
+
+def captures_left(profile: Profile) -> set[str]:
+    """Return the names of the captures that a login leaves behind."""
+    return {capture for template in profile.credential.values() for capture in template.names(Source.CAPTURED)}
 
 
 def returned(profile: Profile, values: Values) -> Mapping[str, str]:

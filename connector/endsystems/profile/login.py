@@ -1,6 +1,6 @@
 """Logging in by the requests of a profile."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -8,16 +8,22 @@ from yarl import URL
 
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.site import Site
-from connector.endsystems.profile.leavings import left_behind, left_so_far, returned
+from connector.endsystems.profile.leavings import Remnant, captures_left, left_behind, left_so_far, returned
 from connector.endsystems.profile.logout import HttpLogout
 from connector.endsystems.profile.outgoing import make
-from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.profile import LoginStep, Profile
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.setting import effective
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
 from connector.model.outcomes import LoginResult
+
+SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
+"""Methods whose requests make nothing, unless what they capture is left behind."""
+MISSING = "capture_missing"
+UNSENT = frozenset(["credential_missing", "credential_malformed", "target_not_allowed"])
+"""Codes of a request that could not be made of the values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +34,54 @@ class HttpLogin:
     site: Site
     logout: HttpLogout
 
-    async def run(self, given: Mapping[str, str]) -> LoginOutcome:
-        """Log in with these settings. Nothing is sent if they do not fit the requests, those of the logout included."""
+    async def run(self, given: Mapping[str, str], note: Callable[[StepRecord], None] = lambda _: None) -> LoginOutcome:
+        """Log in with these settings. Nothing is sent if they do not fit the requests, those of the logout included.
+
+        `note` is told of each request.
+        """
+        until = self.site.until()
         try:
             # A login whose logout cannot be made must not be begun: nobody could end it.
             values, urls = self._rehearsed(effective(self.profile.settings, given))
         except CannotSend as problem:
             return _refused(problem)
-        failure, values = await self._take_steps(values, urls)
+        failure, values = await self._take_steps(values, urls, note)
         if failure is not None:
-            return self._half_made(failure, values)
+            return failure
         try:
             credential = self._credential(values)
             self.logout.rehearsed(credential)
-            result = LoginResult.LOGGED_IN if self.profile.login else LoginResult.NOT_APPLICABLE
-            return LoginOutcome(result, credential, returned(self.profile, values))
+            back = returned(self.profile, values)
         except CannotSend as problem:
-            return self._half_made(_refused(problem), values)
+            return self._half_made(_refused(problem), values, has_made=bool(self.profile.login))
+        if not self.profile.login:
+            return LoginOutcome(LoginResult.NOT_APPLICABLE, credential, back)
+        return await self._proved(LoginOutcome(LoginResult.LOGGED_IN, credential, back), until, note)
+
+    async def _proved(self, made: LoginOutcome, until: float, note: Callable[[StepRecord], None]) -> LoginOutcome:
+        """Use the new credential as each probe does. The login stands unless one shows, or will always say, something else."""
+        values, sender = self.site.after_login(made.credential), self.site.sender(until)
+        unclear = None
+        for name, probe in self.profile.probes:
+            record = await sender.probe(name, probe, values)
+            note(record)
+            if record.verdict is Verdict.ALIVE:
+                continue
+            # Its caller may wait no longer, and the end system has just answered. So the login is good as far as anybody knows.
+            unclear = record
+            if record.verdict is Verdict.DEAD or not (record.passing or (record.status is not None and not probe.alive)):
+                return self._never_alive(made.credential, record)
+        if unclear is not None:
+            return replace(made, message=unclear.message)
+        return replace(made, credential=made.credential.as_proved()) if self.profile.probes else made
+
+    def _never_alive(self, credential: Credential, record: StepRecord) -> LoginOutcome:
+        remnant = Remnant.DEAD if record.verdict is Verdict.DEAD else Remnant.UNPROVED
+        words = record.message if remnant is Remnant.DEAD else None
+        answered = words or ("no whole answer" if record.status is None else f"{record.status}")
+        message = f"{record.step}: the login succeeded, but the probe does not find its {record.credential} alive ({answered})"
+        failure = LoginOutcome(LoginResult.REFUSED, code=record.code or "not_alive", message=message)
+        return self._to_be_undone(failure, remnant.of(credential))
 
     def _rehearsed(self, settings: Mapping[str, str]) -> tuple[Values, Sequence[URL]]:
         """Make every request without sending it, the logout included, and return their URLs.
@@ -58,26 +95,47 @@ class HttpLogin:
         returned(self.profile, rehearsal)
         return values, [outgoing.url for outgoing in (*made, *logout)]
 
-    async def _take_steps(self, values: Values, urls: Sequence[URL]) -> tuple[LoginOutcome | None, Values]:
+    async def _take_steps(
+        self, values: Values, urls: Sequence[URL], note: Callable[[StepRecord], None]
+    ) -> tuple[LoginOutcome | None, Values]:
         """Return what went wrong, or None, and the values with all captures so far."""
         sender = self.site.patient_sender()
         for place, (name, step) in enumerate(self.profile.login_requests):
             record, values = await sender.take(name, step, values, following=urls[place + 1 :])
+            note(record)
             if record.ends_the_run:
-                return _failure(record), values
+                return self._half_made(_failure(record), values, has_made=self._has_made(place, record)), values
         return None, values
+
+    def _has_made(self, place: int, record: StepRecord) -> bool:
+        """Tell whether the login was made although a value is missing or does not fit, so that nothing fetches it any more."""
+        if record.code == MISSING and record.rule != "default":
+            return self._makes(self.profile.login[place])
+        is_unsent = record.status is None and record.code in UNSENT
+        return is_unsent and any(self._makes(step) for step in self.profile.login[:place])
+
+    def _makes(self, step: LoginStep) -> bool:
+        return step.method not in SAFE or not step.capture.keys().isdisjoint(captures_left(self.profile))
 
     def _credential(self, values: Values) -> Credential:
         return left_behind(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
 
-    def _half_made(self, failure: LoginOutcome, values: Values) -> LoginOutcome:
-        """Add what the login has made until it failed. Nothing is sent yet, because a kill must not come before the record."""
-        made = left_so_far(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
-        # Nothing was made, or nothing can undo it.
-        if made is None or not self.profile.steps:
+    def _half_made(self, failure: LoginOutcome, values: Values, *, has_made: bool) -> LoginOutcome:
+        """Add what the login has made until it failed."""
+        made = left_so_far(self.profile, values, with_base_url=self.site.is_chosen_by_settings, has_made=has_made)
+        if made is None:
             return failure
-        undo = partial(self.logout.undo, made, was_cut_short=_was_cut_short(self.profile, values))
-        return replace(failure, credential=made, undo=undo)
+        if self.logout.is_whole(made):
+            return self._to_be_undone(failure, made)
+        is_unread = has_made and (failure.code == MISSING or captures_left(self.profile).isdisjoint(values.captured))
+        cut_short = Remnant.CUT_SHORT if _was_cut_short(self.profile, values) else Remnant.PARTLY
+        return self._to_be_undone(failure, (Remnant.UNREAD if is_unread else cut_short).of(made))
+
+    def _to_be_undone(self, failure: LoginOutcome, made: Credential) -> LoginOutcome:
+        """Say how to end what was made. Nothing is sent yet, because a kill must not come before the record."""
+        if not self.profile.steps:
+            return failure
+        return replace(failure, credential=made, undo=partial(self.logout.end, made))
 
 
 def _was_cut_short(profile: Profile, values: Values) -> bool:

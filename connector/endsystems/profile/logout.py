@@ -1,12 +1,17 @@
 """Logging out by the requests of a profile."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as with_changes
+
+from msgspec.structs import replace
 
 from connector.endsystems.http.site import Site
+from connector.endsystems.profile.conclusion import conclude, conclude_partly
+from connector.endsystems.profile.leavings import remnant_of
 from connector.endsystems.profile.outgoing import Outgoing, make
 from connector.endsystems.profile.profile import Profile
-from connector.endsystems.profile.record import StepRecord, conclude, conclude_partly
+from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
@@ -19,7 +24,8 @@ class HttpLogout:
 
     A step that is done now, or was before, leads to the next one. A preparing step that finds the session gone leads to the
     probe. Anything else ends the run, and a retry runs all steps again. The probe also follows a logout that found the session
-    gone, because the answer may have had another reason.
+    gone, because the answer may have had another reason. A probe that is sent before as well ends no run: the session may have
+    more credentials than the one that is dead.
     """
 
     profile: Profile
@@ -36,6 +42,9 @@ class HttpLogout:
         except CannotSend as problem:
             yield self._refused(problem)
             return
+        for name, probe in self.profile.probes:
+            if probe.before:
+                yield replace(await sender.probe(name, probe, values), before=True)
         urls = [outgoing.url for outgoing in made]
         for place, step in enumerate(self.profile.steps):
             first = None if place else made[0]
@@ -46,8 +55,8 @@ class HttpLogout:
             # Without its captures the next steps cannot be made, and there is nothing to end.
             if record.verdict is Verdict.ALREADY_OUT and step.capture:
                 break
-        if self.profile.verify is not None:
-            yield await sender.probe(self.profile.verify, values)
+        for name, probe in self.profile.probes:
+            yield await sender.probe(name, probe, values)
 
     def rehearsed(self, credential: Credential) -> tuple[Values, Sequence[Outgoing]]:
         """Make every request without sending it, with a placeholder for captures to come. Raises `CannotSend`.
@@ -55,19 +64,23 @@ class HttpLogout:
         The first one may be sent as it is, because it needs no capture.
         """
         values = self.site.after_login(credential)
-        rehearsal = replace(values, captured={name: "captured" for step in self.profile.steps for name in step.capture})
+        rehearsal = with_changes(values, captured={name: "captured" for step in self.profile.steps for name in step.capture})
         return values, [make(name, request, rehearsal, self.site.allowed) for name, request in self.profile.logout_requests]
 
-    async def undo(self, credential: Credential, *, was_cut_short: bool = False) -> LogoutOutcome:
-        """End a login that may be half made: by the whole logout, or by those of its steps that can be taken.
+    async def end(self, credential: Credential) -> LogoutOutcome:
+        """Log out. A login that has failed is ended by the whole logout, or by those of its steps that can be taken."""
+        remnant = remnant_of(credential)
+        if remnant is not None and not self.is_whole(credential):
+            return conclude_partly(await self._taken_where_possible(credential), remnant)
+        return conclude([record async for record in self.run(credential)], remnant)
 
-        A step that cannot be taken has nothing to end only if the login was cut short before it made what the step needs.
-        """
+    def is_whole(self, credential: Credential) -> bool:
+        """Tell whether every request of the logout can be made."""
         try:
             self.rehearsed(credential)
         except CannotSend:
-            return conclude_partly(await self._taken_where_possible(credential), may_skip=was_cut_short)
-        return conclude([record async for record in self.run(credential)])
+            return False
+        return True
 
     async def _taken_where_possible(self, credential: Credential) -> Sequence[StepRecord]:
         sender = self.site.sender()

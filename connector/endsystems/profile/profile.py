@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from connector.endsystems.profile.extract import Extract
 from connector.endsystems.profile.names import CaptureName, HeaderName, SettingName
@@ -59,15 +59,25 @@ class LogoutStep(Step):
 
 
 class Verify(Request):
-    """A request with the old credential, and what its answers prove."""
+    """A probe: a request with the old credential, and what its answers prove."""
 
+    credential: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}$")] = "old credential"
+    """Says to a person which credential it uses."""
     dead: Rules
     alive: Rules = Field(default_factory=list)
+    before: bool = False
+    """Whether it is sent before the logout as well, because a logout without a session looks like one with a session."""
+    may_live_on: bool = False
+    """Whether this credential may work after the logout, because nothing can end it before its time."""
 
     @property
     def lists(self) -> Lists:
         """Its lists, the most cautious first."""
         return [(Verdict.ALIVE, self.alive), (Verdict.DEAD, self.dead)]
+
+
+def _several(probes: object) -> object:
+    return [probes] if isinstance(probes, dict) else probes
 
 
 class Profile(ProfileTable):
@@ -85,7 +95,8 @@ class Profile(ProfileTable):
     http: Headed | None = None
     """What carries the login in the requests of the author's own handlers."""
     steps: list[LogoutStep]
-    verify: Verify | None = None
+    verify: Annotated[list[Verify], BeforeValidator(_several)] = Field(default_factory=list)
+    """The probes: one table, or several."""
 
     @property
     def login_requests(self) -> Sequence[tuple[str, LoginStep]]:
@@ -94,9 +105,14 @@ class Profile(ProfileTable):
 
     @property
     def logout_requests(self) -> Sequence[tuple[str, Request]]:
-        """The requests of a logout by their dotted names, the probe included."""
-        steps: list[tuple[str, Request]] = [(f"steps[{place}]", step) for place, step in enumerate(self.steps)]
-        return steps + ([("verify", self.verify)] if self.verify else [])
+        """The requests of a logout by their dotted names, the probes included."""
+        return [*((f"steps[{place}]", step) for place, step in enumerate(self.steps)), *self.probes]
+
+    @property
+    def probes(self) -> Sequence[tuple[str, Verify]]:
+        """The probes by their dotted names."""
+        single = len(self.verify) == 1
+        return [("verify" if single else f"verify[{place}]", probe) for place, probe in enumerate(self.verify)]
 
     @property
     def requests(self) -> Sequence[tuple[str, Request]]:

@@ -13,6 +13,7 @@ from connector.endsystems.http.failures import ExchangeFailed
 from connector.endsystems.http.guard import UrlPrefix
 from connector.endsystems.http.guarded_client import GuardedClient
 from connector.endsystems.http.response import Response
+from connector.endsystems.profile.expiry import expiry
 from connector.endsystems.profile.outgoing import Outgoing, make
 from connector.endsystems.profile.profile import Step, Verify
 from connector.endsystems.profile.record import StepRecord
@@ -60,16 +61,20 @@ class Sender:
         captured = {key: value for key, value in found.items() if value}
         return record, values.after(answer, captured, cookies=[key for key in captured if step.capture[key].cookie])
 
-    async def probe(self, verify: Verify, values: Values) -> StepRecord:
+    async def probe(self, name: str, probe: Verify, values: Values) -> StepRecord:
         """Use the old credential. A probe that fails proves nothing."""
-        record, answer = await self._exchange("verify", verify, values)
+        record, answer = await self._exchange(name, probe, values)
+        passing = record.verdict is Verdict.AWAY
+        record = replace(record, credential=probe.credential, may_live_on=probe.may_live_on)
         if answer is None:
-            return replace(record, verdict=Verdict.INCONCLUSIVE, message=f"not verified: {record.message}")
-        match judge(answer, verify.lists):
+            return replace(record, verdict=Verdict.INCONCLUSIVE, passing=passing, message=f"not verified: {record.message}")
+        match judge(answer, probe.lists):
             case verdict, rule, message:
-                return replace(record, verdict=verdict, rule=rule, message=message)
+                until = expiry(probe, values) if verdict is Verdict.ALIVE else None
+                return replace(record, verdict=verdict, rule=rule, until=until, message=message)
         message = f"not verified: the probe answered {answer.status}, which no list of the profile names"
-        return replace(record, verdict=Verdict.INCONCLUSIVE, rule="default", message=message)
+        passing = _by_default(answer.status) is Verdict.AWAY
+        return replace(record, verdict=Verdict.INCONCLUSIVE, rule="default", passing=passing, message=message)
 
     async def _exchange(
         self, name: str, request: Request, values: Values, made: Outgoing | None = None
