@@ -30,6 +30,7 @@ class SessionRow(NamedTuple):
     opened_at: float
     used_at: float
     credential: bytes | None
+    version: int = 0
     mac: bytes = b""
 
 
@@ -50,8 +51,15 @@ def encoded(session: OpenSession, keyring: Keyring) -> SessionRow:
         opened_at=float(session.opened_at),
         used_at=float(session.used_at),
         credential=sealed,
+        version=session.version,
     )
     return authenticated(row, keyring)
+
+
+def renewed(row: SessionRow, session: OpenSession, keyring: Keyring) -> SessionRow:
+    """Return the row with the credential that the session has now. It still names the key of the session's seal."""
+    made = encoded(session, keyring)
+    return authenticated(row._replace(credential=made.credential, version=made.version), keyring)
 
 
 def authenticated(row: SessionRow, keyring: Keyring) -> SessionRow:
@@ -73,7 +81,9 @@ def verify(row: SessionRow, keyring: Keyring) -> None:
 def decoded(row: SessionRow, keyring: Keyring) -> OpenSession:
     """Return the session that a row holds. Raises `KeyMissing` or `Unverified`."""
     verify(row, keyring)
-    session = OpenSession(row.session_id, row.system_id, row.origin, row.login_id, row.opened_at, row.used_at)
+    session = OpenSession(
+        row.session_id, row.system_id, row.origin, row.login_id, row.opened_at, row.used_at, version=row.version
+    )
     if row.credential is None:
         return session
     try:
@@ -86,8 +96,12 @@ def decoded(row: SessionRow, keyring: Keyring) -> OpenSession:
 
 
 def _code(row: SessionRow, keyring: Keyring, key_id: str) -> bytes:
-    """Return the code over all columns but the id, which is not known when it is made, and the code itself."""
-    return keyring.mac(PURPOSE, msgspec.msgpack.encode(row[1:-1]), key_id=key_id)
+    """Return the code over all columns but the id, which is not known when it is made, and the code itself.
+
+    A credential that was never renewed leaves no trace, so that rows of versions 2 and 3 verify as they are.
+    """
+    covered = row[1:-1] if row.version != 0 else row[1:-2]
+    return keyring.mac(PURPOSE, msgspec.msgpack.encode(covered), key_id=key_id)
 
 
 def _identity(session: OpenSession) -> bytes:

@@ -19,7 +19,7 @@ from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.outcomes import LogoutOutcome
-from connector.model.sessions import Known, OpenSession, Replaced
+from connector.model.sessions import Current, Known, OpenSession, Renewal, Replaced
 
 
 class CleanupRecords(Protocol):
@@ -115,6 +115,23 @@ class OpenedSessions(EndedLogins, Protocol):
 
         Returns:
             the eviction that is owed now; None if nothing is replaced.
+        """
+        ...
+
+
+class RenewedLogins(Protocol):
+    """Credentials that end systems renew while their sessions are open."""
+
+    async def renew(self, renewal: Renewal) -> Current | None:
+        """Record durably that an end system has renewed the credential of a login, if it still had this `version`.
+
+        The seal's credential has version 0, and each renewal the next one. Whoever ends the login from now on ends the new
+        credential: a cleanup by its seal, a retry, and a session that replaces it. A session that is closed stays closed. Its
+        login is owed by the new credential then, due at once, also if an older one was ended meanwhile. A try that has begun
+        with an older credential closes nothing.
+
+        Returns:
+            what is current after the call, be it this renewal or another one; None if this ledger does not know the login.
         """
         ...
 
@@ -258,6 +275,7 @@ class Ledger(
     CleanupRecords,
     LateRecords,
     OpenedSessions,
+    RenewedLogins,
     KnownSessions,
     DueDebts,
     OwedEvictionRecords,

@@ -44,6 +44,7 @@ class DebtRow(NamedTuple):
     dismissed: str | None
     credential: bytes | None
     login_id: str
+    version: int
     mac: bytes
 
 
@@ -72,6 +73,7 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
         debt.dismissed and clean(debt.dismissed),
         None if debt.credential is None else keyring.seal(PURPOSE, packed(debt.credential), _identity(debt)),
         debt.login_id,
+        debt.version,
     )
     return (*row, keyring.mac(PURPOSE, _canonical(row)))
 
@@ -110,6 +112,7 @@ def _read(row: DebtRow, keyring: Keyring, *, credential: bool) -> Debt:
         closed_at=row.closed_at,
         dismissed=row.dismissed,
         moved_to=moved_to,
+        version=row.version,
     )
     if not credential or row.credential is None:
         return debt
@@ -142,7 +145,9 @@ def _identity(debt: Debt) -> bytes:
 def _canonical(values: Sequence[Any]) -> bytes:
     """Encode the columns so that no two rows give the same bytes: each value with its type and its length.
 
-    A login without an id leaves no trace, so that rows of version 2, which knew of none, verify as they are.
+    Columns that are empty at the end leave no trace, so that rows of versions 2 and 3, which lacked them, verify as they are.
     """
-    *others, login_id = values
-    return msgspec.msgpack.encode(others if login_id == "" else values)
+    *others, login_id, version = values
+    if version != 0:
+        return msgspec.msgpack.encode(values)
+    return msgspec.msgpack.encode(others if login_id == "" else [*others, login_id])

@@ -26,6 +26,8 @@ class CleanupRequest(msgspec.Struct, frozen=True):
     """Where its login was made, as its seal says; None if there is no seal, or if it does not say so."""
     foregone: LogoutOutcome | None = None
     """The logout's outcome if it is clear from the start, because there is nothing to log out of. Nothing is sent then."""
+    version: int = 0
+    """How often the credential was renewed since the seal was made, as far as this process knows."""
 
     @property
     def scopes(self) -> tuple[Scope, ...]:

@@ -56,6 +56,8 @@ class Debt(msgspec.Struct, frozen=True):
     """Where an administrator has it ended besides `origin`: where the end system is today."""
     credential: Credential | None = None
     """None once the logout is closed, and wherever it is not needed."""
+    version: int = 0
+    """How often its end system has renewed the credential since the seal was made."""
 
     @property
     def places(self) -> tuple[str | None, ...]:

@@ -24,6 +24,7 @@ def owed_login(session: OpenSession, fingerprint: bytes, now: float, due_at: flo
         recorded_at=now,
         due_at=due_at,
         credential=session.credential,
+        version=session.version,
     )
 
 
@@ -50,7 +51,7 @@ def owed_eviction(session: OpenSession, fingerprint: bytes, drivers: Sequence[st
 
 def set_aside(debt: Debt) -> Debt:
     """Return a closed debt as one that nobody finds who looks for its login."""
-    return replace(debt, fingerprint=token_bytes(len(debt.fingerprint)))
+    return replace(debt, login_id="", fingerprint=token_bytes(len(debt.fingerprint)))
 
 
 def is_in_use(login: OpenSession | Debt, credential: Credential | None, origin: str) -> bool:

@@ -1,7 +1,7 @@
 """Open sessions as values: each between its initialize and its cleanup, and all that a ledger knows of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connector.model.credential import Credential
 
@@ -22,6 +22,32 @@ class OpenSession:
     """When it was last seen in use, some seconds late: use is written down in batches."""
     credential: Credential | None = None
     """What logs it out; None if no login was made."""
+    version: int = 0
+    """How often its end system has renewed the credential since the seal was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A credential that an end system has put in the place of another one."""
+
+    session_id: str
+    login_id: str
+    version: int
+    """Which credential was replaced: as in `OpenSession`."""
+    credential: Credential
+    """The new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The credential of a login as its end system has renewed it last."""
+
+    credential: Credential | None
+    """None if the login has none, or was ended."""
+    version: int
+    """As in `OpenSession`."""
+    is_open: bool = True
+    """Whether the session is open by this login. Otherwise the login is owed, or was ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +76,5 @@ class Known:
     """Rows whose key is missing, and with it the key of their sessions' seals."""
     damaged: int
     """Rows that do not verify: their sessions count as dead."""
+    renewed: Mapping[str, Current] = field(default_factory=dict)
+    """Session id -> current credential of its latest login, if its seal holds an older one."""

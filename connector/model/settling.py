@@ -55,6 +55,9 @@ def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
     tried = _tried(debt, settlement)
     if debt.state is LogoutState.CLOSED:
         return tried
+    if debt.version != settlement.debt.version:
+        # The end system was asked to end a credential that it has replaced meanwhile: its answer says nothing of the new one.
+        return replace(tried, outcome=None, due_at=settlement.now)
     if settlement.state is LogoutState.CLOSED:
         return replace(tried, state=LogoutState.CLOSED)
     if debt.revision != settlement.debt.revision:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import IN_USE_AGAIN, WITHOUT_ASKING, LogoutOutcome
 from drivers import Scope
@@ -38,6 +39,7 @@ def new(asked: Asked, fingerprint: bytes) -> Debt:
         recorded_at=asked.now,
         due_at=asked.due_at,
         credential=request.credential,
+        version=request.version,
     )
     return _closed_if_foregone(debt, asked)
 
@@ -74,6 +76,23 @@ def revived(debt: Debt, now: float) -> Debt:
     return closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=IN_USE_AGAIN), now)
 
 
+def renewed(debt: Debt, credential: Credential, now: float) -> Debt:
+    """Owe a login by the credential that its end system has made of the debt's, due at once.
+
+    A closed logout has ended an older credential, which may not have ended the login. So it is owed again.
+    """
+    return replace(
+        due_at_once(debt, now), credential=credential, version=debt.version + 1, outcome=None, closed_at=None, dismissed=None
+    )
+
+
+def with_newest(request: CleanupRequest, credential: Credential | None, version: int) -> CleanupRequest:
+    """Return a cleanup with the credential that was renewed last, its own or this one."""
+    if credential is None or version <= request.version:
+        return request
+    return replace(request, credential=credential, version=version)
+
+
 def _owed(asked: Asked) -> dict[str, tuple[Scope, ...]]:
     return dict.fromkeys(asked.drivers, asked.request.scopes)
 
@@ -90,7 +109,10 @@ def _joined(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
     if debt.state is LogoutState.CLOSED:
         return more
     waited = 0.0 if debt.state is LogoutState.WAITING else debt.waited
-    return replace(more, state=LogoutState.OWED, outcome=None, due_at=asked.due_at, waited=waited)
+    again = replace(more, state=LogoutState.OWED, outcome=None, due_at=asked.due_at, waited=waited)
+    if asked.request.version > debt.version:
+        return replace(again, credential=asked.request.credential, version=asked.request.version)
+    return again
 
 
 def _closed_if_foregone(debt: Debt, asked: Asked) -> Debt:

@@ -17,6 +17,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, layout, migrate, version
 from connector.model.debts import LogoutState
 from connector.model.errors import ConfigurationError
+from connector.model.sessions import Current
 from tests.ledger.ledgers import KEYS, NAME, START, all_due, damage, filled, ledger, opened, raw, read_only, record, request
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -114,6 +115,7 @@ async def told_as_a_common_user(folder: Path) -> str:
 import os, sys
 from pathlib import Path
 from connector.model.errors import ConfigurationError
+from connector.model.sessions import Current
 from connector.ledger.sqlite.opening import make_ready, refusals
 from tests.ledger.ledgers import KEYS
 if os.getuid() == 0:
@@ -193,6 +195,20 @@ async def test_the_layout_of_version_3_is_read_with_all_that_it_holds(tmp_path: 
         assert layout(file) == expected_layout()
 
 
+async def test_the_layout_of_version_4_is_read_with_all_that_it_holds(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v4.sql").read_text("utf-8"))
+    async with opened(tmp_path, FIXTURE_KEYS) as ledger:
+        renewed = Current(request(1, "renewed").credential, 1)
+        assert (await ledger.known_sessions()).renewed == {request(1).session_id: renewed}
+        assert (await record(ledger, 1, "first", login="first")).credential == renewed.credential
+        assert (await record(ledger, 2, "second", login="second")).credential == request(2, "renewed too").credential
+        assert not ledger.lost_track
+    with raw(tmp_path) as file:
+        assert version(file) == len(MIGRATIONS)
+        assert layout(file) == expected_layout()
+
+
 def test_there_is_a_file_of_every_version_and_of_today_too() -> None:
     """A layout that changes leaves a file of itself behind, made by the code before the change."""
     versions = {}
@@ -203,7 +219,7 @@ def test_there_is_a_file_of_every_version_and_of_today_too() -> None:
     assert versions == {f"v{number}.sql": number for number in range(1, len(MIGRATIONS) + 1)}
 
 
-@pytest.mark.parametrize(("fixture", "debts"), [("v1.sql", 3), ("v2.sql", 2), ("v3.sql", 4)])
+@pytest.mark.parametrize(("fixture", "debts"), [("v1.sql", 3), ("v2.sql", 2), ("v3.sql", 4), ("v4.sql", 1)])
 def test_a_ledger_of_an_older_version_is_read_as_it_is_and_not_migrated(tmp_path: Path, fixture: str, debts: int) -> None:
     with raw(tmp_path) as file:
         file.executescript((FIXTURES / fixture).read_text("utf-8"))

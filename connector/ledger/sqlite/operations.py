@@ -20,7 +20,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome
-from connector.model.sessions import Known, OpenSession, Replaced
+from connector.model.sessions import Current, Known, OpenSession, Renewal, Replaced
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
 from drivers.sqlite_writer import one_by_one
@@ -91,6 +91,10 @@ class Operations(Ledger):
 
     async def origin_of(self, session_id: str, login_id: str) -> str | None:
         return await self.transact(lambda table: session_rows.origin_of(table, session_id, login_id))
+
+    async def renew(self, renewal: Renewal) -> Current | None:
+        now = self._clock()
+        return await self.transact(lambda table: session_changes.renew(table, renewal, now=now))
 
     async def note_use(self, used: Mapping[str, float]) -> None:
         await self.transact(partial(session_rows.note_use, used=used))

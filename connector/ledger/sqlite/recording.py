@@ -13,7 +13,7 @@ from connector.model.errors import NoSuchDebt
 from connector.model.outcomes import IN_USE_AGAIN
 from connector.model.sessions import OpenSession
 from connector.model.settling import Settlement, leaves_nothing, settled
-from connector.model.transitions import Asked, asked_again, dismissed, due_at_once, held_or_let_go, new
+from connector.model.transitions import Asked, asked_again, dismissed, due_at_once, held_or_let_go, new, with_newest
 
 
 def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
@@ -32,7 +32,7 @@ def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
     """Record what is left of a cleanup that is over, due at once. Sessions that were opened since stay open."""
     request = missed.request
     ended = close_session(table, request.session_id, login_id=request.login_id, now=now, logins=missed.logins)
-    origin = _origin(missed.origin, ended)
+    origin, request = _origin(missed.origin, ended), _by_newest(request, ended)
     if request.foregone is None and is_open_by(table, request.session_id, request.credential, origin):
         request = replace(request, foregone=IN_USE_AGAIN)
     return _recorded(table, Asked(request, origin, missed.drivers, now=now, due_at=now))
@@ -82,7 +82,7 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
 def _record_one(table: Table, asked: Asked) -> Debt:
     request = asked.request
     ended = close_session(table, request.session_id, login_id=request.login_id, now=asked.now, logins=asked.logins)
-    return _recorded(table, replace(asked, origin=_origin(asked.origin, ended)))
+    return _recorded(table, replace(asked, origin=_origin(asked.origin, ended), request=_by_newest(request, ended)))
 
 
 def _recorded(table: Table, asked: Asked) -> Debt:
@@ -94,6 +94,11 @@ def _recorded(table: Table, asked: Asked) -> Debt:
 
 def _origin(told: str, ended: OpenSession | None) -> str:
     return told if ended is None or ended.credential is None else ended.origin
+
+
+def _by_newest(request: CleanupRequest, ended: OpenSession | None) -> CleanupRequest:
+    """Return the cleanup by the credential that the login has now: its seal may hold an older one."""
+    return request if ended is None else with_newest(request, ended.credential, ended.version)
 
 
 def _fingerprint(table: Table, request: CleanupRequest) -> bytes:

@@ -23,6 +23,9 @@ FARTHEST = 10_000_000
 SIZE_IN_PAGES = slice(28, 32)
 """Where the first page says how many there are (https://www.sqlite.org/fileformat.html#the_database_header)."""
 
+LACKING = {"login_id": "''", "version": "0"}
+"""What stands for the columns that a file of an older version lacks."""
+
 SavedRow = DebtRow | SessionRow
 
 
@@ -39,12 +42,12 @@ class Kind:
         return map(self.row._make, connection.execute(query, values))
 
     def select(self, connection: sqlite3.Connection) -> str:
-        """Return the beginning of a query for its rows; a column that a file of an older version lacks is empty text."""
+        """Return the beginning of a query for its rows; a column that a file of an older version lacks has its default."""
         try:
             there = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (self.table,))}
         except UNREADABLE:
             there = {*self.row._fields}  # the query itself will tell
-        names = ", ".join(name if name in there else f"'' AS {name}" for name in self.row._fields)
+        names = ", ".join(name if name in there else f"{LACKING.get(name, 'NULL')} AS {name}" for name in self.row._fields)
         return f"SELECT {names} FROM {self.table} NOT INDEXED"  # noqa: S608 - names of our own
 
 

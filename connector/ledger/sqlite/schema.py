@@ -68,7 +68,12 @@ CREATE UNIQUE INDEX sessions_by_login ON sessions (session_id, login_id);
 CREATE INDEX sessions_by_key ON sessions (key_id);
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3)
+VERSION_4 = """
+ALTER TABLE debts ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing."""
 
 

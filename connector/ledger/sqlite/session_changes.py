@@ -3,13 +3,15 @@
 from collections.abc import Collection, Sequence
 
 from connector.ledger.fingerprints import fingerprints
+from connector.ledger.sqlite import session_rows
 from connector.ledger.sqlite.session_rows import believed, insert, logins_of, remove, taken
 from connector.ledger.sqlite.table import Table
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_eviction, owed_login, set_aside
-from connector.model.sessions import OpenSession, Replaced
-from connector.model.transitions import revived
+from connector.model.outcomes import WITHOUT_ASKING
+from connector.model.sessions import Current, OpenSession, Renewal, Replaced
+from connector.model.transitions import renewed, revived
 
 
 def open_or_replace(
@@ -35,7 +37,8 @@ def open_or_replace(
 def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | None, now: float) -> None:
     """Record that a session is open by a new login; its earlier one, from its row or from `replaced`, becomes a debt."""
     earlier = taken(table, session.session_id)
-    if replaced is not None and not is_debt(table, replaced.session_id, replaced.login_id, replaced.credential):
+    has_row = replaced is not None and any(login.login_id == replaced.login_id for login in earlier)
+    if replaced is not None and not has_row and not is_debt(table, replaced.session_id, replaced.login_id, replaced.credential):
         earlier.append(replaced)
     for login in earlier:
         if not is_in_use(login, session.credential, session.origin):
@@ -74,11 +77,26 @@ def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) 
 
     Nothing is owed if a cleanup has seen to it, or if the session is open by the same credential, handed out twice.
     """
+    (newest, *_) = (*taken(table, session.session_id, [session.login_id]), session)
     remove(table, session.session_id, session.login_id)
     is_asked_for = is_debt(table, session.session_id, session.login_id, session.credential)
-    if is_asked_for or is_open_by(table, session.session_id, session.credential, session.origin):
+    if is_asked_for or is_open_by(table, session.session_id, newest.credential, session.origin):
         return None
-    return owe(table, session, now=now, due_at=due_at)
+    return owe(table, newest, now=now, due_at=due_at)
+
+
+def renew(table: Table, renewal: Renewal, *, now: float) -> Current | None:
+    """Replace a login's credential if it has this version. Return what is current then; None if the login is not known here.
+
+    A login that is no session's any more is owed by its new credential, also if an older one of it was ended.
+    """
+    if current := session_rows.renew(table, renewal):
+        return current
+    for debt in table.of_login(renewal.session_id, renewal.login_id, renewal.credential):
+        is_due = debt.version == renewal.version and debt.outcome not in WITHOUT_ASKING
+        now_owed = table.update(renewed(debt, renewal.credential, now)) if is_due else debt
+        return Current(now_owed.credential, now_owed.version, is_open=False)
+    return None
 
 
 def owe(table: Table, session: OpenSession, *, now: float, due_at: float | None = None) -> Debt | None:

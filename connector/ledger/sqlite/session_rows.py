@@ -6,12 +6,14 @@ A session has one row, that of its login. Beside it there may be rows whose key 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from connector.ledger.keyring import KeyMissing
-from connector.ledger.open_sessions import COLUMNS, NAMES, SessionRow, authenticated, decoded, encoded, verify
+from connector.ledger.open_sessions import COLUMNS, NAMES, SessionRow, authenticated, decoded, encoded, renewed, verify
 from connector.ledger.sqlite.table import Table, marks
 from connector.ledger.unverified import Unverified
-from connector.model.sessions import Known, OpenSession
+from connector.model.credential import Credential
+from connector.model.sessions import Current, Known, OpenSession, Renewal
 
 INSERT = f"INSERT INTO sessions ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - ours
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
@@ -20,6 +22,7 @@ SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
 def known(table: Table) -> Known:
     """Return what has to be known to tell whether a session is alive."""
     latest: dict[str, str] = {}
+    renewed: dict[str, Current] = {}
     earlier: dict[str, tuple[str, ...]] = {}
     older_keys, keyless, damaged = Counter[str](), 0, 0
     for row in _rows(table, "ORDER BY id"):
@@ -33,10 +36,13 @@ def known(table: Table) -> Known:
             if row.session_id in latest:
                 earlier[row.session_id] = (*earlier.get(row.session_id, ()), latest[row.session_id])
             latest[row.session_id] = row.login_id
+            renewed.pop(row.session_id, None)
+            if row.version:
+                renewed[row.session_id] = _current(decoded(row, table.keyring))
             if row.key_id != table.keyring.current:
                 older_keys[row.key_id] += 1
     ledger_id = bytes(table.connection.execute("SELECT id FROM identity").fetchone()[0])
-    return Known(ledger_id, latest, earlier, older_keys, keyless, damaged)
+    return Known(ledger_id, latest, earlier, older_keys, keyless, damaged, renewed)
 
 
 def note_use(table: Table, used: Mapping[str, float]) -> None:
@@ -46,6 +52,15 @@ def note_use(table: Table, used: Mapping[str, float]) -> None:
             used_now = authenticated(row._replace(used_at=max(moment, row.used_at)), table.keyring)
             values = (used_now.used_at, used_now.mac, row.id)
             table.connection.execute("UPDATE sessions SET used_at = ?, mac = ? WHERE id = ?", values)
+
+
+def renew(table: Table, renewal: Renewal) -> Current | None:
+    """Replace the credential of an open session if it has this version. Return what is current then; None if it is not open."""
+    for row, session in believed(table, renewal.session_id):
+        if session.login_id == renewal.login_id:
+            is_due = session.credential is not None and session.version == renewal.version
+            return _current(_renewed(table, row, session, renewal.credential) if is_due else session)
+    return None
 
 
 def origin_of(table: Table, session_id: str, login_id: str) -> str | None:
@@ -83,6 +98,18 @@ def insert(table: Table, session: OpenSession) -> None:
 def remove(table: Table, session_id: str, login_id: str) -> None:
     """Remove the row of a login, whether it is to be believed or not."""
     table.connection.execute("DELETE FROM sessions WHERE session_id = ? AND login_id = ?", (session_id, login_id))
+
+
+def _renewed(table: Table, row: SessionRow, session: OpenSession, credential: Credential) -> OpenSession:
+    done = replace(session, credential=credential, version=session.version + 1)
+    changed = renewed(row, done, table.keyring)
+    values = (changed.credential, changed.version, changed.mac, row.id)
+    table.connection.execute("UPDATE sessions SET credential = ?, version = ?, mac = ? WHERE id = ?", values)
+    return done
+
+
+def _current(session: OpenSession) -> Current:
+    return Current(session.credential, session.version)
 
 
 def _rows(table: Table, condition: str, *values: str) -> Iterator[SessionRow]:

@@ -54,7 +54,9 @@ class Table:
         return [debt for debt in self._opened(condition, values, credential=credential) if debt.unusable is None]
 
     def of_login(self, session_id: str, login_id: str, credential: Credential) -> list[Debt]:
-        """Return the debts of one login, as `debts` does."""
+        """Return the debts of one login, as `debts` does. One with an id is told by it: credentials are renewed."""
+        if login_id:
+            return self.debts("session_id = ? AND login_id = ? ORDER BY id", session_id, login_id)
         prints = fingerprints(session_id, login_id, credential, self.keyring)
         return self.debts(f"session_id = ? AND fingerprint IN ({marks(prints)}) ORDER BY id", session_id, *prints)
 

@@ -2,6 +2,7 @@
 
 from connector.ledger.testing.claims import Claims, SharedClaims
 from connector.ledger.testing.owing import Owing
+from connector.ledger.testing.renewing import Renewing
 from connector.ledger.testing.repeats import Repeats
 from connector.ledger.testing.replacing import Replacing
 from connector.ledger.testing.rot import Rot
@@ -9,7 +10,7 @@ from connector.ledger.testing.steering import Steering
 from connector.ledger.testing.tries import Tries
 
 
-class LedgerContract(Owing, Tries, Claims, Replacing, Steering, Repeats, Rot):
+class LedgerContract(Owing, Tries, Claims, Replacing, Renewing, Steering, Repeats, Rot):
     """Derive from this, say what your ledger is (see `LedgerSubject`), and override the fixtures `make_ledger` and `spoil`."""
 
 

@@ -8,7 +8,17 @@ from dataclasses import replace
 import msgspec
 
 from connector.ledger.port import Ledger
-from connector.ledger.testing.memory_logins import close_session, end_earlier, is_open_by, origin_of_login, owe, recorded, revive
+from connector.ledger.testing.memory_logins import (
+    by_newest,
+    close_session,
+    end_earlier,
+    is_open_by,
+    origin_of_login,
+    owe,
+    recorded,
+    renew,
+    revive,
+)
 from connector.ledger.testing.memory_owner import Owner
 from connector.ledger.testing.memory_store import MemoryStore, fingerprint
 from connector.model.cleanup import CleanupRequest, Missed
@@ -16,7 +26,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import owed_eviction
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome
-from connector.model.sessions import Known, OpenSession, Replaced
+from connector.model.sessions import Current, Known, OpenSession, Renewal, Replaced
 from connector.model.settling import Settlement, leaves_nothing, settled
 from connector.model.transitions import Asked
 
@@ -44,13 +54,14 @@ class MemoryLedger(Owner, Ledger):
         with self._transaction() as store:
             now = self._clock()
             ended = close_session(store, request.session_id, request.login_id, logins, now)
-            return recorded(store, Asked(request, origin_of_login(origin, ended), drivers, now, now + self._grace, logins))
+            request, origin = by_newest(request, ended), origin_of_login(origin, ended)
+            return recorded(store, Asked(request, origin, drivers, now, now + self._grace, logins))
 
     async def record_late(self, missed: Missed) -> None:
         with self._transaction() as store:
             now, request = self._clock(), missed.request
             ended = close_session(store, request.session_id, request.login_id, missed.logins, now)
-            origin = origin_of_login(missed.origin, ended)
+            request, origin = by_newest(request, ended), origin_of_login(missed.origin, ended)
             if request.foregone is None and is_open_by(store, request.session_id, request.credential, origin):
                 request = msgspec.structs.replace(request, foregone=IN_USE_AGAIN)
             recorded(store, Asked(request, origin, missed.drivers, now=now, due_at=now))
@@ -90,11 +101,11 @@ class MemoryLedger(Owner, Ledger):
     async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
         with self._transaction() as store:
             now = self._clock()
-            store.sessions.pop((session.session_id, session.login_id), None)
+            newest = store.sessions.pop((session.session_id, session.login_id), session)
             is_asked_for = store.of_login(session.session_id, session.login_id, session.credential)
-            if is_asked_for or is_open_by(store, session.session_id, session.credential, session.origin):
+            if is_asked_for or is_open_by(store, session.session_id, newest.credential, session.origin):
                 return None
-            return owe(store, session, now, due_at=now + self._grace if being_tried else now)
+            return owe(store, newest, now, due_at=now + self._grace if being_tried else now)
 
     async def forget(self, debt: Debt) -> bool:
         with self._transaction() as store:
@@ -103,10 +114,19 @@ class MemoryLedger(Owner, Ledger):
                 del store.debts[debt.id]
             return debt.id not in store.debts
 
+    async def renew(self, renewal: Renewal) -> Current | None:
+        with self._transaction() as store:
+            return renew(store, renewal, self._clock())
+
     async def known_sessions(self) -> Known:
         with self._transaction() as store:
             logins = {session.session_id: session.login_id for session in store.sessions.values()}
-            return Known(store.ledger_id, logins, {}, {}, keyless=0, damaged=0)
+            renewed = {
+                session.session_id: Current(session.credential, session.version)
+                for session in store.sessions.values()
+                if session.version and logins[session.session_id] == session.login_id
+            }
+            return Known(store.ledger_id, logins, {}, {}, keyless=0, damaged=0, renewed=renewed)
 
     async def is_closed(self, session_id: str, login_id: str, credential: Credential | None) -> bool:
         with self._transaction() as store:

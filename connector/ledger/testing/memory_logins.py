@@ -1,13 +1,16 @@
 """What becomes of logins within one transaction of a ledger in memory."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from connector.ledger.testing.memory_store import MemoryStore, fingerprint
+from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_login, set_aside
-from connector.model.sessions import OpenSession, Replaced
-from connector.model.transitions import Asked, asked_again, new, revived
+from connector.model.outcomes import WITHOUT_ASKING
+from connector.model.sessions import Current, OpenSession, Renewal, Replaced
+from connector.model.transitions import Asked, asked_again, new, renewed, revived, with_newest
 
 
 def recorded(store: MemoryStore, asked: Asked) -> Debt:
@@ -22,6 +25,11 @@ def recorded(store: MemoryStore, asked: Asked) -> Debt:
 def origin_of_login(told: str, ended: OpenSession | None) -> str:
     """Return where a login was made: what the ledger knows counts more than what a cleanup tells."""
     return told if ended is None or ended.credential is None else ended.origin
+
+
+def by_newest(request: CleanupRequest, ended: OpenSession | None) -> CleanupRequest:
+    """Return the cleanup by the credential that the login has now."""
+    return request if ended is None else with_newest(request, ended.credential, ended.version)
 
 
 def close_session(
@@ -49,11 +57,27 @@ def end_earlier(store: MemoryStore, session: OpenSession, replaced: Replaced, no
         mark = fingerprint(shown.session_id, shown.login_id, shown.credential)
         if replaced.is_static:
             store.insert(dead_seal(shown, mark, now))
-        elif not store.of_login(shown.session_id, shown.login_id, shown.credential):
+        elif all(each.login_id != shown.login_id for each in earlier) and not store.of_login(
+            shown.session_id, shown.login_id, shown.credential
+        ):
             earlier.append(shown)
     for each in earlier:
         if not is_in_use(each, session.credential, session.origin):
             owe(store, each, now)
+
+
+def renew(store: MemoryStore, renewal: Renewal, now: float) -> Current | None:
+    """Replace a login's credential if it has this version, and return what is current then."""
+    key = renewal.session_id, renewal.login_id
+    if (session := store.sessions.get(key)) is not None:
+        if session.credential is not None and session.version == renewal.version:
+            session = store.sessions[key] = replace(session, credential=renewal.credential, version=renewal.version + 1)
+        return Current(session.credential, session.version)
+    for debt in store.of_login(renewal.session_id, renewal.login_id, renewal.credential):
+        is_due = debt.version == renewal.version and debt.outcome not in WITHOUT_ASKING
+        now_owed = store.update(renewed(debt, renewal.credential, now)) if is_due else debt
+        return Current(now_owed.credential, now_owed.version, is_open=False)
+    return None
 
 
 def owe(store: MemoryStore, session: OpenSession, now: float, *, due_at: float | None = None) -> Debt | None:

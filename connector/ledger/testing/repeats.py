@@ -30,6 +30,7 @@ from connector.model.cleanup import Missed
 from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt
 from connector.model.outcomes import NOTHING_TO_END, OTHER_END_SYSTEM
+from connector.model.sessions import Renewal
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,10 @@ CALLS: dict[str, Call] = {
         ledger, session(at.owing, "new", "new"), session(at.owing, "elsewhere", "elsewhere")
     ),
     "end login": lambda ledger, at: ledger.end_login(session(at.open)),
+    "renew": lambda ledger, at: ledger.renew(Renewal(request(at.open).session_id, "l", 0, request(9, "newer").credential)),
+    "renew what is owed": lambda ledger, at: ledger.renew(
+        Renewal(request(at.owing).session_id, "owed", 0, request(9, "newer").credential)
+    ),
     "forget": lambda ledger, at: ledger.forget(at.debt),
     "note use": lambda ledger, at: ledger.note_use({request(at.open).session_id: START + 5}),
     "make due": lambda ledger, at: ledger.make_due(at.debt.id, here="https://new.example.com"),
