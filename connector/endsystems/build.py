@@ -60,7 +60,7 @@ def _needs(
     used = {}
     for name, head in profile.heads:
         references = {*head.references}
-        if Reference(Source.BASE_URL) in references and settings.base_url is None:
+        if settings.base_url is None and any(reference.source is Source.BASE_URL for reference in references):
             problems.append(f"end_system.base_url: is missing; profile.{name} needs it")
         for variable in sorted(reference.name for reference in references if reference.source is Source.ENV):
             used[variable] = environ.get(variable, "")

@@ -201,8 +201,8 @@ def test_an_address_from_the_environment_is_checked_at_start(tmp_path: Path, add
             "profile.steps[0].headers.Authorization: at character 1: unknown filter",
         ),
         (
-            ("{credential.Authorization}", "{base_url}"),
-            "profile.steps[0].headers.Authorization: base_url can only be the beginning",
+            ("{credential.Authorization}", "{null}"),
+            "profile.steps[0].headers.Authorization: null can only be a whole value within json",
         ),
         (("{credential.Authorization}", "{captured.x}"), "profile.steps[0]: captured.x is captured by no earlier step"),
         (("{ Authorization =", '{ "A B" ='), "profile.steps[0].headers.A B: expected the name of a header"),
@@ -217,7 +217,7 @@ def test_an_address_from_the_environment_is_checked_at_start(tmp_path: Path, add
         (("{base_url}/x", "{base_url}{credential.A}"), "profile.steps[0].url: expected a / after {base_url}"),
         (
             ("{base_url}/x", "{credential.A}/x"),
-            "profile.steps[0].url: expected {base_url}, {env.<name>}, {setting.<name>} or a host",
+            "profile.steps[0].url: expected {base_url}, {env.<name>}, {setting.<name>}, {address.<name>} or a host",
         ),
         (("{base_url}/x", "https://{credential.A}/x"), "profile.steps[0].url: expected http:// or https:// and a host"),
         (("{base_url}/x", "https://h{credential.A}/x"), "profile.steps[0].url: expected a / between the host and the first name"),

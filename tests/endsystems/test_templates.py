@@ -2,7 +2,8 @@
 
 import pytest
 
-from connector.endsystems.profile.template import Template, parse
+from connector.endsystems.profile.grammar import parse
+from connector.endsystems.profile.template import Template
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
 
@@ -14,6 +15,7 @@ VALUES = Values(
             ("Cookie", 'A=1; AB=2;B="x"; A=3; empty='),
             ("Bare", "Bearer"),
             ("Empty", " "),
+            ("Latin", "caf\udce9"),
         ]
     ),
     {"CONNECTOR_ID": "d", "CONNECTOR_EMPTY": ""},
@@ -43,6 +45,15 @@ def render(template: Template) -> str:
         ('{{"a": "{credential.X-Auth}"}}', '{"a": "a"}'),
         ("{{credential.X-Auth}}", "{credential.X-Auth}"),
         ("{{{captured.csrf}}}", "{e}"),
+        ("{credential.Cookie|cookies:A*,empty}", "A=1; AB=2; A=3; empty="),
+        ("{credential.X-Auth|base64}", "YQ=="),
+        ("{credential.X-Auth|base64url}", "YQ"),
+        ("{credential.X-Auth|s256}", "ypeBEsobvcr6wjGzmiPcTaeG7_gUfE5yuYB3ha_uSLs"),
+        ("{credential.Authorization|token|base64}", "YiBj"),
+        ("{credential.X-Auth + ':' + env.CONNECTOR_ID|base64}", "YTpk"),
+        ("{credential.X-Auth + captured.csrf}", "ae"),
+        ("{base_url|origin}", "https://h"),
+        ("{base_url + ':443/x'|origin}", "https://h"),
     ],
 )
 def test_a_template_puts_values_in_their_places(text: str, value: str) -> None:
@@ -66,7 +77,16 @@ def test_a_template_puts_values_in_their_places(text: str, value: str) -> None:
         ("{env.connector_id}", "unknown name"),
         ("{captured.a-b}", "unknown name"),
         ("{base_url.x}", "unknown name"),
-        ("{base_url|token}", "base_url takes no filter"),
+        ("{credential.A|s256:x}", "unknown filter"),
+        ("{credential.A|cookies:a;b}", "unknown filter"),
+        ("{credential.A|cookies:}", "unknown filter"),
+        ("{credential.A + }", "unknown name ''"),
+        ("{'a'}", "unknown name \"'a'\""),
+        ("{credential.A + 'a}", 'unknown name "\'a"'),
+        ("{time.weeks}", "unknown name"),
+        ("{time}", "unknown name"),
+        ("{random}", "unknown name"),
+        ("{null.x}", "unknown name"),
         ("{credential.A|tokens}", "unknown filter 'tokens'; known are: token, cookie:<name>"),
         ("{credential.A|token:x}", "unknown filter"),
         ("{credential.A|cookie}", "unknown filter"),
@@ -91,6 +111,10 @@ def test_a_wrong_template_is_refused_with_its_position_and_the_known_names(text:
         ("{credential.Cookie|cookie:C}", "credential_missing", "cookie C of credential.Cookie is missing or empty"),
         ("{credential.Cookie|cookie:a}", "credential_missing", "cookie a of credential.Cookie is missing or empty"),
         ("{credential.Cookie|cookie:empty}", "credential_missing", "cookie empty of credential.Cookie is missing or empty"),
+        ("{credential.X-Auth + credential.Nope|base64}", "credential_missing", "credential.Nope is missing or empty"),
+        ("{credential.Cookie|cookies:Z*}", "credential_missing", "credential.Cookie is missing or empty"),
+        ("{credential.Latin|base64}", "credential_malformed", "credential.Latin is not UTF-8"),
+        ("{credential.X-Auth|origin}", "credential_malformed", "credential.X-Auth is no URL"),
         ("{env.CONNECTOR_EMPTY}", "credential_missing", "env.CONNECTOR_EMPTY is missing or empty"),
         (
             "{credential.Bare|token}",

@@ -10,7 +10,8 @@ from yarl import URL
 
 from connector.config import settings as config
 from connector.endsystems.http.guard import UrlPrefix, url_prefix
-from connector.endsystems.profile.template import Source, Template, parse
+from connector.endsystems.profile.grammar import parse
+from connector.endsystems.profile.template import Source, Template
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
 from connector.runtime.file_access import why_not
@@ -66,7 +67,7 @@ def _with_variables(template: Template, environ: Mapping[str, str]) -> Template:
     values = Values(Credential(), environ)
     parts = []
     for part in template.parts:
-        if isinstance(part, str) or part.source in {Source.CREDENTIAL, Source.SETTING}:
+        if isinstance(part, str) or (part.source in {Source.CREDENTIAL, Source.SETTING} and not part.is_optional):
             parts.append(part)
         elif part.source is Source.ENV:
             try:

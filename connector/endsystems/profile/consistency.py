@@ -52,6 +52,9 @@ def _of_head(head: Headed) -> Iterator[str]:
         yield ".headers.Cookie: expected one value and nothing else; put single cookies under cookies"
     if head.basic and "authorization" in names:
         yield ".basic: expected no header Authorization beside it"
+    for place, template in head.indispensable:
+        if any(expression.is_optional for expression in template.expressions):
+            yield f".{place}: expected nothing optional, because only a whole entry of a table can be left out"
 
 
 def _of_body(request: Request) -> Iterator[str]:

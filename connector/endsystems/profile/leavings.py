@@ -1,6 +1,7 @@
 """What a login leaves behind: the credential that its logout needs, and the headers that OpsHub gets back."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 
 from connector.endsystems.http.site import LEFT_BASE_URL
@@ -8,7 +9,7 @@ from connector.endsystems.profile import places
 from connector.endsystems.profile.outgoing import at
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.template import Reference, Source, Template
-from connector.endsystems.profile.values import CannotSend, Values
+from connector.endsystems.profile.values import CannotSend, LeftOut, Values
 from connector.model.credential import Credential
 
 UNFIT = ":captured."
@@ -46,7 +47,7 @@ def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Cre
     """Return the credential of a complete login. Raises `CannotSend`."""
     entries = {}
     for name, template in profile.credential.items():
-        with at(f"credential.{name}"):
+        with suppress(LeftOut), at(f"credential.{name}"):
             entries[name] = _entry(template, values)
     return _credential(entries, values, with_base_url=with_base_url)
 
@@ -74,7 +75,7 @@ def returned(profile: Profile, values: Values) -> Mapping[str, str]:
     """Return what OpsHub gets back. Raises `CannotSend`."""
     headers = {}
     for name, template in profile.returned.items():
-        with at(f"returned.{name}"):
+        with suppress(LeftOut), at(f"returned.{name}"):
             headers[name] = places.header_value(template.render(values.of))
     return headers
 
@@ -89,20 +90,27 @@ def _entry(template: Template, values: Values) -> str:
 
 
 def _entry_so_far(template: Template, values: Values) -> str | None:
-    known = {reference: _part_so_far(template, reference, values) for reference in template.references}
-    captures = [value for reference, value in known.items() if reference.source is Source.CAPTURED]
+    known = {reference: _part_so_far(template, reference, values) for reference in template.expressions}
+    if any(reference.is_optional and not value for reference, value in known.items()):
+        return None
+    captures = [value for reference, value in known.items() if _is_captured(reference)]
     return template.render(known.__getitem__) if any(captures) or not captures else None
 
 
 def _unfit(profile: Profile, values: Values) -> dict[str, str]:
     """Return the captures that do not fit their places, as they came."""
     return {
-        UNFIT + reference.name: value
+        UNFIT + leaf.name: value
         for template in profile.credential.values()
-        for reference in template.references
-        if reference.source is Source.CAPTURED and (value := values.captured.get(reference.name))
+        for reference in template.expressions
+        for leaf in reference.leaves
+        if leaf.source is Source.CAPTURED and (value := values.captured.get(leaf.name))
         if not _part_so_far(template, reference, values)
     }
+
+
+def _is_captured(reference: Reference) -> bool:
+    return any(leaf.source is Source.CAPTURED for leaf in reference.leaves)
 
 
 def _part_so_far(template: Template, reference: Reference, values: Values) -> str:

@@ -6,7 +6,7 @@ from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.request import Headed
 from connector.endsystems.profile.template import Source, Template
 
-KNOWN_TO_A_LEAVING = frozenset([Source.CAPTURED, Source.SETTING])
+KNOWN_TO_A_LEAVING = frozenset([Source.CAPTURED, Source.SETTING, Source.RANDOM])
 
 
 def of_login(profile: Profile) -> Iterator[str]:
@@ -33,15 +33,18 @@ def _of_what_is_known(profile: Profile) -> Iterator[str]:
     for name, template in _leavings(profile):
         for reference in template.references:
             if reference.source not in KNOWN_TO_A_LEAVING:
-                yield f"profile.{name}: expected only captured.<name> and setting.<name> in braces, not {reference}"
+                yield f"profile.{name}: expected only captured.<name>, setting.<name>, random.<name>, not {reference}"
 
 
 def _of_settings(profile: Profile) -> Iterator[str]:
     for place, source in _users_of_settings(profile):
-        for name in sorted(source.names(Source.SETTING)):
+        for reference in dict.fromkeys(source.references):
+            name = reference.name
+            if reference.source is not Source.SETTING:
+                continue
             if name not in profile.settings:
                 yield f"profile.{place}: setting.{name} is not declared in profile.settings"
-            elif not profile.settings[name].is_always_there:
+            elif not (profile.settings[name].is_always_there or reference.is_optional):
                 yield f"profile.settings.{name}: expected required = true or a default, because profile.{place} needs it"
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from connector.endsystems.profile.template import CAPTURE_NAME, COOKIE_NAME, HEADER_NAME, SETTING_NAME
+from connector.endsystems.profile.filters import COOKIE_NAME
+from connector.endsystems.profile.grammar import CAPTURE_NAME, HEADER_NAME, SETTING_NAME
 
 
 def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:

@@ -1,6 +1,6 @@
 """Makes a request of a profile's templates and one session's values. Every value is encoded for its place."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from connector.endsystems.http.guard import UrlPrefix, allowed_target
 from connector.endsystems.profile import places
 from connector.endsystems.profile.request import Headed, Request
 from connector.endsystems.profile.template import Reference, Template
-from connector.endsystems.profile.values import CannotSend, Values
+from connector.endsystems.profile.values import CannotSend, LeftOut, Values
 from connector.model.redaction import HIDDEN
 
 FORM = "application/x-www-form-urlencoded"
@@ -62,27 +62,41 @@ def _target(name: str, text: str, allowed: Sequence[UrlPrefix]) -> URL:
 def _url(name: str, request: Request, values: Values, encode: Callable[[str], str]) -> str:
     with at(f"{name}.url"):
         url = rendered_url(request.url, values.of, encode)
-    pairs = []
-    for key, template in request.query.items():
-        with at(f"{name}.query.{key}"):
-            pairs.append(f"{places.url_part(key)}={encode(template.render(values.of))}")
+    pairs = [f"{places.url_part(key)}={encode(value)}" for key, value in _several(f"{name}.query", request.query, values)]
     return url + ("&" if "?" in url else "?") + "&".join(pairs) if pairs else url
+
+
+def _several(place: str, table: Mapping[str, Sequence[Template]], values: Values) -> Iterator[tuple[str, str]]:
+    """Yield the name and the value of each entry that is not left out."""
+    for key, templates in table.items():
+        for template in templates:
+            if (value := _rendered(f"{place}.{key}", template, values)) is not None:
+                yield key, value
+
+
+def _rendered(place: str, template: Template, values: Values, check: Callable[[str], str] = str) -> str | None:
+    """Return a checked value; None if the entry is left out."""
+    try:
+        with at(place):
+            return check(template.render(values.of))
+    except LeftOut:
+        return None
 
 
 def headers_of(name: str, head: Headed, values: Values) -> Iterator[tuple[str, str]]:
     """Make the headers that a table describes; `name` is its own in messages. Raises `CannotSend`."""
     whole = ""
     for key, template in head.headers.items():
-        with at(f"{name}.headers.{key}"):
-            value = places.header_value(template.render(values.of))
+        value = _rendered(f"{name}.headers.{key}", template, values, places.header_value)
         if head.cookies and key.lower() == "cookie":
-            whole = value
-        else:
+            whole = value or ""
+        elif value is not None:
             yield key, value
     # All in one header, because servers may read only the first.
     if head.cookies:
         others = [f"{key}={value}" for key, value in split(whole) if key not in head.cookies]
-        yield "Cookie", "; ".join([*others, *_cookies(name, head, values)])
+        if cookies := [*others, *_cookies(name, head, values)]:
+            yield "Cookie", "; ".join(cookies)
     if head.basic:
         with at(f"{name}.basic"):
             username, password = head.basic.username.render(values.of), head.basic.password.render(values.of)
@@ -91,10 +105,10 @@ def headers_of(name: str, head: Headed, values: Values) -> Iterator[tuple[str, s
 
 def _cookies(name: str, head: Headed, values: Values) -> Iterator[str]:
     for key, template in head.cookies.items():
-        with at(f"{name}.cookies.{key}"):
-            is_servers = len(template.parts) == 1 and all(map(values.is_cookie, template.references))
-            check = places.servers_cookie if is_servers else places.cookie_value
-            yield f"{key}={check(template.render(values.of))}"
+        is_servers = template.whole is not None and values.is_cookie(template.whole)
+        check = places.servers_cookie if is_servers else places.cookie_value
+        if (value := _rendered(f"{name}.cookies.{key}", template, values, check)) is not None:
+            yield f"{key}={value}"
 
 
 def _content_type(request: Request) -> Iterator[tuple[str, str]]:
@@ -105,8 +119,9 @@ def _content_type(request: Request) -> Iterator[tuple[str, str]]:
 
 def _body(name: str, request: Request, values: Values) -> bytes | None:
     if request.form is not None:
+        pairs = [*_several(f"{name}.form", request.form, values)]
         with at(f"{name}.form"):
-            return places.form({key: template.render(values.of) for key, template in request.form.items()})
+            return places.form(pairs)
     if request.json_body is not None:
         with at(f"{name}.json"):
             return places.json_body(_filled(request.json_body, values))
@@ -122,10 +137,20 @@ def _filled(structure: Any, values: Values) -> Any:
         case Template():
             return structure.render(values.of)
         case dict():
-            return {key: _filled(inner, values) for key, inner in structure.items()}
+            return dict(_kept(structure.items(), values))
         case list():
-            return [_filled(inner, values) for inner in structure]
+            return [inner for _, inner in _kept(enumerate(structure), values)]
     return structure
+
+
+def _kept(items: Iterable[tuple[Any, Any]], values: Values) -> Iterator[tuple[Any, Any]]:
+    """Yield the members that are not left out."""
+    for key, inner in items:
+        try:
+            filled = _filled(inner, values)
+        except LeftOut:
+            continue
+        yield key, filled
 
 
 @contextmanager
@@ -134,4 +159,4 @@ def at(place: str) -> Iterator[None]:
     try:
         yield
     except CannotSend as problem:
-        raise CannotSend(problem.code, f"{place}: {problem.message}") from None
+        raise type(problem)(problem.code, f"{place}: {problem.message}") from None

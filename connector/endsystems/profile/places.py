@@ -3,11 +3,13 @@
 import json
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 from xml.sax.saxutils import escape
 
-from connector.endsystems.profile.values import BLANKS, CannotSend
+from connector.endsystems.profile.filters import BLANKS
+from connector.endsystems.profile.values import CannotSend
 
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 COOKIE_VALUE = re.compile(r'[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*|"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*"')
@@ -31,9 +33,9 @@ def url_part(value: str) -> str:
     return quote(unicode_text(value), safe="")
 
 
-def form(pairs: dict[str, str]) -> bytes:
+def form(pairs: Sequence[tuple[str, str]]) -> bytes:
     """Encode names and values as `application/x-www-form-urlencoded`."""
-    return urlencode({name: unicode_text(value) for name, value in pairs.items()}).encode()
+    return urlencode([(name, unicode_text(value)) for name, value in pairs]).encode()
 
 
 def json_body(structure: Any) -> bytes:

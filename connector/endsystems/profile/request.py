@@ -3,19 +3,21 @@
 import math
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
+from connector.endsystems.profile.grammar import parse
 from connector.endsystems.profile.markup import XML_TYPE
 from connector.endsystems.profile.names import CookieName, HeaderName
 from connector.endsystems.profile.rules import ProfileTable
-from connector.endsystems.profile.template import Reference, Source, Template, parse
+from connector.endsystems.profile.template import Reference, Source, Template
 
 METHODS = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 URL_LITERAL = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*")
 URL_START = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:[/?].*)?")
-PREFIXES = (Source.BASE_URL, Source.ENV, Source.SETTING)
+PREFIXES = (Source.BASE_URL, Source.ENV, Source.SETTING, Source.ADDRESS)
 """What may begin a URL: addresses that an administrator has chosen or allowed."""
 
 
@@ -27,9 +29,13 @@ def _parsed(text: object) -> Template:
 
 def _template(text: object) -> Template:
     template = _parsed(text)
-    if any(reference.source is Source.BASE_URL for reference in template.references):
-        raise ValueError("base_url can only be the beginning of a url")
+    if any(reference.source is Source.NULL for reference in template.references):
+        raise ValueError("null can only be a whole value within json")
     return template
+
+
+def _templates(texts: object) -> tuple[Template, ...]:
+    return tuple(map(_template, texts)) if isinstance(texts, list) else (_template(texts),)
 
 
 def _url(text: object) -> Template:
@@ -37,16 +43,17 @@ def _url(text: object) -> Template:
     first, *rest = template.parts or ("",)
     if isinstance(first, str) and not URL_START.fullmatch(first):
         raise ValueError("expected http:// or https:// and a host, or {base_url}, at the beginning")
-    if isinstance(first, Reference) and (first.source not in PREFIXES or first.filter):
+    if isinstance(first, Reference) and (first.source not in PREFIXES or first.filters):
         raise ValueError(
-            "expected {base_url}, {env.<name>}, {setting.<name>} or a host at the beginning: nothing else may choose the host"
+            "expected {base_url}, {env.<name>}, {setting.<name>}, {address.<name>} or a host at the beginning: "
+            "nothing else may choose the host"
         )
     # `https://desk{setting.name}/` would let a session choose the host.
     if isinstance(first, str) and rest and not re.search(r"//[^/?]+[/?]", first):
         raise ValueError("expected a / between the host and the first name in braces")
     if isinstance(first, Reference) and rest and not (isinstance(rest[0], str) and rest[0][0] in "/?"):
         raise ValueError(f"expected a / after {{{first}}}: otherwise what follows could change the host")
-    if any(isinstance(part, Reference) and part.source is Source.BASE_URL for part in rest):
+    if any(isinstance(part, Reference) and part.source in {Source.BASE_URL, Source.NULL} for part in rest):
         raise ValueError("base_url can only be the beginning of a url")
     if not all(URL_LITERAL.fullmatch(part) for part in (first, *rest) if isinstance(part, str)):
         raise ValueError("expected only characters that a URL has: encode the others; no fragment")
@@ -56,7 +63,8 @@ def _url(text: object) -> Template:
 def _json(value: object) -> Any:
     match value:
         case str():
-            return _template(value)
+            template = _parsed(value)
+            return None if template.whole == Reference(Source.NULL) else _template(value)
         case dict():
             return {str(key): _json(inner) for key, inner in value.items()}
         case list():
@@ -69,6 +77,7 @@ def _json(value: object) -> Any:
 
 
 Text = Annotated[Template, PlainValidator(_template)]
+Texts = Annotated[tuple[Template, ...], PlainValidator(_templates)]
 Url = Annotated[Template, PlainValidator(_url)]
 Json = Annotated[Any, PlainValidator(_json)]
 
@@ -97,6 +106,12 @@ class Headed(ProfileTable):
             yield from (self.basic.username, self.basic.password)
 
     @property
+    def indispensable(self) -> Iterator[tuple[str, Template]]:
+        """The templates that cannot be left out, by their dotted names."""
+        if self.basic:
+            yield from (("basic.username", self.basic.username), ("basic.password", self.basic.password))
+
+    @property
     def references(self) -> Iterator[Reference]:
         """Every reference in it."""
         return (reference for template in self.templates for reference in template.references)
@@ -111,12 +126,23 @@ class Request(Headed):
 
     method: METHODS
     url: Url
-    query: dict[str, Text] = Field(default_factory=dict)
-    form: dict[str, Text] | None = None
+    query: dict[str, Texts] = Field(default_factory=dict)
+    form: dict[str, Texts] | None = None
+    """A field may have several values."""
     json_body: Annotated[Json, Field(alias="json")] = None
-    """A structure; every string in it is a template."""
+    """A structure; every string in it is a template, and `{null}` is null."""
     text: Text | None = None
     """Needs a Content-Type among the headers. If that is XML, values are encoded; otherwise the body is one value."""
+
+    @property
+    def indispensable(self) -> Iterator[tuple[str, Template]]:
+        """The templates that cannot be left out, by their dotted names."""
+        yield "url", self.url
+        yield from super().indispensable
+        if self.text is not None:
+            yield "text", self.text
+        if isinstance(self.json_body, Template):
+            yield "json", self.json_body
 
     @property
     def text_is_xml(self) -> bool:
@@ -128,7 +154,8 @@ class Request(Headed):
         """Every template in it."""
         yield self.url
         yield from super().templates
-        yield from (*self.query.values(), *(self.form or {}).values(), *_strings(self.json_body))
+        yield from chain.from_iterable([*self.query.values(), *(self.form or {}).values()])
+        yield from _strings(self.json_body)
         if self.text is not None:
             yield self.text
 

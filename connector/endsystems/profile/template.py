@@ -1,29 +1,25 @@
-"""Templates: text with names in braces, parsed and checked once, when the profile is loaded.
+"""Templates: text with names in braces. What is done to a value stands in `filters`.
 
 {credential.X-Auth}                    a header of OpsHub's request, in any case
-{credential.Authorization|token}       the same without its scheme word
-{credential.Cookie|cookie:JSESSIONID}  one cookie out of it
 {env.CONNECTOR_CLIENT_ID}              an environment variable
 {captured.csrf}                        what an earlier step took from its answer
 {setting.username}                     what the administrator has set in OpsHub, known at login only
+{address.logout}                       an address that the login left behind
 {base_url}                             the address of the end system
+{random.nonce}                         43 random characters, the same in the whole run for one name
+{time.seconds}                         the time, the same in the whole run; also `milliseconds`, `iso`
+{null}                                 null, as a value of JSON
+{setting.a + ':' + setting.b|base64}   several in one, for a filter
 {{ and }}                              a brace
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-PIECE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
-HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`~-]+")
-VARIABLE_NAME = re.compile(r"CONNECTOR_(?!_|LEDGER_KEYS\b)[A-Z0-9_]+")
-"""Our variables, without the ledger's keys and the settings (`CONNECTOR__...`), which no end system may see."""
-CAPTURE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-SETTING_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`~-]+")
-KNOWN_NAMES = "credential.<header>, env.CONNECTOR_<NAME>, captured.<name>, setting.<name>, base_url"
-KNOWN_FILTERS = "token, cookie:<name>"
+from connector.endsystems.profile.filters import Applied, Filter
+
+JOINT = " + "
 
 
 class Source(StrEnum):
@@ -33,30 +29,42 @@ class Source(StrEnum):
     ENV = "env"
     CAPTURED = "captured"
     SETTING = "setting"
+    ADDRESS = "address"
     BASE_URL = "base_url"
-
-
-class Filter(StrEnum):
-    """What is done to a value before it is used."""
-
-    TOKEN = "token"  # noqa: S105 - the filter's name
-    """Drop the scheme word: `Bearer abc` -> `abc`."""
-    COOKIE = "cookie"
-    """Pick one cookie: `a=1; b=2` -> `2`."""
+    RANDOM = "random"
+    TIME = "time"
+    NULL = "null"
+    JOINED = "joined"
+    """Several references and literals, for one filter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A name in braces."""
+    """A name in braces, and what is done to its value."""
 
     source: Source
     name: str = ""
-    filter: Filter | None = None
-    argument: str = ""
+    filters: tuple[Applied, ...] = ()
+    joined: "tuple[str | Reference, ...]" = ()
+    is_optional: bool = False
+    """Whether the entry that it stands in is left out if there is no value."""
+
+    @property
+    def leaves(self) -> "Iterator[Reference]":
+        """The references to a value within it: itself, or those that it joins."""
+        if self.source is Source.JOINED:
+            return (part for part in self.joined if isinstance(part, Reference))
+        return iter((self,))
+
+    @property
+    def is_cookie(self) -> bool:
+        """Whether it is the value of one cookie, as it came."""
+        return [applied.filter for applied in self.filters if applied.filter is not Filter.OPTIONAL] == [Filter.COOKIE]
 
     def __str__(self) -> str:
-        name = f"{self.source}.{self.name}" if self.name else self.source
-        return f"cookie {self.argument} of {name}" if self.filter is Filter.COOKIE else name
+        name = JOINT.join(map(str, self.leaves)) if self.joined else f"{self.source}.{self.name}" if self.name else self.source
+        cookie = next((applied.argument for applied in self.filters if applied.filter is Filter.COOKIE), None)
+        return f"cookie {cookie} of {name}" if cookie else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,72 +76,24 @@ class Template:
     parts: tuple[str | Reference, ...]
 
     @property
-    def references(self) -> Iterator[Reference]:
-        """Every reference, in the order of the text."""
+    def expressions(self) -> Iterator[Reference]:
+        """Everything in braces, in the order of the text."""
         return (part for part in self.parts if isinstance(part, Reference))
+
+    @property
+    def references(self) -> Iterator[Reference]:
+        """Every reference to a value, in the order of the text."""
+        return (leaf for expression in self.expressions for leaf in expression.leaves)
+
+    @property
+    def whole(self) -> Reference | None:
+        """The reference that it is, without any text beside it."""
+        return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], Reference) else None
 
     def names(self, source: Source) -> set[str]:
         """The names of this source that it refers to."""
         return {reference.name for reference in self.references if reference.source is source}
 
     def render(self, value: Callable[[Reference], str]) -> str:
-        """Put `value` of each reference in its place; it is the caller's to encode it for that place."""
+        """Put `value` of each expression in its place; it is the caller's to encode it for that place."""
         return "".join(part if isinstance(part, str) else value(part) for part in self.parts)
-
-
-def parse(text: str) -> Template:
-    """Parse a template. Raises `ValueError` with the position (counted from 1) and what is known there."""
-    parts: list[str | Reference] = []
-    for piece in PIECE.finditer(text):
-        try:
-            part = _part(piece.group())
-        except ValueError as problem:
-            raise ValueError(f"at character {piece.start() + 1}: {problem}") from None
-        if isinstance(part, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += part
-        else:
-            parts.append(part)
-    return Template(text, tuple(parts))
-
-
-def _part(piece: str) -> str | Reference:
-    match piece:
-        case "{{" | "}}":
-            return piece[0]
-        case "{" | "}":
-            raise ValueError(f"a single '{piece}'; write '{piece}{piece}' for the brace itself, or close the name")
-        case _ if piece.startswith("{"):
-            return _reference(piece[1:-1])
-        case _:
-            return piece
-
-
-def _reference(inside: str) -> Reference:
-    dotted, bar, filtered = inside.partition("|")
-    source, name = _source(dotted)
-    if not bar:
-        return Reference(source, name)
-    if source is Source.BASE_URL:
-        raise ValueError("base_url takes no filter")
-    word, colon, argument = filtered.partition(":")
-    if word == Filter.TOKEN and not colon:
-        return Reference(source, name, Filter.TOKEN)
-    if word == Filter.COOKIE and COOKIE_NAME.fullmatch(argument):
-        return Reference(source, name, Filter.COOKIE, argument)
-    raise ValueError(f"unknown filter {filtered!r}; known are: {KNOWN_FILTERS}")
-
-
-def _source(dotted: str) -> tuple[Source, str]:
-    source, _, name = dotted.partition(".")
-    match source:
-        case "base_url" if dotted == "base_url":
-            return Source.BASE_URL, ""
-        case "credential" if HEADER_NAME.fullmatch(name):
-            return Source.CREDENTIAL, name
-        case "env" if VARIABLE_NAME.fullmatch(name):
-            return Source.ENV, name
-        case "captured" if CAPTURE_NAME.fullmatch(name):
-            return Source.CAPTURED, name
-        case "setting" if SETTING_NAME.fullmatch(name):
-            return Source.SETTING, name
-    raise ValueError(f"unknown name {dotted!r}; known are: {KNOWN_NAMES}")

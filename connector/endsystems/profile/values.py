@@ -3,15 +3,17 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from secrets import token_urlsafe
 
-from connector.endsystems.http.cookies import split
 from connector.endsystems.http.response import Response
-from connector.endsystems.profile.template import Filter, Reference, Source
+from connector.endsystems.profile import filters
+from connector.endsystems.profile.filters import BLANKS
+from connector.endsystems.profile.template import Reference, Source
 from connector.model.credential import Credential
 
 SEPARATORS = re.compile(r"[\s;,=]+")
-BLANKS = " \t"
-"""Characters that HTTP strips from a header's value."""
+RANDOM_BYTES = 32
 
 
 class CannotSend(Exception):
@@ -21,6 +23,10 @@ class CannotSend(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class LeftOut(CannotSend):
+    """An optional value is missing. The entry that it stands in is left out."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -36,12 +42,20 @@ class Values:
     """The names of the captures that are the value of a cookie."""
     answers: Sequence[Response] = ()
     """The successful answers to earlier requests of the same run."""
+    made: dict[str, str] = field(default_factory=dict)
+    """The random values and the time of this run, from their first use on."""
 
     def of(self, reference: Reference) -> str:
-        """Return the value, never an empty one. Raises `CannotSend`."""
-        value = self._filtered(reference, self._plain(reference))
+        """Return the value, never an empty one. Raises `CannotSend`, or `LeftOut` if it is optional."""
+        value = self._plain(reference)
+        try:
+            for applied in reference.filters:
+                value = filters.apply(value, applied)
+        except ValueError as problem:
+            raise CannotSend("credential_malformed", f"{reference} {problem}") from None
         if not value:
-            raise CannotSend("credential_missing", f"{reference} is missing or empty")
+            missing = LeftOut if reference.is_optional else CannotSend
+            raise missing("credential_missing", f"{reference} is missing or empty")
         return value
 
     def after(self, answer: Response, captured: Mapping[str, str], *, cookies: Sequence[str]) -> "Values":
@@ -56,43 +70,44 @@ class Values:
     def is_cookie(self, reference: Reference) -> bool:
         """Tell whether this is the value of a cookie as the end system has set it."""
         captured = reference.source is Source.CAPTURED and reference.name in self.cookies
-        return captured or reference.filter is Filter.COOKIE
+        return captured or reference.is_cookie
 
     def secrets(self) -> frozenset[str]:
         """Return every secret, also in the pieces of a header."""
-        values = [*self.credential.values(), *self.environ.values(), *self.captured.values(), *self.settings.values()]
+        values = [
+            *self.credential.values(),
+            *self.environ.values(),
+            *self.captured.values(),
+            *self.settings.values(),
+            *self.made.values(),
+        ]
         return frozenset(piece for value in values for piece in SEPARATORS.split(value) if piece)
 
     def _plain(self, reference: Reference) -> str:
+        value = ""
         match reference.source:
             case Source.CREDENTIAL:
-                return self.credential.get(reference.name, "").strip(BLANKS)
+                value = self.credential.get(reference.name, "").strip(BLANKS)
             case Source.ENV:
-                return self.environ.get(reference.name, "")
+                value = self.environ.get(reference.name, "")
             case Source.CAPTURED:
-                return self.captured.get(reference.name, "")
+                value = self.captured.get(reference.name, "")
             case Source.SETTING:
-                return self.settings.get(reference.name, "")
+                value = self.settings.get(reference.name, "")
             case Source.BASE_URL:
-                return self.base_url
+                value = self.base_url
+            case Source.RANDOM:
+                value = self.made.setdefault(str(reference), token_urlsafe(RANDOM_BYTES))
+            case Source.TIME:
+                value = self._time()[reference.name]
+            case Source.JOINED:
+                value = "".join(part if isinstance(part, str) else self.of(part) for part in reference.joined)
+        return value
 
-    def _filtered(self, reference: Reference, value: str) -> str:
-        match reference.filter:
-            case Filter.TOKEN:
-                return _without_scheme(value, reference)
-            case Filter.COOKIE:
-                return _cookie(value, reference.argument)
-            case None:
-                return value
-
-
-def _without_scheme(value: str, reference: Reference) -> str:
-    """Drop the first word. A single word is no token: a bare `Bearer` must never be sent as one."""
-    scheme, _, token = value.partition(" ")
-    if scheme and not token.strip(BLANKS):
-        raise CannotSend("credential_malformed", f"{reference} is a single word; expected a scheme word and a token")
-    return token.strip(BLANKS)
-
-
-def _cookie(value: str, wanted: str) -> str:
-    return next((content for name, content in split(value) if name == wanted), "")
+    def _time(self) -> Mapping[str, str]:
+        if "seconds" not in self.made:
+            now = datetime.now(UTC)
+            self.made["seconds"] = str(int(now.timestamp()))
+            self.made["milliseconds"] = str(int(now.timestamp() * 1000))
+            self.made["iso"] = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+        return self.made
