@@ -12,4 +12,14 @@ from connector.app import create_app as create_app
 from connector.cache import cached as cached
 from connector.cleanups.hooks import Hooks as Hooks
 from connector.cli.running import run as run
+from connector.endsystems.end_system import EndSystem as EndSystem
+from connector.endsystems.end_system import EndSystemSettings as EndSystemSettings
+from connector.endsystems.end_system import LoginOutcome as LoginOutcome
+from connector.endsystems.end_system import SessionLogin as SessionLogin
+from connector.endsystems.http.authorised import TargetNotAllowed as TargetNotAllowed
+from connector.endsystems.http.guarded_client import GuardedClient as GuardedClient
+from connector.model.credential import Credential as Credential
+from connector.model.outcomes import LoginResult as LoginResult
+from connector.model.outcomes import LogoutOutcome as LogoutOutcome
+from connector.model.outcomes import LogoutResult as LogoutResult
 from connector.sessions.session import Session as Session

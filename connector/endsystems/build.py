@@ -7,9 +7,8 @@ from connector.config import settings as config
 from connector.endsystems.end_system import EndSystem
 from connector.endsystems.http.egress import Egress, checked_egress
 from connector.endsystems.http.guard import allowed_target, url_prefix
-from connector.endsystems.http.guarded_client import GuardedClient
 from connector.endsystems.http.site import Site
-from connector.endsystems.own_class import own_end_system
+from connector.endsystems.own_class import guarded_client, own_end_system
 from connector.endsystems.profile.bundled import SUFFIX, load_profile
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.endsystems.profile.outgoing import rendered_url
@@ -29,7 +28,7 @@ def build_end_system(settings: config.EndSystemSection, environ: Mapping[str, st
     """
     # A path to a `.toml` file looks like a dotted path, too.
     if DOTTED_PATH.fullmatch(settings.profile) and not settings.profile.endswith(SUFFIX):
-        return own_end_system(settings)
+        return own_end_system(settings, environ)
     problems = ["end_system.settings: expected none; only a Python class of your own has settings"] if settings.settings else []
     profile = _profile(settings.profile, problems)
     connections = checked_egress(settings, environ, problems)
@@ -40,7 +39,7 @@ def build_end_system(settings: config.EndSystemSection, environ: Mapping[str, st
         problems += [] if problems else _outside(profile, connections, used)
     if problems or profile is None:
         raise ConfigurationError(problems)
-    client = GuardedClient(settings.deadlines, connections.tls, connections.proxy)
+    client = guarded_client(settings, connections)
     site = Site(client, connections.base_url, connections.allowed, used, settings.deadlines.total)
     return HttpEndSystem(profile, site)
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import aiohttp
 from pydantic import BaseModel, ConfigDict
 
+from connector.endsystems.http.guarded_client import GuardedClient
 from connector.model.credential import Credential
 from connector.model.errors import LoginNotCarried
 from connector.model.outcomes import LoginResult, LogoutOutcome
@@ -77,6 +78,9 @@ class EndSystem(ABC):
     ends_sessions: bool = True
     """False if there is never anything to log out of. `logout` is not called then."""
 
+    guarded: GuardedClient
+    """Reaches the end system with the guards of the configuration; there from `open` on. `guarded.http()` is aiohttp's client."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # Derived, not declared: an author who forgets the flag would leave logins that nobody ends.
@@ -95,10 +99,13 @@ class EndSystem(ABC):
         """Return the name of the place where this login is used and ended: at most 200 characters, no secret.
 
         A login is ended only while its name is the same as when it was made; otherwise its logout is held back. So include each
-        setting that leads elsewhere, such as an address. Retries are limited for each place. The default is the class.
+        setting that leads elsewhere, such as an address. Retries are limited for each place. The default is the class, and
+        `end_system.base_url` if there is one.
         """
         del session
-        return name_of_place(f"{type(self).__module__}.{type(self).__qualname__}")
+        base_url = self.guarded.base_url if hasattr(self, "guarded") else None
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        return name_of_place(f"{name} at {base_url}" if base_url else name)
 
     def check_settings(self, settings: Mapping[str, str]) -> list[str]:
         """Return everything that is wrong with a system's settings in OpsHub, in words for an administrator.

@@ -9,6 +9,7 @@ import structlog
 from msgspec.structs import replace
 
 from connector.endsystems.end_system import EndSystem, SessionLogin
+from connector.endsystems.escaped import logged_out
 from connector.model.cleanup import Timed
 from connector.model.credential import Credential
 from connector.model.debts import Debt
@@ -133,7 +134,7 @@ class Logouts:
     async def _try(self, login: SessionLogin, attempts: int) -> Timed[LogoutOutcome]:
         done = await step(
             "logout",
-            lambda: self.end_system.logout(login),
+            lambda: logged_out(self.end_system.logout(login)),
             deadline=self._deadline,
             late=LogoutOutcome(LogoutResult.PENDING, "timeout", late_answer(self._deadline)),
             failed=LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback"),

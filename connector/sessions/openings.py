@@ -9,6 +9,7 @@ from secrets import token_urlsafe
 import structlog
 
 from connector.endsystems.end_system import LONGEST_LOGIN, LoginOutcome, SessionLogin
+from connector.endsystems.escaped import logged_in
 from connector.model.cleanup import Timed
 from connector.model.errors import LedgerUnavailable
 from connector.model.headers import ADVISED, size_of
@@ -110,7 +111,7 @@ class Openings:
         """Log in, and return the task of what follows, which no shutdown cancels."""
         done: Timed[LoginOutcome | None] = await step(
             "login",
-            lambda: self._end_system.login(request.session_id, request.settings),
+            lambda: logged_in(self._end_system.login(request.session_id, request.settings)),
             deadline=Patience(self._longest),
             late=self._late,
             failed=None,

@@ -63,12 +63,22 @@ def test_sessions_begin_at_a_class_with_a_login_of_its_own_and_at_a_profile_with
 
 
 def test_settings_of_a_class_of_ones_own_are_checked_and_what_it_cannot_use_is_named() -> None:
-    assert problems_of(profile=f"{HERE}.OwnSystem", settings={"depth": "deep", "more": 1}, base_url="https://h") == [
-        "end_system.base_url: expected none; a Python class has only [end_system.settings]",
+    keys: dict[str, Any] = {"base_url": "https://{setting.host}", "allowed_urls": ["https://h"]}
+    assert problems_of(profile=f"{HERE}.OwnSystem", settings={"depth": "deep", "more": 1}, **keys) == [
+        "end_system.base_url: expected no settings in braces; a Python class passes `base_url` to its client itself",
         "end_system.settings.tenant: Field required",
         "end_system.settings.depth: Input should be a valid integer, unable to parse string as an integer",
         "end_system.settings.more: Extra inputs are not permitted",
     ]
+
+
+async def test_a_class_of_ones_own_has_a_client_for_the_configured_base_url() -> None:
+    keys: dict[str, Any] = {"profile": f"{HERE}.OwnSystem", "settings": {"tenant": "x"}}
+    one = build_end_system(settings.EndSystemSection(**keys, base_url="https://h/a"), {})
+    other = build_end_system(settings.EndSystemSection(**keys), {})
+
+    assert (one.guarded.base_url, other.guarded.base_url) == ("https://h/a", None)
+    assert [each.origin(login()) for each in (one, other)] == [f"{HERE}.OwnSystem at https://h/a", f"{HERE}.OwnSystem"]
 
 
 @pytest.mark.parametrize("path", [f"{HERE}.NoSuchClass", f"{HERE}.problems_of", f"{HERE}.Path", "no.such.module.Class"])

@@ -19,6 +19,10 @@ PIECE = 256 * 1024
 class ErrorStatus(aiohttp.ClientResponseError):
     """The end system has answered a handler with a status of 400 or above."""
 
+    def __str__(self) -> str:
+        """Say the status without the URL, which may hold a secret."""
+        return f"the end system answered {self.status}"
+
     @property
     def retry_after(self) -> float | None:
         """Seconds that the end system asks to wait; None if it asks for nothing that can be read."""

@@ -1,16 +1,19 @@
-"""The guarded HTTP client: the only way in which a profile's requests leave this process."""
+"""The guarded HTTP client: the only way in which requests leave this process for an end system."""
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import aiohttp
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
+from connector.endsystems.http.authorised import carrying
 from connector.endsystems.http.authors_client import AuthorsClient, EndSystemAnswer
 from connector.endsystems.http.failures import translated
-from connector.endsystems.http.guard import guarded_socket
+from connector.endsystems.http.guard import UrlPrefix, guarded_socket
 from connector.endsystems.http.resolver import Resolver
 from connector.endsystems.http.response import Response
 from connector.endsystems.http.unpacking import CannotUnpack, unpacked
@@ -31,13 +34,24 @@ Client = TypeVar("Client", bound=aiohttp.ClientSession)
 
 
 class GuardedClient:
-    """Sends each request of a profile once, over a connection of its own, to an address that may be connected to.
+    """Reaches the end system, and nothing else: within `end_system.allowed_urls`, and at an address that may be connected to.
 
-    Follows no redirect, keeps no cookies, takes no proxy from the environment. It asks for no compression, and unpacks with a
-    bound what was compressed all the same. A connection is never used again: some end systems tie a login to it.
+    The deadlines, certificates and proxy are those of the configuration. It keeps no cookies, and takes no proxy from the
+    environment.
     """
 
-    def __init__(self, deadlines: EndSystemDeadlines, tls: ssl.SSLContext, proxy: URL | None) -> None:
+    def __init__(
+        self,
+        deadlines: EndSystemDeadlines,
+        tls: ssl.SSLContext,
+        proxy: URL | None,
+        *,
+        allowed: Sequence[UrlPrefix] = (),
+        base_url: str | None = None,
+    ) -> None:
+        self.base_url = base_url
+        """`end_system.base_url`; None if there is none, or if each session has its own."""
+        self._allowed = allowed
         self._deadlines = deadlines
         self._tls = tls
         self._proxy = proxy
@@ -61,23 +75,48 @@ class GuardedClient:
             auto_decompress=False,
         )
 
-    def session(self, middleware: aiohttp.ClientMiddlewareType, *, base_url: URL | None) -> AuthorsClient:
-        """Make a client with the same guards; the caller closes it. Within it, connections are used again."""
-        timeout = self._timeout(total=self._deadlines.total)
+    @asynccontextmanager
+    async def http(
+        self,
+        *middlewares: aiohttp.ClientMiddlewareType,
+        headers: Iterable[tuple[str, str]] = (),
+        base_url: str | None = None,
+        for_login: bool = False,
+    ) -> AsyncIterator[aiohttp.ClientSession]:
+        """Open a client for an author's requests, while the context is open. Its connections are its own.
+
+        Args:
+            middlewares: see each request once it was checked, also at a redirect: one that signs it, for instance.
+            headers: are added to each request, also at a redirect.
+            base_url: where paths begin, if not at `end_system.base_url`.
+            for_login: reads answers for as long as a login may take, because an answer that nobody reads may be a login that
+                nobody ends.
+
+        Its requests raise `aiohttp.ClientError` or `TimeoutError`, such as `TargetNotAllowed`.
+        """
+        base = self.base_url if base_url is None else base_url
+        # With a slash at the end, or joining a relative URL would drop the last segment.
+        root = URL(base.rstrip("/") + "/", encoded=True) if base else None
+        guard = carrying(headers, self._allowed)
+        async with self.session(guard, *middlewares, base_url=root, for_login=for_login) as session:
+            yield session
+
+    def session(self, *middlewares: aiohttp.ClientMiddlewareType, base_url: URL | None, for_login: bool = False) -> AuthorsClient:
+        """Make a client that checks addresses, but no URLs; the caller closes it. Within it, connections are used again."""
         return self._made(
             AuthorsClient,
-            middleware,
+            *middlewares,
             reuse=True,
             base_url=base_url,
             headers=USER_AGENT,
-            timeout=timeout,
+            timeout=self._patient if for_login else self._timeout(total=self._deadlines.total),
             response_class=EndSystemAnswer,
         )
 
     def _timeout(self, *, total: float | None) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=total, sock_connect=self._deadlines.connect, sock_read=self._deadlines.read)
 
-    def _made(self, kind: type[Client], middleware: aiohttp.ClientMiddlewareType, *, reuse: bool, **options: Any) -> Client:
+    def _made(self, kind: type[Client], *middlewares: aiohttp.ClientMiddlewareType, reuse: bool, **options: Any) -> Client:
         """Make a client with the guards that every client has."""
         connector = aiohttp.TCPConnector(
             ssl=self._tls,
@@ -94,7 +133,7 @@ class GuardedClient:
             proxy=self._proxy,
             max_line_size=HEADER_LIMIT,
             max_field_size=HEADER_LIMIT,
-            middlewares=[middleware],
+            middlewares=middlewares,
             **options,
         )
 
@@ -104,9 +143,11 @@ class GuardedClient:
             await self._session.close()
 
     async def exchange(self, outgoing: Outgoing, *, until: float | Patience) -> Response:
-        """Send a request and read its answer, at most until the loop's clock shows `until`. Raises `ExchangeFailed`.
+        """Send a request of a profile and read its answer, at most until the loop's clock shows `until`. Raises `ExchangeFailed`.
 
-        With `Patience`, the answer may take as long as that lasts, also between two of its pieces.
+        It is sent once, over a connection that is never used again: some end systems tie a login to it. No redirect is followed.
+        It asks for no compression, and unpacks with a bound what was compressed all the same. With `Patience`, the answer may
+        take as long as that lasts, also between two of its pieces.
         """
         if self._session is None:
             raise RuntimeError("the client is not open")

@@ -1,0 +1,49 @@
+"""Errors of the HTTP client that escape an author's `login` or `logout`: outcomes, as if the class had said so."""
+
+from collections.abc import Awaitable
+
+from aiohttp import ClientError, ClientResponseError, ContentTypeError
+
+from connector.endsystems.end_system import LoginOutcome
+from connector.endsystems.http.authorised import TargetNotAllowed
+from connector.endsystems.http.authors_client import ErrorStatus
+from connector.endsystems.http.failures import ExchangeFailed, explained
+from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
+
+PASSING = frozenset([408, 425, 429])
+"""Statuses besides 5xx that may pass by themselves."""
+
+
+async def logged_in(login: Awaitable[LoginOutcome]) -> LoginOutcome:
+    """Return what becomes of a login. No answer, or a status that may pass, is an outage; any other error is a refusal."""
+    try:
+        return await login
+    except ClientError as problem:
+        failed = _explained(problem)
+        result = LoginResult.UNAVAILABLE if failed.passing else LoginResult.REFUSED
+        return LoginOutcome(result, code=failed.code, message=failed.message, retry_after=_retry_after(problem))
+
+
+async def logged_out(logout: Awaitable[LogoutOutcome]) -> LogoutOutcome:
+    """Return what becomes of a logout. After no answer, or a status that may pass, it is tried again; else it is refused."""
+    try:
+        return await logout
+    except ClientError as problem:
+        failed = _explained(problem)
+        result = LogoutResult.PENDING if failed.passing else LogoutResult.REFUSED
+        return LogoutOutcome(result, failed.code, failed.message, _retry_after(problem))
+
+
+def _explained(problem: ClientError) -> ExchangeFailed:
+    match problem:
+        case TargetNotAllowed():
+            return ExchangeFailed("target_not_allowed", str(problem), passing=False)
+        case ContentTypeError():
+            return ExchangeFailed("unreadable_answer", "the answer is not of the type that was expected", passing=False)
+        case ClientResponseError(status=status) if status >= 400:
+            return ExchangeFailed(f"http_{status}", f"answered {status}", passing=status in PASSING or status >= 500)
+    return explained(problem)
+
+
+def _retry_after(problem: ClientError) -> float | None:
+    return problem.retry_after if isinstance(problem, ErrorStatus) else None

@@ -1,0 +1,1 @@
+"""End systems that no profile can describe, each as a class of its own."""
