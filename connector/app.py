@@ -102,6 +102,7 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
         holding=parts.holding,
         nudge=parts.retries.nudge,
         metrics_url=metrics_url,
+        doubts=parts.doubts,
     )
 
 

@@ -17,6 +17,7 @@ from connector.admin.shown import Choice, RunningServer, ShownDebt, ShownLedger,
 from connector.ledger.port import DismissedDebts, ShownDebts
 from connector.model.errors import LedgerUnavailable
 from connector.runtime.file_access import is_there
+from connector.sessions.doubts import Doubts
 from connector.telemetry.logs import session_digest
 from connector.telemetry.metrics import LEDGER_PATIENCE
 from connector.version import __version__
@@ -68,6 +69,7 @@ class Admin(LedgerView):
     nudge: Callable[[], None]
     """Tells the retries that something may be due."""
     metrics_url: str | None
+    doubts: Doubts = field(default_factory=Doubts)
     started: float = field(default_factory=time.monotonic)
 
     async def status(self) -> RunningServer:
@@ -80,6 +82,8 @@ class Admin(LedgerView):
             version=__version__,
             metrics=self.metrics_url,
             uptime=round(time.monotonic() - self.started, 3),
+            unproved=self.doubts.unproved,
+            doubted=dict(self.doubts.doubted()),
             ledger=await self._ledger(),
         )
 

@@ -17,6 +17,8 @@ class LastAnswer(msgspec.Struct, frozen=True):
     outcome: str
     code: str | None
     message: str | None
+    proved: bool | None = None
+    """Of `already_out`: whether the credential was known to work."""
 
 
 class ShownDebt(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,10 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
     """The address of the metrics; None if they are switched off."""
     uptime: float
     """Seconds."""
+    unproved: int = 0
+    """Logouts since the start with an `already_out` that nothing proves."""
+    doubted: dict[str, int] = {}
+    """Where most recent logouts found no session although nothing shows that it had ended, and how many."""
 
 
 class RunningServer(ServerState, frozen=True, kw_only=True):
@@ -117,12 +123,16 @@ def shown_debt(debt: Debt) -> ShownDebt:
         reason=_reason(debt),
         usable=debt.unusable is None,
         attempts=debt.attempts,
-        last_answer=None if outcome is None else LastAnswer(outcome.result.value, outcome.code, outcome.message),
+        last_answer=None if outcome is None else _last_answer(outcome),
         owed_evictions={driver: len(scopes) for driver, scopes in debt.evictions.items()},
         recorded_at=debt.recorded_at,
         next_try_at=debt.due_at if debt.state is LogoutState.OWED else None,
         closed_at=debt.closed_at,
     )
+
+
+def _last_answer(outcome: LogoutOutcome) -> LastAnswer:
+    return LastAnswer(outcome.result.value, outcome.code, outcome.message, outcome.proved)
 
 
 def _reason(debt: Debt) -> str | None:

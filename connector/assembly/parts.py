@@ -23,13 +23,14 @@ from connector.preflight.loading import Prepared
 from connector.runtime.steps import close, step
 from connector.runtime.supervision import OwnedTasks, supervised
 from connector.sessions.admission import Admission
+from connector.sessions.doubts import Doubts
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
-from connector.telemetry.figures import SessionFigures, StoreFigures
+from connector.telemetry.figures import DoubtFigures, SessionFigures, StoreFigures
 from connector.telemetry.metrics import Metrics
 from connector.workers.catching_up import CatchingUp
 from connector.workers.holding import Holding
@@ -73,6 +74,7 @@ class Parts:
     retries: Retries
     owed_evictions: OwedEvictions
     metrics: Metrics
+    doubts: Doubts
 
     @asynccontextmanager
     async def running(self, shutdown_deadline: float) -> AsyncIterator[None]:
@@ -140,6 +142,7 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
     )
     metrics.tell(StoreFigures(core.storage))
     metrics.tell(SessionFigures(core.live))
+    metrics.tell(DoubtFigures(core.logouts.doubts.doubted))
     return core
 
 
@@ -160,6 +163,7 @@ def parts_of(core: Core, hooks: Hooks) -> Parts:
         retries=retries,
         owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions),
         metrics=core.metrics,
+        doubts=core.logouts.doubts,
     )
 
 

@@ -60,6 +60,9 @@ class Orchestrator:
         Raises:
             BrokenOff: the server ends, and waits no longer.
         """
+        if request.login_id and self._logouts.doubts.was_alive(request.session_id, request.login_id):
+            # It goes into the ledger, so that a retry after a restart knows it, too.
+            request = replace(request, credential=request.credential.as_proved())
         owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)
         started, logins = time.monotonic(), self._live.closing(request.session_id)
         if owes_more:
@@ -177,7 +180,8 @@ class Orchestrator:
         if debt is not None and debt.state is LogoutState.CLOSED:
             return known(outcome_of_closed(debt))
         places, attempts = (debt.places, debt.attempts) if debt else ((origin,), 0)
-        return self._logouts.sharing(_login(request), request.login_id, places=places, attempts=attempts)
+        login = _login(request) if debt is None or debt.credential is None else login_of(debt)
+        return self._logouts.sharing(login, request.login_id, places=places, attempts=attempts)
 
 
 def _results(tasks: Mapping[str, asyncio.Future[T]]) -> dict[str, T]:

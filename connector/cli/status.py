@@ -39,6 +39,10 @@ def _lines(found: "RunningServer | StoppedServer", now: float) -> Iterator[tuple
         yield "version", found.version
         yield from ((f"driver {name}", plain(state)) for name, state in found.drivers.items())
         yield "metrics", found.metrics or "switched off"
+        if found.unproved:
+            yield "already out, not proved", str(found.unproved)
+        if found.doubted:
+            yield "most logouts doubtful at", _counted(found.doubted)
     yield from _ledger_lines(found.ledger, now)
 
 

@@ -45,7 +45,10 @@ def remark(row: "ShownDebt") -> str:
 
 def _answer(row: "ShownDebt") -> str:
     answer = row.last_answer
-    return "" if answer is None else plain(": ".join(filter(None, (answer.outcome, answer.code, answer.message))))
+    if answer is None:
+        return ""
+    outcome = f"{answer.outcome} (not proved)" if answer.proved is False else answer.outcome
+    return plain(": ".join(filter(None, (outcome, answer.code, answer.message))))
 
 
 def plain(text: str | None) -> str:

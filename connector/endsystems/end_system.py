@@ -29,6 +29,8 @@ class SessionLogin:
     """Canonical UUID text."""
     system_id: str | None
     credential: Credential
+    accepted: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+    """To be called when the end system has accepted the credential. Then its later `already_out` can be believed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,8 @@ def _joined(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
     )
     if debt.state is LogoutState.CLOSED:
         return more
+    if debt.credential is not None and asked.request.credential.proved:
+        more = replace(more, credential=debt.credential.as_proved())
     waited = 0.0 if debt.state is LogoutState.WAITING else debt.waited
     again = replace(more, state=LogoutState.OWED, outcome=None, due_at=asked.due_at, waited=waited)
     if asked.request.version > debt.version:

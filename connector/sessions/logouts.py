@@ -16,6 +16,7 @@ from connector.model.debts import Debt
 from connector.model.outcomes import NO_LOGOUT, OTHER_END_SYSTEM, LogoutOutcome, LogoutResult, late_answer
 from connector.runtime.steps import attempt, step
 from connector.runtime.supervision import OwnedTasks
+from connector.sessions.doubts import Doubts
 from connector.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ class Logouts:
 
     def __init__(self, end_system: EndSystem, tasks: OwnedTasks, metrics: Metrics, *, deadline: float) -> None:
         self.end_system = end_system
+        self.doubts = Doubts()
         self._tasks = tasks
         self._metrics = metrics
         self._deadline = deadline
@@ -121,7 +123,7 @@ class Logouts:
         key = (login.session_id, login_id, login.credential)
         shared = self._shared.get(key)
         if shared is None or shared.failed:
-            shared = self._shared[key] = SharedLogout(self._tasks.start(self._try(login, attempts)))
+            shared = self._shared[key] = SharedLogout(self._tasks.start(self._try(login, login_id, attempts)))
         shared.users += 1
         try:
             yield shared
@@ -131,7 +133,7 @@ class Logouts:
             if not shared.users and self._shared.get(key) is shared:
                 del self._shared[key]
 
-    async def _try(self, login: SessionLogin, attempts: int) -> Timed[LogoutOutcome]:
+    async def _try(self, login: SessionLogin, login_id: str, attempts: int) -> Timed[LogoutOutcome]:
         done = await step(
             "logout",
             lambda: logged_out(self.end_system.logout(login)),
@@ -139,14 +141,8 @@ class Logouts:
             late=LogoutOutcome(LogoutResult.PENDING, "timeout", late_answer(self._deadline)),
             failed=LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback"),
         )
-        done = replace(done, outcome=_judged(done.outcome, login))
+        outcome = self.doubts.judged(done.outcome, login, login_id, self.origin(login), is_first=not attempts)
+        done = replace(done, outcome=outcome)
         # Counted once for each try, not once for each caller that shares it.
         self._metrics.observe_logout(done.outcome, done.milliseconds / 1000, attempts=attempts + 1)
         return done
-
-
-def _judged(outcome: LogoutOutcome, login: SessionLogin) -> LogoutOutcome:
-    """Tell whether an `already_out` is to be believed: a gateway, or a wrong credential, brings the same answer."""
-    if outcome.result is not LogoutResult.ALREADY_OUT or outcome.proved is not None:
-        return outcome
-    return replace(outcome, proved=login.credential.proved)

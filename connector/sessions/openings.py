@@ -233,6 +233,8 @@ class Openings:
         except LedgerUnavailable:
             return NotOpened.NOT_RECORDED
         self._live.opened(session, replaced)
+        if session.credential is not None and session.credential.proved:
+            self._logouts.doubts.seen_alive(session.session_id, session.login_id)
         if not is_wanted():
             self._live.ended(session)  # the old login is replaced all the same, and its seal must not outlive it
         if owed is not None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import aiohttp
@@ -109,7 +110,8 @@ class SessionsInUse:
         """Return the login, None without one. It is used only at the end system where it was made."""
         if sealed.credential is None:
             return None
-        login = SessionLogin(sealed.session_id, sealed.system_id, sealed.credential)
+        accepted = partial(self.logouts.doubts.seen_alive, sealed.session_id, sealed.login_id)
+        login = SessionLogin(sealed.session_id, sealed.system_id, sealed.credential, accepted)
         made_at = await _answered(self.live.origin_of(sealed)) if sealed.origin is None else sealed.origin
         if made_at not in {None, self.logouts.origin(login)}:
             raise UnknownSession("its login was made at another end system than today's")

@@ -1,6 +1,6 @@
 """Metrics of the stores and the sessions, read from memory at each scrape."""
 
-from collections.abc import Iterator, Sized
+from collections.abc import Callable, Iterator, Sized
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -46,3 +46,15 @@ class SessionFigures(Collector):
         """Yield the figure, as the registry wants it."""
         meaning = "Sessions that were opened here and not closed since"
         yield GaugeMetricFamily("connector_open_sessions", meaning, len(self._open_sessions))
+
+
+class DoubtFigures(Collector):
+    """At how many end systems most recent logouts are doubtful. Which ones, `connector status` says."""
+
+    def __init__(self, doubted: Callable[[], Sized]) -> None:
+        self._doubted = doubted
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figure, as the registry wants it."""
+        meaning = "End systems most of whose recent logouts found no session although nothing shows that it had ended"
+        yield GaugeMetricFamily("connector_doubted_end_systems", meaning, len(self._doubted()))

@@ -45,7 +45,7 @@ class _Labelled(dict[tuple[str, ...], M]):
         self._metric = metric
 
     def __missing__(self, labels: tuple[str, ...]) -> M:
-        child = cast("M", self._metric.labels(*labels))
+        child = cast("M", self._metric.labels(*labels)) if labels else self._metric
         self[labels] = child
         return child
 
@@ -70,6 +70,8 @@ class Metrics:
         self._logouts = self._counter("connector_logouts", "Logouts tried, by what became of them", "outcome", "attempt")
         for outcome, attempt in product(LogoutResult, ("first", "retry")):
             self._logouts[outcome.value, attempt]  # from zero on, or the first of a kind would not count as a rise
+        self._logouts_unproved = self._counter("connector_logouts_unproved", "Logouts with an already_out that nothing proves")
+        self._logouts_unproved[()]
         self._logout_duration = self._histograms("connector_logout_duration_seconds", "Time that a logout took", "outcome")
         self._logout_attempts = self._histogram("connector_logout_attempts", "Tries of a logout that is done", buckets=TRIES)
         self._evictions = self._counter("connector_evictions", "Evictions, by what became of them", "driver", "outcome")
@@ -103,6 +105,8 @@ class Metrics:
         """Count one try of a logout, however many cleanups share it; `attempts` includes it."""
         self._logouts[outcome.result.value, "first" if attempts == 1 else "retry"].inc()
         self._logout_duration[(outcome.result.value,)].observe(seconds)
+        if outcome.proved is False:
+            self._logouts_unproved[()].inc()
         if outcome.closes:
             self._logout_attempts.observe(attempts)
 

@@ -8,7 +8,7 @@ from connector.model.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.model.credential import Credential
 from connector.model.debts import Totals
 from connector.model.outcomes import EvictOutcome, EvictResult, LogoutOutcome, LogoutResult
-from connector.telemetry.figures import SessionFigures, StoreFigures
+from connector.telemetry.figures import DoubtFigures, SessionFigures, StoreFigures
 from connector.telemetry.metrics import Metrics
 from drivers import DriverUnavailable, SystemScope
 from drivers.memory import MemoryDriver, MemorySettings
@@ -63,6 +63,8 @@ async def filled() -> Metrics:
     metrics.observe_cleanup(HTTPStatus.BAD_REQUEST)
     metrics.observe_logout(LogoutOutcome(LogoutResult.PENDING, CANARY, CANARY), 0.03, attempts=1)
     metrics.observe_logout(LogoutOutcome(LogoutResult.VERIFIED), 0.03, attempts=2)
+    metrics.observe_logout(LogoutOutcome(LogoutResult.ALREADY_OUT, proved=False), 0.03, attempts=1)
+    metrics.tell(DoubtFigures(lambda: ["an end system"]))
     metrics.observe_rejection("InvalidHeader")
     await metrics.ledger.ask(totals)
     return metrics

@@ -62,8 +62,9 @@ async def test_logouts_are_counted_by_outcome_and_attempt_and_their_tries_when_d
     assert value(text, "connector_logouts_total", outcome="pending", attempt="first") == 1
     assert value(text, "connector_logouts_total", outcome="verified", attempt="retry") == 1
     assert value(text, "connector_logouts_total", outcome="refused", attempt="first") == 0
-    assert value(text, "connector_logout_attempts_count") == 1
-    assert value(text, "connector_logout_attempts_sum") == 2
+    assert value(text, "connector_logout_attempts_count") == 2
+    assert value(text, "connector_logouts_unproved_total") == 1
+    assert value(text, "connector_logout_attempts_sum") == 3
 
 
 async def test_initializes_are_counted_by_what_became_of_them() -> None:

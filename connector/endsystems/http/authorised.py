@@ -1,8 +1,9 @@
 """What keeps an author's requests within the end system, and adds a login to them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import aiohttp
+from yarl import URL
 
 from connector.endsystems.http.guard import UrlPrefix, allowed_target
 
@@ -29,3 +30,17 @@ def carrying(headers: Iterable[tuple[str, str]], allowed: Sequence[UrlPrefix]) -
         return await handler(request)
 
     return carry
+
+
+def noting(accepted: Callable[[], None], base_url: str) -> aiohttp.ClientMiddlewareType:
+    """Return the middleware that calls `accepted` when the end system answers with success at its own address."""
+    # Another allowed address says nothing about the one where the login is ended.
+    origin = URL(base_url).origin() if base_url else None
+
+    async def note(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        answer = await handler(request)
+        if answer.status < 300 and request.url.origin() == origin:
+            accepted()
+        return answer
+
+    return note
