@@ -13,6 +13,7 @@ from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.http.authorised import carrying
 from connector.endsystems.http.authors_client import AuthorsClient, EndSystemAnswer
 from connector.endsystems.http.failures import translated
+from connector.endsystems.http.forgiving import ForgivingConnector
 from connector.endsystems.http.guard import UrlPrefix, guarded_socket
 from connector.endsystems.http.resolver import Resolver
 from connector.endsystems.http.response import Response
@@ -23,6 +24,7 @@ from connector.runtime.deadline import Patience
 ANSWER_LIMIT = 64 * 1024
 """Bytes of an answer's body that are read, and that are unpacked of it; the rest is ignored."""
 HEADER_LIMIT = 64 * 1024
+MAX_HEADERS = 512
 CONNECTIONS = 128
 CONNECTIONS_PER_HOST = 32
 """At a time, for the client of one handler. A profile's own requests have no such limit: a cleanup that waited for another's
@@ -118,7 +120,8 @@ class GuardedClient:
 
     def _made(self, kind: type[Client], *middlewares: aiohttp.ClientMiddlewareType, reuse: bool, **options: Any) -> Client:
         """Make a client with the guards that every client has."""
-        connector = aiohttp.TCPConnector(
+        # Only a connection that is used once: on another, what comes behind an answer may be the next one.
+        connector = (aiohttp.TCPConnector if reuse else ForgivingConnector)(
             ssl=self._tls,
             resolver=self._resolver,
             limit=CONNECTIONS if reuse else 0,
@@ -133,6 +136,7 @@ class GuardedClient:
             proxy=self._proxy,
             max_line_size=HEADER_LIMIT,
             max_field_size=HEADER_LIMIT,
+            max_headers=MAX_HEADERS,
             middlewares=middlewares,
             **options,
         )
