@@ -33,6 +33,7 @@ CLIENTS = {
     "connector/sessions/session.py": "nothing: it hands on the clients that end systems make",
     "connector/cli/control_client.py": "the server on this machine, over a Unix socket",
     "connector/rehearsal/client.py": "the connectors that are rehearsed",
+    "connector/rehearsal/front.py": "the end system that a rehearsal stands before",
     "connector/testing.py": "the connector that its author tests",
 }
 """Who opens connections, and to what."""

@@ -34,6 +34,13 @@ HeaderOption = Annotated[
     list[str] | None,
     typer.Option("--header-env", metavar="NAME=VARIABLE", help="Take a header of an open session from an environment variable."),
 ]
+EndSystemOption = Annotated[
+    str | None,
+    typer.Option("--end-system", metavar="URL", help="The end system. The rehearsal stands before it, and fails in its place."),
+]
+PortOption = Annotated[
+    int, typer.Option("--end-system-port", help="Port of this machine at which the connector expects its end system.")
+]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show the checks that pass, too.")]
 
 
@@ -46,6 +53,8 @@ def rehearse(
     mbse: MbseOption = False,
     without_initialize: WithoutOption = False,
     header_env: HeaderOption = None,
+    end_system: EndSystemOption = None,
+    end_system_port: PortOption = 8917,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,16 +62,21 @@ def rehearse(
 
     Ends with 0 if no check fails, 1 if one fails, 69 if nobody answers at a URL, 78 if the arguments cannot work.
     """
-    from connector.cli.staging import read_script, rehearsed
+    from connector.cli.staging import read_script, rehearsed, standing_before_end_system
     from connector.cli.verdict import print_report
+    from connector.model.errors import ConfigurationError
     from connector.rehearsal.beginning import Unreachable
+    from connector.rehearsal.front import CannotListen
     from connector.rehearsal.report import CheckResult
 
     script = read_script(
         urls, settings, changed_settings, calls or [], header_env or [], without_initialize=without_initialize, mbse=mbse
     )
+    script = standing_before_end_system(script, end_system, end_system_port)
     try:
         report = rehearsed(script)
+    except CannotListen as taken:
+        raise ConfigurationError([f"--end-system-port: {taken}"]) from taken
     except Unreachable as nobody:
         typer.echo(str(nobody), err=True)
         raise typer.Exit(EXIT_UNREACHABLE) from nobody

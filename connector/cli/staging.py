@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from connector.model.errors import ConfigurationError
 from connector.rehearsal.initialize_answer import header_problems, of_somebody_else
 from connector.rehearsal.play import ACTS, rehearse
 from connector.rehearsal.report import Report
-from connector.rehearsal.script import Pair, Script, base_url, parsed_call
+from connector.rehearsal.script import Pair, Script, base_url, origin_url, parsed_call
 from connector.rehearsal.settings_file import read_settings
 from connector.runtime.signals import take_as_ctrl_c
 
@@ -50,6 +51,15 @@ def read_script(
     if problems:
         raise ConfigurationError(problems)
     return script
+
+
+def standing_before_end_system(script: Script, url: str | None, port: int) -> Script:
+    """Return the script with the end system that the rehearsal stands before. Raises `ConfigurationError`."""
+    problems: list[str] = []
+    found = _each("--end-system", origin_url, [url] if url else [], problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return replace(script, end_system=found[0], end_system_port=port) if found else script
 
 
 def rehearsed(script: Script) -> Report:

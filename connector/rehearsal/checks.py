@@ -52,6 +52,16 @@ class Check(Enum):
     )
     CLEANUP_GLOBAL = Severity.FAIL, "A cleanup with cleanupGlobalCache=true answers 200"
     CLEANUP_GLOBAL_FRESH = Severity.FAIL, "After cleanupGlobalCache=true nothing cached for the system is served, on any URL"
+    END_SYSTEM_LIMIT = Severity.FAIL, "A call to which the end system answers 429 is answered 403, on which OpsHub waits"
+    END_SYSTEM_AWAY = Severity.FAIL, "A call on which the end system breaks the connection is answered 502, 503 or 504"
+    END_SYSTEM_LOGIN_LOST = (
+        Severity.FAIL,
+        "A call to which the end system answers 401 is answered 401, or 502 if its login is new",
+    )
+    END_SYSTEM_LOGIN_REFUSED_AGAIN = (
+        Severity.WARN,
+        "A call whose new login the end system refuses is answered 502, 503 or 504; on 401, OpsHub logs in in circles",
+    )
     SESSIONS_AT_ONCE = Severity.FAIL, "Several sessions of a system work at the same time"
     CLEANUP_DUPLICATES = Severity.FAIL, "Cleanups of one session at the same time all answer 200"
     CLEANUP_UNKNOWN = (

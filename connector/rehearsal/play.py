@@ -10,6 +10,8 @@ from connector.rehearsal.checks import Check
 from connector.rehearsal.client import BudgetSpent, Client
 from connector.rehearsal.crowd import many_at_once, strangers
 from connector.rehearsal.ending import change_the_configuration, clean_up
+from connector.rehearsal.failing import the_end_system_fails
+from connector.rehearsal.front import standing_before
 from connector.rehearsal.opshub import OpsHubStandIn
 from connector.rehearsal.report import Notes, Report
 from connector.rehearsal.script import Limits, Script
@@ -26,6 +28,7 @@ ACTS: dict[str, Act] = {
     "a 401 in the middle": lose_the_session,
     "cleanup, and cleanup again": clean_up,
     "a configuration change": change_the_configuration,
+    "an end system that fails": the_end_system_fails,
     "many at once": many_at_once,
     "what is not OpsHub's": strangers,
 }
@@ -36,10 +39,11 @@ async def rehearse(script: Script, limits: Limits | None = None, watch: Watch = 
 
     Raises:
         Unreachable: nobody answers at one of the URLs.
+        CannotListen: the port of the end system is taken.
     """
     bounds, notes, begin = limits or Limits(), Notes(Redaction()), time.monotonic()
-    async with Client(script.urls, bounds) as client:
-        stage = Stage(OpsHubStandIn(client, script, notes), script, notes)
+    async with Client(script.urls, bounds) as client, standing_before(script.end_system, script.end_system_port) as front:
+        stage = Stage(OpsHubStandIn(client, script, notes), script, notes, front)
         try:
             await _play(stage, bounds, client, watch)
         finally:

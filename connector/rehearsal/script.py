@@ -60,6 +60,10 @@ class Script:
     """The headers of a session that somebody else has opened. None: `initialize` gives them."""
     mbse: bool = False
     """Whether errors are expected as a list."""
+    end_system: str = ""
+    """URL of the end system, without a slash at its end; empty skips what needs a failing one."""
+    end_system_port: int = 8917
+    """Port of this machine at which the connector expects its end system."""
 
 
 def base_url(text: str) -> str:
@@ -74,6 +78,14 @@ def base_url(text: str) -> str:
     if url.user is not None or url.password is not None or url.raw_query_string or url.raw_fragment:
         raise ValueError("expected a URL without user, password, query and fragment")
     return str(url).rstrip("/")
+
+
+def origin_url(text: str) -> str:
+    """Return the URL of an end system's root. Raises `ValueError`, which does not repeat it."""
+    url = base_url(text)
+    if URL(url).path != "/":
+        raise ValueError("expected a URL without a path; the connector's own settings have the path")
+    return url
 
 
 def parsed_call(text: str) -> Call:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from connector.rehearsal.checks import Check
 from connector.rehearsal.client import Reply
+from connector.rehearsal.front import Front
 from connector.rehearsal.initialize_answer import credentials, headers, judge_returned, of_somebody_else, read_pairs
 from connector.rehearsal.opshub import OpsHubStandIn, as_body
 from connector.rehearsal.report import Notes
@@ -37,6 +38,8 @@ class Stage:
     opshub: OpsHubStandIn
     script: Script
     notes: Notes
+    front: Front | None = None
+    """What stands before the end system."""
     system_id: str = field(default_factory=lambda: f"rehearsal-{uuid4()}")
     """A system of this rehearsal alone, whose global cache may be emptied."""
     session: RehearsedSession = field(init=False)

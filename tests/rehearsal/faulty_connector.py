@@ -11,7 +11,9 @@ from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, web
+
+from tests.ports import free_port
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PARAMETERS = {"systemId", "cleanupGlobalCache"}
@@ -58,6 +60,10 @@ class Fault(Enum):
     REPEATS_THE_TICKET = auto()
     REPEATS_A_WRONG_TICKET = auto()
     REPEATS_THE_PASSWORD = auto()
+    LOST_LOGIN_IS_A_500 = auto()
+    NEW_LOGIN_IS_A_401_AGAIN = auto()
+    LIMIT_IS_A_503 = auto()
+    OUTAGE_IS_A_401 = auto()
 
 
 @dataclass(slots=True)
@@ -88,6 +94,8 @@ class Office:
     logins: int = 0
     """How often somebody tried to log in."""
     requests: int = 0
+    end_system: str = ""
+    """URL of a page of the end system that each call asks first; empty if there is none."""
 
     @property
     def open_sessions(self) -> set[str]:
@@ -179,7 +187,20 @@ class Replica:
 
     async def projects(self, request: web.Request) -> web.Response:
         session = self._session(_ticket(request))
+        if self.office.end_system:
+            self._check_end_system(await _status_of(self.office.end_system), session)
         return web.json_response([self.office.cache.setdefault(session.system, f"project on {session.server}")])
+
+    def _check_end_system(self, status: int | None, session: Session) -> None:
+        if status is None:
+            raise Refusal(401 if self.has(Fault.OUTAGE_IS_A_401) else 503, "away")
+        if status == 429:
+            raise Refusal(503 if self.has(Fault.LIMIT_IS_A_503) else 403, "limited")
+        if status == 401 and self.has(Fault.LOST_LOGIN_IS_A_500):
+            raise Refusal(500 if self.office.initialized[session.id] == 1 else 502, "broken")
+        if status == 401:
+            again = self.office.initialized[session.id] > 1 and not self.has(Fault.NEW_LOGIN_IS_A_401_AGAIN)
+            raise Refusal(502 if again else 401, "login_lost")
 
     def _session(self, ticket: str) -> Session:
         session = self.office.by_ticket.get(ticket)
@@ -291,6 +312,14 @@ class SmallConnector:
 
     urls: list[str]
     office: Office
+    end_system: str
+    """URL of what is behind the connector, if it is made to ask it."""
+
+    def expect_end_system(self) -> int:
+        """Let each call ask the end system first, at a port of this machine, which is returned: that of a front."""
+        port = free_port()
+        self.office.end_system = f"http://127.0.0.1:{port}/page"
+        return port
 
 
 @asynccontextmanager
@@ -299,7 +328,8 @@ async def small_connector(fault: Fault | None = None, *, replicas: int = 2, mbse
     office = Office(fault, mbse)
     async with AsyncExitStack() as stack:
         urls = [await stack.enter_async_context(served(Replica(office, number).application())) for number in range(replicas)]
-        yield SmallConnector([f"{url}/api" for url in urls], office)
+        end_system = await stack.enter_async_context(served(_end_system()))
+        yield SmallConnector([f"{url}/api" for url in urls], office, end_system)
 
 
 @asynccontextmanager
@@ -313,6 +343,26 @@ async def served(application: web.Application) -> AsyncIterator[str]:
         yield f"http://{host}:{port}"
     finally:
         await runner.cleanup()
+
+
+def _end_system() -> web.Application:
+    """What answers 200 at one page, and at no other."""
+    application = web.Application()
+    application.router.add_get("/page", _page)
+    return application
+
+
+async def _page(_: web.Request) -> web.Response:
+    return web.Response(text="fine")
+
+
+async def _status_of(url: str) -> int | None:
+    """The status that the end system answers, None if it answers nothing."""
+    try:
+        async with ClientSession() as http, http.get(url) as answer:
+            return answer.status
+    except ClientError:
+        return None
 
 
 def _ticket(request: web.Request) -> str:

@@ -29,7 +29,8 @@ def settings(tmp_path: Path) -> list[str]:
 
 async def test_a_correct_connector_ends_with_0_and_the_verdict_alone(tmp_path: Path, settings: list[str]) -> None:
     async with small_connector() as small:
-        ended = await connector("rehearse", *small.urls, *settings, folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
+        behind = ("--end-system", small.end_system, "--end-system-port", str(small.expect_end_system()))
+        ended = await connector("rehearse", *small.urls, *settings, *behind, folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
 
     assert ended.exit_code == 0, ended.out
     [verdict] = ended.out.splitlines()
@@ -147,3 +148,20 @@ async def test_our_own_server_breaks_no_rule_of_the_session_logout(tmp_path: Pat
     skipped = {line.split("\t")[1] for line in sdk.out.splitlines() if line.startswith("skip\t")}
     assert {check for check in skipped if check.startswith("cleanup")} == {"cleanup-alone", "cleanup-global-fresh"}
     assert CANARY not in sdk.out + sdk.err
+
+
+async def test_a_port_that_is_taken_is_named_and_nothing_is_played(tmp_path: Path, settings: list[str]) -> None:
+    async with small_connector() as small:
+        taken = small.end_system.rpartition(":")[2]
+        behind = ("--end-system", small.end_system, "--end-system-port", taken)
+        ended = await connector("rehearse", *small.urls, *settings, *behind, folder=tmp_path, environ={"DESK_PASSWORD": CANARY})
+
+    assert (ended.exit_code, small.office.requests) == (78, 0)
+    assert f"--end-system-port: port {taken} of this machine is taken; --end-system-port names another one" in ended.err
+
+
+async def test_an_end_system_with_a_path_is_refused(tmp_path: Path) -> None:
+    ended = await connector("rehearse", "http://127.0.0.1:1", "--end-system", "http://127.0.0.1:2/jira", folder=tmp_path)
+
+    assert ended.exit_code == 78
+    assert "--end-system: expected a URL without a path; the connector's own settings have the path" in ended.err

@@ -44,6 +44,10 @@ FOUND_BY = {
     Fault.CLEANUP_IS_A_403: "cleanup-never-401-403",
     Fault.ERRORS_AS_TEXT: "error-shape",
     Fault.ERRORS_WITHOUT_A_CODE: "error-shape",
+    Fault.LIMIT_IS_A_503: "end-system-limit",
+    Fault.OUTAGE_IS_A_401: "end-system-away",
+    Fault.LOST_LOGIN_IS_A_500: "end-system-login-lost",
+    Fault.NEW_LOGIN_IS_A_401_AGAIN: "end-system-login-refused-again",
     Fault.REPEATS_THE_TICKET: "no-credential-repeated",
     Fault.REPEATS_A_WRONG_TICKET: "no-credential-repeated",
 }
@@ -58,6 +62,8 @@ def script(connector: SmallConnector, *, mbse: bool = False) -> Script:
         changed_settings=[Pair("url", "http://new.test"), password],
         calls=[Call("GET", "/projects")],
         mbse=mbse,
+        end_system=connector.end_system,
+        end_system_port=connector.expect_end_system(),
     )
 
 
