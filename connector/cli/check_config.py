@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # a command imports what it works with when it runs, so that 
     from connector.config.settings import Settings
     from connector.preflight.loading import Configuration
 
+ADVICE = "Advice on the profile, which works as it is"
+
 
 def check_config(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Check all that `serve` checks, and open nothing. Show the effective values and who set them, but no secret.
@@ -47,19 +49,24 @@ def _unready(settings: "Settings") -> list[str]:
 
 def _print_as_json(configuration: "Configuration", problems: list[str]) -> None:
     from connector.cli.effective import effective_values
+    from connector.endsystems.profile.advice import advice_on
 
     values, old_names = effective_values(configuration, os.environ), configuration.settings.deprecations
     shown = {value.key: {"value": value.value, "source": value.source} for value in values}
-    print_json({**_verdict(problems), **({"deprecated": old_names} if old_names else {}), "values": shown})
+    told = {"deprecated": old_names, "advice": advice_on(configuration.end_system)}
+    print_json({**_verdict(problems), **{name: lines for name, lines in told.items() if lines}, "values": shown})
 
 
 def _print_as_text(configuration: "Configuration", problems: list[str]) -> None:
     from connector.cli.effective import effective_values
+    from connector.endsystems.profile.advice import advice_on
 
     values = effective_values(configuration, os.environ)
     print_table(("key", "effective", "set by"), [(value.key, json.dumps(value.value), value.source) for value in values])
     if configuration.settings.deprecations:
         print_problems(configuration.settings.deprecations, "Deprecated names, which the next version does not know")
+    if advice := advice_on(configuration.end_system):
+        print_problems(advice, ADVICE)
     if problems:
         print_problems(problems, "The configuration fits together, but a server would not start")
 

@@ -15,6 +15,10 @@ TRANSPORT_HEADERS = (NOT_RETURNABLE - {"proxy-connection"}) | {
     *("traceparent", "tracestate", "x-request-id"),
 }
 """Headers that belong to one request, not to its session: two requests of one session may differ in them."""
+SEAL = "X-Connector-Session"
+"""By this header a caller owns a session."""
+NEVER_RETURNED = NOT_RETURNABLE | TRANSPORT_HEADERS | {"proxy-authenticate", "proxy-authorization", "http2-settings"}
+"""Headers that a profile's initialize never returns: also those that a proxy may set anew for each request."""
 ADVISED = 6 * 1024
 """Bytes of all returned headers. Many proxies stop at 8 KiB, and OpsHub sends headers of its own."""
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

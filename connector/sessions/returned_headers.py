@@ -3,11 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from connector.model.headers import NOT_RETURNABLE, TRANSPORT_HEADERS, faults, is_name
-from connector.sessions.seal import HEADER
+from connector.model.headers import NEVER_RETURNED, SEAL, faults, is_name
 
-FORBIDDEN = NOT_RETURNABLE | TRANSPORT_HEADERS | {"proxy-authenticate", "proxy-authorization", "http2-settings"}
-"""Also those that a proxy may set anew for each request."""
 MOST = 100
 """Headers in all. Servers take 100 to 128, and OpsHub sends some of its own."""
 LONGEST_NAME = 200
@@ -18,12 +15,12 @@ def problems_of(headers: Mapping[str, str], *, longest: int) -> Iterator[str]:
 
     No value is repeated, and a name only if it is a legal one.
     """
-    spellings = Counter([HEADER.lower(), *(name.lower() for name in headers)])
+    spellings = Counter([SEAL.lower(), *(name.lower() for name in headers)])
     if len(headers) >= MOST:
         yield f"{len(headers)} headers: expected less than {MOST}"
     for place, (name, value) in enumerate(headers.items()):
         shown = name if is_name(name) and len(name) <= LONGEST_NAME else f"header {place}"
-        yield from (f"{shown}: {fault}" for fault in faults(name, value, forbidden=FORBIDDEN))
+        yield from (f"{shown}: {fault}" for fault in faults(name, value, forbidden=NEVER_RETURNED))
         if len(name) > LONGEST_NAME:
             yield f"{shown}: has a name longer than {LONGEST_NAME} bytes"
         if spellings[name.lower()] > 1:

@@ -10,8 +10,9 @@ from connector.ledger.credentials import packed, unpacked
 from connector.ledger.keyring import KeyMissing, Keyring, SealBroken
 from connector.model.credential import Credential
 from connector.model.errors import UnknownSession
+from connector.model.headers import SEAL
 
-HEADER = "X-Connector-Session"
+HEADER = SEAL
 PURPOSE = "session"
 FORMAT = 1
 

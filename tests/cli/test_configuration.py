@@ -198,3 +198,28 @@ async def test_the_version_is_that_of_the_project(tmp_path: Path) -> None:
 
 async def test_an_unknown_command_ends_with_2(tmp_path: Path) -> None:
     assert (await connector("servr", folder=tmp_path)).exit_code == 2
+
+
+ALM = '[end_system]\nprofile = "alm-qc"\nbase_url = "https://alm.example.com/qcbin"\n'
+
+
+async def test_a_profile_without_a_probe_gets_the_advice_to_have_one(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(ALM)
+    as_text = await connector("check-config", folder=tmp_path)
+    as_json = await connector("check-config", "--json", folder=tmp_path)
+
+    assert (as_text.exit_code, as_json.exit_code, as_json.json["valid"]) == (0, 0, True)
+    assert as_text.err.startswith("profile.verify: is missing; a probe proves each login")
+    assert as_json.json["advice"] == as_text.err.splitlines()
+
+
+async def test_a_profile_that_returns_a_name_which_proxies_drop_is_told_so(tmp_path: Path) -> None:
+    profile = '[credential]\nX-Key = "{setting.key}"\n[returned]\nX_User = "a"\n[settings.key]\nrequired = true\n'
+    (tmp_path / "desk.toml").write_text(f'description = "A key"\nsteps = []\n{profile}')
+    (tmp_path / "config.toml").write_text('[end_system]\nprofile = "desk.toml"\n')
+    ended = await connector("check-config", folder=tmp_path)
+
+    assert ended.exit_code == 0
+    assert (
+        ended.err == "profile.returned.X_User: some proxies drop headers with underscores or dots in their names; use hyphens\n"
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from connector.endsystems.profile.login_consistency import of_login
+from connector.endsystems.profile.mistakes import mistakes
 from connector.endsystems.profile.profile import LogoutStep, Profile, Verify
 from connector.endsystems.profile.request import Headed, Request
 from connector.endsystems.profile.rules import Lists
@@ -30,6 +31,7 @@ def inconsistencies(profile: Profile) -> Iterator[str]:
         yield from (f"profile.{name}{problem}" for problem in _of_probe(probe, is_single=len(profile.verify) == 1))
     yield from _of_captures(profile)
     yield from of_login(profile)
+    yield from mistakes(profile)
 
 
 def _of_probe(probe: Verify, *, is_single: bool) -> Iterator[str]:

@@ -38,7 +38,7 @@ def make(name: str, request: Request, values: Values, allowed: Sequence[UrlPrefi
         method=request.method,
         url=_target(name, text, allowed),
         headers=[*headers_of(name, request, values), *_content_type(request)],
-        body=_body(name, request, values),
+        body=body_of(name, request, values),
         shown_url=_url(name, request, values, lambda _: HIDDEN),
     )
 
@@ -117,7 +117,8 @@ def _content_type(request: Request) -> Iterator[tuple[str, str]]:
         yield "Content-Type", implied
 
 
-def _body(name: str, request: Request, values: Values) -> bytes | None:
+def body_of(name: str, request: Request, values: Values) -> bytes | None:
+    """Make the body of a request; `name` is the request's in messages. Raises `CannotSend`."""
     if request.form is not None:
         pairs = [*_several(f"{name}.form", request.form, values)]
         with at(f"{name}.form"):

@@ -1,0 +1,29 @@
+"""What would make a profile better, although it works."""
+
+from collections.abc import Iterator
+
+from connector.endsystems.end_system import EndSystem
+from connector.endsystems.profile.http_end_system import HttpEndSystem
+from connector.endsystems.profile.profile import Profile
+
+DROPPED = frozenset("_.")
+"""Characters in a header's name because of which some proxies drop the header without a word (nginx, by default)."""
+
+
+def advice_on(end_system: EndSystem) -> list[str]:
+    """Return a line for each, with its dotted name. There is none on a Python class."""
+    return [*_advice(end_system.profile)] if isinstance(end_system, HttpEndSystem) else []
+
+
+def _advice(profile: Profile) -> Iterator[str]:
+    if profile.steps and not profile.verify:
+        yield (
+            "profile.verify: is missing; a probe proves each login before it is used, and shows whether a logout has ended "
+            "something: some end systems say so and do not, for example to a token or an API key"
+        )
+    for name, probe in profile.probes:
+        if not probe.alive:
+            yield f"profile.{name}.alive: is missing; without it no login is proved"
+    for name in profile.returned:
+        if DROPPED & {*name}:
+            yield f"profile.returned.{name}: some proxies drop headers with underscores or dots in their names; use hyphens"
