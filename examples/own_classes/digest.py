@@ -32,7 +32,7 @@ class Digest(EndSystem):
         """Return a client that answers challenges, and whose requests carry the session."""
         known = session.credential
         digest = aiohttp.DigestAuthMiddleware(known[USER], known[PASSWORD])
-        return self.guarded.http(digest, headers=[(SESSION, known[SESSION])])
+        return self.guarded.http(digest, headers=[(SESSION, known[SESSION])], accepted=session.accepted)
 
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
         """End the session. A 404 says that it is gone."""

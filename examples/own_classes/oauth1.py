@@ -48,13 +48,17 @@ class OAuth1(EndSystem):
         """Get a token. A 401 escapes, and is a refused login by that."""
         del session_id
         user = {"user": settings["user"], "password": settings["password"]}
-        async with self._signed(for_login=True) as http, http.post("oauth/access_token", json=user) as answer:
+        async with (
+            self.guarded.http(self._signing(), for_login=True) as http,
+            http.post("oauth/access_token", json=user) as answer,
+        ):
             token = await answer.json()
         return LoginOutcome(LoginResult.LOGGED_IN, Credential([(TOKEN, token["token"]), (TOKEN_SECRET, token["secret"])]))
 
     def client(self, session: SessionLogin) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
         """Return a client that signs with the session's token."""
-        return self._signed(session.credential[TOKEN], session.credential[TOKEN_SECRET])
+        signing = self._signing(session.credential[TOKEN], session.credential[TOKEN_SECRET])
+        return self.guarded.http(signing, accepted=session.accepted)
 
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
         """Invalidate the token. What else goes wrong escapes, and is tried again or shown by that."""
@@ -64,9 +68,7 @@ class OAuth1(EndSystem):
             answer.raise_for_status()
         return LogoutOutcome(LogoutResult.ACKNOWLEDGED)
 
-    def _signed(
-        self, token: str = "", secret: str = "", *, for_login: bool = False
-    ) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
+    def _signing(self, token: str = "", secret: str = "") -> aiohttp.ClientMiddlewareType:
         key = f"{encoded(self.settings.consumer_secret.get_secret_value())}&{encoded(secret)}"
 
         async def sign(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -74,7 +76,7 @@ class OAuth1(EndSystem):
             request.headers["Authorization"] = authorization(request.method, request.url, known, key)
             return await handler(request)
 
-        return self.guarded.http(sign, for_login=for_login)
+        return sign
 
 
 def authorization(method: str, url: URL, known: Mapping[str, str], key: str) -> str:

@@ -36,6 +36,7 @@ class XmlRpc(EndSystem):
 
     def client(self, session: SessionLogin) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
         """Return a client whose requests carry the session. A handler calls `call(session.http, ...)` with it."""
+        # `accepted` is not told of every 200, because a fault is one as well.
         return self.guarded.http(headers=[(SESSION, session.credential[SESSION])])
 
     async def logout(self, session: SessionLogin) -> LogoutOutcome:

@@ -115,6 +115,20 @@ async def test_a_session_that_the_end_system_has_ended_is_already_out(kind: Kind
     assert (ended.status, ended.body["logout"]["outcome"]) == (200, "already_out")
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.system is not xml_rpc_system], ids=lambda kind: kind.name)
+async def test_a_call_that_succeeds_proves_a_later_already_out(kind: Kind, tmp_path: Path) -> None:
+    async with kind.system() as system, connector_of(kind, system.url, tmp_path) as server:
+        proofs = []
+        for calls in (0, 1):
+            id_, _, headers = await initialized(server)
+            for _ in range(calls):
+                assert (await server.opshub.call("/projects", headers)).status == 200
+            system.alive.clear()
+            proofs.append((await server.opshub.cleanup(id_, headers, SYSTEM)).body["logout"]["proved"])
+
+    assert proofs == [False, True]
+
+
 @each_kind
 async def test_an_end_system_that_is_away_is_a_503_at_the_login_and_owed_at_the_logout(kind: Kind, tmp_path: Path) -> None:
     async with kind.system() as system, connector_of(kind, system.url, tmp_path) as server:

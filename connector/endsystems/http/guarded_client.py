@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
-from connector.endsystems.http.authorised import carrying
+from connector.endsystems.http.authorised import carrying, noting
 from connector.endsystems.http.authors_client import AuthorsClient, EndSystemAnswer
 from connector.endsystems.http.failures import translated
 from connector.endsystems.http.forgiving import ForgivingConnector
@@ -83,6 +83,7 @@ class GuardedClient:
         *middlewares: aiohttp.ClientMiddlewareType,
         headers: Iterable[tuple[str, str]] = (),
         base_url: str | None = None,
+        accepted: Callable[[], None] | None = None,
         for_login: bool = False,
     ) -> AsyncIterator[aiohttp.ClientSession]:
         """Open a client for an author's requests, while the context is open. Its connections are its own.
@@ -91,6 +92,7 @@ class GuardedClient:
             middlewares: see each request once it was checked, also at a redirect: one that signs it, for instance.
             headers: are added to each request, also at a redirect.
             base_url: where paths begin, if not at `end_system.base_url`.
+            accepted: is called at each success at the base URL's origin: that of a `SessionLogin` notes that its login is alive.
             for_login: reads answers for as long as a login may take, because an answer that nobody reads may be a login that
                 nobody ends.
 
@@ -99,8 +101,8 @@ class GuardedClient:
         base = self.base_url if base_url is None else base_url
         # With a slash at the end, or joining a relative URL would drop the last segment.
         root = URL(base.rstrip("/") + "/", encoded=True) if base else None
-        guard = carrying(headers, self._allowed)
-        async with self.session(guard, *middlewares, base_url=root, for_login=for_login) as session:
+        guards = [carrying(headers, self._allowed), *([noting(accepted, base)] if accepted and base else [])]
+        async with self.session(*guards, *middlewares, base_url=root, for_login=for_login) as session:
             yield session
 
     def session(self, *middlewares: aiohttp.ClientMiddlewareType, base_url: URL | None, for_login: bool = False) -> AuthorsClient:

@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager
 import aiohttp
 
 from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
-from connector.endsystems.http.authorised import noting
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.login import HttpLogin
 from connector.endsystems.profile.logout import HttpLogout
@@ -74,8 +73,7 @@ class HttpEndSystem(EndSystem):
             headers = [*headers_of("http", self.profile.http, values)]
         except CannotSend as problem:
             raise LoginNotCarried(problem.message) from None
-        noted = noting(session.accepted, values.base_url)
-        return self._site.client.http(noted, headers=headers, base_url=values.base_url)
+        return self._site.client.http(headers=headers, base_url=values.base_url, accepted=session.accepted)
 
 
 def _headers(profile: Profile, site: Site) -> set[str]:
