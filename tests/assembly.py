@@ -24,6 +24,7 @@ from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
+from connector.sessions.renewals import Renewals
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
 from connector.sessions.unrecorded import Unrecorded
@@ -105,7 +106,7 @@ def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> 
         end_system=end_system,
         openings=Openings(logouts, live, seals, records, deadline=30, longest_header=32_768),
         seals=seals,
-        in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), logouts),
+        in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), logouts, Renewals(ledger, live, nudge=lambda: None)),
         watch=storage.watch,
         metrics=metrics,
     )

@@ -28,6 +28,7 @@ from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
+from connector.sessions.renewals import Renewals
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
 from connector.telemetry.figures import DoubtFigures, SessionFigures, StoreFigures
@@ -72,6 +73,7 @@ class Parts:
     catching_up: CatchingUp
     holding: Holding
     retries: Retries
+    renewals: Renewals
     owed_evictions: OwedEvictions
     metrics: Metrics
     doubts: Doubts
@@ -109,6 +111,7 @@ class Parts:
         yield "watch over the ledger", self.owed_evictions.watch
         yield "retries", self._retry
         yield "use of sessions", self.live.keep_notes
+        yield "renewals that the ledger could not take", self.renewals.keep_writing
         yield "what the ledger could not take", self.catching_up.run
 
     async def _retry(self) -> None:
@@ -121,7 +124,8 @@ class Parts:
         async with asyncio.TaskGroup() as drains:
             cleanups = drains.create_task(self.orchestrator.drain(deadline))
             openings = drains.create_task(self.served.openings.drain(deadline))
-        return cleanups.result() + openings.result()
+            renewals = drains.create_task(self.renewals.drain(deadline))
+        return cleanups.result() + openings.result() + renewals.result()
 
 
 def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[], float]) -> Core:
@@ -151,16 +155,18 @@ def parts_of(core: Core, hooks: Hooks) -> Parts:
     orchestrator = _orchestrator(core, hooks)
     per_origin = core.settings.ledger.per_origin
     retries = Retries(core.ledger, orchestrator.retry, core.tasks, per_origin=per_origin, clock=core.clock)
+    renewals = Renewals(core.ledger, core.live, nudge=retries.nudge)
     return Parts(
         end_system=core.end_system,
         storage=core.storage,
         ledger=core.ledger,
         live=core.live,
-        served=_served(core, orchestrator, _openings(core, retries.nudge)),
+        served=_served(core, orchestrator, _openings(core, retries.nudge), renewals),
         orchestrator=orchestrator,
         catching_up=CatchingUp(core.live, core.ledger, core.logouts, core.storage, nudge=retries.nudge),
         holding=Holding(core.ledger, core.logouts),
         retries=retries,
+        renewals=renewals,
         owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions),
         metrics=core.metrics,
         doubts=core.logouts.doubts,
@@ -184,14 +190,14 @@ def _openings(core: Core, nudge: Callable[[], None]) -> Openings:
     )
 
 
-def _served(core: Core, orchestrator: Orchestrator, openings: Openings) -> Served:
+def _served(core: Core, orchestrator: Orchestrator, openings: Openings, renewals: Renewals) -> Served:
     return Served(
-        planner=Planner(core.end_system, _admission(core)),
+        planner=Planner(core.end_system, _admission(core), renewals.current),
         orchestrator=orchestrator,
         end_system=core.end_system,
         openings=openings,
         seals=core.seals,
-        in_use=SessionsInUse(core.seals, core.live, _caches(core), core.logouts, core.clock),
+        in_use=SessionsInUse(core.seals, core.live, _caches(core), core.logouts, renewals, core.clock),
         watch=core.storage.watch,
         metrics=core.metrics,
     )

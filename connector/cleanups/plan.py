@@ -1,12 +1,13 @@
 """What a cleanup has to end, from what its caller has asked for. Nothing is looked up outside, and nothing is changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from connector.endsystems.end_system import EndSystem
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.outcomes import NO_LOGIN, NOTHING_TO_END, UNKNOWN_LOGIN, LogoutOutcome
+from connector.model.sessions import Current
 from connector.sessions.admission import Admission
 from connector.sessions.seal import Sealed
 
@@ -17,6 +18,8 @@ class Planner:
 
     end_system: EndSystem
     admission: Admission
+    current: Callable[[Sealed], Current] = lambda sealed: Current(sealed.credential, 0)
+    """Returns the newest credential of a seal's login that is known here."""
 
     def plan(
         self,
@@ -56,12 +59,14 @@ class Planner:
     def _by_seal(self, sealed: Sealed, *, global_cache: bool) -> CleanupRequest:
         """Return the cleanup of a seal. A login that it holds has to be ended, whatever today's profile is."""
         no_login = NO_LOGIN if self.end_system.ends_sessions else NOTHING_TO_END
+        current = self.current(sealed)
         return CleanupRequest(
             sealed.session_id,
             sealed.system_id,
             global_cache,
-            sealed.credential or Credential(),
+            current.credential or Credential(),
             login_id=sealed.login_id,
             origin=sealed.origin,
             foregone=None if sealed.has_login else no_login,
+            version=current.version,
         )

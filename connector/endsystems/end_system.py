@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict
@@ -21,6 +21,29 @@ LONGEST_LOGIN = 10
 """A login may take this many times as long as its caller waits. Then it is cancelled, and an error is logged."""
 
 
+Change = Callable[[Credential], Credential]
+"""Makes the new credential out of the one that is current."""
+Refresh = Callable[[Credential], Awaitable[Mapping[str, str]]]
+"""Has the end system renew a credential. Returns the values that are new by their names, none if it made nothing."""
+
+
+class LoginInUse(Protocol):
+    """A login while its session is in use. Its end system may renew the credential meanwhile."""
+
+    @property
+    def credential(self) -> Credential:
+        """The newest one."""
+        ...
+
+    def renew(self, change: Change) -> Awaitable[None]:
+        """Change the credential durably. Raises `LedgerUnavailable` if that is not done for now."""
+        ...
+
+    def refresh(self, stale: Credential, make: Refresh) -> Awaitable[None]:
+        """Renew a `stale` credential by `make`, once for all who wait, unless somebody has renewed it since."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SessionLogin:
     """A session as the end system knows it: its ids, and the credential that ends it."""
@@ -31,6 +54,8 @@ class SessionLogin:
     credential: Credential
     accepted: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
     """To be called when the end system has accepted the credential. Then its later `already_out` can be believed."""
+    in_use: LoginInUse | None = field(default=None, repr=False, compare=False)
+    """Its newest credential, and how to renew it, as long as its session is in use by a handler."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ class Credential(Mapping[str, str]):
         """Return the same credential as one that the end system has accepted."""
         return self if self.proved else Credential(self.items(), needed=self.keys(), proved=True)
 
+    def with_values(self, values: Mapping[str, str]) -> "Credential":
+        """Return the credential with these values in the place of those with the same names."""
+        merged = {**self._values, **{name.lower(): value for name, value in values.items()}}
+        return Credential(merged.items(), needed=merged.keys(), proved=self.proved)
+
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()]
 

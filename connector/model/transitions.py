@@ -90,7 +90,8 @@ def with_newest(request: CleanupRequest, credential: Credential | None, version:
     """Return a cleanup with the credential that was renewed last, its own or this one."""
     if credential is None or version <= request.version:
         return request
-    return replace(request, credential=credential, version=version)
+    newest = credential.as_proved() if request.credential.proved else credential
+    return replace(request, credential=newest, version=version)
 
 
 def _owed(asked: Asked) -> dict[str, tuple[Scope, ...]]:

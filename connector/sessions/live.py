@@ -12,7 +12,7 @@ import structlog
 
 from connector.ledger.port import KnownSessions
 from connector.model.errors import ConfigurationError, LedgerUnavailable
-from connector.model.sessions import OpenSession
+from connector.model.sessions import Current, OpenSession
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import Unrecorded
 
@@ -54,6 +54,8 @@ class LiveSessions:
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
         self._used: dict[str, float] = {}
+        self._renewed: dict[str, Current] = {}
+        """Session id -> credential of its login in `_logins`, if its seal holds an older one."""
 
     async def load(self) -> None:
         """Learn from the open ledger which sessions are open. Raises `ConfigurationError` if it does not say."""
@@ -61,7 +63,7 @@ class LiveSessions:
             known = await self._ledger.known_sessions()
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
-        self.ledger_id, self._logins = known.ledger_id, dict(known.logins)
+        self.ledger_id, self._logins, self._renewed = known.ledger_id, dict(known.logins), dict(known.renewed)
         self._rows = {id_: (*known.earlier.get(id_, ()), login) for id_, login in self._logins.items()}
         if known.keyless:
             message = "open sessions need a key that is not in the keyring: nobody can end them until it is put back"
@@ -81,6 +83,17 @@ class LiveSessions:
     def is_open_here(self, session_id: str) -> bool:
         """Tell whether the session was opened in this ledger, and not closed since."""
         return session_id in self._logins
+
+    def current(self, sealed: Sealed) -> Current:
+        """Return the newest credential of a seal's login that is durable, as far as this process knows."""
+        if self._logins.get(sealed.session_id) == sealed.login_id and (renewed := self._renewed.get(sealed.session_id)):
+            return renewed
+        return Current(sealed.credential, 0)
+
+    def renewed(self, sealed: Sealed, current: Current) -> None:
+        """Note that the credential of a login was renewed, also in the ledger."""
+        if self._logins.get(sealed.session_id) == sealed.login_id:
+            self._renewed[sealed.session_id] = current
 
     async def is_alive(self, sealed: Sealed) -> bool:
         """Tell whether the login of a seal may be used. Raises `LedgerUnavailable`. The caller sets a deadline."""
@@ -141,12 +154,14 @@ class LiveSessions:
         self.rows_gone(session.session_id, replaced)
         if session.login_id in self._rows.get(session.session_id, ()):  # or another login has replaced it meanwhile
             self._logins[session.session_id] = session.login_id
+            self._renewed.pop(session.session_id, None)
             self._foreign.pop(session.session_id, None)
 
     def ended(self, session: OpenSession) -> None:
         """Note that this login of a session has failed. A login that has replaced it is left alone."""
         if self._logins.get(session.session_id) == session.login_id:
             del self._logins[session.session_id]
+            self._renewed.pop(session.session_id, None)
 
     def closing(self, session_id: str) -> tuple[str, ...]:
         """Note that a cleanup of the session was received. From now on the session is dead.
@@ -158,6 +173,7 @@ class LiveSessions:
         for opening in self._opening.get(session_id, ()):
             opening.overtaken = True
         self._logins.pop(session_id, None)
+        self._renewed.pop(session_id, None)
         self._foreign.pop(session_id, None)
         self._used.pop(session_id, None)
         return self._rows.get(session_id, ())

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,11 +16,13 @@ from connector.ledger.bookkeeping import DEADLINE
 from connector.model.errors import LedgerUnavailable, LoginNotCarried, UnknownSession
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
+from connector.sessions.renewals import RenewableLogin, Renewals, with_values
 from connector.sessions.seal import Sealed, Seals
 from drivers import SessionScope, SystemScope
 
 T = TypeVar("T")
 
+NEVER_LOGGED_IN = "this session never logged in"
 NEW = 30.0
 """Seconds for which a login counts as made just now."""
 
@@ -48,6 +50,7 @@ class Session:
     """The client, or the reason why there is none."""
     opened_at: float | None = field(default=None, repr=False)
     """When the session has logged in, in seconds since the epoch; None if its seal does not say."""
+    _login: RenewableLogin | None = field(default=None, repr=False)
 
     @property
     def system_id(self) -> str | None:
@@ -65,6 +68,20 @@ class Session:
             raise LoginNotCarried(self._http)
         return self._http
 
+    async def renew(self, values: Mapping[str, str]) -> None:
+        """Record that the end system has renewed the login: these values take the place of those with the same names.
+
+        `values` are parts of the credential that a login of your own has returned. They are durable when this returns. From now
+        on they are what `client` is given, and what the cleanup ends.
+
+        Raises:
+            LoginNotCarried: there was no login.
+            LedgerUnavailable: they are not durable yet. They are used all the same, and recorded when the ledger works again.
+        """
+        if self._login is None:
+            raise LoginNotCarried(NEVER_LOGGED_IN)
+        await self._login.renew(with_values(values))
+
 
 @dataclass(frozen=True, slots=True)
 class SessionsInUse:
@@ -74,6 +91,7 @@ class SessionsInUse:
     live: LiveSessions
     caches: Caches
     logouts: Logouts
+    renewals: Renewals
     clock: Callable[[], float] = time.time
 
     def has_logged_in_just_now(self, session: Session) -> bool:
@@ -100,7 +118,8 @@ class SessionsInUse:
             stack.callback(cache.close)
             stack.callback(system_cache.close)
             http = await self._client(login, stack)
-            yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http, sealed.opened_at)
+            in_use = None if login is None else RenewableLogin(self.renewals, sealed)
+            yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http, sealed.opened_at, in_use)
 
     async def _must_be_alive(self, sealed: Sealed) -> None:
         if not await _answered(self.live.is_alive(sealed)):
@@ -111,7 +130,8 @@ class SessionsInUse:
         if sealed.credential is None:
             return None
         accepted = partial(self.logouts.doubts.seen_alive, sealed.session_id, sealed.login_id)
-        login = SessionLogin(sealed.session_id, sealed.system_id, sealed.credential, accepted)
+        in_use = RenewableLogin(self.renewals, sealed)
+        login = SessionLogin(sealed.session_id, sealed.system_id, in_use.credential, accepted, in_use)
         made_at = await _answered(self.live.origin_of(sealed)) if sealed.origin is None else sealed.origin
         if made_at not in {None, self.logouts.origin(login)}:
             raise UnknownSession("its login was made at another end system than today's")
@@ -119,7 +139,7 @@ class SessionsInUse:
 
     async def _client(self, login: SessionLogin | None, stack: AsyncExitStack) -> aiohttp.ClientSession | str:
         if login is None:
-            return "this session never logged in"
+            return NEVER_LOGGED_IN
         try:
             return await stack.enter_async_context(self.logouts.end_system.client(login))
         except LoginNotCarried as problem:

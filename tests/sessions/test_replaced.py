@@ -12,6 +12,7 @@ from connector.cache import Cache, Caches, Entries, Loads
 from connector.model.debts import LogoutState
 from connector.model.errors import UnknownSession
 from connector.sessions.opening_outcomes import OpeningRequest
+from connector.sessions.renewals import Renewals
 from connector.sessions.session import SessionsInUse
 from drivers import DriverUnavailable, Scope, SessionScope
 from tests.e2e.connector_process import WITHIN
@@ -148,7 +149,7 @@ async def test_a_call_that_begins_by_the_old_seal_caches_nothing_under_the_new_l
             await parts.opened(request)
             return await super().of(scope)
 
-    caches = Overtaken(Entries(parts.storage), Loads())
+    caches, renewals = Overtaken(Entries(parts.storage), Loads()), Renewals(parts.ledger, parts.live, nudge=lambda: None)
     with pytest.raises(UnknownSession):
-        async with SessionsInUse(parts.seals, parts.live, caches, parts.logouts).of([seal]):
+        async with SessionsInUse(parts.seals, parts.live, caches, parts.logouts, renewals).of([seal]):
             raise AssertionError("it was replaced")

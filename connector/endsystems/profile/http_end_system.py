@@ -7,10 +7,10 @@ import aiohttp
 
 from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
 from connector.endsystems.http.site import Site
+from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.login import HttpLogin
 from connector.endsystems.profile.logout import HttpLogout
 from connector.endsystems.profile.origins import Origins
-from connector.endsystems.profile.outgoing import headers_of
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.setting import faults
@@ -69,11 +69,11 @@ class HttpEndSystem(EndSystem):
         if self.profile.http is None:
             raise LoginNotCarried("profile.http: is missing; it says which headers carry the login")
         try:
-            values = self._site.after_login(session.credential)
-            headers = [*headers_of("http", self.profile.http, values)]
+            base_url = self._site.after_login(session.credential).base_url
+            login = CarriedLogin(session, self.profile.http, self._site, self._logout)
         except CannotSend as problem:
             raise LoginNotCarried(problem.message) from None
-        return self._site.client.http(headers=headers, base_url=values.base_url, accepted=session.accepted)
+        return self._site.client.http(login.carry, base_url=base_url, accepted=session.accepted)
 
 
 def _headers(profile: Profile, site: Site) -> set[str]:

@@ -1,0 +1,78 @@
+"""The login that an author's requests carry: always its newest credential, and renewed by the answers."""
+
+from collections.abc import Sequence
+
+import aiohttp
+import structlog
+
+from connector.endsystems.end_system import SessionLogin
+from connector.endsystems.http.cookies import Jar, split
+from connector.endsystems.http.response import Response
+from connector.endsystems.http.site import Site
+from connector.endsystems.profile.kept_cookies import KeptCookies
+from connector.endsystems.profile.logout import HttpLogout
+from connector.endsystems.profile.outgoing import headers_of
+from connector.endsystems.profile.request import Headed
+from connector.endsystems.profile.values import CannotSend
+from connector.model.credential import Credential
+
+log = structlog.get_logger(__name__)
+
+
+class CarriedLogin:
+    """One login during one call of a handler. Raises `CannotSend` if its credential lacks something."""
+
+    def __init__(self, session: SessionLogin, head: Headed, site: Site, logout: HttpLogout) -> None:
+        self._session = session
+        self._head = head
+        self._site = site
+        self._logout = logout
+        self._cookies = KeptCookies.of(head)
+        self._credential = session.credential
+        self._headers = self._made(session.credential)
+
+    async def carry(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Add the login to a request, as a middleware. What its answer renews is durable before anybody sees the answer."""
+        newest = self._newest()
+        if newest is not self._credential:
+            self._credential, self._headers = newest, self._made(newest)
+        # Set at each hop, because aiohttp drops credentials at a redirect to another origin, which may still be allowed.
+        for name, value in self._headers:
+            request.headers[name] = value
+        answer = await handler(request)
+        await self._take_renewed(answer)
+        return answer
+
+    async def _take_renewed(self, answer: aiohttp.ClientResponse) -> None:
+        """Take the cookies that an answer has renewed.
+
+        An error may set the cookie of a session that nobody has logged in, so it renews nothing.
+        """
+        if "Set-Cookie" in answer.headers and answer.status < 400 and self._session.in_use is not None:
+            newest = self._newest()
+            cookies = self._renewed_by(answer, newest)
+            if self._cookies.renewed(newest, cookies):
+                await self._session.in_use.renew(lambda current: current.with_values(self._cookies.renewed(current, cookies)))
+
+    def _newest(self) -> Credential:
+        in_use = self._session.in_use
+        return self._session.credential if in_use is None else in_use.credential
+
+    def _made(self, credential: Credential) -> Sequence[tuple[str, str]]:
+        return [*headers_of("http", self._head, self._site.after_login(credential))]
+
+    def _renewed_by(self, answer: aiohttp.ClientResponse, newest: Credential) -> Sequence[tuple[str, str]]:
+        """Return the cookies of an answer that the logout takes; none if it would not take one of them."""
+        response = Response(answer.status, [*answer.headers.items()], b"", url=answer.url)
+        try:
+            _, logout = self._logout.rehearsed(newest)
+            cookies = [*split(Jar.of([response], [outgoing.url for outgoing in logout]).pairs(["*"]))]
+            renewed = newest.with_values(self._cookies.renewed(newest, cookies))
+            self._logout.rehearsed(renewed)
+            self._made(renewed)
+        except CannotSend as problem:
+            log.warning(
+                "the end system has renewed a cookie by a value that cannot be sent; the old one stays", reason=problem.code
+            )
+            return []
+        return cookies

@@ -1,0 +1,197 @@
+"""Credentials that end systems renew while their sessions are in use: durable before they count, one after the other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import reduce
+
+import structlog
+
+from connector.endsystems.end_system import Change, Refresh
+from connector.ledger.bookkeeping import DEADLINE
+from connector.ledger.port import RenewedLogins
+from connector.model.credential import Credential
+from connector.model.errors import LedgerUnavailable
+from connector.model.sessions import Current, Renewal
+from connector.runtime.supervision import OwnedTasks
+from connector.sessions.live import LiveSessions
+from connector.sessions.seal import Sealed
+
+log = structlog.get_logger(__name__)
+
+EVERY = 5.0
+"""Seconds between two tries to record what the ledger could not take."""
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """The renewals of one login, in their order."""
+
+    sealed: Sealed
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    changes: list[Change] = field(default_factory=list)
+    """Those that are not durable yet."""
+    users: int = 0
+    refreshing: asyncio.Task[None] | None = None
+
+
+class Renewals:
+    """The current credential of each login that was opened in this process's ledger.
+
+    A login of another ledger keeps the credential of its seal, because only its own ledger may change it.
+    """
+
+    def __init__(self, ledger: RenewedLogins, live: LiveSessions, *, nudge: Callable[[], None]) -> None:
+        """`nudge` wakes the retries, because a login that was renewed after its cleanup has to be ended."""
+        self._ledger = ledger
+        self._live = live
+        self._nudge = nudge
+        self._tasks = OwnedTasks()
+        self._lines: dict[str, Line] = {}
+        """By the id of the login: those that are being renewed, and those that the ledger could not take."""
+
+    def current(self, sealed: Sealed) -> Current:
+        """Return the newest credential of a seal's login that is known here, also one that is not durable yet."""
+        current = self._live.current(sealed)
+        line = self._lines.get(sealed.login_id)
+        if line is None or not line.changes or current.credential is None:
+            return current
+        return Current(_changed(current.credential, line.changes), current.version + 1)
+
+    async def renew(self, sealed: Sealed, change: Change) -> None:
+        """Change the credential of a login durably. It goes on if the caller is cancelled.
+
+        Raises:
+            LedgerUnavailable: it is not durable. It is used all the same, and recorded when the ledger works again.
+        """
+        if not self._may_change(sealed):
+            return
+        with self._line(sealed) as line:
+            # Before anything is awaited: a cleanup that comes now ends the new credential.
+            line.changes.append(change)
+            await asyncio.shield(self._tasks.start(self._written(line)))
+
+    async def refresh(self, sealed: Sealed, stale: Credential, make: Refresh) -> None:
+        """Renew a credential that is `stale` by `make`, once for all who ask. Nothing is done if somebody has renewed it since.
+
+        It goes on if the callers are cancelled, because the end system may have made a new credential by then.
+        """
+        if not self._may_change(sealed):
+            return
+        with self._line(sealed) as line:
+            if line.refreshing is None:
+                if self.current(sealed).credential != stale:
+                    return
+                line.refreshing = self._tasks.start(self._refreshed(line, stale, make))
+            await asyncio.shield(line.refreshing)
+
+    async def keep_writing(self) -> None:
+        """Record for ever, now and then, what the ledger could not take."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self.write()
+
+    async def write(self) -> None:
+        """Try once to record what the ledger could not take."""
+        for sealed in [line.sealed for line in self._lines.values() if line.changes]:
+            with suppress(LedgerUnavailable), self._line(sealed) as line:
+                await self._written(line)
+
+    async def drain(self, deadline: float) -> int:
+        """Finish what has begun, at most `deadline` seconds; returns how many renewals were broken off."""
+        broken_off = await self._tasks.drain(deadline)
+        await self.write()
+        return broken_off
+
+    def _may_change(self, sealed: Sealed) -> bool:
+        return sealed.ledger_id == self._live.ledger_id and sealed.has_login
+
+    @contextmanager
+    def _line(self, sealed: Sealed) -> Iterator[Line]:
+        line = self._lines.setdefault(sealed.login_id, Line(sealed))
+        line.users += 1
+        try:
+            yield line
+        finally:
+            line.users -= 1
+            self._drop_if_idle(line)
+
+    def _drop_if_idle(self, line: Line) -> None:
+        if not (line.users or line.changes or line.refreshing):
+            self._lines.pop(line.sealed.login_id, None)
+
+    async def _refreshed(self, line: Line, stale: Credential, make: Refresh) -> None:
+        try:
+            if renewed := await make(stale):
+                line.changes.append(lambda credential: credential.with_values(renewed))
+                await self._written(line)
+        finally:
+            line.refreshing = None
+            self._drop_if_idle(line)
+
+    async def _written(self, line: Line) -> None:
+        """Record all changes of a login that wait, unless whoever was before has done so."""
+        async with line.lock:
+            if not line.changes:
+                return
+            try:
+                async with asyncio.timeout(DEADLINE):
+                    await self._write(line)
+            except (LedgerUnavailable, TimeoutError) as problem:
+                reason = str(problem) or f"not within {DEADLINE:g} s"
+                log.warning("the ledger could not record a renewed login; it is kept in memory and tried again", reason=reason)
+                raise LedgerUnavailable(reason) from problem
+
+    async def _write(self, line: Line) -> None:
+        changes, sealed = [*line.changes], line.sealed
+        current, is_done = self._live.current(sealed), False
+        while not is_done and current.credential is not None:
+            wanted = _changed(current.credential, changes)
+            if wanted == current.credential:
+                break
+            found = await self._ledger.renew(Renewal(sealed.session_id, sealed.login_id, current.version, wanted))
+            # A version that has not grown: the ledger does not know the login, or it has nothing to end.
+            if found is None or found.version <= current.version:
+                break
+            self._note(sealed, found)
+            is_done = found.credential == wanted
+            # Somebody else was faster: the changes come on top of his.
+            current = Current(found.credential or current.credential, found.version, found.is_open)
+        del line.changes[: len(changes)]
+
+    def _note(self, sealed: Sealed, found: Current) -> None:
+        if found.is_open:
+            self._live.renewed(sealed, found)
+        else:
+            self._nudge()
+
+
+@dataclass(frozen=True, slots=True)
+class RenewableLogin:
+    """The login of a seal, for whoever uses it: its newest credential, and how to renew it."""
+
+    renewals: Renewals
+    sealed: Sealed
+
+    @property
+    def credential(self) -> Credential:
+        """The newest that is known here."""
+        return self.renewals.current(self.sealed).credential or Credential()
+
+    def renew(self, change: Change) -> Awaitable[None]:
+        """Change the credential durably; see `Renewals`."""
+        return self.renewals.renew(self.sealed, change)
+
+    def refresh(self, stale: Credential, make: Refresh) -> Awaitable[None]:
+        """Renew a credential, once for all who wait; see `Renewals`."""
+        return self.renewals.refresh(self.sealed, stale, make)
+
+
+def _changed(credential: Credential, changes: list[Change]) -> Credential:
+    return reduce(lambda changed, change: change(changed), changes, credential)
+
+
+def with_values(values: Mapping[str, str]) -> Change:
+    """Return the change that puts these values in the place of those with the same names."""
+    return lambda credential: credential.with_values(values)

@@ -1,0 +1,235 @@
+"""A login whose cookie each answer replaces: the newest one is durable, used, and ended."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from connector.api.session_of_request import session as session_of
+from connector.ledger.sqlite.store import SqliteLedger
+from connector.model.errors import LedgerUnavailable
+from connector.model.sessions import Current, Renewal
+from tests.e2e.connector_process import ROOT, WITHIN, connector_process, started
+from tests.e2e.opshub import OpsHub
+from tests.sessions.records import ledger_in
+from tests.sessions.served import Served, served
+from tests.sessions.test_cleanup import SYSTEM
+from tests.sessions.turnstile import SETTINGS, Turnstile
+
+
+@pytest.fixture
+async def turnstile() -> AsyncIterator[Turnstile]:
+    async with Turnstile() as system, asyncio.timeout(2 * WITHIN):
+        yield system
+
+
+async def several(request: web.Request) -> web.Response:
+    """Call the end system so many times, one after the other."""
+    for _ in range(int(request.query.get("times", "1"))):
+        async with session_of(request).http.get(request.query.get("path", "/next")) as answer:
+            await answer.read()
+    return web.json_response(answer.status)
+
+
+async def at_once(request: web.Request) -> web.Response:
+    async def call() -> None:
+        async with session_of(request).http.get("/next") as answer:
+            await answer.read()
+
+    async with asyncio.TaskGroup() as calls:
+        for _ in range(10):
+            calls.create_task(call())
+    return web.json_response({})
+
+
+ROUTES = [web.get("/several", several), web.get("/at-once", at_once)]
+
+
+async def opened(server: Served, session: str) -> dict[str, str]:
+    answer = await server.opshub.initialize(session, SETTINGS, query=SYSTEM)
+    assert answer.status == 200, answer.text
+    return answer.session_headers
+
+
+async def test_each_request_carries_the_newest_cookie_and_the_cleanup_ends_it(
+    turnstile: Turnstile, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        for _ in range(2):
+            assert (await server.opshub.call("/several?times=3", headers)).body == 200
+        assert (await server.opshub.call("/several?path=/redirects", headers)).body == 200
+        answer = await server.opshub.cleanup(session, headers, SYSTEM)
+        duplicate = await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert [each.body["logout"]["outcome"] for each in (answer, duplicate)] == ["acknowledged"] * 2
+    assert (turnstile.ended, turnstile.refused) == (["t8.1"], 0)
+
+
+async def test_a_server_that_starts_anew_knows_the_newest_cookie(turnstile: Turnstile, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        await server.opshub.call("/several?times=2", headers)
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        assert (await server.opshub.call("/several", headers)).body == 200
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert (turnstile.ended, turnstile.refused) == (["t4.1"], 0)
+
+
+async def test_a_session_that_logs_in_anew_has_the_newest_cookie_of_the_old_login_ended(
+    turnstile: Turnstile, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        await server.opshub.call("/several", headers)
+        answer = await server.opshub.initialize(session, SETTINGS, headers, SYSTEM)
+        assert (await server.opshub.call("/several", answer.session_headers)).body == 200
+        await server.opshub.cleanup(session, answer.session_headers, SYSTEM)
+        await turnstile.nobody.wait()
+
+    assert ({*turnstile.ended}, turnstile.refused) == ({"t2.1", "t4.2"}, 0)
+
+
+async def test_a_cookie_that_is_renewed_while_the_cleanup_runs_is_ended_as_well(
+    turnstile: Turnstile, session: str, tmp_path: Path
+) -> None:
+    was_renewed, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(request: web.Request) -> web.Response:
+        session_in_use = session_of(request)
+        was_renewed.set()
+        await may_go_on.wait()
+        async with session_in_use.http.get("/next") as answer:
+            await answer.read()
+        return web.json_response({})
+
+    async with served(tmp_path, turnstile.section, routes=[web.get("/held", held)]) as server:
+        headers = await opened(server, session)
+        call = asyncio.create_task(server.opshub.call("/held", headers))
+        await was_renewed.wait()
+        answer = await server.opshub.cleanup(session, headers, SYSTEM)
+        assert answer.body["logout"]["outcome"] == "acknowledged"
+        # The call is answered although its login has just been ended: an end system of several machines may do that.
+        turnstile.tickets = {"1": "t1.1"}
+        turnstile.nobody.clear()
+        may_go_on.set()
+        await call
+        await turnstile.nobody.wait()
+        assert (await server.opshub.call("/held", headers)).status == 401, "the session stays closed"
+
+    assert turnstile.ended[-1] == "t2.1"
+
+
+async def test_calls_at_once_leave_the_last_cookie_that_was_answered(turnstile: Turnstile, session: str, tmp_path: Path) -> None:
+    turnstile.is_lenient = True
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        assert (await server.opshub.call("/at-once", headers)).status == 200
+        await server.opshub.call("/several", headers)
+        await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert not turnstile.tickets
+    assert turnstile.refused == 0
+
+
+@pytest.mark.parametrize("path", ["/plain", "/other", "/deletes", "/empties"])
+async def test_an_answer_that_does_not_renew_the_login_changes_nothing(
+    turnstile: Turnstile, session: str, tmp_path: Path, path: str
+) -> None:
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        assert (await server.opshub.call(f"/several?path={path}", headers)).body == 200
+    async with ledger_in(tmp_path) as ledger:
+        assert (await ledger.known_sessions()).renewed == {}
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert turnstile.ended == ["t1.1"]
+
+
+async def test_a_cookie_that_comes_with_an_error_is_not_taken(turnstile: Turnstile, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        ticket, turnstile.tickets["1"] = turnstile.tickets["1"], "elsewhere"
+        await server.opshub.call("/several", headers)
+        turnstile.tickets["1"] = ticket
+        await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert turnstile.ended == ["t1.1"]
+
+
+async def test_a_session_of_another_replica_keeps_the_credential_of_its_seal(
+    turnstile: Turnstile, session: str, tmp_path: Path
+) -> None:
+    turnstile.is_lenient = True
+    async with served(tmp_path / "a", turnstile.section) as one:
+        headers = await opened(one, session)
+    async with served(tmp_path / "b", turnstile.section, routes=ROUTES) as replica:
+        assert (await replica.opshub.call("/several?path=/plain", headers)).body == 200
+        await replica.opshub.cleanup(session, headers, SYSTEM)
+
+    assert turnstile.ended == ["t1.1"]
+
+
+async def test_what_a_handler_has_seen_renewed_outlives_a_kill(turnstile: Turnstile, session: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'{turnstile.section}\n[server]\nport = 0\n[logs]\nformat = "json"\n[metrics]\nport = 0\n')
+    command = [sys.executable, "-m", "tests.sessions.turnstile_connector", str(config)]
+    with started(command, tmp_path, {**os.environ, "PYTHONPATH": str(ROOT)}) as killed:
+        async with OpsHub(killed.url) as opshub:
+            headers = (await opshub.initialize(session, SETTINGS, query=SYSTEM)).session_headers
+            call = asyncio.create_task(opshub.call("/renewed-then-plain", headers))
+            while await turnstile.calls.get() != "/plain":
+                pass
+            killed.process.kill()
+            await asyncio.wait([call])
+            assert call.exception() or call.result()
+    with connector_process(tmp_path, turnstile.section) as server:
+        async with OpsHub(server.url) as opshub:
+            answer = await opshub.cleanup(session, headers, SYSTEM)
+
+    assert (answer.body["logout"]["outcome"], turnstile.ended) == ("acknowledged", ["t2.1"])
+
+
+async def test_a_renewal_that_the_ledger_cannot_take_is_used_and_recorded_later(
+    turnstile: Turnstile, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_away, renew = True, SqliteLedger.renew
+
+    async def failing(self: SqliteLedger, renewal: Renewal) -> Current | None:
+        if is_away:
+            raise LedgerUnavailable("the disk is full")
+        return await renew(self, renewal)
+
+    monkeypatch.setattr(SqliteLedger, "renew", failing)
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        statuses = [(await server.opshub.call("/several", headers)).status for _ in range(2)]
+        is_away = False
+        statuses.append((await server.opshub.call("/several?path=/plain", headers)).status)
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert statuses == [503, 503, 200]
+    assert (turnstile.ended, turnstile.refused) == (["t3.1"], 0)
+
+
+async def test_a_cleanup_ends_a_renewed_login_that_the_ledger_could_not_take(
+    turnstile: Turnstile, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(self: SqliteLedger, renewal: Renewal) -> Current | None:
+        raise LedgerUnavailable("the disk is full")
+
+    monkeypatch.setattr(SqliteLedger, "renew", failing)
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        assert (await server.opshub.call("/several", headers)).status == 503
+        answer = await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert (answer.body["logout"]["outcome"], turnstile.ended) == ("acknowledged", ["t2.1"])
