@@ -12,7 +12,7 @@ from connector.endsystems.own_class import guarded_client, own_end_system
 from connector.endsystems.profile.bundled import SUFFIX, load_profile
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.endsystems.profile.outgoing import rendered_url
-from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.profile import BASE_URL, Profile
 from connector.endsystems.profile.request import Request
 from connector.endsystems.profile.template import Reference, Source, Template
 from connector.model.errors import ConfigurationError
@@ -35,12 +35,14 @@ def build_end_system(settings: config.EndSystemSection, environ: Mapping[str, st
     if profile is not None:
         used = _needs(profile, settings, environ, problems)
         problems += _undeclared(profile, connections.base_url)
+        problems += _unbounded(profile, settings)
         # Only if all else is right: a missing variable would show up as a wrong address again.
         problems += [] if problems else _outside(profile, connections, used)
     if problems or profile is None:
         raise ConfigurationError(problems)
     client = guarded_client(settings, connections)
-    site = Site(client, connections.base_url, connections.allowed, used, settings.deadlines.total)
+    is_named = BASE_URL in profile.addresses
+    site = Site(client, connections.base_url, connections.allowed, used, settings.deadlines.total, is_named)
     return HttpEndSystem(profile, site)
 
 
@@ -57,9 +59,11 @@ def _needs(
 ) -> dict[str, str]:
     """Return the environment variables that the profile uses, and note what it needs and does not get."""
     used = {}
+    after_login = {name for name, _ in profile.uses_of_a_login}
     for name, head in profile.heads:
         references = {*head.references}
-        if settings.base_url is None and any(reference.source is Source.BASE_URL for reference in references):
+        has_base_url = settings.base_url is not None or (BASE_URL in profile.addresses and name in after_login)
+        if not has_base_url and any(reference.source is Source.BASE_URL for reference in references):
             problems.append(f"end_system.base_url: is missing; profile.{name} needs it")
         for variable in sorted(reference.name for reference in references if reference.source is Source.ENV):
             used[variable] = environ.get(variable, "")
@@ -79,10 +83,18 @@ def _undeclared(profile: Profile, base_url: Template | None) -> Iterator[str]:
         yield "end_system.base_url: expected no setting, because the profile has no login that would know it"
 
 
+def _unbounded(profile: Profile, settings: config.EndSystemSection) -> Iterator[str]:
+    if profile.addresses and not settings.allowed_urls:
+        yield "end_system.allowed_urls: is missing; logins name addresses (profile.addresses), so say where they may lead"
+
+
 def _outside(profile: Profile, connections: Egress, environ: Mapping[str, str]) -> list[str]:
     """Find the requests whose address is known at start and not allowed."""
     problems = []
+    named = {name for name, _ in profile.logout_requests} if BASE_URL in profile.addresses else set()
     for name, request in profile.requests:
+        if name in named and request.url.parts[0] == Reference(Source.BASE_URL):
+            continue
         try:
             if (address := _address(request, connections, environ)) is not None:
                 allowed_target(address, connections.allowed)
@@ -108,7 +120,7 @@ def _address(request: Request, connections: Egress, environ: Mapping[str, str]) 
     first = request.url.parts[0]
     if first == Reference(Source.BASE_URL) and connections.fixed_base_url is None:
         return None
-    if isinstance(first, Reference) and first.source is Source.SETTING:
+    if isinstance(first, Reference) and first.source in {Source.SETTING, Source.ADDRESS}:
         return None
     if isinstance(first, Reference):
         url_prefix(known(first))

@@ -128,7 +128,7 @@ def test_an_end_system_checks_the_settings_that_its_profile_declares(tmp_path: P
             "profile.credential: is missing; it says what the login",
         ),
         ((LEFT, LEFT + '\nauthorization = "x"'), "profile.credential: expected each name once, in whatever case"),
-        ((LEFT, '[returned]\nX = "{captured.token}"\n' + LEFT), "profile.returned.X: captured.token is in profile"),
+        ((LEFT, '[returned]\nX = "{captured.token}"\n' + LEFT), "profile.returned.X: captured.token is left behind"),
         ((LEFT, '[returned]\nX = "{setting.password}"\n' + LEFT), "profile.returned.X: setting.password is secret"),
         ((LEFT, '[returned]\nX = "{env.CONNECTOR_X}"\n' + LEFT), "profile.returned.X: expected only captured.<name>"),
         ((LEFT, '[http]\nheaders = { A = "{setting.username}" }\n' + LEFT), "profile.http: setting.username is known at"),

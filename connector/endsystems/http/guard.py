@@ -36,6 +36,9 @@ class UrlPrefix:
     port: int
     path: str
 
+    def __str__(self) -> str:
+        return str(URL.build(scheme=self.scheme, host=self.host, port=self.port, path=self.path, encoded=True))
+
     def covers(self, url: URL) -> bool:
         """Whether a checked URL lies within, on the boundary of a segment."""
         origin = (self.scheme, self.host, self.port) == (url.scheme, url.host, url.port)

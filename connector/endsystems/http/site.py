@@ -17,7 +17,7 @@ ANSWERS = LONGEST_LOGIN - 2
 """The answers of a login are read this many times as long as its caller waits, because an unread answer may be a login that
 nobody ends. The rest of `LONGEST_LOGIN` is for undoing a login that fails half-way."""
 LEFT_BASE_URL = ":base_url"
-"""The name under which a login leaves a base URL that its settings made. No header of a request can have this name."""
+"""The name under which a login leaves a base URL that its settings made, or that its answer named. No header has this name."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -30,16 +30,24 @@ class Site:
     environ: Mapping[str, str]
     deadline: float
     """Seconds that one logout may take, and that the caller of a login waits."""
+    is_named_by_login: bool = False
+    """Whether a login's answer names the base URL for what follows it."""
 
     @property
     def is_chosen_by_settings(self) -> bool:
         """Whether only the login knows the base URL, and has to leave it behind."""
-        return self.base_url is not None and bool(self.base_url.names(Source.SETTING))
+        return not self.is_named_by_login and self.base_url is not None and bool(self.base_url.names(Source.SETTING))
 
     @property
     def base_url_of_logins(self) -> Template | None:
         """The base URL, made of what a login left behind."""
-        return Template("", (Reference(Source.CREDENTIAL, LEFT_BASE_URL),)) if self.is_chosen_by_settings else self.base_url
+        is_left = self.is_named_by_login or self.is_chosen_by_settings
+        return Template("", (Reference(Source.CREDENTIAL, LEFT_BASE_URL),)) if is_left else self.base_url
+
+    @property
+    def somewhere(self) -> str:
+        """An address that is allowed, to stand for one that is not known yet."""
+        return str(self.allowed[0]) if self.allowed else ""
 
     def until(self) -> float:
         """Return when the time is over that begins now, on the loop's clock."""

@@ -7,6 +7,7 @@ import aiohttp
 
 from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
 from connector.endsystems.http.site import Site
+from connector.endsystems.profile.addresses import name_left
 from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.login import HttpLogin
 from connector.endsystems.profile.logout import HttpLogout
@@ -79,4 +80,5 @@ class HttpEndSystem(EndSystem):
 def _headers(profile: Profile, site: Site) -> set[str]:
     """Return the names of everything that a login leaves behind and that is used later."""
     named = {name for _, head in profile.uses_of_a_login for name in head.names(Source.CREDENTIAL)}
+    named |= {name_left(name) for name in profile.addresses}
     return named | (site.base_url_of_logins.names(Source.CREDENTIAL) if site.base_url_of_logins else set())

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 
-from connector.endsystems.http.site import LEFT_BASE_URL
 from connector.endsystems.profile import places
 from connector.endsystems.profile.outgoing import at
 from connector.endsystems.profile.profile import Profile
@@ -43,16 +42,16 @@ def remnant_of(credential: Credential) -> Remnant | None:
     return next((remnant for remnant in Remnant if remnant.value == credential.get(REMNANT)), None)
 
 
-def left_behind(profile: Profile, values: Values, *, with_base_url: bool) -> Credential:
-    """Return the credential of a complete login. Raises `CannotSend`."""
+def left_behind(profile: Profile, values: Values, addresses: Mapping[str, str]) -> Credential:
+    """Return the credential of a complete login, with the addresses by the names that no header has. Raises `CannotSend`."""
     entries = {}
     for name, template in profile.credential.items():
         with suppress(LeftOut), at(f"credential.{name}"):
             entries[name] = _entry(template, values)
-    return _credential(entries, values, with_base_url=with_base_url)
+    return _credential({**entries, **addresses})
 
 
-def left_so_far(profile: Profile, values: Values, *, with_base_url: bool, has_made: bool) -> Credential | None:
+def left_so_far(profile: Profile, values: Values, addresses: Mapping[str, str], *, has_made: bool) -> Credential | None:
     """Return what a half-made login has left behind; None if it has made nothing. `has_made` tells that it surely has.
 
     A missing or unfit value is empty, so that no request which needs it is sent. An entry without any of its captures is left
@@ -63,12 +62,12 @@ def left_so_far(profile: Profile, values: Values, *, with_base_url: bool, has_ma
         return None
     entries = {name: _entry_so_far(template, values) for name, template in profile.credential.items()}
     made = {name: entry for name, entry in entries.items() if entry} | _unfit(profile, values)
-    return _credential(made, values, with_base_url=with_base_url)
+    return _credential({**made, **addresses})
 
 
 def captures_left(profile: Profile) -> set[str]:
     """Return the names of the captures that a login leaves behind."""
-    return {capture for template in profile.credential.values() for capture in template.names(Source.CAPTURED)}
+    return {capture for _, template in profile.leavings for capture in template.names(Source.CAPTURED)}
 
 
 def returned(profile: Profile, values: Values) -> Mapping[str, str]:
@@ -80,9 +79,8 @@ def returned(profile: Profile, values: Values) -> Mapping[str, str]:
     return headers
 
 
-def _credential(entries: Mapping[str, str], values: Values, *, with_base_url: bool) -> Credential:
-    pairs = [*entries.items(), *([(LEFT_BASE_URL, values.base_url)] if with_base_url else [])]
-    return Credential(pairs, needed=[name for name, _ in pairs])
+def _credential(entries: Mapping[str, str]) -> Credential:
+    return Credential(entries.items(), needed=entries.keys())
 
 
 def _entry(template: Template, values: Values) -> str:

@@ -7,7 +7,8 @@ from functools import partial
 from yarl import URL
 
 from connector.endsystems.end_system import LoginOutcome
-from connector.endsystems.http.site import Site
+from connector.endsystems.http.site import LEFT_BASE_URL, Site
+from connector.endsystems.profile.addresses import addresses_left, addresses_so_far, name_left
 from connector.endsystems.profile.leavings import Remnant, captures_left, left_behind, left_so_far, returned
 from connector.endsystems.profile.logout import HttpLogout
 from connector.endsystems.profile.outgoing import make
@@ -91,9 +92,11 @@ class HttpLogin:
         values = self.site.before_login(settings)
         rehearsal = replace(values, captured={name: "captured" for step in self.profile.login for name in step.capture})
         made = [make(name, request, rehearsal, self.site.allowed) for name, request in self.profile.login_requests]
-        _, logout = self.logout.rehearsed(self._credential(rehearsal))
+        unknown = {name_left(name): self.site.somewhere for name in self.profile.addresses}
+        _, logout = self.logout.rehearsed(left_behind(self.profile, rehearsal, {**self._chosen(values), **unknown}))
         returned(self.profile, rehearsal)
-        return values, [outgoing.url for outgoing in (*made, *logout)]
+        # Nobody knows yet which paths an address will have.
+        return values, [outgoing.url for outgoing in (*made, *([] if unknown else logout))]
 
     async def _take_steps(
         self, values: Values, urls: Sequence[URL], note: Callable[[StepRecord], None]
@@ -118,11 +121,16 @@ class HttpLogin:
         return step.method not in SAFE or not step.capture.keys().isdisjoint(captures_left(self.profile))
 
     def _credential(self, values: Values) -> Credential:
-        return left_behind(self.profile, values, with_base_url=self.site.is_chosen_by_settings)
+        return left_behind(self.profile, values, {**self._chosen(values), **addresses_left(self.profile, values)})
+
+    def _chosen(self, values: Values) -> Mapping[str, str]:
+        """Return the address that the settings have chosen, which only the login knows."""
+        return {LEFT_BASE_URL: values.base_url} if self.site.is_chosen_by_settings else {}
 
     def _half_made(self, failure: LoginOutcome, values: Values, *, has_made: bool) -> LoginOutcome:
         """Add what the login has made until it failed."""
-        made = left_so_far(self.profile, values, with_base_url=self.site.is_chosen_by_settings, has_made=has_made)
+        addresses = {**self._chosen(values), **addresses_so_far(self.profile, values)}
+        made = left_so_far(self.profile, values, addresses, has_made=has_made)
         if made is None:
             return failure
         if self.logout.is_whole(made):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.profile import BASE_URL, Profile
 from connector.endsystems.profile.request import Headed
 from connector.endsystems.profile.template import Source, Template
 
@@ -19,12 +19,30 @@ def of_login(profile: Profile) -> Iterator[str]:
         yield from _of_captures(profile)
         yield from _of_what_is_left(profile)
     yield from _of_what_is_returned(profile)
+    yield from _of_addresses(profile)
+
+
+def _of_addresses(profile: Profile) -> Iterator[str]:
+    if profile.addresses and not profile.login:
+        yield "profile.addresses: expected a login whose answers name them"
+    for name, template in profile.addresses.items():
+        if not template.names(Source.CAPTURED) or any(reference.is_optional for reference in template.references):
+            yield f"profile.addresses.{name}: expected captured.<name> in braces, and nothing optional"
+    used = set()
+    for place, head in profile.uses_of_a_login:
+        used |= head.names(Source.ADDRESS)
+        for name in sorted(head.names(Source.ADDRESS) - profile.addresses.keys()):
+            yield f"profile.{place}: address.{name} is not in profile.addresses, so that no login leaves it behind"
+    for name in sorted(profile.addresses.keys() - used - {BASE_URL}):
+        yield f"profile.addresses.{name}: is used by nothing"
 
 
 def _of_what_is_known(profile: Profile) -> Iterator[str]:
     for name, step in profile.login_requests:
         for header in sorted(step.names(Source.CREDENTIAL)):
             yield f"profile.{name}: credential.{header} is not known before the login"
+        for address in sorted(step.names(Source.ADDRESS)):
+            yield f"profile.{name}: address.{address} is not known before the login"
     for name, head in profile.uses_of_a_login:
         for setting in sorted(head.names(Source.SETTING)):
             yield f"profile.{name}: setting.{setting} is known at login only; leave it behind in profile.credential"
@@ -80,18 +98,17 @@ def _of_what_is_returned(profile: Profile) -> Iterator[str]:
     if profile.returned and not profile.opens_sessions:
         yield "profile.returned: expected a login whose result it is"
     # What ends a session may not go to OpsHub in clear, whatever the profile's author meant.
-    secret = {name for template in profile.credential.values() for name in template.names(Source.CAPTURED)}
+    secret = {name for _, template in profile.leavings for name in template.names(Source.CAPTURED)}
     for place, template in profile.returned.items():
         for name in sorted(template.names(Source.CAPTURED) & secret):
-            yield f"profile.returned.{place}: captured.{name} is in profile.credential, so that it is secret"
+            yield f"profile.returned.{place}: captured.{name} is left behind for the logout, so that it is secret"
         for name in sorted(template.names(Source.SETTING)):
             if name in profile.settings and profile.settings[name].secret:
                 yield f"profile.returned.{place}: setting.{name} is secret"
 
 
 def _leavings(profile: Profile) -> Sequence[tuple[str, Template]]:
-    left = [(f"credential.{name}", template) for name, template in profile.credential.items()]
-    return left + [(f"returned.{name}", template) for name, template in profile.returned.items()]
+    return [*profile.leavings, *((f"returned.{name}", template) for name, template in profile.returned.items())]
 
 
 def _users_of_settings(profile: Profile) -> Sequence[tuple[str, Headed | Template]]:

@@ -24,28 +24,31 @@ class Origins:
         self._site = site
         self._addresses = [*dict.fromkeys(_addresses(profile, site))]
         # Usually nothing depends on the session, and the name is made once.
-        fixed = None not in self._addresses
-        self._fixed = _named([address or "" for address in self._addresses]) if fixed else None
+        fixed = [address for address in self._addresses if isinstance(address, str)]
+        self._fixed = _named(fixed) if len(fixed) == len(self._addresses) else None
 
     def of(self, credential: Credential) -> str:
         """Return the name; empty if the credential lacks a part of an address."""
         if self._fixed is not None:
             return self._fixed
         try:
-            chosen = _origin(self._site.after_login(credential).base_url)
+            values = self._site.after_login(credential)
+            return _named([each if isinstance(each, str) else _origin(values.of(each)) for each in self._addresses])
         except CannotSend:
             return ""
-        return _named([chosen if address is None else address for address in self._addresses])
 
 
-def _addresses(profile: Profile, site: Site) -> Iterator[str | None]:
-    """Yield each configured address, and None for a base URL that a session chooses a part of."""
+def _addresses(profile: Profile, site: Site) -> Iterator[str | Reference]:
+    """Yield each configured address, and a reference to each that a session chooses a part of."""
     for _, head in profile.uses_of_a_login:
         first = head.url.parts[0] if isinstance(head, Request) else Reference(Source.BASE_URL)
         match first:
-            case Reference(source=Source.BASE_URL):
-                if site.base_url is not None:
-                    yield None if [*site.base_url.references] else _tidy(site.base_url.render(str))
+            case Reference(source=Source.ADDRESS) as named:
+                yield named
+            case Reference(source=Source.BASE_URL) as base:
+                address = site.base_url_of_logins
+                if address is not None:
+                    yield base if [*address.references] else _tidy(address.render(str))
             case Reference(name=variable):
                 yield _tidy(site.environ[variable])
             case literal:

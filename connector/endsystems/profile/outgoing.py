@@ -11,7 +11,7 @@ from connector.endsystems.http.cookies import split
 from connector.endsystems.http.guard import UrlPrefix, allowed_target
 from connector.endsystems.profile import places
 from connector.endsystems.profile.request import Headed, Request
-from connector.endsystems.profile.template import Reference, Template
+from connector.endsystems.profile.template import Reference, Source, Template
 from connector.endsystems.profile.values import CannotSend, LeftOut, Values
 from connector.model.redaction import HIDDEN
 
@@ -39,8 +39,15 @@ def make(name: str, request: Request, values: Values, allowed: Sequence[UrlPrefi
         url=_target(name, text, allowed),
         headers=[*headers_of(name, request, values), *_content_type(request)],
         body=body_of(name, request, values),
-        shown_url=_url(name, request, values, lambda _: HIDDEN),
+        shown_url=_shown_url(name, request, values),
     )
+
+
+def _shown_url(name: str, request: Request, values: Values) -> str:
+    first = request.url.parts[0]
+    if isinstance(first, Reference) and first.source is Source.ADDRESS:
+        return f"{URL(values.of(first), encoded=True).origin()}/{HIDDEN}"
+    return _url(name, request, values, lambda _: HIDDEN)
 
 
 def rendered_url(url: Template, value: Callable[[Reference], str], encode: Callable[[str], str] = str) -> str:

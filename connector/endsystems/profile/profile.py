@@ -11,6 +11,10 @@ from connector.endsystems.profile.names import CaptureName, HeaderName, SettingN
 from connector.endsystems.profile.request import Headed, Request, Text
 from connector.endsystems.profile.rules import Lists, ProfileTable, Rules, Verdict
 from connector.endsystems.profile.setting import Setting
+from connector.endsystems.profile.template import Template
+
+BASE_URL = "base_url"
+"""The name of the address at which paths begin."""
 
 
 class Step(Request):
@@ -90,6 +94,8 @@ class Profile(ProfileTable):
     login: list[LoginStep] = Field(default_factory=list)
     credential: dict[HeaderName, Text] = Field(default_factory=dict)
     """What a login leaves behind, by the names that it has in the logout."""
+    addresses: dict[CaptureName, Text] = Field(default_factory=dict)
+    """Addresses that the login's answers name, where it is used and ended. `base_url` takes the place of the configured one."""
     returned: dict[HeaderName, Text] = Field(default_factory=dict)
     """Further headers that OpsHub gets back: nothing secret."""
     http: Headed | None = None
@@ -97,6 +103,14 @@ class Profile(ProfileTable):
     steps: list[LogoutStep]
     verify: Annotated[list[Verify], BeforeValidator(_several)] = Field(default_factory=list)
     """The probes: one table, or several."""
+
+    @property
+    def leavings(self) -> Sequence[tuple[str, Template]]:
+        """What a login leaves behind for later, by its dotted name."""
+        return [
+            *((f"credential.{name}", template) for name, template in self.credential.items()),
+            *((f"addresses.{name}", template) for name, template in self.addresses.items()),
+        ]
 
     @property
     def login_requests(self) -> Sequence[tuple[str, LoginStep]]:

@@ -14,6 +14,8 @@ from connector.model.credential import Credential
 
 SEPARATORS = re.compile(r"[\s;,=]+")
 RANDOM_BYTES = 32
+LEFT_ADDRESS = ":address."
+"""Begins the name under which a login leaves an address that its answer named."""
 
 
 class CannotSend(Exception):
@@ -94,6 +96,8 @@ class Values:
                 value = self.captured.get(reference.name, "")
             case Source.SETTING:
                 value = self.settings.get(reference.name, "")
+            case Source.ADDRESS:
+                value = self.credential.get(LEFT_ADDRESS + reference.name, "")
             case Source.BASE_URL:
                 value = self.base_url
             case Source.RANDOM:
