@@ -17,7 +17,7 @@ from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
 from connector.model.headers import NEVER_RETURNED, SEAL
 
-IN_BRACES = re.compile(r"\{(?:credential|env|captured|setting)\.[^{}]*\}|\{base_url\}")
+IN_BRACES = re.compile(r"\{(?:credential|env|captured|setting|address|random|time)\.[^{}]*\}|\{base_url\}|\{null\}")
 PROSE = "description"
 
 
@@ -46,7 +46,7 @@ def mistakes(profile: Profile) -> Iterator[str]:
 def _of_literals(profile: Profile) -> Iterator[str]:
     made: list[Callable[[], object]] = [partial(_headers, name, head) for name, head in profile.heads]
     made += [partial(body_of, name, request, ANY) for name, request in profile.requests]
-    made += [partial(left_behind, profile, ANY, with_base_url=False), partial(returned, profile, ANY)]
+    made += [partial(left_behind, profile, ANY, {}), partial(returned, profile, ANY)]
     for make in made:
         try:
             make()
