@@ -7,10 +7,10 @@ import aiohttp
 
 from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
 from connector.endsystems.http.site import Site
-from connector.endsystems.profile.addresses import name_left
 from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.login import HttpLogin
 from connector.endsystems.profile.logout import HttpLogout
+from connector.endsystems.profile.named_addresses import name_left
 from connector.endsystems.profile.origins import Origins
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.record import StepRecord

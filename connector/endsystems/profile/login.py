@@ -8,9 +8,9 @@ from yarl import URL
 
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.site import LEFT_BASE_URL, Site
-from connector.endsystems.profile.addresses import addresses_left, addresses_so_far, name_left
 from connector.endsystems.profile.leavings import Remnant, captures_left, left_behind, left_so_far, returned
 from connector.endsystems.profile.logout import HttpLogout
+from connector.endsystems.profile.named_addresses import addresses_left, addresses_so_far, name_left
 from connector.endsystems.profile.outgoing import make
 from connector.endsystems.profile.profile import LoginStep, Profile
 from connector.endsystems.profile.record import StepRecord
