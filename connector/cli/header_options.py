@@ -11,7 +11,7 @@ Headers = dict[str, str]
 
 def given_headers(from_variables: Iterable[str], file: Path | None, environ: Mapping[str, str]) -> Headers:
     """Return the headers of the file and of the variables, which win. Raises `typer.BadParameter` without any value in it."""
-    return _from_file(file) | dict(_from_variable(pair, environ) for pair in from_variables)
+    return _from_file(file) | dict(from_variable(pair, environ, "--header-env") for pair in from_variables)
 
 
 def complete(headers: Headers, needed: Iterable[str]) -> Headers:
@@ -23,12 +23,13 @@ def complete(headers: Headers, needed: Iterable[str]) -> Headers:
     return headers | {name: typer.prompt(name, hide_input=True, err=True) for name in missing}
 
 
-def _from_variable(pair: str, environ: Mapping[str, str]) -> tuple[str, str]:
+def from_variable(pair: str, environ: Mapping[str, str], option: str) -> tuple[str, str]:
+    """Return the name and the value of `NAME=VARIABLE`. Raises `typer.BadParameter` without the value."""
     name, equals, variable = pair.partition("=")
     if not (name and equals and variable):
-        raise typer.BadParameter("expected NAME=VARIABLE", param_hint="--header-env")
+        raise typer.BadParameter("expected NAME=VARIABLE", param_hint=option)
     if not environ.get(variable):
-        raise typer.BadParameter(f"the environment variable for {name} is missing or empty", param_hint="--header-env")
+        raise typer.BadParameter(f"the environment variable for {name} is missing or empty", param_hint=option)
     return name, environ[variable]
 
 

@@ -5,14 +5,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_problems, print_table
 from connector.model.errors import ConfigurationError
-from connector.model.outcomes import LogoutResult
+from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
+
+if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
+    from connector.endsystems.end_system import EndSystem
 
 EXIT_REFUSED = 1
 EXIT_PENDING = 75
@@ -53,6 +56,12 @@ def try_out(
     name: NameArgument,
     *,
     base_url: Annotated[str | None, typer.Option(metavar="URL", help="Where the system is; default: as configured.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Log in with the settings of this file, JSON or TOML, as for `rehearse`.")
+    ] = None,
+    setting_env: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VARIABLE", help="Take a setting's value from an environment variable.")
+    ] = None,
     header_env: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VARIABLE", help="Take a header's value from an environment variable.")
     ] = None,
@@ -62,24 +71,67 @@ def try_out(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Log a real session out, step by step. Headers that are not given are asked for; none is ever shown.
+    """Log in to a real system, out of it and out once more, step by step, and say which promises hold.
 
-    Ends with 0 if the session is out, 1 if a step was refused, 75 if trying again later may help.
+    If headers are given, or the profile has no login, it only logs out of their session. What is not given is asked for; no
+    value is ever shown. Ends with 0 if the session is out, 1 if a step was refused, 75 if trying again later may help.
     """
-    from connector.cli.header_options import complete, given_headers
-    from connector.cli.trial import end_system_on_trial, try_logout
+    from connector.cli.trial import end_system_on_trial
     from connector.preflight.loading import read
 
     configured = read(chosen(config), os.environ).settings.end_system
     with _about_arguments():
         end_system = end_system_on_trial(configured, name, base_url)
-    headers = complete(given_headers(header_env or [], headers_file, os.environ), end_system.needed_headers or ())
-    outcome = asyncio.run(try_logout(end_system, headers, as_json=as_json))
-    match outcome.result:
-        case LogoutResult.PENDING:
-            raise typer.Exit(EXIT_PENDING)
-        case _ if not outcome.closes:
-            raise typer.Exit(EXIT_REFUSED)
+        # A login that ends nothing, such as a static credential, has nothing to try.
+        if end_system.opens_sessions and end_system.ends_sessions and not (header_env or headers_file):
+            found = _login_tried(end_system, setting_env or [], settings, as_json=as_json)
+        else:
+            found = _logout_tried(end_system, header_env or [], headers_file, as_json=as_json)
+    if found:
+        raise typer.Exit(found)
+
+
+def _login_tried(end_system: "EndSystem", variables: list[str], file: Path | None, *, as_json: bool) -> int:
+    from connector.cli import trial_shown
+    from connector.cli.promises import promises
+    from connector.cli.setting_options import check_settings, complete_settings, given_settings
+    from connector.cli.trial import try_login
+
+    values = complete_settings(given_settings(variables, file), end_system)
+    check_settings(values, end_system)
+    life = asyncio.run(try_login(end_system, values, _unseen if as_json else trial_shown.show))
+    found = [*promises(life)]
+    if as_json:
+        trial_shown.print_life(life, found)
+    else:
+        trial_shown.show_promises(found)
+    if life.login.result is LoginResult.UNAVAILABLE:
+        return EXIT_PENDING
+    if not life.is_whole or any(promise.verdict.value == "fail" for promise in found):
+        return EXIT_REFUSED
+    return _exit_code(life.logout.outcome) if life.logout else 0
+
+
+def _logout_tried(end_system: "EndSystem", variables: list[str], file: Path | None, *, as_json: bool) -> int:
+    from connector.cli import trial_shown
+    from connector.cli.header_options import complete, given_headers
+    from connector.cli.trial import try_logout
+
+    headers = complete(given_headers(variables, file, os.environ), end_system.needed_headers or ())
+    tried = asyncio.run(try_logout(end_system, headers, _unseen if as_json else trial_shown.show))
+    if as_json:
+        trial_shown.print_logout(tried)
+    return _exit_code(tried.outcome)
+
+
+def _exit_code(outcome: LogoutOutcome) -> int:
+    if outcome.result is LogoutResult.PENDING:
+        return EXIT_PENDING
+    return 0 if outcome.closes else EXIT_REFUSED
+
+
+def _unseen(_: object) -> None:
+    """Show nothing yet, because JSON comes at the end."""
 
 
 @contextmanager

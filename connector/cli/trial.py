@@ -1,21 +1,22 @@
-"""A logout on trial: one session, shown request by request."""
+"""A profile on trial: one session, shown request by request."""
 
 import os
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
-import typer
-from msgspec.structs import asdict
-
 from connector.cli.header_options import Headers
-from connector.cli.printing import print_json
+from connector.cli.promises import LoginTried, Tried
 from connector.config.settings import EndSystemSection
 from connector.endsystems.build import build_end_system
-from connector.endsystems.end_system import EndSystem, SessionLogin
+from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
 from connector.endsystems.profile.conclusion import conclude
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.endsystems.profile.record import StepRecord
 from connector.model.credential import Credential
-from connector.model.outcomes import LogoutOutcome
+from connector.model.outcomes import LoginResult, LogoutOutcome
+
+Show = Callable[[StepRecord | LoginOutcome | LogoutOutcome], None]
 
 
 def end_system_on_trial(configured: EndSystemSection, profile: str, base_url: str | None) -> EndSystem:
@@ -28,45 +29,61 @@ def end_system_on_trial(configured: EndSystemSection, profile: str, base_url: st
     return build_end_system(configured.model_copy(update=changes), os.environ)
 
 
-async def try_logout(end_system: EndSystem, headers: Headers, *, as_json: bool) -> LogoutOutcome:
-    """Log out, printing what became of each request and what they come to. The end system sets the deadline."""
+async def try_logout(end_system: EndSystem, headers: Headers, show: Show) -> Tried:
+    """Log out, and show each request and what they come to. The end system sets the deadline."""
     login = SessionLogin(str(uuid4()), None, Credential(headers.items(), needed=end_system.needed_headers))
-    records: list[StepRecord] = []
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(end_system.aclose)
         await end_system.open()
-        if isinstance(end_system, HttpEndSystem):
-            async for record in end_system.run(login):
-                records.append(record)
-                if not as_json:
-                    typer.echo(_line(record))
-            outcome = conclude(records)
-        else:
-            outcome = await end_system.logout(login)
-    finally:
-        await end_system.aclose()
-    _print_outcome(outcome, records, as_json=as_json)
-    return outcome
+        return await _logged_out(end_system, login, show)
 
 
-def _print_outcome(outcome: LogoutOutcome, records: list[StepRecord], *, as_json: bool) -> None:
-    if as_json:
-        print_json({"steps": [asdict(record) for record in records], **_named(outcome)})
+async def try_login(end_system: EndSystem, settings: Mapping[str, str], show: Show) -> LoginTried:
+    """Log in, log out and log out once more, and show each request and what they come to."""
+    session_id = str(uuid4())
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(end_system.aclose)
+        await end_system.open()
+        login, records = await _logged_in(end_system, session_id, settings, show)
+        show(login)
+        session = SessionLogin(session_id, None, login.credential)
+        if login.result is not LoginResult.LOGGED_IN:
+            return LoginTried(login, records, await _undone(login, show))
+        logout = await _logged_out(end_system, session, show)
+        again = await _logged_out(end_system, session, show) if logout.outcome.closes else None
+        return LoginTried(login, records, logout, again)
+
+
+async def _logged_in(
+    end_system: EndSystem, session_id: str, settings: Mapping[str, str], show: Show
+) -> tuple[LoginOutcome, list[StepRecord]]:
+    records: list[StepRecord] = []
+
+    def note(record: StepRecord) -> None:
+        records.append(record)
+        show(record)
+
+    if isinstance(end_system, HttpEndSystem):
+        return await end_system.log_in(settings, note), records
+    return await end_system.login(session_id, settings), records
+
+
+async def _undone(login: LoginOutcome, show: Show) -> Tried | None:
+    if login.undo is None:
+        return None
+    outcome = await login.undo()
+    show(outcome)
+    return Tried(outcome)
+
+
+async def _logged_out(end_system: EndSystem, login: SessionLogin, show: Show) -> Tried:
+    records: list[StepRecord] = []
+    if isinstance(end_system, HttpEndSystem):
+        async for record in end_system.run(login):
+            records.append(record)
+            show(record)
+        outcome = conclude(records)
     else:
-        typer.echo("  ".join(f"{key}: {value}" for key, value in _named(outcome).items() if value is not None))
-
-
-def _named(outcome: LogoutOutcome) -> dict[str, str | float | None]:
-    return {
-        "outcome": outcome.result.value,
-        "code": outcome.code,
-        "message": outcome.message,
-        "retry_after": outcome.retry_after,
-    }
-
-
-def _line(record: StepRecord) -> str:
-    """Say what was sent, what came back, the verdict, and the rule of the profile behind it."""
-    status = "nothing sent" if record.status is None and record.milliseconds == 0 else str(record.status or "no answer")
-    judged = f"{record.verdict} ({record.rule})" if record.rule else str(record.verdict)
-    line = f"{record.step}  {record.method} {record.url}  {status}  {judged}  {record.milliseconds} ms"
-    return f"{line}\n    {record.message}" if record.message else line
+        outcome = await end_system.logout(login)
+    show(outcome)
+    return Tried(outcome, records)

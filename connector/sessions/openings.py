@@ -246,6 +246,8 @@ def _words_for(ended: LogoutOutcome) -> str | None:
     """Tell what became of a login that failed half-way; None if there was nothing to end after all."""
     if ended.result is LogoutResult.NOT_APPLICABLE:
         return None
+    if ended.result is LogoutResult.ALREADY_OUT:
+        return "has ended already, as the end system says"
     return "was ended" if ended.closes else f"could not be ended, and stays owed: {ended.message}"
 
 

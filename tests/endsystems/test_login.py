@@ -209,6 +209,17 @@ async def test_a_login_is_not_ended_while_a_step_of_its_logout_could_not_be_take
         assert dict(outcome.credential) == {"cookie": "A=1; B=1", ":remnant": "unread"}
 
 
+async def test_a_retry_ends_the_same_part_of_a_login_and_says_that_it_is_only_a_part() -> None:
+    text = TWO_COOKIES.replace('b = { cookie = "B" }', 'b = { header = "X-B" }')
+    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
+        system.answers = [Canned(200, headers=[("Set-Cookie", "A=1")]), Canned(200, headers=[("X-B", "2; A=evil")])]
+        made = await end_system.login(SESSION, {})
+        system.answers = [Canned(200)]
+        ended = await end_system.logout(session(made))
+        assert [request.target for request in system.received] == ["/first", "/second", "/a"]
+        assert (ended.closes, str(ended.message).endswith("only a part of the login was ended")) == (False, True)
+
+
 async def test_cookies_of_a_refusal_are_no_login() -> None:
     async with faulty_system() as system, opened(TWO_COOKIES, base_url=system.url) as end_system:
         system.answers = [Canned(403, headers=[("Set-Cookie", "A=anonymous")])]

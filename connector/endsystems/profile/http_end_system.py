@@ -1,6 +1,6 @@
 """An end system that a profile describes."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 
 import aiohttp
@@ -53,9 +53,13 @@ class HttpEndSystem(EndSystem):
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
         """Run the profile's login to its end, even long after its caller was answered. A half-made login is logged out."""
         del session_id
+        return await self.log_in(settings)
+
+    async def log_in(self, settings: Mapping[str, str], note: Callable[[StepRecord], None] = lambda _: None) -> LoginOutcome:
+        """Run the profile's login to its end; `note` is told of each request."""
         if not self.opens_sessions:
             return LoginOutcome(LoginResult.NOT_APPLICABLE)
-        return await self._login.run(settings)
+        return await self._login.run(settings, note)
 
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
         """Run the profile's logout, at most for the total deadline, and return the outcome."""

@@ -35,7 +35,7 @@ class HttpLogin:
     site: Site
     logout: HttpLogout
 
-    async def run(self, given: Mapping[str, str], note: Callable[[StepRecord], None] = lambda _: None) -> LoginOutcome:
+    async def run(self, given: Mapping[str, str], note: Callable[[StepRecord], None]) -> LoginOutcome:
         """Log in with these settings. Nothing is sent if they do not fit the requests, those of the logout included.
 
         `note` is told of each request.
