@@ -73,6 +73,22 @@ async def test_what_is_wrong_with_a_servers_certificate_is_said(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (Canned(200, b"x", [("Content-Encoding", "br")]), "its body is compressed (br), and could not be unpacked"),
+        (Canned(200, "x" * 70_000 + "Bye"), "only the first 64 KiB of its body are read"),
+    ],
+)
+async def test_a_rule_that_cannot_see_a_body_is_told_with_the_reason(answer: Canned, why: str) -> None:
+    profile = LOGOUT.format(path="logout").replace("[200, 204]", '[{ status = 200, body = "Bye" }]')
+    async with faulty_system() as system, opened(profile, base_url=system.url) as end_system:
+        system.answers = [answer]
+        outcome = await end_system.logout(login(Authorization="t"))
+    assert (outcome.result, outcome.code) == (LogoutResult.REFUSED, "http_200")
+    assert outcome.message == f"steps[0]: answered 200, which no list of the profile names ({why})"
+
+
+@pytest.mark.parametrize(
     ("rule", "answer"),
     [
         ('{ status = 200, body = "^Fails", message = "%s" }', Canned(200, "Fails.")),

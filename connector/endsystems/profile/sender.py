@@ -105,7 +105,7 @@ def _judged(record: StepRecord, step: Step, answer: Response, values: Values) ->
     return replace(
         record,
         code=(step.unlisted if unlisted else None) or _own_code(step, answer, values) or f"http_{answer.status}",
-        message=words or f"{record.step}: {_explained(answer.status, by_default=rule == 'default')}",
+        message=words or f"{record.step}: {_explained(answer, by_default=rule == 'default')}",
         retry_after=answer.retry_after(datetime.now(UTC)) if verdict is Verdict.AWAY else None,
     )
 
@@ -114,9 +114,15 @@ def _by_default(status: int) -> Verdict:
     return Verdict.AWAY if status in PASSING or status >= 500 else Verdict.REFUSED
 
 
-def _explained(status: int, *, by_default: bool) -> str:
+def _explained(answer: Response, *, by_default: bool) -> str:
+    notes = {
+        "redirects are not followed": 300 <= answer.status < 400,
+        f"its body is compressed ({answer.packing}), and could not be unpacked": by_default and answer.packing is not None,
+        "only the first 64 KiB of its body are read": by_default and answer.is_cut,
+    }
     unnamed = ", which no list of the profile names" if by_default else ""
-    return f"answered {status}{unnamed}" + (" (redirects are not followed)" if 300 <= status < 400 else "")
+    noted = "; ".join(note for note, holds in notes.items() if holds)
+    return f"answered {answer.status}{unnamed}" + (f" ({noted})" if noted else "")
 
 
 def _own_code(step: Step, answer: Response, values: Values) -> str | None:
