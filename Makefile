@@ -10,7 +10,7 @@ COVERAGE := $(if $(filter true,$(CI)),$(if $(ARGS),,--cov --cov-report=))
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: run
 run: .venv/.run ## serve on 127.0.0.1:8080 with config.toml; ARGS="--config other.toml"
@@ -49,6 +49,10 @@ life: .venv/.dev ## the part of the torture about sessions: a thousand kills; AR
 .PHONY: soak
 soak: .venv/.dev ## an hour's worth of mixed traffic in minutes; writes docs/soak.md; AGAINST=FOLDER: beside another checkout
 	@$(BIN)/python -m tests.soak $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+
+.PHONY: end-systems
+end-systems: .venv/.dev ## try the bundled profiles at real systems; writes docs/end-systems.md; needs root, Python 3.11; ARGS="trac zabbix"
+	@$(BIN)/python -m tests.endsystems.real_systems $(ARGS)
 
 .PHONY: distros
 distros: ## both commands of the README in bare Debians, as root; DEBIANS="trixie sid/python3.15" TESTS="test verify"

@@ -11,7 +11,7 @@ from tests.house.count import between_rooms, imports
 from tests.house.source import modules
 
 ROOT = Path(__file__).parent.parent
-WRITTEN_BY_COMMANDS = ("docs/configuration.md", "docs/performance.md", "docs/soak.md", "docs/torture.md")
+WRITTEN_BY_COMMANDS = ("docs/configuration.md", "docs/end-systems.md", "docs/performance.md", "docs/soak.md", "docs/torture.md")
 RECORDS = ("CHANGELOG.md", "docs/faults.md")
 """Lists of one line for each change or fault, so that those that are made side by side can be merged."""
 WIDTH = 160
@@ -129,8 +129,8 @@ def test_every_file_of_the_project_that_a_page_names_is_there(page: str) -> None
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_target_of_make_that_a_page_names_is_there(page: str) -> None:
-    targets = {*re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)}
-    named = " ".join(re.findall(r"`make ([a-z ]+)", (ROOT / page).read_text("utf-8"))).split()
+    targets = {*re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)}
+    named = " ".join(re.findall(r"`make ([a-z -]+)", (ROOT / page).read_text("utf-8"))).split()
 
     assert [target for target in named if target not in targets] == []
 

@@ -13,12 +13,14 @@ from connector.endsystems.profile.bundled import bundled_names, load_profile, pr
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.model.credential import Credential
 from connector.model.outcomes import LoginResult, LogoutResult
+from tests.endsystems.conversations import LOGINS
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
 from tests.endsystems.opened import ENVIRON, SESSION, login
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "profiles.md"
 NAMES = bundled_names()
-SENDING = [name for name in NAMES if name != "none"]
+SENDING = [name for name in NAMES if name != "none" and name not in LOGINS]
+"""Those that were tried at real systems are in `test_confirmed`."""
 CREDENTIALS = {
     "Authorization": "Scheme t0ken/+=",
     "Cookie": "JSESSIONID=j; LWSSO_COOKIE_KEY=l; QCSession=q; XSRF-TOKEN=x",
@@ -124,7 +126,7 @@ CARRIED = LEFT | {
     "keycloak": {"authorization": "Bearer t0ken/+="},
 }
 """What an author's own requests carry of it."""
-LOGGING_IN = [name for name in NAMES if load_profile(name).login]
+LOGGING_IN = [name for name in SENDING if load_profile(name).login]
 
 
 @asynccontextmanager
