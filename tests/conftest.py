@@ -50,6 +50,12 @@ def node_packages() -> None:
         _do_without(lacking)
 
 
+@pytest.fixture(scope="session")
+def jdk() -> None:
+    """Skip the test where there is no JDK on this machine; in CI, fail it."""
+    _need("javac")
+
+
 @pytest.fixture
 def own_redis(redis_binary: None) -> Iterator[RealServer]:
     """A Redis server for this test alone, to be counted, killed or flushed."""

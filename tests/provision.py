@@ -11,7 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PACKAGES = {"redis-server": "redis-server", "memcached": "memcached", "node": "nodejs", "npm": "npm"}
+PACKAGES = {
+    "redis-server": "redis-server",
+    "memcached": "memcached",
+    "node": "nodejs",
+    "npm": "npm",
+    "javac": "default-jdk-headless",
+}
 if sys.platform == "linux":
     PACKAGES["strace"] = "strace"  # no other system has it
 """Binary -> the Debian package that it comes from."""
@@ -23,7 +29,8 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 def how_to_install(binary: str) -> str:
     """Say what a person has to do for a missing binary."""
-    return f"{binary} is not installed: try `apt-get install {PACKAGES[binary]}`, or on macOS `brew install redis memcached node`"
+    brewed = "brew install redis memcached node openjdk"
+    return f"{binary} is not installed: try `apt-get install {PACKAGES[binary]}`, or on macOS `{brewed}`"
 
 
 def lacking_for_node() -> str | None:

@@ -1,0 +1,1 @@
+"""The protocol as Java speaks it: OpsHub is written in it."""

@@ -1,0 +1,56 @@
+"""An end system that counts its logins, and how often each was ended."""
+
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+PROFILE = Path(__file__).with_suffix(".toml")
+
+
+class Desk:
+    """Hands out a token for each login."""
+
+    def __init__(self) -> None:
+        self.logins: list[str] = []
+        self.logouts: Counter[str] = Counter()
+        application = web.Application()
+        application.router.add_post("/login", self.log_in)
+        application.router.add_get("/me", self.me)
+        application.router.add_post("/logout", self.log_out)
+        self._server = TestServer(application)
+
+    async def __aenter__(self) -> Self:
+        await self._server.start_server()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._server.close()
+
+    @property
+    def section(self) -> str:
+        """Its section of the connector's configuration file."""
+        return f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "{self._server.make_url("/")}"\n'
+
+    @property
+    def alive(self) -> list[str]:
+        """The logins that have not ended."""
+        return [token for token in self.logins if not self.logouts[token]]
+
+    async def log_in(self, _: web.Request) -> web.Response:
+        token = f"token-{len(self.logins)}"
+        self.logins.append(token)
+        return web.json_response({"token": token})
+
+    async def me(self, request: web.Request) -> web.Response:
+        token = request.headers["Authorization"].removeprefix("Bearer ")
+        return web.json_response({"login": token}, status=200 if token in self.alive else 401)
+
+    async def log_out(self, request: web.Request) -> web.Response:
+        token = request.headers["Authorization"].removeprefix("Bearer ")
+        was_alive = token in self.alive
+        self.logouts[token] += 1
+        return web.Response(status=204 if was_alive else 401)
