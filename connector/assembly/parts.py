@@ -13,7 +13,7 @@ from connector.cleanups.hooks import Hooks
 from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
 from connector.config.settings import Settings
-from connector.endsystems.end_system import EndSystem
+from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.keyring import Keyring
@@ -155,7 +155,7 @@ def parts_of(core: Core, hooks: Hooks) -> Parts:
     orchestrator = _orchestrator(core, hooks)
     per_origin = core.settings.ledger.per_origin
     retries = Retries(core.ledger, orchestrator.retry, core.tasks, per_origin=per_origin, clock=core.clock)
-    renewals = Renewals(core.ledger, core.live, nudge=retries.nudge)
+    renewals = Renewals(core.ledger, core.live, longest=LONGEST_LOGIN * for_end_system(core.settings), nudge=retries.nudge)
     return Parts(
         end_system=core.end_system,
         storage=core.storage,

@@ -23,8 +23,9 @@ LONGEST_LOGIN = 10
 
 Change = Callable[[Credential], Credential]
 """Makes the new credential out of the one that is current."""
-Refresh = Callable[[Credential], Awaitable[Mapping[str, str]]]
-"""Has the end system renew a credential. Returns the values that are new by their names, none if it made nothing."""
+Refresh = Callable[[Credential], Awaitable[Mapping[str, str] | None]]
+"""Has the end system renew a credential. Returns the values that are new by their names, None if it made nothing. A `Credential`
+says when it is stale."""
 
 
 class LoginInUse(Protocol):

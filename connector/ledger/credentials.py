@@ -9,9 +9,16 @@ PROVED = (b":proved", b"1")
 """Stands beside the values of a credential that the end system has accepted. No header has such a name."""
 
 
+STALE_AT = b":stale_at"
+"""The name of the time when a credential has to be renewed."""
+
+
 def packed(credential: Credential) -> bytes:
     """Encode a credential; what is no character comes as a surrogate, and goes as it came."""
-    return msgspec.msgpack.encode([*_pairs(credential), *([PROVED] if credential.proved else [])])
+    beside = [PROVED] if credential.proved else []
+    if credential.stale_at is not None:
+        beside.append((STALE_AT, repr(credential.stale_at).encode()))
+    return msgspec.msgpack.encode([*_pairs(credential), *beside])
 
 
 def identity(credential: Credential) -> bytes:
@@ -29,9 +36,10 @@ def unpacked(data: bytes) -> Credential:
     """Return what was `packed`. Raises `ValueError` for anything else, also for what an older version has packed."""
     pairs = msgspec.msgpack.decode(data, type=Pairs)
     proved = PROVED in pairs
+    stale_at = next((float(value) for name, value in pairs if name == STALE_AT), None)
     headers = [
         (name.decode("utf-8", "surrogatepass"), value.decode("utf-8", "surrogatepass"))
         for name, value in pairs
-        if (name, value) != PROVED
+        if (name, value) != PROVED and name != STALE_AT
     ]
-    return Credential(headers, needed=[name for name, _ in headers], proved=proved)
+    return Credential(headers, needed=[name for name, _ in headers], proved=proved, stale_at=stale_at)

@@ -9,17 +9,24 @@ from connector.model.redaction import HIDDEN
 class Credential(Mapping[str, str]):
     """Header values by case-insensitive name: immutable, hashable, equal by value, and silent when printed."""
 
-    __slots__ = ("_hash", "_values", "proved")
+    __slots__ = ("_hash", "_values", "proved", "stale_at")
 
     def __init__(
-        self, headers: Iterable[tuple[str, str]] = (), *, needed: Collection[str] | None = None, proved: bool = False
+        self,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        needed: Collection[str] | None = None,
+        proved: bool = False,
+        stale_at: float | None = None,
     ) -> None:
         """Keep the headers that are `needed` (any case); None keeps all but `TRANSPORT_HEADERS`.
 
         Of a repeated one, the first counts. Several `Cookie` headers are joined, because proxies may split one. `proved` tells
-        whether the end system is known to have accepted the credential; that makes no difference to what it is equal to.
+        whether the end system is known to have accepted the credential; `stale_at` is when it has to be renewed, in seconds since
+        the epoch. They make no difference to what the credential is equal to.
         """
         self.proved = proved
+        self.stale_at = stale_at
         # A repeated header could name two logins: only the first counts, as with most servers.
         wanted = None if needed is None else {name.lower() for name in needed}
         # Lower case, because HTTP/2 and some proxies change the case of names.
@@ -35,12 +42,13 @@ class Credential(Mapping[str, str]):
 
     def as_proved(self) -> "Credential":
         """Return the same credential as one that the end system has accepted."""
-        return self if self.proved else Credential(self.items(), needed=self.keys(), proved=True)
+        return self if self.proved else Credential(self.items(), needed=self.keys(), proved=True, stale_at=self.stale_at)
 
     def with_values(self, values: Mapping[str, str]) -> "Credential":
-        """Return the credential with these values in the place of those with the same names."""
+        """Return the credential with these values in the place of those with the same names, and its end if they tell it."""
         merged = {**self._values, **{name.lower(): value for name, value in values.items()}}
-        return Credential(merged.items(), needed=merged.keys(), proved=self.proved)
+        stale_at = values.stale_at if isinstance(values, Credential) else self.stale_at
+        return Credential(merged.items(), needed=merged.keys(), proved=self.proved, stale_at=stale_at)
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()]

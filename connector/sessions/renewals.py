@@ -42,8 +42,16 @@ class Renewals:
     A login of another ledger keeps the credential of its seal, because only its own ledger may change it.
     """
 
-    def __init__(self, ledger: RenewedLogins, live: LiveSessions, *, nudge: Callable[[], None]) -> None:
-        """`nudge` wakes the retries, because a login that was renewed after its cleanup has to be ended."""
+    def __init__(self, ledger: RenewedLogins, live: LiveSessions, *, longest: float = 60.0, nudge: Callable[[], None]) -> None:
+        """Make it without any renewal.
+
+        Args:
+            ledger: keeps them.
+            live: knows which sessions are open.
+            longest: seconds that a refresh may take.
+            nudge: wakes the retries, because a login that was renewed after its cleanup has to be ended.
+        """
+        self._longest = longest
         self._ledger = ledger
         self._live = live
         self._nudge = nudge
@@ -99,8 +107,11 @@ class Renewals:
                 await self._written(line)
 
     async def drain(self, deadline: float) -> int:
-        """Finish what has begun, at most `deadline` seconds; returns how many renewals were broken off."""
-        broken_off = await self._tasks.drain(deadline)
+        """Finish what has begun, and return how many renewals were broken off.
+
+        A refresh has as long as a login, whatever the `deadline` in seconds, because nobody else knows what it makes.
+        """
+        broken_off = await self._tasks.drain(max(deadline, self._longest))
         await self.write()
         return broken_off
 
@@ -124,7 +135,7 @@ class Renewals:
     async def _refreshed(self, line: Line, stale: Credential, make: Refresh) -> None:
         try:
             if renewed := await make(stale):
-                line.changes.append(lambda credential: credential.with_values(renewed))
+                line.changes.append(with_values(renewed))
                 await self._written(line)
         finally:
             line.refreshing = None
@@ -148,7 +159,7 @@ class Renewals:
         current, is_done = self._live.current(sealed), False
         while not is_done and current.credential is not None:
             wanted = _changed(current.credential, changes)
-            if wanted == current.credential:
+            if wanted == current.credential and wanted.stale_at == current.credential.stale_at:
                 break
             found = await self._ledger.renew(Renewal(sealed.session_id, sealed.login_id, current.version, wanted))
             # A version that has not grown: the ledger does not know the login, or it has nothing to end.

@@ -1,6 +1,9 @@
 """The login that an author's requests carry: always its newest credential, and renewed by the answers."""
 
+import asyncio
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import aiohttp
 import structlog
@@ -12,6 +15,8 @@ from connector.endsystems.http.site import Site
 from connector.endsystems.profile.kept_cookies import KeptCookies
 from connector.endsystems.profile.logout import HttpLogout
 from connector.endsystems.profile.outgoing import headers_of
+from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.refreshing import HttpRefresh
 from connector.endsystems.profile.request import Headed
 from connector.endsystems.profile.values import CannotSend
 from connector.model.credential import Credential
@@ -22,20 +27,47 @@ log = structlog.get_logger(__name__)
 class CarriedLogin:
     """One login during one call of a handler. Raises `CannotSend` if its credential lacks something."""
 
-    def __init__(self, session: SessionLogin, head: Headed, site: Site, logout: HttpLogout) -> None:
+    def __init__(self, session: SessionLogin, profile: Profile, head: Headed, site: Site) -> None:
         self._session = session
         self._head = head
         self._site = site
-        self._logout = logout
+        self._logout = HttpLogout(profile, site)
+        self._refresh = HttpRefresh(profile, site) if profile.refresh else None
         self._cookies = KeptCookies.of(head)
         self._credential = session.credential
         self._headers = self._made(session.credential)
 
     async def carry(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        """Add the login to a request, as a middleware. What its answer renews is durable before anybody sees the answer."""
-        newest = self._newest()
-        if newest is not self._credential:
-            self._credential, self._headers = newest, self._made(newest)
+        """Add the login to a request, as a middleware. What its answer renews is durable before anybody sees the answer.
+
+        A login is renewed before it expires, and after a 401. Then the request is sent once more, if its body is still there.
+        """
+        stale_at = self._newest().stale_at
+        if stale_at is not None and stale_at <= time.time():
+            await self._has_renewed(self._newest())
+        carried = self._newest()
+        answer = await self._sent(request, handler, carried)
+        may_repeat = answer.status == 401 and not getattr(request.body, "consumed", False)
+        if may_repeat and await self._has_renewed(carried):
+            answer.release()
+            return await self._sent(request, handler, self._newest())
+        return answer
+
+    async def _has_renewed(self, older: Credential) -> bool:
+        """Renew the login, and tell whether there is another credential now. It goes on if it takes too long."""
+        in_use = self._session.in_use
+        if self._refresh is None or in_use is None:
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._site.deadline):
+                await in_use.refresh(older, self._refresh.run)
+        return self._newest() != older
+
+    async def _sent(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType, credential: Credential
+    ) -> aiohttp.ClientResponse:
+        if credential is not self._credential:
+            self._credential, self._headers = credential, self._made(credential)
         # Set at each hop, because aiohttp drops credentials at a redirect to another origin, which may still be allowed.
         for name, value in self._headers:
             request.headers[name] = value

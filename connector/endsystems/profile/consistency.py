@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from connector.endsystems.profile.login_consistency import of_login
 from connector.endsystems.profile.mistakes import mistakes
 from connector.endsystems.profile.profile import LogoutStep, Profile, Verify
+from connector.endsystems.profile.refresh_consistency import of_refresh
 from connector.endsystems.profile.request import Headed, Request
 from connector.endsystems.profile.rules import Lists
 from connector.endsystems.profile.template import Source
@@ -31,6 +32,7 @@ def inconsistencies(profile: Profile) -> Iterator[str]:
         yield from (f"profile.{name}{problem}" for problem in _of_probe(probe, is_single=len(profile.verify) == 1))
     yield from _of_captures(profile)
     yield from of_login(profile)
+    yield from of_refresh(profile)
     yield from mistakes(profile)
 
 
@@ -70,7 +72,7 @@ def _of_body(request: Request) -> Iterator[str]:
 
 
 def _lists(profile: Profile) -> Iterator[tuple[str, Lists]]:
-    yield from ((name, step.lists) for name, step in profile.login_requests)
+    yield from ((name, step.lists) for name, step in (*profile.login_requests, *profile.refresh_requests))
     yield from ((f"steps[{place}]", step.lists) for place, step in enumerate(profile.steps))
     yield from ((name, probe.lists) for name, probe in profile.probes)
 

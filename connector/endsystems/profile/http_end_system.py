@@ -75,7 +75,7 @@ class HttpEndSystem(EndSystem):
             raise LoginNotCarried("profile.http: is missing; it says which headers carry the login")
         try:
             base_url = self._site.after_login(session.credential).base_url
-            login = CarriedLogin(session, self.profile.http, self._site, self._logout)
+            login = CarriedLogin(session, self.profile, self.profile.http, self._site)
         except CannotSend as problem:
             raise LoginNotCarried(problem.message) from None
         return self._site.client.http(login.carry, base_url=base_url, accepted=session.accepted)

@@ -1,5 +1,7 @@
 """What a login leaves behind: the credential that its logout needs, and the headers that OpsHub gets back."""
 
+import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
@@ -11,6 +13,9 @@ from connector.endsystems.profile.template import Reference, Source, Template
 from connector.endsystems.profile.values import CannotSend, LeftOut, Values
 from connector.model.credential import Credential
 
+SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+EARLIER = 30.0
+"""Seconds by which a credential is renewed before it expires, or a fifth of a short life."""
 UNFIT = ":captured."
 """Begins the name of a capture that does not fit its place. It is never sent, because no header can have that name."""
 REMNANT = ":remnant"
@@ -48,7 +53,31 @@ def left_behind(profile: Profile, values: Values, addresses: Mapping[str, str]) 
     for name, template in profile.credential.items():
         with suppress(LeftOut), at(f"credential.{name}"):
             entries[name] = _entry(template, values)
-    return _credential({**entries, **addresses})
+    left = _credential({**entries, **addresses})
+    return Credential(left.items(), needed=left.keys(), stale_at=_stale_at(profile, values))
+
+
+def renewed_by(profile: Profile, values: Values) -> Credential:
+    """Return what a refresh has renewed: each entry whose captures it has made anew. Raises `CannotSend`."""
+    entries = {}
+    for name, template in profile.credential.items():
+        captures = template.names(Source.CAPTURED)
+        if captures and captures <= values.captured.keys():
+            with suppress(LeftOut), at(f"credential.{name}"):
+                entries[name] = _entry(template, values)
+    return Credential(entries.items(), needed=entries.keys(), stale_at=_stale_at(profile, values))
+
+
+def _stale_at(profile: Profile, values: Values) -> float | None:
+    """Return when the credential that was made just now has to be renewed; None if that is not known."""
+    if profile.expires_in is None:
+        return None
+    try:
+        seconds = SECONDS.fullmatch(profile.expires_in.render(values.of))
+    except CannotSend:
+        return None
+    life = float(seconds[0]) if seconds else None
+    return None if life is None else time.time() + life - min(EARLIER, life / 5)
 
 
 def left_so_far(profile: Profile, values: Values, addresses: Mapping[str, str], *, has_made: bool) -> Credential | None:

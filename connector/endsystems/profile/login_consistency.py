@@ -75,6 +75,7 @@ def _of_captures(profile: Profile) -> Iterator[str]:
             yield f"profile.{name}.capture.{twice}: is captured already"
         known |= step.capture.keys()
     used = {name for step in profile.login for name in step.names(Source.CAPTURED)}
+    used |= profile.expires_in.names(Source.CAPTURED) if profile.expires_in else set()
     for place, template in _leavings(profile):
         used |= template.names(Source.CAPTURED)
         for capture in sorted(template.names(Source.CAPTURED) - known):

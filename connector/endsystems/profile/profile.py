@@ -100,6 +100,10 @@ class Profile(ProfileTable):
     """Further headers that OpsHub gets back: nothing secret."""
     http: Headed | None = None
     """What carries the login in the requests of the author's own handlers."""
+    refresh: list[LoginStep] = Field(default_factory=list)
+    """Renews a login: what it captures takes the place of what the login has captured under the same names."""
+    expires_in: Text | None = None
+    """Seconds after which a login expires that is not renewed: a number, or what the login and the refresh capture."""
     steps: list[LogoutStep]
     verify: Annotated[list[Verify], BeforeValidator(_several)] = Field(default_factory=list)
     """The probes: one table, or several."""
@@ -118,6 +122,11 @@ class Profile(ProfileTable):
         return [(f"login[{place}]", step) for place, step in enumerate(self.login)]
 
     @property
+    def refresh_requests(self) -> Sequence[tuple[str, LoginStep]]:
+        """The requests that renew a login, by their dotted names."""
+        return [(f"refresh[{place}]", step) for place, step in enumerate(self.refresh)]
+
+    @property
     def logout_requests(self) -> Sequence[tuple[str, Request]]:
         """The requests of a logout by their dotted names, the probes included."""
         return [*((f"steps[{place}]", step) for place, step in enumerate(self.steps)), *self.probes]
@@ -131,7 +140,7 @@ class Profile(ProfileTable):
     @property
     def requests(self) -> Sequence[tuple[str, Request]]:
         """Every request by its dotted name."""
-        return [*self.login_requests, *self.logout_requests]
+        return [*self.login_requests, *self.refresh_requests, *self.logout_requests]
 
     @property
     def heads(self) -> Sequence[tuple[str, Headed]]:
@@ -141,7 +150,7 @@ class Profile(ProfileTable):
     @property
     def uses_of_a_login(self) -> Sequence[tuple[str, Headed]]:
         """What is sent once there is a login, by its dotted name."""
-        return [*self.logout_requests, *([("http", self.http)] if self.http else [])]
+        return [*self.logout_requests, *self.refresh_requests, *([("http", self.http)] if self.http else [])]
 
     @property
     def opens_sessions(self) -> bool:

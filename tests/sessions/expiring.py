@@ -1,0 +1,103 @@
+"""An end system over real HTTP whose access tokens expire. A refresh token is good for one use; a second one ends the login."""
+
+import asyncio
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+PROFILE = Path(__file__).with_suffix(".toml")
+
+
+class Expiring:
+    """Hands out pairs of tokens. The newest refresh token of a login ends it, or makes the next pair."""
+
+    def __init__(self) -> None:
+        self.access: set[str] = set()
+        """The access tokens that are good."""
+        self.refresh: dict[str, str] = {}
+        """The newest refresh token of each login that is open, by its number."""
+        self.expires_in: Any = None
+        """What it says of each pair."""
+        self.rotates = True
+        """Whether a refresh makes another refresh token, or an access token alone."""
+        self.refreshes = 0
+        self.ended: list[str] = []
+        """The refresh tokens that logouts have ended."""
+        self.bodies: list[bytes] = []
+        """The body of each call that was answered with success."""
+        self.nobody = asyncio.Event()
+        """Set when the last login is ended."""
+        self.refreshing = asyncio.Event()
+        """Set when a refresh has begun."""
+        self.answering = asyncio.Event()
+        """Refreshes are done, and not answered, while this is not set."""
+        self.answering.set()
+        self._logins, self._tokens = count(1), count(1)
+        application = web.Application()
+        application.router.add_post("/login", self.log_in)
+        application.router.add_post("/refresh", self.renew)
+        application.router.add_post("/logout", self.log_out)
+        application.router.add_route("*", "/{path:.*}", self.call)
+        self._server = TestServer(application)
+
+    async def __aenter__(self) -> Self:
+        await self._server.start_server()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.answering.set()
+        await self._server.close()
+
+    @property
+    def section(self) -> str:
+        """Its section of the connector's configuration file."""
+        return f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "{self._server.make_url("")}"\n'
+
+    def expire(self) -> None:
+        """Let all access tokens expire."""
+        self.access.clear()
+
+    async def log_in(self, request: web.Request) -> web.Response:
+        return web.json_response(self._pair(str(next(self._logins))))
+
+    async def renew(self, request: web.Request) -> web.Response:
+        self.refreshes += 1
+        token = (await request.json())["refresh"]
+        login = token.partition(".")[2]
+        if self.refresh.get(login) != token:
+            self.refresh.pop(login, None)
+            return web.Response(status=400)
+        pair = self._pair(login) if self.rotates else {"access": self._access(login)}
+        self.refreshing.set()
+        await self.answering.wait()
+        return web.json_response(pair)
+
+    async def log_out(self, request: web.Request) -> web.Response:
+        token = (await request.json())["refresh"]
+        login = token.partition(".")[2]
+        if self.refresh.get(login) != token:
+            return web.Response(status=401)
+        self.ended.append(self.refresh.pop(login))
+        if not self.refresh:
+            self.nobody.set()
+        return web.Response(status=204)
+
+    async def call(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        if request.headers["Authorization"].removeprefix("Bearer ") not in self.access:
+            return web.json_response({}, status=401)
+        self.bodies.append(body)
+        return web.json_response({})
+
+    def _pair(self, login: str) -> dict[str, Any]:
+        self.refresh[login] = f"r{next(self._tokens)}.{login}"
+        return {"access": self._access(login), "refresh": self.refresh[login], "expires_in": self.expires_in or 3600}
+
+    def _access(self, login: str) -> str:
+        token = f"a{next(self._tokens)}.{login}"
+        self.access.add(token)
+        return token

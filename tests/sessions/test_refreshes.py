@@ -1,0 +1,172 @@
+"""A token that expires is renewed by the profile's `[[refresh]]`: in time, or after a 401, and once for all who wait."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from connector.api.session_of_request import session as session_of
+from tests.e2e.connector_process import WITHIN
+from tests.sessions.expiring import Expiring
+from tests.sessions.served import Served, served
+from tests.sessions.test_cleanup import SYSTEM
+
+AT_ONCE = 10
+
+
+@pytest.fixture
+async def expiring() -> AsyncIterator[Expiring]:
+    async with Expiring() as system, asyncio.timeout(2 * WITHIN):
+        yield system
+
+
+async def one(request: web.Request) -> web.Response:
+    async with session_of(request).http.get("/thing") as answer:
+        return web.json_response(answer.status)
+
+
+async def several(request: web.Request) -> web.Response:
+    async def status() -> int:
+        async with session_of(request).http.get("/thing") as answer:
+            return answer.status
+
+    async with asyncio.TaskGroup() as calls:
+        tasks = [calls.create_task(status()) for _ in range(AT_ONCE)]
+    return web.json_response([task.result() for task in tasks])
+
+
+async def sent(request: web.Request) -> web.Response:
+    bodies = {"bytes": b"at once", "file": BytesIO(b"a file"), "pieces": pieces()}
+    async with session_of(request).http.post("/thing", data=bodies[request.query["kind"]]) as answer:
+        return web.json_response(answer.status)
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    yield b"in pieces"
+
+
+ROUTES = [web.get("/one", one), web.get("/several", several), web.get("/sent", sent)]
+
+
+async def opened(server: Served, session: str) -> dict[str, str]:
+    answer = await server.opshub.initialize(session, [], query=SYSTEM)
+    assert answer.status == 200, answer.text
+    return answer.session_headers
+
+
+async def test_an_expired_token_is_renewed_and_the_cleanup_ends_the_new_login(
+    expiring: Expiring, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        for _ in range(2):
+            expiring.expire()
+            assert (await server.opshub.call("/one", headers)).body == 200
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        assert (await server.opshub.call("/one", headers)).body == 200
+        answer = await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert (answer.body["logout"]["outcome"], expiring.ended, expiring.refreshes) == ("acknowledged", ["r5.1"], 2)
+
+
+async def test_all_who_meet_an_expired_token_spend_one_refresh_token(expiring: Expiring, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        answers = await asyncio.gather(*(server.opshub.call("/several", headers) for _ in range(3)))
+
+    assert [answer.body for answer in answers] == [[200] * AT_ONCE] * 3
+    assert expiring.refreshes == 1
+
+
+async def test_a_token_is_renewed_before_it_expires_as_the_end_system_says(
+    expiring: Expiring, session: str, tmp_path: Path
+) -> None:
+    expiring.expires_in = "0.000001"
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expires_in = 3600
+        expiring.expire()
+        assert (await server.opshub.call("/one", headers)).body == 200
+        assert (await server.opshub.call("/one", headers)).body == 200
+
+    assert (expiring.refreshes, len(expiring.bodies)) == (1, 2)
+
+
+async def test_a_refresh_token_that_the_answer_does_not_replace_stays(expiring: Expiring, session: str, tmp_path: Path) -> None:
+    expiring.rotates = False
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        for _ in range(2):
+            expiring.expire()
+            assert (await server.opshub.call("/one", headers)).body == 200
+        await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert expiring.ended == ["r1.1"]
+
+
+async def test_a_login_that_cannot_be_renewed_any_more_is_a_401_of_the_end_system(
+    expiring: Expiring, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        expiring.refresh.clear()
+        assert (await server.opshub.call("/one", headers)).body == 401
+
+    assert expiring.refreshes == 1
+
+
+@pytest.mark.parametrize(("kind", "sent_on"), [("bytes", [b"at once"]), ("file", [b"a file"]), ("pieces", [])])
+async def test_a_request_is_sent_once_more_if_its_body_is_still_there(
+    expiring: Expiring, session: str, tmp_path: Path, kind: str, sent_on: list[bytes]
+) -> None:
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        assert (await server.opshub.call(f"/sent?kind={kind}", headers)).body == (200 if sent_on else 401)
+
+    assert expiring.bodies == sent_on
+
+
+async def test_a_cleanup_that_comes_during_a_refresh_ends_what_the_refresh_makes(
+    expiring: Expiring, session: str, tmp_path: Path
+) -> None:
+    expiring.answering.clear()
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        call = asyncio.create_task(server.opshub.call("/one", headers))
+        await expiring.refreshing.wait()
+        cleanup = await server.opshub.cleanup(session, headers, SYSTEM)
+        assert cleanup.body["logout"]["outcome"] == "already_out", "the old refresh token was spent"
+        expiring.answering.set()
+        await call
+        await expiring.nobody.wait()
+
+    assert (expiring.ended, expiring.refresh) == (["r3.1"], {})
+
+
+async def test_a_refresh_whose_caller_has_given_up_is_recorded_before_the_server_ends(
+    expiring: Expiring, session: str, tmp_path: Path
+) -> None:
+    async def hasty(request: web.Request) -> web.Response:
+        call = asyncio.create_task(one(request))
+        await expiring.refreshing.wait()
+        call.cancel()
+        await asyncio.wait([call])
+        return web.json_response("gave up")
+
+    expiring.answering.clear()
+    async with served(tmp_path, expiring.section, routes=[web.get("/hasty", hasty)]) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        assert (await server.opshub.call("/hasty", headers)).body == "gave up"
+        expiring.answering.set()
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert (expiring.ended, expiring.refresh) == (["r3.1"], {})
