@@ -146,7 +146,8 @@ class EndSystem(ABC):
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
         """Log in with checked settings. A login that was made is in the outcome, even if something else went wrong.
 
-        An expected failure is an outcome, not an exception.
+        An expected failure is an outcome, not an exception. A class that has used the new credential, and saw that it works, may
+        return it `as_proved()`: then a later `already_out` can be believed.
 
         It is not cancelled when its caller has gone or was answered, which is after `end_system.deadlines.total` and a second.
         What it returns later is logged out durably. It is cancelled after `LONGEST_LOGIN` times that long, and not earlier when

@@ -142,7 +142,7 @@ class Logouts:
             failed=LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback"),
         )
         outcome = self.doubts.judged(done.outcome, login, login_id, self.origin(login), is_first=not attempts)
-        done = replace(done, outcome=outcome)
+        done = done if outcome is done.outcome else replace(done, outcome=outcome)
         # Counted once for each try, not once for each caller that shares it.
         self._metrics.observe_logout(done.outcome, done.milliseconds / 1000, attempts=attempts + 1)
         return done

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from connector.config.settings import EndSystemDeadlines
 from connector.model.errors import ConfigurationError
 from connector.model.outcomes import LivesOn, LogoutOutcome, LogoutResult
 from tests.endsystems.faulty import Canned, faulty_system
@@ -130,3 +131,11 @@ async def test_a_probe_that_cannot_work_is_found_at_start(text: str, problem: st
         async with opened(LOGOUT.format(path="x") + text.format(path="y"), base_url="http://h"):
             pass
     assert problem in found.value.problems
+
+
+async def test_a_probe_that_hangs_before_the_logout_does_not_keep_it_from_being_sent() -> None:
+    deadlines = EndSystemDeadlines(connect=5, read=2, total=1)
+    profile = LOGOUT.format(path="logout") + ASKING_FIRST.format(path="hang")
+    async with faulty_system() as system, opened(profile, base_url=system.url, deadlines=deadlines) as end_system:
+        outcome = await end_system.logout(login(Authorization=system.log_in()))
+        assert (outcome.result, system.logouts) == (ACKNOWLEDGED, 1)

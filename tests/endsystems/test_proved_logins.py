@@ -6,6 +6,7 @@ import pytest
 
 from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.end_system import SessionLogin
+from connector.endsystems.profile.record import StepRecord
 from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems.certificates import authority
 from tests.endsystems.faulty import Canned, faulty_system
@@ -37,7 +38,7 @@ async def test_a_credential_that_was_captured_wrongly_is_refused_and_stays_owed(
         system.answers = [TOKEN]
         outcome = await end_system.login(SESSION, RIGHT)
         assert (outcome.result, outcome.code) == (LoginResult.REFUSED, "not_alive")
-        assert outcome.message == "verify: the login succeeded, but the probe does not find its old credential alive (401)"
+        assert outcome.message == "verify: the login succeeded, but the probe does not find its credential alive (401)"
         assert outcome.undo is not None
         ended = await outcome.undo()
         assert (ended.result, ended.code, ended.closes) == (LogoutResult.REFUSED, "never_alive", False)
@@ -86,6 +87,17 @@ async def test_a_probe_that_names_no_living_answer_refuses_only_a_dead_login() -
         async with opened(profile("status/401", WITHOUT_ALIVE), base_url=system.url) as end_system:
             dead = await end_system.login(SESSION, RIGHT)
     assert (unclear.result, unclear.credential.proved, dead.result) == (LoginResult.LOGGED_IN, False, LoginResult.REFUSED)
+
+
+async def test_a_defect_while_a_login_is_proved_does_not_lose_the_login() -> None:
+    def note(record: StepRecord) -> None:
+        if record.step == "verify":
+            raise RuntimeError
+
+    async with faulty_system() as system, opened(profile(), base_url=system.url) as end_system:
+        outcome = await end_system.log_in(RIGHT, note)
+        assert (outcome.result, dict(outcome.credential)) == (LoginResult.LOGGED_IN, {"authorization": "Bearer t0ken-canary-1"})
+        assert outcome.message == "not verified: the probe could not be sent"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,10 @@ from connector.endsystems.profile.setting import effective
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
 from connector.model.outcomes import LoginResult
+from connector.runtime.steps import step as bounded
 
+PROOF = 1.0
+"""Seconds that the probe of a new login may take beyond the deadline that it knows of."""
 SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
 """Methods whose requests make nothing, unless what they capture is left behind."""
 MISSING = "capture_missing"
@@ -57,7 +60,12 @@ class HttpLogin:
             return self._half_made(_refused(problem), values, has_made=bool(self.profile.login))
         if not self.profile.login:
             return LoginOutcome(LoginResult.NOT_APPLICABLE, credential, back)
-        return await self._proved(LoginOutcome(LoginResult.LOGGED_IN, credential, back), until, note)
+        made = LoginOutcome(LoginResult.LOGGED_IN, credential, back)
+        # A defect from here on must not lose the login.
+        unproved = replace(made, message="not verified: the probe could not be sent")
+        proving = partial(self._proved, made, until, note)
+        deadline = self.site.deadline + PROOF
+        return (await bounded("proving a login", proving, deadline=deadline, late=unproved, failed=unproved)).outcome
 
     async def _proved(self, made: LoginOutcome, until: float, note: Callable[[StepRecord], None]) -> LoginOutcome:
         """Use the new credential as each probe does. The login stands unless one shows, or will always say, something else."""
@@ -78,9 +86,10 @@ class HttpLogin:
 
     def _never_alive(self, credential: Credential, record: StepRecord) -> LoginOutcome:
         remnant = Remnant.DEAD if record.verdict is Verdict.DEAD else Remnant.UNPROVED
+        used = (record.credential or "").removeprefix("old ")
         words = record.message if remnant is Remnant.DEAD else None
         answered = words or ("no whole answer" if record.status is None else f"{record.status}")
-        message = f"{record.step}: the login succeeded, but the probe does not find its {record.credential} alive ({answered})"
+        message = f"{record.step}: the login succeeded, but the probe does not find its {used} alive ({answered})"
         failure = LoginOutcome(LoginResult.REFUSED, code=record.code or "not_alive", message=message)
         return self._to_be_undone(failure, remnant.of(credential))
 
