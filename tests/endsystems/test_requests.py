@@ -164,6 +164,7 @@ async def test_what_depends_on_an_optional_setting_is_left_out_without_it(settin
             "profile.login[0].text: expected nothing",
         ),
         ('json = "{setting.tenant|optional}"', "profile.login[0].json: expected nothing optional"),
+        ('form = { a = "{env.CONNECTOR_CLIENT_ID|optional}" }', "profile.login[0]: env.CONNECTOR_CLIENT_ID cannot be optional"),
         ('form = { a = "{null}" }', "profile.login[0].form.a: null can only be a whole value within json"),
         ('json = { a = "x{null}" }', "profile.login[0].json: null can only be a whole value within json"),
     ],
@@ -184,3 +185,21 @@ async def test_origin_and_referer_are_made_of_the_base_url() -> None:
     assert received.header("origin").decode() == url
     assert received.header("referer").decode() == f"{url}/app/login"
     assert parse_qsl(received.body.decode()) == [("redirect_uri", f"{url}/app/callback")]
+
+
+def test_a_logout_is_never_made_without_its_credential_because_that_is_optional(tmp_path: Path) -> None:
+    optional = (PROFILE % (SETTINGS, "", "")).replace("{credential.Token}", "{credential.Token|optional}")
+    with pytest.raises(ConfigurationError) as refused:
+        built(optional, tmp_path, base_url="https://a")
+    assert refused.value.problems[0].startswith("profile.steps[0]: credential.Token cannot be optional")
+
+
+@pytest.mark.parametrize("tenant", ["", "emea"])
+async def test_what_a_setting_left_behind_is_left_out_of_the_logout_without_it(tenant: str) -> None:
+    profile = PROFILE % (SETTINGS, "", 'Tenant = "{setting.tenant|optional}"')
+    profile = profile.replace("headers = {", 'query = { t = "{credential.Tenant|optional}" }\nheaders = {')
+    async with faulty_system() as system, opened(profile, base_url=system.url) as end_system:
+        system.answers = [Canned(200, '{"token": "t"}'), Canned(200)]
+        outcome = await end_system.login(SESSION, {**WHO, "tenant": tenant})
+        await end_system.logout(SessionLogin(SESSION, None, outcome.credential))
+        assert system.received[1].target == ("/logout?t=emea" if tenant else "/logout")

@@ -13,6 +13,7 @@ def of_login(profile: Profile) -> Iterator[str]:
     """Yield a line for each combination that cannot work, with its dotted name."""
     yield from _of_what_is_known(profile)
     yield from _of_settings(profile)
+    yield from _of_what_is_optional(profile)
     if profile.credential and profile.steps and not profile.login:
         yield "profile.steps: expected none; without a login the credential is the customer's own, which no logout may destroy"
     if profile.opens_sessions:
@@ -64,6 +65,19 @@ def _of_settings(profile: Profile) -> Iterator[str]:
                 yield f"profile.{place}: setting.{name} is not declared in profile.settings"
             elif not (profile.settings[name].is_always_there or reference.is_optional):
                 yield f"profile.settings.{name}: expected required = true or a default, because profile.{place} needs it"
+
+
+def _of_what_is_optional(profile: Profile) -> Iterator[str]:
+    """A credential that could be left out would make a logout, or a probe, of nobody."""
+    may_lack = {
+        name.lower() for name, template in profile.credential.items() if any(one.is_optional for one in template.references)
+    }
+    users: list[tuple[str, Headed | Template]] = [*profile.heads, *_leavings(profile)]
+    for place, user in users:
+        for reference in dict.fromkeys(one for one in user.references if one.is_optional):
+            is_left_out = reference.source is Source.CREDENTIAL and reference.name.lower() in may_lack
+            if reference.source is not Source.SETTING and not is_left_out:
+                yield f"profile.{place}: {reference} cannot be optional: only a setting can, and a credential that is made of one"
 
 
 def _of_captures(profile: Profile) -> Iterator[str]:
