@@ -11,6 +11,7 @@ from connector.endsystems.end_system import LoginOutcome, SessionLogin
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.model.errors import ConfigurationError
 from connector.model.outcomes import LoginResult, LogoutResult
+from tests.endsystems.certificates import authority
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
 from tests.endsystems.opened import SESSION, built, opened
 
@@ -170,6 +171,18 @@ async def test_what_is_no_address_is_owed_and_never_repeated(
         assert (await outcome.undo()).result is LogoutResult.REFUSED
     assert named not in str(outcome.message) + caplog.text
     assert len(login_host.received) == 1
+
+
+async def test_a_login_that_was_made_over_tls_is_never_used_in_clear(tmp_path: Path, instance: FaultySystem) -> None:
+    trusted = authority(tmp_path)
+    async with faulty_system(trusted.server()) as login_host:
+        login_host.answers, urls = [token(instance.url)], [login_host.url, instance.url]
+        async with opened(INSTANCE, base_url=login_host.url, allowed_urls=urls, ca_file=trusted.file) as end_system:
+            outcome = await end_system.login(SESSION, {})
+            assert outcome.undo is not None
+            await outcome.undo()
+    assert outcome.message == "addresses.base_url: expected https, because the login was made over it"
+    assert instance.received == []
 
 
 @pytest.mark.parametrize(

@@ -40,15 +40,20 @@ def _address(profile: Profile, name: str, template: Template, values: Values) ->
     with at(f"addresses.{name}"):
         text = template.render(values.of)
         try:
-            if "://" not in text.partition("?")[0]:
-                text = str(_origin_of(profile, template, values).join(URL(text, encoded=True)))
-            checked_url(text)
+            return _absolute(text, _answered_at(profile, template, values))
         except ValueError as problem:
             raise CannotSend("target_not_allowed", str(problem)) from None
-        return text
 
 
-def _origin_of(profile: Profile, template: Template, values: Values) -> URL:
+def _absolute(text: str, answered: URL) -> str:
+    if "://" not in text.partition("?")[0]:
+        text = str(answered.join(URL(text, encoded=True)))
+    if checked_url(text).scheme != "https" and answered.scheme == "https":
+        raise ValueError("expected https, because the login was made over it")
+    return text
+
+
+def _answered_at(profile: Profile, template: Template, values: Values) -> URL:
     """Return the URL of the answer in which the first capture of an address was found."""
     captured = next(reference.name for reference in template.references if reference.source is Source.CAPTURED)
     for step, answer in zip(profile.login, values.answers, strict=False):
