@@ -247,7 +247,7 @@ def _words_for(ended: LogoutOutcome) -> str | None:
     if ended.result is LogoutResult.NOT_APPLICABLE:
         return None
     if ended.result is LogoutResult.ALREADY_OUT:
-        return "has ended already, as the end system says"
+        return "is out, as far as the end system tells"
     return "was ended" if ended.closes else f"could not be ended, and stays owed: {ended.message}"
 
 

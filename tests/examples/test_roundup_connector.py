@@ -120,7 +120,7 @@ async def test_whoever_may_not_use_the_rest_interface_gets_a_400_and_stays_logge
 
     error = session.opened.body["errors"]
     assert (session.opened.status, error["code"]) == (400, "http_403")
-    assert error["message"].endswith("the login made until then was ended")
+    assert error["message"].endswith("the login made until then is out, as far as the end system tells")
     assert roundup_tracker.logins(guest) == 0
 
 
