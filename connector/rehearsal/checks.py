@@ -64,6 +64,18 @@ class Check(Enum):
     )
     SESSIONS_AT_ONCE = Severity.FAIL, "Several sessions of a system work at the same time"
     CLEANUP_DUPLICATES = Severity.FAIL, "Cleanups of one session at the same time all answer 200"
+    CLEANUP_WITHOUT_LENGTH = (
+        Severity.FAIL,
+        "A cleanup without body and Content-Length, as Java's HttpURLConnection sends it, answers 200",
+    )
+    CLEANUP_SENT_TWICE = (
+        Severity.FAIL,
+        "A cleanup whose connection breaks unanswered, and which Java therefore sends again at once, answers 200",
+    )
+    CLEANUP_OFFERING_H2C = (
+        Severity.FAIL,
+        "A cleanup that offers HTTP/2 in clear text (h2c), as java.net.http does, answers 200 or takes the offer",
+    )
     CLEANUP_UNKNOWN = (
         Severity.FAIL,
         "A cleanup of an unknown session answers 200, or 404 if closing one needs a credential",

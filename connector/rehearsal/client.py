@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 import msgspec
+from aiohttp import hdrs
 from yarl import URL
 
 from connector.model.errors import ConnectorError
@@ -96,33 +98,65 @@ class Client:
         self._allowed = max(self._allowed, self.sent) + further
 
     async def ask(
-        self, method: str, replica: int, path: str, headers: Mapping[str, str] | None = None, body: Any = None
+        self,
+        method: str,
+        replica: int,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        *,
+        without_length: bool = False,
     ) -> Reply:
         """Send a request to one of the URLs. `replica` is counted round; `path` is percent-encoded already.
 
-        There is an answer within the time limit, whatever the connector does. Raises `BudgetSpent`.
+        There is an answer within the time limit, whatever the connector does. `without_length` leaves out the `Content-Length` of
+        a request without a body, as Java's HttpURLConnection does. Raises `BudgetSpent`.
         """
-        if self.sent >= self._allowed:
-            raise BudgetSpent
-        self.sent += 1
-        # Counted round, so that a play works with any number of URLs.
-        base = self._urls[replica % len(self._urls)]
+        base = self._spend(replica)
+        middlewares = (_without_length,) if without_length else ()
         try:
             async with asyncio.timeout(self._limits.answer):
                 with _translated():
-                    return await self._exchange(method, base, path, headers, body)
+                    return await self._exchange(method, base, path, headers=headers, json=body, middlewares=middlewares)
         except TimeoutError:
             return Reply(base, problem=f"no answer within {self._limits.answer:g} s")
         except _NoAnswer as problem:
             return Reply(base, problem=str(problem))
 
-    async def _exchange(self, method: str, base: str, path: str, headers: Mapping[str, str] | None, body: Any) -> Reply:
+    async def leave(self, method: str, replica: int, path: str, headers: Mapping[str, str]) -> None:
+        """Send a request without a body, and end the connection before its answer. Raises `BudgetSpent`."""
+        url = URL(self._spend(replica) + path, encoded=True)
+        with suppress(OSError):
+            async with asyncio.timeout(self._limits.answer):
+                _, writer = await asyncio.open_connection(url.host, url.port, ssl=url.scheme == "https" or None)
+                lines = [f"{method} {url.raw_path_qs} HTTP/1.1", f"Host: {url.authority}", *map(": ".join, headers.items())]
+                writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
+
+    def _spend(self, replica: int) -> str:
+        """Count a request, and return the base URL that it goes to."""
+        if self.sent >= self._allowed:
+            raise BudgetSpent
+        self.sent += 1
+        # Counted round, so that a play works with any number of URLs.
+        return self._urls[replica % len(self._urls)]
+
+    async def _exchange(self, method: str, base: str, path: str, **options: Any) -> Reply:
         url = URL(base + path, encoded=True)
-        async with self._session.request(method, url, headers=headers, json=body, allow_redirects=False) as response:
+        async with self._session.request(method, url, allow_redirects=False, **options) as response:
+            if response.status == HTTPStatus.SWITCHING_PROTOCOLS:  # what follows is not HTTP/1.1, and may never end
+                return Reply(base, response.status, [*response.headers.items()])
             read = bytearray()
             while len(read) < ANSWER_LIMIT and (piece := await response.content.read(ANSWER_LIMIT - len(read))):
                 read += piece
             return Reply(base, response.status, [*response.headers.items()], bytes(read))
+
+
+async def _without_length(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    request.headers.popall(hdrs.CONTENT_LENGTH, None)
+    return await handler(request)
 
 
 class _NoAnswer(Exception):

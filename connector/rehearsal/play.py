@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from connector.model.redaction import Redaction
+from connector.rehearsal.as_java import as_java_sends_it
 from connector.rehearsal.beginning import discover, initialize, lose_the_session, work
 from connector.rehearsal.checks import Check
 from connector.rehearsal.client import BudgetSpent, Client
@@ -30,6 +31,7 @@ ACTS: dict[str, Act] = {
     "a configuration change": change_the_configuration,
     "an end system that fails": the_end_system_fails,
     "many at once": many_at_once,
+    "what Java does by itself": as_java_sends_it,
     "what is not OpsHub's": strangers,
 }
 

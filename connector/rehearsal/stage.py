@@ -158,6 +158,12 @@ class Stage:
         """
         parameters = self.query(global_cache=False) if query is None else query
         answer = await self.opshub.cleanup(session.id, session.headers, parameters, replica)
+        return self.judge_cleanup(session, check, answer, accepted)
+
+    def judge_cleanup(
+        self, session: RehearsedSession, check: Check, answer: Reply, accepted: frozenset[int] = frozenset([200])
+    ) -> bool:
+        """Judge by `check` whether the answer to a cleanup is accepted, and tell whether it was 200."""
         if answer.status == 200:
             self.open.pop(session.id, None)
         if answer.status in {401, 403}:

@@ -97,6 +97,7 @@ async def test_java_offers_http_2_in_clear_text(jdk: None, tmp_path: Path) -> No
         assert b"Upgrade: h2c" in scene.proxy.requests[0]
 
 
+@pytest.mark.slow
 @BREAKS
 @CLIENTS
 async def test_an_initialize_that_breaks_leaves_one_login(jdk: None, client: JavaClient, broken: Break, tmp_path: Path) -> None:
@@ -111,6 +112,7 @@ async def test_an_initialize_that_breaks_leaves_one_login(jdk: None, client: Jav
         assert (scene.desk.alive, {*scene.desk.logouts.values()}) == ([], {1})
 
 
+@pytest.mark.slow
 @BREAKS
 @CLIENTS
 async def test_a_call_that_breaks_leaves_the_session_as_it_is(
@@ -125,6 +127,7 @@ async def test_a_call_that_breaks_leaves_the_session_as_it_is(
         assert (scene.desk.alive, scene.desk.logouts) == ([], {scene.desk.logins[0]: 1})
 
 
+@pytest.mark.slow
 @BREAKS
 @CLIENTS
 async def test_a_cleanup_that_breaks_ends_the_login_once(jdk: None, client: JavaClient, broken: Break, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from tests.ports import free_port
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PARAMETERS = {"systemId", "cleanupGlobalCache"}
+SLOWLY = 0.05
+"""Seconds of a cleanup that is to last until its caller has left."""
 BOOLEANS = {"true": True, "false": False, "": False}
 
 
@@ -48,6 +50,9 @@ class Fault(Enum):
     GLOBAL_CACHE_SURVIVES = auto()
     TWO_SESSIONS_AT_MOST = auto()
     FOURTH_CLEANUP_IS_A_429 = auto()
+    NO_LENGTH_IS_A_411 = auto()
+    A_CALLER_THAT_LEAVES_BLOCKS_ITS_SESSION = auto()
+    H2C_IS_A_400 = auto()
     UNKNOWN_SESSION_IS_A_500 = auto()
     UNKNOWN_PARAMETER_IS_A_400 = auto()
     TAKES_ANY_ID = auto()
@@ -91,6 +96,8 @@ class Office:
     cleanups: Counter[str] = field(default_factory=Counter)
     """By session id."""
     initialized: Counter[str] = field(default_factory=Counter)
+    blocked: set[str] = field(default_factory=set)
+    """Sessions whose cleanup will never be finished."""
     logins: int = 0
     """How often somebody tried to log in."""
     requests: int = 0
@@ -221,6 +228,7 @@ class Replica:
         global_cache = self._checked_query(request)
         if self.has(Fault.CLEANUP_IS_A_403):
             raise Refusal(403, "forbidden")
+        await self._check_sending(session_id, request)
         self._check_repeats(session_id)
         self._end(session_id, _ticket(request), request.query.get("systemId", ""), global_cache=global_cache)
         if self.has(Fault.GLOBAL_CLEANUP_IS_A_500) and global_cache:
@@ -245,6 +253,18 @@ class Replica:
         if word not in BOOLEANS and not self.has(Fault.TAKES_ANY_BOOLEAN):
             raise Refusal(400, "no_boolean")
         return BOOLEANS.get(word, False)
+
+    async def _check_sending(self, session_id: str, request: web.Request) -> None:
+        if self.has(Fault.NO_LENGTH_IS_A_411) and "Content-Length" not in request.headers:
+            raise Refusal(411, "length_required")
+        if self.has(Fault.H2C_IS_A_400) and "Upgrade" in request.headers:
+            raise Refusal(400, "no_upgrade")
+        if self.has(Fault.A_CALLER_THAT_LEAVES_BLOCKS_ITS_SESSION):
+            await asyncio.sleep(SLOWLY)
+            if request.transport is None or request.transport.is_closing():
+                self.office.blocked.add(session_id)
+            if session_id in self.office.blocked:
+                raise Refusal(409, "busy")
 
     def _check_repeats(self, session_id: str) -> None:
         self.office.cleanups[session_id] += 1
