@@ -19,6 +19,8 @@ from connector.rehearsal.script import Limits
 ANSWER_LIMIT = 1024 * 1024
 """Bytes of an answer that are read."""
 HEADER_LIMIT = 64 * 1024
+LEAVES = aiohttp.ClientTimeout(total=None, sock_read=0.001)
+"""Of a caller that leaves: it counts from when the request was sent."""
 
 
 class BudgetSpent(ConnectorError):
@@ -124,16 +126,12 @@ class Client:
             return Reply(base, problem=str(problem))
 
     async def leave(self, method: str, replica: int, path: str, headers: Mapping[str, str]) -> None:
-        """Send a request without a body, and end the connection before its answer. Raises `BudgetSpent`."""
-        url = URL(self._spend(replica) + path, encoded=True)
-        with suppress(OSError):
+        """Send a request without a body, and end the connection unless its answer comes at once. Raises `BudgetSpent`."""
+        base, options = self._spend(replica), {"headers": headers, "middlewares": (_without_length,), "timeout": LEAVES}
+        with suppress(TimeoutError, _NoAnswer):
             async with asyncio.timeout(self._limits.answer):
-                _, writer = await asyncio.open_connection(url.host, url.port, ssl=url.scheme == "https" or None)
-                lines = [f"{method} {url.raw_path_qs} HTTP/1.1", f"Host: {url.authority}", *map(": ".join, headers.items())]
-                writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
-                await writer.drain()
-                writer.close()
-                await writer.wait_closed()
+                with _translated():
+                    await self._exchange(method, base, path, **options)
 
     def _spend(self, replica: int) -> str:
         """Count a request, and return the base URL that it goes to."""
