@@ -109,6 +109,9 @@ class EndSystem(ABC):
     guarded: GuardedClient
     """Reaches the end system with the guards of the configuration; there from `open` on. `guarded.http()` is aiohttp's client."""
 
+    shares_logins: bool = False
+    """True if one user gets one credential for all logins. Sessions with it share the login then: the last one ends it."""
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # Derived, not declared: an author who forgets the flag would leave logins that nobody ends.

@@ -7,6 +7,7 @@ from connector.ledger.credentials import identity
 from connector.ledger.keyring import Keyring
 from connector.model.credential import Credential
 from connector.model.debts import Debt
+from connector.model.sessions import OpenSession
 
 
 def fingerprints(session_id: str, login_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
@@ -14,6 +15,17 @@ def fingerprints(session_id: str, login_id: str, credential: Credential, keyring
     values = (session_id, identity(credential), login_id) if login_id else (session_id, identity(credential))
     message = msgspec.msgpack.encode(values)
     return [keyring.mac("fingerprint", message, key_id=key_id) for key_id in keyring.ids]
+
+
+def shares(credential: Credential, keyring: Keyring) -> list[bytes]:
+    """Return the digest of a credential alone by each of the keys, the current one first: equal ones show as such."""
+    message = identity(credential)
+    return [keyring.mac("shared login", message, key_id=key_id) for key_id in keyring.ids]
+
+
+def share_of(login: Debt | OpenSession, keyring: Keyring) -> bytes | None:
+    """Return what the row of a shared login shows of its credential; None for any other login."""
+    return shares(login.credential, keyring)[0] if login.is_shared and login.credential is not None else None
 
 
 def fitted(debt: Debt, keyring: Keyring) -> Debt:

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import msgspec
 
 from connector.ledger.credentials import packed, unpacked
+from connector.ledger.fingerprints import share_of
 from connector.ledger.keyring import Keyring, SealBroken
+from connector.ledger.texts import without_trace
 from connector.ledger.unverified import Unverified
 from connector.model.sessions import OpenSession
 
@@ -31,11 +33,14 @@ class SessionRow(NamedTuple):
     used_at: float
     credential: bytes | None
     version: int = 0
+    share: bytes | None = None
     mac: bytes = b""
 
 
 COLUMNS = SessionRow._fields
 NAMES = ", ".join(COLUMNS)
+EMPTY = (None, 0)
+"""What the columns hold that older versions lack, the last one first."""
 
 
 def encoded(session: OpenSession, keyring: Keyring) -> SessionRow:
@@ -52,6 +57,7 @@ def encoded(session: OpenSession, keyring: Keyring) -> SessionRow:
         used_at=float(session.used_at),
         credential=sealed,
         version=session.version,
+        share=share_of(session, keyring),
     )
     return authenticated(row, keyring)
 
@@ -59,7 +65,7 @@ def encoded(session: OpenSession, keyring: Keyring) -> SessionRow:
 def renewed(row: SessionRow, session: OpenSession, keyring: Keyring) -> SessionRow:
     """Return the row with the credential that the session has now. It still names the key of the session's seal."""
     made = encoded(session, keyring)
-    return authenticated(row._replace(credential=made.credential, version=made.version), keyring)
+    return authenticated(row._replace(credential=made.credential, version=made.version, share=made.share), keyring)
 
 
 def authenticated(row: SessionRow, keyring: Keyring) -> SessionRow:
@@ -82,7 +88,14 @@ def decoded(row: SessionRow, keyring: Keyring) -> OpenSession:
     """Return the session that a row holds. Raises `KeyMissing` or `Unverified`."""
     verify(row, keyring)
     session = OpenSession(
-        row.session_id, row.system_id, row.origin, row.login_id, row.opened_at, row.used_at, version=row.version
+        row.session_id,
+        row.system_id,
+        row.origin,
+        row.login_id,
+        row.opened_at,
+        row.used_at,
+        version=row.version,
+        is_shared=row.share is not None,
     )
     if row.credential is None:
         return session
@@ -98,10 +111,9 @@ def decoded(row: SessionRow, keyring: Keyring) -> OpenSession:
 def _code(row: SessionRow, keyring: Keyring, key_id: str) -> bytes:
     """Return the code over all columns but the id, which is not known when it is made, and the code itself.
 
-    A credential that was never renewed leaves no trace, so that rows of versions 2 and 3 verify as they are.
+    Columns that are empty at the end leave no trace, so that rows of older versions, which lacked them, verify as they are.
     """
-    covered = row[1:-1] if row.version != 0 else row[1:-2]
-    return keyring.mac(PURPOSE, msgspec.msgpack.encode(covered), key_id=key_id)
+    return keyring.mac(PURPOSE, msgspec.msgpack.encode(without_trace(row[1:-1], EMPTY)), key_id=key_id)
 
 
 def _identity(session: OpenSession) -> bytes:

@@ -34,7 +34,8 @@ class CleanupRecords(Protocol):
         counts as one more cleanup. A closed logout stays closed, and its outcome answers the duplicate. Any other logout is owed
         again. It is due when the grace is over, so that no retry takes what the cleanup itself is trying.
 
-        The session is closed: its rows of these `logins`, or all of them, become debts.
+        The session is closed: its rows of these `logins`, or all of them, become debts. A shared login that another session
+        still has is not owed: its logout is closed as `SHARED`.
 
         Returns:
             the debt to be tried, *with all the evictions that it names*.
@@ -107,6 +108,7 @@ class OpenedSessions(EndedLogins, Protocol):
 
         The id of its login is random, and so the id of this call.
         A login of the same credential and origin is not owed. Its end system has handed it out once more: it is in use again.
+        Of a shared login, that goes for what any session owes.
 
         Args:
             session: as it is from now on.

@@ -8,8 +8,9 @@ import msgspec
 from msgspec.structs import replace
 
 from connector.ledger.credentials import packed, unpacked
+from connector.ledger.fingerprints import share_of
 from connector.ledger.keyring import Keyring, SealBroken
-from connector.ledger.texts import clean, decoded_evictions, decoded_outcome, encoded_evictions, encoded_outcome
+from connector.ledger.texts import clean, decoded_evictions, decoded_outcome, encoded_evictions, encoded_outcome, without_trace
 from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
@@ -45,11 +46,14 @@ class DebtRow(NamedTuple):
     credential: bytes | None
     login_id: str
     version: int
+    share: bytes | None
     mac: bytes
 
 
 COLUMNS = DebtRow._fields
 NAMES = ", ".join(COLUMNS)
+EMPTY = (None, 0, "")
+"""What the columns hold that older versions lack, the last one first."""
 
 
 def encoded(debt: Debt, keyring: Keyring) -> Row:
@@ -74,6 +78,7 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
         None if debt.credential is None else keyring.seal(PURPOSE, packed(debt.credential), _identity(debt)),
         debt.login_id,
         debt.version,
+        share_of(debt, keyring),
     )
     return (*row, keyring.mac(PURPOSE, _canonical(row)))
 
@@ -113,6 +118,7 @@ def _read(row: DebtRow, keyring: Keyring, *, credential: bool) -> Debt:
         dismissed=row.dismissed,
         moved_to=moved_to,
         version=row.version,
+        is_shared=row.share is not None,
     )
     if not credential or row.credential is None:
         return debt
@@ -145,9 +151,6 @@ def _identity(debt: Debt) -> bytes:
 def _canonical(values: Sequence[Any]) -> bytes:
     """Encode the columns so that no two rows give the same bytes: each value with its type and its length.
 
-    Columns that are empty at the end leave no trace, so that rows of versions 2 and 3, which lacked them, verify as they are.
+    Columns that are empty at the end leave no trace, so that rows of older versions, which lacked them, verify as they are.
     """
-    *others, login_id, version = values
-    if version != 0:
-        return msgspec.msgpack.encode(values)
-    return msgspec.msgpack.encode(others if login_id == "" else [*others, login_id])
+    return msgspec.msgpack.encode(without_trace(values, EMPTY))

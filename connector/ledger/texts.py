@@ -1,6 +1,6 @@
 """The JSON texts in the row of a debt: the last outcome, and the evictions that are owed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -73,3 +73,13 @@ def _encoded_scope(scope: Scope) -> list[str | None]:
 def _decoded_scope(values: list[Any]) -> Scope:
     kind, *names = values
     return SCOPES[str(kind)](*names)
+
+
+def without_trace(values: Sequence[Any], empty: Sequence[object]) -> list[Any]:
+    """Return the values of a row without those at its end that are `empty`, the last one first."""
+    kept = [*values]
+    for nothing in empty:
+        if kept[-1] != nothing:
+            break
+        kept.pop()
+    return kept

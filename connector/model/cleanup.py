@@ -28,6 +28,8 @@ class CleanupRequest(msgspec.Struct, frozen=True):
     """The logout's outcome if it is clear from the start, because there is nothing to log out of. Nothing is sent then."""
     version: int = 0
     """How often the credential was renewed since the seal was made, as far as this process knows."""
+    is_shared: bool = False
+    """Whether several sessions may have this login, as the ledger knows."""
 
     @property
     def scopes(self) -> tuple[Scope, ...]:

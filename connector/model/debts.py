@@ -58,6 +58,8 @@ class Debt(msgspec.Struct, frozen=True):
     """None once the logout is closed, and wherever it is not needed."""
     version: int = 0
     """How often its end system has renewed the credential since the seal was made."""
+    is_shared: bool = False
+    """Whether several sessions may have this login: nothing is owed any more once another one is opened with it."""
 
     @property
     def places(self) -> tuple[str | None, ...]:

@@ -25,6 +25,7 @@ def owed_login(session: OpenSession, fingerprint: bytes, now: float, due_at: flo
         due_at=due_at,
         credential=session.credential,
         version=session.version,
+        is_shared=session.is_shared,
     )
 
 

@@ -66,6 +66,10 @@ UNKNOWN_LOGIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "unknown_session", "n
 """Of a cleanup without anything of a login, if every login made here leaves something with its caller."""
 IN_USE_AGAIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "in_use_again", "the end system has handed out this login once more")
 """Of a login that another session uses as well: ending that one ends both."""
+SHARED = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "shared", "other sessions have this login; the last one ends it")
+"""Of a session whose login other sessions have as well, where the profile says that they share it."""
+USED_BY_OTHERS = frozenset([IN_USE_AGAIN, SHARED])
+"""Of logins that were not ended, because others use them."""
 WITHOUT_ASKING = frozenset([NOTHING_TO_END, NO_LOGIN, UNKNOWN_LOGIN])
 """What is said of a cleanup without a look at the ledger: it ends no login that is known to be there."""
 NO_LOGOUT = LogoutOutcome(LogoutResult.HELD, "no_logout", "this login has to be ended, and today's profile ends none")

@@ -24,6 +24,8 @@ class OpenSession:
     """What logs it out; None if no login was made."""
     version: int = 0
     """How often its end system has renewed the credential since the seal was made."""
+    is_shared: bool = False
+    """Whether its end system gives several sessions one login: it is ended with the last of those with this credential."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
-from connector.model.outcomes import IN_USE_AGAIN, WITHOUT_ASKING, LogoutOutcome
+from connector.model.outcomes import IN_USE_AGAIN, SHARED, WITHOUT_ASKING, LogoutOutcome
+from connector.model.sessions import OpenSession
 from drivers import Scope
 
 
@@ -40,6 +41,7 @@ def new(asked: Asked, fingerprint: bytes) -> Debt:
         due_at=asked.due_at,
         credential=request.credential,
         version=request.version,
+        is_shared=request.is_shared,
     )
     return _closed_if_foregone(debt, asked)
 
@@ -86,12 +88,15 @@ def renewed(debt: Debt, credential: Credential, now: float) -> Debt:
     )
 
 
-def with_newest(request: CleanupRequest, credential: Credential | None, version: int) -> CleanupRequest:
-    """Return a cleanup with the credential that was renewed last, its own or this one."""
-    if credential is None or version <= request.version:
+def as_known(request: CleanupRequest, ended: OpenSession, *, has_sharers: bool) -> CleanupRequest:
+    """Return a cleanup by what is known of its login: a newer credential, or that other sessions have the login as well."""
+    if ended.credential is None or request.foregone is not None:
         return request
-    newest = credential.as_proved() if request.credential.proved else credential
-    return replace(request, credential=newest, version=version)
+    known = replace(request, is_shared=ended.is_shared, foregone=SHARED if has_sharers else None)
+    if ended.version <= request.version:
+        return known
+    newest = ended.credential.as_proved() if request.credential.proved else ended.credential
+    return replace(known, credential=newest, version=ended.version)
 
 
 def _owed(asked: Asked) -> dict[str, tuple[Scope, ...]]:

@@ -188,6 +188,7 @@ class Openings:
             opened_at=now,
             used_at=now,
             credential=outcome.credential if made and self._end_system.ends_sessions else None,
+            is_shared=self._end_system.shares_logins,
         )
 
     def _headers(self, session: OpenSession, outcome: LoginOutcome) -> dict[str, str] | None:

@@ -15,10 +15,26 @@ import pytest
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, layout, migrate, version
+from connector.ledger.testing.sharing import shared
 from connector.model.debts import LogoutState
 from connector.model.errors import ConfigurationError
+from connector.model.outcomes import SHARED
 from connector.model.sessions import Current
-from tests.ledger.ledgers import KEYS, NAME, START, all_due, damage, filled, ledger, opened, raw, read_only, record, request
+from tests.ledger.ledgers import (
+    KEYS,
+    NAME,
+    START,
+    all_due,
+    damage,
+    filled,
+    ledger,
+    open_,
+    opened,
+    raw,
+    read_only,
+    record,
+    request,
+)
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FIXTURE_KEYS = Keyring({"fixture": b"f" * 32})
@@ -115,6 +131,7 @@ async def told_as_a_common_user(folder: Path) -> str:
 import os, sys
 from pathlib import Path
 from connector.model.errors import ConfigurationError
+from connector.model.outcomes import SHARED
 from connector.model.sessions import Current
 from connector.ledger.sqlite.opening import make_ready, refusals
 from tests.ledger.ledgers import KEYS
@@ -209,6 +226,21 @@ async def test_the_layout_of_version_4_is_read_with_all_that_it_holds(tmp_path: 
         assert layout(file) == expected_layout()
 
 
+async def test_the_layout_of_version_5_is_read_with_all_that_it_holds(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v5.sql").read_text("utf-8"))
+    async with opened(tmp_path, FIXTURE_KEYS) as ledger:
+        assert (await ledger.known_sessions()).logins == {request(1).session_id: "l", request(2).session_id: "l"}
+        assert (await record(ledger, 1, "one", login="l")).outcome == SHARED
+        assert [debt.session_id for debt in await all_due(ledger)] == [request(3).session_id]
+        await open_(ledger, shared(4, "other"))
+        assert await all_due(ledger) == []
+        assert not ledger.lost_track
+    with raw(tmp_path) as file:
+        assert version(file) == len(MIGRATIONS)
+        assert layout(file) == expected_layout()
+
+
 def test_there_is_a_file_of_every_version_and_of_today_too() -> None:
     """A layout that changes leaves a file of itself behind, made by the code before the change."""
     versions = {}
@@ -219,7 +251,7 @@ def test_there_is_a_file_of_every_version_and_of_today_too() -> None:
     assert versions == {f"v{number}.sql": number for number in range(1, len(MIGRATIONS) + 1)}
 
 
-@pytest.mark.parametrize(("fixture", "debts"), [("v1.sql", 3), ("v2.sql", 2), ("v3.sql", 4), ("v4.sql", 1)])
+@pytest.mark.parametrize(("fixture", "debts"), [("v1.sql", 3), ("v2.sql", 2), ("v3.sql", 4), ("v4.sql", 1), ("v5.sql", 1)])
 def test_a_ledger_of_an_older_version_is_read_as_it_is_and_not_migrated(tmp_path: Path, fixture: str, debts: int) -> None:
     with raw(tmp_path) as file:
         file.executescript((FIXTURES / fixture).read_text("utf-8"))

@@ -29,6 +29,7 @@ ALTERATIONS = {
     "credential": "zeroblob(60)",
     "login_id": "'l'",
     "version": "7",
+    "share": "x'00'",
     "mac": "zeroblob(32)",
 }
 
@@ -104,7 +105,7 @@ def rewrite(file: sqlite3.Connection, written: dict[str, str | bytes]) -> None:
     row |= written
     if isinstance(plain := written.get("credential"), bytes):
         row["credential"] = KEYS.seal(PURPOSE, plain, row["session_id"].encode() + row["fingerprint"])
-    *values, _, _, _ = row.values()
+    *values, _, _, _, _ = row.values()
     row["mac"] = KEYS.mac(PURPOSE, msgspec.msgpack.encode(values))
     file.execute(f"UPDATE debts SET {', '.join(f'{name} = ?' for name in row)} WHERE id = 1", (*row.values(),))
 

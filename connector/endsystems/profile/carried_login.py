@@ -34,6 +34,7 @@ class CarriedLogin:
         self._logout = HttpLogout(profile, site)
         self._refresh = HttpRefresh(profile, site) if profile.refresh else None
         self._cookies = KeptCookies.of(head)
+        self._may_be_renewed = not profile.shared  # or the other sessions would keep the old cookie, which nothing ends
         self._credential = session.credential
         self._headers = self._made(session.credential)
 
@@ -80,7 +81,7 @@ class CarriedLogin:
 
         An error may set the cookie of a session that nobody has logged in, so it renews nothing.
         """
-        if "Set-Cookie" in answer.headers and answer.status < 400 and self._session.in_use is not None:
+        if "Set-Cookie" in answer.headers and answer.status < 400 and self._session.in_use is not None and self._may_be_renewed:
             newest = self._newest()
             cookies = self._renewed_by(answer, newest)
             if self._cookies.renewed(newest, cookies):

@@ -29,6 +29,7 @@ class HttpEndSystem(EndSystem):
         self.needed_headers = frozenset(_headers(profile, site))
         self.opens_sessions = profile.opens_sessions
         self.ends_sessions = bool(profile.steps)
+        self.shares_logins = profile.shared
         self._site = site
         self._origins = Origins(profile, site)
         self._logout = HttpLogout(profile, site)

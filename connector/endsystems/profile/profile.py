@@ -104,6 +104,8 @@ class Profile(ProfileTable):
     """Renews a login: what it captures takes the place of what the login has captured under the same names."""
     expires_in: Text | None = None
     """Seconds after which a login expires that is not renewed: a number, or what the login and the refresh capture."""
+    shared: bool = False
+    """Whether the end system gives one user one login for all sessions, so that ending the first session ends the others."""
     steps: list[LogoutStep]
     verify: Annotated[list[Verify], BeforeValidator(_several)] = Field(default_factory=list)
     """The probes: one table, or several."""

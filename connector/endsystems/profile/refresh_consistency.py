@@ -11,8 +11,12 @@ def of_refresh(profile: Profile) -> Iterator[str]:
     if profile.refresh:
         if not (profile.login and profile.steps and profile.http):
             yield "profile.refresh: expected [[login]], [http] and [[steps]]: what is made, used and ended is what can be renewed"
+        if profile.shared:
+            yield "profile.refresh: expected none beside shared = true, because the other sessions would keep the old token"
         yield from _of_captures(profile)
         yield from _of_entries(profile)
+    if profile.shared and not (profile.login and profile.steps):
+        yield "profile.shared: expected [[login]] and [[steps]]: only a login that is made here and ended can be shared"
     if profile.expires_in is not None:
         yield from _of_expiry(profile, profile.expires_in)
 

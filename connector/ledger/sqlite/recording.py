@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from connector.ledger.fingerprints import fingerprints
 from connector.ledger.sqlite.session_changes import close_session, is_open_by
+from connector.ledger.sqlite.session_rows import has_sharers
 from connector.ledger.sqlite.table import Table
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.debts import Debt, LogoutState, Sorted
@@ -13,7 +14,7 @@ from connector.model.errors import NoSuchDebt
 from connector.model.outcomes import IN_USE_AGAIN
 from connector.model.sessions import OpenSession
 from connector.model.settling import Settlement, leaves_nothing, settled
-from connector.model.transitions import Asked, asked_again, dismissed, due_at_once, held_or_let_go, new, with_newest
+from connector.model.transitions import Asked, as_known, asked_again, dismissed, due_at_once, held_or_let_go, new
 
 
 def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
@@ -32,7 +33,7 @@ def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
     """Record what is left of a cleanup that is over, due at once. Sessions that were opened since stay open."""
     request = missed.request
     ended = close_session(table, request.session_id, login_id=request.login_id, now=now, logins=missed.logins)
-    origin, request = _origin(missed.origin, ended), _by_newest(request, ended)
+    origin, request = _origin(missed.origin, ended), _as_known(table, request, ended)
     if request.foregone is None and is_open_by(table, request.session_id, request.credential, origin):
         request = replace(request, foregone=IN_USE_AGAIN)
     return _recorded(table, Asked(request, origin, missed.drivers, now=now, due_at=now))
@@ -82,7 +83,7 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
 def _record_one(table: Table, asked: Asked) -> Debt:
     request = asked.request
     ended = close_session(table, request.session_id, login_id=request.login_id, now=asked.now, logins=asked.logins)
-    return _recorded(table, replace(asked, origin=_origin(asked.origin, ended), request=_by_newest(request, ended)))
+    return _recorded(table, replace(asked, origin=_origin(asked.origin, ended), request=_as_known(table, request, ended)))
 
 
 def _recorded(table: Table, asked: Asked) -> Debt:
@@ -96,9 +97,11 @@ def _origin(told: str, ended: OpenSession | None) -> str:
     return told if ended is None or ended.credential is None else ended.origin
 
 
-def _by_newest(request: CleanupRequest, ended: OpenSession | None) -> CleanupRequest:
-    """Return the cleanup by the credential that the login has now: its seal may hold an older one."""
-    return request if ended is None else with_newest(request, ended.credential, ended.version)
+def _as_known(table: Table, request: CleanupRequest, ended: OpenSession | None) -> CleanupRequest:
+    """Return the cleanup by what the row of its login says: a newer credential, or that other sessions have the login, too."""
+    if ended is None:
+        return request
+    return as_known(request, ended, has_sharers=has_sharers(table, ended))
 
 
 def _fingerprint(table: Table, request: CleanupRequest) -> bytes:

@@ -73,7 +73,14 @@ ALTER TABLE debts ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
+VERSION_5 = """
+ALTER TABLE debts ADD COLUMN share BLOB;
+ALTER TABLE sessions ADD COLUMN share BLOB;
+CREATE INDEX debts_by_share ON debts (share) WHERE share IS NOT NULL;
+CREATE INDEX sessions_by_share ON sessions (share) WHERE share IS NOT NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing."""
 
 

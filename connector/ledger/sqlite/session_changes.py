@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Sequence
 
-from connector.ledger.fingerprints import fingerprints
+from connector.ledger.fingerprints import fingerprints, shares
 from connector.ledger.sqlite import session_rows
 from connector.ledger.sqlite.session_rows import believed, insert, logins_of, remove, taken
-from connector.ledger.sqlite.table import Table
+from connector.ledger.sqlite.table import Table, marks
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_eviction, owed_login, set_aside
-from connector.model.outcomes import WITHOUT_ASKING
+from connector.model.outcomes import USED_BY_OTHERS, WITHOUT_ASKING
 from connector.model.sessions import Current, OpenSession, Renewal, Replaced
 from connector.model.transitions import renewed, revived
 
@@ -93,7 +93,7 @@ def renew(table: Table, renewal: Renewal, *, now: float) -> Current | None:
     if current := session_rows.renew(table, renewal):
         return current
     for debt in table.of_login(renewal.session_id, renewal.login_id, renewal.credential):
-        is_due = debt.version == renewal.version and debt.outcome not in WITHOUT_ASKING
+        is_due = debt.version == renewal.version and debt.outcome not in WITHOUT_ASKING | USED_BY_OTHERS
         now_owed = table.update(renewed(debt, renewal.credential, now)) if is_due else debt
         return Current(now_owed.credential, now_owed.version, is_open=False)
     return None
@@ -104,7 +104,7 @@ def owe(table: Table, session: OpenSession, *, now: float, due_at: float | None 
 
     Whether it was ended once does not matter: whoever says that it is there knows better.
     """
-    if session.credential is None:
+    if session.credential is None or session_rows.has_sharers(table, session):
         return None
     debts = table.of_login(session.session_id, session.login_id, session.credential)
     if any(debt.state is not LogoutState.CLOSED for debt in debts):
@@ -138,6 +138,16 @@ def _revive(table: Table, session: OpenSession, now: float) -> None:
             table.update(revived(debt, now))
     for debt in table.of_login(session.session_id, "", session.credential):
         table.update(set_aside(debt))
+    for debt in _owed_by_sharers(table, session, session.credential):
+        table.update(revived(debt, now))
+
+
+def _owed_by_sharers(table: Table, session: OpenSession, credential: Credential) -> list[Debt]:
+    """Return what other sessions owe of this login, if it is one that several sessions may have."""
+    if not session.is_shared:
+        return []
+    digests = shares(credential, table.keyring)
+    return table.debts(f"share IN ({marks(digests)}) AND origin = ? AND state <> 'closed'", *digests, session.origin)
 
 
 def _fingerprint(table: Table, session: OpenSession) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from connector.ledger.fingerprints import shares
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import COLUMNS, NAMES, SessionRow, authenticated, decoded, encoded, renewed, verify
 from connector.ledger.sqlite.table import Table, marks
@@ -90,6 +91,20 @@ def taken(table: Table, session_id: str, which: Collection[str] | None = None) -
     return taken
 
 
+def has_sharers(table: Table, login: OpenSession) -> bool:
+    """Tell whether another session is open by the same login, if it is one that several sessions may have."""
+    if not login.is_shared or login.credential is None:
+        return False
+    digests = shares(login.credential, table.keyring)
+    rows = [*_rows(table, f"WHERE share IN ({marks(digests)}) AND origin = ?", *digests, login.origin)]
+    others = [row for row in rows if (row.session_id, row.login_id) != (login.session_id, login.login_id)]
+    for row in others:
+        with suppress(KeyMissing, Unverified):
+            verify(row, table.keyring)
+            return True
+    return False
+
+
 def insert(table: Table, session: OpenSession) -> None:
     """Write a row for a session."""
     table.connection.execute(INSERT, encoded(session, table.keyring))
@@ -103,8 +118,8 @@ def remove(table: Table, session_id: str, login_id: str) -> None:
 def _renewed(table: Table, row: SessionRow, session: OpenSession, credential: Credential) -> OpenSession:
     done = replace(session, credential=credential, version=session.version + 1)
     changed = renewed(row, done, table.keyring)
-    values = (changed.credential, changed.version, changed.mac, row.id)
-    table.connection.execute("UPDATE sessions SET credential = ?, version = ?, mac = ? WHERE id = ?", values)
+    values = (changed.credential, changed.version, changed.share, changed.mac, row.id)
+    table.connection.execute("UPDATE sessions SET credential = ?, version = ?, share = ?, mac = ? WHERE id = ?", values)
     return done
 
 
@@ -112,5 +127,5 @@ def _current(session: OpenSession) -> Current:
     return Current(session.credential, session.version)
 
 
-def _rows(table: Table, condition: str, *values: str) -> Iterator[SessionRow]:
+def _rows(table: Table, condition: str, *values: str | bytes) -> Iterator[SessionRow]:
     return map(SessionRow._make, table.connection.execute(f"{SELECT} {condition}", values))

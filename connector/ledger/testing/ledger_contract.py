@@ -6,11 +6,12 @@ from connector.ledger.testing.renewing import Renewing
 from connector.ledger.testing.repeats import Repeats
 from connector.ledger.testing.replacing import Replacing
 from connector.ledger.testing.rot import Rot
+from connector.ledger.testing.sharing import SharedLogins
 from connector.ledger.testing.steering import Steering
 from connector.ledger.testing.tries import Tries
 
 
-class LedgerContract(Owing, Tries, Claims, Replacing, Renewing, Steering, Repeats, Rot):
+class LedgerContract(Owing, Tries, Claims, Replacing, Renewing, SharedLogins, Steering, Repeats, Rot):
     """Derive from this, say what your ledger is (see `LedgerSubject`), and override the fixtures `make_ledger` and `spoil`."""
 
 

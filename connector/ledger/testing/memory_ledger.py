@@ -9,7 +9,7 @@ import msgspec
 
 from connector.ledger.port import Ledger
 from connector.ledger.testing.memory_logins import (
-    by_newest,
+    by_row,
     close_session,
     end_earlier,
     is_open_by,
@@ -54,14 +54,14 @@ class MemoryLedger(Owner, Ledger):
         with self._transaction() as store:
             now = self._clock()
             ended = close_session(store, request.session_id, request.login_id, logins, now)
-            request, origin = by_newest(request, ended), origin_of_login(origin, ended)
+            request, origin = by_row(store, request, ended), origin_of_login(origin, ended)
             return recorded(store, Asked(request, origin, drivers, now, now + self._grace, logins))
 
     async def record_late(self, missed: Missed) -> None:
         with self._transaction() as store:
             now, request = self._clock(), missed.request
             ended = close_session(store, request.session_id, request.login_id, missed.logins, now)
-            request, origin = by_newest(request, ended), origin_of_login(missed.origin, ended)
+            request, origin = by_row(store, request, ended), origin_of_login(missed.origin, ended)
             if request.foregone is None and is_open_by(store, request.session_id, request.credential, origin):
                 request = msgspec.structs.replace(request, foregone=IN_USE_AGAIN)
             recorded(store, Asked(request, origin, missed.drivers, now=now, due_at=now))

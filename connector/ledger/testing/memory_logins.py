@@ -8,9 +8,9 @@ from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_login, set_aside
-from connector.model.outcomes import WITHOUT_ASKING
+from connector.model.outcomes import USED_BY_OTHERS, WITHOUT_ASKING
 from connector.model.sessions import Current, OpenSession, Renewal, Replaced
-from connector.model.transitions import Asked, asked_again, new, renewed, revived, with_newest
+from connector.model.transitions import Asked, as_known, asked_again, new, renewed, revived
 
 
 def recorded(store: MemoryStore, asked: Asked) -> Debt:
@@ -27,9 +27,16 @@ def origin_of_login(told: str, ended: OpenSession | None) -> str:
     return told if ended is None or ended.credential is None else ended.origin
 
 
-def by_newest(request: CleanupRequest, ended: OpenSession | None) -> CleanupRequest:
-    """Return the cleanup by the credential that the login has now."""
-    return request if ended is None else with_newest(request, ended.credential, ended.version)
+def by_row(store: MemoryStore, request: CleanupRequest, ended: OpenSession | None) -> CleanupRequest:
+    """Return the cleanup by what is known of its login."""
+    return request if ended is None else as_known(request, ended, has_sharers=has_sharers(store, ended))
+
+
+def has_sharers(store: MemoryStore, login: OpenSession) -> bool:
+    """Tell whether another session is open by the same login, if it is one that several sessions may have."""
+    key = login.session_id, login.login_id
+    others = (other for other_key, other in store.sessions.items() if other_key != key and other.is_shared)
+    return login.is_shared and any(is_in_use(other, login.credential, login.origin) for other in others)
 
 
 def close_session(
@@ -74,7 +81,7 @@ def renew(store: MemoryStore, renewal: Renewal, now: float) -> Current | None:
             session = store.sessions[key] = replace(session, credential=renewal.credential, version=renewal.version + 1)
         return Current(session.credential, session.version)
     for debt in store.of_login(renewal.session_id, renewal.login_id, renewal.credential):
-        is_due = debt.version == renewal.version and debt.outcome not in WITHOUT_ASKING
+        is_due = debt.version == renewal.version and debt.outcome not in WITHOUT_ASKING | USED_BY_OTHERS
         now_owed = store.update(renewed(debt, renewal.credential, now)) if is_due else debt
         return Current(now_owed.credential, now_owed.version, is_open=False)
     return None
@@ -82,7 +89,7 @@ def renew(store: MemoryStore, renewal: Renewal, now: float) -> Current | None:
 
 def owe(store: MemoryStore, session: OpenSession, now: float, *, due_at: float | None = None) -> Debt | None:
     """Owe a login, unless it is owed. That it was ended once does not count: who says that it is there knows better."""
-    if session.credential is None:
+    if session.credential is None or has_sharers(store, session):
         return None
     debts = store.of_login(session.session_id, session.login_id, session.credential)
     if any(debt.state is not LogoutState.CLOSED for debt in debts):
@@ -97,7 +104,8 @@ def revive(store: MemoryStore, session: OpenSession, now: float) -> None:
     """Settle what was owed for a credential that its end system has handed out once more: it is in use again."""
     if session.credential is None:
         return
-    for debt in store.read(lambda debt: debt.session_id == session.session_id and debt.state is not LogoutState.CLOSED):
+    owed = store.read(lambda debt: debt.state is not LogoutState.CLOSED)
+    for debt in (each for each in owed if each.session_id == session.session_id or (each.is_shared and session.is_shared)):
         if is_in_use(debt, session.credential, session.origin):
             store.update(revived(debt, now))
     for debt in store.of_login(session.session_id, "", session.credential):
