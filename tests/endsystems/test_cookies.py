@@ -146,6 +146,14 @@ async def test_cookies_by_pattern_are_those_that_all_answers_leave(patterns: str
     assert received == sent
 
 
+async def test_a_logout_may_take_one_cookie_out_of_all_that_the_login_has_left() -> None:
+    form = 'form = { token = "{credential.Cookie|cookie:csrf}", some = "{credential.Cookie|cookies:c*,none}" }\nsuccess'
+    async with faulty_system() as system:
+        profile = form.join((ALL % '"*"').rsplit("success", 1))
+        outcome, _ = await in_and_out(system, profile, setting("SID=1"), setting("csrf=2"))
+        assert (outcome.result, system.received[-1].body) == (LoginResult.LOGGED_IN, b"token=2&some=csrf%3D2")
+
+
 async def test_a_secure_cookie_never_goes_to_an_address_in_clear(tmp_path: Path) -> None:
     trusted = authority(tmp_path)
     async with faulty_system(trusted.server()) as system, faulty_system() as clear:

@@ -12,6 +12,7 @@ from connector.endsystems.profile.leavings import Remnant, captures_left, left_b
 from connector.endsystems.profile.logout import HttpLogout
 from connector.endsystems.profile.named_addresses import addresses_left, addresses_so_far, name_left
 from connector.endsystems.profile.outgoing import make
+from connector.endsystems.profile.placeholders import placeholders
 from connector.endsystems.profile.profile import LoginStep, Profile
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
@@ -99,7 +100,7 @@ class HttpLogin:
         A placeholder stands for captures to come.
         """
         values = self.site.before_login(settings)
-        rehearsal = replace(values, captured={name: "captured" for step in self.profile.login for name in step.capture})
+        rehearsal = replace(values, captured=placeholders(self.profile, self.profile.login))
         made = [make(name, request, rehearsal, self.site.allowed) for name, request in self.profile.login_requests]
         unknown = {name_left(name): self.site.somewhere for name in self.profile.addresses}
         _, logout = self.logout.rehearsed(left_behind(self.profile, rehearsal, {**self._chosen(values), **unknown}))

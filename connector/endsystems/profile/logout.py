@@ -10,6 +10,7 @@ from connector.endsystems.http.site import Site
 from connector.endsystems.profile.conclusion import conclude, conclude_partly
 from connector.endsystems.profile.leavings import remnant_of
 from connector.endsystems.profile.outgoing import Outgoing, make
+from connector.endsystems.profile.placeholders import placeholders
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
@@ -66,7 +67,7 @@ class HttpLogout:
         The first one may be sent as it is, because it needs no capture.
         """
         values = self.site.after_login(credential)
-        rehearsal = with_changes(values, captured={name: "captured" for step in self.profile.steps for name in step.capture})
+        rehearsal = with_changes(values, captured=placeholders(self.profile, self.profile.steps))
         return values, [make(name, request, rehearsal, self.site.allowed) for name, request in self.profile.logout_requests]
 
     async def end(self, credential: Credential) -> LogoutOutcome:
