@@ -9,7 +9,7 @@ from secrets import token_bytes
 import msgspec
 from msgspec.structs import replace
 
-from connector.ledger.credentials import packed
+from connector.ledger.credentials import identity
 from connector.ledger.texts import decoded_outcome, encoded_outcome
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
@@ -111,4 +111,4 @@ class MemoryStore:
 
 def fingerprint(session_id: str, login_id: str, credential: Credential | None) -> bytes:
     """Return what tells a login from all others."""
-    return sha256(msgspec.msgpack.encode((session_id, login_id, packed(credential or Credential())))).digest()
+    return sha256(msgspec.msgpack.encode((session_id, login_id, identity(credential or Credential())))).digest()

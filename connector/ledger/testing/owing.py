@@ -20,7 +20,7 @@ from connector.ledger.testing.ledger_subject import (
     request,
 )
 from connector.model.debts import Debt, LogoutState
-from connector.model.outcomes import NOTHING_TO_END, WITHOUT_ASKING, LogoutOutcome, LogoutResult
+from connector.model.outcomes import NOTHING_TO_END, WITHOUT_ASKING, LivesOn, LogoutOutcome, LogoutResult
 from drivers import SessionScope, SystemScope
 
 
@@ -46,6 +46,17 @@ class Owing(LedgerSubject):
         settled = await ledger.settle(await record(ledger, 1), state=LogoutState.OWED, outcome=odd)
         assert settled is not None
         assert (await ledger.debt(settled.id)).outcome == replace(odd, code="\x00?")
+
+    async def test_what_is_known_of_an_outcome_and_of_its_credential_is_kept(self, ledger: Ledger) -> None:
+        outcome = LogoutOutcome(LogoutResult.ALREADY_OUT, proved=False, lives_on=(LivesOn("access token", 3.5), LivesOn("key")))
+        owed = await record(ledger, 1)
+        proved = replace(request(1), credential=request(1).credential.as_proved())
+        again = await ledger.record(proved, origin=ORIGIN, drivers=DRIVERS)
+        assert again.credential is not None
+        assert (again.id, again.revision, again.credential.proved) == (owed.id, 2, True)
+        assert [debt.credential is not None and debt.credential.proved for debt in await all_due(ledger)] == [True]
+        await ledger.settle(again, state=LogoutState.CLOSED, outcome=outcome)
+        assert (await ledger.debt(owed.id)).outcome == outcome
 
     async def test_a_login_has_one_row_and_its_cleanups_add_up(self, ledger: Ledger) -> None:
         first = await ledger.record(request(1, system=None), origin=ORIGIN, drivers=["memory"])
