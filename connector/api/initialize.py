@@ -116,6 +116,9 @@ def _error_of(result: NotOpened | LoginOutcome) -> ErrorAnswer:
         case NotOpened.NOT_RECORDED:
             message = "The ledger could not record the session. A login that was made is being ended."
             return Unavailable(message, code="ledger_unavailable").answer
+        case NotOpened.NOT_ENDED:
+            message = "The session's earlier login could not be ended yet, and only one is allowed at a time; it is tried again."
+            return Unavailable(message, code="earlier_login_not_ended").answer
         case NotOpened.STOPPING:
             return Unavailable("The server is being stopped and opens no session any more.", code="stopping").answer
         case NotOpened.DEFECT:

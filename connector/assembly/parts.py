@@ -10,6 +10,7 @@ from connector.api.routes import Served
 from connector.cache import Caches, Entries, Loads
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks
+from connector.cleanups.one_at_a_time import OneAtATime
 from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
 from connector.config.settings import Settings
@@ -161,7 +162,7 @@ def parts_of(core: Core, hooks: Hooks) -> Parts:
         storage=core.storage,
         ledger=core.ledger,
         live=core.live,
-        served=_served(core, orchestrator, _openings(core, retries.nudge), renewals),
+        served=_served(core, orchestrator, retries.nudge, renewals),
         orchestrator=orchestrator,
         catching_up=CatchingUp(core.live, core.ledger, core.logouts, core.storage, nudge=retries.nudge),
         holding=Holding(core.ledger, core.logouts),
@@ -178,7 +179,8 @@ def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
     return Orchestrator(core.logouts, core.storage, core.books, core.tasks, live=core.live, hooks=hooks, hook_deadline=deadline)
 
 
-def _openings(core: Core, nudge: Callable[[], None]) -> Openings:
+def _openings(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Callable[[], None]) -> Openings:
+    turns = OneAtATime(orchestrator, planner, core.live, core.ledger)
     return Openings(
         core.logouts,
         core.live,
@@ -186,16 +188,18 @@ def _openings(core: Core, nudge: Callable[[], None]) -> Openings:
         SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live.unrecorded, nudge=nudge),
         deadline=for_end_system(core.settings),
         longest_header=core.settings.server.limits.header,
+        turns=turns if core.settings.end_system.replace == "before" else None,
         clock=core.clock,
     )
 
 
-def _served(core: Core, orchestrator: Orchestrator, openings: Openings, renewals: Renewals) -> Served:
+def _served(core: Core, orchestrator: Orchestrator, nudge: Callable[[], None], renewals: Renewals) -> Served:
+    planner = Planner(core.end_system, _admission(core), renewals.current)
     return Served(
-        planner=Planner(core.end_system, _admission(core), renewals.current),
+        planner=planner,
         orchestrator=orchestrator,
         end_system=core.end_system,
-        openings=openings,
+        openings=_openings(core, orchestrator, planner, nudge),
         seals=core.seals,
         in_use=SessionsInUse(core.seals, core.live, _caches(core), core.logouts, renewals, core.clock),
         watch=core.storage.watch,

@@ -46,7 +46,7 @@ class Planner:
         """
         sealed = self.admission.of(session_id, system_id, seals, whole_system=global_cache, from_beyond=from_beyond)
         if sealed is not None:
-            return self._by_seal(sealed, global_cache=global_cache)
+            return self.by_seal(sealed, global_cache=global_cache)
         credential = Credential(headers, needed=self.end_system.needed_headers)
         return CleanupRequest(session_id, system_id, global_cache, credential, foregone=self._foregone(credential))
 
@@ -56,7 +56,7 @@ class Planner:
             return NOTHING_TO_END
         return UNKNOWN_LOGIN if self.end_system.opens_sessions and not any(credential.values()) else None
 
-    def _by_seal(self, sealed: Sealed, *, global_cache: bool) -> CleanupRequest:
+    def by_seal(self, sealed: Sealed, *, global_cache: bool = False) -> CleanupRequest:
         """Return the cleanup of a seal. A login that it holds has to be ended, whatever today's profile is."""
         no_login = NO_LOGIN if self.end_system.ends_sessions else NOTHING_TO_END
         current = self.current(sealed)

@@ -159,6 +159,9 @@ class EndSystemSection(Section):
     """The tool's address: a URL, or a template such as `{setting.url}`."""
     allowed_urls: list[str] = []
     """URLs that begin every allowed request: scheme, host, port and path. Default: `base_url`, unless it is a template."""
+    replace: Literal["after", "before"] = "after"
+    """When a second initialize of a session ends its earlier login: after the new one is made, or before. `before` is for a tool
+    that allows a user one login at a time. As long as the earlier login is not surely ended, initialize is answered 503."""
     deadlines: EndSystemDeadlines = EndSystemDeadlines()
     ca_file: Annotated[Path | None, Field(strict=False)] = None
     """PEM file of the certificate authorities to trust instead of the system's."""

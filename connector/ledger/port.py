@@ -149,6 +149,10 @@ class KnownSessions(Protocol):
         """Tell whether somebody has asked to end this login: it is a debt, or was one a while ago."""
         ...
 
+    async def owed_of(self, session_id: str) -> list[Debt]:
+        """Return the logouts that a session still owes, or that need attention, with their credentials."""
+        ...
+
     async def origin_of(self, session_id: str, login_id: str) -> str | None:
         """Return where an open session's login was made; None if this ledger does not know it as open."""
         ...

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
-from connector.model.outcomes import IN_USE_AGAIN, SHARED, WITHOUT_ASKING, LogoutOutcome
+from connector.model.outcomes import IN_USE_AGAIN, NO_LOGIN, SHARED, WITHOUT_ASKING, LogoutOutcome
 from connector.model.sessions import OpenSession
 from drivers import Scope
 
@@ -90,8 +90,10 @@ def renewed(debt: Debt, credential: Credential, now: float) -> Debt:
 
 def as_known(request: CleanupRequest, ended: OpenSession, *, has_sharers: bool) -> CleanupRequest:
     """Return a cleanup by what is known of its login: a newer credential, or that other sessions have the login as well."""
-    if ended.credential is None or request.foregone is not None:
+    if request.foregone is not None:
         return request
+    if ended.credential is None:
+        return replace(request, foregone=NO_LOGIN) if not request.credential else request
     known = replace(request, is_shared=ended.is_shared, foregone=SHARED if has_sharers else None)
     if ended.version <= request.version:
         return known

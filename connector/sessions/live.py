@@ -84,6 +84,10 @@ class LiveSessions:
         """Tell whether the session was opened in this ledger, and not closed since."""
         return session_id in self._logins
 
+    def login_of(self, session_id: str) -> str | None:
+        """Return the id of the login by which a session is open here; None if it is not."""
+        return self._logins.get(session_id)
+
     def current(self, sealed: Sealed) -> Current:
         """Return the newest credential of a seal's login that is durable, as far as this process knows."""
         if self._logins.get(sealed.session_id) == sealed.login_id and (renewed := self._renewed.get(sealed.session_id)):

@@ -37,6 +37,8 @@ class NotOpened(Enum):
     """The ledger could not record it."""
     DEFECT = "defect"
     """Of the end system's class or profile; logged."""
+    NOT_ENDED = "earlier_login_not_ended"
+    """The session's earlier login has to be ended before, and that is not confirmed. No other was made."""
     STOPPING = "stopping"
     """The server is stopping; the end system was not asked."""
 

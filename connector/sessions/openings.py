@@ -3,15 +3,17 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from secrets import token_urlsafe
+from typing import Protocol
 
 import structlog
 
 from connector.endsystems.end_system import LONGEST_LOGIN, LoginOutcome, SessionLogin
 from connector.endsystems.escaped import logged_in
 from connector.model.cleanup import Timed
-from connector.model.errors import LedgerUnavailable
+from connector.model.errors import BrokenOff, LedgerUnavailable
 from connector.model.headers import ADVISED, size_of
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult, late_answer
 from connector.model.sessions import OpenSession
@@ -30,6 +32,14 @@ log = structlog.get_logger(__name__)
 OPEN = frozenset([LoginResult.LOGGED_IN, LoginResult.NOT_APPLICABLE])
 
 
+class Turns(Protocol):
+    """Lets one initialize of a session run at a time."""
+
+    def turn(self, request: OpeningRequest) -> AbstractAsyncContextManager[bool]:
+        """Wait, end the session's earlier login, and give whether it is surely over. Raises `LedgerUnavailable`."""
+        ...
+
+
 class Openings:
     """Opens sessions. A login that has begun goes on when its caller has gone or was answered.
 
@@ -45,9 +55,22 @@ class Openings:
         *,
         deadline: float,
         longest_header: int,
+        turns: Turns | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`deadline` is for the end system, in seconds: a caller is answered then."""
+        """Make it.
+
+        Args:
+            logouts: know the end system.
+            live: knows which sessions are open.
+            seals: make the seals.
+            records: write down what was opened.
+            deadline: is for the end system, in seconds: a caller is answered then.
+            longest_header: bytes that a seal may have.
+            turns: end the earlier login of a session before; None if it is ended after.
+            clock: tells when a login was made.
+        """
+        self._turns = turns
         self._end_system = logouts.end_system
         self._logouts = logouts
         self._live = live
@@ -72,6 +95,17 @@ class Openings:
         # A login that could be neither recorded nor ended must not be made.
         if self._records.is_overwhelmed:
             return NotOpened.NOT_RECORDED
+        if self._turns is None:
+            return await self._open(request, is_wanted)
+        try:
+            async with self._turns.turn(request) as may_log_in:
+                return await self._open(request, is_wanted) if may_log_in else NotOpened.NOT_ENDED
+        except (LedgerUnavailable, TimeoutError):
+            return NotOpened.NOT_RECORDED
+        except BrokenOff:
+            return NotOpened.STOPPING
+
+    async def _open(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> Result:
         with self._live.opening(request.session_id) as opening:
             # A task of the application: a caller who leaves must not cancel a login that may be made by now.
             login = self._logins.start(self._log_in(request, lambda: is_wanted() and not opening.overtaken))

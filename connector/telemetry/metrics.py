@@ -27,7 +27,10 @@ LEDGER_PATIENCE = 5.0
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60)
 TRIES = (1, 2, 3, 5, 10, 20, 50, 100, 500, 2500)
 
-INITIALIZES = ("opened", "invalid", "login_refused", "login_unavailable", "overtaken", "not_recorded", "defect", "stopping")
+INITIALIZES = (
+    *("opened", "invalid", "login_refused", "login_unavailable"),
+    *("overtaken", "not_recorded", "earlier_login_not_ended", "defect", "stopping"),
+)
 """How an initialize ends: it is opened, or why it is not."""
 
 M = TypeVar("M", bound=Counter | Histogram)

@@ -50,6 +50,8 @@ class Desk:
         self.node = "n1"
         self.only_token: str | None = None
         """What every login is given, where there is but one token for one user."""
+        self.is_single = False
+        """Whether a login is refused as long as there is another."""
         self.asked: list[str] = []
         """Method and path of each request."""
         self._numbers = count(1)
@@ -91,6 +93,8 @@ class Desk:
             return self._failure(given["password"])
         if given["password"] != PASSWORD:
             return web.json_response({"code": "E-17", "message": f"not {given['password']}"}, status=401)
+        if self.is_single and self.alive:
+            return web.json_response({"code": "E-18"}, status=401)
         token = self.only_token or f"{MARK}-{next(self._numbers)}"
         self.alive.add(token)
         self.logging_in.put_nowait(token)

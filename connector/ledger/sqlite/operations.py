@@ -89,6 +89,9 @@ class Operations(Ledger):
     async def is_closed(self, session_id: str, login_id: str, credential: Credential | None) -> bool:
         return await self.transact(lambda table: session_changes.is_debt(table, session_id, login_id, credential))
 
+    async def owed_of(self, session_id: str) -> list[Debt]:
+        return await self.transact(lambda table: table.debts("session_id = ? AND state <> 'closed' ORDER BY id", session_id))
+
     async def origin_of(self, session_id: str, login_id: str) -> str | None:
         return await self.transact(lambda table: session_rows.origin_of(table, session_id, login_id))
 

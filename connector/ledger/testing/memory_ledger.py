@@ -132,6 +132,10 @@ class MemoryLedger(Owner, Ledger):
         with self._transaction() as store:
             return bool(store.of_login(session_id, login_id, credential))
 
+    async def owed_of(self, session_id: str) -> list[Debt]:
+        with self._transaction() as store:
+            return store.read(lambda debt: debt.session_id == session_id and debt.state is not LogoutState.CLOSED)
+
     async def origin_of(self, session_id: str, login_id: str) -> str | None:
         with self._transaction() as store:
             session = store.sessions.get((session_id, login_id))

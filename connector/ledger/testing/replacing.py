@@ -1,8 +1,11 @@
 """Sessions that are opened, replaced and closed: a login is always a session's, a debt, or ended."""
 
+from msgspec.structs import replace
+
 from connector.ledger.port import Ledger
 from connector.ledger.testing.ledger_subject import (
     KEYS,
+    ORIGIN,
     START,
     LedgerSubject,
     MakeLedger,
@@ -17,7 +20,9 @@ from connector.ledger.testing.ledger_subject import (
     request,
     session,
 )
+from connector.model.credential import Credential
 from connector.model.debts import LogoutState
+from connector.model.outcomes import NO_LOGIN
 
 
 class Replacing(LedgerSubject):
@@ -111,6 +116,23 @@ class Replacing(LedgerSubject):
         assert (await record(ledger, 1, login="first")).state is LogoutState.CLOSED
         assert await logins(ledger) == {}
         assert [debt.login_id for debt in await all_due(ledger)] == ["second"]
+
+    async def test_what_a_session_still_owes_is_told_until_it_is_closed(self, ledger: Ledger) -> None:
+        for number in (1, 2):
+            await open_(ledger, session(number, "old", "first"))
+            await open_(ledger, session(number, "new", "second"))
+        (debt,) = await ledger.owed_of(session(1).session_id)
+        assert debt.credential == request(1, "old").credential
+        await close(ledger, debt)
+        assert await ledger.owed_of(session(1).session_id) == []
+
+    async def test_a_cleanup_that_has_no_credential_of_its_own_ends_that_of_its_login(self, ledger: Ledger) -> None:
+        await open_(ledger, session(1, "known"))
+        await open_(ledger, session(2, None))
+        asked = [replace(request(number, login="l"), credential=Credential(), version=-1) for number in (1, 2)]
+        ended, nothing = [await ledger.record(each, origin="", drivers=()) for each in asked]
+        assert (ended.credential, ended.origin) == (request(1, "known").credential, ORIGIN)
+        assert (nothing.state, nothing.outcome) == (LogoutState.CLOSED, NO_LOGIN)
 
     async def test_an_old_seal_whose_login_was_ended_is_not_owed_again(self, ledger: Ledger) -> None:
         await close(ledger, await record(ledger, 1, "old", login="first"))

@@ -1,0 +1,68 @@
+"""One login at a time: the login that a session has is ended, and confirmed, before another one is made."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+from connector.cleanups.orchestrator import Orchestrator
+from connector.cleanups.plan import Planner
+from connector.ledger.bookkeeping import DEADLINE
+from connector.ledger.port import KnownSessions
+from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
+from connector.model.debts import Debt
+from connector.sessions.live import LiveSessions
+from connector.sessions.opening_outcomes import OpeningRequest
+
+ONLY_THE_LEDGER_KNOWS = -1
+"""Version of a credential that the caller does not have: any that the ledger has is newer."""
+
+
+class OneAtATime:
+    """Gives each initialize of a session its turn, once nothing is left of the login before."""
+
+    def __init__(self, orchestrator: Orchestrator, planner: Planner, live: LiveSessions, ledger: KnownSessions) -> None:
+        self._orchestrator = orchestrator
+        self._planner = planner
+        self._live = live
+        self._ledger = ledger
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, request: OpeningRequest) -> AsyncIterator[bool]:
+        """Wait until no other initialize of the session runs. Then end its earlier login, and give whether it is surely over.
+
+        Raises:
+            LedgerUnavailable: the ledger cannot tell for now what is left.
+        """
+        turn = self._turns.setdefault(request.session_id, asyncio.Lock())
+        async with turn:
+            yield await self._has_ended_earlier(request)
+
+    async def _has_ended_earlier(self, request: OpeningRequest) -> bool:
+        for earlier in self._earlier(request):
+            await self._orchestrator.cleanup(earlier)
+        async with asyncio.TaskGroup() as retries:
+            for debt in await self._owed(request.session_id):
+                retries.create_task(self._orchestrator.retry(debt))
+        return not await self._owed(request.session_id)
+
+    def _earlier(self, request: OpeningRequest) -> Iterator[CleanupRequest]:
+        """Yield the cleanups of the logins that the caller's seal and this process know of."""
+        if request.replaced is not None:
+            yield self._planner.by_seal(request.replaced)
+        login_id = self._live.login_of(request.session_id)
+        if login_id is not None:
+            yield CleanupRequest(
+                request.session_id,
+                request.system_id,
+                global_cache=False,
+                credential=Credential(),
+                login_id=login_id,
+                version=ONLY_THE_LEDGER_KNOWS,
+            )
+
+    async def _owed(self, session_id: str) -> list[Debt]:
+        async with asyncio.timeout(DEADLINE):
+            return await self._ledger.owed_of(session_id)

@@ -1,0 +1,68 @@
+"""An end system that allows one login at a time: the earlier one is ended, and confirmed, before the new one is made."""
+
+import asyncio
+from http import HTTPStatus
+from pathlib import Path
+
+from tests.sessions.desk import Desk, settings
+from tests.sessions.records import open_sessions
+from tests.sessions.served import Served, served
+from tests.sessions.test_cleanup import SYSTEM, opened
+
+
+def section(desk: Desk) -> str:
+    desk.is_single = True
+    return f'{desk.section}replace = "before"\n'
+
+
+async def again(server: Served, session: str, headers: dict[str, str] | None = None) -> tuple[int, str | None]:
+    answer = await server.opshub.initialize(session, settings(), headers, SYSTEM)
+    return answer.status, None if answer.status == HTTPStatus.OK else answer.body["errors"]["code"]
+
+
+async def test_by_default_the_new_login_is_made_first_and_a_single_system_refuses_it(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    desk.is_single = True
+    async with served(tmp_path, desk.section) as server:
+        await opened(server, session)
+        assert await again(server, session) == (400, "E-18")
+
+
+async def test_the_earlier_login_is_ended_before_with_its_seal_or_without(desk: Desk, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, section(desk)) as server:
+        headers = await opened(server, session)
+        assert await again(server, session, headers) == (200, None)
+        assert await again(server, session) == (200, None)
+    async with served(tmp_path, section(desk)) as server:
+        assert await again(server, session) == (200, None)
+        assert len(desk.alive) == 1
+
+    assert desk.logins == 4
+    assert await open_sessions(tmp_path) == {session}
+
+
+async def test_no_login_is_made_while_the_end_of_the_earlier_one_is_not_confirmed(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, section(desk)) as server:
+        headers = await opened(server, session)
+        desk.status = HTTPStatus.SERVICE_UNAVAILABLE
+        refused = [await again(server, session), await again(server, session, headers)]
+        assert desk.logins == 1
+    async with served(tmp_path, section(desk)) as server:
+        refused.append(await again(server, session))
+        desk.status = HTTPStatus.OK
+        assert await again(server, session) == (200, None)
+        assert len(desk.alive) == 1
+
+    assert refused == [(503, "earlier_login_not_ended")] * 3
+    assert desk.logins == 2
+
+
+async def test_initializes_of_one_session_take_turns(desk: Desk, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, section(desk)) as server:
+        answers = await asyncio.gather(*(again(server, session) for _ in range(5)))
+        assert len(desk.alive) == 1
+
+    assert answers == [(200, None)] * 5
