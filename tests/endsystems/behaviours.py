@@ -11,6 +11,7 @@
 /endless         says 200 and sends its body as fast as it can, for ever
 /bomb            says 200 and sends a gzip of 16 MiB of zeros, although nobody asked for one
 /short           says 200 and promises more bytes than it sends
+/broken          logs in by a cookie, says so, and closes the connection in the middle of the body
 /garbage         answers what is not HTTP
 /fine            200 to everything
 /echo            418, with the credential for an error code
@@ -168,6 +169,12 @@ async def _short(system: FaultySystem, request: Received, writer: asyncio.Stream
     await writer.drain()
 
 
+async def _broken(system: FaultySystem, request: Received, writer: asyncio.StreamWriter) -> None:
+    system.log_in("b")
+    writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nX-Token: b\r\nSet-Cookie: SID=b\r\n\r\n{"token": "b')
+    await writer.drain()
+
+
 async def _garbage(system: FaultySystem, request: Received, writer: asyncio.StreamWriter) -> None:
     writer.write(b"220 ready for something else\r\n")
     await writer.drain()
@@ -209,6 +216,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "endless": _endless,
     "bomb": _bomb,
     "short": _short,
+    "broken": _broken,
     "garbage": _garbage,
     "fine": _fine,
     "echo": _echo,

@@ -116,6 +116,26 @@ async def test_a_login_without_the_value_that_would_end_it_is_owed(answer: Canne
         assert [request.target for request in system.received] == ["/login"]
 
 
+async def test_of_an_answer_that_breaks_off_its_head_is_enough_to_end_the_login() -> None:
+    text = profile().replace("{base_url}/login", "{base_url}/broken").replace('json = "token"', 'header = "X-Token"')
+    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
+        outcome = await end_system.login(SESSION, RIGHT)
+        assert (outcome.result, outcome.code) == (LoginResult.UNAVAILABLE, "connection")
+        assert dict(outcome.credential) == {"authorization": "Bearer b"}
+        assert outcome.undo is not None
+        assert (await outcome.undo()).result is LogoutResult.VERIFIED
+        assert not system.sessions
+
+
+async def test_of_an_answer_that_breaks_off_nothing_in_its_body_is_believed() -> None:
+    text = profile().replace("{base_url}/login", "{base_url}/broken").replace('json = "token"', "pattern = 'token.: .(\\w+)'")
+    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
+        outcome = await end_system.login(SESSION, RIGHT)
+        assert (outcome.result, dict(outcome.credential)) == (LoginResult.UNAVAILABLE, {":remnant": "unread"})
+        assert outcome.undo is not None
+        assert (await outcome.undo()).code == "capture_missing"
+
+
 FIRST_A_FORM = """
 [[login]]
 method = "GET"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import aiohttp
 
 from connector.endsystems.http.guard import ForbiddenAddress
+from connector.endsystems.http.response import Response
 
 WRONG_CERTIFICATES = {
     9: "it is not valid yet",
@@ -31,7 +32,10 @@ CLIENT_CERTIFICATE = (
 
 
 class ExchangeFailed(Exception):
-    """No answer came. `passing` tells whether a later try may bring one. It names neither the URL nor a value."""
+    """No whole answer came. `passing` tells whether a later try may bring one. It names neither the URL nor a value."""
+
+    begun: Response | None = None
+    """What came of an answer that broke off in its body."""
 
     def __init__(self, code: str, message: str, *, passing: bool) -> None:
         super().__init__(message)

@@ -12,7 +12,7 @@ from yarl import URL
 from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.http.authorised import carrying, noting
 from connector.endsystems.http.authors_client import AuthorsClient, EndSystemAnswer
-from connector.endsystems.http.failures import translated
+from connector.endsystems.http.failures import ExchangeFailed, translated
 from connector.endsystems.http.forgiving import ForgivingConnector
 from connector.endsystems.http.guard import UrlPrefix, guarded_socket
 from connector.endsystems.http.resolver import Resolver
@@ -157,10 +157,28 @@ class GuardedClient:
         """
         if self._session is None:
             raise RuntimeError("the client is not open")
+        begun: list[aiohttp.ClientResponse] = []
+        read = bytearray()
+        try:
+            await self._read(self._session, outgoing, until, begun, read)
+        except ExchangeFailed as failed:
+            failed.begun = next((_response(answer, outgoing.url, bytes(read)) for answer in begun), None)
+            raise
+        return _response(begun[0], outgoing.url, bytes(read))
+
+    async def _read(
+        self,
+        session: aiohttp.ClientSession,
+        outgoing: Outgoing,
+        until: float | Patience,
+        begun: list[aiohttp.ClientResponse],
+        read: bytearray,
+    ) -> None:
+        """Send a request; put its answer into `begun` once its head is there, and what comes of its body into `read`."""
         with translated():
             async with (
                 until.kept() if isinstance(until, Patience) else asyncio.timeout_at(until),
-                self._session.request(
+                session.request(
                     outgoing.method,
                     outgoing.url,
                     headers=outgoing.headers,
@@ -168,19 +186,17 @@ class GuardedClient:
                     # aiohttp would send credentials and the body along to another host.
                     allow_redirects=False,
                     timeout=self._patient if isinstance(until, Patience) else self._hasty,
-                ) as response,
+                ) as answer,
             ):
-                body = await _beginning(response.content)
-                response.close()  # or the rest of a long answer would be read
-                return _response(response, outgoing.url, body)
+                begun.append(answer)
+                await _read_beginning(answer.content, read)
+                answer.close()  # or the rest of a long answer would be read
 
 
-async def _beginning(content: aiohttp.StreamReader) -> bytes:
+async def _read_beginning(content: aiohttp.StreamReader, read: bytearray) -> None:
     """Read one byte more than the limit, which tells whether there is more."""
-    read = bytearray()
     while len(read) <= ANSWER_LIMIT and (piece := await content.read(ANSWER_LIMIT + 1 - len(read))):
         read += piece
-    return bytes(read)
 
 
 def _response(answer: aiohttp.ClientResponse, url: URL, read: bytes) -> Response:

@@ -117,12 +117,13 @@ class HttpLogin:
             record, values = await sender.take(name, step, values, following=urls[place + 1 :])
             note(record)
             if record.ends_the_run:
-                return self._half_made(_failure(record), values, has_made=self._has_made(place, record)), values
+                has_made, broke_off = self._has_made(place, record), record.broke_off
+                return self._half_made(_failure(record), values, has_made=has_made, broke_off=broke_off), values
         return None, values
 
     def _has_made(self, place: int, record: StepRecord) -> bool:
         """Tell whether the login was made although a value is missing or does not fit, so that nothing fetches it any more."""
-        if record.code == MISSING and record.rule != "default":
+        if record.broke_off or (record.code == MISSING and record.rule != "default"):
             return self._makes(self.profile.login[place])
         is_unsent = record.status is None and record.code in UNSENT
         return is_unsent and any(self._makes(step) for step in self.profile.login[:place])
@@ -137,7 +138,7 @@ class HttpLogin:
         """Return the address that the settings have chosen, which only the login knows."""
         return {LEFT_BASE_URL: values.base_url} if self.site.is_chosen_by_settings else {}
 
-    def _half_made(self, failure: LoginOutcome, values: Values, *, has_made: bool) -> LoginOutcome:
+    def _half_made(self, failure: LoginOutcome, values: Values, *, has_made: bool, broke_off: bool = False) -> LoginOutcome:
         """Add what the login has made until it failed."""
         addresses = {**self._chosen(values), **addresses_so_far(self.profile, values)}
         made = left_so_far(self.profile, values, addresses, has_made=has_made)
@@ -145,7 +146,7 @@ class HttpLogin:
             return failure
         if self.logout.is_whole(made):
             return self._to_be_undone(failure, made)
-        is_unread = has_made and (failure.code == MISSING or captures_left(self.profile).isdisjoint(values.captured))
+        is_unread = has_made and (broke_off or failure.code == MISSING or captures_left(self.profile).isdisjoint(values.captured))
         cut_short = Remnant.CUT_SHORT if _was_cut_short(self.profile, values) else Remnant.PARTLY
         return self._to_be_undone(failure, (Remnant.UNREAD if is_unread else cut_short).of(made))
 

@@ -24,6 +24,8 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
     retry_after: float | None = None
     prepares: bool = False
     """Whether it only fetched what later steps need, so that its success logged nobody out."""
+    broke_off: bool = False
+    """Of a login: whether the answer was a success, and broke off in its body. What its head holds was captured."""
     credential: str | None = None
     """Of a probe: which credential it used, in words."""
     before: bool = False

@@ -15,7 +15,7 @@ from connector.endsystems.http.guarded_client import GuardedClient
 from connector.endsystems.http.response import Response
 from connector.endsystems.profile.expiry import expiry
 from connector.endsystems.profile.outgoing import Outgoing, make
-from connector.endsystems.profile.profile import Step, Verify
+from connector.endsystems.profile.profile import LoginStep, Step, Verify
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.request import Request
 from connector.endsystems.profile.rules import Verdict, judge
@@ -48,6 +48,8 @@ class Sender:
         record = replace(record, prepares=bool(step.capture))
         if answer is None:
             return record, values
+        if record.status is None:
+            return _of_head(record, step, answer, values, following) if isinstance(step, LoginStep) else (record, values)
         record = _judged(record, step, answer, values)
         if record.verdict is not Verdict.SUCCESS:
             return record, values
@@ -66,7 +68,7 @@ class Sender:
         record, answer = await self._exchange(name, probe, values)
         passing = record.verdict is Verdict.AWAY
         record = replace(record, credential=probe.credential, may_live_on=probe.may_live_on)
-        if answer is None:
+        if answer is None or record.status is None:
             return replace(record, verdict=Verdict.INCONCLUSIVE, passing=passing, message=f"not verified: {record.message}")
         match judge(answer, probe.lists):
             case verdict, rule, message:
@@ -79,6 +81,7 @@ class Sender:
     async def _exchange(
         self, name: str, request: Request, values: Values, made: Outgoing | None = None
     ) -> tuple[StepRecord, Response | None]:
+        """Return the record and the answer; without a status it is the beginning of one that broke off."""
         started = time.monotonic()
         record = StepRecord(name, request.method, request.url.text, Verdict.REFUSED)
         answer = None
@@ -91,9 +94,23 @@ class Sender:
         except CannotSend as problem:
             record = replace(record, code=problem.code, message=problem.message)
         except ExchangeFailed as problem:
-            verdict = Verdict.AWAY if problem.passing else Verdict.REFUSED
+            verdict, answer = Verdict.AWAY if problem.passing else Verdict.REFUSED, problem.begun
             record = replace(record, verdict=verdict, code=problem.code, message=f"{name}: {problem.message}")
         return replace(record, milliseconds=round((time.monotonic() - started) * 1000)), answer
+
+
+def _of_head(
+    record: StepRecord, step: Step, answer: Response, values: Values, following: Sequence[URL]
+) -> tuple[StepRecord, Values]:
+    """Take from the head of a success what its body, which broke off, does not change: somebody is logged in by it."""
+    verdict, _, _ = judge(answer, step.lists) or (Verdict.REFUSED, "", None)
+    if verdict is not Verdict.SUCCESS:
+        return record, values
+    of_head = {key: extract for key, extract in step.capture.items() if extract.header or extract.cookie or extract.cookies}
+    found = {key: extract.value(answer, values.answers, following) for key, extract in of_head.items()}
+    captured = {key: value for key, value in found.items() if value}
+    cookies = [key for key in captured if of_head[key].cookie]
+    return replace(record, broke_off=True), values.after(answer, captured, cookies=cookies)
 
 
 def _judged(record: StepRecord, step: Step, answer: Response, values: Values) -> StepRecord:
