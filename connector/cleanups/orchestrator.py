@@ -129,6 +129,8 @@ class Orchestrator:
         origin, drivers = self._origin(request), [driver.name for driver in self._storage.drivers]
         left, outcome, debt = Missed(request, origin, drivers, logins), None, None
         try:
+            # A refresh has spent the credential that is known so far: a logout with that one would end nothing.
+            await self._live.refreshed(request.login_id)
             debt = await self._books.record(request, origin=origin, drivers=drivers, logins=logins)
             if debt is not None:
                 self._live.rows_gone(request.session_id, logins)

@@ -10,6 +10,7 @@ from itertools import islice
 
 import structlog
 
+from connector.ledger.bookkeeping import DEADLINE
 from connector.ledger.port import KnownSessions
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.model.sessions import Current, OpenSession
@@ -54,6 +55,8 @@ class LiveSessions:
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
         self._used: dict[str, float] = {}
+        self.refreshing: dict[str, asyncio.Task[None]] = {}
+        """Refreshes that run, by the id of the login: the end system may have replaced its credential by now."""
         self._renewed: dict[str, Current] = {}
         """Session id -> credential of its login in `_logins`, if its seal holds an older one."""
 
@@ -93,6 +96,11 @@ class LiveSessions:
         if self._logins.get(sealed.session_id) == sealed.login_id and (renewed := self._renewed.get(sealed.session_id)):
             return renewed
         return Current(sealed.credential, 0)
+
+    async def refreshed(self, login_id: str) -> None:
+        """Wait until a refresh of a login that is running is recorded, at most `DEADLINE` seconds."""
+        if login_id in self.refreshing:
+            await asyncio.wait([self.refreshing[login_id]], timeout=DEADLINE)
 
     def renewed(self, sealed: Sealed, current: Current) -> None:
         """Note that the credential of a login was renewed, also in the ledger."""

@@ -33,7 +33,6 @@ class Line:
     changes: list[Change] = field(default_factory=list)
     """Those that are not durable yet."""
     users: int = 0
-    refreshing: asyncio.Task[None] | None = None
 
 
 class Renewals:
@@ -55,6 +54,7 @@ class Renewals:
         self._ledger = ledger
         self._live = live
         self._nudge = nudge
+        self._refreshing = live.refreshing
         self._tasks = OwnedTasks()
         self._lines: dict[str, Line] = {}
         """By the id of the login: those that are being renewed, and those that the ledger could not take."""
@@ -88,11 +88,11 @@ class Renewals:
         if not self._may_change(sealed):
             return
         with self._line(sealed) as line:
-            if line.refreshing is None:
+            if sealed.login_id not in self._refreshing:
                 if self.current(sealed).credential != stale:
                     return
-                line.refreshing = self._tasks.start(self._refreshed(line, stale, make))
-            await asyncio.shield(line.refreshing)
+                self._refreshing[sealed.login_id] = self._tasks.start(self._refreshed(line, stale, make))
+            await asyncio.shield(self._refreshing[sealed.login_id])
 
     async def keep_writing(self) -> None:
         """Record for ever, now and then, what the ledger could not take."""
@@ -129,7 +129,7 @@ class Renewals:
             self._drop_if_idle(line)
 
     def _drop_if_idle(self, line: Line) -> None:
-        if not (line.users or line.changes or line.refreshing):
+        if not (line.users or line.changes or line.sealed.login_id in self._refreshing):
             self._lines.pop(line.sealed.login_id, None)
 
     async def _refreshed(self, line: Line, stale: Credential, make: Refresh) -> None:
@@ -138,7 +138,7 @@ class Renewals:
                 line.changes.append(with_values(renewed))
                 await self._written(line)
         finally:
-            line.refreshing = None
+            del self._refreshing[line.sealed.login_id]
             self._drop_if_idle(line)
 
     async def _written(self, line: Line) -> None:
