@@ -33,7 +33,14 @@ class LoginInUse(Protocol):
 
     @property
     def credential(self) -> Credential:
-        """The newest one."""
+        """The newest one that is durable."""
+        ...
+
+    def settled(self) -> Awaitable[None]:
+        """Wait until each renewal is durable: an end system may drop the old credential once the new one is used.
+
+        Raises `LedgerUnavailable` if that is not done for now.
+        """
         ...
 
     def renew(self, change: Change) -> Awaitable[None]:

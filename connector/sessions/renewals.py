@@ -67,11 +67,21 @@ class Renewals:
             return current
         return Current(_changed(current.credential, line.changes), current.version + 1)
 
+    def durable(self, sealed: Sealed) -> Credential | None:
+        """Return the newest credential of a seal's login that may be used."""
+        return self._live.current(sealed).credential
+
+    async def settled(self, sealed: Sealed) -> None:
+        """Wait until each renewal of a login is durable. Raises `LedgerUnavailable`."""
+        if sealed.login_id in self._lines and self._lines[sealed.login_id].changes:
+            with self._line(sealed) as line:
+                await asyncio.shield(self._tasks.start(self._written(line)))
+
     async def renew(self, sealed: Sealed, change: Change) -> None:
         """Change the credential of a login durably. It goes on if the caller is cancelled.
 
         Raises:
-            LedgerUnavailable: it is not durable. It is used all the same, and recorded when the ledger works again.
+            LedgerUnavailable: it is not durable. It is recorded when the ledger works again, and used from then on.
         """
         if not self._may_change(sealed):
             return
@@ -89,7 +99,7 @@ class Renewals:
             return
         with self._line(sealed) as line:
             if sealed.login_id not in self._refreshing:
-                if self.current(sealed).credential != stale:
+                if self.durable(sealed) != stale:
                     return
                 self._refreshing[sealed.login_id] = self._tasks.start(self._refreshed(line, stale, make))
             await asyncio.shield(self._refreshing[sealed.login_id])
@@ -187,8 +197,12 @@ class RenewableLogin:
 
     @property
     def credential(self) -> Credential:
-        """The newest that is known here."""
-        return self.renewals.current(self.sealed).credential or Credential()
+        """The newest that is durable."""
+        return self.renewals.durable(self.sealed) or Credential()
+
+    def settled(self) -> Awaitable[None]:
+        """Wait until each renewal is durable; see `Renewals`."""
+        return self.renewals.settled(self.sealed)
 
     def renew(self, change: Change) -> Awaitable[None]:
         """Change the credential durably; see `Renewals`."""

@@ -76,7 +76,7 @@ class Session:
 
         Raises:
             LoginNotCarried: there was no login.
-            LedgerUnavailable: they are not durable yet. They are used all the same, and recorded when the ledger works again.
+            LedgerUnavailable: they are not durable yet. They are recorded when the ledger works again, and used from then on.
         """
         if self._login is None:
             raise LoginNotCarried(NEVER_LOGGED_IN)
@@ -131,6 +131,7 @@ class SessionsInUse:
             return None
         accepted = partial(self.logouts.doubts.seen_alive, sealed.session_id, sealed.login_id)
         in_use = RenewableLogin(self.renewals, sealed)
+        await in_use.settled()
         login = SessionLogin(sealed.session_id, sealed.system_id, in_use.credential, accepted, in_use)
         made_at = await _answered(self.live.origin_of(sealed)) if sealed.origin is None else sealed.origin
         if made_at not in {None, self.logouts.origin(login)}:

@@ -46,6 +46,8 @@ class CarriedLogin:
         stale_at = self._newest().stale_at
         if stale_at is not None and stale_at <= time.time():
             await self._has_renewed(self._newest())
+        if self._session.in_use is not None:
+            await self._session.in_use.settled()
         carried = self._newest()
         answer = await self._sent(request, handler, carried)
         may_repeat = answer.status == 401 and not getattr(request.body, "consumed", False)
