@@ -15,6 +15,10 @@ log = structlog.get_logger(__name__)
 
 WINDOW = 300.0
 """Seconds for which a logout counts, and for which a login that was seen alive contradicts its `already_out`."""
+LONGEST = 3600.0
+"""Seconds for which a logout counts if there are few."""
+FEW = 20
+"""Logouts of an end system that count although they are older than `WINDOW`: not every system has some each minute."""
 FEWEST = 5
 """Logouts of an end system before they tell anything."""
 MOST = 1_000
@@ -46,8 +50,12 @@ class _Recent:
         self.forget(now)
 
     def forget(self, now: float) -> None:
-        while self.logouts and (self.logouts[0][0] < now - WINDOW or len(self.logouts) > MOST):
+        while self.logouts and self._is_past(now - self.logouts[0][0]):
             self.doubtful -= self.logouts.popleft()[1]
+
+    def _is_past(self, age: float) -> bool:
+        number = len(self.logouts)
+        return age > LONGEST or number > MOST or (age > WINDOW and number > FEW)
 
     @property
     def are_mostly_doubtful(self) -> bool:
@@ -110,5 +118,5 @@ class Doubts:
             self._recent.popitem(last=False)
         recent.note(now, doubtful=doubtful)
         if recent.are_mostly_doubtful and not recent.is_told:
-            log.warning(MOSTLY, origin=origin, logouts=len(recent.logouts), doubtful=recent.doubtful, within_seconds=WINDOW)
+            log.warning(MOSTLY, origin=origin, logouts=len(recent.logouts), doubtful=recent.doubtful)
         recent.is_told = recent.are_mostly_doubtful

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from connector.endsystems.end_system import SessionLogin
 from connector.model.credential import Credential
 from connector.model.outcomes import LogoutOutcome, LogoutResult
-from connector.sessions.doubts import FEWEST, MOSTLY, UNPROVED, WINDOW, Doubts
+from connector.sessions.doubts import FEW, FEWEST, LONGEST, MOSTLY, UNPROVED, WINDOW, Doubts
 from tests.cli.command import connector
 from tests.ledger.ledgers import SetClock, raw
 from tests.metrics.exposition import value
@@ -131,8 +131,28 @@ def test_what_is_long_past_raises_no_doubt() -> None:
     for _ in range(FEWEST):
         judged(doubts, ALREADY_OUT)
     assert doubts.doubted() == {"https://desk": FEWEST}
-    clock.now = WINDOW + 1
+    clock.now = LONGEST + 1
     assert doubts.doubted() == {}
+
+
+def test_an_end_system_with_few_logouts_is_noticed_too() -> None:
+    clock = SetClock(0.0)
+    doubts = Doubts(clock)
+    for _ in range(FEWEST):
+        judged(doubts, ALREADY_OUT)
+        clock.now += 600
+    assert doubts.doubted() == {"https://desk": FEWEST}
+
+
+def test_logouts_of_long_ago_do_not_hide_a_gateway_of_now() -> None:
+    clock = SetClock(0.0)
+    doubts = Doubts(clock)
+    for _ in range(500):
+        judged(doubts, VERIFIED)
+    clock.now = WINDOW + 1
+    for _ in range(FEW):
+        judged(doubts, ALREADY_OUT)
+    assert doubts.doubted() == {"https://desk": FEW}
 
 
 @pytest.mark.parametrize(("is_first", "proved"), [(False, False), (True, True)])
