@@ -11,6 +11,8 @@ from connector.app import PARTS, create_app
 from connector.assembly.parts import Parts
 from connector.config.settings import Settings
 from connector.ledger.port import Ledger
+from connector.ledger.sqlite.selection import next_due
+from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import LogoutState
 from connector.preflight.loading import load
 
@@ -68,8 +70,12 @@ async def all_done(parts: Parts, clock: Clock) -> None:
 
 
 async def nothing_is_due(ledger: Ledger, clock: Callable[[], float]) -> bool:
-    """Whether everything that was due has been tried, and its outcome recorded."""
-    soonest = await ledger.next_due(clock())
+    """Whether everything that was due has been tried, and its outcome recorded.
+
+    `Ledger.next_due` would leave out what is being tried right now. Its row says that it is due until its outcome is recorded.
+    """
+    assert isinstance(ledger, SqliteLedger)
+    soonest = await ledger.transact(lambda table: next_due(table, clock()))
     return soonest is None or soonest > clock()
 
 
