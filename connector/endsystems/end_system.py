@@ -43,8 +43,12 @@ class LoginInUse(Protocol):
         """
         ...
 
-    def renew(self, change: Change) -> Awaitable[None]:
-        """Change the credential durably. Raises `LedgerUnavailable` if that is not done for now."""
+    def sent(self) -> int:
+        """Note that a request is sent now, and return its number: of two answers, that of the later request is the newer one."""
+        ...
+
+    def renew(self, change: Change, *, request: int | None = None) -> Awaitable[None]:
+        """Change the credential durably, unless the answer to a later `request` has. Raises `LedgerUnavailable`."""
         ...
 
     def refresh(self, stale: Credential, make: Refresh) -> Awaitable[None]:

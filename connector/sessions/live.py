@@ -57,6 +57,8 @@ class LiveSessions:
         self._used: dict[str, float] = {}
         self.refreshing: dict[str, asyncio.Task[None]] = {}
         """Refreshes that run, by the id of the login: the end system may have replaced its credential by now."""
+        self.latest: dict[str, int] = {}
+        """Session id -> number of the latest request whose answer has renewed its login."""
         self._renewed: dict[str, Current] = {}
         """Session id -> credential of its login in `_logins`, if its seal holds an older one."""
 
@@ -166,14 +168,14 @@ class LiveSessions:
         self.rows_gone(session.session_id, replaced)
         if session.login_id in self._rows.get(session.session_id, ()):  # or another login has replaced it meanwhile
             self._logins[session.session_id] = session.login_id
-            self._renewed.pop(session.session_id, None)
+            self._forget_renewals(session.session_id)
             self._foreign.pop(session.session_id, None)
 
     def ended(self, session: OpenSession) -> None:
         """Note that this login of a session has failed. A login that has replaced it is left alone."""
         if self._logins.get(session.session_id) == session.login_id:
             del self._logins[session.session_id]
-            self._renewed.pop(session.session_id, None)
+            self._forget_renewals(session.session_id)
 
     def closing(self, session_id: str) -> tuple[str, ...]:
         """Note that a cleanup of the session was received. From now on the session is dead.
@@ -185,7 +187,7 @@ class LiveSessions:
         for opening in self._opening.get(session_id, ()):
             opening.overtaken = True
         self._logins.pop(session_id, None)
-        self._renewed.pop(session_id, None)
+        self._forget_renewals(session_id)
         self._foreign.pop(session_id, None)
         self._used.pop(session_id, None)
         return self._rows.get(session_id, ())
@@ -211,6 +213,10 @@ class LiveSessions:
                 return
             # What was used again meanwhile stays.
             self._used = {id_: moment for id_, moment in self._used.items() if used.get(id_) != moment}
+
+    def _forget_renewals(self, session_id: str) -> None:
+        self._renewed.pop(session_id, None)
+        self.latest.pop(session_id, None)
 
     def _remember_foreign(self, sealed: Sealed) -> None:
         self._foreign[sealed.session_id] = sealed.login_id

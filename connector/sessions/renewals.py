@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import count
 
 import structlog
 
@@ -55,6 +56,7 @@ class Renewals:
         self._live = live
         self._nudge = nudge
         self._refreshing = live.refreshing
+        self._numbers = count(1)
         self._tasks = OwnedTasks()
         self._lines: dict[str, Line] = {}
         """By the id of the login: those that are being renewed, and those that the ledger could not take."""
@@ -77,13 +79,19 @@ class Renewals:
             with self._line(sealed) as line:
                 await asyncio.shield(self._tasks.start(self._written(line)))
 
-    async def renew(self, sealed: Sealed, change: Change) -> None:
+    def sent(self) -> int:
+        """Return the number of a request that is sent now."""
+        return next(self._numbers)
+
+    async def renew(self, sealed: Sealed, change: Change, *, request: int | None = None) -> None:
         """Change the credential of a login durably. It goes on if the caller is cancelled.
+
+        An answer that is overtaken by that to a later `request` changes nothing, or a credential that was used would come back.
 
         Raises:
             LedgerUnavailable: it is not durable. It is recorded when the ledger works again, and used from then on.
         """
-        if not self._may_change(sealed):
+        if not self._may_change(sealed) or self._is_overtaken(sealed, request):
             return
         with self._line(sealed) as line:
             # Before anything is awaited: a cleanup that comes now ends the new credential.
@@ -124,6 +132,15 @@ class Renewals:
         broken_off = await self._tasks.drain(max(deadline, self._longest))
         await self.write()
         return broken_off
+
+    def _is_overtaken(self, sealed: Sealed, request: int | None) -> bool:
+        if request is None:
+            return False
+        if request < self._live.latest.get(sealed.session_id, 0):
+            return True
+        if self._live.login_of(sealed.session_id) == sealed.login_id:
+            self._live.latest[sealed.session_id] = request
+        return False
 
     def _may_change(self, sealed: Sealed) -> bool:
         return sealed.ledger_id == self._live.ledger_id and sealed.has_login
@@ -204,9 +221,13 @@ class RenewableLogin:
         """Wait until each renewal is durable; see `Renewals`."""
         return self.renewals.settled(self.sealed)
 
-    def renew(self, change: Change) -> Awaitable[None]:
+    def sent(self) -> int:
+        """Note that a request is sent now, and return its number; see `Renewals`."""
+        return self.renewals.sent()
+
+    def renew(self, change: Change, *, request: int | None = None) -> Awaitable[None]:
         """Change the credential durably; see `Renewals`."""
-        return self.renewals.renew(self.sealed, change)
+        return self.renewals.renew(self.sealed, change, request=request)
 
     def refresh(self, stale: Credential, make: Refresh) -> Awaitable[None]:
         """Renew a credential, once for all who wait; see `Renewals`."""

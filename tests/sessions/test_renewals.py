@@ -138,6 +138,22 @@ async def test_calls_at_once_leave_the_last_cookie_that_was_answered(turnstile: 
     assert turnstile.refused == 0
 
 
+async def test_an_answer_that_comes_late_does_not_bring_an_older_cookie_back(
+    turnstile: Turnstile, session: str, tmp_path: Path
+) -> None:
+    turnstile.is_lenient = True
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        late = asyncio.create_task(server.opshub.call("/several?path=/late", headers))
+        assert await turnstile.calls.get() == "/late"
+        assert (await server.opshub.call("/several", headers)).body == 200
+        turnstile.answering.set()
+        assert (await late).body == 200
+        answer = await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert (answer.body["logout"]["outcome"], turnstile.ended) == ("acknowledged", ["t3.1"])
+
+
 @pytest.mark.parametrize("path", ["/plain", "/other", "/deletes", "/empties"])
 async def test_an_answer_that_does_not_renew_the_login_changes_nothing(
     turnstile: Turnstile, session: str, tmp_path: Path, path: str

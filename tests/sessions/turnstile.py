@@ -28,6 +28,8 @@ class Turnstile:
         """The path of each call that was answered."""
         self.is_lenient = False
         """Whether the ticket before the newest one is still good for a call."""
+        self.answering = asyncio.Event()
+        """What `/late` waits for: its ticket is handed out, and not yet told."""
         self.nobody = asyncio.Event()
         """Set when the last login is ended."""
         self._logins, self._tickets = count(1), count(1)
@@ -71,6 +73,11 @@ class Turnstile:
             return answer
         answer = web.json_response({"ticket": self.tickets[login]})
         match request.path:
+            case "/late":
+                self._hand_out(login, answer)
+                self.calls.put_nowait(request.path)
+                await self.answering.wait()
+                return answer
             case "/plain":
                 pass
             case "/other":

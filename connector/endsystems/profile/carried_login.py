@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import aiohttp
 import structlog
@@ -74,11 +75,12 @@ class CarriedLogin:
         # Set at each hop, because aiohttp drops credentials at a redirect to another origin, which may still be allowed.
         for name, value in self._headers:
             request.headers[name] = value
+        number = self._session.in_use.sent() if self._session.in_use is not None else 0
         answer = await handler(request)
-        await self._take_renewed(answer)
+        await self._take_renewed(answer, number)
         return answer
 
-    async def _take_renewed(self, answer: aiohttp.ClientResponse) -> None:
+    async def _take_renewed(self, answer: aiohttp.ClientResponse, number: int) -> None:
         """Take the cookies that an answer has renewed.
 
         An error may set the cookie of a session that nobody has logged in, so it renews nothing.
@@ -87,7 +89,11 @@ class CarriedLogin:
             newest = self._newest()
             cookies = self._renewed_by(answer, newest)
             if self._cookies.renewed(newest, cookies):
-                await self._session.in_use.renew(lambda current: current.with_values(self._cookies.renewed(current, cookies)))
+                change = partial(self._with_cookies, cookies=cookies)
+                await self._session.in_use.renew(change, request=number)
+
+    def _with_cookies(self, credential: Credential, *, cookies: Sequence[tuple[str, str]]) -> Credential:
+        return credential.with_values(self._cookies.renewed(credential, cookies))
 
     def _newest(self) -> Credential:
         in_use = self._session.in_use
