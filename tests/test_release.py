@@ -52,6 +52,15 @@ def test_a_release_with_changes_that_are_not_committed_is_refused(project: Path)
     assert (exit_code, "there are changes: commit them first" in said) == (1, True)
 
 
+def test_a_release_with_an_end_system_that_fails_its_drill_is_refused(project: Path) -> None:
+    (project / "docs").mkdir()
+    (project / "docs" / "end-systems.md").write_text("| Trac | PyPI | `trac` | 1.6 | 2026-11-28 | fails: kill |\n")
+    commit(project)
+
+    exit_code, said = refused(project)
+    assert (exit_code, "docs/end-systems.md has systems that fail" in said) == (1, True)
+
+
 def test_a_release_without_its_section_in_the_changelog_is_refused(project: Path) -> None:
     (project / "CHANGELOG.md").write_text("## Unreleased\n")
     commit(project)

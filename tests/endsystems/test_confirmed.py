@@ -15,6 +15,8 @@ from tests.endsystems.conversations import LEFT, LOGINS, LOGOUTS, LOGOUTS_OF_THE
 from tests.endsystems.faulty import FaultySystem, faulty_system
 from tests.endsystems.opened import SESSION
 from tests.endsystems.real_systems.catalogue import SYSTEMS
+from tests.endsystems.real_systems.page import PAGE
+from tests.endsystems.real_systems.system import RealSystem
 
 GIVEN = {"username": "ann", "password": "p+&<"}
 
@@ -45,6 +47,12 @@ def asked(system: FaultySystem) -> list[str]:
 def test_each_system_that_is_tried_for_real_has_its_conversation() -> None:
     names = sorted(system.key for system in SYSTEMS)
     assert [*LOGINS] == [*PROBES] == [*LOGOUTS] == [*LEFT] == names
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.key)
+def test_the_page_has_the_outcome_of_each_system_in_todays_version(system: RealSystem) -> None:
+    rows = [line for line in PAGE.read_text("utf-8").splitlines() if f"| `{system.key}` | {system.version} |" in line]
+    assert [row.endswith("| passes all |") for row in rows] == [True]
 
 
 @pytest.mark.parametrize("name", LOGINS)

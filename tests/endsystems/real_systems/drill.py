@@ -1,6 +1,7 @@
-"""What each system goes through: login, use, logout, duplicate, outage, a lost answer and a kill, each with new sessions."""
+"""What each system goes through: login, use, renewal, logout, duplicate, outage, a lost answer and a kill."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import uuid4
@@ -18,6 +19,20 @@ async def wrong_password(stage: Stage, folder: Path) -> None:
         answer = await connector.opshub.initialize(str(uuid4()), wrong, query={"systemId": "S"})
         assert 400 <= answer.status < 500, answer.text
         await connector.owes_nothing()
+
+
+async def renewal(stage: Stage, folder: Path) -> None:
+    """Cookies that the system renews with an answer are used by the next call, after a restart too."""
+    async with stage.connector(folder) as connector:
+        session = await connector.open()
+        renewed = renewed_cookies(session.used, stage.line.answers[-1])
+        assert renewed.items() <= cookies_of((await connector.use(session)).used).items()
+        newest = cookies_of(session.used) | renewed_cookies(stage.line.requests[-1], stage.line.answers[-1])
+    async with stage.connector(folder) as connector:
+        session = await connector.use(session)
+        assert cookies_of(session.used) == newest
+        await connector.cleanup(session)
+        assert not await stage.is_alive(session)
 
 
 async def logout(stage: Stage, folder: Path) -> None:
@@ -88,9 +103,22 @@ async def kill(stage: Stage, folder: Path) -> None:
         await connector.owes_nothing()
 
 
+def cookies_of(request: bytes) -> dict[str, str]:
+    """Return the cookies that a request carries."""
+    carried = re.findall(r"(?im)^Cookie: (.*)\r$", request.decode("latin-1"))
+    return dict(re.findall(r"([^=; ]+)=([^;]*)", "; ".join(carried)))
+
+
+def renewed_cookies(request: bytes, answer: bytes) -> dict[str, str]:
+    """Return the cookies of a request that its answer has set anew."""
+    set_anew = dict(re.findall(r"(?im)^Set-Cookie: *([^=]+)=([^;\r]*)", answer.decode("latin-1")))
+    return {name: set_anew[name] for name in cookies_of(request).keys() & set_anew.keys()}
+
+
 PHASES: dict[str, Phase] = {
     "wrong password": wrong_password,
     "login, use, logout": logout,
+    "renewal": renewal,
     "duplicate": duplicate,
     "outage": outage,
     "lost answer": lost_answer,

@@ -17,11 +17,12 @@ class State(Enum):
 
 
 class Line:
-    """Relays connections to the system at `target`, one request each, and keeps every request."""
+    """Relays connections to the system at `target`, one request each, and keeps requests and answers."""
 
     def __init__(self, target: str) -> None:
         self.state = State.UP
         self.requests: list[bytes] = []
+        self.answers: list[bytes] = []
         self._port = port_of(target)
         self._relays: set[asyncio.Task[None]] = set()
 
@@ -53,6 +54,7 @@ class Line:
             if self.state is not State.DOWN and (request := await _request(reader)):
                 self.requests.append(request)
                 answer = await self.ask(request)
+                self.answers.append(answer)
                 if self.state is State.UP:
                     writer.write(answer)
                     await writer.drain()
