@@ -32,6 +32,8 @@ async def test_the_status_tells_who_serves_what_works_and_how_much_is_owed(serve
         "pid": os.getpid(),
         "version": "0.1.0",
         "metrics": METRICS_URL,
+        "unproved": 0,
+        "doubted": {},
     }
     assert {name: ledger[name] for name in ("owed", "waiting", "closed", "evictions")} == {
         "owed": 1,
@@ -82,7 +84,7 @@ async def test_a_row_tells_why_it_waits_and_what_the_end_system_said_last(server
         "reason": "refused",
         "usable": True,
         "attempts": 1,
-        "last_answer": {"outcome": "refused", "code": "400", "message": "no such site"},
+        "last_answer": {"outcome": "refused", "code": "400", "message": "no such site", "proved": None},
         "owed_evictions": {},
         "recorded_at": debt.recorded_at,
         "next_try_at": None,

@@ -153,7 +153,8 @@ async def test_no_check_of_the_rehearsal_fails(folder: Path, roundup_tracker: Tr
     assert ended.exit_code == 0, ended.out + ended.err
     verdict, *warnings = ended.out.splitlines()
     assert verdict.startswith("fail: 0, ")
-    assert {line.split("\t")[0] for line in warnings} <= {"warn"}
+    # Skipped are the checks that stand before the end system, which is not given here.
+    assert {line.split("\t")[0] for line in warnings} <= {"warn", "skip"}
 
 
 async def test_a_configuration_that_cannot_work_ends_the_example_with_78_and_a_line(folder: Path) -> None:
