@@ -58,7 +58,9 @@ class LiveSessions:
         self.refreshing: dict[str, asyncio.Task[None]] = {}
         """Refreshes that run, by the id of the login: the end system may have replaced its credential by now."""
         self.latest: dict[str, int] = {}
-        """Session id -> number of the latest request whose answer has renewed its login."""
+        """Session id -> number of the request to whose answer its credential belongs, or that was the first to carry it."""
+        self.carried: dict[str, int] = {}
+        """Session id -> version of the credential that a request has carried last, unless it is that of the seal."""
         self._renewed: dict[str, Current] = {}
         """Session id -> credential of its login in `_logins`, if its seal holds an older one."""
 
@@ -217,6 +219,7 @@ class LiveSessions:
     def _forget_renewals(self, session_id: str) -> None:
         self._renewed.pop(session_id, None)
         self.latest.pop(session_id, None)
+        self.carried.pop(session_id, None)
 
     def _remember_foreign(self, sealed: Sealed) -> None:
         self._foreign[sealed.session_id] = sealed.login_id

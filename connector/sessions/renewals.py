@@ -79,9 +79,15 @@ class Renewals:
             with self._line(sealed) as line:
                 await asyncio.shield(self._tasks.start(self._written(line)))
 
-    def sent(self) -> int:
-        """Return the number of a request that is sent now."""
-        return next(self._numbers)
+    def sent(self, sealed: Sealed) -> int:
+        """Return the number of a request that carries the durable credential now.
+
+        Once a new credential is carried, no answer to an earlier request counts any more: the old one may be dead.
+        """
+        number, version, session_id = next(self._numbers), self._live.current(sealed).version, sealed.session_id
+        if version and self._live.carried.get(session_id) != version:
+            self._live.carried[session_id], self._live.latest[session_id] = version, number
+        return number
 
     async def renew(self, sealed: Sealed, change: Change, *, request: int | None = None) -> None:
         """Change the credential of a login durably. It goes on if the caller is cancelled.
@@ -223,7 +229,7 @@ class RenewableLogin:
 
     def sent(self) -> int:
         """Note that a request is sent now, and return its number; see `Renewals`."""
-        return self.renewals.sent()
+        return self.renewals.sent(self.sealed)
 
     def renew(self, change: Change, *, request: int | None = None) -> Awaitable[None]:
         """Change the credential durably; see `Renewals`."""
