@@ -165,6 +165,10 @@ class EndSystemSection(Section):
     deadlines: EndSystemDeadlines = EndSystemDeadlines()
     ca_file: Annotated[Path | None, Field(strict=False)] = None
     """PEM file of the certificate authorities to trust instead of the system's."""
+    client_certificate: Annotated[Path | None, Field(strict=False)] = None
+    """PEM file of the certificate that this connector shows to the tool, with those that vouch for it behind it."""
+    client_key: Annotated[Path | None, Field(strict=False)] = None
+    """PEM file of its key, not encrypted; only this user should be able to read it. Default: the file of the certificate."""
     proxy: str | None = None
     """URL of an HTTP proxy for outgoing requests. One from the environment is never used."""
     settings: dict[str, Any] = {}

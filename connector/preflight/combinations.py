@@ -16,7 +16,7 @@ BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 PASSWORD_IN_URL = re.compile(r"//[^/@]*:[^/@]+@")
 EVERY_IPV4 = "0.0.0.0"  # noqa: S104 - nothing listens here
 PROFILE = "end_system.profile"
-FILES = (PROFILE, "end_system.ca_file")
+FILES = (PROFILE, "end_system.ca_file", "end_system.client_certificate", "end_system.client_key")
 CALLS = ("cleanup", "discover", "initialize")
 """What is served under each base path."""
 

@@ -113,7 +113,7 @@ def test_the_name_of_a_bundled_profile_is_no_path(home: Path) -> None:
     assert read(home / "config.toml", {}).settings.end_system.profile == "none"
 
 
-@pytest.mark.parametrize("key", ["profile", "ca_file"])
+@pytest.mark.parametrize("key", ["profile", "ca_file", "client_certificate"])
 def test_a_file_that_is_not_there_is_told_with_the_folder_in_which_it_was_looked_for(home: Path, key: str) -> None:
     (home / "config.toml").write_text(f'end_system.{key} = "missing.toml"')
 

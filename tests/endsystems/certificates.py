@@ -48,6 +48,23 @@ class Authority:
         key = generate_private_key(SECP256R1())
         return _server_side(self.folder / "server.pem", key, _certificate(host, key, self.key, "authority", until))
 
+    def wanting_clients(self) -> ssl.SSLContext:
+        """A server's side that talks only to clients with a certificate of this authority."""
+        tls = self.server()
+        tls.verify_mode = ssl.CERT_REQUIRED
+        tls.load_verify_locations(self.file)
+        return tls
+
+    def client(self, *, password: str | None = None) -> tuple[Path, Path]:
+        """The files of a client's certificate and of its key."""
+        key = generate_private_key(SECP256R1())
+        shown, secret = self.folder / "client.pem", self.folder / "client.key"
+        shown.write_bytes(
+            _certificate("connector", key, self.key, "authority", NOW + DAY).public_bytes(serialization.Encoding.PEM)
+        )
+        secret.write_bytes(_private(key, password))
+        return shown, secret
+
 
 def authority(folder: Path) -> Authority:
     key = generate_private_key(SECP256R1())
@@ -94,8 +111,12 @@ def _name(text: str) -> x509.Name:
 
 
 def _server_side(file: Path, key: EllipticCurvePrivateKey, certificate: x509.Certificate) -> ssl.SSLContext:
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    file.write_bytes(_private(key) + certificate.public_bytes(serialization.Encoding.PEM))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     return context
+
+
+def _private(key: EllipticCurvePrivateKey, password: str | None = None) -> bytes:
+    lock = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)

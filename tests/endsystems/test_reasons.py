@@ -20,15 +20,14 @@ async def log_out(url: str, ca_file: Path) -> LogoutOutcome:
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2])
 async def test_a_certificate_that_the_server_wants_of_the_client_is_no_outage(tmp_path: Path, version: ssl.TLSVersion) -> None:
     trusted = authority(tmp_path)
-    tls = trusted.server()
-    tls.verify_mode = ssl.CERT_REQUIRED
-    tls.load_verify_locations(trusted.file)
+    tls = trusted.wanting_clients()
     tls.maximum_version = version
     with refusing_server(tls) as url:
         outcome = await log_out(url, trusted.file)
     code = "tls_client_certificate" if version is ssl.TLSVersion.TLSv1_3 else "tls_handshake"
     assert (outcome.result, outcome.code) == (LogoutResult.REFUSED, code)
     assert "a certificate of the client" in str(outcome.message)
+    assert "end_system.client_certificate" in str(outcome.message)
 
 
 async def test_a_version_of_tls_that_is_not_allowed_here_is_no_outage(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def checked_egress(settings: config.EndSystemSection, environ: Mapping[str, str]
     return Egress(
         base_url=base_url,
         allowed=_allowed(settings.allowed_urls, base_url, problems),
-        tls=_tls(settings.ca_file, problems),
+        tls=_tls(settings, problems),
         proxy=_proxy(settings.proxy, problems),
     )
 
@@ -96,7 +96,37 @@ def _allowed(texts: list[str], base_url: Template | None, problems: list[str]) -
     return (url_prefix(base_url.render(str)),)
 
 
-def _tls(ca_file: Path | None, problems: list[str]) -> ssl.SSLContext:
+def _tls(settings: config.EndSystemSection, problems: list[str]) -> ssl.SSLContext:
+    certificate, key = settings.client_certificate, settings.client_key
+    if certificate is None:
+        if key is not None:
+            problems.append("end_system.client_key: expected end_system.client_certificate beside it")
+        return _trusting(settings.ca_file, problems)
+    # A context of its own: what is shown to one end system is nobody else's.
+    tls = ssl.create_default_context() if settings.ca_file is None else _trusting(settings.ca_file, problems)
+    _show(tls, certificate, key or certificate, problems)
+    return tls
+
+
+def _show(tls: ssl.SSLContext, certificate: Path, key: Path, problems: list[str]) -> None:
+    """Have connections show the certificate. OpenSSL tells neither of two files apart, so each is opened before."""
+    for name, file in (("client_certificate", certificate), ("client_key", key)):
+        try:
+            file.open("rb").close()
+        except (OSError, ValueError) as problem:
+            reason = why_not(problem, file) if isinstance(problem, OSError) else "not the path of a file"
+            problems.append(f"end_system.{name}: cannot be read: {reason}")
+            return
+    try:
+        # Without a password of our own, OpenSSL would ask for that of an encrypted key at the terminal.
+        tls.load_cert_chain(certificate, key, password=lambda: "")
+    except (ssl.SSLError, ValueError):
+        problems.append(
+            "end_system.client_certificate: expected a certificate and its key in PEM format, the key without a password"
+        )
+
+
+def _trusting(ca_file: Path | None, problems: list[str]) -> ssl.SSLContext:
     if ca_file is None:
         return _systems_tls()
     try:

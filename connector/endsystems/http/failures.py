@@ -21,6 +21,7 @@ WRONG_CERTIFICATES = {
 }
 """By OpenSSL's `X509_V_ERR` numbers."""
 VERSION = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE", "VERSION_TOO_LOW", "VERSION_TOO_HIGH")
+OURS = "see `end_system.client_certificate`"
 CLIENT_CERTIFICATE = (
     "ALERT_UNKNOWN_CA",
     "ALERT_CERTIFICATE",
@@ -87,9 +88,11 @@ def _explained_tls(problem: ssl.SSLError) -> ExchangeFailed:
         message = "the server speaks no version of TLS that is allowed here"
         return ExchangeFailed("tls_version", message, passing=False)
     if any(text in reason for text in CLIENT_CERTIFICATE):
-        message = "the server wants a certificate of the client, and did not get one that it accepts"
+        message = f"the server wants a certificate of the client, and did not get one that it accepts ({OURS})"
         return ExchangeFailed("tls_client_certificate", message, passing=False)
     if "HANDSHAKE_FAILURE" in reason:
-        message = "the server breaks off TLS: it wants a certificate of the client, or ciphers that are not allowed here"
+        message = (
+            f"the server breaks off TLS: it wants a certificate of the client ({OURS}), or ciphers that are not allowed here"
+        )
         return ExchangeFailed("tls_handshake", message, passing=False)
     return ExchangeFailed("connection", f"no connection by TLS ({reason.lower().replace('_', ' ')})", passing=True)
