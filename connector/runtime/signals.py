@@ -40,11 +40,21 @@ def stop_signal() -> asyncio.Future[str]:
 
 
 def take_as_ctrl_c() -> None:
-    """Treat the other ending signals like Ctrl-C, for a command that has something to close at its end."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        for name in (*ENDING, HANG_UP):
-            if name != "SIGINT" and hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: signal.raise_signal(signal.SIGINT))
+    """Treat the other ending signals like Ctrl-C, for a command that has something to close at its end.
+
+    One that is ignored stays so, as under `nohup`.
+    """
+    for name in (*ENDING, HANG_UP):
+        number = getattr(signal, name, None)
+        if name != "SIGINT" and number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    # Of a job that a script runs in the background, the shell has Ctrl-C ignored: that must not make SIGTERM kill it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def _ends_with_its_terminal() -> bool:

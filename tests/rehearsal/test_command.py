@@ -50,12 +50,17 @@ async def test_whoever_wants_to_see_all_gets_a_line_for_each_check_the_worst_fir
     assert checks[0].startswith("fail\tcleanup-again\t")
 
 
-@pytest.mark.parametrize("asked_by", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize(
+    ("asked_by", "ignored"),
+    [(signal.SIGTERM, ""), (signal.SIGHUP, ""), (signal.SIGQUIT, ""), (signal.SIGTERM, "trap '' INT QUIT; ")],
+    ids=["SIGTERM", "SIGHUP", "SIGQUIT", "SIGTERM in the background"],
+)
 async def test_a_rehearsal_that_is_asked_to_end_closes_its_sessions(
-    asked_by: signal.Signals, tmp_path: Path, settings: list[str]
+    asked_by: signal.Signals, ignored: str, tmp_path: Path, settings: list[str]
 ) -> None:
     async with small_connector() as small, asyncio.timeout(WITHIN):
         process = await asyncio.create_subprocess_exec(
+            *("sh", "-c", f'{ignored}exec "$@"', "sh"),
             *(sys.executable, "-m", "connector", "rehearse", *small.urls, *settings),
             cwd=tmp_path,
             env=surroundings({"DESK_PASSWORD": CANARY}),
