@@ -20,7 +20,8 @@ SIGCONT). Some have a full disk. The end system is at times slow, refuses, break
 
 The end system runs in another process than the servers, and knows each login that it ever made. When the last server is dead,
 the application is started on the files that are left. Its clock runs ahead until nothing is owed. What needs attention is
-tried again by hand. Then every session that has to be open is used, and all sessions are ended. The judge knows what the
+tried again by hand. A login that failed half-way is dismissed if nobody can prove that it is dead; if it is alive, it is lost.
+Then every session that has to be open is used, and all sessions are ended. The judge knows what the
 clients and the end system saw, and when servers lived. It knows nothing else. These are faults:
 
 * *lost*: a login is alive in the end, and it was not under way at a kill;
