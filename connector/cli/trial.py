@@ -48,7 +48,7 @@ async def try_login(end_system: EndSystem, settings: Mapping[str, str], show: Sh
         show(login)
         session = SessionLogin(session_id, None, login.credential)
         if login.result is not LoginResult.LOGGED_IN:
-            return LoginTried(login, records, await _undone(login, show))
+            return LoginTried(login, records, await _undone(end_system, session, show))
         logout = await _logged_out(end_system, session, show)
         again = await _logged_out(end_system, session, show) if logout.outcome.closes else None
         return LoginTried(login, records, logout, again)
@@ -68,10 +68,11 @@ async def _logged_in(
     return await end_system.login(session_id, settings), records
 
 
-async def _undone(login: LoginOutcome, show: Show) -> Tried | None:
-    if login.undo is None:
+async def _undone(end_system: EndSystem, login: SessionLogin, show: Show) -> Tried | None:
+    """End what a login has made until it failed; None if it has made nothing."""
+    if not login.credential:
         return None
-    outcome = await login.undo()
+    outcome = await end_system.logout(login)
     show(outcome)
     return Tried(outcome)
 

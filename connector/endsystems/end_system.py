@@ -86,11 +86,6 @@ class LoginOutcome:
     message: str | None = None
     retry_after: float | None = None
     """Seconds to wait, if an unavailable end system asked for it. An hour at most is passed on."""
-    undo: Callable[[], Awaitable[LogoutOutcome]] | None = field(default=None, repr=False, compare=False)
-    """Ends what a login that failed half-way has made, which is `credential`. It is called once that is recorded.
-
-    None: the `logout` of such a credential does.
-    """
 
 
 class EndSystemSettings(BaseModel):

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from secrets import token_urlsafe
@@ -170,8 +170,8 @@ class Openings:
         if outcome is None:
             return NotOpened.DEFECT
         session = self._session(request, outcome)
-        if outcome.undo is not None and session.credential is not None:
-            return await self._undone(session, outcome, outcome.undo, patience)
+        if outcome.result not in OPEN:
+            return await self._failed(session, outcome, patience)
         done: Timed[Result] = await step(
             "opening a session",
             lambda: self._opened(session, request, outcome, is_wanted),
@@ -180,17 +180,20 @@ class Openings:
             failed=NotOpened.DEFECT,
         )
         # Not open: what the login has made has to be ended.
-        if isinstance(done.outcome, NotOpened) or (done.outcome is outcome and session.credential is not None):
+        if isinstance(done.outcome, NotOpened):
             self._live.ended(session)
             if await self._records.end(session):
                 self._live.rows_gone(session.session_id, [session.login_id])
         return done.outcome
 
-    async def _undone(
-        self, session: OpenSession, failure: LoginOutcome, undo: Callable[[], Awaitable[LogoutOutcome]], patience: float
-    ) -> LoginOutcome:
+    async def _failed(self, session: OpenSession, failure: LoginOutcome, patience: float) -> LoginOutcome:
         """End what a login has made until it failed, and tell the caller of it, at the latest after `patience` seconds."""
-        undoing = self._following.start(self._records.undo(session, undo))
+        if session.credential is None:
+            return failure
+        if not patience:  # its caller was answered, so that the retries may do it
+            await self._records.end(session)
+            return failure
+        undoing = self._following.start(self._records.undo(session))
         await asyncio.wait([undoing], timeout=patience)
         told = _words_for(undoing.result()) if undoing.done() else "is being ended"
         return replace(failure, message=f"{failure.message}; the login made until then {told}") if told else failure
@@ -199,8 +202,6 @@ class Openings:
         self, session: OpenSession, request: OpeningRequest, outcome: LoginOutcome, is_wanted: Callable[[], bool]
     ) -> Result:
         """Open the session with the new login, or return why the login has to be ended."""
-        if outcome.result not in OPEN:
-            return outcome
         headers = self._headers(session, outcome)
         if headers is None:
             return NotOpened.DEFECT

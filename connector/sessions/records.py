@@ -11,17 +11,16 @@ from connector.cache.storage import Storage
 from connector.endsystems.end_system import SessionLogin
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
 from connector.ledger.port import OpenedSessions
+from connector.model.credential import Credential
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession, Replaced
-from connector.runtime.steps import step
 from connector.sessions.logouts import Logouts
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import MOST, Unrecorded
 
-UNDO_WITHIN = 60.0
-"""Seconds for the logout of a login that failed half-way; its requests have shorter deadlines of their own."""
+BROKEN_OFF = LogoutOutcome(LogoutResult.PENDING, "broken_off", "the server ends")
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -102,25 +101,27 @@ class SessionRecords:
         self._nudge()
         return True
 
-    async def undo(self, session: OpenSession, undo: Callable[[], Awaitable[LogoutOutcome]]) -> LogoutOutcome:
-        """Record a login that failed half-way, then end it by `undo`, and return what became of that.
+    async def undo(self, session: OpenSession) -> LogoutOutcome:
+        """Record a login that failed half-way, then log it out, and return what became of that.
 
         A kill in between leaves a debt; so does an end system that does not take the logout.
         """
-        debt = None
         try:
             debt = await self._written(self._ledger.end_login(session, being_tried=True))
-            if debt is None:
-                return IN_USE_AGAIN
         except LedgerUnavailable:
-            ended = await self._undone(undo)
-            if not ended.closes:
-                self._unrecorded.keep_login(session)
-            return ended
-        ended = await self._undone(undo)
+            return await self._ended_unrecorded(session)
+        if debt is None:
+            return IN_USE_AGAIN
+        ended = await self._logged_out(session)
         if not (ended.closes and await self._forgotten(debt)):
             await self._books.settle(debt, outcome=ended, evicted=())
             self._nudge()
+        return ended
+
+    async def _ended_unrecorded(self, session: OpenSession) -> LogoutOutcome:
+        ended = await self._logged_out(session)
+        if not ended.closes:
+            self._unrecorded.keep_login(session)
         return ended
 
     async def _forgotten(self, debt: Debt) -> bool:
@@ -129,10 +130,11 @@ class SessionRecords:
         except LedgerUnavailable:
             return False
 
-    async def _undone(self, undo: Callable[[], Awaitable[LogoutOutcome]]) -> LogoutOutcome:
-        late = LogoutOutcome(LogoutResult.PENDING, "timeout", "its logout was not answered in time")
-        failed = LogoutOutcome(LogoutResult.FAILED, "internal_error", "a defect; the log has its traceback")
-        return (await step("undoing a login", undo, deadline=UNDO_WITHIN, late=late, failed=failed)).outcome
+    async def _logged_out(self, session: OpenSession) -> LogoutOutcome:
+        login = SessionLogin(session.session_id, session.system_id, session.credential or Credential())
+        async with self._logouts.sharing(login, session.login_id, places=(session.origin,), attempts=0) as shared:
+            await asyncio.wait([shared.task])
+            return BROKEN_OFF if shared.task.cancelled() else shared.task.result().outcome
 
     def _login_of(self, shown: Sealed) -> OpenSession | None:
         """Return the login of a seal. Another process may have made it, and hold its record."""

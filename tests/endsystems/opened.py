@@ -8,9 +8,10 @@ from typing import Any
 
 from connector.config import settings
 from connector.endsystems.build import build_end_system
-from connector.endsystems.end_system import SessionLogin
+from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.model.credential import Credential
+from connector.model.outcomes import LogoutOutcome
 
 SESSION = "6f1c1d2e-0000-4000-8000-000000000001"
 ENVIRON = {"CONNECTOR_CLIENT_ID": "client-canary", "CONNECTOR_CLIENT_SECRET": "s3cret-canary"}
@@ -64,6 +65,12 @@ RIGHT = {"username": "us3r-canary", "password": "right"}
 def login(**headers: str) -> SessionLogin:
     """A session whose request carried these headers; an underscore stands for a hyphen."""
     return SessionLogin(SESSION, "A", Credential([(name.replace("_", "-"), value) for name, value in headers.items()]))
+
+
+async def undone(end_system: EndSystem, outcome: LoginOutcome) -> LogoutOutcome:
+    """Log out what a failed login has made."""
+    assert outcome.credential
+    return await end_system.logout(SessionLogin(SESSION, None, outcome.credential))
 
 
 def built(profile: str, folder: Path, environ: Mapping[str, str] = ENVIRON, **keys: Any) -> HttpEndSystem:

@@ -59,4 +59,3 @@ async def test_a_later_step_that_is_never_answered_leaves_what_the_first_has_mad
         outcome = await task
     assert (outcome.result, outcome.code) == (LoginResult.UNAVAILABLE, "timeout")
     assert dict(outcome.credential) == {"authorization": "Bearer t1"}
-    assert outcome.undo is not None

@@ -12,7 +12,7 @@ from connector.endsystems.end_system import LoginOutcome, SessionLogin
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 from tests.endsystems.behaviours import NO_DATE
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
-from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, opened
+from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, opened, undone
 
 IMPATIENT = EndSystemDeadlines(connect=5, read=0.2, total=0.3)
 LOGGED_IN, REFUSED, UNAVAILABLE = LoginResult.LOGGED_IN, LoginResult.REFUSED, LoginResult.UNAVAILABLE
@@ -46,12 +46,7 @@ async def log_in_and_undo(
     """Log in, in vain, and undo what was made until then."""
     async with opened(text, base_url=system.url) as end_system:
         outcome = await end_system.login(SESSION, settings)
-        return outcome, await undone(outcome)
-
-
-async def undone(outcome: LoginOutcome) -> LogoutOutcome:
-    assert outcome.undo is not None
-    return await outcome.undo()
+        return outcome, await undone(end_system, outcome)
 
 
 async def test_what_a_login_leaves_behind_is_what_its_logout_needs() -> None:
@@ -126,7 +121,7 @@ async def test_a_login_that_fails_half_way_says_what_it_has_made_and_how_to_undo
         outcome = await tool.login(SESSION, RIGHT)
         assert (outcome.result, dict(outcome.credential)) == (result, {"authorization": "Bearer t0ken-canary-1"})
         assert (system.logins, system.logouts) == (1, 0)
-        assert (await undone(outcome)).closes
+        assert (await undone(tool, outcome)).closes
         assert system.logouts == 1
 
 
@@ -186,7 +181,7 @@ async def test_of_a_half_made_login_those_steps_of_the_logout_are_taken_that_can
     async with faulty_system() as system, opened(TWO_COOKIES, base_url=system.url) as end_system:
         system.answers = [Canned(200, headers=[("Set-Cookie", "A=1; Path=/")]), Canned(401), Canned(200)]
         outcome = await end_system.login(SESSION, {})
-        assert (await undone(outcome)).closes
+        assert (await undone(end_system, outcome)).closes
         assert [f"{request.method} {request.target}" for request in system.received] == [
             "POST /first",
             "POST /second",
@@ -201,7 +196,7 @@ async def test_a_login_is_not_ended_while_a_step_of_its_logout_could_not_be_take
     async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
         system.answers = [Canned(200, headers=[("Set-Cookie", f"{name}=1")]) for name in "AB"] + [Canned(200)]
         outcome = await end_system.login(SESSION, {})
-        ended = await undone(outcome)
+        ended = await undone(end_system, outcome)
         assert [request.target for request in system.received] == ["/first", "/second", "/a"]
         assert (outcome.code, ended.closes) == ("capture_missing", False)
         assert "what would end it was not found" in str(ended.message)
@@ -232,7 +227,7 @@ async def test_a_captured_value_that_injects_a_cookie_is_refused_and_logged_out(
     async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
         system.answers = [Canned(200, headers=[("Set-Cookie", "A=1")]), Canned(200, headers=[("X-B", "2; A=evil")]), Canned(200)]
         outcome = await end_system.login(SESSION, {})
-        await undone(outcome)
+        await undone(end_system, outcome)
         assert (outcome.result, outcome.code) == (REFUSED, "credential_malformed")
         assert [request.target for request in system.received] == ["/first", "/second", "/a"]
 
@@ -241,7 +236,7 @@ async def test_a_token_that_does_not_fit_is_never_replaced_by_the_word_before_it
     async with faulty_system() as system, opened(profile("login"), base_url=system.url) as end_system:
         system.answers = [Canned(200, '{"token": "two words"}')]
         outcome = await end_system.login(SESSION, RIGHT)
-        assert not (await undone(outcome)).closes
+        assert not (await undone(end_system, outcome)).closes
         assert (outcome.result, outcome.code, len(system.received)) == (REFUSED, "credential_malformed", 1)
 
 

@@ -13,7 +13,7 @@ from connector.model.errors import ConfigurationError
 from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems.certificates import authority
 from tests.endsystems.faulty import Canned, FaultySystem, faulty_system
-from tests.endsystems.opened import SESSION, built, opened
+from tests.endsystems.opened import SESSION, built, opened, undone
 
 INSTANCE = """
 description = "The login's answer names another host"
@@ -139,8 +139,7 @@ async def test_an_address_outside_what_is_allowed_is_owed_and_nothing_is_sent_th
     async with opened(INSTANCE, **keys, allowed_urls=[login_host.url]) as end_system:
         outcome = await end_system.login(SESSION, {})
         assert (outcome.result, outcome.code) == (LoginResult.REFUSED, "target_not_allowed")
-        assert outcome.undo is not None
-        assert (await outcome.undo()).code == "target_not_allowed"
+        assert (await undone(end_system, outcome)).code == "target_not_allowed"
     assert instance.received == []
     async with opened(INSTANCE, **keys, allowed_urls=[login_host.url, instance.url]) as end_system:
         instance.answers = [Canned(200)]
@@ -167,8 +166,7 @@ async def test_what_is_no_address_is_owed_and_never_repeated(
         outcome = await end_system.login(SESSION, {})
         assert (outcome.result, outcome.code) == (LoginResult.REFUSED, "target_not_allowed")
         assert "t0ken" in str(dict(outcome.credential))
-        assert outcome.undo is not None
-        assert (await outcome.undo()).result is LogoutResult.REFUSED
+        assert (await undone(end_system, outcome)).result is LogoutResult.REFUSED
     assert named not in str(outcome.message) + caplog.text
     assert len(login_host.received) == 1
 
@@ -179,8 +177,7 @@ async def test_a_login_that_was_made_over_tls_is_never_used_in_clear(tmp_path: P
         login_host.answers, urls = [token(instance.url)], [login_host.url, instance.url]
         async with opened(INSTANCE, base_url=login_host.url, allowed_urls=urls, ca_file=trusted.file) as end_system:
             outcome = await end_system.login(SESSION, {})
-            assert outcome.undo is not None
-            await outcome.undo()
+            await undone(end_system, outcome)
     assert outcome.message == "addresses.base_url: expected https, because the login was made over it"
     assert instance.received == []
 

@@ -10,7 +10,7 @@ from connector.endsystems.profile.record import StepRecord
 from connector.model.outcomes import LoginResult, LogoutResult
 from tests.endsystems.certificates import authority
 from tests.endsystems.faulty import Canned, faulty_system
-from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, opened
+from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, opened, undone
 
 TOKEN = Canned(200, '{"token": "t"}')
 WITHOUT_ALIVE = VERIFY.replace("alive = [200]\n", "")
@@ -39,8 +39,7 @@ async def test_a_credential_that_was_captured_wrongly_is_refused_and_stays_owed(
         outcome = await end_system.login(SESSION, RIGHT)
         assert (outcome.result, outcome.code) == (LoginResult.REFUSED, "not_alive")
         assert outcome.message == "verify: the login succeeded, but the probe does not find its credential alive (401)"
-        assert outcome.undo is not None
-        ended = await outcome.undo()
+        ended = await undone(end_system, outcome)
         assert (ended.result, ended.code, ended.closes) == (LogoutResult.REFUSED, "never_alive", False)
 
 
@@ -59,8 +58,7 @@ async def test_after_an_unknown_answer_of_the_probe_only_a_confirmed_logout_ends
     async with faulty_system() as system, opened(profile("status/302", logout=logout), base_url=system.url) as end_system:
         outcome = await end_system.login(SESSION, RIGHT)
         assert (outcome.result, outcome.code) == (LoginResult.REFUSED, "not_alive")
-        assert outcome.undo is not None
-        assert (await outcome.undo()).closes is closes
+        assert (await undone(end_system, outcome)).closes is closes
 
 
 @pytest.mark.parametrize("probe", ["before", "hang", "garbage", "status/500", "status/429"])
@@ -110,8 +108,7 @@ async def test_a_login_without_the_value_that_would_end_it_is_owed(answer: Canne
         system.answers = [answer]
         outcome = await end_system.login(SESSION, RIGHT)
         assert (outcome.result, outcome.code, bool(outcome.credential)) == (LoginResult.REFUSED, "capture_missing", True)
-        assert outcome.undo is not None
-        ended = await outcome.undo()
+        ended = await undone(end_system, outcome)
         assert (ended.result, ended.code) == (LogoutResult.REFUSED, "capture_missing")
         assert [request.target for request in system.received] == ["/login"]
 
@@ -122,8 +119,7 @@ async def test_of_an_answer_that_breaks_off_its_head_is_enough_to_end_the_login(
         outcome = await end_system.login(SESSION, RIGHT)
         assert (outcome.result, outcome.code) == (LoginResult.UNAVAILABLE, "connection")
         assert dict(outcome.credential) == {"authorization": "Bearer b"}
-        assert outcome.undo is not None
-        assert (await outcome.undo()).result is LogoutResult.VERIFIED
+        assert (await undone(end_system, outcome)).result is LogoutResult.VERIFIED
         assert not system.sessions
 
 
@@ -132,8 +128,7 @@ async def test_of_an_answer_that_breaks_off_nothing_in_its_body_is_believed() ->
     async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
         outcome = await end_system.login(SESSION, RIGHT)
         assert (outcome.result, dict(outcome.credential)) == (LoginResult.UNAVAILABLE, {":remnant": "unread"})
-        assert outcome.undo is not None
-        assert (await outcome.undo()).code == "capture_missing"
+        assert (await undone(end_system, outcome)).code == "capture_missing"
 
 
 FIRST_A_FORM = """
@@ -155,7 +150,7 @@ async def test_a_request_that_only_fetches_a_form_has_made_no_login() -> None:
     async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
         system.answers = [Canned(200)]
         outcome = await end_system.login(SESSION, RIGHT)
-        assert (outcome.code, dict(outcome.credential), outcome.undo) == ("capture_missing", {}, None)
+        assert (outcome.code, dict(outcome.credential)) == ("capture_missing", {})
 
 
 EXCHANGED = """
@@ -191,5 +186,4 @@ async def test_a_value_that_a_later_request_cannot_carry_leaves_the_login_owed()
         system.answers = [Canned(200, headers=[("X-Ticket", "a;b")])]
         outcome = await end_system.login(SESSION, {})
         assert (outcome.code, bool(outcome.credential)) == ("credential_malformed", True)
-        assert outcome.undo is not None
-        assert not (await outcome.undo()).closes
+        assert not (await undone(end_system, outcome)).closes

@@ -33,7 +33,7 @@ UNSENT = frozenset(["credential_missing", "credential_malformed", "target_not_al
 
 @dataclass(frozen=True, slots=True)
 class HttpLogin:
-    """The steps of a login, in their order. If one fails, the outcome says what was made until then, and how to undo it."""
+    """The steps of a login, in their order. If one fails, the outcome has what was made until then."""
 
     profile: Profile
     site: Site
@@ -151,10 +151,8 @@ class HttpLogin:
         return self._to_be_undone(failure, (Remnant.UNREAD if is_unread else cut_short).of(made))
 
     def _to_be_undone(self, failure: LoginOutcome, made: Credential) -> LoginOutcome:
-        """Say how to end what was made. Nothing is sent yet, because a kill must not come before the record."""
-        if not self.profile.steps:
-            return failure
-        return replace(failure, credential=made, undo=partial(self.logout.end, made))
+        """Leave what was made to its logout. Nothing is sent here, because a kill must not come before the record."""
+        return replace(failure, credential=made) if self.profile.steps else failure
 
 
 def _was_cut_short(profile: Profile, values: Values) -> bool:
