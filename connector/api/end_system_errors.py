@@ -13,7 +13,7 @@ from aiohttp import (
 
 from connector.api.http_errors import ApiError, Conflict, NotFound, RateLimited, Unauthorized, Unavailable
 from connector.endsystems.http.authors_client import ErrorStatus, UnpackedAnswerTooLarge
-from connector.endsystems.http.failures import explained
+from connector.endsystems.http.failures import explained, may_pass
 from connector.model import retry_after as waiting
 
 REFUSED_AGAIN = (
@@ -24,8 +24,6 @@ UNREADABLE = {
     UnpackedAnswerTooLarge: "is too large to be unpacked in one piece",
     TooManyRedirects: "leads from one redirect to the next",
 }
-MAY_PASS = frozenset([408, 425])
-"""Statuses besides 5xx after which a later try may succeed."""
 
 
 def as_api_error(problem: Exception, *, login_is_new: bool) -> ApiError | None:
@@ -65,7 +63,7 @@ def _of_status(problem: ErrorStatus) -> ApiError:
             return NotFound(message, code=code)
         case 409 | 412:
             return Conflict(message, code=code)
-    if status in MAY_PASS or status >= 500:
+    if may_pass(status):
         return Unavailable(message, code=code, retry_after=waiting.DEFAULT if wait is None else wait)
     return ApiError(HTTPStatus.BAD_GATEWAY, code, message)
 

@@ -7,11 +7,8 @@ from aiohttp import ClientError, ClientResponseError, ContentTypeError
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.authorised import TargetNotAllowed
 from connector.endsystems.http.authors_client import ErrorStatus
-from connector.endsystems.http.failures import ExchangeFailed, explained
+from connector.endsystems.http.failures import ExchangeFailed, explained, may_pass
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
-
-PASSING = frozenset([408, 425, 429])
-"""Statuses besides 5xx that may pass by themselves."""
 
 
 async def logged_in(login: Awaitable[LoginOutcome]) -> LoginOutcome:
@@ -41,7 +38,7 @@ def _explained(problem: ClientError) -> ExchangeFailed:
         case ContentTypeError():
             return ExchangeFailed("unreadable_answer", "the answer is not of the type that was expected", passing=False)
         case ClientResponseError(status=status) if status >= 400:
-            return ExchangeFailed(f"http_{status}", f"answered {status}", passing=status in PASSING or status >= 500)
+            return ExchangeFailed(f"http_{status}", f"answered {status}", passing=may_pass(status))
     return explained(problem)
 
 

@@ -32,6 +32,10 @@ CLIENT_CERTIFICATE = (
 """What a server says of a client's certificate that it did not get, or does not accept."""
 
 
+PASSING = frozenset([408, 425, 429])
+"""Statuses besides 5xx that may pass by themselves."""
+
+
 class ExchangeFailed(Exception):
     """No whole answer came. `passing` tells whether a later try may bring one. It names neither the URL nor a value."""
 
@@ -43,6 +47,11 @@ class ExchangeFailed(Exception):
         self.code = code
         self.message = message
         self.passing = passing
+
+
+def may_pass(status: int) -> bool:
+    """Tell whether a later try may be answered with another status than this one."""
+    return status in PASSING or status >= 500
 
 
 @contextmanager

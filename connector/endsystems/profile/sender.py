@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 from yarl import URL
 
-from connector.endsystems.http.failures import ExchangeFailed
+from connector.endsystems.http.failures import ExchangeFailed, may_pass
 from connector.endsystems.http.guard import UrlPrefix
 from connector.endsystems.http.guarded_client import GuardedClient
 from connector.endsystems.http.response import Response
@@ -22,8 +22,6 @@ from connector.endsystems.profile.rules import Verdict, judge
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.runtime.deadline import Patience
 
-PASSING = frozenset([408, 425, 429])
-"""Statuses besides 5xx that may pass by themselves."""
 ERROR_CODE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 TELLING = 8
 """Characters of a piece of a secret that count as a secret themselves."""
@@ -128,7 +126,7 @@ def _judged(record: StepRecord, step: Step, answer: Response, values: Values) ->
 
 
 def _by_default(status: int) -> Verdict:
-    return Verdict.AWAY if status in PASSING or status >= 500 else Verdict.REFUSED
+    return Verdict.AWAY if may_pass(status) else Verdict.REFUSED
 
 
 def _explained(answer: Response, *, by_default: bool) -> str:
