@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
-from connector.ledger.bookkeeping import DEADLINE
+from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import KnownSessions
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
@@ -64,5 +64,4 @@ class OneAtATime:
             )
 
     async def _owed(self, session_id: str) -> list[Debt]:
-        async with asyncio.timeout(DEADLINE):
-            return await self._ledger.owed_of(session_id)
+        return await in_time(self._ledger.owed_of(session_id))

@@ -1,7 +1,9 @@
 """What the ledger is told about a cleanup: what is owed before anything is tried, and what became of it."""
 
+import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -14,10 +16,20 @@ from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.runtime.steps import step
 from connector.telemetry.logs import session_digest
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 DEADLINE = 10.0
 """Seconds that the ledger may take for one record; a disk that hangs must not hang the cleanup."""
+
+
+async def in_time(question: Awaitable[T]) -> T:
+    """Return the ledger's answer. Raises `LedgerUnavailable`, also if it takes longer than `DEADLINE`."""
+    try:
+        async with asyncio.timeout(DEADLINE):
+            return await question
+    except TimeoutError:
+        raise LedgerUnavailable(f"not within {DEADLINE:g} s") from None
 
 
 class Bookkeeping:

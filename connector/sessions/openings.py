@@ -100,7 +100,7 @@ class Openings:
         try:
             async with self._turns.turn(request) as may_log_in:
                 return await self._open(request, is_wanted) if may_log_in else NotOpened.NOT_ENDED
-        except (LedgerUnavailable, TimeoutError):
+        except LedgerUnavailable:
             return NotOpened.NOT_RECORDED
         except BrokenOff:
             return NotOpened.STOPPING

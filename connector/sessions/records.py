@@ -9,7 +9,7 @@ import structlog
 from connector.cache.evictions import evict_everywhere
 from connector.cache.storage import Storage
 from connector.endsystems.end_system import SessionLogin
-from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
+from connector.ledger.bookkeeping import DEADLINE, Bookkeeping, in_time
 from connector.ledger.port import OpenedSessions
 from connector.model.credential import Credential
 from connector.model.debts import Debt
@@ -146,9 +146,7 @@ class SessionRecords:
 
     async def _written(self, writing: Awaitable[T]) -> T:
         try:
-            async with asyncio.timeout(DEADLINE):
-                return await writing
-        except (LedgerUnavailable, TimeoutError) as problem:
-            reason = str(problem) or f"not within {DEADLINE:g} s"
-            log.warning("the ledger could not record a login; it is kept in memory and ended", reason=reason)
-            raise LedgerUnavailable(reason) from problem
+            return await in_time(writing)
+        except LedgerUnavailable as problem:
+            log.warning("the ledger could not record a login; it is kept in memory and ended", reason=str(problem))
+            raise

@@ -10,7 +10,7 @@ from itertools import count
 import structlog
 
 from connector.endsystems.end_system import Change, Refresh
-from connector.ledger.bookkeeping import DEADLINE
+from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import RenewedLogins
 from connector.model.credential import Credential
 from connector.model.errors import LedgerUnavailable
@@ -180,12 +180,11 @@ class Renewals:
             if not line.changes:
                 return
             try:
-                async with asyncio.timeout(DEADLINE):
-                    await self._write(line)
-            except (LedgerUnavailable, TimeoutError) as problem:
-                reason = str(problem) or f"not within {DEADLINE:g} s"
-                log.warning("the ledger could not record a renewed login; it is kept in memory and tried again", reason=reason)
-                raise LedgerUnavailable(reason) from problem
+                await in_time(self._write(line))
+            except LedgerUnavailable as problem:
+                message = "the ledger could not record a renewed login; it is kept in memory and tried again"
+                log.warning(message, reason=str(problem))
+                raise
 
     async def _write(self, line: Line) -> None:
         changes, sealed = [*line.changes], line.sealed

@@ -1,8 +1,7 @@
 """A session as an author's handler sees it."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,9 +10,9 @@ from typing import TypeVar
 import aiohttp
 
 from connector.cache import Cache, Caches
-from connector.endsystems.end_system import SessionLogin
-from connector.ledger.bookkeeping import DEADLINE
-from connector.model.errors import LedgerUnavailable, LoginNotCarried, UnknownSession
+from connector.endsystems.end_system import LoginInUse, SessionLogin
+from connector.ledger.bookkeeping import in_time
+from connector.model.errors import LoginNotCarried, UnknownSession
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.renewals import RenewableLogin, Renewals, with_values
@@ -50,7 +49,7 @@ class Session:
     """The client, or the reason why there is none."""
     opened_at: float | None = field(default=None, repr=False)
     """When the session has logged in, in seconds since the epoch; None if its seal does not say."""
-    _login: RenewableLogin | None = field(default=None, repr=False)
+    _login: LoginInUse | None = field(default=None, repr=False)
 
     @property
     def system_id(self) -> str | None:
@@ -118,11 +117,11 @@ class SessionsInUse:
             stack.callback(cache.close)
             stack.callback(system_cache.close)
             http = await self._client(login, stack)
-            in_use = None if login is None else RenewableLogin(self.renewals, sealed)
+            in_use = None if login is None else login.in_use
             yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http, sealed.opened_at, in_use)
 
     async def _must_be_alive(self, sealed: Sealed) -> None:
-        if not await _answered(self.live.is_alive(sealed)):
+        if not await in_time(self.live.is_alive(sealed)):
             raise UnknownSession("closed, or replaced by another login")
 
     async def _login(self, sealed: Sealed) -> SessionLogin | None:
@@ -133,7 +132,7 @@ class SessionsInUse:
         in_use = RenewableLogin(self.renewals, sealed)
         await in_use.settled()
         login = SessionLogin(sealed.session_id, sealed.system_id, in_use.credential, accepted, in_use)
-        made_at = await _answered(self.live.origin_of(sealed)) if sealed.origin is None else sealed.origin
+        made_at = await in_time(self.live.origin_of(sealed)) if sealed.origin is None else sealed.origin
         if made_at not in {None, self.logouts.origin(login)}:
             raise UnknownSession("its login was made at another end system than today's")
         return login
@@ -145,12 +144,3 @@ class SessionsInUse:
             return await stack.enter_async_context(self.logouts.end_system.client(login))
         except LoginNotCarried as problem:
             return str(problem)
-
-
-async def _answered(question: Awaitable[T]) -> T:
-    """Return the ledger's answer. Raises `LedgerUnavailable`, also if it is late."""
-    try:
-        async with asyncio.timeout(DEADLINE):
-            return await question
-    except TimeoutError:
-        raise LedgerUnavailable(f"no answer within {DEADLINE:g} s") from None
