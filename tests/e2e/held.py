@@ -2,16 +2,15 @@
 
 import asyncio
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+
+from tests.endsystems.profiled import ProfiledEndSystem
 
 PROFILE = Path(__file__).with_suffix(".toml")
 
 
-class HeldEndSystem:
+class HeldEndSystem(ProfiledEndSystem):
     """Logouts wait until `release` is set. It says which logouts and probes have come, in their order."""
 
     def __init__(self) -> None:
@@ -21,20 +20,10 @@ class HeldEndSystem:
         application = web.Application()
         application.router.add_post("/logout", self.logout)
         application.router.add_get("/probe", self.probe)
-        self._server = TestServer(application)
+        super().__init__(application, PROFILE)
 
-    async def __aenter__(self) -> Self:
-        await self._server.start_server()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def release_all(self) -> None:
         self.release.set()
-        await self._server.close()
-
-    @property
-    def section(self) -> str:
-        """Its section of the connector's configuration file."""
-        return f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "{self._server.make_url("/")}"\n'
 
     async def logout(self, request: web.Request) -> web.Response:
         self.asked.put_nowait(request.headers["Authorization"])

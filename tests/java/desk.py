@@ -2,16 +2,15 @@
 
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+
+from tests.endsystems.profiled import ProfiledEndSystem
 
 PROFILE = Path(__file__).with_suffix(".toml")
 
 
-class Desk:
+class Desk(ProfiledEndSystem):
     """Hands out a token for each login."""
 
     def __init__(self) -> None:
@@ -21,19 +20,7 @@ class Desk:
         application.router.add_post("/login", self.log_in)
         application.router.add_get("/me", self.me)
         application.router.add_post("/logout", self.log_out)
-        self._server = TestServer(application)
-
-    async def __aenter__(self) -> Self:
-        await self._server.start_server()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._server.close()
-
-    @property
-    def section(self) -> str:
-        """Its section of the connector's configuration file."""
-        return f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "{self._server.make_url("/")}"\n'
+        super().__init__(application, PROFILE)
 
     @property
     def alive(self) -> list[str]:

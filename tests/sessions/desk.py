@@ -5,12 +5,12 @@ from collections import Counter
 from http import HTTPStatus
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
+
+from tests.endsystems.profiled import ProfiledEndSystem
 
 PROFILE = Path(__file__).with_suffix(".toml")
 USER, PASSWORD = "opshub", "correct horse battery staple"
@@ -27,7 +27,7 @@ def settings(password: str = PASSWORD, user: str = USER) -> list[dict[str, Any]]
     ]
 
 
-class Desk:
+class Desk(ProfiledEndSystem):
     """Hands out tokens and ends them. A login is made first, and answered when `answering` is set."""
 
     def __init__(self) -> None:
@@ -62,29 +62,15 @@ class Desk:
         application.router.add_get("/status/{status}", self.fail)
         application.router.add_get("/page", self.page)
         application.router.add_get("/hang", self.hang)
-        self._server = TestServer(application)
+        super().__init__(application, PROFILE)
 
-    async def __aenter__(self) -> Self:
-        await self._server.start_server()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def release_all(self) -> None:
         self.answering.set()
         self.ending.set()
-        await self._server.close()
 
     async def stop(self) -> None:
         """Listen no more."""
         await self._server.close()
-
-    @property
-    def url(self) -> str:
-        return str(self._server.make_url("")).rstrip("/")
-
-    @property
-    def section(self) -> str:
-        """Its section of the connector's configuration file."""
-        return f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "{self.url}"\n'
 
     async def login(self, request: web.Request) -> web.Response:
         given = await request.json()

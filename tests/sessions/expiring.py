@@ -3,16 +3,16 @@
 import asyncio
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+
+from tests.endsystems.profiled import ProfiledEndSystem
 
 PROFILE = Path(__file__).with_suffix(".toml")
 
 
-class Expiring:
+class Expiring(ProfiledEndSystem):
     """Hands out pairs of tokens. The newest refresh token of a login ends it, or makes the next pair."""
 
     def __init__(self) -> None:
@@ -42,20 +42,10 @@ class Expiring:
         application.router.add_post("/refresh", self.renew)
         application.router.add_post("/logout", self.log_out)
         application.router.add_route("*", "/{path:.*}", self.call)
-        self._server = TestServer(application)
+        super().__init__(application, PROFILE)
 
-    async def __aenter__(self) -> Self:
-        await self._server.start_server()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def release_all(self) -> None:
         self.answering.set()
-        await self._server.close()
-
-    @property
-    def section(self) -> str:
-        """Its section of the connector's configuration file."""
-        return f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "{self._server.make_url("")}"\n'
 
     def expire(self) -> None:
         """Let all access tokens expire."""

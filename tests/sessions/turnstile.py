@@ -4,17 +4,16 @@ import asyncio
 from http.cookies import SimpleCookie
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+
+from tests.endsystems.profiled import ProfiledEndSystem
 
 PROFILE = Path(__file__).with_suffix(".toml")
 SETTINGS = [{"key": "user", "value": "opshub", "sensitive": False}]
 
 
-class Turnstile:
+class Turnstile(ProfiledEndSystem):
     """Hands out tickets. A call with the newest ticket of a login is answered with the next one."""
 
     def __init__(self) -> None:
@@ -37,19 +36,7 @@ class Turnstile:
         application.router.add_post("/login", self.login)
         application.router.add_post("/logout", self.logout)
         application.router.add_get("/{path:.*}", self.call)
-        self._server = TestServer(application)
-
-    async def __aenter__(self) -> Self:
-        await self._server.start_server()
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._server.close()
-
-    @property
-    def section(self) -> str:
-        """Its section of the connector's configuration file."""
-        return f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "{self._server.make_url("")}"\n'
+        super().__init__(application, PROFILE)
 
     async def login(self, request: web.Request) -> web.Response:
         answer = web.Response()
