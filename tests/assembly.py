@@ -101,7 +101,7 @@ def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> 
     books = Bookkeeping(ledger, Backoff(604_800))
     records = SessionRecords(logouts, ledger, storage, books, live.unrecorded, nudge=lambda: None)
     return Served(
-        planner=Planner(end_system, Admission(seals, live, require_seal=False)),
+        planner=Planner(end_system, Admission(seals, live, require_seal=False), live.current),
         orchestrator=Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30),
         end_system=end_system,
         openings=Openings(logouts, live, seals, records, deadline=30, longest_header=32_768),

@@ -69,7 +69,7 @@ class Admin(LedgerView):
     nudge: Callable[[], None]
     """Tells the retries that something may be due."""
     metrics_url: str | None
-    doubts: Doubts = field(default_factory=Doubts)
+    doubts: Doubts
     started: float = field(default_factory=time.monotonic)
 
     async def status(self) -> RunningServer:

@@ -18,7 +18,7 @@ class Planner:
 
     end_system: EndSystem
     admission: Admission
-    current: Callable[[Sealed], Current] = lambda sealed: Current(sealed.credential, 0)
+    current: Callable[[Sealed], Current]
     """Returns the newest credential of a seal's login that is known here."""
 
     def plan(

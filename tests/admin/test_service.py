@@ -14,6 +14,7 @@ from connector.ledger.sqlite.reading import LedgerAtRest, opened_read_only
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import LogoutState
 from connector.model.errors import DebtHeldBack, NoSuchDebt
+from connector.sessions.doubts import Doubts
 from tests.assembly import holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import KEYS, NAME, ORIGIN, close, ledger, opened, record, request
@@ -28,6 +29,7 @@ def admin(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = 
         holding=holding(of, end_system or LocatedEndSystem(ORIGIN)),
         nudge=lambda: (nudged if nudged is not None else []).append("nudged"),
         metrics_url=None,
+        doubts=Doubts(),
     )
 
 

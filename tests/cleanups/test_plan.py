@@ -48,8 +48,8 @@ def planned(
     headers: tuple[tuple[str, str], ...] = (("Authorization", "t0ken-canary"),),
     from_beyond: bool = False,
 ) -> CleanupRequest:
-    admission = Admission(SEALS, LiveSessions(a_ledger(folder)), require_seal=False)
-    return Planner(end_system, admission).plan(
+    live = LiveSessions(a_ledger(folder))
+    return Planner(end_system, Admission(SEALS, live, require_seal=False), live.current).plan(
         SESSION, "A", global_cache=False, seals=seals, headers=headers, from_beyond=from_beyond
     )
 

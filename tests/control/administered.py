@@ -21,6 +21,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.preflight.keyfile import load_keyring
+from connector.sessions.doubts import Doubts
 from connector.telemetry.metrics import Metrics
 from tests.assembly import holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
@@ -113,6 +114,7 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
             holding=holding(ledger, server.end_system),
             nudge=server.nudged.set,
             metrics_url=METRICS_URL,
+            doubts=Doubts(),
         )
         with opened_doors(settings, for_calls=False) as doors:
             async with control_served(control_app(admin, Metrics()), settings, doors):
