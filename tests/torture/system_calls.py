@@ -56,6 +56,7 @@ async def _killed(scene: World, thread: int, name: str, number: int) -> Killed |
     async with traced("-p", str(target), calls=name, inject=f"signal=KILL:when={number}", output=output):
         answered = await scene.cleanup(session) is not None
         survived = answered and await scene.server.takes_connections()
+        assert not survived or target in threads(scene.server.pid), "the thread had ended: nothing was tried in it"
     await scene.server.kill()
     verdict = await scene.judge([session], recorded=await recovered(scene.config))
     return None if survived else Killed(_last_call(output).replace(scene.config.parent.name, "the folder"), verdict)
