@@ -2,18 +2,19 @@
 
 import asyncio
 import time
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
 import structlog
 
-from connector.ledger.bookkeeping import DEADLINE
+from connector.ledger.bookkeeping import DEADLINE, in_time
 from connector.ledger.port import KnownSessions
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.model.sessions import Current, OpenSession
+from connector.runtime.outages import Outage
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import Unrecorded
 
@@ -55,6 +56,15 @@ class LiveSessions:
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
         self._used: dict[str, float] = {}
+        """Session id -> when it was used last, unless the ledger has recorded that by now."""
+        self._calls = Counter[tuple[str, str]]()
+        """How many calls run, by the ids of their session and its login; a login without any has no entry."""
+        self._seen: set[str] | None = None
+        """Sessions that were used since a watch began; None while there is none."""
+        self._notes = Outage(
+            "the ledger cannot record the use of sessions; it is tried again until it can",
+            "the use of sessions is recorded again",
+        )
         self.refreshing: dict[str, asyncio.Task[None]] = {}
         """Refreshes that run, by the id of the login: the end system may have replaced its credential by now."""
         self.latest: dict[str, int] = {}
@@ -194,10 +204,48 @@ class LiveSessions:
         self._used.pop(session_id, None)
         return self._rows.get(session_id, ())
 
-    def note_use(self, session_id: str) -> None:
-        """Note that the session is in use; it is recorded later, with others."""
-        if session_id in self._logins:
+    def call_begins(self, sealed: Sealed) -> None:
+        """Count a call. As long as it runs, its session is in use. Tell before anything is awaited that shows it alive."""
+        self._calls[sealed.session_id, sealed.login_id] += 1
+
+    def call_ends(self, sealed: Sealed) -> None:
+        """Count a call no more."""
+        key = (sealed.session_id, sealed.login_id)
+        self._calls[key] -= 1
+        if not self._calls[key]:
+            del self._calls[key]
+
+    def note_use(self, sealed: Sealed) -> None:
+        """Note that a session is in use by its login; it is recorded later, with others."""
+        self._note_use(sealed.session_id, sealed.login_id)
+
+    def _note_use(self, session_id: str, login_id: str) -> None:
+        if self._logins.get(session_id) == login_id:
             self._used[session_id] = self._clock()
+            if self._seen is not None:
+                self._seen.add(session_id)
+
+    @contextmanager
+    def watched(self) -> Iterator[Callable[[OpenSession], bool]]:
+        """Notice each use while the context is open, and give what tells whether a session was used.
+
+        So it was if its use was not recorded yet when the watch began. There is one watch at a time.
+        """
+        # A use that is recorded meanwhile is in memory no more, and was perhaps too late for what the watcher has read.
+        seen = self._seen = {*self._used}
+        try:
+            yield lambda session: session.session_id in seen
+        finally:
+            self._seen = None
+
+    def may_be_ended(self, session: OpenSession) -> bool:
+        """Tell whether a session is open by this login, no call of it runs, and nobody opens it anew.
+
+        Only the step that asks may rely on it: whatever is awaited, another call may begin.
+        """
+        session_id, login_id = session.session_id, session.login_id
+        is_open = self._logins.get(session_id) == login_id
+        return is_open and session_id not in self._opening and (session_id, login_id) not in self._calls
 
     async def keep_notes(self) -> None:
         """Record for ever, now and then, when sessions were used."""
@@ -205,16 +253,28 @@ class LiveSessions:
             await asyncio.sleep(NOTE_EVERY)
             await self.write_notes()
 
-    async def write_notes(self) -> None:
-        """Record when sessions were used. What cannot be recorded is left for the next time. Sets no deadline."""
-        while used := dict(islice(self._used.items(), SLICE)):
-            try:
-                await self._ledger.note_use(used)
-            except LedgerUnavailable as problem:
-                log.warning("the ledger cannot record the use of sessions; it is tried again", reason=str(problem))
-                return
-            # What was used again meanwhile stays.
-            self._used = {id_: moment for id_, moment in self._used.items() if used.get(id_) != moment}
+    async def write_notes(self) -> bool:
+        """Record when sessions were used, and tell whether that could be done. What could not is left for the next time.
+
+        A call that runs is use, however long it takes.
+        """
+        for session_id, login_id in self._calls:
+            self._note_use(session_id, login_id)
+        try:
+            while used := dict(islice(self._used.items(), SLICE)):
+                await in_time(self._ledger.note_use(used))
+                self._forget_written(used)
+            self._notes.note(None)
+        except LedgerUnavailable as problem:
+            self._notes.note(str(problem))
+            return False
+        return True
+
+    def _forget_written(self, used: Mapping[str, float]) -> None:
+        """Forget notes that are written, except of what was used again meanwhile."""
+        for session_id, moment in used.items():
+            if self._used.get(session_id) == moment:
+                del self._used[session_id]
 
     def _forget_renewals(self, session_id: str) -> None:
         self._renewed.pop(session_id, None)

@@ -107,15 +107,19 @@ class SessionsInUse:
             LedgerUnavailable: the ledger cannot tell for now whether a session of another process was closed here.
         """
         sealed = self.seals.opened(given)
-        cache = await self.caches.of(SessionScope(sealed.session_id, sealed.system_id))
-        system_cache = cache if sealed.system_id is None else await self.caches.of(SystemScope(sealed.system_id))
-        await self._must_be_alive(sealed)  # after the read versions, which could otherwise be from after the session's end
-        login = await self._login(sealed)
-        self.live.note_use(sealed.session_id)
         # The stack closes the client with the request: its connections carry the login.
         async with AsyncExitStack() as stack:
+            # Before it is known to be alive: from that answer on, nobody but a cleanup ends it under this call.
+            self.live.call_begins(sealed)
+            stack.callback(self.live.call_ends, sealed)
+            cache = await self.caches.of(SessionScope(sealed.session_id, sealed.system_id))
             stack.callback(cache.close)
+            system_cache = cache if sealed.system_id is None else await self.caches.of(SystemScope(sealed.system_id))
             stack.callback(system_cache.close)
+            await self._must_be_alive(sealed)  # after the read versions, which could otherwise be from after the session's end
+            login = await self._login(sealed)
+            self.live.note_use(sealed)
+            stack.callback(self.live.note_use, sealed)
             http = await self._client(login, stack)
             in_use = None if login is None else login.in_use
             yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http, sealed.opened_at, in_use)

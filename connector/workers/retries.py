@@ -5,15 +5,12 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-import structlog
-
 from connector.ledger.port import DueDebts
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
+from connector.runtime.outages import Outage
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
-
-log = structlog.get_logger(__name__)
 
 SLICE = 100
 """Debts that are taken from the ledger at a time."""
@@ -44,7 +41,10 @@ class Retries:
         self._per_origin = per_origin
         self._changed = asyncio.Event()
         self._stopped = asyncio.Event()
-        self._ledger_is_down = False
+        self._outage = Outage(
+            "the ledger does not work: owed logouts are put off, and tried again until it does",
+            "the ledger works again: owed logouts are tried",
+        )
 
     def nudge(self) -> None:
         """Look at the ledger again at once, because something is due now or the clock was set."""
@@ -61,21 +61,13 @@ class Retries:
             try:
                 await self._take_due()
                 pause = await self._until_next()
-                self._note_ledger(None)
+                self._outage.note(None)
             except LedgerUnavailable as problem:
-                self._note_ledger(str(problem))
+                self._outage.note(str(problem))
                 pause = LEDGER_PAUSE
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
-
-    def _note_ledger(self, reason: str | None) -> None:
-        """Tell in the log when the ledger goes down, with the reason, and when it works again."""
-        if reason is not None and not self._ledger_is_down:
-            log.warning("the ledger does not work: owed logouts are put off, and tried again until it does", reason=reason)
-        elif reason is None and self._ledger_is_down:
-            log.info("the ledger works again: owed logouts are tried")
-        self._ledger_is_down = reason is not None
 
     async def _take_due(self) -> None:
         for debt in await self._ledger.claim_due(self._clock(), per_origin=self._per_origin, limit=SLICE):

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from connector.api.metrics_endpoint import METRICS
 from connector.api.parser import guarded_runner
-from connector.app import create_app
+from connector.app import PARTS, create_app
+from connector.assembly.parts import Parts
 from connector.cleanups.hooks import Hooks
 from connector.preflight.loading import load
 from connector.telemetry.metrics import Metrics
@@ -28,6 +29,7 @@ class Served:
     metrics: Metrics
     url: str
     folder: Path
+    parts: Parts
 
 
 @asynccontextmanager
@@ -56,6 +58,6 @@ async def served(
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         async with OpsHub(url) as opshub:
-            yield Served(opshub, runner.app[METRICS], url, folder)
+            yield Served(opshub, app[METRICS], url, folder, app[PARTS])
     finally:
         await runner.cleanup()
