@@ -18,6 +18,7 @@ from connector.endsystems.end_system import LoginOutcome as LoginOutcome
 from connector.endsystems.end_system import SessionLogin as SessionLogin
 from connector.endsystems.http.authorised import TargetNotAllowed as TargetNotAllowed
 from connector.endsystems.http.guarded_client import GuardedClient as GuardedClient
+from connector.endsystems.http.kept import ConnectionNotKept as ConnectionNotKept
 from connector.model.credential import Credential as Credential
 from connector.model.outcomes import LoginResult as LoginResult
 from connector.model.outcomes import LogoutOutcome as LogoutOutcome

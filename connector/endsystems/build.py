@@ -41,8 +41,15 @@ def build_end_system(settings: config.EndSystemSection, environ: Mapping[str, st
     if problems or profile is None:
         raise ConfigurationError(problems)
     client = guarded_client(settings, connections)
-    is_named = BASE_URL in profile.addresses
-    site = Site(client, connections.base_url, connections.allowed, used, settings.deadlines.total, is_named)
+    site = Site(
+        client,
+        connections.base_url,
+        connections.allowed,
+        used,
+        settings.deadlines.total,
+        is_named_by_login=BASE_URL in profile.addresses,
+        keeps_connection=profile.connection is not None,
+    )
     return HttpEndSystem(profile, site)
 
 

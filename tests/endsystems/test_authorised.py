@@ -65,6 +65,20 @@ async def test_a_url_outside_what_is_allowed_is_not_sent_to(path: str) -> None:
         assert "canary" not in str(refused.value)
 
 
+async def test_middlewares_of_one_request_come_behind_the_guards_of_all() -> None:
+    async def own(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.headers["X-Own"] = "1"
+        return await handler(request)
+
+    async with carrying() as (http, system, _), faulty_system() as other:
+        with pytest.raises(TargetNotAllowed):
+            await http.get(other.url, middlewares=[own])
+        async with http.get("200", middlewares=[own]):
+            pass
+        sent = [(request.header("authorization"), request.header("x-own")) for request in system.received]
+        assert (sent, other.connections) == ([(b"Bearer t0ken-canary", b"1")], 0)
+
+
 async def test_another_host_never_hears_of_the_login_not_even_by_a_redirect() -> None:
     async with carrying() as (http, system, _), faulty_system() as other:
         for request in (other.url, f"{system.url}/status/307?location={other.url}/status/200"):

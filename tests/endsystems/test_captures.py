@@ -6,7 +6,7 @@ import time
 import pytest
 from pydantic import ValidationError
 
-from connector.endsystems.http.guarded_client import ANSWER_LIMIT
+from connector.endsystems.http.received import ANSWER_LIMIT
 from connector.endsystems.http.response import Response
 from connector.endsystems.profile.extract import Extract
 from connector.model.outcomes import LoginResult

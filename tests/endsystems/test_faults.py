@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from connector.config.settings import EndSystemDeadlines
-from connector.endsystems.http.guarded_client import ANSWER_LIMIT
+from connector.endsystems.http.received import ANSWER_LIMIT
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from tests.endsystems.behaviours import NO_DATE
 from tests.endsystems.certificates import DAY, NOW, authority, self_signed

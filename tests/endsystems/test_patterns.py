@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.endsystems.http.guarded_client import ANSWER_LIMIT
+from connector.endsystems.http.received import ANSWER_LIMIT
 from connector.endsystems.http.response import Response
 from connector.endsystems.profile.bundled import checked_profile
 from connector.endsystems.profile.extract import Extract

@@ -1,17 +1,25 @@
-"""End systems for the three classes, over real HTTP: one checks signatures by OAuthLib, one is Python's own XML-RPC server."""
+"""End systems for the four classes, over real HTTP: two use OAuthLib and pyspnego, one is Python's own XML-RPC server."""
 
+import asyncio
 import hashlib
+import os
 import re
-from collections.abc import AsyncIterator
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryDirectory
 from threading import Thread
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 from xmlrpc.client import Fault
 from xmlrpc.server import SimpleXMLRPCRequestHandler, SimpleXMLRPCServer
 
+import spnego
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from oauthlib.oauth1.rfc5849.signature import collect_parameters, verify_hmac_sha256
@@ -19,6 +27,7 @@ from oauthlib.oauth1.rfc5849.signature import collect_parameters, verify_hmac_sh
 USER, PASSWORD = "opshub", "correct horse"
 CONSUMER, CONSUMER_SECRET = "connector", "c0nsumer&secret"
 REALM = "desk"
+NTLM = "NTLM "
 DIRECTIVE = re.compile(r'(\w+)="?([^",]+)"?')
 
 
@@ -29,6 +38,10 @@ class System:
     url: str = ""
     alive: dict[str, str] = field(default_factory=dict)
     """Id or token of each session, and its secret if it has one."""
+    connections: Counter[asyncio.BaseTransport | None] = field(default_factory=Counter)
+    """How many requests came over each, if it counts them."""
+    hangs_up_after: int | None = None
+    """Requests of one connection that are answered, if it counts them."""
 
 
 @asynccontextmanager
@@ -92,26 +105,39 @@ async def digest_system() -> AsyncIterator[System]:
             challenge = f'Digest realm="{REALM}", nonce="{token_hex(8)}", qop="auth", algorithm=SHA-256'
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": challenge})
 
-    async def begin(request: web.Request) -> web.Response:
-        must_be_known(request)
-        session = token_hex(8)
-        system.alive[session] = ""
-        return web.json_response({"session": session})
-
-    async def end(request: web.Request) -> web.Response:
-        must_be_known(request)
-        if system.alive.pop(request.headers["X-Session"], None) is None:
-            raise web.HTTPNotFound
-        return web.Response(status=204)
-
-    async def projects(request: web.Request) -> web.Response:
-        must_be_known(request)
-        assert request.headers["X-Session"] in system.alive
-        return web.json_response([request.query.get("q", "all")])
-
-    routes = [web.post("/api/session", begin), web.delete("/api/session", end), web.get("/api/projects", projects)]
-    async with _served(system, routes):
+    async with _served(system, _sessions(system, must_be_known)):
         yield system
+
+
+@asynccontextmanager
+async def ntlm_system() -> AsyncIterator[System]:
+    """An end system that wants NTLM with each connection, and has sessions."""
+    system = System()
+    handshakes: dict[asyncio.BaseTransport | None, spnego.ContextProxy] = {}
+
+    def must_be_proved(request: web.Request) -> None:
+        connection, given = request.transport, request.headers.get("Authorization", "")
+        system.connections[connection] += 1
+        if system.connections[connection] == system.hangs_up_after:
+            connection.close() if connection else None
+            raise web.HTTPServiceUnavailable
+        if not given.startswith(NTLM):
+            if connection not in handshakes or not handshakes[connection].complete:
+                raise web.HTTPUnauthorized(headers={"WWW-Authenticate": NTLM.strip()})
+            return
+        ours = spnego.server(protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
+        ours = handshakes.setdefault(connection, ours)
+        try:
+            answer = ours.step(b64decode(given.removeprefix(NTLM)))
+        except (spnego.exceptions.SpnegoError, ValueError):  # the latter of a message of another leg
+            raise web.HTTPUnauthorized from None
+        if not ours.complete:
+            raise web.HTTPUnauthorized(headers={"WWW-Authenticate": NTLM + b64encode(answer or b"").decode()})
+
+    with TemporaryDirectory() as folder, patch.dict(os.environ, {"NTLM_USER_FILE": f"{folder}/users"}):
+        Path(folder, "users").write_text(f":{USER}:{PASSWORD}\n", "utf-8")
+        async with _served(system, _sessions(system, must_be_proved)):
+            yield system
 
 
 @asynccontextmanager
@@ -151,6 +177,29 @@ async def xml_rpc_system() -> AsyncIterator[System]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def _sessions(system: System, check: Callable[[web.Request], None]) -> list[web.RouteDef]:
+    """Return the routes of an end system that checks each request, and has sessions."""
+
+    async def begin(request: web.Request) -> web.Response:
+        check(request)
+        session = token_hex(8)
+        system.alive[session] = ""
+        return web.json_response({"session": session})
+
+    async def end(request: web.Request) -> web.Response:
+        check(request)
+        if system.alive.pop(request.headers["X-Session"], None) is None:
+            raise web.HTTPNotFound
+        return web.Response(status=204)
+
+    async def projects(request: web.Request) -> web.Response:
+        check(request)
+        assert request.headers["X-Session"] in system.alive
+        return web.json_response([request.query.get("q", "all")])
+
+    return [web.post("/api/session", begin), web.delete("/api/session", end), web.get("/api/projects", projects)]
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Three classes of one's own, each behind the whole connector and before a real server: login, calls, logout, and what fails."""
+"""Four classes of one's own, each behind the whole connector and before a real server: login, calls, logout, and what fails."""
 
 import re
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from tests.examples.own_systems import (
     USER,
     System,
     digest_system,
+    ntlm_system,
     signing_system,
     xml_rpc_system,
 )
@@ -45,18 +46,19 @@ KINDS = [
     ),
     Kind("xml_rpc.XmlRpc", xml_rpc_system),
     Kind("digest.Digest", digest_system),
+    Kind("ntlm.Ntlm", ntlm_system),
 ]
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
 async def projects(request: web.Request) -> web.Response:
-    """A handler as it is written for two of the classes."""
+    """A handler as it is written for most of the classes."""
     async with session(request).http.get("projects", params={"q": "ä & b/c"}) as answer:
         return web.json_response(await answer.json())
 
 
 async def projects_by_xml_rpc(request: web.Request) -> web.Response:
-    """A handler as it is written for the third."""
+    """A handler as it is written for XML-RPC."""
     return web.json_response(await call(session(request).http, "projects.list", "ä & b/c"))
 
 

@@ -76,10 +76,10 @@ class EndSystemAnswer(aiohttp.ClientResponse):
         """Return the whole body. Raises `ErrorStatus`, and `UnpackedAnswerTooLarge`."""
         self._raise_unless_looked_at()
         if self._body is None and "Content-Encoding" in self.headers:
-            self._body = await self._unpacked()
+            self._body = await self._bounded()
         return await super().read()
 
-    async def _unpacked(self) -> bytes:
+    async def _bounded(self) -> bytes:
         unpacked = bytearray()
         while piece := await self.content.read(PIECE):
             unpacked += piece
@@ -109,6 +109,9 @@ with warnings.catch_warnings():
         async def _request(self, method: str, str_or_url: str | URL, **options: Any) -> aiohttp.ClientResponse:
             if self.closed:
                 raise RequestOver("`session.http` was used after its request; call `connector.session(request)` in each request")
+            # aiohttp would put those of one request in the place of ours, which guard and carry the login.
+            if (own := options.get("middlewares")) is not None:
+                options["middlewares"] = (*self._middlewares, *own)
             answer = await super()._request(method, self._below_base(URL(str_or_url)), **options)
             if isinstance(answer, EndSystemAnswer) and options.get("raise_for_status") is not False:
                 answer.hand_over()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import aiohttp
 
 from connector.endsystems.http.guard import ForbiddenAddress
+from connector.endsystems.http.kept import ConnectionNotKept
 from connector.endsystems.http.response import Response
 
 WRONG_CERTIFICATES = {
@@ -77,7 +78,8 @@ def explained(problem: Exception) -> ExchangeFailed:
             return ExchangeFailed("target_not_allowed", f"the host's address: {forbidden}", passing=False)
         case aiohttp.ClientConnectorError():
             return ExchangeFailed("connection", "no connection", passing=True)
-    return ExchangeFailed("connection", "the connection broke, or what came over it is not HTTP", passing=True)
+    broke = "the connection broke, or what came over it is not HTTP"
+    return ExchangeFailed("connection", str(problem) if isinstance(problem, ConnectionNotKept) else broke, passing=True)
 
 
 def _of_tls(problem: Exception) -> ssl.SSLError | None:

@@ -4,7 +4,8 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -15,23 +16,27 @@ from connector.endsystems.http.authors_client import AuthorsClient, EndSystemAns
 from connector.endsystems.http.failures import ExchangeFailed, translated
 from connector.endsystems.http.forgiving import ForgivingConnector
 from connector.endsystems.http.guard import UrlPrefix, guarded_socket
+from connector.endsystems.http.kept import KeptAnswer, KeptConnector, read_rest, telling
+from connector.endsystems.http.received import read_beginning, response_of
 from connector.endsystems.http.resolver import Resolver
 from connector.endsystems.http.response import Response
-from connector.endsystems.http.unpacking import CannotUnpack, unpacked
 from connector.endsystems.profile.outgoing import Outgoing
 from connector.runtime.deadline import Patience
 
-ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer's body that are read, and that are unpacked of it; the rest is ignored."""
 HEADER_LIMIT = 64 * 1024
 MAX_HEADERS = 512
 CONNECTIONS = 128
 CONNECTIONS_PER_HOST = 32
 """At a time, for the client of one handler. A profile's own requests have no such limit: a cleanup that waited for another's
 connection would be as slow as all others together."""
+FOR_MANY_REQUESTS = partial(aiohttp.TCPConnector, limit=CONNECTIONS, limit_per_host=CONNECTIONS_PER_HOST)
+# Only here slips are forgiven: on a connection that is used again, what comes behind an answer may be the next one.
+FOR_ONE_REQUEST = partial(ForgivingConnector, limit=0, force_close=True)
 # No compression, because a small answer could grow to any size in memory.
 USER_AGENT = {"User-Agent": "opshub-connector"}
 
+Connection = Literal["kept"] | None
+"""Whether all requests of a run go over one connection, because the end system ties the login to it."""
 Client = TypeVar("Client", bound=aiohttp.ClientSession)
 
 
@@ -50,6 +55,7 @@ class GuardedClient:
         *,
         allowed: Sequence[UrlPrefix] = (),
         base_url: str | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self.base_url = base_url
         """`end_system.base_url`; None if there is none, or if each session has its own."""
@@ -57,25 +63,38 @@ class GuardedClient:
         self._deadlines = deadlines
         self._tls = tls
         self._proxy = proxy
-        self._resolver = Resolver()
+        self._resolver = resolver or Resolver()
         self._hasty = self._timeout(total=None)
         # At least the time of all steps: one slow connection is no reason to give a login up.
         to_connect = max(deadlines.connect, deadlines.total)
         self._patient = aiohttp.ClientTimeout(total=None, connect=to_connect, sock_connect=deadlines.connect)
         """For requests that are read to their end: it limits only the time before anything is sent."""
         self._session: aiohttp.ClientSession | None = None
+        self._keeps = False
 
-    async def open(self) -> None:
+    async def open(self, connection: Connection = None) -> None:
         """Make ready, inside the running event loop."""
+        self._keeps = connection is not None
         self._session = self._made(
             aiohttp.ClientSession,
             _send_once,
-            reuse=False,
+            *([telling] if self._keeps else []),
+            connections=KeptConnector if self._keeps else FOR_ONE_REQUEST,
             headers={**USER_AGENT, "Accept-Encoding": "identity"},
             skip_auto_headers=["Content-Type"],
             timeout=self._hasty,
             auto_decompress=False,
         )
+
+    @asynccontextmanager
+    async def for_run(self) -> AsyncIterator["GuardedClient"]:
+        """Yield this client for one run: all that it exchanges goes over one connection, which nobody else uses."""
+        run = GuardedClient(self._deadlines, self._tls, self._proxy, resolver=self._resolver)
+        await run.open(connection="kept")
+        try:
+            yield run
+        finally:
+            await run.aclose()
 
     @asynccontextmanager
     async def http(
@@ -85,6 +104,7 @@ class GuardedClient:
         base_url: str | None = None,
         accepted: Callable[[], None] | None = None,
         for_login: bool = False,
+        connection: Connection = None,
     ) -> AsyncIterator[aiohttp.ClientSession]:
         """Open a client for an author's requests, while the context is open. Its connections are its own.
 
@@ -95,6 +115,8 @@ class GuardedClient:
             accepted: is called at each success at the base URL's origin: that of a `SessionLogin` notes that its login is alive.
             for_login: reads answers for as long as a login may take, because an answer that nobody reads may be a login that
                 nobody ends.
+            connection: `"kept"` sends all requests to one server over one connection, which nobody else uses. A request waits
+                until the answer before was read. If the connection ends, each further request raises `ConnectionNotKept`.
 
         Its requests raise `aiohttp.ClientError` or `TimeoutError`, such as `TargetNotAllowed`.
         """
@@ -102,37 +124,41 @@ class GuardedClient:
         # With a slash at the end, or joining a relative URL would drop the last segment.
         root = URL(base.rstrip("/") + "/", encoded=True) if base else None
         guards = [carrying(headers, self._allowed), *([noting(accepted, base)] if accepted and base else [])]
-        async with self.session(*guards, *middlewares, base_url=root, for_login=for_login) as session:
+        async with self.session(*guards, *middlewares, base_url=root, for_login=for_login, connection=connection) as session:
             yield session
 
-    def session(self, *middlewares: aiohttp.ClientMiddlewareType, base_url: URL | None, for_login: bool = False) -> AuthorsClient:
+    def session(
+        self,
+        *middlewares: aiohttp.ClientMiddlewareType,
+        base_url: URL | None,
+        for_login: bool = False,
+        connection: Connection = None,
+    ) -> AuthorsClient:
         """Make a client that checks addresses, but no URLs; the caller closes it. Within it, connections are used again."""
         return self._made(
             AuthorsClient,
             *middlewares,
-            reuse=True,
+            *([telling] if connection else []),
+            connections=KeptConnector if connection else FOR_MANY_REQUESTS,
             base_url=base_url,
             headers=USER_AGENT,
             timeout=self._patient if for_login else self._timeout(total=self._deadlines.total),
-            response_class=EndSystemAnswer,
+            response_class=KeptAnswer if connection else EndSystemAnswer,
         )
 
     def _timeout(self, *, total: float | None) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=total, sock_connect=self._deadlines.connect, sock_read=self._deadlines.read)
 
-    def _made(self, kind: type[Client], *middlewares: aiohttp.ClientMiddlewareType, reuse: bool, **options: Any) -> Client:
+    def _made(
+        self,
+        kind: type[Client],
+        *middlewares: aiohttp.ClientMiddlewareType,
+        connections: Callable[..., aiohttp.TCPConnector],
+        **options: Any,
+    ) -> Client:
         """Make a client with the guards that every client has."""
-        # Only a connection that is used once: on another, what comes behind an answer may be the next one.
-        connector = (aiohttp.TCPConnector if reuse else ForgivingConnector)(
-            ssl=self._tls,
-            resolver=self._resolver,
-            limit=CONNECTIONS if reuse else 0,
-            limit_per_host=CONNECTIONS_PER_HOST if reuse else 0,
-            force_close=not reuse,
-            socket_factory=guarded_socket,
-        )
         return kind(
-            connector=connector,
+            connector=connections(ssl=self._tls, resolver=self._resolver, socket_factory=guarded_socket),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             proxy=self._proxy,
@@ -151,7 +177,7 @@ class GuardedClient:
     async def exchange(self, outgoing: Outgoing, *, until: float | Patience) -> Response:
         """Send a request of a profile and read its answer, at most until the loop's clock shows `until`. Raises `ExchangeFailed`.
 
-        It is sent once, over a connection that is never used again: some end systems tie a login to it. No redirect is followed.
+        It is sent once, over a connection that is never used again, except `for_run`. No redirect is followed.
         It asks for no compression, and unpacks with a bound what was compressed all the same. With `Patience`, the answer may
         take as long as that lasts, also between two of its pieces.
         """
@@ -162,9 +188,9 @@ class GuardedClient:
         try:
             await self._read(self._session, outgoing, until, begun, read)
         except ExchangeFailed as failed:
-            failed.begun = next((_response(answer, outgoing.url, bytes(read)) for answer in begun), None)
+            failed.begun = next((response_of(answer, outgoing.url, bytes(read)) for answer in begun), None)
             raise
-        return _response(begun[0], outgoing.url, bytes(read))
+        return response_of(begun[0], outgoing.url, bytes(read))
 
     async def _read(
         self,
@@ -189,24 +215,11 @@ class GuardedClient:
                 ) as answer,
             ):
                 begun.append(answer)
-                await _read_beginning(answer.content, read)
-                answer.close()  # or the rest of a long answer would be read
-
-
-async def _read_beginning(content: aiohttp.StreamReader, read: bytearray) -> None:
-    """Read one byte more than the limit, which tells whether there is more."""
-    while len(read) <= ANSWER_LIMIT and (piece := await content.read(ANSWER_LIMIT + 1 - len(read))):
-        read += piece
-
-
-def _response(answer: aiohttp.ClientResponse, url: URL, read: bytes) -> Response:
-    headers = [*answer.headers.items()]
-    try:
-        body = unpacked(read, answer.headers.getall("Content-Encoding", []), ANSWER_LIMIT + 1)
-    except CannotUnpack as problem:
-        return Response(answer.status, headers, b"", url=url, packing=str(problem))
-    is_cut = max(len(read), len(body)) > ANSWER_LIMIT
-    return Response(answer.status, headers, body[:ANSWER_LIMIT], url=url, is_cut=is_cut)
+                await read_beginning(answer.content, read)
+                if self._keeps:
+                    await read_rest(answer.content)
+                else:
+                    answer.close()  # or the rest of a long answer would be read
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

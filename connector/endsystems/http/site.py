@@ -1,7 +1,8 @@
 """The place of an end system: its address, the client that reaches it, and the values that requests need."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from connector.endsystems.end_system import LONGEST_LOGIN
@@ -32,6 +33,8 @@ class Site:
     """Seconds that one logout may take, and that the caller of a login waits."""
     is_named_by_login: bool = False
     """Whether a login's answer names the base URL for what follows it."""
+    keeps_connection: bool = False
+    """Whether all requests of a run go over one connection."""
 
     @property
     def is_chosen_by_settings(self) -> bool:
@@ -52,6 +55,15 @@ class Site:
     def until(self) -> float:
         """Return when the time is over that begins now, on the loop's clock."""
         return asyncio.get_running_loop().time() + self.deadline
+
+    def run(self) -> AbstractAsyncContextManager["Site"]:
+        """Return a context with the site for the requests of one login, logout or refresh, the probes included."""
+        return self._over_one_connection() if self.keeps_connection else nullcontext(self)
+
+    @asynccontextmanager
+    async def _over_one_connection(self) -> AsyncIterator["Site"]:
+        async with self.client.for_run() as client:
+            yield replace(self, client=client)
 
     def sender(self, until: float | None = None) -> Sender:
         """Return what sends the requests of one logout, whose time begins now unless it is given."""

@@ -79,7 +79,9 @@ class HttpEndSystem(EndSystem):
             login = CarriedLogin(session, self.profile, self.profile.http, self._site)
         except CannotSend as problem:
             raise LoginNotCarried(problem.message) from None
-        return self._site.client.http(login.carry, base_url=base_url, accepted=session.accepted)
+        return self._site.client.http(
+            login.carry, base_url=base_url, accepted=session.accepted, connection=self.profile.connection
+        )
 
 
 def _headers(profile: Profile, site: Site) -> set[str]:

@@ -16,6 +16,7 @@ from connector.endsystems.profile.placeholders import placeholders
 from connector.endsystems.profile.profile import LoginStep, Profile
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
+from connector.endsystems.profile.sender import Sender
 from connector.endsystems.profile.setting import effective
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
@@ -50,9 +51,12 @@ class HttpLogin:
             values, urls = self._rehearsed(effective(self.profile.settings, given))
         except CannotSend as problem:
             return _refused(problem)
-        failure, values = await self._take_steps(values, urls, note)
-        if failure is not None:
-            return failure
+        async with self.site.run() as site:
+            failure, values = await self._take_steps(site.patient_sender(), values, urls, note)
+            return failure or await self._concluded(site.sender(until), values, note)
+
+    async def _concluded(self, prober: Sender, values: Values, note: Callable[[StepRecord], None]) -> LoginOutcome:
+        """Return what becomes of steps that have all succeeded. The `prober` proves the login."""
         try:
             credential = self._credential(values)
             self.logout.rehearsed(credential)
@@ -64,13 +68,13 @@ class HttpLogin:
         made = LoginOutcome(LoginResult.LOGGED_IN, credential, back)
         # A defect from here on must not lose the login.
         unproved = replace(made, message="not verified: the probe could not be sent")
-        proving = partial(self._proved, made, until, note)
+        proving = partial(self._proved, made, prober, note)
         deadline = self.site.deadline + PROOF
         return (await bounded("proving a login", proving, deadline=deadline, late=unproved, failed=unproved)).outcome
 
-    async def _proved(self, made: LoginOutcome, until: float, note: Callable[[StepRecord], None]) -> LoginOutcome:
+    async def _proved(self, made: LoginOutcome, sender: Sender, note: Callable[[StepRecord], None]) -> LoginOutcome:
         """Use the new credential as each probe does. The login stands unless one shows, or will always say, something else."""
-        values, sender = self.site.after_login(made.credential), self.site.sender(until)
+        values = self.site.after_login(made.credential)
         unclear = None
         for name, probe in self.profile.probes:
             record = await sender.probe(name, probe, values)
@@ -109,10 +113,9 @@ class HttpLogin:
         return values, [outgoing.url for outgoing in (*made, *([] if unknown else logout))]
 
     async def _take_steps(
-        self, values: Values, urls: Sequence[URL], note: Callable[[StepRecord], None]
+        self, sender: Sender, values: Values, urls: Sequence[URL], note: Callable[[StepRecord], None]
     ) -> tuple[LoginOutcome | None, Values]:
         """Return what went wrong, or None, and the values with all captures so far."""
-        sender = self.site.patient_sender()
         for place, (name, step) in enumerate(self.profile.login_requests):
             record, values = await sender.take(name, step, values, following=urls[place + 1 :])
             note(record)

@@ -37,29 +37,30 @@ class HttpLogout:
 
         Nothing is sent if the credential lacks something that any of the requests needs.
         """
-        sender = self.site.sender()
         try:
             values, made = self.rehearsed(credential)
         except CannotSend as problem:
             yield self._refused(problem)
             return
-        # At most half of the time: a probe that hangs must not keep the logout from being sent.
-        hasty = self.site.sender(self.site.until() - self.site.deadline / 2)
-        for name, probe in self.profile.probes:
-            if probe.before:
-                yield replace(await hasty.probe(name, probe, values), before=True)
-        urls = [outgoing.url for outgoing in made]
-        for place, step in enumerate(self.profile.steps):
-            first = None if place else made[0]
-            record, values = await sender.take(f"steps[{place}]", step, values, made=first, following=urls[place + 1 :])
-            yield record
-            if record.ends_the_run:
-                return
-            # Without its captures the next steps cannot be made, and there is nothing to end.
-            if record.verdict is Verdict.ALREADY_OUT and step.capture:
-                break
-        for name, probe in self.profile.probes:
-            yield await sender.probe(name, probe, values)
+        async with self.site.run() as site:
+            sender = site.sender()
+            # At most half of the time: a probe that hangs must not keep the logout from being sent.
+            hasty = site.sender(site.until() - site.deadline / 2)
+            for name, probe in self.profile.probes:
+                if probe.before:
+                    yield replace(await hasty.probe(name, probe, values), before=True)
+            urls = [outgoing.url for outgoing in made]
+            for place, step in enumerate(self.profile.steps):
+                first = None if place else made[0]
+                record, values = await sender.take(f"steps[{place}]", step, values, made=first, following=urls[place + 1 :])
+                yield record
+                if record.ends_the_run:
+                    return
+                # Without its captures the next steps cannot be made, and there is nothing to end.
+                if record.verdict is Verdict.ALREADY_OUT and step.capture:
+                    break
+            for name, probe in self.profile.probes:
+                yield await sender.probe(name, probe, values)
 
     def rehearsed(self, credential: Credential) -> tuple[Values, Sequence[Outgoing]]:
         """Make every request without sending it, with a placeholder for captures to come. Raises `CannotSend`.
@@ -86,15 +87,16 @@ class HttpLogout:
         return True
 
     async def _taken_where_possible(self, credential: Credential) -> Sequence[StepRecord]:
-        sender = self.site.sender()
         try:
             values = self.site.after_login(credential)
         except CannotSend as problem:
             return [self._refused(problem)]
         records = []
-        for place, step in enumerate(self.profile.steps):
-            record, values = await sender.take(f"steps[{place}]", step, values)
-            records.append(record)
+        async with self.site.run() as site:
+            sender = site.sender()
+            for place, step in enumerate(self.profile.steps):
+                record, values = await sender.take(f"steps[{place}]", step, values)
+                records.append(record)
         return records
 
     def _refused(self, problem: CannotSend) -> StepRecord:

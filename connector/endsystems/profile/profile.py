@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -104,6 +104,8 @@ class Profile(ProfileTable):
     """Renews a login: what it captures takes the place of what the login has captured under the same names."""
     expires_in: Text | None = None
     """Seconds after which a login expires that is not renewed: a number, or what the login and the refresh capture."""
+    connection: Literal["kept"] | None = None
+    """`kept`: all requests of one login, of one logout, or of one call of an author's handler go over one connection."""
     shared: bool = False
     """Whether the end system gives one user one login for all sessions, so that ending the first session ends the others."""
     steps: list[LogoutStep]

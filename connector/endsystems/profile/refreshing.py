@@ -7,6 +7,7 @@ import structlog
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.leavings import renewed_by
 from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.sender import Sender
 from connector.endsystems.profile.values import CannotSend
 from connector.model.credential import Credential
 
@@ -28,7 +29,11 @@ class HttpRefresh:
         Its answers are read as long as those of a login: one that nobody reads may have ended the old credential. A value that
         an answer lacks stays as it was, because many end systems hand out a new refresh token only now and then.
         """
-        sender, problem = self.site.patient_sender(), None
+        async with self.site.run() as site:
+            return await self._taken(site.patient_sender(), credential)
+
+    async def _taken(self, sender: Sender, credential: Credential) -> Credential | None:
+        problem = None
         try:
             values = self.site.after_login(credential)
             for name, step in self.profile.refresh_requests:
