@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from connector.endsystems.end_system import LoginOutcome, SessionLogin
 from connector.endsystems.http.cookies import Jar
@@ -163,6 +164,42 @@ async def test_a_secure_cookie_never_goes_to_an_address_in_clear(tmp_path: Path)
         assert (outcome.result, outcome.code, clear.received) == (LoginResult.REFUSED, "capture_missing", [])
         _, sent = await in_and_out(system, BY_NAME, setting("SID=s3cret; Secure"), ca_file=trusted.file)
         assert sent == "SID=s3cret"
+
+
+async def test_a_cookie_of_another_host_stays_there() -> None:
+    async with faulty_system() as system:
+        elsewhere = system.url.replace("127.0.0.1", "localhost")
+        profile = (ALL % '"*"').replace("{base_url}", elsewhere, 1)
+        ticket = setting("SID=theirs; Path=/", "IDP=s3cret; Path=/")
+        keys = {"allowed_urls": [system.url, elsewhere]}
+        outcome, _ = await in_and_out(system, profile, ticket, setting("SID=ours"), **keys)
+        assert (outcome.code, len(system.received)) == ("capture_missing", 1)
+        profile = profile.replace("{captured.first}", "a=1").replace('capture = { first = { cookies = "*" } }\n', "", 1)
+        _, sent = await in_and_out(system, profile, ticket, setting("SID=ours"), **keys)
+    assert sent == "SID=ours"
+
+
+@pytest.mark.parametrize(
+    ("domain", "goes_to"),
+    [
+        ("", ["login.example.com"]),
+        ("example.com", ["login.example.com", "pod3.Example.com", "example.com"]),
+        (".Example.com", ["login.example.com", "pod3.Example.com", "example.com"]),
+        ("login.example.com", ["login.example.com"]),
+        ("internal", ["login.example.com"]),
+        ("ample.com", ["login.example.com"]),
+    ],
+)
+def test_a_cookie_goes_to_the_hosts_of_its_domain(domain: str, goes_to: list[str]) -> None:
+    lines = [("Set-Cookie", f"SID=1; Path=/; Domain={domain}")]
+    (cookie,) = Jar.of([Response(200, lines, b"", url=URL("https://login.example.com/in"))]).cookies
+    hosts = ["login.example.com", "pod3.Example.com", "example.com", "notexample.com", "evil.org", "internal", "ample.com"]
+    assert [host for host in hosts if cookie.goes_to(URL(f"https://{host}/a"))] == goes_to
+
+
+def test_a_cookie_of_an_address_goes_to_no_other_address() -> None:
+    (cookie,) = Jar.of([Response(200, [("Set-Cookie", "a=1; Domain=0.0.1")], b"", url=URL("http://127.0.0.1/"))]).cookies
+    assert [cookie.goes_to(URL(f"http://{host}/")) for host in ("127.0.0.1", "128.0.0.1")] == [True, False]
 
 
 async def test_single_cookies_beside_a_whole_header_replace_those_of_their_name() -> None:

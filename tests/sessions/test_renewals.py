@@ -96,6 +96,20 @@ async def test_a_session_that_logs_in_anew_has_the_newest_cookie_of_the_old_logi
     assert ({*turnstile.ended}, turnstile.refused) == ({"t2.1", "t4.2"}, 0)
 
 
+async def test_a_cookie_that_another_allowed_host_sets_renews_nothing(turnstile: Turnstile, session: str, tmp_path: Path) -> None:
+    elsewhere = turnstile.url.replace("127.0.0.1", "localhost")
+    section = f'{turnstile.section}allowed_urls = ["{turnstile.url}", "{elsewhere}"]\n'
+    turnstile.is_lenient = True
+    async with served(tmp_path, section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        assert (await server.opshub.call(f"/several?path={elsewhere}/next", headers)).body == 200
+        turnstile.tickets = {"1": "t1.1"}
+        answer = await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert answer.body["logout"]["outcome"] == "acknowledged"
+    assert turnstile.ended == ["t1.1"]
+
+
 async def test_a_cookie_that_is_renewed_while_the_cleanup_runs_is_ended_as_well(
     turnstile: Turnstile, session: str, tmp_path: Path
 ) -> None:

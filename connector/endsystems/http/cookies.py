@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from yarl import URL
 
 from connector.endsystems.http.response import Response
+from connector.model.addresses import literal
 
 SECONDS = re.compile(r"-?\d{1,18}")
 
@@ -20,15 +21,17 @@ class Cookie:
 
     name: str
     value: str
+    host: str
+    """The host that has set it, or the domain that it is for. With a dot before it, it is for all hosts below it, too."""
     path: str
     is_secure: bool
     """Whether it must never go over a connection in clear, because it came over an encrypted one."""
     is_deleted: bool = False
 
     def goes_to(self, url: URL) -> bool:
-        """Tell whether its path leads to this URL."""
+        """Tell whether its host and its path lead to this URL."""
         path = self.path.rstrip("/")
-        return url.raw_path == path or url.raw_path.startswith(f"{path}/")
+        return _covers(self.host, url) and (url.raw_path == path or url.raw_path.startswith(f"{path}/"))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,18 +43,18 @@ class Jar:
 
     @classmethod
     def of(cls, answers: Iterable[Response], following: Sequence[URL] = ()) -> "Jar":
-        """Take the cookies of these answers. A later one replaces an earlier one with its name and path, or deletes it."""
-        kept: dict[tuple[str, str], Cookie] = {}
+        """Take the cookies of these answers. A later one replaces an earlier one with its name, host and path, or deletes it."""
+        kept: dict[tuple[str, str, str], Cookie] = {}
         now = datetime.now(UTC)
         for cookie in (cookie for answer in answers for cookie in cookies_of(answer, now)):
-            kept[cookie.name, cookie.path] = cookie
+            kept[cookie.name, cookie.host, cookie.path] = cookie
         return cls([cookie for cookie in kept.values() if not cookie.is_deleted], following)
 
     def value(self, name: str) -> str | None:
         """Return the value of the cookie with this name; None if there is none.
 
-        Of several with different paths, the one counts that goes to the most of the requests that follow. Among equals, the
-        longest path counts, then the last cookie.
+        Of several with different hosts or paths, the one counts that goes to the most of the requests that follow. Among
+        equals, the longest path counts, then the last cookie.
         """
         named = [cookie for cookie in self.cookies if cookie.name == name and self._may_go(cookie)]
         return max(reversed(named), key=self._rank).value if named else None
@@ -92,10 +95,24 @@ def cookies_of(answer: Response, now: datetime) -> Iterator[Cookie]:
             yield Cookie(
                 name,
                 value,
+                host=_host(known.get("domain", ""), answer.url),
                 path=known["path"] if known.get("path", "").startswith("/") else _default_path(answer.url),
                 is_secure="secure" in known and answer.url is not None and answer.url.scheme == "https",
                 is_deleted=_is_over(known, now),
             )
+
+
+def _host(domain: str, url: URL | None) -> str:
+    """Return whom a cookie is for. A domain that its own host does not belong to says nothing."""
+    if url is None:
+        return ""
+    below = f".{domain.removeprefix('.').lower()}"
+    return below if domain and literal(url.host or "") is None and _covers(below, url) else url.host or ""
+
+
+def _covers(host: str, url: URL) -> bool:
+    known = url.host or ""
+    return known == host.removeprefix(".") or (host.startswith(".") and known.endswith(host))
 
 
 def _default_path(url: URL | None) -> str:
