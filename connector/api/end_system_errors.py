@@ -13,7 +13,7 @@ from aiohttp import (
 
 from connector.api.http_errors import ApiError, Conflict, NotFound, RateLimited, Unauthorized, Unavailable
 from connector.endsystems.http.authors_client import ErrorStatus, UnpackedAnswerTooLarge
-from connector.endsystems.http.failures import explained, may_pass
+from connector.endsystems.http.failures import LoginNotRenewed, explained, may_pass
 from connector.model import retry_after as waiting
 
 REFUSED_AGAIN = (
@@ -69,6 +69,8 @@ def _of_status(problem: ErrorStatus) -> ApiError:
 
 
 def _of_exchange(problem: ClientError | TimeoutError) -> ApiError:
+    if isinstance(problem, LoginNotRenewed):
+        return Unavailable(f"The end system could not renew the login for now ({problem}).", code="refresh")
     failed = explained(problem)
     message = f"The end system could not be asked: {failed.message}."
     return Unavailable(message, code=failed.code) if failed.passing else ApiError(HTTPStatus.BAD_GATEWAY, failed.code, message)

@@ -50,10 +50,11 @@ def asked_again(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
     """Add what another cleanup of the same login owes. A closed logout stays closed, one that needs attention is owed again.
 
     Wherever that cleanup would send it, the login is of the end system that the row names. If that cleanup knows the outcome
-    without asking the end system, that is no outcome of a logout that is still to be done.
+    without asking the end system, that is no outcome of a logout that is still to be done. Nor is that of an older credential.
     """
     again = _joined(debt, asked, fingerprint)
-    return again if asked.request.foregone in WITHOUT_ASKING else _closed_if_foregone(again, asked)
+    says_nothing = asked.request.foregone in WITHOUT_ASKING or asked.request.version < debt.version
+    return again if says_nothing else _closed_if_foregone(again, asked)
 
 
 def due_at_once(debt: Debt, now: float, *, here: str | None = None) -> Debt:
@@ -89,8 +90,11 @@ def renewed(debt: Debt, credential: Credential, now: float) -> Debt:
 
 
 def as_known(request: CleanupRequest, ended: OpenSession, *, has_sharers: bool) -> CleanupRequest:
-    """Return a cleanup by what is known of its login: a newer credential, or that other sessions have the login as well."""
-    if request.foregone is not None:
+    """Return a cleanup by what is known of its login: a newer credential, or that other sessions have the login as well.
+
+    If its logout was done with an older credential, that says nothing of the newer one.
+    """
+    if request.foregone in WITHOUT_ASKING or (request.foregone is not None and ended.version <= request.version):
         return request
     if ended.credential is None:
         return replace(request, foregone=NO_LOGIN) if not request.credential else request

@@ -72,7 +72,7 @@ class LiveSessions:
         self.carried: dict[str, int] = {}
         """Session id -> version of the credential that a request has carried last, unless it is that of the seal."""
         self._renewed: dict[str, Current] = {}
-        """Session id -> credential of its login in `_logins`, if its seal holds an older one."""
+        """Login id -> its credential if its seal holds an older one, until its row is gone: a cleanup may be unrecorded."""
 
     async def load(self) -> None:
         """Learn from the open ledger which sessions are open. Raises `ConfigurationError` if it does not say."""
@@ -80,7 +80,8 @@ class LiveSessions:
             known = await self._ledger.known_sessions()
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
-        self.ledger_id, self._logins, self._renewed = known.ledger_id, dict(known.logins), dict(known.renewed)
+        self.ledger_id, self._logins = known.ledger_id, dict(known.logins)
+        self._renewed = {known.logins[session_id]: current for session_id, current in known.renewed.items()}
         self._rows = {id_: (*known.earlier.get(id_, ()), login) for id_, login in self._logins.items()}
         if known.keyless:
             message = "open sessions need a key that is not in the keyring: nobody can end them until it is put back"
@@ -107,9 +108,7 @@ class LiveSessions:
 
     def current(self, sealed: Sealed) -> Current:
         """Return the newest credential of a seal's login that is durable, as far as this process knows."""
-        if self._logins.get(sealed.session_id) == sealed.login_id and (renewed := self._renewed.get(sealed.session_id)):
-            return renewed
-        return Current(sealed.credential, 0)
+        return self._renewed.get(sealed.login_id) or Current(sealed.credential, 0)
 
     async def refreshed(self, login_id: str) -> None:
         """Wait until a refresh of a login that is running is recorded, at most `DEADLINE` seconds."""
@@ -118,8 +117,8 @@ class LiveSessions:
 
     def renewed(self, sealed: Sealed, current: Current) -> None:
         """Note that the credential of a login was renewed, also in the ledger."""
-        if self._logins.get(sealed.session_id) == sealed.login_id:
-            self._renewed[sealed.session_id] = current
+        if sealed.login_id in self._rows.get(sealed.session_id, ()):
+            self._renewed[sealed.login_id] = current
 
     async def is_alive(self, sealed: Sealed) -> bool:
         """Tell whether the login of a seal may be used. Raises `LedgerUnavailable`. The caller sets a deadline."""
@@ -169,6 +168,8 @@ class LiveSessions:
 
     def rows_gone(self, session_id: str, logins: Collection[str]) -> None:
         """Note that the rows of these logins are durably gone."""
+        for login in logins:
+            self._renewed.pop(login, None)
         left = tuple(login for login in self._rows.get(session_id, ()) if login not in logins)
         if left:
             self._rows[session_id] = left
@@ -180,14 +181,14 @@ class LiveSessions:
         self.rows_gone(session.session_id, replaced)
         if session.login_id in self._rows.get(session.session_id, ()):  # or another login has replaced it meanwhile
             self._logins[session.session_id] = session.login_id
-            self._forget_renewals(session.session_id)
+            self._forget_requests(session.session_id)
             self._foreign.pop(session.session_id, None)
 
     def ended(self, session: OpenSession) -> None:
         """Note that this login of a session has failed. A login that has replaced it is left alone."""
         if self._logins.get(session.session_id) == session.login_id:
             del self._logins[session.session_id]
-            self._forget_renewals(session.session_id)
+            self._forget_requests(session.session_id)
 
     def closing(self, session_id: str) -> tuple[str, ...]:
         """Note that a cleanup of the session was received. From now on the session is dead.
@@ -199,7 +200,7 @@ class LiveSessions:
         for opening in self._opening.get(session_id, ()):
             opening.overtaken = True
         self._logins.pop(session_id, None)
-        self._forget_renewals(session_id)
+        self._forget_requests(session_id)
         self._foreign.pop(session_id, None)
         self._used.pop(session_id, None)
         return self._rows.get(session_id, ())
@@ -276,8 +277,7 @@ class LiveSessions:
             if self._used.get(session_id) == moment:
                 del self._used[session_id]
 
-    def _forget_renewals(self, session_id: str) -> None:
-        self._renewed.pop(session_id, None)
+    def _forget_requests(self, session_id: str) -> None:
         self.latest.pop(session_id, None)
         self.carried.pop(session_id, None)
 

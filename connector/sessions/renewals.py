@@ -21,7 +21,7 @@ from connector.sessions.seal import Sealed
 
 log = structlog.get_logger(__name__)
 
-EVERY = 5.0
+EVERY = 1.0
 """Seconds between two tries to record what the ledger could not take."""
 
 
@@ -85,7 +85,7 @@ class Renewals:
         Once a new credential is carried, no answer to an earlier request counts any more: the old one may be dead.
         """
         number, version, session_id = next(self._numbers), self._live.current(sealed).version, sealed.session_id
-        if version and self._live.carried.get(session_id) != version:
+        if version and self._is_open(sealed) and self._live.carried.get(session_id) != version:
             self._live.carried[session_id], self._live.latest[session_id] = version, number
         return number
 
@@ -107,13 +107,15 @@ class Renewals:
     async def refresh(self, sealed: Sealed, stale: Credential, make: Refresh) -> None:
         """Renew a credential that is `stale` by `make`, once for all who ask. Nothing is done if somebody has renewed it since.
 
-        It goes on if the callers are cancelled, because the end system may have made a new credential by then.
+        It goes on if the callers are cancelled, because the end system may have made a new credential by then. None begins once
+        the session is closed, because its cleanup is ending the credential that this would spend.
         """
-        if not self._may_change(sealed):
+        if not (self._may_change(sealed) and self._is_open(sealed)):
             return
         with self._line(sealed) as line:
             if sealed.login_id not in self._refreshing:
-                if self.durable(sealed) != stale:
+                # Also one that is not durable yet: what is spent a second time may end the login.
+                if self.current(sealed).credential != stale:
                     return
                 self._refreshing[sealed.login_id] = self._tasks.start(self._refreshed(line, stale, make))
             await asyncio.shield(self._refreshing[sealed.login_id])
@@ -144,9 +146,13 @@ class Renewals:
             return False
         if request < self._live.latest.get(sealed.session_id, 0):
             return True
-        if self._live.login_of(sealed.session_id) == sealed.login_id:
+        if self._is_open(sealed):
             self._live.latest[sealed.session_id] = request
         return False
+
+    def _is_open(self, sealed: Sealed) -> bool:
+        """Tell whether its session is open by this login, and not closed or replaced."""
+        return self._live.login_of(sealed.session_id) == sealed.login_id
 
     def _may_change(self, sealed: Sealed) -> bool:
         return sealed.ledger_id == self._live.ledger_id and sealed.has_login

@@ -24,6 +24,8 @@ class Expiring(ProfiledEndSystem):
         """What it says of each pair."""
         self.rotates = True
         """Whether a refresh makes another refresh token, or an access token alone."""
+        self.is_away = 0
+        """The status by which it says that it can do no refresh for now."""
         self.refreshes = 0
         self.ended: list[str] = []
         """The refresh tokens that logouts have ended."""
@@ -36,6 +38,9 @@ class Expiring(ProfiledEndSystem):
         self.answering = asyncio.Event()
         """Refreshes are done, and not answered, while this is not set."""
         self.answering.set()
+        self.holding = asyncio.Event()
+        """Set when a call of `/held` has come, which is answered once it is `going_on`."""
+        self.going_on = asyncio.Event()
         self._logins, self._tokens = count(1), count(1)
         application = web.Application()
         application.router.add_post("/login", self.log_in)
@@ -46,6 +51,7 @@ class Expiring(ProfiledEndSystem):
 
     def release_all(self) -> None:
         self.answering.set()
+        self.going_on.set()
 
     def expire(self) -> None:
         """Let all access tokens expire."""
@@ -56,6 +62,8 @@ class Expiring(ProfiledEndSystem):
 
     async def renew(self, request: web.Request) -> web.Response:
         self.refreshes += 1
+        if self.is_away:
+            return web.Response(status=self.is_away)
         token = (await request.json())["refresh"]
         login = token.partition(".")[2]
         if self.refresh.get(login) != token:
@@ -78,7 +86,11 @@ class Expiring(ProfiledEndSystem):
 
     async def call(self, request: web.Request) -> web.Response:
         body = await request.read()
-        if request.headers["Authorization"].removeprefix("Bearer ") not in self.access:
+        is_good = request.headers["Authorization"].removeprefix("Bearer ") in self.access
+        if request.path == "/held":
+            self.holding.set()
+            await self.going_on.wait()
+        if not is_good:
             return web.json_response({}, status=401)
         self.bodies.append(body)
         return web.json_response({})

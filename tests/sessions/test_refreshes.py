@@ -9,6 +9,9 @@ import pytest
 from aiohttp import web
 
 from connector.api.session_of_request import session as session_of
+from connector.ledger.sqlite.store import SqliteLedger
+from connector.model.errors import LedgerUnavailable
+from connector.model.sessions import Current, Renewal
 from tests.e2e.connector_process import WITHIN
 from tests.sessions.expiring import Expiring
 from tests.sessions.served import Served, served
@@ -27,6 +30,11 @@ async def expiring() -> AsyncIterator[Expiring]:
 
 async def one(request: web.Request) -> web.Response:
     async with session_of(request).http.get("/thing") as answer:
+        return web.json_response(answer.status)
+
+
+async def held(request: web.Request) -> web.Response:
+    async with session_of(request).http.get("/held") as answer:
         return web.json_response(answer.status)
 
 
@@ -50,7 +58,7 @@ async def pieces() -> AsyncIterator[bytes]:
     yield b"in pieces"
 
 
-ROUTES = [web.get("/one", one), web.get("/several", several), web.get("/sent", sent)]
+ROUTES = [web.get("/one", one), web.get("/held", held), web.get("/several", several), web.get("/sent", sent)]
 
 
 async def opened(server: Served, session: str) -> dict[str, str]:
@@ -122,6 +130,66 @@ async def test_a_login_that_cannot_be_renewed_any_more_is_a_401_of_the_end_syste
     assert expiring.refreshes == 1
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_login_that_cannot_be_renewed_for_now_is_a_503_and_stays_open(
+    expiring: Expiring, session: str, tmp_path: Path, status: int
+) -> None:
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        expiring.is_away = status
+        away = await server.opshub.call("/one", headers)
+        expiring.is_away = 0
+        assert (await server.opshub.call("/one", headers)).body == 200
+
+    assert (away.status, away.body["errors"]["code"]) == (503, "refresh")
+
+
+async def test_a_refresh_that_takes_too_long_is_a_503_and_goes_on(expiring: Expiring, session: str, tmp_path: Path) -> None:
+    expiring.answering.clear()
+    hasty = f"{expiring.section}[end_system.deadlines]\ntotal = 0.2\n"
+    async with served(tmp_path, hasty, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        late = await server.opshub.call("/one", headers)
+        expiring.answering.set()
+        assert (await server.opshub.call("/one", headers)).body == 200
+
+    assert (late.status, late.body["errors"]["code"]) == (503, "timeout")
+    assert expiring.refreshes == 1
+
+
+async def test_a_token_that_expires_soon_is_used_if_it_cannot_be_renewed_for_now(
+    expiring: Expiring, session: str, tmp_path: Path
+) -> None:
+    expiring.expires_in = "0.000001"
+    expiring.is_away = 503
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        assert (await server.opshub.call("/one", headers)).body == 200
+
+    assert expiring.refreshes == 1
+
+
+async def test_a_refresh_token_whose_successor_is_not_recorded_yet_is_not_spent_again(
+    expiring: Expiring, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(self: SqliteLedger, renewal: Renewal) -> Current | None:
+        raise LedgerUnavailable("the disk is full")
+
+    monkeypatch.setattr(SqliteLedger, "renew", failing)
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        waiting = asyncio.create_task(server.opshub.call("/held", headers))
+        await expiring.holding.wait()
+        assert (await server.opshub.call("/one", headers)).status == 503
+        expiring.going_on.set()
+        assert (await waiting).status == 503
+
+    assert expiring.refreshes == 1
+
+
 @pytest.mark.parametrize(("kind", "sent_on"), [("bytes", [b"at once"]), ("file", [b"a file"]), ("pieces", [])])
 async def test_a_request_is_sent_once_more_if_its_body_is_still_there(
     expiring: Expiring, session: str, tmp_path: Path, kind: str, sent_on: list[bytes]
@@ -150,6 +218,19 @@ async def test_a_cleanup_that_comes_during_a_refresh_waits_for_it_and_ends_what_
         await call
 
     assert (expiring.ended, expiring.refresh) == (["r3.1"], {})
+
+
+async def test_a_login_is_not_refreshed_once_its_session_was_cleaned_up(expiring: Expiring, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        waiting = asyncio.create_task(server.opshub.call("/held", headers))
+        await expiring.holding.wait()
+        await server.opshub.cleanup(session, headers, SYSTEM)
+        expiring.going_on.set()
+        assert (await waiting).body == 401
+
+    assert (expiring.ended, expiring.refreshes) == (["r1.1"], 0)
 
 
 async def test_a_refresh_whose_caller_has_given_up_is_recorded_before_the_server_ends(

@@ -18,6 +18,7 @@ from tests.e2e.opshub import OpsHub
 from tests.sessions.records import ledger_in
 from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM
+from tests.sessions.test_missed import out_of_order
 from tests.sessions.turnstile import SETTINGS, Turnstile
 
 
@@ -168,6 +169,20 @@ async def test_an_answer_that_comes_late_does_not_bring_an_older_cookie_back(
     assert (answer.body["logout"]["outcome"], turnstile.ended) == ("acknowledged", ["t3.1"])
 
 
+async def test_a_request_whose_cookie_was_replaced_meanwhile_is_sent_again_with_the_newest(
+    turnstile: Turnstile, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        slow = asyncio.create_task(server.opshub.call("/several?path=/slow", headers))
+        assert await turnstile.calls.get() == "/slow begins"
+        assert (await server.opshub.call("/several", headers)).body == 200
+        turnstile.answering.set()
+        assert (await slow).body == 200
+
+    assert turnstile.refused == 1
+
+
 @pytest.mark.parametrize("path", ["/plain", "/other", "/deletes", "/empties"])
 async def test_an_answer_that_does_not_renew_the_login_changes_nothing(
     turnstile: Turnstile, session: str, tmp_path: Path, path: str
@@ -263,3 +278,19 @@ async def test_a_cleanup_ends_a_renewed_login_that_the_ledger_could_not_take(
         answer = await server.opshub.cleanup(session, headers, SYSTEM)
 
     assert (answer.body["logout"]["outcome"], turnstile.ended) == ("acknowledged", ["t2.1"])
+
+
+async def test_each_cleanup_ends_the_newest_cookie_while_the_ledger_can_record_none(
+    turnstile: Turnstile, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        await server.opshub.call("/several", headers)
+        turnstile.is_away = True
+        with out_of_order(tmp_path):
+            outcomes = [(await server.opshub.cleanup(session, headers, SYSTEM)).body]
+            turnstile.is_away = False
+            outcomes.append((await server.opshub.cleanup(session, headers, SYSTEM)).body)
+
+    assert [each["errors"]["code"] for each in outcomes] == ["ledger_unavailable"] * 2
+    assert (turnstile.ended, turnstile.refused) == (["t2.1"], 0)

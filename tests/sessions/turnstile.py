@@ -25,10 +25,12 @@ class Turnstile(ProfiledEndSystem):
         """Calls and logouts that came with an older ticket."""
         self.calls: asyncio.Queue[str] = asyncio.Queue()
         """The path of each call that was answered."""
+        self.is_away = False
+        """Whether it can end no login for now."""
         self.is_lenient = False
         """Whether the ticket before the newest one is still good for a call."""
         self.answering = asyncio.Event()
-        """What `/late` waits for: its ticket is handed out, and not yet told."""
+        """What `/late` waits for: its ticket is handed out, and not yet told. `/slow` waits before it looks at the ticket."""
         self.nobody = asyncio.Event()
         """Set when the last login is ended."""
         self._logins, self._tickets = count(1), count(1)
@@ -45,6 +47,8 @@ class Turnstile(ProfiledEndSystem):
         return answer
 
     async def logout(self, request: web.Request) -> web.Response:
+        if self.is_away:
+            return web.Response(status=503)
         if (login := self._login(request)) is None:
             return web.Response(status=401)
         self.ended.append(self.tickets.pop(login))
@@ -54,6 +58,9 @@ class Turnstile(ProfiledEndSystem):
 
     async def call(self, request: web.Request) -> web.Response:
         """Answer as the path says: `/plain` renews nothing, `/other` sets a cookie of another part of the site, and so on."""
+        if request.path == "/slow":
+            self.calls.put_nowait("/slow begins")
+            await self.answering.wait()
         if (login := self._login(request)) is None:
             answer = web.json_response({}, status=401)
             answer.set_cookie("TICKET", "anonymous")

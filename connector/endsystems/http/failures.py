@@ -50,6 +50,10 @@ class ExchangeFailed(Exception):
         self.passing = passing
 
 
+class LoginNotRenewed(aiohttp.ClientConnectionError):
+    """The end system could not be asked, for now, to renew a login. Its text names neither the URL nor a value."""
+
+
 def may_pass(status: int) -> bool:
     """Tell whether a later try may be answered with another status than this one."""
     return status in PASSING or status >= 500

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 
 import aiohttp
@@ -11,6 +11,7 @@ import structlog
 
 from connector.endsystems.end_system import SessionLogin
 from connector.endsystems.http.cookies import Jar, split
+from connector.endsystems.http.failures import LoginNotRenewed
 from connector.endsystems.http.response import Response
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.kept_cookies import KeptCookies
@@ -43,26 +44,34 @@ class CarriedLogin:
         """Add the login to a request, as a middleware. What its answer renews is durable before anybody sees the answer.
 
         A login is renewed before it expires, and after a 401. Then the request is sent once more, if its body is still there.
+        So it is if the answer to another request has renewed the login meanwhile, because that may have ended the older one.
+
+        Raises `LoginNotRenewed` or `TimeoutError` if the login is refused and cannot be renewed for now.
         """
         stale_at = self._newest().stale_at
         if stale_at is not None and stale_at <= time.time():
-            await self._has_renewed(self._newest())
+            with suppress(TimeoutError, LoginNotRenewed):
+                await self._has_renewed(self._newest())
         if self._session.in_use is not None:
             await self._session.in_use.settled()
         carried = self._newest()
         answer = await self._sent(request, handler, carried)
-        may_repeat = answer.status == 401 and not getattr(request.body, "consumed", False)
-        if may_repeat and await self._has_renewed(carried):
-            answer.release()
-            return await self._sent(request, handler, self._newest())
-        return answer
+        if answer.status != 401 or getattr(request.body, "consumed", False):
+            return answer
+        with ExitStack() as stack:
+            stack.callback(answer.release)
+            if not await self._has_renewed(carried):
+                stack.pop_all()
+                return answer
+        return await self._sent(request, handler, self._newest())
 
     async def _has_renewed(self, older: Credential) -> bool:
-        """Renew the login, and tell whether there is another credential now. It goes on if it takes too long."""
+        """Renew the login unless somebody has, and tell whether there is a newer credential. It goes on if it takes too long."""
         in_use = self._session.in_use
-        if self._refresh is None or in_use is None:
+        if in_use is None:
             return False
-        with suppress(TimeoutError):
+        await in_use.settled()
+        if self._refresh is not None and self._newest() == older:
             async with asyncio.timeout(self._site.deadline):
                 await in_use.refresh(older, self._refresh.run)
         return self._newest() != older

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from connector.endsystems.http.failures import LoginNotRenewed
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.leavings import renewed_by
 from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.sender import Sender
 from connector.endsystems.profile.values import CannotSend
 from connector.model.credential import Credential
@@ -28,6 +30,8 @@ class HttpRefresh:
 
         Its answers are read as long as those of a login: one that nobody reads may have ended the old credential. A value that
         an answer lacks stays as it was, because many end systems hand out a new refresh token only now and then.
+
+        Raises `LoginNotRenewed` if another try may do better.
         """
         async with self.site.run() as site:
             return await self._taken(site.patient_sender(), credential)
@@ -39,6 +43,9 @@ class HttpRefresh:
             for name, step in self.profile.refresh_requests:
                 record, values = await sender.take(name, step, values)
                 lacks_some = record.code == MISSING and not step.capture.keys().isdisjoint(values.captured)
+                if record.verdict is Verdict.AWAY:
+                    log.warning("a login could not be renewed for now; the next call tries again", reason=record.message)
+                    raise LoginNotRenewed(record.message)
                 if record.ends_the_run and not lacks_some:
                     problem = record.message
                     break

@@ -109,6 +109,14 @@ class Renewing(LedgerSubject):
         assert closed is not None
         assert (closed.state, closed.outcome) == (LogoutState.CLOSED, VERIFIED)
 
+    async def test_a_late_outcome_of_an_older_credential_leaves_the_newer_owed(self, ledger: Ledger) -> None:
+        await open_(ledger, session(1, "first"))
+        await renew(ledger, "second")
+        done = replace(request(1, "first", login="l"), foregone=VERIFIED)
+        for _ in range(2):
+            await ledger.record_late(Missed(done, ORIGIN, DRIVERS, ["l"]))
+            assert await credentials_owed(ledger) == [credential("second")]
+
     async def test_a_login_that_is_renewed_after_it_was_ended_is_owed_again(self, ledger: Ledger, clock: SetClock) -> None:
         await open_(ledger, session(1, "first"))
         await close(ledger, await record(ledger, 1, "first", login="l"))
