@@ -1,6 +1,7 @@
 """The oracle of the life of sessions: it finds each kind of fault in a history, and finds no fault with what may be."""
 
 from tests.torture.life.calls import Life, Seen
+from tests.torture.life.logins import Asked
 from tests.torture.life.oracle import judged
 from tests.torture.life.rules import Wrong
 from tests.torture.life.told import Told
@@ -199,7 +200,7 @@ def test_nothing_is_asked_of_the_end_system_after_a_200_that_said_that_all_is_do
     told = Told()
     told.initialize("a")
     told.cleanup("a")
-    told.logins["a"].asked_to_end.append(100.0)
+    told.logins["a"].asked_to_end.append(Asked(100.0, 0))
     assert told.found() == {Wrong.TWICE}
 
 
@@ -208,7 +209,7 @@ def test_a_server_that_cannot_write_its_ledger_may_ask_once_more() -> None:
     told.initialize("a")
     told.cleanup("a")
     again = told.cleanup("a", 503, "ledger_unavailable")
-    told.logins["a"].asked_to_end.append(again.began + 0.1)
+    told.logins["a"].asked_to_end.append(Asked(again.began + 0.1, 0))
     assert not told.found()
     again.status, again.word = None, ""
     assert told.found() == {Wrong.TWICE}

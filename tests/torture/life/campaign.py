@@ -12,7 +12,8 @@ from tests.ports import free_port
 from tests.torture.life.calls import Call
 from tests.torture.life.clients import Caller, Crowd
 from tests.torture.life.disk import disk_at
-from tests.torture.life.end_system import PROFILE, listening
+from tests.torture.life.end_system import PROFILE
+from tests.torture.life.listening import listening
 from tests.torture.life.oracle import Verdict, judged
 from tests.torture.life.plans import plans
 from tests.torture.life.scene import Scene

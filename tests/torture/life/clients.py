@@ -20,6 +20,8 @@ SYSTEMS = (None, "A", "B", "C")
 AT_ONCE = 8
 SESSIONS = 24
 """Sessions that are in use at a time."""
+TIMES = (0, 0, 1, 3)
+"""How often a call asks the end system, besides what is cached."""
 NOT_UP = 0.005
 """Seconds until a server that does not listen is tried again."""
 
@@ -63,10 +65,10 @@ class Caller:
         if answer is not None and answer.status == 200:
             book.headers[ticket] = answer.session_headers
 
-    async def use(self, book: Book, shown: str) -> None:
-        """Call the author's route."""
+    async def use(self, book: Book, shown: str, times: int = 0) -> None:
+        """Call the author's route, which asks the end system so many `times`, at once."""
         call = self._call(Kind.USE, book, shown)
-        answer = await self._answered(call, self._opshub.call("/use", _headers(book, shown)))
+        answer = await self._answered(call, self._opshub.call(f"/use?times={times}", _headers(book, shown)))
         if answer is not None and answer.status == 200:
             call.own, call.shared = _seen(answer.body["own"]), _seen(answer.body["shared"])
 
@@ -155,7 +157,7 @@ class Crowd:
 
     async def _use(self, book: Book) -> None:
         if book.current is not None:
-            await self.caller.use(book, book.current)
+            await self.caller.use(book, book.current, times=self.random.choice(TIMES))
 
     async def _use_an_older_seal(self, book: Book) -> None:
         if book.headers:

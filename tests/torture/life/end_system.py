@@ -1,21 +1,33 @@
 """The end system of the life of sessions: it outlives every server, and knows when each login was asked for, told and ended."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum, StrEnum, auto
 from pathlib import Path
 from random import Random
 
 from aiohttp import web
 
-from tests.ports import free_port
 from tests.torture.life.calls import now
+from tests.torture.life.logins import Asked, Login, Refresh, Way
 
 PROFILE = Path(__file__).with_suffix(".toml")
+COOKIE = "sid"
+STRANGER = f"{COOKIE}=nobody.0; Path=/"
+"""The cookie that comes with an error: that of a session which nobody has logged in."""
+RENEWS = 0.5
+"""The share of answers that renew a login, if it is one that is renewed, or of requests that find it expired."""
 ASKED: web.RequestKey[float] = web.RequestKey("asked", float)
 """When a request came."""
+LOGIN: web.RequestKey[Login] = web.RequestKey("login", Login)
+"""Whose credential a request carries, good or not, or which login it has made."""
+NUMBER: web.RequestKey[int] = web.RequestKey("number", int)
+"""Of that credential."""
+GOOD: web.RequestKey[Login] = web.RequestKey("good", Login)
+"""Whose credential a request carries, if that was good when it came."""
+REFRESH: web.RequestKey[Refresh] = web.RequestKey("refresh", Refresh)
+"""What a request has spent."""
 
 
 class Regime(StrEnum):
@@ -54,23 +66,6 @@ LONGEST = {Regime.FINE: 0.005, Regime.ROUGH: 0.05, Regime.SLOW: 2.5, Regime.REFU
 """Seconds that a request may take."""
 
 
-@dataclass(slots=True)
-class Login:
-    """One login, as the end system alone knows it."""
-
-    ticket: str
-    token: str
-    asked: float
-    """When its first request came."""
-    told: float = 0.0
-    """When the end system last answered a request that carried or made it."""
-    untold: bool = False
-    """Whether the end system broke off the answer that should have told the token: nobody could ever end it."""
-    alive: bool = True
-    asked_to_end: list[float] = field(default_factory=list)
-    """When each request of a logout came."""
-
-
 class EndSystem:
     """Makes logins and ends them, and behaves as its regime says."""
 
@@ -96,6 +91,7 @@ class EndSystem:
             web.post("/enter", self._failing(self._enter)),
             web.get("/serial", self._failing(self._give_serial)),
             web.get("/leave", self._failing(self._prepare_to_leave)),
+            web.post("/refresh", self._failing(self._refresh)),
             web.post("/logout", self._failing(self._log_out)),
             web.get("/me", self._failing(self._is_in)),
         ]
@@ -106,19 +102,31 @@ class EndSystem:
         async def handle(request: web.Request) -> web.Response:
             request[ASKED] = now()
             await request.read()
-            login = self._login_of(request)
-            if login is not None and request.path in {"/leave", "/logout"}:
-                login.asked_to_end.append(request[ASKED])
+            self._recognize(request)
             with self._at_work():
                 fate, before, after = self._drawn()
                 await asyncio.sleep(before)
                 if fate not in {Fate.FINE, Fate.RESET_AFTER}:
                     return _failed(request, fate)
                 response = await do(request)
+                if response.status == 401:
+                    response.headers["Set-Cookie"] = STRANGER
                 await asyncio.sleep(after)
-                return self._answered(request, response, fate)
+                return _answered(request, response, fate)
 
         return handle
+
+    def _recognize(self, request: web.Request) -> None:
+        """Find out whose credential a request carries. Whether it is good counts when it comes, whatever becomes of it."""
+        token, _, number = request.cookies.get(COOKIE, "").rpartition(".")
+        login = self._by_token.get(token)
+        if login is None:
+            return
+        request[LOGIN], request[NUMBER] = login, int(number)
+        if request.path in {"/leave", "/logout"}:
+            login.asked_to_end.append(Asked(request[ASKED], request[NUMBER]))
+        if login.carried(request[NUMBER], request[ASKED]):
+            request[GOOD] = login
 
     async def idle(self) -> None:
         """Wait until nothing is being worked on, be it for a server that is dead."""
@@ -142,35 +150,48 @@ class EndSystem:
         seconds, part = self._random.random() ** 3 * LONGEST[self.regime], self._random.random()
         return fate, seconds * part, seconds * (1 - part)
 
-    def _answered(self, request: web.Request, response: web.Response, fate: Fate) -> web.Response:
-        login = self._by_token.get(response.headers.get("X-Token", "")) or self._login_of(request)
-        if login is not None:
-            login.told = now()
-            login.untold |= fate is Fate.RESET_AFTER and request.path == "/login"
-        return _reset(request) if fate is Fate.RESET_AFTER else response
-
     async def _log_in(self, request: web.Request) -> web.Response:
         ticket = (await request.json())["ticket"]
-        login = Login(ticket, f"{ticket}/{len(self.logins)}", request[ASKED])
+        login = Login(ticket, f"{ticket}/{len(self.logins)}", request[ASKED], self._random.choice([*Way]))
         self.logins.append(login)
-        self._by_token[login.token] = login
-        return web.json_response({"token": login.token}, headers={"X-Token": login.token})
+        self._by_token[login.token] = request[LOGIN] = login
+        return web.json_response({"token": login.credential})
 
     async def _enter(self, request: web.Request) -> web.Response:
         return web.Response(status=200 if self._is_alive(request) else 401, headers={"X-Seat": "window"})
 
     async def _give_serial(self, request: web.Request) -> web.Response:
-        login = self._login_of(request)
-        if login is None or not login.alive:
+        login = request.get(GOOD)
+        if login is None or not login.alive or self._has_expired(login, request[ASKED]):
             return web.Response(status=401)
         self.serial += 1
-        return web.json_response({"ticket": login.ticket, "serial": self.serial})
+        response = web.json_response({"ticket": login.ticket, "serial": self.serial})
+        if login.way is Way.COOKIE and self._random.random() < RENEWS:
+            login.renew()
+            response.set_cookie(COOKIE, login.credential, httponly=True)
+        return response
+
+    def _has_expired(self, login: Login, moment: float) -> bool:
+        """Tell whether a login has to be refreshed, and let it expire at times, unless that was done just now."""
+        if login.way is Way.REFRESH and not login.is_fresh(moment):
+            login.has_expired |= self._random.random() < RENEWS
+        return login.has_expired
+
+    async def _refresh(self, request: web.Request) -> web.Response:
+        login = request.get(LOGIN)
+        if login is None or login.way is not Way.REFRESH or not login.alive:
+            return web.Response(status=401)
+        if request[NUMBER] != login.newest:
+            login.spent_again.append((request[ASKED], request[NUMBER]))
+            return web.Response(status=401)
+        request[REFRESH] = login.refresh(request[ASKED])
+        return web.json_response({"token": login.credential})
 
     async def _prepare_to_leave(self, request: web.Request) -> web.Response:
         return web.json_response({"pass": "pass"}) if self._is_alive(request) else web.Response(status=401)
 
     async def _log_out(self, request: web.Request) -> web.Response:
-        login = self._login_of(request)
+        login = request.get(GOOD)
         if login is None or not login.alive:
             return web.Response(status=401)
         login.alive = False
@@ -180,60 +201,19 @@ class EndSystem:
         return web.Response(status=200 if self._is_alive(request) else 401)
 
     def _is_alive(self, request: web.Request) -> bool:
-        login = self._login_of(request)
+        login = request.get(GOOD)
         return login is not None and login.alive
 
-    def _login_of(self, request: web.Request) -> Login | None:
-        return self._by_token.get(request.headers.get("Authorization", "").removeprefix("Bearer "))
 
-
-class Listening:
-    """The end system on a loopback port, which can be closed and opened again."""
-
-    def __init__(self, system: EndSystem, runner: web.AppRunner) -> None:
-        self.system = system
-        self.port = free_port()
-        self._runner = runner
-        self._site: web.TCPSite | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def behave(self, regime: Regime) -> None:
-        """Behave like this from now on; where it is away, nobody listens."""
-        self.system.regime = regime
-        if regime is Regime.AWAY:
-            await self.close()
-        else:
-            await self.open()
-
-    async def open(self) -> None:
-        """Listen, on the same port every time. Twice is fine."""
-        if self._site is None:
-            self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, backlog=1024, reuse_address=True)
-            await self._site.start()
-
-    async def close(self) -> None:
-        """Take no more connections; what has begun goes on. Twice is fine."""
-        if self._site is not None:
-            site, self._site = self._site, None
-            await site.stop()
-
-
-@asynccontextmanager
-async def listening(random: Random) -> AsyncIterator[Listening]:
-    """Run an end system on a free loopback port."""
-    system, application = EndSystem(random), web.Application()
-    application.router.add_routes(system.routes())
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
-    await runner.setup()
-    try:
-        place = Listening(system, runner)
-        await place.open()
-        yield place
-    finally:
-        await runner.cleanup()
+def _answered(request: web.Request, response: web.Response, fate: Fate) -> web.Response:
+    """Answer a request, or break the answer off; note who was told what."""
+    login, refresh, is_broken_off = request.get(LOGIN), request.get(REFRESH), fate is Fate.RESET_AFTER
+    if login is not None:
+        login.told = now()
+        login.untold |= is_broken_off and (request.path == "/login" or refresh is not None)
+    if refresh is not None:
+        refresh.told, refresh.untold = now(), is_broken_off
+    return _reset(request) if is_broken_off else response
 
 
 def _failed(request: web.Request, fate: Fate) -> web.Response:
@@ -243,7 +223,9 @@ def _failed(request: web.Request, fate: Fate) -> web.Response:
         case Fate.BUSY:
             return web.Response(status=429, headers={"Retry-After": "1"})
         case Fate.REFUSED:
-            return web.Response(status=403)
+            if request.path == "/refresh" and LOGIN in request:
+                request[LOGIN].refused.append(now())
+            return web.Response(status=403, headers={"Set-Cookie": STRANGER})
         case _:
             return _reset(request)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import inf
 
 from tests.torture.life.calls import Call, Kind, Life
-from tests.torture.life.end_system import Login
+from tests.torture.life.logins import Login, Refresh
 
 ENDED = frozenset([200, 502])
 """What a cleanup is answered that is recorded and has evicted: from then on its session is dead."""
@@ -83,11 +83,13 @@ class History:
         return call.kind is not Kind.USE and call is not opened and self.over(call) > opened.began
 
     def left_open(self) -> Iterator[Call]:
-        """Yield the initializes whose sessions have to be open by now, for nothing can have ended them."""
+        """Yield the initializes whose sessions have to be open and usable by now, for nothing can have ended them."""
         for calls in self.by_session.values():
             opened = [call for call in calls if call.kind is Kind.INITIALIZE and call.status == 200]
             last = max(opened, key=lambda call: call.began, default=None)
-            if last is not None and not any(self.may_end(call, last) for call in calls):
+            if last is None or any(self.may_end(call, last) for call in calls):
+                continue
+            if not self.is_cut_off(self.by_ticket[last.ticket]):
                 yield last
 
     def is_unaware(self, call: Call) -> bool:
@@ -99,35 +101,62 @@ class History:
             return False
         return call.word == UNAWARE or (call.status in {None, 503} and self._was_crowded(call.began, self.over(call)))
 
-    def life_of(self, login: Login) -> Life:
-        """Return the server that has asked for a login."""
-        return self.lives[bisect_right(self._starts, login.asked) - 1]
+    @cached_property
+    def by_ticket(self) -> Mapping[str, Login]:
+        """The login of each initialize that the end system has seen."""
+        return {login.ticket: login for login in self.logins}
+
+    def life_at(self, moment: float) -> Life:
+        """Return the server that has sent what came at this moment."""
+        return self.lives[bisect_right(self._starts, moment) - 1]
 
     def is_under_way(self, login: Login) -> bool:
         """Tell whether a kill has met a login before its server can have recorded it.
 
         Where the disk was full before that, the server has recorded or ended it some seconds after there was room again.
         """
-        life, call = self.life_of(login), self.initializes[login.ticket]
-        if not life.killed or call.status == 200:
+        call = self.initializes[login.ticket]
+        if call.status == 200:
             return False
-        recorded = self._recorded(login, call, life)
-        room = self._room_after(login.asked, min(recorded, life.died))
+        return self._is_met_by_a_kill(login.asked, max(call.left, login.told), self._recorded(login, call))
+
+    def is_being_renewed(self, refresh: Refresh) -> bool:
+        """Tell whether a kill has met a refresh before its server can have recorded what it has made.
+
+        Nothing is carried before it is recorded, and nothing that is recorded later is recorded before it.
+        """
+        if refresh.carried < self.life_at(refresh.asked).died:
+            return False
+        return self._is_met_by_a_kill(refresh.asked, refresh.told, self._opened_after(refresh.told, refresh.asked))
+
+    def is_cut_off(self, login: Login) -> bool:
+        """Tell whether a kill, or the end system itself, came between a login and its newest credential: nobody has that."""
+        refresh = login.unused
+        return refresh is not None and (refresh.untold or self.is_being_renewed(refresh))
+
+    def _is_met_by_a_kill(self, asked: float, answered: float, recorded: float) -> bool:
+        life = self.life_at(asked)
+        if not life.killed:
+            return False
+        room = self._room_after(asked, min(recorded, life.died))
         if room is None:
             return recorded == inf
-        return life.ran(max(room, call.left, login.told)) < CATCHES_UP
+        return life.ran(max(room, answered)) < CATCHES_UP
 
-    def _recorded(self, login: Login, call: Call, life: Life) -> float:
+    def _recorded(self, login: Login, call: Call) -> float:
         """Return when a login must have been recorded by a server that has room on its disk; never, if it was killed before.
 
         It is recorded before its initialize is answered. Where the answer came first, because the login was late, or where the
-        client has gone, the server has it no later than a whole initialize that begins after the end system has answered, and is
-        answered 200.
+        client has gone, the server has it no later than a whole initialize that begins after the end system has answered.
         """
         if call.status is not None and call.word != LATE:
             return call.left
-        after = max(call.left, login.told)
-        return min((other.left for other in self._opened[life.started] if other.began > after), default=inf)
+        return self._opened_after(max(call.left, login.told), login.asked)
+
+    def _opened_after(self, moment: float, asked: float) -> float:
+        """Return when an initialize was answered 200 that has begun after a moment, by the server that has `asked`."""
+        opened = self._opened[self.life_at(asked).started]
+        return min((call.left for call in opened if call.began > moment), default=inf)
 
     def _life_before(self, moment: float) -> Life:
         """Return the last server that was started before."""

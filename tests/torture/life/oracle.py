@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.torture.life.end_system import Login
 from tests.torture.life.history import History
+from tests.torture.life.logins import Login, Refresh
 from tests.torture.life.rules import RULES, Fault, Wrong
 
 
@@ -25,6 +25,16 @@ class Verdict:
     """Those of them that are lost, and that it had."""
     longest: float = 0.0
     """The most seconds that a server was still running after the answer to a login that it took to its grave."""
+    cookies: int = 0
+    """New cookies that answers have set."""
+    refreshes: int = 0
+    """Credentials that were spent for new ones."""
+    being_renewed: int = 0
+    """Refreshes that were under way at a kill."""
+    lost_renewed: int = 0
+    """Logins that are lost because of one of them."""
+    longest_renewed: float = 0.0
+    """The most seconds that a server was still running after the answer to a refresh that it took to its grave."""
     untold: int = 0
     """Logins whose answer the end system itself has broken off, so that nobody could ever end them, and that are alive."""
     faults: list[Fault] = field(default_factory=list)
@@ -47,6 +57,9 @@ def judged(history: History) -> Verdict:
 def _count(history: History, login: Login, verdict: Verdict) -> None:
     under_way = history.is_under_way(login)
     verdict.under_way += under_way
+    verdict.refreshes += len(login.refreshes)
+    verdict.cookies += login.newest - len(login.refreshes)
+    verdict.being_renewed += sum(map(history.is_being_renewed, login.refreshes))
     if login.token not in history.alive_when_settled:
         verdict.dead += 1
     elif login.token not in history.alive_in_the_end:
@@ -55,18 +68,27 @@ def _count(history: History, login: Login, verdict: Verdict) -> None:
         verdict.untold += 1
     elif under_way:
         _count_lost(history, login, verdict)
+    elif login.unused is not None and history.is_being_renewed(login.unused):
+        _count_lost_renewed(history, login.unused, verdict)
     else:
         verdict.faults.append(Fault(Wrong.LOST, f"the login of {login.ticket}", history.initializes[login.ticket].session))
 
 
 def _count_lost(history: History, login: Login, verdict: Verdict) -> None:
     """Count a login that is lost in the documented window."""
-    life = history.life_of(login)
+    life = history.life_at(login.asked)
     if 0 < login.told < life.died:
         verdict.lost_unrecorded += 1
         verdict.longest = max(verdict.longest, life.ran(login.told))
     else:
         verdict.lost_unanswered += 1
+
+
+def _count_lost_renewed(history: History, refresh: Refresh, verdict: Verdict) -> None:
+    """Count a login that is lost in the window of a refresh."""
+    verdict.lost_renewed += 1
+    if refresh.told > 0:
+        verdict.longest_renewed = max(verdict.longest_renewed, history.life_at(refresh.asked).ran(refresh.told))
 
 
 def by_kind(verdict: Verdict) -> Mapping[Wrong, int]:

@@ -85,6 +85,8 @@ def _what_happened(campaigns: Sequence[Campaign]) -> str:
 def _what_came_of_it(campaigns: Sequence[Campaign]) -> str:
     counts: dict[str, Callable[[Campaign], float]] = {
         "logins": lambda found: found.verdict.logins,
+        "renewed by a cookie": lambda found: found.verdict.cookies,
+        "renewed by a refresh": lambda found: found.verdict.refreshes,
         "dead when nothing was owed": lambda found: found.verdict.dead,
         "open then, and ended by their cleanup": lambda found: found.verdict.open,
     }
@@ -97,6 +99,11 @@ def _what_cannot_be_helped(campaigns: Sequence[Campaign]) -> str:
         "of these lost, not answered by the end system": lambda found: found.verdict.lost_unanswered,
         "of these lost, answered and not yet recorded": lambda found: found.verdict.lost_unrecorded,
         "milliseconds that a server still ran after such an answer, at most": lambda found: round(found.verdict.longest * 1000),
+        "refreshes under way at a kill": lambda found: found.verdict.being_renewed,
+        "of these logins lost": lambda found: found.verdict.lost_renewed,
+        "milliseconds that a server still ran after the answer to such a refresh, at most": lambda found: round(
+            found.verdict.longest_renewed * 1000
+        ),
         "lost because the end system broke off its answer": lambda found: found.verdict.untold,
     }
     return _rows(campaigns, counts)

@@ -9,6 +9,7 @@ from itertools import accumulate
 
 from tests.torture.life.calls import Call, Kind, Seen
 from tests.torture.life.history import ENDED, History, ends
+from tests.torture.life.logins import Login
 
 DONE = frozenset(["verified", "acknowledged", "already_out"])
 """Words for a logout after which nothing is sent any more."""
@@ -37,7 +38,8 @@ class Wrong(StrEnum):
     OPEN_ON_PAPER = "open on paper"
     """The ledger has a session as open that has no login, or does not have one that has."""
     DEFECT = "defect"
-    """An answer that there should not be, a server that does not end well, two logins for one initialize."""
+    """An answer that there should not be, a server that does not end well, two logins for one initialize or two refreshes by
+    one credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,11 @@ def stale(history: History) -> Iterator[Fault]:
 
 
 def twice(history: History) -> Iterator[Fault]:
-    logins = {login.ticket: login for login in history.logins}
+    """A credential that the end system has made meanwhile was not asked for before."""
     for call in history.calls:
-        if call.kind is Kind.CLEANUP and call.status == 200 and call.word in DONE and call.shown in logins:
-            asked = [moment for moment in logins[call.shown].asked_to_end if moment > call.left]
+        login = None if call.shown is None else history.by_ticket.get(call.shown)
+        if call.kind is Kind.CLEANUP and call.status == 200 and call.word in DONE and login is not None:
+            asked = _asked_again(login, call.left)
             unaware = [other for other in history.by_session[call.session] if history.is_unaware(other)]
             late = [moment for moment in asked if not any(other.began <= moment <= history.over(other) for other in unaware)]
             if late:
@@ -97,7 +100,8 @@ def turned_away(history: History) -> Iterator[Fault]:
     for call in history.calls:
         if call.kind is Kind.USE and call.status == 401 and call.shown is not None:
             shown, others = history.initializes[call.shown], history.by_session[call.session]
-            if not any(other.began < call.left and history.may_end(other, shown) for other in others):
+            may_be_ended = any(other.began < call.left and history.may_end(other, shown) for other in others)
+            if not may_be_ended and not _may_have_expired(history, call):
                 yield Fault(Wrong.TURNED_AWAY, str(call), call.session)
 
 
@@ -105,7 +109,8 @@ def open_on_paper(history: History) -> Iterator[Fault]:
     """A cleanup that finds a ledger that cannot be written is done once all the same: after a kill, its session is open again."""
     open_tokens = history.alive_when_settled - history.alive_in_the_end
     really = {history.initializes[login.ticket].session for login in history.logins if login.token in open_tokens}
-    for session in really ^ history.open_rows:
+    cut_off = {history.initializes[login.ticket].session for login in history.logins if history.is_cut_off(login)}
+    for session in (really ^ history.open_rows) - cut_off:
         if session in really or not any(history.is_unaware(call) for call in history.by_session[session]):
             yield Fault(Wrong.OPEN_ON_PAPER, f"a login: {session in really}, a row: {session in history.open_rows}", session)
 
@@ -114,6 +119,10 @@ def defects(history: History) -> Iterator[Fault]:
     for ticket, number in Counter(login.ticket for login in history.logins).items():
         if number > 1:
             yield Fault(Wrong.DEFECT, f"{number} logins for {ticket}", history.initializes[ticket].session)
+    for login in history.logins:
+        for moment, number in _spent_twice(history, login):
+            what = f"credential {number} of {login.ticket} is spent once more at {moment:.3f}"
+            yield Fault(Wrong.DEFECT, what, history.initializes[login.ticket].session)
     for call in history.calls:
         expected = UNSEALED if call.kind is Kind.CLEANUP and call.shown is None else EXPECTED[call.kind]
         if call.status not in ({200} if call.checked else expected):
@@ -135,6 +144,27 @@ class Barrier:
         """Return the number of the newest value that nobody may see who asks at this moment."""
         place = bisect_left(self._moments, moment)
         return self._serials[place - 1] if place else 0
+
+
+def _asked_again(login: Login, since: float) -> list[float]:
+    """Return when a login was asked to end since a moment, by a credential for which that had been asked before."""
+    before = max((asked.number for asked in login.asked_to_end if asked.moment <= since), default=-1)
+    return [asked.moment for asked in login.asked_to_end if asked.moment > since and asked.number <= before]
+
+
+def _may_have_expired(history: History, call: Call) -> bool:
+    """Tell whether the end system may have turned a call away: it has refused to renew the login, or nobody knows that by now."""
+    login = history.by_ticket[call.shown or ""]
+    is_refused = any(call.began <= moment <= call.left for moment in login.refused)
+    return is_refused or (history.is_cut_off(login) and login.refreshes[-1].asked < call.left)
+
+
+def _spent_twice(history: History, login: Login) -> Iterator[tuple[float, int]]:
+    """Yield the refreshes by a server that had spent the same credential before, unless it was not told of the new one."""
+    for moment, number in login.spent_again:
+        first = login.refreshes[number]
+        if not first.untold and history.life_at(first.asked) is history.life_at(moment):
+            yield moment, number
 
 
 def _global_cleanups(history: History) -> Iterator[tuple[str, Iterable[Call]]]:

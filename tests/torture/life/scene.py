@@ -10,8 +10,8 @@ import aiohttp
 from tests.torture.life.calls import CROWDED, ENDED_ITSELF, PAUSED, End, Life, now
 from tests.torture.life.clients import Crowd
 from tests.torture.life.disk import Disk
-from tests.torture.life.end_system import Listening
 from tests.torture.life.history import History
+from tests.torture.life.listening import Listening
 from tests.torture.life.plans import Changes, Event, Fill, Free, Pause, Plan
 from tests.torture.life.rules import Fault, Wrong
 from tests.torture.process import ServerProcess

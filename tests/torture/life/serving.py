@@ -1,5 +1,6 @@
 """What runs in the server's process: the real server with an author's route, perhaps with a failpoint or a planted fault."""
 
+import asyncio
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +16,17 @@ KEY = "value"
 
 
 async def use(request: web.Request) -> web.Response:
-    """Return what the session and its system have cached, loaded from the end system where they have nothing."""
+    """Return what the session and its system have cached, loaded from the end system where they have nothing.
+
+    Before that, ask the end system for a value as many `times` at once as the client wants.
+    """
     current = session(request)
+    try:
+        async with asyncio.TaskGroup() as loading:
+            for _ in range(int(request.query.get("times", "0"))):
+                loading.create_task(_load(current))
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
     own = await current.cache.get_or_load(KEY, partial(_load, current), kind=dict)
     shared = await current.system.cache.get_or_load(KEY, partial(_load, current), kind=dict)
     return web.json_response({"own": own, "shared": shared})

@@ -23,10 +23,11 @@ def _lines(history: History, session: str) -> Iterator[str]:
     for login in history.logins:
         if history.initializes[login.ticket].session == session:
             state = "untold" if login.untold else "alive" if login.alive else "dead"
-            asked = ", ".join(f"{moment:.3f}" for moment in login.asked_to_end)
-            told.append(
-                (login.asked, f"    end system: {login.token}, told at {login.told:.3f}, asked to end at {asked}; {state}")
-            )
+            asked = ", ".join(f"{asked.moment:.3f} by {asked.number}" for asked in login.asked_to_end)
+            known = f"{state}, good from {login.good_from} to {login.newest}"
+            line = f"    end system: {login.token}, told at {login.told:.3f}, asked to end at {asked}; {known}"
+            told.append((login.asked, line))
+            told += [(refresh.asked, f"    end system: {login.token} refreshed: {refresh}") for refresh in login.refreshes]
     moments = [moment for moment, _ in told]
     told += [
         (life.started, str(life)) for life in history.lives if any(life.started <= moment <= life.died for moment in moments)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from tests.torture.life.calls import Call, Kind, Life, Seen
-from tests.torture.life.end_system import Login
 from tests.torture.life.history import History
+from tests.torture.life.logins import Asked, Login
 from tests.torture.life.oracle import judged
 from tests.torture.life.rules import Wrong
 
@@ -43,7 +43,7 @@ class Told:
         """Log out; what is alive of the session dies, if it is answered so."""
         call = self._call(Kind.CLEANUP, session, shown=shown, whole_system=whole)
         if shown in self.alive:
-            self.logins[shown].asked_to_end.append(call.began + 0.1)
+            self.logins[shown].asked_to_end.append(Asked(call.began + 0.1, 0))
         if status == 200:
             self.alive -= {call.ticket for call in self.calls if call.session == session}
         return self._answered(call, status, word)
