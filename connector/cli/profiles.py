@@ -93,14 +93,18 @@ def try_out(
 
 def _login_tried(end_system: "EndSystem", variables: list[str], file: Path | None, *, as_json: bool) -> int:
     from connector.cli import trial_shown
-    from connector.cli.promises import promises
+    from connector.cli.promises import Promise, promises
     from connector.cli.setting_options import check_settings, complete_settings, given_settings
     from connector.cli.trial import try_login
+    from connector.endsystems.profile.advice import advice_on
+    from connector.rehearsal.report import CheckResult
 
     values = complete_settings(given_settings(variables, file), end_system)
     check_settings(values, end_system)
     life = asyncio.run(try_login(end_system, values, _unseen if as_json else trial_shown.show))
     found = [*promises(life)]
+    if life.logout is not None:
+        found += [Promise("advice", CheckResult.WARN, line) for line in advice_on(end_system)]
     if as_json:
         trial_shown.print_life(life, found)
     else:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 import typer
@@ -10,10 +11,13 @@ import typer
 from connector.cli.header_options import from_variable
 from connector.endsystems.end_system import EndSystem
 from connector.endsystems.profile.http_end_system import HttpEndSystem
+from connector.endsystems.profile.setting import MISSING
 from connector.model.errors import ConfigurationError
 from connector.rehearsal.settings_file import read_settings
 
 Settings = dict[str, str]
+
+WAYS = "give it by --settings or --setting-env {name}=VARIABLE, or at a terminal, which asks"
 
 
 def given_settings(from_variables: Iterable[str], file: Path | None) -> Settings:
@@ -40,4 +44,13 @@ def complete_settings(settings: Settings, end_system: EndSystem) -> Settings:
 def check_settings(settings: Mapping[str, str], end_system: EndSystem) -> None:
     """Raise `ConfigurationError` with all that is wrong with the settings."""
     if problems := end_system.check_settings(settings):
-        raise ConfigurationError([f"settings: {problem}" for problem in problems])
+        raise ConfigurationError([f"settings: {problem}{_remedy(problem, settings)}" for problem in problems])
+
+
+def _remedy(problem: str, settings: Mapping[str, str]) -> str:
+    """Say how a missing setting is given. One that was given by a similar name is mistyped."""
+    name, _, fault = problem.partition(": ")
+    if fault != MISSING:
+        return ""
+    mistyped = get_close_matches(name, settings, n=1)
+    return f"; is `{mistyped[0]}` mistyped?" if mistyped else f"; {WAYS.format(name=name)}"

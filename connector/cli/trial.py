@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from uuid import uuid4
 
 from connector.cli.header_options import Headers
@@ -39,7 +40,7 @@ async def try_logout(end_system: EndSystem, headers: Headers, show: Show) -> Tri
 
 
 async def try_login(end_system: EndSystem, settings: Mapping[str, str], show: Show) -> LoginTried:
-    """Log in, log out and log out once more, and show each request and what they come to."""
+    """Log in, renew the login if the profile can, log out, and log out once more. Show each request and what they come to."""
     session_id = str(uuid4())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(end_system.aclose)
@@ -49,9 +50,12 @@ async def try_login(end_system: EndSystem, settings: Mapping[str, str], show: Sh
         session = SessionLogin(session_id, None, login.credential)
         if login.result is not LoginResult.LOGGED_IN:
             return LoginTried(login, records, await _undone(end_system, session, show))
+        renewal = await _renewed(end_system, session.credential, show)
+        if renewal is not None and renewal.result is LoginResult.LOGGED_IN:
+            session = replace(session, credential=renewal.credential)
         logout = await _logged_out(end_system, session, show)
         again = await _logged_out(end_system, session, show) if logout.outcome.closes else None
-        return LoginTried(login, records, logout, again)
+        return LoginTried(login, records, logout, again, renewal)
 
 
 async def _logged_in(
@@ -66,6 +70,13 @@ async def _logged_in(
     if isinstance(end_system, HttpEndSystem):
         return await end_system.log_in(settings, note), records
     return await end_system.login(session_id, settings), records
+
+
+async def _renewed(end_system: EndSystem, credential: Credential, show: Show) -> LoginOutcome | None:
+    """Renew a login once; None if the profile says nothing of it."""
+    if not isinstance(end_system, HttpEndSystem) or not end_system.profile.refresh:
+        return None
+    return await end_system.renew(credential, show)
 
 
 async def _undone(end_system: EndSystem, login: SessionLogin, show: Show) -> Tried | None:

@@ -25,6 +25,15 @@ class _FileSetting(BaseModel):
     sensitive: bool = False
 
 
+WRONG_KINDS = {
+    "list_type": 'expected a list, such as [{"key": "username", "value": "ann"}]',
+    "model_type": "expected an object with key and value",
+    "model_attributes_type": "expected an object with key and value",
+    "extra_forbidden": "unknown key; known are: key, value, value_env, sensitive",
+    "missing": "is missing",
+}
+"""By pydantic's names of errors."""
+
 _SETTINGS = TypeAdapter(list[_FileSetting])
 
 
@@ -38,7 +47,8 @@ def read_settings(file: Path, environ: Mapping[str, str]) -> list[Pair]:
         settings = _SETTINGS.validate_python(_content(file))
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False, include_context=False)
-        raise ConfigurationError([f"{file}: {_place(problem['loc'])}: {problem['msg'].lower()}" for problem in found]) from None
+        lines = [f"{_place(problem['loc'])}: {WRONG_KINDS.get(problem['type'], problem['msg'].lower())}" for problem in found]
+        raise ConfigurationError([f"{file}: {line}" for line in lines]) from None
     if problems := [f"{file}: settings[{at}]: {line}" for at, line in _problems(settings, environ)]:
         raise ConfigurationError(problems)
     pairs = [Pair(one.key, environ[one.value_env] if one.value_env else one.value or "", one.sensitive) for one in settings]
@@ -56,7 +66,8 @@ def _content(file: Path) -> Any:
     try:
         return tomllib.loads(text)["settings"] if file.suffix == ".toml" else json.loads(text)
     except (ValueError, KeyError, RecursionError):
-        kind = "TOML with [[settings]]" if file.suffix == ".toml" else "JSON, or TOML in a file that ends in .toml"
+        kind = "TOML with tables [[settings]], each of a key and a value"
+        kind = kind if file.suffix == ".toml" else "JSON, or TOML in a file that ends in .toml"
         raise ConfigurationError([f"{file}: expected {kind}"]) from None
 
 

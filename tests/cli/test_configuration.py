@@ -10,6 +10,7 @@ from connector.preflight.loading import read
 from tests.cli.command import connector
 from tests.cli.terminal import at_a_terminal
 from tests.config.reading import NOTEBOOK
+from tests.endsystems.opened import LOGIN, LOGOUT, VERIFY
 from tests.ledger.test_lost_keys import an_open_session, left
 
 CANARY = "c4nary-s3cret"
@@ -211,6 +212,20 @@ async def test_a_profile_without_a_probe_gets_the_advice_to_have_one(tmp_path: P
     assert (as_text.exit_code, as_json.exit_code, as_json.json["valid"]) == (0, 0, True)
     assert as_text.err.startswith("profile.verify: is missing; a probe proves each login")
     assert as_json.json["advice"] == as_text.err.splitlines()
+
+
+async def test_what_carries_no_login_although_it_has_to_is_told(tmp_path: Path) -> None:
+    text = LOGOUT.format(path="logout") + VERIFY.format(path="alive") + LOGIN.format(path="login")
+    (tmp_path / "desk.toml").write_text(text.replace('headers = { Authorization = "{credential.Authorization}" }\n', ""))
+    (tmp_path / "config.toml").write_text('[end_system]\nprofile = "desk.toml"\nbase_url = "https://desk.example.com"\n')
+    ended = await connector("check-config", folder=tmp_path)
+
+    assert ended.exit_code == 0
+    assert ended.err.splitlines() == [
+        "profile.http: is missing; without it the requests of your own code carry no login",
+        "profile.steps: expected {credential.<name>} or {address.<name>} in one of them; otherwise they end no login",
+        "profile.verify: expected {credential.<name>} or {address.<name>} in it; its answer says nothing of a login otherwise",
+    ]
 
 
 async def test_a_profile_that_returns_a_name_which_proxies_drop_is_told_so(tmp_path: Path) -> None:

@@ -10,13 +10,14 @@ from tests.cli.terminal import at_a_terminal
 from tests.endsystems.faulty import faulty_system
 from tests.endsystems.opened import LOGIN, LOGOUT, VERIFY
 
+HTTP = '\n[http]\nheaders = { Authorization = "{credential.Authorization}" }\n'
 VARIABLES = {"PASSWORD": "right", "NAME": "us3r-canary"}
 FROM_VARIABLES = ("--setting-env", "password=PASSWORD", "--setting-env", "username=NAME")
 
 
 def profile(folder: Path, *, verify: str = VERIFY, logout: str = "logout", login: str = "login") -> Path:
     file = folder / "desk.toml"
-    file.write_text(LOGOUT.format(path=logout) + verify.format(path="alive") + LOGIN.format(path=login))
+    file.write_text(LOGOUT.format(path=logout) + verify.format(path="alive") + LOGIN.format(path=login) + HTTP)
     return file
 
 
@@ -50,6 +51,7 @@ async def test_a_logout_that_looks_the_same_without_a_session_is_warned_of(tmp_p
         "login-proved": "warn",
         "logout-verified": "warn",
         "verified-means-ended": "warn",
+        "advice": "warn",
     }
     assert [ended.json[part]["outcome"] for part in ("login", "logout", "again")] == ["logged_in", "acknowledged", "acknowledged"]
     assert "canary" not in ended.out
@@ -62,7 +64,7 @@ async def test_a_logout_that_ends_nothing_fails_and_says_that_the_login_is_open(
 
     assert ended.exit_code == 1
     assert "fail  login-ended: the login that was made may still be open" in ended.out
-    assert "fail  logout-verified: the end system confirmed the logout, but the old credential still works" in ended.out
+    assert "fail  logout-verified: the end system says that the session is out, but the old credential still works" in ended.out
 
 
 @pytest.mark.parametrize(("path", "exit_code"), [("login", 1), ("status/503", 75)])
@@ -108,7 +110,16 @@ async def test_settings_that_are_missing_send_nothing_where_nobody_can_be_asked(
         ended = await connector("profiles", "test", profile(tmp_path), "--base-url", system.url, folder=tmp_path)
 
         assert (ended.exit_code, system.received) == (78, [])
-    assert ended.err.splitlines() == ["settings: username: is missing", "settings: password: is missing"]
+    ways = "give it by --settings or --setting-env {}=VARIABLE, or at a terminal, which asks"
+    assert ended.err.splitlines() == [f"settings: {name}: is missing; {ways.format(name)}" for name in ("username", "password")]
+
+
+async def test_a_setting_that_is_given_by_a_mistyped_name_is_told_to_be_mistyped(tmp_path: Path) -> None:
+    mistyped = ("--setting-env", "pasword=PASSWORD", "--setting-env", "username=NAME")
+    command = ("profiles", "test", profile(tmp_path), "--base-url", "http://127.0.0.1:9", *mistyped)
+    ended = await connector(*command, folder=tmp_path, environ=VARIABLES)
+
+    assert (ended.exit_code, ended.err) == (78, "settings: password: is missing; is `pasword` mistyped?\n")
 
 
 async def test_headers_that_are_given_are_logged_out_without_a_login(tmp_path: Path) -> None:

@@ -195,6 +195,10 @@ def test_an_address_from_the_environment_is_checked_at_start(tmp_path: Path, add
         (("success = [200, 204]", ""), "profile.steps[0].success: is missing"),
         (("success = [200, 204]", "success = []"), "profile.steps[0].success: expected at least one answer; nothing is assumed"),
         (("[200, 204]", "[200, 999]"), "profile.steps[0].success[1].status: input should be less than or equal to 599"),
+        (("[200, 204]", '["200"]'), "profile.steps[0].success[0]: expected a number, such as 200, or a table of status, body"),
+        (("[200, 204]", "200"), "profile.steps[0].success: expected a list in brackets"),
+        (("[[steps]]", "[steps]"), "profile.steps: expected tables [[steps]], in two pairs of brackets"),
+        (("headers = {", 'headers = "A"\ncookies = {'), "profile.steps[0].headers: expected a table"),
         (("[200, 204]", "[200, {}]"), "profile.steps[0].success[1]: expected a status, a body or headers"),
         (("[200, 204]", '[{ body = "(" }]'), "profile.steps[0].success[0].body: expected a regular expression: "),
         (("[200, 204]", '[{ stat = 2, body = "x" }]'), "profile.steps[0].success[0].stat: unknown key; did you mean `status`?"),
@@ -271,7 +275,7 @@ def test_a_probe_uses_nothing_captured_and_needs_steps_before_it(tmp_path: Path)
     probe = VERIFY.format(path="x").replace("credential.Authorization", "captured.a")
     assert problems_in('description = "x"\nsteps = []\n' + probe, tmp_path) == [
         "profile.verify: expected steps before it",
-        "profile.verify: captured.a is captured by no earlier step",
+        "profile.verify: captured.a is not known there; a probe uses what the login has left behind",
     ]
 
 

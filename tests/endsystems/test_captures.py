@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from connector.endsystems.http.received import ANSWER_LIMIT
 from connector.endsystems.http.response import Response
+from connector.endsystems.profile.absence import why_missing
 from connector.endsystems.profile.extract import Extract
 from connector.model.outcomes import LoginResult
 from tests.endsystems.faulty import Canned, faulty_system
@@ -71,7 +72,7 @@ def test_a_path_that_is_none_is_refused_with_an_example(path: str) -> None:
 def test_entities_that_a_document_declares_are_refused_by_name(declaration: str) -> None:
     extract = Extract.model_validate({"xml": "a"})
     answer = Response(200, [("Content-Type", XML)], f"{declaration}<a>&e;</a>".encode())
-    assert (extract.value(answer), extract.why_missing(answer)) == (
+    assert (extract.value(answer), why_missing(extract, answer)) == (
         None,
         "the body declares entities of its own, which are never read",
     )
@@ -199,6 +200,29 @@ LONG = '{"x": "' + "x" * ANSWER_LIMIT + '", "token": "t"}'
         ('{ json = "token" }', Canned(200, "<p>", [("Content-Type", "text/html;x=y")]), "the body is not JSON but text/html"),
         ('{ json = "token" }', Canned(200, "no"), "the body is not JSON"),
         ('{ xml = "//token" }', Canned(200, "<a>"), "the body is not XML"),
+        ('{ json = "tokn" }', Canned(200, '{"token": "t"}'), "the body has no `tokn`"),
+        ('{ json = "a.1.c.d" }', Canned(200, '{"a": [0]}'), "the body has no `a.1`"),
+        ('{ json = "/a~1b/c/d" }', Canned(200, '{"a/b": {"c": 1}}'), "the body has no `/a~1b/c/d`"),
+        ('{ json = "a" }', Canned(200, '{"a": {"token": "t"}}'), "`a` is an object"),
+        ('{ json = "a.1" }', Canned(200, '{"a": ["t", null]}'), "`a.1` is null"),
+        ('{ json = "a" }', Canned(200, '{"a": ""}'), "`a` is empty"),
+        ('{ json = "a", pattern = "^T(.*)" }', Canned(200, '{"a": "t1"}'), "the pattern fits nothing there"),
+        ('{ pattern = "name=(.+)" }', Canned(200, "value=1"), "the pattern fits nothing in the body"),
+        ('{ xml = "//token" }', Canned(200, "<a/>"), "the body has nothing at this path"),
+        ('{ xml = "//token" }', Canned(200, "<token/>"), "the element is empty"),
+        ('{ header = "Location" }', Canned(200), "the answer has no header `Location`"),
+        (
+            '{ header = "Location", query = "code" }',
+            Canned(200, headers=[("Location", "/?c=1")]),
+            "what is there has no parameter",
+        ),
+        ('{ cookie = "SID" }', Canned(200, headers=[("Set-Cookie", "sid=x")]), "the answer sets no cookie `SID`"),
+        (
+            '{ cookie = "SID", pattern = "a(.)" }',
+            Canned(200, headers=[("Set-Cookie", "SID=x")]),
+            "the pattern fits nothing there",
+        ),
+        ('{ cookies = "S_*" }', Canned(200, headers=[("Set-Cookie", "S_1=x; Path=/other")]), "no such cookie is left for the"),
         ('{ cookie = "SID" }', Canned(200, headers=[("Set-Cookie", "SID=x; Max-Age=0")]), "the answer deletes this cookie"),
     ],
 )

@@ -109,14 +109,20 @@ def test_an_end_system_checks_the_settings_that_its_profile_declares(tmp_path: P
             ("required = true\n\n", "\n"),
             "profile.settings.username: expected required = true or a default, because profile.login[0] needs it",
         ),
-        (("{setting.username}", "{setting.user}"), "profile.login[0]: setting.user is not declared in profile.settings"),
+        (
+            ("{setting.username}", "{setting.user}"),
+            "profile.login[0]: setting.user is not declared in profile.settings; did you mean `username`?",
+        ),
         (("{setting.username}", "{credential.X}"), "profile.login[0]: credential.X is not known before the login"),
         (("{setting.username}", "{captured.x}"), "profile.login[0]: captured.x is captured by no earlier step"),
         (("{setting.username}", "{null}"), "profile.login[0].form.username: null can only be a whole value within json"),
         (("success = [200]", "success = []"), "profile.login[0].success: expected at least one answer; nothing is assumed"),
         (("refused = [401, 403]", "refused = [200]"), "profile.login[0].success: 200 is in refused already"),
         (("refused = [401, 403]", "already_out = [401]"), "profile.login[0].already_out: unknown key"),
-        (("{captured.token}", "{captured.tok}"), "profile.credential.Authorization: captured.tok is captured by no step of the"),
+        (
+            ("{captured.token}", "{captured.tok}"),
+            "profile.credential.Authorization: captured.tok is captured by no step of the login; did you mean `token`?",
+        ),
         (("{captured.token}", "x"), "profile.login: captured.token is used by nothing"),
         (("Bearer {captured.token}", "{env.CONNECTOR_X}"), "profile.credential.Authorization: expected only captured.<name>,"),
         (

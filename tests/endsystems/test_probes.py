@@ -86,7 +86,7 @@ async def test_each_of_several_probes_has_to_find_its_credential_dead(statuses: 
 
 async def test_a_credential_that_still_works_is_named_with_its_end() -> None:
     outcome = await ended(LOGOUT.format(path="x") + TWO, 200, 401, 200, token=web_token(exp=1_795_900_000))
-    expected = "the end system confirmed the logout, but the access token (until 2026-11-28T21:06:40Z) still works"
+    expected = "the end system says that the session is out, but the access token (until 2026-11-28T21:06:40Z) still works"
     assert (outcome.code, outcome.message) == ("still_alive", expected)
 
 

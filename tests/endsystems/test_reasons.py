@@ -1,15 +1,18 @@
 """A message names what happened, so that a person knows what to do about it."""
 
+import socket
 import ssl
 from pathlib import Path
 
 import pytest
 
+from connector.config.settings import EndSystemDeadlines
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 from tests.endsystems.certificates import DAY, NOW, authority, self_signed
 from tests.endsystems.faulty import Canned, faulty_system
 from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, login, opened
 from tests.endsystems.refusing_tls import refusing_server
+from tests.ports import HOST, free_port
 
 
 async def log_out(url: str, ca_file: Path) -> LogoutOutcome:
@@ -104,3 +107,31 @@ async def test_a_wrong_password_behind_a_success_is_told_in_the_profiles_words(r
         system.answers = [answer]
         outcome = await end_system.login(SESSION, RIGHT)
     assert (outcome.result, outcome.message) == (LoginResult.REFUSED, words)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://desk.invalid", "no connection: the host's name cannot be looked up"),
+        (f"http://127.0.0.1:{free_port()}", "no connection: the host refuses it at this port"),
+    ],
+)
+async def test_a_connection_that_is_not_made_is_told_with_the_reason(url: str, reason: str) -> None:
+    async with opened(LOGOUT.format(path="logout"), base_url=url) as end_system:
+        outcome = await end_system.logout(login(Authorization="t"))
+    assert (outcome.result, outcome.code, outcome.message) == (LogoutResult.PENDING, "connection", f"steps[0]: {reason}")
+
+
+async def test_a_connection_whose_tls_is_never_answered_is_no_late_answer() -> None:
+    with socket.create_server((HOST, 0)) as silent:
+        url = f"https://{HOST}:{silent.getsockname()[1]}"
+        deadlines = EndSystemDeadlines(connect=0.2, read=5, total=10)
+        async with opened(LOGOUT.format(path="logout"), base_url=url, deadlines=deadlines) as end_system:
+            outcome = await end_system.logout(login(Authorization="t"))
+    assert (outcome.code, outcome.message) == ("timeout", "steps[0]: no connection in time")
+
+
+async def test_a_status_that_may_pass_is_told_to_count_as_a_retry() -> None:
+    async with faulty_system() as system, opened(LOGOUT.format(path="status/429"), base_url=system.url) as end_system:
+        outcome = await end_system.logout(login(Authorization="t"))
+    assert (outcome.result, outcome.message) == (LogoutResult.PENDING, "steps[0]: answered 429, which counts as `retry`")

@@ -43,13 +43,14 @@ def test_a_setting_of_opshubs_own_that_is_in_the_file_is_sent_as_it_is_there(tmp
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ([{"value": "s3cret"}], "settings[0].key: field required"),
-        ([{"key": "a", "value": "s3cret", "valu_env": "B"}], "settings[0].valu_env: extra inputs are not permitted"),
+        ([{"value": "s3cret"}], "settings[0].key: is missing"),
+        ([{"key": "a", "value": "s3cret", "valu_env": "B"}], "settings[0].valu_env: unknown key; known are: key, value"),
         ([{"key": "a", "value": "s3cret", "value_env": "B"}], "settings[0]: expected either value or value_env"),
         ([{"key": "a"}], "settings[0]: expected either value or value_env"),
         ([{"key": "a", "value": "s3cret", "sensitive": True}], "settings[0]: is sensitive and has no place in a file; expected"),
         ([{"key": "a", "value_env": "S3CRET"}], "settings[0]: the environment variable that value_env names is missing or empty"),
-        ({"key": "s3cret"}, "settings: input should be a valid list"),
+        (["s3cret"], "settings[0]: expected an object with key and value"),
+        ({"key": "s3cret"}, 'settings: expected a list, such as [{"key":'),
     ],
 )
 def test_what_is_wrong_with_a_setting_is_named_and_its_value_not_repeated(tmp_path: Path, settings: object, problem: str) -> None:

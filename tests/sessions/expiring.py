@@ -80,13 +80,14 @@ class Expiring(ProfiledEndSystem):
         if self.refresh.get(login) != token:
             return web.Response(status=401)
         self.ended.append(self.refresh.pop(login))
+        self.access = {access for access in self.access if not access.endswith(f".{login}")}
         if not self.refresh:
             self.nobody.set()
         return web.Response(status=204)
 
     async def call(self, request: web.Request) -> web.Response:
         body = await request.read()
-        is_good = request.headers["Authorization"].removeprefix("Bearer ") in self.access
+        is_good = request.headers.get("Authorization", "").removeprefix("Bearer ") in self.access
         if request.path == "/held":
             self.holding.set()
             await self.going_on.wait()

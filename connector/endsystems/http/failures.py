@@ -75,15 +75,22 @@ def explained(problem: Exception) -> ExchangeFailed:
         return _explained_tls(of_tls)
     match problem:
         case TimeoutError():
-            return ExchangeFailed("timeout", "no answer in time", passing=True)
+            unmade = isinstance(problem, aiohttp.ConnectionTimeoutError)
+            return ExchangeFailed("timeout", "no connection in time" if unmade else "no answer in time", passing=True)
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return ExchangeFailed("proxy", "the proxy makes no connection", passing=True)
         case aiohttp.ClientConnectorError(os_error=ForbiddenAddress() as forbidden):
             return ExchangeFailed("target_not_allowed", f"the host's address: {forbidden}", passing=False)
         case aiohttp.ClientConnectorError():
-            return ExchangeFailed("connection", "no connection", passing=True)
+            return ExchangeFailed("connection", f"no connection{_why_none(problem)}", passing=True)
     broke = "the connection broke, or what came over it is not HTTP"
     return ExchangeFailed("connection", str(problem) if isinstance(problem, ConnectionNotKept) else broke, passing=True)
+
+
+def _why_none(problem: aiohttp.ClientConnectorError) -> str:
+    if isinstance(problem, aiohttp.ClientConnectorDNSError):
+        return ": the host's name cannot be looked up"
+    return ": the host refuses it at this port" if isinstance(problem.os_error, ConnectionRefusedError) else ""
 
 
 def _of_tls(problem: Exception) -> ssl.SSLError | None:

@@ -17,6 +17,14 @@ from connector.runtime.file_access import why_not
 
 FOLDER = files("connector.endsystems") / "profiles"
 SUFFIX = ".toml"
+SEVERAL_TABLES = frozenset(["login", "refresh", "steps"])
+WRONG_KINDS = {
+    "list_type": "expected a list in brackets",
+    "dict_type": "expected a table",
+    "model_type": "expected a table",
+    "string_type": "expected a text in quotes",
+}
+"""By pydantic's names of errors, what TOML calls it."""
 
 
 def bundled_names() -> list[str]:
@@ -79,6 +87,10 @@ def _reason(kind: str, message: str, location: tuple[int | str, ...]) -> str:
             return "is missing"
         case "value_error":
             return message.removeprefix("Value error, ")
+        case "list_type" if location[-1] in SEVERAL_TABLES:
+            return f"expected tables [[{location[-1]}]], in two pairs of brackets"
+        case _ if kind in WRONG_KINDS:
+            return WRONG_KINDS[kind]
     return message[0].lower() + message[1:]
 
 

@@ -10,7 +10,7 @@ from connector.endsystems.profile.rules import Verdict
 from connector.model.moments import utc
 from connector.model.outcomes import NOTHING_TO_END, LivesOn, LogoutOutcome, LogoutResult
 
-STILL_ALIVE = "the end system confirmed the logout, but the {credential} still works"
+STILL_ALIVE = "the end system says that the session is out, but the {credential} still works"
 NEVER_ALIVE = LogoutOutcome(
     LogoutResult.REFUSED,
     "never_alive",

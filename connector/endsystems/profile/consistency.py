@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from connector.config.problems import suggestion
 from connector.endsystems.profile.login_consistency import of_login
 from connector.endsystems.profile.mistakes import mistakes
 from connector.endsystems.profile.profile import LogoutStep, Profile, Verify
@@ -91,16 +92,16 @@ def _of_lists(lists: Lists) -> Iterator[str]:
 
 def _of_captures(profile: Profile) -> Iterator[str]:
     known: set[str] = set()
-    for place, (name, request) in enumerate(profile.logout_requests):
-        used = request.names(Source.CAPTURED)
-        missing = used - known if isinstance(request, LogoutStep) else used
-        yield from (f"profile.{name}: captured.{capture} is captured by no earlier step" for capture in sorted(missing))
-        if isinstance(request, LogoutStep):
-            yield from _never_used(profile.steps[place + 1 :], f"profile.{name}", request)
-            yield from (
-                f"profile.{name}.capture.{twice}: is captured already" for twice in sorted(known & request.capture.keys())
-            )
-            known |= request.capture.keys()
+    for name, probe in profile.probes:
+        for capture in sorted(probe.names(Source.CAPTURED)):
+            yield f"profile.{name}: captured.{capture} is not known there; a probe uses what the login has left behind"
+    for place, step in enumerate(profile.steps):
+        name = f"profile.steps[{place}]"
+        for capture in sorted(step.names(Source.CAPTURED) - known):
+            yield f"{name}: captured.{capture} is captured by no earlier step; {suggestion(capture, known)}"
+        yield from _never_used(profile.steps[place + 1 :], name, step)
+        yield from (f"{name}.capture.{twice}: is captured already" for twice in sorted(known & step.capture.keys()))
+        known |= step.capture.keys()
 
 
 def _never_used(later: list[LogoutStep], name: str, step: LogoutStep) -> Iterator[str]:

@@ -1,24 +1,20 @@
-"""Takes values out of an answer, and tells why one is not there."""
+"""Takes values out of an answer."""
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 from yarl import URL
 
-from connector.endsystems.http.cookies import Jar, cookies_of
+from connector.endsystems.http.cookies import Jar
 from connector.endsystems.http.response import Response
+from connector.endsystems.profile.json_path import in_json
 from connector.endsystems.profile.markup import ElementPath, NotXml, written
 from connector.endsystems.profile.names import CookieName
 from connector.endsystems.profile.patterns import Pattern
 from connector.endsystems.profile.rules import ProfileTable, Regex
-
-MEDIA_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,40}")
 
 
 def _patterns(value: object) -> object:
@@ -68,17 +64,6 @@ class Extract(ProfileTable):
         wholes = self._wholes(answer, earlier, following)
         return next((part for whole in wholes if whole is not None and (part := self._part(whole)) is not None), None)
 
-    def why_missing(self, answer: Response) -> str:
-        """Return why the value is not there, as far as the answer shows it; empty if it shows nothing."""
-        if self.cookie is not None:
-            return _why_no_cookie(self.cookie, answer)
-        if self.header is not None or self.cookies is not None:
-            return ""
-        if answer.packing:
-            return f"the body is compressed ({answer.packing}), and could not be unpacked"
-        cut = "only the first 64 KiB of the body are read" if answer.is_cut else ""
-        return cut or self._why_unreadable(answer)
-
     @property
     def _sources(self) -> Sequence[object]:
         sources = (self.header, self.cookie, self.cookies, self.json_path, self.xml)
@@ -93,7 +78,7 @@ class Extract(ProfileTable):
         if self.cookies is not None:
             yield Jar.of([*earlier, answer], following).pairs(self.cookies)
         if self.json_path is not None:
-            yield _in_json(answer.text, self.json_path)
+            yield in_json(answer.text, self.json_path)
         if self.xml is not None:
             with suppress(NotXml):
                 yield self.xml.value_in(answer.text)
@@ -103,19 +88,6 @@ class Extract(ProfileTable):
             return _parameter(whole, self.query)
         return self.pattern.group_in(whole) if self.pattern else whole
 
-    def _why_unreadable(self, answer: Response) -> str:
-        try:
-            if self.xml is not None:
-                self.xml.value_in(answer.text)
-            if self.json_path is not None:
-                json.loads(answer.text)
-        except NotXml as problem:
-            return str(problem)
-        except (ValueError, RecursionError):
-            kind = answer.content_type.partition(";")[0].strip()
-            return "the body is not JSON" + (f" but {kind}" if MEDIA_TYPE.fullmatch(kind) and "json" not in kind else "")
-        return ""
-
 
 def _in_text(answer: Response, pattern: Pattern) -> str | None:
     """Return what a pattern finds in the body; what is written there as an entity is decoded."""
@@ -124,29 +96,7 @@ def _in_text(answer: Response, pattern: Pattern) -> str | None:
     return None if place is None else written(text[slice(*place)], text, place[0], answer.content_type)
 
 
-def _in_json(body: str, path: str) -> str | None:
-    keys = path.split(".")
-    if path.startswith("/"):
-        keys = [key.replace("~1", "/").replace("~0", "~") for key in path[1:].split("/")]
-    try:
-        value: Any = json.loads(body)
-        for key in keys:
-            value = value[int(key)] if isinstance(value, list) else value[key]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-
-
 def _parameter(url: str, name: str) -> str | None:
     before, _, fragment = url.partition("#")
     texts = [before.partition("?")[2], fragment]
     return next((value for text in texts for key, value in parse_qsl(text) if key == name), None)
-
-
-def _why_no_cookie(name: str, answer: Response) -> str:
-    set_here = [cookie for cookie in cookies_of(answer, datetime.now(UTC)) if cookie.name == name]
-    if not set_here:
-        return ""
-    if all(cookie.is_deleted or not cookie.value for cookie in set_here[-1:]):
-        return "the answer deletes this cookie"
-    return "this cookie is Secure, and a request that follows goes over a connection in clear"

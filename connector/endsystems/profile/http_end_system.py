@@ -14,9 +14,11 @@ from connector.endsystems.profile.named_addresses import name_left
 from connector.endsystems.profile.origins import Origins
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.record import StepRecord
+from connector.endsystems.profile.refreshing import HttpRefresh
 from connector.endsystems.profile.setting import faults
 from connector.endsystems.profile.template import Source
 from connector.endsystems.profile.values import CannotSend
+from connector.model.credential import Credential
 from connector.model.errors import LoginNotCarried
 from connector.model.outcomes import LoginResult, LogoutOutcome
 
@@ -61,6 +63,14 @@ class HttpEndSystem(EndSystem):
         if not self.opens_sessions:
             return LoginOutcome(LoginResult.NOT_APPLICABLE)
         return await self._login.run(settings, note)
+
+    async def renew(self, credential: Credential, note: Callable[[StepRecord], None]) -> LoginOutcome:
+        """Renew a login once, and prove what is new; `note` is told of each request."""
+        async with self._site.run() as site:
+            renewed = await HttpRefresh(self.profile, self._site).tried(site.patient_sender(), credential, note)
+            if renewed.result is not LoginResult.LOGGED_IN:
+                return renewed
+            return await self._login.proved(renewed, site.sender(), note)
 
     async def logout(self, session: SessionLogin) -> LogoutOutcome:
         """Run the profile's logout, at most for the total deadline, and return the outcome."""

@@ -68,11 +68,11 @@ class HttpLogin:
         made = LoginOutcome(LoginResult.LOGGED_IN, credential, back)
         # A defect from here on must not lose the login.
         unproved = replace(made, message="not verified: the probe could not be sent")
-        proving = partial(self._proved, made, prober, note)
+        proving = partial(self.proved, made, prober, note)
         deadline = self.site.deadline + PROOF
         return (await bounded("proving a login", proving, deadline=deadline, late=unproved, failed=unproved)).outcome
 
-    async def _proved(self, made: LoginOutcome, sender: Sender, note: Callable[[StepRecord], None]) -> LoginOutcome:
+    async def proved(self, made: LoginOutcome, sender: Sender, note: Callable[[StepRecord], None]) -> LoginOutcome:
         """Use the new credential as each probe does. The login stands unless one shows, or will always say, something else."""
         values = self.site.after_login(made.credential)
         unclear = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from connector.config.problems import suggestion
 from connector.endsystems.profile.profile import BASE_URL, Profile
 from connector.endsystems.profile.request import Headed
 from connector.endsystems.profile.template import Source, Template
@@ -62,7 +63,7 @@ def _of_settings(profile: Profile) -> Iterator[str]:
             if reference.source is not Source.SETTING:
                 continue
             if name not in profile.settings:
-                yield f"profile.{place}: setting.{name} is not declared in profile.settings"
+                yield f"profile.{place}: setting.{name} is not declared in profile.settings; {suggestion(name, profile.settings)}"
             elif not (profile.settings[name].is_always_there or reference.is_optional):
                 yield f"profile.settings.{name}: expected required = true or a default, because profile.{place} needs it"
 
@@ -84,7 +85,7 @@ def _of_captures(profile: Profile) -> Iterator[str]:
     known: set[str] = set()
     for name, step in profile.login_requests:
         for capture in sorted(step.names(Source.CAPTURED) - known):
-            yield f"profile.{name}: captured.{capture} is captured by no earlier step"
+            yield f"profile.{name}: captured.{capture} is captured by no earlier step; {suggestion(capture, known)}"
         for twice in sorted(known & step.capture.keys()):
             yield f"profile.{name}.capture.{twice}: is captured already"
         known |= step.capture.keys()
@@ -93,7 +94,7 @@ def _of_captures(profile: Profile) -> Iterator[str]:
     for place, template in _leavings(profile):
         used |= template.names(Source.CAPTURED)
         for capture in sorted(template.names(Source.CAPTURED) - known):
-            yield f"profile.{place}: captured.{capture} is captured by no step of the login"
+            yield f"profile.{place}: captured.{capture} is captured by no step of the login; {suggestion(capture, known)}"
     yield from (f"profile.login: captured.{name} is used by nothing" for name in sorted(known - used))
 
 

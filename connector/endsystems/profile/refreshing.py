@@ -1,17 +1,21 @@
 """Renewing a login by the requests of a profile."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
+from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.failures import LoginNotRenewed
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.leavings import renewed_by
 from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.sender import Sender
 from connector.endsystems.profile.values import CannotSend
 from connector.model.credential import Credential
+from connector.model.outcomes import LoginResult
 
 log = structlog.get_logger(__name__)
 
@@ -33,25 +37,42 @@ class HttpRefresh:
 
         Raises `LoginNotRenewed` if another try may do better.
         """
-        async with self.site.run() as site:
-            return await self._taken(site.patient_sender(), credential)
+        try:
+            async with self.site.run() as site:
+                renewed, problem = await self._taken(site.patient_sender(), credential)
+        except LoginNotRenewed as passing:
+            log.warning("a login could not be renewed for now; the next call tries again", reason=str(passing))
+            raise
+        if renewed is None:
+            log.warning(
+                "a login could not be renewed; the answer that it is used for tells whether it still works", reason=problem
+            )
+        return renewed
 
-    async def _taken(self, sender: Sender, credential: Credential) -> Credential | None:
-        problem = None
+    async def tried(self, sender: Sender, credential: Credential, note: Callable[[StepRecord], None]) -> LoginOutcome:
+        """Renew a credential, and return all of it, or why it is not renewed; `note` is told of each request."""
+        try:
+            renewed, problem = await self._taken(sender, credential, note)
+        except LoginNotRenewed as passing:
+            return LoginOutcome(LoginResult.UNAVAILABLE, message=str(passing))
+        if renewed is None:
+            return LoginOutcome(LoginResult.REFUSED, message=problem)
+        return LoginOutcome(LoginResult.LOGGED_IN, credential.with_values(renewed))
+
+    async def _taken(
+        self, sender: Sender, credential: Credential, note: Callable[[StepRecord], None] = lambda _: None
+    ) -> tuple[Credential | None, str | None]:
+        """Return what is new of a credential, or else what went wrong. Raises `LoginNotRenewed`."""
         try:
             values = self.site.after_login(credential)
             for name, step in self.profile.refresh_requests:
                 record, values = await sender.take(name, step, values)
+                note(record)
                 lacks_some = record.code == MISSING and not step.capture.keys().isdisjoint(values.captured)
                 if record.verdict is Verdict.AWAY:
-                    log.warning("a login could not be renewed for now; the next call tries again", reason=record.message)
                     raise LoginNotRenewed(record.message)
                 if record.ends_the_run and not lacks_some:
-                    problem = record.message
-                    break
-            else:
-                return renewed_by(self.profile, values)
+                    return None, record.message
+            return renewed_by(self.profile, values), None
         except CannotSend as unfit:
-            problem = unfit.message
-        log.warning("a login could not be renewed; the answer that it is used for tells whether it still works", reason=problem)
-        return None
+            return None, unfit.message

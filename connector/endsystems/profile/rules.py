@@ -73,7 +73,11 @@ class Rule(ProfileTable):
 
 
 def _rule(entry: object) -> object:
-    return {"status": entry} if isinstance(entry, int) and not isinstance(entry, bool) else entry
+    if isinstance(entry, int) and not isinstance(entry, bool):
+        return {"status": entry}
+    if not isinstance(entry, dict):
+        raise ValueError("expected a number, such as 200, or a table of status, body, headers, message")  # noqa: TRY004 - pydantic's
+    return entry
 
 
 Rules = list[Annotated[Rule, BeforeValidator(_rule)]]

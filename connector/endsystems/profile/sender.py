@@ -13,6 +13,7 @@ from connector.endsystems.http.failures import ExchangeFailed, may_pass
 from connector.endsystems.http.guard import UrlPrefix
 from connector.endsystems.http.guarded_client import GuardedClient
 from connector.endsystems.http.response import Response
+from connector.endsystems.profile.absence import why_missing
 from connector.endsystems.profile.expiry import expiry
 from connector.endsystems.profile.outgoing import Outgoing, make
 from connector.endsystems.profile.profile import LoginStep, Step, Verify
@@ -55,8 +56,8 @@ class Sender:
         # An empty value counts as missing: it would make a request that ends nothing.
         missing = [key for key, value in found.items() if not value]
         if missing:
-            why = step.capture[missing[0]].why_missing(answer)
-            message = f"{name}: `captured.{missing[0]}` was not found in the answer" + (f": {why}" if why else "")
+            why = why_missing(step.capture[missing[0]], answer, values.answers, following)
+            message = f"{name}: `captured.{missing[0]}` was not found in the answer: {why}"
             record = replace(record, verdict=Verdict.REFUSED, code="capture_missing", message=message)
         captured = {key: value for key, value in found.items() if value}
         return record, values.after(answer, captured, cookies=[key for key in captured if step.capture[key].cookie])
@@ -135,7 +136,8 @@ def _explained(answer: Response, *, by_default: bool) -> str:
         f"its body is compressed ({answer.packing}), and could not be unpacked": by_default and answer.packing is not None,
         "only the first 64 KiB of its body are read": by_default and answer.is_cut,
     }
-    unnamed = ", which no list of the profile names" if by_default else ""
+    means = "which counts as `retry`" if may_pass(answer.status) else "which no list of the profile names"
+    unnamed = f", {means}" if by_default else ""
     noted = "; ".join(note for note, holds in notes.items() if holds)
     return f"answered {answer.status}{unnamed}" + (f" ({noted})" if noted else "")
 

@@ -12,6 +12,8 @@ from connector.endsystems.http.guard import UrlPrefix, allowed_target, checked_u
 from connector.endsystems.profile.rules import ProfileTable
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+MISSING = "is missing"
+"""What is wrong with a required setting that is not given."""
 
 
 class SettingType(StrEnum):
@@ -70,7 +72,7 @@ def faults(declared: Mapping[str, Setting], given: Mapping[str, str], allowed: S
     """Yield a line for each setting that is wrong, beginning with its name. What is not declared is not looked at."""
     for name, setting in declared.items():
         value = given.get(name, "")
-        fault = setting.fault(value, allowed) if value else "is missing" if setting.required else None
+        fault = setting.fault(value, allowed) if value else MISSING if setting.required else None
         if fault:
             yield f"{name}: {fault}"
 

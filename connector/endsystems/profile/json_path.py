@@ -1,0 +1,46 @@
+"""What a path leads to in JSON: keys and indexes joined by dots, or a JSON Pointer (RFC 6901)."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+KINDS = {dict: "an object", list: "a list", bool: "true or false", float: "no whole number", type(None): "null"}
+"""What is neither a text nor a whole number, in words."""
+
+
+def in_json(body: str, path: str) -> str | None:
+    """Return the text or the whole number that is there; None if there is none, or if the body is not JSON."""
+    try:
+        value: Any = json.loads(body)
+        for key in _keys(path):
+            value = _below(value, key)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return None if type(value) in KINDS else str(value)
+
+
+def why_not_in_json(body: str, path: str) -> str:
+    """Return how far the path leads, or what is at its end instead. Raises `ValueError` or `RecursionError` without JSON."""
+    value, keys = json.loads(body), _keys(path)
+    for place, key in enumerate(keys, start=1):
+        try:
+            value = _below(value, key)
+        except (ValueError, LookupError, TypeError):
+            return f"the body has no `{_written(path, keys[:place])}`"
+    return f"`{path}` is {KINDS.get(type(value), 'empty')}"
+
+
+def _keys(path: str) -> Sequence[str]:
+    if path.startswith("/"):
+        return [key.replace("~1", "/").replace("~0", "~") for key in path[1:].split("/")]
+    return path.split(".")
+
+
+def _below(value: Any, key: str) -> Any:
+    return value[int(key)] if isinstance(value, list) else value[key]
+
+
+def _written(path: str, keys: Sequence[str]) -> str:
+    """Return the beginning of a path that these keys make, as it stands in the profile."""
+    is_pointer = path.startswith("/")
+    return "/".join(path.split("/")[: len(keys) + 1]) if is_pointer else ".".join(keys)
