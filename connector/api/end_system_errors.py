@@ -4,14 +4,15 @@ from http import HTTPStatus
 
 from aiohttp import (
     ClientConnectionError,
-    ClientError,
     ClientHttpProxyError,
     ClientPayloadError,
     ContentTypeError,
+    RedirectClientError,
     TooManyRedirects,
 )
 
 from connector.api.http_errors import ApiError, Conflict, NotFound, RateLimited, Unauthorized, Unavailable
+from connector.endsystems.http.authorised import RedirectNotAllowed
 from connector.endsystems.http.authors_client import ErrorStatus, UnpackedAnswerTooLarge
 from connector.endsystems.http.failures import LoginNotRenewed, explained, may_pass
 from connector.model import retry_after as waiting
@@ -19,10 +20,15 @@ from connector.model import retry_after as waiting
 REFUSED_AGAIN = (
     "The end system refuses a login that was made just now. May its user make this call? Does `[http]` of the profile carry it?"
 )
-UNREADABLE = {
+UNANSWERED = (ClientConnectionError, ClientPayloadError, ClientHttpProxyError, TimeoutError)
+LED_OUT = (
+    "The end system redirects the call to where `end_system.allowed_urls` does not lead; that is often a page for logging in."
+)
+UNREADABLE: dict[type[Exception], str] = {
     ContentTypeError: "is not of the type that the handler expects; a login page often comes in its place",
     UnpackedAnswerTooLarge: "is too large to be unpacked in one piece",
     TooManyRedirects: "leads from one redirect to the next",
+    RedirectClientError: "redirects to what is no address of HTTP",
 }
 
 
@@ -38,11 +44,7 @@ def as_api_error(problem: Exception, *, login_is_new: bool) -> ApiError | None:
             return ApiError(HTTPStatus.BAD_GATEWAY, "login_refused_again", REFUSED_AGAIN)
         case ErrorStatus():
             return _of_status(problem)
-        case ContentTypeError() | UnpackedAnswerTooLarge() | TooManyRedirects():
-            return ApiError(HTTPStatus.BAD_GATEWAY, "unreadable_answer", f"The end system's answer {UNREADABLE[type(problem)]}.")
-        case ClientConnectionError() | ClientPayloadError() | ClientHttpProxyError() | TimeoutError():
-            return _of_exchange(problem)
-    return None
+    return _of_answer(problem) or _of_exchange(problem)
 
 
 def _of_many(errors: list[ApiError | None]) -> ApiError | None:
@@ -68,7 +70,16 @@ def _of_status(problem: ErrorStatus) -> ApiError:
     return ApiError(HTTPStatus.BAD_GATEWAY, code, message)
 
 
-def _of_exchange(problem: ClientError | TimeoutError) -> ApiError:
+def _of_answer(problem: Exception) -> ApiError | None:
+    if isinstance(problem, RedirectNotAllowed):
+        return ApiError(HTTPStatus.BAD_GATEWAY, "target_not_allowed", LED_OUT)
+    why = next((text for kind, text in UNREADABLE.items() if isinstance(problem, kind)), None)
+    return None if why is None else ApiError(HTTPStatus.BAD_GATEWAY, "unreadable_answer", f"The end system's answer {why}.")
+
+
+def _of_exchange(problem: Exception) -> ApiError | None:
+    if not isinstance(problem, UNANSWERED):
+        return None
     if isinstance(problem, LoginNotRenewed):
         return Unavailable(f"The end system could not renew the login for now ({problem}).", code="refresh")
     failed = explained(problem)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 
-from aiohttp import ClientError, ClientResponseError, ContentTypeError
+from aiohttp import ClientError, ClientResponseError, ContentTypeError, RedirectClientError, TooManyRedirects
 
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.authorised import TargetNotAllowed
@@ -37,6 +37,8 @@ def _explained(problem: ClientError) -> ExchangeFailed:
             return ExchangeFailed("target_not_allowed", str(problem), passing=False)
         case ContentTypeError():
             return ExchangeFailed("unreadable_answer", "the answer is not of the type that was expected", passing=False)
+        case TooManyRedirects() | RedirectClientError():
+            return ExchangeFailed("unreadable_answer", "the answer redirects, and leads nowhere", passing=False)
         case ClientResponseError(status=status) if status >= 400:
             return ExchangeFailed(f"http_{status}", f"answered {status}", passing=may_pass(status))
     return explained(problem)

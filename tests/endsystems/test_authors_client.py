@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from connector.endsystems.http.authorised import TargetNotAllowed
+from connector.endsystems.http.authorised import RedirectNotAllowed, TargetNotAllowed
 from connector.endsystems.http.authors_client import (
     UNPACKED_LIMIT,
     ErrorStatus,
@@ -28,6 +28,11 @@ async def echo(request: web.Request) -> web.Response:
     """Answer what was asked, and as what it was sent."""
     text = await request.text()
     return web.json_response({"target": request.raw_path, "type": request.headers.get("Content-Type"), "body": text})
+
+
+async def elsewhere(request: web.Request) -> web.Response:
+    """Redirect to where the query says."""
+    return web.Response(status=302, headers={"Location": request.query["to"]})
 
 
 async def packed(request: web.Request) -> web.Response:
@@ -48,6 +53,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
     system = web.Application()
     system.router.add_get("/jira/packed/{way}/{size}", packed)
     system.router.add_route("*", "/jira/status/{status}", status)
+    system.router.add_get("/jira/elsewhere", elsewhere)
     system.router.add_route("*", "/{any:.*}", echo)
     async with TestServer(system) as server:
         base = str(server.make_url("/jira"))
@@ -66,11 +72,26 @@ async def test_a_percent_encoded_path_arrives_as_it_was_written() -> None:
         assert (await answer.json())["target"] == "/jira/rest/a%2Fb%20c"
 
 
+async def test_a_colon_in_a_path_arrives_as_it_was_written() -> None:
+    async with http() as client, client.get("/issues:search?a=b:c") as answer:
+        assert (await answer.json())["target"] == "/jira/issues:search?a=b:c"
+
+
 @pytest.mark.parametrize("path", ["../secret", "/../secret", "/%2e%2e/secret"])
 async def test_a_path_that_leaves_the_base_url_is_not_sent(path: str) -> None:
     async with http() as client:
         with pytest.raises(TargetNotAllowed):
             await client.get(path)
+
+
+async def test_a_url_that_is_not_allowed_is_told_from_a_redirect_of_the_end_system() -> None:
+    async with http() as client:
+        for path in ("../secret", "/../secret?a=b", "http://evil.example/x"):
+            with pytest.raises(TargetNotAllowed) as own:
+                await client.get(path, params={"c": "d"})
+            assert not isinstance(own.value, RedirectNotAllowed)
+        with pytest.raises(RedirectNotAllowed, match=r"\Alies outside end_system.allowed_urls\Z"):
+            await client.get("/elsewhere", params={"to": "http://login.example/?code=s3cret"})
 
 
 async def test_another_host_in_the_guise_of_a_path_is_not_sent_to() -> None:
@@ -122,6 +143,15 @@ async def test_the_body_of_an_error_that_nobody_looked_at_is_not_read_as_a_succe
                 await answer.json()
 
     assert raised.value.status == code
+
+
+async def test_the_body_of_an_error_is_not_read_in_pieces_either() -> None:
+    async with http() as client:
+        with pytest.raises(ErrorStatus):
+            await (await client.get("status/404")).content.read()
+        async with client.get("status/404") as answer:
+            assert answer.status == 404
+            assert await answer.content.read() == b'{"error": "as asked for"}'
 
 
 @pytest.mark.parametrize("method", ["post", "delete"])

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from connector.api.session_of_request import session as session_of
 from connector.endsystems.end_system import SessionLogin
 from connector.model.credential import Credential
 from connector.model.outcomes import LogoutOutcome, LogoutResult
@@ -68,6 +69,20 @@ async def test_a_call_that_the_end_system_refuses_proves_nothing(desk: Desk, ses
         logout = (await server.opshub.cleanup(session, headers, SYSTEM)).body["logout"]
 
     assert logout["proved"] is False
+
+
+async def test_a_page_that_a_redirect_leads_to_proves_nothing(desk: Desk, session: str, tmp_path: Path) -> None:
+    async def redirected(request: web.Request) -> web.Response:
+        async with session_of(request).http.get("/status/302?Location=/page") as answer:
+            return web.json_response(await answer.text())
+
+    async with served(tmp_path, desk.section, routes=[web.get("/redirected", redirected)]) as server:
+        headers = await opened(server, session)
+        page = await server.opshub.call("/redirected", headers)
+        desk.alive.clear()
+        logout = (await server.opshub.cleanup(session, headers, SYSTEM)).body["logout"]
+
+    assert (page.body, logout["proved"]) == ("<form>log in</form>", False)
 
 
 async def test_what_the_probe_has_shown_of_a_login_is_known_after_a_restart(desk: Desk, session: str, tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 import aiohttp
 import pytest
 from aiohttp import ClientSession, web
+from structlog.processors import format_exc_info
+from structlog.testing import capture_logs
 
 from connector.api.session_of_request import session as session_of
 from tests.ledger.ledgers import SetClock
@@ -102,6 +105,9 @@ async def working(desk: Desk, session: str, folder: Path, clock: SetClock) -> As
         ("status/500", 503, "http_500"),
         ("status/503?Retry-After=7", 503, "http_503"),
         ("page", 502, "unreadable_answer"),
+        ("status/302?Location=http://login.example/%3Fcode=s3cret", 502, "target_not_allowed"),
+        ("status/302?Location=tracker://back%3Fcode=s3cret", 502, "unreadable_answer"),
+        ("status/302?Location=http://[", 502, "unreadable_answer"),
     ],
 )
 async def test_an_error_that_escapes_a_handler_reaches_opshub_as_what_it_is(
@@ -109,9 +115,11 @@ async def test_an_error_that_escapes_a_handler_reaches_opshub_as_what_it_is(
 ) -> None:
     end_systems, ours, code = case
     async with working(desk, session, tmp_path, SetClock()) as (server, headers):
-        answer = await server.opshub.call(f"/passed-on?path={end_systems}", headers)
+        with capture_logs([format_exc_info]) as logs:
+            answer = await server.opshub.call(f"/passed-on?path={quote(end_systems)}", headers)
 
     assert (answer.status, answer.body["errors"]["code"]) == (ours, code)
+    assert "s3cret" not in str([line for line in logs if line.get("logger") != "aiohttp.access"])
     assert answer.headers.get("Retry-After") == ("7" if "Retry" in end_systems else "10" if ours == 503 else None)
 
 

@@ -1,6 +1,6 @@
 """What keeps an author's requests within the end system, and adds a login to them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import aiohttp
 from yarl import URL
@@ -10,6 +10,14 @@ from connector.endsystems.http.guard import UrlPrefix, allowed_target
 
 class TargetNotAllowed(aiohttp.ClientError):
     """A request would leave `end_system.allowed_urls`, by its URL or by a redirect. Nothing was sent."""
+
+    def __init__(self, reason: str, url: URL) -> None:
+        super().__init__(reason)  # without the URL, which may hold a secret
+        self.url = url
+
+
+class RedirectNotAllowed(TargetNotAllowed):
+    """The end system redirects a request to where `end_system.allowed_urls` does not lead."""
 
 
 def carrying(headers: Iterable[tuple[str, str]], allowed: Sequence[UrlPrefix]) -> aiohttp.ClientMiddlewareType:
@@ -23,24 +31,10 @@ def carrying(headers: Iterable[tuple[str, str]], allowed: Sequence[UrlPrefix]) -
         try:
             allowed_target(str(request.url), allowed)
         except ValueError as problem:
-            raise TargetNotAllowed(str(problem)) from None
+            raise TargetNotAllowed(str(problem), request.url) from None
         # Set at each hop, because aiohttp drops credentials at a redirect to another origin, which may still be allowed.
         for name, value in added:
             request.headers[name] = value
         return await handler(request)
 
     return carry
-
-
-def noting(accepted: Callable[[], None], base_url: str) -> aiohttp.ClientMiddlewareType:
-    """Return the middleware that calls `accepted` when the end system answers with success at its own address."""
-    # Another allowed address says nothing about the one where the login is ended.
-    origin = URL(base_url).origin() if base_url else None
-
-    async def note(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        answer = await handler(request)
-        if answer.status < 300 and request.url.origin() == origin:
-            accepted()
-        return answer
-
-    return note

@@ -1,13 +1,15 @@
 """`session.http`: aiohttp's client as authors know it, whose error answers nobody can overlook."""
 
 import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from yarl import URL
 
+from connector.endsystems.http.authorised import RedirectNotAllowed, TargetNotAllowed
 from connector.endsystems.http.response import Response
 from connector.model.errors import OfOneSession, RequestOver
 
@@ -44,6 +46,7 @@ class EndSystemAnswer(aiohttp.ClientResponse):
     `status`, `ok` and `raise_for_status` count. So a handler that thinks of no error passes none on as a success.
     """
 
+    _content = cast("aiohttp.StreamReader", None)  # as with aiohttp, until there is an answer
     _status = 0
     _looked_at = True
     """Not until the answer is the author's: aiohttp itself looks at it, too."""
@@ -57,6 +60,16 @@ class EndSystemAnswer(aiohttp.ClientResponse):
     @status.setter
     def status(self, status: int) -> None:
         self._status = status
+
+    @property
+    def content(self) -> aiohttp.StreamReader:
+        """The body, to be read in pieces. Raises `ErrorStatus`."""
+        self._raise_unless_looked_at()
+        return self._content
+
+    @content.setter
+    def content(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
 
     def hand_over(self) -> None:
         """Note that nobody but aiohttp has looked at the status."""
@@ -94,6 +107,11 @@ class EndSystemAnswer(aiohttp.ClientResponse):
         if error is None:
             self._raise_unless_looked_at()
 
+    def _notify_content(self) -> None:
+        looked_at, self._looked_at = self._looked_at, True  # aiohttp takes `content` to let go of it
+        super()._notify_content()
+        self._looked_at = looked_at
+
     def _raise_unless_looked_at(self) -> None:
         if not self._looked_at:
             self.raise_for_status()
@@ -106,20 +124,44 @@ with warnings.catch_warnings():
     class AuthorsClient(aiohttp.ClientSession):
         """A client whose relative URLs begin at its base URL, with a leading slash or without."""
 
+        ATTRS = aiohttp.ClientSession.ATTRS | {"_accepted"}
+
+        def __init__(self, *, accepted: Callable[[], None] | None = None, **options: Any) -> None:
+            """Make it; `accepted` is called when the end system answers with success at the base URL's origin."""
+            super().__init__(**options)
+            self._accepted = accepted
+
         async def _request(self, method: str, str_or_url: str | URL, **options: Any) -> aiohttp.ClientResponse:
             if self.closed:
                 raise RequestOver("`session.http` was used after its request; call `connector.session(request)` in each request")
             # aiohttp would put those of one request in the place of ours, which guard and carry the login.
             if (own := options.get("middlewares")) is not None:
                 options["middlewares"] = (*self._middlewares, *own)
-            answer = await super()._request(method, self._below_base(URL(str_or_url)), **options)
+            answer = await self._guarded(method, self._below_base(URL(str_or_url)), options)
+            self._note(answer)
             if isinstance(answer, EndSystemAnswer) and options.get("raise_for_status") is not False:
                 answer.hand_over()
             return answer
 
+        async def _guarded(self, method: str, url: URL, options: dict[str, Any]) -> aiohttp.ClientResponse:
+            try:
+                return await super()._request(method, url, **options)
+            except TargetNotAllowed as problem:
+                if problem.url.with_query(None) == self._build_url(url).with_query(None).with_fragment(None):
+                    raise
+                raise RedirectNotAllowed(str(problem), problem.url) from None
+
         def _below_base(self, url: URL) -> URL:
             if self._base_url is None or url.absolute or not url.raw_path.startswith("/"):
                 return url
-            return URL.build(
-                path=url.raw_path.lstrip("/"), query_string=url.raw_query_string, fragment=url.raw_fragment, encoded=True
-            )
+            # With a dot before it, a colon in the first segment does not look like that of a scheme.
+            path = f"./{url.raw_path.lstrip('/')}"
+            return URL.build(path=path, query_string=url.raw_query_string, fragment=url.raw_fragment, encoded=True)
+
+        def _note(self, answer: aiohttp.ClientResponse) -> None:
+            """Note that the login works. What a redirect leads to may be a page for logging in, and proves nothing."""
+            if self._accepted is None or self._base_url is None or answer.history or answer.status >= 300:
+                return
+            # Another allowed address says nothing about the one where the login is ended.
+            if answer.url.origin() == self._base_url.origin():
+                self._accepted()

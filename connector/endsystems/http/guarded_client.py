@@ -11,7 +11,7 @@ import aiohttp
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
-from connector.endsystems.http.authorised import carrying, noting
+from connector.endsystems.http.authorised import carrying
 from connector.endsystems.http.authors_client import AuthorsClient, EndSystemAnswer
 from connector.endsystems.http.failures import ExchangeFailed, translated
 from connector.endsystems.http.forgiving import ForgivingConnector
@@ -113,6 +113,7 @@ class GuardedClient:
             headers: are added to each request, also at a redirect.
             base_url: where paths begin, if not at `end_system.base_url`.
             accepted: is called at each success at the base URL's origin: that of a `SessionLogin` notes that its login is alive.
+                What a redirect leads to does not count.
             for_login: reads answers for as long as a login may take, because an answer that nobody reads may be a login that
                 nobody ends.
             connection: `"kept"` sends all requests to one server over one connection, which nobody else uses. A request waits
@@ -123,14 +124,17 @@ class GuardedClient:
         base = self.base_url if base_url is None else base_url
         # With a slash at the end, or joining a relative URL would drop the last segment.
         root = URL(base.rstrip("/") + "/", encoded=True) if base else None
-        guards = [carrying(headers, self._allowed), *([noting(accepted, base)] if accepted and base else [])]
-        async with self.session(*guards, *middlewares, base_url=root, for_login=for_login, connection=connection) as session:
+        guard = carrying(headers, self._allowed)
+        async with self.session(
+            guard, *middlewares, base_url=root, accepted=accepted, for_login=for_login, connection=connection
+        ) as session:
             yield session
 
     def session(
         self,
         *middlewares: aiohttp.ClientMiddlewareType,
         base_url: URL | None,
+        accepted: Callable[[], None] | None = None,
         for_login: bool = False,
         connection: Connection = None,
     ) -> AuthorsClient:
@@ -141,6 +145,7 @@ class GuardedClient:
             *([telling] if connection else []),
             connections=KeptConnector if connection else FOR_MANY_REQUESTS,
             base_url=base_url,
+            accepted=accepted,
             headers=USER_AGENT,
             timeout=self._patient if for_login else self._timeout(total=self._deadlines.total),
             response_class=KeptAnswer if connection else EndSystemAnswer,

@@ -58,7 +58,7 @@ class KeptAnswer(EndSystemAnswer):
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None:
             with suppress(aiohttp.ClientError, TimeoutError):
-                await read_rest(self.content)
+                await read_rest(self._content)
         await super().__aexit__(kind, error, trace)
 
 
