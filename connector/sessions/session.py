@@ -16,6 +16,7 @@ from connector.model.errors import LoginNotCarried, UnknownSession
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.renewals import RenewableLogin, Renewals, with_values
+from connector.sessions.renewed_values import checked
 from connector.sessions.seal import Sealed, Seals
 from drivers import SessionScope, SystemScope
 
@@ -75,11 +76,12 @@ class Session:
 
         Raises:
             LoginNotCarried: there was no login.
+            TypeError, ValueError: they are no text, or the credential has no such part. Nothing is changed.
             LedgerUnavailable: they are not durable yet. They are recorded when the ledger works again, and used from then on.
         """
         if self._login is None:
             raise LoginNotCarried(NEVER_LOGGED_IN)
-        await self._login.renew(with_values(values))
+        await self._login.renew(with_values(checked(values, self._login.credential)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import aiohttp
 import pytest
@@ -47,7 +47,25 @@ async def renew(request: web.Request) -> web.Response:
     return web.json_response({})
 
 
-ROUTES = [web.get("/token", token), web.get("/renew", renew)]
+async def renew_wrongly(request: web.Request) -> web.Response:
+    try:
+        await session_of(request).renew(WRONG[int(request.query["case"])])
+    except (TypeError, ValueError) as problem:
+        return web.json_response(str(problem))
+    raise AssertionError
+
+
+WRONG: list[Any] = [
+    "s3cret",
+    None,
+    {"X-Tokn": "s3cret"},
+    {5: "s3cret"},
+    {"X-User": "ann", "X-Token": None},
+    {"X-Token": b"s3cret"},
+    {"X-Token": ""},
+    {":base_url": "http://evil.example"},
+]
+ROUTES = [web.get("/wrongly", renew_wrongly), web.get("/token", token), web.get("/renew", renew)]
 
 
 async def test_what_a_handler_renews_is_what_the_class_is_given_and_ends(
@@ -66,6 +84,29 @@ async def test_what_a_handler_renews_is_what_the_class_is_given_and_ends(
 
     assert seen == ["first", "third"]
     assert ended == [{"x-token": "third", "x-user": "opshub"}]
+
+
+async def test_a_value_that_cannot_be_a_renewed_one_is_refused_and_changes_nothing(
+    session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[Mapping[str, str]] = []
+    monkeypatch.setattr(TokenSystem, "ended", ended)
+    async with served(tmp_path, OWN, routes=ROUTES) as server:
+        headers = (await server.opshub.initialize(session, [], query=SYSTEM)).session_headers
+        told = [(await server.opshub.call(f"/wrongly?case={case}", headers)).body for case in range(len(WRONG))]
+        await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert told == [
+        "session.renew: expected a mapping of names to values, not str",
+        "session.renew: expected a mapping of names to values, not NoneType",
+        "session.renew: the credential has no 'X-Tokn'; it has x-token, x-user",
+        "session.renew: the credential has no 5; it has x-token, x-user",
+        "session.renew: the value of X-Token is NoneType; expected text",
+        "session.renew: the value of X-Token is bytes; expected text",
+        "session.renew: the value of X-Token is empty",
+        "session.renew: the credential has no ':base_url'; it has x-token, x-user",
+    ]
+    assert ended == [{"x-token": "first", "x-user": "opshub"}]
 
 
 async def test_a_session_without_a_login_has_nothing_to_renew(session: str, tmp_path: Path) -> None:
