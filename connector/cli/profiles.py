@@ -76,14 +76,13 @@ def try_out(
     If headers are given, or the profile has no login, it only logs out of their session. What is not given is asked for; no
     value is ever shown. Ends with 0 if the session is out, 1 if a step was refused, 75 if trying again later may help.
     """
-    from connector.cli.trial import end_system_on_trial
+    from connector.cli.trial import end_system_on_trial, makes_logins
     from connector.preflight.loading import read
 
     configured = read(chosen(config), os.environ).settings.end_system
     with _about_arguments():
         end_system = end_system_on_trial(configured, name, base_url)
-        # A login that ends nothing, such as a static credential, has nothing to try.
-        if end_system.opens_sessions and end_system.ends_sessions and not (header_env or headers_file):
+        if makes_logins(end_system) and not (header_env or headers_file):
             found = _login_tried(end_system, setting_env or [], settings, as_json=as_json)
         else:
             found = _logout_tried(end_system, header_env or [], headers_file, as_json=as_json)

@@ -67,7 +67,8 @@ def promises(life: LoginTried) -> Iterator[Promise]:
     yield Promise("login-proved", *_proved(life))
     if life.renewal is not None:
         yield Promise("refresh-renews", *_renewed(life.renewal))
-    yield Promise("logout-verified", *_verified(life.logout.outcome))
+    if life.logout.outcome.result is not LogoutResult.NOT_APPLICABLE:
+        yield Promise("logout-verified", *_verified(life.logout.outcome))
     if life.again is not None:
         yield Promise("verified-means-ended", *_told_apart(life.logout, life.again))
     for living in life.logout.outcome.lives_on:
@@ -75,6 +76,8 @@ def promises(life: LoginTried) -> Iterator[Promise]:
 
 
 def _ended(outcome: LogoutOutcome) -> tuple[CheckResult, str]:
+    if outcome.result is LogoutResult.NOT_APPLICABLE:
+        return WARN, "the profile has no logout: each login lives until the end system ends it"
     # Of a login that was made just now: its logout ends something, or uses a wrong credential.
     if outcome.closes and outcome.result is not LogoutResult.ALREADY_OUT:
         return PASS, "the login that was made counts as ended"

@@ -30,6 +30,13 @@ def end_system_on_trial(configured: EndSystemSection, profile: str, base_url: st
     return build_end_system(configured.model_copy(update=changes), os.environ)
 
 
+def makes_logins(end_system: EndSystem) -> bool:
+    """Tell whether there is a login to try. A static credential is none, and has nothing to end."""
+    if isinstance(end_system, HttpEndSystem):
+        return bool(end_system.profile.login)
+    return end_system.opens_sessions and end_system.ends_sessions
+
+
 async def try_logout(end_system: EndSystem, headers: Headers, show: Show) -> Tried:
     """Log out, and show each request and what they come to. The end system sets the deadline."""
     login = SessionLogin(str(uuid4()), None, Credential(headers.items(), needed=end_system.needed_headers))
@@ -54,7 +61,8 @@ async def try_login(end_system: EndSystem, settings: Mapping[str, str], show: Sh
         if renewal is not None and renewal.result is LoginResult.LOGGED_IN:
             session = replace(session, credential=renewal.credential)
         logout = await _logged_out(end_system, session, show)
-        again = await _logged_out(end_system, session, show) if logout.outcome.closes else None
+        is_out = logout.outcome.closes and end_system.ends_sessions
+        again = await _logged_out(end_system, session, show) if is_out else None
         return LoginTried(login, records, logout, again, renewal)
 
 

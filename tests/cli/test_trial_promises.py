@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Ended, connector
-from tests.cli.test_login_trials import FROM_VARIABLES, VARIABLES, profile
+from tests.cli.test_login_trials import FROM_VARIABLES, HTTP, VARIABLES, profile
 from tests.endsystems.faulty import faulty_system
+from tests.endsystems.opened import LOGIN
 from tests.sessions.expiring import PROFILE, Expiring
 
 CARRIED = 'headers = { Authorization = "{credential.Authorization}" }\n'
@@ -68,6 +69,20 @@ async def test_a_logout_that_knows_nothing_of_a_new_login_may_have_left_it_open(
 
     assert ended.exit_code == 1
     assert "fail  login-ended: the login that was made may still be open" in ended.out
+
+
+async def test_a_login_without_a_logout_is_tried_and_told_to_live_on(tmp_path: Path) -> None:
+    file = tmp_path / "desk.toml"
+    file.write_text('description = "No logout"\nsteps = []\n' + LOGIN.format(path="login") + HTTP)
+    async with faulty_system() as system:
+        command = ("profiles", "test", file, "--base-url", system.url, *FROM_VARIABLES, "--json")
+        ended = await connector(*command, folder=tmp_path, environ=VARIABLES)
+
+        assert (ended.exit_code, system.logins, ended.json["login"]["outcome"]) == (0, 1, "logged_in")
+    seen = [f"{promise['verdict']} {promise['id']}: {promise['seen']}" for promise in ended.json["promises"]]
+    assert seen[0] == "warn login-ended: the profile has no logout: each login lives until the end system ends it"
+    assert seen[-1] == "warn advice: profile.steps: is empty; each login lives until the end system ends it"
+    assert [line.partition(":")[0] for line in seen] == ["warn login-ended", "warn login-proved", "warn advice"]
 
 
 async def test_a_refresh_is_tried_and_what_it_gives_is_proved_and_logged_out(tmp_path: Path) -> None:

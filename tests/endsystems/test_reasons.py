@@ -10,7 +10,7 @@ from connector.config.settings import EndSystemDeadlines
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 from tests.endsystems.certificates import DAY, NOW, authority, self_signed
 from tests.endsystems.faulty import Canned, faulty_system
-from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, login, opened
+from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, login, opened
 from tests.endsystems.refusing_tls import refusing_server
 from tests.ports import HOST, free_port
 
@@ -87,7 +87,10 @@ async def test_a_rule_that_cannot_see_a_body_is_told_with_the_reason(answer: Can
         system.answers = [answer]
         outcome = await end_system.logout(login(Authorization="t"))
     assert (outcome.result, outcome.code) == (LogoutResult.REFUSED, "http_200")
-    assert outcome.message == f"steps[0]: answered 200, which no list of the profile names ({why})"
+    assert (
+        outcome.message
+        == f"steps[0]: answered 200, which no list of the profile names (`success[0]` wants another `body`; {why})"
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,6 +132,31 @@ async def test_a_connection_whose_tls_is_never_answered_is_no_late_answer() -> N
         async with opened(LOGOUT.format(path="logout"), base_url=url, deadlines=deadlines) as end_system:
             outcome = await end_system.logout(login(Authorization="t"))
     assert (outcome.code, outcome.message) == ("timeout", "steps[0]: no connection in time")
+
+
+@pytest.mark.parametrize(
+    ("rule", "answer", "missed"),
+    [
+        ("{ status = 200, body = 'Bye' }", Canned(200, "Hello"), "(`success[0]` wants another `body`)"),
+        (
+            "{ status = 302, body = 'Bye', headers = { Location = '/login?next' } }",
+            Canned(302, "Bye", [("Location", "/login?next=s3cret")]),
+            "(`success[0]` wants another `headers.Location`; redirects are not followed)",
+        ),
+        ("{ status = 200, body = 'Bye' }", Canned(404, "Hello"), ""),
+    ],
+)
+async def test_a_rule_of_the_right_status_that_does_not_fit_is_named(rule: str, answer: Canned, missed: str) -> None:
+    lines = LOGOUT.format(path="logout").replace("[200, 204]", f"[{rule}]") + VERIFY.format(path="alive")
+    profile = lines.replace("alive = [200]", f"alive = [{rule}]")
+    async with faulty_system() as system, opened(profile, base_url=system.url) as end_system:
+        system.answers = [answer]
+        outcome = await end_system.logout(login(Authorization="t"))
+        system.answers = [Canned(401), answer]
+        probed = await end_system.logout(login(Authorization="t"))
+    described = f"{answer.status}, which no list of the profile names"
+    assert outcome.message == f"steps[0]: answered {described} {missed}".rstrip()
+    assert probed.message == f"not verified: the probe answered {described} {missed.replace('success', 'alive')}".rstrip()
 
 
 async def test_a_status_that_may_pass_is_told_to_count_as_a_retry() -> None:

@@ -26,6 +26,8 @@ def _advice(profile: Profile) -> Iterator[str]:
             "profile.verify: is missing; a probe proves each login before it is used, and shows whether a logout has ended "
             "something: some end systems say so and do not, for example to a token or an API key"
         )
+    if profile.login and not profile.steps:
+        yield "profile.steps: is empty; each login lives until the end system ends it"
     if profile.login and not profile.http:
         yield "profile.http: is missing; without it the requests of your own code carry no login"
     if profile.steps and not any(_carries_a_login(step) for step in profile.steps):

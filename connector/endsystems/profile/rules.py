@@ -65,11 +65,14 @@ class Rule(ProfileTable):
 
     def fits(self, answer: Response) -> bool:
         """Tell whether the answer is what this rule describes."""
-        return (
-            self.status in {None, answer.status}
-            and (self.body is None or self.body.is_in(answer.text))
-            and all(_found(pattern, answer.header_values(name)) for name, pattern in self.headers.items())
-        )
+        return self.status in {None, answer.status} and self.misfit(answer) is None
+
+    def misfit(self, answer: Response) -> str | None:
+        """Return the first part besides the status that does not fit; None if all of them do."""
+        if self.body is not None and not self.body.is_in(answer.text):
+            return "body"
+        misfits = (name for name, pattern in self.headers.items() if not _found(pattern, answer.header_values(name)))
+        return next((f"headers.{name}" for name in misfits), None)
 
 
 def _rule(entry: object) -> object:

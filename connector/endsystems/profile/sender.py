@@ -14,6 +14,7 @@ from connector.endsystems.http.guard import UrlPrefix
 from connector.endsystems.http.guarded_client import GuardedClient
 from connector.endsystems.http.response import Response
 from connector.endsystems.profile.absence import why_missing
+from connector.endsystems.profile.answered import AS_RETRY, IN_NO_LIST, explained
 from connector.endsystems.profile.expiry import expiry
 from connector.endsystems.profile.outgoing import Outgoing, make
 from connector.endsystems.profile.profile import LoginStep, Step, Verify
@@ -73,7 +74,7 @@ class Sender:
             case verdict, rule, message:
                 until = expiry(probe, values) if verdict is Verdict.ALIVE else None
                 return replace(record, verdict=verdict, rule=rule, until=until, message=message)
-        message = f"not verified: the probe answered {answer.status}, which no list of the profile names"
+        message = f"not verified: the probe {explained(answer, probe.lists, IN_NO_LIST)}"
         passing = _by_default(answer.status) is Verdict.AWAY
         return replace(record, verdict=Verdict.INCONCLUSIVE, rule="default", passing=passing, message=message)
 
@@ -118,28 +119,17 @@ def _judged(record: StepRecord, step: Step, answer: Response, values: Values) ->
     if not record.ends_the_run:
         return record
     unlisted = rule == "default" and verdict is Verdict.REFUSED
+    unnamed = None if rule != "default" else IN_NO_LIST if unlisted else AS_RETRY
     return replace(
         record,
         code=(step.unlisted if unlisted else None) or _own_code(step, answer, values) or f"http_{answer.status}",
-        message=words or f"{record.step}: {_explained(answer, by_default=rule == 'default')}",
+        message=words or f"{record.step}: {explained(answer, step.lists, unnamed)}",
         retry_after=answer.retry_after(datetime.now(UTC)) if verdict is Verdict.AWAY else None,
     )
 
 
 def _by_default(status: int) -> Verdict:
     return Verdict.AWAY if may_pass(status) else Verdict.REFUSED
-
-
-def _explained(answer: Response, *, by_default: bool) -> str:
-    notes = {
-        "redirects are not followed": 300 <= answer.status < 400,
-        f"its body is compressed ({answer.packing}), and could not be unpacked": by_default and answer.packing is not None,
-        "only the first 64 KiB of its body are read": by_default and answer.is_cut,
-    }
-    means = "which counts as `retry`" if may_pass(answer.status) else "which no list of the profile names"
-    unnamed = f", {means}" if by_default else ""
-    noted = "; ".join(note for note, holds in notes.items() if holds)
-    return f"answered {answer.status}{unnamed}" + (f" ({noted})" if noted else "")
 
 
 def _own_code(step: Step, answer: Response, values: Values) -> str | None:
