@@ -19,7 +19,7 @@ from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.outcomes import LogoutOutcome
-from connector.model.sessions import Current, Known, OpenSession, Renewal, Replaced
+from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, Renewal, Replaced
 
 
 class CleanupRecords(Protocol):
@@ -135,6 +135,19 @@ class RenewedLogins(Protocol):
         Returns:
             what is current after the call, be it this renewal or another one; None if this ledger does not know the login.
         """
+        ...
+
+    async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
+        """Claim the refresh of an open session's login, if its credential still has this `version`.
+
+        To be called before a refresh is sent, or two would spend one refresh token. A login has one claim at a time, whatever
+        its version. It is its owner's, as the claims of `DueDebts` are. It ends in the transaction that records what the refresh
+        has made (`Renewal.ends_refresh`), unless that was overtaken.
+        """
+        ...
+
+    async def release_refresh(self, session_id: str, login_id: str) -> None:
+        """End this owner's claim of a refresh, if there is one: nothing came of it. If this fails, the claim ends by itself."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from connector.model.credential import Credential
 
@@ -38,6 +39,8 @@ class Renewal:
     """Which credential was replaced: as in `OpenSession`."""
     credential: Credential
     """The new one."""
+    ends_refresh: bool = False
+    """Whether it is what a refresh has made, whose claim ends with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,25 @@ class Current:
     """As in `OpenSession`."""
     is_open: bool = True
     """Whether the session is open by this login. Otherwise the login is owed, or was ended."""
+
+
+class RefreshState(Enum):
+    """Who refreshes a login."""
+
+    OURS = "ours"
+    ANOTHERS = "another's"
+    """Another owner does, and may renew the login at any time."""
+    NOT_DUE = "not due"
+    """Nobody does: the credential is another one by now, or the session is not open by this login."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshClaim:
+    """What became of the wish to refresh a login."""
+
+    state: RefreshState
+    current: Current | None
+    """The login's credential now; None if the session is not open by it, or if it has none."""
 
 
 @dataclass(frozen=True, slots=True)

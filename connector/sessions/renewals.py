@@ -10,17 +10,20 @@ from itertools import count
 import structlog
 
 from connector.endsystems.end_system import Change, Refresh
-from connector.ledger.bookkeeping import in_time
+from connector.endsystems.http.failures import LoginNotRenewed
+from connector.ledger.bookkeeping import DEADLINE, in_time
 from connector.ledger.port import RenewedLogins
 from connector.model.credential import Credential
 from connector.model.errors import LedgerUnavailable
-from connector.model.sessions import Current, Renewal
+from connector.model.sessions import Current, RefreshState, Renewal
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed
 
 log = structlog.get_logger(__name__)
 
+LOOK_EVERY = 0.1
+"""Seconds between two looks at a login that another owner of the ledger refreshes."""
 EVERY = 1.0
 """Seconds between two tries to record what the ledger could not take."""
 
@@ -33,6 +36,8 @@ class Line:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     changes: list[Change] = field(default_factory=list)
     """Those that are not durable yet."""
+    ends_refresh: bool = False
+    """Whether what a refresh has made is among them. Its claim ends once they are durable."""
     users: int = 0
 
 
@@ -173,12 +178,49 @@ class Renewals:
 
     async def _refreshed(self, line: Line, stale: Credential, make: Refresh) -> None:
         try:
-            if renewed := await make(stale):
-                line.changes.append(with_values(renewed))
-                await self._written(line)
+            if await self._has_claimed(line.sealed):
+                await self._made(line, self.durable(line.sealed) or stale, make)
         finally:
             del self._refreshing[line.sealed.login_id]
             self._drop_if_idle(line)
+
+    async def _has_claimed(self, sealed: Sealed) -> bool:
+        """Claim the refresh of a login, and tell whether it is still due.
+
+        While it is another owner's, wait for what that one makes. Raises `LoginNotRenewed` after `DEADLINE` seconds.
+        """
+        until = asyncio.get_running_loop().time() + DEADLINE
+        while asyncio.get_running_loop().time() < until:
+            asked = self._live.current(sealed).version
+            claim = await in_time(self._ledger.claim_refresh(sealed.session_id, sealed.login_id, asked))
+            match claim.state:
+                case RefreshState.OURS:
+                    return True
+                case RefreshState.ANOTHERS:
+                    await asyncio.sleep(LOOK_EVERY)
+                case RefreshState.NOT_DUE if asked != self._live.current(sealed).version:
+                    continue  # an answer has renewed it here while the ledger was asked
+                case RefreshState.NOT_DUE:
+                    if claim.current is not None:
+                        self._live.renewed(sealed, claim.current)
+                    return False
+        raise LoginNotRenewed(f"another process renews it, and has not done so within {DEADLINE:g} s")
+
+    async def _made(self, line: Line, stale: Credential, make: Refresh) -> None:
+        renewed = None
+        try:
+            renewed = await make(stale)
+        finally:
+            if not renewed:
+                await self._release(line.sealed)
+        if renewed:
+            line.changes.append(with_values(renewed))
+            line.ends_refresh = True
+            await self._written(line)
+
+    async def _release(self, sealed: Sealed) -> None:
+        with suppress(LedgerUnavailable):  # the claim ends by itself
+            await in_time(self._ledger.release_refresh(sealed.session_id, sealed.login_id))
 
     async def _written(self, line: Line) -> None:
         """Record all changes of a login that wait, unless whoever was before has done so."""
@@ -193,13 +235,14 @@ class Renewals:
                 raise
 
     async def _write(self, line: Line) -> None:
-        changes, sealed = [*line.changes], line.sealed
+        changes, ends_refresh, sealed = [*line.changes], line.ends_refresh, line.sealed
         current, is_done = self._live.current(sealed), False
         while not is_done and current.credential is not None:
             wanted = _changed(current.credential, changes)
             if wanted == current.credential and wanted.stale_at == current.credential.stale_at:
                 break
-            found = await self._ledger.renew(Renewal(sealed.session_id, sealed.login_id, current.version, wanted))
+            renewal = Renewal(sealed.session_id, sealed.login_id, current.version, wanted, ends_refresh)
+            found = await self._ledger.renew(renewal)
             # A version that has not grown: the ledger does not know the login, or it has nothing to end.
             if found is None or found.version <= current.version:
                 break
@@ -208,6 +251,10 @@ class Renewals:
             # Somebody else was faster: the changes come on top of his.
             current = Current(found.credential or current.credential, found.version, found.is_open)
         del line.changes[: len(changes)]
+        if ends_refresh:
+            line.ends_refresh = False
+            if not is_done:
+                await self._release(sealed)
 
     def _note(self, sealed: Sealed, found: Current) -> None:
         if found.is_open:

@@ -20,7 +20,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome
-from connector.model.sessions import Current, Known, OpenSession, Renewal, Replaced
+from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
 from drivers.sqlite_writer import one_by_one
@@ -98,6 +98,15 @@ class Operations(Ledger):
     async def renew(self, renewal: Renewal) -> Current | None:
         now = self._clock()
         return await self.transact(lambda table: session_changes.renew(table, renewal, now=now))
+
+    async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
+        # The file has one owner, who is asked only once at a time. So nobody else can have the claim, and nothing is written.
+        current = await self.transact(lambda table: session_rows.current(table, session_id, login_id))
+        is_due = current is not None and current.version == version
+        return RefreshClaim(RefreshState.OURS if is_due else RefreshState.NOT_DUE, current)
+
+    async def release_refresh(self, session_id: str, login_id: str) -> None:
+        """Do nothing: see `claim_refresh`."""
 
     async def note_use(self, used: Mapping[str, float]) -> None:
         await self.transact(partial(session_rows.note_use, used=used))

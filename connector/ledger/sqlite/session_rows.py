@@ -64,6 +64,12 @@ def renew(table: Table, renewal: Renewal) -> Current | None:
     return None
 
 
+def current(table: Table, session_id: str, login_id: str) -> Current | None:
+    """Return the credential of an open session's login; None if it has none, or no row that is to be believed."""
+    sessions = (session for _, session in believed(table, session_id) if session.login_id == login_id)
+    return next((_current(session) for session in sessions if session.credential is not None), None)
+
+
 def origin_of(table: Table, session_id: str, login_id: str) -> str | None:
     """Return where an open session's login was made; None if it has no row that is to be believed."""
     return next((session.origin for _, session in believed(table, session_id) if session.login_id == login_id), None)

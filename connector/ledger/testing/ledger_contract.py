@@ -2,6 +2,7 @@
 
 from connector.ledger.testing.claims import Claims, SharedClaims
 from connector.ledger.testing.owing import Owing
+from connector.ledger.testing.refresh_claims import Refreshing, SharedRefreshing
 from connector.ledger.testing.renewing import Renewing
 from connector.ledger.testing.repeats import Repeats
 from connector.ledger.testing.replacing import Replacing
@@ -11,11 +12,11 @@ from connector.ledger.testing.steering import Steering
 from connector.ledger.testing.tries import Tries
 
 
-class LedgerContract(Owing, Tries, Claims, Replacing, Renewing, SharedLogins, Steering, Repeats, Rot):
+class LedgerContract(Owing, Tries, Claims, Replacing, Renewing, Refreshing, SharedLogins, Steering, Repeats, Rot):
     """Derive from this, say what your ledger is (see `LedgerSubject`), and override the fixtures `make_ledger` and `spoil`."""
 
 
-class SharedLedgerContract(LedgerContract, SharedClaims):
+class SharedLedgerContract(LedgerContract, SharedClaims, SharedRefreshing):
     """Derive from this if your store may have several owners at a time."""
 
     shared = True

@@ -26,7 +26,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import owed_eviction
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome
-from connector.model.sessions import Current, Known, OpenSession, Renewal, Replaced
+from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced
 from connector.model.settling import Settlement, leaves_nothing, settled
 from connector.model.transitions import Asked
 
@@ -116,7 +116,23 @@ class MemoryLedger(Owner, Ledger):
 
     async def renew(self, renewal: Renewal) -> Current | None:
         with self._transaction() as store:
-            return renew(store, renewal, self._clock())
+            found = renew(store, renewal, self._clock())
+            is_overtaken = found is not None and found.is_open and found.credential != renewal.credential
+            if renewal.ends_refresh and not is_overtaken:
+                store.end_refresh(self, renewal.session_id, renewal.login_id)
+            return found
+
+    async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
+        with self._transaction() as store:
+            session = store.sessions.get((session_id, login_id))
+            if session is None or session.credential is None:
+                return RefreshClaim(RefreshState.NOT_DUE, None)
+            state = store.claim_refresh(self, session, self._clock(), is_due=session.version == version)
+            return RefreshClaim(state, Current(session.credential, session.version))
+
+    async def release_refresh(self, session_id: str, login_id: str) -> None:
+        with self._transaction() as store:
+            store.end_refresh(self, session_id, login_id)
 
     async def known_sessions(self) -> Known:
         with self._transaction() as store:

@@ -1,10 +1,12 @@
 """What the owners of one ledger in memory share: rows, those that cannot be read any more, and claims."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import replace as with_changes
 from hashlib import sha256
 from itertools import count
 from secrets import token_bytes
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +15,9 @@ from connector.ledger.credentials import identity
 from connector.ledger.texts import decoded_outcome, encoded_outcome
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
-from connector.model.sessions import OpenSession
+from connector.model.sessions import OpenSession, RefreshState
+
+Key = TypeVar("Key")
 
 CLAIM = 60.0
 """Seconds after which the claims of an owner have ended who has claimed nothing since."""
@@ -21,7 +25,7 @@ CLAIM = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who tries a debt, until when."""
+    """Who tries a debt, or refreshes a login, until when."""
 
     owner: object
     origin: str
@@ -38,6 +42,8 @@ class MemoryStore:
         self.sessions: dict[tuple[str, str], OpenSession] = {}
         """By the ids of the session and the login."""
         self.claims: dict[int, Claim] = {}
+        self.refreshes: dict[tuple[str, str], Claim] = {}
+        """By the ids of the session and the login."""
         self.lost_track = False
         self._ids = count(1)
         self._spoiled: set[int] = set()
@@ -77,15 +83,31 @@ class MemoryStore:
 
     def renew_claims(self, owner: object, now: float) -> None:
         """Prolong the claims of an owner, and end those whose owner is gone."""
-        for id_, claim in [*self.claims.items()]:
-            if claim.owner is owner:
-                self.claims[id_] = Claim(owner, claim.origin, now + CLAIM)
-            elif claim.until <= now:
-                del self.claims[id_]
+        self.claims = _renewed(self.claims, owner, now)
+        self.refreshes = _renewed(self.refreshes, owner, now)
 
     def end_claims(self, owner: object) -> None:
         """End all claims of an owner."""
         self.claims = {id_: claim for id_, claim in self.claims.items() if claim.owner is not owner}
+        self.refreshes = {login: claim for login, claim in self.refreshes.items() if claim.owner is not owner}
+
+    def claim_refresh(self, owner: object, login: OpenSession, now: float, *, is_due: bool) -> RefreshState:
+        """Give an owner the refresh of a login if it is due, unless it is another's."""
+        key = login.session_id, login.login_id
+        held = self.refreshes.get(key)
+        if held is not None and held.owner is not owner and held.until > now:
+            return RefreshState.ANOTHERS
+        self.refreshes.pop(key, None)
+        if not is_due:
+            return RefreshState.NOT_DUE
+        self.refreshes[key] = Claim(owner, login.origin, now + CLAIM)
+        return RefreshState.OURS
+
+    def end_refresh(self, owner: object, session_id: str, login_id: str) -> None:
+        """End an owner's claim of a refresh, if it is this one's."""
+        held = self.refreshes.get((session_id, login_id))
+        if held is not None and held.owner is owner:
+            del self.refreshes[session_id, login_id]
 
     def unclaimed(self, per_origin: int) -> Iterator[tuple[Debt, int]]:
         """Yield debts that wait for a try, and for how many there is room at the origin of each."""
@@ -107,6 +129,12 @@ class MemoryStore:
             recorded_at=debt.recorded_at,
             unusable="in quarantine: it cannot be read",
         )
+
+
+def _renewed(claims: Mapping[Key, Claim], owner: object, now: float) -> dict[Key, Claim]:
+    """Return the claims of whoever is there, those of one owner prolonged."""
+    ours = {key: with_changes(claim, until=now + CLAIM) for key, claim in claims.items() if claim.owner is owner}
+    return {key: claim for key, claim in claims.items() if claim.until > now} | ours
 
 
 def fingerprint(session_id: str, login_id: str, credential: Credential | None) -> bytes:

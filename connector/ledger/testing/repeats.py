@@ -73,6 +73,8 @@ CALLS: dict[str, Call] = {
     "renew what is owed": lambda ledger, at: ledger.renew(
         Renewal(request(at.owing).session_id, "owed", 0, request(9, "newer").credential)
     ),
+    "claim a refresh": lambda ledger, at: ledger.claim_refresh(request(at.open).session_id, "l", 0),
+    "release a refresh": lambda ledger, at: ledger.release_refresh(request(at.open).session_id, "l"),
     "forget": lambda ledger, at: ledger.forget(at.debt),
     "note use": lambda ledger, at: ledger.note_use({request(at.open).session_id: START + 5}),
     "make due": lambda ledger, at: ledger.make_due(at.debt.id, here="https://new.example.com"),
