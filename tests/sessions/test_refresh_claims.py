@@ -33,9 +33,12 @@ class Scripted(MemoryLedger):
 
     may_claim = asyncio.Event()
     records = True
+    claims = True
 
     async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
         await self.may_claim.wait()
+        if not self.claims:
+            raise LedgerUnavailable("the disk is broken")
         return await super().claim_refresh(session_id, login_id, version)
 
     async def renew(self, renewal: Renewal) -> Current | None:
@@ -161,6 +164,19 @@ async def test_a_login_that_is_renewed_while_its_claim_is_asked_for_is_refreshed
         one.ledger.may_claim.set()
         assert await call == 200
         assert (one.login.credential["X-Other"], desk.system.refreshes) == ("new", 1)
+
+
+async def test_while_the_ledger_fails_no_refresh_is_sent_and_a_good_token_is_used_on(desk: Desk) -> None:
+    desk.system.expires_in = "0.000001"
+    desk.credential = (await desk.end_system.login(SESSION, {})).credential
+    async with desk.connector() as one:
+        one.ledger.claims = False
+        assert await one.call() == 200
+        desk.system.expire()
+        with pytest.raises(LedgerUnavailable):
+            await one.call()
+
+    assert desk.system.refreshes == 0
 
 
 async def test_a_refresh_that_could_not_be_recorded_is_recorded_and_not_sent_again(desk: Desk) -> None:

@@ -22,6 +22,7 @@ from connector.endsystems.profile.refreshing import HttpRefresh
 from connector.endsystems.profile.request import Headed
 from connector.endsystems.profile.values import CannotSend
 from connector.model.credential import Credential
+from connector.model.errors import LedgerUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,8 @@ class CarriedLogin:
         """
         stale_at = self._newest().stale_at
         if stale_at is not None and stale_at <= time.time():
-            with suppress(TimeoutError, LoginNotRenewed):
+            # The old token may still be good. If not, the end system says so.
+            with suppress(TimeoutError, LoginNotRenewed, LedgerUnavailable):
                 await self._has_renewed(self._newest())
         if self._session.in_use is not None:
             await self._session.in_use.settled()
