@@ -60,7 +60,7 @@ class Orchestrator:
         Raises:
             BrokenOff: the server ends, and waits no longer.
         """
-        if request.login_id and self._logouts.doubts.was_alive(request.session_id, request.login_id):
+        if request.login_id and self._logouts.doubts.was_alive(request.session_id, request.login_id, request.credential):
             # It goes into the ledger, so that a retry after a restart knows it, too.
             request = replace(request, credential=request.credential.as_proved())
         owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)

@@ -89,7 +89,7 @@ def _proved(life: LoginTried) -> tuple[CheckResult, str]:
         return PASS, "the probe has found the new login alive"
     if life.login.message:
         return WARN, life.login.message
-    return WARN, "no probe looks at a new login: a value that is captured wrongly is not noticed"
+    return WARN, "no probe uses all that the logout uses of a new login: a value that is captured wrongly is not noticed"
 
 
 def _renewed(renewal: LoginOutcome) -> tuple[CheckResult, str]:
@@ -100,7 +100,7 @@ def _renewed(renewal: LoginOutcome) -> tuple[CheckResult, str]:
         return SKIP, renewal.message or "the end system does not answer now"
     if renewal.result is not LoginResult.LOGGED_IN:
         return FAIL, f"the refresh has not renewed the login: {renewal.message or renewal.code}"
-    seen = "which the probe has found alive" if credential.proved else "and no probe shows that it works"
+    seen = "which the probe has found alive" if credential.proved else "and no probe shows that all of it works"
     due = "after a 401, because no `expires_in` tells of an end"
     if credential.stale_at is not None:
         due = f"{moment(credential.stale_at, time.time())}, by what `expires_in` tells"

@@ -45,10 +45,13 @@ class Credential(Mapping[str, str]):
         return self if self.proved else Credential(self.items(), needed=self.keys(), proved=True, stale_at=self.stale_at)
 
     def with_values(self, values: Mapping[str, str]) -> "Credential":
-        """Return the credential with these values in the place of those with the same names, and its end if they tell it."""
+        """Return the credential with these values in the place of those with the same names, and its end if they tell it.
+
+        It is another credential, so that nothing shows yet that it works.
+        """
         merged = {**self._values, **{name.lower(): value for name, value in values.items()}}
         stale_at = values.stale_at if isinstance(values, Credential) else self.stale_at
-        return Credential(merged.items(), needed=merged.keys(), proved=self.proved, stale_at=stale_at)
+        return Credential(merged.items(), needed=merged.keys(), stale_at=stale_at)
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()]

@@ -101,8 +101,7 @@ def as_known(request: CleanupRequest, ended: OpenSession, *, has_sharers: bool) 
     known = replace(request, is_shared=ended.is_shared, foregone=SHARED if has_sharers else None)
     if ended.version <= request.version:
         return known
-    newest = ended.credential.as_proved() if request.credential.proved else ended.credential
-    return replace(known, credential=newest, version=ended.version)
+    return replace(known, credential=ended.credential, version=ended.version)
 
 
 def _owed(asked: Asked) -> dict[str, tuple[Scope, ...]]:
@@ -120,8 +119,8 @@ def _joined(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
     )
     if debt.state is LogoutState.CLOSED:
         return more
-    if debt.credential is not None and asked.request.credential.proved:
-        more = replace(more, credential=debt.credential.as_proved())
+    if debt.credential == asked.request.credential and asked.request.credential.proved:
+        more = replace(more, credential=asked.request.credential)
     waited = 0.0 if debt.state is LogoutState.WAITING else debt.waited
     again = replace(more, state=LogoutState.OWED, outcome=None, due_at=asked.due_at, waited=waited)
     if asked.request.version > debt.version:

@@ -3,11 +3,13 @@
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
+from math import inf
 
 import structlog
 from msgspec.structs import replace
 
 from connector.endsystems.end_system import SessionLogin
+from connector.model.credential import Credential
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.telemetry.logs import session_digest
 
@@ -33,6 +35,7 @@ MOSTLY = (
     "MOST LOGOUTS OF AN END SYSTEM FIND NO SESSION, although nothing shows that these had ended: a gateway may answer for it, "
     "or the profile sends a wrong credential; look into the end system whether the sessions are still open"
 )
+NEVER = (-inf, None)
 TELLING = frozenset([LogoutResult.VERIFIED, LogoutResult.ACKNOWLEDGED, LogoutResult.ALREADY_OUT])
 
 
@@ -67,22 +70,24 @@ class Doubts:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._alive: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._alive: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
+        """When, and with which credential: the hash of it, because a secret need not be kept."""
         self._recent: OrderedDict[str, _Recent] = OrderedDict()
         self.unproved = 0
         """How many logouts ended with an `already_out` that nothing proves, since the start."""
 
-    def seen_alive(self, session_id: str, login_id: str) -> None:
-        """Note that the end system has just accepted the credential of a login."""
+    def seen_alive(self, session_id: str, login_id: str, credential: Credential | None = None) -> None:
+        """Note that the end system has just accepted a login, by this credential unless the credential itself says so."""
         key = (session_id, login_id)
-        self._alive[key] = self._clock()
+        self._alive[key] = (self._clock(), hash(credential))
         self._alive.move_to_end(key)
         if len(self._alive) > REMEMBERED:
             self._alive.popitem(last=False)
 
-    def was_alive(self, session_id: str, login_id: str) -> bool:
-        """Tell whether the end system has accepted the credential of a login, as far as this process remembers."""
-        return (session_id, login_id) in self._alive
+    def was_alive(self, session_id: str, login_id: str, credential: Credential) -> bool:
+        """Tell whether the end system has accepted this credential of a login, as far as this process remembers."""
+        _, accepted = self._alive.get((session_id, login_id), NEVER)
+        return accepted == hash(credential)
 
     def judged(self, outcome: LogoutOutcome, login: SessionLogin, login_id: str, origin: str, *, is_first: bool) -> LogoutOutcome:
         """Return the outcome of a try, and whether its `already_out` is proved. `is_first` tells that no try came before.
@@ -91,14 +96,14 @@ class Doubts:
         """
         if outcome.result not in TELLING:
             return outcome
-        now, seen = self._clock(), self._alive.pop((login.session_id, login_id), None)
+        now, (seen, accepted) = self._clock(), self._alive.pop((login.session_id, login_id), NEVER)
         is_gone = outcome.result is LogoutResult.ALREADY_OUT
         if is_gone and outcome.proved is None:
-            outcome = replace(outcome, proved=login.credential.proved or seen is not None)
+            outcome = replace(outcome, proved=login.credential.proved or accepted == hash(login.credential))
         is_unproved = is_gone and not outcome.proved
         if is_unproved:
             self._tell_unproved(login)
-        contradicted = is_gone and seen is not None and now - seen < WINDOW
+        contradicted = is_gone and now - seen < WINDOW
         self._note(origin, now, doubtful=is_first and (is_unproved or contradicted))
         return outcome
 

@@ -134,14 +134,17 @@ class SessionsInUse:
         """Return the login, None without one. It is used only at the end system where it was made."""
         if sealed.credential is None:
             return None
-        accepted = partial(self.logouts.doubts.seen_alive, sealed.session_id, sealed.login_id)
         in_use = RenewableLogin(self.renewals, sealed)
+        accepted = partial(self._seen_alive, sealed, in_use)
         await in_use.settled()
         login = SessionLogin(sealed.session_id, sealed.system_id, in_use.credential, accepted, in_use)
         made_at = await in_time(self.live.origin_of(sealed)) if sealed.origin is None else sealed.origin
         if made_at not in {None, self.logouts.origin(login)}:
             raise UnknownSession("its login was made at another end system than today's")
         return login
+
+    def _seen_alive(self, sealed: Sealed, in_use: LoginInUse) -> None:
+        self.logouts.doubts.seen_alive(sealed.session_id, sealed.login_id, in_use.credential)
 
     async def _client(self, login: SessionLogin | None, stack: AsyncExitStack) -> aiohttp.ClientSession | str:
         if login is None:

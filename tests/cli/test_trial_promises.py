@@ -11,7 +11,8 @@ from tests.endsystems.opened import LOGIN
 from tests.sessions.expiring import PROFILE, Expiring
 
 CARRIED = 'headers = { Authorization = "{credential.Authorization}" }\n'
-PROBE = f'[verify]\nmethod = "GET"\nurl = "{{base_url}}/me"\n{CARRIED}dead = [401]\nalive = [200]\n'
+BOTH = CARRIED.replace(" }\n", ', X-Refresh = "{credential.X-Refresh}" }\n')
+PROBE = f'[verify]\nmethod = "GET"\nurl = "{{base_url}}/me"\n{BOTH}dead = [401]\nalive = [200]\n'
 
 
 async def tried(folder: Path, *changes: tuple[str, str]) -> Ended:
@@ -126,12 +127,21 @@ async def test_a_refresh_whose_answer_is_read_wrongly_fails_and_the_login_may_be
     assert "fail  login-ended: the login that was made may still be open" in ended.out
 
 
+async def test_a_probe_that_does_not_use_what_the_logout_uses_proves_nothing(tmp_path: Path) -> None:
+    async with Expiring() as system:
+        ended = await renewed(tmp_path, (BOTH, CARRIED), system=system)
+
+    assert "warn  login-proved: no probe uses all that the logout uses of a new login: a value that is captured" in ended.out
+    assert "the refresh gives a new credential, and no probe shows that all of it works" in ended.out
+    assert "warn  advice: profile.verify: expected each part of the credential that the logout uses; what no probe" in ended.out
+
+
 async def test_a_refresh_without_a_probe_or_a_time_is_told_to_be_unproved_and_late(tmp_path: Path) -> None:
     untimed = (('expires_in = "{captured.expires_in}"\n', ""), (', expires_in = { json = "expires_in" }', ""))
     async with Expiring() as system:
         ended = await renewed(tmp_path, *untimed, system=system, probe="")
 
     assert (
-        "warn  refresh-renews: the refresh gives a new credential, and no probe shows that it works; "
+        "warn  refresh-renews: the refresh gives a new credential, and no probe shows that all of it works; "
         "the next one is due after a 401, because no `expires_in` tells of an end" in ended.out
     )

@@ -19,12 +19,16 @@ from tests.cli.command import connector
 from tests.ledger.ledgers import SetClock, raw
 from tests.metrics.exposition import value
 from tests.sessions.desk import PROFILE, Desk
+from tests.sessions.expiring import PROFILE as EXPIRING
+from tests.sessions.expiring import Expiring
 from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM, opened
 from tests.sessions.test_in_use import me
 from tests.sessions.test_proved import PROBE, section
 
 USING = [web.get("/me", me)]
+ONE = 'headers = { Authorization = "{credential.Authorization}" }'
+BOTH = 'headers = { Authorization = "{credential.Authorization}", X-Refresh = "{credential.X-Refresh}" }'
 ALREADY_OUT, VERIFIED = LogoutOutcome(LogoutResult.ALREADY_OUT), LogoutOutcome(LogoutResult.VERIFIED)
 
 
@@ -83,6 +87,40 @@ async def test_a_page_that_a_redirect_leads_to_proves_nothing(desk: Desk, sessio
         logout = (await server.opshub.cleanup(session, headers, SYSTEM)).body["logout"]
 
     assert (page.body, logout["proved"]) == ("<form>log in</form>", False)
+
+
+@pytest.mark.parametrize("login", [True, False])
+async def test_calls_by_one_token_do_not_prove_the_token_that_the_logout_uses(session: str, tmp_path: Path, login: bool) -> None:
+    begin, refresh = EXPIRING.read_text().split("[[refresh]]")
+    wrong = [text.replace('refresh = { json = "refresh" }', 'refresh = { json = "access" }') for text in (begin, refresh)]
+    text = "[[refresh]]".join([wrong[0], refresh] if login else [begin, wrong[1]])
+    async with Expiring() as system:
+        async with served(tmp_path, section(system, tmp_path, text), routes=USING) as server:
+            headers = (await server.opshub.initialize(session, [], query=SYSTEM)).session_headers
+            calls = [(await server.opshub.call("/me", headers)).status]
+            if not login:
+                system.expire()
+                calls.append((await server.opshub.call("/me", headers)).status)
+            logout = (await server.opshub.cleanup(session, headers, SYSTEM)).body["logout"]
+        assert (system.ended, {*calls}) == ([], {200})
+
+    assert (logout["outcome"], logout["proved"]) == ("already_out", False)
+
+
+@pytest.mark.parametrize("captured", ["access", "refresh"])
+async def test_a_credential_that_a_refresh_has_made_is_proved_by_its_own_use(session: str, tmp_path: Path, captured: str) -> None:
+    begin, refresh = EXPIRING.read_text().replace(ONE, BOTH).split("[[refresh]]")
+    wrong = refresh.replace('access = { json = "access" }', f'access = {{ json = "{captured}" }}')
+    text = f"{begin}[[refresh]]{wrong}"
+    async with Expiring() as system, served(tmp_path, section(system, tmp_path, text), routes=USING) as server:
+        headers = (await server.opshub.initialize(session, [], query=SYSTEM)).session_headers
+        await server.opshub.call("/me", headers)
+        system.expire()
+        await server.opshub.call("/me", headers)
+        system.refresh.clear()
+        logout = (await server.opshub.cleanup(session, headers, SYSTEM)).body["logout"]
+
+    assert (logout["outcome"], logout["proved"]) == ("already_out", captured == "access")
 
 
 async def test_what_the_probe_has_shown_of_a_login_is_known_after_a_restart(desk: Desk, session: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import connector
+from tests.endsystems.profiled import ProfiledEndSystem
 from tests.ledger.ledgers import raw, until
 from tests.sessions.desk import PROFILE, Desk, settings
 from tests.sessions.served import served
@@ -28,9 +29,10 @@ def probing(desk: Desk, tmp_path: Path) -> str:
     return section(desk, tmp_path, PROFILE.read_text("utf-8") + PROBE)
 
 
-def section(desk: Desk, folder: Path, profile: str) -> str:
-    (folder / "probing.toml").write_text(profile, "utf-8")
-    return desk.section.replace(str(PROFILE), str(folder / "probing.toml"))
+def section(system: ProfiledEndSystem, folder: Path, profile: str) -> str:
+    file = folder / "probing.toml"
+    file.write_text(profile, "utf-8")
+    return f'[end_system]\nprofile = "{file}"\nbase_url = "{system.url}"\n'
 
 
 def rows(folder: Path) -> list[tuple[Any, ...]]:

@@ -32,14 +32,20 @@ def _advice(profile: Profile) -> Iterator[str]:
         yield "profile.http: is missing; without it the requests of your own code carry no login"
     if profile.steps and not any(_carries_a_login(step) for step in profile.steps):
         yield f"profile.steps: expected {CARRIED} in one of them; otherwise they end no login"
+    yield from _on_probes(profile)
+    for name in profile.returned:
+        if DROPPED & {*name}:
+            yield f"profile.returned.{name}: some proxies drop headers with underscores or dots in their names; use hyphens"
+
+
+def _on_probes(profile: Profile) -> Iterator[str]:
     for name, probe in profile.probes:
         if not _carries_a_login(probe):
             yield f"profile.{name}: expected {CARRIED} in it; its answer says nothing of a login otherwise"
         if not probe.alive:
             yield f"profile.{name}.alive: is missing; without it no login is proved"
-    for name in profile.returned:
-        if DROPPED & {*name}:
-            yield f"profile.returned.{name}: some proxies drop headers with underscores or dots in their names; use hyphens"
+    if profile.verify and not profile.uses_what_the_logout_does(*profile.verify):
+        yield "profile.verify: expected each part of the credential that the logout uses; what no probe uses is not proved"
 
 
 def _carries_a_login(request: Request) -> bool:

@@ -104,7 +104,9 @@ class CarriedLogin:
                 await self._session.in_use.renew(change, request=number)
 
     def _with_cookies(self, credential: Credential, *, cookies: Sequence[tuple[str, str]]) -> Credential:
-        return credential.with_values(self._cookies.renewed(credential, cookies))
+        """Put renewed cookies into a credential. The success that brought them shows that the login works."""
+        renewed = credential.with_values(self._cookies.renewed(credential, cookies))
+        return renewed.as_proved() if credential.proved else renewed
 
     def _newest(self) -> Credential:
         in_use = self._session.in_use

@@ -36,6 +36,7 @@ class HttpEndSystem(EndSystem):
         self._origins = Origins(profile, site)
         self._logout = HttpLogout(profile, site)
         self._login = HttpLogin(profile, site, self._logout)
+        self._is_proved_by_use = profile.http is not None and profile.uses_what_the_logout_does(profile.http)
 
     async def open(self) -> None:
         """Open the client. Connections are made as they are needed."""
@@ -89,9 +90,8 @@ class HttpEndSystem(EndSystem):
             login = CarriedLogin(session, self.profile, self.profile.http, self._site)
         except CannotSend as problem:
             raise LoginNotCarried(problem.message) from None
-        return self._site.client.http(
-            login.carry, base_url=base_url, accepted=session.accepted, connection=self.profile.connection
-        )
+        accepted = session.accepted if self._is_proved_by_use else None
+        return self._site.client.http(login.carry, base_url=base_url, accepted=accepted, connection=self.profile.connection)
 
 
 def _headers(profile: Profile, site: Site) -> set[str]:

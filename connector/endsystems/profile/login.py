@@ -87,7 +87,8 @@ class HttpLogin:
                 return self._never_alive(made.credential, record)
         if unclear is not None:
             return replace(made, message=unclear.message)
-        return replace(made, credential=made.credential.as_proved()) if self.profile.probes else made
+        is_proved = bool(self.profile.verify) and self.profile.uses_what_the_logout_does(*self.profile.verify)
+        return replace(made, credential=made.credential.as_proved()) if is_proved else made
 
     def _never_alive(self, credential: Credential, record: StepRecord) -> LoginOutcome:
         remnant = Remnant.DEAD if record.verdict is Verdict.DEAD else Remnant.UNPROVED

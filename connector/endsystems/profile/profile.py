@@ -11,7 +11,7 @@ from connector.endsystems.profile.names import CaptureName, HeaderName, SettingN
 from connector.endsystems.profile.request import Headed, Request, Text
 from connector.endsystems.profile.rules import Lists, ProfileTable, Rules, Verdict
 from connector.endsystems.profile.setting import Setting
-from connector.endsystems.profile.template import Template
+from connector.endsystems.profile.template import Source, Template
 
 BASE_URL = "base_url"
 """The name of the address at which paths begin."""
@@ -155,6 +155,11 @@ class Profile(ProfileTable):
     def uses_of_a_login(self) -> Sequence[tuple[str, Headed]]:
         """What is sent once there is a login, by its dotted name."""
         return [*self.logout_requests, *self.refresh_requests, *([("http", self.http)] if self.http else [])]
+
+    def uses_what_the_logout_does(self, *heads: Headed) -> bool:
+        """Tell whether these carry each part of the credential that the logout uses, so that their success proves all of it."""
+        carried = {name.lower() for head in heads for name in head.names(Source.CREDENTIAL)}
+        return all(name.lower() in carried for step in self.steps for name in step.names(Source.CREDENTIAL))
 
     @property
     def opens_sessions(self) -> bool:
