@@ -55,6 +55,8 @@ class ShownLedger(msgspec.Struct, frozen=True, kw_only=True):
     oldest: float | None
     sessions: int
     older_keys: dict[str, int]
+    openings: int
+    unknown: int
     held_back: dict[str, int]
     """How many logouts are held back, by where their logins were made."""
     next_try_at: float | None

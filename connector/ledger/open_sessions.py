@@ -1,15 +1,12 @@
 """An open session as a row and back: its credential sealed, every column authenticated, as with debts."""
 
-import hmac
 from dataclasses import replace
 from typing import NamedTuple
 
-import msgspec
-
+from connector.ledger import authentication
 from connector.ledger.credentials import packed, unpacked
 from connector.ledger.fingerprints import share_of
 from connector.ledger.keyring import Keyring, SealBroken
-from connector.ledger.texts import without_trace
 from connector.ledger.unverified import Unverified
 from connector.model.sessions import OpenSession
 
@@ -34,12 +31,14 @@ class SessionRow(NamedTuple):
     credential: bytes | None
     version: int = 0
     share: bytes | None = None
+    unanswered: int = 0
+    """Whether it is unknown that OpsHub was given the seal: 1 or 0. No session of an older version is."""
     mac: bytes = b""
 
 
 COLUMNS = SessionRow._fields
 NAMES = ", ".join(COLUMNS)
-EMPTY = (None, 0)
+EMPTY = (0, None, 0)
 """What the columns hold that older versions lack, the last one first."""
 
 
@@ -58,6 +57,7 @@ def encoded(session: OpenSession, keyring: Keyring) -> SessionRow:
         credential=sealed,
         version=session.version,
         share=share_of(session, keyring),
+        unanswered=1,
     )
     return authenticated(row, keyring)
 
@@ -70,18 +70,13 @@ def renewed(row: SessionRow, session: OpenSession, keyring: Keyring) -> SessionR
 
 def authenticated(row: SessionRow, keyring: Keyring) -> SessionRow:
     """Return the row with its authentication code by the key that it names. Raises `KeyMissing`."""
-    return row._replace(mac=_code(row, keyring, row.key_id))
+    return row._replace(mac=authentication.code(PURPOSE, row[1:-1], EMPTY, keyring, row.key_id))
 
 
 def verify(row: SessionRow, keyring: Keyring) -> None:
     """Raise `KeyMissing` or `Unverified` unless every column but the id is as it was written."""
-    key_id = row.key_id if isinstance(row.key_id, str) else ""
-    try:
-        right = hmac.compare_digest(_code(row, keyring, key_id), row.mac)
-    except (TypeError, UnicodeEncodeError):
-        right = False
-    if not right:
-        raise Unverified("its authentication code is wrong: it was altered or damaged")
+    # The id is not known yet when the code is made.
+    authentication.verify(PURPOSE, row[1:-1], EMPTY, keyring, key_id=row.key_id, mac=row.mac)
 
 
 def decoded(row: SessionRow, keyring: Keyring) -> OpenSession:
@@ -106,14 +101,6 @@ def decoded(row: SessionRow, keyring: Keyring) -> OpenSession:
     except ValueError:
         raise Unverified("its credential cannot be read") from None  # the error holds the credential
     return replace(session, credential=credential)
-
-
-def _code(row: SessionRow, keyring: Keyring, key_id: str) -> bytes:
-    """Return the code over all columns but the id, which is not known when it is made, and the code itself.
-
-    Columns that are empty at the end leave no trace, so that rows of older versions, which lacked them, verify as they are.
-    """
-    return keyring.mac(PURPOSE, msgspec.msgpack.encode(without_trace(row[1:-1], EMPTY)), key_id=key_id)
 
 
 def _identity(session: OpenSession) -> bytes:

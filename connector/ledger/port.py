@@ -15,11 +15,12 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.outcomes import LogoutOutcome
-from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, Renewal, Replaced
+from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, Renewal, Replaced, Use
 
 
 class CleanupRecords(Protocol):
@@ -34,8 +35,8 @@ class CleanupRecords(Protocol):
         counts as one more cleanup. A closed logout stays closed, and its outcome answers the duplicate. Any other logout is owed
         again. It is due when the grace is over, so that no retry takes what the cleanup itself is trying.
 
-        The session is closed: its rows of these `logins`, or all of them, become debts. A shared login that another session
-        still has is not owed: its logout is closed as `SHARED`.
+        The session is closed: its rows of these `logins`, or all of them, become debts. No session is opened with one of these
+        logins that is under way. A shared login that another session still has is not owed: its logout is closed as `SHARED`.
 
         Returns:
             the debt to be tried, *with all the evictions that it names*.
@@ -71,7 +72,7 @@ class EndedLogins(Protocol):
     """Logins that nobody will use."""
 
     async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
-        """Record durably that nobody will use a login: it is owed, unless somebody else ends it or uses it.
+        """Record durably that nobody will use a login: it is owed, unless somebody else ends it or uses it. Its opening is over.
 
         It is due at once; or, if the caller is about to end it (`being_tried`), when the grace is over.
 
@@ -95,16 +96,36 @@ class LateRecords(EndedLogins, Protocol):
     async def record_late(self, missed: Missed) -> None:
         """Record durably what is left of a cleanup that could not be recorded when it was received. It is due at once.
 
-        Sessions that were opened since stay open, with their logins.
+        Sessions that were opened since stay open, with their logins. Logins that have begun since go on.
         """
         ...
 
 
 class OpenedSessions(EndedLogins, Protocol):
-    """Sessions that are opened, and replace others."""
+    """Sessions that are opened, and replace others.
 
-    async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
-        """Record durably that a session is open; what it replaces becomes a debt in the same transaction.
+    An opening is under way as long as its owner is there. Once the owner is gone or has closed the ledger, nobody knows what the
+    login has made. That is final: an owner that comes back with an answer gets no session, and the login is owed.
+    """
+
+    async def begin_opening(self, opening: Opening) -> None:
+        """Record durably that a login is about to be sent, by this owner of the ledger."""
+        ...
+
+    async def opening_failed(self, opening: Opening) -> None:
+        """Record durably that a login has made nothing: there is no opening any more."""
+        ...
+
+    async def opening_unanswered(self, opening: Opening) -> None:
+        """Record durably that nobody knows what a login has made, although its owner is there."""
+        ...
+
+    async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Recorded:
+        """Record durably that the opening of a login is over, and that its session is open.
+
+        What the session replaces becomes a debt in the same transaction. The session is not opened if a cleanup came meanwhile,
+        or if its opening is not under way. The login is owed at once then, unless somebody else ends or uses it. Nothing is
+        replaced, so an earlier session stays open.
 
         The id of its login is random, and so the id of this call.
         A login of the same credential and origin is not owed. Its end system has handed it out once more: it is in use again.
@@ -116,7 +137,7 @@ class OpenedSessions(EndedLogins, Protocol):
             drivers: those that have to evict what the session has cached until now.
 
         Returns:
-            the eviction that is owed now; None if nothing is replaced.
+            whether it is open, and the eviction that is owed now.
         """
         ...
 
@@ -170,8 +191,11 @@ class KnownSessions(Protocol):
         """Return where an open session's login was made; None if this ledger does not know it as open."""
         ...
 
-    async def note_use(self, used: Mapping[str, float]) -> None:
-        """Record when sessions were last used, by their ids; a session that is closed by now is left out."""
+    async def note_use(self, used: Mapping[str, Use]) -> None:
+        """Record when sessions were last used, by their ids, and that OpsHub has their seals.
+
+        A session that is closed by now, or open by another login, is left out.
+        """
         ...
 
 
@@ -265,6 +289,14 @@ class DismissedDebts(Protocol):
         ...
 
 
+class UnknownOpenings(Protocol):
+    """Logins of which nobody knows what they have made."""
+
+    async def let_go_opening(self, login_id: str) -> None:
+        """Forget such a login, because a person has looked into it. Raises `NoSuchOpening`, also if it is still under way."""
+        ...
+
+
 class ShownDebts(SoonestDue, Protocol):
     """The ledger as an administrator sees it. A file that no server has open can be read in the same way."""
 
@@ -300,6 +332,7 @@ class Ledger(
     OwedEvictionRecords,
     HeldBackDebts,
     DismissedDebts,
+    UnknownOpenings,
     ShownDebts,
     Protocol,
 ):

@@ -1,16 +1,14 @@
 """A debt as a row and back: the credential sealed, every column authenticated, nothing believed before it was verified."""
 
-import hmac
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
+from connector.ledger import authentication
 from connector.ledger.credentials import packed, unpacked
 from connector.ledger.fingerprints import share_of
 from connector.ledger.keyring import Keyring, SealBroken
-from connector.ledger.texts import clean, decoded_evictions, decoded_outcome, encoded_evictions, encoded_outcome, without_trace
+from connector.ledger.texts import clean, decoded_evictions, decoded_outcome, encoded_evictions, encoded_outcome
 from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
@@ -80,7 +78,7 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
         debt.version,
         share_of(debt, keyring),
     )
-    return (*row, keyring.mac(PURPOSE, _canonical(row)))
+    return (*row, authentication.code(PURPOSE, row, EMPTY, keyring, keyring.current))
 
 
 def decoded(row: DebtRow, keyring: Keyring, *, credential: bool = True) -> Debt:
@@ -127,13 +125,7 @@ def _read(row: DebtRow, keyring: Keyring, *, credential: bool) -> Debt:
 
 def verify(row: DebtRow, keyring: Keyring) -> None:
     """Raise `KeyMissing` or `Unverified` unless every column is as it was written."""
-    key_id = row.key_id if isinstance(row.key_id, str) else ""
-    try:
-        right = hmac.compare_digest(keyring.mac(PURPOSE, _canonical(row[:-1]), key_id=key_id), row.mac)
-    except (TypeError, UnicodeEncodeError):
-        right = False
-    if not right:
-        raise Unverified("its authentication code is wrong: it was altered or damaged")
+    authentication.verify(PURPOSE, row[:-1], EMPTY, keyring, key_id=row.key_id, mac=row.mac)
 
 
 def _unsealed(sealed: bytes, debt: Debt, keyring: Keyring) -> Credential:
@@ -146,11 +138,3 @@ def _unsealed(sealed: bytes, debt: Debt, keyring: Keyring) -> Credential:
 def _identity(debt: Debt) -> bytes:
     """What of a debt never changes as long as it has a credential; its id is not known yet when the credential is sealed."""
     return debt.session_id.encode() + debt.fingerprint
-
-
-def _canonical(values: Sequence[Any]) -> bytes:
-    """Encode the columns so that no two rows give the same bytes: each value with its type and its length.
-
-    Columns that are empty at the end leave no trace, so that rows of older versions, which lacked them, verify as they are.
-    """
-    return msgspec.msgpack.encode(without_trace(values, EMPTY))

@@ -91,6 +91,10 @@ class Totals:
     """Open sessions."""
     older_keys: Mapping[str, int] = field(default_factory=dict)
     """How many of them need which older key, also a missing one."""
+    openings: int = 0
+    """Logins that are under way."""
+    unknown: int = 0
+    """Logins of which nobody knows what they have made, because their owner is gone or had no answer."""
 
 
 class Sorted(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@
     ├── BrokenOff             the server ends, and has cancelled a cleanup at its deadline
     ├── LedgerUnavailable     the ledger could not be written or read for now; a later call may succeed
     ├── NoSuchDebt            no row of the ledger that could be acted upon has this id
+    ├── NoSuchOpening         no login of which nobody knows what it has made has this id
     ├── DebtHeldBack          today's configuration does not lead to the end system of this debt
     ├── UnknownSession        nothing shows that the caller owns this session
     ├── KeyMissing            something was made with a key that is not in the keyring (see `connector.ledger.keyring`)
@@ -56,6 +57,10 @@ class LedgerUnavailable(ConnectorError):
 
 class NoSuchDebt(ConnectorError):
     """No row has this id, or none that could be acted upon as was asked; the message says why."""
+
+
+class NoSuchOpening(ConnectorError):
+    """No login has this id of which nobody knows what it has made; the message says why."""
 
 
 class DebtHeldBack(ConnectorError):

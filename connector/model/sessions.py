@@ -30,6 +30,16 @@ class OpenSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """When a session was last used, or the answer of its initialize was written."""
+
+    login_id: str
+    """By which login. A session that was opened anew since is another life."""
+    moment: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
 class Renewal:
     """A credential that an end system has put in the place of another one."""
 

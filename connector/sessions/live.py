@@ -13,7 +13,7 @@ import structlog
 from connector.ledger.bookkeeping import DEADLINE, in_time
 from connector.ledger.port import KnownSessions
 from connector.model.errors import ConfigurationError, LedgerUnavailable
-from connector.model.sessions import Current, OpenSession
+from connector.model.sessions import Current, OpenSession, Use
 from connector.runtime.outages import Outage
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import Unrecorded
@@ -29,7 +29,7 @@ FOREIGN = 10_000
 
 
 @dataclass(slots=True, eq=False)
-class Opening:
+class RunningInitialize:
     """A running initialize."""
 
     overtaken: bool = False
@@ -52,10 +52,10 @@ class LiveSessions:
         self._logins: dict[str, str] = {}
         self._rows: dict[str, tuple[str, ...]] = {}
         """Session id -> ids of the logins that may have a row: from before the ledger is told until the row is gone."""
-        self._opening: defaultdict[str, set[Opening]] = defaultdict(set)
+        self._opening: defaultdict[str, set[RunningInitialize]] = defaultdict(set)
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
-        self._used: dict[str, float] = {}
+        self._used: dict[str, Use] = {}
         """Session id -> when it was used last, unless the ledger has recorded that by now."""
         self._calls = Counter[tuple[str, str]]()
         """How many calls run, by the ids of their session and its login; a login without any has no entry."""
@@ -141,9 +141,9 @@ class LiveSessions:
         return await self._ledger.origin_of(sealed.session_id, sealed.login_id)
 
     @contextmanager
-    def opening(self, session_id: str) -> Iterator[Opening]:
+    def opening(self, session_id: str) -> Iterator[RunningInitialize]:
         """Register a running initialize, so that a cleanup which comes meanwhile is noticed."""
-        opening = Opening()
+        opening = RunningInitialize()
         self._opening[session_id].add(opening)
         try:
             yield opening
@@ -222,7 +222,7 @@ class LiveSessions:
 
     def _note_use(self, session_id: str, login_id: str) -> None:
         if self._logins.get(session_id) == login_id:
-            self._used[session_id] = self._clock()
+            self._used[session_id] = Use(login_id, self._clock())
             if self._seen is not None:
                 self._seen.add(session_id)
 
@@ -271,10 +271,10 @@ class LiveSessions:
             return False
         return True
 
-    def _forget_written(self, used: Mapping[str, float]) -> None:
+    def _forget_written(self, used: Mapping[str, Use]) -> None:
         """Forget notes that are written, except of what was used again meanwhile."""
-        for session_id, moment in used.items():
-            if self._used.get(session_id) == moment:
+        for session_id, use in used.items():
+            if self._used.get(session_id) == use:
                 del self._used[session_id]
 
     def _forget_requests(self, session_id: str) -> None:

@@ -12,7 +12,9 @@ import structlog
 
 from connector.endsystems.end_system import LONGEST_LOGIN, LoginOutcome, SessionLogin
 from connector.endsystems.escaped import logged_in
+from connector.model.begun import Opening
 from connector.model.cleanup import Timed
+from connector.model.credential import Credential
 from connector.model.errors import BrokenOff, LedgerUnavailable
 from connector.model.headers import ADVISED, size_of
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult, late_answer
@@ -143,6 +145,9 @@ class Openings:
 
     async def _log_in(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> asyncio.Task[Result]:
         """Log in, and return the task of what follows, which no shutdown cancels."""
+        opening, started = self._opening(request), time.monotonic()
+        if not await self._records.begin(opening):
+            return self._following.start(self._never_sent(opening))
         done: Timed[LoginOutcome | None] = await step(
             "login",
             lambda: logged_in(self._end_system.login(request.session_id, request.settings)),
@@ -150,28 +155,35 @@ class Openings:
             late=self._late,
             failed=None,
         )
-        if self._was_never_answered(done):
+        passed = time.monotonic() - started
+        if self._was_never_answered(done.outcome, passed):
             log.error(
                 "a login was never answered: if the end system has made it, it stays open; end it there",
                 milliseconds=done.milliseconds,
             )
-        patience = max(0.0, self._deadline - done.milliseconds / 1000)
-        return self._following.start(self._follow(request, done.outcome, is_wanted, patience=patience))
+            return self._following.start(self._unanswered(opening, done.outcome or self._late))
+        patience = max(0.0, self._deadline - passed)
+        return self._following.start(self._follow(request, opening, done.outcome, is_wanted, patience=patience))
 
-    def _was_never_answered(self, done: Timed[LoginOutcome | None]) -> bool:
+    def _was_never_answered(self, outcome: LoginOutcome | None, passed: float) -> bool:
         """Tell whether a login failed after its caller was told that it is late. Only the log can tell then."""
-        outcome, late = done.outcome, done.milliseconds > 1000 * self._deadline
         timed_out = outcome is not None and outcome.code == self._late.code and not _made(outcome)
-        return outcome is self._late or (late and timed_out)
+        return outcome is self._late or (passed > self._deadline and timed_out)
 
     async def _follow(
-        self, request: OpeningRequest, outcome: LoginOutcome | None, is_wanted: Callable[[], bool], *, patience: float
+        self,
+        request: OpeningRequest,
+        opening: Opening,
+        outcome: LoginOutcome | None,
+        is_wanted: Callable[[], bool],
+        *,
+        patience: float,
     ) -> Result:
         if outcome is None:
-            return NotOpened.DEFECT
-        session = self._session(request, outcome)
+            return await self._unanswered(opening, NotOpened.DEFECT)
+        session = self._session(opening, outcome)
         if outcome.result not in OPEN:
-            return await self._failed(session, outcome, patience)
+            return await self._failed(session, opening, outcome, patience)
         done: Timed[Result] = await step(
             "opening a session",
             lambda: self._opened(session, request, outcome, is_wanted),
@@ -186,9 +198,20 @@ class Openings:
                 self._live.rows_gone(session.session_id, [session.login_id])
         return done.outcome
 
-    async def _failed(self, session: OpenSession, failure: LoginOutcome, patience: float) -> LoginOutcome:
+    async def _never_sent(self, opening: Opening) -> Result:
+        """Take back what the ledger may have recorded all the same."""
+        await self._records.made_nothing(opening)
+        return NotOpened.NOT_RECORDED
+
+    async def _unanswered(self, opening: Opening, result: Result) -> Result:
+        """Record that nobody knows what a login has made, and return what its caller is told."""
+        await self._records.never_answered(opening)
+        return result
+
+    async def _failed(self, session: OpenSession, opening: Opening, failure: LoginOutcome, patience: float) -> LoginOutcome:
         """End what a login has made until it failed, and tell the caller of it, at the latest after `patience` seconds."""
         if session.credential is None:
+            await self._records.made_nothing(opening)
             return failure
         if not patience:  # its caller was answered, so that the retries may do it
             await self._records.end(session)
@@ -211,15 +234,20 @@ class Openings:
             log.warning("a login was made and could not be proved; it is used all the same", reason=outcome.message)
         return await self._record(session, request, is_wanted) or Opened(headers)
 
-    def _session(self, request: OpeningRequest, outcome: LoginOutcome) -> OpenSession:
+    def _opening(self, request: OpeningRequest) -> Opening:
+        login = SessionLogin(request.session_id, request.system_id, Credential())
+        # Random, not counted: two processes with the same keys must never use one id.
+        login_id = token_urlsafe(16)
+        return Opening(request.session_id, request.system_id, self._logouts.origin(login), login_id, self._clock())
+
+    def _session(self, opening: Opening, outcome: LoginOutcome) -> OpenSession:
         made, now = _made(outcome), self._clock()
-        login = SessionLogin(request.session_id, request.system_id, outcome.credential)
+        login = SessionLogin(opening.session_id, opening.system_id, outcome.credential)
         return OpenSession(
-            session_id=request.session_id,
-            system_id=request.system_id,
+            session_id=opening.session_id,
+            system_id=opening.system_id,
             origin=self._logouts.origin(login) if made else "",
-            # Random, not counted: two processes with the same keys must never use one id.
-            login_id=token_urlsafe(16),
+            login_id=opening.login_id,
             opened_at=now,
             used_at=now,
             credential=outcome.credential if made and self._end_system.ends_sessions else None,
@@ -265,16 +293,18 @@ class Openings:
         was_open = self._live.is_open_here(session.session_id)
         replaced = self._live.recording(session)
         try:
-            owed = await self._records.open(session, request.replaced, was_open=was_open)
+            recorded = await self._records.open(session, request.replaced, was_open=was_open)
         except LedgerUnavailable:
             return NotOpened.NOT_RECORDED
+        if not recorded.is_open:
+            return NotOpened.OVERTAKEN
         self._live.opened(session, replaced)
         if session.credential is not None and session.credential.proved:
             self._logouts.doubts.seen_alive(session.session_id, session.login_id)
         if not is_wanted():
             self._live.ended(session)  # the old login is replaced all the same, and its seal must not outlive it
-        if owed is not None:
-            await self._records.evict(owed)
+        if recorded.owed is not None:
+            await self._records.evict(recorded.owed)
         return None if is_wanted() else NotOpened.OVERTAKEN
 
 

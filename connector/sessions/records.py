@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -11,6 +12,7 @@ from connector.cache.storage import Storage
 from connector.endsystems.end_system import SessionLogin
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping, in_time
 from connector.ledger.port import OpenedSessions
+from connector.model.begun import Opening, Recorded
 from connector.model.credential import Credential
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
@@ -57,7 +59,25 @@ class SessionRecords:
         """Seconds that `open` and `evict` may take together."""
         return 3 * DEADLINE + self._storage.deadlines.evict
 
-    async def open(self, session: OpenSession, shown: Sealed | None, *, was_open: bool) -> Debt | None:
+    async def begin(self, opening: Opening) -> bool:
+        """Record that a login is about to be sent, and tell whether the ledger took it."""
+        try:
+            await self._written(self._ledger.begin_opening(opening))
+        except LedgerUnavailable:
+            return False
+        return True
+
+    async def made_nothing(self, opening: Opening) -> None:
+        """Record that a login has made nothing."""
+        with suppress(LedgerUnavailable):
+            await self._written(self._ledger.opening_failed(opening))
+
+    async def never_answered(self, opening: Opening) -> None:
+        """Record that nobody knows what a login has made."""
+        with suppress(LedgerUnavailable):
+            await self._written(self._ledger.opening_unanswered(opening))
+
+    async def open(self, session: OpenSession, shown: Sealed | None, *, was_open: bool) -> Recorded:
         """Record the session and, in the same transaction, the debt of what it replaces: the login and its cached values.
 
         Args:
@@ -66,7 +86,7 @@ class SessionRecords:
             was_open: whether it is known to replace another; the ledger may know so, too.
 
         Returns:
-            the eviction that is owed now; None if nothing is replaced.
+            whether it is open, and the eviction that is owed now.
 
         Raises:
             LedgerUnavailable: it may not be durable.
@@ -76,9 +96,9 @@ class SessionRecords:
             replaced = Replaced(self._login_of(shown), shown.static)
         # All of them: the debt names each driver until it has evicted.
         drivers = [driver.name for driver in self._storage.drivers]
-        owed = await self._written(self._ledger.open_session(session, replaced, drivers=drivers))
+        recorded = await self._written(self._ledger.open_session(session, replaced, drivers=drivers))
         self._nudge()
-        return owed
+        return recorded
 
     async def evict(self, owed: Debt) -> None:
         """Evict what was cached before. An eviction that fails stays owed, and its driver is not trusted until it is done."""

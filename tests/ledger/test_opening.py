@@ -34,6 +34,7 @@ from tests.ledger.ledgers import (
     read_only,
     record,
     request,
+    session,
 )
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -241,6 +242,21 @@ async def test_the_layout_of_version_5_is_read_with_all_that_it_holds(tmp_path: 
         assert layout(file) == expected_layout()
 
 
+async def test_the_layout_of_version_6_is_read_with_all_that_it_holds(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v6.sql").read_text("utf-8"))
+    async with opened(tmp_path, FIXTURE_KEYS) as ledger:
+        assert (await ledger.known_sessions()).logins == {request(1).session_id: "first", request(2).session_id: "second"}
+        totals = await ledger.statistics()
+        assert (totals.openings, totals.unknown) == (0, 1)
+        assert not (await ledger.open_session(session(3, "late", "third"), None, drivers=())).is_open
+        assert {debt.credential for debt in await all_due(ledger)} == {request(3, "late").credential, request(4).credential}
+        assert not ledger.lost_track
+    with raw(tmp_path) as file:
+        assert version(file) == len(MIGRATIONS)
+        assert layout(file) == expected_layout()
+
+
 def test_there_is_a_file_of_every_version_and_of_today_too() -> None:
     """A layout that changes leaves a file of itself behind, made by the code before the change."""
     versions = {}
@@ -251,7 +267,9 @@ def test_there_is_a_file_of_every_version_and_of_today_too() -> None:
     assert versions == {f"v{number}.sql": number for number in range(1, len(MIGRATIONS) + 1)}
 
 
-@pytest.mark.parametrize(("fixture", "debts"), [("v1.sql", 3), ("v2.sql", 2), ("v3.sql", 4), ("v4.sql", 1), ("v5.sql", 1)])
+@pytest.mark.parametrize(
+    ("fixture", "debts"), [("v1.sql", 3), ("v2.sql", 2), ("v3.sql", 4), ("v4.sql", 1), ("v5.sql", 1), ("v6.sql", 1)]
+)
 def test_a_ledger_of_an_older_version_is_read_as_it_is_and_not_migrated(tmp_path: Path, fixture: str, debts: int) -> None:
     with raw(tmp_path) as file:
         file.executescript((FIXTURES / fixture).read_text("utf-8"))

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import NOTHING_TO_END
-from tests.ledger.ledgers import DRIVERS, VERIFIED, logins, open_, opened, record, request, session
+from tests.ledger.ledgers import DRIVERS, VERIFIED, logins, opened, opening, record, request, session
 
 Step = Callable[[SqliteLedger, Sequence[Debt]], Awaitable[object]]
 """Something that is asked of a ledger, which has the debts of `prepared`."""
@@ -20,8 +20,12 @@ KNOWN = range(3)
 """Sessions that owe something before the steps."""
 
 
-def opening(number: int, login: str) -> Step:
-    return lambda ledger, _: open_(ledger, session(number, login, login))
+def beginning(number: int, login: str) -> Step:
+    return lambda ledger, _: ledger.begin_opening(opening(session(number, login, login)))
+
+
+def answer(number: int, login: str) -> Step:
+    return lambda ledger, _: ledger.open_session(session(number, login, login), None, drivers=DRIVERS)
 
 
 def cleanup(number: int, login: str = "") -> Step:
@@ -38,7 +42,8 @@ def settlement(number: int) -> Step:
 
 
 STEPS = st.one_of(
-    st.builds(opening, st.integers(0, 5), st.sampled_from("ab")),
+    st.builds(beginning, st.integers(0, 5), st.sampled_from("ab")),
+    st.builds(answer, st.integers(0, 5), st.sampled_from("ab")),
     st.builds(cleanup, st.integers(0, 5), st.sampled_from(["", "a", "b"])),
     st.builds(foregone, st.integers(0, 5)),
     st.builds(settlement, st.sampled_from(KNOWN)),
@@ -74,7 +79,8 @@ def test_what_is_committed_together_is_as_if_it_was_committed_one_by_one(steps: 
 
 async def test_a_cleanup_closes_the_session_that_was_opened_just_before_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        another, opened_first, after_it = cleanup(1), opening(2, "a"), cleanup(2)
+        await ledger.begin_opening(opening(session(2, "a", "a")))
+        another, opened_first, after_it = cleanup(1), answer(2, "a"), cleanup(2)
         await asyncio.gather(*(step(ledger, []) for step in (another, opened_first, after_it)))
         assert await logins(ledger) == {}
         owed = [(debt.login_id, debt.state) for debt in await ledger.listing() if debt.session_id == request(2).session_id]
@@ -83,6 +89,6 @@ async def test_a_cleanup_closes_the_session_that_was_opened_just_before_it(tmp_p
 
 async def test_a_cleanup_leaves_the_session_open_that_is_opened_just_after_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        another, cleaned_up, opened_anew = opening(1, "a"), cleanup(2), opening(2, "b")
-        await asyncio.gather(*(step(ledger, []) for step in (another, cleaned_up, opened_anew)))
+        another, opened_anew = [beginning(1, "a"), answer(1, "a")], [beginning(2, "b"), answer(2, "b")]
+        await asyncio.gather(*(step(ledger, []) for step in (*another, cleanup(2), *opened_anew)))
         assert await logins(ledger) == {request(1).session_id: "a", request(2).session_id: "b"}

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from connector.ledger.rows import NAMES
 from connector.ledger.sqlite import recovery
 from connector.ledger.sqlite.inspection import damage_of
-from tests.ledger.ledgers import NAME, ONLY_NEW, all_due, close, damage, filled, opened, raw, record
+from connector.ledger.sqlite.table import INSERT
+from tests.ledger.ledgers import NAME, ONLY_NEW, all_due, close, damage, filled, open_, opened, opening, raw, record, session
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], int]] = {
     "empty": (lambda path: path.write_bytes(b""), 0),
@@ -74,6 +75,20 @@ async def test_rows_whose_key_is_missing_are_saved_too(tmp_path: Path) -> None:
         assert len(await all_due(ledger)) == 5
 
 
+async def test_of_a_damaged_file_sessions_and_logins_that_were_under_way_are_saved_too(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1))
+        for number in (2, 3):
+            await ledger.begin_opening(opening(session(number)))
+    with raw(tmp_path) as file:
+        file.execute("UPDATE openings SET overtaken = 1 WHERE session_id = ?", (session(3).session_id,))
+        file.execute("DROP INDEX debts_due")
+    async with opened(tmp_path) as ledger:
+        totals = await ledger.statistics()
+        assert (totals.sessions, totals.openings, totals.unknown) == (1, 0, 1)
+        await ledger.let_go_opening("l")
+
+
 async def test_altered_rows_are_not_saved_from_a_damaged_file(tmp_path: Path) -> None:
     await filled(tmp_path, 5)
     with raw(tmp_path) as file:
@@ -110,7 +125,7 @@ async def test_a_recovery_that_was_killed_in_between_is_finished_by_the_next_sta
     sound = sqlite3.connect(tmp_path / "sound")
     rows = sound.execute(f"SELECT {NAMES} FROM debts").fetchall()
     sound.close()
-    recovery.build(tmp_path / f"{NAME}.saved", rows, lost_track="a test")
+    recovery.build(tmp_path / f"{NAME}.saved", {INSERT: rows}, lost_track="a test")
     if done != "nothing moved":
         path.rename(tmp_path / f"{NAME}.corrupt-x")
     if done == "log moved":

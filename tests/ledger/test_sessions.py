@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from connector.ledger.keyring import Keyring
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
-from connector.model.sessions import OpenSession
+from connector.model.sessions import OpenSession, Use
 from connector.sessions.live import LiveSessions
 from tests.ledger.ledgers import (
     KEYS,
@@ -21,6 +21,7 @@ from tests.ledger.ledgers import (
     logins,
     open_,
     opened,
+    opening,
     owed,
     raw,
     record,
@@ -60,10 +61,30 @@ async def test_use_is_written_down_and_never_goes_back(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1))
         for moment in (START + 5, START + 3):
-            await ledger.note_use({session(1).session_id: moment})
+            await ledger.note_use({session(1).session_id: Use("l", moment)})
         with raw(tmp_path) as file:
             assert file.execute("SELECT used_at FROM sessions").fetchall() == [(START + 5,)]
         assert (await ledger.known_sessions()).damaged == 0
+
+
+@pytest.mark.parametrize("column", ["system_id", "origin", "owner", "opened_at"])
+async def test_an_opening_that_was_altered_becomes_no_session_and_its_login_is_owed(tmp_path: Path, column: str) -> None:
+    async with opened(tmp_path) as ledger:
+        await ledger.begin_opening(opening(session(1)))
+        with raw(tmp_path) as file:
+            altered = {"opened_at": 1.0, "owner": b"x"}.get(column, "x")
+            file.execute(f"UPDATE openings SET {column} = ?", (altered,))
+        assert not (await ledger.open_session(session(1), None, drivers=())).is_open
+        assert [debt.login_id for debt in await owed(ledger)] == ["l"]
+
+
+async def test_an_opening_that_a_cleanup_has_overtaken_stays_so_when_it_is_altered(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        await ledger.begin_opening(opening(session(1)))
+        await record(ledger, 1, "another")
+        with raw(tmp_path) as file:
+            file.execute("UPDATE openings SET overtaken = 0")
+        assert not (await ledger.open_session(session(1), None, drivers=())).is_open
 
 
 @pytest.mark.parametrize("column", ["session_id", "system_id", "origin", "login_id", "opened_at", "used_at", "credential"])

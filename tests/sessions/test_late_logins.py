@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from connector.endsystems.end_system import LoginOutcome
 from connector.model.cleanup import CleanupRequest
 from connector.model.outcomes import LoginResult
-from connector.sessions.opening_outcomes import NotOpened, OpeningRequest
+from connector.sessions.opening_outcomes import NotOpened, OpeningRequest, Result
 from tests.e2e.connector_process import WITHIN, connector_process
 from tests.e2e.opshub import OpsHub
 from tests.ledger.ledgers import until
@@ -52,6 +52,21 @@ async def owed(parts: Reception) -> list[object]:
 
 async def open_logins(parts: Reception) -> set[str]:
     return {*(await parts.ledger.known_sessions()).logins.values()}
+
+
+async def about_to_be_recorded(
+    parts: Reception, session: str, is_wanted: Callable[[], bool] = lambda: True
+) -> asyncio.Task[Result]:
+    """Begin an initialize that has logged in, and that the ledger does not record before it is told to."""
+    parts.end_system.answering.clear()
+    parts.end_system.logging_in.clear()
+    opening = asyncio.create_task(parts.openings.open(OpeningRequest(session, "A", {}), is_wanted))
+    await asyncio.wait_for(parts.end_system.logging_in.wait(), WITHIN)
+    parts.ledger.asked.clear()
+    parts.ledger.writing.clear()
+    parts.end_system.answering.set()
+    await asyncio.wait_for(parts.ledger.asked.wait(), WITHIN)
+    return opening
 
 
 async def test_a_login_past_its_deadline_is_answered_as_late_and_owed_once_made(slow: Reception, session: str) -> None:
@@ -184,10 +199,7 @@ async def test_a_caller_who_leaves_during_the_eviction_leaves_no_login_behind(qu
 async def test_a_caller_who_leaves_during_the_recording_ends_the_replaced_seal_too(quick: Reception, session: str) -> None:
     wanted = True
     old = await quick.opened(OpeningRequest(session, "A", {}))
-    quick.ledger.asked.clear()
-    quick.ledger.writing.clear()
-    opening = asyncio.create_task(quick.openings.open(OpeningRequest(session, "A", {}), lambda: wanted))
-    await asyncio.wait_for(quick.ledger.asked.wait(), WITHIN)
+    opening = await about_to_be_recorded(quick, session, lambda: wanted)
     wanted = False
     quick.ledger.writing.set()
     assert await opening is NotOpened.OVERTAKEN
@@ -233,10 +245,7 @@ async def test_nothing_stays_in_memory_of_an_initialize_that_is_overtaken_at_its
 
 async def test_nothing_stays_in_memory_of_an_initialize_that_is_overtaken_at_its_record(quick: Reception, session: str) -> None:
     old = await quick.opened(OpeningRequest(session, "A", {}))
-    quick.ledger.asked.clear()
-    quick.ledger.writing.clear()
-    opening = asyncio.create_task(quick.openings.open(OpeningRequest(session, "A", {})))
-    await quick.ledger.asked.wait()
+    opening = await about_to_be_recorded(quick, session)
     await cleaned_up(quick, session, old.login_id)
     quick.ledger.writing.set()
     assert await opening is NotOpened.OVERTAKEN

@@ -12,7 +12,7 @@ from connector.endsystems.build import build_end_system
 from connector.endsystems.end_system import EndSystem, SessionLogin
 from connector.endsystems.http.failures import LoginNotRenewed
 from connector.ledger.testing import MemoryLedger, MemoryStore, SetClock
-from connector.ledger.testing.memory_store import CLAIM
+from connector.ledger.testing.memory_store import GONE_AFTER
 from connector.model.credential import Credential
 from connector.model.errors import LedgerUnavailable
 from connector.model.sessions import Current, OpenSession, RefreshClaim, RefreshState, Renewal
@@ -141,7 +141,7 @@ async def test_a_connector_that_is_gone_holds_up_nobody_for_long(desk: Desk) -> 
         assert (await gone.ledger.claim_refresh(SESSION, LOGIN, 0)).state is RefreshState.OURS
         call = asyncio.create_task(other.call())
         assert not (await asyncio.wait([call], timeout=A_WHILE))[0]
-        desk.clock.now += CLAIM
+        desk.clock.now += GONE_AFTER
         assert await call == 200
 
 

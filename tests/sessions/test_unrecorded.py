@@ -3,8 +3,8 @@
 import asyncio
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -46,25 +46,27 @@ async def is_closed(folder: Path) -> bool:
     return await has_no_open_session(folder) and {*await states(folder)} == {"closed"}
 
 
-async def login_in_vain(server: Served, desk: Desk, session: str) -> str:
-    """Have the end system make a login that the ledger cannot take, and that cannot be ended."""
+@asynccontextmanager
+async def login_in_vain(server: Served, desk: Desk, session: str, folder: Path) -> AsyncIterator[str]:
+    """Have the end system make a login that cannot be ended, and that the ledger cannot take as long as the context is."""
     desk.answering.clear()
     opening = asyncio.create_task(server.opshub.initialize(session, settings(), query=SYSTEM))
     token = await desk.logging_in.get()
     desk.status = HTTPStatus.SERVICE_UNAVAILABLE
-    desk.answering.set()
-    answer = await opening
-    assert (answer.status, answer.body["errors"]["code"]) == (503, "ledger_unavailable")
-    assert "is ended" not in answer.text
-    return token
+    with out_of_order(folder):
+        desk.answering.set()
+        answer = await opening
+        assert (answer.status, answer.body["errors"]["code"]) == (503, "ledger_unavailable")
+        assert "is ended" not in answer.text
+        yield token
 
 
 async def test_a_login_neither_recorded_nor_ended_is_ended_once_the_ledger_works(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     async with served(tmp_path, desk.section) as server:
-        with out_of_order(tmp_path):
-            token = await login_in_vain(server, desk, session)
+        async with login_in_vain(server, desk, session, tmp_path) as token:
+            pass
         await until(partial(has_states, tmp_path, ["owed"]))
         desk.status = HTTPStatus.OK
         assert await desk.ended.get() == token
@@ -78,12 +80,10 @@ async def has_states(folder: Path, expected: list[str]) -> bool:
 async def test_a_login_neither_recorded_nor_ended_is_ended_once_the_end_system_is_back(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
-    async with served(tmp_path, desk.section) as server:
-        with out_of_order(tmp_path):
-            token = await login_in_vain(server, desk, session)
-            await until(partial(was_refused, desk, token))
-            desk.status = HTTPStatus.OK
-            assert await desk.ended.get() == token
+    async with served(tmp_path, desk.section) as server, login_in_vain(server, desk, session, tmp_path) as token:
+        await until(partial(was_refused, desk, token))
+        desk.status = HTTPStatus.OK
+        assert await desk.ended.get() == token
     assert (await states(tmp_path), await has_no_open_session(tmp_path)) == ([], True)
 
 

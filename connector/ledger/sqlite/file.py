@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from secrets import token_bytes
 
 import structlog
 
@@ -11,7 +12,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.opening import claim_folder, make_ready, refusals
 from connector.ledger.sqlite.reserve import Reserve
-from connector.ledger.sqlite.writing import LedgerWriter
+from connector.ledger.sqlite.writing import OWNER_BYTES, LedgerWriter
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from drivers import DriverError
@@ -30,6 +31,7 @@ class LedgerFile(LedgerWriter):
 
     async def open(self, *, now: float) -> None:
         """Take the lock, make the file ready and begin to write. Raises `ConfigurationError`."""
+        self._owner = token_bytes(OWNER_BYTES)
         with refusals(self._path):
             await in_a_thread("opening the ledger", partial(self._take, now))
         self._writer = await self._opened_writer()

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
+from connector.ledger.sqlite import opening_rows
 from connector.ledger.sqlite.table import Table, marks
 from connector.ledger.unverified import shown
 from connector.model.debts import Debt, LogoutState, Totals
@@ -63,6 +64,7 @@ def totals(table: Table) -> Totals:
         oldest.append(row["since"])
     sessions = {row["key_id"]: row["number"] for row in table.named(SESSIONS)}
     unreadable += sum(number for key_id, number in sessions.items() if key_id not in table.keyring.ids)
+    openings, unknown = opening_rows.counted(table)
     return Totals(
         owed=count[LogoutState.OWED],
         waiting=count[LogoutState.WAITING],
@@ -73,6 +75,8 @@ def totals(table: Table) -> Totals:
         oldest=min(oldest, default=None),
         sessions=sum(sessions.values()),
         older_keys={shown(key_id) or "": number for key_id, number in sessions.items() if key_id != table.keyring.current},
+        openings=openings,
+        unknown=unknown,
     )
 
 

@@ -11,16 +11,17 @@ import structlog
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite import held, housekeeping, recording, selection, session_changes, session_rows
+from connector.ledger.sqlite import held, housekeeping, opening_rows, recording, selection, session_changes, session_rows
 from connector.ledger.sqlite.file import LedgerFile
 from connector.ledger.sqlite.selection import Claimed
 from connector.ledger.sqlite.table import Table
+from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome
-from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced
+from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
 from drivers.sqlite_writer import one_by_one
@@ -77,7 +78,19 @@ class Operations(Ledger):
     async def forget(self, debt: Debt) -> bool:
         return await self.transact(lambda table: recording.forget(table, debt))
 
-    async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
+    async def begin_opening(self, opening: Opening) -> None:
+        await self.transact(lambda table: opening_rows.begin(table, opening))
+
+    async def opening_failed(self, opening: Opening) -> None:
+        await self.transact(lambda table: opening_rows.remove(table, opening.session_id, opening.login_id))
+
+    async def opening_unanswered(self, opening: Opening) -> None:
+        await self.transact(lambda table: opening_rows.unanswered(table, opening))
+
+    async def let_go_opening(self, login_id: str) -> None:
+        await self.transact(lambda table: opening_rows.let_go(table, login_id))
+
+    async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Recorded:
         now = self._clock()
         return await self.transact(
             lambda table: session_changes.open_or_replace(table, session, replaced, drivers=drivers, now=now)
@@ -108,7 +121,7 @@ class Operations(Ledger):
     async def release_refresh(self, session_id: str, login_id: str) -> None:
         """Do nothing: see `claim_refresh`."""
 
-    async def note_use(self, used: Mapping[str, float]) -> None:
+    async def note_use(self, used: Mapping[str, Use]) -> None:
         await self.transact(partial(session_rows.note_use, used=used))
 
     async def settle(

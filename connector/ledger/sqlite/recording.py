@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from connector.ledger.fingerprints import fingerprints
+from connector.ledger.sqlite.opening_rows import overtake
 from connector.ledger.sqlite.session_changes import close_session, is_open_by
 from connector.ledger.sqlite.session_rows import has_sharers
 from connector.ledger.sqlite.table import Table
@@ -18,8 +19,11 @@ from connector.model.transitions import Asked, as_known, asked_again, dismissed,
 
 
 def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
-    """Record what each of these cleanups owes, in the row of its login; their sessions are not open any more."""
+    """Record what each of these cleanups owes, in the row of its login; their sessions are not open, nor opened, any more."""
     heard_of = table.sessions_heard_of([each.request.session_id for each in asked])
+    for each in asked:
+        if heard_of.get(each.request.session_id):
+            overtake(table, each.request.session_id, each.logins)
     first: dict[str, Asked] = {}
     for each in asked:
         if each.request.session_id not in heard_of:
@@ -32,6 +36,7 @@ def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
 def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
     """Record what is left of a cleanup that is over, due at once. Sessions that were opened since stay open."""
     request = missed.request
+    overtake(table, request.session_id, missed.logins)
     ended = close_session(table, request.session_id, login_id=request.login_id, now=now, logins=missed.logins)
     origin, request = _origin(missed.origin, ended), _as_known(table, request, ended)
     if request.foregone is None and is_open_by(table, request.session_id, request.credential, origin):

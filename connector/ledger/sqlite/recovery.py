@@ -2,18 +2,18 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.rows import Row
-from connector.ledger.sqlite.salvage import DEBTS, SESSIONS, sound_rows
+from connector.ledger.sqlite import opening_rows, session_rows, table
+from connector.ledger.sqlite.salvage import DEBTS, OPENINGS, SESSIONS, sound_rows
 from connector.ledger.sqlite.schema import migrate
-from connector.ledger.sqlite.session_rows import INSERT as INSERT_SESSION
-from connector.ledger.sqlite.table import INSERT
 from connector.runtime.file_access import is_there
 from connector.runtime.ownership import synced_folder
 
@@ -21,17 +21,23 @@ log = structlog.get_logger(__name__)
 
 COMPANIONS = ("", "-wal", "-shm", "-journal")
 """What SQLite adds to the name of the file for the files that belong to it."""
+KINDS = {table.INSERT: DEBTS, session_rows.INSERT: SESSIONS, opening_rows.INSERT: OPENINGS}
+"""What is saved, by the statement that inserts it."""
 
 
-def build(path: Path, rows: Iterable[Row] = (), sessions: Iterable[Row] = (), *, lost_track: str | None = None) -> int:
-    """Make a ledger of these debts and open sessions; under its name it is whole from the start. Returns how many rows it has."""
+Saved = Mapping[str, Iterable[Row]]
+"""Rows to be inserted, by the statement for it."""
+
+
+def build(path: Path, saved: Saved = MappingProxyType({}), *, lost_track: str | None = None) -> int:
+    """Make a ledger of these rows; under its name it is whole from the start. Returns how many rows it has."""
     unfinished = _with(path, ".unfinished")
     for name in COMPANIONS:
         _with(unfinished, name).unlink(missing_ok=True)
     os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    saved = _fill(unfinished, rows, sessions, lost_track)
+    number = _fill(unfinished, saved, lost_track)
     _put_in_place(unfinished, path)
-    return saved
+    return number
 
 
 def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
@@ -39,8 +45,8 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
 
     A process that is killed in between does it again, or finishes it, at the next start.
     """
-    debts, sessions = sound_rows(path, keyring, DEBTS), sound_rows(path, keyring, SESSIONS)
-    number = build(saved_to(path), debts, sessions, lost_track=f"the file was damaged: {damage}")
+    saved = {statement: sound_rows(path, keyring, kind) for statement, kind in KINDS.items()}
+    number = build(saved_to(path), saved, lost_track=f"the file was damaged: {damage}")
     aside = _move_aside(path, now)
     _put_in_place(saved_to(path), path)
     log.error(
@@ -58,21 +64,20 @@ def finish_interrupted(path: Path, *, now: float) -> None:
         _put_in_place(saved_to(path), path)
 
 
-def _fill(path: Path, rows: Iterable[Row], sessions: Iterable[Row], lost_track: str | None) -> int:
+def _fill(path: Path, saved: Saved, lost_track: str | None) -> int:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection)
         connection.execute("BEGIN IMMEDIATE")
-        saved = sum(_inserted(connection, INSERT, row) for row in rows)
-        saved += sum(_inserted(connection, INSERT_SESSION, row) for row in sessions)
+        number = sum(_inserted(connection, statement, row) for statement, rows in saved.items() for row in rows)
         if lost_track is not None:
             connection.execute("INSERT INTO lost_track VALUES (?)", (lost_track,))
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
     finally:
         connection.close()
-    return saved
+    return number
 
 
 def _inserted(connection: sqlite3.Connection, statement: str, row: Row) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from connector.ledger import open_sessions, rows
+from connector.ledger import begun_logins, open_sessions, rows
+from connector.ledger.begun_logins import OpeningRow
 from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.open_sessions import SessionRow
 from connector.ledger.rows import DebtRow
@@ -23,10 +24,10 @@ FARTHEST = 10_000_000
 SIZE_IN_PAGES = slice(28, 32)
 """Where the first page says how many there are (https://www.sqlite.org/fileformat.html#the_database_header)."""
 
-LACKING = {"login_id": "''", "version": "0"}
+LACKING = {"login_id": "''", "version": "0", "unanswered": "0"}
 """What stands for the columns that a file of an older version lacks."""
 
-SavedRow = DebtRow | SessionRow
+SavedRow = DebtRow | SessionRow | OpeningRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Kind:
     """What is worth saving: a table, its rows, and what tells a sound one."""
 
     table: str
-    row: type[DebtRow | SessionRow]
+    row: type[SavedRow]
     verify: Callable[[Any, Keyring], None]
 
     def read(self, connection: sqlite3.Connection, query: str, *values: int) -> Iterator[SavedRow]:
@@ -53,6 +54,7 @@ class Kind:
 
 DEBTS = Kind("debts", DebtRow, rows.verify)
 SESSIONS = Kind("sessions", SessionRow, open_sessions.verify)
+OPENINGS = Kind("openings", OpeningRow, begun_logins.verify)
 
 
 def sound_rows(path: Path, keyring: Keyring, kind: Kind) -> Iterator[SavedRow]:

@@ -80,7 +80,24 @@ CREATE INDEX debts_by_share ON debts (share) WHERE share IS NOT NULL;
 CREATE INDEX sessions_by_share ON sessions (share) WHERE share IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
+VERSION_6 = """
+CREATE TABLE openings (
+    id INTEGER PRIMARY KEY,
+    key_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    system_id TEXT,
+    origin TEXT NOT NULL,
+    login_id TEXT NOT NULL,
+    opened_at REAL NOT NULL,
+    owner BLOB,
+    overtaken INTEGER NOT NULL,
+    mac BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX openings_by_login ON openings (session_id, login_id);
+ALTER TABLE sessions ADD COLUMN unanswered INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing."""
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 
 from connector.ledger.fingerprints import fingerprints, shares
-from connector.ledger.sqlite import session_rows
+from connector.ledger.sqlite import opening_rows, session_rows
 from connector.ledger.sqlite.session_rows import believed, insert, logins_of, remove, taken
 from connector.ledger.sqlite.table import Table, marks
+from connector.model.begun import Recorded
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_eviction, owed_login, set_aside
@@ -16,22 +17,29 @@ from connector.model.transitions import renewed, revived
 
 def open_or_replace(
     table: Table, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str], now: float
-) -> Debt | None:
-    """Record that a session is open; return the eviction that is owed because it had a life before, None if it had none.
+) -> Recorded:
+    """Make an opening a session, and owe the eviction of the life that it had before, if it had one.
 
     That life may be recorded as over while its cleanup still evicts. Nobody waits for that: it may be another process's.
-    No other login has the id of this one: if it has a row, this opening was recorded before.
+    No other login has the id of this one: if it has a row, this opening was recorded before. If it must not become a session,
+    its login is owed, and nothing is replaced.
     """
     known, fingerprint = logins_of(table, session.session_id), _of_replacement(table, session)
     if session.login_id in known:
-        return next(iter(table.debts("session_id = ? AND fingerprint = ?", session.session_id, fingerprint)), None)
+        opening_rows.remove(table, session.session_id, session.login_id)
+        before = table.debts("session_id = ? AND fingerprint = ?", session.session_id, fingerprint)
+        return Recorded(is_open=True, owed=next(iter(before), None))
+    if not opening_rows.taken(table, session.session_id, session.login_id):
+        end_login(table, session, now=now, due_at=now)
+        return Recorded(is_open=False)
     has_lived = replaced is not None or bool(known) or owes_evictions(table, session.session_id)
     earlier = None if replaced is None else replaced.login
     dead = earlier if replaced is not None and replaced.is_static else None
     open_session(table, session, replaced=None if dead else earlier, now=now)
     if dead is not None:
         table.insert(dead_seal(dead, _fingerprint(table, dead), now))
-    return table.insert(owed_eviction(session, fingerprint, drivers, now)) if has_lived else None
+    owed = table.insert(owed_eviction(session, fingerprint, drivers, now)) if has_lived else None
+    return Recorded(is_open=True, owed=owed)
 
 
 def open_session(table: Table, session: OpenSession, *, replaced: OpenSession | None, now: float) -> None:
@@ -73,12 +81,13 @@ def close_session(
 
 
 def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) -> Debt | None:
-    """Record that nobody will use a login: remove its row, and return what is owed for it.
+    """Record that nobody will use a login: remove its rows, and return what is owed for it.
 
     Nothing is owed if a cleanup has seen to it, or if the session is open by the same credential, handed out twice.
     """
     (newest, *_) = (*taken(table, session.session_id, [session.login_id]), session)
     remove(table, session.session_id, session.login_id)
+    opening_rows.remove(table, session.session_id, session.login_id)
     is_asked_for = is_debt(table, session.session_id, session.login_id, session.credential)
     if is_asked_for or is_open_by(table, session.session_id, newest.credential, session.origin):
         return None

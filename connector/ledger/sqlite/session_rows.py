@@ -14,7 +14,7 @@ from connector.ledger.open_sessions import COLUMNS, NAMES, SessionRow, authentic
 from connector.ledger.sqlite.table import Table, marks
 from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
-from connector.model.sessions import Current, Known, OpenSession, Renewal
+from connector.model.sessions import Current, Known, OpenSession, Renewal, Use
 
 INSERT = f"INSERT INTO sessions ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - ours
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
@@ -46,13 +46,15 @@ def known(table: Table) -> Known:
     return Known(ledger_id, latest, earlier, older_keys, keyless, damaged, renewed)
 
 
-def note_use(table: Table, used: Mapping[str, float]) -> None:
+def note_use(table: Table, used: Mapping[str, Use]) -> None:
     """Record when sessions were last used, except those that are closed by now or whose row is not to be believed."""
-    for session_id, moment in used.items():
-        for row, _ in believed(table, session_id):
-            used_now = authenticated(row._replace(used_at=max(moment, row.used_at)), table.keyring)
-            values = (used_now.used_at, used_now.mac, row.id)
-            table.connection.execute("UPDATE sessions SET used_at = ?, mac = ? WHERE id = ?", values)
+    for session_id, use in used.items():
+        for row, session in believed(table, session_id):
+            if session.login_id == use.login_id:
+                used_at = max(use.moment, row.used_at)
+                noted = authenticated(row._replace(used_at=used_at, unanswered=0), table.keyring)
+                values = (noted.used_at, noted.unanswered, noted.mac, row.id)
+                table.connection.execute("UPDATE sessions SET used_at = ?, unanswered = ?, mac = ? WHERE id = ?", values)
 
 
 def renew(table: Table, renewal: Renewal) -> Current | None:

@@ -30,10 +30,12 @@ FROM_QUARANTINE = f"SELECT {CLAIMS} FROM quarantine ORDER BY id"  # noqa: S608 -
 class Table:
     """The rows as one transaction sees them. A row that does not verify is put in quarantine, unless nothing may be written."""
 
-    def __init__(self, connection: sqlite3.Connection, keyring: Keyring, *, may_write: bool = True) -> None:
+    def __init__(self, connection: sqlite3.Connection, keyring: Keyring, *, owner: bytes = b"", may_write: bool = True) -> None:
+        """`owner` tells the logins that are under way from those of an owner that is gone; empty if nobody owns the file."""
         connection.text_factory = lenient_text
         self.connection = connection
         self.keyring = keyring
+        self.owner = owner
         self._may_write = may_write
         self.quarantined: list[Debt] = []
         """What this transaction has put there."""
@@ -86,15 +88,16 @@ class Table:
         self.connection.execute(UPDATE, (*values, id_))
         return renewed
 
-    def sessions_heard_of(self, session_ids: Collection[str]) -> set[str]:
-        """Return which of these sessions have any row at all, as open sessions or as debts."""
+    def sessions_heard_of(self, session_ids: Collection[str]) -> dict[str, bool]:
+        """Return which of these sessions have any row at all, and whether it may be one of a login that is under way."""
         wanted = marks(session_ids)
         found = self.connection.execute(
-            f"SELECT session_id FROM debts WHERE session_id IN ({wanted})"  # noqa: S608 - question marks
-            f" UNION ALL SELECT session_id FROM sessions WHERE session_id IN ({wanted})",
-            [*session_ids, *session_ids],
+            f"SELECT session_id, 0 FROM debts WHERE session_id IN ({wanted})"  # noqa: S608 - question marks
+            f" UNION ALL SELECT session_id, 0 FROM sessions WHERE session_id IN ({wanted})"
+            f" UNION ALL SELECT session_id, 1 FROM openings WHERE session_id IN ({wanted})",
+            [*session_ids, *session_ids, *session_ids],
         )
-        return {session_id for (session_id,) in found}
+        return {session_id: bool(is_opening) for session_id, is_opening in found}
 
     def delete_unshared(self, ids: Collection[int]) -> set[int]:
         """Remove those of these debts that only one cleanup has asked for, and return their ids."""

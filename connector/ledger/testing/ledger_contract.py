@@ -1,5 +1,6 @@
 """All parts of the suite as one class."""
 
+from connector.ledger.testing.before_logins import BeforeLogins, SharedBeforeLogins
 from connector.ledger.testing.claims import Claims, SharedClaims
 from connector.ledger.testing.owing import Owing
 from connector.ledger.testing.refresh_claims import Refreshing, SharedRefreshing
@@ -12,11 +13,11 @@ from connector.ledger.testing.steering import Steering
 from connector.ledger.testing.tries import Tries
 
 
-class LedgerContract(Owing, Tries, Claims, Replacing, Renewing, Refreshing, SharedLogins, Steering, Repeats, Rot):
+class LedgerContract(Owing, Tries, Claims, BeforeLogins, Replacing, Renewing, Refreshing, SharedLogins, Steering, Repeats, Rot):
     """Derive from this, say what your ledger is (see `LedgerSubject`), and override the fixtures `make_ledger` and `spoil`."""
 
 
-class SharedLedgerContract(LedgerContract, SharedClaims, SharedRefreshing):
+class SharedLedgerContract(LedgerContract, SharedClaims, SharedBeforeLogins, SharedRefreshing):
     """Derive from this if your store may have several owners at a time."""
 
     shared = True

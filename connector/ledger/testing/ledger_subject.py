@@ -9,6 +9,7 @@ import pytest
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
+from connector.model.begun import Opening
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
@@ -121,9 +122,17 @@ async def close(ledger: Ledger, debt: Debt) -> Debt | None:
     return await ledger.settle(debt, state=LogoutState.CLOSED, outcome=VERIFIED, evicted=DRIVERS)
 
 
-async def open_(ledger: Ledger, opening: OpenSession, replaced: OpenSession | None = None) -> Debt | None:
-    """Open a session, and show the seal of what it replaces."""
-    return await ledger.open_session(opening, Replaced(replaced) if replaced else None, drivers=DRIVERS)
+def opening(session: OpenSession) -> Opening:
+    """Return the opening that comes before a session."""
+    return Opening(session.session_id, session.system_id, session.origin, session.login_id, session.opened_at)
+
+
+async def open_(ledger: Ledger, session: OpenSession, replaced: OpenSession | None = None) -> Debt | None:
+    """Open a session by a login of its own, show the seal of what it replaces, and return the eviction that is owed."""
+    await ledger.begin_opening(opening(session))
+    recorded = await ledger.open_session(session, Replaced(replaced) if replaced else None, drivers=DRIVERS)
+    assert recorded.is_open
+    return recorded.owed
 
 
 async def all_due(ledger: Ledger, now: float = START + GRACE) -> list[Debt]:

@@ -12,21 +12,22 @@ from connector.ledger.testing.memory_logins import (
     by_row,
     close_session,
     end_earlier,
+    end_login,
     is_open_by,
     origin_of_login,
-    owe,
     recorded,
     renew,
     revive,
 )
 from connector.ledger.testing.memory_owner import Owner
-from connector.ledger.testing.memory_store import MemoryStore, fingerprint
+from connector.ledger.testing.memory_store import BegunLogin, MemoryStore, fingerprint
+from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import owed_eviction
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome
-from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced
+from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
 from connector.model.settling import Settlement, leaves_nothing, settled
 from connector.model.transitions import Asked
 
@@ -42,17 +43,19 @@ class MemoryLedger(Owner, Ledger):
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["MemoryLedger"]:
         self._is_open = True
+        self._store.is_there(self, self._clock())
         try:
             yield self
         finally:
             self._is_open = False
-            self._store.end_claims(self)
+            self._store.is_gone(self)
 
     async def record(
         self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None
     ) -> Debt:
         with self._transaction() as store:
             now = self._clock()
+            store.overtake(request.session_id, logins)
             ended = close_session(store, request.session_id, request.login_id, logins, now)
             request, origin = by_row(store, request, ended), origin_of_login(origin, ended)
             return recorded(store, Asked(request, origin, drivers, now, now + self._grace, logins))
@@ -60,6 +63,7 @@ class MemoryLedger(Owner, Ledger):
     async def record_late(self, missed: Missed) -> None:
         with self._transaction() as store:
             now, request = self._clock(), missed.request
+            store.overtake(request.session_id, missed.logins)
             ended = close_session(store, request.session_id, request.login_id, missed.logins, now)
             request, origin = by_row(store, request, ended), origin_of_login(missed.origin, ended)
             if request.foregone is None and is_open_by(store, request.session_id, request.credential, origin):
@@ -85,27 +89,42 @@ class MemoryLedger(Owner, Ledger):
                 return store.update(settled(found, settlement))
             return None
 
-    async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Debt | None:
+    async def begin_opening(self, opening: Opening) -> None:
+        with self._transaction() as store:
+            store.openings.setdefault((opening.session_id, opening.login_id), BegunLogin(opening, self))
+
+    async def opening_failed(self, opening: Opening) -> None:
+        with self._transaction() as store:
+            store.openings.pop((opening.session_id, opening.login_id), None)
+
+    async def opening_unanswered(self, opening: Opening) -> None:
+        with self._transaction() as store:
+            key = opening.session_id, opening.login_id
+            if (begun := store.openings.get(key)) is not None:
+                store.openings[key] = replace(begun, owner=None)
+
+    async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Recorded:
         with self._transaction() as store:
             now, known = self._clock(), store.sessions_of(session.session_id)
             mark = fingerprint(session.session_id, f"replaced by {session.login_id}", None)
+            begun = store.openings.pop((session.session_id, session.login_id), None)
             if any(earlier.login_id == session.login_id for earlier in known):
-                return next(iter(store.read(lambda debt: debt.fingerprint == mark)), None)
+                return Recorded(is_open=True, owed=next(iter(store.read(lambda debt: debt.fingerprint == mark)), None))
+            if begun is None or begun.overtaken or begun.owner is not self:
+                end_login(store, session, now, due_at=now)
+                return Recorded(is_open=False)
             owing = store.read(lambda debt: debt.session_id == session.session_id and bool(debt.evictions))
             has_lived = replaced is not None or bool(known) or bool(owing)
             end_earlier(store, session, replaced or Replaced(), now)
             revive(store, session, now)
             store.sessions[session.session_id, session.login_id] = session
-            return store.insert(owed_eviction(session, mark, drivers, now)) if has_lived else None
+            owed = store.insert(owed_eviction(session, mark, drivers, now)) if has_lived else None
+            return Recorded(is_open=True, owed=owed)
 
     async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
         with self._transaction() as store:
             now = self._clock()
-            newest = store.sessions.pop((session.session_id, session.login_id), session)
-            is_asked_for = store.of_login(session.session_id, session.login_id, session.credential)
-            if is_asked_for or is_open_by(store, session.session_id, newest.credential, session.origin):
-                return None
-            return owe(store, newest, now, due_at=now + self._grace if being_tried else now)
+            return end_login(store, session, now, due_at=now + self._grace if being_tried else now)
 
     async def forget(self, debt: Debt) -> bool:
         with self._transaction() as store:
@@ -157,8 +176,8 @@ class MemoryLedger(Owner, Ledger):
             session = store.sessions.get((session_id, login_id))
             return None if session is None else session.origin
 
-    async def note_use(self, used: Mapping[str, float]) -> None:
+    async def note_use(self, used: Mapping[str, Use]) -> None:
         with self._transaction() as store:
-            for key, session in store.sessions.items():
-                if moment := used.get(session.session_id):
-                    store.sessions[key] = replace(session, used_at=max(session.used_at, moment))
+            for session_id, use in used.items():
+                if (session := store.sessions.get((session_id, use.login_id))) is not None:
+                    store.sessions[session_id, use.login_id] = replace(session, used_at=max(session.used_at, use.moment))

@@ -73,6 +73,16 @@ def end_earlier(store: MemoryStore, session: OpenSession, replaced: Replaced, no
             owe(store, each, now)
 
 
+def end_login(store: MemoryStore, session: OpenSession, now: float, *, due_at: float) -> Debt | None:
+    """End what there is of a login that nobody will use, and owe it unless somebody else ends it or uses it."""
+    newest = store.sessions.pop((session.session_id, session.login_id), session)
+    store.openings.pop((session.session_id, session.login_id), None)
+    is_asked_for = store.of_login(session.session_id, session.login_id, session.credential)
+    if is_asked_for or is_open_by(store, session.session_id, newest.credential, session.origin):
+        return None
+    return owe(store, newest, now, due_at=due_at)
+
+
 def renew(store: MemoryStore, renewal: Renewal, now: float) -> Current | None:
     """Replace a login's credential if it has this version, and return what is current then."""
     key = renewal.session_id, renewal.login_id

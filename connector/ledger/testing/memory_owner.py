@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 from msgspec.structs import replace
 
-from connector.ledger.port import DismissedDebts, DueDebts, HeldBackDebts, OwedEvictionRecords, ShownDebts
-from connector.ledger.testing.memory_store import CLAIM, Claim, MemoryStore
+from connector.ledger.port import DismissedDebts, DueDebts, HeldBackDebts, OwedEvictionRecords, ShownDebts, UnknownOpenings
+from connector.ledger.testing.memory_store import Claim, MemoryStore
 from connector.ledger.texts import clean
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
-from connector.model.errors import LedgerUnavailable, NoSuchDebt
+from connector.model.errors import LedgerUnavailable, NoSuchDebt, NoSuchOpening
 from connector.model.outcomes import LogoutResult
 from connector.model.settling import FURTHEST
 from connector.model.transitions import dismissed, due_at_once, held_or_let_go
@@ -21,7 +21,7 @@ SLICE = 200
 """Debts that `next_of` returns at a time."""
 
 
-class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, ShownDebts):
+class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, UnknownOpenings, ShownDebts):
     """Whoever works with a store. Nothing here waits, so each call is one transaction, and no cancellation divides it."""
 
     def __init__(self, store: MemoryStore, clock: Callable[[], float] = time.time) -> None:
@@ -40,14 +40,14 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, ShownD
 
     async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
         with self._transaction() as store:
-            store.renew_claims(self, now)
+            store.is_there(self, now)
             due = [(debt, room) for debt, room in store.unclaimed(per_origin) if _is_due(debt, now)]
             found: list[Debt] = []
             for origin in sorted({debt.origin for debt, _ in due}, key=lambda origin: (origin <= self._turn, origin)):
                 longest_first = sorted((each for each in due if each[0].origin == origin), key=lambda each: each[0].due_at)
                 found += [debt for debt, room in longest_first[: longest_first[0][1]]]
             self._turn = found[:limit][-1].origin if found[:limit] else ""
-            store.claims |= {debt.id: Claim(self, debt.origin, now + CLAIM) for debt in found[:limit]}
+            store.claims |= {debt.id: Claim(self, debt.origin) for debt in found[:limit]}
             return found[:limit]
 
     async def release(self, debt: Debt) -> None:
@@ -120,6 +120,14 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, ShownD
             if not store.quarantine.pop(id_, None):
                 store.update(dismissed(_actionable(store, id_), clean(reason), self._clock()))
 
+    async def let_go_opening(self, login_id: str) -> None:
+        with self._transaction() as store:
+            for key, begun in [*store.openings.items()]:
+                if key[1] == login_id and begun.owner is None:
+                    del store.openings[key]
+                    return
+            raise NoSuchOpening("no login has this id of which nobody knows what it has made")
+
     async def statistics(self) -> Totals:
         with self._transaction() as store:
             rows = [*store.debts.values()]
@@ -133,6 +141,8 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, ShownD
                 unreadable=0,
                 oldest=min((debt.recorded_at for debt in owing), default=None),
                 sessions=len(store.sessions),
+                openings=sum(begun.owner is not None for begun in store.openings.values()),
+                unknown=sum(begun.owner is None for begun in store.openings.values()),
             )
 
 

@@ -1,35 +1,43 @@
 """What the owners of one ledger in memory share: rows, those that cannot be read any more, and claims."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from hashlib import sha256
 from itertools import count
 from secrets import token_bytes
-from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from connector.ledger.credentials import identity
 from connector.ledger.texts import decoded_outcome, encoded_outcome
+from connector.model.begun import Opening
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.sessions import OpenSession, RefreshState
 
-Key = TypeVar("Key")
-
-CLAIM = 60.0
-"""Seconds after which the claims of an owner have ended who has claimed nothing since."""
+GONE_AFTER = 60.0
+"""Seconds after which an owner counts as gone that has claimed nothing since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who tries a debt, or refreshes a login, until when."""
+    """Who tries a debt, or refreshes a login."""
 
     owner: object
     origin: str
-    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class BegunLogin:
+    """A login that was begun."""
+
+    opening: Opening
+    owner: object | None
+    """Who makes it; None once nobody knows what it has made."""
+    overtaken: bool = False
+    """Whether a cleanup of its session came meanwhile."""
 
 
 class MemoryStore:
@@ -41,9 +49,13 @@ class MemoryStore:
         self.quarantine: dict[int, Debt] = {}
         self.sessions: dict[tuple[str, str], OpenSession] = {}
         """By the ids of the session and the login."""
+        self.openings: dict[tuple[str, str], BegunLogin] = {}
+        """By the same."""
         self.claims: dict[int, Claim] = {}
         self.refreshes: dict[tuple[str, str], Claim] = {}
         """By the ids of the session and the login."""
+        self.there_until: dict[object, float] = {}
+        """By owner: when he counts as gone, unless he claims something before."""
         self.lost_track = False
         self._ids = count(1)
         self._spoiled: set[int] = set()
@@ -81,26 +93,39 @@ class MemoryStore:
         """Return by which logins a session is open."""
         return [session for (id_, _), session in self.sessions.items() if id_ == session_id]
 
-    def renew_claims(self, owner: object, now: float) -> None:
-        """Prolong the claims of an owner, and end those whose owner is gone."""
-        self.claims = _renewed(self.claims, owner, now)
-        self.refreshes = _renewed(self.refreshes, owner, now)
+    def overtake(self, session_id: str, logins: Collection[str] | None) -> None:
+        """Note that a cleanup came: no session is opened with these logins, or with any of the session."""
+        for key, begun in self.openings.items():
+            if key[0] == session_id and (logins is None or key[1] in logins):
+                self.openings[key] = with_changes(begun, overtaken=True)
 
-    def end_claims(self, owner: object) -> None:
-        """End all claims of an owner."""
+    def is_there(self, owner: object, now: float) -> None:
+        """Note that an owner is there, and end what belongs to those that are gone."""
+        self.there_until[owner] = now + GONE_AFTER
+        for other, until in [*self.there_until.items()]:
+            if until <= now:
+                self.is_gone(other)
+
+    def is_gone(self, owner: object) -> None:
+        """End all claims of an owner. Nobody knows what the logins have made that he has begun."""
+        self.there_until.pop(owner, None)
         self.claims = {id_: claim for id_, claim in self.claims.items() if claim.owner is not owner}
         self.refreshes = {login: claim for login, claim in self.refreshes.items() if claim.owner is not owner}
+        for key, begun in self.openings.items():
+            if begun.owner is owner:
+                self.openings[key] = with_changes(begun, owner=None)
 
     def claim_refresh(self, owner: object, login: OpenSession, now: float, *, is_due: bool) -> RefreshState:
         """Give an owner the refresh of a login if it is due, unless it is another's."""
+        self.is_there(owner, now)
         key = login.session_id, login.login_id
-        held = self.refreshes.get(key)
-        if held is not None and held.owner is not owner and held.until > now:
+        held = self.refreshes.pop(key, None)
+        if held is not None and held.owner is not owner:
+            self.refreshes[key] = held
             return RefreshState.ANOTHERS
-        self.refreshes.pop(key, None)
         if not is_due:
             return RefreshState.NOT_DUE
-        self.refreshes[key] = Claim(owner, login.origin, now + CLAIM)
+        self.refreshes[key] = Claim(owner, login.origin)
         return RefreshState.OURS
 
     def end_refresh(self, owner: object, session_id: str, login_id: str) -> None:
@@ -129,12 +154,6 @@ class MemoryStore:
             recorded_at=debt.recorded_at,
             unusable="in quarantine: it cannot be read",
         )
-
-
-def _renewed(claims: Mapping[Key, Claim], owner: object, now: float) -> dict[Key, Claim]:
-    """Return the claims of whoever is there, those of one owner prolonged."""
-    ours = {key: with_changes(claim, until=now + CLAIM) for key, claim in claims.items() if claim.owner is owner}
-    return {key: claim for key, claim in claims.items() if claim.until > now} | ours
 
 
 def fingerprint(session_id: str, login_id: str, credential: Credential | None) -> bytes:

@@ -32,7 +32,7 @@ from connector.model.cleanup import Missed
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
 from connector.model.outcomes import NO_LOGIN
-from connector.model.sessions import Current, Renewal
+from connector.model.sessions import Current, Renewal, Use
 
 
 def credential(token: str) -> Credential:
@@ -158,7 +158,7 @@ class Renewing(LedgerSubject):
             await open_(ledger, session(1, "first"))
         async with opened(make_ledger(ROTATED)) as ledger:
             await renew(ledger, "second")
-            await ledger.note_use({session(1).session_id: START + 5})
+            await ledger.note_use({session(1).session_id: Use("l", START + 5)})
             known = await ledger.known_sessions()
             assert known.renewed == {session(1).session_id: Current(credential("second"), 1)}
             assert sum(known.older_keys.values()) == self.sealed

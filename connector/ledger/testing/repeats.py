@@ -22,33 +22,47 @@ from connector.ledger.testing.ledger_subject import (
     every_row,
     logins,
     open_,
+    opening,
     record,
     request,
     session,
 )
+from connector.model.begun import Opening
 from connector.model.cleanup import Missed
 from connector.model.debts import Debt, LogoutState, Sorted
-from connector.model.errors import NoSuchDebt
+from connector.model.errors import NoSuchDebt, NoSuchOpening
 from connector.model.outcomes import NOTHING_TO_END, OTHER_END_SYSTEM
-from connector.model.sessions import Renewal
+from connector.model.sessions import Renewal, Use
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What there is before a call: a session that is open by the login `l`, and one that owes the login `owed`."""
+    """What there is before a call: a session that is open by the login `l`, one that owes the login `owed`, one being opened."""
 
     open: int
     owing: int
     debt: Debt
+    begun: int
+
+    @property
+    def opening(self) -> Opening:
+        return opening(session(self.begun, login=f"begun {self.begun}"))
 
     def names(self, debt: Debt) -> bool:
-        return debt.session_id in {request(self.open).session_id, request(self.owing).session_id}
+        return debt.session_id in {request(number).session_id for number in (self.open, self.owing, self.begun)}
 
 
 async def dismissed(ledger: Ledger, at: Situation) -> None:
     """Dismiss a logout; a person who does it twice is told that it is closed."""
     with suppress(NoSuchDebt):
         await ledger.dismiss(at.debt.id, "the site is gone\udc80")
+
+
+async def let_go(ledger: Ledger, at: Situation) -> None:
+    """Let a login go of which nobody knows what it has made; a person who does it twice is told that there is none."""
+    await ledger.opening_unanswered(at.opening)
+    with suppress(NoSuchOpening):
+        await ledger.let_go_opening(at.opening.login_id)
 
 
 Call = Callable[[Ledger, Situation], Awaitable[object]]
@@ -68,6 +82,13 @@ CALLS: dict[str, Call] = {
     "replace by another's seal": lambda ledger, at: open_(
         ledger, session(at.owing, "new", "new"), session(at.owing, "elsewhere", "elsewhere")
     ),
+    "begin opening": lambda ledger, at: ledger.begin_opening(opening(session(at.open, "next", f"next {at.open}"))),
+    "open what was begun": lambda ledger, at: ledger.open_session(
+        session(at.begun, "next", f"begun {at.begun}"), None, drivers=()
+    ),
+    "opening failed": lambda ledger, at: ledger.opening_failed(at.opening),
+    "opening unanswered": lambda ledger, at: ledger.opening_unanswered(at.opening),
+    "let go": let_go,
     "end login": lambda ledger, at: ledger.end_login(session(at.open)),
     "renew": lambda ledger, at: ledger.renew(Renewal(request(at.open).session_id, "l", 0, request(9, "newer").credential)),
     "renew what is owed": lambda ledger, at: ledger.renew(
@@ -76,7 +97,7 @@ CALLS: dict[str, Call] = {
     "claim a refresh": lambda ledger, at: ledger.claim_refresh(request(at.open).session_id, "l", 0),
     "release a refresh": lambda ledger, at: ledger.release_refresh(request(at.open).session_id, "l"),
     "forget": lambda ledger, at: ledger.forget(at.debt),
-    "note use": lambda ledger, at: ledger.note_use({request(at.open).session_id: START + 5}),
+    "note use": lambda ledger, at: ledger.note_use({request(at.open).session_id: Use("l", START + 5)}),
     "make due": lambda ledger, at: ledger.make_due(at.debt.id, here="https://new.example.com"),
     "dismiss": dismissed,
     "sort": lambda ledger, at: ledger.sort([Sorted(at.debt, OTHER_END_SYSTEM)]),
@@ -88,7 +109,9 @@ every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 async def prepared(ledger: Ledger, number: int) -> Situation:
     await open_(ledger, session(number))
     debt = await record(ledger, number + 1, "owed", login="owed")
-    return Situation(number, number + 1, debt)
+    at = Situation(number, number + 1, debt, number + 2)
+    await ledger.begin_opening(at.opening)
+    return at
 
 
 async def said(ledger: Ledger, at: Situation) -> object:
@@ -96,11 +119,13 @@ async def said(ledger: Ledger, at: Situation) -> object:
     rows = [anonymous(debt, at) for debt in await every_row(ledger) if at.names(debt)]
     due = [anonymous(debt, at) for debt in await all_due(ledger, START + GRACE + LATE) if at.names(debt)]
     known = await logins(ledger)
-    return sorted(rows, key=str), sorted(due, key=str), [known.get(request(number).session_id) for number in (at.open, at.owing)]
+    is_open = [request(number).session_id in known for number in (at.open, at.owing, at.begun)]
+    totals = await ledger.statistics()
+    return sorted(rows, key=str), sorted(due, key=str), is_open, (totals.openings, totals.unknown)
 
 
 def anonymous(debt: Debt, at: Situation) -> Debt:
-    which = "open" if debt.session_id == request(at.open).session_id else "owing"
+    which = {request(at.open).session_id: "open", request(at.owing).session_id: "owing"}.get(debt.session_id, "begun")
     owing = dict.fromkeys(debt.evictions, ())
     return replace(debt, id=0, session_id=which, fingerprint=b"", revision=1, evictions=owing)
 

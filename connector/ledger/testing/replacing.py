@@ -15,6 +15,7 @@ from connector.ledger.testing.ledger_subject import (
     logins,
     open_,
     opened,
+    opening,
     owed,
     record,
     request,
@@ -76,9 +77,10 @@ class Replacing(LedgerSubject):
         # Otherwise the new login could be given what the earlier one had cached, until that cleanup has evicted it.
         await open_(ledger, session(1, "old", "first"))
         await ledger.record(request(1, "old", login="first"), origin="", drivers=["memory"])
+        await ledger.begin_opening(opening(session(1, "new", "second")))
         found = await ledger.open_session(session(1, "new", "second"), None, drivers=["memory"])
-        assert found is not None
-        assert [*found.evictions] == ["memory"]
+        assert found.owed is not None
+        assert [*found.owed.evictions] == ["memory"]
 
     async def test_a_session_without_a_login_leaves_no_debt(self, ledger: Ledger) -> None:
         await open_(ledger, session(1, None, "first"))

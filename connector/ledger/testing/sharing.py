@@ -20,7 +20,7 @@ from connector.ledger.testing.ledger_subject import (
 )
 from connector.model.debts import LogoutState
 from connector.model.outcomes import IN_USE_AGAIN, SHARED
-from connector.model.sessions import OpenSession, Renewal
+from connector.model.sessions import OpenSession, Renewal, Use
 
 
 def shared(number: int, token: str = "one", login: str = "l") -> OpenSession:
@@ -84,6 +84,6 @@ class SharedLogins(LedgerSubject):
             await open_(ledger, shared(1))
         async with opened(make_ledger(ROTATED)) as ledger:
             await open_(ledger, shared(2))
-            await ledger.note_use({shared(1).session_id: START + 5})
+            await ledger.note_use({shared(1).session_id: Use("l", START + 5)})
             assert (await record(ledger, 2, "one", login="l")).outcome == SHARED
             assert (await record(ledger, 1, "one", login="l")).state is LogoutState.OWED

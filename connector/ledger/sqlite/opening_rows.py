@@ -1,0 +1,85 @@
+"""Rows of openings: logins that are under way, and those of which nobody knows what they have made.
+
+A row that is not to be believed leads to no session: its login is owed when it comes.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+
+from connector.ledger.begun_logins import COLUMNS, NAMES, OpeningRow, authenticated, encoded, verify
+from connector.ledger.keyring import KeyMissing
+from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.unverified import Unverified
+from connector.model.begun import Opening
+from connector.model.errors import NoSuchOpening
+
+INSERT = f"INSERT INTO openings ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - ours
+BEGIN = f"{INSERT} ON CONFLICT DO NOTHING"
+SELECT = f"SELECT {NAMES} FROM openings"  # noqa: S608 - ours
+OF_LOGIN = "session_id = ? AND login_id = ?"
+TAKE = f"DELETE FROM openings WHERE {OF_LOGIN} RETURNING {NAMES}"  # noqa: S608 - ours
+REMOVE = f"DELETE FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
+
+
+def begin(table: Table, opening: Opening) -> None:
+    """Write down that a login is about to be sent. A repeat changes nothing."""
+    table.connection.execute(BEGIN, encoded(opening, table.owner, table.keyring))
+
+
+def taken(table: Table, session_id: str, login_id: str) -> bool:
+    """Remove the row of a login, and tell whether a session may be opened with it.
+
+    It may not if a cleanup has come meanwhile, or if its owner counted as gone.
+    """
+    for row in map(OpeningRow._make, table.connection.execute(TAKE, (session_id, login_id))):
+        with suppress(KeyMissing, Unverified):
+            verify(row, table.keyring)
+            return row.owner == table.owner and not row.overtaken
+    return False
+
+
+def overtake(table: Table, session_id: str, logins: Collection[str] | None) -> None:
+    """Note that a cleanup of the session came: no session is opened with these logins, or with any of them."""
+    for row in _believed(table, session_id):
+        if logins is None or row.login_id in logins:
+            _update(table, row._replace(overtaken=1))
+
+
+def unanswered(table: Table, opening: Opening) -> None:
+    """Note that nobody will know what a login has made."""
+    for row in _believed(table, opening.session_id):
+        if row.login_id == opening.login_id:
+            _update(table, row._replace(owner=None))
+
+
+def remove(table: Table, session_id: str, login_id: str) -> None:
+    """Remove the row of a login, whether it is to be believed or not."""
+    table.connection.execute(REMOVE, (session_id, login_id))
+
+
+def let_go(table: Table, login_id: str) -> None:
+    """Remove the row of a login of which nobody knows what it has made, whether the row is to be believed or not."""
+    values = (login_id, table.owner)
+    if not table.connection.execute("DELETE FROM openings WHERE login_id = ? AND owner IS NOT ?", values).rowcount:
+        found = table.connection.execute("SELECT count(*) FROM openings WHERE login_id = ?", (login_id,)).fetchone()[0]
+        raise NoSuchOpening("this login is under way" if found else "no login that was begun has this id")
+
+
+def counted(table: Table) -> tuple[int, int]:
+    """Return how many logins are under way, and of how many nobody knows what they have made; nothing is verified for it."""
+    query = "SELECT count(*) AS number, count(*) FILTER (WHERE owner IS ?) AS running FROM openings"
+    (row,) = table.named(query, table.owner)
+    return row["running"], row["number"] - row["running"]
+
+
+def _believed(table: Table, session_id: str) -> Iterator[OpeningRow]:
+    for row in [*map(OpeningRow._make, table.connection.execute(f"{SELECT} WHERE session_id = ?", (session_id,)))]:
+        with suppress(KeyMissing, Unverified):
+            verify(row, table.keyring)
+            yield row
+
+
+def _update(table: Table, row: OpeningRow) -> None:
+    changed = authenticated(row, table.keyring)
+    values = (changed.owner, changed.overtaken, changed.mac, row.id)
+    table.connection.execute("UPDATE openings SET owner = ?, overtaken = ?, mac = ? WHERE id = ?", values)

@@ -1,0 +1,30 @@
+"""Logins that are about to be made, as values: each between its initialize and what became of it."""
+
+from dataclasses import dataclass
+
+from connector.model.debts import Debt
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A login that is about to be sent. Nobody has its credential yet."""
+
+    session_id: str
+    """Canonical UUID text."""
+    system_id: str | None
+    origin: str
+    """Where today's end system is. No credential tells where a login will be made."""
+    login_id: str
+    """A random word, which the session gets as well."""
+    opened_at: float
+    """When the login was about to be sent, in seconds since the epoch; shown only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of the record of a session."""
+
+    is_open: bool
+    """Whether the session is open. Otherwise a cleanup came first, or nobody knew of its opening: its login is owed."""
+    owed: Debt | None = None
+    """The eviction that is owed now; None if nothing is replaced."""
