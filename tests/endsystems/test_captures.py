@@ -50,6 +50,16 @@ def test_a_value_in_xml_is_found_by_its_path_whatever_its_namespace(path: str, v
     assert found(SOAP, XML, xml=path) == value
 
 
+def test_a_number_in_json_is_taken_as_it_is_written() -> None:
+    body = '{"whole": 12345678901234567890, "part": 3599.50, "power": 1E3, "long": %s}' % ("7" * 5000)
+    assert [found(body, json=name) for name in ("whole", "part", "power", "long")] == [
+        "12345678901234567890",
+        "3599.50",
+        "1E3",
+        "7" * 5000,
+    ]
+
+
 def test_a_member_of_a_struct_is_found_by_its_name() -> None:
     assert found(STRUCT, XML, xml="//member[name=token]/value/string") == "t0"
 
@@ -194,7 +204,11 @@ LONG = '{"x": "' + "x" * ANSWER_LIMIT + '", "token": "t"}'
 @pytest.mark.parametrize(
     ("extract", "answer", "why"),
     [
-        ('{ json = "token" }', Canned(200, b"x", [("Content-Encoding", "br")]), "the body is compressed (br), and could not be"),
+        (
+            '{ json = "token" }',
+            Canned(200, b"\x8bx", [("Content-Encoding", "br")]),
+            "the body is compressed (br), and could not be",
+        ),
         ('{ json = "token" }', Canned(200, LONG), "only the first 64 KiB of the body are read"),
         ('{ pattern = \'"token": "(t)"\' }', Canned(200, LONG), "only the first 64 KiB of the body are read"),
         ('{ json = "token" }', Canned(200, "<p>", [("Content-Type", "text/html;x=y")]), "the body is not JSON but text/html"),

@@ -46,11 +46,57 @@ async def captured(answer: Canned, profile: str = PROFILE) -> str:
         ("deflate, gzip", gzip.compress(zlib.compress(PLAIN))),
         ("identity", PLAIN),
         ("gzip", PLAIN),
+        ("deflate", PLAIN),
+        ("UTF-8", PLAIN),
     ],
-    ids=["gzip", "x-gzip", "in members", "broken off", "deflate", "bare deflate", "twice", "identity", "gzip by its header only"],
+    ids=[
+        "gzip",
+        "x-gzip",
+        "in members",
+        "broken off",
+        "deflate",
+        "bare deflate",
+        "twice",
+        "identity",
+        "gzip by name",
+        "deflate by name",
+        "charset",
+    ],
 )
 async def test_an_answer_that_is_packed_unasked_is_unpacked(coding: str, body: bytes) -> None:
     assert await captured(Canned(200, body, [("Content-Encoding", coding)])) == "tök"
+
+
+async def test_a_text_in_another_encoding_that_is_not_packed_is_read_as_it_is() -> None:
+    headers = [("Content-Encoding", "gzip"), ("Content-Type", "application/json; charset=latin-1")]
+    assert await captured(Canned(200, JSON.encode("latin-1"), headers)) == "tök"
+
+
+LONG = "token=abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "why"),
+    [
+        (("\n" * (2**16 - 10) + LONG).encode(), "identity", "only the first 64 KiB of the body are read"),
+        (gzip.compress(("\n" * (2**16 - 10) + LONG).encode()), "gzip", "only the first 64 KiB of the body are read"),
+        (gzip.compress(LONG.encode())[:-20], "gzip", "the body is compressed (gzip that breaks off), and could not be"),
+        (zlib.compress(LONG.encode())[:-20], "deflate", "the body is compressed (deflate that breaks off), and could not be"),
+    ],
+    ids=["long", "long when unpacked", "gzip", "deflate"],
+)
+async def test_a_value_that_a_cut_body_ends_in_is_not_taken_for_a_whole_one(body: bytes, coding: str, why: str) -> None:
+    profile = PROFILE.replace('json = "token"', "pattern = 'token=(\\w+)'")
+    async with faulty_system() as system, opened(profile, base_url=system.url) as end_system:
+        system.answers = [Canned(200, body, [("Content-Encoding", coding)])]
+        outcome = await end_system.login(SESSION, RIGHT)
+    assert (outcome.result, outcome.code, bool(outcome.credential)) == (LoginResult.REFUSED, "capture_missing", True)
+    assert why in str(outcome.message)
+
+
+async def test_a_value_before_the_end_of_a_cut_body_is_taken() -> None:
+    profile = PROFILE.replace('json = "token"', "pattern = 'token=(\\w+)'")
+    assert await captured(Canned(200, f"{LONG};{'x' * 70_000}"), profile) == LONG.removeprefix("token=")
 
 
 @pytest.mark.parametrize(
@@ -100,8 +146,8 @@ def test_of_a_packed_flood_no_more_than_the_bound_is_ever_in_memory() -> None:
     within = gzip.compress(BOMB)
     tracemalloc.start()
     try:
-        assert unpacked(BOMB, ["gzip"], 1000) == bytes(1000)
-        assert unpacked(within, ["gzip", "gzip"], 1 << 16) == bytes(1 << 16)
+        assert unpacked(BOMB, ["gzip"], 1000) == (bytes(1000), "")
+        assert unpacked(within, ["gzip", "gzip"], 1 << 16) == (bytes(1 << 16), "")
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()

@@ -77,7 +77,7 @@ async def test_what_is_wrong_with_a_servers_certificate_is_said(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (Canned(200, b"x", [("Content-Encoding", "br")]), "its body is compressed (br), and could not be unpacked"),
+        (Canned(200, b"\x8bx", [("Content-Encoding", "br")]), "its body is compressed (br), and could not be unpacked"),
         (Canned(200, "x" * 70_000 + "Bye"), "only the first 64 KiB of its body are read"),
     ],
 )

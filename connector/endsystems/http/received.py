@@ -20,8 +20,9 @@ def response_of(answer: aiohttp.ClientResponse, url: URL, read: bytes) -> Respon
     """Return an answer by its head and what was `read` of its body."""
     headers = [*answer.headers.items()]
     try:
-        body = unpacked(read, answer.headers.getall("Content-Encoding", []), ANSWER_LIMIT + 1)
+        body, broken_off = unpacked(read, answer.headers.getall("Content-Encoding", []), ANSWER_LIMIT + 1)
     except CannotUnpack as problem:
         return Response(answer.status, headers, b"", url=url, packing=str(problem))
-    is_cut = max(len(read), len(body)) > ANSWER_LIMIT
-    return Response(answer.status, headers, body[:ANSWER_LIMIT], url=url, is_cut=is_cut)
+    is_long = max(len(read), len(body)) > ANSWER_LIMIT
+    packing = f"{broken_off} that breaks off" if broken_off and not is_long else None
+    return Response(answer.status, headers, body[:ANSWER_LIMIT], is_long or bool(broken_off), url, packing)

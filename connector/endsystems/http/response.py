@@ -22,11 +22,11 @@ class Response:
     headers: Sequence[tuple[str, str]]
     body: bytes
     is_cut: bool = False
-    """Whether the body is longer than what was read of it."""
+    """Whether the body goes on behind what is here of it."""
     url: URL | None = None
     """Where it came from."""
     packing: str | None = None
-    """The coding that could not be undone; the body is empty then."""
+    """The coding that could not be undone, or not to its end. The body is what there is of it."""
 
     @property
     def content_type(self) -> str:

@@ -23,7 +23,7 @@ def why_missing(extract: Extract, answer: Response, earlier: Sequence[Response] 
     if extract.cookie is not None:
         return _of_cookie(extract.cookie, answer)
     if extract.cookies is not None:
-        return "no such cookie is left for the requests that follow; its Path may lead elsewhere"
+        return "no such cookie is left for the requests that follow; its host or its Path may lead elsewhere"
     if extract.header is not None:
         return f"the answer has no header `{extract.header}`, or an empty one"
     if answer.packing:

@@ -90,10 +90,15 @@ class Extract(ProfileTable):
 
 
 def _in_text(answer: Response, pattern: Pattern) -> str | None:
-    """Return what a pattern finds in the body; what is written there as an entity is decoded."""
+    """Return what a pattern finds in the body; what is written there as an entity is decoded.
+
+    What reaches the end of a body that is cut is not believed: it may go on.
+    """
     text = answer.text
-    place = pattern.place_of_group(text)
-    return None if place is None else written(text[slice(*place)], text, place[0], answer.content_type)
+    begin, end = pattern.place_of_group(text) or (-1, -1)
+    if begin < 0 or (answer.is_cut and end == len(text)):
+        return None
+    return written(text[begin:end], text, begin, answer.content_type)
 
 
 def _parameter(url: str, name: str) -> str | None:

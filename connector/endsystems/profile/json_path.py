@@ -4,30 +4,34 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-KINDS = {dict: "an object", list: "a list", bool: "true or false", float: "no whole number", type(None): "null"}
-"""What is neither a text nor a whole number, in words."""
+KINDS = {dict: "an object", list: "a list", bool: "true or false", float: "no number", type(None): "null"}
+"""What is neither a text nor a number, in words."""
 
 
 def in_json(body: str, path: str) -> str | None:
-    """Return the text or the whole number that is there; None if there is none, or if the body is not JSON."""
+    """Return the text or the number that is there, as it is written; None if there is none, or if the body is not JSON."""
     try:
-        value: Any = json.loads(body)
+        value = _parsed(body)
         for key in _keys(path):
             value = _below(value, key)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    return None if type(value) in KINDS else str(value)
+    return value if isinstance(value, str) else None
 
 
 def why_not_in_json(body: str, path: str) -> str:
     """Return how far the path leads, or what is at its end instead. Raises `ValueError` or `RecursionError` without JSON."""
-    value, keys = json.loads(body), _keys(path)
+    value, keys = _parsed(body), _keys(path)
     for place, key in enumerate(keys, start=1):
         try:
             value = _below(value, key)
         except (ValueError, LookupError, TypeError):
             return f"the body has no `{_written(path, keys[:place])}`"
     return f"`{path}` is {KINDS.get(type(value), 'empty')}"
+
+
+def _parsed(body: str) -> Any:
+    return json.loads(body, parse_int=str, parse_float=str)
 
 
 def _keys(path: str) -> Sequence[str]:
