@@ -33,8 +33,20 @@ def why_missing(extract: Extract, answer: Response, earlier: Sequence[Response] 
 
 def _of_part(extract: Extract) -> str:
     if extract.query is not None:
-        return f"what is there has no parameter `{extract.query}`, or an empty one"
-    return "the pattern fits nothing there, or its group is empty"
+        return f"{_source(extract)} has no parameter `{extract.query}`, or an empty one"
+    return f"the pattern fits nothing in {_source(extract)}, or its group is empty"
+
+
+def _source(extract: Extract) -> str:
+    if extract.header is not None:
+        return f"the header `{extract.header}`"
+    if extract.cookie is not None:
+        return f"the cookie `{extract.cookie}`"
+    if extract.cookies is not None:
+        return "the cookies"
+    if extract.json_path is not None:
+        return f"`{extract.json_path}`"
+    return "the body" if extract.xml is None else "the element"
 
 
 def _of_cookie(name: str, answer: Response) -> str:
@@ -57,4 +69,4 @@ def _of_body(extract: Extract, answer: Response) -> str:
     except (ValueError, RecursionError):
         kind = answer.content_type.partition(";")[0].strip()
         return "the body is not JSON" + (f" but {kind}" if MEDIA_TYPE.fullmatch(kind) and "json" not in kind else "")
-    return "the pattern fits nothing in the body, or its group is empty"
+    return _of_part(extract)
