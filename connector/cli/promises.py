@@ -28,6 +28,14 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """One refresh, and its requests, those of the probe included."""
+
+    outcome: LoginOutcome
+    records: Sequence[StepRecord]
+
+
+@dataclass(frozen=True, slots=True)
 class LoginTried:
     """One login from its beginning to its end. Nothing in it is printed but its records and its outcomes."""
 
@@ -37,8 +45,8 @@ class LoginTried:
     """None if there is nothing to end."""
     again: Tried | None = None
     """The same logout once more, when the session is out."""
-    renewal: LoginOutcome | None = None
-    """What became of the refresh; None if the profile has none."""
+    refresh: Renewed | None = None
+    """None if the profile has none."""
 
     @property
     def is_whole(self) -> bool:
@@ -65,8 +73,8 @@ def promises(life: LoginTried) -> Iterator[Promise]:
     if not life.is_whole:
         return
     yield Promise("login-proved", *_proved(life))
-    if life.renewal is not None:
-        yield Promise("refresh-renews", *_renewed(life.renewal))
+    if life.refresh is not None:
+        yield Promise("refresh-renews", *_renewed(life.refresh.outcome))
     if life.logout.outcome.result is not LogoutResult.NOT_APPLICABLE:
         yield Promise("logout-verified", *_verified(life.logout.outcome))
     if life.again is not None:

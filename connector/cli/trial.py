@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from connector.cli.header_options import Headers
-from connector.cli.promises import LoginTried, Tried
+from connector.cli.promises import LoginTried, Renewed, Tried
 from connector.config.settings import EndSystemSection
 from connector.endsystems.build import build_end_system
 from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
@@ -57,34 +57,38 @@ async def try_login(end_system: EndSystem, settings: Mapping[str, str], show: Sh
         session = SessionLogin(session_id, None, login.credential)
         if login.result is not LoginResult.LOGGED_IN:
             return LoginTried(login, records, await _undone(end_system, session, show))
-        renewal = await _renewed(end_system, session.credential, show)
-        if renewal is not None and renewal.result is LoginResult.LOGGED_IN:
-            session = replace(session, credential=renewal.credential)
+        refresh = await _renewed(end_system, session.credential, show)
+        if refresh is not None and refresh.outcome.result is LoginResult.LOGGED_IN:
+            session = replace(session, credential=refresh.outcome.credential)
         logout = await _logged_out(end_system, session, show)
         is_out = logout.outcome.closes and end_system.ends_sessions
         again = await _logged_out(end_system, session, show) if is_out else None
-        return LoginTried(login, records, logout, again, renewal)
+        return LoginTried(login, records, logout, again, refresh)
 
 
 async def _logged_in(
     end_system: EndSystem, session_id: str, settings: Mapping[str, str], show: Show
 ) -> tuple[LoginOutcome, list[StepRecord]]:
     records: list[StepRecord] = []
+    if isinstance(end_system, HttpEndSystem):
+        return await end_system.log_in(settings, _noting(records, show)), records
+    return await end_system.login(session_id, settings), records
 
+
+async def _renewed(end_system: EndSystem, credential: Credential, show: Show) -> Renewed | None:
+    """Renew a login once; None if the profile says nothing of it."""
+    if not isinstance(end_system, HttpEndSystem) or not end_system.profile.refresh:
+        return None
+    records: list[StepRecord] = []
+    return Renewed(await end_system.renew(credential, _noting(records, show)), records)
+
+
+def _noting(records: list[StepRecord], show: Show) -> Callable[[StepRecord], None]:
     def note(record: StepRecord) -> None:
         records.append(record)
         show(record)
 
-    if isinstance(end_system, HttpEndSystem):
-        return await end_system.log_in(settings, note), records
-    return await end_system.login(session_id, settings), records
-
-
-async def _renewed(end_system: EndSystem, credential: Credential, show: Show) -> LoginOutcome | None:
-    """Renew a login once; None if the profile says nothing of it."""
-    if not isinstance(end_system, HttpEndSystem) or not end_system.profile.refresh:
-        return None
-    return await end_system.renew(credential, show)
+    return note
 
 
 async def _undone(end_system: EndSystem, login: SessionLogin, show: Show) -> Tried | None:

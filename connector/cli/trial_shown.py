@@ -7,7 +7,7 @@ import typer
 from msgspec.structs import asdict
 
 from connector.cli.printing import print_json
-from connector.cli.promises import LoginTried, Promise, Tried
+from connector.cli.promises import LoginTried, Promise, Renewed, Tried
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.profile.record import StepRecord
 from connector.model.outcomes import LogoutOutcome
@@ -30,15 +30,16 @@ def print_logout(tried: Tried) -> None:
 
 
 def print_life(life: LoginTried, found: Sequence[Promise]) -> None:
-    """Print a login, its logouts and the promises as JSON."""
+    """Print a login, its refresh, its logouts and the promises as JSON."""
     parts: dict[str, Any] = {"login": {"steps": [asdict(record) for record in life.records], **_named(life.login)}}
+    parts |= {} if life.refresh is None else {"refresh": _as_json(life.refresh)}
     parts |= {} if life.logout is None else {"logout": _as_json(life.logout)}
     parts |= {} if life.again is None else {"again": _as_json(life.again)}
     promises = [{"id": promise.id, "verdict": promise.verdict.value, "seen": promise.seen} for promise in found]
     print_json({**parts, "promises": promises})
 
 
-def _as_json(tried: Tried) -> dict[str, Any]:
+def _as_json(tried: Tried | Renewed) -> dict[str, Any]:
     return {"steps": [asdict(record) for record in tried.records], **_named(tried.outcome)}
 
 

@@ -136,6 +136,16 @@ async def test_a_probe_that_does_not_use_what_the_logout_uses_proves_nothing(tmp
     assert "warn  advice: profile.verify: expected each part of the credential that the logout uses; what no probe" in ended.out
 
 
+async def test_a_refresh_is_part_of_what_a_script_reads(tmp_path: Path) -> None:
+    (tmp_path / "expiring.toml").write_text(PROFILE.read_text() + PROBE)
+    async with Expiring() as system:
+        command = ("profiles", "test", "expiring.toml", "--base-url", system.url, "--json")
+        ended = await connector(*command, folder=tmp_path)
+
+    assert (ended.exit_code, ended.json["refresh"]["outcome"]) == (0, "logged_in")
+    assert [step["step"] for step in ended.json["refresh"]["steps"]] == ["refresh[0]", "verify"]
+
+
 async def test_a_refresh_without_a_probe_or_a_time_is_told_to_be_unproved_and_late(tmp_path: Path) -> None:
     untimed = (('expires_in = "{captured.expires_in}"\n', ""), (', expires_in = { json = "expires_in" }', ""))
     async with Expiring() as system:
