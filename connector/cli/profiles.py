@@ -97,9 +97,11 @@ def _login_tried(end_system: "EndSystem", variables: list[str], file: Path | Non
     from connector.cli.trial import try_login
     from connector.endsystems.profile.advice import advice_on
     from connector.rehearsal.report import CheckResult
+    from connector.runtime.signals import take_as_ctrl_c
 
     values = complete_settings(given_settings(variables, file), end_system)
     check_settings(values, end_system)
+    take_as_ctrl_c()
     life = asyncio.run(try_login(end_system, values, _unseen if as_json else trial_shown.show))
     found = [*promises(life)]
     if life.logout is not None:

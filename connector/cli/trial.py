@@ -1,23 +1,30 @@
 """A profile on trial: one session, shown request by request."""
 
+import asyncio
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from uuid import uuid4
+
+import typer
 
 from connector.cli.header_options import Headers
 from connector.cli.promises import LoginTried, Renewed, Tried
 from connector.config.settings import EndSystemSection
 from connector.endsystems.build import build_end_system
 from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
+from connector.endsystems.escaped import logged_in, logged_out
 from connector.endsystems.profile.conclusion import conclude
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.endsystems.profile.record import StepRecord
 from connector.model.credential import Credential
 from connector.model.outcomes import LoginResult, LogoutOutcome
+from connector.runtime.supervision import OwnedTasks
 
-Show = Callable[[StepRecord | LoginOutcome | LogoutOutcome], None]
+Seen = StepRecord | LoginOutcome | LogoutOutcome
+Show = Callable[[Seen], None]
+GOING_ON = "waiting until the login is ended; Ctrl-C once more leaves it open"
 
 
 def end_system_on_trial(configured: EndSystemSection, profile: str, base_url: str | None) -> EndSystem:
@@ -40,30 +47,69 @@ def makes_logins(end_system: EndSystem) -> bool:
 async def try_logout(end_system: EndSystem, headers: Headers, show: Show) -> Tried:
     """Log out, and show each request and what they come to. The end system sets the deadline."""
     login = SessionLogin(str(uuid4()), None, Credential(headers.items(), needed=end_system.needed_headers))
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(end_system.aclose)
-        await end_system.open()
-        return await _logged_out(end_system, login, show)
+    async with _opened(end_system):
+        with _as_far_as_it_is_taken(show) as showing:
+            return await _logged_out(end_system, login, showing)
 
 
 async def try_login(end_system: EndSystem, settings: Mapping[str, str], show: Show) -> LoginTried:
-    """Log in, renew the login if the profile can, log out, and log out once more. Show each request and what they come to."""
+    """Log in, renew the login if the profile can, log out, and log out once more. Show each request and what they come to.
+
+    If it is cancelled, or if nobody takes what it shows, it goes on to its end: nobody else knows of the login.
+    """
+    async with _opened(end_system):
+        with _as_far_as_it_is_taken(show) as showing:
+            lives = OwnedTasks()
+            life = lives.start(_life(end_system, settings, showing))
+            try:
+                await asyncio.wait([life])
+            finally:
+                if lives:  # it was cancelled
+                    typer.echo(GOING_ON, err=True)
+                    await lives.finish()
+            return life.result()
+
+
+async def _life(end_system: EndSystem, settings: Mapping[str, str], show: Show) -> LoginTried:
     session_id = str(uuid4())
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(end_system.aclose)
+    login, records = await _logged_in(end_system, session_id, settings, show)
+    show(login)
+    session = SessionLogin(session_id, None, login.credential)
+    if login.result is not LoginResult.LOGGED_IN:
+        return LoginTried(login, records, await _undone(end_system, session, show))
+    refresh = await _renewed(end_system, session.credential, show)
+    if refresh is not None and refresh.outcome.result is LoginResult.LOGGED_IN:
+        session = replace(session, credential=refresh.outcome.credential)
+    logout = await _logged_out(end_system, session, show)
+    is_out = logout.outcome.closes and end_system.ends_sessions
+    again = await _logged_out(end_system, session, show) if is_out else None
+    return LoginTried(login, records, logout, again, refresh)
+
+
+@asynccontextmanager
+async def _opened(end_system: EndSystem) -> AsyncIterator[None]:
+    try:
         await end_system.open()
-        login, records = await _logged_in(end_system, session_id, settings, show)
-        show(login)
-        session = SessionLogin(session_id, None, login.credential)
-        if login.result is not LoginResult.LOGGED_IN:
-            return LoginTried(login, records, await _undone(end_system, session, show))
-        refresh = await _renewed(end_system, session.credential, show)
-        if refresh is not None and refresh.outcome.result is LoginResult.LOGGED_IN:
-            session = replace(session, credential=refresh.outcome.credential)
-        logout = await _logged_out(end_system, session, show)
-        is_out = logout.outcome.closes and end_system.ends_sessions
-        again = await _logged_out(end_system, session, show) if is_out else None
-        return LoginTried(login, records, logout, again, refresh)
+        yield
+    finally:
+        await end_system.aclose()
+
+
+@contextmanager
+def _as_far_as_it_is_taken(show: Show) -> Iterator[Show]:
+    """Give what shows until nobody takes it any more, as when a pipe is closed. That is raised at the end."""
+    problems: list[OSError] = []
+
+    def showing(seen: Seen) -> None:
+        try:
+            if not problems:
+                show(seen)
+        except OSError as problem:
+            problems.append(problem)
+
+    yield showing
+    if problems:
+        raise problems[0]
 
 
 async def _logged_in(
@@ -72,7 +118,7 @@ async def _logged_in(
     records: list[StepRecord] = []
     if isinstance(end_system, HttpEndSystem):
         return await end_system.log_in(settings, _noting(records, show)), records
-    return await end_system.login(session_id, settings), records
+    return await logged_in(end_system.login(session_id, settings)), records
 
 
 async def _renewed(end_system: EndSystem, credential: Credential, show: Show) -> Renewed | None:
@@ -95,7 +141,7 @@ async def _undone(end_system: EndSystem, login: SessionLogin, show: Show) -> Tri
     """End what a login has made until it failed; None if it has made nothing."""
     if not login.credential:
         return None
-    outcome = await end_system.logout(login)
+    outcome = await logged_out(end_system.logout(login))
     show(outcome)
     return Tried(outcome)
 
@@ -108,6 +154,6 @@ async def _logged_out(end_system: EndSystem, login: SessionLogin, show: Show) ->
             show(record)
         outcome = conclude(records)
     else:
-        outcome = await end_system.logout(login)
+        outcome = await logged_out(end_system.logout(login))
     show(outcome)
     return Tried(outcome, records)
