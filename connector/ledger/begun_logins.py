@@ -27,6 +27,8 @@ class OpeningRow(NamedTuple):
     """Which owner of the ledger makes the login; None if nobody knows any more what it has made."""
     overtaken: int
     """Whether a cleanup of its session came meanwhile, so that no session is opened with it: 1 or 0."""
+    tick: int
+    """When it was begun."""
     mac: bytes = b""
 
 
@@ -34,7 +36,7 @@ COLUMNS = OpeningRow._fields
 NAMES = ", ".join(COLUMNS)
 
 
-def encoded(opening: Opening, owner: bytes, keyring: Keyring) -> OpeningRow:
+def encoded(opening: Opening, owner: bytes, tick: int, keyring: Keyring) -> OpeningRow:
     """Return the row for a login that `owner` is about to send."""
     row = OpeningRow(
         id=None,
@@ -46,8 +48,14 @@ def encoded(opening: Opening, owner: bytes, keyring: Keyring) -> OpeningRow:
         opened_at=float(opening.opened_at),
         owner=owner,
         overtaken=0,
+        tick=tick,
     )
     return authenticated(row, keyring)
+
+
+def decoded(row: OpeningRow) -> Opening:
+    """Return the opening that a row holds which was verified."""
+    return Opening(row.session_id, row.system_id, row.origin, row.login_id, row.opened_at)
 
 
 def authenticated(row: OpeningRow, keyring: Keyring) -> OpeningRow:

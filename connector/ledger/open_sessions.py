@@ -33,17 +33,19 @@ class SessionRow(NamedTuple):
     share: bytes | None = None
     unanswered: int = 0
     """Whether it is unknown that OpsHub was given the seal: 1 or 0. No session of an older version is."""
+    opened_tick: int = 0
+    used_tick: int = 0
     mac: bytes = b""
 
 
 COLUMNS = SessionRow._fields
 NAMES = ", ".join(COLUMNS)
-EMPTY = (0, None, 0)
+EMPTY = (0, 0, 0, None, 0)
 """What the columns hold that older versions lack, the last one first."""
 
 
-def encoded(session: OpenSession, keyring: Keyring) -> SessionRow:
-    """Return the row for a session, made with the current key, which is also that of the session's seal."""
+def encoded(session: OpenSession, tick: int, keyring: Keyring) -> SessionRow:
+    """Return the row for a session that is opened at a tick, made with the current key, which is that of the session's seal."""
     sealed = None if session.credential is None else keyring.seal(PURPOSE, packed(session.credential), _identity(session))
     row = SessionRow(
         id=None,
@@ -58,13 +60,15 @@ def encoded(session: OpenSession, keyring: Keyring) -> SessionRow:
         version=session.version,
         share=share_of(session, keyring),
         unanswered=1,
+        opened_tick=tick,
+        used_tick=tick,
     )
     return authenticated(row, keyring)
 
 
 def renewed(row: SessionRow, session: OpenSession, keyring: Keyring) -> SessionRow:
     """Return the row with the credential that the session has now. It still names the key of the session's seal."""
-    made = encoded(session, keyring)
+    made = encoded(session, row.opened_tick, keyring)
     return authenticated(row._replace(credential=made.credential, version=made.version, share=made.share), keyring)
 
 

@@ -199,6 +199,41 @@ class KnownSessions(Protocol):
         ...
 
 
+class RunningTime(Protocol):
+    """How long servers have run, in ticks: what is counted instead of time, because no clock and no pause moves it."""
+
+    async def tick(self) -> int:
+        """Advance the ledger's counter by one, and return it. A repeat advances it again.
+
+        Several owners of a store advance it together once, as long as they tick equally often: one of them does it for all, until
+        he closes the ledger or is gone.
+        """
+        ...
+
+    async def idle(
+        self, *, unused_since: int | None, opened_since: int | None, unanswered_since: int | None, limit: int
+    ) -> list[OpenSession]:
+        """Return at most `limit` open sessions of which one of these is true, with their credentials, the oldest first.
+
+        To open a session counts as its first use. The cost does not grow with the sessions that are in use.
+
+        Args:
+            unused_since: it was used at this tick for the last time, or before.
+            opened_since: it was opened at this tick or before.
+            unanswered_since: it is unused since this tick, and no use of it was noted: OpsHub may not have its seal.
+            limit: how many are wanted.
+        """
+        ...
+
+    async def let_go_unknown(self, made_before: int) -> list[Opening]:
+        """Forget logins that were begun before a tick and of which nobody knows what they have made.
+
+        Returns:
+            those that were forgotten by this call.
+        """
+        ...
+
+
 class SoonestDue(Protocol):
     """When something is due."""
 
@@ -328,6 +363,7 @@ class Ledger(
     OpenedSessions,
     RenewedLogins,
     KnownSessions,
+    RunningTime,
     DueDebts,
     OwedEvictionRecords,
     HeldBackDebts,

@@ -12,13 +12,17 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.opening import claim_folder, make_ready, refusals
 from connector.ledger.sqlite.reserve import Reserve
-from connector.ledger.sqlite.writing import OWNER_BYTES, LedgerWriter
+from connector.ledger.sqlite.table import Term
+from connector.ledger.sqlite.writing import LedgerWriter
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from drivers import DriverError
 from drivers.threads import in_a_thread
 
 log = structlog.get_logger(__name__)
+
+OWNER_BYTES = 16
+"""Length of the random word that stands for an owner."""
 
 
 class LedgerFile(LedgerWriter):
@@ -31,7 +35,7 @@ class LedgerFile(LedgerWriter):
 
     async def open(self, *, now: float) -> None:
         """Take the lock, make the file ready and begin to write. Raises `ConfigurationError`."""
-        self._owner = token_bytes(OWNER_BYTES)
+        self.term = Term(token_bytes(OWNER_BYTES))
         with refusals(self._path):
             await in_a_thread("opening the ledger", partial(self._take, now))
         self._writer = await self._opened_writer()

@@ -6,7 +6,7 @@ A row that is not to be believed leads to no session: its login is owed when it 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 
-from connector.ledger.begun_logins import COLUMNS, NAMES, OpeningRow, authenticated, encoded, verify
+from connector.ledger.begun_logins import COLUMNS, NAMES, OpeningRow, authenticated, decoded, encoded, verify
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.sqlite.table import Table, marks
 from connector.ledger.unverified import Unverified
@@ -23,7 +23,7 @@ REMOVE = f"DELETE FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
 
 def begin(table: Table, opening: Opening) -> None:
     """Write down that a login is about to be sent. A repeat changes nothing."""
-    table.connection.execute(BEGIN, encoded(opening, table.owner, table.keyring))
+    table.connection.execute(BEGIN, encoded(opening, table.term.owner, table.term.tick, table.keyring))
 
 
 def taken(table: Table, session_id: str, login_id: str) -> bool:
@@ -34,7 +34,7 @@ def taken(table: Table, session_id: str, login_id: str) -> bool:
     for row in map(OpeningRow._make, table.connection.execute(TAKE, (session_id, login_id))):
         with suppress(KeyMissing, Unverified):
             verify(row, table.keyring)
-            return row.owner == table.owner and not row.overtaken
+            return row.owner == table.term.owner and not row.overtaken
     return False
 
 
@@ -59,21 +59,49 @@ def remove(table: Table, session_id: str, login_id: str) -> None:
 
 def let_go(table: Table, login_id: str) -> None:
     """Remove the row of a login of which nobody knows what it has made, whether the row is to be believed or not."""
-    values = (login_id, table.owner)
+    values = (login_id, table.term.owner)
     if not table.connection.execute("DELETE FROM openings WHERE login_id = ? AND owner IS NOT ?", values).rowcount:
         found = table.connection.execute("SELECT count(*) FROM openings WHERE login_id = ?", (login_id,)).fetchone()[0]
         raise NoSuchOpening("this login is under way" if found else "no login that was begun has this id")
 
 
+def let_go_unknown(table: Table, made_before: int) -> list[Opening]:
+    """Remove the rows of logins that were begun before a tick and of which nobody knows what they have made; return these.
+
+    A row that is not to be believed stays, for a person to look at.
+    """
+    query = f"{SELECT} WHERE tick < ? AND owner IS NOT ? ORDER BY id"
+    found = [*_verified(table, query, made_before, table.term.owner)]
+    for row in found:
+        table.delete("openings", row.id or 0)
+    return [*map(decoded, found)]
+
+
+def renew_keys(table: Table) -> None:
+    """Write the rows anew that were made with an older key of the keyring."""
+    older = table.keyring.ids[1:]
+    for row in _verified(table, f"{SELECT} WHERE key_id IN ({marks(older)})", *older):
+        _update(table, row._replace(key_id=table.keyring.current))
+
+
+def latest_tick(table: Table) -> int:
+    """Return the highest tick that a row tells which is to be believed."""
+    return max((row.tick for row in _verified(table, SELECT)), default=0)
+
+
 def counted(table: Table) -> tuple[int, int]:
     """Return how many logins are under way, and of how many nobody knows what they have made; nothing is verified for it."""
     query = "SELECT count(*) AS number, count(*) FILTER (WHERE owner IS ?) AS running FROM openings"
-    (row,) = table.named(query, table.owner)
+    (row,) = table.named(query, table.term.owner)
     return row["running"], row["number"] - row["running"]
 
 
 def _believed(table: Table, session_id: str) -> Iterator[OpeningRow]:
-    for row in [*map(OpeningRow._make, table.connection.execute(f"{SELECT} WHERE session_id = ?", (session_id,)))]:
+    return _verified(table, f"{SELECT} WHERE session_id = ?", session_id)
+
+
+def _verified(table: Table, query: str, *values: str | bytes | int) -> Iterator[OpeningRow]:
+    for row in [*map(OpeningRow._make, table.connection.execute(query, values))]:
         with suppress(KeyMissing, Unverified):
             verify(row, table.keyring)
             yield row
@@ -81,5 +109,5 @@ def _believed(table: Table, session_id: str) -> Iterator[OpeningRow]:
 
 def _update(table: Table, row: OpeningRow) -> None:
     changed = authenticated(row, table.keyring)
-    values = (changed.owner, changed.overtaken, changed.mac, row.id)
-    table.connection.execute("UPDATE openings SET owner = ?, overtaken = ?, mac = ? WHERE id = ?", values)
+    values = (changed.key_id, changed.owner, changed.overtaken, changed.mac, row.id)
+    table.connection.execute("UPDATE openings SET key_id = ?, owner = ?, overtaken = ?, mac = ? WHERE id = ?", values)

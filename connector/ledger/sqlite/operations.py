@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
@@ -11,8 +12,9 @@ import structlog
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite import held, housekeeping, opening_rows, recording, selection, session_changes, session_rows
+from connector.ledger.sqlite import held, housekeeping, opening_rows, recording, selection, session_changes, session_rows, ticks
 from connector.ledger.sqlite.file import LedgerFile
+from connector.ledger.sqlite.idling import Idle, idle
 from connector.ledger.sqlite.selection import Claimed
 from connector.ledger.sqlite.table import Table
 from connector.model.begun import Opening, Recorded
@@ -89,6 +91,20 @@ class Operations(Ledger):
 
     async def let_go_opening(self, login_id: str) -> None:
         await self.transact(lambda table: opening_rows.let_go(table, login_id))
+
+    async def tick(self) -> int:
+        number = await self.transact(ticks.advance)
+        self._file.term = replace(self._file.term, tick=number)
+        return number
+
+    async def idle(
+        self, *, unused_since: int | None, opened_since: int | None, unanswered_since: int | None, limit: int
+    ) -> list[OpenSession]:
+        wanted = Idle(unused_since, opened_since, unanswered_since)
+        return await self.transact(partial(idle, wanted=wanted, limit=limit))
+
+    async def let_go_unknown(self, made_before: int) -> list[Opening]:
+        return await self.transact(partial(opening_rows.let_go_unknown, made_before=made_before))
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Recorded:
         now = self._clock()

@@ -4,9 +4,10 @@ A session has one row, that of its login. Beside it there may be rows whose key 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 
 from connector.ledger.fingerprints import shares
 from connector.ledger.keyring import KeyMissing
@@ -18,6 +19,10 @@ from connector.model.sessions import Current, Known, OpenSession, Renewal, Use
 
 INSERT = f"INSERT INTO sessions ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - ours
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
+Believed = tuple[SessionRow, OpenSession]
+"""A row that is to be believed, and what it holds."""
+NOTE = """UPDATE sessions SET used_at = column2, unanswered = column3, used_tick = column4, mac = column5
+    FROM (VALUES {}) WHERE id = column1"""
 
 
 def known(table: Table) -> Known:
@@ -48,13 +53,37 @@ def known(table: Table) -> Known:
 
 def note_use(table: Table, used: Mapping[str, Use]) -> None:
     """Record when sessions were last used, except those that are closed by now or whose row is not to be believed."""
-    for session_id, use in used.items():
-        for row, session in believed(table, session_id):
-            if session.login_id == use.login_id:
-                used_at = max(use.moment, row.used_at)
-                noted = authenticated(row._replace(used_at=used_at, unanswered=0), table.keyring)
-                values = (noted.used_at, noted.unanswered, noted.mac, row.id)
-                table.connection.execute("UPDATE sessions SET used_at = ?, unanswered = ?, mac = ? WHERE id = ?", values)
+    rows = _verified(table, _rows(table, f"WHERE session_id IN ({marks(used)})", *used))
+    noted = [_noted(table, row, used[row.session_id]) for row in rows if row.login_id == used[row.session_id].login_id]
+    if noted:
+        # As one statement: for each, SQLite's thread and the event loop's hand Python's one lock to and fro.
+        values = [value for row in noted for value in (row.id, row.used_at, row.unanswered, row.used_tick, row.mac)]
+        table.connection.execute(NOTE.format(", ".join(["(?, ?, ?, ?, ?)"] * len(noted))), values)
+
+
+def unused(table: Table, since: int, *, unanswered: bool) -> Iterator[Believed]:
+    """Yield sessions that were not used after a tick, the longest unused first.
+
+    They are those of which it is unknown whether OpsHub has their seals (`unanswered`), or the others.
+    """
+    return _believed(table, _rows(table, "WHERE unanswered = ? AND used_tick <= ? ORDER BY used_tick, id", unanswered, since))
+
+
+def opened(table: Table, since: int) -> Iterator[Believed]:
+    """Yield sessions that were opened at a tick or before, the longest open first.
+
+    Ids tell which were opened first, so that no row is read in vain but those that are not to be believed.
+    """
+    return _believed(table, takewhile(lambda row: row.opened_tick <= since, _rows(table, "ORDER BY id")))
+
+
+def latest_tick(table: Table) -> int:
+    """Return the latest tick at which a session was used whose row is to be believed."""
+    latest = 0
+    for unanswered in (0, 1):
+        rows = _verified(table, _rows(table, "WHERE unanswered = ? ORDER BY used_tick DESC", unanswered))
+        latest = max(latest, next((row.used_tick for row in rows), 0))
+    return latest
 
 
 def renew(table: Table, renewal: Renewal) -> Current | None:
@@ -82,11 +111,9 @@ def logins_of(table: Table, session_id: str) -> set[str]:
     return {id_ for (id_,) in table.connection.execute("SELECT login_id FROM sessions WHERE session_id = ?", (session_id,))}
 
 
-def believed(table: Table, session_id: str) -> Iterator[tuple[SessionRow, OpenSession]]:
+def believed(table: Table, session_id: str) -> Iterator[Believed]:
     """Yield the session's rows that are to be believed, and what they hold."""
-    for row in [*_rows(table, "WHERE session_id = ?", session_id)]:
-        with suppress(KeyMissing, Unverified):
-            yield row, decoded(row, table.keyring)
+    return _believed(table, [*_rows(table, "WHERE session_id = ?", session_id)])
 
 
 def taken(table: Table, session_id: str, which: Collection[str] | None = None) -> list[OpenSession]:
@@ -115,12 +142,17 @@ def has_sharers(table: Table, login: OpenSession) -> bool:
 
 def insert(table: Table, session: OpenSession) -> None:
     """Write a row for a session."""
-    table.connection.execute(INSERT, encoded(session, table.keyring))
+    table.connection.execute(INSERT, encoded(session, table.term.tick, table.keyring))
 
 
 def remove(table: Table, session_id: str, login_id: str) -> None:
     """Remove the row of a login, whether it is to be believed or not."""
     table.connection.execute("DELETE FROM sessions WHERE session_id = ? AND login_id = ?", (session_id, login_id))
+
+
+def _noted(table: Table, row: SessionRow, use: Use) -> SessionRow:
+    used_at, tick = max(use.moment, row.used_at), max(table.term.tick, row.used_tick)
+    return authenticated(row._replace(used_at=used_at, unanswered=0, used_tick=tick), table.keyring)
 
 
 def _renewed(table: Table, row: SessionRow, session: OpenSession, credential: Credential) -> OpenSession:
@@ -135,5 +167,18 @@ def _current(session: OpenSession) -> Current:
     return Current(session.credential, session.version)
 
 
-def _rows(table: Table, condition: str, *values: str | bytes) -> Iterator[SessionRow]:
+def _believed(table: Table, rows: Iterable[SessionRow]) -> Iterator[Believed]:
+    for row in rows:
+        with suppress(KeyMissing, Unverified):
+            yield row, decoded(row, table.keyring)
+
+
+def _verified(table: Table, rows: Iterable[SessionRow]) -> Iterator[SessionRow]:
+    for row in rows:
+        with suppress(KeyMissing, Unverified):
+            verify(row, table.keyring)
+            yield row
+
+
+def _rows(table: Table, condition: str, *values: str | bytes | int) -> Iterator[SessionRow]:
     return map(SessionRow._make, table.connection.execute(f"{SELECT} {condition}", values))

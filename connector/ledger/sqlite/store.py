@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite import housekeeping
+from connector.ledger.sqlite import housekeeping, opening_rows, ticks
 from connector.ledger.sqlite.operations import Operations
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.runtime.supervision import supervised
@@ -52,6 +53,7 @@ class SqliteLedger(Operations):
         """
         try:
             await self._file.open(now=self._clock())
+            self._file.term = replace(self._file.term, tick=await self.transact(ticks.read))
             self.lost_track = await self.transact(housekeeping.has_lost_track)
             totals = await self.statistics()
             self._left_in_hand = await self.transact(partial(housekeeping.in_hand, now=self._clock()))
@@ -101,6 +103,7 @@ class SqliteLedger(Operations):
         more = True
         while more:
             more = await self.transact(lambda table: housekeeping.renew_keys(table, limit=SLICE))
+        await self.transact(opening_rows.renew_keys)
         self._verified = await self.transact(lambda table: housekeeping.patrol(table, after=self._verified, limit=SLICE))
         await self._file.tidy()
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace
@@ -27,15 +28,27 @@ INTO_QUARANTINE = f"INSERT OR REPLACE INTO quarantine ({CLAIMS}) VALUES (?, ?, ?
 FROM_QUARANTINE = f"SELECT {CLAIMS} FROM quarantine ORDER BY id"  # noqa: S608 - names of our own
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """The present owner's time with the file."""
+
+    owner: bytes = b""
+    """A random word: no owner before or after has the same. Empty if nobody owns the file."""
+    tick: int = 0
+    """How long servers have run with the file."""
+
+
+NOBODYS = Term()
+
+
 class Table:
     """The rows as one transaction sees them. A row that does not verify is put in quarantine, unless nothing may be written."""
 
-    def __init__(self, connection: sqlite3.Connection, keyring: Keyring, *, owner: bytes = b"", may_write: bool = True) -> None:
-        """`owner` tells the logins that are under way from those of an owner that is gone; empty if nobody owns the file."""
+    def __init__(self, connection: sqlite3.Connection, keyring: Keyring, *, term: Term = NOBODYS, may_write: bool = True) -> None:
         connection.text_factory = lenient_text
         self.connection = connection
         self.keyring = keyring
-        self.owner = owner
+        self.term = term
         self._may_write = may_write
         self.quarantined: list[Debt] = []
         """What this transaction has put there."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite.table import Table
+from connector.ledger.sqlite.table import Table, Term
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from drivers import DriverError
@@ -30,20 +30,19 @@ PRAGMA cell_size_check = ON;
 PRAGMA trusted_schema = OFF;
 """
 
-OWNER_BYTES = 16
-"""Length of the random word that stands for an owner of the file: none before or after has the same."""
 PAUSE = 1.0
 """Seconds between two tries to mend what is broken, so that it is not tried for every request."""
 
 
 class LedgerWriter:
-    """The one writer of the file, once `_writer`, `_identity` and `_owner` are set, as long as the file is the same as then."""
+    """The one writer of the file, once `_writer` and `_identity` are set, as long as the file is the one that it was then."""
 
     def __init__(self, path: Path, keyring: Keyring, quarantined: Callable[[Debt], None]) -> None:
         """`quarantined` is told of each row that a transaction has put in quarantine."""
         self._path = path.resolve()
         self._keyring = keyring
-        self._owner = b""
+        self.term = Term()
+        """That of the transactions to come."""
         self._quarantined = quarantined
         self._file = SqliteFile(self._path)
         self._writer: SqliteWriter | None = None
@@ -60,7 +59,7 @@ class LedgerWriter:
 
         def with_table(connection: sqlite3.Connection, items: Sequence[Item]) -> list[tuple[T, list[Debt]]]:
             self._must_be_ours()
-            table = Table(connection, self._keyring, owner=self._owner)
+            table = Table(connection, self._keyring, term=self.term)
             outcomes = do(table, items)
             return [*zip(outcomes, [table.quarantined, *[[]] * (len(outcomes) - 1)], strict=True)]
 

@@ -10,14 +10,17 @@ from connector.ledger.testing.replacing import Replacing
 from connector.ledger.testing.rot import Rot
 from connector.ledger.testing.sharing import SharedLogins
 from connector.ledger.testing.steering import Steering
+from connector.ledger.testing.ticking import SharedTicking, Ticking
 from connector.ledger.testing.tries import Tries
 
 
-class LedgerContract(Owing, Tries, Claims, BeforeLogins, Replacing, Renewing, Refreshing, SharedLogins, Steering, Repeats, Rot):
+class LedgerContract(
+    Owing, Tries, Claims, BeforeLogins, Ticking, Replacing, Renewing, Refreshing, SharedLogins, Steering, Repeats, Rot
+):
     """Derive from this, say what your ledger is (see `LedgerSubject`), and override the fixtures `make_ledger` and `spoil`."""
 
 
-class SharedLedgerContract(LedgerContract, SharedClaims, SharedBeforeLogins, SharedRefreshing):
+class SharedLedgerContract(LedgerContract, SharedClaims, SharedBeforeLogins, SharedTicking, SharedRefreshing):
     """Derive from this if your store may have several owners at a time."""
 
     shared = True

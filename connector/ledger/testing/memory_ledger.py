@@ -20,7 +20,7 @@ from connector.ledger.testing.memory_logins import (
     revive,
 )
 from connector.ledger.testing.memory_owner import Owner
-from connector.ledger.testing.memory_store import BegunLogin, MemoryStore, fingerprint
+from connector.ledger.testing.memory_store import BegunLogin, MemoryStore, SessionUse, fingerprint
 from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
@@ -91,7 +91,7 @@ class MemoryLedger(Owner, Ledger):
 
     async def begin_opening(self, opening: Opening) -> None:
         with self._transaction() as store:
-            store.openings.setdefault((opening.session_id, opening.login_id), BegunLogin(opening, self))
+            store.openings.setdefault((opening.session_id, opening.login_id), BegunLogin(opening, self, store.tick))
 
     async def opening_failed(self, opening: Opening) -> None:
         with self._transaction() as store:
@@ -117,7 +117,8 @@ class MemoryLedger(Owner, Ledger):
             has_lived = replaced is not None or bool(known) or bool(owing)
             end_earlier(store, session, replaced or Replaced(), now)
             revive(store, session, now)
-            store.sessions[session.session_id, session.login_id] = session
+            key = session.session_id, session.login_id
+            store.sessions[key], store.lives[key] = session, SessionUse(store.tick, store.tick)
             owed = store.insert(owed_eviction(session, mark, drivers, now)) if has_lived else None
             return Recorded(is_open=True, owed=owed)
 
@@ -179,5 +180,36 @@ class MemoryLedger(Owner, Ledger):
     async def note_use(self, used: Mapping[str, Use]) -> None:
         with self._transaction() as store:
             for session_id, use in used.items():
-                if (session := store.sessions.get((session_id, use.login_id))) is not None:
-                    store.sessions[session_id, use.login_id] = replace(session, used_at=max(session.used_at, use.moment))
+                key = session_id, use.login_id
+                if (session := store.sessions.get(key)) is not None:
+                    store.sessions[key] = replace(session, used_at=max(session.used_at, use.moment))
+                    store.lives[key] = replace(store.lives[key], used_tick=store.tick, is_answered=True)
+
+    async def tick(self) -> int:
+        with self._transaction() as store:
+            store.is_there(self, self._clock())
+            if store.ticker in {None, self}:
+                store.ticker = self
+                store.tick += 1
+            return store.tick
+
+    async def idle(
+        self, *, unused_since: int | None, opened_since: int | None, unanswered_since: int | None, limit: int
+    ) -> list[OpenSession]:
+        def is_wanted(life: SessionUse) -> bool:
+            is_old = opened_since is not None and life.opened_tick <= opened_since
+            is_unused = unused_since is not None and life.used_tick <= unused_since
+            may_be_lost = unanswered_since is not None and not life.is_answered and life.used_tick <= unanswered_since
+            return is_old or is_unused or may_be_lost
+
+        with self._transaction() as store:
+            age = {key: (store.lives[key].used_tick, place) for place, key in enumerate(store.sessions)}
+            oldest_first = sorted(age, key=(lambda key: age[key]) if opened_since is None else (lambda key: age[key][1]))
+            return [store.sessions[key] for key in oldest_first if is_wanted(store.lives[key])][:limit]
+
+    async def let_go_unknown(self, made_before: int) -> list[Opening]:
+        with self._transaction() as store:
+            found = {key: begun for key, begun in store.openings.items() if begun.owner is None and begun.tick < made_before}
+            for key in found:
+                del store.openings[key]
+            return [begun.opening for begun in found.values()]

@@ -36,8 +36,18 @@ class BegunLogin:
     opening: Opening
     owner: object | None
     """Who makes it; None once nobody knows what it has made."""
+    tick: int
     overtaken: bool = False
     """Whether a cleanup of its session came meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUse:
+    """How an open session was used."""
+
+    opened_tick: int
+    used_tick: int
+    is_answered: bool = False
 
 
 class MemoryStore:
@@ -49,6 +59,8 @@ class MemoryStore:
         self.quarantine: dict[int, Debt] = {}
         self.sessions: dict[tuple[str, str], OpenSession] = {}
         """By the ids of the session and the login."""
+        self.lives: dict[tuple[str, str], SessionUse] = {}
+        """By the same; a session that was closed leaves its own."""
         self.openings: dict[tuple[str, str], BegunLogin] = {}
         """By the same."""
         self.claims: dict[int, Claim] = {}
@@ -56,6 +68,9 @@ class MemoryStore:
         """By the ids of the session and the login."""
         self.there_until: dict[object, float] = {}
         """By owner: when he counts as gone, unless he claims something before."""
+        self.tick = 0
+        self.ticker: object | None = None
+        """The owner who counts ticks for all."""
         self.lost_track = False
         self._ids = count(1)
         self._spoiled: set[int] = set()
@@ -109,6 +124,7 @@ class MemoryStore:
     def is_gone(self, owner: object) -> None:
         """End all claims of an owner. Nobody knows what the logins have made that he has begun."""
         self.there_until.pop(owner, None)
+        self.ticker = None if self.ticker is owner else self.ticker
         self.claims = {id_: claim for id_, claim in self.claims.items() if claim.owner is not owner}
         self.refreshes = {login: claim for login, claim in self.refreshes.items() if claim.owner is not owner}
         for key, begun in self.openings.items():

@@ -65,6 +65,12 @@ async def let_go(ledger: Ledger, at: Situation) -> None:
         await ledger.let_go_opening(at.opening.login_id)
 
 
+async def let_go_unknown(ledger: Ledger, at: Situation) -> None:
+    """Let all logins go of which nobody knows what they have made; whoever does it twice is told of none."""
+    await ledger.opening_unanswered(at.opening)
+    assert await ledger.let_go_unknown(1) in ([at.opening], [])
+
+
 Call = Callable[[Ledger, Situation], Awaitable[object]]
 LATE = 77.0
 """Seconds that a try puts its debt off for."""
@@ -89,6 +95,7 @@ CALLS: dict[str, Call] = {
     "opening failed": lambda ledger, at: ledger.opening_failed(at.opening),
     "opening unanswered": lambda ledger, at: ledger.opening_unanswered(at.opening),
     "let go": let_go,
+    "let go unknown": let_go_unknown,
     "end login": lambda ledger, at: ledger.end_login(session(at.open)),
     "renew": lambda ledger, at: ledger.renew(Renewal(request(at.open).session_id, "l", 0, request(9, "newer").credential)),
     "renew what is owed": lambda ledger, at: ledger.renew(
