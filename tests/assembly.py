@@ -22,6 +22,7 @@ from connector.runtime.supervision import OwnedTasks
 from connector.sessions.admission import Admission
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
+from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.renewals import Renewals
@@ -99,12 +100,12 @@ def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> 
     live, seals = LiveSessions(ledger), Seals(KEYRING)
     logouts = Logouts(end_system, tasks, metrics, deadline=30)
     books = Bookkeeping(ledger, Backoff(604_800))
-    records = SessionRecords(logouts, ledger, storage, books, live.unrecorded, nudge=lambda: None)
+    records = SessionRecords(logouts, ledger, storage, books, live, nudge=lambda: None)
     return Served(
         planner=Planner(end_system, Admission(seals, live, require_seal=False), live.current),
         orchestrator=Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30),
         end_system=end_system,
-        openings=Openings(logouts, live, seals, records, deadline=30, longest_header=32_768),
+        openings=Openings(logouts, live, seals, OpeningRecords(ledger, live), records, deadline=30, longest_header=32_768),
         seals=seals,
         in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), logouts, Renewals(ledger, live, nudge=lambda: None)),
         watch=storage.watch,

@@ -1,5 +1,6 @@
 """`POST /initialize/{sdkSessionId}`: opens a session in the end system."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -30,6 +31,20 @@ LONGEST_TEXT = 300
 """Characters of an end system's text that the log takes."""
 
 
+class Handover(web.Response):
+    """The answer that gives OpsHub a seal."""
+
+    def __init__(self, answer: web.Response, written: Callable[[], None]) -> None:
+        """Answer the same; `written` is called once the connection has taken all of it."""
+        super().__init__(status=answer.status, body=answer.body, headers=answer.headers)
+        self._written = written
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Write the body. Raises `ConnectionError` if the client has gone."""
+        await super().write_eof(data)
+        self._written()
+
+
 @dataclass(frozen=True, slots=True)
 class InitializeCall:
     """Parses, runs, renders."""
@@ -54,7 +69,7 @@ class InitializeCall:
         finally:
             self.metrics.observe_initialize(_word(result))
         if isinstance(result, Opened):
-            return json_answer(HTTPStatus.OK, encoded(result.headers, settings.sensitive | {HEADER}))
+            return Handover(json_answer(HTTPStatus.OK, encoded(result.headers, settings.sensitive | {HEADER})), result.answered)
         _note(result, wanted)
         return self.shapes.render(_error_of(result), request.rel_url.raw_path)
 
@@ -111,7 +126,7 @@ def _without_values(text: str, wanted: OpeningRequest) -> str:
 def _error_of(result: NotOpened | LoginOutcome) -> ErrorAnswer:
     match result:
         case NotOpened.OVERTAKEN:
-            message = "The session was cleaned up while it was being opened; its login is being ended."
+            message = "The session was cleaned up or opened anew while it was being opened; a login that was made is being ended."
             return Conflict(message, code="session_closed").answer
         case NotOpened.NOT_RECORDED:
             message = "The ledger could not record the session. A login that was made is being ended."

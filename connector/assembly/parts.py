@@ -27,6 +27,7 @@ from connector.sessions.admission import Admission
 from connector.sessions.doubts import Doubts
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
+from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.renewals import Renewals
@@ -185,7 +186,8 @@ def _openings(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: C
         core.logouts,
         core.live,
         core.seals,
-        SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live.unrecorded, nudge=nudge),
+        OpeningRecords(core.ledger, core.live),
+        SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live, nudge=nudge),
         deadline=for_end_system(core.settings),
         longest_header=core.settings.server.limits.header,
         turns=turns if core.settings.end_system.replace == "before" else None,

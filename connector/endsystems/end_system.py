@@ -87,6 +87,11 @@ class LoginOutcome:
     retry_after: float | None = None
     """Seconds to wait, if an unavailable end system asked for it. An hour at most is passed on."""
 
+    @property
+    def has_made_something(self) -> bool:
+        """Whether the login has left a credential, even if nothing can log it out."""
+        return self.result is LoginResult.LOGGED_IN or bool(self.credential)
+
 
 class EndSystemSettings(BaseModel):
     """Settings of an end system of your own (`[end_system.settings]`). Derive from this class to name them."""

@@ -69,7 +69,15 @@ class CleanupRecords(Protocol):
 
 
 class EndedLogins(Protocol):
-    """Logins that nobody will use."""
+    """Logins that nobody will use, and those that were never made."""
+
+    async def opening_failed(self, opening: Opening) -> None:
+        """Record durably that a login has made nothing: there is no opening any more."""
+        ...
+
+    async def opening_unanswered(self, opening: Opening) -> None:
+        """Record durably that nobody knows what a login has made, although its owner is there."""
+        ...
 
     async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
         """Record durably that nobody will use a login: it is owed, unless somebody else ends it or uses it. Its opening is over.
@@ -110,14 +118,6 @@ class OpenedSessions(EndedLogins, Protocol):
 
     async def begin_opening(self, opening: Opening) -> None:
         """Record durably that a login is about to be sent, by this owner of the ledger."""
-        ...
-
-    async def opening_failed(self, opening: Opening) -> None:
-        """Record durably that a login has made nothing: there is no opening any more."""
-        ...
-
-    async def opening_unanswered(self, opening: Opening) -> None:
-        """Record durably that nobody knows what a login has made, although its owner is there."""
         ...
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Recorded:

@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 
 import structlog
@@ -28,14 +27,6 @@ FOREIGN = 10_000
 """Sessions of other processes that are remembered as alive. For any other, the ledger is asked."""
 
 
-@dataclass(slots=True, eq=False)
-class RunningInitialize:
-    """A running initialize."""
-
-    overtaken: bool = False
-    """Whether a cleanup of the session came meanwhile, so that the new login has to be ended."""
-
-
 class LiveSessions:
     """The open sessions of this process's ledger, and what happened here to others.
 
@@ -51,8 +42,12 @@ class LiveSessions:
         self.ledger_id = b""
         self._logins: dict[str, str] = {}
         self._rows: dict[str, tuple[str, ...]] = {}
-        """Session id -> ids of the logins that may have a row: from before the ledger is told until the row is gone."""
-        self._opening: defaultdict[str, set[RunningInitialize]] = defaultdict(set)
+        """Session id -> ids of the logins that may have a row: from before the ledger is told until the row is gone.
+
+        Logins that are under way are among them.
+        """
+        self._ended: set[str] = set()
+        """Ids of those of them by which no session is opened any more, because a cleanup has ended them, or another login."""
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
         self._used: dict[str, Use] = {}
@@ -83,6 +78,7 @@ class LiveSessions:
         self.ledger_id, self._logins = known.ledger_id, dict(known.logins)
         self._renewed = {known.logins[session_id]: current for session_id, current in known.renewed.items()}
         self._rows = {id_: (*known.earlier.get(id_, ()), login) for id_, login in self._logins.items()}
+        self._ended = {login for logins in known.earlier.values() for login in logins}
         if known.keyless:
             message = "open sessions need a key that is not in the keyring: nobody can end them until it is put back"
             log.warning(message, sessions=known.keyless)
@@ -140,34 +136,22 @@ class LiveSessions:
         """Return the place where a session's login was made, None if this ledger does not know it. Raises `LedgerUnavailable`."""
         return await self._ledger.origin_of(sealed.session_id, sealed.login_id)
 
-    @contextmanager
-    def opening(self, session_id: str) -> Iterator[RunningInitialize]:
-        """Register a running initialize, so that a cleanup which comes meanwhile is noticed."""
-        opening = RunningInitialize()
-        self._opening[session_id].add(opening)
-        try:
-            yield opening
-        finally:
-            self._opening[session_id].discard(opening)
-            if not self._opening[session_id]:
-                del self._opening[session_id]
-
     def may_have_row(self, session_id: str) -> bool:
         """Tell whether the ledger may have a row of the session, so that it has to be told of a cleanup."""
         return session_id in self._rows
 
-    def recording(self, session: OpenSession) -> tuple[str, ...]:
-        """Note that the ledger is about to record the session. Whether it did may remain unknown.
-
-        Returns the ids of the logins that this one replaces.
-        """
+    def beginning(self, session_id: str, login_id: str) -> None:
+        """Note that the ledger is about to be told of a login. Whether it was may remain unknown."""
         # Noted before the ledger is told: whatever becomes of the record, a cleanup has to look for the row.
-        earlier = self._rows.get(session.session_id, ())
-        self._rows[session.session_id] = (*earlier, session.login_id)
-        return earlier
+        self._rows[session_id] = (*self._rows.get(session_id, ()), login_id)
+
+    def may_open(self, session_id: str, login_id: str) -> bool:
+        """Tell whether a session may be opened by this login: no cleanup came here since it has begun, and no later login."""
+        return login_id in self._rows.get(session_id, ()) and login_id not in self._ended
 
     def rows_gone(self, session_id: str, logins: Collection[str]) -> None:
-        """Note that the rows of these logins are durably gone."""
+        """Note that the rows of these logins are durably gone, or that the ledger has marked them as ended."""
+        self._ended.difference_update(logins)
         for login in logins:
             self._renewed.pop(login, None)
         left = tuple(login for login in self._rows.get(session_id, ()) if login not in logins)
@@ -176,19 +160,24 @@ class LiveSessions:
         else:
             self._rows.pop(session_id, None)
 
-    def opened(self, session: OpenSession, replaced: Collection[str]) -> None:
-        """Note that a session is open, also in the ledger, and that the `replaced` logins are not."""
-        self.rows_gone(session.session_id, replaced)
-        if session.login_id in self._rows.get(session.session_id, ()):  # or another login has replaced it meanwhile
-            self._logins[session.session_id] = session.login_id
-            self._forget_requests(session.session_id)
-            self._foreign.pop(session.session_id, None)
+    def opened(self, session: OpenSession) -> None:
+        """Note that a session is open, also in the ledger, and not by its earlier login any more.
+
+        The caller opens a session's logins in the order in which the ledger does.
+        """
+        if not self.may_open(session.session_id, session.login_id):
+            return
+        if (earlier := self._logins.get(session.session_id)) is not None:
+            self.rows_gone(session.session_id, [earlier])
+        self._logins[session.session_id] = session.login_id
+        self._forget_use(session.session_id)
+        self._foreign.pop(session.session_id, None)
 
     def ended(self, session: OpenSession) -> None:
         """Note that this login of a session has failed. A login that has replaced it is left alone."""
         if self._logins.get(session.session_id) == session.login_id:
             del self._logins[session.session_id]
-            self._forget_requests(session.session_id)
+            self._forget_use(session.session_id)
 
     def closing(self, session_id: str) -> tuple[str, ...]:
         """Note that a cleanup of the session was received. From now on the session is dead.
@@ -197,13 +186,12 @@ class LiveSessions:
         """
         # Counted for all sessions together: it is only compared for equality, and a needless question costs little.
         self._closings += 1
-        for opening in self._opening.get(session_id, ()):
-            opening.overtaken = True
         self._logins.pop(session_id, None)
-        self._forget_requests(session_id)
+        self._forget_use(session_id)
         self._foreign.pop(session_id, None)
-        self._used.pop(session_id, None)
-        return self._rows.get(session_id, ())
+        logins = self._rows.get(session_id, ())
+        self._ended.update(logins)
+        return logins
 
     def call_begins(self, sealed: Sealed) -> None:
         """Count a call. As long as it runs, its session is in use. Tell before anything is awaited that shows it alive."""
@@ -219,6 +207,10 @@ class LiveSessions:
     def note_use(self, sealed: Sealed) -> None:
         """Note that a session is in use by its login; it is recorded later, with others."""
         self._note_use(sealed.session_id, sealed.login_id)
+
+    def note_answered(self, session_id: str, login_id: str) -> None:
+        """Note that OpsHub was given the seal of a login; it is recorded later, with what was used."""
+        self._note_use(session_id, login_id)
 
     def _note_use(self, session_id: str, login_id: str) -> None:
         if self._logins.get(session_id) == login_id:
@@ -246,7 +238,8 @@ class LiveSessions:
         """
         session_id, login_id = session.session_id, session.login_id
         is_open = self._logins.get(session_id) == login_id
-        return is_open and session_id not in self._opening and (session_id, login_id) not in self._calls
+        is_opened_anew = any(self.may_open(session_id, other) for other in self._rows.get(session_id, ()) if other != login_id)
+        return is_open and not is_opened_anew and (session_id, login_id) not in self._calls
 
     async def keep_notes(self) -> None:
         """Record for ever, now and then, when sessions were used."""
@@ -277,7 +270,9 @@ class LiveSessions:
             if self._used.get(session_id) == use:
                 del self._used[session_id]
 
-    def _forget_requests(self, session_id: str) -> None:
+    def _forget_use(self, session_id: str) -> None:
+        """Forget how a session's login was used, because another one takes its place, or none."""
+        self._used.pop(session_id, None)
         self.latest.pop(session_id, None)
         self.carried.pop(session_id, None)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -81,6 +81,17 @@ class Logouts:
     def origin(self, login: SessionLogin) -> str:
         """Return the place where today's end system would end this login; empty if an author's class raises an exception."""
         return attempt("origin of a login", lambda: self.end_system.origin(login), "")
+
+    def origin_to_come(self, session_id: str, system_id: str | None) -> str:
+        """Return the place where today's end system makes a login; empty if only its credential tells."""
+        login = SessionLogin(session_id, system_id, Credential())
+
+        def told() -> str:
+            with suppress(LookupError):
+                return self.end_system.origin(login)
+            return ""
+
+        return attempt("origin of a login to come", told, "")
 
     def held(self, debt: Debt) -> LogoutOutcome | None:
         """Return why a debt, read with its credential, cannot be done today; None if it can."""

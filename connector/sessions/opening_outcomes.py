@@ -1,10 +1,11 @@
-"""One initialize as values: the request, and its outcome."""
+"""One initialize as values: the request, the login that is made for it, and its outcome."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from connector.endsystems.end_system import LoginOutcome
+from connector.model.begun import Opening
 from connector.sessions.seal import Sealed
 
 
@@ -20,12 +21,36 @@ class OpeningRequest:
     """The session's earlier seal, if the caller has shown it."""
 
 
+@dataclass(slots=True, eq=False)
+class Caller:
+    """Whoever has asked for a session."""
+
+    is_there: Callable[[], bool]
+    was_answered: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the caller can still be given the seal. Without it, nobody could end the session."""
+        return not self.was_answered and self.is_there()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One login, from before it is made."""
+
+    request: OpeningRequest
+    opening: Opening
+    caller: Caller
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The session is open and recorded."""
 
     headers: Mapping[str, str] = field(repr=False)
     """What OpsHub has to send along with every later call: the seal first."""
+    answered: Callable[[], None] = field(repr=False, compare=False)
+    """To be called once the answer is written. A session whose answer is not does not stay open for long."""
 
 
 class NotOpened(Enum):

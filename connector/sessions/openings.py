@@ -1,37 +1,36 @@
-"""Opening a session: the login, its record, its seal. No login that was made is forgotten."""
+"""Opening a session: the login is known to the ledger before it is sent, and goes on whatever becomes of its caller."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from secrets import token_urlsafe
 from typing import Protocol
 
 import structlog
 
-from connector.endsystems.end_system import LONGEST_LOGIN, LoginOutcome, SessionLogin
+from connector.endsystems.end_system import LONGEST_LOGIN, LoginOutcome
 from connector.endsystems.escaped import logged_in
 from connector.model.begun import Opening
 from connector.model.cleanup import Timed
-from connector.model.credential import Credential
 from connector.model.errors import BrokenOff, LedgerUnavailable
-from connector.model.headers import ADVISED, size_of
-from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult, late_answer
-from connector.model.sessions import OpenSession
+from connector.model.outcomes import LoginResult, late_answer
 from connector.runtime.deadline import Patience
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
+from connector.sessions.after_login import AfterLogin
+from connector.sessions.issued_headers import IssuedHeaders
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
-from connector.sessions.opening_outcomes import NotOpened, Opened, OpeningRequest, Result
+from connector.sessions.opening_outcomes import Attempt, Caller, NotOpened, OpeningRequest, Result
+from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.records import SessionRecords
-from connector.sessions.returned_headers import problems_of
-from connector.sessions.seal import HEADER, Sealed, Seals
+from connector.sessions.seal import Seals
 
 log = structlog.get_logger(__name__)
 
-OPEN = frozenset([LoginResult.LOGGED_IN, LoginResult.NOT_APPLICABLE])
+Login = asyncio.Task[asyncio.Task[Result]]
+"""A login that is under way, and the task of what follows it, which no shutdown cancels."""
 
 
 class Turns(Protocol):
@@ -53,6 +52,7 @@ class Openings:
         logouts: Logouts,
         live: LiveSessions,
         seals: Seals,
+        begun: OpeningRecords,
         records: SessionRecords,
         *,
         deadline: float,
@@ -66,6 +66,7 @@ class Openings:
             logouts: know the end system.
             live: knows which sessions are open.
             seals: make the seals.
+            begun: write down what is about to be made.
             records: write down what was opened.
             deadline: is for the end system, in seconds: a caller is answered then.
             longest_header: bytes that a seal may have.
@@ -75,15 +76,15 @@ class Openings:
         self._turns = turns
         self._end_system = logouts.end_system
         self._logouts = logouts
-        self._live = live
-        self._seals = seals
-        self._records = records
+        self._begun = begun
+        issued = IssuedHeaders(seals, live, longest_header)
+        self._after = AfterLogin(logouts, live, begun, records, issued, clock=clock)
         self._deadline = deadline
         self._longest = LONGEST_LOGIN * deadline
-        self._longest_header = longest_header
         self._clock = clock
         self._logins = OwnedTasks()
-        self._following = OwnedTasks()
+        self._beside = OwnedTasks()
+        """What comes before and after logins."""
         self._stopping = False
         self._late = LoginOutcome(LoginResult.UNAVAILABLE, code="timeout", message=late_answer(deadline))
 
@@ -94,8 +95,7 @@ class Openings:
         """
         if self._stopping:
             return NotOpened.STOPPING
-        # A login that could be neither recorded nor ended must not be made.
-        if self._records.is_overwhelmed:
+        if self._begun.are_overwhelmed:
             return NotOpened.NOT_RECORDED
         if self._turns is None:
             return await self._open(request, is_wanted)
@@ -108,19 +108,39 @@ class Openings:
             return NotOpened.STOPPING
 
     async def _open(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> Result:
-        with self._live.opening(request.session_id) as opening:
-            # A task of the application: a caller who leaves must not cancel a login that may be made by now.
-            login = self._logins.start(self._log_in(request, lambda: is_wanted() and not opening.overtaken))
-            try:
-                await asyncio.wait([login], timeout=self._deadline)
-                if not login.done() or login.cancelled():
-                    log.warning(
-                        "a login is late: its caller was answered, and what it makes will be ended", seconds=self._deadline
-                    )
-                    return self._late
-                return await asyncio.shield(login.result())
-            finally:
-                opening.overtaken = True  # a session that opens later would have no caller
+        attempt = Attempt(request, self._opening(request), Caller(is_wanted))
+        try:
+            # Tasks of the application: a caller who leaves must not cancel a login that may be made by now.
+            login = await asyncio.shield(self._beside.start(self._begin(attempt)))
+            return login if isinstance(login, NotOpened) else await self._result(login)
+        finally:
+            attempt.caller.was_answered = True  # a session that opens later would have no caller
+
+    def _opening(self, request: OpeningRequest) -> Opening:
+        return Opening(
+            session_id=request.session_id,
+            system_id=request.system_id,
+            origin=self._logouts.origin_to_come(request.session_id, request.system_id),
+            # Random, not counted: two processes with the same keys must never use one id.
+            login_id=token_urlsafe(16),
+            opened_at=self._clock(),
+        )
+
+    async def _begin(self, attempt: Attempt) -> Login | NotOpened:
+        """Make it durable that a login is about to be sent, then begin it. Nothing is sent otherwise."""
+        if not await self._begun.begin(attempt.opening):
+            return NotOpened.NOT_RECORDED
+        if self._stopping or not self._after.is_wanted(attempt):
+            await self._begun.nothing_made(attempt.opening)
+            return NotOpened.STOPPING if self._stopping else NotOpened.OVERTAKEN
+        return self._logins.start(self._log_in(attempt))
+
+    async def _result(self, login: Login) -> Result:
+        await asyncio.wait([login], timeout=self._deadline)
+        if not login.done() or login.cancelled():
+            log.warning("a login is late: its caller was answered, and what it makes will be ended", seconds=self._deadline)
+            return self._late
+        return await asyncio.shield(login.result())
 
     async def drain(self, deadline: float) -> int:
         """Begin no more logins, give the running ones their time, then wait for all that follows them.
@@ -135,188 +155,37 @@ class Openings:
             message = "waiting for running logins, so that what they make is ended"
             log.warning(message, logins=len(self._logins), seconds=longest)
         broken_off = await self._logins.drain(longest)
-        if broken_off:
-            log.error(
-                "logins were cancelled at the end: those that the end system has made stay open; end them there",
-                logins=broken_off,
-            )
-        await self._following.finish()
+        await self._beside.finish()
+        await self._after.finish()
         return broken_off
 
-    async def _log_in(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> asyncio.Task[Result]:
+    async def _log_in(self, attempt: Attempt) -> asyncio.Task[Result]:
         """Log in, and return the task of what follows, which no shutdown cancels."""
-        opening, started = self._opening(request), time.monotonic()
-        if not await self._records.begin(opening):
-            return self._following.start(self._never_sent(opening))
-        done: Timed[LoginOutcome | None] = await step(
-            "login",
-            lambda: logged_in(self._end_system.login(request.session_id, request.settings)),
-            deadline=Patience(self._longest),
-            late=self._late,
-            failed=None,
-        )
-        passed = time.monotonic() - started
-        if self._was_never_answered(done.outcome, passed):
-            log.error(
-                "a login was never answered: if the end system has made it, it stays open; end it there",
-                milliseconds=done.milliseconds,
-            )
-            return self._following.start(self._unanswered(opening, done.outcome or self._late))
-        patience = max(0.0, self._deadline - passed)
-        return self._following.start(self._follow(request, opening, done.outcome, is_wanted, patience=patience))
-
-    def _was_never_answered(self, outcome: LoginOutcome | None, passed: float) -> bool:
-        """Tell whether a login failed after its caller was told that it is late. Only the log can tell then."""
-        timed_out = outcome is not None and outcome.code == self._late.code and not _made(outcome)
-        return outcome is self._late or (passed > self._deadline and timed_out)
-
-    async def _follow(
-        self,
-        request: OpeningRequest,
-        opening: Opening,
-        outcome: LoginOutcome | None,
-        is_wanted: Callable[[], bool],
-        *,
-        patience: float,
-    ) -> Result:
-        if outcome is None:
-            return await self._unanswered(opening, NotOpened.DEFECT)
-        session = self._session(opening, outcome)
-        if outcome.result not in OPEN:
-            return await self._failed(session, opening, outcome, patience)
-        done: Timed[Result] = await step(
-            "opening a session",
-            lambda: self._opened(session, request, outcome, is_wanted),
-            deadline=self._records.deadline,
-            late=NotOpened.NOT_RECORDED,
-            failed=NotOpened.DEFECT,
-        )
-        # Not open: what the login has made has to be ended.
-        if isinstance(done.outcome, NotOpened):
-            self._live.ended(session)
-            if await self._records.end(session):
-                self._live.rows_gone(session.session_id, [session.login_id])
-        return done.outcome
-
-    async def _never_sent(self, opening: Opening) -> Result:
-        """Take back what the ledger may have recorded all the same."""
-        await self._records.made_nothing(opening)
-        return NotOpened.NOT_RECORDED
-
-    async def _unanswered(self, opening: Opening, result: Result) -> Result:
-        """Record that nobody knows what a login has made, and return what its caller is told."""
-        await self._records.never_answered(opening)
-        return result
-
-    async def _failed(self, session: OpenSession, opening: Opening, failure: LoginOutcome, patience: float) -> LoginOutcome:
-        """End what a login has made until it failed, and tell the caller of it, at the latest after `patience` seconds."""
-        if session.credential is None:
-            await self._records.made_nothing(opening)
-            return failure
-        if not patience:  # its caller was answered, so that the retries may do it
-            await self._records.end(session)
-            return failure
-        undoing = self._following.start(self._records.undo(session))
-        await asyncio.wait([undoing], timeout=patience)
-        told = _words_for(undoing.result()) if undoing.done() else "is being ended"
-        return replace(failure, message=f"{failure.message}; the login made until then {told}") if told else failure
-
-    async def _opened(
-        self, session: OpenSession, request: OpeningRequest, outcome: LoginOutcome, is_wanted: Callable[[], bool]
-    ) -> Result:
-        """Open the session with the new login, or return why the login has to be ended."""
-        headers = self._headers(session, outcome)
-        if headers is None:
-            return NotOpened.DEFECT
-        if not is_wanted():
-            return NotOpened.OVERTAKEN
-        if outcome.message:
-            log.warning("a login was made and could not be proved; it is used all the same", reason=outcome.message)
-        return await self._record(session, request, is_wanted) or Opened(headers)
-
-    def _opening(self, request: OpeningRequest) -> Opening:
-        login = SessionLogin(request.session_id, request.system_id, Credential())
-        # Random, not counted: two processes with the same keys must never use one id.
-        login_id = token_urlsafe(16)
-        return Opening(request.session_id, request.system_id, self._logouts.origin(login), login_id, self._clock())
-
-    def _session(self, opening: Opening, outcome: LoginOutcome) -> OpenSession:
-        made, now = _made(outcome), self._clock()
-        login = SessionLogin(opening.session_id, opening.system_id, outcome.credential)
-        return OpenSession(
-            session_id=opening.session_id,
-            system_id=opening.system_id,
-            origin=self._logouts.origin(login) if made else "",
-            login_id=opening.login_id,
-            opened_at=now,
-            used_at=now,
-            credential=outcome.credential if made and self._end_system.ends_sessions else None,
-            is_shared=self._end_system.shares_logins,
-        )
-
-    def _headers(self, session: OpenSession, outcome: LoginOutcome) -> dict[str, str] | None:
-        """Return the headers for OpsHub; None if it could not send them back."""
-        # Checked before the seal is made: a session with headers that OpsHub cannot return is nobody's.
-        problems = [*problems_of(outcome.returned, longest=self._longest_header)]
-        if problems:
-            log.error("the end system returns headers that OpsHub cannot send back; the login is ended", problems=problems)
-            return None
-        headers = {HEADER: self._seals.make(self._sealed(session, outcome)), **outcome.returned}
-        if len(headers[HEADER]) > self._longest_header:
-            log.error(
-                "the seal is longer than server.limits.header; the login is ended; raise that limit", bytes=len(headers[HEADER])
-            )
-            return None
-        if (size := size_of(headers.items())) > ADVISED:
-            log.warning("a session's headers are large: proxies may refuse its calls", bytes=size, advised=ADVISED)
-        return headers
-
-    def _sealed(self, session: OpenSession, outcome: LoginOutcome) -> Sealed:
-        made = _made(outcome)
-        return Sealed(
-            session.session_id,
-            session.system_id,
-            session.login_id,
-            self._live.ledger_id,
-            outcome.credential if made else None,
-            session.origin,
-            static=made and session.credential is None,
-            opened_at=session.opened_at,
-        )
-
-    async def _record(self, session: OpenSession, request: OpeningRequest, is_wanted: Callable[[], bool]) -> NotOpened | None:
-        """Record the session, and end what it replaces. The old seal is dead before its cached values are evicted.
-
-        A cleanup that comes until then wins. A client that has gone by then has no seal to end the session with.
-        """
-        # Asked before the next line, which notes the new session.
-        was_open = self._live.is_open_here(session.session_id)
-        replaced = self._live.recording(session)
+        request, started, is_over = attempt.request, time.monotonic(), False
         try:
-            recorded = await self._records.open(session, request.replaced, was_open=was_open)
-        except LedgerUnavailable:
-            return NotOpened.NOT_RECORDED
-        if not recorded.is_open:
-            return NotOpened.OVERTAKEN
-        self._live.opened(session, replaced)
-        if session.credential is not None and session.credential.proved:
-            self._logouts.doubts.seen_alive(session.session_id, session.login_id)
-        if not is_wanted():
-            self._live.ended(session)  # the old login is replaced all the same, and its seal must not outlive it
-        if recorded.owed is not None:
-            await self._records.evict(recorded.owed)
-        return None if is_wanted() else NotOpened.OVERTAKEN
+            done: Timed[LoginOutcome | None] = await step(
+                "login",
+                lambda: logged_in(self._end_system.login(request.session_id, request.settings)),
+                deadline=Patience(self._longest),
+                late=self._late,
+                failed=None,
+            )
+            is_over = True
+        finally:
+            if not is_over:
+                self._beside.start(self._begun.unanswered(attempt.opening, "it was broken off, because the server ends"))
+        return self._beside.start(self._follow(attempt, done.outcome, time.monotonic() - started))
 
+    async def _follow(self, attempt: Attempt, outcome: LoginOutcome | None, passed: float) -> Result:
+        if outcome is None:
+            await self._begun.unanswered(attempt.opening, "a defect; the log has its traceback")
+            return NotOpened.DEFECT
+        if self._was_never_answered(outcome, passed):
+            await self._begun.unanswered(attempt.opening, f"it was not answered within {passed:.3g} s")
+            return outcome
+        return await self._after.follow(attempt, outcome, patience=max(0.0, self._deadline - passed))
 
-def _words_for(ended: LogoutOutcome) -> str | None:
-    """Tell what became of a login that failed half-way; None if there was nothing to end after all."""
-    if ended.result is LogoutResult.NOT_APPLICABLE:
-        return None
-    if ended.result is LogoutResult.ALREADY_OUT:
-        return "is out, as far as the end system tells"
-    return "was ended" if ended.closes else f"could not be ended, and stays owed: {ended.message}"
-
-
-def _made(outcome: LoginOutcome) -> bool:
-    """Tell whether a login has left a credential, even if nothing can log it out."""
-    return outcome.result is LoginResult.LOGGED_IN or bool(outcome.credential)
+    def _was_never_answered(self, outcome: LoginOutcome, passed: float) -> bool:
+        """Tell whether a login failed after its caller was told that it is late."""
+        timed_out = outcome.code == self._late.code and not outcome.has_made_something
+        return outcome is self._late or (passed > self._deadline and timed_out)

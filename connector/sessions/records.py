@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -12,15 +13,15 @@ from connector.cache.storage import Storage
 from connector.endsystems.end_system import SessionLogin
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping, in_time
 from connector.ledger.port import OpenedSessions
-from connector.model.begun import Opening, Recorded
+from connector.model.begun import Recorded
 from connector.model.credential import Credential
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession, Replaced
+from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.seal import Sealed
-from connector.sessions.unrecorded import MOST, Unrecorded
 
 BROKEN_OFF = LogoutOutcome(LogoutResult.PENDING, "broken_off", "the server ends")
 
@@ -37,7 +38,7 @@ class SessionRecords:
         ledger: OpenedSessions,
         storage: Storage,
         books: Bookkeeping,
-        unrecorded: Unrecorded,
+        live: LiveSessions,
         *,
         nudge: Callable[[], None],
     ) -> None:
@@ -46,39 +47,18 @@ class SessionRecords:
         self._ledger = ledger
         self._storage = storage
         self._books = books
-        self._unrecorded = unrecorded
+        self._live = live
         self._nudge = nudge
-
-    @property
-    def is_overwhelmed(self) -> bool:
-        """Tell whether so much is unrecorded that nothing new should begin."""
-        return len(self._unrecorded) >= MOST
 
     @property
     def deadline(self) -> float:
         """Seconds that `open` and `evict` may take together."""
         return 3 * DEADLINE + self._storage.deadlines.evict
 
-    async def begin(self, opening: Opening) -> bool:
-        """Record that a login is about to be sent, and tell whether the ledger took it."""
-        try:
-            await self._written(self._ledger.begin_opening(opening))
-        except LedgerUnavailable:
-            return False
-        return True
-
-    async def made_nothing(self, opening: Opening) -> None:
-        """Record that a login has made nothing."""
-        with suppress(LedgerUnavailable):
-            await self._written(self._ledger.opening_failed(opening))
-
-    async def never_answered(self, opening: Opening) -> None:
-        """Record that nobody knows what a login has made."""
-        with suppress(LedgerUnavailable):
-            await self._written(self._ledger.opening_unanswered(opening))
-
     async def open(self, session: OpenSession, shown: Sealed | None, *, was_open: bool) -> Recorded:
         """Record the session and, in the same transaction, the debt of what it replaces: the login and its cached values.
+
+        It is not opened if a cleanup came meanwhile, maybe to another process. Its login is owed then.
 
         Args:
             session: the new one.
@@ -104,22 +84,22 @@ class SessionRecords:
         """Evict what was cached before. An eviction that fails stays owed, and its driver is not trusted until it is done."""
         await self._books.settle(owed, outcome=None, evicted=await evict_everywhere(self._storage, owed.evictions))
 
-    async def end(self, session: OpenSession) -> bool:
-        """Record that an unused login has to be ended, and tell whether the ledger took it.
+    async def end(self, session: OpenSession) -> None:
+        """Record that an unused login has to be ended.
 
         The retries end it. While the ledger cannot take it, the worker of what is `unrecorded` ends it.
         """
         recorded = False  # also after a cancellation, which is no `LedgerUnavailable`
         try:
-            await self._written(self._ledger.end_login(session))
-            recorded = True
-        except LedgerUnavailable:
-            return False
+            with suppress(LedgerUnavailable):
+                await self._written(self._ledger.end_login(session))
+                recorded = True
         finally:
             if not recorded:
-                self._unrecorded.keep_login(session)
-        self._nudge()
-        return True
+                self._live.unrecorded.keep_login(session)
+        if recorded:
+            self._gone(session)
+            self._nudge()
 
     async def undo(self, session: OpenSession) -> LogoutOutcome:
         """Record a login that failed half-way, then log it out, and return what became of that.
@@ -130,6 +110,7 @@ class SessionRecords:
             debt = await self._written(self._ledger.end_login(session, being_tried=True))
         except LedgerUnavailable:
             return await self._ended_unrecorded(session)
+        self._gone(session)
         if debt is None:
             return IN_USE_AGAIN
         ended = await self._logged_out(session)
@@ -140,9 +121,12 @@ class SessionRecords:
 
     async def _ended_unrecorded(self, session: OpenSession) -> LogoutOutcome:
         ended = await self._logged_out(session)
-        if not ended.closes:
-            self._unrecorded.keep_login(session)
+        # It may have a row, as a login that is under way.
+        self._live.unrecorded.keep_login(replace(session, credential=None) if ended.closes else session)
         return ended
+
+    def _gone(self, session: OpenSession) -> None:
+        self._live.rows_gone(session.session_id, [session.login_id])
 
     async def _forgotten(self, debt: Debt) -> bool:
         try:

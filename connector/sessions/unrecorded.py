@@ -1,4 +1,4 @@
-"""Cleanups and unused logins that the ledger could not take. They stay in memory until it does."""
+"""Cleanups, unused logins and failed ones that the ledger could not take. They stay in memory until it does."""
 
 import asyncio
 from collections import Counter
@@ -9,6 +9,7 @@ from math import inf
 from msgspec.structs import replace as replaced
 
 from connector.endsystems.end_system import SessionLogin
+from connector.model.begun import Opening
 from connector.model.cleanup import Missed
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession
@@ -21,13 +22,30 @@ LONGEST_WAIT = 60.0
 Key = tuple[str, str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class InVain:
+    """A login that has made no session, and may have a row as one that is under way."""
+
+    opening: Opening
+    is_unknown: bool = False
+    """Whether it may have made something all the same."""
+
+    @property
+    def origin(self) -> str:
+        """Where it was made, as in a debt."""
+        return self.opening.origin
+
+
+Left = Missed | OpenSession | InVain
+
+
 @dataclass(slots=True, eq=False)
 class Kept:
     """A cleanup or a login that the ledger does not know of."""
 
     key: Key
     """The ids of the session and the login, and the cleanup, so that a repeated one is kept once."""
-    left: Missed | OpenSession
+    left: Left
     """What has to be recorded of it."""
     tries: int = 0
     """How often its logout was tried."""
@@ -37,7 +55,11 @@ class Kept:
     @property
     def logins(self) -> Collection[str]:
         """Return the ids of the logins whose rows are gone once the ledger has taken this."""
-        return self.left.logins if isinstance(self.left, Missed) else (self.left.login_id,)
+        match self.left:
+            case Missed(logins=logins):
+                return logins
+            case OpenSession(login_id=login_id) | InVain(opening=Opening(login_id=login_id)):
+                return (login_id,)
 
     @property
     def login(self) -> SessionLogin | None:
@@ -47,6 +69,8 @@ class Kept:
                 return None if asked.foregone else SessionLogin(asked.session_id, asked.system_id, asked.credential)
             case OpenSession(session_id, system_id, credential=credential):
                 return None if credential is None else SessionLogin(session_id, system_id, credential)
+            case InVain():
+                return None
 
     @property
     def owes_something(self) -> bool:
@@ -63,12 +87,14 @@ class Kept:
         self.due = asyncio.get_running_loop().time() + wait
 
 
-def _without_login(left: Missed | OpenSession, outcome: LogoutOutcome) -> Missed | OpenSession:
+def _without_login(left: Left, outcome: LogoutOutcome) -> Left:
     match left:
         case Missed(request=asked):
             return replaced(left, request=replaced(asked, foregone=outcome))
         case OpenSession():
             return replace(left, credential=None)
+        case InVain():
+            return left
 
 
 class Unrecorded:
@@ -102,6 +128,10 @@ class Unrecorded:
     def keep_login(self, session: OpenSession) -> None:
         """Keep an unused login, which has to be ended."""
         self._keep(Kept((session.session_id, session.login_id, None), session))
+
+    def keep_in_vain(self, left: InVain) -> None:
+        """Keep what became of a login, because its row would count it as one that is under way, or unknown."""
+        self._keep(Kept((left.opening.session_id, left.opening.login_id, None), left))
 
     def has_closed(self, session_id: str, login_id: str) -> bool:
         """Tell whether a cleanup has asked to end this login."""

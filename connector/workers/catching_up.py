@@ -15,11 +15,12 @@ from connector.ledger.bookkeeping import DEADLINE
 from connector.ledger.port import LateRecords
 from connector.model.cleanup import Missed
 from connector.model.errors import LedgerUnavailable
+from connector.model.sessions import OpenSession
 from connector.runtime.deadline import Patience
 from connector.runtime.steps import step
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
-from connector.sessions.unrecorded import Kept
+from connector.sessions.unrecorded import InVain, Kept
 from connector.telemetry.logs import session_digest
 
 log = structlog.get_logger(__name__)
@@ -100,10 +101,15 @@ class CatchingUp:
         return done.outcome
 
     async def _write(self, kept: Kept) -> None:
-        if isinstance(kept.left, Missed):
-            await self._ledger.record_late(kept.left)
-        else:
-            await self._ledger.end_login(kept.left)
+        match kept.left:
+            case Missed():
+                await self._ledger.record_late(kept.left)
+            case OpenSession():
+                await self._ledger.end_login(kept.left)
+            case InVain(opening, is_unknown=True):
+                await self._ledger.opening_unanswered(opening)
+            case InVain(opening):
+                await self._ledger.opening_failed(opening)
 
     def _taken(self, kept: Kept) -> None:
         session_id, _, _ = kept.key
@@ -138,6 +144,9 @@ def _tell(kept: Kept) -> None:
     if kept.login is not None:
         message = "A LOGIN COULD BE NEITHER RECORDED NOR ENDED: end it in the end system by hand"
         log.error(message, origin=kept.left.origin, session=session_digest(session_id))
+    elif isinstance(kept.left, InVain):
+        message = "the ledger could not be told what became of a login: it counts as unknown after the next start"
+        log.warning(message, origin=kept.left.origin, session=session_digest(session_id))
     elif kept.owes_something:
         message = "the ledger could not be told of a cleanup: its session counts as open after the next start; clean it up again"
         log.warning(message, session=session_digest(session_id))

@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from connector.model.debts import Totals
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LoginResult
+from connector.sessions.after_login import OPEN
 from connector.sessions.opening_outcomes import NotOpened
-from connector.sessions.openings import OPEN
 from connector.telemetry.metrics import INITIALIZES, Metrics
 from tests.metrics.exposition import samples, value
 from tests.metrics.filled import CANARY, filled, totals

@@ -18,7 +18,7 @@ from connector.model.credential import Credential
 from connector.model.debts import LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession
-from connector.sessions import records, unrecorded
+from connector.sessions import opening_records, unrecorded
 from connector.sessions.opening_outcomes import NotOpened, OpeningRequest
 from connector.sessions.unrecorded import Unrecorded
 from tests.assembly import a_ledger, cleaner
@@ -47,13 +47,13 @@ async def is_closed(folder: Path) -> bool:
 
 
 @asynccontextmanager
-async def login_in_vain(server: Served, desk: Desk, session: str, folder: Path) -> AsyncIterator[str]:
-    """Have the end system make a login that cannot be ended, and that the ledger cannot take as long as the context is."""
+async def login_in_vain(server: Served, desk: Desk, session: str) -> AsyncIterator[str]:
+    """Have the end system make a login that cannot be ended, and that the ledger cannot take as long as the context is open."""
     desk.answering.clear()
     opening = asyncio.create_task(server.opshub.initialize(session, settings(), query=SYSTEM))
     token = await desk.logging_in.get()
     desk.status = HTTPStatus.SERVICE_UNAVAILABLE
-    with out_of_order(folder):
+    with out_of_order(server.folder):
         desk.answering.set()
         answer = await opening
         assert (answer.status, answer.body["errors"]["code"]) == (503, "ledger_unavailable")
@@ -65,7 +65,7 @@ async def test_a_login_neither_recorded_nor_ended_is_ended_once_the_ledger_works
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
     async with served(tmp_path, desk.section) as server:
-        async with login_in_vain(server, desk, session, tmp_path) as token:
+        async with login_in_vain(server, desk, session) as token:
             pass
         await until(partial(has_states, tmp_path, ["owed"]))
         desk.status = HTTPStatus.OK
@@ -80,7 +80,7 @@ async def has_states(folder: Path, expected: list[str]) -> bool:
 async def test_a_login_neither_recorded_nor_ended_is_ended_once_the_end_system_is_back(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
-    async with served(tmp_path, desk.section) as server, login_in_vain(server, desk, session, tmp_path) as token:
+    async with served(tmp_path, desk.section) as server, login_in_vain(server, desk, session) as token:
         await until(partial(was_refused, desk, token))
         desk.status = HTTPStatus.OK
         assert await desk.ended.get() == token
@@ -182,7 +182,7 @@ async def test_a_cleanup_that_is_broken_off_before_it_was_recorded_is_kept(tmp_p
 async def test_where_the_ledger_could_not_take_too_much_no_login_is_begun(
     tmp_path: Path, session: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "MOST", 1)
+    monkeypatch.setattr(opening_records, "MOST", 1)
     async with reception(tmp_path, ReceivingEndSystem()) as parts:
         parts.live.unrecorded.keep_login(login(1))
         assert await parts.openings.open(OpeningRequest(session, "A", {})) is NotOpened.NOT_RECORDED

@@ -11,7 +11,7 @@ from typing import Any
 from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.profile.http_end_system import HttpEndSystem
-from connector.ledger.sqlite import recording, session_changes
+from connector.ledger.sqlite import opening_rows, recording, session_changes
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.ledger.sqlite.table import Table
 from connector.sessions.openings import Openings
@@ -30,6 +30,9 @@ STEPS: dict[str, tuple[Any, str]] = {
 }
 """By the name of a step of a cleanup: the class or module that holds it, and its name there."""
 OF_OPENINGS: dict[str, tuple[Any, str]] = {
+    "record of an opening": (SqliteLedger, "begin_opening"),
+    "record of an opening, in its transaction": (opening_rows, "begin"),
+    "end of an opening": (SqliteLedger, "opening_failed"),
     "login": (HttpEndSystem, "login"),
     "record of a login": (SessionRecords, "open"),
     "record of a login, in its transaction": (session_changes, "open_session"),

@@ -1,0 +1,58 @@
+"""Records of logins: that one is about to be made, and that it has made no session. Sets its own deadlines."""
+
+from collections.abc import Awaitable
+
+import structlog
+
+from connector.ledger.bookkeeping import in_time
+from connector.ledger.port import OpenedSessions
+from connector.model.begun import Opening
+from connector.model.errors import LedgerUnavailable
+from connector.sessions.live import LiveSessions
+from connector.sessions.unrecorded import MOST, InVain
+from connector.telemetry.logs import session_digest
+
+log = structlog.get_logger(__name__)
+
+
+class OpeningRecords:
+    """The records of logins that nobody has the credential of."""
+
+    def __init__(self, ledger: OpenedSessions, live: LiveSessions) -> None:
+        self._ledger = ledger
+        self._live = live
+
+    @property
+    def are_overwhelmed(self) -> bool:
+        """Tell whether so much is unrecorded that no login may begin: it could be neither recorded nor ended."""
+        return len(self._live.unrecorded) >= MOST
+
+    async def begin(self, opening: Opening) -> bool:
+        """Record that a login is about to be sent, and tell whether that is durable. If it is not, nothing may be sent."""
+        self._live.beginning(opening.session_id, opening.login_id)
+        return await self._told(self._ledger.begin_opening(opening), InVain(opening))
+
+    async def nothing_made(self, opening: Opening) -> None:
+        """Record that a login has made nothing."""
+        if await self._told(self._ledger.opening_failed(opening), InVain(opening)):
+            self._live.rows_gone(opening.session_id, [opening.login_id])
+
+    async def unanswered(self, opening: Opening, reason: str) -> None:
+        """Record that nobody knows what a login has made, and tell a person, who alone can find out."""
+        message = "nobody knows what a login has made: it counts as unknown; if it is open in the end system, end it there"
+        log.error(message, reason=reason, origin=opening.origin, session=session_digest(opening.session_id))
+        if await self._told(self._ledger.opening_unanswered(opening), InVain(opening, is_unknown=True)):
+            self._live.rows_gone(opening.session_id, [opening.login_id])
+
+    async def _told(self, telling: Awaitable[None], left: InVain) -> bool:
+        """Tell the ledger, and return whether it took it. What it could not be told is kept until it can."""
+        is_durable = False  # also after a cancellation, or a defect
+        try:
+            await in_time(telling)
+            is_durable = True
+        except LedgerUnavailable as problem:
+            log.warning("the ledger could not be told of a login; it is told when it works again", reason=str(problem))
+        finally:
+            if not is_durable:
+                self._live.unrecorded.keep_in_vain(left)
+        return is_durable
