@@ -14,6 +14,7 @@ from connector.api.parameters import SESSION, session_id, system_id
 from connector.api.rendering import ErrorAnswer, ErrorShapes, json_answer
 from connector.api.settings_list import SystemSettings, decoded, encoded, invalid_settings
 from connector.config.settings import ServerSection
+from connector.endsystems.authored import settings_problems
 from connector.endsystems.end_system import EndSystem, LoginOutcome
 from connector.model import retry_after as waiting
 from connector.model.errors import UnknownSession
@@ -78,7 +79,7 @@ class InitializeCall:
         bind_contextvars(session=session_digest(session))
         limits, deadlines = self.server.limits, self.server.deadlines
         settings = decoded(await read_body(request, limit=limits.initialize, deadline=deadlines.body))
-        if problems := self.end_system.check_settings(settings.values):
+        if problems := settings_problems(self.end_system, settings.values):
             raise invalid_settings(problems)
         return OpeningRequest(session, system, settings.values, self._replaced(request, session)), settings
 

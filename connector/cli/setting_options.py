@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from connector.cli.header_options import from_variable
+from connector.endsystems.authored import settings_problems
 from connector.endsystems.end_system import EndSystem
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.endsystems.profile.setting import MISSING
@@ -43,7 +44,7 @@ def complete_settings(settings: Settings, end_system: EndSystem) -> Settings:
 
 def check_settings(settings: Mapping[str, str], end_system: EndSystem) -> None:
     """Raise `ConfigurationError` with all that is wrong with the settings."""
-    if problems := end_system.check_settings(settings):
+    if problems := settings_problems(end_system, settings):
         raise ConfigurationError([f"settings: {problem}{_remedy(problem, settings)}" for problem in problems])
 
 

@@ -87,6 +87,10 @@ class LoginOutcome:
     retry_after: float | None = None
     """Seconds to wait, if an unavailable end system asked for it. An hour at most is passed on."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.credential, Credential):
+            raise TypeError(f"LoginOutcome.credential is {type(self.credential).__name__}; expected a connector.Credential")
+
     @property
     def has_made_something(self) -> bool:
         """Whether the login has left a credential, even if nothing can log it out."""

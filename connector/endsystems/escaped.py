@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 
 from aiohttp import ClientError, ClientResponseError, ContentTypeError, RedirectClientError, TooManyRedirects
 
+from connector.endsystems.authored import returned
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.authorised import TargetNotAllowed
 from connector.endsystems.http.authors_client import ErrorStatus
@@ -12,9 +13,12 @@ from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 
 
 async def logged_in(login: Awaitable[LoginOutcome]) -> LoginOutcome:
-    """Return what becomes of a login. No answer, or a status that may pass, is an outage; any other error is a refusal."""
+    """Return what becomes of a login. No answer, or a status that may pass, is an outage; any other error is a refusal.
+
+    Raises `TypeError` if the method returns no outcome.
+    """
     try:
-        return await login
+        return await returned(login, LoginOutcome)
     except ClientError as problem:
         failed = _explained(problem)
         result = LoginResult.UNAVAILABLE if failed.passing else LoginResult.REFUSED
@@ -22,9 +26,12 @@ async def logged_in(login: Awaitable[LoginOutcome]) -> LoginOutcome:
 
 
 async def logged_out(logout: Awaitable[LogoutOutcome]) -> LogoutOutcome:
-    """Return what becomes of a logout. After no answer, or a status that may pass, it is tried again; else it is refused."""
+    """Return what becomes of a logout. After no answer, or a status that may pass, it is tried again; else it is refused.
+
+    Raises `TypeError` if the method returns no outcome.
+    """
     try:
-        return await logout
+        return await returned(logout, LogoutOutcome)
     except ClientError as problem:
         failed = _explained(problem)
         result = LogoutResult.PENDING if failed.passing else LogoutResult.REFUSED

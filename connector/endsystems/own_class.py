@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from connector.config import settings as config
 from connector.config.dotted_paths import imported
+from connector.endsystems.authored import misfits
 from connector.endsystems.end_system import EndSystem, settings_of
 from connector.endsystems.http.egress import Egress, checked_egress
 from connector.endsystems.http.guarded_client import GuardedClient
@@ -22,7 +23,9 @@ def own_end_system(settings: config.EndSystemSection, environ: Mapping[str, str]
         implementation = _class(settings.profile)
     except LookupError as problem:
         raise ConfigurationError([f"end_system.profile: {problem}"]) from problem
-    problems: list[str] = []
+    problems = [f"end_system.profile: {misfit}" for misfit in misfits(implementation)]
+    if problems:
+        raise ConfigurationError(problems)
     connections = checked_egress(settings, environ, problems)
     if connections.base_url is not None and connections.fixed_base_url is None:
         problems = ["end_system.base_url: expected no settings in braces; a Python class passes `base_url` to its client itself"]

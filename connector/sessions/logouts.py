@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 from msgspec.structs import replace
 
+from connector.endsystems.authored import place_of
 from connector.endsystems.end_system import EndSystem, SessionLogin
 from connector.endsystems.escaped import logged_out
 from connector.model.cleanup import Timed
@@ -80,7 +81,7 @@ class Logouts:
 
     def origin(self, login: SessionLogin) -> str:
         """Return the place where today's end system would end this login; empty if an author's class raises an exception."""
-        return attempt("origin of a login", lambda: self.end_system.origin(login), "")
+        return attempt("origin of a login", lambda: place_of(self.end_system, login), "")
 
     def origin_to_come(self, session_id: str, system_id: str | None) -> str:
         """Return the place where today's end system makes a login; empty if only its credential tells."""

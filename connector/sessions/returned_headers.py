@@ -20,6 +20,9 @@ def problems_of(headers: Mapping[str, str], *, longest: int) -> Iterator[str]:
         yield f"{len(headers)} headers: expected less than {MOST}"
     for place, (name, value) in enumerate(headers.items()):
         shown = name if is_name(name) and len(name) <= LONGEST_NAME else f"header {place}"
+        if not isinstance(value, str):
+            yield f"{shown}: has a value of type {type(value).__name__}, expected text"
+            continue
         yield from (f"{shown}: {fault}" for fault in faults(name, value, forbidden=NEVER_RETURNED))
         if len(name) > LONGEST_NAME:
             yield f"{shown}: has a name longer than {LONGEST_NAME} bytes"

@@ -63,7 +63,10 @@ class Seals:
         self._keyring = keyring
 
     def make(self, sealed: Sealed) -> str:
-        """Return the header's value: printable ASCII, different each time."""
+        """Return the header's value: printable ASCII, different each time. Raises `TypeError` of a credential that is no text."""
+        for name, value in (sealed.credential or {}).items():
+            if not isinstance(value, str):
+                raise TypeError(f"the credential of a login has {type(value).__name__} as value of {name}; expected text")
         credential = None if sealed.credential is None else packed(sealed.credential)
         payload = _Payload(
             FORMAT,

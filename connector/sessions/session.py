@@ -10,6 +10,7 @@ from typing import TypeVar
 import aiohttp
 
 from connector.cache import Cache, Caches
+from connector.endsystems.authored import checked_client
 from connector.endsystems.end_system import LoginInUse, SessionLogin
 from connector.ledger.bookkeeping import in_time
 from connector.model.errors import LoginNotCarried, UnknownSession
@@ -150,6 +151,6 @@ class SessionsInUse:
         if login is None:
             return NEVER_LOGGED_IN
         try:
-            return await stack.enter_async_context(self.logouts.end_system.client(login))
+            return await stack.enter_async_context(checked_client(self.logouts.end_system.client(login)))
         except LoginNotCarried as problem:
             return str(problem)
