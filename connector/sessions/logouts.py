@@ -89,7 +89,7 @@ class Logouts:
 
         def told() -> str:
             with suppress(LookupError):
-                return self.end_system.origin(login)
+                return place_of(self.end_system, login)
             return ""
 
         return attempt("origin of a login to come", told, "")
