@@ -1,4 +1,4 @@
-"""Where the server is killed: before and after each step of a cleanup or an initialize. Only a test's process is armed so."""
+"""Where the server is killed: before and after each step of what begins, renews or ends a session, in a test's process alone."""
 
 import functools
 import os
@@ -11,6 +11,7 @@ from typing import Any
 from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.profile.http_end_system import HttpEndSystem
+from connector.endsystems.profile.refreshing import HttpRefresh
 from connector.ledger.sqlite import opening_rows, recording, session_changes
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.ledger.sqlite.table import Table
@@ -42,6 +43,12 @@ OF_OPENINGS: dict[str, tuple[Any, str]] = {
     "end of a session, in its transaction": (recording, "close_session"),
 }
 """By the name of a step of what begins and replaces a session."""
+OF_RENEWALS: dict[str, tuple[Any, str]] = {
+    "refresh": (HttpRefresh, "run"),
+    "record of a renewal": (SqliteLedger, "renew"),
+    "record of a renewal, in its transaction": (session_changes, "renew"),
+}
+"""By the name of a step of what renews a login."""
 BATCHES = ("record", "settle")
 """Functions of a module that are given several things to do together."""
 MOMENTS = ("before", "after")
@@ -60,7 +67,7 @@ class Failpoint:
 
     def arm(self) -> None:
         """Wrap the step, in this process."""
-        owner, name = {**STEPS, **OF_OPENINGS}[self.step]
+        owner, name = {**STEPS, **OF_OPENINGS, **OF_RENEWALS}[self.step]
         real, reached = getattr(owner, name), _Countdown(self)
         setattr(owner, name, functools.wraps(real)(_around(owner, name)(real, reached)))
 

@@ -1,7 +1,7 @@
 """The oracle of the life of sessions: it finds each kind of fault in a history, and finds no fault with what may be."""
 
 from tests.torture.life.calls import Life, Seen
-from tests.torture.life.logins import Asked
+from tests.torture.life.logins import Asked, Login
 from tests.torture.life.oracle import judged
 from tests.torture.life.rules import Wrong
 from tests.torture.life.told import Told
@@ -106,6 +106,93 @@ def test_a_login_whose_answer_the_end_system_broke_off_is_counted_apart() -> Non
     assert (verdict.clean, verdict.untold) == (True, 1)
 
 
+def test_a_login_that_was_being_refreshed_at_a_kill_is_counted() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a")
+    refresh = told.refresh("a")
+    life = told.dies()
+    verdict = judged(told.history())
+    assert verdict.clean
+    assert (verdict.refreshes, verdict.being_renewed, verdict.lost_renewed) == (1, 1, 1)
+    assert verdict.longest_renewed == life.died - refresh.told
+
+
+def test_a_login_whose_refresh_must_have_been_recorded_may_not_be_lost() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a")
+    refresh = told.refresh("a")
+    other = told.initialize("b", session="other")
+    told.dies()
+    assert Wrong.LOST in told.found()
+    other.began = refresh.told - 0.1
+    assert not told.found()
+    refresh.carried = refresh.told + 0.1
+    assert Wrong.LOST in told.found()
+
+
+def test_a_login_that_is_refreshed_by_a_server_that_ends_by_itself_may_not_be_lost() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a")
+    told.refresh("a")
+    told.dies(killed=False)
+    assert Wrong.LOST in told.found()
+
+
+def test_a_login_whose_refresh_the_end_system_broke_off_is_counted_apart() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a")
+    told.refresh("a").untold = told.logins["a"].untold = True
+    told.use("a", 401)
+    verdict = judged(told.history())
+    assert (verdict.clean, verdict.untold, verdict.being_renewed) == (True, 1, 0)
+    assert not [*told.history().left_open()]
+
+
+def test_a_session_may_be_turned_away_whose_refresh_was_refused_meanwhile() -> None:
+    told = Told()
+    told.initialize("a")
+    call = told.use("a", 401)
+    told.logins["a"].refused.append(call.began + 0.1)
+    assert not told.found()
+    told.use("a", 401)
+    assert told.found() == {Wrong.TURNED_AWAY}
+
+
+def test_a_server_that_was_told_of_a_new_credential_does_not_spend_the_old_one_again() -> None:
+    told = Told()
+    told.initialize("a")
+    refresh = told.refresh("a")
+    refresh.carried = refresh.told
+    told.logins["a"].spent_again.append((told.use("a").left, 0))
+    assert told.found() == {Wrong.DEFECT}
+    refresh.untold = True
+    assert not told.found()
+
+
+def test_a_server_that_follows_another_may_spend_what_that_one_has_spent() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a")
+    told.refresh("a")
+    told.dies()
+    told.logins["a"].spent_again.append((told.use("a", 401).left, 0))
+    assert not told.found()
+
+
+def test_a_cookie_is_good_until_a_newer_one_was_used() -> None:
+    login = Login("a", "a", 0.0)
+    for _ in range(2):
+        login.renew(0.0)
+    assert all(login.carried(number, 1.0) for number in (0, 1, 1))
+    assert [login.carried(number, 2.0) for number in (0, 1, 3)] == [False, True, False]
+
+
+def test_a_credential_is_good_for_nothing_once_it_was_spent() -> None:
+    login = Login("a", "a", 0.0)
+    refresh = login.refresh(1.0)
+    assert (login.carried(0, 2.0), login.unused) == (False, refresh)
+    assert (login.carried(1, 3.0), login.unused, refresh.carried) == (True, None, 3.0)
+
+
 def test_a_login_may_not_outlive_the_cleanup_of_its_session_once_nothing_is_owed() -> None:
     told = Told()
     told.initialize("a")
@@ -201,6 +288,18 @@ def test_nothing_is_asked_of_the_end_system_after_a_200_that_said_that_all_is_do
     told.initialize("a")
     told.cleanup("a")
     told.logins["a"].asked_to_end.append(Asked(100.0, 0))
+    assert told.found() == {Wrong.TWICE}
+
+
+def test_a_credential_that_was_made_during_the_cleanup_may_be_asked_for_after_the_200() -> None:
+    told = Told()
+    told.initialize("a")
+    cleanup = told.cleanup("a")
+    renewal = told.logins["a"].renew(cleanup.began)
+    renewal.told = cleanup.began + 0.1
+    told.logins["a"].asked_to_end.append(Asked(100.0, 1))
+    assert not told.found()
+    renewal.told = cleanup.began - 0.1
     assert told.found() == {Wrong.TWICE}
 
 

@@ -20,7 +20,7 @@ SYSTEMS = (None, "A", "B", "C")
 AT_ONCE = 8
 SESSIONS = 24
 """Sessions that are in use at a time."""
-TIMES = (0, 0, 1, 3)
+TIMES = (0, 0, 0, 1, 3)
 """How often a call asks the end system, besides what is cached."""
 NOT_UP = 0.005
 """Seconds until a server that does not listen is tried again."""

@@ -10,7 +10,7 @@ from random import Random
 from aiohttp import web
 
 from tests.torture.life.calls import now
-from tests.torture.life.logins import Asked, Login, Refresh, Way
+from tests.torture.life.logins import Asked, Login, Renewal, Way
 
 PROFILE = Path(__file__).with_suffix(".toml")
 COOKIE = "sid"
@@ -26,8 +26,8 @@ NUMBER: web.RequestKey[int] = web.RequestKey("number", int)
 """Of that credential."""
 GOOD: web.RequestKey[Login] = web.RequestKey("good", Login)
 """Whose credential a request carries, if that was good when it came."""
-REFRESH: web.RequestKey[Refresh] = web.RequestKey("refresh", Refresh)
-"""What a request has spent."""
+RENEWAL: web.RequestKey[Renewal] = web.RequestKey("renewal", Renewal)
+"""What its answer tells."""
 
 
 class Regime(StrEnum):
@@ -167,7 +167,7 @@ class EndSystem:
         self.serial += 1
         response = web.json_response({"ticket": login.ticket, "serial": self.serial})
         if login.way is Way.COOKIE and self._random.random() < RENEWS:
-            login.renew()
+            request[RENEWAL] = login.renew(request[ASKED])
             response.set_cookie(COOKIE, login.credential, httponly=True)
         return response
 
@@ -184,7 +184,7 @@ class EndSystem:
         if request[NUMBER] != login.newest:
             login.spent_again.append((request[ASKED], request[NUMBER]))
             return web.Response(status=401)
-        request[REFRESH] = login.refresh(request[ASKED])
+        request[RENEWAL] = login.refresh(request[ASKED])
         return web.json_response({"token": login.credential})
 
     async def _prepare_to_leave(self, request: web.Request) -> web.Response:
@@ -207,12 +207,12 @@ class EndSystem:
 
 def _answered(request: web.Request, response: web.Response, fate: Fate) -> web.Response:
     """Answer a request, or break the answer off; note who was told what."""
-    login, refresh, is_broken_off = request.get(LOGIN), request.get(REFRESH), fate is Fate.RESET_AFTER
+    login, renewal, is_broken_off = request.get(LOGIN), request.get(RENEWAL), fate is Fate.RESET_AFTER
     if login is not None:
         login.told = now()
-        login.untold |= is_broken_off and (request.path == "/login" or refresh is not None)
-    if refresh is not None:
-        refresh.told, refresh.untold = now(), is_broken_off
+        login.untold |= is_broken_off and request.path in {"/login", "/refresh"} and response.status == 200
+    if renewal is not None:
+        renewal.told, renewal.untold = now(), is_broken_off
     return _reset(request) if is_broken_off else response
 
 

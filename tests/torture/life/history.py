@@ -8,7 +8,7 @@ from functools import cached_property
 from math import inf
 
 from tests.torture.life.calls import Call, Kind, Life
-from tests.torture.life.logins import Login, Refresh
+from tests.torture.life.logins import Login, Renewal
 
 ENDED = frozenset([200, 502])
 """What a cleanup is answered that is recorded and has evicted: from then on its session is dead."""
@@ -120,7 +120,7 @@ class History:
             return False
         return self._is_met_by_a_kill(login.asked, max(call.left, login.told), self._recorded(login, call))
 
-    def is_being_renewed(self, refresh: Refresh) -> bool:
+    def is_being_renewed(self, refresh: Renewal) -> bool:
         """Tell whether a kill has met a refresh before its server can have recorded what it has made.
 
         Nothing is carried before it is recorded, and nothing that is recorded later is recorded before it.

@@ -19,12 +19,14 @@ class Way(StrEnum):
 
 
 @dataclass(slots=True)
-class Refresh:
-    """A credential that was spent for another one."""
+class Renewal:
+    """A new credential in the place of an older one."""
 
     asked: float
     """When its request came."""
-    told: float = 0.0
+    is_refresh: bool
+    """Whether it has spent the older one."""
+    told: float = inf
     """When the end system has answered it."""
     untold: bool = False
     """Whether the end system broke off the answer."""
@@ -59,14 +61,17 @@ class Login:
     """Whether it has to be refreshed before it is good for anything but that and its end."""
     good_from: int = 0
     """The number of the oldest credential that is good."""
-    newest: int = 0
     asked_to_end: list[Asked] = field(default_factory=list)
-    refreshes: list[Refresh] = field(default_factory=list)
-    """If it is renewed so: by the number of the credential that each has spent."""
+    renewals: list[Renewal] = field(default_factory=list)
+    """By the number of the credential that was the newest before."""
     refused: list[float] = field(default_factory=list)
     """When the end system has refused a refresh although nothing was wrong with it."""
     spent_again: list[tuple[float, int]] = field(default_factory=list)
     """When a refresh has come with a credential that was spent, and the number of that."""
+
+    @property
+    def newest(self) -> int:
+        return len(self.renewals)
 
     @property
     def credential(self) -> str:
@@ -74,13 +79,21 @@ class Login:
         return f"{self.token}.{self.newest}"
 
     @property
-    def unused(self) -> Refresh | None:
+    def refreshes(self) -> list[Renewal]:
+        return [renewal for renewal in self.renewals if renewal.is_refresh]
+
+    @property
+    def unused(self) -> Renewal | None:
         """The refresh whose new credential nobody has carried yet, if there is one: it is the last."""
-        return next((refresh for refresh in self.refreshes[-1:] if refresh.carried == inf), None)
+        return next((renewal for renewal in self.renewals[-1:] if renewal.is_refresh and renewal.carried == inf), None)
 
     def is_fresh(self, moment: float) -> bool:
         """Tell whether it was refreshed just now, or is being."""
-        return any(not refresh.told or moment < refresh.told + FRESH for refresh in self.refreshes[-1:])
+        return any(moment < refresh.told + FRESH for refresh in self.refreshes[-1:])
+
+    def known(self, number: int) -> float:
+        """Return from when on a server may know one of its credentials."""
+        return self.renewals[number - 1].told if number else self.asked
 
     def carried(self, number: int, moment: float) -> bool:
         """Note that a request has come with one of its credentials, and tell whether that one is good.
@@ -90,17 +103,18 @@ class Login:
         if not self.good_from <= number <= self.newest:
             return False
         self.good_from = number
-        if self.refreshes and self.unused is not None:
-            self.refreshes[-1].carried = moment
+        if number:
+            renewal = self.renewals[number - 1]
+            renewal.carried = min(renewal.carried, moment)
         return True
 
-    def renew(self) -> None:
+    def renew(self, moment: float) -> Renewal:
         """Make another credential; the older ones are good until it is used."""
-        self.newest += 1
+        self.renewals.append(Renewal(moment, is_refresh=False))
+        return self.renewals[-1]
 
-    def refresh(self, moment: float) -> Refresh:
+    def refresh(self, moment: float) -> Renewal:
         """Spend the newest credential for another one."""
-        self.renew()
+        self.renewals.append(Renewal(moment, is_refresh=True))
         self.good_from, self.has_expired = self.newest, False
-        self.refreshes.append(Refresh(moment))
-        return self.refreshes[-1]
+        return self.renewals[-1]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.torture.life.history import History
-from tests.torture.life.logins import Login, Refresh
+from tests.torture.life.logins import Login, Renewal
 from tests.torture.life.rules import RULES, Fault, Wrong
 
 
@@ -84,11 +84,10 @@ def _count_lost(history: History, login: Login, verdict: Verdict) -> None:
         verdict.lost_unanswered += 1
 
 
-def _count_lost_renewed(history: History, refresh: Refresh, verdict: Verdict) -> None:
+def _count_lost_renewed(history: History, refresh: Renewal, verdict: Verdict) -> None:
     """Count a login that is lost in the window of a refresh."""
     verdict.lost_renewed += 1
-    if refresh.told > 0:
-        verdict.longest_renewed = max(verdict.longest_renewed, history.life_at(refresh.asked).ran(refresh.told))
+    verdict.longest_renewed = max(verdict.longest_renewed, history.life_at(refresh.asked).ran(refresh.told))
 
 
 def by_kind(verdict: Verdict) -> Mapping[Wrong, int]:

@@ -6,7 +6,7 @@ from itertools import count
 from random import Random
 from typing import TypeVar
 
-from tests.torture.failpoints import OF_OPENINGS, STEPS, Failpoint
+from tests.torture.failpoints import OF_OPENINGS, OF_RENEWALS, STEPS, Failpoint
 from tests.torture.life.calls import End
 from tests.torture.life.end_system import Regime
 
@@ -120,7 +120,8 @@ def _room(span: float, random: Random) -> Iterator[Event]:
 
 
 def _failpoint(random: Random) -> Failpoint:
-    return Failpoint(random.choice([*STEPS, *OF_OPENINGS]), random.choice(["before", "after"]), random.randint(1, PASSES))
+    step = random.choice([*STEPS, *OF_OPENINGS, *OF_RENEWALS])
+    return Failpoint(step, random.choice(["before", "after"]), random.randint(1, PASSES))
 
 
 def _one_of(weights: dict[T, int], random: Random) -> T:

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
+from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.login import HttpLogin
+from connector.endsystems.profile.refreshing import HttpRefresh
 from connector.ledger.backoff import Backoff, Decision
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite import recording, session_changes
@@ -18,7 +20,16 @@ from connector.model.debts import Debt, LogoutState
 from connector.sessions.live import LiveSessions
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
+from connector.sessions.renewals import Renewals
 from drivers import SessionScope
+from tests.torture.life.renewal_mistakes import (
+    also_from_errors,
+    as_the_seal_says,
+    by_each_who_asks,
+    in_the_order_of_the_answers,
+    noted_in_memory_only,
+    refused,
+)
 from tests.torture.life.rules import Wrong
 
 
@@ -145,6 +156,18 @@ MUTANTS = {
     "a cleanup evicts nothing that is on disk": Mutant(Storage, "evict", not_done, {Wrong.STALE}),
     "a session that is replaced keeps its cache": Mutant(SessionRecords, "evict", not_done, {Wrong.STALE}),
     "a global cleanup is one of its session": Mutant(CleanupRequest, "scopes", of_the_session_alone, {Wrong.STALE}),
+    "a new cookie is used and not written down": Mutant(
+        Renewals, "renew", noted_in_memory_only, {Wrong.LOST, Wrong.NOT_ENDED, Wrong.TURNED_AWAY}
+    ),
+    "a cleanup ends the credential of its seal": Mutant(Renewals, "current", as_the_seal_says, {Wrong.LOST, Wrong.NOT_ENDED}),
+    "an older cookie replaces a newer one": Mutant(
+        Renewals, "_is_overtaken", in_the_order_of_the_answers, {Wrong.LOST, Wrong.NOT_ENDED, Wrong.TURNED_AWAY}
+    ),
+    "a token is refreshed by each who asks": Mutant(Renewals, "refresh", by_each_who_asks, {Wrong.DEFECT}),
+    "a refresh without an answer counts as refused": Mutant(HttpRefresh, "run", refused, {Wrong.TURNED_AWAY}),
+    "the cookie of an error renews a login": Mutant(
+        CarriedLogin, "_take_renewed", also_from_errors, {Wrong.LOST, Wrong.TURNED_AWAY}
+    ),
     "a duplicate logs out once more": Mutant(Orchestrator, "_logout_of", sent_once_more, {Wrong.TWICE}),
 }
 

@@ -85,11 +85,12 @@ def stale(history: History) -> Iterator[Fault]:
 
 
 def twice(history: History) -> Iterator[Fault]:
-    """A credential that the end system has made meanwhile was not asked for before."""
+    """What the end system has told of a new credential since the cleanup began, the 200 does not speak of."""
     for call in history.calls:
         login = None if call.shown is None else history.by_ticket.get(call.shown)
         if call.kind is Kind.CLEANUP and call.status == 200 and call.word in DONE and login is not None:
-            asked = _asked_again(login, call.left)
+            known = [asked.moment for asked in login.asked_to_end if login.known(asked.number) < call.began]
+            asked = [moment for moment in known if moment > call.left]
             unaware = [other for other in history.by_session[call.session] if history.is_unaware(other)]
             late = [moment for moment in asked if not any(other.began <= moment <= history.over(other) for other in unaware)]
             if late:
@@ -146,23 +147,17 @@ class Barrier:
         return self._serials[place - 1] if place else 0
 
 
-def _asked_again(login: Login, since: float) -> list[float]:
-    """Return when a login was asked to end since a moment, by a credential for which that had been asked before."""
-    before = max((asked.number for asked in login.asked_to_end if asked.moment <= since), default=-1)
-    return [asked.moment for asked in login.asked_to_end if asked.moment > since and asked.number <= before]
-
-
 def _may_have_expired(history: History, call: Call) -> bool:
     """Tell whether the end system may have turned a call away: it has refused to renew the login, or nobody knows that by now."""
     login = history.by_ticket[call.shown or ""]
     is_refused = any(call.began <= moment <= call.left for moment in login.refused)
-    return is_refused or (history.is_cut_off(login) and login.refreshes[-1].asked < call.left)
+    return is_refused or (history.is_cut_off(login) and login.renewals[-1].asked < call.left)
 
 
 def _spent_twice(history: History, login: Login) -> Iterator[tuple[float, int]]:
     """Yield the refreshes by a server that had spent the same credential before, unless it was not told of the new one."""
     for moment, number in login.spent_again:
-        first = login.refreshes[number]
+        first = login.renewals[number]
         if not first.untold and history.life_at(first.asked) is history.life_at(moment):
             yield moment, number
 

@@ -18,18 +18,23 @@ KEY = "value"
 async def use(request: web.Request) -> web.Response:
     """Return what the session and its system have cached, loaded from the end system where they have nothing.
 
-    Before that, ask the end system for a value as many `times` at once as the client wants.
+    Before that, ask the end system for two values, one after the other, as many `times` at once as the client wants.
     """
     current = session(request)
     try:
         async with asyncio.TaskGroup() as loading:
             for _ in range(int(request.query.get("times", "0"))):
-                loading.create_task(_load(current))
+                loading.create_task(_ask(current))
     except ExceptionGroup as several:
         raise several.exceptions[0] from None
     own = await current.cache.get_or_load(KEY, partial(_load, current), kind=dict)
     shared = await current.system.cache.get_or_load(KEY, partial(_load, current), kind=dict)
     return web.json_response({"own": own, "shared": shared})
+
+
+async def _ask(current: Session) -> None:
+    for _ in range(2):
+        await _load(current)
 
 
 async def _load(current: Session) -> dict[str, object]:

@@ -27,7 +27,7 @@ def _lines(history: History, session: str) -> Iterator[str]:
             known = f"{state}, good from {login.good_from} to {login.newest}"
             line = f"    end system: {login.token}, told at {login.told:.3f}, asked to end at {asked}; {known}"
             told.append((login.asked, line))
-            told += [(refresh.asked, f"    end system: {login.token} refreshed: {refresh}") for refresh in login.refreshes]
+            told += [(renewal.asked, f"    end system: {login.token}, {renewal}") for renewal in login.renewals]
     moments = [moment for moment, _ in told]
     told += [
         (life.started, str(life)) for life in history.lives if any(life.started <= moment <= life.died for moment in moments)

@@ -5,7 +5,7 @@ from itertools import count
 
 from tests.torture.life.calls import Call, Kind, Life, Seen
 from tests.torture.life.history import History
-from tests.torture.life.logins import Asked, Login
+from tests.torture.life.logins import Asked, Login, Renewal
 from tests.torture.life.oracle import judged
 from tests.torture.life.rules import Wrong
 
@@ -36,6 +36,13 @@ class Told:
         self.logins[ticket] = Login(ticket, ticket, call.began + 0.1, told=call.began + 0.2)
         self.alive.add(ticket)
         return self._answered(call, status, word)
+
+    def refresh(self, ticket: str) -> Renewal:
+        """Spend the credential of a login for another one, which nobody has carried yet."""
+        moment = float(next(self._clock))
+        refresh = self.logins[ticket].refresh(moment + 0.1)
+        refresh.told = moment + 0.2
+        return refresh
 
     def cleanup(
         self, shown: str | None, status: int | None = 200, word: str = "verified", *, whole: bool = False, session: str = SESSION

@@ -1,0 +1,64 @@
+"""Mistakes in what renews the credential of a login."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any, cast
+
+import aiohttp
+
+from connector.endsystems.end_system import Change, Refresh
+from connector.endsystems.http.failures import LoginNotRenewed
+from connector.endsystems.profile.carried_login import CarriedLogin
+from connector.endsystems.profile.refreshing import HttpRefresh
+from connector.ledger.sqlite import recording
+from connector.model.credential import Credential
+from connector.model.sessions import Current
+from connector.sessions.renewals import Renewals, with_values
+from connector.sessions.seal import Sealed
+
+
+def noted_in_memory_only(_: Callable[..., Any]) -> Callable[..., Any]:
+    async def renew(renewals: Renewals, sealed: Sealed, change: Change, *, request: int | None = None) -> None:
+        del request
+        current = renewals.current(sealed)
+        if current.credential is not None:
+            renewals._live.renewed(sealed, Current(change(current.credential), current.version + 1))
+
+    return renew
+
+
+def as_the_seal_says(_: Callable[..., Any]) -> Callable[..., Any]:
+    # The cleanup asks for the newest twice: in memory, and in the row of the login.
+    vars(recording)["_as_known"] = lambda _, request, __: request
+    return lambda _, sealed: Current(sealed.credential, 0)
+
+
+def in_the_order_of_the_answers(_: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *_: False
+
+
+def by_each_who_asks(_: Callable[..., Any]) -> Callable[..., Any]:
+    async def refresh(renewals: Renewals, sealed: Sealed, stale: Credential, make: Refresh) -> None:
+        with renewals._line(sealed) as line:
+            if renewed := await make(stale):
+                line.changes.append(with_values(renewed))
+                await renewals._written(line)
+
+    return refresh
+
+
+def refused(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def run(refresh: HttpRefresh, credential: Credential) -> Credential | None:
+        with suppress(LoginNotRenewed):
+            return cast("Credential | None", await real(refresh, credential))
+        return None
+
+    return run
+
+
+def also_from_errors(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def take(login: CarriedLogin, answer: aiohttp.ClientResponse, number: int) -> None:
+        await real(login, SimpleNamespace(headers=answer.headers, url=answer.url, status=200), number)
+
+    return take
