@@ -113,7 +113,7 @@ class LiveSessions:
 
     def renewed(self, sealed: Sealed, current: Current) -> None:
         """Note that the credential of a login was renewed, also in the ledger."""
-        if sealed.login_id in self._rows.get(sealed.session_id, ()):
+        if self.may_have_row_of(sealed):
             self._renewed[sealed.login_id] = current
 
     async def is_alive(self, sealed: Sealed) -> bool:
@@ -139,6 +139,10 @@ class LiveSessions:
     def may_have_row(self, session_id: str) -> bool:
         """Tell whether the ledger may have a row of the session, so that it has to be told of a cleanup."""
         return session_id in self._rows
+
+    def may_have_row_of(self, sealed: Sealed) -> bool:
+        """Tell whether the ledger may have a row of this login."""
+        return sealed.login_id in self._rows.get(sealed.session_id, ())
 
     def beginning(self, session_id: str, login_id: str) -> None:
         """Note that the ledger is about to be told of a login. Whether it was may remain unknown."""

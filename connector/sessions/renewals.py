@@ -38,6 +38,8 @@ class Line:
     """Those that are not durable yet."""
     ends_refresh: bool = False
     """Whether what a refresh has made is among them. Its claim ends once they are durable."""
+    given: Credential | None = None
+    """What a cleanup was given while some were not durable: it records that itself, and ends it."""
     users: int = 0
 
 
@@ -67,12 +69,13 @@ class Renewals:
         """By the id of the login: those that are being renewed, and those that the ledger could not take."""
 
     def current(self, sealed: Sealed) -> Current:
-        """Return the newest credential of a seal's login that is known here, also one that is not durable yet."""
+        """Return the newest credential of a seal's login for its cleanup, also one that is not durable yet."""
         current = self._live.current(sealed)
         line = self._lines.get(sealed.login_id)
         if line is None or not line.changes or current.credential is None:
             return current
-        return Current(_changed(current.credential, line.changes), current.version + 1)
+        line.given = _changed(current.credential, line.changes)
+        return Current(line.given, current.version + 1)
 
     def durable(self, sealed: Sealed) -> Credential | None:
         """Return the newest credential of a seal's login that may be used."""
@@ -119,8 +122,8 @@ class Renewals:
             return
         with self._line(sealed) as line:
             if sealed.login_id not in self._refreshing:
-                # Also one that is not durable yet: what is spent a second time may end the login.
-                if self.current(sealed).credential != stale:
+                # What is not durable yet counts, too: a token that is spent a second time may end the login.
+                if line.changes or self.durable(sealed) != stale:
                     return
                 self._refreshing[sealed.login_id] = self._tasks.start(self._refreshed(line, stale, make))
             await asyncio.shield(self._refreshing[sealed.login_id])
@@ -240,6 +243,11 @@ class Renewals:
         while not is_done and current.credential is not None:
             wanted = _changed(current.credential, changes)
             if wanted == current.credential and wanted.stale_at == current.credential.stale_at:
+                break
+            if wanted == line.given and not self._is_open(sealed):
+                # Its cleanup may have ended it by now: to write it down would owe it again.
+                if self._live.may_have_row_of(sealed):
+                    return  # and keep it, because the cleanup may be unrecorded, and another one has to know it, too
                 break
             renewal = Renewal(sealed.session_id, sealed.login_id, current.version, wanted, ends_refresh)
             found = await self._ledger.renew(renewal)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -294,3 +295,66 @@ async def test_each_cleanup_ends_the_newest_cookie_while_the_ledger_can_record_n
 
     assert [each["errors"]["code"] for each in outcomes] == ["ledger_unavailable"] * 2
     assert (turnstile.ended, turnstile.refused) == (["t2.1"], 0)
+
+
+async def test_each_cleanup_ends_a_cookie_that_the_ledger_could_not_take(
+    turnstile: Turnstile, session: str, tmp_path: Path
+) -> None:
+    was_renewed, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def before_and_after(request: web.Request) -> web.Response:
+        http = session_of(request).http
+        with suppress(LedgerUnavailable):
+            await http.get("/next")
+        was_renewed.set()
+        await may_go_on.wait()
+        async with http.get("/plain") as answer:
+            return web.json_response(answer.status)
+
+    turnstile.is_lenient = turnstile.is_away = True
+    async with served(tmp_path, turnstile.section, routes=[web.get("/before-and-after", before_and_after)]) as server:
+        headers = await opened(server, session)
+        with out_of_order(tmp_path):
+            call = asyncio.create_task(server.opshub.call("/before-and-after", headers))
+            await was_renewed.wait()
+            await server.opshub.cleanup(session, headers, SYSTEM)
+            may_go_on.set()
+            assert (await call).body == 200
+            turnstile.is_away = False
+            await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert (turnstile.ended, turnstile.refused) == (["t2.1"], 0)
+
+
+async def test_a_credential_that_its_cleanup_has_ended_is_not_owed_by_its_late_record(
+    turnstile: Turnstile, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_recorded, may_go_on, renew = asyncio.Event(), asyncio.Event(), SqliteLedger.renew
+
+    async def telling_late(self: SqliteLedger, renewal: Renewal) -> Current | None:
+        found = await renew(self, renewal)
+        is_recorded.set()
+        await may_go_on.wait()
+        return found
+
+    async def twice(request: web.Request) -> web.Response:
+        current = session_of(request)
+        async with asyncio.TaskGroup() as renewing:
+            renewing.create_task(current.renew({"Cookie": "TICKET=older.1; NODE=n1"}))
+            await is_recorded.wait()
+            renewing.create_task(current.renew({"Cookie": "TICKET=newer.1; NODE=n1"}))
+        return web.json_response({})
+
+    monkeypatch.setattr(SqliteLedger, "renew", telling_late)
+    async with served(tmp_path, turnstile.section, routes=[web.get("/twice", twice)]) as server:
+        headers = await opened(server, session)
+        turnstile.tickets["1"] = "newer.1"
+        call = asyncio.create_task(server.opshub.call("/twice", headers))
+        await is_recorded.wait()
+        answers = [await server.opshub.cleanup(session, headers, SYSTEM)]
+        may_go_on.set()
+        await call
+        answers.append(await server.opshub.cleanup(session, headers, SYSTEM))
+
+    assert [answer.body["logout"]["outcome"] for answer in answers] == ["acknowledged"] * 2
+    assert (turnstile.ended, turnstile.refused) == (["newer.1"], 0)
