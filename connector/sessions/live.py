@@ -63,9 +63,10 @@ class LiveSessions:
         self.refreshing: dict[str, asyncio.Task[None]] = {}
         """Refreshes that run, by the id of the login: the end system may have replaced its credential by now."""
         self.latest: dict[str, int] = {}
-        """Session id -> number of the request to whose answer its credential belongs, or that was the first to carry it."""
+        """Login id -> number of the request to whose answer its credential belongs, or that was the first to carry it. Kept as
+        long as the session is open by this login, or a call of it runs."""
         self.carried: dict[str, int] = {}
-        """Session id -> version of the credential that a request has carried last, unless it is that of the seal."""
+        """Login id -> version of the credential that a request has carried last, unless it is that of the seal; kept so, too."""
         self._renewed: dict[str, Current] = {}
         """Login id -> its credential if its seal holds an older one, until its row is gone: a cleanup may be unrecorded."""
 
@@ -173,15 +174,14 @@ class LiveSessions:
             return
         if (earlier := self._logins.get(session.session_id)) is not None:
             self.rows_gone(session.session_id, [earlier])
+        self._forget_login(session.session_id)
         self._logins[session.session_id] = session.login_id
-        self._forget_use(session.session_id)
         self._foreign.pop(session.session_id, None)
 
     def ended(self, session: OpenSession) -> None:
         """Note that this login of a session has failed. A login that has replaced it is left alone."""
         if self._logins.get(session.session_id) == session.login_id:
-            del self._logins[session.session_id]
-            self._forget_use(session.session_id)
+            self._forget_login(session.session_id)
 
     def closing(self, session_id: str) -> tuple[str, ...]:
         """Note that a cleanup of the session was received. From now on the session is dead.
@@ -190,8 +190,7 @@ class LiveSessions:
         """
         # Counted for all sessions together: it is only compared for equality, and a needless question costs little.
         self._closings += 1
-        self._logins.pop(session_id, None)
-        self._forget_use(session_id)
+        self._forget_login(session_id)
         self._foreign.pop(session_id, None)
         logins = self._rows.get(session_id, ())
         self._ended.update(logins)
@@ -207,6 +206,7 @@ class LiveSessions:
         self._calls[key] -= 1
         if not self._calls[key]:
             del self._calls[key]
+            self._forget_requests(*key)
 
     def note_use(self, sealed: Sealed) -> None:
         """Note that a session is in use by its login; it is recorded later, with others."""
@@ -274,11 +274,17 @@ class LiveSessions:
             if self._used.get(session_id) == use:
                 del self._used[session_id]
 
-    def _forget_use(self, session_id: str) -> None:
-        """Forget how a session's login was used, because another one takes its place, or none."""
+    def _forget_login(self, session_id: str) -> None:
+        """Note that a session is not open by its login any more, nor was used by it."""
         self._used.pop(session_id, None)
-        self.latest.pop(session_id, None)
-        self.carried.pop(session_id, None)
+        if (login_id := self._logins.pop(session_id, None)) is not None:
+            self._forget_requests(session_id, login_id)
+
+    def _forget_requests(self, session_id: str, login_id: str) -> None:
+        """Forget the numbers of a login's requests once no answer can come any more."""
+        if self._logins.get(session_id) != login_id and (session_id, login_id) not in self._calls:
+            self.latest.pop(login_id, None)
+            self.carried.pop(login_id, None)
 
     def _remember_foreign(self, sealed: Sealed) -> None:
         self._foreign[sealed.session_id] = sealed.login_id

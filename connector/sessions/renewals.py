@@ -92,9 +92,9 @@ class Renewals:
 
         Once a new credential is carried, no answer to an earlier request counts any more: the old one may be dead.
         """
-        number, version, session_id = next(self._numbers), self._live.current(sealed).version, sealed.session_id
-        if version and self._is_open(sealed) and self._live.carried.get(session_id) != version:
-            self._live.carried[session_id], self._live.latest[session_id] = version, number
+        number, version, login_id = next(self._numbers), self._live.current(sealed).version, sealed.login_id
+        if version and self._live.carried.get(login_id) != version:
+            self._live.carried[login_id], self._live.latest[login_id] = version, number
         return number
 
     async def renew(self, sealed: Sealed, change: Change, *, request: int | None = None) -> None:
@@ -152,11 +152,10 @@ class Renewals:
     def _is_overtaken(self, sealed: Sealed, request: int | None) -> bool:
         if request is None:
             return False
-        if request < self._live.latest.get(sealed.session_id, 0):
-            return True
-        if self._is_open(sealed):
-            self._live.latest[sealed.session_id] = request
-        return False
+        is_overtaken = request < self._live.latest.get(sealed.login_id, 0)
+        if not is_overtaken:
+            self._live.latest[sealed.login_id] = request
+        return is_overtaken
 
     def _is_open(self, sealed: Sealed) -> bool:
         """Tell whether its session is open by this login, and not closed or replaced."""

@@ -184,6 +184,27 @@ async def test_a_request_whose_cookie_was_replaced_meanwhile_is_sent_again_with_
     assert turnstile.refused == 1
 
 
+async def test_an_answer_that_comes_late_brings_no_older_cookie_back_after_the_cleanup(
+    turnstile: Turnstile, session: str, tmp_path: Path
+) -> None:
+    turnstile.is_lenient = True
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        calls = []
+        for path in ("/late", "/later"):
+            calls.append(asyncio.create_task(server.opshub.call(f"/several?path={path}", headers)))
+            assert await turnstile.calls.get() == path
+        await server.opshub.cleanup(session, headers, SYSTEM)
+        turnstile.is_away = True
+        for answering, call in zip((turnstile.answering_later, turnstile.answering), reversed(calls), strict=True):
+            answering.set()
+            assert (await call).body == 200
+        turnstile.is_away = False
+        await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert turnstile.ended == ["t3.1"]
+
+
 @pytest.mark.parametrize("path", ["/plain", "/other", "/deletes", "/empties"])
 async def test_an_answer_that_does_not_renew_the_login_changes_nothing(
     turnstile: Turnstile, session: str, tmp_path: Path, path: str

@@ -31,6 +31,8 @@ class Turnstile(ProfiledEndSystem):
         """Whether the ticket before the newest one is still good for a call."""
         self.answering = asyncio.Event()
         """What `/late` waits for: its ticket is handed out, and not yet told. `/slow` waits before it looks at the ticket."""
+        self.answering_later = asyncio.Event()
+        """What `/later` waits for, in the same way."""
         self.nobody = asyncio.Event()
         """Set when the last login is ended."""
         self._logins, self._tickets = count(1), count(1)
@@ -67,10 +69,10 @@ class Turnstile(ProfiledEndSystem):
             return answer
         answer = web.json_response({"ticket": self.tickets[login]})
         match request.path:
-            case "/late":
+            case "/late" | "/later":
                 self._hand_out(login, answer)
                 self.calls.put_nowait(request.path)
-                await self.answering.wait()
+                await (self.answering if request.path == "/late" else self.answering_later).wait()
                 return answer
             case "/plain":
                 pass
