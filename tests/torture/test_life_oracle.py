@@ -113,7 +113,7 @@ def test_a_login_that_was_being_refreshed_at_a_kill_is_counted() -> None:
     life = told.dies()
     verdict = judged(told.history())
     assert verdict.clean
-    assert (verdict.refreshes, verdict.being_renewed, verdict.lost_renewed) == (1, 1, 1)
+    assert (verdict.refreshes, verdict.forgotten, verdict.lost_renewed) == (1, 1, 1)
     assert verdict.longest_renewed == life.died - refresh.told
 
 
@@ -126,7 +126,22 @@ def test_a_login_whose_refresh_must_have_been_recorded_may_not_be_lost() -> None
     assert Wrong.LOST in told.found()
     other.began = refresh.told - 0.1
     assert not told.found()
-    refresh.carried = refresh.told + 0.1
+    refresh.carried = refresh.used = refresh.told + 0.1
+    assert Wrong.LOST in told.found()
+
+
+def test_a_cookie_that_a_cleanup_without_a_ledger_carries_may_be_lost_at_a_kill() -> None:
+    told = Told(lost={"a"})
+    told.initialize("a")
+    cookie = told.logins["a"].renew(told.use("a").began)
+    cookie.told = cookie.asked + 0.1
+    assert Wrong.LOST in told.found(), "the older one is good"
+    cookie.carried = told.cleanup("a", None).began
+    told.dies()
+    assert Wrong.LOST in told.found()
+    told.crowded = [(cookie.asked, cookie.carried)]
+    assert not told.found()
+    cookie.used = cookie.carried
     assert Wrong.LOST in told.found()
 
 
@@ -144,7 +159,7 @@ def test_a_login_whose_refresh_the_end_system_broke_off_is_counted_apart() -> No
     told.refresh("a").untold = told.logins["a"].untold = True
     told.use("a", 401)
     verdict = judged(told.history())
-    assert (verdict.clean, verdict.untold, verdict.being_renewed) == (True, 1, 0)
+    assert (verdict.clean, verdict.untold, verdict.forgotten) == (True, 1, 0)
     assert not [*told.history().left_open()]
 
 
@@ -189,8 +204,10 @@ def test_a_cookie_is_good_until_a_newer_one_was_used() -> None:
 def test_a_credential_is_good_for_nothing_once_it_was_spent() -> None:
     login = Login("a", "a", 0.0)
     refresh = login.refresh(1.0)
-    assert (login.carried(0, 2.0), login.unused) == (False, refresh)
-    assert (login.carried(1, 3.0), login.unused, refresh.carried) == (True, None, 3.0)
+    assert not login.carried(0, 2.0)
+    assert login.carried(1, 3.0, to_end=True)
+    assert login.carried(1, 4.0)
+    assert (refresh.carried, refresh.used) == (3.0, 4.0)
 
 
 def test_a_login_may_not_outlive_the_cleanup_of_its_session_once_nothing_is_owed() -> None:
@@ -291,7 +308,7 @@ def test_nothing_is_asked_of_the_end_system_after_a_200_that_said_that_all_is_do
     assert told.found() == {Wrong.TWICE}
 
 
-def test_a_credential_that_was_made_during_the_cleanup_may_be_asked_for_after_the_200() -> None:
+def test_a_credential_made_during_the_cleanup_may_be_asked_for_after_the_200() -> None:
     told = Told()
     told.initialize("a")
     cleanup = told.cleanup("a")

@@ -123,9 +123,10 @@ class EndSystem:
         if login is None:
             return
         request[LOGIN], request[NUMBER] = login, int(number)
+        to_end = request.path in {"/leave", "/logout", "/me"}
         if request.path in {"/leave", "/logout"}:
             login.asked_to_end.append(Asked(request[ASKED], request[NUMBER]))
-        if login.carried(request[NUMBER], request[ASKED]):
+        if login.carried(request[NUMBER], request[ASKED], to_end=to_end):
             request[GOOD] = login
 
     async def idle(self) -> None:

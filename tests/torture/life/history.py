@@ -120,19 +120,23 @@ class History:
             return False
         return self._is_met_by_a_kill(login.asked, max(call.left, login.told), self._recorded(login, call))
 
-    def is_being_renewed(self, refresh: Renewal) -> bool:
-        """Tell whether a kill has met a refresh before its server can have recorded what it has made.
+    def is_forgotten(self, renewal: Renewal) -> bool:
+        """Tell whether a kill has met a renewal, so that its server may not have recorded the new credential, and nobody has it.
 
-        Nothing is carried before it is recorded, and nothing that is recorded later is recorded before it.
+        Nothing is used before it is recorded, and nothing that is recorded later is recorded before it. Only a cleanup that
+        cannot be recorded carries what is not.
         """
-        if refresh.carried < self.life_at(refresh.asked).died:
-            return False
-        return self._is_met_by_a_kill(refresh.asked, refresh.told, self._opened_after(refresh.told, refresh.asked))
+        died = self.life_at(renewal.asked).died
+        if renewal.carried == inf:
+            is_needed = renewal.is_refresh  # or the older ones are as good
+        else:
+            is_needed = renewal.carried < died <= renewal.used and self._was_crowded(renewal.asked, renewal.carried)
+        recorded = self._opened_after(renewal.told, renewal.asked)
+        return is_needed and self._is_met_by_a_kill(renewal.asked, renewal.told, recorded)
 
     def is_cut_off(self, login: Login) -> bool:
         """Tell whether a kill, or the end system itself, came between a login and its newest credential: nobody has that."""
-        refresh = login.unused
-        return refresh is not None and (refresh.untold or self.is_being_renewed(refresh))
+        return any(self.is_forgotten(newest) or (newest.is_refresh and newest.untold) for newest in login.renewals[-1:])
 
     def _is_met_by_a_kill(self, asked: float, answered: float, recorded: float) -> bool:
         life = self.life_at(asked)

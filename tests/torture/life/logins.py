@@ -32,6 +32,8 @@ class Renewal:
     """Whether the end system broke off the answer."""
     carried: float = inf
     """When the first request came that carried the new credential."""
+    used: float = inf
+    """When the first one came that was none of a logout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,6 @@ class Login:
     def refreshes(self) -> list[Renewal]:
         return [renewal for renewal in self.renewals if renewal.is_refresh]
 
-    @property
-    def unused(self) -> Renewal | None:
-        """The refresh whose new credential nobody has carried yet, if there is one: it is the last."""
-        return next((renewal for renewal in self.renewals[-1:] if renewal.is_refresh and renewal.carried == inf), None)
-
     def is_fresh(self, moment: float) -> bool:
         """Tell whether it was refreshed just now, or is being."""
         return any(moment < refresh.told + FRESH for refresh in self.refreshes[-1:])
@@ -95,17 +92,17 @@ class Login:
         """Return from when on a server may know one of its credentials."""
         return self.renewals[number - 1].told if number else self.asked
 
-    def carried(self, number: int, moment: float) -> bool:
+    def carried(self, number: int, moment: float, *, to_end: bool = False) -> bool:
         """Note that a request has come with one of its credentials, and tell whether that one is good.
 
-        A credential that is used ends all that are older.
+        A credential that is carried ends all that are older. `to_end` tells that the request is one of a logout.
         """
         if not self.good_from <= number <= self.newest:
             return False
         self.good_from = number
-        if number:
-            renewal = self.renewals[number - 1]
+        for renewal in self.renewals[number - 1 : number]:
             renewal.carried = min(renewal.carried, moment)
+            renewal.used = renewal.used if to_end else min(renewal.used, moment)
         return True
 
     def renew(self, moment: float) -> Renewal:

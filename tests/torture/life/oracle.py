@@ -29,12 +29,12 @@ class Verdict:
     """New cookies that answers have set."""
     refreshes: int = 0
     """Credentials that were spent for new ones."""
-    being_renewed: int = 0
-    """Refreshes that were under way at a kill."""
+    forgotten: int = 0
+    """Renewals that were under way at a kill, and after which nobody had the new credential."""
     lost_renewed: int = 0
     """Logins that are lost because of one of them."""
     longest_renewed: float = 0.0
-    """The most seconds that a server was still running after the answer to a refresh that it took to its grave."""
+    """The most seconds that a server was still running after the end system had renewed a login that is lost by that."""
     untold: int = 0
     """Logins whose answer the end system itself has broken off, so that nobody could ever end them, and that are alive."""
     faults: list[Fault] = field(default_factory=list)
@@ -59,7 +59,7 @@ def _count(history: History, login: Login, verdict: Verdict) -> None:
     verdict.under_way += under_way
     verdict.refreshes += len(login.refreshes)
     verdict.cookies += login.newest - len(login.refreshes)
-    verdict.being_renewed += sum(map(history.is_being_renewed, login.refreshes))
+    verdict.forgotten += sum(map(history.is_forgotten, login.renewals))
     if login.token not in history.alive_when_settled:
         verdict.dead += 1
     elif login.token not in history.alive_in_the_end:
@@ -68,8 +68,8 @@ def _count(history: History, login: Login, verdict: Verdict) -> None:
         verdict.untold += 1
     elif under_way:
         _count_lost(history, login, verdict)
-    elif login.unused is not None and history.is_being_renewed(login.unused):
-        _count_lost_renewed(history, login.unused, verdict)
+    elif any(map(history.is_forgotten, login.renewals[-1:])):
+        _count_lost_renewed(history, login.renewals[-1], verdict)
     else:
         verdict.faults.append(Fault(Wrong.LOST, f"the login of {login.ticket}", history.initializes[login.ticket].session))
 
@@ -84,10 +84,10 @@ def _count_lost(history: History, login: Login, verdict: Verdict) -> None:
         verdict.lost_unanswered += 1
 
 
-def _count_lost_renewed(history: History, refresh: Renewal, verdict: Verdict) -> None:
-    """Count a login that is lost in the window of a refresh."""
+def _count_lost_renewed(history: History, renewal: Renewal, verdict: Verdict) -> None:
+    """Count a login that is lost in the window of a renewal."""
     verdict.lost_renewed += 1
-    verdict.longest_renewed = max(verdict.longest_renewed, history.life_at(refresh.asked).ran(refresh.told))
+    verdict.longest_renewed = max(verdict.longest_renewed, history.life_at(renewal.asked).ran(renewal.told))
 
 
 def by_kind(verdict: Verdict) -> Mapping[Wrong, int]:

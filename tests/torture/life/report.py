@@ -15,8 +15,12 @@ TEXT = """\
 
 Clients open, use, replace and clean up sessions that they share. They send duplicates, together and later. They show the
 newest seal, an older one, or none. Some go away before they are answered. Meanwhile server follows server. Each is ended by
-SIGKILL, at a random moment or at a step of a cleanup or an initialize, or by SIGTERM. Some are stopped for a while (SIGSTOP,
-SIGCONT). Some have a full disk. The end system is at times slow, refuses, breaks connections or goes away.
+SIGKILL, at a random moment or at a step of a cleanup, an initialize or a renewal, or by SIGTERM. Some are stopped for a while
+(SIGSTOP, SIGCONT). Some have a full disk. The end system is at times slow, refuses, breaks connections or goes away.
+
+The end system renews two of three logins while their sessions are in use. Some get a *new cookie* with an answer. The older
+ones are good until the new one has been used. Others expire, and have to be *refreshed*. That spends the credential for
+another one, and from then on the old one is good for nothing.
 
 The end system runs in another process than the servers, and knows each login that it ever made. When the last server is dead,
 the application is started on the files that are left. Its clock runs ahead until nothing is owed. What needs attention is
@@ -24,17 +28,20 @@ tried again by hand. A login that failed half-way is dismissed if nobody can pro
 Then every session that has to be open is used, and all sessions are ended. The judge knows what the
 clients and the end system saw, and when servers lived. It knows nothing else. These are faults:
 
-* *lost*: a login is alive in the end, and it was not under way at a kill;
+* *lost*: a login is alive in the end, and neither it nor its refresh was under way at a kill;
 * *not ended*: a login is alive when nothing is owed, but its session was cleaned up (200 or 502) or opened anew (200);
 * *dead seal served*: a call is answered 200, but its seal was dead before it began;
 * *stale*: a call is given a value that was loaded before a cleanup or a new login, and that was answered before the call
   began;
 * *twice*: the end system is asked to log out after a 200 said that this was done. Only a cleanup that finds a ledger that
-  cannot be written may do so, because it cannot know what was done;
-* *turned away*: a call is answered 401, but nobody has ended its session; or the login of an open session is dead;
+  cannot be written may do so, because it cannot know what was done. A credential that the end system made during the cleanup
+  is another matter: it has to be ended, too;
+* *turned away*: a call is answered 401, but nobody has ended its session, and no refresh was refused; or the login of an open
+  session is dead;
 * *open on paper*: when nothing is owed, the ledger's file has a session as open that has no login, or it does not have one that
   has. A cleanup that finds a ledger that cannot be written is done all the same, and its session is open after a kill;
-* *defect*: a 500 or another answer that there should not be, a bad exit code, two logins for one initialize.
+* *defect*: a 500 or another answer that there should not be, a bad exit code, two logins for one initialize, two refreshes that
+  spend one credential.
 """
 WINDOW = """\
 What cannot be helped is counted apart. A login is *under way at a kill* from its request to the end system until the server
@@ -45,8 +52,13 @@ must have recorded it. This is
   system's answer and was answered 200;
 * if the disk was full meanwhile: until the server has run for three seconds with room on its disk.
 
+A refresh is under way at a kill from its request until the new credential was used, or until another initialize was answered as
+above. Each may lose one login, because the old credential is spent. A new cookie has no such window: as long as it is not
+recorded, it is not used, and the older one ends the login. The exception is a cleanup that finds a full disk, because it ends
+the newest credential that is known. After a kill nobody knows it.
+
 Whatever else is lost is a fault. The end system breaks off some of its own answers. Nobody can end such a login, because
-nobody was told of it.
+nobody was told of it, or of its newest credential.
 """
 
 
@@ -85,8 +97,8 @@ def _what_happened(campaigns: Sequence[Campaign]) -> str:
 def _what_came_of_it(campaigns: Sequence[Campaign]) -> str:
     counts: dict[str, Callable[[Campaign], float]] = {
         "logins": lambda found: found.verdict.logins,
-        "renewed by a cookie": lambda found: found.verdict.cookies,
-        "renewed by a refresh": lambda found: found.verdict.refreshes,
+        "new cookies": lambda found: found.verdict.cookies,
+        "refreshes": lambda found: found.verdict.refreshes,
         "dead when nothing was owed": lambda found: found.verdict.dead,
         "open then, and ended by their cleanup": lambda found: found.verdict.open,
     }
@@ -99,10 +111,10 @@ def _what_cannot_be_helped(campaigns: Sequence[Campaign]) -> str:
         "of these lost, not answered by the end system": lambda found: found.verdict.lost_unanswered,
         "of these lost, answered and not yet recorded": lambda found: found.verdict.lost_unrecorded,
         "milliseconds that a server still ran after such an answer, at most": lambda found: round(found.verdict.longest * 1000),
-        "refreshes under way at a kill": lambda found: found.verdict.being_renewed,
-        "of these logins lost": lambda found: found.verdict.lost_renewed,
-        "milliseconds that a server still ran after the answer to such a refresh, at most": lambda found: round(
-            found.verdict.longest_renewed * 1000
+        "renewals under way at a kill": lambda found: found.verdict.forgotten,
+        "logins lost by these": lambda found: found.verdict.lost_renewed,
+        "milliseconds that a server still ran after the answer to such a renewal, at most": lambda found: round(
+            1000 * found.verdict.longest_renewed
         ),
         "lost because the end system broke off its answer": lambda found: found.verdict.untold,
     }
