@@ -86,6 +86,11 @@ class LoginOutcome:
     message: str | None = None
     retry_after: float | None = None
     """Seconds to wait, if an unavailable end system asked for it. An hour at most is passed on."""
+    may_be_made: bool = False
+    """Of a login that failed without a credential: whether it may have been made all the same, as when no answer came.
+
+    It counts as unknown then.
+    """
 
     def __post_init__(self) -> None:
         if not isinstance(self.credential, Credential):

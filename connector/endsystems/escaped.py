@@ -22,7 +22,13 @@ async def logged_in(login: Awaitable[LoginOutcome]) -> LoginOutcome:
     except ClientError as problem:
         failed = _explained(problem)
         result = LoginResult.UNAVAILABLE if failed.passing else LoginResult.REFUSED
-        return LoginOutcome(result, code=failed.code, message=failed.message, retry_after=_retry_after(problem))
+        return LoginOutcome(
+            result,
+            code=failed.code,
+            message=failed.message,
+            retry_after=_retry_after(problem),
+            may_be_made=failed.may_have_worked,
+        )
 
 
 async def logged_out(logout: Awaitable[LogoutOutcome]) -> LogoutOutcome:
@@ -42,13 +48,17 @@ def _explained(problem: ClientError) -> ExchangeFailed:
     match problem:
         case TargetNotAllowed():
             return ExchangeFailed("target_not_allowed", str(problem), passing=False)
-        case ContentTypeError():
-            return ExchangeFailed("unreadable_answer", "the answer is not of the type that was expected", passing=False)
+        case ContentTypeError(status=status):
+            return _unreadable("is not of the type that was expected", may_have_worked=status < 400)
         case TooManyRedirects() | RedirectClientError():
-            return ExchangeFailed("unreadable_answer", "the answer redirects, and leads nowhere", passing=False)
+            return _unreadable("redirects, and leads nowhere", may_have_worked=True)
         case ClientResponseError(status=status) if status >= 400:
             return ExchangeFailed(f"http_{status}", f"answered {status}", passing=may_pass(status))
     return explained(problem)
+
+
+def _unreadable(why: str, *, may_have_worked: bool) -> ExchangeFailed:
+    return ExchangeFailed("unreadable_answer", f"the answer {why}", passing=False, may_have_worked=may_have_worked)
 
 
 def _retry_after(problem: ClientError) -> float | None:

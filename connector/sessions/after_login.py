@@ -94,7 +94,7 @@ class AfterLogin:
     async def _failed(self, attempt: Attempt, session: OpenSession, failure: LoginOutcome, patience: float) -> LoginOutcome:
         """End what a login has made until it failed, and tell the caller of it, at the latest after `patience` seconds."""
         if session.credential is None:
-            await self._begun.nothing_made(attempt.opening)
+            await (self._begun.unanswered(attempt.opening) if failure.may_be_made else self._begun.nothing_made(attempt.opening))
             return failure
         if not patience:  # its caller was answered, so that the retries may do it
             await self._records.end(session)

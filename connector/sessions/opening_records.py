@@ -37,7 +37,7 @@ class OpeningRecords:
         if await self._told(self._ledger.opening_failed(opening), InVain(opening)):
             self._live.rows_gone(opening.session_id, [opening.login_id])
 
-    async def unanswered(self, opening: Opening, reason: str) -> None:
+    async def unanswered(self, opening: Opening, reason: str = "no answer came") -> None:
         """Record that nobody knows what a login has made, and tell a person, who alone can find out."""
         message = "nobody knows what a login has made: it counts as unknown; if it is open in the end system, end it there"
         log.error(message, reason=reason, origin=opening.origin, session=session_digest(opening.session_id))

@@ -86,7 +86,7 @@ class Openings:
         self._beside = OwnedTasks()
         """What comes before and after logins."""
         self._stopping = False
-        self._late = LoginOutcome(LoginResult.UNAVAILABLE, code="timeout", message=late_answer(deadline))
+        self._late = LoginOutcome(LoginResult.UNAVAILABLE, code="timeout", message=late_answer(deadline), may_be_made=True)
 
     async def open(self, request: OpeningRequest, is_wanted: Callable[[], bool] = lambda: True) -> Result:
         """Log in and record the session. An earlier login of it is replaced once the new one has succeeded.
@@ -180,12 +180,4 @@ class Openings:
         if outcome is None:
             await self._begun.unanswered(attempt.opening, "a defect; the log has its traceback")
             return NotOpened.DEFECT
-        if self._was_never_answered(outcome, passed):
-            await self._begun.unanswered(attempt.opening, f"it was not answered within {passed:.3g} s")
-            return outcome
         return await self._after.follow(attempt, outcome, patience=max(0.0, self._deadline - passed))
-
-    def _was_never_answered(self, outcome: LoginOutcome, passed: float) -> bool:
-        """Tell whether a login failed after its caller was told that it is late."""
-        timed_out = outcome.code == self._late.code and not outcome.has_made_something
-        return outcome is self._late or (passed > self._deadline and timed_out)

@@ -98,5 +98,11 @@ async def test_a_login_reads_its_answer_beyond_the_deadline_of_its_caller() -> N
     assert (refused.result, refused.code) == (LoginResult.REFUSED, "http_401")
 
 
+async def logged_in_at(base_url: str, path: str) -> LoginOutcome:
+    """What becomes of a login at this path."""
+    end_system = build_end_system(settings.EndSystemSection(profile=f"{__name__}.Plain", base_url=base_url), {})
+    return await _logged_in(end_system, path)
+
+
 async def _logged_in(end_system: EndSystem, path: str) -> LoginOutcome:
     return await logged_in(end_system.login("6f1c1d2e-0000-4000-8000-000000000001", {"path": path}))

@@ -38,16 +38,20 @@ PASSING = frozenset([408, 425, 429])
 
 
 class ExchangeFailed(Exception):
-    """No whole answer came. `passing` tells whether a later try may bring one. It names neither the URL nor a value."""
+    """No whole answer came. It names neither the URL nor a value.
+
+    `passing` tells whether a later try may bring one; `may_have_worked` whether the request may have been carried out.
+    """
 
     begun: Response | None = None
     """What came of an answer that broke off in its body."""
 
-    def __init__(self, code: str, message: str, *, passing: bool) -> None:
+    def __init__(self, code: str, message: str, *, passing: bool, may_have_worked: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.passing = passing
+        self.may_have_worked = may_have_worked
 
 
 class LoginNotRenewed(aiohttp.ClientConnectionError):
@@ -72,11 +76,12 @@ def explained(problem: Exception) -> ExchangeFailed:
     """Return what an error of the client means, without its URL."""
     of_tls = _of_tls(problem)
     if of_tls is not None:
-        return _explained_tls(of_tls)
+        return _explained_tls(of_tls, has_connected=not isinstance(problem, aiohttp.ClientConnectorError))
     match problem:
         case TimeoutError():
             unmade = isinstance(problem, aiohttp.ConnectionTimeoutError)
-            return ExchangeFailed("timeout", "no connection in time" if unmade else "no answer in time", passing=True)
+            message = "no connection in time" if unmade else "no answer in time"
+            return ExchangeFailed("timeout", message, passing=True, may_have_worked=not unmade)
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return ExchangeFailed("proxy", "the proxy makes no connection", passing=True)
         case aiohttp.ClientConnectorError(os_error=ForbiddenAddress() as forbidden):
@@ -84,7 +89,8 @@ def explained(problem: Exception) -> ExchangeFailed:
         case aiohttp.ClientConnectorError():
             return ExchangeFailed("connection", f"no connection{_why_none(problem)}", passing=True)
     broke = "the connection broke, or what came over it is not HTTP"
-    return ExchangeFailed("connection", str(problem) if isinstance(problem, ConnectionNotKept) else broke, passing=True)
+    message = str(problem) if isinstance(problem, ConnectionNotKept) else broke
+    return ExchangeFailed("connection", message, passing=True, may_have_worked=True)
 
 
 def _why_none(problem: aiohttp.ClientConnectorError) -> str:
@@ -101,7 +107,7 @@ def _of_tls(problem: Exception) -> ssl.SSLError | None:
     return None
 
 
-def _explained_tls(problem: ssl.SSLError) -> ExchangeFailed:
+def _explained_tls(problem: ssl.SSLError, *, has_connected: bool) -> ExchangeFailed:
     if isinstance(problem, ssl.SSLCertVerificationError):
         why = WRONG_CERTIFICATES.get(problem.verify_code, f"fault {problem.verify_code} of OpenSSL")
         return ExchangeFailed("tls_certificate", f"the server's certificate does not verify: {why}", passing=False)
@@ -117,4 +123,5 @@ def _explained_tls(problem: ssl.SSLError) -> ExchangeFailed:
             f"the server breaks off TLS: it wants a certificate of the client ({OURS}), or ciphers that are not allowed here"
         )
         return ExchangeFailed("tls_handshake", message, passing=False)
-    return ExchangeFailed("connection", f"no connection by TLS ({reason.lower().replace('_', ' ')})", passing=True)
+    message = f"no connection by TLS ({reason.lower().replace('_', ' ')})"
+    return ExchangeFailed("connection", message, passing=True, may_have_worked=has_connected)

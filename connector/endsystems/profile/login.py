@@ -122,7 +122,8 @@ class HttpLogin:
             note(record)
             if record.ends_the_run:
                 has_made, broke_off = self._has_made(place, record), record.broke_off
-                return self._half_made(_failure(record), values, has_made=has_made, broke_off=broke_off), values
+                failure = replace(_failure(record), may_be_made=record.may_have_worked and self._makes(step))
+                return self._half_made(failure, values, has_made=has_made, broke_off=broke_off), values
         return None, values
 
     def _has_made(self, place: int, record: StepRecord) -> bool:

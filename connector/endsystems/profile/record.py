@@ -17,6 +17,8 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
     milliseconds: int = 0
     status: int | None = None
     """None if nothing was sent or no answer came."""
+    may_have_worked: bool = False
+    """Whether it may have been carried out although no answer came."""
     rule: str | None = None
     """The rule that decided, `success[0]`, or `default`."""
     code: str | None = None

@@ -95,7 +95,8 @@ class Sender:
             record = replace(record, code=problem.code, message=problem.message)
         except ExchangeFailed as problem:
             verdict, answer = Verdict.AWAY if problem.passing else Verdict.REFUSED, problem.begun
-            record = replace(record, verdict=verdict, code=problem.code, message=f"{name}: {problem.message}")
+            may_have_worked, message = problem.may_have_worked and answer is None, f"{name}: {problem.message}"
+            record = replace(record, verdict=verdict, may_have_worked=may_have_worked, code=problem.code, message=message)
         return replace(record, milliseconds=round((time.monotonic() - started) * 1000)), answer
 
 
