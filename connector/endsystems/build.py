@@ -15,6 +15,7 @@ from connector.endsystems.profile.outgoing import rendered_url
 from connector.endsystems.profile.profile import BASE_URL, Profile
 from connector.endsystems.profile.request import Request
 from connector.endsystems.profile.template import Reference, Source, Template
+from connector.endsystems.profile.values import CannotSend
 from connector.model.errors import ConfigurationError
 
 DOTTED_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -50,7 +51,15 @@ def build_end_system(settings: config.EndSystemSection, environ: Mapping[str, st
         is_named_by_login=BASE_URL in profile.addresses,
         keeps_connection=profile.connection is not None,
     )
-    return HttpEndSystem(profile, site)
+    return _rehearsed(HttpEndSystem(profile, site))
+
+
+def _rehearsed(end_system: HttpEndSystem) -> HttpEndSystem:
+    try:
+        end_system.rehearse()
+    except CannotSend as problem:
+        raise ConfigurationError([f"profile.{problem.message}"]) from None
+    return end_system
 
 
 def _profile(name: str, problems: list[str]) -> Profile | None:

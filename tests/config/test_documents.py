@@ -12,6 +12,7 @@ import pytest
 from connector.config.fields import leaves
 from connector.config.settings import Settings
 from connector.endsystems.profile.bundled import bundled_names
+from tests.cli.test_documented_profile import PROFILE
 from tests.config.reading import configuration
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,7 @@ def is_configuration(text: str) -> bool:
 @pytest.mark.parametrize("text", [*pieces()])
 def test_a_piece_of_a_configuration_in_a_page_works(text: str, tmp_path: Path) -> None:
     (tmp_path / "roundup.toml").write_bytes((ROOT / "examples/roundup_connector/roundup.toml").read_bytes())
+    (tmp_path / "calibre-web.toml").write_text(PROFILE)
     environ = {"CONNECTOR_REDIS_PASSWORD": "redis", "CONNECTOR_CLIENT_ID": "id", "CONNECTOR_CLIENT_SECRET": "secret"}
 
     configuration(tmp_path, text, environ)

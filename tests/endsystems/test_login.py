@@ -1,5 +1,6 @@
 """What becomes of a login, over real connections: made, refused, away, half made."""
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from tests.endsystems.opened import LOGIN, LOGOUT, RIGHT, SESSION, VERIFY, opene
 
 IMPATIENT = EndSystemDeadlines(connect=5, read=0.2, total=0.3)
 LOGGED_IN, REFUSED, UNAVAILABLE = LoginResult.LOGGED_IN, LoginResult.REFUSED, LoginResult.UNAVAILABLE
+CARRIED = 'headers = { Authorization = "{credential.Authorization}" }'
 SECOND = """
 [[login]]
 method = "POST"
@@ -259,6 +261,27 @@ async def test_two_tokens_that_fit_nowhere_are_two_logins() -> None:
         assert one.credential != other.credential
 
 
+async def test_a_token_that_comes_with_its_scheme_can_be_taken_apart_later() -> None:
+    text = profile("login").replace("Bearer {captured", "{captured").replace('json = "token"', 'header = "Authorization"')
+    text = text.replace(CARRIED, 'headers = { Authorization = "Bearer {credential.Authorization|token}" }')
+    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
+        system.answers = [Canned(200, headers=[("Authorization", system.log_in())])]
+        outcome = await end_system.login(SESSION, RIGHT)
+        assert outcome.result is LOGGED_IN
+        assert (await end_system.logout(session(outcome))).result is LogoutResult.VERIFIED
+
+
+async def test_a_login_that_no_request_of_a_handler_can_carry_is_refused_and_can_be_ended() -> None:
+    text = profile("login") + '[http]\nheaders = { Authorization = "Basic {credential.Authorization|token|cookie:A}" }\n'
+    text = text.replace("Bearer {captured.token}", "{captured.token}")
+    async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
+        system.answers = [Canned(200, json.dumps({"token": system.log_in()}))]
+        outcome = await end_system.login(SESSION, RIGHT)
+        assert (outcome.result, outcome.code) == (REFUSED, "credential_missing")
+        assert outcome.message == "http.headers.Authorization: cookie A of credential.Authorization is missing or empty"
+        assert (await undone(end_system, outcome)).result is LogoutResult.VERIFIED
+
+
 async def test_nothing_is_sent_where_a_setting_does_not_fit_its_place() -> None:
     text = profile("login").replace("form = {", 'headers = { X-User = "{setting.username}" }\nform = {')
     async with faulty_system() as system, opened(text, base_url=system.url) as end_system:
@@ -294,6 +317,22 @@ async def test_the_settings_may_say_where_the_end_system_is_and_the_logout_goes_
             outside = await end_system.login(SESSION, RIGHT | {"url": other.url})
             assert (outside.result, outside.code) == (REFUSED, "target_not_allowed")
         assert (system.logouts, other.connections) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "given", "problem"),
+    [
+        ("{setting.url}", "http://h/secure/Dashboard.jspa?selectPageId=1", "url: expected a URL without a query"),
+        ("{setting.url}", "http://h?", "url: expected a URL without a query"),
+        ("http://h/{setting.username}", "http://h", "username: expected a path without dot segments"),
+        ("{setting.url}", "http://h/jira/", ""),
+    ],
+)
+async def test_an_address_that_no_request_can_begin_with_is_a_problem_of_its_setting(
+    base_url: str, given: str, problem: str
+) -> None:
+    async with opened(profile("login") + CHOSEN, base_url=base_url, allowed_urls=["http://h"]) as end_system:
+        assert end_system.check_settings(RIGHT | {"url": given, "username": ".."}) == ([problem] if problem else [])
 
 
 async def test_no_header_of_a_request_chooses_the_place_that_settings_choose() -> None:

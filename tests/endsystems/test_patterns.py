@@ -156,10 +156,9 @@ def test_a_profile_with_such_a_pattern_is_refused_with_the_name_of_its_key() -> 
         b"[" * ANSWER_LIMIT,
         b'{"a":' * (ANSWER_LIMIT // 5),
         b"9" * ANSWER_LIMIT,
-        b'{"a":' + b"9" * 60_000 + b"}",
         b'"' + b"\\" * 60_001,
     ],
-    ids=["lists", "objects", "digits", "a number", "escapes"],
+    ids=["lists", "objects", "digits", "escapes"],
 )
 def test_an_answer_that_is_hard_to_parse_holds_no_value_and_takes_no_time(body: bytes) -> None:
     started = time.process_time()

@@ -1,7 +1,7 @@
 """The place of an end system: its address, the client that reaches it, and the values that requests need."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -17,6 +17,8 @@ from connector.runtime.deadline import Patience
 ANSWERS = LONGEST_LOGIN - 2
 """The answers of a login are read this many times as long as its caller waits, because an unread answer may be a login that
 nobody ends. The rest of `LONGEST_LOGIN` is for undoing a login that fails half-way."""
+BASE_URL = "end_system.base_url: "
+"""Begins what is wrong with it."""
 LEFT_BASE_URL = ":base_url"
 """The name under which a login leaves a base URL that its settings made, or that its answer named. No header has this name."""
 
@@ -40,6 +42,11 @@ class Site:
     def is_chosen_by_settings(self) -> bool:
         """Whether only the login knows the base URL, and has to leave it behind."""
         return not self.is_named_by_login and self.base_url is not None and bool(self.base_url.names(Source.SETTING))
+
+    @property
+    def is_chosen_by_callers(self) -> bool:
+        """Whether OpsHub's requests bring the base URL along, or a part of it."""
+        return self.base_url is not None and bool(self.base_url.names(Source.CREDENTIAL))
 
     @property
     def base_url_of_logins(self) -> Template | None:
@@ -77,6 +84,20 @@ class Site:
         """Return what is known before a login. Raises `CannotSend`."""
         return _located(Values(Credential(), self.environ, settings=settings), self.base_url)
 
+    def faults_of(self, settings: Mapping[str, str]) -> Iterator[str]:
+        """Yield what is wrong with the base URL that settings choose, beginning with their names."""
+        try:
+            self.before_login(settings)
+        except CannotSend as problem:
+            names = self.base_url.names(Source.SETTING) if self.base_url else set()
+            yield f"{', '.join(sorted(names))}: {problem.message.removeprefix(BASE_URL)}"
+
+    def before_some_login(self, addresses: Collection[str]) -> Values:
+        """Return what is known before any login. The settings of these names, and what else is not known, are `somewhere`."""
+        values = Values(Credential(), self.environ, self.somewhere, settings=dict.fromkeys(addresses, self.somewhere))
+        is_fixed = self.base_url is not None and not [*self.base_url.references]
+        return _located(values, self.base_url) if is_fixed else values
+
     def after_login(self, credential: Credential) -> Values:
         """Return what is known of a login. Raises `CannotSend`."""
         return _located(Values(credential, self.environ), self.base_url_of_logins)
@@ -90,5 +111,5 @@ def _located(values: Values, base_url: Template | None) -> Values:
     try:
         url_prefix(address)
     except ValueError as problem:
-        raise CannotSend("target_not_allowed", f"end_system.base_url: {problem}") from None
+        raise CannotSend("target_not_allowed", f"{BASE_URL}{problem}") from None
     return replace(values, base_url=address)

@@ -74,7 +74,7 @@ def _of_body(request: Request) -> Iterator[str]:
 
 def _lists(profile: Profile) -> Iterator[tuple[str, Lists]]:
     yield from ((name, step.lists) for name, step in (*profile.login_requests, *profile.refresh_requests))
-    yield from ((f"steps[{place}]", step.lists) for place, step in enumerate(profile.steps))
+    yield from ((name, step.lists) for name, step in profile.step_requests)
     yield from ((name, probe.lists) for name, probe in profile.probes)
 
 

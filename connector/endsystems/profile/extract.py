@@ -5,14 +5,14 @@ from contextlib import suppress
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 from yarl import URL
 
 from connector.endsystems.http.cookies import Jar
 from connector.endsystems.http.response import Response
-from connector.endsystems.profile.json_path import in_json
+from connector.endsystems.profile.json_path import checked_path, in_json
 from connector.endsystems.profile.markup import ElementPath, NotXml, written
-from connector.endsystems.profile.names import CookieName
+from connector.endsystems.profile.names import CookieName, HeaderName, SetCookieName
 from connector.endsystems.profile.patterns import Pattern
 from connector.endsystems.profile.rules import ProfileTable, Regex
 
@@ -31,12 +31,12 @@ class Extract(ProfileTable):
     Without a source, a `pattern` is searched in the body.
     """
 
-    header: str | None = None
-    cookie: str | None = None
+    header: HeaderName | None = None
+    cookie: SetCookieName | None = None
     """Name of a cookie that the answer sets."""
     cookies: Annotated[list[CookieName] | None, BeforeValidator(_patterns)] = None
     """Names of cookies that this answer and the earlier ones have set, with `*` for any characters."""
-    json_path: Annotated[str | None, Field(alias="json")] = None
+    json_path: Annotated[str | None, Field(alias="json"), AfterValidator(checked_path)] = None
     """Keys and indexes joined by dots: `errors.0.code`. One that begins with a slash is a JSON Pointer (RFC 6901)."""
     xml: Annotated[ElementPath | None, PlainValidator(_path)] = None
     pattern: Regex | None = None
@@ -63,6 +63,11 @@ class Extract(ProfileTable):
             return _in_text(answer, self.pattern) if self.pattern else None
         wholes = self._wholes(answer, earlier, following)
         return next((part for whole in wholes if whole is not None and (part := self._part(whole)) is not None), None)
+
+    @property
+    def needs_a_body(self) -> bool:
+        """Whether it looks beyond the head of an answer."""
+        return self.header is None and self.cookie is None and self.cookies is None
 
     @property
     def _sources(self) -> Sequence[object]:

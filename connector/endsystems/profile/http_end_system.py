@@ -15,8 +15,9 @@ from connector.endsystems.profile.origins import Origins
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.refreshing import HttpRefresh
-from connector.endsystems.profile.setting import faults
+from connector.endsystems.profile.setting import effective, faults
 from connector.endsystems.profile.template import Source
+from connector.endsystems.profile.to_come import is_captured
 from connector.endsystems.profile.values import CannotSend
 from connector.model.credential import Credential
 from connector.model.errors import LoginNotCarried
@@ -38,6 +39,17 @@ class HttpEndSystem(EndSystem):
         self._login = HttpLogin(profile, site, self._logout)
         self._is_proved_by_use = profile.http is not None and profile.uses_what_the_logout_does(profile.http)
 
+    def rehearse(self) -> None:
+        """Make every request of values that may come, without sending it. Raises `CannotSend` if each login would fail."""
+        addresses = self.profile.settings_that_begin_urls
+        if self.opens_sessions:
+            values = self._site.before_some_login(addresses)
+            self._login.rehearsed(
+                values, lambda leaf: is_captured(leaf) or (leaf.source is Source.SETTING and leaf.name not in addresses)
+            )
+        elif not self._site.is_chosen_by_callers:
+            self._logout.rehearsed(Credential(), lambda leaf: leaf.source in {Source.CAPTURED, Source.CREDENTIAL})
+
     async def open(self) -> None:
         """Open the client. Connections are made as they are needed."""
         await self._site.client.open()
@@ -52,7 +64,8 @@ class HttpEndSystem(EndSystem):
 
     def check_settings(self, settings: Mapping[str, str]) -> list[str]:
         """Check the settings that the profile declares. OpsHub's own settings, and all others, are ignored."""
-        return [*faults(self.profile.settings, settings, self._site.allowed)]
+        declared = self.profile.settings
+        return [*faults(declared, settings, self._site.allowed)] or [*self._site.faults_of(effective(declared, settings))]
 
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
         """Run the profile's login to its end, even long after its caller was answered. A half-made login is logged out."""

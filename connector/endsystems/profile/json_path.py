@@ -1,11 +1,21 @@
 """What a path leads to in JSON: keys and indexes joined by dots, or a JSON Pointer (RFC 6901)."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
+OTHER_LANGUAGE = re.compile(r"^\$\.|[\[\]]")
+"""What JSONPath and other languages have. A key that holds it is written as a JSON Pointer."""
 KINDS = {dict: "an object", list: "a list", bool: "true or false", float: "no number", type(None): "null"}
 """What is neither a text nor a number, in words."""
+
+
+def checked_path(path: str | None) -> str | None:
+    """Return the path. Raises `ValueError` of one that is empty, or is of another language."""
+    if path is not None and (not path or (path[0] != "/" and OTHER_LANGUAGE.search(path))):
+        raise ValueError("expected keys and indexes joined by dots, such as errors.0.code, or a JSON Pointer, such as /errors/0")
+    return path
 
 
 def in_json(body: str, path: str) -> str | None:

@@ -11,13 +11,13 @@ from connector.endsystems.http.site import LEFT_BASE_URL, Site
 from connector.endsystems.profile.leavings import Remnant, captures_left, left_behind, left_so_far, returned
 from connector.endsystems.profile.logout import HttpLogout
 from connector.endsystems.profile.named_addresses import addresses_left, addresses_so_far, name_left
-from connector.endsystems.profile.outgoing import make
-from connector.endsystems.profile.placeholders import placeholders
+from connector.endsystems.profile.outgoing import headers_of, make
 from connector.endsystems.profile.profile import LoginStep, Profile
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.sender import Sender
 from connector.endsystems.profile.setting import effective
+from connector.endsystems.profile.to_come import Unknown, is_captured, to_come, unknown_after_login
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
 from connector.model.outcomes import LoginResult
@@ -48,7 +48,8 @@ class HttpLogin:
         until = self.site.until()
         try:
             # A login whose logout cannot be made must not be begun: nobody could end it.
-            values, urls = self._rehearsed(effective(self.profile.settings, given))
+            values = self.site.before_login(effective(self.profile.settings, given))
+            urls = self.rehearsed(values, is_captured)
         except CannotSend as problem:
             return _refused(problem)
         async with self.site.run() as site:
@@ -59,7 +60,8 @@ class HttpLogin:
         """Return what becomes of steps that have all succeeded. The `prober` proves the login."""
         try:
             credential = self._credential(values)
-            self.logout.rehearsed(credential)
+            left, _ = self.logout.rehearsed(credential)
+            self._rehearse_uses(left, is_captured)
             back = returned(self.profile, values)
         except CannotSend as problem:
             return self._half_made(_refused(problem), values, has_made=bool(self.profile.login))
@@ -99,19 +101,27 @@ class HttpLogin:
         failure = LoginOutcome(LoginResult.REFUSED, code=record.code or "not_alive", message=message)
         return self._to_be_undone(failure, remnant.of(credential))
 
-    def _rehearsed(self, settings: Mapping[str, str]) -> tuple[Values, Sequence[URL]]:
-        """Make every request without sending it, the logout included, and return their URLs.
+    def rehearsed(self, values: Values, unknown: Unknown) -> Sequence[URL]:
+        """Make every request without sending it, those of the logout included, and return the URLs that are known.
 
-        A placeholder stands for captures to come.
+        A placeholder stands for what is `unknown`. Raises `CannotSend`.
         """
-        values = self.site.before_login(settings)
-        rehearsal = replace(values, captured=placeholders(self.profile, self.profile.login))
-        made = [make(name, request, rehearsal, self.site.allowed) for name, request in self.profile.login_requests]
-        unknown = {name_left(name): self.site.somewhere for name in self.profile.addresses}
-        _, logout = self.logout.rehearsed(left_behind(self.profile, rehearsal, {**self._chosen(values), **unknown}))
-        returned(self.profile, rehearsal)
+        coming, after = to_come(values, unknown), unknown_after_login(self.profile, unknown)
+        made = [make(name, request, coming, self.site.allowed) for name, request in self.profile.login_requests]
+        named = {name_left(name): self.site.somewhere for name in self.profile.addresses}
+        left, logout = self.logout.rehearsed(left_behind(self.profile, coming, {**self._chosen(values), **named}), after)
+        self._rehearse_uses(left, after)
+        returned(self.profile, coming)
         # Nobody knows yet which paths an address will have.
-        return values, [outgoing.url for outgoing in (*made, *([] if unknown else logout))]
+        return [outgoing.url for outgoing in (*made, *([] if named else logout))]
+
+    def _rehearse_uses(self, values: Values, unknown: Unknown) -> None:
+        """Make what carries the login in an author's requests, and what renews it: without them, the login is of no use."""
+        coming = to_come(values, unknown)
+        for name, request in self.profile.refresh_requests:
+            make(name, request, coming, self.site.allowed)
+        if self.profile.http is not None:
+            list(headers_of("http", self.profile.http, coming))
 
     async def _take_steps(
         self, sender: Sender, values: Values, urls: Sequence[URL], note: Callable[[StepRecord], None]

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from dataclasses import replace as with_changes
 
 from msgspec.structs import replace
 
@@ -10,10 +9,10 @@ from connector.endsystems.http.site import Site
 from connector.endsystems.profile.conclusion import conclude, conclude_partly
 from connector.endsystems.profile.leavings import remnant_of
 from connector.endsystems.profile.outgoing import Outgoing, make
-from connector.endsystems.profile.placeholders import placeholders
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
+from connector.endsystems.profile.to_come import Unknown, is_captured, to_come
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
 from connector.model.outcomes import LogoutOutcome
@@ -62,14 +61,14 @@ class HttpLogout:
             for name, probe in self.profile.probes:
                 yield await sender.probe(name, probe, values)
 
-    def rehearsed(self, credential: Credential) -> tuple[Values, Sequence[Outgoing]]:
-        """Make every request without sending it, with a placeholder for captures to come. Raises `CannotSend`.
+    def rehearsed(self, credential: Credential, unknown: Unknown = is_captured) -> tuple[Values, Sequence[Outgoing]]:
+        """Make every request without sending it, with a placeholder for what is unknown. Raises `CannotSend`.
 
-        The first one may be sent as it is, because it needs no capture.
+        The first one may be sent as it is if only captures are unknown, because it needs none.
         """
         values = self.site.after_login(credential)
-        rehearsal = with_changes(values, captured=placeholders(self.profile, self.profile.steps))
-        return values, [make(name, request, rehearsal, self.site.allowed) for name, request in self.profile.logout_requests]
+        coming = to_come(values, unknown)
+        return values, [make(name, request, coming, self.site.allowed) for name, request in self.profile.logout_requests]
 
     async def end(self, credential: Credential) -> LogoutOutcome:
         """Log out. A login that has failed is ended by the whole logout, or by those of its steps that can be taken."""

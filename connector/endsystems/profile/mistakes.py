@@ -10,31 +10,28 @@ from pydantic import BaseModel
 from connector.endsystems.profile.leavings import left_behind, returned
 from connector.endsystems.profile.outgoing import body_of, headers_of
 from connector.endsystems.profile.patterns import Pattern
-from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.profile import Profile, Step
 from connector.endsystems.profile.request import Headed
-from connector.endsystems.profile.template import Reference
-from connector.endsystems.profile.values import CannotSend, Values
+from connector.endsystems.profile.to_come import ToCome
+from connector.endsystems.profile.values import CannotSend
 from connector.model.credential import Credential
 from connector.model.headers import NEVER_RETURNED, SEAL
 
 IN_BRACES = re.compile(r"\{(?:credential|env|captured|setting|address|random|time)\.[^{}]*\}|\{base_url\}|\{null\}")
 PROSE = "description"
+BODILESS = frozenset([204, 304])
+"""Statuses of answers without a body."""
 
 
-class _AnyValues(Values):
-    """Values that fit every place, so that only what is written in the profile itself can be wrong."""
-
-    def of(self, reference: Reference) -> str:
-        del reference
-        return "x"
-
-
-ANY = _AnyValues(Credential(), {})
+ANY = ToCome(Credential(), {}, unknown=lambda _: True)
+"""Values that fit every place, so that only what is written in the profile itself can be wrong."""
 
 
 def mistakes(profile: Profile) -> Iterator[str]:
     """Yield a line for each, with its dotted name."""
     yield from _of_literals(profile)
+    for name, step in (*profile.login_requests, *profile.refresh_requests, *profile.step_requests):
+        yield from (f"profile.{name}.{problem}" for problem in _of_bodies(step))
     yield from (f"{place}: expected no name in braces, because none is replaced here" for place in _never_replaced(profile))
     for name in profile.returned:
         if name.lower() in NEVER_RETURNED:
@@ -52,6 +49,16 @@ def _of_literals(profile: Profile) -> Iterator[str]:
             make()
         except CannotSend as problem:
             yield f"profile.{problem.message}"
+
+
+def _of_bodies(step: Step) -> Iterator[str]:
+    """Find what looks for something in the body of an answer that has none."""
+    successes = {rule.status for rule in step.success}
+    if step.method != "HEAD" and not successes <= BODILESS:
+        return
+    for name, extract in step.capture.items():
+        if extract.needs_a_body:
+            yield f"capture.{name}: expected a header or cookies, because a success of this step has no body"
 
 
 def _headers(name: str, head: Headed) -> list[tuple[str, str]]:

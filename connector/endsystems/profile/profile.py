@@ -11,7 +11,7 @@ from connector.endsystems.profile.names import CaptureName, HeaderName, SettingN
 from connector.endsystems.profile.request import Headed, Request, Text
 from connector.endsystems.profile.rules import Lists, ProfileTable, Rules, Verdict
 from connector.endsystems.profile.setting import Setting
-from connector.endsystems.profile.template import Source, Template
+from connector.endsystems.profile.template import Reference, Source, Template
 
 BASE_URL = "base_url"
 """The name of the address at which paths begin."""
@@ -84,6 +84,10 @@ def _several(probes: object) -> object:
     return [probes] if isinstance(probes, dict) else probes
 
 
+def _written(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 class Profile(ProfileTable):
     """A whole profile. Without steps, there is nothing to log out of."""
 
@@ -102,7 +106,7 @@ class Profile(ProfileTable):
     """What carries the login in the requests of the author's own handlers."""
     refresh: list[LoginStep] = Field(default_factory=list)
     """Renews a login: what it captures takes the place of what the login has captured under the same names."""
-    expires_in: Text | None = None
+    expires_in: Annotated[Text | None, BeforeValidator(_written)] = None
     """Seconds after which a login expires that is not renewed: a number, or what the login and the refresh capture."""
     connection: Literal["kept"] | None = None
     """`kept`: all requests of one login, of one logout, or of one call of an author's handler go over one connection."""
@@ -131,9 +135,20 @@ class Profile(ProfileTable):
         return [(f"refresh[{place}]", step) for place, step in enumerate(self.refresh)]
 
     @property
+    def settings_that_begin_urls(self) -> set[str]:
+        """The names of the settings that choose the host of a request."""
+        firsts = [request.url.parts[0] for request in self.login]
+        return {first.name for first in firsts if isinstance(first, Reference) and first.source is Source.SETTING}
+
+    @property
+    def step_requests(self) -> Sequence[tuple[str, LogoutStep]]:
+        """The steps of a logout by their dotted names."""
+        return [(f"steps[{place}]", step) for place, step in enumerate(self.steps)]
+
+    @property
     def logout_requests(self) -> Sequence[tuple[str, Request]]:
         """The requests of a logout by their dotted names, the probes included."""
-        return [*((f"steps[{place}]", step) for place, step in enumerate(self.steps)), *self.probes]
+        return [*self.step_requests, *self.probes]
 
     @property
     def probes(self) -> Sequence[tuple[str, Verify]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from connector.endsystems.profile.leavings import SECONDS
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.template import Source, Template
 
@@ -47,6 +48,8 @@ def _of_entries(profile: Profile) -> Iterator[str]:
 def _of_expiry(profile: Profile, expires_in: Template) -> Iterator[str]:
     if not profile.refresh:
         yield "profile.expires_in: expected [[refresh]], which is sent before that time is over"
+    if not [*expires_in.references] and not SECONDS.fullmatch(expires_in.text):
+        yield "profile.expires_in: expected a number of seconds, or what the login captures"
     for reference in expires_in.references:
         known = {name for step in profile.login for name in step.capture}
         if reference.source is not Source.CAPTURED or reference.name not in known:

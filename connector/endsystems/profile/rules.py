@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
 from connector.endsystems.http.response import Response
+from connector.endsystems.profile.names import HeaderName
 from connector.endsystems.profile.patterns import Pattern
 
 
@@ -47,7 +48,7 @@ class Rule(ProfileTable):
     status: Annotated[int, Field(ge=100, le=599)] | None = None
     body: Regex | None = None
     """Matches anywhere in the first 64 KiB."""
-    headers: dict[str, Regex] = Field(default_factory=dict)
+    headers: dict[HeaderName, Regex] = Field(default_factory=dict)
     """Each matches in the header of that name. A missing header matches nothing."""
     message: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """What the answer means, in words for an administrator."""
