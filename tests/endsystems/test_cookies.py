@@ -79,12 +79,18 @@ async def in_and_out(system: FaultySystem, profile: str, *answers: Canned, **key
 
 @pytest.mark.parametrize(
     "value",
-    ['"s.37cf52/99fb:node1"', '"a b,c"', "a b", "a,b", '{"i":0}', "a\\b", "a=b==", "x\xe9", '"', "*"],
+    ['"s.37cf52/99fb:node1"', '"a b,c"', "a b", "a,b", '{"i":0}', "a\\b", "a=b==", "x\xe9", "\u65e5\U0001f36a", '"', "*"],
 )
 async def test_a_cookie_goes_back_as_it_came(value: str) -> None:
     async with faulty_system() as system:
         outcome, sent = await in_and_out(system, BY_NAME, setting(f"SID={value}; Version=1; Path=/"))
     assert (outcome.result, sent.encode("latin-1").decode()) == (LoginResult.LOGGED_IN, f"SID={value}")
+
+
+async def test_a_cookie_in_another_script_does_not_keep_the_others_from_being_sent() -> None:
+    async with faulty_system() as system:
+        outcome, sent = await in_and_out(system, ALL % '"*"', setting("SID=1"), setting("lang=\u65e5\u672c"))
+    assert (outcome.result, sent.encode("latin-1").decode()) == (LoginResult.LOGGED_IN, "SID=1; lang=\u65e5\u672c")
 
 
 @pytest.mark.parametrize(

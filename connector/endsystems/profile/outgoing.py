@@ -94,8 +94,10 @@ def headers_of(name: str, head: Headed, values: Values) -> Iterator[tuple[str, s
     """Make the headers that a table describes; `name` is its own in messages. Raises `CannotSend`."""
     whole = ""
     for key, template in head.headers.items():
-        value = _rendered(f"{name}.headers.{key}", template, values, places.header_value)
-        if head.cookies and key.lower() == "cookie":
+        is_cookie = key.lower() == "cookie"
+        check = places.cookie_header if is_cookie else places.header_value
+        value = _rendered(f"{name}.headers.{key}", template, values, check)
+        if head.cookies and is_cookie:
             whole = value or ""
         elif value is not None:
             yield key, value

@@ -12,6 +12,8 @@ from connector.endsystems.profile.filters import BLANKS
 from connector.endsystems.profile.values import CannotSend
 
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+COOKIES = re.compile(r"[\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]*")
+"""What end systems put into cookies: also UTF-8, which goes back as the bytes that came in."""
 COOKIE_VALUE = re.compile(r'[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*|"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*"')
 """RFC 6265, 4.1.1."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -58,6 +60,13 @@ def header_value(value: str) -> str:
     return value
 
 
+def cookie_header(value: str) -> str:
+    """Check the value of a header `Cookie`, which may hold whatever the end system has set."""
+    if not COOKIES.fullmatch(value) or value != value.strip(BLANKS):
+        raise _malformed("holds a character that has no place in a header")
+    return value
+
+
 def cookie_value(value: str) -> str:
     """Check a cookie's value. It goes back as it came, because servers have no common encoding."""
     if not COOKIE_VALUE.fullmatch(value):
@@ -67,7 +76,7 @@ def cookie_value(value: str) -> str:
 
 def servers_cookie(value: str) -> str:
     """Check a cookie's value that the end system has set. It goes back whatever it holds, as browsers send it."""
-    if ";" in header_value(value):
+    if ";" in cookie_header(value):
         raise _malformed("holds a character that has no place in a cookie")
     return value
 
