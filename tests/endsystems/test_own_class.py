@@ -70,6 +70,7 @@ async def test_an_address_that_is_forbidden_or_not_allowed_is_not_connected_to()
         ("status/429", (LogoutResult.PENDING, "http_429")),
         ("status/403", (LogoutResult.REFUSED, "http_403")),
         ("before", (LogoutResult.PENDING, "connection")),
+        ("garbage", (LogoutResult.PENDING, "connection")),
     ],
 )
 async def test_an_error_that_escapes_a_logout_is_its_outcome(path: str, told: tuple[LogoutResult, str]) -> None:

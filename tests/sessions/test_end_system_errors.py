@@ -14,6 +14,7 @@ from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
 from connector.api.session_of_request import session as session_of
+from tests.endsystems.raw_server import raw_server
 from tests.ledger.ledgers import SetClock
 from tests.ports import free_port
 from tests.sessions.desk import Desk
@@ -83,9 +84,12 @@ ROUTES = [
 
 
 @asynccontextmanager
-async def working(desk: Desk, session: str, folder: Path, clock: SetClock) -> AsyncIterator[tuple[Served, dict[str, str]]]:
+async def working(
+    desk: Desk, session: str, folder: Path, clock: SetClock, allows: str = ""
+) -> AsyncIterator[tuple[Served, dict[str, str]]]:
     """A connector with a session that was opened half a minute ago."""
-    async with served(folder, desk.section, routes=ROUTES, clock=clock) as server:
+    section = f'{desk.section}allowed_urls = ["{desk.url}", "{allows}"]\n' if allows else desk.section
+    async with served(folder, section, routes=ROUTES, clock=clock) as server:
         headers = await opened(server, session)
         clock.now += LATER
         yield server, headers
@@ -121,6 +125,25 @@ async def test_an_error_that_escapes_a_handler_reaches_opshub_as_what_it_is(
     assert (answer.status, answer.body["errors"]["code"]) == (ours, code)
     assert "s3cret" not in str([line for line in logs if line.get("logger") != "aiohttp.access"])
     assert answer.headers.get("Retry-After") == ("7" if "Retry" in end_systems else "10" if ours == 503 else None)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\ns3cret\x00: 1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Token: " + b"s3cret" * 20_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ns3cret\r\n",
+        b"s3cret",
+    ],
+    ids=["header", "long header", "chunk", "no HTTP"],
+)
+async def test_what_is_not_http_is_a_503_and_shows_in_no_log(desk: Desk, session: str, tmp_path: Path, answer: bytes) -> None:
+    async with raw_server(answer) as other, working(desk, session, tmp_path, SetClock(), allows=other) as (server, headers):
+        with capture_logs([format_exc_info]) as logs:
+            seen = await server.opshub.call(f"/passed-on?path={quote(f'{other}/x?token=s3cret')}", headers)
+
+    assert (seen.status, seen.body["errors"]["code"]) == (503, "connection")
+    assert "s3cret" not in str([line for line in logs if line.get("logger") != "aiohttp.access"]) + seen.text
 
 
 async def test_a_status_that_a_handler_deals_with_is_not_mapped(desk: Desk, session: str, tmp_path: Path) -> None:

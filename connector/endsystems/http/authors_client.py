@@ -35,6 +35,10 @@ class LoginNotAccepted(ErrorStatus, OfOneSession):
     """The end system has answered a handler with 401."""
 
 
+class AnswerNotHttp(aiohttp.ClientConnectionError):
+    """What came over the connection is not HTTP."""
+
+
 class UnpackedAnswerTooLarge(aiohttp.ClientPayloadError):
     """A packed answer holds more than `UNPACKED_LIMIT`."""
 
@@ -150,6 +154,11 @@ with warnings.catch_warnings():
                 if problem.url.with_query(None) == self._build_url(url).with_query(None).with_fragment(None):
                     raise
                 raise RedirectNotAllowed(str(problem), problem.url) from None
+            except aiohttp.ClientResponseError as problem:
+                # aiohttp has this very class for what it cannot parse, as if that were a 400, with the URL and the bytes.
+                if type(problem) is aiohttp.ClientResponseError:
+                    raise AnswerNotHttp from None
+                raise
 
         def _below_base(self, url: URL) -> URL:
             if self._base_url is None or url.absolute or not url.raw_path.startswith("/"):
