@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from connector.admin.closing import Closing
 from connector.admin.readiness import ReadinessCheck
 from connector.admin.service import Admin
 from connector.api.control import control_app
@@ -100,6 +101,7 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
         file=settings.ledger.path,
         readiness=ReadinessCheck(parts.storage.watch, app[LIFECYCLE]),
         holding=parts.holding,
+        closing=Closing(parts.ledger, parts.live, parts.served.planner, parts.orchestrator),
         nudge=parts.retries.nudge,
         metrics_url=metrics_url,
         doubts=parts.doubts,

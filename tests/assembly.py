@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from connector.admin.closing import Closing
 from connector.api.routes import Served
 from connector.cache import Caches, Entries, Loads
 from connector.cache.storage import Storage
@@ -52,6 +53,15 @@ def a_ledger(folder: Path) -> SqliteLedger:
 def holding(ledger: Ledger, end_system: EndSystem) -> Holding:
     """Return what holds back the debts that this end system cannot end."""
     return Holding(ledger, Logouts(end_system, OwnedTasks(), METRICS, deadline=30))
+
+
+def closing(ledger: Ledger, live: LiveSessions, end_system: EndSystem, storage: Storage) -> Closing:
+    """Return what ends sessions by hand, over parts of the caller's own."""
+    tasks, books = OwnedTasks(), Bookkeeping(ledger, Backoff(604_800))
+    logouts = Logouts(end_system, tasks, METRICS, deadline=30)
+    orchestrator = Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30)
+    planner = Planner(end_system, Admission(Seals(KEYRING), live, require_seal=False), live.current)
+    return Closing(ledger, live, planner, orchestrator)
 
 
 def orchestrator(

@@ -12,10 +12,13 @@ from typing import Protocol
 
 import structlog
 
+from connector.admin.closing import Closing
 from connector.admin.readiness import ReadinessCheck
 from connector.admin.shown import Choice, RunningServer, ShownDebt, ShownLedger, SilentLedger, shown_debt, states_of
-from connector.ledger.port import DismissedDebts, ShownDebts
-from connector.model.errors import LedgerUnavailable
+from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession, closed_session, shown_session
+from connector.ledger.port import DismissedDebts, ShownDebts, ShownSessions
+from connector.model.errors import LedgerUnavailable, NoSuchSession
+from connector.model.listed import Wanted
 from connector.runtime.file_access import is_there
 from connector.sessions.doubts import Doubts
 from connector.telemetry.logs import session_digest
@@ -27,11 +30,15 @@ from drivers.threads import in_a_thread
 log = structlog.get_logger(__name__)
 
 
+class ShownContents(ShownDebts, ShownSessions, Protocol):
+    """A ledger that an administrator sees."""
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerView:
     """Shows what a ledger holds. It may be a running server's, or a file that no server has open."""
 
-    ledger: ShownDebts
+    ledger: ShownContents
     file: Path
 
     async def rows(
@@ -45,6 +52,16 @@ class LedgerView:
         """Show one row. Raises `NoSuchDebt` and `LedgerUnavailable`."""
         return shown_debt(await self.ledger.debt(id_))
 
+    async def sessions(self, chosen: SessionFilter, *, after: int = 0, limit: int = sys.maxsize) -> list[ShownSession]:
+        """List sessions in the order of their places, from `after` on. Raises `LedgerUnavailable`."""
+        return [*map(shown_session, await self.ledger.session_listing(chosen.wanted, after=after, limit=limit))]
+
+    async def session(self, session_id: str) -> list[ShownSession]:
+        """Show the logins of one session, at least one. Raises `NoSuchSession` and `LedgerUnavailable`."""
+        if found := await self.ledger.session_listing(Wanted(session=session_id)):
+            return [*map(shown_session, found)]
+        raise NoSuchSession(f"no session is open with the id {session_id}")
+
     async def totals(self) -> ShownLedger:
         """Tell how much is owed. Raises `LedgerUnavailable`."""
         return ShownLedger(
@@ -55,7 +72,7 @@ class LedgerView:
         )
 
 
-class SteeredLedger(ShownDebts, DismissedDebts, Protocol):
+class SteeredLedger(ShownContents, DismissedDebts, Protocol):
     """A ledger that an administrator sees and steers."""
 
 
@@ -66,6 +83,7 @@ class Admin(LedgerView):
     ledger: SteeredLedger
     readiness: ReadinessCheck
     holding: Holding
+    closing: Closing
     nudge: Callable[[], None]
     """Tells the retries that something may be due."""
     metrics_url: str | None
@@ -104,6 +122,14 @@ class Admin(LedgerView):
         """Close a logout that nobody will do. Raises `NoSuchDebt` and `LedgerUnavailable`."""
         await self.ledger.dismiss(id_, reason)
         log.warning("an administrator has dismissed a logout: if its login is still open, it stays open", debt=id_)
+
+    async def close(self, session_id: str, login_id: str) -> ClosedSession:
+        """Clean a session up, if it is still open by this login, and tell what became of it. Raises as `Closing.close` does."""
+        return closed_session(login_id, await self.closing.close(session_id, login_id))
+
+    async def dismiss_login(self, session_id: str, login_id: str) -> None:
+        """Forget a login of which nobody knows what it has made. Raises as `Closing.dismiss` does."""
+        await self.closing.dismiss(session_id, login_id)
 
     async def _ledger(self) -> ShownLedger | SilentLedger:
         try:

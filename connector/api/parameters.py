@@ -4,26 +4,23 @@ import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
-from uuid import UUID
 
 from connector.api.http_errors import ApiError
+from connector.model.session_ids import canonical
 
 SESSION, SYSTEM, GLOBAL_CACHE = "sdkSessionId", "systemId", "cleanupGlobalCache"
 LONGEST_SYSTEM = 200
 
-_UUID = re.compile(r"(?:urn:uuid:)?[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _WORDS = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("", "false", "0", "no", "off"), False)
 
 
 def session_id(decoded: str) -> str:
     """Return the canonical text of a UUID in any usual spelling: hyphens or none, any case, braces, `urn:uuid:`."""
-    text = decoded.lower() if decoded.isascii() else ""
-    bare = text[1:-1] if text.startswith("{") and text.endswith("}") else text
-    spelling = _UUID.fullmatch(bare)
-    if spelling is None:
+    id_ = canonical(decoded)
+    if id_ is None:
         raise _invalid(SESSION, "a UUID")
-    return bare.removeprefix("urn:uuid:") if spelling[1] else str(UUID(bare))
+    return id_
 
 
 def system_id(raw_query: str) -> str | None:

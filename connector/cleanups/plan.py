@@ -7,7 +7,7 @@ from connector.endsystems.end_system import EndSystem
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.outcomes import NO_LOGIN, NOTHING_TO_END, UNKNOWN_LOGIN, LogoutOutcome
-from connector.model.sessions import Current
+from connector.model.sessions import Current, OpenSession
 from connector.sessions.admission import Admission
 from connector.sessions.seal import Sealed
 
@@ -55,6 +55,11 @@ class Planner:
         if not self.end_system.ends_sessions:
             return NOTHING_TO_END
         return UNKNOWN_LOGIN if self.end_system.opens_sessions and not any(credential.values()) else None
+
+    def by_record(self, session: OpenSession) -> CleanupRequest:
+        """Return the cleanup of an open session as the ledger has it: the same as if its seal had been shown."""
+        seal = Sealed(session.session_id, session.system_id, session.login_id, b"", session.credential, session.origin)
+        return self.by_seal(seal)
 
     def by_seal(self, sealed: Sealed, *, global_cache: bool = False) -> CleanupRequest:
         """Return the cleanup of a seal. A login that it holds has to be ended, whatever today's profile is."""

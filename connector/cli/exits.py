@@ -21,7 +21,7 @@ WHERE_IT_IS = "Run this in the folder of the server, or name its configuration w
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Say what went wrong, and end the command with the code for it."""
-    from connector.model.errors import NoSuchDebt
+    from connector.model.errors import NoSuchDebt, NoSuchSession
 
     try:
         yield
@@ -37,6 +37,6 @@ def exit_codes() -> Iterator[None]:
     except Refused as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(EXIT_NOT_NOW if problem.passing else EXIT_NOTHING) from problem
-    except NoSuchDebt as problem:
+    except (NoSuchDebt, NoSuchSession) as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(EXIT_NOTHING) from problem

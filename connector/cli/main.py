@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli import check_config, owed_commands, profiles, rehearse, status
+from connector.cli import check_config, owed_commands, profiles, rehearse, sessions_commands, status
 from connector.cli.endings import explained_ends
 from connector.cli.options import ConfigOption, chosen
 from connector.version import __version__
@@ -37,6 +37,7 @@ app.command()(check_config.check_config)
 app.command()(status.status)
 app.command()(rehearse.rehearse)
 app.add_typer(owed_commands.app, name="owed")
+app.add_typer(sessions_commands.app, name="sessions")
 app.add_typer(profiles.app, name="profiles")
 
 

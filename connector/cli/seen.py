@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -14,6 +16,7 @@ from msgspec.structs import asdict
 
 from connector.admin.service import LedgerView
 from connector.admin.shown import Choice, RunningServer, ServerState, ShownDebt, ShownLedger, SilentLedger, StoppedServer
+from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession
 from connector.cli.control_client import ControlClient, NothingHere, ServerDown
 from connector.cli.options import chosen
 from connector.config.settings import LedgerSection
@@ -25,6 +28,7 @@ from connector.preflight.loading import read
 from connector.runtime.file_access import is_there
 
 T = TypeVar("T")
+Row = TypeVar("Row", ShownDebt, ShownSession)
 
 PAGE = 500
 """Rows that the server is asked for at a time."""
@@ -42,6 +46,12 @@ class Seen(Protocol):
     def row(self, id_: int) -> ShownDebt:
         """Show one row. Raises `Refused` or `NoSuchDebt` if there is none."""
 
+    def sessions(self, chosen: SessionFilter, most: int | None = None) -> list[ShownSession]:
+        """List sessions in the order of their places, all of them or the first so many."""
+
+    def session(self, id_: str) -> list[ShownSession]:
+        """Show the logins of one session. Raises `Refused` or `NoSuchSession` if there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSeen(Seen):
@@ -58,11 +68,28 @@ class ServerSeen(Seen):
 
     def rows(self, choice: Choice, system: str | None = None) -> list[ShownDebt]:
         """List rows, page by page."""
-        return [*self._pages({"state": choice, "system": system, "limit": PAGE})]
+        return [*self._pages("/owed", list[ShownDebt], lambda row: row.id, {"state": choice, "system": system})]
 
     def row(self, id_: int) -> ShownDebt:
         """Show one row."""
         return _shown(self.client.get(f"/owed/{id_}"), ShownDebt)
+
+    def sessions(self, chosen: SessionFilter, most: int | None = None) -> list[ShownSession]:
+        """List sessions, page by page."""
+        limit = PAGE if most is None else min(PAGE, most)
+        return [*islice(self._pages("/sessions", list[ShownSession], lambda row: row.place, asdict(chosen), limit), most)]
+
+    def session(self, id_: str) -> list[ShownSession]:
+        """Show one session."""
+        return _shown(self.client.get(f"/sessions/{id_}"), list[ShownSession])
+
+    def close(self, session: ShownSession) -> ClosedSession:
+        """Clean a session up, if it is still open by this login."""
+        return _shown(self.client.post(f"/sessions/{session.session}/close", {"login": session.login}), ClosedSession)
+
+    def dismiss_login(self, session: ShownSession) -> None:
+        """Give a login up of which nobody knows what it has made."""
+        self.client.post(f"/sessions/{session.session}/dismiss", {"login": session.login})
 
     def make_due(self, id_: int, *, here: bool) -> None:
         """Make a logout due now; `here` sends it to today's end system, though its login was made at another one."""
@@ -72,11 +99,13 @@ class ServerSeen(Seen):
         """Give a logout up."""
         self.client.post(f"/owed/{id_}/dismiss", {"reason": reason})
 
-    def _pages(self, query: Mapping[str, Any]) -> Iterator[ShownDebt]:
+    def _pages(
+        self, path: str, kind: type[list[Row]], place: Callable[[Row], int], query: Mapping[str, Any], limit: int = PAGE
+    ) -> Iterator[Row]:
         after = 0
-        while page := _shown(self.client.get("/owed", {**query, "after": after}), list[ShownDebt]):
+        while page := _shown(self.client.get(path, {**query, "after": after, "limit": limit}), kind):
             yield from page
-            after = page[-1].id
+            after = place(page[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +123,24 @@ class _FileSeen(Seen):
     def row(self, id_: int) -> ShownDebt:
         return asyncio.run(self.view.row(id_))
 
+    def sessions(self, chosen: SessionFilter, most: int | None = None) -> list[ShownSession]:
+        return asyncio.run(self.view.sessions(chosen, limit=sys.maxsize if most is None else most))
 
-def seen(config: Path | None, question: Callable[[Seen], T]) -> T:
-    """Ask the running server, or read the ledger's file and say so on standard error.
+    def session(self, id_: str) -> list[ShownSession]:
+        return asyncio.run(self.view.session(id_))
+
+
+def on_standard_error(line: str) -> None:
+    """Print a line beside the answer of a command."""
+    typer.echo(line, err=True)
+
+
+def seen(config: Path | None, question: Callable[[Seen], T], tell: Callable[[str], None] = on_standard_error) -> T:
+    """Ask the running server, or read the ledger's file and tell so, by default on standard error.
 
     Raises:
         Refused: the server does not do what was asked.
-        NoSuchDebt: the ledger's file has no such row.
+        NoSuchDebt, NoSuchSession: the ledger's file has no such row.
         NothingHere: there is neither a server nor a ledger, or no key to read it with.
         ConfigurationError: the configuration cannot work, or the ledger cannot be read.
     """
@@ -110,7 +150,7 @@ def seen(config: Path | None, question: Callable[[Seen], T]) -> T:
             return question(ServerSeen(client))
     except ServerDown as down:
         keyring, path = _keyring(settings.ledger, down), settings.ledger.path
-        typer.echo(f"{down}; reading the ledger's file, {path}", err=True)
+        tell(f"{down}; reading the ledger's file, {path}")
         with opened_read_only(path, keyring) as table:
             return question(_FileSeen(LedgerView(LedgerAtRest(table), path)))
 

@@ -62,6 +62,8 @@ def _ledger_lines(ledger: "ShownLedger | SilentLedger", now: float) -> Iterator[
     yield "unusable rows", str(ledger.quarantined + ledger.unreadable)
     yield "closed, still kept", str(ledger.closed)
     yield "open sessions", str(ledger.sessions)
+    yield "logins under way", str(ledger.openings)
+    yield "logins unknown", str(ledger.unknown)
     if ledger.older_keys:
         yield "older keys they need", _counted(ledger.older_keys)
     yield "ledger file", f"{ledger.bytes / 1024:.0f} KiB"

@@ -35,12 +35,14 @@ class SessionRow(NamedTuple):
     """Whether it is unknown that OpsHub was given the seal: 1 or 0. No session of an older version is."""
     opened_tick: int = 0
     used_tick: int = 0
+    calls: int = 0
+    """How many were noted."""
     mac: bytes = b""
 
 
 COLUMNS = SessionRow._fields
 NAMES = ", ".join(COLUMNS)
-EMPTY = (0, 0, 0, None, 0)
+EMPTY = (0, 0, 0, 0, None, 0)
 """What the columns hold that older versions lack, the last one first."""
 
 

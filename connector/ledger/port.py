@@ -19,6 +19,7 @@ from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
+from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, Renewal, Replaced, Use
 
@@ -187,14 +188,15 @@ class KnownSessions(Protocol):
         """Return the logouts that a session still owes, or that need attention, with their credentials."""
         ...
 
-    async def origin_of(self, session_id: str, login_id: str) -> str | None:
-        """Return where an open session's login was made; None if this ledger does not know it as open."""
+    async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
+        """Return a session that is open by this login, with its credential; None if this ledger does not know it as open."""
         ...
 
     async def note_use(self, used: Mapping[str, Use]) -> None:
-        """Record when sessions were last used, by their ids, and that OpsHub has their seals.
+        """Record when and how often sessions were used, by their ids, and that OpsHub has their seals.
 
-        A session that is closed by now, or open by another login, is left out.
+        A session that is closed by now, or open by another login, is left out. Calls are counted once: by a note that is later
+        than the one before.
         """
         ...
 
@@ -332,6 +334,14 @@ class UnknownOpenings(Protocol):
         ...
 
 
+class ShownSessions(Protocol):
+    """Open sessions and begun logins as an administrator sees them, also those of a file that no server has open."""
+
+    async def session_listing(self, wanted: Wanted = EVERY, *, after: int = 0, limit: int = 1000) -> list[ListedSession]:
+        """Return them ordered by `place`, from `after` on."""
+        ...
+
+
 class ShownDebts(SoonestDue, Protocol):
     """The ledger as an administrator sees it. A file that no server has open can be read in the same way."""
 
@@ -369,6 +379,7 @@ class Ledger(
     HeldBackDebts,
     DismissedDebts,
     UnknownOpenings,
+    ShownSessions,
     ShownDebts,
     Protocol,
 ):

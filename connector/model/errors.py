@@ -10,6 +10,7 @@
     ├── LedgerUnavailable     the ledger could not be written or read for now; a later call may succeed
     ├── NoSuchDebt            no row of the ledger that could be acted upon has this id
     ├── NoSuchOpening         no login of which nobody knows what it has made has this id
+    ├── NoSuchSession         no session is open that could be acted upon as was asked
     ├── DebtHeldBack          today's configuration does not lead to the end system of this debt
     ├── UnknownSession        nothing shows that the caller owns this session
     ├── KeyMissing            something was made with a key that is not in the keyring (see `connector.ledger.keyring`)
@@ -61,6 +62,10 @@ class NoSuchDebt(ConnectorError):
 
 class NoSuchOpening(ConnectorError):
     """No login has this id of which nobody knows what it has made; the message says why."""
+
+
+class NoSuchSession(ConnectorError):
+    """No session has this id, or none that could be acted upon as was asked; the message says why."""
 
 
 class DebtHeldBack(ConnectorError):

@@ -37,6 +37,8 @@ class Use:
     """By which login. A session that was opened anew since is another life."""
     moment: float
     """Seconds since the epoch."""
+    calls: int = 0
+    """How many calls have begun since the use that was noted before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 
 import structlog
@@ -135,7 +136,8 @@ class LiveSessions:
 
     async def origin_of(self, sealed: Sealed) -> str | None:
         """Return the place where a session's login was made, None if this ledger does not know it. Raises `LedgerUnavailable`."""
-        return await self._ledger.origin_of(sealed.session_id, sealed.login_id)
+        session = await self._ledger.open_by(sealed.session_id, sealed.login_id)
+        return None if session is None else session.origin
 
     def may_have_row(self, session_id: str) -> bool:
         """Tell whether the ledger may have a row of the session, so that it has to be told of a cleanup."""
@@ -208,6 +210,10 @@ class LiveSessions:
             del self._calls[key]
             self._forget_requests(*key)
 
+    def note_call(self, sealed: Sealed) -> None:
+        """Note that a call of a session has begun, which is use; it is recorded later, with others."""
+        self._note_use(sealed.session_id, sealed.login_id, calls=1)
+
     def note_use(self, sealed: Sealed) -> None:
         """Note that a session is in use by its login; it is recorded later, with others."""
         self._note_use(sealed.session_id, sealed.login_id)
@@ -216,9 +222,11 @@ class LiveSessions:
         """Note that OpsHub was given the seal of a login; it is recorded later, with what was used."""
         self._note_use(session_id, login_id)
 
-    def _note_use(self, session_id: str, login_id: str) -> None:
+    def _note_use(self, session_id: str, login_id: str, calls: int = 0) -> None:
         if self._logins.get(session_id) == login_id:
-            self._used[session_id] = Use(login_id, self._clock())
+            known = self._used.get(session_id)
+            calls += 0 if known is None else known.calls
+            self._used[session_id] = Use(login_id, self._clock(), calls)
             if self._seen is not None:
                 self._seen.add(session_id)
 
@@ -271,8 +279,11 @@ class LiveSessions:
     def _forget_written(self, used: Mapping[str, Use]) -> None:
         """Forget notes that are written, except of what was used again meanwhile."""
         for session_id, use in used.items():
-            if self._used.get(session_id) == use:
+            known = self._used.get(session_id)
+            if known == use:
                 del self._used[session_id]
+            elif known is not None and known.login_id == use.login_id:
+                self._used[session_id] = replace(known, calls=known.calls - use.calls)
 
     def _forget_login(self, session_id: str) -> None:
         """Note that a session is not open by its login any more, nor was used by it."""

@@ -121,7 +121,7 @@ class SessionsInUse:
             stack.callback(system_cache.close)
             await self._must_be_alive(sealed)  # after the read versions, which could otherwise be from after the session's end
             login = await self._login(sealed)
-            self.live.note_use(sealed)
+            self.live.note_call(sealed)
             stack.callback(self.live.note_use, sealed)
             http = await self._client(login, stack)
             in_use = None if login is None else login.in_use

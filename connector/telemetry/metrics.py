@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from connector.model.cleanup import CleanupReport
 from connector.model.debts import Totals
 from connector.model.errors import ConnectorError
+from connector.model.listed import SessionState
 from connector.model.outcomes import EvictResult, LogoutOutcome, LogoutResult
 from connector.runtime.outlet import lines_lost
 from connector.version import __version__
@@ -183,6 +184,12 @@ class LedgerGauges(Collector):
         for state in ("owed", "waiting", "closed", "quarantined"):
             rows.add_metric([state], getattr(totals, state))
         yield rows
+        meaning = "Open sessions, and logins that were begun, by how far they have come"
+        sessions = GaugeMetricFamily("connector_ledger_sessions", meaning, labels=["state"])
+        sessions.add_metric([SessionState.OPEN], totals.sessions)
+        sessions.add_metric([SessionState.OPENING], totals.openings)
+        sessions.add_metric([SessionState.UNKNOWN], totals.unknown)
+        yield sessions
         yield GaugeMetricFamily("connector_ledger_unreadable_rows", "Rows whose key is missing", totals.unreadable)
         yield GaugeMetricFamily("connector_owed_evictions", "Rows that owe an eviction to a driver", totals.evictions)
         # A clock that was set back would make the age negative.

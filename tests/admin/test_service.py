@@ -15,18 +15,21 @@ from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import LogoutState
 from connector.model.errors import DebtHeldBack, NoSuchDebt
 from connector.sessions.doubts import Doubts
-from tests.assembly import holding
+from connector.sessions.live import LiveSessions
+from tests.assembly import closing, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import KEYS, NAME, ORIGIN, close, ledger, opened, record, request
 
 
 def admin(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = None, nudged: list[str] | None = None) -> Admin:
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
+    end_system = end_system or LocatedEndSystem(ORIGIN)
     return Admin(
         ledger=of,
         file=folder / NAME,
         readiness=ReadinessCheck(storage.watch, Lifecycle()),
-        holding=holding(of, end_system or LocatedEndSystem(ORIGIN)),
+        holding=holding(of, end_system),
+        closing=closing(of, LiveSessions(of), end_system, storage),
         nudge=lambda: (nudged if nudged is not None else []).append("nudged"),
         metrics_url=None,
         doubts=Doubts(),

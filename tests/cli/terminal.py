@@ -4,28 +4,40 @@ import asyncio
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.cli.command import WITHIN, surroundings
 
+Acts = dict[str, Callable[[], None]]
+"""What to do once some text shows."""
 UNLOCK, PEER = 0x40045431, 0x5441
 """`TIOCSPTLCK` and `TIOCGPTPEER` of Linux: Python 3.11 has no names for them."""
 
 
 async def at_a_terminal(
-    *arguments: str | Path, folder: Path, answers: Mapping[str, str] | None = None, columns: int = 200
+    *arguments: str | Path,
+    folder: Path,
+    answers: Mapping[str, str] | None = None,
+    columns: int = 200,
+    lines: int = 24,
+    until: str | None = None,
 ) -> tuple[int, str]:
-    """Run `connector` at a terminal, answer each prompt once it shows, and return the exit code and all that was shown."""
+    """Run `connector` at a terminal, answer each prompt once it shows, and return the exit code and all that was shown.
+
+    If it does not end by itself, it is interrupted as soon as `until` shows.
+    """
     ours, its = new_terminal()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "connector", *arguments),
         cwd=folder,
-        env=surroundings({"COLUMNS": str(columns), "TERM": "xterm"}),
+        env=surroundings({"COLUMNS": str(columns), "LINES": str(lines), "TERM": "xterm"}),
         stdin=its,
         stdout=its,
         stderr=its,
@@ -34,7 +46,8 @@ async def at_a_terminal(
     os.close(its)
     try:
         async with asyncio.timeout(WITHIN):
-            shown = await asyncio.to_thread(_everything, ours, dict(answers or {}))
+            interruption: Acts = {} if until is None else {until: partial(process.send_signal, signal.SIGINT)}
+            shown = await asyncio.to_thread(_everything, ours, dict(answers or {}), interruption)
             return await process.wait(), shown
     finally:
         if process.returncode is None:
@@ -42,10 +55,12 @@ async def at_a_terminal(
         os.close(ours)
 
 
-def _everything(terminal: int, answers: dict[str, str]) -> str:
+def _everything(terminal: int, answers: dict[str, str], acts: Acts) -> str:
     shown = ""
     while piece := _piece(terminal):
         shown += piece
+        for text in [text for text in acts if text in shown]:
+            acts.pop(text)()
         for prompt in [prompt for prompt in answers if prompt in shown]:
             os.write(terminal, f"{answers.pop(prompt)}\n".encode())
     return shown

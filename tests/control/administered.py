@@ -1,11 +1,12 @@
 """A control socket over a real ledger in a folder, as the running server has it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from connector.admin.readiness import Lifecycle, ReadinessCheck
 from connector.admin.service import Admin
@@ -20,12 +21,14 @@ from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.model.sessions import OpenSession
 from connector.preflight.keyfile import load_keyring
 from connector.sessions.doubts import Doubts
+from connector.sessions.live import LiveSessions
 from connector.telemetry.metrics import Metrics
-from tests.assembly import holding
+from tests.assembly import closing, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
-from tests.ledger.ledgers import ORIGIN
+from tests.ledger.ledgers import ORIGIN, opening
 
 T = TypeVar("T")
 WITHIN = 30.0
@@ -45,6 +48,14 @@ PENDING = LogoutOutcome(LogoutResult.PENDING, "503", "the end system is away")
 VERIFIED = LogoutOutcome(LogoutResult.VERIFIED)
 
 
+def opened_session(number: int) -> OpenSession:
+    """Return a session that is to be opened."""
+    now = time.time()
+    credential = Credential([("Authorization", TOKEN)])
+    id_ = f"6f1c1d2e-0000-4000-8000-{number:012}"
+    return OpenSession(id_, "A", ORIGIN, f"login {number}", now, now, credential)
+
+
 @dataclass(frozen=True, slots=True)
 class Administered:
     """What stands behind the socket."""
@@ -52,6 +63,7 @@ class Administered:
     folder: Path
     ledger: SqliteLedger
     lifecycle: Lifecycle
+    live: LiveSessions
     end_system: LocatedEndSystem = field(default_factory=lambda: LocatedEndSystem(ORIGIN))
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -82,6 +94,22 @@ class Administered:
         """Have a logout done."""
         return await self.owe(number, VERIFIED, LogoutState.CLOSED, evicted=evicted)
 
+    async def begin(self, number: int, *, unanswered: bool = False, **changes: Any) -> OpenSession:
+        """Begin a login of a session, as changed; if it stays `unanswered`, nobody knows what it has made."""
+        session = replace(opened_session(number), **changes)
+        begun = opening(session)
+        await self.ledger.begin_opening(begun)
+        if unanswered:
+            await self.ledger.opening_unanswered(begun)
+        return session
+
+    async def open(self, number: int, **changes: Any) -> OpenSession:
+        """Open a session, as changed, with a login that is a secret."""
+        session = await self.begin(number, **changes)
+        await self.ledger.open_session(session, None, drivers=())
+        await self.live.load()
+        return session
+
     async def ask(self, question: Callable[[ControlClient], T]) -> T:
         """Ask as the commands do, which know nothing of the loop that the server runs in."""
 
@@ -106,12 +134,13 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
     ledger = SqliteLedger(settings.ledger.path, keyring, grace=WITHIN)
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     async with ledger.opened():
-        server = Administered(folder, ledger, Lifecycle())
+        server = Administered(folder, ledger, Lifecycle(), LiveSessions(ledger))
         admin = Admin(
             ledger=ledger,
             file=settings.ledger.path,
             readiness=ReadinessCheck(storage.watch, server.lifecycle),
             holding=holding(ledger, server.end_system),
+            closing=closing(ledger, server.live, server.end_system, storage),
             nudge=server.nudged.set,
             metrics_url=METRICS_URL,
             doubts=Doubts(),

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -63,6 +64,11 @@ TARGETS = {
     "a row beyond 64 bits": "/owed/9223372036854775808",
     "a row in other digits": "/owed/%D9%A1",
     "a row that is not there": "/owed/999999999999999999",
+    "a session that is not there": "/sessions/00000000-0000-0000-0000-000000000000",
+    "a session that is no UUID": "/sessions/%F0%9F%98%80",
+    "a place beyond 64 bits": "/sessions?after=9223372036854775808",
+    "no time": "/sessions?idle=nan",
+    "more time than there is": "/sessions?idle=1e300",
 }
 
 
@@ -77,8 +83,11 @@ def test_a_question_out_of_range_is_the_askers_fault(desk: Desk, target: str) ->
     assert desk.ask(target).status in {400, 404}
 
 
-NAMES = st.sampled_from(["state", "system", "after", "limit", "reason", "x"])
-VALUES = st.text() | st.integers().map(str) | st.sampled_from(["%ff", "%00", "%ed%a0%80", "owed", "all"])
+PATHS = st.sampled_from(["/owed", "/sessions"])
+NAMES = st.sampled_from(["state", "system", "origin", "idle", "after", "limit", "reason", "x"])
+VALUES = (
+    st.text() | st.integers().map(str) | st.sampled_from(["%ff", "%00", "%ed%a0%80", "owed", "all", "open", "-0.0", "1e-300"])
+)
 QUERIES = st.lists(st.tuples(NAMES, VALUES), max_size=3)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -88,13 +97,16 @@ steadily = settings(deadline=None, max_examples=150, suppress_health_check=[Heal
 
 
 @steadily
-@given(QUERIES)
-def test_no_question_breaks_the_server(desk: Desk, query: list[tuple[str, str]]) -> None:
+@given(PATHS, QUERIES)
+def test_no_question_breaks_the_server(desk: Desk, path: str, query: list[tuple[str, str]]) -> None:
     asked = "&".join(f"{name}={value if value.startswith('%') else quote(value, safe='')}" for name, value in query)
-    assert desk.ask(f"/owed?{asked}".encode("ascii", "ignore").decode()).status in {200, 400}
+    assert desk.ask(f"{path}?{asked}".encode("ascii", "ignore").decode()).status in {200, 400}
 
 
 @steadily
-@given(JSON.map(json.dumps) | st.text(st.characters(codec="latin-1")))
-def test_no_body_breaks_the_server(desk: Desk, body: str) -> None:
-    assert desk.ask("/owed/999/dismiss", "POST", body).status in {400, 404}
+@given(
+    st.sampled_from(["/owed/999/dismiss", f"/sessions/{UUID(int=9)}/close", f"/sessions/{UUID(int=9)}/dismiss"]),
+    JSON.map(json.dumps) | st.text(st.characters(codec="latin-1")),
+)
+def test_no_body_breaks_the_server(desk: Desk, target: str, body: str) -> None:
+    assert desk.ask(target, "POST", body).status in {400, 404}

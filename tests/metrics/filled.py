@@ -16,7 +16,9 @@ from drivers.testing.subject import entry
 
 CANARY = "c4nary"
 NOW = 1_900_000_000.0
-TOTALS = Totals(owed=3, waiting=2, closed=5, evictions=1, quarantined=4, unreadable=6, oldest=NOW - 90)
+TOTALS = Totals(
+    owed=3, waiting=2, closed=5, evictions=1, quarantined=4, unreadable=6, oldest=NOW - 90, sessions=8, openings=7, unknown=9
+)
 REQUEST = CleanupRequest(CANARY, CANARY, global_cache=True, credential=Credential([("Authorization", CANARY)]))
 REPORT = CleanupReport(
     request=REQUEST,

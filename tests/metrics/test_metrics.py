@@ -100,6 +100,12 @@ async def test_what_is_owed_is_what_the_ledger_said_last() -> None:
     assert value(text, "connector_ledger_up") == 1
 
 
+async def test_sessions_are_counted_by_how_far_their_logins_have_come() -> None:
+    text = await exposition()
+    states = {"open": 8, "opening": 7, "unknown": 9}
+    assert {state: value(text, "connector_ledger_sessions", state=state) for state in states} == states
+
+
 async def test_while_the_ledger_does_not_answer_no_old_figure_is_told() -> None:
     async def unavailable() -> Totals:
         raise LedgerUnavailable("the disk is broken")

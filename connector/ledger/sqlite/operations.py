@@ -12,7 +12,17 @@ import structlog
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite import held, housekeeping, opening_rows, recording, selection, session_changes, session_rows, ticks
+from connector.ledger.sqlite import (
+    held,
+    housekeeping,
+    opening_rows,
+    recording,
+    selection,
+    session_changes,
+    session_listing,
+    session_rows,
+    ticks,
+)
 from connector.ledger.sqlite.file import LedgerFile
 from connector.ledger.sqlite.idling import Idle, idle
 from connector.ledger.sqlite.selection import Claimed
@@ -22,6 +32,7 @@ from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import LedgerUnavailable
+from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
 from connector.model.settling import Settlement
@@ -121,8 +132,8 @@ class Operations(Ledger):
     async def owed_of(self, session_id: str) -> list[Debt]:
         return await self.transact(lambda table: table.debts("session_id = ? AND state <> 'closed' ORDER BY id", session_id))
 
-    async def origin_of(self, session_id: str, login_id: str) -> str | None:
-        return await self.transact(lambda table: session_rows.origin_of(table, session_id, login_id))
+    async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
+        return await self.transact(lambda table: session_rows.open_by(table, session_id, login_id))
 
     async def renew(self, renewal: Renewal) -> Current | None:
         now = self._clock()
@@ -184,6 +195,11 @@ class Operations(Ledger):
         self, *, states: Collection[LogoutState] | None = None, system: str | None = None, after: int = 0, limit: int = 1000
     ) -> list[Debt]:
         return await self.transact(lambda table: housekeeping.listing(table, states, system, after=after, limit=limit))
+
+    async def session_listing(self, wanted: Wanted = EVERY, *, after: int = 0, limit: int = 1000) -> list[ListedSession]:
+        return await self.transact(
+            lambda table: session_listing.listing(table, wanted, now=table.term.tick, after=after, limit=limit)
+        )
 
     async def debt(self, id_: int) -> Debt:
         return await self.transact(lambda table: housekeeping.debt(table, id_))

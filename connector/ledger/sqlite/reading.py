@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.port import ShownDebts
-from connector.ledger.sqlite import held, housekeeping, selection
+from connector.ledger.port import ShownDebts, ShownSessions
+from connector.ledger.sqlite import held, housekeeping, selection, session_listing, ticks
 from connector.ledger.sqlite.inspection import connected, damage_of
 from connector.ledger.sqlite.opening import refusals
 from connector.ledger.sqlite.schema import MIGRATIONS, migrate, version
@@ -16,10 +16,11 @@ from connector.ledger.sqlite.selection import Claimed
 from connector.ledger.sqlite.table import Table
 from connector.model.debts import Debt, LogoutState, Totals
 from connector.model.errors import ConfigurationError
+from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.runtime.file_access import is_there
 
 
-class LedgerAtRest(ShownDebts):
+class LedgerAtRest(ShownDebts, ShownSessions):
     """Shows what a ledger's file holds while no server has it open."""
 
     def __init__(self, table: Table) -> None:
@@ -29,6 +30,10 @@ class LedgerAtRest(ShownDebts):
         self, *, states: Collection[LogoutState] | None = None, system: str | None = None, after: int = 0, limit: int = 1000
     ) -> list[Debt]:
         return housekeeping.listing(self._table, states, system, after=after, limit=limit)
+
+    async def session_listing(self, wanted: Wanted = EVERY, *, after: int = 0, limit: int = 1000) -> list[ListedSession]:
+        now = ticks.read(self._table)
+        return session_listing.listing(self._table, wanted, now=now, after=after, limit=limit)
 
     async def debt(self, id_: int) -> Debt:
         return housekeeping.debt(self._table, id_)

@@ -98,6 +98,7 @@ CREATE UNIQUE INDEX openings_by_login ON openings (session_id, login_id);
 ALTER TABLE sessions ADD COLUMN unanswered INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN opened_tick INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN used_tick INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN calls INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX sessions_by_use ON sessions (unanswered, used_tick);
 CREATE TABLE ticks (key_id TEXT NOT NULL, number INTEGER NOT NULL, mac BLOB NOT NULL) STRICT;
 """

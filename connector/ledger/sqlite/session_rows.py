@@ -21,7 +21,7 @@ INSERT = f"INSERT INTO sessions ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S6
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
 Believed = tuple[SessionRow, OpenSession]
 """A row that is to be believed, and what it holds."""
-NOTE = """UPDATE sessions SET used_at = column2, unanswered = column3, used_tick = column4, mac = column5
+NOTE = """UPDATE sessions SET used_at = column2, unanswered = column3, used_tick = column4, calls = column5, mac = column6
     FROM (VALUES {}) WHERE id = column1"""
 
 
@@ -52,13 +52,13 @@ def known(table: Table) -> Known:
 
 
 def note_use(table: Table, used: Mapping[str, Use]) -> None:
-    """Record when sessions were last used, except those that are closed by now or whose row is not to be believed."""
+    """Record the use of sessions, except of those that are closed by now or whose row is not to be believed."""
     rows = _verified(table, _rows(table, f"WHERE session_id IN ({marks(used)})", *used))
     noted = [_noted(table, row, used[row.session_id]) for row in rows if row.login_id == used[row.session_id].login_id]
     if noted:
         # As one statement: for each, SQLite's thread and the event loop's hand Python's one lock to and fro.
-        values = [value for row in noted for value in (row.id, row.used_at, row.unanswered, row.used_tick, row.mac)]
-        table.connection.execute(NOTE.format(", ".join(["(?, ?, ?, ?, ?)"] * len(noted))), values)
+        values = [value for row in noted for value in (row.id, row.used_at, row.unanswered, row.used_tick, row.calls, row.mac)]
+        table.connection.execute(NOTE.format(", ".join(["(?, ?, ?, ?, ?, ?)"] * len(noted))), values)
 
 
 def unused(table: Table, since: int, *, unanswered: bool) -> Iterator[Believed]:
@@ -101,9 +101,9 @@ def current(table: Table, session_id: str, login_id: str) -> Current | None:
     return next((_current(session) for session in sessions if session.credential is not None), None)
 
 
-def origin_of(table: Table, session_id: str, login_id: str) -> str | None:
-    """Return where an open session's login was made; None if it has no row that is to be believed."""
-    return next((session.origin for _, session in believed(table, session_id) if session.login_id == login_id), None)
+def open_by(table: Table, session_id: str, login_id: str) -> OpenSession | None:
+    """Return the session that is open by a login; None if it has no row that is to be believed."""
+    return next((session for _, session in believed(table, session_id) if session.login_id == login_id), None)
 
 
 def logins_of(table: Table, session_id: str) -> set[str]:
@@ -152,7 +152,9 @@ def remove(table: Table, session_id: str, login_id: str) -> None:
 
 def _noted(table: Table, row: SessionRow, use: Use) -> SessionRow:
     used_at, tick = max(use.moment, row.used_at), max(table.term.tick, row.used_tick)
-    return authenticated(row._replace(used_at=used_at, unanswered=0, used_tick=tick), table.keyring)
+    # A note that is not later than the last one is a repeat of it, or somebody has set the clock back.
+    calls = row.calls + use.calls if use.moment > row.used_at else row.calls
+    return authenticated(row._replace(used_at=used_at, unanswered=0, used_tick=tick, calls=calls), table.keyring)
 
 
 def _renewed(table: Table, row: SessionRow, session: OpenSession, credential: Credential) -> OpenSession:

@@ -2,6 +2,7 @@
 
 from connector.ledger.testing.before_logins import BeforeLogins, SharedBeforeLogins
 from connector.ledger.testing.claims import Claims, SharedClaims
+from connector.ledger.testing.listed_sessions import ListedSessions
 from connector.ledger.testing.owing import Owing
 from connector.ledger.testing.refresh_claims import Refreshing, SharedRefreshing
 from connector.ledger.testing.renewing import Renewing
@@ -15,7 +16,19 @@ from connector.ledger.testing.tries import Tries
 
 
 class LedgerContract(
-    Owing, Tries, Claims, BeforeLogins, Ticking, Replacing, Renewing, Refreshing, SharedLogins, Steering, Repeats, Rot
+    Owing,
+    Tries,
+    Claims,
+    BeforeLogins,
+    Ticking,
+    Replacing,
+    Renewing,
+    Refreshing,
+    SharedLogins,
+    ListedSessions,
+    Steering,
+    Repeats,
+    Rot,
 ):
     """Derive from this, say what your ledger is (see `LedgerSubject`), and override the fixtures `make_ledger` and `spoil`."""
 

@@ -172,18 +172,19 @@ class MemoryLedger(Owner, Ledger):
         with self._transaction() as store:
             return store.read(lambda debt: debt.session_id == session_id and debt.state is not LogoutState.CLOSED)
 
-    async def origin_of(self, session_id: str, login_id: str) -> str | None:
+    async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
         with self._transaction() as store:
-            session = store.sessions.get((session_id, login_id))
-            return None if session is None else session.origin
+            return store.sessions.get((session_id, login_id))
 
     async def note_use(self, used: Mapping[str, Use]) -> None:
         with self._transaction() as store:
             for session_id, use in used.items():
                 key = session_id, use.login_id
                 if (session := store.sessions.get(key)) is not None:
+                    life = store.lives[key]
+                    calls = life.calls + use.calls if use.moment > session.used_at else life.calls
                     store.sessions[key] = replace(session, used_at=max(session.used_at, use.moment))
-                    store.lives[key] = replace(store.lives[key], used_tick=store.tick, is_answered=True)
+                    store.lives[key] = replace(life, used_tick=store.tick, is_answered=True, calls=calls)
 
     async def tick(self) -> int:
         with self._transaction() as store:

@@ -34,9 +34,16 @@ def by_row(store: MemoryStore, request: CleanupRequest, ended: OpenSession | Non
 
 def has_sharers(store: MemoryStore, login: OpenSession) -> bool:
     """Tell whether another session is open by the same login, if it is one that several sessions may have."""
+    return sharers(store, login) > 0
+
+
+def sharers(store: MemoryStore, login: OpenSession) -> int:
+    """Return how many other sessions are open by the same login, if it is one that several sessions may have."""
+    if not login.is_shared or login.credential is None:
+        return 0
     key = login.session_id, login.login_id
     others = (other for other_key, other in store.sessions.items() if other_key != key and other.is_shared)
-    return login.is_shared and any(is_in_use(other, login.credential, login.origin) for other in others)
+    return sum(is_in_use(other, login.credential, login.origin) for other in others)
 
 
 def close_session(

@@ -8,11 +8,21 @@ from contextlib import contextmanager
 
 from msgspec.structs import replace
 
-from connector.ledger.port import DismissedDebts, DueDebts, HeldBackDebts, OwedEvictionRecords, ShownDebts, UnknownOpenings
+from connector.ledger.port import (
+    DismissedDebts,
+    DueDebts,
+    HeldBackDebts,
+    OwedEvictionRecords,
+    ShownDebts,
+    ShownSessions,
+    UnknownOpenings,
+)
+from connector.ledger.testing.memory_listing import fits, listed
 from connector.ledger.testing.memory_store import Claim, MemoryStore
 from connector.ledger.texts import clean
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import LedgerUnavailable, NoSuchDebt, NoSuchOpening
+from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutResult
 from connector.model.settling import FURTHEST
 from connector.model.transitions import dismissed, due_at_once, held_or_let_go
@@ -21,7 +31,7 @@ SLICE = 200
 """Debts that `next_of` returns at a time."""
 
 
-class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, UnknownOpenings, ShownDebts):
+class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, UnknownOpenings, ShownSessions, ShownDebts):
     """Whoever works with a store. Nothing here waits, so each call is one transaction, and no cancellation divides it."""
 
     def __init__(self, store: MemoryStore, clock: Callable[[], float] = time.time) -> None:
@@ -107,6 +117,10 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
                 rows += store.quarantine.values()
             chosen = (debt for debt in rows if debt.id > after and system in {None, debt.system_id})
             return [*map(_shown, sorted(chosen, key=lambda debt: debt.id))][:limit]
+
+    async def session_listing(self, wanted: Wanted = EVERY, *, after: int = 0, limit: int = 1000) -> list[ListedSession]:
+        with self._transaction() as store:
+            return [each for each in listed(store) if each.place > after and fits(each, wanted)][:limit]
 
     async def debt(self, id_: int) -> Debt:
         with self._transaction() as store:

@@ -1,5 +1,6 @@
 """What the owners of one ledger in memory share: rows, those that cannot be read any more, and claims."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
@@ -48,6 +49,7 @@ class SessionUse:
     opened_tick: int
     used_tick: int
     is_answered: bool = False
+    calls: int = 0
 
 
 class MemoryStore:
@@ -63,6 +65,8 @@ class MemoryStore:
         """By the same; a session that was closed leaves its own."""
         self.openings: dict[tuple[str, str], BegunLogin] = {}
         """By the same."""
+        self.places: defaultdict[tuple[str, str], int] = defaultdict(count(1).__next__)
+        """In which order the logins were begun or opened, by the same."""
         self.claims: dict[int, Claim] = {}
         self.refreshes: dict[tuple[str, str], Claim] = {}
         """By the ids of the session and the login."""

@@ -31,6 +31,7 @@ from connector.model.begun import Opening
 from connector.model.cleanup import Missed
 from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt, NoSuchOpening
+from connector.model.listed import Wanted
 from connector.model.outcomes import NOTHING_TO_END, OTHER_END_SYSTEM
 from connector.model.sessions import Renewal, Use
 
@@ -104,7 +105,7 @@ CALLS: dict[str, Call] = {
     "claim a refresh": lambda ledger, at: ledger.claim_refresh(request(at.open).session_id, "l", 0),
     "release a refresh": lambda ledger, at: ledger.release_refresh(request(at.open).session_id, "l"),
     "forget": lambda ledger, at: ledger.forget(at.debt),
-    "note use": lambda ledger, at: ledger.note_use({request(at.open).session_id: Use("l", START + 5)}),
+    "note use": lambda ledger, at: ledger.note_use({request(at.open).session_id: Use("l", START + 5, calls=3)}),
     "make due": lambda ledger, at: ledger.make_due(at.debt.id, here="https://new.example.com"),
     "dismiss": dismissed,
     "sort": lambda ledger, at: ledger.sort([Sorted(at.debt, OTHER_END_SYSTEM)]),
@@ -128,7 +129,8 @@ async def said(ledger: Ledger, at: Situation) -> object:
     known = await logins(ledger)
     is_open = [request(number).session_id in known for number in (at.open, at.owing, at.begun)]
     totals = await ledger.statistics()
-    return sorted(rows, key=str), sorted(due, key=str), is_open, (totals.openings, totals.unknown)
+    calls = [each.calls for each in await ledger.session_listing(Wanted(session=request(at.open).session_id))]
+    return sorted(rows, key=str), sorted(due, key=str), is_open, calls, (totals.openings, totals.unknown)
 
 
 def anonymous(debt: Debt, at: Situation) -> Debt:

@@ -1,0 +1,163 @@
+"""Sessions seen and closed through the service behind every face of administration."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from connector.admin.service import Admin, LedgerView
+from connector.admin.shown_sessions import SessionFilter, ShownSession
+from connector.ledger.sqlite.reading import LedgerAtRest, opened_read_only
+from connector.ledger.sqlite.store import SqliteLedger
+from connector.model.errors import LedgerUnavailable, NoSuchOpening, NoSuchSession
+from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.model.sessions import OpenSession, Use
+from tests.admin.test_service import admin
+from tests.doubles import LocatedEndSystem
+from tests.ledger.ledgers import KEYS, NAME, ORIGIN, START, logins, open_, opened, opening, owed, raw, session
+
+
+async def loaded(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = None) -> Admin:
+    """Return what administers a server that has just started over this ledger."""
+    made = admin(of, folder, end_system)
+    await made.closing.live.load()
+    return made
+
+
+async def close(asked: Admin, which: OpenSession) -> str:
+    return (await asked.close(which.session_id, which.login_id)).logout.outcome
+
+
+async def test_a_running_server_and_its_file_show_the_same_sessions(tmp_path: Path) -> None:
+    async with opened(tmp_path) as live:
+        await open_(live, session(1))
+        await live.begin_opening(opening(session(2)))
+        await live.opening_unanswered(opening(session(2)))
+        await live.tick()
+        await live.note_use({session(1).session_id: Use("l", START + 5, 7)})
+        await live.tick()
+        await live.tick()
+        while_running = await admin(live, tmp_path).sessions(SessionFilter())
+        one = await admin(live, tmp_path).session(session(1).session_id)
+    with opened_read_only(tmp_path / NAME, KEYS) as table:
+        view = LedgerView(LedgerAtRest(table), tmp_path / NAME)
+        at_rest, one_at_rest = await view.sessions(SessionFilter()), await view.session(session(1).session_id)
+        with pytest.raises(NoSuchSession):
+            await view.session(session(3).session_id)
+
+    assert (at_rest, one_at_rest) == (while_running, one)
+    assert one == while_running[1:]
+    assert [each.state for each in while_running] == ["unknown", "open"]
+    assert (one[0].idle, one[0].calls, one[0].used_at) == (120, 7, START + 5)
+
+
+async def test_sessions_idle_for_a_part_of_a_minute_are_chosen_by_whole_minutes(tmp_path: Path) -> None:
+    async with opened(tmp_path) as live:
+        await open_(live, session(1))
+        await live.tick()
+        await live.tick()
+        found = [len(await admin(live, tmp_path).sessions(SessionFilter(idle=seconds))) for seconds in (0, 61, 120, 121)]
+    assert found == [1, 1, 1, 0]
+
+
+async def test_a_closed_session_is_logged_out_evicted_and_dead_and_the_log_says_who_asked(tmp_path: Path) -> None:
+    end_system = LocatedEndSystem(ORIGIN)
+    async with opened(tmp_path) as live:
+        await open_(live, session(1, "t0ken-canary"))
+        asked = await loaded(live, tmp_path, end_system)
+        with capture_logs() as logs:
+            closed = await asked.close(session(1).session_id, "l")
+        left, debts = await logins(live), await owed(live)
+        with pytest.raises(NoSuchSession, match="is not open"):
+            await asked.close(session(1).session_id, "l")
+
+    assert (closed.state, closed.logout.outcome, closed.evictions, closed.recorded) == (
+        "closed",
+        "acknowledged",
+        {"memory": "evicted"},
+        True,
+    )
+    assert [login.credential for login in end_system.asked] == [session(1, "t0ken-canary").credential]
+    assert (left, debts, asked.closing.live.login_of(session(1).session_id)) == ({}, [], None)
+    assert [line["event"] for line in logs if "administrator" in line["event"]] == [
+        "an administrator closes a session",
+        "a session is closed, as an administrator has asked",
+    ]
+    assert "t0ken-canary" not in str((logs, closed))
+
+
+@pytest.mark.parametrize(("result", "state"), [(LogoutResult.PENDING, "owed"), (LogoutResult.REFUSED, "waiting")])
+async def test_what_is_said_of_a_logout_that_is_not_done_is_what_the_ledger_has(
+    tmp_path: Path, result: LogoutResult, state: str
+) -> None:
+    async with opened(tmp_path) as live:
+        await open_(live, session(1))
+        end_system = LocatedEndSystem(ORIGIN)
+        end_system.behaviour = LogoutOutcome(result)
+        asked = await loaded(live, tmp_path, end_system)
+        closed = await asked.close(session(1).session_id, "l")
+        (row,) = await asked.rows("open")
+
+    assert (closed.state, row.state) == (state, state)
+
+
+async def test_a_session_that_was_opened_anew_since_it_was_shown_is_not_closed(tmp_path: Path) -> None:
+    async with opened(tmp_path) as live:
+        await open_(live, session(1))
+        asked = await loaded(live, tmp_path)
+        await open_(live, session(1, "new", "new"))
+        await asked.closing.live.load()
+        with pytest.raises(NoSuchSession, match="another login"):
+            await asked.close(session(1).session_id, "l")
+        assert await logins(live) == {session(1).session_id: "new"}
+
+
+async def test_a_session_whose_row_cannot_be_used_is_not_closed_and_the_reason_is_told(tmp_path: Path) -> None:
+    async with opened(tmp_path) as live:
+        await open_(live, session(1))
+        with raw(tmp_path) as file:
+            file.execute("UPDATE sessions SET origin = 'elsewhere'")
+        with pytest.raises(NoSuchSession, match="altered or damaged"):
+            await (await loaded(live, tmp_path)).close(session(1).session_id, "l")
+
+
+async def test_a_ledger_that_does_not_answer_keeps_the_session_open(tmp_path: Path) -> None:
+    async with opened(tmp_path) as live:
+        await open_(live, session(1))
+        asked = await loaded(live, tmp_path)
+        await live.aclose()
+        with pytest.raises(LedgerUnavailable):
+            await asked.close(session(1).session_id, "l")
+    assert asked.closing.live.login_of(session(1).session_id) == "l"
+
+
+async def test_a_login_that_is_not_open_is_not_closed_and_one_under_way_not_dismissed(tmp_path: Path) -> None:
+    under_way, unknown = session(1, login="one"), session(2, login="two")
+    async with opened(tmp_path) as live:
+        for each in (under_way, unknown):
+            await live.begin_opening(opening(each))
+        await live.opening_unanswered(opening(unknown))
+        asked = await loaded(live, tmp_path)
+        with pytest.raises(NoSuchSession, match="is under way"):
+            await asked.close(under_way.session_id, "one")
+        with pytest.raises(NoSuchSession, match="end system"):
+            await asked.close(unknown.session_id, "two")
+        with pytest.raises(NoSuchOpening):
+            await asked.closing.dismiss(under_way.session_id, "one")
+        with pytest.raises(NoSuchSession):
+            await asked.closing.dismiss(under_way.session_id, "two")
+        await asked.closing.dismiss(unknown.session_id, "two")
+        left: list[ShownSession] = await asked.sessions(SessionFilter())
+    assert [each.login for each in left] == ["one"]
+
+
+async def test_a_session_that_shares_its_login_is_closed_and_leaves_it_to_the_others(tmp_path: Path) -> None:
+    end_system = LocatedEndSystem(ORIGIN)
+    first, last = (replace(session(number), is_shared=True) for number in (1, 2))
+    async with opened(tmp_path) as live:
+        for each in (first, last):
+            await open_(live, each)
+        asked = await loaded(live, tmp_path, end_system)
+        assert [await close(asked, each) for each in (first, last)] == ["not_applicable", "acknowledged"]
+    assert len(end_system.asked) == 1
