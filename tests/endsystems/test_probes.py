@@ -70,6 +70,21 @@ alive = [200]
 OUTLIVING = TWO + "may_live_on = true\n"
 
 
+@pytest.mark.parametrize(
+    ("asked_first", "statuses", "result"),
+    [
+        (1, (401, 200, 401, 401), ACKNOWLEDGED),
+        (2, (401, 401, 200, 401, 401), ALREADY_OUT),
+        (2, (401, 200, 200, 401, 401), VERIFIED),
+    ],
+)
+async def test_a_session_was_out_before_if_all_of_its_credentials_were_dead_before(
+    asked_first: int, statuses: Sequence[int], result: LogoutResult
+) -> None:
+    profile = LOGOUT.format(path="x") + TWO.replace("dead =", "before = true\ndead =", asked_first)
+    assert (await ended(profile, *statuses)).result is result
+
+
 def web_token(**claims: object) -> str:
     body = urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
     return f"eyJhbGciOiJIUzI1NiJ9.{body}.c2lnbmF0dXJl"

@@ -68,9 +68,11 @@ def _failed(record: StepRecord) -> LogoutOutcome:
 
 
 def _result(records: Sequence[StepRecord], probes: Sequence[StepRecord], *, was_dead: bool) -> LogoutResult:
-    before = [record.verdict for record in records if record.before]
-    was_dead = was_dead or (bool(before) and {*before} == {Verdict.DEAD})
-    was_alive = Verdict.ALIVE in before
+    before = {record.step: record.verdict for record in records if record.before}
+    # A credential that was not asked before may have been alive, and its session with it.
+    all_before = before.keys() >= {record.step for record in probes if not record.may_live_on}
+    was_dead = was_dead or (bool(before) and all_before and {*before.values()} == {Verdict.DEAD})
+    was_alive = Verdict.ALIVE in before.values()
     # A preparing step succeeds without a logout, for example by fetching a form's token.
     done = any(record.verdict is Verdict.SUCCESS and not record.prepares for record in records)
     decisive = [record.verdict for record in probes if not record.may_live_on]
