@@ -1,11 +1,12 @@
 """Slips of real servers: an answer that leaves nothing in doubt is read, any other is not whole."""
 
+import time
 from itertools import pairwise
 
 import pytest
 
 from connector.config.settings import EndSystemDeadlines
-from connector.endsystems.http.forgiving import mended
+from connector.endsystems.http.forgiving import LONGEST_HEAD, mended
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from tests.endsystems.opened import LOGOUT, login, opened
 from tests.endsystems.raw_server import raw_server
@@ -79,3 +80,11 @@ def test_a_sound_head_is_fed_as_it_came() -> None:
         CHUNKED + b"\r\n",
     ):
         assert mended(head) is head
+
+
+@pytest.mark.parametrize("line", [b" x\r\n", b"a\n", b"content-length: 1\r\n", b"x:\r\n", b"\t\r\n", b"Content-Length: 1,1\r\n"])
+def test_a_head_of_many_lines_is_mended_in_no_time(line: bytes) -> None:
+    head = OK + b"X-A: 1\r\n" + line * (LONGEST_HEAD // len(line)) + b"\r\n"
+    started = time.process_time()
+    mended(head)
+    assert time.process_time() - started < 1.5

@@ -19,6 +19,8 @@ SOUND = re.compile(rb"[^\r\n]+\r\n(?:[A-Za-z0-9!#$%&'*+.^_`|~-]+:[^\r\n]*\r\n)*\
 NAME = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 LONGEST_HEAD = 1 << 20
 """Bytes of a head that are kept back. The parser judges a longer one as it is."""
+FOLDED = re.compile(rb"\r?\n[ \t]+")
+"""Between two lines of one header."""
 FRAMING = re.compile(rb"\n(?:content-length:([^\r\n]*)|transfer-encoding:)", re.IGNORECASE)
 
 
@@ -76,7 +78,7 @@ def mended(head: bytes) -> bytes:
     framing = FRAMING.findall(head)
     if SOUND.fullmatch(head) and len(framing) < 2 and all(length.strip().isdigit() for length in framing if length):
         return head
-    status, *lines = head.strip(b"\r\n").split(b"\n")
+    status, *lines = FOLDED.sub(b" ", head.strip(b"\r\n")).split(b"\n")
     kept = [*_named(lines)]
     is_chunked = any(name.lower() == b"transfer-encoding" for name, _ in kept)
     lengths_given = {length.strip() for name, value in kept if name.lower() == b"content-length" for length in value.split(b",")}
@@ -86,17 +88,9 @@ def mended(head: bytes) -> bytes:
 
 
 def _named(lines: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the headers, without lines that are none. A line that goes on with the one before belongs to it."""
-    name = value = b""
+    """Yield the headers, without lines that are none."""
     for line in lines:
-        if line[:1] in {b" ", b"\t"}:
-            value += b" " + line.strip()
-            continue
-        if name:
-            yield name, value
-        name, _, value = line.rstrip(b"\r").partition(b":")
+        name, colon, value = line.rstrip(b"\r").partition(b":")
         name = name.rstrip(b" \t")
-        if not NAME.fullmatch(name) or b":" not in line:
-            name = b""
-    if name:
-        yield name, value
+        if colon and NAME.fullmatch(name):
+            yield name, value
