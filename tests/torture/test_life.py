@@ -17,6 +17,8 @@ async def test_sessions_that_begin_and_end_while_servers_are_killed_leave_no_log
     assert all(answers.get("200") for answers in found.calls.values()), found.calls
     assert found.verdict.dead
     assert found.verdict.open
+    assert found.verdict.cookies
+    assert found.verdict.refreshes
 
 
 def test_a_seed_makes_the_same_plans_every_time() -> None:

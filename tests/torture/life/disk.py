@@ -2,6 +2,7 @@
 
 import resource
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 
 from tests.torture.process import ServerProcess
@@ -64,8 +65,10 @@ class LimitedFiles(Disk):
         self._limit(resource.RLIM_INFINITY)
 
     def _limit(self, size: int) -> None:
-        if self._server.is_running:
-            resource.prlimit(self._server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        # It may have killed itself by now.
+        with suppress(ProcessLookupError):
+            if self._server.is_running:
+                resource.prlimit(self._server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def disk_at(folder: Path, server: ServerProcess) -> Disk:

@@ -18,6 +18,8 @@ STRANGER = f"{COOKIE}=nobody.0; Path=/"
 """The cookie that comes with an error: that of a session which nobody has logged in."""
 RENEWS = 0.5
 """The share of answers that renew a login, if it is one that is renewed, or of requests that find it expired."""
+LATE = 0.05
+"""Seconds that an answer with a new cookie may take besides, so that a later one overtakes it."""
 ASKED: web.RequestKey[float] = web.RequestKey("asked", float)
 """When a request came."""
 LOGIN: web.RequestKey[Login] = web.RequestKey("login", Login)
@@ -170,6 +172,7 @@ class EndSystem:
         if login.way is Way.COOKIE and self._random.random() < RENEWS:
             request[RENEWAL] = login.renew(request[ASKED])
             response.set_cookie(COOKIE, login.credential, httponly=True)
+            await asyncio.sleep(self._random.random() * LATE)
         return response
 
     def _has_expired(self, login: Login, moment: float) -> bool:

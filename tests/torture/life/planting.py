@@ -10,7 +10,6 @@ from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.login import HttpLogin
-from connector.endsystems.profile.refreshing import HttpRefresh
 from connector.ledger.backoff import Backoff, Decision
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite import recording, session_changes
@@ -28,7 +27,6 @@ from tests.torture.life.renewal_mistakes import (
     by_each_who_asks,
     in_the_order_of_the_answers,
     noted_in_memory_only,
-    refused,
 )
 from tests.torture.life.rules import Wrong
 
@@ -164,7 +162,6 @@ MUTANTS = {
         Renewals, "_is_overtaken", in_the_order_of_the_answers, {Wrong.LOST, Wrong.NOT_ENDED, Wrong.TURNED_AWAY}
     ),
     "a token is refreshed by each who asks": Mutant(Renewals, "refresh", by_each_who_asks, {Wrong.DEFECT}),
-    "a refresh without an answer counts as refused": Mutant(HttpRefresh, "run", refused, {Wrong.TURNED_AWAY}),
     "the cookie of an error renews a login": Mutant(
         CarriedLogin, "_take_renewed", also_from_errors, {Wrong.LOST, Wrong.TURNED_AWAY}
     ),

@@ -1,16 +1,13 @@
 """Mistakes in what renews the credential of a login."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 
 from connector.endsystems.end_system import Change, Refresh
-from connector.endsystems.http.failures import LoginNotRenewed
 from connector.endsystems.profile.carried_login import CarriedLogin
-from connector.endsystems.profile.refreshing import HttpRefresh
 from connector.ledger.sqlite import recording
 from connector.model.credential import Credential
 from connector.model.sessions import Current
@@ -46,15 +43,6 @@ def by_each_who_asks(_: Callable[..., Any]) -> Callable[..., Any]:
                 await renewals._written(line)
 
     return refresh
-
-
-def refused(real: Callable[..., Any]) -> Callable[..., Any]:
-    async def run(refresh: HttpRefresh, credential: Credential) -> Credential | None:
-        with suppress(LoginNotRenewed):
-            return cast("Credential | None", await real(refresh, credential))
-        return None
-
-    return run
 
 
 def also_from_errors(real: Callable[..., Any]) -> Callable[..., Any]:
