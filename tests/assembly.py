@@ -6,6 +6,7 @@ from pathlib import Path
 
 from connector.admin.closing import Closing
 from connector.api.routes import Served
+from connector.assembly.opening_parts import opening_over
 from connector.cache import Caches, Entries, Loads
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks
@@ -23,8 +24,6 @@ from connector.runtime.supervision import OwnedTasks
 from connector.sessions.admission import Admission
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
-from connector.sessions.opening_records import OpeningRecords
-from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.renewals import Renewals
 from connector.sessions.seal import Seals
@@ -115,7 +114,7 @@ def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> 
         planner=Planner(end_system, Admission(seals, live, require_seal=False), live.current),
         orchestrator=Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30),
         end_system=end_system,
-        openings=Openings(logouts, live, seals, OpeningRecords(ledger, live), records, deadline=30, longest_header=32_768),
+        openings=opening_over(logouts, live, seals, ledger, records, deadline=30, longest_header=32_768).openings,
         seals=seals,
         in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), logouts, Renewals(ledger, live, nudge=lambda: None)),
         watch=storage.watch,

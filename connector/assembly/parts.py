@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from connector.api.routes import Served
+from connector.assembly.opening_parts import OpeningParts, opening_over
 from connector.cache import Caches, Entries, Loads
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks
@@ -27,10 +28,10 @@ from connector.sessions.admission import Admission
 from connector.sessions.doubts import Doubts
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
-from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.renewals import Renewals
+from connector.sessions.running_logins import RunningLogins
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
 from connector.telemetry.figures import DoubtFigures, SessionFigures, StoreFigures
@@ -71,6 +72,7 @@ class Parts:
     ledger: Ledger
     live: LiveSessions
     served: Served
+    logins: RunningLogins
     orchestrator: Orchestrator
     catching_up: CatchingUp
     holding: Holding
@@ -125,9 +127,9 @@ class Parts:
         """Finish what has begun, the cleanups and retries within `deadline` seconds; returns how many tasks were broken off."""
         async with asyncio.TaskGroup() as drains:
             cleanups = drains.create_task(self.orchestrator.drain(deadline))
-            openings = drains.create_task(self.served.openings.drain(deadline))
+            logins = drains.create_task(self.logins.drain(deadline))
             renewals = drains.create_task(self.renewals.drain(deadline))
-        return cleanups.result() + openings.result() + renewals.result()
+        return cleanups.result() + logins.result() + renewals.result()
 
 
 def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[], float]) -> Core:
@@ -158,12 +160,15 @@ def parts_of(core: Core, hooks: Hooks) -> Parts:
     per_origin = core.settings.ledger.per_origin
     retries = Retries(core.ledger, orchestrator.retry, core.tasks, per_origin=per_origin, clock=core.clock)
     renewals = Renewals(core.ledger, core.live, longest=LONGEST_LOGIN * for_end_system(core.settings), nudge=retries.nudge)
+    planner = Planner(core.end_system, _admission(core), renewals.current)
+    opening = _opening(core, orchestrator, planner, retries.nudge)
     return Parts(
         end_system=core.end_system,
         storage=core.storage,
         ledger=core.ledger,
         live=core.live,
-        served=_served(core, orchestrator, retries.nudge, renewals),
+        served=_served(core, orchestrator, planner, opening.openings, renewals),
+        logins=opening.logins,
         orchestrator=orchestrator,
         catching_up=CatchingUp(core.live, core.ledger, core.logouts, core.storage, nudge=retries.nudge),
         holding=Holding(core.ledger, core.logouts),
@@ -180,13 +185,13 @@ def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
     return Orchestrator(core.logouts, core.storage, core.books, core.tasks, live=core.live, hooks=hooks, hook_deadline=deadline)
 
 
-def _openings(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Callable[[], None]) -> Openings:
+def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Callable[[], None]) -> OpeningParts:
     turns = OneAtATime(orchestrator, planner, core.live, core.ledger)
-    return Openings(
+    return opening_over(
         core.logouts,
         core.live,
         core.seals,
-        OpeningRecords(core.ledger, core.live),
+        core.ledger,
         SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live, nudge=nudge),
         deadline=for_end_system(core.settings),
         longest_header=core.settings.server.limits.header,
@@ -195,13 +200,12 @@ def _openings(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: C
     )
 
 
-def _served(core: Core, orchestrator: Orchestrator, nudge: Callable[[], None], renewals: Renewals) -> Served:
-    planner = Planner(core.end_system, _admission(core), renewals.current)
+def _served(core: Core, orchestrator: Orchestrator, planner: Planner, openings: Openings, renewals: Renewals) -> Served:
     return Served(
         planner=planner,
         orchestrator=orchestrator,
         end_system=core.end_system,
-        openings=_openings(core, orchestrator, planner, nudge),
+        openings=openings,
         seals=core.seals,
         in_use=SessionsInUse(core.seals, core.live, _caches(core), core.logouts, renewals, core.clock),
         watch=core.storage.watch,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from connector.assembly.opening_parts import opening_over
 from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
 from connector.endsystems.end_system import LoginOutcome
@@ -23,9 +24,9 @@ from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.opening_outcomes import Opened, OpeningRequest, Result
-from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
+from connector.sessions.running_logins import RunningLogins
 from connector.sessions.seal import HEADER, Sealed, Seals
 from tests.assembly import KEYRING, METRICS
 from tests.doubles import ScriptedDriver, ScriptedEndSystem
@@ -113,6 +114,7 @@ class Reception:
     end_system: ReceivingEndSystem
     logouts: Logouts
     openings: Openings
+    logins: RunningLogins
     ledger: HesitantLedger
     live: LiveSessions
     seals: Seals
@@ -153,8 +155,8 @@ async def reception(folder: Path, end_system: ReceivingEndSystem, *, deadline: f
     storage, live, seals = Storage(drivers, StorageDeadlines()), LiveSessions(ledger), Seals(KEYRING)
     logouts = Logouts(end_system, OwnedTasks(), METRICS, deadline=30)
     records = SessionRecords(logouts, ledger, storage, Bookkeeping(ledger, Backoff(1)), live, nudge=nudged.set)
-    openings = Openings(logouts, live, seals, OpeningRecords(ledger, live), records, deadline=deadline, longest_header=32_768)
+    opening = opening_over(logouts, live, seals, ledger, records, deadline=deadline, longest_header=32_768)
     async with ledger.opened(), storage.opened():
         await live.load()
-        yield Reception(end_system, logouts, openings, ledger, live, seals, storage, drivers, nudged)
-        await openings.drain(0)
+        yield Reception(end_system, logouts, opening.openings, opening.logins, ledger, live, seals, storage, drivers, nudged)
+        await opening.logins.drain(0)

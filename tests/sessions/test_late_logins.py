@@ -77,7 +77,7 @@ async def test_a_late_login_that_fails_half_way_is_owed_as_far_as_it_was_made(tm
     async with reception(tmp_path, end_system, deadline=SOON) as parts:
         await parts.openings.open(OpeningRequest(session, "A", {}))
         end_system.answering.set()
-        await parts.openings.drain(WITHIN)
+        await parts.logins.drain(WITHIN)
         assert await owed(parts) == [credential(1)]
 
 
@@ -87,7 +87,7 @@ async def test_a_login_whose_caller_was_cancelled_is_owed_once_it_is_made(slow: 
     caller.cancel()
     await asyncio.wait([caller])
     slow.end_system.answering.set()
-    await slow.openings.drain(WITHIN)
+    await slow.logins.drain(WITHIN)
     assert await owed(slow) == [credential(1)]
 
 
@@ -98,7 +98,7 @@ async def test_a_late_login_by_a_credential_that_the_session_is_open_with_is_not
     slow.end_system.answering.set()
     sealed = await slow.opened(OpeningRequest(session, "A", {}))
     answering_the_first.set()
-    await slow.openings.drain(WITHIN)
+    await slow.logins.drain(WITHIN)
     assert sealed.credential == credential(7)
     assert await owed(slow) == []
     assert await open_logins(slow) == {sealed.login_id}
@@ -110,7 +110,7 @@ async def test_an_endless_login_is_cancelled_and_logged_after_ten_deadlines(tmp_
     with capture_logs() as logs:
         async with reception(tmp_path, end_system, deadline=0.02) as parts:
             await parts.openings.open(OpeningRequest(session, "A", {}))
-            assert await parts.openings.drain(WITHIN) == 0
+            assert await parts.logins.drain(WITHIN) == 0
             assert (await parts.ledger.statistics()).unknown == 1
             assert not parts.live.may_have_row(session)
     assert [(line["event"], line["reason"]) for line in logs if line["log_level"] == "error"] == [(UNKNOWN, "no answer came")]
@@ -142,7 +142,7 @@ async def test_a_login_that_is_broken_off_may_still_say_what_it_has_made(tmp_pat
     end_system.answering.clear()
     async with reception(tmp_path, end_system, deadline=0.02) as parts:
         await parts.openings.open(OpeningRequest(session, "A", {}))
-        await parts.openings.drain(0)
+        await parts.logins.drain(0)
         assert await owed(parts) == [credential(1)]
 
 
@@ -152,7 +152,7 @@ async def test_what_follows_a_login_is_finished_whatever_the_deadline_of_the_shu
     opening = asyncio.create_task(slow.openings.open(OpeningRequest(session, "A", {})))
     await asyncio.wait_for(reached.wait(), WITHIN)
     opening.cancel()
-    shutdown = asyncio.create_task(slow.openings.drain(0))
+    shutdown = asyncio.create_task(slow.logins.drain(0))
     await asyncio.wait([shutdown], timeout=0.5)
     assert not shutdown.done()
     go_on.set()

@@ -136,7 +136,7 @@ async def test_a_login_that_the_shutdown_breaks_off_is_unknown_and_told_once(tmp
     with capture_logs() as logs:
         async with reception(tmp_path, Failing(stubborn), deadline=0.02) as parts:
             await parts.openings.open(OpeningRequest(session, "A", {}))
-            assert await parts.openings.drain(0.4) == 1
+            assert await parts.logins.drain(0.4) == 1
             assert await counted(parts) == (0, 1, 0)
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [UNKNOWN]
 
@@ -149,7 +149,7 @@ async def test_a_caller_who_has_gone_before_the_login_is_sent_has_none_made(part
 
 async def test_a_server_that_stops_while_an_opening_is_recorded_sends_no_login(parts: Reception, session: str) -> None:
     async def stop() -> None:
-        shutdown.append(asyncio.create_task(parts.openings.drain(0)))
+        shutdown.append(asyncio.create_task(parts.logins.drain(0)))
         await asyncio.sleep(0)
 
     shutdown: list[asyncio.Task[int]] = []
@@ -174,7 +174,7 @@ async def test_an_initialize_whose_caller_is_cancelled_at_any_step_leaves_nothin
     parts.at[step] = cancel
     opening = asyncio.create_task(parts.openings.open(OpeningRequest(session, "A", {})))
     await go_on.wait()
-    await parts.openings.drain(WITHIN)
+    await parts.logins.drain(WITHIN)
     assert await counted(parts) == (0, 0, 0)
     assert len(await parts.ledger.listing()) == parts.end_system.logins == (step in {LOGS_IN, OPENS})
 

@@ -17,9 +17,9 @@ from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState
 from connector.sessions.live import LiveSessions
-from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 from connector.sessions.renewals import Renewals
+from connector.sessions.running_logins import RunningLogins
 from drivers import SessionScope
 from tests.torture.life.renewal_mistakes import (
     also_from_errors,
@@ -121,9 +121,9 @@ def left_as_it_is(_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def not_waited_for(_: Callable[..., Any]) -> Callable[..., Any]:
-    async def drained(openings: Openings, deadline: float) -> int:
+    async def drained(logins: RunningLogins, deadline: float) -> int:
         del deadline
-        return await openings._logins.drain(0)
+        return await logins._logins.drain(0)
 
     return drained
 
@@ -147,7 +147,7 @@ MUTANTS = {
     "a cleanup is not written down": Mutant(SqliteLedger, "record", recorded_in_memory_only, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}),
     "a logout that failed counts as done": Mutant(Backoff, "judge", closed_whatever_came_of_it, {Wrong.LOST}),
     "a login that failed half-way is not undone": Mutant(HttpLogin, "_half_made", left_as_it_is, {Wrong.LOST}),
-    "the end of the server breaks logins off": Mutant(Openings, "drain", not_waited_for, {Wrong.LOST}),
+    "the end of the server breaks logins off": Mutant(RunningLogins, "drain", not_waited_for, {Wrong.LOST}),
     "the retries end the new login, too": Mutant(session_changes, "open_session", the_new_one_owed_too, {Wrong.TURNED_AWAY}),
     "a dead seal is served": Mutant(LiveSessions, "is_alive", said_to_be_done, {Wrong.DEAD_SEAL}),
     "a cleanup does not close its session": Mutant(LiveSessions, "closing", open_as_long_as_its_seal_is_shown, {Wrong.DEAD_SEAL}),

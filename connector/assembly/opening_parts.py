@@ -1,0 +1,55 @@
+"""What opens sessions, made of its parts."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from connector.ledger.port import OpenedSessions
+from connector.sessions.after_login import AfterLogin
+from connector.sessions.issued_headers import IssuedHeaders
+from connector.sessions.live import LiveSessions
+from connector.sessions.logouts import Logouts
+from connector.sessions.opening_records import OpeningRecords
+from connector.sessions.openings import Openings, Turns
+from connector.sessions.records import SessionRecords
+from connector.sessions.running_logins import RunningLogins
+from connector.sessions.seal import Seals
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningParts:
+    """What initialize calls, and the logins that it has begun."""
+
+    openings: Openings
+    logins: RunningLogins
+
+
+def opening_over(
+    logouts: Logouts,
+    live: LiveSessions,
+    seals: Seals,
+    ledger: OpenedSessions,
+    records: SessionRecords,
+    *,
+    deadline: float,
+    longest_header: int,
+    turns: Turns | None = None,
+    clock: Callable[[], float] = time.time,
+) -> OpeningParts:
+    """Make it.
+
+    Args:
+        logouts: know the end system.
+        live: knows which sessions are open.
+        seals: make the seals.
+        ledger: is told of each login.
+        records: write down what was opened.
+        deadline: is for the end system, in seconds: a caller is answered then.
+        longest_header: bytes that a seal may have.
+        turns: end the earlier login of a session before; None if it is ended after.
+        clock: tells when a login was made.
+    """
+    begun = OpeningRecords(ledger, live)
+    after = AfterLogin(logouts, live, begun, records, IssuedHeaders(seals, live, longest_header), clock=clock)
+    logins = RunningLogins(logouts.end_system, begun, after, deadline=deadline)
+    return OpeningParts(Openings(logouts, logins, begun, turns=turns, clock=clock), logins)

@@ -1,0 +1,93 @@
+"""Logins that are under way. Each is known to the ledger before it is sent, and goes on whatever becomes of its caller."""
+
+import asyncio
+import time
+
+import structlog
+
+from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem, LoginOutcome
+from connector.endsystems.escaped import logged_in
+from connector.model.cleanup import Timed
+from connector.model.outcomes import LoginResult, late_answer
+from connector.runtime.deadline import Patience
+from connector.runtime.steps import step
+from connector.runtime.supervision import OwnedTasks
+from connector.sessions.after_login import AfterLogin
+from connector.sessions.opening_outcomes import Attempt, NotOpened, Result
+from connector.sessions.opening_records import OpeningRecords
+
+log = structlog.get_logger(__name__)
+
+Login = asyncio.Task[asyncio.Task[Result]]
+"""A login that is under way. It returns the task of what follows it, which no shutdown cancels."""
+
+
+class RunningLogins:
+    """Begins logins, sees to what follows them, and waits for all of it at the end."""
+
+    def __init__(self, end_system: EndSystem, begun: OpeningRecords, after: AfterLogin, *, deadline: float) -> None:
+        """`deadline` is for the end system, in seconds: a caller is answered then."""
+        self.deadline = deadline
+        self.are_stopping = False
+        """Whether no login begins any more."""
+        self.late = LoginOutcome(LoginResult.UNAVAILABLE, code="timeout", message=late_answer(deadline), may_be_made=True)
+        """What a caller is told of a login that is not over by then."""
+        self._end_system = end_system
+        self._begun = begun
+        self._after = after
+        self._longest = LONGEST_LOGIN * deadline
+        self._logins = OwnedTasks()
+        self._beside = OwnedTasks()
+        """What comes before and after them."""
+
+    def begin(self, attempt: Attempt) -> "asyncio.Task[Login | NotOpened]":
+        """Return a task that makes it durable that a login is about to be sent, and begins it then. Nothing is sent otherwise."""
+        # A task of the application: a caller who leaves must not leave a login behind of which nobody is in charge.
+        return self._beside.start(self._begin(attempt))
+
+    async def _begin(self, attempt: Attempt) -> Login | NotOpened:
+        if not await self._begun.begin(attempt.opening):
+            return NotOpened.NOT_RECORDED
+        if self.are_stopping or not self._after.is_wanted(attempt):
+            await self._begun.nothing_made(attempt.opening)
+            return NotOpened.STOPPING if self.are_stopping else NotOpened.OVERTAKEN
+        return self._logins.start(self._log_in(attempt))
+
+    async def _log_in(self, attempt: Attempt) -> asyncio.Task[Result]:
+        request, started, is_over = attempt.request, time.monotonic(), False
+        try:
+            done: Timed[LoginOutcome | None] = await step(
+                "login",
+                lambda: logged_in(self._end_system.login(request.session_id, request.settings)),
+                deadline=Patience(self._longest),
+                late=self.late,
+                failed=None,
+            )
+            is_over = True
+        finally:
+            if not is_over:
+                self._beside.start(self._begun.unanswered(attempt.opening, "it was broken off, because the server ends"))
+        return self._beside.start(self._follow(attempt, done.outcome, time.monotonic() - started))
+
+    async def _follow(self, attempt: Attempt, outcome: LoginOutcome | None, passed: float) -> Result:
+        if outcome is None:
+            await self._begun.unanswered(attempt.opening, "a defect; the log has its traceback")
+            return NotOpened.DEFECT
+        return await self._after.follow(attempt, outcome, patience=max(0.0, self.deadline - passed))
+
+    async def drain(self, deadline: float) -> int:
+        """Begin no more logins, give the running ones their time, then wait for all that follows them.
+
+        Call it before the ledger is closed. A login may take `LONGEST_LOGIN` times as long as its caller waits, whatever
+        `deadline` says, and is recorded once it is answered. A longer one is cancelled. Returns how many were. What follows a
+        login is never cancelled, because its parts have deadlines.
+        """
+        self.are_stopping = True  # or a login that has just begun would be cancelled with those that have had their time
+        longest = max(deadline, self._longest)
+        if self._logins:
+            message = "waiting for running logins, so that what they make is ended"
+            log.warning(message, logins=len(self._logins), seconds=longest)
+        broken_off = await self._logins.drain(longest)
+        await self._beside.finish()
+        await self._after.finish()
+        return broken_off
