@@ -144,7 +144,7 @@ def dismiss(id_: IdArgument, *, yes: YesOption = False, config: ConfigOption = N
     """
     with _server(config) as server:
         rows = _in_state("unknown", server.session(id_), NOT_UNKNOWN)
-        question = "Have you looked into the end system, and ended the login if it was made? Otherwise it stays open."
+        question = "Forget it? If the end system has made the login, it stays open there."
         _confirm(rows, question, yes=yes)
         for row in rows:
             server.dismiss_login(row)

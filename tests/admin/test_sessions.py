@@ -1,5 +1,6 @@
 """Sessions seen and closed through the service behind every face of administration."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,14 +9,19 @@ from structlog.testing import capture_logs
 
 from connector.admin.service import Admin, LedgerView
 from connector.admin.shown_sessions import SessionFilter, ShownSession
+from connector.cache.storage import Storage
+from connector.config.settings import StorageDeadlines
 from connector.ledger.sqlite.reading import LedgerAtRest, opened_read_only
 from connector.ledger.sqlite.store import SqliteLedger
+from connector.ledger.testing.memory_ledger import MemoryLedger
 from connector.model.errors import LedgerUnavailable, NoSuchOpening, NoSuchSession
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession, Use
+from connector.sessions.live import LiveSessions
 from tests.admin.test_service import admin
-from tests.doubles import LocatedEndSystem
-from tests.ledger.ledgers import KEYS, NAME, ORIGIN, START, logins, open_, opened, opening, owed, raw, session
+from tests.assembly import closing
+from tests.doubles import LocatedEndSystem, ScriptedDriver
+from tests.ledger.ledgers import KEYS, NAME, ORIGIN, START, logins, open_, opened, opening, owed, raw, record, session
 
 
 async def loaded(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = None) -> Admin:
@@ -111,6 +117,41 @@ async def test_a_session_that_was_opened_anew_since_it_was_shown_is_not_closed(t
         with pytest.raises(NoSuchSession, match="another login"):
             await asked.close(session(1).session_id, "l")
         assert await logins(live) == {session(1).session_id: "new"}
+
+
+class WatchedLedger(MemoryLedger):
+    """Does what a test tells it after it was asked for a session, and before that is answered."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
+        found = await super().open_by(session_id, login_id)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return found
+
+
+@pytest.mark.parametrize("reopened", [True, False], ids=["opened anew", "closed"])
+async def test_a_session_that_ends_while_it_is_looked_up_is_not_closed_again(tmp_path: Path, *, reopened: bool) -> None:
+    ledger, end_system = WatchedLedger(), LocatedEndSystem(ORIGIN)
+    storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
+    async with ledger.opened():
+        await open_(ledger, session(1))
+        asked = closing(ledger, LiveSessions(ledger), end_system, storage)
+        await asked.live.load()
+
+        async def meanwhile() -> None:
+            if reopened:
+                await open_(ledger, session(1, "new", "new"))
+            else:
+                await record(ledger, 1, login="l")
+            await asked.live.load()
+
+        ledger.meanwhile = meanwhile
+        with pytest.raises(NoSuchSession):
+            await asked.close(session(1).session_id, "l")
+        assert await logins(ledger) == ({session(1).session_id: "new"} if reopened else {})
+    assert end_system.asked == []
 
 
 async def test_a_session_whose_row_cannot_be_used_is_not_closed_and_the_reason_is_told(tmp_path: Path) -> None:
