@@ -208,6 +208,27 @@ def test_a_cookie_of_an_address_goes_to_no_other_address() -> None:
     assert [cookie.goes_to(URL(f"http://{host}/")) for host in ("127.0.0.1", "128.0.0.1")] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("status", "cookie", "left"),
+    [
+        (200, "SID=next; Path=/app", "SID=next"),
+        (200, "SID=next; Path=/other", "SID=real"),
+        (200, "OTHER=1; Path=/app", "SID=real"),
+        (200, "SID=; Path=/app; Max-Age=0", "SID=real"),
+        (200, "SID=\x01; Path=/app", "SID=real"),
+        (401, "SID=anonymous; Path=/app", "SID=real"),
+        (503, "SID=anonymous; Path=/app", "SID=real"),
+    ],
+)
+async def test_only_a_probe_that_finds_the_login_alive_renews_its_cookie(status: int, cookie: str, left: str) -> None:
+    probe = '[verify]\nmethod = "GET"\nurl = "{base_url}/me"\nheaders = { Cookie = "{credential.Cookie}" }\n'
+    async with faulty_system() as system:
+        system.answers = [setting("SID=real"), Canned(status, headers=[("Set-Cookie", cookie)])]
+        async with opened(f"{BY_NAME}{probe}dead = [401]\nalive = [200]\n", base_url=system.url) as end_system:
+            outcome = await end_system.login(SESSION, {})
+    assert outcome.credential["Cookie"] == left
+
+
 async def test_single_cookies_beside_a_whole_header_replace_those_of_their_name() -> None:
     profile = (
         BY_NAME[BY_NAME.index("[[steps]]") :]

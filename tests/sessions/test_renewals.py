@@ -20,6 +20,8 @@ from tests.sessions.records import ledger_in
 from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM
 from tests.sessions.test_missed import out_of_order
+from tests.sessions.test_proved import section
+from tests.sessions.turnstile import PROFILE as TICKETS
 from tests.sessions.turnstile import SETTINGS, Turnstile
 
 
@@ -96,6 +98,29 @@ async def test_a_session_that_logs_in_anew_has_the_newest_cookie_of_the_old_logi
         await turnstile.nobody.wait()
 
     assert ({*turnstile.ended}, turnstile.refused) == ({"t2.1", "t4.2"}, 0)
+
+
+PROBE = """
+[verify]
+method = "GET"
+url = "{base_url}/next"
+headers = { Cookie = "{credential.Cookie}" }
+dead = [401]
+alive = [200]
+"""
+
+
+@pytest.mark.parametrize("probe", [PROBE, f"{PROBE}before = true\n"], ids=["after the login", "before the logout, too"])
+async def test_a_cookie_that_a_probe_renews_is_the_one_that_is_used_and_ended(
+    turnstile: Turnstile, session: str, tmp_path: Path, probe: str
+) -> None:
+    async with served(tmp_path, section(turnstile, tmp_path, TICKETS.read_text() + probe), routes=ROUTES) as server:
+        headers = await opened(server, session)
+        assert (await server.opshub.call("/several", headers)).body == 200
+        answer = await server.opshub.cleanup(session, headers, SYSTEM)
+
+    assert answer.body["logout"]["outcome"] == "verified"
+    assert (turnstile.tickets, turnstile.ended) == ({}, ["t4.1" if "before" in probe else "t3.1"])
 
 
 async def test_a_cookie_that_another_allowed_host_sets_renews_nothing(turnstile: Turnstile, session: str, tmp_path: Path) -> None:

@@ -10,12 +10,11 @@ import aiohttp
 import structlog
 
 from connector.endsystems.end_system import SessionLogin
-from connector.endsystems.http.cookies import Jar, split
 from connector.endsystems.http.failures import LoginNotRenewed
 from connector.endsystems.http.response import Response
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.kept_cookies import KeptCookies
-from connector.endsystems.profile.logout import HttpLogout
+from connector.endsystems.profile.logout import UNFIT_COOKIE, HttpLogout
 from connector.endsystems.profile.outgoing import headers_of
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.refreshing import HttpRefresh
@@ -100,13 +99,8 @@ class CarriedLogin:
             newest = self._newest()
             cookies = self._renewed_by(answer, newest)
             if self._cookies.renewed(newest, cookies):
-                change = partial(self._with_cookies, cookies=cookies)
+                change = partial(self._cookies.put_into, cookies=cookies)
                 await self._session.in_use.renew(change, request=number)
-
-    def _with_cookies(self, credential: Credential, *, cookies: Sequence[tuple[str, str]]) -> Credential:
-        """Put renewed cookies into a credential. The success that brought them shows that the login works."""
-        renewed = credential.with_values(self._cookies.renewed(credential, cookies))
-        return renewed.as_proved() if credential.proved else renewed
 
     def _newest(self) -> Credential:
         in_use = self._session.in_use
@@ -119,14 +113,9 @@ class CarriedLogin:
         """Return the cookies of an answer that the logout takes; none if it would not take one of them."""
         response = Response(answer.status, [*answer.headers.items()], b"", url=answer.url)
         try:
-            _, logout = self._logout.rehearsed(newest)
-            cookies = [*split(Jar.of([response], [outgoing.url for outgoing in logout]).pairs(["*"]))]
-            renewed = newest.with_values(self._cookies.renewed(newest, cookies))
-            self._logout.rehearsed(renewed)
-            self._made(renewed)
+            cookies = self._logout.cookies_renewed_by(response, self._cookies, newest)
+            self._made(self._cookies.put_into(newest, cookies))
         except CannotSend as problem:
-            log.warning(
-                "the end system has renewed a cookie by a value that cannot be sent; the old one stays", reason=problem.code
-            )
+            log.warning(UNFIT_COOKIE, reason=problem.code)
             return []
         return cookies

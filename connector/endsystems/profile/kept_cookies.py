@@ -35,6 +35,15 @@ class KeptCookies:
                         single[name] = reference.name
         return cls(whole, single)
 
+    def put_into(self, credential: Credential, cookies: Iterable[tuple[str, str]]) -> Credential:
+        """Return the credential with these cookies, of those that it has.
+
+        A success that brings them shows that the login works, so that they are as proved as the older ones.
+        """
+        values = self.renewed(credential, cookies)
+        renewed = credential.with_values(values) if values else credential
+        return renewed.as_proved() if credential.proved else renewed
+
     def renewed(self, credential: Credential, cookies: Iterable[tuple[str, str]]) -> dict[str, str]:
         """Return the values of the credential that these cookies change. Only those that the credential has count."""
         new = {name: value for name, value in cookies if value}

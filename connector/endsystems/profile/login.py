@@ -79,8 +79,10 @@ class HttpLogin:
         values = self.site.after_login(made.credential)
         unclear = None
         for name, probe in self.profile.probes:
-            record = await sender.probe(name, probe, values)
+            record, answer = await sender.probe(name, probe, values)
             note(record)
+            values = self.logout.as_renewed(probe, record, answer, values)
+            made = replace(made, credential=values.credential)
             if record.verdict is Verdict.ALIVE:
                 continue
             # Its caller may wait no longer, and the end system has just answered. So the login is good as far as anybody knows.

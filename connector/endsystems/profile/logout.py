@@ -2,20 +2,29 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as with_changes
 
+import structlog
 from msgspec.structs import replace
 
+from connector.endsystems.http.cookies import Jar, split
+from connector.endsystems.http.response import Response
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.conclusion import conclude, conclude_partly
+from connector.endsystems.profile.kept_cookies import KeptCookies
 from connector.endsystems.profile.leavings import remnant_of
 from connector.endsystems.profile.outgoing import Outgoing, make
-from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.profile import Profile, Verify
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.to_come import Unknown, is_captured, to_come
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
 from connector.model.outcomes import LogoutOutcome
+
+log = structlog.get_logger(__name__)
+
+UNFIT_COOKIE = "the end system has renewed a cookie by a value that cannot be sent; the old one stays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +56,12 @@ class HttpLogout:
             hasty = site.sender(site.until() - site.deadline / 2)
             for name, probe in self.profile.probes:
                 if probe.before:
-                    yield replace(await hasty.probe(name, probe, values), before=True)
+                    record, answer = await hasty.probe(name, probe, values)
+                    yield replace(record, before=True)
+                    values = self.as_renewed(probe, record, answer, values)
             urls = [outgoing.url for outgoing in made]
             for place, step in enumerate(self.profile.steps):
-                first = None if place else made[0]
+                first = made[0] if place == 0 and values.credential == credential else None
                 record, values = await sender.take(f"steps[{place}]", step, values, made=first, following=urls[place + 1 :])
                 yield record
                 if record.ends_the_run:
@@ -59,7 +70,27 @@ class HttpLogout:
                 if record.verdict is Verdict.ALREADY_OUT and step.capture:
                     break
             for name, probe in self.profile.probes:
-                yield await sender.probe(name, probe, values)
+                record, _ = await sender.probe(name, probe, values)
+                yield record
+
+    def as_renewed(self, probe: Verify, record: StepRecord, answer: Response | None, values: Values) -> Values:
+        """Return the values after a probe. If it found the login alive, its answer may have renewed cookies of it."""
+        kept = KeptCookies.of(probe)
+        if answer is None or record.verdict is not Verdict.ALIVE or self.profile.shared:
+            return values
+        try:
+            cookies = self.cookies_renewed_by(answer, kept, values.credential)
+        except CannotSend as problem:
+            log.warning(UNFIT_COOKIE, reason=problem.code)
+            return values
+        return with_changes(values, credential=kept.put_into(values.credential, cookies))
+
+    def cookies_renewed_by(self, answer: Response, kept: KeptCookies, credential: Credential) -> Sequence[tuple[str, str]]:
+        """Return the cookies of an answer that the logout takes. Raises `CannotSend` if it cannot take one that renews."""
+        _, logout = self.rehearsed(credential)
+        cookies = [*split(Jar.of([answer], [outgoing.url for outgoing in logout]).pairs(["*"]))]
+        self.rehearsed(kept.put_into(credential, cookies))
+        return cookies
 
     def rehearsed(self, credential: Credential, unknown: Unknown = is_captured) -> tuple[Values, Sequence[Outgoing]]:
         """Make every request without sending it, with a placeholder for what is unknown. Raises `CannotSend`.

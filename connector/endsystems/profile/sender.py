@@ -63,12 +63,16 @@ class Sender:
         captured = {key: value for key, value in found.items() if value}
         return record, values.after(answer, captured, cookies=[key for key in captured if step.capture[key].cookie])
 
-    async def probe(self, name: str, probe: Verify, values: Values) -> StepRecord:
-        """Use the old credential. A probe that fails proves nothing."""
+    async def probe(self, name: str, probe: Verify, values: Values) -> tuple[StepRecord, Response | None]:
+        """Use a credential, and return the record and the answer. A probe that fails proves nothing."""
         record, answer = await self._exchange(name, probe, values)
-        passing = record.verdict is Verdict.AWAY
         record = replace(record, credential=probe.credential, may_live_on=probe.may_live_on)
+        return self._proof(record, probe, answer, values), answer
+
+    @staticmethod
+    def _proof(record: StepRecord, probe: Verify, answer: Response | None, values: Values) -> StepRecord:
         if answer is None or record.status is None:
+            passing = record.verdict is Verdict.AWAY
             return replace(record, verdict=Verdict.INCONCLUSIVE, passing=passing, message=f"not verified: {record.message}")
         match judge(answer, probe.lists):
             case verdict, rule, message:
