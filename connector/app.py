@@ -101,7 +101,7 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
         file=settings.ledger.path,
         readiness=ReadinessCheck(parts.storage.watch, app[LIFECYCLE]),
         holding=parts.holding,
-        closing=Closing(parts.ledger, parts.live, parts.served.planner, parts.orchestrator),
+        closing=Closing(parts.ledger, parts.live, parts.served.planner, parts.orchestrator, parts.metrics),
         nudge=parts.retries.nudge,
         metrics_url=metrics_url,
         doubts=parts.doubts,

@@ -60,7 +60,7 @@ def closing(ledger: Ledger, live: LiveSessions, end_system: EndSystem, storage: 
     logouts = Logouts(end_system, tasks, METRICS, deadline=30)
     orchestrator = Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30)
     planner = Planner(end_system, Admission(Seals(KEYRING), live, require_seal=False), live.current)
-    return Closing(ledger, live, planner, orchestrator)
+    return Closing(ledger, live, planner, orchestrator, Metrics())
 
 
 def orchestrator(

@@ -14,6 +14,7 @@ from connector.model.listed import ListedSession, SessionState, Wanted
 from connector.model.sessions import OpenSession
 from connector.sessions.live import LiveSessions
 from connector.telemetry.logs import session_digest
+from connector.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class Closing:
     live: LiveSessions
     planner: Planner
     orchestrator: Orchestrator
+    metrics: Metrics
 
     async def close(self, session_id: str, login_id: str) -> CleanupReport:
         """Log a session out and evict what it has cached, if it is still open by this login.
@@ -62,6 +64,7 @@ class Closing:
         about = session_digest(session_id)
         log.info("an administrator closes a session", session=about)
         report = await self.orchestrator.cleanup(self.planner.by_record(session))
+        self.metrics.observe_evictions(report)
         log.info("a session is closed, as an administrator has asked", session=about, logout=report.logout.outcome.result.value)
         return report
 

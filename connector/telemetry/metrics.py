@@ -97,6 +97,10 @@ class Metrics:
         if report is None:
             return
         self._cleanup_duration.observe(report.milliseconds / 1000)
+        self.observe_evictions(report)
+
+    def observe_evictions(self, report: CleanupReport) -> None:
+        """Count the evictions of a cleanup that no call has asked for. Those of a call are counted with it."""
         for driver, step in report.evictions.items():
             self._evictions[driver, step.outcome.result.value].inc()
             self._eviction_duration[(driver,)].observe(step.milliseconds / 1000)

@@ -22,6 +22,7 @@ from tests.admin.test_service import admin
 from tests.assembly import closing
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import KEYS, NAME, ORIGIN, START, logins, open_, opened, opening, owed, raw, record, session
+from tests.metrics.exposition import value
 
 
 async def loaded(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = None) -> Admin:
@@ -91,6 +92,8 @@ async def test_a_closed_session_is_logged_out_evicted_and_dead_and_the_log_says_
         "a session is closed, as an administrator has asked",
     ]
     assert "t0ken-canary" not in str((logs, closed))
+    counted = asked.closing.metrics.exposition().decode()
+    assert value(counted, "connector_evictions_total", driver="memory", outcome="evicted") == 1
 
 
 @pytest.mark.parametrize(("result", "state"), [(LogoutResult.PENDING, "owed"), (LogoutResult.REFUSED, "waiting")])
