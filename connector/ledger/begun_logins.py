@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from connector.ledger import authentication
+from connector.ledger.fingerprints import pool_of
 from connector.ledger.keyring import Keyring
 from connector.model.begun import Opening
 
@@ -29,6 +30,8 @@ class OpeningRow(NamedTuple):
     """Whether a cleanup of its session came meanwhile, so that no session is opened with it: 1 or 0."""
     tick: int
     """When it was begun."""
+    seat: bytes | None
+    """The digest of its pool; None if it is not counted."""
     mac: bytes = b""
 
 
@@ -49,12 +52,13 @@ def encoded(opening: Opening, owner: bytes, tick: int, keyring: Keyring) -> Open
         owner=owner,
         overtaken=0,
         tick=tick,
+        seat=pool_of(opening, keyring),
     )
     return authenticated(row, keyring)
 
 
 def decoded(row: OpeningRow) -> Opening:
-    """Return the opening that a row holds which was verified."""
+    """Return the opening that a row holds which was verified, without the name of its pool."""
     return Opening(row.session_id, row.system_id, row.origin, row.login_id, row.opened_at)
 
 

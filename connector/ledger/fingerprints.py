@@ -5,9 +5,13 @@ from msgspec.structs import replace
 
 from connector.ledger.credentials import identity
 from connector.ledger.keyring import Keyring
+from connector.model.begun import Opening
 from connector.model.credential import Credential
 from connector.model.debts import Debt
 from connector.model.sessions import OpenSession
+
+POOL_BYTES = 16
+"""Length of a pool's digest, which only has to tell it from others."""
 
 
 def fingerprints(session_id: str, login_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
@@ -26,6 +30,16 @@ def shares(credential: Credential, keyring: Keyring) -> list[bytes]:
 def share_of(login: Debt | OpenSession, keyring: Keyring) -> bytes | None:
     """Return what the row of a shared login shows of its credential; None for any other login."""
     return shares(login.credential, keyring)[0] if login.is_shared and login.credential is not None else None
+
+
+def pools(name: str, keyring: Keyring) -> list[bytes]:
+    """Return the digest of the name of a seat pool by each of the keys, the current one first."""
+    return [keyring.mac("seat pool", name.encode("utf-8", "surrogatepass"), key_id=key_id)[:POOL_BYTES] for key_id in keyring.ids]
+
+
+def pool_of(opening: Opening, keyring: Keyring) -> bytes | None:
+    """Return what the row of an opening shows of its pool; None if its login is not counted."""
+    return None if opening.pool is None else pools(opening.pool, keyring)[0]
 
 
 def fitted(debt: Debt, keyring: Keyring) -> Debt:

@@ -8,6 +8,7 @@ from connector.ledger.credentials import packed, unpacked
 from connector.ledger.fingerprints import share_of
 from connector.ledger.keyring import Keyring, SealBroken
 from connector.ledger.unverified import Unverified
+from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession
 
 PURPOSE = "open session"
@@ -37,12 +38,14 @@ class SessionRow(NamedTuple):
     used_tick: int = 0
     calls: int = 0
     """How many were noted."""
+    seat: bytes | None = None
+    """The digest of its pool; None if its login is not counted."""
     mac: bytes = b""
 
 
 COLUMNS = SessionRow._fields
 NAMES = ", ".join(COLUMNS)
-EMPTY = (0, 0, 0, 0, None, 0)
+EMPTY = (None, 0, 0, 0, 0, None, 0)
 """What the columns hold that older versions lack, the last one first."""
 
 
@@ -64,6 +67,7 @@ def encoded(session: OpenSession, tick: int, keyring: Keyring) -> SessionRow:
         unanswered=1,
         opened_tick=tick,
         used_tick=tick,
+        seat=None if session.seat is None else session.seat.pool,
     )
     return authenticated(row, keyring)
 
@@ -97,6 +101,7 @@ def decoded(row: SessionRow, keyring: Keyring) -> OpenSession:
         row.used_at,
         version=row.version,
         is_shared=row.share is not None,
+        seat=None if row.seat is None else Seat(row.seat, row.opened_tick),
     )
     if row.credential is None:
         return session

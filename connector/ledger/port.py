@@ -21,6 +21,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutOutcome
+from connector.model.seat_pools import HeldSeats, Pool
 from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, Renewal, Replaced, Use
 
 
@@ -117,8 +118,13 @@ class OpenedSessions(EndedLogins, Protocol):
     login has made. That is final: an owner that comes back with an answer gets no session, and the login is owed.
     """
 
-    async def begin_opening(self, opening: Opening) -> None:
-        """Record durably that a login is about to be sent, by this owner of the ledger."""
+    async def begin_opening(self, opening: Opening, *, seats: int | None = None) -> bool:
+        """Record durably that a login is about to be sent, by this owner of the ledger.
+
+        Returns:
+            whether it is recorded. It is not if `seats` of its pool are held already: see `Seats`. All owners of a store together
+            never record more.
+        """
         ...
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Recorded:
@@ -228,10 +234,38 @@ class RunningTime(Protocol):
         ...
 
     async def let_go_unknown(self, made_before: int) -> list[Opening]:
-        """Forget logins that were begun before a tick and of which nobody knows what they have made.
+        """Forget logins that were begun before a tick and of which nobody knows what they have made: they have ended by now.
+
+        So have logins of that time whose logout needs attention, or is closed as an unproved `already_out`. They give their seats
+        back, and are kept.
 
         Returns:
             those that were forgotten by this call.
+        """
+        ...
+
+
+class Seats(Protocol):
+    """How many logins of a pool may be alive: what holds its seats.
+
+    A login holds its seat from its opening on: as an open session, as one of which nobody knows what it has made, and as a debt
+    until its logout is closed. A logout that is closed as an unproved `already_out` holds it still. Sessions that share a login
+    hold one seat. A person who dismisses a logout, or lets an unknown login go, gives its seat back; so does `let_go_unknown`.
+    A login whose opening names no pool holds no seat. No row holds a pool's name.
+    """
+
+    async def held_seats(self, pool: str) -> HeldSeats:
+        """Count what holds the seats of a pool; nothing is verified for it."""
+        ...
+
+    async def pools(self) -> list[Pool]:
+        """Return the pools of which seats are held; nothing is verified for it."""
+        ...
+
+    async def idle_holders(self, pool: str, *, unused_since: int, limit: int) -> list[OpenSession]:
+        """Return at most `limit` open sessions that hold a seat of a pool, and that were used at this tick last, or before.
+
+        They come with their credentials, the longest unused first. One that shares its login with another session is left out.
         """
         ...
 
@@ -374,6 +408,7 @@ class Ledger(
     RenewedLogins,
     KnownSessions,
     RunningTime,
+    Seats,
     DueDebts,
     OwedEvictionRecords,
     HeldBackDebts,

@@ -12,6 +12,7 @@ from connector.ledger.texts import clean, decoded_evictions, decoded_outcome, en
 from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
+from connector.model.seat_pools import Seat
 
 PURPOSE = "ledger"
 
@@ -45,12 +46,17 @@ class DebtRow(NamedTuple):
     login_id: str
     version: int
     share: bytes | None
+    seat: bytes | None
+    """The digest of its pool; None if its login is not counted."""
+    made_tick: int
+    holds: int
+    """Whether it holds the seat: 1 or 0."""
     mac: bytes
 
 
 COLUMNS = DebtRow._fields
 NAMES = ", ".join(COLUMNS)
-EMPTY = (None, 0, "")
+EMPTY = (0, 0, None, None, 0, "")
 """What the columns hold that older versions lack, the last one first."""
 
 
@@ -77,6 +83,7 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
         debt.login_id,
         debt.version,
         share_of(debt, keyring),
+        *((debt.seat.pool, debt.seat.since, int(debt.seat.is_held)) if debt.seat else (None, 0, 0)),
     )
     return (*row, authentication.code(PURPOSE, row, EMPTY, keyring, keyring.current))
 
@@ -117,6 +124,7 @@ def _read(row: DebtRow, keyring: Keyring, *, credential: bool) -> Debt:
         moved_to=moved_to,
         version=row.version,
         is_shared=row.share is not None,
+        seat=None if row.seat is None else Seat(row.seat, row.made_tick, row.holds == 1),
     )
     if not credential or row.credential is None:
         return debt

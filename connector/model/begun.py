@@ -18,6 +18,8 @@ class Opening:
     """A random word, which the session gets as well."""
     opened_at: float
     """When the login was about to be sent, in seconds since the epoch; shown only."""
+    pool: str | None = None
+    """Whose seat it takes; None if logins are not counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import msgspec
 
 from connector.model.credential import Credential
 from connector.model.outcomes import LogoutOutcome
+from connector.model.seat_pools import Seat
 from drivers import Scope
 
 
@@ -60,6 +61,8 @@ class Debt(msgspec.Struct, frozen=True):
     """How often its end system has renewed the credential since the seal was made."""
     is_shared: bool = False
     """Whether several sessions may have this login: nothing is owed any more once another one is opened with it."""
+    seat: Seat | None = None
+    """None if logins are not counted, or if its session was not opened in this ledger."""
 
     @property
     def places(self) -> tuple[str | None, ...]:
@@ -70,6 +73,12 @@ class Debt(msgspec.Struct, frozen=True):
     def owes_nothing(self) -> bool:
         """Whether the logout is closed and every eviction done."""
         return self.state is LogoutState.CLOSED and not self.evictions
+
+    @property
+    def is_unproved(self) -> bool:
+        """Whether the logout is closed although its login may be alive: a gateway may have answered for the end system."""
+        is_closed = self.state is LogoutState.CLOSED and self.dismissed is None
+        return is_closed and self.outcome is not None and self.outcome.is_unproved
 
 
 @dataclass(frozen=True, slots=True)

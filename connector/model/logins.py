@@ -26,13 +26,14 @@ def owed_login(session: OpenSession, fingerprint: bytes, now: float, due_at: flo
         credential=session.credential,
         version=session.version,
         is_shared=session.is_shared,
+        seat=session.seat,
     )
 
 
 def dead_seal(session: OpenSession, fingerprint: bytes, now: float) -> Debt:
     """Return what says that the seal of a session is dead although it has no login to end: another process may have its row."""
     debt = owed_login(session, fingerprint, now, now)
-    return replace(debt, state=LogoutState.CLOSED, outcome=NO_LOGIN, credential=None, closed_at=now)
+    return replace(debt, state=LogoutState.CLOSED, outcome=NO_LOGIN, credential=None, closed_at=now, seat=None)
 
 
 def owed_eviction(session: OpenSession, fingerprint: bytes, drivers: Sequence[str], now: float) -> Debt:
@@ -52,7 +53,7 @@ def owed_eviction(session: OpenSession, fingerprint: bytes, drivers: Sequence[st
 
 def set_aside(debt: Debt) -> Debt:
     """Return a closed debt as one that nobody finds who looks for its login."""
-    return replace(debt, login_id="", fingerprint=token_bytes(len(debt.fingerprint)))
+    return replace(debt, login_id="", fingerprint=token_bytes(len(debt.fingerprint)), seat=None)
 
 
 def is_in_use(login: OpenSession | Debt, credential: Credential | None, origin: str) -> bool:

@@ -53,6 +53,11 @@ class LogoutOutcome(msgspec.Struct, frozen=True):
     """What the logout could not end, and was not expected to."""
 
     @property
+    def is_unproved(self) -> bool:
+        """Whether the end system did not know the session, and nothing shows that it ever knew the credential."""
+        return self.result is LogoutResult.ALREADY_OUT and not self.proved
+
+    @property
     def closes(self) -> bool:
         """Whether nothing is left to do for this login."""
         return self.result not in {LogoutResult.PENDING, LogoutResult.REFUSED, LogoutResult.FAILED, LogoutResult.HELD}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from connector.model.credential import Credential
+from connector.model.seat_pools import Seat
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class OpenSession:
     """How often its end system has renewed the credential since the seal was made."""
     is_shared: bool = False
     """Whether its end system gives several sessions one login: it is ended with the last of those with this credential."""
+    seat: Seat | None = None
+    """That of its opening, as the ledger knows; None if logins are not counted."""
 
 
 @dataclass(frozen=True, slots=True)

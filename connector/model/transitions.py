@@ -9,6 +9,7 @@ from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import IN_USE_AGAIN, NO_LOGIN, SHARED, WITHOUT_ASKING, LogoutOutcome
+from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession
 from drivers import Scope
 
@@ -24,6 +25,8 @@ class Asked(msgspec.Struct, frozen=True):
     due_at: float
     logins: Collection[str] | None = None
     """Ids of those that the session was open by when the cleanup was received; None: not known, so all."""
+    seat: Seat | None = None
+    """That of the login, if the ledger has it as open."""
 
 
 def new(asked: Asked, fingerprint: bytes) -> Debt:
@@ -42,6 +45,7 @@ def new(asked: Asked, fingerprint: bytes) -> Debt:
         credential=request.credential,
         version=request.version,
         is_shared=request.is_shared,
+        seat=asked.seat,
     )
     return _closed_if_foregone(debt, asked)
 
@@ -85,8 +89,19 @@ def renewed(debt: Debt, credential: Credential, now: float) -> Debt:
     A closed logout has ended an older credential, which may not have ended the login. So it is owed again.
     """
     return replace(
-        due_at_once(debt, now), credential=credential, version=debt.version + 1, outcome=None, closed_at=None, dismissed=None
+        due_at_once(debt, now),
+        credential=credential,
+        version=debt.version + 1,
+        outcome=None,
+        closed_at=None,
+        dismissed=None,
+        seat=debt.seat and replace(debt.seat, is_held=True),
     )
+
+
+def given_back(debt: Debt) -> Debt:
+    """Return a debt that holds no seat: its login has ended by itself, whatever became of the logout."""
+    return replace(debt, seat=debt.seat and replace(debt.seat, is_held=False))
 
 
 def as_known(request: CleanupRequest, ended: OpenSession, *, has_sharers: bool) -> CleanupRequest:
@@ -116,6 +131,7 @@ def _joined(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
         evictions=_union(debt.evictions, _owed(asked)),
         revision=debt.revision + 1,
         closed_at=None if asked.drivers else debt.closed_at,
+        seat=debt.seat or asked.seat,
     )
     if debt.state is LogoutState.CLOSED:
         return more
@@ -135,11 +151,12 @@ def _closed_if_foregone(debt: Debt, asked: Asked) -> Debt:
 
 
 def closed_if_done(debt: Debt, now: float) -> Debt:
-    """Erase the credential of a logout that is closed, and close the row if it owes nothing else."""
+    """Erase the credential of a logout that is closed, give its seat back, and close the row if it owes nothing else."""
     if debt.state is not LogoutState.CLOSED:
         return debt
     closed_at = (debt.closed_at or now) if debt.owes_nothing else None
-    return replace(debt, credential=None, closed_at=closed_at)
+    closed = replace(debt, credential=None, closed_at=closed_at)
+    return closed if debt.is_unproved else given_back(closed)
 
 
 def _union(owed: Mapping[str, tuple[Scope, ...]], more: Mapping[str, tuple[Scope, ...]]) -> dict[str, tuple[Scope, ...]]:

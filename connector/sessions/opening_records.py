@@ -44,7 +44,7 @@ class OpeningRecords:
         if await self._told(self._ledger.opening_unanswered(opening), InVain(opening, is_unknown=True)):
             self._live.rows_gone(opening.session_id, [opening.login_id])
 
-    async def _told(self, telling: Awaitable[None], left: InVain) -> bool:
+    async def _told(self, telling: Awaitable[object], left: InVain) -> bool:
         """Tell the ledger, and return whether it took it. What it could not be told is kept until it can."""
         is_durable = False  # also after a cancellation, or a defect
         try:

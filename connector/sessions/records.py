@@ -114,7 +114,8 @@ class SessionRecords:
         if debt is None:
             return IN_USE_AGAIN
         ended = await self._logged_out(session)
-        if not (ended.closes and await self._forgotten(debt)):
+        may_be_alive = debt.seat is not None and ended.is_unproved  # a debt that is forgotten holds no seat
+        if may_be_alive or not (ended.closes and await self._forgotten(debt)):
             await self._books.settle(debt, outcome=ended, evicted=())
             self._nudge()
         return ended

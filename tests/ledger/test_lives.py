@@ -12,21 +12,24 @@ from typing import Any, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 from msgspec.structs import replace as with_changes
 
 from connector.ledger.sqlite.store import SqliteLedger
+from connector.ledger.testing.seating import POOL, UNPROVED
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
 from connector.model.errors import NoSuchOpening
-from connector.model.outcomes import UNKNOWN_LOGIN
+from connector.model.outcomes import UNKNOWN_LOGIN, LogoutOutcome
+from connector.model.seat_pools import HeldSeats
 from connector.model.sessions import OpenSession, Use
-from tests.ledger.ledgers import NAME, ORIGIN, SetClock, close, ledger, opening, request, session
+from tests.ledger.ledgers import NAME, ORIGIN, VERIFIED, SetClock, ledger, opening, request, session
 
 T = TypeVar("T")
 A_DAY = 86_400.0
 SESSIONS = st.integers(1, 3)
+SEATS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,9 @@ class LivesLikeADictionary(RuleBasedStateMachine):
         self.open: dict[Made, OpenSince] = {}
         self.owed: set[Made] = set()
         self.ended: set[Made] = set()
+        self.unproved: set[Made] = set()
+        self.since: dict[Made, int] = {}
+        """The logins that hold a seat, or would if they were alive, and when they were made."""
         self.place = Path(self.folder.name) / "0"
         self.ledger = self.opened()
 
@@ -87,6 +93,12 @@ class LivesLikeADictionary(RuleBasedStateMachine):
         if login not in self.ended:
             self.owed.add(login)
 
+    def forget(self, login: Made) -> None:
+        """Expect nothing to be known of a login any more."""
+        self.begun.pop(login, None)
+        if login not in self.open.keys() | self.owed | self.ended:
+            self.since.pop(login, None)
+
     def close(self, number: int, meant: set[str] | None = None) -> None:
         """Expect the session to be closed, and no login of it that is under way to open it."""
         for login in [login for login in self.open if login.session == number and (meant is None or login.login in meant)]:
@@ -99,8 +111,18 @@ class LivesLikeADictionary(RuleBasedStateMachine):
     @rule(target=logins, number=SESSIONS)
     def begin(self, number: int) -> Made:
         login = Made(number, f"login {next(self.numbers)}")
-        self.run(self.ledger.begin_opening(opening(login.made)))
+        assert self.run(self.ledger.begin_opening(opening(login.made)))
         self.begun[login] = BegunAt(self.tick)
+        return login
+
+    @rule(target=logins, number=SESSIONS)
+    def begin_if_there_is_a_seat(self, number: int) -> Any:
+        login, has_room = Made(number, f"login {next(self.numbers)}"), self.held.total < SEATS
+        assert self.run(self.ledger.begin_opening(opening(login.made, POOL), seats=SEATS)) == has_room
+        if not has_room:
+            return multiple()
+        self.begun[login] = BegunAt(self.tick)
+        self.since[login] = self.tick
         return login
 
     @rule(login=logins)
@@ -119,11 +141,12 @@ class LivesLikeADictionary(RuleBasedStateMachine):
                 del self.open[earlier]
                 self.owe(earlier)
             self.open[login] = OpenSince(self.tick, self.tick)
+            self.since |= {login: self.tick} if login in self.since else {}
 
     @rule(login=logins)
     def fails(self, login: Made) -> None:
         self.run(self.ledger.opening_failed(opening(login.made)))
-        self.begun.pop(login, None)
+        self.forget(login)
 
     @rule(login=logins)
     def fails_half_way(self, login: Made) -> None:
@@ -171,11 +194,12 @@ class LivesLikeADictionary(RuleBasedStateMachine):
         for login in [login for login, since_when in self.open.items() if since_when.used <= since]:
             self.close(login.session, {login.login})
 
-    @rule()
-    def are_logged_out(self) -> None:
+    @rule(outcome=st.sampled_from([VERIFIED, UNPROVED]))
+    def are_logged_out(self, outcome: LogoutOutcome) -> None:
         for debt in self.run(self.ledger.listing(states=[LogoutState.OWED])):
-            self.run(close(self.ledger, debt))
+            self.run(self.ledger.settle(debt, state=LogoutState.CLOSED, outcome=outcome))
         self.ended |= self.owed
+        self.unproved |= self.owed if outcome is UNPROVED else set()
         self.owed.clear()
 
     @rule()
@@ -189,7 +213,9 @@ class LivesLikeADictionary(RuleBasedStateMachine):
         found = self.run(self.ledger.let_go_unknown(before))
         gone = {login for login, at in self.begun.items() if not at.is_running and at.tick < before}
         assert {each.login_id for each in found} == {login.login for login in gone}
-        self.begun = {login: at for login, at in self.begun.items() if login not in gone}
+        for login in gone:
+            self.forget(login)
+        self.unproved = {login for login in self.unproved if self.since.get(login, before) >= before}
 
     @rule(login=logins)
     def is_let_go_by_hand(self, login: Made) -> None:
@@ -198,7 +224,7 @@ class LivesLikeADictionary(RuleBasedStateMachine):
             self.run(self.ledger.let_go_opening(login.login))
             assert is_unknown
         if is_unknown:
-            del self.begun[login]
+            self.forget(login)
 
     @rule(days=st.sampled_from([-1, 1]))
     def somebody_sets_the_clock(self, days: int) -> None:
@@ -234,6 +260,19 @@ class LivesLikeADictionary(RuleBasedStateMachine):
         totals = self.run(self.ledger.statistics())
         running = sum(at.is_running for at in self.begun.values())
         assert (totals.openings, totals.unknown, totals.sessions) == (running, len(self.begun) - running, len(self.open))
+
+    @property
+    def held(self) -> HeldSeats:
+        """What is expected to hold seats."""
+        begun = [at for login, at in self.begun.items() if login in self.since]
+        running = sum(at.is_running for at in begun)
+        sessions, owed, unproved = (len(self.since.keys() & logins) for logins in (self.open, self.owed, self.unproved))
+        return HeldSeats(sessions, openings=running, unknown=len(begun) - running, owed=owed, unproved=unproved)
+
+    @invariant()
+    def seats_are_held_by_what_is_expected(self) -> None:
+        assert self.run(self.ledger.held_seats(POOL)) == self.held
+        assert self.held.total <= SEATS
 
     @invariant()
     def the_idle_are_those_that_are_expected(self) -> None:

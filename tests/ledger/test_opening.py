@@ -16,9 +16,12 @@ import pytest
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, layout, migrate, version
 from connector.ledger.testing.sharing import shared
+from connector.ledger.testing.ticking import idle
 from connector.model.debts import LogoutState
 from connector.model.errors import ConfigurationError
+from connector.model.listed import SessionState, Wanted
 from connector.model.outcomes import SHARED
+from connector.model.seat_pools import HeldSeats
 from connector.model.sessions import Current
 from tests.ledger.ledgers import (
     KEYS,
@@ -249,8 +252,15 @@ async def test_the_layout_of_version_6_is_read_with_all_that_it_holds(tmp_path: 
         assert (await ledger.known_sessions()).logins == {request(1).session_id: "first", request(2).session_id: "second"}
         totals = await ledger.statistics()
         assert (totals.openings, totals.unknown) == (0, 1)
+        assert await ledger.held_seats("pool") == HeldSeats(sessions=1, unknown=1, owed=1)
+        assert [each.calls for each in await ledger.session_listing(Wanted(states=[SessionState.OPEN]))] == [3, 0]
+        assert [await idle(ledger, unanswered_since=0), await idle(ledger, unused_since=0)] == [[2], [1, 2]]
         assert not (await ledger.open_session(session(3, "late", "third"), None, drivers=())).is_open
-        assert {debt.credential for debt in await all_due(ledger)} == {request(3, "late").credential, request(4).credential}
+        assert {debt.credential for debt in await all_due(ledger)} == {
+            request(3, "late").credential,
+            request(4, "owed").credential,
+        }
+        assert await ledger.tick() == 2
         assert not ledger.lost_track
     with raw(tmp_path) as file:
         assert version(file) == len(MIGRATIONS)

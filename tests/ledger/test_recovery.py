@@ -14,6 +14,7 @@ from connector.ledger.rows import NAMES
 from connector.ledger.sqlite import recovery
 from connector.ledger.sqlite.inspection import damage_of
 from connector.ledger.sqlite.table import INSERT
+from connector.model.seat_pools import HeldSeats
 from tests.ledger.ledgers import NAME, ONLY_NEW, all_due, close, damage, filled, open_, opened, opening, raw, record, session
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], int]] = {
@@ -79,13 +80,14 @@ async def test_of_a_damaged_file_sessions_and_logins_that_were_under_way_are_sav
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1))
         for number in (2, 3):
-            await ledger.begin_opening(opening(session(number)))
+            await ledger.begin_opening(opening(session(number), "pool"))
     with raw(tmp_path) as file:
         file.execute("UPDATE openings SET overtaken = 1 WHERE session_id = ?", (session(3).session_id,))
         file.execute("DROP INDEX debts_due")
     async with opened(tmp_path) as ledger:
         totals = await ledger.statistics()
         assert (totals.sessions, totals.openings, totals.unknown) == (1, 0, 1)
+        assert await ledger.held_seats("pool") == HeldSeats(unknown=1)
         await ledger.let_go_opening("l")
 
 

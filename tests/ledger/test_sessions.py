@@ -67,12 +67,12 @@ async def test_use_is_written_down_and_never_goes_back(tmp_path: Path) -> None:
         assert (await ledger.known_sessions()).damaged == 0
 
 
-@pytest.mark.parametrize("column", ["system_id", "origin", "owner", "opened_at"])
+@pytest.mark.parametrize("column", ["system_id", "origin", "owner", "opened_at", "tick", "seat"])
 async def test_an_opening_that_was_altered_becomes_no_session_and_its_login_is_owed(tmp_path: Path, column: str) -> None:
     async with opened(tmp_path) as ledger:
         await ledger.begin_opening(opening(session(1)))
         with raw(tmp_path) as file:
-            altered = {"opened_at": 1.0, "owner": b"x"}.get(column, "x")
+            altered = {"opened_at": 1.0, "owner": b"x", "tick": 7, "seat": b"x"}.get(column, "x")
             file.execute(f"UPDATE openings SET {column} = ?", (altered,))
         assert not (await ledger.open_session(session(1), None, drivers=())).is_open
         assert [debt.login_id for debt in await owed(ledger)] == ["l"]

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from connector.ledger.rows import COLUMNS, PURPOSE
+from connector.ledger import authentication
+from connector.ledger.rows import COLUMNS, EMPTY, PURPOSE
 from connector.model.debts import LogoutState
 from tests.ledger.ledgers import KEYS, ONLY_NEW, REFUSED, ROTATED, START, SetClock, all_due, close, opened, raw, record
 
@@ -30,6 +31,9 @@ ALTERATIONS = {
     "login_id": "'l'",
     "version": "7",
     "share": "x'00'",
+    "seat": "x'00'",
+    "made_tick": "7",
+    "holds": "1",
     "mac": "zeroblob(32)",
 }
 
@@ -105,8 +109,8 @@ def rewrite(file: sqlite3.Connection, written: dict[str, str | bytes]) -> None:
     row |= written
     if isinstance(plain := written.get("credential"), bytes):
         row["credential"] = KEYS.seal(PURPOSE, plain, row["session_id"].encode() + row["fingerprint"])
-    *values, _, _, _, _ = row.values()
-    row["mac"] = KEYS.mac(PURPOSE, msgspec.msgpack.encode(values))
+    *values, _ = row.values()
+    row["mac"] = authentication.code(PURPOSE, values, EMPTY, KEYS, KEYS.current)
     file.execute(f"UPDATE debts SET {', '.join(f'{name} = ?' for name in row)} WHERE id = 1", (*row.values(),))
 
 

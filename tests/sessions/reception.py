@@ -94,11 +94,12 @@ class HesitantLedger(SqliteLedger):
             raise LedgerUnavailable("as the test wants it")
         return await super().transact(work)
 
-    async def begin_opening(self, opening: Opening) -> None:
+    async def begin_opening(self, opening: Opening, *, seats: int | None = None) -> bool:
         await self.script.reached(BEGINS)
         self.begun.append(opening.login_id)
-        await super().begin_opening(opening)
+        has_begun = await super().begin_opening(opening, seats=seats)
         await self.script.reached(BEGUN)
+        return has_begun
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Recorded:
         await self.script.reached(OPENS)

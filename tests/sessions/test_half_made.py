@@ -1,6 +1,7 @@
 """A login that fails half-way: what it has made is in the ledger before its logout is sent."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -8,8 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.ledger.ledgers import raw, until
+from connector.endsystems.end_system import SessionLogin
+from connector.ledger.backoff import Backoff
+from connector.ledger.bookkeeping import Bookkeeping
+from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.model.seat_pools import HeldSeats
+from connector.sessions.records import SessionRecords
+from tests.doubles import ACKNOWLEDGED
+from tests.ledger.ledgers import opening, raw, request, until
+from tests.ledger.ledgers import session as a_session
 from tests.sessions.desk import PROFILE, Desk, settings
+from tests.sessions.reception import ReceivingEndSystem, reception
 from tests.sessions.served import served
 from tests.sessions.test_cleanup import SYSTEM
 
@@ -91,3 +101,27 @@ async def test_a_logout_that_fails_stays_owed_and_is_tried_again(desk: Desk, ses
         await desk.ended.get()
 
     assert "could not be ended, and stays owed: steps[0]: answered 503" in message
+
+
+@pytest.mark.parametrize(
+    ("outcome", "held"),
+    [
+        (ACKNOWLEDGED, HeldSeats()),
+        (LogoutOutcome(LogoutResult.ALREADY_OUT), HeldSeats(unproved=1)),
+        (LogoutOutcome(LogoutResult.PENDING), HeldSeats(owed=1)),
+    ],
+    ids=["ended", "maybe ended", "not ended"],
+)
+async def test_a_login_that_failed_half_way_holds_its_seat_unless_it_was_ended(
+    tmp_path: Path, outcome: LogoutOutcome, held: HeldSeats
+) -> None:
+    end_system = ReceivingEndSystem()
+    end_system.behaviour = outcome
+    async with reception(tmp_path, end_system) as parts:
+        login = SessionLogin(a_session(1).session_id, "A", request(1).credential)
+        made = replace(a_session(1), origin=parts.logouts.origin(login))
+        await parts.ledger.begin_opening(opening(made, "pool"), seats=1)
+        books = Bookkeeping(parts.ledger, Backoff(1))
+        records = SessionRecords(parts.logouts, parts.ledger, parts.storage, books, parts.live, nudge=parts.nudged.set)
+        assert (await records.undo(made)).result is outcome.result
+        assert await parts.ledger.held_seats("pool") == held

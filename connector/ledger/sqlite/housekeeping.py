@@ -17,7 +17,7 @@ OWING_EVICTIONS = "SELECT count(*) FROM debts WHERE evictions IS NOT NULL"
 SESSIONS = "SELECT key_id, count(*) AS number FROM sessions GROUP BY key_id ORDER BY key_id"
 IN_QUARANTINE = "SELECT count(*) FROM quarantine"
 FORGET = """DELETE FROM debts WHERE id IN (
-    SELECT id FROM debts WHERE closed_at IS NOT NULL AND (closed_at < ? OR closed_at > ?) LIMIT ?)"""
+    SELECT id FROM debts WHERE closed_at IS NOT NULL AND (closed_at < ? OR closed_at > ?) AND holds = 0 LIMIT ?)"""
 
 
 def owed_evictions(table: Table, driver: str, *, after: int, limit: int) -> list[Debt]:
@@ -98,7 +98,10 @@ def let_go(table: Table, revisions: Mapping[int, int], now: float) -> None:
 
 
 def forget_closed(table: Table, now: float, *, keep: float, limit: int) -> bool:
-    """Remove rows that were closed long ago, or by a clock that was far ahead, and say whether there may be more."""
+    """Remove rows that were closed long ago, or by a clock that was far ahead, and say whether there may be more.
+
+    One that holds a seat stays until its login has ended by itself.
+    """
     return table.connection.execute(FORGET, (now - keep, now + keep, limit)).rowcount == limit
 
 

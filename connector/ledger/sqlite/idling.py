@@ -6,7 +6,7 @@ from heapq import merge
 from itertools import chain
 
 from connector.ledger.sqlite import session_rows
-from connector.ledger.sqlite.session_rows import Believed
+from connector.ledger.sqlite.session_rows import Believed, last_use
 from connector.ledger.sqlite.table import Table
 from connector.model.sessions import OpenSession
 
@@ -22,7 +22,7 @@ class Idle:
 
 def idle(table: Table, wanted: Idle, limit: int) -> list[OpenSession]:
     """Return the sessions that any of these conditions is true of, each once."""
-    rows = chain(_open_for_long(table, wanted), merge(*_unused(table, wanted), key=_last_use))
+    rows = chain(_open_for_long(table, wanted), merge(*_unused(table, wanted), key=last_use))
     found: dict[int | None, OpenSession] = {}
     for row, session in rows:
         if len(found) == limit:
@@ -41,8 +41,3 @@ def _unused(table: Table, wanted: Idle) -> Iterator[Iterator[Believed]]:
     since = [tick for tick in (wanted.unused_since, wanted.unanswered_since) if tick is not None]
     if since:
         yield session_rows.unused(table, max(since), unanswered=True)
-
-
-def _last_use(believed: Believed) -> tuple[int, int]:
-    row, _ = believed
-    return row.used_tick, row.id or 0

@@ -8,34 +8,39 @@ from contextlib import suppress
 
 from connector.ledger.begun_logins import COLUMNS, NAMES, OpeningRow, authenticated, decoded, encoded, verify
 from connector.ledger.keyring import KeyMissing
+from connector.ledger.sqlite.seat_holders import held
 from connector.ledger.sqlite.table import Table, marks
 from connector.ledger.unverified import Unverified
 from connector.model.begun import Opening
 from connector.model.errors import NoSuchOpening
+from connector.model.seat_pools import Seat
 
 INSERT = f"INSERT INTO openings ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - ours
 BEGIN = f"{INSERT} ON CONFLICT DO NOTHING"
 SELECT = f"SELECT {NAMES} FROM openings"  # noqa: S608 - ours
 OF_LOGIN = "session_id = ? AND login_id = ?"
 TAKE = f"DELETE FROM openings WHERE {OF_LOGIN} RETURNING {NAMES}"  # noqa: S608 - ours
+FIND = f"SELECT count(*) FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
 REMOVE = f"DELETE FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
 
 
-def begin(table: Table, opening: Opening) -> None:
-    """Write down that a login is about to be sent. A repeat changes nothing."""
+def begin(table: Table, opening: Opening, *, seats: int | None) -> bool:
+    """Write down that a login is about to be sent, unless so many seats of its pool are held. A repeat changes nothing."""
+    if not (_has_room(table, opening.pool, seats) or _is_begun(table, opening)):
+        return False
     table.connection.execute(BEGIN, encoded(opening, table.term.owner, table.term.tick, table.keyring))
+    return True
 
 
-def taken(table: Table, session_id: str, login_id: str) -> bool:
-    """Remove the row of a login, and tell whether a session may be opened with it.
+def taken(table: Table, session_id: str, login_id: str) -> tuple[Seat | None, bool]:
+    """Remove the row of a login, and return its seat and whether a session may be opened with it.
 
     It may not if a cleanup has come meanwhile, or if its owner counted as gone.
     """
-    for row in map(OpeningRow._make, table.connection.execute(TAKE, (session_id, login_id))):
-        with suppress(KeyMissing, Unverified):
-            verify(row, table.keyring)
-            return row.owner == table.term.owner and not row.overtaken
-    return False
+    for row in _verified(table, TAKE, session_id, login_id):
+        seat = None if row.seat is None else Seat(row.seat, row.tick)
+        return seat, row.owner == table.term.owner and not row.overtaken
+    return None, False
 
 
 def overtake(table: Table, session_id: str, logins: Collection[str] | None) -> None:
@@ -94,6 +99,14 @@ def counted(table: Table) -> tuple[int, int]:
     query = "SELECT count(*) AS number, count(*) FILTER (WHERE owner IS ?) AS running FROM openings"
     (row,) = table.named(query, table.term.owner)
     return row["running"], row["number"] - row["running"]
+
+
+def _has_room(table: Table, pool: str | None, seats: int | None) -> bool:
+    return pool is None or seats is None or held(table, pool).total < seats
+
+
+def _is_begun(table: Table, opening: Opening) -> bool:
+    return bool(table.connection.execute(FIND, (opening.session_id, opening.login_id)).fetchone()[0])
 
 
 def _believed(table: Table, session_id: str) -> Iterator[OpeningRow]:

@@ -17,6 +17,7 @@ from connector.ledger.sqlite import (
     housekeeping,
     opening_rows,
     recording,
+    seat_holders,
     selection,
     session_changes,
     session_listing,
@@ -34,6 +35,7 @@ from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import LedgerUnavailable
 from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutOutcome
+from connector.model.seat_pools import HeldSeats, Pool
 from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
@@ -91,8 +93,8 @@ class Operations(Ledger):
     async def forget(self, debt: Debt) -> bool:
         return await self.transact(lambda table: recording.forget(table, debt))
 
-    async def begin_opening(self, opening: Opening) -> None:
-        await self.transact(lambda table: opening_rows.begin(table, opening))
+    async def begin_opening(self, opening: Opening, *, seats: int | None = None) -> bool:
+        return await self.transact(lambda table: opening_rows.begin(table, opening, seats=seats))
 
     async def opening_failed(self, opening: Opening) -> None:
         await self.transact(lambda table: opening_rows.remove(table, opening.session_id, opening.login_id))
@@ -102,6 +104,15 @@ class Operations(Ledger):
 
     async def let_go_opening(self, login_id: str) -> None:
         await self.transact(lambda table: opening_rows.let_go(table, login_id))
+
+    async def held_seats(self, pool: str) -> HeldSeats:
+        return await self.transact(lambda table: seat_holders.held(table, pool))
+
+    async def pools(self) -> list[Pool]:
+        return await self.transact(seat_holders.shown_pools)
+
+    async def idle_holders(self, pool: str, *, unused_since: int, limit: int) -> list[OpenSession]:
+        return await self.transact(lambda table: seat_holders.idle_holders(table, pool, unused_since, limit))
 
     async def tick(self) -> int:
         number = await self.transact(ticks.advance)
@@ -115,7 +126,11 @@ class Operations(Ledger):
         return await self.transact(partial(idle, wanted=wanted, limit=limit))
 
     async def let_go_unknown(self, made_before: int) -> list[Opening]:
-        return await self.transact(partial(opening_rows.let_go_unknown, made_before=made_before))
+        def let_go(table: Table) -> list[Opening]:
+            seat_holders.give_back(table, made_before)
+            return opening_rows.let_go_unknown(table, made_before)
+
+        return await self.transact(let_go)
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Recorded:
         now = self._clock()

@@ -13,6 +13,7 @@ from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt
 from connector.model.outcomes import IN_USE_AGAIN
+from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession
 from connector.model.settling import Settlement, leaves_nothing, settled
 from connector.model.transitions import Asked, as_known, asked_again, dismissed, due_at_once, held_or_let_go, new
@@ -41,7 +42,7 @@ def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
     origin, request = _origin(missed.origin, ended), _as_known(table, request, ended)
     if request.foregone is None and is_open_by(table, request.session_id, request.credential, origin):
         request = replace(request, foregone=IN_USE_AGAIN)
-    return _recorded(table, Asked(request, origin, missed.drivers, now=now, due_at=now))
+    return _recorded(table, Asked(request, origin, missed.drivers, now=now, due_at=now, seat=_seat(ended)))
 
 
 def settle(table: Table, settlements: Sequence[Settlement]) -> list[Debt | None]:
@@ -88,7 +89,8 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
 def _record_one(table: Table, asked: Asked) -> Debt:
     request = asked.request
     ended = close_session(table, request.session_id, login_id=request.login_id, now=asked.now, logins=asked.logins)
-    return _recorded(table, replace(asked, origin=_origin(asked.origin, ended), request=_as_known(table, request, ended)))
+    origin, known = _origin(asked.origin, ended), _as_known(table, request, ended)
+    return _recorded(table, replace(asked, origin=origin, request=known, seat=_seat(ended)))
 
 
 def _recorded(table: Table, asked: Asked) -> Debt:
@@ -100,6 +102,10 @@ def _recorded(table: Table, asked: Asked) -> Debt:
 
 def _origin(told: str, ended: OpenSession | None) -> str:
     return told if ended is None or ended.credential is None else ended.origin
+
+
+def _seat(ended: OpenSession | None) -> Seat | None:
+    return None if ended is None else ended.seat
 
 
 def _as_known(table: Table, request: CleanupRequest, ended: OpenSession | None) -> CleanupRequest:

@@ -24,7 +24,8 @@ FARTHEST = 10_000_000
 SIZE_IN_PAGES = slice(28, 32)
 """Where the first page says how many there are (https://www.sqlite.org/fileformat.html#the_database_header)."""
 
-LACKING = {"login_id": "''", "version": "0", "unanswered": "0", "opened_tick": "0", "used_tick": "0", "calls": "0"}
+NUMBERS = ("version", "unanswered", "opened_tick", "used_tick", "calls", "made_tick", "holds")
+LACKING = {"login_id": "''", **dict.fromkeys(NUMBERS, "0")}
 """What stands for the columns that a file of an older version lacks."""
 
 SavedRow = DebtRow | SessionRow | OpeningRow

@@ -92,6 +92,7 @@ CREATE TABLE openings (
     owner BLOB,
     overtaken INTEGER NOT NULL,
     tick INTEGER NOT NULL,
+    seat BLOB,
     mac BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX openings_by_login ON openings (session_id, login_id);
@@ -100,6 +101,13 @@ ALTER TABLE sessions ADD COLUMN opened_tick INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN used_tick INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN calls INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX sessions_by_use ON sessions (unanswered, used_tick);
+ALTER TABLE sessions ADD COLUMN seat BLOB;
+ALTER TABLE debts ADD COLUMN seat BLOB;
+ALTER TABLE debts ADD COLUMN made_tick INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE debts ADD COLUMN holds INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX openings_by_seat ON openings (seat) WHERE seat IS NOT NULL;
+CREATE INDEX sessions_by_seat ON sessions (seat, used_tick) WHERE seat IS NOT NULL;
+CREATE INDEX debts_by_seat ON debts (seat) WHERE holds = 1;
 CREATE TABLE ticks (key_id TEXT NOT NULL, number INTEGER NOT NULL, mac BLOB NOT NULL) STRICT;
 """
 

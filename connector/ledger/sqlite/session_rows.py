@@ -69,6 +69,17 @@ def unused(table: Table, since: int, *, unanswered: bool) -> Iterator[Believed]:
     return _believed(table, _rows(table, "WHERE unanswered = ? AND used_tick <= ? ORDER BY used_tick, id", unanswered, since))
 
 
+def unused_of(table: Table, pool: bytes, since: int) -> Iterator[Believed]:
+    """Yield sessions that hold a seat of a pool and were not used after a tick, the longest unused first."""
+    return _believed(table, _rows(table, "WHERE seat = ? AND used_tick <= ? ORDER BY used_tick, id", pool, since))
+
+
+def last_use(believed: Believed) -> tuple[int, int]:
+    """Return what puts sessions in the order of their last use."""
+    row, _ = believed
+    return row.used_tick, row.id or 0
+
+
 def opened(table: Table, since: int) -> Iterator[Believed]:
     """Yield sessions that were opened at a tick or before, the longest open first.
 

@@ -9,6 +9,7 @@ from connector.ledger.testing.renewing import Renewing
 from connector.ledger.testing.repeats import Repeats
 from connector.ledger.testing.replacing import Replacing
 from connector.ledger.testing.rot import Rot
+from connector.ledger.testing.seating import Seating, SharedSeating
 from connector.ledger.testing.sharing import SharedLogins
 from connector.ledger.testing.steering import Steering
 from connector.ledger.testing.ticking import SharedTicking, Ticking
@@ -21,6 +22,7 @@ class LedgerContract(
     Claims,
     BeforeLogins,
     Ticking,
+    Seating,
     Replacing,
     Renewing,
     Refreshing,
@@ -33,7 +35,7 @@ class LedgerContract(
     """Derive from this, say what your ledger is (see `LedgerSubject`), and override the fixtures `make_ledger` and `spoil`."""
 
 
-class SharedLedgerContract(LedgerContract, SharedClaims, SharedBeforeLogins, SharedTicking, SharedRefreshing):
+class SharedLedgerContract(LedgerContract, SharedClaims, SharedBeforeLogins, SharedTicking, SharedSeating, SharedRefreshing):
     """Derive from this if your store may have several owners at a time."""
 
     shared = True

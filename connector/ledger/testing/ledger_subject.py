@@ -122,9 +122,9 @@ async def close(ledger: Ledger, debt: Debt) -> Debt | None:
     return await ledger.settle(debt, state=LogoutState.CLOSED, outcome=VERIFIED, evicted=DRIVERS)
 
 
-def opening(session: OpenSession) -> Opening:
+def opening(session: OpenSession, pool: str | None = None) -> Opening:
     """Return the opening that comes before a session."""
-    return Opening(session.session_id, session.system_id, session.origin, session.login_id, session.opened_at)
+    return Opening(session.session_id, session.system_id, session.origin, session.login_id, session.opened_at, pool)
 
 
 async def open_(ledger: Ledger, session: OpenSession, replaced: OpenSession | None = None) -> Debt | None:

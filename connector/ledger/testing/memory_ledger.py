@@ -20,13 +20,15 @@ from connector.ledger.testing.memory_logins import (
     revive,
 )
 from connector.ledger.testing.memory_owner import Owner
-from connector.ledger.testing.memory_store import BegunLogin, MemoryStore, SessionUse, fingerprint
+from connector.ledger.testing.memory_seats import give_back, has_room, held, idle_holders, shown_pools
+from connector.ledger.testing.memory_store import BegunLogin, MemoryStore, SessionUse, fingerprint, pool_digest
 from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import owed_eviction
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome
+from connector.model.seat_pools import HeldSeats, Pool
 from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
 from connector.model.settling import Settlement, leaves_nothing, settled
 from connector.model.transitions import Asked
@@ -58,7 +60,8 @@ class MemoryLedger(Owner, Ledger):
             store.overtake(request.session_id, logins)
             ended = close_session(store, request.session_id, request.login_id, logins, now)
             request, origin = by_row(store, request, ended), origin_of_login(origin, ended)
-            return recorded(store, Asked(request, origin, drivers, now, now + self._grace, logins))
+            seat = None if ended is None else ended.seat
+            return recorded(store, Asked(request, origin, drivers, now, now + self._grace, logins, seat))
 
     async def record_late(self, missed: Missed) -> None:
         with self._transaction() as store:
@@ -68,7 +71,8 @@ class MemoryLedger(Owner, Ledger):
             request, origin = by_row(store, request, ended), origin_of_login(missed.origin, ended)
             if request.foregone is None and is_open_by(store, request.session_id, request.credential, origin):
                 request = msgspec.structs.replace(request, foregone=IN_USE_AGAIN)
-            recorded(store, Asked(request, origin, missed.drivers, now=now, due_at=now))
+            seat = None if ended is None else ended.seat
+            recorded(store, Asked(request, origin, missed.drivers, now=now, due_at=now, seat=seat))
 
     async def settle(
         self,
@@ -89,9 +93,13 @@ class MemoryLedger(Owner, Ledger):
                 return store.update(settled(found, settlement))
             return None
 
-    async def begin_opening(self, opening: Opening) -> None:
+    async def begin_opening(self, opening: Opening, *, seats: int | None = None) -> bool:
         with self._transaction() as store:
-            store.openings.setdefault((opening.session_id, opening.login_id), BegunLogin(opening, self, store.tick))
+            key = opening.session_id, opening.login_id
+            if key not in store.openings and not has_room(store, opening.pool, seats):
+                return False
+            store.openings.setdefault(key, BegunLogin(opening, self, store.tick))
+            return True
 
     async def opening_failed(self, opening: Opening) -> None:
         with self._transaction() as store:
@@ -110,6 +118,7 @@ class MemoryLedger(Owner, Ledger):
             begun = store.openings.pop((session.session_id, session.login_id), None)
             if any(earlier.login_id == session.login_id for earlier in known):
                 return Recorded(is_open=True, owed=next(iter(store.read(lambda debt: debt.fingerprint == mark)), None))
+            session = replace(session, seat=begun.seat if begun else None)
             if begun is None or begun.overtaken or begun.owner is not self:
                 end_login(store, session, now, due_at=now)
                 return Recorded(is_open=False)
@@ -213,4 +222,17 @@ class MemoryLedger(Owner, Ledger):
             found = {key: begun for key, begun in store.openings.items() if begun.owner is None and begun.tick < made_before}
             for key in found:
                 del store.openings[key]
-            return [begun.opening for begun in found.values()]
+            give_back(store, made_before)
+            return [replace(begun.opening, pool=None) for begun in found.values()]
+
+    async def held_seats(self, pool: str) -> HeldSeats:
+        with self._transaction() as store:
+            return held(store, pool_digest(pool))
+
+    async def pools(self) -> list[Pool]:
+        with self._transaction() as store:
+            return shown_pools(store)
+
+    async def idle_holders(self, pool: str, *, unused_since: int, limit: int) -> list[OpenSession]:
+        with self._transaction() as store:
+            return idle_holders(store, pool_digest(pool), unused_since)[:limit]

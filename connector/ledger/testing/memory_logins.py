@@ -82,8 +82,9 @@ def end_earlier(store: MemoryStore, session: OpenSession, replaced: Replaced, no
 
 def end_login(store: MemoryStore, session: OpenSession, now: float, *, due_at: float) -> Debt | None:
     """End what there is of a login that nobody will use, and owe it unless somebody else ends it or uses it."""
-    newest = store.sessions.pop((session.session_id, session.login_id), session)
-    store.openings.pop((session.session_id, session.login_id), None)
+    key = session.session_id, session.login_id
+    begun = store.openings.pop(key, None)
+    newest = store.sessions.pop(key, replace(session, seat=begun.seat if begun else session.seat))
     is_asked_for = store.of_login(session.session_id, session.login_id, session.credential)
     if is_asked_for or is_open_by(store, session.session_id, newest.credential, session.origin):
         return None

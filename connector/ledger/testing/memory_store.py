@@ -16,6 +16,7 @@ from connector.ledger.texts import decoded_outcome, encoded_outcome
 from connector.model.begun import Opening
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
+from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession, RefreshState
 
 GONE_AFTER = 60.0
@@ -40,6 +41,11 @@ class BegunLogin:
     tick: int
     overtaken: bool = False
     """Whether a cleanup of its session came meanwhile."""
+
+    @property
+    def seat(self) -> Seat | None:
+        """Return the seat that it takes."""
+        return None if self.opening.pool is None else Seat(pool_digest(self.opening.pool), self.tick)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +180,11 @@ class MemoryStore:
             recorded_at=debt.recorded_at,
             unusable="in quarantine: it cannot be read",
         )
+
+
+def pool_digest(name: str) -> bytes:
+    """Return what tells a pool from all others."""
+    return sha256(name.encode("utf-8", "surrogatepass")).digest()
 
 
 def fingerprint(session_id: str, login_id: str, credential: Credential | None) -> bytes:

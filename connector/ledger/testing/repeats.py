@@ -90,6 +90,12 @@ CALLS: dict[str, Call] = {
         ledger, session(at.owing, "new", "new"), session(at.owing, "elsewhere", "elsewhere")
     ),
     "begin opening": lambda ledger, at: ledger.begin_opening(opening(session(at.open, "next", f"next {at.open}"))),
+    "begin opening in the last seat": lambda ledger, at: ledger.begin_opening(
+        opening(session(at.open, "next", f"next {at.open}"), f"pool {at.open}"), seats=1
+    ),
+    "begin opening without a seat": lambda ledger, at: ledger.begin_opening(
+        opening(session(at.open, "next", f"next {at.open}"), "pool"), seats=0
+    ),
     "open what was begun": lambda ledger, at: ledger.open_session(
         session(at.begun, "next", f"begun {at.begun}"), None, drivers=()
     ),

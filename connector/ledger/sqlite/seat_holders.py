@@ -1,0 +1,70 @@
+"""What holds the seats of a pool, counted by indices; nothing is verified for it."""
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import fields
+from heapq import merge
+from itertools import islice
+
+from connector.ledger.fingerprints import pools
+from connector.ledger.sqlite import session_rows
+from connector.ledger.sqlite.session_rows import last_use
+from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.unverified import shown
+from connector.model.debts import LogoutState
+from connector.model.seat_pools import HeldSeats, Pool
+from connector.model.sessions import OpenSession
+from connector.model.transitions import given_back
+
+HOLDERS = """
+SELECT seat, origin, 'openings' AS what, count(*) AS number FROM openings WHERE {of} AND owner IS ? GROUP BY seat
+UNION ALL SELECT seat, origin, 'unknown', count(*) FROM openings WHERE {of} AND owner IS NOT ? GROUP BY seat
+UNION ALL SELECT seat, origin, 'sessions', count(DISTINCT coalesce(share, id)) FROM sessions WHERE {of} GROUP BY seat
+UNION ALL SELECT seat, origin, state, count(*) FROM debts WHERE {of} AND holds = 1 GROUP BY seat, state"""
+"""The columns `seat`, `what` (a field of `HeldSeats`, or a debt's state) and how many. A login that is shared counts once."""
+BY_A_DEBT = {LogoutState.OWED: "owed", LogoutState.WAITING: "waiting", LogoutState.CLOSED: "unproved"}
+"""The fields of `HeldSeats` for the states of a debt that holds a seat."""
+SHOWN = 8
+"""Characters that a person is shown of a pool's digest."""
+
+
+def held(table: Table, pool: str) -> HeldSeats:
+    """Return what holds the seats of a pool."""
+    digests, owner = pools(pool, table.keyring), table.term.owner
+    query = HOLDERS.format(of=f"seat IN ({marks(digests)})")
+    return _counted([*table.named(query, *digests, owner, *digests, owner, *digests, *digests)])
+
+
+def shown_pools(table: Table) -> list[Pool]:
+    """Return the pools of which seats are held. One whose logins were made under several keys shows as several."""
+    found = defaultdict[bytes, list[sqlite3.Row]](list)
+    for row in table.named(HOLDERS.format(of="seat IS NOT NULL"), table.term.owner, table.term.owner):
+        found[row["seat"]].append(row)
+    return [Pool(seat.hex()[:SHOWN], shown(rows[0]["origin"]) or "", _counted(rows)) for seat, rows in sorted(found.items())]
+
+
+def idle_holders(table: Table, pool: str, unused_since: int, limit: int) -> list[OpenSession]:
+    """Return sessions that hold seats and were not used after a tick, the longest unused first.
+
+    One whose login another session has as well is left out, because nothing would be won by its end.
+    """
+    found = merge(*(session_rows.unused_of(table, digest, unused_since) for digest in pools(pool, table.keyring)), key=last_use)
+    alone = (session for _, session in found if not session_rows.has_sharers(table, session))
+    return [*islice(alone, limit)]
+
+
+def give_back(table: Table, made_before: int) -> None:
+    """Give back the seats of logouts that are not done, or not proved to be, if their logins were made before a tick.
+
+    Those that the retries will do keep theirs.
+    """
+    for debt in table.debts("holds = 1 AND state <> 'owed' AND made_tick < ?", made_before):
+        table.update(given_back(debt))
+
+
+def _counted(rows: Sequence[sqlite3.Row]) -> HeldSeats:
+    numbers = Counter[str]()
+    for row in rows:
+        numbers[BY_A_DEBT.get(row["what"], row["what"])] += row["number"]
+    return HeldSeats(**{field.name: numbers[field.name] for field in fields(HeldSeats)})

@@ -1,0 +1,50 @@
+"""Seats: how many logins of one end system, or of one user of it, may be alive at a time, and what holds them."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """A login's place in its pool."""
+
+    pool: bytes
+    """A keyed digest of the pool's name."""
+    since: int
+    """The tick of the ledger at which the login was made, or later."""
+    is_held: bool = True
+    """Whether the login may still be alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSeats:
+    """What holds the seats of a pool."""
+
+    sessions: int = 0
+    """Open ones. Those that share a login hold one seat."""
+    openings: int = 0
+    """Logins that are under way."""
+    unknown: int = 0
+    """Logins of which nobody knows what they have made."""
+    owed: int = 0
+    """Logouts that the retries will do."""
+    waiting: int = 0
+    """Logouts that need attention."""
+    unproved: int = 0
+    """Logouts that are closed, but only because an end system did not know a credential that was never seen to work."""
+
+    @property
+    def total(self) -> int:
+        """How many seats are held."""
+        return self.sessions + self.openings + self.unknown + self.owed + self.waiting + self.unproved
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool of which seats are held."""
+
+    name: str
+    """The first characters of the digest of its name, which no row holds."""
+    origin: str
+    """Where its logins are made."""
+    held: HeldSeats
