@@ -131,7 +131,6 @@ def _joined(debt: Debt, asked: Asked, fingerprint: bytes) -> Debt:
         evictions=_union(debt.evictions, _owed(asked)),
         revision=debt.revision + 1,
         closed_at=None if asked.drivers else debt.closed_at,
-        seat=debt.seat or asked.seat,
     )
     if debt.state is LogoutState.CLOSED:
         return more

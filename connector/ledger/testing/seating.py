@@ -167,6 +167,13 @@ class Seating(LedgerSubject):
         await ledger.renew(Renewal(session(1).session_id, "l", 0, request(1, "renewed").credential))
         assert await ledger.held_seats(POOL) == HeldSeats(owed=1)
 
+    async def test_a_login_that_is_owed_anew_holds_one_seat(self, ledger: Ledger) -> None:
+        debt = await cleaned_up(ledger, await seated(ledger, 1))
+        await ledger.settle(debt, state=LogoutState.CLOSED, outcome=UNPROVED, evicted=DRIVERS)
+        await seated(ledger, 1)
+        await record(ledger, 1, "another")
+        assert await ledger.held_seats(POOL) == HeldSeats(owed=1)
+
     async def test_seats_are_held_across_restarts_and_by_a_new_key(self, make_ledger: MakeLedger) -> None:
         async with opened(make_ledger(KEYS)) as ledger:
             await seated(ledger, 1)
