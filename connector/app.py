@@ -105,6 +105,8 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
         nudge=parts.retries.nudge,
         metrics_url=metrics_url,
         doubts=parts.doubts,
+        seats=settings.end_system.seats,
+        lines=parts.lines,
     )
 
 

@@ -14,13 +14,25 @@ import structlog
 
 from connector.admin.closing import Closing
 from connector.admin.readiness import ReadinessCheck
-from connector.admin.shown import Choice, RunningServer, ShownDebt, ShownLedger, SilentLedger, shown_debt, states_of
+from connector.admin.shown import (
+    Choice,
+    RunningServer,
+    ShownDebt,
+    ShownLedger,
+    ShownPool,
+    SilentLedger,
+    shown_debt,
+    shown_pool,
+    states_of,
+)
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession, closed_session, shown_session
 from connector.ledger.port import DismissedDebts, ShownDebts, ShownSessions
 from connector.model.errors import LedgerUnavailable, NoSuchSession
 from connector.model.listed import Wanted
+from connector.model.seat_pools import Pool
 from connector.runtime.file_access import is_there
 from connector.sessions.doubts import Doubts
+from connector.sessions.seat_lines import SeatLines
 from connector.telemetry.logs import session_digest
 from connector.telemetry.metrics import LEDGER_PATIENCE
 from connector.version import __version__
@@ -75,6 +87,10 @@ class LedgerView:
 class SteeredLedger(ShownContents, DismissedDebts, Protocol):
     """A ledger that an administrator sees and steers."""
 
+    async def pools(self) -> list[Pool]:
+        """Return the pools of which seats are held."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Admin(LedgerView):
@@ -88,6 +104,9 @@ class Admin(LedgerView):
     """Tells the retries that something may be due."""
     metrics_url: str | None
     doubts: Doubts
+    seats: int | None
+    """How many each pool has; None if logins are not counted."""
+    lines: SeatLines
     started: float = field(default_factory=time.monotonic)
 
     async def status(self) -> RunningServer:
@@ -102,6 +121,7 @@ class Admin(LedgerView):
             uptime=round(time.monotonic() - self.started, 3),
             unproved=self.doubts.unproved,
             doubted=dict(self.doubts.doubted()),
+            pools=await self._pools(),
             ledger=await self._ledger(),
         )
 
@@ -130,6 +150,17 @@ class Admin(LedgerView):
     async def dismiss_login(self, session_id: str, login_id: str) -> None:
         """Forget a login of which nobody knows what it has made. Raises as `Closing.dismiss` does."""
         await self.closing.dismiss(session_id, login_id)
+
+    async def _pools(self) -> list[ShownPool]:
+        """Tell who holds seats; nothing if the ledger does not answer, which is told beside it."""
+        if self.seats is None:
+            return []
+        try:
+            async with asyncio.timeout(LEDGER_PATIENCE):
+                pools = await self.ledger.pools()
+        except (TimeoutError, LedgerUnavailable):
+            return []
+        return [shown_pool(pool, self.seats, self.lines.waiting_for(pool.name)) for pool in pools]
 
     async def _ledger(self) -> ShownLedger | SilentLedger:
         try:

@@ -6,6 +6,7 @@ import msgspec
 
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.model.seat_pools import Pool
 
 Choice = Literal["open", "owed", "waiting", "closed", "all"]
 """Which rows are wanted: those that still owe something, even if only an eviction; those in one state; or all."""
@@ -70,6 +71,20 @@ class SilentLedger(msgspec.Struct, frozen=True):
     unavailable: str
 
 
+class ShownPool(msgspec.Struct, frozen=True, kw_only=True):
+    """Who holds the seats of one end system, or of one user of it."""
+
+    pool: str
+    """The first characters of a keyed digest of its name, which may hold a user's."""
+    origin: str
+    """Where its logins are made."""
+    seats: int
+    """How many there are."""
+    held: dict[str, int]
+    """How many are held, by what."""
+    waited_for: int
+
+
 class ServerState(msgspec.Struct, frozen=True, kw_only=True):
     """How a running server is, apart from its ledger."""
 
@@ -84,6 +99,8 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds."""
     unproved: int = 0
     """Logouts since the start with an `already_out` that nothing proves."""
+    pools: list[ShownPool] = []
+    """Pools of which seats are held, if logins are counted."""
     doubted: dict[str, int] = {}
     """Where most recent logouts found no session although nothing shows that it had ended, and how many."""
 
@@ -110,6 +127,12 @@ def states_of(choice: Choice) -> list[LogoutState] | None:
             return [*LogoutState]
         case state:
             return [LogoutState(state)]
+
+
+def shown_pool(pool: Pool, seats: int, waited_for: int) -> ShownPool:
+    """Return what is shown of a pool with so many seats."""
+    held = {what: number for what, number in pool.held.by_what.items() if number}
+    return ShownPool(pool=pool.name, origin=pool.origin, seats=seats, held=held, waited_for=waited_for)
 
 
 def shown_debt(debt: Debt) -> ShownDebt:

@@ -9,7 +9,7 @@ from structlog.contextvars import bind_contextvars
 
 from connector.api.body import read_body
 from connector.api.boundary import note_reason
-from connector.api.http_errors import ApiError, BadRequest, Conflict, Unavailable, internal_error
+from connector.api.http_errors import ApiError, BadRequest, Conflict, RateLimited, Unavailable, internal_error
 from connector.api.parameters import SESSION, session_id, system_id
 from connector.api.rendering import ErrorAnswer, ErrorShapes, json_answer
 from connector.api.settings_list import SystemSettings, decoded, encoded, invalid_settings
@@ -79,7 +79,7 @@ class InitializeCall:
         bind_contextvars(session=session_digest(session))
         limits, deadlines = self.server.limits, self.server.deadlines
         settings = decoded(await read_body(request, limit=limits.initialize, deadline=deadlines.body))
-        if problems := settings_problems(self.end_system, settings.values):
+        if problems := [*settings_problems(self.end_system, settings.values), *self.openings.faults(settings.values)]:
             raise invalid_settings(problems)
         return OpeningRequest(session, system, settings.values, self._replaced(request, session)), settings
 
@@ -129,18 +129,28 @@ def _error_of(result: NotOpened | LoginOutcome) -> ErrorAnswer:
         case NotOpened.OVERTAKEN:
             message = "The session was cleaned up or opened anew while it was being opened; a login that was made is being ended."
             return Conflict(message, code="session_closed").answer
+        case NotOpened.NO_SEAT:
+            message = (
+                "As many logins as are allowed are open, or not surely ended (end_system.seats). The end system was not asked."
+            )
+            return RateLimited(message, code="no_seat", retry_after=waiting.DEFAULT).answer
+        case NotOpened.DEFECT:
+            return internal_error()
+        case NotOpened():
+            return _unavailable(result)
+        case LoginOutcome():
+            return _not_logged_in(result)
+
+
+def _unavailable(result: NotOpened) -> ErrorAnswer:
+    match result:
         case NotOpened.NOT_RECORDED:
             message = "The ledger could not record the session. A login that was made is being ended."
             return Unavailable(message, code="ledger_unavailable").answer
         case NotOpened.NOT_ENDED:
             message = "The session's earlier login could not be ended yet, and only one is allowed at a time; it is tried again."
             return Unavailable(message, code="earlier_login_not_ended").answer
-        case NotOpened.STOPPING:
-            return Unavailable("The server is being stopped and opens no session any more.", code="stopping").answer
-        case NotOpened.DEFECT:
-            return internal_error()
-        case LoginOutcome():
-            return _not_logged_in(result)
+    return Unavailable("The server is being stopped and opens no session any more.", code="stopping").answer
 
 
 def _not_logged_in(outcome: LoginOutcome) -> ErrorAnswer:

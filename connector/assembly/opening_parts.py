@@ -14,6 +14,10 @@ from connector.sessions.openings import Openings, Turns
 from connector.sessions.records import SessionRecords
 from connector.sessions.running_logins import RunningLogins
 from connector.sessions.seal import Seals
+from connector.sessions.seats import Seating, SeatRules
+
+WAITING = 0.5
+"""The part of its time that an initialize waits for a seat. The rest of it is the login's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ def opening_over(
     deadline: float,
     longest_header: int,
     turns: Turns | None = None,
+    seats: SeatRules | None = None,
     clock: Callable[[], float] = time.time,
 ) -> OpeningParts:
     """Make it.
@@ -46,10 +51,12 @@ def opening_over(
         records: write down what was opened.
         deadline: is for the end system, in seconds: a caller is answered then.
         longest_header: bytes that a seal may have.
-        turns: end the earlier login of a session before; None if it is ended after.
+        turns: let one initialize of a session run at a time; None if several may.
+        seats: let no more logins begin than are allowed; None if any number may.
         clock: tells when a login was made.
     """
-    begun = OpeningRecords(ledger, live)
+    begun = OpeningRecords(ledger, live, not_taken=seats.lines.not_taken if seats else lambda _: None)
+    seating = Seating(seats, begun, patience=WAITING * deadline) if seats else None
     after = AfterLogin(logouts, live, begun, records, IssuedHeaders(seals, live, longest_header), clock=clock)
-    logins = RunningLogins(logouts.end_system, begun, after, deadline=deadline)
-    return OpeningParts(Openings(logouts, logins, begun, turns=turns, clock=clock), logins)
+    logins = RunningLogins(logouts.end_system, begun, after, deadline=deadline, seats=seating)
+    return OpeningParts(Openings(logouts, logins, begun, turns=turns, seats=seating, clock=clock), logins)

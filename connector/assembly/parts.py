@@ -16,8 +16,10 @@ from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
 from connector.config.settings import Settings
 from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem
+from connector.endsystems.naming_pools import seat_pools
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
+from connector.ledger.fingerprints import pools as digests_of
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.preflight.combinations import requires_seal
@@ -33,8 +35,10 @@ from connector.sessions.records import SessionRecords
 from connector.sessions.renewals import Renewals
 from connector.sessions.running_logins import RunningLogins
 from connector.sessions.seal import Seals
+from connector.sessions.seat_lines import SeatLines
+from connector.sessions.seats import SeatRules
 from connector.sessions.session import SessionsInUse
-from connector.telemetry.figures import DoubtFigures, SessionFigures, StoreFigures
+from connector.telemetry.figures import DoubtFigures, SeatFigures, SessionFigures, StoreFigures
 from connector.telemetry.metrics import Metrics
 from connector.workers.catching_up import CatchingUp
 from connector.workers.holding import Holding
@@ -61,6 +65,7 @@ class Core:
     metrics: Metrics
     logouts: Logouts
     clock: Callable[[], float]
+    lines: SeatLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,8 @@ class Parts:
     owed_evictions: OwedEvictions
     metrics: Metrics
     doubts: Doubts
+    lines: SeatLines
+    seat_figures: SeatFigures | None
 
     @asynccontextmanager
     async def running(self, shutdown_deadline: float) -> AsyncIterator[None]:
@@ -114,6 +121,8 @@ class Parts:
             yield f"watch over {driver.name}", partial(self.storage.watch.run, driver)
         yield "watch over the ledger", self.owed_evictions.watch
         yield "retries", self._retry
+        if self.seat_figures is not None:
+            yield "counting seats", partial(self.seat_figures.watch, self.ledger.pools)
         yield "use of sessions", self.live.keep_notes
         yield "renewals that the ledger could not take", self.renewals.keep_writing
         yield "what the ledger could not take", self.catching_up.run
@@ -135,18 +144,20 @@ class Parts:
 def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[], float]) -> Core:
     """Make what all other parts are built on, over a ledger."""
     settings, tasks, metrics = start.settings, OwnedTasks(), Metrics(clock)
+    lines = SeatLines(lambda pool: digests_of(pool, keyring))
     core = Core(
         settings=settings,
         end_system=start.end_system,
         storage=Storage(start.drivers, settings.storage.deadlines),
         ledger=ledger,
-        books=Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock),
+        books=Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock, given_back=lines.given_back),
         live=LiveSessions(ledger, clock),
         seals=Seals(keyring),
         tasks=tasks,
         metrics=metrics,
         logouts=Logouts(start.end_system, tasks, metrics, deadline=for_end_system(settings)),
         clock=clock,
+        lines=lines,
     )
     metrics.tell(StoreFigures(core.storage))
     metrics.tell(SessionFigures(core.live))
@@ -177,7 +188,17 @@ def parts_of(core: Core, hooks: Hooks) -> Parts:
         owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions),
         metrics=core.metrics,
         doubts=core.logouts.doubts,
+        lines=core.lines,
+        seat_figures=_seat_figures(core),
     )
+
+
+def _seat_figures(core: Core) -> SeatFigures | None:
+    if core.settings.end_system.seats is None:
+        return None
+    figures = SeatFigures(core.lines.waiting)
+    core.metrics.tell(figures)
+    return figures
 
 
 def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
@@ -186,16 +207,19 @@ def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
 
 
 def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Callable[[], None]) -> OpeningParts:
-    turns = OneAtATime(orchestrator, planner, core.live, core.ledger)
+    lines, pools = core.lines, seat_pools(core.settings.end_system, core.end_system)
+    ends_before = core.settings.end_system.replace == "before"
+    turns = OneAtATime(orchestrator, planner, core.live, core.ledger, ends_before=ends_before)
     return opening_over(
         core.logouts,
         core.live,
         core.seals,
         core.ledger,
-        SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live, nudge=nudge),
+        SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live, nudge=nudge, given_back=lines.given_back),
         deadline=for_end_system(core.settings),
         longest_header=core.settings.server.limits.header,
-        turns=turns if core.settings.end_system.replace == "before" else None,
+        turns=turns if ends_before or pools else None,
+        seats=None if pools is None else SeatRules(pools, lines, core.ledger, core.tasks, turns.end_own, None),
         clock=core.clock,
     )
 

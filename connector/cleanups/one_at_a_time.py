@@ -1,4 +1,7 @@
-"""One login at a time: the login that a session has is ended, and confirmed, before another one is made."""
+"""One login at a time: the login that a session has is ended, and confirmed, before another one is made.
+
+If logins are counted, that is done only for a session that has to make room for itself.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +15,7 @@ from connector.ledger.port import KnownSessions
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt
+from connector.model.errors import BrokenOff, LedgerUnavailable
 from connector.sessions.live import LiveSessions
 from connector.sessions.opening_outcomes import OpeningRequest
 
@@ -22,7 +26,11 @@ ONLY_THE_LEDGER_KNOWS = -1
 class OneAtATime:
     """Gives each initialize of a session its turn, once nothing is left of the login before."""
 
-    def __init__(self, orchestrator: Orchestrator, planner: Planner, live: LiveSessions, ledger: KnownSessions) -> None:
+    def __init__(
+        self, orchestrator: Orchestrator, planner: Planner, live: LiveSessions, ledger: KnownSessions, *, ends_before: bool
+    ) -> None:
+        """`ends_before` tells whether each initialize ends the earlier login of its session before it makes its own."""
+        self._ends_before = ends_before
         self._orchestrator = orchestrator
         self._planner = planner
         self._live = live
@@ -31,18 +39,27 @@ class OneAtATime:
 
     @asynccontextmanager
     async def turn(self, request: OpeningRequest) -> AsyncIterator[bool]:
-        """Wait until no other initialize of the session runs. Then end its earlier login, and give whether it is surely over.
+        """Wait until no other initialize of the session runs. Give whether a login may be made.
+
+        If earlier logins are ended before, it may once the earlier one is surely over.
 
         Raises:
             LedgerUnavailable: the ledger cannot tell for now what is left.
         """
         turn = self._turns.setdefault(request.session_id, asyncio.Lock())
         async with turn:
-            yield await self._has_ended_earlier(request)
+            yield not self._ends_before or await self._has_ended_earlier(request)
 
-    async def _has_ended_earlier(self, request: OpeningRequest) -> bool:
+    async def end_own(self, request: OpeningRequest, spared: str) -> bool:
+        """End what a session is open by, except for the login to come that is `spared`, and tell whether that is surely over."""
+        try:
+            return await self._has_ended_earlier(request, spared)
+        except (LedgerUnavailable, BrokenOff):
+            return False
+
+    async def _has_ended_earlier(self, request: OpeningRequest, spared: str | None = None) -> bool:
         for earlier in self._earlier(request):
-            await self._orchestrator.cleanup(earlier)
+            await self._orchestrator.cleanup(earlier, spared=spared)
         async with asyncio.TaskGroup() as retries:
             for debt in await self._owed(request.session_id):
                 retries.create_task(self._orchestrator.retry(debt))

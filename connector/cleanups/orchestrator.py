@@ -50,12 +50,14 @@ class Orchestrator:
         self._books = books
         self._tasks = tasks
 
-    async def cleanup(self, request: CleanupRequest) -> CleanupReport:
+    async def cleanup(self, request: CleanupRequest, *, spared: str | None = None) -> CleanupReport:
         """Log the session out, evict its scopes from every driver and run the hooks, together. No step's failure stops another.
 
         The session is dead from here on. If it is being opened, that login is closed again. What is owed is durable before it
         is tried. One exception: if only evictions are owed, those that are done soon are never recorded. Takes as long as the
         slowest step, and goes on to the end when the caller is cancelled.
+
+        A login of the session that is about to be made is `spared`, by its id, if it is for that one that the session ends.
 
         Raises:
             BrokenOff: the server ends, and waits no longer.
@@ -64,7 +66,7 @@ class Orchestrator:
             # It goes into the ledger, so that a retry after a restart knows it, too.
             request = replace(request, credential=request.credential.as_proved())
         owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)
-        started, logins = time.monotonic(), self._live.closing(request.session_id)
+        started, logins = time.monotonic(), self._live.closing(request.session_id, spared)
         if owes_more:
             return await self._owned(self._run(request, started, logins))
         at_once = evict_everywhere_at_once(self._storage, request.scopes)

@@ -12,7 +12,7 @@ from connector.cli.printing import print_json, print_table
 from connector.cli.words import moment, plain, span
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
-    from connector.admin.shown import RunningServer, ShownLedger, SilentLedger, StoppedServer
+    from connector.admin.shown import RunningServer, ShownLedger, ShownPool, SilentLedger, StoppedServer
 
 
 def status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -39,6 +39,7 @@ def _lines(found: "RunningServer | StoppedServer", now: float) -> Iterator[tuple
         yield "version", found.version
         yield from ((f"driver {name}", plain(state)) for name, state in found.drivers.items())
         yield "metrics", found.metrics or "switched off"
+        yield from ((f"seats of {pool.pool}", _seats(pool)) for pool in found.pools)
         if found.unproved:
             yield "already out, not proved", str(found.unproved)
         if found.doubted:
@@ -67,6 +68,12 @@ def _ledger_lines(ledger: "ShownLedger | SilentLedger", now: float) -> Iterator[
     if ledger.older_keys:
         yield "older keys they need", _counted(ledger.older_keys)
     yield "ledger file", f"{ledger.bytes / 1024:.0f} KiB"
+
+
+def _seats(pool: "ShownPool") -> str:
+    held = ", ".join(f"{number} {what}" for what, number in pool.held.items())
+    waited_for = f"; {pool.waited_for} waiting" if pool.waited_for else ""
+    return f"{sum(pool.held.values())} of {pool.seats} at {plain(pool.origin)}: {held}{waited_for}"
 
 
 def _counted(numbers: dict[str, int]) -> str:

@@ -162,6 +162,12 @@ class EndSystemSection(Section):
     replace: Literal["after", "before"] = "after"
     """When a second initialize of a session ends its earlier login: after the new one is made, or before. `before` is for a tool
     that allows a user one login at a time. As long as the earlier login is not surely ended, initialize is answered 503."""
+    seats: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    """How many logins may be alive at a time: open ones, those under way, and those that are not surely ended. Beyond that,
+    initialize waits, and is a 403 then. Default: any number. [Sessions](sessions.md#seats) has the details."""
+    seats_per: str | None = None
+    """Whose seats they are, as a template of settings in OpsHub: `{setting.username}` gives each user as many of his own.
+    Default: all users of a tool share them. Each address of a tool counts by itself."""
     deadlines: EndSystemDeadlines = EndSystemDeadlines()
     ca_file: Annotated[Path | None, Field(strict=False)] = None
     """PEM file of the certificate authorities to trust instead of the system's."""

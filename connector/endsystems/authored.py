@@ -18,10 +18,11 @@ ARGUMENTS = {
     "logout": ("session",),
     "client": ("session",),
     "origin": ("session",),
+    "origin_to_come": ("session", "settings"),
     "check_settings": ("settings",),
 }
 """The methods that are called here, and their arguments."""
-NOT_AWAITED = frozenset(["client", "origin", "check_settings"])
+NOT_AWAITED = frozenset(["client", "origin", "origin_to_come", "check_settings"])
 
 
 def misfits(implementation: type[EndSystem]) -> Iterator[str]:
@@ -53,9 +54,17 @@ def settings_problems(end_system: EndSystem, settings: Mapping[str, str]) -> lis
 
 def place_of(end_system: EndSystem, session: SessionLogin) -> str:
     """Return the name of the place where a login is ended, as `EndSystem.origin` does. Raises `TypeError`."""
-    name = end_system.origin(session)
+    return _named(end_system, "origin", end_system.origin(session))
+
+
+def place_to_come(end_system: EndSystem, session: SessionLogin, settings: Mapping[str, str]) -> str:
+    """Return the name of the place where a login will be made, as `EndSystem.origin_to_come` does. Raises `TypeError`."""
+    return _named(end_system, "origin_to_come", end_system.origin_to_come(session, settings))
+
+
+def _named(end_system: EndSystem, method: str, name: object) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"{type(end_system).__qualname__}.origin returned {type(name).__name__}; expected a text")
+        raise TypeError(f"{type(end_system).__qualname__}.{method} returned {type(name).__name__}; expected a text")
     return name_of_place(name)
 
 

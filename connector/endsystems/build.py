@@ -90,13 +90,17 @@ def _needs(
 
 def _undeclared(profile: Profile, base_url: Template | None) -> Iterator[str]:
     """Find the settings in the base URL that a session may lack."""
-    names = base_url.names(Source.SETTING) if base_url else set()
-    for name in sorted(names):
-        if name not in profile.settings or not profile.settings[name].is_always_there:
-            yield f"end_system.base_url: setting.{name} is not declared in profile.settings as required or with a default"
+    yield from perhaps_missing("end_system.base_url", base_url, profile) if base_url else ()
     # Settings are known only while a session is opened; a later cleanup does not bring them.
-    if names and not profile.opens_sessions:
+    if base_url and base_url.names(Source.SETTING) and not profile.opens_sessions:
         yield "end_system.base_url: expected no setting, because the profile has no login that would know it"
+
+
+def perhaps_missing(place: str, template: Template, profile: Profile) -> Iterator[str]:
+    """Yield a line for each setting of a template that a session may lack; `place` is the template's own name."""
+    for name in sorted(template.names(Source.SETTING)):
+        if name not in profile.settings or not profile.settings[name].is_always_there:
+            yield f"{place}: setting.{name} is not declared in profile.settings as required or with a default"
 
 
 def _unbounded(profile: Profile, settings: config.EndSystemSection) -> Iterator[str]:

@@ -158,6 +158,18 @@ class EndSystem(ABC):
         name = f"{type(self).__module__}.{type(self).__qualname__}"
         return name_of_place(f"{name} at {base_url}" if base_url else name)
 
+    def origin_to_come(self, session: SessionLogin, settings: Mapping[str, str]) -> str:
+        """Return the name of the place where a login by these settings will be made, as far as it is known before.
+
+        It is shown of a login that is under way, and each place has `end_system.seats` of its own. The session has an empty
+        credential. The default is what `origin` says of it; empty if that needs a credential, and raises `LookupError`.
+        """
+        del settings
+        try:
+            return self.origin(session)
+        except LookupError:
+            return ""
+
     def check_settings(self, settings: Mapping[str, str]) -> list[str]:
         """Return everything that is wrong with a system's settings in OpsHub, in words for an administrator.
 

@@ -13,6 +13,7 @@ from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.model.seat_pools import Seat
 from connector.runtime.steps import step
 from connector.telemetry.logs import session_digest
 
@@ -35,7 +36,16 @@ async def in_time(question: Awaitable[T]) -> T:
 class Bookkeeping:
     """Records on behalf of cleanups and retries. A ledger that fails stops neither."""
 
-    def __init__(self, ledger: CleanupRecords, backoff: Backoff, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        ledger: CleanupRecords,
+        backoff: Backoff,
+        clock: Callable[[], float] = time.time,
+        *,
+        given_back: Callable[[Seat | None], None] = lambda _: None,
+    ) -> None:
+        """`given_back` is told the seat of each login that is over."""
+        self._given_back = given_back
         self._ledger = ledger
         self._backoff = backoff
         self._clock = clock
@@ -80,6 +90,7 @@ class Bookkeeping:
             except LedgerUnavailable as problem:
                 log.warning("an outcome could not be recorded; what it closed is tried again", reason=str(problem))
                 return False
+            self._given_back(debt.seat)
             if retried and outcome and judged:
                 _tell(debt, outcome, judged.state)
             return True

@@ -258,6 +258,10 @@ class Seats(Protocol):
         """Count what holds the seats of a pool; nothing is verified for it."""
         ...
 
+    async def holds_seat(self, pool: str, session_id: str) -> bool:
+        """Tell whether a session has a seat of a pool: it is open, or its logout is owed."""
+        ...
+
     async def pools(self) -> list[Pool]:
         """Return the pools of which seats are held; nothing is verified for it."""
         ...

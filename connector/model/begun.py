@@ -1,6 +1,6 @@
 """Logins that are about to be made, as values: each between its initialize and what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connector.model.debts import Debt
 
@@ -18,7 +18,7 @@ class Opening:
     """A random word, which the session gets as well."""
     opened_at: float
     """When the login was about to be sent, in seconds since the epoch; shown only."""
-    pool: str | None = None
+    pool: str | None = field(default=None, repr=False)
     """Whose seat it takes; None if logins are not counted."""
 
 

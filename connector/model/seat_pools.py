@@ -34,6 +34,18 @@ class HeldSeats:
     """Logouts that are closed, but only because an end system did not know a credential that was never seen to work."""
 
     @property
+    def by_what(self) -> dict[str, int]:
+        """Return how many seats are held by what, in the words that a person is shown."""
+        return {
+            "open": self.sessions,
+            "opening": self.openings,
+            "unknown": self.unknown,
+            "owed": self.owed,
+            "needs attention": self.waiting,
+            "unproved": self.unproved,
+        }
+
+    @property
     def total(self) -> int:
         """How many seats are held."""
         return self.sessions + self.openings + self.unknown + self.owed + self.waiting + self.unproved

@@ -9,6 +9,7 @@ from connector.config.settings import ServerLimits, ServerSection, Settings
 from connector.config.sources import Sources, variable_name
 from connector.endsystems.build import build_end_system
 from connector.endsystems.end_system import EndSystem
+from connector.endsystems.naming_pools import seat_pools
 from connector.model.addresses import is_loopback
 from connector.model.errors import ConfigurationError
 
@@ -86,10 +87,12 @@ def _passwords_in_file(sources: Sources) -> Iterator[str]:
 def checked_end_system(settings: Settings, sources: Sources, environ: Mapping[str, str], problems: list[str]) -> EndSystem | None:
     """Make the end system, not yet open; or note what is wrong with its configuration, and return None."""
     try:
-        return build_end_system(settings.end_system, environ)
+        end_system = build_end_system(settings.end_system, environ)
+        seat_pools(settings.end_system, end_system)
     except ConfigurationError as found:
         problems += [_with_folder(line, sources) for line in found.problems]
         return None
+    return end_system
 
 
 def _with_folder(line: str, sources: Sources) -> str:

@@ -185,16 +185,19 @@ class LiveSessions:
         if self._logins.get(session.session_id) == session.login_id:
             self._forget_login(session.session_id)
 
-    def closing(self, session_id: str) -> tuple[str, ...]:
+    def closing(self, session_id: str, spared: str | None = None) -> tuple[str, ...]:
         """Note that a cleanup of the session was received. From now on the session is dead.
 
-        Returns the ids of the logins that have to be ended. A login that is opened later is another life.
+        A login with the id that is `spared` may still open it. Returns the ids of the logins that have to be ended. A login that
+        is opened later is another life.
         """
         # Counted for all sessions together: it is only compared for equality, and a needless question costs little.
         self._closings += 1
         self._forget_login(session_id)
         self._foreign.pop(session_id, None)
         logins = self._rows.get(session_id, ())
+        if spared is not None:
+            logins = tuple(login for login in logins if login != spared)
         self._ended.update(logins)
         return logins
 

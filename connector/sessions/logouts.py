@@ -1,14 +1,14 @@
 """Logging out of the end system: one try at a time for each login, shared by all who ask."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 import structlog
 from msgspec.structs import replace
 
-from connector.endsystems.authored import place_of
+from connector.endsystems.authored import place_of, place_to_come
 from connector.endsystems.end_system import EndSystem, SessionLogin
 from connector.endsystems.escaped import logged_out
 from connector.model.cleanup import Timed
@@ -83,16 +83,10 @@ class Logouts:
         """Return the place where today's end system would end this login; empty if an author's class raises an exception."""
         return attempt("origin of a login", lambda: place_of(self.end_system, login), "")
 
-    def origin_to_come(self, session_id: str, system_id: str | None) -> str:
+    def origin_to_come(self, session_id: str, system_id: str | None, settings: Mapping[str, str]) -> str:
         """Return the place where today's end system makes a login; empty if only its credential tells."""
         login = SessionLogin(session_id, system_id, Credential())
-
-        def told() -> str:
-            with suppress(LookupError):
-                return place_of(self.end_system, login)
-            return ""
-
-        return attempt("origin of a login to come", told, "")
+        return attempt("origin of a login to come", lambda: place_to_come(self.end_system, login, settings), "")
 
     def held(self, debt: Debt) -> LogoutOutcome | None:
         """Return why a debt, read with its credential, cannot be done today; None if it can."""

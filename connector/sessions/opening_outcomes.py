@@ -27,11 +27,26 @@ class Caller:
 
     is_there: Callable[[], bool]
     was_answered: bool = False
+    waited: float = 0.0
+    """Seconds for a seat."""
 
     @property
     def waits(self) -> bool:
         """Whether the caller can still be given the seal. Without it, nobody could end the session."""
         return not self.was_answered and self.is_there()
+
+
+class Begun(Enum):
+    """Whether a login may be sent."""
+
+    BEGUN = "begun"
+    """It may: its record is durable."""
+    NOT_RECORDED = "not_recorded"
+    """The ledger could not record it."""
+    NO_SEAT = "no_seat"
+    """As many logins as are allowed are alive, or may be."""
+    NOT_WANTED = "not_wanted"
+    """A cleanup of the session was received, the caller has gone, or the server ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,8 @@ class NotOpened(Enum):
     """Of the end system's class or profile; logged."""
     NOT_ENDED = "earlier_login_not_ended"
     """The session's earlier login has to be ended before, and that is not confirmed. No other was made."""
+    NO_SEAT = "no_seat"
+    """As many logins as are allowed are alive, or may be. The end system was not asked."""
     STOPPING = "stopping"
     """The server is stopping; the end system was not asked."""
 

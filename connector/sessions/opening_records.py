@@ -1,6 +1,6 @@
 """Records of logins: that one is about to be made, and that it has made no session. Sets its own deadlines."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -9,6 +9,7 @@ from connector.ledger.port import OpenedSessions
 from connector.model.begun import Opening
 from connector.model.errors import LedgerUnavailable
 from connector.sessions.live import LiveSessions
+from connector.sessions.opening_outcomes import Begun
 from connector.sessions.unrecorded import MOST, InVain
 from connector.telemetry.logs import session_digest
 
@@ -18,24 +19,44 @@ log = structlog.get_logger(__name__)
 class OpeningRecords:
     """The records of logins that nobody has the credential of."""
 
-    def __init__(self, ledger: OpenedSessions, live: LiveSessions) -> None:
+    def __init__(
+        self, ledger: OpenedSessions, live: LiveSessions, *, not_taken: Callable[[str | None], None] = lambda _: None
+    ) -> None:
+        """`not_taken` is told the pool of each login that needs no seat after all."""
         self._ledger = ledger
         self._live = live
+        self._not_taken = not_taken
 
     @property
     def are_overwhelmed(self) -> bool:
         """Tell whether so much is unrecorded that no login may begin: it could be neither recorded nor ended."""
         return len(self._live.unrecorded) >= MOST
 
-    async def begin(self, opening: Opening) -> bool:
-        """Record that a login is about to be sent, and tell whether that is durable. If it is not, nothing may be sent."""
+    def note(self, opening: Opening) -> None:
+        """Note that the ledger is about to be told of a login, so that a cleanup that comes from now on stops it."""
         self._live.beginning(opening.session_id, opening.login_id)
-        return await self._told(self._ledger.begin_opening(opening), InVain(opening))
+
+    async def begin(self, opening: Opening, *, seats: int | None = None) -> Begun:
+        """Record that a noted login is about to be sent, unless so many `seats` of its pool are held."""
+        has_seat = False
+
+        async def begin() -> None:
+            nonlocal has_seat
+            has_seat = await self._ledger.begin_opening(opening, seats=seats)
+
+        if not await self._told(begin(), InVain(opening)):
+            return Begun.NOT_RECORDED
+        return Begun.BEGUN if has_seat else Begun.NO_SEAT
+
+    def not_begun(self, opening: Opening) -> None:
+        """Forget a login that was noted and has no row."""
+        self._live.rows_gone(opening.session_id, [opening.login_id])
 
     async def nothing_made(self, opening: Opening) -> None:
         """Record that a login has made nothing."""
         if await self._told(self._ledger.opening_failed(opening), InVain(opening)):
             self._live.rows_gone(opening.session_id, [opening.login_id])
+            self._not_taken(opening.pool)
 
     async def unanswered(self, opening: Opening, reason: str = "no answer came") -> None:
         """Record that nobody knows what a login has made, and tell a person, who alone can find out."""

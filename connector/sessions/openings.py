@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from secrets import token_urlsafe
 from typing import Protocol
@@ -15,6 +15,7 @@ from connector.sessions.logouts import Logouts
 from connector.sessions.opening_outcomes import Attempt, Caller, NotOpened, OpeningRequest, Result
 from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.running_logins import Login, RunningLogins
+from connector.sessions.seats import Seating
 
 log = structlog.get_logger(__name__)
 
@@ -40,14 +41,29 @@ class Openings:
         begun: OpeningRecords,
         *,
         turns: Turns | None = None,
+        seats: Seating | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`turns` end the earlier login of a session before; None if it is ended after. `clock` tells when a login begins."""
+        """Make it.
+
+        Args:
+            logouts: know the end system.
+            logins: make the logins.
+            begun: tell whether a login may begin.
+            turns: let one initialize of a session run at a time; None if several may.
+            seats: name the pools of logins; None if these are not counted.
+            clock: tells when a login begins.
+        """
         self._logouts = logouts
         self._logins = logins
         self._begun = begun
         self._turns = turns
+        self._seats = seats
         self._clock = clock
+
+    def faults(self, settings: Mapping[str, str]) -> list[str]:
+        """Return what is wrong with settings that tell whose seat a login takes, as `EndSystem.check_settings` does."""
+        return self._seats.faults(settings) if self._seats else []
 
     async def open(self, request: OpeningRequest, is_wanted: Callable[[], bool] = lambda: True) -> Result:
         """Log in and record the session. An earlier login of it is replaced once the new one has succeeded.
@@ -72,22 +88,27 @@ class Openings:
         attempt = Attempt(request, self._opening(request), Caller(is_wanted))
         try:
             login = await asyncio.shield(self._logins.begin(attempt))
-            return login if isinstance(login, NotOpened) else await self._answer_to(login)
+            return (
+                login
+                if isinstance(login, NotOpened)
+                else await self._answer_to(login, self._logins.deadline - attempt.caller.waited)
+            )
         finally:
             attempt.caller.was_answered = True  # a session that opens later would have no caller
 
     def _opening(self, request: OpeningRequest) -> Opening:
+        origin = self._logouts.origin_to_come(request.session_id, request.system_id, request.settings)
         return Opening(
             session_id=request.session_id,
             system_id=request.system_id,
-            origin=self._logouts.origin_to_come(request.session_id, request.system_id),
+            origin=origin,
             # Random, not counted: two processes with the same keys must never use one id.
             login_id=token_urlsafe(16),
             opened_at=self._clock(),
+            pool=self._seats.pool_of(origin, request.settings) if self._seats else None,
         )
 
-    async def _answer_to(self, login: Login) -> Result:
-        seconds = self._logins.deadline
+    async def _answer_to(self, login: Login, seconds: float) -> Result:
         await asyncio.wait([login], timeout=seconds)
         if not login.done() or login.cancelled():
             log.warning("a login is late: its caller was answered, and what it makes will be ended", seconds=seconds)

@@ -18,6 +18,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome, LogoutResult
+from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession, Replaced
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
@@ -41,8 +42,10 @@ class SessionRecords:
         live: LiveSessions,
         *,
         nudge: Callable[[], None],
+        given_back: Callable[[Seat | None], None] = lambda _: None,
     ) -> None:
-        """`nudge` wakes the retries, because a login has to be ended."""
+        """`nudge` wakes the retries, because a login has to be ended; `given_back` is told the seat of one that was undone."""
+        self._given_back = given_back
         self._logouts = logouts
         self._ledger = ledger
         self._storage = storage
@@ -118,6 +121,7 @@ class SessionRecords:
         if may_be_alive or not (ended.closes and await self._forgotten(debt)):
             await self._books.settle(debt, outcome=ended, evicted=())
             self._nudge()
+        self._given_back(debt.seat)
         return ended
 
     async def _ended_unrecorded(self, session: OpenSession) -> LogoutOutcome:

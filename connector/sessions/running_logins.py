@@ -2,19 +2,22 @@
 
 import asyncio
 import time
+from functools import partial
 
 import structlog
 
 from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem, LoginOutcome
 from connector.endsystems.escaped import logged_in
 from connector.model.cleanup import Timed
+from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LoginResult, late_answer
 from connector.runtime.deadline import Patience
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.after_login import AfterLogin
-from connector.sessions.opening_outcomes import Attempt, NotOpened, Result
+from connector.sessions.opening_outcomes import Attempt, Begun, NotOpened, Result
 from connector.sessions.opening_records import OpeningRecords
+from connector.sessions.seats import Seating
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +28,16 @@ Login = asyncio.Task[asyncio.Task[Result]]
 class RunningLogins:
     """Begins logins, sees to what follows them, and waits for all of it at the end."""
 
-    def __init__(self, end_system: EndSystem, begun: OpeningRecords, after: AfterLogin, *, deadline: float) -> None:
-        """`deadline` is for the end system, in seconds: a caller is answered then."""
+    def __init__(
+        self,
+        end_system: EndSystem,
+        begun: OpeningRecords,
+        after: AfterLogin,
+        *,
+        deadline: float,
+        seats: Seating | None = None,
+    ) -> None:
+        """`deadline` is for the end system, in seconds: a caller is answered then. Without `seats`, any number may begin."""
         self.deadline = deadline
         self.are_stopping = False
         """Whether no login begins any more."""
@@ -35,6 +46,7 @@ class RunningLogins:
         self._end_system = end_system
         self._begun = begun
         self._after = after
+        self._seats = seats
         self._longest = LONGEST_LOGIN * deadline
         self._logins = OwnedTasks()
         self._beside = OwnedTasks()
@@ -46,12 +58,34 @@ class RunningLogins:
         return self._beside.start(self._begin(attempt))
 
     async def _begin(self, attempt: Attempt) -> Login | NotOpened:
-        if not await self._begun.begin(attempt.opening):
+        self._begun.note(attempt.opening)
+        begun = await self._recorded(attempt)
+        if begun is Begun.NOT_RECORDED:
             return NotOpened.NOT_RECORDED
-        if self.are_stopping or not self._after.is_wanted(attempt):
+        if begun is Begun.BEGUN and self._is_wanted(attempt):
+            return self._logins.start(self._log_in(attempt))
+        if begun is Begun.BEGUN:
             await self._begun.nothing_made(attempt.opening)
-            return NotOpened.STOPPING if self.are_stopping else NotOpened.OVERTAKEN
-        return self._logins.start(self._log_in(attempt))
+        else:
+            self._begun.not_begun(attempt.opening)
+        if self.are_stopping:
+            return NotOpened.STOPPING
+        return NotOpened.NO_SEAT if begun is Begun.NO_SEAT else NotOpened.OVERTAKEN
+
+    async def _recorded(self, attempt: Attempt) -> Begun:
+        if self._seats is None:
+            return await self._begun.begin(attempt.opening)
+        started = time.monotonic()
+        try:
+            return await self._seats.begin(attempt, partial(self._is_wanted, attempt))
+        except LedgerUnavailable:
+            self._begun.not_begun(attempt.opening)
+            return Begun.NOT_RECORDED
+        finally:
+            attempt.caller.waited = time.monotonic() - started
+
+    def _is_wanted(self, attempt: Attempt) -> bool:
+        return not self.are_stopping and self._after.is_wanted(attempt)
 
     async def _log_in(self, attempt: Attempt) -> asyncio.Task[Result]:
         request, started, is_over = attempt.request, time.monotonic(), False
@@ -83,6 +117,8 @@ class RunningLogins:
         login is never cancelled, because its parts have deadlines.
         """
         self.are_stopping = True  # or a login that has just begun would be cancelled with those that have had their time
+        if self._seats is not None:
+            self._seats.stop()
         longest = max(deadline, self._longest)
         if self._logins:
             message = "waiting for running logins, so that what they make is ended"

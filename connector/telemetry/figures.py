@@ -1,11 +1,15 @@
 """Metrics of the stores and the sessions, read from memory at each scrape."""
 
-from collections.abc import Callable, Iterator, Sized
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Sized
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from connector.cache.storage import Storage
+from connector.model.errors import LedgerUnavailable
+from connector.model.seat_pools import HeldSeats, Pool
+from connector.telemetry.metrics import LEDGER_INTERVAL, LEDGER_PATIENCE
 
 
 class StoreFigures(Collector):
@@ -46,6 +50,39 @@ class SessionFigures(Collector):
         """Yield the figure, as the registry wants it."""
         meaning = "Sessions that were opened here and not closed since"
         yield GaugeMetricFamily("connector_open_sessions", meaning, len(self._open_sessions))
+
+
+class SeatFigures(Collector):
+    """How many seats are held, by what, and waited for: of all pools together, because a pool may be a user's."""
+
+    def __init__(self, waiting: Callable[[], int]) -> None:
+        """`waiting` tells how many wait for a seat."""
+        self._waiting = waiting
+        self._pools: Sequence[Pool] | None = None
+
+    async def watch(self, pools: Callable[[], Awaitable[Sequence[Pool]]]) -> None:
+        """Ask the ledger for ever which seats are held."""
+        while True:
+            await self.ask(pools)
+            await asyncio.sleep(LEDGER_INTERVAL)
+
+    async def ask(self, pools: Callable[[], Awaitable[Sequence[Pool]]]) -> None:
+        """Ask the ledger once. While it does not answer, nothing is told of what is held."""
+        try:
+            async with asyncio.timeout(LEDGER_PATIENCE):
+                self._pools = await pools()
+        except (TimeoutError, LedgerUnavailable):  # which `LedgerGauges` tells
+            self._pools = None
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figures, as the registry wants them."""
+        yield GaugeMetricFamily("connector_seats_waited_for", "Initializes that wait for a seat", self._waiting())
+        if self._pools is None:
+            return
+        held = GaugeMetricFamily("connector_seats_held", "Seats of the end system that are held, by what", labels=["by"])
+        for what in HeldSeats().by_what:
+            held.add_metric([what.replace(" ", "_")], sum(pool.held.by_what[what] for pool in self._pools))
+        yield held
 
 
 class DoubtFigures(Collector):

@@ -16,6 +16,7 @@ from connector.model.debts import LogoutState
 from connector.model.errors import DebtHeldBack, NoSuchDebt
 from connector.sessions.doubts import Doubts
 from connector.sessions.live import LiveSessions
+from connector.sessions.seat_lines import SeatLines
 from tests.assembly import closing, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import KEYS, NAME, ORIGIN, close, ledger, opened, record, request
@@ -33,6 +34,8 @@ def admin(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = 
         nudge=lambda: (nudged if nudged is not None else []).append("nudged"),
         metrics_url=None,
         doubts=Doubts(),
+        seats=None,
+        lines=SeatLines(lambda _: ()),
     )
 
 

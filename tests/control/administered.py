@@ -25,6 +25,7 @@ from connector.model.sessions import OpenSession
 from connector.preflight.keyfile import load_keyring
 from connector.sessions.doubts import Doubts
 from connector.sessions.live import LiveSessions
+from connector.sessions.seat_lines import SeatLines
 from connector.telemetry.metrics import Metrics
 from tests.assembly import closing, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
@@ -144,6 +145,8 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
             nudge=server.nudged.set,
             metrics_url=METRICS_URL,
             doubts=Doubts(),
+            seats=None,
+            lines=SeatLines(lambda _: ()),
         )
         with opened_doors(settings, for_calls=False) as doors:
             async with control_served(control_app(admin, Metrics()), settings, doors):

@@ -34,6 +34,7 @@ async def test_the_status_tells_who_serves_what_works_and_how_much_is_owed(serve
         "metrics": METRICS_URL,
         "unproved": 0,
         "doubted": {},
+        "pools": [],
     }
     assert {name: ledger[name] for name in ("owed", "waiting", "closed", "evictions")} == {
         "owed": 1,

@@ -45,6 +45,11 @@ class Desk(ProfiledEndSystem):
         self.ending = asyncio.Event()
         """Logouts are heard, and neither done nor answered, while this is not set."""
         self.ending.set()
+        self.refusing = asyncio.Event()
+        """A wrong password is heard, and not answered, while this is not set."""
+        self.refusing.set()
+        self.is_breaking = False
+        """Whether a login is made and its connection broken in the place of an answer."""
         self.status = HTTPStatus.OK
         """What logins and logouts are answered, where it is no success."""
         self.node = "n1"
@@ -52,6 +57,10 @@ class Desk(ProfiledEndSystem):
         """What every login is given, where there is but one token for one user."""
         self.is_single = False
         """Whether a login is refused as long as there is another."""
+        self.licences: int | None = None
+        """How many logins may be alive; None for any number. The next one is refused."""
+        self.refused = 0
+        """How many logins were beyond the licences."""
         self.asked: list[str] = []
         """Method and path of each request."""
         self._numbers = count(1)
@@ -67,6 +76,7 @@ class Desk(ProfiledEndSystem):
     def release_all(self) -> None:
         self.answering.set()
         self.ending.set()
+        self.refusing.set()
 
     async def stop(self) -> None:
         """Listen no more."""
@@ -78,12 +88,18 @@ class Desk(ProfiledEndSystem):
         if self.status != HTTPStatus.OK:
             return self._failure(given["password"])
         if given["password"] != PASSWORD:
+            await self.refusing.wait()
             return web.json_response({"code": "E-17", "message": f"not {given['password']}"}, status=401)
         if self.is_single and self.alive:
             return web.json_response({"code": "E-18"}, status=401)
+        if self.licences is not None and len(self.alive) >= self.licences:
+            self.refused += 1
+            return web.json_response({"code": "E-19"}, status=401)
         token = self.only_token or f"{MARK}-{next(self._numbers)}"
         self.alive.add(token)
         self.logging_in.put_nowait(token)
+        if self.is_breaking and request.transport is not None:
+            request.transport.close()
         await self.answering.wait()
         return web.json_response({"token": token}, headers={"X-Node": self.node})
 

@@ -171,10 +171,10 @@ class DuplicateSkipsEviction(Orchestrator):
         super().__init__(*parts, **options)
         self._shared: dict[CleanupRequest, asyncio.Task[CleanupReport]] = {}
 
-    async def cleanup(self, request: CleanupRequest) -> CleanupReport:
+    async def cleanup(self, request: CleanupRequest, *, spared: str | None = None) -> CleanupReport:
         running = self._shared.get(request)
         if running is None or running.done():
-            running = self._shared[request] = asyncio.create_task(super().cleanup(request))
+            running = self._shared[request] = asyncio.create_task(super().cleanup(request, spared=spared))
         return await asyncio.shield(running)
 
 

@@ -62,6 +62,10 @@ class HttpEndSystem(EndSystem):
         """Return the addresses where the session is used and ended; empty if it lacks a part of them."""
         return self._origins.of(session.credential)
 
+    def origin_to_come(self, session: SessionLogin, settings: Mapping[str, str]) -> str:
+        """Return the addresses where a login will be used and ended, or where it will be made if its settings choose that."""
+        return self.origin(session) or self._origins.to_come(effective(self.profile.settings, settings))
+
     def check_settings(self, settings: Mapping[str, str]) -> list[str]:
         """Check the settings that the profile declares. OpsHub's own settings, and all others, are ignored."""
         declared = self.profile.settings

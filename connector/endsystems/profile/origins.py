@@ -1,6 +1,6 @@
 """The place where a profile ends a login. A debt is bound to it, so that no credential goes to another end system."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from yarl import URL
 
@@ -36,6 +36,14 @@ class Origins:
             return _named([each if isinstance(each, str) else _origin(values.of(each)) for each in self._addresses])
         except CannotSend:
             return ""
+
+    def to_come(self, settings: Mapping[str, str]) -> str:
+        """Return the name of the base URL that a login with these settings begins at; empty if they lack a part of it."""
+        try:
+            base_url = self._site.before_login(settings).base_url
+        except CannotSend:
+            return ""
+        return _named([_origin(base_url)]) if base_url else ""
 
 
 def _addresses(profile: Profile, site: Site) -> Iterator[str | Reference]:

@@ -108,6 +108,9 @@ class Operations(Ledger):
     async def held_seats(self, pool: str) -> HeldSeats:
         return await self.transact(lambda table: seat_holders.held(table, pool))
 
+    async def holds_seat(self, pool: str, session_id: str) -> bool:
+        return await self.transact(lambda table: seat_holders.has_seat(table, pool, session_id))
+
     async def pools(self) -> list[Pool]:
         return await self.transact(seat_holders.shown_pools)
 

@@ -23,6 +23,8 @@ UNION ALL SELECT seat, origin, 'unknown', count(*) FROM openings WHERE {of} AND 
 UNION ALL SELECT seat, origin, 'sessions', count(DISTINCT coalesce(share, id)) FROM sessions WHERE {of} GROUP BY seat
 UNION ALL SELECT seat, origin, state, count(*) FROM debts WHERE {of} AND holds = 1 GROUP BY seat, state"""
 """The columns `seat`, `what` (a field of `HeldSeats`, or a debt's state) and how many. A login that is shared counts once."""
+OWN = """
+SELECT EXISTS (SELECT 1 FROM sessions WHERE {of}) OR EXISTS (SELECT 1 FROM debts WHERE {of} AND holds = 1 AND state = 'owed')"""
 BY_A_DEBT = {LogoutState.OWED: "owed", LogoutState.WAITING: "waiting", LogoutState.CLOSED: "unproved"}
 """The fields of `HeldSeats` for the states of a debt that holds a seat."""
 SHOWN = 8
@@ -34,6 +36,13 @@ def held(table: Table, pool: str) -> HeldSeats:
     digests, owner = pools(pool, table.keyring), table.term.owner
     query = HOLDERS.format(of=f"seat IN ({marks(digests)})")
     return _counted([*table.named(query, *digests, owner, *digests, owner, *digests, *digests)])
+
+
+def has_seat(table: Table, pool: str, session_id: str) -> bool:
+    """Tell whether a session is open by a login of the pool, or owes the logout of one."""
+    digests = pools(pool, table.keyring)
+    query = OWN.format(of=f"session_id = ? AND seat IN ({marks(digests)})")
+    return bool(table.connection.execute(query, (session_id, *digests, session_id, *digests)).fetchone()[0])
 
 
 def shown_pools(table: Table) -> list[Pool]:

@@ -20,7 +20,7 @@ from connector.ledger.testing.memory_logins import (
     revive,
 )
 from connector.ledger.testing.memory_owner import Owner
-from connector.ledger.testing.memory_seats import give_back, has_room, held, idle_holders, shown_pools
+from connector.ledger.testing.memory_seats import give_back, has_room, has_seat, held, idle_holders, shown_pools
 from connector.ledger.testing.memory_store import BegunLogin, MemoryStore, SessionUse, fingerprint, pool_digest
 from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
@@ -228,6 +228,10 @@ class MemoryLedger(Owner, Ledger):
     async def held_seats(self, pool: str) -> HeldSeats:
         with self._transaction() as store:
             return held(store, pool_digest(pool))
+
+    async def holds_seat(self, pool: str, session_id: str) -> bool:
+        with self._transaction() as store:
+            return has_seat(store, pool_digest(pool), session_id)
 
     async def pools(self) -> list[Pool]:
         with self._transaction() as store:

@@ -26,6 +26,13 @@ def held(store: MemoryStore, pool: bytes) -> HeldSeats:
     return HeldSeats(**counted)
 
 
+def has_seat(store: MemoryStore, pool: bytes, session_id: str) -> bool:
+    """Tell whether a session is open by a login of the pool, or owes the logout of one."""
+    seats = [session.seat for session in store.sessions.values() if session.session_id == session_id]
+    owed = store.read(lambda debt: debt.session_id == session_id and debt.state is LogoutState.OWED)
+    return any(_is_of(seat, pool) for seat in (*seats, *(debt.seat for debt in owed)))
+
+
 def shown_pools(store: MemoryStore) -> list[Pool]:
     """Return the pools of which seats are held."""
     origins = {seat.pool: origin for seat, origin, _, _ in _holders(store) if seat is not None and seat.is_held}

@@ -207,6 +207,19 @@ class Seating(LedgerSubject):
         (longest,) = await ledger.idle_holders(POOL, unused_since=3, limit=1)
         assert longest.credential == session(3, "l").credential
 
+    async def test_a_session_has_a_seat_while_it_is_open_and_until_its_logout_is_not_owed(self, ledger: Ledger) -> None:
+        async def has_one(number: int, pool: str = POOL) -> bool:
+            return await ledger.holds_seat(pool, session(number).session_id)
+
+        await take(ledger, 1)
+        assert not await has_one(1)
+        await seated(ledger, 2)
+        assert [await has_one(2), await has_one(2, "another"), await has_one(1)] == [True, False, False]
+        debt = await cleaned_up(ledger, await seated(ledger, 3))
+        assert await has_one(3)
+        await close(ledger, debt)
+        assert [await has_one(number) for number in (1, 2, 3)] == [False, True, False]
+
     async def test_pools_are_told_by_where_they_are_and_what_holds_their_seats(self, ledger: Ledger) -> None:
         assert await ledger.pools() == []
         await seated(ledger, 1)

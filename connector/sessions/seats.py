@@ -1,0 +1,137 @@
+"""Seats: no more logins than are allowed. Whoever comes when none is free waits in line, for a while."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from connector.endsystems.naming_pools import SeatPools
+from connector.ledger.bookkeeping import in_time
+from connector.ledger.port import Seats
+from connector.runtime.steps import step
+from connector.runtime.supervision import OwnedTasks
+from connector.sessions.opening_outcomes import Attempt, Begun, OpeningRequest
+from connector.sessions.opening_records import OpeningRecords
+from connector.sessions.seat_lines import Line, Place, SeatLines
+from connector.telemetry.logs import session_digest
+
+LONGEST = 600.0
+"""Seconds for ending a session that makes room; its parts have shorter deadlines of their own."""
+log = structlog.get_logger(__name__)
+
+EndOwn = Callable[[OpeningRequest, str], Awaitable[bool]]
+"""Ends what a session is open by, but not the login to come with this id. Tells whether it is surely over."""
+MakeRoom = Callable[[str], Awaitable[bool]]
+"""Ends one idle session of a pool, and tells whether it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRules:
+    """How many logins are allowed, and how a seat comes free."""
+
+    pools: SeatPools
+    """Name the pool of a login, and say how many seats each has."""
+    lines: SeatLines
+    """Those who wait."""
+    ledger: Seats
+    """Knows who has a seat."""
+    tasks: OwnedTasks
+    """Take what goes on when nobody waits for it any more."""
+    end_own: EndOwn
+    make_room: MakeRoom | None
+    """None if no idle session has to make room."""
+
+
+class Seating:
+    """Records logins that are about to be sent, as soon as there are seats for them.
+
+    The ledger decides, in one transaction with the record. Lines are this process's own.
+    """
+
+    def __init__(self, rules: SeatRules, begun: OpeningRecords, *, patience: float) -> None:
+        """`begun` records logins. An initialize waits for at most `patience` seconds."""
+        self._pools = rules.pools
+        self._lines = rules.lines
+        self._ledger = rules.ledger
+        self._tasks = rules.tasks
+        self._end_own = rules.end_own
+        self._make_room = rules.make_room
+        self._begun = begun
+        self._patience = patience
+
+    def pool_of(self, origin: str, settings: Mapping[str, str]) -> str:
+        """Return the name of the pool of a login that will be made there with these settings."""
+        return self._pools.of(origin, settings)
+
+    def faults(self, settings: Mapping[str, str]) -> list[str]:
+        """Return what is wrong with settings that tell whose seat a login takes, as `EndSystem.check_settings` does."""
+        return [*self._pools.faults(settings)]
+
+    def stop(self) -> None:
+        """Let nobody wait any longer: the server ends."""
+        self._lines.call_all()
+
+    async def begin(self, attempt: Attempt, is_wanted: Callable[[], bool]) -> Begun:
+        """Record a login once there is a seat for it, in the order in which they came.
+
+        A session that has a seat uses its own: if none is free, its earlier login ends first.
+
+        Args:
+            attempt: the login.
+            is_wanted: tells whether the session may still be opened.
+
+        Raises:
+            LedgerUnavailable: it cannot tell who has a seat. Nothing may be sent.
+        """
+        pool = attempt.opening.pool or ""
+        until = asyncio.get_running_loop().time() + self._patience
+        with self._lines.of(pool) as line:
+            with line.joined() as place:
+                begun = await self._tried(attempt, line, place)
+                if begun is not Begun.NO_SEAT:
+                    return begun
+                if not await in_time(self._ledger.holds_seat(pool, attempt.request.session_id)):
+                    return await self._in_turn(attempt, line, place, is_wanted, until)
+            begun = await self._by_its_own(attempt, line, until)
+            if begun is not Begun.NO_SEAT:
+                return begun
+            with line.joined() as place:
+                return await self._in_turn(attempt, line, place, is_wanted, until)
+
+    async def _tried(self, attempt: Attempt, line: Line, place: Place) -> Begun:
+        if not line.is_first(place):
+            return Begun.NO_SEAT
+        return await self._begun.begin(attempt.opening, seats=self._pools.seats - line.kept_back)
+
+    async def _in_turn(self, attempt: Attempt, line: Line, place: Place, is_wanted: Callable[[], bool], until: float) -> Begun:
+        """Wait for a seat."""
+        while is_wanted():
+            begun = await self._tried(attempt, line, place)
+            if begun is not Begun.NO_SEAT:
+                return begun
+            self._have_room_made(attempt, line, place)
+            if not await place.comes_up(until):
+                log.info("no seat came free in time: OpsHub is told to wait", session=session_digest(attempt.request.session_id))
+                return Begun.NO_SEAT
+        return Begun.NOT_WANTED
+
+    async def _by_its_own(self, attempt: Attempt, line: Line, until: float) -> Begun:
+        """End what the session is open by, and take its seat. Nobody in the line takes it meanwhile."""
+        with line.one_kept_back():
+            work = partial(self._end_own, attempt.request, attempt.opening.login_id)
+            ending = self._tasks.start(step("ending an earlier login", work, deadline=LONGEST, late=False, failed=False))
+            await asyncio.wait([ending], timeout=until - asyncio.get_running_loop().time())
+            return await self._begun.begin(attempt.opening, seats=self._pools.seats) if ending.done() else Begun.NO_SEAT
+
+    def _have_room_made(self, attempt: Attempt, line: Line, place: Place) -> None:
+        """Have an idle session end for the first of the line, one at a time, and one for each who waits."""
+        is_searching = line.victim is not None and not line.victim.done()
+        if self._make_room is not None and line.is_first(place) and not place.has_had_a_victim and not is_searching:
+            line.victim = self._tasks.start(self._search(self._make_room, attempt, place))
+
+    async def _search(self, make_room: MakeRoom, attempt: Attempt, place: Place) -> None:
+        work = partial(make_room, attempt.opening.pool or "")
+        done = await step("making room for a session", work, deadline=LONGEST, late=False, failed=False)
+        place.has_had_a_victim = done.outcome
