@@ -14,7 +14,7 @@ from connector.sessions.openings import Openings, Turns
 from connector.sessions.records import SessionRecords
 from connector.sessions.running_logins import RunningLogins
 from connector.sessions.seal import Seals
-from connector.sessions.seats import Seating, SeatRules
+from connector.sessions.seats import SeatKeeper, SeatRules
 
 WAITING = 0.5
 """The part of its time that an initialize waits for a seat. The rest of it is the login's."""
@@ -56,7 +56,7 @@ def opening_over(
         clock: tells when a login was made.
     """
     begun = OpeningRecords(ledger, live, not_taken=seats.lines.not_taken if seats else lambda _: None)
-    seating = Seating(seats, begun, patience=WAITING * deadline) if seats else None
+    seating = SeatKeeper(seats, begun, patience=WAITING * deadline) if seats else None
     after = AfterLogin(logouts, live, begun, records, IssuedHeaders(seals, live, longest_header), clock=clock)
     logins = RunningLogins(logouts.end_system, begun, after, deadline=deadline, seats=seating)
     return OpeningParts(Openings(logouts, logins, begun, turns=turns, seats=seating, clock=clock), logins)

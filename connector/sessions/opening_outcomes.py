@@ -36,7 +36,7 @@ class Caller:
         return not self.was_answered and self.is_there()
 
 
-class Begun(Enum):
+class Beginning(Enum):
     """Whether a login may be sent."""
 
     BEGUN = "begun"

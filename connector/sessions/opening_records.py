@@ -9,7 +9,7 @@ from connector.ledger.port import OpenedSessions
 from connector.model.begun import Opening
 from connector.model.errors import LedgerUnavailable
 from connector.sessions.live import LiveSessions
-from connector.sessions.opening_outcomes import Begun
+from connector.sessions.opening_outcomes import Beginning
 from connector.sessions.unrecorded import MOST, InVain
 from connector.telemetry.logs import session_digest
 
@@ -36,7 +36,7 @@ class OpeningRecords:
         """Note that the ledger is about to be told of a login, so that a cleanup that comes from now on stops it."""
         self._live.beginning(opening.session_id, opening.login_id)
 
-    async def begin(self, opening: Opening, *, seats: int | None = None) -> Begun:
+    async def begin(self, opening: Opening, *, seats: int | None = None) -> Beginning:
         """Record that a noted login is about to be sent, unless so many `seats` of its pool are held."""
         has_seat = False
 
@@ -45,8 +45,8 @@ class OpeningRecords:
             has_seat = await self._ledger.begin_opening(opening, seats=seats)
 
         if not await self._told(begin(), InVain(opening)):
-            return Begun.NOT_RECORDED
-        return Begun.BEGUN if has_seat else Begun.NO_SEAT
+            return Beginning.NOT_RECORDED
+        return Beginning.BEGUN if has_seat else Beginning.NO_SEAT
 
     def not_begun(self, opening: Opening) -> None:
         """Forget a login that was noted and has no row."""

@@ -15,7 +15,7 @@ from connector.sessions.logouts import Logouts
 from connector.sessions.opening_outcomes import Attempt, Caller, NotOpened, OpeningRequest, Result
 from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.running_logins import Login, RunningLogins
-from connector.sessions.seats import Seating
+from connector.sessions.seats import SeatKeeper
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class Openings:
         begun: OpeningRecords,
         *,
         turns: Turns | None = None,
-        seats: Seating | None = None,
+        seats: SeatKeeper | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Make it.

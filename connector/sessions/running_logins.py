@@ -15,9 +15,9 @@ from connector.runtime.deadline import Patience
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.after_login import AfterLogin
-from connector.sessions.opening_outcomes import Attempt, Begun, NotOpened, Result
+from connector.sessions.opening_outcomes import Attempt, Beginning, NotOpened, Result
 from connector.sessions.opening_records import OpeningRecords
-from connector.sessions.seats import Seating
+from connector.sessions.seats import SeatKeeper
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ class RunningLogins:
         after: AfterLogin,
         *,
         deadline: float,
-        seats: Seating | None = None,
+        seats: SeatKeeper | None = None,
     ) -> None:
         """`deadline` is for the end system, in seconds: a caller is answered then. Without `seats`, any number may begin."""
         self.deadline = deadline
@@ -60,19 +60,19 @@ class RunningLogins:
     async def _begin(self, attempt: Attempt) -> Login | NotOpened:
         self._begun.note(attempt.opening)
         begun = await self._recorded(attempt)
-        if begun is Begun.NOT_RECORDED:
+        if begun is Beginning.NOT_RECORDED:
             return NotOpened.NOT_RECORDED
-        if begun is Begun.BEGUN and self._is_wanted(attempt):
+        if begun is Beginning.BEGUN and self._is_wanted(attempt):
             return self._logins.start(self._log_in(attempt))
-        if begun is Begun.BEGUN:
+        if begun is Beginning.BEGUN:
             await self._begun.nothing_made(attempt.opening)
         else:
             self._begun.not_begun(attempt.opening)
         if self.are_stopping:
             return NotOpened.STOPPING
-        return NotOpened.NO_SEAT if begun is Begun.NO_SEAT else NotOpened.OVERTAKEN
+        return NotOpened.NO_SEAT if begun is Beginning.NO_SEAT else NotOpened.OVERTAKEN
 
-    async def _recorded(self, attempt: Attempt) -> Begun:
+    async def _recorded(self, attempt: Attempt) -> Beginning:
         if self._seats is None:
             return await self._begun.begin(attempt.opening)
         started = time.monotonic()
@@ -80,7 +80,7 @@ class RunningLogins:
             return await self._seats.begin(attempt, partial(self._is_wanted, attempt))
         except LedgerUnavailable:
             self._begun.not_begun(attempt.opening)
-            return Begun.NOT_RECORDED
+            return Beginning.NOT_RECORDED
         finally:
             attempt.caller.waited = time.monotonic() - started
 

@@ -12,7 +12,7 @@ LOOK_EVERY = 1.0
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class PlaceInLine:
     """One place in a line."""
 
     called: asyncio.Event = field(default_factory=asyncio.Event)
@@ -33,12 +33,12 @@ class Place:
 
 
 @dataclass(slots=True, eq=False)
-class Line:
+class SeatLine:
     """Those who wait for a seat of one pool, the first of whom may take one."""
 
     digests: Collection[bytes]
     """What rows show of the pool."""
-    places: list[Place] = field(default_factory=list)
+    places: list[PlaceInLine] = field(default_factory=list)
     users: int = 0
     kept_back: int = 0
     """Seats that nobody in the line may take: sessions that had them give them back for a moment, to take them again."""
@@ -46,9 +46,9 @@ class Line:
     """The search for a session that makes room."""
 
     @contextmanager
-    def joined(self) -> Iterator[Place]:
+    def joined(self) -> Iterator[PlaceInLine]:
         """Stand at the end of the line while the context is open."""
-        place = Place()
+        place = PlaceInLine()
         self.places.append(place)
         try:
             yield place
@@ -66,7 +66,7 @@ class Line:
             self.kept_back -= 1
             self.call()
 
-    def is_first(self, place: Place) -> bool:
+    def is_first(self, place: PlaceInLine) -> bool:
         """Tell whether it is this one's turn."""
         return self.places[0] is place
 
@@ -82,14 +82,14 @@ class SeatLines:
     def __init__(self, digests: Callable[[str], Collection[bytes]]) -> None:
         """`digests` tells what rows show of the pool with a name."""
         self._digests = digests
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, SeatLine] = {}
 
     @contextmanager
-    def of(self, pool: str) -> Iterator[Line]:
+    def of(self, pool: str) -> Iterator[SeatLine]:
         """Give the line of a pool, and keep it while the context is open."""
         line = self._lines.get(pool)
         if line is None:
-            line = self._lines[pool] = Line(self._digests(pool))
+            line = self._lines[pool] = SeatLine(self._digests(pool))
         line.users += 1
         try:
             yield line

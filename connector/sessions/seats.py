@@ -12,9 +12,9 @@ from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import Seats
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
-from connector.sessions.opening_outcomes import Attempt, Begun, OpeningRequest
+from connector.sessions.opening_outcomes import Attempt, Beginning, OpeningRequest
 from connector.sessions.opening_records import OpeningRecords
-from connector.sessions.seat_lines import Line, Place, SeatLines
+from connector.sessions.seat_lines import PlaceInLine, SeatLine, SeatLines
 from connector.telemetry.logs import session_digest
 
 LONGEST = 600.0
@@ -44,7 +44,7 @@ class SeatRules:
     """None if no idle session has to make room."""
 
 
-class Seating:
+class SeatKeeper:
     """Records logins that are about to be sent, as soon as there are seats for them.
 
     The ledger decides, in one transaction with the record. Lines are this process's own.
@@ -73,7 +73,7 @@ class Seating:
         """Let nobody wait any longer: the server ends."""
         self._lines.call_all()
 
-    async def begin(self, attempt: Attempt, is_wanted: Callable[[], bool]) -> Begun:
+    async def begin(self, attempt: Attempt, is_wanted: Callable[[], bool]) -> Beginning:
         """Record a login once there is a seat for it, in the order in which they came.
 
         A session that has a seat uses its own: if none is free, its earlier login ends first.
@@ -90,48 +90,50 @@ class Seating:
         with self._lines.of(pool) as line:
             with line.joined() as place:
                 begun = await self._tried(attempt, line, place)
-                if begun is not Begun.NO_SEAT:
+                if begun is not Beginning.NO_SEAT:
                     return begun
                 if not await in_time(self._ledger.holds_seat(pool, attempt.request.session_id)):
                     return await self._in_turn(attempt, line, place, is_wanted, until)
             begun = await self._by_its_own(attempt, line, until)
-            if begun is not Begun.NO_SEAT:
+            if begun is not Beginning.NO_SEAT:
                 return begun
             with line.joined() as place:
                 return await self._in_turn(attempt, line, place, is_wanted, until)
 
-    async def _tried(self, attempt: Attempt, line: Line, place: Place) -> Begun:
+    async def _tried(self, attempt: Attempt, line: SeatLine, place: PlaceInLine) -> Beginning:
         if not line.is_first(place):
-            return Begun.NO_SEAT
+            return Beginning.NO_SEAT
         return await self._begun.begin(attempt.opening, seats=self._pools.seats - line.kept_back)
 
-    async def _in_turn(self, attempt: Attempt, line: Line, place: Place, is_wanted: Callable[[], bool], until: float) -> Begun:
+    async def _in_turn(
+        self, attempt: Attempt, line: SeatLine, place: PlaceInLine, is_wanted: Callable[[], bool], until: float
+    ) -> Beginning:
         """Wait for a seat."""
         while is_wanted():
             begun = await self._tried(attempt, line, place)
-            if begun is not Begun.NO_SEAT:
+            if begun is not Beginning.NO_SEAT:
                 return begun
             self._have_room_made(attempt, line, place)
             if not await place.comes_up(until):
                 log.info("no seat came free in time: OpsHub is told to wait", session=session_digest(attempt.request.session_id))
-                return Begun.NO_SEAT
-        return Begun.NOT_WANTED
+                return Beginning.NO_SEAT
+        return Beginning.NOT_WANTED
 
-    async def _by_its_own(self, attempt: Attempt, line: Line, until: float) -> Begun:
+    async def _by_its_own(self, attempt: Attempt, line: SeatLine, until: float) -> Beginning:
         """End what the session is open by, and take its seat. Nobody in the line takes it meanwhile."""
         with line.one_kept_back():
             work = partial(self._end_own, attempt.request, attempt.opening.login_id)
             ending = self._tasks.start(step("ending an earlier login", work, deadline=LONGEST, late=False, failed=False))
             await asyncio.wait([ending], timeout=until - asyncio.get_running_loop().time())
-            return await self._begun.begin(attempt.opening, seats=self._pools.seats) if ending.done() else Begun.NO_SEAT
+            return await self._begun.begin(attempt.opening, seats=self._pools.seats) if ending.done() else Beginning.NO_SEAT
 
-    def _have_room_made(self, attempt: Attempt, line: Line, place: Place) -> None:
+    def _have_room_made(self, attempt: Attempt, line: SeatLine, place: PlaceInLine) -> None:
         """Have an idle session end for the first of the line, one at a time, and one for each who waits."""
         is_searching = line.victim is not None and not line.victim.done()
         if self._make_room is not None and line.is_first(place) and not place.has_had_a_victim and not is_searching:
             line.victim = self._tasks.start(self._search(self._make_room, attempt, place))
 
-    async def _search(self, make_room: MakeRoom, attempt: Attempt, place: Place) -> None:
+    async def _search(self, make_room: MakeRoom, attempt: Attempt, place: PlaceInLine) -> None:
         work = partial(make_room, attempt.opening.pool or "")
         done = await step("making room for a session", work, deadline=LONGEST, late=False, failed=False)
         place.has_had_a_victim = done.outcome
