@@ -8,7 +8,8 @@ from connector.model.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.model.credential import Credential
 from connector.model.debts import Totals
 from connector.model.outcomes import EvictOutcome, EvictResult, LogoutOutcome, LogoutResult
-from connector.telemetry.figures import DoubtFigures, SessionFigures, StoreFigures
+from connector.model.seat_pools import HeldSeats, Pool
+from connector.telemetry.figures import DoubtFigures, SeatFigures, SessionFigures, StoreFigures
 from connector.telemetry.metrics import Metrics
 from drivers import DriverUnavailable, SystemScope
 from drivers.memory import MemoryDriver, MemorySettings
@@ -36,6 +37,10 @@ REPORT = CleanupReport(
 
 async def totals() -> Totals:
     return TOTALS
+
+
+async def pools() -> list[Pool]:
+    return [Pool(CANARY, CANARY, HeldSeats(sessions=2, waiting=1)), Pool(CANARY, CANARY, HeldSeats(sessions=1))]
 
 
 async def used_storage() -> Storage:
@@ -66,6 +71,9 @@ async def filled() -> Metrics:
     metrics.observe_logout(LogoutOutcome(LogoutResult.PENDING, CANARY, CANARY), 0.03, attempts=1)
     metrics.observe_logout(LogoutOutcome(LogoutResult.VERIFIED), 0.03, attempts=2)
     metrics.observe_logout(LogoutOutcome(LogoutResult.ALREADY_OUT, proved=False), 0.03, attempts=1)
+    seats = SeatFigures(lambda: 6)
+    await seats.ask(pools)
+    metrics.tell(seats)
     metrics.tell(DoubtFigures(lambda: ["an end system"]))
     metrics.observe_rejection("InvalidHeader")
     await metrics.ledger.ask(totals)
