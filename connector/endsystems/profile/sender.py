@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from connector.endsystems.http.response import Response
 from connector.endsystems.profile.absence import why_missing
 from connector.endsystems.profile.answered import AS_RETRY, IN_NO_LIST, explained
 from connector.endsystems.profile.expiry import expiry
+from connector.endsystems.profile.extract import Extract
 from connector.endsystems.profile.outgoing import Outgoing, make
 from connector.endsystems.profile.profile import LoginStep, Step, Verify
 from connector.endsystems.profile.record import StepRecord
@@ -53,15 +54,13 @@ class Sender:
         record = _judged(record, step, answer, values)
         if record.verdict is not Verdict.SUCCESS:
             return record, values
-        found = {key: extract.value(answer, values.answers, following) for key, extract in step.capture.items()}
-        # An empty value counts as missing: it would make a request that ends nothing.
-        missing = [key for key, value in found.items() if not value]
-        if missing:
-            why = why_missing(step.capture[missing[0]], answer, values.answers, following)
-            message = f"{name}: `captured.{missing[0]}` was not found in the answer: {why}"
+        found, after = _captured(step.capture, answer, values, following)
+        missing = next((key for key in step.capture if key not in found), None)
+        if missing is not None:
+            why = why_missing(step.capture[missing], answer, values.answers, following)
+            message = f"{name}: `captured.{missing}` was not found in the answer: {why}"
             record = replace(record, verdict=Verdict.REFUSED, code="capture_missing", message=message)
-        captured = {key: value for key, value in found.items() if value}
-        return record, values.after(answer, captured, cookies=[key for key in captured if step.capture[key].cookie])
+        return record, after
 
     async def probe(self, name: str, probe: Verify, values: Values) -> tuple[StepRecord, Response | None]:
         """Use a credential, and return the record and the answer. A probe that fails proves nothing."""
@@ -111,11 +110,21 @@ def _of_head(
     verdict, _, _ = judge(answer, step.lists) or (Verdict.REFUSED, "", None)
     if verdict is not Verdict.SUCCESS:
         return record, values
-    of_head = {key: extract for key, extract in step.capture.items() if extract.header or extract.cookie or extract.cookies}
-    found = {key: extract.value(answer, values.answers, following) for key, extract in of_head.items()}
+    of_head = {key: extract for key, extract in step.capture.items() if not extract.needs_a_body}
+    _, after = _captured(of_head, answer, values, following)
+    return replace(record, broke_off=True), after
+
+
+def _captured(
+    capture: Mapping[str, Extract], answer: Response, values: Values, following: Sequence[URL]
+) -> tuple[Collection[str], Values]:
+    """Return the names of what was found in a successful answer, and the values with it.
+
+    An empty value counts as missing, because it would make a request that ends nothing.
+    """
+    found = {key: extract.value(answer, values.answers, following) for key, extract in capture.items()}
     captured = {key: value for key, value in found.items() if value}
-    cookies = [key for key in captured if of_head[key].cookie]
-    return replace(record, broke_off=True), values.after(answer, captured, cookies=cookies)
+    return captured.keys(), values.after(answer, captured, cookies=[key for key in captured if capture[key].cookie])
 
 
 def _judged(record: StepRecord, step: Step, answer: Response, values: Values) -> StepRecord:
