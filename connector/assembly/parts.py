@@ -209,7 +209,7 @@ def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
 def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Callable[[], None]) -> OpeningParts:
     lines, pools = core.lines, seat_pools(core.settings.end_system, core.end_system)
     ends_before = core.settings.end_system.replace == "before"
-    turns = OneAtATime(orchestrator, planner, core.live, core.ledger, ends_before=ends_before)
+    turns = OneAtATime(orchestrator, planner, core.logouts, core.live, core.ledger, ends_before=ends_before)
     return opening_over(
         core.logouts,
         core.live,

@@ -17,6 +17,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt
 from connector.model.errors import BrokenOff, LedgerUnavailable
 from connector.sessions.live import LiveSessions
+from connector.sessions.logouts import Logouts
 from connector.sessions.opening_outcomes import OpeningRequest
 
 ONLY_THE_LEDGER_KNOWS = -1
@@ -27,12 +28,20 @@ class OneAtATime:
     """Gives each initialize of a session its turn, once nothing is left of the login before."""
 
     def __init__(
-        self, orchestrator: Orchestrator, planner: Planner, live: LiveSessions, ledger: KnownSessions, *, ends_before: bool
+        self,
+        orchestrator: Orchestrator,
+        planner: Planner,
+        logouts: Logouts,
+        live: LiveSessions,
+        ledger: KnownSessions,
+        *,
+        ends_before: bool,
     ) -> None:
         """`ends_before` tells whether each initialize ends the earlier login of its session before it makes its own."""
         self._ends_before = ends_before
         self._orchestrator = orchestrator
         self._planner = planner
+        self._logouts = logouts
         self._live = live
         self._ledger = ledger
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -81,4 +90,6 @@ class OneAtATime:
             )
 
     async def _owed(self, session_id: str) -> list[Debt]:
-        return await in_time(self._ledger.owed_of(session_id))
+        """Return the logouts that are in the way: a login of another end system is not, and its logout waits for that one."""
+        owed = await in_time(self._ledger.owed_of(session_id))
+        return [debt for debt in owed if self._logouts.held(debt) is None]

@@ -60,6 +60,18 @@ async def test_no_login_is_made_while_the_end_of_the_earlier_one_is_not_confirme
     assert desk.logins == 2
 
 
+async def test_a_login_of_another_end_system_is_not_in_the_way(desk: Desk, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, section(desk)) as server:
+        headers = await opened(server, session)
+    async with Desk() as moved:
+        async with served(tmp_path, section(moved)) as server:
+            assert await again(server, session, headers) == (200, None)
+            assert await again(server, session) == (200, None)
+        assert (len(moved.alive), len(desk.alive), desk.logouts.total()) == (1, 1, 0)
+    async with served(tmp_path, section(desk)):
+        await desk.ended.get()
+
+
 async def test_initializes_of_one_session_take_turns(desk: Desk, session: str, tmp_path: Path) -> None:
     async with served(tmp_path, section(desk)) as server:
         answers = await asyncio.gather(*(again(server, session) for _ in range(5)))
