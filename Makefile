@@ -50,6 +50,10 @@ life: .venv/.dev ## the part of the torture about sessions: a thousand kills; AR
 soak: .venv/.dev ## an hour's worth of mixed traffic in minutes; writes docs/soak.md; AGAINST=FOLDER: beside another checkout
 	@$(BIN)/python -m tests.soak $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
+.PHONY: day
+day: .venv/.dev ## a day of ordinary traffic in a minute, with crashes and forgotten sessions; writes docs/day.md
+	@$(BIN)/python -m tests.day
+
 .PHONY: end-systems
 end-systems: .venv/.dev ## try the bundled profiles at real systems; writes docs/end-systems.md; needs root, Python 3.11; ARGS="trac zabbix"
 	@$(BIN)/python -m tests.endsystems.real_systems $(ARGS)

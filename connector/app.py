@@ -28,6 +28,7 @@ from connector.ledger.sqlite.store import SqliteLedger
 from connector.preflight.keyfile import load_keyring
 from connector.preflight.loading import Prepared, load, prepared
 from connector.telemetry.logs import configure_logs
+from connector.workers.overdue import TICK
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ def create_app(
     hooks: Hooks | None = None,
     environ: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.time,
+    tick: float = TICK,
 ) -> web.Application:
     """Return the application. Its parts are opened at its start-up and closed at its clean-up.
 
@@ -53,6 +55,7 @@ def create_app(
         hooks: what else a cleanup has to do.
         environ: variables, which win over the file; by default those of the process's environment.
         clock: decides when something that is owed is due, in seconds since the epoch.
+        tick: seconds until a minute of idle time has passed, for tests: a minute by default.
 
     Raises:
         ConfigurationError: if the settings cannot work; at start-up, if the ledger, the end system, a driver or an address
@@ -66,8 +69,9 @@ def create_app(
     for line in settings.deprecations:
         log.warning("a deprecated name in the configuration: the next version does not know it", name=line)
     keyring = load_keyring(settings.ledger.key_file, environ, ledger=settings.ledger.path)
+    core = core_of(start, keyring, _ledger(settings, keyring, clock), clock, tick)
     app = web.Application()
-    parts = app[PARTS] = parts_of(core_of(start, keyring, _ledger(settings, keyring, clock), clock), hooks or Hooks())
+    parts = app[PARTS] = parts_of(core, hooks or Hooks(), sees_use=bool(routes))
     app.cleanup_ctx.append(partial(_running, settings=settings))
     add_routes(app, settings, parts.served, routes)
     return app
@@ -107,6 +111,7 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
         doubts=parts.doubts,
         seats=settings.end_system.seats,
         lines=parts.lines,
+        reaped=parts.reaper.reaped,
     )
 
 

@@ -19,6 +19,7 @@ from connector.preflight.loading import Prepared
 from connector.runtime.garbage_collection import raise_threshold
 from connector.runtime.open_files import allow_as_many_as_possible
 from connector.runtime.signals import stop_signal
+from connector.workers.overdue import TICK
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +29,10 @@ IN_CLEAR = (
 )
 
 
-def serve(config: Prepared | Settings, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None) -> int:
-    """Serve until a signal asks to end, and return the exit code; `routes` and `hooks` are as for `create_app`.
+def serve(
+    config: Prepared | Settings, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None, tick: float = TICK
+) -> int:
+    """Serve until a signal asks to end, and return the exit code; `routes`, `hooks` and `tick` are as for `create_app`.
 
     On the signal `/health/ready` answers 503. The listener stays open until what has begun is finished, for at most
     `server.deadlines.shutdown` seconds.
@@ -41,7 +44,7 @@ def serve(config: Prepared | Settings, *, routes: Collection[web.RouteDef] = (),
     raise_threshold()
     settings = config.settings if isinstance(config, Prepared) else config
     with opened_doors(settings) as doors, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(serve_app(create_app(config, routes=routes, hooks=hooks), settings, doors))
+        return runner.run(serve_app(create_app(config, routes=routes, hooks=hooks, tick=tick), settings, doors))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -78,6 +81,5 @@ def _tell_where(addresses: Sequence[Any]) -> None:
 async def _finish(app: web.Application, deadline: float, *, asked_by: str) -> None:
     log.info("stopping: what has begun is finished first, the rest stays in the ledger", signal=asked_by, seconds=deadline)
     app[LIFECYCLE].draining = True
-    app[PARTS].retries.stop()
     if unfinished := await app[PARTS].drain(deadline):
         log.warning("broken off at the deadline", tasks=unfinished)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -107,6 +107,8 @@ class Admin(LedgerView):
     seats: int | None
     """How many each pool has; None if logins are not counted."""
     lines: SeatLines
+    reaped: Mapping[str, int]
+    """Sessions that were reaped since the start, by the reason."""
     started: float = field(default_factory=time.monotonic)
 
     async def status(self) -> RunningServer:
@@ -122,6 +124,7 @@ class Admin(LedgerView):
             unproved=self.doubts.unproved,
             doubted=dict(self.doubts.doubted()),
             pools=await self._pools(),
+            reaped=dict(self.reaped),
             ledger=await self._ledger(),
         )
 

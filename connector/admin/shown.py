@@ -103,6 +103,8 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
     """Pools of which seats are held, if logins are counted."""
     doubted: dict[str, int] = {}
     """Where most recent logouts found no session although nothing shows that it had ended, and how many."""
+    reaped: dict[str, int] = {}
+    """Sessions that were ended since the start because nobody cleaned them up, by the reason."""
 
 
 class RunningServer(ServerState, frozen=True, kw_only=True):

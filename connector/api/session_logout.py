@@ -20,7 +20,7 @@ from connector.config.settings import ServerSection
 from connector.model.cleanup import CleanupReport, CleanupRequest
 from connector.model.errors import BrokenOff, UnknownSession
 from connector.sessions.seal import HEADER
-from connector.telemetry.logs import session_digest
+from connector.telemetry.logs import session_digest, words_of
 from connector.telemetry.metrics import Metrics
 
 
@@ -43,7 +43,7 @@ class CleanupCall:
         await discard_body(request, limit=self.server.limits.body, deadline=self.server.deadlines.body)
         report = await self._run(wanted)
         request[COUNT] = partial(self.metrics.observe_cleanup, report=report)
-        bind_contextvars(**_outcome_words(report))
+        bind_contextvars(**words_of(report))
         return self._rendered(report, request)
 
     def _parsed(self, request: web.Request) -> CleanupRequest:
@@ -73,10 +73,3 @@ class CleanupCall:
         if given.error is None:
             return json_answer(HTTPStatus.OK, given.report)
         return self.shapes.render(given.error, request.rel_url.raw_path)
-
-
-def _outcome_words(report: CleanupReport) -> dict[str, object]:
-    evictions = {name: step.outcome.result.value for name, step in report.evictions.items()}
-    hooks = {name: step.outcome.result.value for name, step in report.hooks.items()}
-    words: dict[str, object] = {"logout": report.logout.outcome.result.value, "eviction": evictions}
-    return words | ({"hooks": hooks} if hooks else {})

@@ -8,6 +8,7 @@ from functools import partial
 
 from connector.api.routes import Served
 from connector.assembly.opening_parts import OpeningParts, opening_over
+from connector.assembly.reaping import reaper_rules
 from connector.cache import Caches, Entries, Loads
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks
@@ -22,6 +23,8 @@ from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.fingerprints import pools as digests_of
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
+from connector.model.cleanup import CleanupReport
+from connector.model.sessions import OpenSession
 from connector.preflight.combinations import requires_seal
 from connector.preflight.loading import Prepared
 from connector.runtime.steps import close, step
@@ -43,6 +46,7 @@ from connector.telemetry.metrics import Metrics
 from connector.workers.catching_up import CatchingUp
 from connector.workers.holding import Holding
 from connector.workers.owed_evictions import OwedEvictions
+from connector.workers.reaper import Reaper
 from connector.workers.retries import LONGEST_TRY, Retries
 from drivers.cancellation import cancelled_only_if_asked
 
@@ -66,6 +70,8 @@ class Core:
     logouts: Logouts
     clock: Callable[[], float]
     lines: SeatLines
+    tick: float
+    """Seconds between two ticks of the reaper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class Parts:
     catching_up: CatchingUp
     holding: Holding
     retries: Retries
+    reaper: Reaper
     renewals: Renewals
     owed_evictions: OwedEvictions
     metrics: Metrics
@@ -123,6 +130,7 @@ class Parts:
         yield "retries", self._retry
         if self.seat_figures is not None:
             yield "counting seats", partial(self.seat_figures.watch, self.ledger.pools)
+        yield "reaper", self.reaper.run
         yield "use of sessions", self.live.keep_notes
         yield "renewals that the ledger could not take", self.renewals.keep_writing
         yield "what the ledger could not take", self.catching_up.run
@@ -133,7 +141,12 @@ class Parts:
         await self.retries.run()
 
     async def drain(self, deadline: float) -> int:
-        """Finish what has begun, the cleanups and retries within `deadline` seconds; returns how many tasks were broken off."""
+        """Begin nothing any more that nobody asks for, and finish what has begun. Return how many tasks were broken off.
+
+        Cleanups, retries and what is being reaped have `deadline` seconds.
+        """
+        self.retries.stop()
+        self.reaper.stop()
         async with asyncio.TaskGroup() as drains:
             cleanups = drains.create_task(self.orchestrator.drain(deadline))
             logins = drains.create_task(self.logins.drain(deadline))
@@ -141,7 +154,7 @@ class Parts:
         return cleanups.result() + logins.result() + renewals.result()
 
 
-def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[], float]) -> Core:
+def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[], float], tick: float) -> Core:
     """Make what all other parts are built on, over a ledger."""
     settings, tasks, metrics = start.settings, OwnedTasks(), Metrics(clock)
     lines = SeatLines(lambda pool: digests_of(pool, keyring))
@@ -158,6 +171,7 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
         logouts=Logouts(start.end_system, tasks, metrics, deadline=for_end_system(settings)),
         clock=clock,
         lines=lines,
+        tick=tick,
     )
     metrics.tell(StoreFigures(core.storage))
     metrics.tell(SessionFigures(core.live))
@@ -165,8 +179,8 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
     return core
 
 
-def parts_of(core: Core, hooks: Hooks) -> Parts:
-    """Make the parts of an application, not yet open."""
+def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
+    """Make the parts of an application, not yet open. `sees_use` tells whether it serves the calls of sessions."""
     orchestrator = _orchestrator(core, hooks)
     per_origin = core.settings.ledger.per_origin
     retries = Retries(core.ledger, orchestrator.retry, core.tasks, per_origin=per_origin, clock=core.clock)
@@ -184,6 +198,7 @@ def parts_of(core: Core, hooks: Hooks) -> Parts:
         catching_up=CatchingUp(core.live, core.ledger, core.logouts, core.storage, nudge=retries.nudge),
         holding=Holding(core.ledger, core.logouts),
         retries=retries,
+        reaper=_reaper(core, orchestrator, planner, sees_use=sees_use),
         renewals=renewals,
         owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions),
         metrics=core.metrics,
@@ -220,6 +235,22 @@ def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Ca
         longest_header=core.settings.server.limits.header,
         turns=turns if ends_before or pools else None,
         seats=None if pools is None else SeatRules(pools, lines, core.ledger, core.tasks, turns.end_own, None),
+        clock=core.clock,
+    )
+
+
+def _reaper(core: Core, orchestrator: Orchestrator, planner: Planner, *, sees_use: bool) -> Reaper:
+    async def cleanup(session: OpenSession) -> CleanupReport:
+        return await orchestrator.cleanup(planner.by_record(session))
+
+    return Reaper(
+        core.ledger,
+        core.live,
+        cleanup,
+        reaper_rules(core.settings, sees_use=sees_use),
+        tasks=core.tasks,
+        metrics=core.metrics,
+        tick=core.tick,
         clock=core.clock,
     )
 

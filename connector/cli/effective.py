@@ -14,10 +14,11 @@ from connector.config.settings import Settings
 from connector.config.variables import KEYS_VARIABLE
 from connector.model.addresses import is_loopback
 from connector.model.redaction import HIDDEN
-from connector.preflight.combinations import requires_seal
+from connector.preflight.combinations import DAY, idle_timeout, requires_seal
 from connector.preflight.loading import Configuration
 
 CREDENTIALS_IN_URL = re.compile(r"(?<=//)[^/@\s]*(?=@)")
+NO_USE_SEEN = f"default, because `connector serve` sees no calls of sessions; with routes of yours it is {DAY:.0f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ def _overruled(settings: Settings, environ: Mapping[str, str]) -> Iterator[Effec
         yield EffectiveValue("security.require_seal", not switched_off, reason)
     if settings.end_system.base_url and not settings.end_system.allowed_urls:
         yield EffectiveValue("end_system.allowed_urls", [_without_login(settings.end_system.base_url)], "end_system.base_url")
+    if settings.sessions.idle_timeout is None:
+        yield EffectiveValue("sessions.idle_timeout", idle_timeout(settings.sessions, sees_use=False) or "off", NO_USE_SEEN)
     if environ.get(KEYS_VARIABLE):
         yield EffectiveValue("ledger.key_file", None, f"environment variable {KEYS_VARIABLE}, which holds the keys")
 

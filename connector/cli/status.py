@@ -42,6 +42,8 @@ def _lines(found: "RunningServer | StoppedServer", now: float) -> Iterator[tuple
         yield from ((f"seats of {pool.pool}", _seats(pool)) for pool in found.pools)
         if found.unproved:
             yield "already out, not proved", str(found.unproved)
+        if found.reaped:
+            yield "sessions reaped", _counted(found.reaped)
         if found.doubted:
             yield "most logouts doubtful at", _counted(found.doubted)
     yield from _ledger_lines(found.ledger, now)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -118,6 +119,8 @@ def _words(annotation: Any, constraints: Sequence[Any] = ()) -> str:
     match get_origin(annotation), get_args(annotation):
         case (origin, (inner, *metadata)) if origin is Annotated:
             return _words(inner, metadata)
+        case (origin, (word,)) if origin is Literal:
+            return str(word)
         case (origin, choices) if origin is Literal:
             return "one of " + ", ".join(str(choice) for choice in choices)
         case (origin, kinds) if origin in {Union, UnionType}:
@@ -130,7 +133,9 @@ def _words(annotation: Any, constraints: Sequence[Any] = ()) -> str:
 
 def _limits(constraints: Sequence[Any]) -> str:
     low, high = "", ""
-    for constraint in constraints:
+    # Those of one kind among several are still as the settings class has them.
+    unpacked = chain.from_iterable(each.metadata if isinstance(each, FieldInfo) else [each] for each in constraints)
+    for constraint in unpacked:
         match constraint:
             case MinLen():
                 return " that is not empty"

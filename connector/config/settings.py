@@ -13,6 +13,8 @@ from connector.runtime.socket_names import LONGEST, socket_name
 from drivers.contract import Seconds
 
 Bytes = Annotated[int, Field(gt=0)]
+Lifetime = Annotated[float, Field(ge=60, le=31_536_000, allow_inf_nan=False)]
+"""Seconds in which a server runs; they are counted in minutes."""
 
 
 class Section(BaseModel):
@@ -168,6 +170,9 @@ class EndSystemSection(Section):
     seats_per: str | None = None
     """Whose seats they are, as a template of settings in OpsHub: `{setting.username}` gives each user as many of his own.
     Default: all users of a tool share them. Each address of a tool counts by itself."""
+    login_lifetime: Lifetime = 86_400
+    """Seconds after which the tool ends a login by itself. A login that it may have made, while nobody has its credential, is
+    given up then."""
     deadlines: EndSystemDeadlines = EndSystemDeadlines()
     ca_file: Annotated[Path | None, Field(strict=False)] = None
     """PEM file of the certificate authorities to trust instead of the system's."""
@@ -179,6 +184,18 @@ class EndSystemSection(Section):
     """URL of an HTTP proxy for outgoing requests. One from the environment is never used."""
     settings: dict[str, Any] = {}
     """Settings of a Python class of your own."""
+
+
+class SessionsSection(Section):
+    """When a session ends that nobody cleans up. Only time in which a server runs counts, by the minute."""
+
+    idle_timeout: Lifetime | Literal["off"] | None = None
+    """Seconds without a call, after which a session is cleaned up. Default: a day if the server has routes of yours, because it
+    sees the calls of sessions then; otherwise `off`, because it would end sessions that are in use elsewhere."""
+    max_lifetime: Lifetime | Literal["off"] = "off"
+    """Seconds after which a session is cleaned up although it is in use, between two calls."""
+    reap_at_once: Annotated[int, Field(ge=1, le=1000)] = 4
+    """Sessions that are cleaned up at a time for these reasons; those of one end system are `ledger.per_origin` at most."""
 
 
 class LedgerSection(Section):
@@ -251,6 +268,7 @@ class Settings(Section):
     storage: StorageSection = StorageSection()
     cache: CacheSection = CacheSection()
     end_system: EndSystemSection = EndSystemSection()
+    sessions: SessionsSection = SessionsSection()
     ledger: LedgerSection = LedgerSection()
     security: SecuritySection = SecuritySection()
     metrics: MetricsSection = MetricsSection()

@@ -2,10 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 
 from connector.model.credential import Credential
 from connector.model.seat_pools import Seat
+
+
+class Reason(StrEnum):
+    """Why a session is reaped: cleaned up although nobody has asked for it."""
+
+    IDLE = "idle"
+    """Nobody has used it for too long."""
+    LIFETIME = "lifetime"
+    """It is too old."""
+    UNANSWERED = "unanswered"
+    """Nobody has used it, and it is unknown whether OpsHub was given its seal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from connector.config.problems import dotted
-from connector.config.settings import ServerLimits, ServerSection, Settings
+from connector.config.settings import ServerLimits, ServerSection, SessionsSection, Settings
 from connector.config.sources import Sources, variable_name
 from connector.endsystems.build import build_end_system
 from connector.endsystems.end_system import EndSystem
@@ -18,6 +18,7 @@ PASSWORD_IN_URL = re.compile(r"//[^/@]*:[^/@]+@")
 EVERY_IPV4 = "0.0.0.0"  # noqa: S104 - nothing listens here
 PROFILE = "end_system.profile"
 FILES = (PROFILE, "end_system.ca_file", "end_system.client_certificate", "end_system.client_key")
+DAY = 86_400.0
 CALLS = ("cleanup", "discover", "initialize")
 """What is served under each base path."""
 
@@ -37,6 +38,13 @@ def requires_seal(settings: Settings) -> bool:
     """Tell whether nobody may clean up a session without its seal."""
     beyond = not is_loopback(settings.server.host)
     return settings.security.require_seal or (beyond and not settings.security.allow_unsealed_cleanup_beyond_loopback)
+
+
+def idle_timeout(sessions: SessionsSection, *, sees_use: bool) -> float | None:
+    """Return after how many seconds without use a session ends; None if never. A server that `sees_use` has a default."""
+    if sessions.idle_timeout is None:
+        return DAY if sees_use else None
+    return None if sessions.idle_timeout == "off" else sessions.idle_timeout
 
 
 def _seals(settings: Settings) -> Iterator[str]:

@@ -57,6 +57,7 @@ class LiveSessions:
         """How many calls run, by the ids of their session and its login; a login without any has no entry."""
         self._seen: set[str] | None = None
         """Sessions that were used since a watch began; None while there is none."""
+        self._writing = asyncio.Lock()
         self._notes = Outage(
             "the ledger cannot record the use of sessions; it is tried again until it can",
             "the use of sessions is recorded again",
@@ -267,10 +268,16 @@ class LiveSessions:
 
         A call that runs is use, however long it takes.
         """
+        async with self._writing:  # what two of them record at once would be counted twice
+            return await self._write_notes()
+
+    async def _write_notes(self) -> bool:
         for session_id, login_id in self._calls:
             self._note_use(session_id, login_id)
+        # Those of this moment, because there are always some more on a busy day.
+        waiting = iter([*self._used.items()])
         try:
-            while used := dict(islice(self._used.items(), SLICE)):
+            while used := dict(islice(waiting, SLICE)):
                 await in_time(self._ledger.note_use(used))
                 self._forget_written(used)
             self._notes.note(None)
@@ -283,7 +290,7 @@ class LiveSessions:
         """Forget notes that are written, except of what was used again meanwhile."""
         for session_id, use in used.items():
             known = self._used.get(session_id)
-            if known == use:
+            if known is use:
                 del self._used[session_id]
             elif known is not None and known.login_id == use.login_id:
                 self._used[session_id] = replace(known, calls=known.calls - use.calls)

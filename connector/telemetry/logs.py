@@ -14,6 +14,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from connector.config.settings import LogsSection
+from connector.model.cleanup import CleanupReport
 from connector.runtime.outlet import outlet_of
 
 REQUEST = "request"
@@ -71,6 +72,14 @@ def session_digest(session_id: str) -> str:
     """Return what stands for a session in the log: constant while this process runs, and irreversible."""
     # Keyed: without the key, a known session id could be looked for in a log.
     return blake2b(session_id.encode(), key=_DIGEST_KEY, digest_size=4).hexdigest()
+
+
+def words_of(report: CleanupReport) -> dict[str, object]:
+    """Return what became of each step of a cleanup, as its line in the log says it."""
+    evictions = {name: step.outcome.result.value for name, step in report.evictions.items()}
+    hooks = {name: step.outcome.result.value for name, step in report.hooks.items()}
+    words: dict[str, object] = {"logout": report.logout.outcome.result.value, "eviction": evictions}
+    return words | ({"hooks": hooks} if hooks else {})
 
 
 def _json() -> list[Processor]:

@@ -16,6 +16,7 @@ from connector.model.debts import Totals
 from connector.model.errors import ConnectorError
 from connector.model.listed import SessionState
 from connector.model.outcomes import EvictResult, LogoutOutcome, LogoutResult
+from connector.model.sessions import Reason
 from connector.runtime.outlet import lines_lost
 from connector.version import __version__
 
@@ -78,6 +79,11 @@ class Metrics:
         self._logouts_unproved[()]
         self._logout_duration = self._histograms("connector_logout_duration_seconds", "Time that a logout took", "outcome")
         self._logout_attempts = self._histogram("connector_logout_attempts", "Tries of a logout that is done", buckets=TRIES)
+        self._reaps = self._counter(
+            "connector_sessions_reaped", "Sessions that were ended because nobody cleaned them up", "reason"
+        )
+        for reason in Reason:
+            self._reaps[(reason.value,)]
         self._evictions = self._counter("connector_evictions", "Evictions, by what became of them", "driver", "outcome")
         self._eviction_duration = self._histograms("connector_eviction_duration_seconds", "Time that an eviction took", "driver")
         self._rejections = self._counter("connector_requests_rejected", "Requests turned away unread", "kind")
@@ -97,6 +103,11 @@ class Metrics:
         if report is None:
             return
         self._cleanup_duration.observe(report.milliseconds / 1000)
+        self.observe_evictions(report)
+
+    def observe_reap(self, reason: Reason, report: CleanupReport) -> None:
+        """Count one session that was reaped, and its evictions."""
+        self._reaps[(reason.value,)].inc()
         self.observe_evictions(report)
 
     def observe_evictions(self, report: CleanupReport) -> None:

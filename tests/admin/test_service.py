@@ -36,6 +36,7 @@ def admin(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = 
         doubts=Doubts(),
         seats=None,
         lines=SeatLines(lambda _: ()),
+        reaped={},
     )
 
 

@@ -130,6 +130,13 @@ def test_whether_a_seal_is_required_is_shown_as_it_is_in_force_with_the_reason(
     assert shown("security.require_seal", environ) == (in_force, source)
 
 
+def test_idle_sessions_are_shown_to_be_left_alone_with_the_reason_unless_it_is_set() -> None:
+    value, source = shown("sessions.idle_timeout", {})
+
+    assert (value, source.partition(";")[0]) == ("off", "default, because `connector serve` sees no calls of sessions")
+    assert shown("sessions.idle_timeout", {"CONNECTOR__SESSIONS__IDLE_TIMEOUT": "600"})[0] == 600
+
+
 def test_where_requests_may_go_is_shown_as_it_is_in_force_without_a_login() -> None:
     environ = {"CONNECTOR__END_SYSTEM__PROFILE": "jira-datacenter", "CONNECTOR__END_SYSTEM__BASE_URL": "https://jira.test/a"}
     allowed = {"CONNECTOR__END_SYSTEM__ALLOWED_URLS": "https://jira.test"}

@@ -26,7 +26,7 @@ async def test_a_person_gets_it_in_words(server: Administered) -> None:
 
     lines = (await connector("status", folder=server.folder)).out.splitlines()
 
-    for line in ("server\tready", "driver memory\tup", "logouts owed\t1", "needs attention\t1"):
+    for line in ("server\tready", "sessions reaped\tidle (3)", "driver memory\tup", "logouts owed\t1", "needs attention\t1"):
         assert line in lines
 
 

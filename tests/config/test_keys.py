@@ -19,6 +19,13 @@ def test_the_shipped_file_sets_nothing_but_defaults() -> None:
     assert load(Path(__file__).parents[2] / "config.toml", {}).settings == load(None, {}).settings
 
 
+@pytest.mark.parametrize("given", ["59", "'on'", "true", "31536001", "inf"])
+def test_an_idle_time_is_a_number_within_bounds_or_off(tmp_path: Path, given: str) -> None:
+    expected = "expected a number from 60 to 31536000 or off (config.toml)"
+
+    assert problems(tmp_path, f"[sessions]\nidle_timeout = {given}") == [f"sessions.idle_timeout: {expected}"]
+
+
 def test_a_variable_wins_over_the_file_and_the_file_over_the_default(tmp_path: Path) -> None:
     toml = "[server]\nport = 1\n[connector]\nname = 'from the file'"
 

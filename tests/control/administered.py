@@ -36,6 +36,7 @@ WITHIN = 30.0
 """Seconds that a test waits at most for something that is certain to come."""
 TOKEN = "t0ken-canary"
 METRICS_URL = "http://127.0.0.1:9464/metrics"
+REAPED = {"idle": 3}
 CONFIG = """
 [control]
 socket = "control.sock"
@@ -147,6 +148,7 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
             doubts=Doubts(),
             seats=None,
             lines=SeatLines(lambda _: ()),
+            reaped=REAPED,
         )
         with opened_doors(settings, for_calls=False) as doors:
             async with control_served(control_app(admin, Metrics()), settings, doors):

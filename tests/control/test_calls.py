@@ -14,7 +14,7 @@ from connector.config.settings import LogsSection
 from connector.model.debts import LogoutState
 from connector.model.outcomes import OTHER_END_SYSTEM
 from tests.api.log import logged
-from tests.control.administered import METRICS_URL, TOKEN, Administered
+from tests.control.administered import METRICS_URL, REAPED, TOKEN, Administered
 
 
 async def test_the_status_tells_who_serves_what_works_and_how_much_is_owed(server: Administered) -> None:
@@ -35,6 +35,7 @@ async def test_the_status_tells_who_serves_what_works_and_how_much_is_owed(serve
         "unproved": 0,
         "doubted": {},
         "pools": [],
+        "reaped": REAPED,
     }
     assert {name: ledger[name] for name in ("owed", "waiting", "closed", "evictions")} == {
         "owed": 1,

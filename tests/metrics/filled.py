@@ -2,6 +2,8 @@
 
 from http import HTTPStatus
 
+from msgspec.structs import replace
+
 from connector.cache.storage import Reads, Storage
 from connector.config.settings import StorageDeadlines
 from connector.model.cleanup import CleanupReport, CleanupRequest, Timed
@@ -9,6 +11,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Totals
 from connector.model.outcomes import EvictOutcome, EvictResult, LogoutOutcome, LogoutResult
 from connector.model.seat_pools import HeldSeats, Pool
+from connector.model.sessions import Reason
 from connector.telemetry.figures import DoubtFigures, SeatFigures, SessionFigures, StoreFigures
 from connector.telemetry.metrics import Metrics
 from drivers import DriverUnavailable, SystemScope
@@ -68,6 +71,7 @@ async def filled() -> Metrics:
     metrics.observe_initialize("login_refused")
     metrics.observe_cleanup(HTTPStatus.SERVICE_UNAVAILABLE, REPORT)
     metrics.observe_cleanup(HTTPStatus.BAD_REQUEST)
+    metrics.observe_reap(Reason.IDLE, replace(REPORT, evictions={}))
     metrics.observe_logout(LogoutOutcome(LogoutResult.PENDING, CANARY, CANARY), 0.03, attempts=1)
     metrics.observe_logout(LogoutOutcome(LogoutResult.VERIFIED), 0.03, attempts=2)
     metrics.observe_logout(LogoutOutcome(LogoutResult.ALREADY_OUT, proved=False), 0.03, attempts=1)

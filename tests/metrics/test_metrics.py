@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from connector.model.debts import Totals
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LoginResult
+from connector.model.sessions import Reason
 from connector.sessions.after_login import OPEN
 from connector.sessions.opening_outcomes import NotOpened
 from connector.telemetry.metrics import INITIALIZES, Metrics
@@ -55,6 +56,12 @@ async def test_evictions_are_counted_by_driver_and_outcome() -> None:
     assert value(text, "connector_evictions_total", driver="memory", outcome="evicted") == 1
     assert value(text, "connector_evictions_total", driver="shared", outcome="unavailable") == 1
     assert value(text, "connector_eviction_duration_seconds_sum", driver="shared") == 2
+
+
+async def test_sessions_that_nobody_has_cleaned_up_are_counted_by_the_reason_from_zero_on() -> None:
+    text = await exposition()
+    reasons = {reason: value(text, "connector_sessions_reaped_total", reason=reason) for reason in Reason}
+    assert reasons == {Reason.IDLE: 1, Reason.LIFETIME: 0, Reason.UNANSWERED: 0}
 
 
 async def test_logouts_are_counted_by_outcome_and_attempt_and_their_tries_when_done() -> None:

@@ -14,6 +14,7 @@ from connector.assembly.parts import Parts
 from connector.cleanups.hooks import Hooks
 from connector.preflight.loading import load
 from connector.telemetry.metrics import Metrics
+from connector.workers.overdue import TICK
 from tests.e2e.opshub import OpsHub
 
 KEYS = {"CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
@@ -41,8 +42,12 @@ async def served(
     routes: Collection[web.RouteDef] = (),
     hooks: Hooks | None = None,
     clock: Callable[[], float] | None = None,
+    tick: float = TICK,
 ) -> AsyncIterator[Served]:
-    """Serve this configuration while the context is open; its files are in `folder`, and stay there for the next time."""
+    """Serve this configuration while the context is open; its files are in `folder`, and stay there for the next time.
+
+    `tick` is how many seconds a minute of idle time takes.
+    """
     folder.mkdir(exist_ok=True)
     file = folder / "config.toml"
     file.write_text(
@@ -51,7 +56,7 @@ async def served(
     )
     settings = load(file, environ).settings
     options = {} if clock is None else {"clock": clock}
-    app = create_app(settings, routes=routes, hooks=hooks, environ=environ, **options)
+    app = create_app(settings, routes=routes, hooks=hooks, environ=environ, tick=tick, **options)
     runner = guarded_runner(app, settings.server)
     await runner.setup()
     try:

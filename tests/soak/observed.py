@@ -74,11 +74,17 @@ def answer(door: socket.socket) -> None:
             connection.sendall(json.dumps(vitals()).encode())
 
 
-if __name__ == "__main__":
-    config, path = sys.argv[1:]
+def tell_vitals_at(path: str) -> None:
+    """Tell them from now on to whoever connects to a socket there; one that a killed server has left is replaced."""
+    Path(path).unlink(missing_ok=True)
     server = socket.socket(socket.AF_UNIX)
     server.bind(path)
     server.listen()
     threading.Thread(target=partial(answer, server), daemon=True).start()
+
+
+if __name__ == "__main__":
+    config, path = sys.argv[1:]
+    tell_vitals_at(path)
     handlers = [web.get(f"/{handler.__name__}", handler) for handler in (about, cached, missing, broken)]
     sys.exit(run(config, routes=handlers))

@@ -12,6 +12,7 @@ from aiohttp import web
 from connector.preflight.loading import load
 from connector.server import serve
 from connector.telemetry.logs import configure_logs
+from connector.workers.overdue import TICK
 from drivers import sqlite_writer
 from tests.torture.failpoints import Failpoint
 
@@ -19,9 +20,17 @@ PR_SET_PDEATHSIG, PR_SET_PTRACER, ANY = 1, 0x59616D61, -1
 
 
 def serve_here(
-    config: Path, failpoint: Failpoint | None = None, *, batch: int | None = None, routes: Collection[web.RouteDef] = ()
+    config: Path,
+    failpoint: Failpoint | None = None,
+    *,
+    batch: int | None = None,
+    routes: Collection[web.RouteDef] = (),
+    tick: float = TICK,
 ) -> None:
-    """Serve a configuration; what it logs is appended to `server.log` beside it. `batch` bounds the works of one transaction."""
+    """Serve a configuration; what it logs is appended to `server.log` beside it.
+
+    `batch` bounds the works of one transaction; `tick` is how many seconds a minute of idle time takes.
+    """
     os.chdir(config.parent)
     log = os.open("server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
@@ -33,7 +42,7 @@ def serve_here(
         failpoint.arm()
     if batch is not None:
         sqlite_writer.BATCH = batch
-    sys.exit(serve(settings, routes=routes))
+    sys.exit(serve(settings, routes=routes, tick=tick))
 
 
 def _tie_to_its_test() -> None:
