@@ -57,7 +57,7 @@ class OneAtATime:
         """
         turn = self._turns.setdefault(request.session_id, asyncio.Lock())
         async with turn:
-            yield not self._ends_before or await self._has_ended_earlier(request)
+            yield not self._ends_before or (await self._has_ended_earlier(request) and self._has_none_under_way(request))
 
     async def end_own(self, request: OpeningRequest, spared: str) -> bool:
         """End what a session is open by, except for the login to come that is `spared`, and tell whether that is surely over."""
@@ -73,6 +73,10 @@ class OneAtATime:
             for debt in await self._owed(request.session_id):
                 retries.create_task(self._orchestrator.retry(debt))
         return not await self._owed(request.session_id)
+
+    def _has_none_under_way(self, request: OpeningRequest) -> bool:
+        """Tell whether no login of the session is still being made, such as one whose caller was told that it is late."""
+        return not self._live.may_have_row(request.session_id)
 
     def _earlier(self, request: OpeningRequest) -> Iterator[CleanupRequest]:
         """Yield the cleanups of the logins that the caller's seal and this process know of."""

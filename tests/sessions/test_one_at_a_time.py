@@ -1,9 +1,11 @@
 """An end system that allows one login at a time: the earlier one is ended, and confirmed, before the new one is made."""
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
+from tests.ledger.ledgers import until
 from tests.sessions.desk import Desk, settings
 from tests.sessions.records import open_sessions
 from tests.sessions.served import Served, served
@@ -58,6 +60,24 @@ async def test_no_login_is_made_while_the_end_of_the_earlier_one_is_not_confirme
 
     assert refused == [(503, "earlier_login_not_ended")] * 3
     assert desk.logins == 2
+
+
+async def test_no_login_is_made_beside_one_that_is_late(desk: Desk, session: str, tmp_path: Path) -> None:
+    impatient = "[end_system.deadlines]\nconnect = 0.2\nread = 0.2\ntotal = 0.2\n"
+    desk.answering.clear()
+    async with served(tmp_path, section(desk) + impatient) as server:
+        late = await again(server, session)
+        beside = await again(server, session)
+        assert (late, beside, desk.logins) == ((503, "timeout"), (503, "earlier_login_not_ended"), 1)
+        desk.answering.set()
+        await desk.ended.get()
+        await until(partial(is_opened, server, session))
+
+    assert (desk.logins, len(desk.alive)) == (2, 1)
+
+
+async def is_opened(server: Served, session: str) -> bool:
+    return (await again(server, session))[0] == HTTPStatus.OK
 
 
 async def test_a_login_of_another_end_system_is_not_in_the_way(desk: Desk, session: str, tmp_path: Path) -> None:
