@@ -17,7 +17,7 @@ from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
 from connector.config.settings import Settings
 from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem
-from connector.endsystems.naming_pools import seat_pools
+from connector.endsystems.naming_pools import SeatPools, seat_pools
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.fingerprints import pools as digests_of
@@ -45,6 +45,7 @@ from connector.telemetry.figures import DoubtFigures, SeatFigures, SessionFigure
 from connector.telemetry.metrics import Metrics
 from connector.workers.catching_up import CatchingUp
 from connector.workers.holding import Holding
+from connector.workers.making_room import MakingRoom
 from connector.workers.owed_evictions import OwedEvictions
 from connector.workers.reaper import Reaper
 from connector.workers.retries import LONGEST_TRY, Retries
@@ -186,7 +187,8 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
     retries = Retries(core.ledger, orchestrator.retry, core.tasks, per_origin=per_origin, clock=core.clock)
     renewals = Renewals(core.ledger, core.live, longest=LONGEST_LOGIN * for_end_system(core.settings), nudge=retries.nudge)
     planner = Planner(core.end_system, _admission(core), renewals.current)
-    opening = _opening(core, orchestrator, planner, retries.nudge)
+    reaper = _reaper(core, orchestrator, planner, sees_use=sees_use)
+    opening = _opening(core, orchestrator, planner, retries.nudge, reaper)
     return Parts(
         end_system=core.end_system,
         storage=core.storage,
@@ -198,7 +200,7 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
         catching_up=CatchingUp(core.live, core.ledger, core.logouts, core.storage, nudge=retries.nudge),
         holding=Holding(core.ledger, core.logouts),
         retries=retries,
-        reaper=_reaper(core, orchestrator, planner, sees_use=sees_use),
+        reaper=reaper,
         renewals=renewals,
         owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions),
         metrics=core.metrics,
@@ -221,8 +223,8 @@ def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
     return Orchestrator(core.logouts, core.storage, core.books, core.tasks, live=core.live, hooks=hooks, hook_deadline=deadline)
 
 
-def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Callable[[], None]) -> OpeningParts:
-    lines, pools = core.lines, seat_pools(core.settings.end_system, core.end_system)
+def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Callable[[], None], reaper: Reaper) -> OpeningParts:
+    pools = seat_pools(core.settings.end_system, core.end_system)
     ends_before = core.settings.end_system.replace == "before"
     turns = OneAtATime(orchestrator, planner, core.logouts, core.live, core.ledger, ends_before=ends_before)
     return opening_over(
@@ -230,13 +232,25 @@ def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Ca
         core.live,
         core.seals,
         core.ledger,
-        SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live, nudge=nudge, given_back=lines.given_back),
+        _session_records(core, nudge),
         deadline=for_end_system(core.settings),
         longest_header=core.settings.server.limits.header,
         turns=turns if ends_before or pools else None,
-        seats=None if pools is None else SeatRules(pools, lines, core.ledger, core.tasks, turns.end_own, None),
+        seats=None if pools is None else _seat_rules(core, pools, turns, reaper),
         clock=core.clock,
     )
+
+
+def _session_records(core: Core, nudge: Callable[[], None]) -> SessionRecords:
+    given_back = core.lines.given_back
+    return SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live, nudge=nudge, given_back=given_back)
+
+
+def _seat_rules(core: Core, pools: SeatPools, turns: OneAtATime, reaper: Reaper) -> SeatRules:
+    idle, room = core.settings.sessions.seat_idle, None
+    if idle != "off":
+        room = MakingRoom(core.ledger, core.live, reaper.reap_one, lambda: reaper.now, idle=idle).make_room
+    return SeatRules(pools, core.lines, core.ledger, core.tasks, turns.end_own, room)
 
 
 def _reaper(core: Core, orchestrator: Orchestrator, planner: Planner, *, sees_use: bool) -> Reaper:

@@ -194,6 +194,9 @@ class SessionsSection(Section):
     sees the calls of sessions then; otherwise `off`, because it would end sessions that are in use elsewhere."""
     max_lifetime: Lifetime | Literal["off"] = "off"
     """Seconds after which a session is cleaned up although it is in use, between two calls."""
+    seat_idle: Lifetime | Literal["off"] = "off"
+    """Seconds without a call, after which a session is cleaned up if another one waits for its seat (`end_system.seats`). If the
+    server has no routes of yours, it sees no calls: all time since initialize counts then."""
     reap_at_once: Annotated[int, Field(ge=1, le=1000)] = 4
     """Sessions that are cleaned up at a time for these reasons; those of one end system are `ledger.per_origin` at most."""
 

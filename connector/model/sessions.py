@@ -15,6 +15,8 @@ class Reason(StrEnum):
     """Nobody has used it for too long."""
     LIFETIME = "lifetime"
     """It is too old."""
+    SEAT = "seat"
+    """Nobody has used it for long, and another one waits for its seat."""
     UNANSWERED = "unanswered"
     """Nobody has used it, and it is unknown whether OpsHub was given its seal."""
 

@@ -27,6 +27,7 @@ def combination_problems(settings: Settings, sources: Sources) -> list[str]:
     """Return a line for each combination of values that cannot work, apart from those of the end system."""
     return [
         *_seals(settings),
+        *_seats(settings),
         *_ports(settings),
         *_base_paths(settings.server),
         *_limits(settings.server.limits),
@@ -45,6 +46,11 @@ def idle_timeout(sessions: SessionsSection, *, sees_use: bool) -> float | None:
     if sessions.idle_timeout is None:
         return DAY if sees_use else None
     return None if sessions.idle_timeout == "off" else sessions.idle_timeout
+
+
+def _seats(settings: Settings) -> Iterator[str]:
+    if settings.sessions.seat_idle != "off" and settings.end_system.seats is None:
+        yield "sessions.seat_idle: expected end_system.seats beside it"
 
 
 def _seals(settings: Settings) -> Iterator[str]:

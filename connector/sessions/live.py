@@ -55,8 +55,8 @@ class LiveSessions:
         """Session id -> when it was used last, unless the ledger has recorded that by now."""
         self._calls = Counter[tuple[str, str]]()
         """How many calls run, by the ids of their session and its login; a login without any has no entry."""
-        self._seen: set[str] | None = None
-        """Sessions that were used since a watch began; None while there is none."""
+        self._watches: tuple[set[str], ...] = ()
+        """For each watch that is on, the sessions that were used since it began."""
         self._writing = asyncio.Lock()
         self._notes = Outage(
             "the ledger cannot record the use of sessions; it is tried again until it can",
@@ -231,21 +231,22 @@ class LiveSessions:
             known = self._used.get(session_id)
             calls += 0 if known is None else known.calls
             self._used[session_id] = Use(login_id, self._clock(), calls)
-            if self._seen is not None:
-                self._seen.add(session_id)
+            for seen in self._watches:
+                seen.add(session_id)
 
     @contextmanager
     def watched(self) -> Iterator[Callable[[OpenSession], bool]]:
         """Notice each use while the context is open, and give what tells whether a session was used.
 
-        So it was if its use was not recorded yet when the watch began. There is one watch at a time.
+        So it was if its use was not recorded yet when the watch began.
         """
         # A use that is recorded meanwhile is in memory no more, and was perhaps too late for what the watcher has read.
-        seen = self._seen = {*self._used}
+        seen = {*self._used}
+        self._watches = (*self._watches, seen)
         try:
             yield lambda session: session.session_id in seen
         finally:
-            self._seen = None
+            self._watches = tuple(each for each in self._watches if each is not seen)
 
     def may_be_ended(self, session: OpenSession) -> bool:
         """Tell whether a session is open by this login, no call of it runs, and nobody opens it anew.

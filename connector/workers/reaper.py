@@ -88,6 +88,8 @@ class Reaper:
         self._clock = clock
         self.reaped = Counter[str]()
         """How many sessions were reaped since the start, by the reason."""
+        self.now: int | None = None
+        """The ledger's tick; None before the first one."""
         self._places = asyncio.Semaphore(rules.at_once)
         self._reaping: asyncio.Task[object] | None = None
         self._stopped = asyncio.Event()
@@ -114,10 +116,11 @@ class Reaper:
         if not await self._live.write_notes():
             return None
         try:
-            return await in_time(self._ledger.tick())
+            self.now = await in_time(self._ledger.tick())
         except LedgerUnavailable as problem:
             self._outage.note(str(problem))
             return None
+        return self.now
 
     async def reap(self, now: int) -> None:
         """End all sessions that are beyond their time at this tick, and give up logins of which nobody knows anything."""
@@ -151,7 +154,12 @@ class Reaper:
 
     async def _in_turn(self, found: Overdue, was_used: Callable[[OpenSession], bool], turn: asyncio.Semaphore) -> bool:
         # The origin's turn comes first: who waits for one end system takes no place of another.
-        async with turn, self._places:
+        async with turn:
+            return await self.reap_one(found, was_used)
+
+    async def reap_one(self, found: Overdue, was_used: Callable[[OpenSession], bool]) -> bool:
+        """End a session that nobody uses, and tell whether that was done. `was_used` is of a watch that is on."""
+        async with self._places:
             work = partial(self._end, found, was_used)
             report = (await step("reaping a session", work, deadline=LONGEST, late=None, failed=None)).outcome
         if report is not None:

@@ -100,8 +100,10 @@ async def test_what_is_beyond_the_seats_is_told_to_wait_and_the_end_system_is_no
     async with served(tmp_path, section(desk, 2, total=0.2)) as server:
         for session in ids(2):
             await opened(server, session)
-        answer = await initialize(server, one())
+        refused = one()
+        answer = await initialize(server, refused)
         assert told(answer) == NO_SEAT
+        assert not server.parts.live.may_have_row(refused), "nothing of it is kept"
         assert int(answer.headers["Retry-After"]) > 0
         assert (desk.logins, desk.refused) == (2, 0)
         assert 'connector_initializes_total{outcome="no_seat"} 1.0' in server.metrics.exposition().decode()

@@ -32,6 +32,10 @@ from tests.sessions.test_seats import (
     told,
 )
 
+TOTAL = 5
+PATIENCE = (TOTAL + 1) / 2
+"""Seconds that one waits."""
+
 
 @pytest.fixture
 def only_called(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,8 +44,9 @@ def only_called(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def only_one_comes_in(desk: Desk, server: Served, first: Coming, second: Coming) -> None:
-    """Of the two in line, the first takes the one seat, and the second gets none."""
-    assert told(await first) == OPEN
+    """Of the two in line, the first takes the one seat, long before the end of its wait, and the second gets none."""
+    async with asyncio.timeout(PATIENCE * 0.7):
+        assert told(await first) == OPEN
     assert told(await second) == NO_SEAT
     assert await held(server) == HeldSeats(sessions=1)
     assert len(desk.alive) == 1
@@ -55,7 +60,7 @@ async def is_held(ledger: Ledger, expected: HeldSeats) -> bool:
 
 @pytest.mark.usefixtures("only_called")
 async def test_a_cleanup_and_its_duplicates_give_one_seat_back(desk: Desk, tmp_path: Path) -> None:
-    async with served(tmp_path, section(desk, 1, total=1)) as server:
+    async with served(tmp_path, section(desk, 1, total=TOTAL)) as server:
         session = one()
         headers = await opened(server, session)
         tasks = await in_line(server, *ids(2))
@@ -65,7 +70,7 @@ async def test_a_cleanup_and_its_duplicates_give_one_seat_back(desk: Desk, tmp_p
 
 @pytest.mark.usefixtures("only_called")
 async def test_a_logout_that_is_owed_gives_its_seat_back_when_a_retry_has_done_it(desk: Desk, tmp_path: Path) -> None:
-    async with served(tmp_path, section(desk, 1, total=8)) as server:
+    async with served(tmp_path, section(desk, 1, total=TOTAL)) as server:
         session = one()
         headers = await opened(server, session)
         with out_of_order(desk):
@@ -81,7 +86,7 @@ async def test_a_logout_that_is_owed_gives_its_seat_back_when_a_retry_has_done_i
 @pytest.mark.usefixtures("only_called")
 async def test_a_login_that_is_refused_gives_its_seat_back(desk: Desk, tmp_path: Path) -> None:
     desk.refusing.clear()
-    async with served(tmp_path, section(desk, 1, total=1)) as server, asyncio.TaskGroup() as calls:
+    async with served(tmp_path, section(desk, 1, total=TOTAL)) as server, asyncio.TaskGroup() as calls:
         refused = calls.create_task(server.opshub.initialize(one(), settings("wrong"), None, SYSTEM))
         await until(lambda: is_held(server.parts.ledger, HeldSeats(openings=1)))
         tasks = await in_line(server, *ids(2))
@@ -109,7 +114,7 @@ async def test_a_login_that_is_undone_gives_its_seat_back(desk: Desk, tmp_path: 
 @pytest.mark.usefixtures("only_called")
 async def test_a_login_that_a_cleanup_has_overtaken_gives_its_seat_back_when_it_is_ended(desk: Desk, tmp_path: Path) -> None:
     desk.answering.clear()
-    async with served(tmp_path, section(desk, 1, total=8)) as server:
+    async with served(tmp_path, section(desk, 1, total=TOTAL)) as server:
         session = one()
         overtaken = asyncio.create_task(initialize(server, session))
         await desk.logging_in.get()
@@ -122,7 +127,7 @@ async def test_a_login_that_a_cleanup_has_overtaken_gives_its_seat_back_when_it_
 
 async def test_what_a_person_dismisses_gives_its_seat_back(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seat_lines, "LOOK_EVERY", 0.02)
-    async with served(tmp_path, section(desk, 1, total=3)) as server:
+    async with served(tmp_path, section(desk, 1, total=TOTAL)) as server:
         session, ledger = one(), server.parts.ledger
         headers = await opened(server, session)
         desk.status = HTTPStatus.FORBIDDEN
@@ -140,7 +145,7 @@ async def test_a_login_of_which_nobody_knows_holds_its_seat_until_a_person_lets_
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seat_lines, "LOOK_EVERY", 0.02)
-    async with served(tmp_path, section(desk, 1, total=3)) as server:
+    async with served(tmp_path, section(desk, 1, total=TOTAL)) as server:
         session, ledger = one(), server.parts.ledger
         desk.is_breaking = True
         assert told(await initialize(server, session))[0] == HTTPStatus.SERVICE_UNAVAILABLE
