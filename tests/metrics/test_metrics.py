@@ -61,7 +61,7 @@ async def test_evictions_are_counted_by_driver_and_outcome() -> None:
 async def test_sessions_that_nobody_has_cleaned_up_are_counted_by_the_reason_from_zero_on() -> None:
     text = await exposition()
     reasons = {reason: value(text, "connector_sessions_reaped_total", reason=reason) for reason in Reason}
-    assert reasons == {Reason.IDLE: 1, Reason.LIFETIME: 0, Reason.UNANSWERED: 0}
+    assert reasons == {Reason.IDLE: 1, Reason.LIFETIME: 0, Reason.SEAT: 0, Reason.UNANSWERED: 0}
 
 
 async def test_logouts_are_counted_by_outcome_and_attempt_and_their_tries_when_done() -> None:
