@@ -47,8 +47,8 @@ class LiveSessions:
 
         Logins that are under way are among them.
         """
-        self._ended: set[str] = set()
-        """Ids of those of them by which no session is opened any more, because a cleanup has ended them, or another login."""
+        self._ended_rows: dict[str, tuple[str, ...]] = {}
+        """The same of logins by which no session is opened any more: a cleanup has ended them, or they have no key."""
         self._foreign: OrderedDict[str, str] = OrderedDict()
         self._closings = 0
         self._used: dict[str, Use] = {}
@@ -80,8 +80,8 @@ class LiveSessions:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
         self.ledger_id, self._logins = known.ledger_id, dict(known.logins)
         self._renewed = {known.logins[session_id]: current for session_id, current in known.renewed.items()}
-        self._rows = {id_: (*known.earlier.get(id_, ()), login) for id_, login in self._logins.items()}
-        self._ended = {login for logins in known.earlier.values() for login in logins}
+        self._rows = {id_: (login,) for id_, login in self._logins.items()}
+        self._ended_rows = dict(known.earlier)
         if known.keyless:
             message = "open sessions need a key that is not in the keyring: nobody can end them until it is put back"
             log.warning(message, sessions=known.keyless)
@@ -142,11 +142,11 @@ class LiveSessions:
 
     def may_have_row(self, session_id: str) -> bool:
         """Tell whether the ledger may have a row of the session, so that it has to be told of a cleanup."""
-        return session_id in self._rows
+        return session_id in self._rows or session_id in self._ended_rows
 
     def may_have_row_of(self, sealed: Sealed) -> bool:
         """Tell whether the ledger may have a row of this login."""
-        return sealed.login_id in self._rows.get(sealed.session_id, ())
+        return any(sealed.login_id in rows.get(sealed.session_id, ()) for rows in (self._rows, self._ended_rows))
 
     def beginning(self, session_id: str, login_id: str) -> None:
         """Note that the ledger is about to be told of a login. Whether it was may remain unknown."""
@@ -155,26 +155,21 @@ class LiveSessions:
 
     def may_open(self, session_id: str, login_id: str) -> bool:
         """Tell whether a session may be opened by this login: no cleanup came here since it has begun, and no later login."""
-        return login_id in self._rows.get(session_id, ()) and login_id not in self._ended
+        return login_id in self._rows.get(session_id, ())
 
     def rows_gone(self, session_id: str, logins: Collection[str]) -> None:
         """Note that the rows of these logins are durably gone, or that the ledger has marked them as ended."""
-        self._ended.difference_update(logins)
         for login in logins:
             self._renewed.pop(login, None)
-        left = tuple(login for login in self._rows.get(session_id, ()) if login not in logins)
-        if left:
-            self._rows[session_id] = left
-        else:
-            self._rows.pop(session_id, None)
+        for rows in (self._rows, self._ended_rows):
+            if left := tuple(login for login in rows.pop(session_id, ()) if login not in logins):
+                rows[session_id] = left
 
     def opened(self, session: OpenSession) -> None:
         """Note that a session is open, also in the ledger, and not by its earlier login any more.
 
         The caller opens a session's logins in the order in which the ledger does.
         """
-        if not self.may_open(session.session_id, session.login_id):
-            return
         if (earlier := self._logins.get(session.session_id)) is not None:
             self.rows_gone(session.session_id, [earlier])
         self._forget_login(session.session_id)
@@ -196,10 +191,13 @@ class LiveSessions:
         self._closings += 1
         self._forget_login(session_id)
         self._foreign.pop(session_id, None)
-        logins = self._rows.get(session_id, ())
-        if spared is not None:
-            logins = tuple(login for login in logins if login != spared)
-        self._ended.update(logins)
+        rows = self._rows.pop(session_id, ())
+        if spared is not None and spared in rows:
+            self._rows[session_id] = (spared,)
+            rows = tuple(login for login in rows if login != spared)
+        logins = (*self._ended_rows.get(session_id, ()), *rows)
+        if logins:
+            self._ended_rows[session_id] = logins
         return logins
 
     def call_begins(self, sealed: Sealed) -> None:
@@ -255,8 +253,7 @@ class LiveSessions:
         """
         session_id, login_id = session.session_id, session.login_id
         is_open = self._logins.get(session_id) == login_id
-        is_opened_anew = any(self.may_open(session_id, other) for other in self._rows.get(session_id, ()) if other != login_id)
-        return is_open and not is_opened_anew and (session_id, login_id) not in self._calls
+        return is_open and self._rows.get(session_id) == (login_id,) and (session_id, login_id) not in self._calls
 
     async def keep_notes(self) -> None:
         """Record for ever, now and then, when sessions were used."""

@@ -10,6 +10,8 @@ import pytest
 
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.debts import LogoutState
+from connector.model.errors import LedgerUnavailable
+from connector.model.sessions import OpenSession
 from connector.sessions.opening_outcomes import NotOpened, Opened, OpeningRequest
 from connector.workers.catching_up import CatchingUp
 from tests.e2e.connector_process import WITHIN
@@ -131,6 +133,17 @@ async def logging_in(parts: Reception, session: str) -> tuple["asyncio.Task[obje
     return caller, answer
 
 
+async def test_memory_and_ledger_agree_on_the_last_login_however_late_an_answer_is(parts: Reception, session: str) -> None:
+    reached, go_on = parts.held_at(OPENED)
+    first = asyncio.create_task(parts.openings.open(OpeningRequest(session, "A", {})))
+    await reached.wait()
+    second = asyncio.create_task(parts.openings.open(OpeningRequest(session, "A", {})))
+    await asyncio.wait([second], timeout=0.3)
+    go_on.set()
+    await asyncio.wait([first, second])
+    assert (await parts.ledger.known_sessions()).logins == {session: parts.live.login_of(session)}
+
+
 async def test_a_login_that_was_replaced_before_it_was_answered_is_no_success(parts: Reception, session: str) -> None:
     await parts.opened(OpeningRequest(session, "A", {}))
 
@@ -142,6 +155,26 @@ async def test_a_login_that_was_replaced_before_it_was_answered_is_no_success(pa
     assert await parts.openings.open(OpeningRequest(session, "A", {})) is NotOpened.OVERTAKEN
     assert (await parts.ledger.known_sessions()).logins == {session: parts.ledger.begun[2]}
     assert parts.live.login_of(session) == parts.ledger.begun[2]
+
+
+async def test_a_session_that_is_being_opened_anew_may_not_be_ended_as_idle(parts: Reception, session: str) -> None:
+    sealed = await parts.opened(OpeningRequest(session, "A", {}))
+    idle = OpenSession(session, "A", "", sealed.login_id, 0, 0)
+    seen = [parts.live.may_be_ended(idle)]
+
+    async def look() -> None:
+        seen.append(parts.live.may_be_ended(idle))
+
+    for step in (BEGINS, LOGS_IN):
+        parts.at[step] = look
+        parts.at[OPENS] = leave
+        assert not isinstance(await parts.openings.open(OpeningRequest(session, "A", {})), Opened)
+        seen.append(parts.live.may_be_ended(idle))
+    assert seen == [True, False, True, False, True]
+
+
+async def leave() -> None:
+    raise LedgerUnavailable("the session stays as it is")
 
 
 async def test_a_cleanup_ends_both_logins_of_a_session_that_are_under_way(parts: Reception, session: str) -> None:
