@@ -171,8 +171,8 @@ class EndSystemSection(Section):
     """Whose seats they are, as a template of settings in OpsHub: `{setting.username}` gives each user as many of his own.
     Default: all users of a tool share them. Each address of a tool counts by itself."""
     login_lifetime: Lifetime = 86_400
-    """Seconds after which the tool ends a login by itself. A login that it may have made, while nobody has its credential, is
-    given up then."""
+    """Seconds after which the tool ends a login by itself, counted from when it was made. A login of which nobody knows whether
+    it was made is given up then, and so is the seat of one that is not surely ended."""
     deadlines: EndSystemDeadlines = EndSystemDeadlines()
     ca_file: Annotated[Path | None, Field(strict=False)] = None
     """PEM file of the certificate authorities to trust instead of the system's."""

@@ -111,21 +111,24 @@ class Reaper:
                 self._reaping = self._tasks.start(work)
 
     async def pass_time(self) -> int | None:
-        """Let one tick pass, and return how many there were; None if the ledger does not work for now."""
+        """Let one tick pass, and return how many there were; None if the ledger does not work for now.
+
+        Logins of which nobody knows what they have made are given up when their time is over.
+        """
         # Use is written down first, or a kill would make idle time of it.
         if not await self._live.write_notes():
             return None
         try:
             self.now = await in_time(self._ledger.tick())
+            await self._let_go(self.now)
         except LedgerUnavailable as problem:
             self._outage.note(str(problem))
             return None
         return self.now
 
     async def reap(self, now: int) -> None:
-        """End all sessions that are beyond their time at this tick, and give up logins of which nobody knows anything."""
+        """End all sessions that are beyond their time at this tick."""
         try:
-            await self._let_go(now)
             while await self._reap_some(now):
                 pass
             self._outage.note(None)
