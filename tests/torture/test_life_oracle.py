@@ -333,6 +333,28 @@ def test_a_server_that_cannot_write_its_ledger_may_ask_once_more() -> None:
     assert not told.found()
 
 
+def test_a_server_that_cannot_write_its_ledger_may_go_on_asking_until_it_can() -> None:
+    told = Told()
+    told.initialize("a")
+    told.cleanup("a")
+    again = told.cleanup("a", 503, "ledger_unavailable")
+    told.crowded.append((again.began, again.left + 10))
+    told.logins["a"].asked_to_end.append(Asked(again.left + 11, 0))
+    assert not told.found()
+    told.logins["a"].asked_to_end.append(Asked(again.left + 20, 0))
+    assert told.found() == {Wrong.TWICE}
+
+
+def test_a_cleanup_whose_outcome_a_full_disk_did_not_take_may_be_done_again() -> None:
+    told = Told()
+    told.initialize("a")
+    cleanup = told.cleanup("a")
+    told.logins["a"].asked_to_end.append(Asked(100.0, 0))
+    assert told.found() == {Wrong.TWICE}
+    told.crowded.append((cleanup.left - 0.1, cleanup.left + 0.1))
+    assert not told.found()
+
+
 def test_a_session_that_nobody_has_ended_is_not_turned_away() -> None:
     told = Told()
     told.initialize("a")

@@ -106,6 +106,19 @@ class History:
         """The login of each initialize that the end system has seen."""
         return {login.ticket: login for login in self.logins}
 
+    def unaware_until(self, call: Call) -> float:
+        """Return until when a server may ask the end system on behalf of a cleanup that it is unaware of.
+
+        What it can neither record nor end it goes on trying, until it has noticed that there is room.
+        """
+        over = self.over(call)
+        room = self._room_after(call.began, over) or over
+        return min(max(over, room + CATCHES_UP), self._life_before(call.left).died)
+
+    def was_settled(self, call: Call) -> bool:
+        """Tell whether a cleanup that was answered could record what became of it."""
+        return not self._was_crowded(call.began, call.left)
+
     def life_at(self, moment: float) -> Life:
         """Return the server that has sent what came at this moment."""
         return self.lives[bisect_right(self._starts, moment) - 1]

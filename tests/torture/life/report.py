@@ -33,9 +33,9 @@ clients and the end system saw, and when servers lived. It knows nothing else. T
 * *dead seal served*: a call is answered 200, but its seal was dead before it began;
 * *stale*: a call is given a value that was loaded before a cleanup or a new login, and that was answered before the call
   began;
-* *twice*: the end system is asked to log out after a 200 said that this was done. Only a cleanup that finds a ledger that
-  cannot be written may do so, because it cannot know what was done. A credential that the end system made during the cleanup
-  is another matter: it has to be ended, too;
+* *twice*: the end system is asked to log out after a 200 said that this was done. It may be asked if the disk was full during
+  that cleanup, or during a later one, because the ledger could not be told what was done. A credential that the end system made
+  during the cleanup is another matter: it has to be ended, too;
 * *turned away*: a call is answered 401, but nobody has ended its session, and no refresh was refused; or the login of an open
   session is dead;
 * *open on paper*: when nothing is owed, the ledger's file has a session as open that has no login, or it does not have one that

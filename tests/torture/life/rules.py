@@ -85,16 +85,11 @@ def stale(history: History) -> Iterator[Fault]:
 
 
 def twice(history: History) -> Iterator[Fault]:
-    """What the end system has told of a new credential since the cleanup began, the 200 does not speak of."""
     for call in history.calls:
         login = None if call.shown is None else history.by_ticket.get(call.shown)
-        if call.kind is Kind.CLEANUP and call.status == 200 and call.word in DONE and login is not None:
-            known = [asked.moment for asked in login.asked_to_end if login.known(asked.number) < call.began]
-            asked = [moment for moment in known if moment > call.left]
-            unaware = [other for other in history.by_session[call.session] if history.is_unaware(other)]
-            late = [moment for moment in asked if not any(other.began <= moment <= history.over(other) for other in unaware)]
-            if late:
-                yield Fault(Wrong.TWICE, f"asked to end at {late[0]:.3f}, after: {call}", call.session)
+        is_done = call.kind is Kind.CLEANUP and call.status == 200 and call.word in DONE and history.was_settled(call)
+        if is_done and login is not None and (late := [*_asked_again(history, login, call)]):
+            yield Fault(Wrong.TWICE, f"asked to end at {late[0]:.3f}, after: {call}", call.session)
 
 
 def turned_away(history: History) -> Iterator[Fault]:
@@ -145,6 +140,18 @@ class Barrier:
         """Return the number of the newest value that nobody may see who asks at this moment."""
         place = bisect_left(self._moments, moment)
         return self._serials[place - 1] if place else 0
+
+
+def _asked_again(history: History, login: Login, done: Call) -> Iterator[float]:
+    """Yield when a login was asked to end although a cleanup was done, by a server that must have known that.
+
+    What the end system has told of a new credential since that cleanup began, it does not speak of.
+    """
+    unaware = [other for other in history.by_session[done.session] if history.is_unaware(other)]
+    for asked in login.asked_to_end:
+        may_be = any(other.began <= asked.moment <= history.unaware_until(other) for other in unaware)
+        if asked.moment > done.left and login.known(asked.number) < done.began and not may_be:
+            yield asked.moment
 
 
 def _may_have_expired(history: History, call: Call) -> bool:
