@@ -21,15 +21,18 @@ from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
 from connector.model.errors import NoSuchOpening
+from connector.model.listed import SessionState
 from connector.model.outcomes import UNKNOWN_LOGIN, LogoutOutcome
 from connector.model.seat_pools import HeldSeats
 from connector.model.sessions import OpenSession, Use
-from tests.ledger.ledgers import NAME, ORIGIN, VERIFIED, SetClock, ledger, opening, request, session
+from tests.ledger.ledgers import NAME, ORIGIN, START, VERIFIED, SetClock, ledger, opening, request, session
 
 T = TypeVar("T")
 A_DAY = 86_400.0
 SESSIONS = st.integers(1, 3)
 SEATS = 3
+STATES = {True: SessionState.OPENING, False: SessionState.UNKNOWN}
+"""Of a login that was begun: whether it is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class OpenSince:
     tick: int
     used: int
     is_answered: bool = False
+    calls: int = 0
 
 
 class LivesLikeADictionary(RuleBasedStateMachine):
@@ -75,6 +79,8 @@ class LivesLikeADictionary(RuleBasedStateMachine):
         self.owed: set[Made] = set()
         self.ended: set[Made] = set()
         self.unproved: set[Made] = set()
+        self.noted: dict[Made, float] = {}
+        """When the use of a session was noted last, by the clock."""
         self.since: dict[Made, int] = {}
         """The logins that hold a seat, or would if they were alive, and when they were made."""
         self.place = Path(self.folder.name) / "0"
@@ -161,11 +167,15 @@ class LivesLikeADictionary(RuleBasedStateMachine):
         if login in self.begun:
             self.begun[login] = replace(self.begun[login], is_running=False)
 
-    @rule(login=logins)
-    def is_used(self, login: Made) -> None:
-        self.run(self.ledger.note_use({login.made.session_id: Use(login.login, self.clock.now)}))
-        if login in self.open:
-            self.open[login] = replace(self.open[login], used=self.tick, is_answered=True)
+    @rule(login=logins, calls=st.integers(0, 3))
+    def is_used(self, login: Made, calls: int) -> None:
+        self.clock.now += 1
+        self.run(self.ledger.note_use({login.made.session_id: Use(login.login, self.clock.now, calls)}))
+        if (at := self.open.get(login)) is not None:
+            is_later = self.clock.now > self.noted.get(login, START)
+            self.noted[login] = max(self.clock.now, self.noted.get(login, START))
+            noted = at.calls + calls if is_later else at.calls
+            self.open[login] = replace(at, used=self.tick, is_answered=True, calls=noted)
 
     @rule(number=SESSIONS)
     def is_cleaned_up_without_a_seal(self, number: int) -> None:
@@ -273,6 +283,13 @@ class LivesLikeADictionary(RuleBasedStateMachine):
     def seats_are_held_by_what_is_expected(self) -> None:
         assert self.run(self.ledger.held_seats(POOL)) == self.held
         assert self.held.total <= SEATS
+
+    @invariant()
+    def a_person_is_shown_what_is_expected(self) -> None:
+        listed = self.run(self.ledger.session_listing())
+        begun = {(login.login, STATES[at.is_running], at.is_overtaken, None, 0) for login, at in self.begun.items()}
+        is_open = {(login.login, SessionState.OPEN, False, self.tick - at.used, at.calls) for login, at in self.open.items()}
+        assert {(each.login_id, each.state, each.overtaken, each.idle, each.calls) for each in listed} == begun | is_open
 
     @invariant()
     def the_idle_are_those_that_are_expected(self) -> None:

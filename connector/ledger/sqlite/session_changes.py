@@ -31,7 +31,7 @@ def open_or_replace(
         before = table.debts("session_id = ? AND fingerprint = ?", session.session_id, fingerprint)
         return Recorded(is_open=True, owed=next(iter(before), None))
     seat, may_open = opening_rows.taken(table, session.session_id, session.login_id)
-    session = replace(session, seat=seat)
+    session = session if seat is None else replace(session, seat=seat)
     if not may_open:
         end_login(table, session, now=now, due_at=now)
         return Recorded(is_open=False)
