@@ -286,8 +286,8 @@ class DueDebts(SoonestDue, Protocol):
     """Debts that are to be tried, each by one owner at a time.
 
     An owner is a ledger that is open. Its claims end when it releases them, when it is closed, and when it is gone. Each of its
-    calls of `claim_due` renews them all, so an owner that makes none for some time is gone. If it was only paused, a debt may be
-    tried twice at a time. To log out twice is safe, to forget is not.
+    calls of `claim_due`, `claim_refresh` and `tick` renews them all, so an owner that makes none for some time is gone. If it was
+    only paused, a debt may be tried twice at a time. To log out twice is safe, to forget is not.
     """
 
     async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
@@ -411,8 +411,6 @@ class Ledger(
     OpenedSessions,
     RenewedLogins,
     KnownSessions,
-    RunningTime,
-    Seats,
     DueDebts,
     OwedEvictionRecords,
     HeldBackDebts,
@@ -420,6 +418,8 @@ class Ledger(
     UnknownOpenings,
     ShownSessions,
     ShownDebts,
+    RunningTime,
+    Seats,
     Protocol,
 ):
     """All that a ledger does for a connector. A store is a class that inherits it: `sqlite/` has one."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from connector.ledger.port import Ledger
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import NAME, all_due, close, opened, record
+from tests.ledger.ledgers import NAME, all_due, close, opened, opening, record, session
 
 DEBTS = 300
 NUMBERS = count(10_000)
@@ -62,12 +62,13 @@ async def record_until_it_is_refused(ledger: Ledger) -> set[int]:
 
 
 async def must_be_refused(ledger: Ledger) -> None:
-    """With the reserve given up, a record does not take the room that completions may need."""
-    try:
-        await record(ledger, next(NUMBERS))
-    except LedgerUnavailable:
-        return
-    raise AssertionError("nothing is recorded before there is room for the reserve")
+    """With the reserve given up, neither a record nor a login to come takes the room that completions may need."""
+    for asking in (record(ledger, next(NUMBERS)), ledger.begin_opening(opening(session(next(NUMBERS))))):
+        try:
+            await asking
+        except LedgerUnavailable:
+            continue
+        raise AssertionError("nothing is recorded before there is room for the reserve")
 
 
 async def record_once_there_is_room(ledger: Ledger) -> None:

@@ -67,7 +67,7 @@ async def test_text_of_a_damaged_row_is_made_fit_to_be_shown(tmp_path: Path) -> 
         assert (listed.session_id, listed.system_id) == (r"\udcff\x1b[2J", "x" * 200)
 
 
-@pytest.mark.parametrize(("fixture", "sessions"), [("v1.sql", 0), ("v3.sql", 2), ("v5.sql", 2), ("v6.sql", 2)])
+@pytest.mark.parametrize(("fixture", "sessions"), [("v1.sql", 0), ("v3.sql", 2), ("v5.sql", 2)])
 async def test_a_file_of_an_older_version_at_rest_lists_its_sessions(tmp_path: Path, fixture: str, sessions: int) -> None:
     with raw(tmp_path) as file:
         file.executescript((FIXTURES / fixture).read_text("utf-8"))

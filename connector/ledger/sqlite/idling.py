@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import merge
-from itertools import chain
+from itertools import chain, takewhile
 
-from connector.ledger.sqlite import session_rows
-from connector.ledger.sqlite.session_rows import Believed, last_use
+from connector.ledger.sqlite.session_rows import Believed, found
 from connector.ledger.sqlite.table import Table
 from connector.model.sessions import OpenSession
 
@@ -22,22 +21,42 @@ class Idle:
 
 def idle(table: Table, wanted: Idle, limit: int) -> list[OpenSession]:
     """Return the sessions that any of these conditions is true of, each once."""
-    rows = chain(_open_for_long(table, wanted), merge(*_unused(table, wanted), key=last_use))
-    found: dict[int | None, OpenSession] = {}
-    for row, session in rows:
-        if len(found) == limit:
+    chosen: dict[int | None, OpenSession] = {}
+    for row, session in chain(_opened(table, wanted.opened_since), _unused(table, wanted)):
+        if len(chosen) == limit:
             break
-        found[row.id] = session
-    return [*found.values()]
+        chosen[row.id] = session
+    return [*chosen.values()]
 
 
-def _open_for_long(table: Table, wanted: Idle) -> Iterator[Believed]:
-    return iter(()) if wanted.opened_since is None else session_rows.opened(table, wanted.opened_since)
+def unused_of(table: Table, pools: list[bytes], since: int) -> Iterator[OpenSession]:
+    """Yield sessions that hold seats of these pools and were not used after a tick, the longest unused first."""
+    condition = "WHERE seat = ? AND used_tick <= ? ORDER BY used_tick, id"
+    return (session for _, session in merge(*(found(table, condition, pool, since) for pool in pools), key=_last_use))
 
 
-def _unused(table: Table, wanted: Idle) -> Iterator[Iterator[Believed]]:
-    if wanted.unused_since is not None:
-        yield session_rows.unused(table, wanted.unused_since, unanswered=False)
+def latest_tick(table: Table) -> int:
+    """Return the latest tick at which a session was used whose row is to be believed."""
+    latest = (found(table, "WHERE unanswered = ? ORDER BY used_tick DESC", unanswered) for unanswered in (0, 1))
+    return max(next((row.used_tick for row, _ in rows), 0) for rows in latest)
+
+
+def _opened(table: Table, since: int | None) -> Iterator[Believed]:
+    """Yield sessions that were opened at a tick or before. Their ids tell which were opened first."""
+    if since is None:
+        return iter(())
+    return takewhile(lambda believed: believed[0].opened_tick <= since, found(table, "ORDER BY id"))
+
+
+def _unused(table: Table, wanted: Idle) -> Iterator[Believed]:
+    """Yield sessions that were not used after a tick. It is another one for those of which no use was noted at all."""
     since = [tick for tick in (wanted.unused_since, wanted.unanswered_since) if tick is not None]
-    if since:
-        yield session_rows.unused(table, max(since), unanswered=True)
+    of_all = [] if wanted.unused_since is None else [(0, wanted.unused_since)]
+    unanswered = [(1, max(since))] if since else []
+    condition = "WHERE unanswered = ? AND used_tick <= ? ORDER BY used_tick, id"
+    return merge(*(found(table, condition, *values) for values in (*of_all, *unanswered)), key=_last_use)
+
+
+def _last_use(believed: Believed) -> tuple[int, int]:
+    row, _ = believed
+    return row.used_tick, row.id or 0

@@ -94,6 +94,7 @@ class Operations(Ledger):
         return await self.transact(lambda table: recording.forget(table, debt))
 
     async def begin_opening(self, opening: Opening, *, seats: int | None = None) -> bool:
+        await self._file.keep_reserve()
         return await self.transact(lambda table: opening_rows.begin(table, opening, seats=seats))
 
     async def opening_failed(self, opening: Opening) -> None:

@@ -4,12 +4,11 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
-from heapq import merge
 from itertools import islice
 
 from connector.ledger.fingerprints import pools
-from connector.ledger.sqlite import session_rows
-from connector.ledger.sqlite.session_rows import last_use
+from connector.ledger.sqlite.idling import unused_of
+from connector.ledger.sqlite.session_rows import has_sharers
 from connector.ledger.sqlite.table import Table, marks
 from connector.ledger.unverified import shown
 from connector.model.debts import LogoutState
@@ -58,9 +57,8 @@ def idle_holders(table: Table, pool: str, unused_since: int, limit: int) -> list
 
     One whose login another session has as well is left out, because nothing would be won by its end.
     """
-    found = merge(*(session_rows.unused_of(table, digest, unused_since) for digest in pools(pool, table.keyring)), key=last_use)
-    alone = (session for _, session in found if not session_rows.has_sharers(table, session))
-    return [*islice(alone, limit)]
+    idle = unused_of(table, pools(pool, table.keyring), unused_since)
+    return [*islice((session for session in idle if not has_sharers(table, session)), limit)]
 
 
 def give_back(table: Table, made_before: int) -> None:

@@ -4,10 +4,9 @@ A session has one row, that of its login. Beside it there may be rows whose key 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from itertools import takewhile
 
 from connector.ledger.fingerprints import shares
 from connector.ledger.keyring import KeyMissing
@@ -53,48 +52,12 @@ def known(table: Table) -> Known:
 
 def note_use(table: Table, used: Mapping[str, Use]) -> None:
     """Record the use of sessions, except of those that are closed by now or whose row is not to be believed."""
-    rows = _verified(table, _rows(table, f"WHERE session_id IN ({marks(used)})", *used))
+    rows = [row for row in _rows(table, f"WHERE session_id IN ({marks(used)})", *used) if _is_verified(table, row)]
     noted = [_noted(table, row, used[row.session_id]) for row in rows if row.login_id == used[row.session_id].login_id]
     if noted:
         # As one statement: for each, SQLite's thread and the event loop's hand Python's one lock to and fro.
         values = [value for row in noted for value in (row.id, row.used_at, row.unanswered, row.used_tick, row.calls, row.mac)]
         table.connection.execute(NOTE.format(", ".join(["(?, ?, ?, ?, ?, ?)"] * len(noted))), values)
-
-
-def unused(table: Table, since: int, *, unanswered: bool) -> Iterator[Believed]:
-    """Yield sessions that were not used after a tick, the longest unused first.
-
-    They are those of which it is unknown whether OpsHub has their seals (`unanswered`), or the others.
-    """
-    return _believed(table, _rows(table, "WHERE unanswered = ? AND used_tick <= ? ORDER BY used_tick, id", unanswered, since))
-
-
-def unused_of(table: Table, pool: bytes, since: int) -> Iterator[Believed]:
-    """Yield sessions that hold a seat of a pool and were not used after a tick, the longest unused first."""
-    return _believed(table, _rows(table, "WHERE seat = ? AND used_tick <= ? ORDER BY used_tick, id", pool, since))
-
-
-def last_use(believed: Believed) -> tuple[int, int]:
-    """Return what puts sessions in the order of their last use."""
-    row, _ = believed
-    return row.used_tick, row.id or 0
-
-
-def opened(table: Table, since: int) -> Iterator[Believed]:
-    """Yield sessions that were opened at a tick or before, the longest open first.
-
-    Ids tell which were opened first, so that no row is read in vain but those that are not to be believed.
-    """
-    return _believed(table, takewhile(lambda row: row.opened_tick <= since, _rows(table, "ORDER BY id")))
-
-
-def latest_tick(table: Table) -> int:
-    """Return the latest tick at which a session was used whose row is to be believed."""
-    latest = 0
-    for unanswered in (0, 1):
-        rows = _verified(table, _rows(table, "WHERE unanswered = ? ORDER BY used_tick DESC", unanswered))
-        latest = max(latest, next((row.used_tick for row in rows), 0))
-    return latest
 
 
 def renew(table: Table, renewal: Renewal) -> Current | None:
@@ -124,7 +87,14 @@ def logins_of(table: Table, session_id: str) -> set[str]:
 
 def believed(table: Table, session_id: str) -> Iterator[Believed]:
     """Yield the session's rows that are to be believed, and what they hold."""
-    return _believed(table, [*_rows(table, "WHERE session_id = ?", session_id)])
+    return iter([*found(table, "WHERE session_id = ?", session_id)])
+
+
+def found(table: Table, condition: str, *values: str | bytes | int) -> Iterator[Believed]:
+    """Yield the rows that a condition finds and that are to be believed, and what they hold. Nothing may be written meanwhile."""
+    for row in _rows(table, condition, *values):
+        with suppress(KeyMissing, Unverified):
+            yield row, decoded(row, table.keyring)
 
 
 def taken(table: Table, session_id: str, which: Collection[str] | None = None) -> list[OpenSession]:
@@ -144,11 +114,7 @@ def has_sharers(table: Table, login: OpenSession) -> bool:
     digests = shares(login.credential, table.keyring)
     rows = [*_rows(table, f"WHERE share IN ({marks(digests)}) AND origin = ?", *digests, login.origin)]
     others = [row for row in rows if (row.session_id, row.login_id) != (login.session_id, login.login_id)]
-    for row in others:
-        with suppress(KeyMissing, Unverified):
-            verify(row, table.keyring)
-            return True
-    return False
+    return any(_is_verified(table, row) for row in others)
 
 
 def insert(table: Table, session: OpenSession) -> None:
@@ -168,6 +134,13 @@ def _noted(table: Table, row: SessionRow, use: Use) -> SessionRow:
     return authenticated(row._replace(used_at=used_at, unanswered=0, used_tick=tick, calls=calls), table.keyring)
 
 
+def _is_verified(table: Table, row: SessionRow) -> bool:
+    with suppress(KeyMissing, Unverified):
+        verify(row, table.keyring)
+        return True
+    return False
+
+
 def _renewed(table: Table, row: SessionRow, session: OpenSession, credential: Credential) -> OpenSession:
     done = replace(session, credential=credential, version=session.version + 1)
     changed = renewed(row, done, table.keyring)
@@ -178,19 +151,6 @@ def _renewed(table: Table, row: SessionRow, session: OpenSession, credential: Cr
 
 def _current(session: OpenSession) -> Current:
     return Current(session.credential, session.version)
-
-
-def _believed(table: Table, rows: Iterable[SessionRow]) -> Iterator[Believed]:
-    for row in rows:
-        with suppress(KeyMissing, Unverified):
-            yield row, decoded(row, table.keyring)
-
-
-def _verified(table: Table, rows: Iterable[SessionRow]) -> Iterator[SessionRow]:
-    for row in rows:
-        with suppress(KeyMissing, Unverified):
-            verify(row, table.keyring)
-            yield row
 
 
 def _rows(table: Table, condition: str, *values: str | bytes | int) -> Iterator[SessionRow]:

@@ -2,7 +2,7 @@
 
 from connector.ledger import authentication
 from connector.ledger.keyring import KeyMissing
-from connector.ledger.sqlite import opening_rows, session_rows
+from connector.ledger.sqlite import idling, opening_rows
 from connector.ledger.sqlite.table import Table
 from connector.ledger.unverified import Unverified
 
@@ -20,12 +20,12 @@ def read(table: Table) -> int:
         except (KeyMissing, Unverified):
             continue
         return int(row["number"])
-    return max(session_rows.latest_tick(table), opening_rows.latest_tick(table))
+    return max(idling.latest_tick(table), opening_rows.latest_tick(table))
 
 
 def advance(table: Table) -> int:
     """Add one to the counter, and return it."""
-    number = table.term.tick + 1
+    number = max(table.term.tick, read(table)) + 1
     code = authentication.code(PURPOSE, [number], (), table.keyring, table.keyring.current)
     table.connection.execute("DELETE FROM ticks")
     table.connection.execute("INSERT INTO ticks VALUES (?, ?, ?)", (table.keyring.current, number, code))

@@ -61,6 +61,9 @@ class Ticking(LedgerSubject):
             clock.now -= A_DAY
         assert counted == [1, 2, 3, 4, 5, 6]
 
+    async def test_ticks_that_come_together_are_counted_each(self, ledger: Ledger) -> None:
+        assert sorted(await asyncio.gather(*(ledger.tick() for _ in range(5)))) == [1, 2, 3, 4, 5]
+
     @pytest.mark.parametrize("turns", range(6))
     async def test_a_tick_that_is_cancelled_counts_once_at_most(self, ledger: Ledger, turns: int) -> None:
         ticking = asyncio.ensure_future(ledger.tick())
