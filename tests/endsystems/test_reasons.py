@@ -116,11 +116,11 @@ async def test_a_wrong_password_behind_a_success_is_told_in_the_profiles_words(r
     ("url", "reason"),
     [
         ("http://desk.invalid", "no connection: the host's name cannot be looked up"),
-        (f"http://127.0.0.1:{free_port()}", "no connection: the host refuses it at this port"),
+        ("http://127.0.0.1:{port}", "no connection: the host refuses it at this port"),
     ],
 )
 async def test_a_connection_that_is_not_made_is_told_with_the_reason(url: str, reason: str) -> None:
-    async with opened(LOGOUT.format(path="logout"), base_url=url) as end_system:
+    async with opened(LOGOUT.format(path="logout"), base_url=url.format(port=free_port())) as end_system:
         outcome = await end_system.logout(login(Authorization="t"))
     assert (outcome.result, outcome.code, outcome.message) == (LogoutResult.PENDING, "connection", f"steps[0]: {reason}")
 
