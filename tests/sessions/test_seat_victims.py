@@ -98,6 +98,18 @@ async def test_none_makes_room_as_long_as_a_logout_of_the_pool_needs_attention(
         assert await held(server) == HeldSeats(sessions=2, waiting=1)
 
 
+async def test_none_makes_room_as_long_as_it_is_not_proved_that_a_logout_has_ended_anything(
+    desk: Desk, tmp_path: Path, handlers: Handlers
+) -> None:
+    async with served(tmp_path, section(desk, 3, total=0.5) + IDLE, routes=handlers.routes) as server:
+        for session in ids(3):
+            await opened(server, session)
+        await pass_time(server, BEYOND)
+        desk.alive.clear()
+        assert [told(await initialize(server, new)) for new in ids(2)] == [NO_SEAT] * 2
+        assert await held(server) == HeldSeats(sessions=2, unproved=1)
+
+
 async def test_nobody_who_is_in_use_makes_room_also_by_a_use_that_is_not_written_yet(
     desk: Desk, tmp_path: Path, handlers: Handlers
 ) -> None:

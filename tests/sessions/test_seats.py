@@ -9,12 +9,14 @@ from uuid import uuid4
 
 import pytest
 
+from connector.model.errors import ConfigurationError
 from connector.model.seat_pools import HeldSeats
+from connector.preflight.loading import load
 from connector.sessions import seat_lines
 from tests.e2e.opshub import Answer
 from tests.ledger.ledgers import until
 from tests.sessions.desk import PROFILE, Desk, settings
-from tests.sessions.served import Served, served
+from tests.sessions.served import KEYS, Served, served
 from tests.sessions.test_cleanup import SYSTEM
 
 Coming = asyncio.Task[Answer]
@@ -214,6 +216,23 @@ async def test_each_user_has_seats_of_his_own(desk: Desk, tmp_path: Path) -> Non
         pools = await server.parts.ledger.pools()
         assert [(pool.origin, pool.held.total) for pool in pools] == [(desk.url, 1)] * 2
     assert answers == [OPEN, OPEN, NO_SEAT, NO_SEAT]
+
+
+async def test_settings_that_do_not_tell_whose_seat_it_is_are_answered_as_wrong_ones(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, section(desk, 1, 'seats_per = "{setting.user|token}"')) as server:
+        answer = await initialize(server, session)
+        assert told(answer) == (400, "invalid_settings")
+        assert "end_system.seats_per" in answer.body["errors"]["message"]
+    assert not desk.asked
+
+
+def test_a_template_that_no_session_could_fill_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    text = f'[end_system]\nprofile = "{PROFILE}"\nbase_url = "http://127.0.0.1"\nseats = 1\nseats_per = "{{setting.nobody}}"\n'
+    (tmp_path / "config.toml").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"end_system\.seats_per: setting\.nobody is not declared"):
+        load(tmp_path / "config.toml", KEYS)
 
 
 async def test_a_cleanup_ends_the_wait_for_a_seat(desk: Desk, tmp_path: Path) -> None:
