@@ -98,7 +98,7 @@ async def test_none_makes_room_as_long_as_a_logout_of_the_pool_needs_attention(
         assert await held(server) == HeldSeats(sessions=2, waiting=1)
 
 
-async def test_none_makes_room_as_long_as_it_is_not_proved_that_a_logout_has_ended_anything(
+async def test_none_makes_room_as_long_as_a_logout_of_the_pool_is_not_proved(
     desk: Desk, tmp_path: Path, handlers: Handlers
 ) -> None:
     async with served(tmp_path, section(desk, 3, total=0.5) + IDLE, routes=handlers.routes) as server:
