@@ -13,7 +13,7 @@ from aiohttp import (
 
 from connector.api.http_errors import ApiError, Conflict, NotFound, RateLimited, Unauthorized, Unavailable
 from connector.endsystems.http.authorised import RedirectNotAllowed
-from connector.endsystems.http.authors_client import ErrorStatus, UnpackedAnswerTooLarge
+from connector.endsystems.http.authors_answer import ErrorStatus, UnpackedAnswerTooLarge
 from connector.endsystems.http.failures import LoginNotRenewed, explained, may_pass
 from connector.model import retry_after as waiting
 

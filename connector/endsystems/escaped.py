@@ -7,7 +7,7 @@ from aiohttp import ClientError, ClientResponseError, ContentTypeError, Redirect
 from connector.endsystems.authored import returned
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.authorised import TargetNotAllowed
-from connector.endsystems.http.authors_client import ErrorStatus
+from connector.endsystems.http.authors_answer import ErrorStatus
 from connector.endsystems.http.failures import ExchangeFailed, explained, may_pass
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 

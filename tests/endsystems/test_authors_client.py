@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from connector.endsystems.http.authorised import RedirectNotAllowed, TargetNotAllowed
-from connector.endsystems.http.authors_client import (
+from connector.endsystems.http.authors_answer import (
     UNPACKED_LIMIT,
     ErrorStatus,
     LoginNotAccepted,

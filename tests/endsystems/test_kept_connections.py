@@ -13,7 +13,7 @@ from connector import ConnectionNotKept, Credential, EndSystem, LoginOutcome, Lo
 from connector.config.settings import EndSystemDeadlines, EndSystemSection
 from connector.endsystems.build import build_end_system
 from connector.endsystems.escaped import logged_in, logged_out
-from connector.endsystems.http.authors_client import ErrorStatus
+from connector.endsystems.http.authors_answer import ErrorStatus
 from connector.model.outcomes import LogoutResult
 from tests.endsystems.certificates import authority
 from tests.endsystems.connection_counting import CountingSystem, counting_system

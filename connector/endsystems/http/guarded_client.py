@@ -12,7 +12,8 @@ from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.http.authorised import carrying
-from connector.endsystems.http.authors_client import AuthorsClient, EndSystemAnswer
+from connector.endsystems.http.authors_answer import EndSystemAnswer
+from connector.endsystems.http.authors_client import AuthorsClient
 from connector.endsystems.http.failures import ExchangeFailed, translated
 from connector.endsystems.http.forgiving import ForgivingConnector
 from connector.endsystems.http.guard import UrlPrefix, guarded_socket

@@ -8,7 +8,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
-from connector.endsystems.http.authors_client import PIECE, UNPACKED_LIMIT, EndSystemAnswer
+from connector.endsystems.http.authors_answer import PIECE, UNPACKED_LIMIT, EndSystemAnswer
 
 
 class ConnectionNotKept(aiohttp.ClientConnectionError):
