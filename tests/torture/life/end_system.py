@@ -18,7 +18,7 @@ STRANGER = f"{COOKIE}=nobody.0; Path=/"
 """The cookie that comes with an error: that of a session which nobody has logged in."""
 RENEWS = 0.5
 """The share of answers that renew a login, if it is one that is renewed, or of requests that find it expired."""
-LATE = 0.05
+LATE = 0.12
 """Seconds that an answer with a new cookie may take besides, so that a later one overtakes it."""
 ASKED: web.RequestKey[float] = web.RequestKey("asked", float)
 """When a request came."""
