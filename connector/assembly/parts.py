@@ -226,7 +226,8 @@ def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
 def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Callable[[], None], reaper: Reaper) -> OpeningParts:
     pools = seat_pools(core.settings.end_system, core.end_system)
     ends_before = core.settings.end_system.replace == "before"
-    turns = OneAtATime(orchestrator, planner, core.logouts, core.live, core.ledger, ends_before=ends_before)
+    # With seats, it is these that let a session's login end before: nobody who waits may take the seat in between.
+    turns = OneAtATime(orchestrator, planner, core.logouts, core.live, core.ledger, ends_before=ends_before and pools is None)
     return opening_over(
         core.logouts,
         core.live,
@@ -250,7 +251,9 @@ def _seat_rules(core: Core, pools: SeatPools, turns: OneAtATime, reaper: Reaper)
     idle, room = core.settings.sessions.seat_idle, None
     if idle != "off":
         room = MakingRoom(core.ledger, core.live, reaper.reap_one, lambda: reaper.now, idle=idle).make_room
-    return SeatRules(pools, core.lines, core.ledger, core.tasks, turns.end_own, room)
+    ends_before = core.settings.end_system.replace == "before"
+    end_own = turns.end_all if ends_before else turns.end_own
+    return SeatRules(pools, core.lines, core.ledger, core.tasks, end_own, ends_before, room)
 
 
 def _reaper(core: Core, orchestrator: Orchestrator, planner: Planner, *, sees_use: bool) -> Reaper:

@@ -37,7 +37,7 @@ class OneAtATime:
         *,
         ends_before: bool,
     ) -> None:
-        """`ends_before` tells whether each initialize ends the earlier login of its session before it makes its own."""
+        """`ends_before` tells whether `turn` ends the earlier login of a session."""
         self._ends_before = ends_before
         self._orchestrator = orchestrator
         self._planner = planner
@@ -57,7 +57,7 @@ class OneAtATime:
         """
         turn = self._turns.setdefault(request.session_id, asyncio.Lock())
         async with turn:
-            yield not self._ends_before or (await self._has_ended_earlier(request) and self._has_none_under_way(request))
+            yield not self._ends_before or await self._has_ended_all(request)
 
     async def end_own(self, request: OpeningRequest, spared: str) -> bool:
         """End what a session is open by, except for the login to come that is `spared`, and tell whether that is surely over."""
@@ -66,6 +66,18 @@ class OneAtATime:
         except (LedgerUnavailable, BrokenOff):
             return False
 
+    async def end_all(self, request: OpeningRequest, spared: str) -> bool:
+        """Do the same, and tell whether no other login of the session is there either."""
+        try:
+            return await self._has_ended_all(request, spared)
+        except (LedgerUnavailable, BrokenOff):
+            return False
+
+    async def _has_ended_all(self, request: OpeningRequest, spared: str | None = None) -> bool:
+        """End the earlier logins. One that is being made is in the way, such as one whose caller was told that it is late."""
+        is_over = await self._has_ended_earlier(request, spared)
+        return is_over and not self._live.may_have_row_beside(request.session_id, spared)
+
     async def _has_ended_earlier(self, request: OpeningRequest, spared: str | None = None) -> bool:
         for earlier in self._earlier(request):
             await self._orchestrator.cleanup(earlier, spared=spared)
@@ -73,10 +85,6 @@ class OneAtATime:
             for debt in await self._owed(request.session_id):
                 retries.create_task(self._orchestrator.retry(debt))
         return not await self._owed(request.session_id)
-
-    def _has_none_under_way(self, request: OpeningRequest) -> bool:
-        """Tell whether no login of the session is still being made, such as one whose caller was told that it is late."""
-        return not self._live.may_have_row(request.session_id)
 
     def _earlier(self, request: OpeningRequest) -> Iterator[CleanupRequest]:
         """Yield the cleanups of the logins that the caller's seal and this process know of."""

@@ -144,6 +144,10 @@ class LiveSessions:
         """Tell whether the ledger may have a row of the session, so that it has to be told of a cleanup."""
         return session_id in self._rows or session_id in self._ended_rows
 
+    def may_have_row_beside(self, session_id: str, login_id: str | None) -> bool:
+        """Tell whether the ledger may have a row of another login of the session."""
+        return session_id in self._ended_rows or any(other != login_id for other in self._rows.get(session_id, ()))
+
     def may_have_row_of(self, sealed: Sealed) -> bool:
         """Tell whether the ledger may have a row of this login."""
         return any(sealed.login_id in rows.get(sealed.session_id, ()) for rows in (self._rows, self._ended_rows))

@@ -45,6 +45,8 @@ class Beginning(Enum):
     """The ledger could not record it."""
     NO_SEAT = "no_seat"
     """As many logins as are allowed are alive, or may be."""
+    NOT_ENDED = "not_ended"
+    """An earlier login of the session is not surely over."""
     NOT_WANTED = "not_wanted"
     """A cleanup of the session was received, the caller has gone, or the server ends."""
 

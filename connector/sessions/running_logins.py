@@ -21,6 +21,7 @@ from connector.sessions.seats import SeatKeeper
 
 log = structlog.get_logger(__name__)
 
+WHY_NOT = {Beginning.NO_SEAT: NotOpened.NO_SEAT, Beginning.NOT_ENDED: NotOpened.NOT_ENDED}
 Login = asyncio.Task[asyncio.Task[Result]]
 """A login that is under way. It returns the task of what follows it, which no shutdown cancels."""
 
@@ -70,7 +71,7 @@ class RunningLogins:
             self._begun.not_begun(attempt.opening)
         if self.are_stopping:
             return NotOpened.STOPPING
-        return NotOpened.NO_SEAT if begun is Beginning.NO_SEAT else NotOpened.OVERTAKEN
+        return WHY_NOT.get(begun, NotOpened.OVERTAKEN)
 
     async def _recorded(self, attempt: Attempt) -> Beginning:
         if self._seats is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -40,6 +41,8 @@ class SeatRules:
     tasks: OwnedTasks
     """Take what goes on when nobody waits for it any more."""
     end_own: EndOwn
+    ends_before: bool
+    """Whether each initialize ends what its session is open by before it makes a login, also if a seat is free."""
     make_room: MakeRoom | None
     """None if no idle session has to make room."""
 
@@ -57,6 +60,7 @@ class SeatKeeper:
         self._ledger = rules.ledger
         self._tasks = rules.tasks
         self._end_own = rules.end_own
+        self._ends_before = rules.ends_before
         self._make_room = rules.make_room
         self._begun = begun
         self._patience = patience
@@ -85,20 +89,23 @@ class SeatKeeper:
         Raises:
             LedgerUnavailable: it cannot tell who has a seat. Nothing may be sent.
         """
-        pool = attempt.opening.pool or ""
         until = asyncio.get_running_loop().time() + self._patience
-        with self._lines.of(pool) as line:
-            with line.joined() as place:
-                begun = await self._tried(attempt, line, place)
-                if begun is not Beginning.NO_SEAT:
-                    return begun
-                if not await in_time(self._ledger.holds_seat(pool, attempt.request.session_id)):
-                    return await self._in_turn(attempt, line, place, is_wanted, until)
+        with self._lines.of(attempt.opening.pool or "") as line:
+            if not self._ends_before:
+                with line.joined() as place:
+                    begun = await self._tried(attempt, line, place)
+                    if begun is not Beginning.NO_SEAT:
+                        return begun
+                    if not await self._has_own(attempt):
+                        return await self._in_turn(attempt, line, place, is_wanted, until)
             begun = await self._by_its_own(attempt, line, until)
             if begun is not Beginning.NO_SEAT:
                 return begun
             with line.joined() as place:
                 return await self._in_turn(attempt, line, place, is_wanted, until)
+
+    async def _has_own(self, attempt: Attempt) -> bool:
+        return await in_time(self._ledger.holds_seat(attempt.opening.pool or "", attempt.request.session_id))
 
     async def _tried(self, attempt: Attempt, line: SeatLine, place: PlaceInLine) -> Beginning:
         if not line.is_first(place):
@@ -120,12 +127,22 @@ class SeatKeeper:
         return Beginning.NOT_WANTED
 
     async def _by_its_own(self, attempt: Attempt, line: SeatLine, until: float) -> Beginning:
-        """End what the session is open by, and take its seat. Nobody in the line takes it meanwhile."""
-        with line.one_kept_back():
-            work = partial(self._end_own, attempt.request, attempt.opening.login_id)
-            ending = self._tasks.start(step("ending an earlier login", work, deadline=LONGEST, late=False, failed=False))
-            await asyncio.wait([ending], timeout=until - asyncio.get_running_loop().time())
-            return await self._begun.begin(attempt.opening, seats=self._pools.seats) if ending.done() else Beginning.NO_SEAT
+        """End what the session is open by, and take its seat. Nobody in the line takes it meanwhile.
+
+        Who has none, or does not surely give it back, takes no other one before those who wait.
+        """
+        has_own = await self._has_own(attempt)
+        with line.one_kept_back() if has_own else nullcontext():
+            if not await self._has_ended_own(attempt, until):
+                return Beginning.NOT_ENDED if self._ends_before else Beginning.NO_SEAT
+            return await self._begun.begin(attempt.opening, seats=self._pools.seats) if has_own else Beginning.NO_SEAT
+
+    async def _has_ended_own(self, attempt: Attempt, until: float) -> bool:
+        """Tell whether it is surely over in time. Its end goes on in any case."""
+        work = partial(self._end_own, attempt.request, attempt.opening.login_id)
+        ending = self._tasks.start(step("ending an earlier login", work, deadline=LONGEST, late=False, failed=False))
+        await asyncio.wait([ending], timeout=until - asyncio.get_running_loop().time())
+        return ending.done() and not ending.cancelled() and ending.result().outcome
 
     def _have_room_made(self, attempt: Attempt, line: SeatLine, place: PlaceInLine) -> None:
         """Have an idle session end for the first of the line, one at a time, and one for each who waits."""

@@ -50,6 +50,8 @@ class Desk(ProfiledEndSystem):
         self.refusing.set()
         self.is_breaking = False
         """Whether a login is made and its connection broken in the place of an answer."""
+        self.stuck: set[str] = set()
+        """Tokens whose logout fails."""
         self.status = HTTPStatus.OK
         """What logins and logouts are answered, where it is no success."""
         self.node = "n1"
@@ -108,6 +110,8 @@ class Desk(ProfiledEndSystem):
         self.logouts[token] += 1
         self.logging_out.put_nowait(token)
         await self.ending.wait()
+        if token in self.stuck:
+            return web.Response(status=503)
         if self.status != HTTPStatus.OK:
             return self._failure(token)
         if token not in self.alive:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from connector.model.errors import ConfigurationError
+from connector.model.listed import SessionState, Wanted
 from connector.model.seat_pools import HeldSeats
 from connector.preflight.loading import load
 from connector.sessions import seat_lines
@@ -164,6 +165,53 @@ async def test_a_session_uses_its_own_seat_and_its_old_login_ends_first(desk: De
         task.cancel()
     assert desk.asked == ["POST /login", *["POST /logout", "POST /login"] * 2]
     assert desk.refused == 0
+
+
+@pytest.mark.usefixtures("only_called")
+async def test_a_session_whose_login_is_ended_before_keeps_its_seat_from_those_who_wait(desk: Desk, tmp_path: Path) -> None:
+    async with served(tmp_path, section(desk, 1, 'replace = "before"')) as server:
+        first, other = ids(2)
+        headers = await opened(server, first)
+        (task,) = await in_line(server, other)
+        assert told(await initialize(server, first, headers=headers)) == OPEN
+        assert told(await initialize(server, first)) == OPEN, "also without its seal"
+        assert not task.done()
+        task.cancel()
+    assert desk.asked == ["POST /login", *["POST /logout", "POST /login"] * 2]
+
+
+async def test_no_login_is_made_beside_one_that_is_not_surely_ended_though_a_seat_is_free(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, section(desk, 2, 'replace = "before"')) as server:
+        await opened(server, session)
+        with out_of_order(desk):
+            assert told(await initialize(server, session)) == (503, "earlier_login_not_ended")
+        assert desk.logins == 1
+        assert told(await initialize(server, session)) == OPEN
+        assert desk.asked[-3:] == ["POST /logout", "POST /logout", "POST /login"]
+
+
+async def test_a_session_whose_own_login_does_not_end_takes_no_seat_before_those_who_wait(desk: Desk, tmp_path: Path) -> None:
+    async with served(tmp_path, section(desk, 2)) as server:
+        unheard, first, other = ids(3)
+        desk.is_breaking = True
+        await initialize(server, unheard)
+        desk.is_breaking = False
+        await desk.logging_in.get()
+        await opened(server, first)
+        desk.stuck.add(await desk.logging_in.get())
+        (waits,) = await in_line(server, other)
+        desk.ending.clear()
+        again = asyncio.create_task(initialize(server, first))
+        await desk.logging_out.get()
+        desk.alive.discard(next(iter(desk.alive - desk.stuck)))
+        (unknown,) = await server.parts.ledger.session_listing(Wanted([SessionState.UNKNOWN]))
+        await server.parts.ledger.let_go_opening(unknown.login_id)
+        desk.ending.set()
+        assert told(await waits) == OPEN
+        assert not again.done()
+        again.cancel()
 
 
 async def test_a_session_that_finds_a_free_seat_keeps_its_old_login_until_it_has_another(
