@@ -77,10 +77,9 @@ async def test_a_call_that_comes_while_others_are_written_down_is_counted_once(l
     live.note_call(sealed())
     live.note_call(sealed())
     ledger.meanwhile = another
-    await live.write_notes()
-    assert await counted(ledger) == [3]
-    await live.write_notes()
-    assert await counted(ledger) == [3]
+    for expected in (2, 3, 3):
+        await live.write_notes()
+        assert await counted(ledger) == [expected]
 
 
 async def test_calls_whose_note_was_lost_with_its_answer_are_counted_once(ledger: NotedLedger, live: LiveSessions) -> None:
