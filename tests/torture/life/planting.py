@@ -93,9 +93,9 @@ def closed_whatever_came_of_it(_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def open_as_long_as_its_seal_is_shown(real: Callable[..., Any]) -> Callable[..., Any]:
-    def closed(live: LiveSessions, session_id: str) -> Any:
+    def closed(live: LiveSessions, session_id: str, *more: Any) -> Any:
         logins = dict(live._logins)
-        done = real(live, session_id)
+        done = real(live, session_id, *more)
         live._logins = logins
         return done
 
