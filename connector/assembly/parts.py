@@ -24,6 +24,7 @@ from connector.ledger.fingerprints import pools as digests_of
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.model.cleanup import CleanupReport
+from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.model.sessions import OpenSession
 from connector.preflight.combinations import requires_seal
 from connector.preflight.loading import Prepared
@@ -70,6 +71,8 @@ class Core:
     metrics: Metrics
     logouts: Logouts
     clock: Callable[[], float]
+    pools: SeatPools | None
+    """None if logins are not counted."""
     lines: SeatLines
     tick: float
     """Seconds between two ticks of the reaper."""
@@ -95,6 +98,8 @@ class Parts:
     metrics: Metrics
     doubts: Doubts
     lines: SeatLines
+    pools: SeatPools | None
+    """None if logins are not counted."""
     seat_figures: SeatFigures | None
 
     @asynccontextmanager
@@ -114,12 +119,25 @@ class Parts:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         await stack.enter_async_context(self.ledger.opened())
+        if self.pools is not None and self.pools.per is None:
+            await self._seat_all(self.pools)
         await self.live.load()
         stack.push_async_callback(self.live.write_notes)
         stack.push_async_callback(close, "the end system", self.end_system.aclose)
         with cancelled_only_if_asked:
             await self.end_system.open()
         await stack.enter_async_context(self.storage.opened())
+
+    async def _seat_all(self, pools: SeatPools) -> None:
+        """Count also the logins that were made while nobody counted them, or each user's by themselves.
+
+        Raises:
+            ConfigurationError: the ledger does not work.
+        """
+        try:
+            await self.ledger.reseat(lambda origin: pools.of(origin, {}))
+        except LedgerUnavailable as problem:
+            raise ConfigurationError([f"ledger.path: {problem}"]) from problem
 
     def _loops(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """Yield what runs for as long as the application, with its name."""
@@ -171,6 +189,7 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
         metrics=metrics,
         logouts=Logouts(start.end_system, tasks, metrics, deadline=for_end_system(settings)),
         clock=clock,
+        pools=seat_pools(settings.end_system, start.end_system),
         lines=lines,
         tick=tick,
     )
@@ -206,12 +225,13 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
         metrics=core.metrics,
         doubts=core.logouts.doubts,
         lines=core.lines,
+        pools=core.pools,
         seat_figures=_seat_figures(core),
     )
 
 
 def _seat_figures(core: Core) -> SeatFigures | None:
-    if core.settings.end_system.seats is None:
+    if core.pools is None:
         return None
     figures = SeatFigures(core.lines.waiting)
     core.metrics.tell(figures)
@@ -224,7 +244,7 @@ def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
 
 
 def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Callable[[], None], reaper: Reaper) -> OpeningParts:
-    pools = seat_pools(core.settings.end_system, core.end_system)
+    pools = core.pools
     ends_before = core.settings.end_system.replace == "before"
     # With seats, it is these that let a session's login end before: nobody who waits may take the seat in between.
     turns = OneAtATime(orchestrator, planner, core.logouts, core.live, core.ledger, ends_before=ends_before and pools is None)

@@ -11,7 +11,7 @@ Each part of the connector names the part of the port that it needs. All parts s
 """
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -253,6 +253,13 @@ class Seats(Protocol):
     hold one seat. A person who dismisses a logout, or lets an unknown login go, gives its seat back; so does `let_go_unknown`.
     A login whose opening names no pool holds no seat. No row holds a pool's name.
     """
+
+    async def reseat(self, pool_of: Callable[[str], str]) -> None:
+        """Give what is open, begun or owed a seat of the pool of its end system, whatever pool it was counted in, or none.
+
+        `pool_of` names the pool of an origin. What has given its seat back stays without.
+        """
+        ...
 
     async def held_seats(self, pool: str) -> HeldSeats:
         """Count what holds the seats of a pool; nothing is verified for it."""

@@ -312,3 +312,18 @@ async def test_a_server_that_ends_lets_nobody_wait(desk: Desk, tmp_path: Path) -
         tasks = await in_line(server, *ids(2))
         await server.parts.drain(1)
         assert [told(await task) for task in tasks] == [(503, "stopping")] * 2
+
+
+@pytest.mark.parametrize("before", ["", 'seats = 9\nseats_per = "{setting.user}"\n'], ids=["nobody", "each user by himself"])
+async def test_logins_that_were_made_while_nobody_counted_them_all_take_seats_as_well(
+    desk: Desk, tmp_path: Path, before: str
+) -> None:
+    async with served(tmp_path, f"{desk.section}{before}") as server:
+        first, second, third = ids(3)
+        headers = await opened(server, first)
+        await opened(server, second)
+    async with served(tmp_path, section(desk, 2, total=0.2)) as server:
+        assert await held(server) == HeldSeats(sessions=2)
+        assert told(await initialize(server, third)) == NO_SEAT
+        assert told(await initialize(server, first, headers=headers)) == OPEN, "by its own seat"
+        assert desk.refused == 0

@@ -17,6 +17,7 @@ from connector.ledger.sqlite import (
     housekeeping,
     opening_rows,
     recording,
+    reseating,
     seat_holders,
     selection,
     session_changes,
@@ -105,6 +106,9 @@ class Operations(Ledger):
 
     async def let_go_opening(self, login_id: str) -> None:
         await self.transact(lambda table: opening_rows.let_go(table, login_id))
+
+    async def reseat(self, pool_of: Callable[[str], str]) -> None:
+        await self.transact(partial(reseating.reseat, pool_of=pool_of))
 
     async def held_seats(self, pool: str) -> HeldSeats:
         return await self.transact(lambda table: seat_holders.held(table, pool))

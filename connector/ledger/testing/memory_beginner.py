@@ -1,10 +1,11 @@
 """An owner of a ledger in memory: the logins that it begins, their seats, and the time in which it runs."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from connector.ledger.port import RunningTime, Seats
 from connector.ledger.testing.memory_owner import Owner
-from connector.ledger.testing.memory_seats import give_back, has_room, has_seat, held, idle_holders, shown_pools
+from connector.ledger.testing.memory_seats import give_back, has_room, has_seat, held, idle_holders, reseat, shown_pools
 from connector.ledger.testing.memory_store import BegunLogin, SessionUse, pool_digest
 from connector.model.begun import Opening
 from connector.model.seat_pools import HeldSeats, Pool
@@ -61,6 +62,10 @@ class Beginner(Owner, RunningTime, Seats):
                 del store.openings[key]
             give_back(store, made_before)
             return [replace(begun.opening, pool=None) for begun in found.values()]
+
+    async def reseat(self, pool_of: Callable[[str], str]) -> None:
+        with self._transaction() as store:
+            reseat(store, pool_of)
 
     async def held_seats(self, pool: str) -> HeldSeats:
         with self._transaction() as store:

@@ -1,7 +1,10 @@
 """What holds the seats of a pool in a ledger in memory."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from msgspec.structs import replace as with_changes
 
 from connector.ledger.testing.memory_logins import has_sharers
 from connector.ledger.testing.memory_store import MemoryStore, pool_digest
@@ -52,6 +55,19 @@ def give_back(store: MemoryStore, made_before: int) -> None:
     for debt in store.read(lambda debt: debt.state is not LogoutState.OWED):
         if debt.seat is not None and debt.seat.since < made_before:
             store.update(given_back(debt))
+
+
+def reseat(store: MemoryStore, pool_of: Callable[[str], str]) -> None:
+    """Give what is alive, or may be, a seat of the pool of its end system."""
+    for key, begun in store.openings.items():
+        store.openings[key] = replace(begun, opening=replace(begun.opening, pool=pool_of(begun.opening.origin)))
+    for key, session in store.sessions.items():
+        if session.credential is not None:
+            seat = Seat(pool_digest(pool_of(session.origin)), store.lives[key].opened_tick)
+            store.sessions[key] = replace(session, seat=seat)
+    for debt in store.read(lambda debt: debt.state is not LogoutState.CLOSED or (debt.seat is not None and debt.seat.is_held)):
+        seat = debt.seat or Seat(b"", store.tick)
+        store.update(with_changes(debt, seat=with_changes(seat, pool=pool_digest(pool_of(debt.origin)))))
 
 
 def _is_of(seat: Seat | None, pool: bytes) -> bool:
