@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from connector.endsystems.profile.leavings import Remnant
-from connector.endsystems.profile.record import StepRecord
+from connector.endsystems.profile.record import CAPTURE_MISSING, StepRecord
 from connector.endsystems.profile.rules import Verdict
 from connector.model.moments import utc
 from connector.model.outcomes import NOTHING_TO_END, LivesOn, LogoutOutcome, LogoutResult
@@ -18,7 +18,7 @@ NEVER_ALIVE = LogoutOutcome(
 )
 UNREAD = LogoutOutcome(
     LogoutResult.REFUSED,
-    "capture_missing",
+    CAPTURE_MISSING,
     "the login was made, and what would end it was not found in the end system's answer; end the login in the end system",
 )
 ONLY_A_PART = "only a part of the login was ended"

@@ -13,7 +13,7 @@ from connector.endsystems.profile.logout import HttpLogout
 from connector.endsystems.profile.named_addresses import addresses_left, addresses_so_far, name_left
 from connector.endsystems.profile.outgoing import headers_of, make
 from connector.endsystems.profile.profile import LoginStep, Profile
-from connector.endsystems.profile.record import StepRecord
+from connector.endsystems.profile.record import CAPTURE_MISSING, StepRecord
 from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.sender import Sender
 from connector.endsystems.profile.setting import effective
@@ -27,7 +27,6 @@ PROOF = 1.0
 """Seconds that the probe of a new login may take beyond the deadline that it knows of."""
 SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
 """Methods whose requests make nothing, unless what they capture is left behind."""
-MISSING = "capture_missing"
 UNSENT = frozenset(["credential_missing", "credential_malformed", "target_not_allowed"])
 """Codes of a request that could not be made of the values."""
 
@@ -140,7 +139,7 @@ class HttpLogin:
 
     def _has_made(self, place: int, record: StepRecord) -> bool:
         """Tell whether the login was made although a value is missing or does not fit, so that nothing fetches it any more."""
-        if record.broke_off or (record.code == MISSING and record.rule != "default"):
+        if record.broke_off or (record.code == CAPTURE_MISSING and record.rule != "default"):
             return self._makes(self.profile.login[place])
         is_unsent = record.status is None and record.code in UNSENT
         return is_unsent and any(self._makes(step) for step in self.profile.login[:place])
@@ -163,7 +162,9 @@ class HttpLogin:
             return failure
         if self.logout.is_whole(made):
             return self._to_be_undone(failure, made)
-        is_unread = has_made and (broke_off or failure.code == MISSING or captures_left(self.profile).isdisjoint(values.captured))
+        is_unread = has_made and (
+            broke_off or failure.code == CAPTURE_MISSING or captures_left(self.profile).isdisjoint(values.captured)
+        )
         cut_short = Remnant.CUT_SHORT if _was_cut_short(self.profile, values) else Remnant.PARTLY
         return self._to_be_undone(failure, (Remnant.UNREAD if is_unread else cut_short).of(made))
 

@@ -4,6 +4,9 @@ import msgspec
 
 from connector.endsystems.profile.rules import Verdict
 
+CAPTURE_MISSING = "capture_missing"
+"""The code of a success without a value that later steps, or the logout, need."""
+
 
 class StepRecord(msgspec.Struct, frozen=True, gc=False):
     """The record of one request. Nothing in it is secret."""

@@ -10,7 +10,7 @@ from connector.endsystems.http.failures import LoginNotRenewed
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.leavings import renewed_by
 from connector.endsystems.profile.profile import Profile
-from connector.endsystems.profile.record import StepRecord
+from connector.endsystems.profile.record import CAPTURE_MISSING, StepRecord
 from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.sender import Sender
 from connector.endsystems.profile.values import CannotSend
@@ -18,8 +18,6 @@ from connector.model.credential import Credential
 from connector.model.outcomes import LoginResult
 
 log = structlog.get_logger(__name__)
-
-MISSING = "capture_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class HttpRefresh:
             for name, step in self.profile.refresh_requests:
                 record, values = await sender.take(name, step, values)
                 note(record)
-                lacks_some = record.code == MISSING and not step.capture.keys().isdisjoint(values.captured)
+                lacks_some = record.code == CAPTURE_MISSING and not step.capture.keys().isdisjoint(values.captured)
                 if record.verdict is Verdict.AWAY:
                     raise LoginNotRenewed(record.message)
                 if record.ends_the_run and not lacks_some:

@@ -19,7 +19,7 @@ from connector.endsystems.profile.expiry import expiry
 from connector.endsystems.profile.extract import Extract
 from connector.endsystems.profile.outgoing import Outgoing, make
 from connector.endsystems.profile.profile import LoginStep, Step, Verify
-from connector.endsystems.profile.record import StepRecord
+from connector.endsystems.profile.record import CAPTURE_MISSING, StepRecord
 from connector.endsystems.profile.request import Request
 from connector.endsystems.profile.rules import Verdict, judge
 from connector.endsystems.profile.values import CannotSend, Values
@@ -59,7 +59,7 @@ class Sender:
         if missing is not None:
             why = why_missing(step.capture[missing], answer, values.answers, following)
             message = f"{name}: `captured.{missing}` was not found in the answer: {why}"
-            record = replace(record, verdict=Verdict.REFUSED, code="capture_missing", message=message)
+            record = replace(record, verdict=Verdict.REFUSED, code=CAPTURE_MISSING, message=message)
         return record, after
 
     async def probe(self, name: str, probe: Verify, values: Values) -> tuple[StepRecord, Response | None]:
