@@ -98,6 +98,10 @@ class Site:
         is_fixed = self.base_url is not None and not [*self.base_url.references]
         return _located(values, self.base_url) if is_fixed else values
 
+    def chosen(self, values: Values) -> Mapping[str, str]:
+        """Return the address that settings have chosen, for the login to leave behind: nobody else knows it."""
+        return {LEFT_BASE_URL: values.base_url} if self.is_chosen_by_settings else {}
+
     def after_login(self, credential: Credential) -> Values:
         """Return what is known of a login. Raises `CannotSend`."""
         return _located(Values(credential, self.environ), self.base_url_of_logins)

@@ -8,6 +8,7 @@ import aiohttp
 from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.carried_login import CarriedLogin
+from connector.endsystems.profile.half_made import HalfMade
 from connector.endsystems.profile.login import HttpLogin
 from connector.endsystems.profile.logout import HttpLogout
 from connector.endsystems.profile.named_addresses import name_left
@@ -36,7 +37,7 @@ class HttpEndSystem(EndSystem):
         self._site = site
         self._origins = Origins(profile, site)
         self._logout = HttpLogout(profile, site)
-        self._login = HttpLogin(profile, site, self._logout)
+        self._login = HttpLogin(profile, site, self._logout, HalfMade(profile, site, self._logout))
         self._is_proved_by_use = profile.http is not None and profile.uses_what_the_logout_does(profile.http)
 
     def rehearse(self) -> None:

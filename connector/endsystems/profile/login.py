@@ -7,13 +7,14 @@ from functools import partial
 from yarl import URL
 
 from connector.endsystems.end_system import LoginOutcome
-from connector.endsystems.http.site import LEFT_BASE_URL, Site
-from connector.endsystems.profile.leavings import Remnant, captures_left, left_behind, left_so_far, returned
+from connector.endsystems.http.site import Site
+from connector.endsystems.profile.half_made import HalfMade
+from connector.endsystems.profile.leavings import Remnant, left_behind, returned
 from connector.endsystems.profile.logout import HttpLogout
-from connector.endsystems.profile.named_addresses import addresses_left, addresses_so_far, name_left
+from connector.endsystems.profile.named_addresses import addresses_left, name_left
 from connector.endsystems.profile.outgoing import headers_of, make
-from connector.endsystems.profile.profile import LoginStep, Profile
-from connector.endsystems.profile.record import CAPTURE_MISSING, StepRecord
+from connector.endsystems.profile.profile import Profile
+from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.sender import Sender
 from connector.endsystems.profile.setting import effective
@@ -25,10 +26,6 @@ from connector.runtime.steps import step as bounded
 
 PROOF = 1.0
 """Seconds that the probe of a new login may take beyond the deadline that it knows of."""
-SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
-"""Methods whose requests make nothing, unless what they capture is left behind."""
-UNSENT = frozenset(["credential_missing", "credential_malformed", "target_not_allowed"])
-"""Codes of a request that could not be made of the values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,7 @@ class HttpLogin:
     profile: Profile
     site: Site
     logout: HttpLogout
+    half_made: HalfMade
 
     async def run(self, given: Mapping[str, str], note: Callable[[StepRecord], None]) -> LoginOutcome:
         """Log in with these settings. Nothing is sent if they do not fit the requests, those of the logout included.
@@ -63,7 +61,7 @@ class HttpLogin:
             self._rehearse_uses(left, is_captured)
             back = returned(self.profile, values)
         except CannotSend as problem:
-            return self._half_made(_refused(problem), values, has_made=bool(self.profile.login))
+            return self.half_made.added_to(_refused(problem), values, has_made=bool(self.profile.login))
         if not self.profile.login:
             return LoginOutcome(LoginResult.NOT_APPLICABLE, credential, back)
         made = LoginOutcome(LoginResult.LOGGED_IN, credential, back)
@@ -100,7 +98,7 @@ class HttpLogin:
         answered = words or ("no whole answer" if record.status is None else f"{record.status}")
         message = f"{record.step}: the login succeeded, but the probe does not find its {used} alive ({answered})"
         failure = LoginOutcome(LoginResult.REFUSED, code=record.code or "not_alive", message=message)
-        return self._to_be_undone(failure, remnant.of(credential))
+        return self.half_made.to_be_undone(failure, remnant.of(credential))
 
     def rehearsed(self, values: Values, unknown: Unknown) -> Sequence[URL]:
         """Make every request without sending it, those of the logout included, and return the URLs that are known.
@@ -110,7 +108,7 @@ class HttpLogin:
         coming, after = to_come(values, unknown), unknown_after_login(self.profile, unknown)
         made = [make(name, request, coming, self.site.allowed) for name, request in self.profile.login_requests]
         named = {name_left(name): self.site.somewhere for name in self.profile.addresses}
-        left, logout = self.logout.rehearsed(left_behind(self.profile, coming, {**self._chosen(values), **named}), after)
+        left, logout = self.logout.rehearsed(left_behind(self.profile, coming, {**self.site.chosen(values), **named}), after)
         self._rehearse_uses(left, after)
         returned(self.profile, coming)
         # Nobody knows yet which paths an address will have.
@@ -132,53 +130,13 @@ class HttpLogin:
             record, values = await sender.take(name, step, values, following=urls[place + 1 :])
             note(record)
             if record.ends_the_run:
-                has_made, broke_off = self._has_made(place, record), record.broke_off
-                failure = replace(_failure(record), may_be_made=record.may_have_worked and self._makes(step))
-                return self._half_made(failure, values, has_made=has_made, broke_off=broke_off), values
+                has_made, broke_off = self.half_made.has_made(place, record), record.broke_off
+                failure = replace(_failure(record), may_be_made=record.may_have_worked and self.half_made.makes(step))
+                return self.half_made.added_to(failure, values, has_made=has_made, broke_off=broke_off), values
         return None, values
 
-    def _has_made(self, place: int, record: StepRecord) -> bool:
-        """Tell whether the login was made although a value is missing or does not fit, so that nothing fetches it any more."""
-        if record.broke_off or (record.code == CAPTURE_MISSING and record.rule != "default"):
-            return self._makes(self.profile.login[place])
-        is_unsent = record.status is None and record.code in UNSENT
-        return is_unsent and any(self._makes(step) for step in self.profile.login[:place])
-
-    def _makes(self, step: LoginStep) -> bool:
-        return step.method not in SAFE or not step.capture.keys().isdisjoint(captures_left(self.profile))
-
     def _credential(self, values: Values) -> Credential:
-        return left_behind(self.profile, values, {**self._chosen(values), **addresses_left(self.profile, values)})
-
-    def _chosen(self, values: Values) -> Mapping[str, str]:
-        """Return the address that the settings have chosen, which only the login knows."""
-        return {LEFT_BASE_URL: values.base_url} if self.site.is_chosen_by_settings else {}
-
-    def _half_made(self, failure: LoginOutcome, values: Values, *, has_made: bool, broke_off: bool = False) -> LoginOutcome:
-        """Add what the login has made until it failed."""
-        addresses = {**self._chosen(values), **addresses_so_far(self.profile, values)}
-        made = left_so_far(self.profile, values, addresses, has_made=has_made)
-        if made is None:
-            return failure
-        if self.logout.is_whole(made):
-            return self._to_be_undone(failure, made)
-        is_unread = has_made and (
-            broke_off or failure.code == CAPTURE_MISSING or captures_left(self.profile).isdisjoint(values.captured)
-        )
-        cut_short = Remnant.CUT_SHORT if _was_cut_short(self.profile, values) else Remnant.PARTLY
-        return self._to_be_undone(failure, (Remnant.UNREAD if is_unread else cut_short).of(made))
-
-    def _to_be_undone(self, failure: LoginOutcome, made: Credential) -> LoginOutcome:
-        """Leave what was made to its logout. Nothing is sent here, because a kill must not come before the record."""
-        return replace(failure, credential=made) if self.profile.steps else failure
-
-
-def _was_cut_short(profile: Profile, values: Values) -> bool:
-    """Tell whether each step has made everything or nothing, and at least one nothing."""
-    captured = values.captured.keys()
-    steps = [step.capture.keys() for step in profile.login]
-    unfinished = [captures for captures in steps if captures - captured]
-    return bool(unfinished) and not any(captures & captured for captures in unfinished)
+        return left_behind(self.profile, values, {**self.site.chosen(values), **addresses_left(self.profile, values)})
 
 
 def _failure(record: StepRecord) -> LoginOutcome:
