@@ -130,3 +130,5 @@ class Known:
     """Rows that do not verify: their sessions count as dead."""
     renewed: Mapping[str, Current] = field(default_factory=dict)
     """Session id -> current credential of its latest login, if its seal holds an older one."""
+    unknown: int = 0
+    """Logins of which nobody knows what they have made."""

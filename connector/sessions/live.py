@@ -92,6 +92,10 @@ class LiveSessions:
             log.error(
                 "open sessions with rows that do not verify count as closed; their seals still end them", sessions=known.damaged
             )
+        if known.unknown:
+            where = "`connector sessions list --state unknown`"
+            message = f"nobody knows what some logins have made: end those that are in the end system; {where}"
+            log.warning(message, logins=known.unknown)
 
     def __len__(self) -> int:
         """Return how many sessions are open here."""

@@ -60,7 +60,8 @@ class OpeningRecords:
 
     async def unanswered(self, opening: Opening, reason: str = "no answer came") -> None:
         """Record that nobody knows what a login has made, and tell a person, who alone can find out."""
-        message = "nobody knows what a login has made: it counts as unknown; if it is open in the end system, end it there"
+        where = "`connector sessions list --state unknown`"
+        message = f"nobody knows what a login has made: end it in the end system if it is there; {where}"
         log.error(message, reason=reason, origin=opening.origin, session=session_digest(opening.session_id))
         if await self._told(self._ledger.opening_unanswered(opening), InVain(opening, is_unknown=True)):
             self._live.rows_gone(opening.session_id, [opening.login_id])

@@ -24,7 +24,7 @@ from tests.sessions.reception import OPENS, ReceivingEndSystem, Reception, crede
 from tests.sessions.served import served
 from tests.sessions.test_cleanup import SYSTEM
 
-UNKNOWN = "nobody knows what a login has made: it counts as unknown; if it is open in the end system, end it there"
+UNKNOWN = "nobody knows what a login has made: end it in the end system if it is there; `connector sessions list --state unknown`"
 SOON = 2.0
 """Seconds after which an end system that a test holds up is late."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from connector.config.variables import KEYS_VARIABLE
 from connector.model.debts import Totals
@@ -108,8 +109,10 @@ async def test_a_login_under_way_at_a_kill_is_unknown_and_never_open(
             assert (await opshub.cleanup(session, None, SYSTEM)).status == 200
         opening.cancel()
     desk.answering.set()
-    async with served(tmp_path, desk.section) as server:
-        assert (await server.opshub.cleanup(session, None, SYSTEM)).body["logout"]["code"] == "unknown_session"
+    with capture_logs() as logs:
+        async with served(tmp_path, desk.section) as server:
+            assert (await server.opshub.cleanup(session, None, SYSTEM)).body["logout"]["code"] == "unknown_session"
     found = await totals(tmp_path)
     assert (found.unknown, found.openings, found.sessions, found.owed) == (1, 0, 0, 0)
     assert desk.alive == {token}
+    assert [line["logins"] for line in logs if line["event"].startswith("nobody knows what some logins have made")] == [1]

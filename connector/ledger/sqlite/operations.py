@@ -147,7 +147,7 @@ class Operations(Ledger):
         )
 
     async def known_sessions(self) -> Known:
-        return await self.transact(session_rows.known)
+        return await self.transact(lambda table: replace(session_rows.known(table), unknown=opening_rows.counted(table)[1]))
 
     async def is_closed(self, session_id: str, login_id: str, credential: Credential | None) -> bool:
         return await self.transact(lambda table: session_changes.is_debt(table, session_id, login_id, credential))

@@ -142,6 +142,7 @@ class BeforeLogins(LedgerSubject):
             await record(ledger, 1, "another")
         async with opened(make_ledger(ROTATED)) as ledger:
             assert await begun(ledger) == (0, 2)
+            assert (await ledger.known_sessions()).unknown == 2
             await record(ledger, 2, "another")
             await ledger.begin_opening(opening(session(3)))
             assert await begun(ledger) == (1, 2)

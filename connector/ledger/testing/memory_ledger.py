@@ -151,7 +151,8 @@ class MemoryLedger(Beginner, Ledger):
                 for session in store.sessions.values()
                 if session.version and logins[session.session_id] == session.login_id
             }
-            return Known(store.ledger_id, logins, {}, {}, keyless=0, damaged=0, renewed=renewed)
+            unknown = sum(begun.owner is None for begun in store.openings.values())
+            return Known(store.ledger_id, logins, {}, {}, keyless=0, damaged=0, renewed=renewed, unknown=unknown)
 
     async def is_closed(self, session_id: str, login_id: str, credential: Credential | None) -> bool:
         with self._transaction() as store:
