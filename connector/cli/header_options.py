@@ -37,7 +37,7 @@ def _from_file(file: Path | None) -> Headers:
     if file is None:
         return {}
     try:
-        lines = file.read_text("utf-8").splitlines()
+        lines = file.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise typer.BadParameter("the file cannot be read as text", param_hint="--headers-file") from problem
     pairs = [line.partition(":") for line in lines if line.strip() and not line.startswith("#")]

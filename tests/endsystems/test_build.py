@@ -93,6 +93,12 @@ def test_a_mistyped_name_of_a_profile_is_refused_with_what_was_probably_meant() 
     ]
 
 
+def test_a_profile_may_begin_with_a_byte_order_mark_and_have_line_breaks_of_windows(tmp_path: Path) -> None:
+    file = tmp_path / "desk.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + LOGOUT.format(path="logout").replace("\n", "\r\n").encode())
+    assert build_end_system(settings.EndSystemSection(profile=str(file), base_url="https://h"), {}).ends_sessions
+
+
 def test_a_profile_of_ones_own_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     missing, binary, broken = (tmp_path / name for name in ("missing.toml", "binary.toml", "broken.toml"))
     binary.write_bytes(b"\xff")

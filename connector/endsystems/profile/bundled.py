@@ -41,7 +41,7 @@ def profile_text(name: str) -> str:
             )
         return (FOLDER / f"{name}{SUFFIX}").read_text("utf-8")
     try:
-        return Path(name).read_text("utf-8")
+        return Path(name).read_text("utf-8-sig")  # some editors begin each file with a byte order mark
     except (OSError, ValueError) as problem:
         reason = why_not(problem, Path(name)) if isinstance(problem, OSError) else "expected the path of a file in UTF-8"
         raise ConfigurationError([f"end_system.profile: the file cannot be read: {reason}"]) from None
