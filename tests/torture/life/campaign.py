@@ -12,7 +12,7 @@ from tests.ports import free_port
 from tests.torture.life.calls import Call
 from tests.torture.life.clients import Caller, Crowd
 from tests.torture.life.disk import disk_at
-from tests.torture.life.end_system import PROFILE
+from tests.torture.life.end_system import PROFILE, SEATS
 from tests.torture.life.listening import listening
 from tests.torture.life.oracle import Verdict, judged
 from tests.torture.life.plans import plans
@@ -36,9 +36,15 @@ evict = 2
 [end_system]
 profile = "{profile}"
 base_url = "{end_system}"
+seats = {seats}
+seats_per = "{{setting.pool}}"
+login_lifetime = 31536000
 [end_system.deadlines]
 connect = 1
 total = 0.5
+[sessions]
+idle_timeout = 180
+seat_idle = 120
 [ledger]
 path = "{folder}/data/ledger.sqlite3"
 key_file = "{folder}/ledger.keys"
@@ -93,7 +99,7 @@ async def fought(folder: Path, kills: int, seed: int, mutant: str | None = None)
 async def _scene(folder: Path, random: Random, mutant: str | None) -> AsyncIterator[Scene]:
     port, config = free_port(), folder / "config.toml"
     async with listening(Random(random.random())) as place, OpsHub(f"http://127.0.0.1:{port}") as opshub:
-        config.write_text(CONFIG.format(port=port, folder=folder, profile=PROFILE, end_system=place.url))
+        config.write_text(CONFIG.format(port=port, folder=folder, profile=PROFILE, end_system=place.url, seats=SEATS))
         server = ServerProcess(config, port, live_here)
         crowd = Crowd(Caller(opshub, place.system), random)
         scene = Scene(server, place, disk_at(folder / "data", server), crowd, mutant)

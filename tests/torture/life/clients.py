@@ -22,6 +22,8 @@ SESSIONS = 24
 """Sessions that are in use at a time."""
 TIMES = (0, 0, 0, 1, 3)
 """How often a call asks the end system, besides what is cached."""
+SHARING = 8
+"""Sessions that share the seats of a pool; of the next ones, so many have a pool each."""
 NOT_UP = 0.005
 """Seconds until a server that does not listen is tried again."""
 
@@ -32,6 +34,8 @@ class Book:
 
     session: str
     system: str | None
+    pool: str = ""
+    """Whose licence its logins are made on."""
     headers: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
@@ -59,7 +63,7 @@ class Caller:
         """Log in; a client with little `patience`, in seconds, goes away before the answer has come."""
         ticket = f"t{next(self._numbers)}"
         call = self._call(Kind.INITIALIZE, book, shown, ticket=ticket)
-        settings = [{"key": "ticket", "value": ticket, "sensitive": False}]
+        settings = [{"key": key, "value": value, "sensitive": False} for key, value in (("ticket", ticket), ("pool", book.pool))]
         asked = self._opshub.initialize(book.session, settings, _headers(book, shown), _query(book))
         answer = await self._answered(call, asked, patience)
         if answer is not None and answer.status == 200:
@@ -146,7 +150,8 @@ class Crowd:
         return self.random.choice(latest) if len(latest) == SESSIONS else self._new()
 
     def _new(self) -> Book:
-        book = Book(str(UUID(int=len(self.books) + 1)), self.random.choice(SYSTEMS))
+        number = len(self.books)
+        book = Book(str(UUID(int=number + 1)), self.random.choice(SYSTEMS), _pool(number))
         self.books.append(book)
         return book
 
@@ -203,6 +208,12 @@ class Crowd:
 
     def _any_or_none(self, book: Book) -> str | None:
         return self.random.choice([None, *book.headers])
+
+
+def _pool(number: int) -> str:
+    """Return the pool of a session. Seats that nobody knows how to free are as good as gone: later sessions have other pools."""
+    group, _ = divmod(number, SHARING)
+    return f"all of {group}" if group % 2 == 0 else f"one, {number}"
 
 
 async def _together(*calls: Callable[[], Awaitable[None]]) -> None:

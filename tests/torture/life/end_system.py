@@ -10,12 +10,16 @@ from random import Random
 from aiohttp import web
 
 from tests.torture.life.calls import now
-from tests.torture.life.logins import Asked, Login, Renewal, Way
+from tests.torture.life.logins import Asked, Beyond, Login, Renewal, Way
 
 PROFILE = Path(__file__).with_suffix(".toml")
 COOKIE = "sid"
 STRANGER = f"{COOKIE}=nobody.0; Path=/"
 """The cookie that comes with an error: that of a session which nobody has logged in."""
+SEATS = 3
+"""Logins that may be alive in a pool: the licence."""
+BEYOND = 423
+"""The status of a login that is refused because of it."""
 RENEWS = 0.5
 """The share of answers that renew a login, if it is one that is renewed, or of requests that find it expired."""
 LATE = 0.12
@@ -74,8 +78,12 @@ class EndSystem:
     def __init__(self, random: Random) -> None:
         self.regime = Regime.FINE
         self.logins: list[Login] = []
+        self.beyond: list[Beyond] = []
+        """Logins that were refused because the licence allows no more."""
         self.serial = 0
         """The number of the value that was given out last."""
+        self.is_over = False
+        """Whether all is over, and the licence has no limit any more."""
         self._random = random
         self._by_token: dict[str, Login] = {}
         self._requests = 0
@@ -154,11 +162,18 @@ class EndSystem:
         return fate, seconds * part, seconds * (1 - part)
 
     async def _log_in(self, request: web.Request) -> web.Response:
-        ticket = (await request.json())["ticket"]
-        login = Login(ticket, f"{ticket}/{len(self.logins)}", request[ASKED], self._random.choice([*Way]))
+        asked = await request.json()
+        ticket, pool = asked["ticket"], asked["pool"]
+        if len(alive := self._alive_in(pool)) >= SEATS and not self.is_over:
+            self.beyond.append(Beyond(ticket, now(), alive))
+            return web.Response(status=BEYOND)
+        login = Login(ticket, f"{ticket}/{len(self.logins)}", request[ASKED], self._random.choice([*Way]), pool=pool)
         self.logins.append(login)
         self._by_token[login.token] = request[LOGIN] = login
         return web.json_response({"token": login.credential})
+
+    def _alive_in(self, pool: str) -> frozenset[str]:
+        return frozenset(login.token for login in self.logins if login.pool == pool and login.alive)
 
     async def _enter(self, request: web.Request) -> web.Response:
         return web.Response(status=200 if self._is_alive(request) else 401, headers={"X-Seat": "window"})

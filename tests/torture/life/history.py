@@ -8,7 +8,7 @@ from functools import cached_property
 from math import inf
 
 from tests.torture.life.calls import Call, Kind, Life
-from tests.torture.life.logins import Login, Renewal
+from tests.torture.life.logins import Beyond, Login, Renewal
 
 ENDED = frozenset([200, 502])
 """What a cleanup is answered that is recorded and has evicted: from then on its session is dead."""
@@ -35,6 +35,10 @@ class History:
     """From when until when the disk was full."""
     open_rows: frozenset[str] = frozenset()
     """The sessions that the ledger's file had as open when nothing was owed."""
+    unknown: Sequence[str] = ()
+    """The sessions of the logins of which the ledger said then that nobody knows what they have made, one for each login."""
+    beyond: Sequence[Beyond] = ()
+    """Logins that the end system has refused because of its licence."""
 
     @cached_property
     def initializes(self) -> Mapping[str, Call]:

@@ -45,6 +45,16 @@ class Asked:
     """Of the credential that it carried."""
 
 
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """A login that the end system has refused, because as many as its licence allows were alive."""
+
+    ticket: str
+    moment: float
+    alive: frozenset[str]
+    """The tokens of these."""
+
+
 @dataclass(slots=True)
 class Login:
     """One login, as the end system alone knows it. Its credentials are numbered from 0."""
@@ -56,6 +66,8 @@ class Login:
     way: Way = Way.NEVER
     told: float = 0.0
     """When the end system last answered a request that carried or made it."""
+    pool: str = ""
+    """Whose licence it is made on."""
     untold: bool = False
     """Whether the end system broke off the answer that should have told the token: nobody could ever end it."""
     alive: bool = True

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections import Counter
 from contextlib import suppress
+from typing import Any
 
 import aiohttp
 
@@ -40,10 +41,12 @@ class Scene:
     def kills(self) -> int:
         return sum(life.killed for life in self.lives)
 
-    def history(self, **in_the_end: frozenset[str]) -> History:
+    def history(self, **in_the_end: Any) -> History:
         """Return all that was seen so far, and what was found `in_the_end`."""
-        calls, logins = self.crowd.caller.calls, [*self.place.system.logins]
-        return History(calls, [*self.lives], logins, crowded=[*self._crowded], **in_the_end)
+        calls, system = self.crowd.caller.calls, self.place.system
+        return History(
+            calls, [*self.lives], [*system.logins], crowded=[*self._crowded], beyond=[*system.beyond], **in_the_end
+        )
 
     async def live(self, plan: Plan) -> None:
         """Start a server, let happen what is planned, and see it dead."""

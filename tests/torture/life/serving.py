@@ -13,6 +13,8 @@ from tests.torture.launched import serve_here
 from tests.torture.life.planting import planted
 
 KEY = "value"
+TICK = 0.2
+"""Seconds that count as a minute of idle time."""
 
 
 async def use(request: web.Request) -> web.Response:
@@ -56,4 +58,4 @@ def live_here(config: Path, failpoint: Failpoint | None, mutant: str | None) -> 
     """Serve a configuration until the process is ended."""
     if mutant is not None:
         planted(mutant)
-    serve_here(config, failpoint, routes=ROUTES)
+    serve_here(config, failpoint, routes=ROUTES, tick=TICK)

@@ -13,6 +13,7 @@ from connector.app import PARTS, create_app
 from connector.assembly.parts import Parts
 from connector.endsystems.profile.conclusion import NEVER_ALIVE
 from connector.model.debts import LogoutState
+from connector.model.listed import SessionState, Wanted
 from connector.preflight.loading import load
 from tests.torture.life.end_system import Regime
 from tests.torture.life.history import History
@@ -21,6 +22,10 @@ from tests.torture.life.serving import ROUTES
 from tests.torture.recovery import AHEAD, LOOK_EVERY, Clock, must_be_sound, nothing_is_due
 
 WITHIN = 300.0
+NO_TICK = 86_400.0
+UNLIMITED = {"CONNECTOR__END_SYSTEM__SEATS": "1000000"}
+NOBODY_KNOWS = Wanted(states=[SessionState.UNKNOWN])
+MANY = 1_000_000
 
 
 async def taken_up(config: Path, scene: Scene) -> History:
@@ -30,17 +35,19 @@ async def taken_up(config: Path, scene: Scene) -> History:
     """
     clock = Clock()
     scene.free()
+    scene.place.system.is_over = True
     await scene.place.behave(Regime.FINE)
     await scene.place.system.idle()
     async with _served(config, clock) as parts:
         await _owing_nothing(parts, clock)
         settled, open_rows = frozenset(scene.place.system.alive), _open_in(config.parent / "data" / "ledger.sqlite3")
+        unknown = [row.session_id for row in await parts.ledger.session_listing(NOBODY_KNOWS, limit=MANY)]
         await _end_everything(scene, settled)
         await _owing_nothing(parts, clock)
         assert not parts.ledger.lost_track, "the ledger was damaged"
     must_be_sound(*(config.parent / "data").glob("*.sqlite3"))
     in_the_end = frozenset(scene.place.system.alive)
-    return scene.history(alive_when_settled=settled, alive_in_the_end=in_the_end, open_rows=open_rows)
+    return scene.history(alive_when_settled=settled, alive_in_the_end=in_the_end, open_rows=open_rows, unknown=unknown)
 
 
 def _open_in(ledger: Path) -> frozenset[str]:
@@ -51,9 +58,9 @@ def _open_in(ledger: Path) -> frozenset[str]:
 
 @asynccontextmanager
 async def _served(config: Path, clock: Callable[[], float]) -> AsyncIterator[Parts]:
-    """Serve in this process, on the same port."""
-    settings = load(config, {}).settings
-    app = create_app(settings, routes=ROUTES, environ={}, clock=clock)
+    """Serve in this process, on the same port. Nobody becomes idle any more, and there are seats for all."""
+    settings = load(config, UNLIMITED).settings
+    app = create_app(settings, routes=ROUTES, environ={}, clock=clock, tick=NO_TICK)
     runner = guarded_runner(app, settings.server)
     await runner.setup()
     try:
