@@ -19,6 +19,8 @@ async def test_sessions_that_begin_and_end_while_servers_are_killed_leave_no_log
     assert found.verdict.open
     assert found.verdict.cookies
     assert found.verdict.refreshes
+    assert found.verdict.reaped
+    assert found.verdict.unknown
 
 
 def test_a_seed_makes_the_same_plans_every_time() -> None:

@@ -1,9 +1,9 @@
 """The oracle of the life of sessions: it finds each kind of fault in a history, and finds no fault with what may be."""
 
 from tests.torture.life.calls import Life, Seen
-from tests.torture.life.logins import Asked, Login
+from tests.torture.life.faults import Wrong
+from tests.torture.life.logins import Asked, Beyond, Login
 from tests.torture.life.oracle import judged
-from tests.torture.life.rules import Wrong
 from tests.torture.life.told import Told
 
 
@@ -169,6 +169,7 @@ def test_a_session_may_be_turned_away_whose_refresh_was_refused_meanwhile() -> N
     call = told.use("a", 401)
     told.logins["a"].refused.append(call.began + 0.1)
     assert not told.found()
+    told.use("a")
     told.use("a", 401)
     assert told.found() == {Wrong.TURNED_AWAY}
 
@@ -253,7 +254,7 @@ def test_a_seal_may_be_served_while_the_cleanup_is_under_way() -> None:
     told = Told()
     told.initialize("a")
     cleanup = told.cleanup("a")
-    told.use("a").began = cleanup.left - 0.1
+    told.use("a").began = cleanup.began + 0.05
     assert not told.found()
 
 
@@ -359,7 +360,7 @@ def test_a_session_that_nobody_has_ended_is_not_turned_away() -> None:
     told = Told()
     told.initialize("a")
     told.dies()
-    told.use("a", 401)
+    told.use("a", 401).began = 2.05
     assert told.found() == {Wrong.TURNED_AWAY}
 
 
@@ -398,3 +399,123 @@ def test_a_session_that_has_to_be_open_is_found() -> None:
     told.dies()
     told.initialize("c", session="other")
     assert [call.ticket for call in told.history().left_open()] == ["c"]
+
+
+def test_a_session_that_was_idle_for_long_enough_may_be_turned_away() -> None:
+    told = Told()
+    told.initialize("a")
+    use = told.use("a")
+    told.use("a", 401).began = use.left + 0.1
+    assert told.found() == {Wrong.TURNED_AWAY}
+    told.calls[-1].began = use.left + 0.6
+    assert not told.found()
+
+
+def test_a_call_that_runs_is_use_until_it_ends() -> None:
+    told = Told()
+    told.initialize("a")
+    use = told.use("a")
+    use.left += 5.0
+    gone = told.use("a", 401)
+    gone.began = use.left + 0.1
+    assert told.found() == {Wrong.TURNED_AWAY}
+    use.status = None
+    assert not told.found()
+
+
+def test_use_that_a_kill_may_have_met_before_a_tick_does_not_keep_a_session() -> None:
+    told = Told()
+    told.initialize("a")
+    use = told.use("a")
+    told.dies().died = told.lives[-1].started = use.left + 0.1
+    told.use("a", 401).began = use.left + 0.2
+    assert not told.found()
+    told.lives[0].died = told.lives[1].started = use.left + 0.45
+    told.calls[-1].began = use.left + 0.5
+    assert not told.found(), "idle for two ticks"
+
+
+def test_no_seal_is_served_after_it_was_turned_away_or_its_login_was_asked_to_end() -> None:
+    told = Told()
+    told.initialize("a")
+    gone = told.use("a", 401)
+    gone.began += 0.5  # idle for long enough
+    told.use("a")
+    assert not told.found()
+    gone.word = "unknown_session"
+    assert told.found() == {Wrong.DEAD_SEAL}
+    gone.word = ""
+    told.logins["a"].asked_to_end.append(Asked(gone.left, 0))
+    assert told.found() == {Wrong.DEAD_SEAL}
+    told.calls[-1].began = gone.left - 0.1
+    assert not told.found()
+
+
+def test_a_cleanup_that_comes_while_a_login_is_under_way_ends_it() -> None:
+    told = Told()
+    initialize = told.initialize("a")
+    told.cleanup(None, word="not_applicable").began = initialize.began + 0.2
+    told.alive.add("a")
+    assert told.found() == {Wrong.NOT_ENDED}
+    told.calls[-1].began = initialize.began + 0.05
+    assert not told.found()
+    told.use("a")
+    told.calls[-2].began = initialize.began + 0.2
+    assert told.found() == {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}
+
+
+def test_a_login_beyond_the_licence_is_a_fault_unless_nobody_could_know_of_another() -> None:
+    told = Told(lost={"a"})
+    for ticket in ("a", "b", "c", "d"):
+        told.initialize(ticket, session=ticket)
+    told.lost.clear()
+    told.beyond.append(Beyond("d", 100.0, frozenset(["a", "b", "c"])))
+    assert told.found() == {Wrong.BEYOND}
+    told.refresh("a").untold = told.logins["a"].untold = True
+    told.alive.remove("a")
+    verdict = judged(told.history())
+    assert (verdict.clean, verdict.excused) == (True, 1)
+
+
+def test_an_initialize_that_finds_no_seat_is_a_fault_if_fewer_logins_may_hold_one() -> None:
+    told = Told()
+    for ticket in ("a", "b", "c"):
+        told.initialize(ticket, session=ticket)
+    told.initialize("d", 403, "no_seat", session="d")
+    del told.logins["d"]
+    told.alive.remove("d")
+    assert not told.found()
+    told.logins["a"].proved_dead = 2.0
+    told.alive.remove("a")
+    told.rows = {"b", "c"}
+    assert told.found() == {Wrong.STALLED}
+    told.crowded = [(2.1, 2.2)]
+    assert not told.found()
+
+
+def test_a_403_that_is_no_limit_of_seats_is_a_defect() -> None:
+    told = Told()
+    told.initialize("a", 403, "forbidden")
+    told.alive.remove("a")
+    assert told.found() == {Wrong.DEFECT}
+
+
+def test_a_login_that_a_kill_has_met_has_a_row_as_an_unknown_one() -> None:
+    told = Told(lost={"a"}, unknown=["s"])
+    told.initialize("a", None)
+    told.dies()
+    verdict = judged(told.history())
+    assert (verdict.clean, verdict.unknown, verdict.met_by_a_kill) == (True, 1, 1)
+    told.unknown = []
+    assert told.found() == {Wrong.NO_TRACE}
+    told.unknown = ["s", "s"]
+    assert told.found() == {Wrong.NO_CAUSE}
+
+
+def test_a_login_is_not_unknown_without_a_kill_or_a_connection_that_was_reset() -> None:
+    told = Told(unknown=["s"])
+    told.initialize("a", 503, "connection")
+    told.alive.remove("a")
+    assert told.found() == {Wrong.NO_CAUSE}
+    told.closed.append(1.5)
+    assert not told.found()

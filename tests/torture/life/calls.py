@@ -36,6 +36,8 @@ class Call:
     """The ticket of the login whose seal the client has shown."""
     ticket: str = ""
     """Of an initialize: its own."""
+    pool: str = ""
+    """Of an initialize: whose licence its login is made on."""
     whole_system: bool = False
     """Of a cleanup: whether the system's cache has to go, too."""
     checked: bool = False

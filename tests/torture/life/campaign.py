@@ -20,6 +20,7 @@ from tests.torture.life.scene import Scene
 from tests.torture.life.serving import live_here
 from tests.torture.life.stories import stories
 from tests.torture.life.taking_up import taken_up
+from tests.torture.life.unused import IDLE, SEAT_IDLE
 from tests.torture.process import ServerProcess
 
 CONFIG = """
@@ -43,8 +44,8 @@ login_lifetime = 31536000
 connect = 1
 total = 0.5
 [sessions]
-idle_timeout = 180
-seat_idle = 120
+idle_timeout = {idle}
+seat_idle = {seat_idle}
 [ledger]
 path = "{folder}/data/ledger.sqlite3"
 key_file = "{folder}/ledger.keys"
@@ -99,7 +100,8 @@ async def fought(folder: Path, kills: int, seed: int, mutant: str | None = None)
 async def _scene(folder: Path, random: Random, mutant: str | None) -> AsyncIterator[Scene]:
     port, config = free_port(), folder / "config.toml"
     async with listening(Random(random.random())) as place, OpsHub(f"http://127.0.0.1:{port}") as opshub:
-        config.write_text(CONFIG.format(port=port, folder=folder, profile=PROFILE, end_system=place.url, seats=SEATS))
+        about = {"profile": PROFILE, "end_system": place.url, "seats": SEATS, "idle": IDLE, "seat_idle": SEAT_IDLE}
+        config.write_text(CONFIG.format(port=port, folder=folder, **about))
         server = ServerProcess(config, port, live_here)
         crowd = Crowd(Caller(opshub, place.system), random)
         scene = Scene(server, place, disk_at(folder / "data", server), crowd, mutant)

@@ -24,6 +24,8 @@ TIMES = (0, 0, 0, 1, 3)
 """How often a call asks the end system, besides what is cached."""
 SHARING = 8
 """Sessions that share the seats of a pool; of the next ones, so many have a pool each."""
+LONG = (0.5, 1.0)
+"""Seconds that a long call takes."""
 NOT_UP = 0.005
 """Seconds until a server that does not listen is tried again."""
 
@@ -62,17 +64,17 @@ class Caller:
     async def initialize(self, book: Book, shown: str | None, *, patience: float | None = None) -> None:
         """Log in; a client with little `patience`, in seconds, goes away before the answer has come."""
         ticket = f"t{next(self._numbers)}"
-        call = self._call(Kind.INITIALIZE, book, shown, ticket=ticket)
+        call = self._call(Kind.INITIALIZE, book, shown, ticket=ticket, pool=book.pool)
         settings = [{"key": key, "value": value, "sensitive": False} for key, value in (("ticket", ticket), ("pool", book.pool))]
         asked = self._opshub.initialize(book.session, settings, _headers(book, shown), _query(book))
         answer = await self._answered(call, asked, patience)
         if answer is not None and answer.status == 200:
             book.headers[ticket] = answer.session_headers
 
-    async def use(self, book: Book, shown: str, times: int = 0) -> None:
-        """Call the author's route, which asks the end system so many `times`, at once."""
+    async def use(self, book: Book, shown: str, times: int = 0, *, seconds: float = 0.0) -> None:
+        """Call the author's route, which takes so many `seconds` before it asks the end system so many `times`, at once."""
         call = self._call(Kind.USE, book, shown)
-        answer = await self._answered(call, self._opshub.call(f"/use?times={times}", _headers(book, shown)))
+        answer = await self._answered(call, self._opshub.call(f"/use?times={times}&seconds={seconds}", _headers(book, shown)))
         if answer is not None and answer.status == 200:
             call.own, call.shared = _seen(answer.body["own"]), _seen(answer.body["shared"])
 
@@ -114,7 +116,9 @@ class Crowd:
         self.caller = caller
         self.random = random
         self.books: list[Book] = []
-        """All sessions that there were; the last of them are in use."""
+        """All sessions that there were and that clients share; the last of them are in use."""
+        self.alone: list[Book] = []
+        """Those that one client each has for itself."""
         self.up = asyncio.Event()
         """Whether there is a server."""
         self._whims = {
@@ -127,6 +131,7 @@ class Crowd:
             self._clean_up_with_anything: 5,
             self._clean_up_several_times: 7,
             self._do_all_at_once: 5,
+            self._stay_for_long: 1,
         }
 
     @asynccontextmanager
@@ -150,9 +155,12 @@ class Crowd:
         return self.random.choice(latest) if len(latest) == SESSIONS else self._new()
 
     def _new(self) -> Book:
-        number = len(self.books)
+        return self._made(self.books)
+
+    def _made(self, among: list[Book]) -> Book:
+        number = len(self.books) + len(self.alone)
         book = Book(str(UUID(int=number + 1)), self.random.choice(SYSTEMS), _pool(number))
-        self.books.append(book)
+        among.append(book)
         return book
 
     async def _begin(self, _: Book) -> None:
@@ -199,6 +207,14 @@ class Crowd:
             lambda: self._use(book),
             lambda: self.caller.initialize(book, None),
         )
+
+    async def _stay_for_long(self, _: Book) -> None:
+        """Use a session of one's own by calls that take longer than others may be idle, and leave it as it is."""
+        book = self._made(self.alone)
+        await self.caller.initialize(book, None)
+        for seconds in (self.random.uniform(*LONG), self.random.uniform(*LONG)):
+            if book.current is not None:
+                await self.caller.use(book, book.current, seconds=seconds)
 
     def _whole_system(self, book: Book) -> bool:
         return book.system is not None and self.random.random() < 0.2

@@ -14,6 +14,8 @@ from tests.torture.life.logins import Asked, Beyond, Login, Renewal, Way
 
 PROFILE = Path(__file__).with_suffix(".toml")
 COOKIE = "sid"
+PROMPT = 0.3
+"""Seconds of a logout that is over before any server stops waiting for it."""
 STRANGER = f"{COOKIE}=nobody.0; Path=/"
 """The cookie that comes with an error: that of a session which nobody has logged in."""
 SEATS = 3
@@ -80,6 +82,8 @@ class EndSystem:
         self.logins: list[Login] = []
         self.beyond: list[Beyond] = []
         """Logins that were refused because the licence allows no more."""
+        self.broken_off: set[str] = set()
+        """The tickets of logins whose requests were answered by a reset."""
         self.serial = 0
         """The number of the value that was given out last."""
         self.is_over = False
@@ -115,6 +119,8 @@ class EndSystem:
             self._recognize(request)
             with self._at_work():
                 fate, before, after = self._drawn()
+                if request.path == "/login" and fate in {Fate.RESET_BEFORE, Fate.RESET_AFTER}:
+                    self.broken_off.add((await request.json())["ticket"])
                 await asyncio.sleep(before)
                 if fate not in {Fate.FINE, Fate.RESET_AFTER}:
                     return _failed(request, fate)
@@ -230,9 +236,17 @@ def _answered(request: web.Request, response: web.Response, fate: Fate) -> web.R
     if login is not None:
         login.told = now()
         login.untold |= is_broken_off and request.path in {"/login", "/refresh"} and response.status == 200
+    if login is not None and request.path == "/me" and _is_heard(login, response, is_broken_off=is_broken_off):
+        login.proved_dead = min(login.proved_dead, now())
     if renewal is not None:
         renewal.told, renewal.untold = now(), is_broken_off
     return _reset(request) if is_broken_off else response
+
+
+def _is_heard(login: Login, response: web.Response, *, is_broken_off: bool) -> bool:
+    """Tell whether an answer that tells that a login is dead ends a logout in time."""
+    is_in_time = all(now() - asked.moment < PROMPT for asked in login.asked_to_end[-2:])
+    return response.status == 401 and not (login.alive or is_broken_off) and is_in_time
 
 
 def _failed(request: web.Request, fate: Fate) -> web.Response:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -18,6 +18,9 @@ LATE = "timeout"
 """The code of an initialize whose login the server goes on with after the answer."""
 CATCHES_UP = 3.0
 """Seconds of running in which a server notices that there is room again and records what it could not, on a busy machine."""
+
+WRITES = 0.5
+"""Seconds in which a server has written down what it was told, on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class History:
     """The sessions of the logins of which the ledger said then that nobody knows what they have made, one for each login."""
     beyond: Sequence[Beyond] = ()
     """Logins that the end system has refused because of its licence."""
+    broken_off: Collection[str] = ()
+    """The tickets of logins to whose request the end system has reset its connection."""
+    closed: Sequence[float] = ()
+    """When the end system went away, and reset the connections that it had not looked at yet."""
 
     @cached_property
     def initializes(self) -> Mapping[str, Call]:
@@ -136,6 +143,19 @@ class History:
         if call.status == 200:
             return False
         return self._is_met_by_a_kill(login.asked, max(call.left, login.told), self._recorded(login, call))
+
+    def is_known_to_be_dead(self, login: Login, moment: float) -> bool:
+        """Tell whether a server must have recorded by then that a login is dead, so that it holds no seat."""
+        proved = login.proved_dead
+        has_had_time = proved + WRITES < min(moment, self.life_at(min(proved, moment)).died)
+        return has_had_time and not self._was_crowded(proved, proved + WRITES)
+
+    def is_met_by_a_kill(self, call: Call) -> bool:
+        """Tell whether a kill has met an initialize before its server can have recorded what came of it."""
+        login = self.by_ticket.get(call.ticket)
+        asked, told = (call.began, call.left) if login is None else (login.asked, max(call.left, login.told))
+        recorded = call.left if call.status is not None and call.word != LATE else self._opened_after(told, asked)
+        return self._is_met_by_a_kill(asked, told, recorded)
 
     def is_forgotten(self, renewal: Renewal) -> bool:
         """Tell whether a kill has met a renewal, so that its server may not have recorded the new credential, and nobody has it.

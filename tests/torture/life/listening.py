@@ -7,6 +7,7 @@ from random import Random
 from aiohttp import web
 
 from tests.ports import free_port
+from tests.torture.life.calls import now
 from tests.torture.life.end_system import EndSystem, Regime
 
 
@@ -17,6 +18,8 @@ class Listening:
         self.system = system
         self.port = free_port()
         self._runner = runner
+        self.closed: list[float] = []
+        """When it went away."""
         self._site: web.TCPSite | None = None
 
     @property
@@ -41,6 +44,7 @@ class Listening:
         """Take no more connections; what has begun goes on. Twice is fine."""
         if self._site is not None:
             site, self._site = self._site, None
+            self.closed.append(now())
             await site.stop()
 
 

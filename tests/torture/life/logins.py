@@ -71,6 +71,8 @@ class Login:
     untold: bool = False
     """Whether the end system broke off the answer that should have told the token: nobody could ever end it."""
     alive: bool = True
+    proved_dead: float = inf
+    """When a server was told, and must have heard, that it is dead."""
     has_expired: bool = False
     """Whether it has to be refreshed before it is good for anything but that and its end."""
     good_from: int = 0

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tests.torture.life.faults import Fault, Wrong
 from tests.torture.life.history import History
+from tests.torture.life.licence import NO_SEAT, is_excused, may_be_unknown
 from tests.torture.life.logins import Login, Renewal
-from tests.torture.life.rules import RULES, Fault, Wrong
+from tests.torture.life.rules import RULES
 
 
 @dataclass(slots=True)
@@ -17,6 +19,18 @@ class Verdict:
     """Logins that were dead when nothing was owed any more."""
     open: int = 0
     """Logins that were alive then, and that a cleanup of their session has ended."""
+    reaped: int = 0
+    """Those of the dead whose sessions the server has ended by itself."""
+    no_seat: int = 0
+    """Initializes that found no seat."""
+    excused: int = 0
+    """Logins beyond the licence, because nobody had the newest credential of others that were alive."""
+    unknown: int = 0
+    """Logins of which the ledger said in the end that nobody knows what they have made."""
+    met_by_a_kill: int = 0
+    """Initializes that a kill has met."""
+    no_answer: int = 0
+    """Others whose login the end system has reset the connection of."""
     under_way: int = 0
     """Logins that were under way at a kill."""
     lost_unanswered: int = 0
@@ -46,7 +60,12 @@ class Verdict:
 
 def judged(history: History) -> Verdict:
     """Judge all of it."""
-    verdict = Verdict(logins=len(history.logins))
+    verdict = Verdict(logins=len(history.logins), unknown=len(history.unknown))
+    verdict.no_seat = sum(call.word == NO_SEAT for call in history.calls)
+    causes = [call for call in history.calls if may_be_unknown(history, call)]
+    verdict.met_by_a_kill = sum(map(history.is_met_by_a_kill, causes))
+    verdict.no_answer = len(causes) - verdict.met_by_a_kill
+    verdict.excused = sum(is_excused(history, refused) for refused in history.beyond)
     for login in history.logins:
         _count(history, login, verdict)
     for rule in RULES:
@@ -62,6 +81,7 @@ def _count(history: History, login: Login, verdict: Verdict) -> None:
     verdict.forgotten += sum(map(history.is_forgotten, login.renewals))
     if login.token not in history.alive_when_settled:
         verdict.dead += 1
+        verdict.reaped += _is_reaped(history, login)
     elif login.token not in history.alive_in_the_end:
         verdict.open += 1
     elif login.untold:
@@ -72,6 +92,12 @@ def _count(history: History, login: Login, verdict: Verdict) -> None:
         _count_lost_renewed(history, login.renewals[-1], verdict)
     else:
         verdict.faults.append(Fault(Wrong.LOST, f"the login of {login.ticket}", history.initializes[login.ticket].session))
+
+
+def _is_reaped(history: History, login: Login) -> bool:
+    """Tell whether a login has ended although no client has done anything that ends it."""
+    opened = history.initializes[login.ticket]
+    return opened.status == 200 and not any(history.may_end(call, opened) for call in history.by_session[opened.session])
 
 
 def _count_lost(history: History, login: Login, verdict: Verdict) -> None:

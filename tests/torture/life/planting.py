@@ -12,15 +12,18 @@ from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.login import HttpLogin
 from connector.ledger.backoff import Backoff, Decision
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite import recording, session_changes
+from connector.ledger.sqlite import recording, seat_holders, session_changes
 from connector.ledger.sqlite.store import SqliteLedger
+from connector.model import transitions
 from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState
 from connector.sessions.live import LiveSessions
 from connector.sessions.records import SessionRecords
 from connector.sessions.renewals import Renewals
 from connector.sessions.running_logins import RunningLogins
+from connector.sessions.seat_lines import SeatLine
 from drivers import SessionScope
+from tests.torture.life.faults import Wrong
 from tests.torture.life.renewal_mistakes import (
     also_from_errors,
     as_the_seal_says,
@@ -28,7 +31,15 @@ from tests.torture.life.renewal_mistakes import (
     in_the_order_of_the_answers,
     noted_in_memory_only,
 )
-from tests.torture.life.rules import Wrong
+from tests.torture.life.seat_mistakes import (
+    as_it_was,
+    calls_that_only_begin,
+    held_by_nothing,
+    held_without,
+    overlooked,
+    taken_back_twice,
+    unseen,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +176,15 @@ MUTANTS = {
     "the cookie of an error renews a login": Mutant(
         CarriedLogin, "_take_renewed", also_from_errors, {Wrong.LOST, Wrong.TURNED_AWAY}
     ),
+    "a call that runs is no use": Mutant(LiveSessions, "call_begins", calls_that_only_begin, {Wrong.TURNED_AWAY}),
+    "use that is not written down is none": Mutant(LiveSessions, "watched", unseen, {Wrong.TURNED_AWAY}),
+    "a cleanup overlooks a login that is under way": Mutant(
+        recording, "overtake", overlooked, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}
+    ),
+    "a cleanup gives the seat back, and its logout again": Mutant(recording, "_seat", held_by_nothing, {Wrong.BEYOND}),
+    "a seat that was kept back is there twice": Mutant(SeatLine, "one_kept_back", taken_back_twice, {Wrong.BEYOND}),
+    "a seat is never given back": Mutant(transitions, "given_back", as_it_was, {Wrong.STALLED}),
+    "an unknown login holds no seat": Mutant(seat_holders, "_counted", held_without("unknown"), {Wrong.BEYOND}),
     "a duplicate logs out once more": Mutant(Orchestrator, "_logout_of", sent_once_more, {Wrong.TWICE}),
 }
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from tests.torture.life.calls import HAPPENINGS
 from tests.torture.life.campaign import NO_ANSWER, Campaign
-from tests.torture.life.rules import Wrong
+from tests.torture.life.faults import Wrong
 from tests.torture.page import table
 
 SHOWN = 20
@@ -22,6 +22,11 @@ The end system renews two of three logins while their sessions are in use. Some 
 ones are good until the new one has been used. Others expire, and have to be *refreshed*. That spends the credential for
 another one, and from then on the old one is good for nothing.
 
+The end system has a licence: of each pool, three logins may be alive. It refuses the next one, and remembers that it was asked.
+The server is told of it (`end_system.seats`). Half of the sessions share a pool with seven others; the rest have one each.
+Many are left as they are, and a minute of idle time takes a fifth of a second. So the server reaps what nobody uses
+(`sessions.idle_timeout`), and what another session needs the seat of (`sessions.seat_idle`).
+
 The end system runs in another process than the servers, and knows each login that it ever made. When the last server is dead,
 the application is started on the files that are left. Its clock runs ahead until nothing is owed. What needs attention is
 tried again by hand. A login that failed half-way is dismissed if nobody can prove that it is dead; if it is alive, it is lost.
@@ -30,16 +35,24 @@ clients and the end system saw, and when servers lived. It knows nothing else. T
 
 * *lost*: a login is alive in the end, and neither it nor its refresh was under way at a kill;
 * *not ended*: a login is alive when nothing is owed, but its session was cleaned up (200 or 502) or opened anew (200);
-* *dead seal served*: a call is answered 200, but its seal was dead before it began;
+* *dead seal served*: a call is answered 200, but its seal was dead before it began: by a cleanup, a new login, a 401, or
+  because the server had begun to log out by itself;
 * *stale*: a call is given a value that was loaded before a cleanup or a new login, and that was answered before the call
   began;
 * *twice*: the end system is asked to log out after a 200 said that this was done. It may be asked if the disk was full during
   that cleanup, or during a later one, because the ledger could not be told what was done. A credential that the end system made
   during the cleanup is another matter: it has to be ended, too;
-* *turned away*: a call is answered 401, but nobody has ended its session, and no refresh was refused; or the login of an open
-  session is dead;
+* *turned away*: a call is answered 401, but nobody has ended its session, no refresh was refused, and its session was in use
+  too lately to be reaped; or the login of an open session is dead;
 * *open on paper*: when nothing is owed, the ledger's file has a session as open that has no login, or it does not have one that
   has. A cleanup that finds a ledger that cannot be written is done all the same, and its session is open after a kill;
+* *beyond the licence*: a login is sent while three of its pool are alive. No kill accounts for that: a login is recorded before
+  it is sent, and holds its seat until its end is known. If nobody has the newest credential of a login, the server cannot
+  know that it is alive. Such logins do not count here, and are shown below;
+* *stalled*: an initialize finds no seat, although fewer than three logins of its pool may hold one;
+* *no trace*: a login is alive in the end, nobody has its credential, and the ledger does not list it as unknown;
+* *unknown without a cause*: the ledger lists more unknown logins of a session than initializes that a kill has met, or whose
+  connection the end system has reset;
 * *defect*: a 500 or another answer that there should not be, a bad exit code, two logins for one initialize, two refreshes that
   spend one credential.
 """
@@ -100,13 +113,18 @@ def _what_came_of_it(campaigns: Sequence[Campaign]) -> str:
         "new cookies": lambda found: found.verdict.cookies,
         "refreshes": lambda found: found.verdict.refreshes,
         "dead when nothing was owed": lambda found: found.verdict.dead,
+        "of these reaped, as nobody has ended them": lambda found: found.verdict.reaped,
         "open then, and ended by their cleanup": lambda found: found.verdict.open,
+        "initializes that found no seat": lambda found: found.verdict.no_seat,
     }
     return _rows(campaigns, {**counts, **{wrong.value: partial(_faults, wrong=wrong) for wrong in Wrong}})
 
 
 def _what_cannot_be_helped(campaigns: Sequence[Campaign]) -> str:
     counts: dict[str, Callable[[Campaign], float]] = {
+        "logins that the ledger called unknown in the end": lambda found: found.verdict.unknown,
+        "at most, for initializes that a kill has met": lambda found: found.verdict.met_by_a_kill,
+        "at most, for logins whose connection the end system has reset": lambda found: found.verdict.no_answer,
         "under way at a kill": lambda found: found.verdict.under_way,
         "of these lost, not answered by the end system": lambda found: found.verdict.lost_unanswered,
         "of these lost, answered and not yet recorded": lambda found: found.verdict.lost_unrecorded,
@@ -117,6 +135,7 @@ def _what_cannot_be_helped(campaigns: Sequence[Campaign]) -> str:
             1000 * found.verdict.longest_renewed
         ),
         "lost because the end system broke off its answer": lambda found: found.verdict.untold,
+        "logins beyond the licence because of these and of such renewals": lambda found: found.verdict.excused,
     }
     return _rows(campaigns, counts)
 

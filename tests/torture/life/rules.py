@@ -3,62 +3,36 @@
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import accumulate
+from math import inf
 
+from tests.torture.life import licence
 from tests.torture.life.calls import Call, Kind, Seen
+from tests.torture.life.faults import Fault, Wrong
 from tests.torture.life.history import ENDED, History, ends
 from tests.torture.life.logins import Login
+from tests.torture.life.unused import may_be_reaped
 
 DONE = frozenset(["verified", "acknowledged", "already_out"])
 """Words for a logout after which nothing is sent any more."""
 EXPECTED = {
-    Kind.INITIALIZE: {200, 400, 409, 503, None},
+    Kind.INITIALIZE: {200, 400, 403, 409, 503, None},
     Kind.USE: {200, 401, 503, None},
     Kind.CLEANUP: {200, 502, 503, None},
 }
+CLOSED = "unknown_session"
+"""The code of the 401 for a session that is not open."""
 UNSEALED = EXPECTED[Kind.CLEANUP] | {404}
-
-
-class Wrong(StrEnum):
-    """What may not be."""
-
-    LOST = "lost"
-    """A login is alive, and no cleanup of its session ends it; no kill accounts for it."""
-    NOT_ENDED = "not ended"
-    """A login is alive although its session was cleaned up, or it was replaced, and nothing is owed."""
-    DEAD_SEAL = "dead seal served"
-    STALE = "stale"
-    """A call was given what had been cached before a cleanup or a new login."""
-    TWICE = "twice"
-    """A logout was asked for after a 200 had said that it was done."""
-    TURNED_AWAY = "turned away"
-    """A session that nobody has ended was answered 401: it is closed, or its login is dead."""
-    OPEN_ON_PAPER = "open on paper"
-    """The ledger has a session as open that has no login, or does not have one that has."""
-    DEFECT = "defect"
-    """An answer that there should not be, a server that does not end well, two logins for one initialize or two refreshes by
-    one credential."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that is wrong, and whose session shows it."""
-
-    wrong: Wrong
-    what: str
-    session: str = ""
 
 
 def not_ended(history: History) -> Iterator[Fault]:
     for login in history.logins:
         if login.token in history.alive_when_settled - history.alive_in_the_end:
             call = history.initializes[login.ticket]
-            over = history.over(call)
             later = (other for other in history.by_session[call.session] if ends(other) and not other.checked)
             for other in later:
-                if over < other.began:
+                # A cleanup ends what was recorded before it came, and a login is recorded before it is asked for.
+                if (login.asked if other.kind is Kind.CLEANUP else history.over(call)) < other.began:
                     yield Fault(Wrong.NOT_ENDED, f"the login of {login.ticket}, in spite of: {other}", call.session)
                     break
 
@@ -66,9 +40,23 @@ def not_ended(history: History) -> Iterator[Fault]:
 def dead_seals(history: History) -> Iterator[Fault]:
     for call, shown in history.served:
         for other in history.by_session[call.session]:
-            if ends(other) and shown.left < other.began and other.left < call.began:
+            opened = history.by_ticket[shown.ticket].asked if other.kind is Kind.CLEANUP else shown.left
+            if ends(other) and opened < other.began and other.left < call.began:
                 yield Fault(Wrong.DEAD_SEAL, f"{call}, after: {other}", call.session)
                 break
+
+
+def closed_seals(history: History) -> Iterator[Fault]:
+    """Whoever has ended a session, be it the server by itself: it is closed before its login ends, and stays so."""
+    closed = dict[str, float]()
+    for other in history.calls:
+        if other.kind is Kind.USE and other.word == CLOSED and other.shown is not None:
+            closed[other.shown] = min(other.left, closed.get(other.shown, inf))
+    for call, shown in history.served:
+        asked = (asked.moment for asked in history.by_ticket[shown.ticket].asked_to_end)
+        since = min([*asked, closed.get(shown.ticket, inf)])
+        if since < call.began and not any(map(history.is_unaware, history.by_session[call.session])):
+            yield Fault(Wrong.DEAD_SEAL, f"{call}, closed at {since:.3f}", call.session)
 
 
 def stale(history: History) -> Iterator[Fault]:
@@ -97,7 +85,7 @@ def turned_away(history: History) -> Iterator[Fault]:
         if call.kind is Kind.USE and call.status == 401 and call.shown is not None:
             shown, others = history.initializes[call.shown], history.by_session[call.session]
             may_be_ended = any(other.began < call.left and history.may_end(other, shown) for other in others)
-            if not may_be_ended and not _may_have_expired(history, call):
+            if not (may_be_ended or _may_have_expired(history, call) or may_be_reaped(history, shown, call.began)):
                 yield Fault(Wrong.TURNED_AWAY, str(call), call.session)
 
 
@@ -121,11 +109,12 @@ def defects(history: History) -> Iterator[Fault]:
             yield Fault(Wrong.DEFECT, what, history.initializes[login.ticket].session)
     for call in history.calls:
         expected = UNSEALED if call.kind is Kind.CLEANUP and call.shown is None else EXPECTED[call.kind]
-        if call.status not in ({200} if call.checked else expected):
+        is_another_limit = call.status == 403 and call.word != licence.NO_SEAT
+        if is_another_limit or call.status not in ({200} if call.checked else expected):
             yield Fault(Wrong.DEFECT, str(call), call.session)
 
 
-RULES = (not_ended, dead_seals, stale, twice, turned_away, open_on_paper, defects)
+RULES = (not_ended, dead_seals, closed_seals, stale, twice, turned_away, open_on_paper, defects, *licence.RULES)
 
 
 class Barrier:

@@ -11,10 +11,10 @@ import aiohttp
 from tests.torture.life.calls import CROWDED, ENDED_ITSELF, PAUSED, End, Life, now
 from tests.torture.life.clients import Crowd
 from tests.torture.life.disk import Disk
+from tests.torture.life.faults import Fault, Wrong
 from tests.torture.life.history import History
 from tests.torture.life.listening import Listening
 from tests.torture.life.plans import Changes, Event, Fill, Free, Pause, Plan
-from tests.torture.life.rules import Fault, Wrong
 from tests.torture.process import ServerProcess
 
 ENDS_WITHIN = 45.0
@@ -43,9 +43,16 @@ class Scene:
 
     def history(self, **in_the_end: Any) -> History:
         """Return all that was seen so far, and what was found `in_the_end`."""
-        calls, system = self.crowd.caller.calls, self.place.system
+        system = self.place.system
         return History(
-            calls, [*self.lives], [*system.logins], crowded=[*self._crowded], beyond=[*system.beyond], **in_the_end
+            self.crowd.caller.calls,
+            [*self.lives],
+            [*system.logins],
+            crowded=[*self._crowded],
+            closed=[*self.place.closed],
+            beyond=[*system.beyond],
+            broken_off={*system.broken_off},
+            **in_the_end,
         )
 
     async def live(self, plan: Plan) -> None:

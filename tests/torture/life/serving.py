@@ -11,18 +11,19 @@ from connector import Session, Unauthorized, Unavailable, session
 from tests.torture.failpoints import Failpoint
 from tests.torture.launched import serve_here
 from tests.torture.life.planting import planted
+from tests.torture.life.unused import TICK
 
 KEY = "value"
-TICK = 0.2
-"""Seconds that count as a minute of idle time."""
 
 
 async def use(request: web.Request) -> web.Response:
     """Return what the session and its system have cached, loaded from the end system where they have nothing.
 
-    Before that, ask the end system for two values, one after the other, as many `times` at once as the client wants.
+    Before that, take as many `seconds` as the client wants, and ask the end system for two values, one after the other, so many
+    `times` at once.
     """
     current = session(request)
+    await asyncio.sleep(float(request.query.get("seconds", "0")))
     try:
         async with asyncio.TaskGroup() as loading:
             for _ in range(int(request.query.get("times", "0"))):

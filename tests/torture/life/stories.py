@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from tests.torture.life.faults import Fault
 from tests.torture.life.history import History
-from tests.torture.life.rules import Fault
 
 AT_MOST = 4
 

@@ -15,10 +15,12 @@ from connector.endsystems.profile.conclusion import NEVER_ALIVE
 from connector.model.debts import LogoutState
 from connector.model.listed import SessionState, Wanted
 from connector.preflight.loading import load
+from tests.torture.life.calls import now
 from tests.torture.life.end_system import Regime
 from tests.torture.life.history import History
 from tests.torture.life.scene import Scene
 from tests.torture.life.serving import ROUTES
+from tests.torture.life.unused import may_be_reaped
 from tests.torture.recovery import AHEAD, LOOK_EVERY, Clock, must_be_sound, nothing_is_due
 
 WITHIN = 300.0
@@ -100,8 +102,8 @@ async def _end_everything(scene: Scene, alive: frozenset[str]) -> None:
     caller, history = scene.crowd.caller, scene.history()
     caller.checking = True
     books, still_open = (
-        {book.session: book for book in scene.crowd.books},
-        {call.session: call.ticket for call in history.left_open()},
+        {book.session: book for book in (*scene.crowd.books, *scene.crowd.alone)},
+        {call.session: call.ticket for call in history.left_open() if not may_be_reaped(history, call, now())},
     )
     for session, ticket in still_open.items():
         await caller.use(books[session], ticket)

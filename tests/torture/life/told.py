@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Any
 
 from tests.torture.life.calls import Call, Kind, Life, Seen
+from tests.torture.life.faults import Wrong
 from tests.torture.life.history import History
-from tests.torture.life.logins import Asked, Login, Renewal
+from tests.torture.life.licence import may_be_unknown
+from tests.torture.life.logins import Asked, Beyond, Login, Renewal
 from tests.torture.life.oracle import judged
-from tests.torture.life.rules import Wrong
 
 SESSION, SYSTEM = "s", "A"
 
@@ -26,6 +28,11 @@ class Told:
     crowded: list[tuple[float, float]] = field(default_factory=list)
     rows: set[str] | None = None
     """The sessions that the ledger has as open; those that have a login, unless a test says otherwise."""
+    unknown: list[str] | None = None
+    """The sessions of unknown logins; those of lost ones that may be so, unless a test says otherwise."""
+    beyond: list[Beyond] = field(default_factory=list)
+    closed: list[float] = field(default_factory=list)
+    """When the end system went away."""
     _clock: "count[int]" = field(default_factory=lambda: count(1))
     _serials: "count[int]" = field(default_factory=lambda: count(1))
     _serial: int = 0
@@ -83,9 +90,12 @@ class Told:
         logins = [replace(login) for login in self.logins.values()]
         alive, lost = frozenset(self.alive | self.lost), frozenset(self.lost)
         really = {call.session for call in self.calls if call.ticket in alive - lost}
-        return History(
-            self.calls, self.lives, logins, alive, lost, self.crowded, frozenset(really if self.rows is None else self.rows)
-        )
+        rows = frozenset(really if self.rows is None else self.rows)
+        untold = {login.ticket for login in logins if login.untold}
+        more: Any = {"beyond": self.beyond, "closed": self.closed, "broken_off": untold}
+        history = History(self.calls, self.lives, logins, alive, lost, self.crowded, rows, **more)
+        nobody_knows = [call.session for call in self.calls if call.ticket in lost and may_be_unknown(history, call)]
+        return replace(history, unknown=nobody_knows if self.unknown is None else self.unknown)
 
     def _call(self, kind: Kind, session: str, *, shown: str | None = None, ticket: str = "", whole_system: bool = False) -> Call:
         began = float(next(self._clock))
