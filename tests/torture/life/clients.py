@@ -132,6 +132,7 @@ class Crowd:
             self._clean_up_several_times: 7,
             self._do_all_at_once: 5,
             self._stay_for_long: 1,
+            self._use_often: 2,
         }
 
     @asynccontextmanager
@@ -215,6 +216,14 @@ class Crowd:
         for seconds in (self.random.uniform(*LONG), self.random.uniform(*LONG)):
             if book.current is not None:
                 await self.caller.use(book, book.current, seconds=seconds)
+
+    async def _use_often(self, _: Book) -> None:
+        """Use a session of one's own again and again, for longer than others may be idle, and leave it as it is."""
+        book = self._made(self.alone)
+        await self.caller.initialize(book, None)
+        until = now() + max(LONG)
+        while book.current is not None and now() < until:
+            await self.caller.use(book, book.current)
 
     def _whole_system(self, book: Book) -> bool:
         return book.system is not None and self.random.random() < 0.2
