@@ -11,6 +11,8 @@ from tests.torture.life.logins import Beyond, Login
 
 LATE_BY = 5.0
 """Seconds that a login may go on after its initialize was answered."""
+RESET = "connection"
+"""The code of an initialize that was answered because of that."""
 NO_SEAT = "no_seat"
 
 
@@ -76,7 +78,8 @@ def may_be_unknown(history: History, call: Call) -> bool:
 
 def has_no_answer(history: History, call: Call) -> bool:
     """Tell whether the end system broke off its answer to the login of an initialize, or has perhaps closed its connection."""
-    return call.ticket in history.broken_off or any(call.began <= closed <= call.left + LATE_BY for closed in history.closed)
+    over = call.left if call.word == RESET else call.left + LATE_BY
+    return call.ticket in history.broken_off or any(call.began <= closed <= over for closed in history.closed)
 
 
 def _is_unknown(history: History, login: Login) -> bool:
