@@ -13,7 +13,7 @@ from connector.model.errors import NoSuchSession
 from connector.model.listed import ListedSession, SessionState, Wanted
 from connector.model.sessions import OpenSession
 from connector.sessions.live import LiveSessions
-from connector.telemetry.logs import session_digest
+from connector.telemetry.logs import session_digest, words_of
 from connector.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ class Closing:
         log.info("an administrator closes a session", session=about)
         report = await self.orchestrator.cleanup(self.planner.by_record(session))
         self.metrics.observe_evictions(report)
-        log.info("a session is closed, as an administrator has asked", session=about, logout=report.logout.outcome.result.value)
+        log.info("a session is closed, as an administrator has asked", session=about, **words_of(report))
         return report
 
     async def dismiss(self, session_id: str, login_id: str) -> None:

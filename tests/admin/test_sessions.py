@@ -91,6 +91,8 @@ async def test_a_closed_session_is_logged_out_evicted_and_dead_and_the_log_says_
         "an administrator closes a session",
         "a session is closed, as an administrator has asked",
     ]
+    told = logs[-1]
+    assert (told["logout"], told["eviction"]) == ("acknowledged", {"memory": "evicted"})
     assert "t0ken-canary" not in str((logs, closed))
     counted = asked.closing.metrics.exposition().decode()
     assert value(counted, "connector_evictions_total", driver="memory", outcome="evicted") == 1
