@@ -129,13 +129,13 @@ class Parts:
         await stack.enter_async_context(self.storage.opened())
 
     async def _seat_all(self, pools: SeatPools) -> None:
-        """Count also the logins that were made while nobody counted them, or each user's by themselves.
+        """Count also the logins that were made while nobody counted them.
 
         Raises:
             ConfigurationError: the ledger does not work.
         """
         try:
-            await self.ledger.reseat(lambda origin: pools.of(origin, {}))
+            await self.ledger.seat_uncounted(lambda origin: pools.of(origin, {}))
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
 

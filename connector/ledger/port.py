@@ -254,8 +254,8 @@ class Seats(Protocol):
     A login whose opening names no pool holds no seat. No row holds a pool's name.
     """
 
-    async def reseat(self, pool_of: Callable[[str], str]) -> None:
-        """Give what is open, begun or owed a seat of the pool of its end system, whatever pool it was counted in, or none.
+    async def seat_uncounted(self, pool_of: Callable[[str], str]) -> None:
+        """Give what is open, begun or owed, and was never counted, a seat of the pool of its end system.
 
         `pool_of` names the pool of an origin. What has given its seat back stays without.
         """

@@ -119,17 +119,6 @@ async def test_a_missing_key_of_open_sessions_is_warned_of_and_a_rotation_keeps_
     assert await warnings(ROTATED) == []
 
 
-async def test_a_start_warns_of_logins_of_which_nobody_knows_what_they_have_made(tmp_path: Path) -> None:
-    async def warned() -> list[int]:
-        with capture_logs() as logs:
-            async with opened(tmp_path) as ledger:
-                await ledger.begin_opening(opening(session(1)))
-        return [line["logins"] for line in logs if line["log_level"] == "warning"]
-
-    assert await warned() == []
-    assert await warned() == [1]
-
-
 async def test_an_older_key_is_named_for_as_long_as_open_sessions_need_it(tmp_path: Path) -> None:
     async def told(keyring: Keyring) -> tuple[list[dict[str, int]], int, int, Mapping[str, int]]:
         with capture_logs() as logs:

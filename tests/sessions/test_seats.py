@@ -314,11 +314,8 @@ async def test_a_server_that_ends_lets_nobody_wait(desk: Desk, tmp_path: Path) -
         assert [told(await task) for task in tasks] == [(503, "stopping")] * 2
 
 
-@pytest.mark.parametrize("before", ["", 'seats = 9\nseats_per = "{setting.user}"\n'], ids=["nobody", "each user by himself"])
-async def test_logins_that_were_made_while_nobody_counted_them_all_take_seats_as_well(
-    desk: Desk, tmp_path: Path, before: str
-) -> None:
-    async with served(tmp_path, f"{desk.section}{before}") as server:
+async def test_logins_that_were_made_while_nobody_counted_them_take_seats_as_well(desk: Desk, tmp_path: Path) -> None:
+    async with served(tmp_path, desk.section) as server:
         first, second, third = ids(3)
         headers = await opened(server, first)
         await opened(server, second)

@@ -15,9 +15,9 @@ from connector.ledger.port import Ledger
 from connector.ledger.sqlite import (
     held,
     housekeeping,
+    late_seats,
     opening_rows,
     recording,
-    reseating,
     seat_holders,
     selection,
     session_changes,
@@ -107,8 +107,8 @@ class Operations(Ledger):
     async def let_go_opening(self, login_id: str) -> None:
         await self.transact(lambda table: opening_rows.let_go(table, login_id))
 
-    async def reseat(self, pool_of: Callable[[str], str]) -> None:
-        await self.transact(partial(reseating.reseat, pool_of=pool_of))
+    async def seat_uncounted(self, pool_of: Callable[[str], str]) -> None:
+        await self.transact(partial(late_seats.seat_uncounted, pool_of=pool_of))
 
     async def held_seats(self, pool: str) -> HeldSeats:
         return await self.transact(lambda table: seat_holders.held(table, pool))

@@ -64,11 +64,6 @@ class SqliteLedger(Operations):
                 "debts in the ledger need a key that is not in the keyring; they are kept: put the key back, or dismiss them",
                 debts=totals.unreadable,
             )
-        if totals.unknown:
-            log.warning(
-                "nobody knows what some logins have made: look for them in the end system; `connector sessions list` tells where",
-                logins=totals.unknown,
-            )
 
     async def aclose(self) -> None:
         """Finish what is being written and release everything. A second call does nothing."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from connector.ledger.port import RunningTime, Seats
 from connector.ledger.testing.memory_owner import Owner
-from connector.ledger.testing.memory_seats import give_back, has_room, has_seat, held, idle_holders, reseat, shown_pools
+from connector.ledger.testing.memory_seats import give_back, has_room, has_seat, held, idle_holders, seat_uncounted, shown_pools
 from connector.ledger.testing.memory_store import BegunLogin, SessionUse, pool_digest
 from connector.model.begun import Opening
 from connector.model.seat_pools import HeldSeats, Pool
@@ -63,9 +63,9 @@ class Beginner(Owner, RunningTime, Seats):
             give_back(store, made_before)
             return [replace(begun.opening, pool=None) for begun in found.values()]
 
-    async def reseat(self, pool_of: Callable[[str], str]) -> None:
+    async def seat_uncounted(self, pool_of: Callable[[str], str]) -> None:
         with self._transaction() as store:
-            reseat(store, pool_of)
+            seat_uncounted(store, pool_of)
 
     async def held_seats(self, pool: str) -> HeldSeats:
         with self._transaction() as store:

@@ -57,17 +57,17 @@ def give_back(store: MemoryStore, made_before: int) -> None:
             store.update(given_back(debt))
 
 
-def reseat(store: MemoryStore, pool_of: Callable[[str], str]) -> None:
-    """Give what is alive, or may be, a seat of the pool of its end system."""
+def seat_uncounted(store: MemoryStore, pool_of: Callable[[str], str]) -> None:
+    """Give what is alive, or may be, a seat of the pool of its end system if it has none."""
     for key, begun in store.openings.items():
-        store.openings[key] = replace(begun, opening=replace(begun.opening, pool=pool_of(begun.opening.origin)))
+        if begun.seat is None:
+            store.openings[key] = replace(begun, opening=replace(begun.opening, pool=pool_of(begun.opening.origin)))
     for key, session in store.sessions.items():
-        if session.credential is not None:
+        if session.seat is None and session.credential is not None:
             seat = Seat(pool_digest(pool_of(session.origin)), store.lives[key].opened_tick)
             store.sessions[key] = replace(session, seat=seat)
-    for debt in store.read(lambda debt: debt.state is not LogoutState.CLOSED or (debt.seat is not None and debt.seat.is_held)):
-        seat = debt.seat or Seat(b"", store.tick)
-        store.update(with_changes(debt, seat=with_changes(seat, pool=pool_digest(pool_of(debt.origin)))))
+    for debt in store.read(lambda debt: debt.state is not LogoutState.CLOSED and debt.seat is None):
+        store.update(with_changes(debt, seat=Seat(pool_digest(pool_of(debt.origin)), store.tick)))
 
 
 def _is_of(seat: Seat | None, pool: bytes) -> bool:
