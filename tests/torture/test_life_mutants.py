@@ -9,3 +9,8 @@ from tests.torture.life.planting import MUTANTS
 @pytest.mark.parametrize("name", MUTANTS)
 async def test_a_mutant_of_the_life_of_sessions_is_killed(name: str) -> None:
     assert await hunted(name), f"a server in which {name} went through all seeds"
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_takes_the_place_of_something_that_there_is(name: str) -> None:
+    assert hasattr(MUTANTS[name].owner, MUTANTS[name].name)

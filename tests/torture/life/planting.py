@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.profile.carried_login import CarriedLogin
-from connector.endsystems.profile.login import HttpLogin
+from connector.endsystems.profile.half_made import HalfMade
 from connector.ledger.backoff import Backoff, Decision
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite import recording, seat_holders, session_changes
@@ -125,7 +125,7 @@ def sent_once_more(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def left_as_it_is(_: Callable[..., Any]) -> Callable[..., Any]:
-    def half_made(_: HttpLogin, failure: Any, *__: Any) -> Any:
+    def half_made(_: HalfMade, failure: Any, *__: Any) -> Any:
         return failure
 
     return half_made
@@ -157,7 +157,7 @@ MUTANTS = {
     ),
     "a cleanup is not written down": Mutant(SqliteLedger, "record", recorded_in_memory_only, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}),
     "a logout that failed counts as done": Mutant(Backoff, "judge", closed_whatever_came_of_it, {Wrong.LOST}),
-    "a login that failed half-way is not undone": Mutant(HttpLogin, "_half_made", left_as_it_is, {Wrong.LOST}),
+    "a login that failed half-way is not undone": Mutant(HalfMade, "to_be_undone", left_as_it_is, {Wrong.LOST}),
     "the end of the server breaks logins off": Mutant(RunningLogins, "drain", not_waited_for, {Wrong.LOST}),
     "the retries end the new login, too": Mutant(session_changes, "open_session", the_new_one_owed_too, {Wrong.TURNED_AWAY}),
     "a dead seal is served": Mutant(LiveSessions, "is_alive", said_to_be_done, {Wrong.DEAD_SEAL}),
