@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, precondition, rule
 from msgspec.structs import replace as with_changes
 
 from connector.ledger.sqlite.store import SqliteLedger
@@ -29,7 +29,7 @@ from tests.ledger.ledgers import NAME, ORIGIN, START, VERIFIED, SetClock, ledger
 
 T = TypeVar("T")
 A_DAY = 86_400.0
-SESSIONS = st.integers(1, 3)
+SESSIONS = st.integers(1, 2)
 SEATS = 3
 STATES = {True: SessionState.OPENING, False: SessionState.UNKNOWN}
 """Of a login that was begun: whether it is under way."""
@@ -132,7 +132,15 @@ class LivesLikeADictionary(RuleBasedStateMachine):
         return login
 
     @rule(login=logins)
-    def is_answered(self, login: Made) -> None:
+    def is_answered_early_or_late(self, login: Made) -> None:
+        self.answer(login)
+
+    @precondition(lambda self: self.begun)
+    @rule(place=st.integers(0, 9))
+    def is_answered(self, place: int) -> None:
+        self.answer([*self.begun][place % len(self.begun)])
+
+    def answer(self, login: Made) -> None:
         known = self.open.keys() | self.owed | self.ended
         recorded = self.run(self.ledger.open_session(login.made, None, drivers=()))
         at = self.begun.pop(login, None)
@@ -312,4 +320,4 @@ class LivesLikeADictionary(RuleBasedStateMachine):
 
 
 TestLivesLikeADictionary = LivesLikeADictionary.TestCase
-TestLivesLikeADictionary.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+TestLivesLikeADictionary.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
