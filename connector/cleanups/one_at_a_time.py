@@ -4,7 +4,7 @@ If logins are counted, that is done only for a session that has to make room for
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
@@ -47,17 +47,18 @@ class OneAtATime:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def turn(self, request: OpeningRequest) -> AsyncIterator[bool]:
+    async def turn(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> AsyncIterator[bool]:
         """Wait until no other initialize of the session runs. Give whether a login may be made.
 
-        If earlier logins are ended before, it may once the earlier one is surely over.
+        If earlier logins are ended before, it may once the earlier one is surely over. For a caller who has gone, as `is_wanted`
+        tells, none is ended.
 
         Raises:
             LedgerUnavailable: the ledger cannot tell for now what is left.
         """
         turn = self._turns.setdefault(request.session_id, asyncio.Lock())
         async with turn:
-            yield not self._ends_before or await self._has_ended_all(request)
+            yield not self._ends_before or (is_wanted() and await self._has_ended_all(request))
 
     async def end_own(self, request: OpeningRequest, spared: str) -> bool:
         """End what a session is open by, except for the login to come that is `spared`, and tell whether that is surely over."""

@@ -23,8 +23,11 @@ log = structlog.get_logger(__name__)
 class Turns(Protocol):
     """Lets one initialize of a session run at a time."""
 
-    def turn(self, request: OpeningRequest) -> AbstractAsyncContextManager[bool]:
-        """Wait, end the session's earlier login, and give whether it is surely over. Raises `LedgerUnavailable`."""
+    def turn(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> AbstractAsyncContextManager[bool]:
+        """Wait, end the session's earlier login, and give whether it is surely over. Raises `LedgerUnavailable`.
+
+        Nothing is ended for a caller who has gone meanwhile.
+        """
         ...
 
 
@@ -77,8 +80,9 @@ class Openings:
         if self._turns is None:
             return await self._open(request, is_wanted)
         try:
-            async with self._turns.turn(request) as may_log_in:
-                return await self._open(request, is_wanted) if may_log_in else NotOpened.NOT_ENDED
+            async with self._turns.turn(request, is_wanted) as may_log_in:
+                why_not = NotOpened.NOT_ENDED if is_wanted() else NotOpened.OVERTAKEN
+                return await self._open(request, is_wanted) if may_log_in else why_not
         except LedgerUnavailable:
             return NotOpened.NOT_RECORDED
         except BrokenOff:

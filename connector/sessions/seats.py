@@ -98,7 +98,7 @@ class SeatKeeper:
                         return begun
                     if not await self._has_own(attempt):
                         return await self._in_turn(attempt, line, place, is_wanted, until)
-            begun = await self._by_its_own(attempt, line, until)
+            begun = await self._by_its_own(attempt, line, until) if is_wanted() else Beginning.NOT_WANTED
             if begun is not Beginning.NO_SEAT:
                 return begun
             with line.joined() as place:

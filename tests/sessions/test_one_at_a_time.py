@@ -5,6 +5,9 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
+import pytest
+
+from connector.sessions.opening_outcomes import NotOpened, OpeningRequest
 from tests.ledger.ledgers import until
 from tests.sessions.desk import Desk, settings
 from tests.sessions.records import open_sessions
@@ -98,3 +101,16 @@ async def test_initializes_of_one_session_take_turns(desk: Desk, session: str, t
         assert len(desk.alive) == 1
 
     assert answers == [(200, None)] * 5
+
+
+@pytest.mark.parametrize("more", ['replace = "before"', "seats = 1", 'replace = "before"\nseats = 1'])
+async def test_who_has_gone_before_it_is_his_turn_ends_no_login_of_the_session(
+    desk: Desk, session: str, tmp_path: Path, more: str
+) -> None:
+    async with served(tmp_path, f"{desk.section}{more}\n") as server:
+        await opened(server, session)
+        asked = OpeningRequest(session, SYSTEM["systemId"], {each["key"]: each["value"] for each in settings()})
+        assert await server.parts.served.openings.open(asked, lambda: False) is NotOpened.OVERTAKEN
+
+    assert (desk.logins, len(desk.alive)) == (1, 1)
+    assert await open_sessions(tmp_path) == {session}
