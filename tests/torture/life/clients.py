@@ -26,6 +26,8 @@ SHARING = 8
 """Sessions that share the seats of a pool; of the next ones, so many have a pool each."""
 LONG = (0.5, 1.0)
 """Seconds that a long call takes."""
+ENDED = 0.5
+"""The share of sessions that are used often and cleaned up then."""
 NOT_UP = 0.005
 """Seconds until a server that does not listen is tried again."""
 
@@ -218,12 +220,14 @@ class Crowd:
                 await self.caller.use(book, book.current, seconds=seconds)
 
     async def _use_often(self, _: Book) -> None:
-        """Use a session of one's own again and again, for longer than others may be idle, and leave it as it is."""
+        """Use a session of one's own again and again, for longer than others may be idle. Then end it, or leave it as it is."""
         book = self._made(self.alone)
         await self.caller.initialize(book, None)
         until = now() + max(LONG)
         while book.current is not None and now() < until:
-            await self.caller.use(book, book.current)
+            await self._use(book)
+        if self.random.random() < ENDED:
+            await self._clean_up(book)
 
     def _whole_system(self, book: Book) -> bool:
         return book.system is not None and self.random.random() < 0.2

@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 
+from connector.cleanups.one_at_a_time import ONLY_THE_LEDGER_KNOWS
 from connector.endsystems.end_system import Change, Refresh
 from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.ledger.sqlite import recording
@@ -26,8 +27,11 @@ def noted_in_memory_only(_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def as_the_seal_says(_: Callable[..., Any]) -> Callable[..., Any]:
-    # The cleanup asks for the newest twice: in memory, and in the row of the login.
-    vars(recording)["_as_known"] = lambda _, request, __: request
+    # The cleanup asks for the newest twice: in memory, and in the row of the login. A reaper has no seal, and has that alone.
+    known = recording._as_known
+    vars(recording)["_as_known"] = lambda table, request, ended: (
+        known(table, request, ended) if request.version == ONLY_THE_LEDGER_KNOWS else request
+    )
     return lambda _, sealed: Current(sealed.credential, 0)
 
 
