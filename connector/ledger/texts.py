@@ -75,11 +75,11 @@ def _decoded_scope(values: list[Any]) -> Scope:
     return SCOPES[str(kind)](*names)
 
 
-def without_trace(values: Sequence[Any], empty: Sequence[object]) -> list[Any]:
+def without_trace(values: Sequence[Any], empty: Sequence[object]) -> Sequence[Any]:
     """Return the values of a row without those at its end that are `empty`, the last one first."""
-    kept = [*values]
+    end = len(values)
     for nothing in empty:
-        if kept[-1] != nothing:
+        if values[end - 1] != nothing:
             break
-        kept.pop()
-    return kept
+        end -= 1
+    return values[:end]

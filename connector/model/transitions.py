@@ -101,7 +101,7 @@ def renewed(debt: Debt, credential: Credential, now: float) -> Debt:
 
 def given_back(debt: Debt) -> Debt:
     """Return a debt that holds no seat: its login has ended by itself, whatever became of the logout."""
-    return replace(debt, seat=debt.seat and replace(debt.seat, is_held=False))
+    return debt if debt.seat is None else replace(debt, seat=replace(debt.seat, is_held=False))
 
 
 def as_known(request: CleanupRequest, ended: OpenSession, *, has_sharers: bool) -> CleanupRequest:
