@@ -13,7 +13,7 @@ from aiohttp import (
 
 from connector.api.http_errors import ApiError, Conflict, NotFound, RateLimited, Unauthorized, Unavailable
 from connector.endsystems.http.authorised import RedirectNotAllowed
-from connector.endsystems.http.authors_answer import ErrorStatus, UnpackedAnswerTooLarge
+from connector.endsystems.http.authors_answer import AnswerNotJson, ErrorStatus, UnpackedAnswerTooLarge
 from connector.endsystems.http.failures import LoginNotRenewed, explained, may_pass
 from connector.model import retry_after as waiting
 
@@ -26,6 +26,7 @@ LED_OUT = (
 )
 UNREADABLE: dict[type[Exception], str] = {
     ContentTypeError: "is not of the type that the handler expects; a login page often comes in its place",
+    AnswerNotJson: "is not the JSON that it says to be",
     UnpackedAnswerTooLarge: "is too large to be unpacked in one piece",
     TooManyRedirects: "leads from one redirect to the next",
     RedirectClientError: "redirects to what is no address of HTTP",

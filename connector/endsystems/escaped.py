@@ -7,7 +7,7 @@ from aiohttp import ClientError, ClientResponseError, ContentTypeError, Redirect
 from connector.endsystems.authored import returned
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.authorised import TargetNotAllowed
-from connector.endsystems.http.authors_answer import ErrorStatus
+from connector.endsystems.http.authors_answer import AnswerNotJson, ErrorStatus
 from connector.endsystems.http.failures import ExchangeFailed, explained, may_pass
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 
@@ -50,6 +50,8 @@ def _explained(problem: ClientError) -> ExchangeFailed:
             return ExchangeFailed("target_not_allowed", str(problem), passing=False)
         case ContentTypeError(status=status):
             return _unreadable("is not of the type that was expected", may_have_worked=status < 400)
+        case AnswerNotJson():
+            return _unreadable("is not the JSON that it says to be", may_have_worked=True)
         case TooManyRedirects() | RedirectClientError():
             return _unreadable("redirects, and leads nowhere", may_have_worked=True)
         case ClientResponseError(status=status) if status >= 400:

@@ -146,6 +146,16 @@ async def test_what_is_not_http_is_a_503_and_shows_in_no_log(desk: Desk, session
     assert "s3cret" not in str([line for line in logs if line.get("logger") != "aiohttp.access"]) + seen.text
 
 
+@pytest.mark.parametrize("body", [b"{s3cret", b"\xffs3cret"], ids=["broken off", "no text"])
+async def test_what_is_not_the_json_that_it_says_to_be_is_a_502(desk: Desk, session: str, tmp_path: Path, body: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    async with raw_server(answer) as other, working(desk, session, tmp_path, SetClock(), allows=other) as (server, headers):
+        seen = await server.opshub.call(f"/passed-on?path={quote(other)}", headers)
+
+    assert (seen.status, seen.body["errors"]["code"]) == (502, "unreadable_answer")
+    assert "s3cret" not in seen.text
+
+
 async def test_a_status_that_a_handler_deals_with_is_not_mapped(desk: Desk, session: str, tmp_path: Path) -> None:
     async with working(desk, session, tmp_path, SetClock()) as (server, headers):
         dealt = await server.opshub.call("/dealt-with?path=status/401", headers)

@@ -1,8 +1,9 @@
 """An answer to `session.http`, and its errors: nobody can overlook one."""
 
 from datetime import UTC, datetime
+from json import JSONDecodeError
 from types import TracebackType
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
 
@@ -33,6 +34,13 @@ class LoginNotAccepted(ErrorStatus, OfOneSession):
 
 class UnpackedAnswerTooLarge(aiohttp.ClientPayloadError):
     """A packed answer holds more than `UNPACKED_LIMIT`."""
+
+
+class AnswerNotJson(aiohttp.ClientError, JSONDecodeError):
+    """The answer says that it is JSON, and is not. It holds nothing of the body."""
+
+    def __init__(self) -> None:
+        JSONDecodeError.__init__(self, "the end system's answer is not JSON", "", 0)
 
 
 class EndSystemAnswer(aiohttp.ClientResponse):
@@ -87,6 +95,13 @@ class EndSystemAnswer(aiohttp.ClientResponse):
         if self._body is None and "Content-Encoding" in self.headers:
             self._body = await self._bounded()
         return await super().read()
+
+    async def json(self, **options: Any) -> Any:
+        """Return the body, read as JSON. Raises `ErrorStatus`, `aiohttp.ContentTypeError`, and `AnswerNotJson`."""
+        try:
+            return await super().json(**options)
+        except (JSONDecodeError, UnicodeDecodeError):
+            raise AnswerNotJson from None
 
     async def _bounded(self) -> bytes:
         unpacked = bytearray()
