@@ -141,6 +141,9 @@ def test_a_cookie_that_a_cleanup_without_a_ledger_carries_may_be_lost_at_a_kill(
     assert Wrong.LOST in told.found()
     told.crowded = [(cookie.asked, cookie.carried)]
     assert not told.found()
+    told.logins["a"].good_from = 1
+    told.logins["a"].renew(cookie.carried)
+    assert not told.found(), "nobody knows of a newer one"
     cookie.used = cookie.carried
     assert Wrong.LOST in told.found()
 

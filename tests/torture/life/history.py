@@ -173,7 +173,8 @@ class History:
 
     def is_cut_off(self, login: Login) -> bool:
         """Tell whether a kill, or the end system itself, came between a login and its newest credential: nobody has that."""
-        return any(self.is_forgotten(newest) or (newest.is_refresh and newest.untold) for newest in login.renewals[-1:])
+        is_untold = any(newest.is_refresh and newest.untold for newest in login.renewals[-1:])
+        return is_untold or any(map(self.is_forgotten, needed(login)))
 
     def _is_met_by_a_kill(self, asked: float, answered: float, recorded: float) -> bool:
         life = self.life_at(asked)
@@ -210,6 +211,12 @@ class History:
     def _room_after(self, since: float, until: float) -> float | None:
         """Return when there was room again on a disk that was full at some time between these moments; None if it was not."""
         return max((end for start, end in self.crowded if start <= until and since <= end), default=None)
+
+
+def needed(login: Login) -> Sequence[Renewal]:
+    """Return the renewals that somebody has to know of who ends a login: the newest, and the one that has ended older ones."""
+    last = login.good_from
+    return [*login.renewals[-1:], *(login.renewals[last - 1 : last] if last else [])]
 
 
 def ends(call: Call) -> bool:

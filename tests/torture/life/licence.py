@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from tests.torture.life.calls import Call, Kind
 from tests.torture.life.end_system import SEATS
 from tests.torture.life.faults import Fault, Wrong
-from tests.torture.life.history import History
+from tests.torture.life.history import LATE, History
 from tests.torture.life.logins import Beyond, Login
 
 LATE_BY = 5.0
-"""Seconds that a login may go on after its initialize was answered."""
-RESET = "connection"
-"""The code of an initialize that was answered because of that."""
+"""Seconds that a login may go on after its client was answered that it is late, or has gone."""
 NO_SEAT = "no_seat"
 
 
@@ -78,7 +76,7 @@ def may_be_unknown(history: History, call: Call) -> bool:
 
 def has_no_answer(history: History, call: Call) -> bool:
     """Tell whether the end system broke off its answer to the login of an initialize, or has perhaps closed its connection."""
-    over = call.left if call.word == RESET else call.left + LATE_BY
+    over = call.left + LATE_BY if call.status is None or call.word == LATE else call.left
     return call.ticket in history.broken_off or any(call.began <= closed <= over for closed in history.closed)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.torture.life.faults import Fault, Wrong
-from tests.torture.life.history import History
+from tests.torture.life.history import History, needed
 from tests.torture.life.licence import NO_SEAT, is_excused, may_be_unknown
 from tests.torture.life.logins import Login, Renewal
 from tests.torture.life.rules import RULES
@@ -88,8 +88,8 @@ def _count(history: History, login: Login, verdict: Verdict) -> None:
         verdict.untold += 1
     elif under_way:
         _count_lost(history, login, verdict)
-    elif any(map(history.is_forgotten, login.renewals[-1:])):
-        _count_lost_renewed(history, login.renewals[-1], verdict)
+    elif forgotten := [*filter(history.is_forgotten, needed(login))]:
+        _count_lost_renewed(history, forgotten[0], verdict)
     else:
         verdict.faults.append(Fault(Wrong.LOST, f"the login of {login.ticket}", history.initializes[login.ticket].session))
 
