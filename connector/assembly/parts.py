@@ -278,7 +278,7 @@ def _seat_rules(core: Core, pools: SeatPools, turns: OneAtATime, reaper: Reaper)
 
 def _reaper(core: Core, orchestrator: Orchestrator, planner: Planner, *, sees_use: bool) -> Reaper:
     async def cleanup(session: OpenSession) -> CleanupReport:
-        return await orchestrator.cleanup(planner.by_record(session))
+        return await orchestrator.cleanup(planner.by_record(session), only_if_recorded=True)
 
     return Reaper(
         core.ledger,

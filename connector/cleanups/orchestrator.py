@@ -17,7 +17,7 @@ from connector.ledger.bookkeeping import Bookkeeping
 from connector.model.cleanup import CleanupReport, CleanupRequest, Missed, Timed
 from connector.model.debts import Debt, LogoutState
 from connector.model.errors import BrokenOff
-from connector.model.outcomes import NOTHING_TO_END, EvictOutcome
+from connector.model.outcomes import NOT_RECORDED, NOTHING_TO_END, EvictOutcome, LogoutOutcome
 from connector.runtime.steps import milliseconds_since
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
@@ -50,7 +50,9 @@ class Orchestrator:
         self._books = books
         self._tasks = tasks
 
-    async def cleanup(self, request: CleanupRequest, *, spared: str | None = None) -> CleanupReport:
+    async def cleanup(
+        self, request: CleanupRequest, *, spared: str | None = None, only_if_recorded: bool = False
+    ) -> CleanupReport:
         """Log the session out, evict its scopes from every driver and run the hooks, together. No step's failure stops another.
 
         The session is dead from here on. If it is being opened, that login is closed again. What is owed is durable before it
@@ -58,6 +60,7 @@ class Orchestrator:
         slowest step, and goes on to the end when the caller is cancelled.
 
         A login of the session that is about to be made is `spared`, by its id, if it is for that one that the session ends.
+        With `only_if_recorded`, what cannot be recorded is not tried before it is: the logout is `held`.
 
         Raises:
             BrokenOff: the server ends, and waits no longer.
@@ -68,7 +71,7 @@ class Orchestrator:
         owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)
         started, logins = time.monotonic(), self._live.closing(request.session_id, spared)
         if owes_more:
-            return await self._owned(self._run(request, started, logins))
+            return await self._owned(self._run(request, started, logins, only_if_recorded=only_if_recorded))
         at_once = evict_everywhere_at_once(self._storage, request.scopes)
         if len(at_once) == len(self._storage.drivers):
             return self._report_of_evictions(request, started, at_once)
@@ -94,12 +97,21 @@ class Orchestrator:
     def _report_of_evictions(
         self, request: CleanupRequest, started: float, evictions: Mapping[str, Timed[EvictOutcome]]
     ) -> CleanupReport:
+        return self._report_without_asking(request, started, request.foregone or NOTHING_TO_END, evictions)
+
+    def _report_without_asking(
+        self,
+        request: CleanupRequest,
+        started: float,
+        logout: LogoutOutcome,
+        evictions: Mapping[str, Timed[EvictOutcome]] = MappingProxyType({}),
+    ) -> CleanupReport:
         return CleanupReport(
             request=request,
             milliseconds=milliseconds_since(started),
-            recorded=True,
+            recorded=logout is not NOT_RECORDED,
             authority=self._storage.authority.name,
-            logout=Timed(request.foregone or NOTHING_TO_END, 0),
+            logout=Timed(logout, 0),
             attempts=0,
             evictions=evictions,
         )
@@ -125,7 +137,13 @@ class Orchestrator:
         return self._report_of_evictions(request, started, evictions)
 
     async def _run(
-        self, request: CleanupRequest, started: float, logins: Collection[str], begun: Evicting = MappingProxyType({})
+        self,
+        request: CleanupRequest,
+        started: float,
+        logins: Collection[str],
+        begun: Evicting = MappingProxyType({}),
+        *,
+        only_if_recorded: bool = False,
     ) -> CleanupReport:
         """Record what is owed and take the steps. What could not be recorded stays in memory, however this ends."""
         origin, drivers = self._origin(request), [driver.name for driver in self._storage.drivers]
@@ -136,6 +154,9 @@ class Orchestrator:
             debt = await self._books.record(request, origin=origin, drivers=drivers, logins=logins)
             if debt is not None:
                 self._live.rows_gone(request.session_id, logins)
+            elif only_if_recorded:
+                outcome = NOT_RECORDED
+                return self._report_without_asking(request, started, outcome)
             report = await self._take_steps(request, started, debt, origin, begun)
             if debt is None:
                 left, outcome = _left_of(left, report), report.logout.outcome

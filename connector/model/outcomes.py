@@ -23,7 +23,7 @@ class LogoutResult(StrEnum):
     FAILED = "failed"
     """A defect in this software or in the author's end-system class; logged with its traceback."""
     HELD = "held"
-    """Nothing was sent: today's configuration does not lead to the end system that the login is of."""
+    """Nothing was sent: today's configuration does not lead to the end system of the login, or the ledger could not record it."""
 
 
 class LivesOn(msgspec.Struct, frozen=True):
@@ -81,6 +81,10 @@ NO_LOGOUT = LogoutOutcome(LogoutResult.HELD, "no_logout", "this login has to be 
 OTHER_END_SYSTEM = LogoutOutcome(
     LogoutResult.HELD, "other_end_system", "this login was made at another address than today's end system has"
 )
+NOT_RECORDED = LogoutOutcome(
+    LogoutResult.HELD, "not_recorded", "the ledger could not record it; it is logged out once the ledger works again"
+)
+"""Of a session that nobody has asked to end. If the server ended first, its row would say open after the logout."""
 
 
 def late_answer(seconds: float) -> str:

@@ -15,11 +15,13 @@ from structlog.testing import capture_logs
 from connector.api.session_of_request import session as session_of
 from connector.cache import Caches, Entries, Loads
 from connector.cleanups.hooks import Hooks
-from connector.model.sessions import OpenSession
+from connector.model.sessions import OpenSession, Reason
 from connector.sessions.opening_outcomes import Opened, OpeningRequest
 from connector.sessions.renewals import Renewals, with_values
 from connector.sessions.seal import HEADER
 from connector.sessions.session import SessionsInUse
+from connector.workers.catching_up import EVERY
+from connector.workers.overdue import Overdue
 from tests.ledger.ledgers import SetClock, open_, until
 from tests.ledger.ledgers import session as in_ledger
 from tests.metrics.exposition import value
@@ -341,6 +343,26 @@ async def test_a_reap_of_an_end_system_that_is_away_is_a_debt_and_is_done_later(
         await until(is_closed)
 
     assert [line["logout"] for line in reaped(logged)] == ["pending"]
+    assert not desk.alive
+
+
+async def test_what_the_ledger_cannot_close_for_now_is_logged_out_only_once_it_can(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, desk.section + IDLE) as server:
+        headers = await opened(server, session)
+        now = await pass_time(server, BEYOND)
+        (idle,) = await server.parts.ledger.idle(unused_since=now, opened_since=None, unanswered_since=None, limit=1)
+        (tmp_path / "ledger.sqlite3").rename(tmp_path / "away")
+        with capture_logs() as logged:
+            assert await server.parts.reaper.reap_one(Overdue(idle, Reason.IDLE), lambda _: False)
+        await asyncio.sleep(2 * EVERY)  # in which a login that a cleanup has left would be ended without the ledger
+        assert desk.alive, "after a kill, its row would say that it is open"
+        (tmp_path / "away").rename(tmp_path / "ledger.sqlite3")
+        await desk.ended.get()
+        assert (await server.opshub.cleanup(session, headers, SYSTEM)).status == HTTPStatus.OK
+
+    assert [line["logout"] for line in reaped(logged)] == ["held"]
     assert not desk.alive
 
 

@@ -171,10 +171,10 @@ class DuplicateSkipsEviction(Orchestrator):
         super().__init__(*parts, **options)
         self._shared: dict[CleanupRequest, asyncio.Task[CleanupReport]] = {}
 
-    async def cleanup(self, request: CleanupRequest, *, spared: str | None = None) -> CleanupReport:
+    async def cleanup(self, request: CleanupRequest, **how: Any) -> CleanupReport:
         running = self._shared.get(request)
         if running is None or running.done():
-            running = self._shared[request] = asyncio.create_task(super().cleanup(request, spared=spared))
+            running = self._shared[request] = asyncio.create_task(super().cleanup(request, **how))
         return await asyncio.shield(running)
 
 
