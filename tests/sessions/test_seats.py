@@ -319,7 +319,7 @@ async def test_logins_that_were_made_while_nobody_counted_them_take_seats_as_wel
         first, second, third = ids(3)
         headers = await opened(server, first)
         await opened(server, second)
-    async with served(tmp_path, section(desk, 2, total=0.2)) as server:
+    async with served(tmp_path, section(desk, 2, total=2)) as server:
         assert await held(server) == HeldSeats(sessions=2)
         assert told(await initialize(server, third)) == NO_SEAT
         assert told(await initialize(server, first, headers=headers)) == OPEN, "by its own seat"
