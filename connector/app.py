@@ -25,10 +25,10 @@ from connector.ledger.bookkeeping import DEADLINE
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.ledger.sqlite.store import SqliteLedger
+from connector.model.listed import TICK
 from connector.preflight.keyfile import load_keyring
 from connector.preflight.loading import Prepared, load, prepared
 from connector.telemetry.logs import configure_logs
-from connector.workers.overdue import TICK
 
 log = structlog.get_logger(__name__)
 

@@ -15,11 +15,11 @@ from connector.app import PARTS, create_app
 from connector.cleanups.hooks import Hooks
 from connector.config.settings import Settings
 from connector.model.addresses import is_loopback
+from connector.model.listed import TICK
 from connector.preflight.loading import Prepared
 from connector.runtime.garbage_collection import raise_threshold
 from connector.runtime.open_files import allow_as_many_as_possible
 from connector.runtime.signals import stop_signal
-from connector.workers.overdue import TICK
 
 log = structlog.get_logger(__name__)
 

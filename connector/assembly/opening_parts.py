@@ -59,4 +59,5 @@ def opening_over(
     seating = SeatKeeper(seats, begun, patience=WAITING * deadline) if seats else None
     after = AfterLogin(logouts, live, begun, records, IssuedHeaders(seals, live, longest_header), clock=clock)
     logins = RunningLogins(logouts.end_system, begun, after, deadline=deadline, seats=seating)
-    return OpeningParts(Openings(logouts, logins, begun, turns=turns, seats=seating, clock=clock), logins)
+    pools = seats.pools if seats else None
+    return OpeningParts(Openings(logouts, logins, begun, turns=turns, pools=pools, clock=clock), logins)

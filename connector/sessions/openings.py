@@ -9,13 +9,13 @@ from typing import Protocol
 
 import structlog
 
+from connector.endsystems.naming_pools import SeatPools
 from connector.model.begun import Opening
 from connector.model.errors import BrokenOff, LedgerUnavailable
 from connector.sessions.logouts import Logouts
 from connector.sessions.opening_outcomes import Attempt, Caller, NotOpened, OpeningRequest, Result
 from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.running_logins import Login, RunningLogins
-from connector.sessions.seats import SeatKeeper
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Openings:
         begun: OpeningRecords,
         *,
         turns: Turns | None = None,
-        seats: SeatKeeper | None = None,
+        pools: SeatPools | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Make it.
@@ -54,19 +54,19 @@ class Openings:
             logins: make the logins.
             begun: tell whether a login may begin.
             turns: let one initialize of a session run at a time; None if several may.
-            seats: name the pools of logins; None if these are not counted.
+            pools: name those of logins; None if these are not counted.
             clock: tells when a login begins.
         """
         self._logouts = logouts
         self._logins = logins
         self._begun = begun
         self._turns = turns
-        self._seats = seats
+        self._pools = pools
         self._clock = clock
 
     def faults(self, settings: Mapping[str, str]) -> list[str]:
         """Return what is wrong with settings that tell whose seat a login takes, as `EndSystem.check_settings` does."""
-        return self._seats.faults(settings) if self._seats else []
+        return [*self._pools.faults(settings)] if self._pools else []
 
     async def open(self, request: OpeningRequest, is_wanted: Callable[[], bool] = lambda: True) -> Result:
         """Log in and record the session. An earlier login of it is replaced once the new one has succeeded.
@@ -92,11 +92,9 @@ class Openings:
         attempt = Attempt(request, self._opening(request), Caller(is_wanted))
         try:
             login = await asyncio.shield(self._logins.begin(attempt))
-            return (
-                login
-                if isinstance(login, NotOpened)
-                else await self._answer_to(login, self._logins.deadline - attempt.caller.waited)
-            )
+            if isinstance(login, NotOpened):
+                return login
+            return await self._answer_to(login, self._logins.deadline - attempt.caller.waited)
         finally:
             attempt.caller.was_answered = True  # a session that opens later would have no caller
 
@@ -109,7 +107,7 @@ class Openings:
             # Random, not counted: two processes with the same keys must never use one id.
             login_id=token_urlsafe(16),
             opened_at=self._clock(),
-            pool=self._seats.pool_of(origin, request.settings) if self._seats else None,
+            pool=self._pools.of(origin, request.settings) if self._pools else None,
         )
 
     async def _answer_to(self, login: Login, seconds: float) -> Result:

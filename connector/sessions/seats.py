@@ -1,7 +1,7 @@
 """Seats: no more logins than are allowed. Whoever comes when none is free waits in line, for a while."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -55,7 +55,7 @@ class SeatKeeper:
 
     def __init__(self, rules: SeatRules, begun: OpeningRecords, *, patience: float) -> None:
         """`begun` records logins. An initialize waits for at most `patience` seconds."""
-        self._pools = rules.pools
+        self._seats = rules.pools.seats
         self._lines = rules.lines
         self._ledger = rules.ledger
         self._tasks = rules.tasks
@@ -64,14 +64,6 @@ class SeatKeeper:
         self._make_room = rules.make_room
         self._begun = begun
         self._patience = patience
-
-    def pool_of(self, origin: str, settings: Mapping[str, str]) -> str:
-        """Return the name of the pool of a login that will be made there with these settings."""
-        return self._pools.of(origin, settings)
-
-    def faults(self, settings: Mapping[str, str]) -> list[str]:
-        """Return what is wrong with settings that tell whose seat a login takes, as `EndSystem.check_settings` does."""
-        return [*self._pools.faults(settings)]
 
     def stop(self) -> None:
         """Let nobody wait any longer: the server ends."""
@@ -110,7 +102,7 @@ class SeatKeeper:
     async def _tried(self, attempt: Attempt, line: SeatLine, place: PlaceInLine) -> Beginning:
         if not line.is_first(place):
             return Beginning.NO_SEAT
-        return await self._begun.begin(attempt.opening, seats=self._pools.seats - line.kept_back)
+        return await self._begun.begin(attempt.opening, seats=self._seats - line.kept_back)
 
     async def _in_turn(
         self, attempt: Attempt, line: SeatLine, place: PlaceInLine, is_wanted: Callable[[], bool], until: float
@@ -135,7 +127,7 @@ class SeatKeeper:
         with line.one_kept_back() if has_own else nullcontext():
             if not await self._has_ended_own(attempt, until):
                 return Beginning.NOT_ENDED if self._ends_before else Beginning.NO_SEAT
-            return await self._begun.begin(attempt.opening, seats=self._pools.seats) if has_own else Beginning.NO_SEAT
+            return await self._begun.begin(attempt.opening, seats=self._seats) if has_own else Beginning.NO_SEAT
 
     async def _has_ended_own(self, attempt: Attempt, until: float) -> bool:
         """Tell whether it is surely over in time. Its end goes on in any case."""

@@ -7,10 +7,9 @@ from functools import partial
 
 from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import RunningTime
+from connector.model.listed import TICK
 from connector.model.sessions import OpenSession, Reason
 
-TICK = 60.0
-"""Seconds that one tick stands for."""
 GRACE = 600.0
 """Seconds without use after which a session ends whose first answer may never have left."""
 

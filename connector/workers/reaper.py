@@ -14,6 +14,7 @@ from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import RunningTime
 from connector.model.cleanup import CleanupReport
 from connector.model.errors import BrokenOff, LedgerUnavailable
+from connector.model.listed import TICK
 from connector.model.sessions import OpenSession, Reason
 from connector.runtime.outages import Outage
 from connector.runtime.steps import step
@@ -21,7 +22,7 @@ from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
 from connector.telemetry.logs import session_digest, words_of
 from connector.telemetry.metrics import Metrics
-from connector.workers.overdue import TICK, Lifetimes, Overdue, overdue, ticks_of
+from connector.workers.overdue import Lifetimes, Overdue, overdue, ticks_of
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from connector.api.parser import guarded_runner
 from connector.app import PARTS, create_app
 from connector.assembly.parts import Parts
 from connector.cleanups.hooks import Hooks
+from connector.model.listed import TICK
 from connector.preflight.loading import load
 from connector.telemetry.metrics import Metrics
-from connector.workers.overdue import TICK
 from tests.e2e.opshub import OpsHub
 
 KEYS = {"CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from aiohttp import web
 
+from connector.model.listed import TICK
 from connector.preflight.loading import load
 from connector.server import serve
 from connector.telemetry.logs import configure_logs
-from connector.workers.overdue import TICK
 from drivers import sqlite_writer
 from tests.torture.failpoints import Failpoint
 
