@@ -1,12 +1,12 @@
 """Real servers: shared ones, and for a test that counts, kills or flushes one of its own."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from tests.provision import how_to_install, lacking_for_node
+from tests.postgres import Postgres, pgbouncer, postgres_server
+from tests.provision import found, how_to_install, lacking_for_node
 from tests.servers import RealServer, memcached_server, redis_server
 
 
@@ -44,6 +44,34 @@ def memcached(memcached_binary: None) -> Iterator[RealServer]:
 
 
 @pytest.fixture(scope="session")
+def postgres_binary() -> None:
+    """Skip the test where there is no PostgreSQL on this machine; in CI, fail it."""
+    _need("postgres")
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_binary: None) -> Iterator[Postgres]:
+    """A PostgreSQL for all tests of this run: each takes databases of its own."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bouncer(postgres: Postgres) -> Iterator[RealServer]:
+    """A PgBouncer in transaction mode before all databases of `postgres`."""
+    _need("pgbouncer")
+    with pgbouncer(postgres) as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres(postgres_binary: None) -> Iterator[Postgres]:
+    """A PostgreSQL for this test alone, to be killed or paused."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def node_packages() -> None:
     """Skip the test where Node.js or the packages of the OAuth 2.0 server are missing; in CI, fail it."""
     if lacking := lacking_for_node():
@@ -71,7 +99,7 @@ def own_memcached(memcached_binary: None) -> Iterator[RealServer]:
 
 
 def _need(binary: str) -> None:
-    if shutil.which(binary) is None:
+    if found(binary) is None:
         _do_without(how_to_install(binary))
 
 

@@ -20,5 +20,13 @@ def command_line(pid: int) -> str:
     return _from_ps("args=", pid)
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started, and that have not ended."""
+    if sys.platform == "linux":
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    pairs = (line.split() for line in subprocess.check_output(["ps", "-ax", "-o", "pid=,ppid="], text=True).splitlines())
+    return [int(child) for child, parent in pairs if int(parent) == pid]
+
+
 def _from_ps(column: str, pid: int) -> str:
     return subprocess.check_output(["ps", "-ww", "-o", column, "-p", str(pid)], text=True)

@@ -17,6 +17,8 @@ PACKAGES = {
     "node": "nodejs",
     "npm": "npm",
     "javac": "default-jdk-headless",
+    "postgres": "postgresql",
+    "pgbouncer": "pgbouncer",
 }
 if sys.platform == "linux":
     PACKAGES["strace"] = "strace"  # no other system has it
@@ -24,12 +26,20 @@ if sys.platform == "linux":
 NODE_FOLDER = Path(__file__).parent / "endsystems" / "oidc"
 """Where the OAuth 2.0 server of the tests and the demo is, which runs on Node.js."""
 POLICY = Path("/usr/sbin/policy-rc.d")
-"""Debian asks this program whether a package may start its service; 101 means no."""
+"""Debian asks this program whether a package may start its service; 101 means no. The tests start servers of their own."""
+NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/none-for-tests.conf")
+"""Debian's PostgreSQL reads this before it makes a cluster of its own on installation."""
+
+
+def found(binary: str) -> str | None:
+    """Return the path of a binary, also of one that Debian keeps out of a person's PATH."""
+    servers = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
+    return shutil.which(binary, path=os.pathsep.join([*map(str, servers), os.environ.get("PATH", os.defpath), "/usr/sbin"]))
 
 
 def how_to_install(binary: str) -> str:
     """Say what a person has to do for a missing binary."""
-    brewed = "brew install redis memcached node openjdk"
+    brewed = "brew install redis memcached node openjdk postgresql pgbouncer"
     return f"{binary} is not installed: try `apt-get install {PACKAGES[binary]}`, or on macOS `{brewed}`"
 
 
@@ -53,7 +63,7 @@ def main() -> int:
 
 
 def _missing() -> list[str]:
-    return [binary for binary in PACKAGES if shutil.which(binary) is None]
+    return [binary for binary in PACKAGES if found(binary) is None]
 
 
 def _as_root() -> list[str] | None:
@@ -67,7 +77,7 @@ def _as_root() -> list[str] | None:
 
 def _install(packages: list[str], root: list[str]) -> None:
     apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
-    with _services_held_back(root):
+    with _made(POLICY, "#!/bin/sh\\nexit 101", root), _made(NO_CLUSTER, "create_main_cluster = false", root):
         if not _succeeds(*apt, "install", "-y", "--no-install-recommends", *packages):
             _succeeds(*apt, "update")
             _succeeds(*apt, "install", "-y", "--no-install-recommends", *packages)
@@ -85,17 +95,16 @@ def _install_node_packages() -> bool:
 
 
 @contextmanager
-def _services_held_back(root: list[str]) -> Iterator[None]:
-    """Let no package start its service meanwhile: the tests start servers of their own, and end them."""
-    if POLICY.exists():
+def _made(file: Path, content: str, root: list[str]) -> Iterator[None]:
+    """Have a file meanwhile, which may be run, unless there is one already."""
+    if file.exists():
         yield
         return
-    refuse = f"printf '#!/bin/sh\\nexit 101\\n' > {POLICY} && chmod 755 {POLICY}"
-    _succeeds(*root, "sh", "-c", refuse)
+    _succeeds(*root, "sh", "-c", f"mkdir -p {file.parent} && printf '{content}\\n' > {file} && chmod 755 {file}")
     try:
         yield
     finally:
-        _succeeds(*root, "rm", "-f", str(POLICY))
+        _succeeds(*root, "rm", "-f", str(file))
 
 
 def _succeeds(*command: str) -> bool:

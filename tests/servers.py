@@ -7,12 +7,13 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.ports import HOST, free_port
+from tests.processes import children
 
 READY_WITHIN = 30.0
 """Seconds a server may take to answer, on a busy machine."""
@@ -36,8 +37,9 @@ class RealServer:
     """Ask the server on this port for a sign of life; raises `OSError` as long as there is none."""
     alive: bytes
     """What its answer begins with once it serves."""
-    folder: Path
+    folder: Path = Path()
     port: int = 0
+    ended_by: signal.Signals = signal.SIGKILL
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -57,7 +59,8 @@ class RealServer:
         """End the server at once, with no chance to save anything, and wait until it is gone. Twice is fine."""
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
+            process.send_signal(self.ended_by)
+            process.send_signal(signal.SIGCONT)
             process.wait()
 
     def pause(self) -> None:
@@ -65,11 +68,19 @@ class RealServer:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         os.waitpid(self._process.pid, os.WUNTRACED)  # returns when all of its threads have stopped
+        self._signal_children(signal.SIGSTOP)  # from here on it makes no more of them
 
     def resume(self) -> None:
         """Let a paused server go on."""
         assert self._process is not None
+        self._signal_children(signal.SIGCONT)
         self._process.send_signal(signal.SIGCONT)
+
+    def _signal_children(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        for child in children(self._process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(child, number)
 
     def _answers(self) -> bool:
         try:
@@ -104,7 +115,7 @@ def redis_server(*options: str | Path, authentication: str = "", tls: TlsFiles |
         return ["redis-server", "--bind", HOST, *listen, "--dir", folder, *MODESTLY, *options]
 
     alive = b"+OK\r\n+PONG" if authentication else b"+PONG"
-    with _running(RealServer(command, lambda port: _answer(port, greeting, alive, context), alive, Path())) as server:
+    with running(RealServer(command, lambda port: _answer(port, greeting, alive, context), alive)) as server:
         yield server
 
 
@@ -117,14 +128,17 @@ def memcached_server(*options: str) -> Iterator[RealServer]:
         return ["memcached", "-l", HOST, "-p", str(port), "-U", "0", *user, *options]
 
     alive = b"VERSION "
-    with _running(RealServer(command, lambda port: _answer(port, b"version\r\n", alive), alive, Path())) as server:
+    with running(RealServer(command, lambda port: _answer(port, b"version\r\n", alive), alive)) as server:
         yield server
 
 
 @contextmanager
-def _running(server: RealServer) -> Iterator[RealServer]:
+def running(server: RealServer, prepare: Callable[[Path], None] | None = None) -> Iterator[RealServer]:
+    """Run a server in a folder of its own, which `prepare` fills before the first start."""
     with TemporaryDirectory() as folder:
         server.folder = Path(folder)
+        if prepare:
+            prepare(server.folder)
         try:
             server.start()
             yield server

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 WITHIN = 300.0
 """Seconds that pip may take."""
 PARTS = ("connector", "drivers", "pyproject.toml", "README.md")
-EXTRAS = ("redis", "aiomcache")
+EXTRAS = ("aiomcache", "psycopg", "redis")
 
 
 def main(target: Path) -> None:
