@@ -11,11 +11,10 @@ import structlog
 from aiohttp import web
 
 from connector.admin.closing import Closing
-from connector.admin.readiness import ReadinessCheck
 from connector.admin.service import Admin
 from connector.api.control import control_app
 from connector.api.doors import DOORS, opened_doors
-from connector.api.lifecycle import LIFECYCLE
+from connector.api.lifecycle import READINESS
 from connector.api.routes import add_routes
 from connector.api.sites import control_served, metrics_served
 from connector.assembly.parts import Parts, core_of, for_end_system, parts_of
@@ -103,7 +102,7 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
     return Admin(
         ledger=parts.ledger,
         file=settings.ledger.path,
-        readiness=ReadinessCheck(parts.storage.watch, app[LIFECYCLE]),
+        readiness=app[READINESS],
         holding=parts.holding,
         closing=Closing(parts.ledger, parts.live, parts.served.planner, parts.orchestrator, parts.metrics),
         nudge=parts.retries.nudge,

@@ -117,6 +117,8 @@ def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> 
         openings=opening_over(logouts, live, seals, ledger, records, deadline=30, longest_header=32_768).openings,
         seals=seals,
         in_use=SessionsInUse(seals, live, Caches(Entries(storage), Loads()), logouts, Renewals(ledger, live, nudge=lambda: None)),
-        watch=storage.watch,
+        storage=storage,
+        ledger=ledger,
+        live=live,
         metrics=metrics,
     )

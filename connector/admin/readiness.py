@@ -1,12 +1,21 @@
-"""Whether the server can do its work: its storage drivers answer, and it is not shutting down."""
+"""Whether the server can do its work: it can serve and write down what is owed, its stores answer, and it is not to end."""
 
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 
 import msgspec
 
-from connector.cache.watch import Watch
+from connector.cache.storage import Storage
+from connector.ledger.port import SoonestDue
+from connector.model.errors import LedgerUnavailable
 
 READY = "ready"
+UP = "up"
+WITHOUT_AUTHORITY = "reads are misses; cleanups end logins, answer 503, and owe their evictions"
+WITHOUT_STORE = "reads skip it, and it owes evictions until it is back"
+IN_DEBT = "it owes evictions: reads are misses until they are done"
 
 
 @dataclass(slots=True)
@@ -14,26 +23,66 @@ class Lifecycle:
     """Where the server stands between its start and its end. The process sets it."""
 
     draining: bool = False
-    """Whether the server is shutting down: it finishes what it has begun and wants no new work."""
+    """Whether the server is to end: it finishes what it has begun and wants no new work."""
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """How the server is as a whole, and each of its drivers: `up`, or why it is not."""
+    """How the server is as a whole, and each of its parts: `up`, or why it is not."""
 
     status: str
     drivers: dict[str, str]
+    ledger: str
+    degraded: dict[str, str]
+    """What a store does not do for now, although the server serves; by the name of its driver."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadinessCheck:
-    """Asks all drivers at once."""
+    """Asks the ledger and all drivers at once."""
 
-    watch: Watch
+    storage: Storage
+    ledger: SoonestDue
+    unrecorded: Sized
+    """What the ledger could not take. It is empty again once the ledger has taken it."""
     lifecycle: Lifecycle
+    needs_stores: bool
+    """Whether a server is ready only while each of its stores answers.
+
+    Without them nothing is served from a cache, so nothing that a cleanup has evicted. Logins, logouts and records go on.
+    """
 
     async def ask(self) -> Readiness:
-        """Ping every driver, and tell how it is."""
-        reasons = await self.watch.ping()
-        all_up = all(reason is None for reason in reasons.values())
-        status = "draining" if self.lifecycle.draining else READY if all_up else "unavailable"
-        return Readiness(status, {name: "up" if reason is None else reason for name, reason in reasons.items()})
+        """Ping every driver and the ledger, and tell how the server is."""
+        reasons, ledger = await asyncio.gather(self.storage.watch.ping(), self._ledger())
+        return Readiness(
+            status=self._status(reasons, ledger),
+            drivers={name: reason or UP for name, reason in reasons.items()},
+            ledger=ledger,
+            degraded=dict(self._degraded(reasons)),
+        )
+
+    def _status(self, reasons: Mapping[str, str | None], ledger: str) -> str:
+        if self.lifecycle.draining:
+            return "draining"
+        lacks_a_store = self.needs_stores and any(reasons.values())
+        return "unavailable" if ledger != UP or lacks_a_store else READY
+
+    def _degraded(self, reasons: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+        authority = self.storage.authority.name
+        for name, reason in reasons.items():
+            if reason is not None:
+                yield name, WITHOUT_AUTHORITY if name == authority else WITHOUT_STORE
+            elif name == authority and not self.storage.trusted:
+                yield name, IN_DEBT
+
+    async def _ledger(self) -> str:
+        """Tell whether the ledger works. Nothing is written for it, because what it could not take says more."""
+        if waiting := len(self.unrecorded):
+            return f"it could not take {waiting} records, which are kept in memory until it can"
+        patience = self.storage.deadlines.ping
+        try:
+            async with asyncio.timeout(patience):
+                await self.ledger.next_due(time.time())
+        except (TimeoutError, LedgerUnavailable) as problem:
+            return str(problem) or f"no answer within {patience:g} s"
+        return UP

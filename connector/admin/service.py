@@ -117,6 +117,7 @@ class Admin(LedgerView):
         return RunningServer(
             status=found.status,
             drivers=found.drivers,
+            degraded=found.degraded,
             pid=os.getpid(),
             version=__version__,
             metrics=self.metrics_url,

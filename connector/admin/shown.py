@@ -91,6 +91,8 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     drivers: dict[str, str]
     """How each storage driver is: `up`, or why it is not."""
+    degraded: dict[str, str] = {}
+    """What a store does not do for now, although the server serves."""
     pid: int
     version: str
     metrics: str | None

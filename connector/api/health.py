@@ -20,6 +20,6 @@ class HealthCalls:
         return json_answer(HTTPStatus.OK, {"status": "alive"})
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Ping every driver: 200 when all are up, 503 when one is not or the server is shutting down."""
+        """Ask the ledger and every driver: 200 if the server can serve, 503 if it cannot, or is to end."""
         found = await self.readiness.ask()
         return json_answer(HTTPStatus.OK if found.status == READY else HTTPStatus.SERVICE_UNAVAILABLE, found)

@@ -12,17 +12,19 @@ from connector.api.discover import DiscoverCall
 from connector.api.health import HealthCalls
 from connector.api.hosts import Hosts
 from connector.api.initialize import InitializeCall
-from connector.api.lifecycle import LIFECYCLE
+from connector.api.lifecycle import LIFECYCLE, READINESS
 from connector.api.metrics_endpoint import METRICS
 from connector.api.parameters import SESSION
 from connector.api.rendering import ErrorShapes
 from connector.api.session_logout import CleanupCall
 from connector.api.session_of_request import added_routes, in_sessions
-from connector.cache.watch import Watch
+from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
 from connector.config.settings import ServerSection, Settings
 from connector.endsystems.end_system import EndSystem
+from connector.ledger.port import SoonestDue
+from connector.sessions.live import LiveSessions
 from connector.sessions.openings import Openings
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
@@ -41,7 +43,9 @@ class Served:
     openings: Openings
     seals: Seals
     in_use: SessionsInUse
-    watch: Watch
+    storage: Storage
+    ledger: SoonestDue
+    live: LiveSessions
     metrics: Metrics
 
 
@@ -53,8 +57,9 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     """
     server = settings.server
     app[LIFECYCLE] = Lifecycle()
+    app[READINESS] = _readiness(server, served, app[LIFECYCLE])
     app[METRICS] = served.metrics
-    live = _add_health(app, HealthCalls(ReadinessCheck(served.watch, app[LIFECYCLE])))
+    live = _add_health(app, HealthCalls(app[READINESS]))
     shapes = ErrorShapes(server.base_paths, server.mbse_base_paths, lambda: live.canonical.removesuffix(LIVE))
     callers = Callers(server.allowed_callers, server.trusted_proxies)
     _add_calls(app, settings, served, callers, shapes)
@@ -63,6 +68,11 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     app.middlewares.append(boundary(shapes))
     app.middlewares.append(admitting(checks, served.metrics.observe_rejection))
     app.middlewares.append(in_sessions(served.in_use, own))
+
+
+def _readiness(server: ServerSection, served: Served, lifecycle: Lifecycle) -> ReadinessCheck:
+    needs_stores = server.ready == "store"
+    return ReadinessCheck(served.storage, served.ledger, served.live.unrecorded, lifecycle, needs_stores)
 
 
 def _add_calls(app: web.Application, settings: Settings, served: Served, callers: Callers, shapes: ErrorShapes) -> None:

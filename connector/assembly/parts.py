@@ -300,7 +300,9 @@ def _served(core: Core, orchestrator: Orchestrator, planner: Planner, openings: 
         openings=openings,
         seals=core.seals,
         in_use=SessionsInUse(core.seals, core.live, _caches(core), core.logouts, renewals, core.clock),
-        watch=core.storage.watch,
+        storage=core.storage,
+        ledger=core.ledger,
+        live=core.live,
         metrics=core.metrics,
     )
 

@@ -73,6 +73,9 @@ class ServerSection(Section):
     trusted_proxies: list[str] = []
     """Addresses or networks of proxies that name their callers in `X-Forwarded-For` or `Forwarded`. No other proxy is trusted:
     its requests count as from beyond this machine."""
+    ready: Literal["serve", "store"] = "serve"
+    """When `/health/ready` answers 200. `serve`: while the server can serve, though slower, also without its stores. `store`:
+    only while each store answers, too."""
     deadlines: ServerDeadlines = ServerDeadlines()
     limits: ServerLimits = ServerLimits()
 

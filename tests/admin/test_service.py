@@ -24,13 +24,13 @@ from tests.ledger.ledgers import KEYS, NAME, ORIGIN, close, ledger, opened, reco
 
 def admin(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = None, nudged: list[str] | None = None) -> Admin:
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
-    end_system = end_system or LocatedEndSystem(ORIGIN)
+    end_system, live = end_system or LocatedEndSystem(ORIGIN), LiveSessions(of)
     return Admin(
         ledger=of,
         file=folder / NAME,
-        readiness=ReadinessCheck(storage.watch, Lifecycle()),
+        readiness=ReadinessCheck(storage, of, live.unrecorded, Lifecycle(), needs_stores=False),
         holding=holding(of, end_system),
-        closing=closing(of, LiveSessions(of), end_system, storage),
+        closing=closing(of, live, end_system, storage),
         nudge=lambda: (nudged if nudged is not None else []).append("nudged"),
         metrics_url=None,
         doubts=Doubts(),
@@ -100,4 +100,4 @@ async def test_a_ledger_that_is_closed_is_told_in_the_status_and_the_rest_all_th
     found = await admin(ledger(tmp_path), tmp_path).status()
 
     assert isinstance(found.ledger, SilentLedger)
-    assert (found.status, found.drivers, found.metrics) == ("ready", {"memory": "up"}, None)
+    assert (found.status, found.drivers, found.metrics) == ("unavailable", {"memory": "up"}, None)

@@ -1,9 +1,12 @@
 """Discovery, health, and what is asked for in a wrong way."""
 
+from typing import Literal
+
 import aiohttp
 import pytest
 from aiohttp import web
 
+from connector.admin.readiness import WITHOUT_AUTHORITY, WITHOUT_STORE
 from connector.api.lifecycle import LIFECYCLE
 from connector.config.settings import ConnectorSection, ServerSection, Settings
 from drivers import DriverUnavailable
@@ -11,6 +14,8 @@ from tests.api.log import Log
 from tests.api.raw import SESSION, answer_to
 from tests.api.serving import Edge, serving
 from tests.doubles import ScriptedDriver
+
+ALL_UP = {"status": "ready", "drivers": {"near": "up", "authority": "up"}, "ledger": "up", "degraded": {}}
 
 
 class DownDriver(ScriptedDriver):
@@ -40,15 +45,28 @@ async def test_alive_is_whoever_answers(http: aiohttp.ClientSession) -> None:
 
 async def test_ready_when_every_driver_answers(http: aiohttp.ClientSession) -> None:
     async with serving() as edge, http.get(f"{edge.url}/health/ready") as answer:
-        assert (answer.status, await answer.json()) == (200, {"status": "ready", "drivers": {"near": "up", "authority": "up"}})
+        assert (answer.status, await answer.json()) == (200, ALL_UP)
 
 
-async def test_a_driver_that_is_down_is_named_with_its_reason(http: aiohttp.ClientSession) -> None:
-    drivers = [ScriptedDriver("near", ScriptedDriver.Settings()), DownDriver("far", DownDriver.Settings())]
-    async with serving(Edge(drivers=drivers)) as edge, http.get(f"{edge.url}/health/ready") as answer:
+@pytest.mark.parametrize(("needed", "status", "word"), [("serve", 200, "ready"), ("store", 503, "unavailable")])
+async def test_a_driver_that_is_down_is_named_with_its_reason_and_what_that_means(
+    http: aiohttp.ClientSession, needed: Literal["serve", "store"], status: int, word: str
+) -> None:
+    settings = Settings(server=ServerSection(ready=needed))
+    drivers = [DownDriver("near", DownDriver.Settings()), DownDriver("far", DownDriver.Settings())]
+    async with serving(Edge(settings, drivers=drivers)) as edge, http.get(f"{edge.url}/health/ready") as answer:
         body = await answer.json()
     reason = "the server at 127.0.0.1:1 refuses connections"
-    assert (answer.status, body) == (503, {"status": "unavailable", "drivers": {"near": "up", "far": reason}})
+    assert (answer.status, body["status"], body["drivers"]) == (status, word, {"near": reason, "far": reason})
+    assert body["degraded"] == {"near": WITHOUT_STORE, "far": WITHOUT_AUTHORITY}
+
+
+async def test_a_ledger_that_does_not_answer_makes_a_server_unavailable(http: aiohttp.ClientSession) -> None:
+    async with serving() as edge:
+        await edge.ledger.aclose()
+        async with http.get(f"{edge.url}/health/ready") as answer:
+            body = await answer.json()
+    assert (answer.status, body["status"], body["ledger"] == "up") == (503, "unavailable", False)
 
 
 async def test_a_server_that_is_shutting_down_is_not_ready(http: aiohttp.ClientSession) -> None:

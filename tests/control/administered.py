@@ -140,7 +140,7 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
         admin = Admin(
             ledger=ledger,
             file=settings.ledger.path,
-            readiness=ReadinessCheck(storage.watch, server.lifecycle),
+            readiness=ReadinessCheck(storage, ledger, server.live.unrecorded, server.lifecycle, needs_stores=False),
             holding=holding(ledger, server.end_system),
             closing=closing(ledger, server.live, server.end_system, storage),
             nudge=server.nudged.set,

@@ -29,6 +29,7 @@ async def test_the_status_tells_who_serves_what_works_and_how_much_is_owed(serve
     assert facts == {
         "status": "ready",
         "drivers": {"memory": "up"},
+        "degraded": {},
         "pid": os.getpid(),
         "version": "0.1.0",
         "metrics": METRICS_URL,

@@ -82,3 +82,12 @@ class OpsHub:
     async def _call(self, method: str, path: str, **options: Any) -> Answer:
         async with self._http.request(method, self._url + path, **options) as answer:
             return Answer(answer.status, answer.headers, await answer.json(), await answer.text())
+
+
+async def until_degraded(opshub: OpsHub, *names: str) -> Answer:
+    """Ask until exactly these stores are degraded."""
+    while True:
+        answer = await opshub.ready()
+        if {*answer.body["degraded"]} == {*names}:
+            return answer
+        await asyncio.sleep(LOOK_EVERY)

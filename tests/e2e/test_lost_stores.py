@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.connector_process import WITHIN, connector_process
 from tests.e2e.held import HeldEndSystem
-from tests.e2e.opshub import Answer, OpsHub
+from tests.e2e.opshub import Answer, OpsHub, until_degraded
 from tests.metrics.exposition import value
 from tests.metrics.test_served import scraped
 from tests.servers import RealServer, memcached_server, redis_server
@@ -76,20 +76,15 @@ async def cleanup_while_it_dies(opshub: OpsHub, session: str, end_system: HeldEn
         cleanup = calls.create_task(opshub.cleanup(session, TOKEN))
         await end_system.asked.get()
         mortal.kill()
-        assert down(await opshub.until_ready_answers(503)) == {"shared"}
+        await until_degraded(opshub, "shared")
         end_system.release.set()
     return cleanup.result()
 
 
 async def comes_back(opshub: OpsHub, mortal: RealServer) -> None:
-    """Start the store again: the server is ready without a restart of its own."""
+    """Start the store again: the server uses it without a restart of its own."""
     mortal.start()
-    assert down(await opshub.until_ready_answers(200)) == set()
-
-
-def down(ready: Answer) -> set[str]:
-    """Names of the drivers that the server says do not serve."""
-    return {name for name, state in ready.body["drivers"].items() if state != "up"}
+    await until_degraded(opshub)
 
 
 def outcomes(report: dict[str, Any]) -> dict[str, str]:
