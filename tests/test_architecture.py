@@ -79,6 +79,7 @@ OPENS_FILES = {
 }
 """Who opens files, and when: at the wrong moment a process has no descriptor left. What is needed later is held open."""
 KNOW_THE_STORE = {
+    "connector/ledger/sql/": "what is the same for all stores",
     "connector/ledger/sqlite/": "the store itself",
     "connector/app.py": "which ledger there is",
     "connector/cli/seen.py": "the ledger's file, while the server is down",
@@ -296,7 +297,7 @@ def test_every_folder_of_the_connector_knows_only_those_below_it() -> None:
 def test_only_the_application_and_readers_of_its_file_know_the_ledgers_store() -> None:
     rest = outside(*KNOW_THE_STORE)
 
-    assert [module.file for module in rest if module.imports_any("connector.ledger.sqlite")] == []
+    assert [module.file for module in rest if module.imports_any("connector.ledger.sql", "connector.ledger.sqlite")] == []
 
 
 def test_no_part_of_the_connector_works_with_a_ledger_in_memory() -> None:
@@ -329,7 +330,8 @@ def test_rows_of_the_ledger_are_read_by_name_and_not_by_position() -> None:
 
 
 def test_sql_is_spoken_by_the_store_alone() -> None:
-    connector = [module for module in outside("connector/ledger/sqlite/") if module.file.startswith("connector/")]
+    stores = ("connector/ledger/sql/", "connector/ledger/sqlite/")
+    connector = [module for module in outside(*stores) if module.file.startswith("connector/")]
 
     assert [
         module.file for module in connector if module.imports_any("sqlite3") or any(map(_is_sql, ast.walk(module.tree)))

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite.housekeeping import listing
+from connector.ledger.sql.housekeeping import listing
 from connector.ledger.sqlite.reading import opened_read_only
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.ledger.testing.ledger_subject import (

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite.held import SLICE
+from connector.ledger.sql.held import SLICE
 from connector.model.debts import Debt, LogoutState
 from connector.model.errors import DebtHeldBack
 from connector.model.outcomes import NO_LOGOUT

@@ -9,9 +9,9 @@ from secrets import token_urlsafe
 import pytest
 
 from connector.ledger.fingerprints import pools
-from connector.ledger.sqlite import session_rows
+from connector.ledger.sql import session_rows
+from connector.ledger.sqlite.file_table import FileTable
 from connector.ledger.sqlite.recovery import build
-from connector.ledger.sqlite.table import Table
 from connector.ledger.testing.ticking import ticks
 from connector.model.seat_pools import HeldSeats, Seat
 from connector.model.sessions import Use
@@ -31,7 +31,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(folder / NAME)
     connection = sqlite3.connect(folder / NAME, isolation_level=None)
     connection.execute("BEGIN")
-    table, seat = Table(connection, KEYS), Seat(pools(POOL, KEYS)[0], 0)
+    table, seat = FileTable(connection, KEYS), Seat(pools(POOL, KEYS)[0], 0)
     for number in range(ROWS):
         made = session(number, f"token {number}", token_urlsafe(16))
         session_rows.insert(table, replace(made, seat=seat if number < SEATED else None))

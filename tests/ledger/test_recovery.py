@@ -11,9 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector.ledger.rows import NAMES
+from connector.ledger.sql.table import INSERT
 from connector.ledger.sqlite import recovery
 from connector.ledger.sqlite.inspection import damage_of
-from connector.ledger.sqlite.table import INSERT
 from connector.model.seat_pools import HeldSeats
 from tests.ledger.ledgers import NAME, ONLY_NEW, all_due, close, damage, filled, open_, opened, opening, raw, record, session
 

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 
 from connector.endsystems.end_system import SessionLogin
+from connector.ledger.sqlite.file_table import FileTable
 from connector.ledger.sqlite.recovery import build
-from connector.ledger.sqlite.table import Table
 from connector.model.debts import Debt
 from tests.assembly import holding
 from tests.doubles import ScriptedEndSystem
@@ -30,7 +30,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(folder / NAME)
     connection = sqlite3.connect(folder / NAME, isolation_level=None)
     connection.execute("BEGIN")
-    table = Table(connection, KEYS)
+    table = FileTable(connection, KEYS)
     for number in range(ROWS):
         asked = request(number)
         table.insert(

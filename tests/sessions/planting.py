@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connector.api.initialize import Handover
-from connector.ledger.sqlite import opening_rows
+from connector.ledger.sql import opening_rows
 from connector.sessions.after_login import AfterLogin
 from connector.sessions.live import LiveSessions
 from connector.sessions.opening_outcomes import Beginning, Caller

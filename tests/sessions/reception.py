@@ -13,8 +13,8 @@ from connector.config.settings import StorageDeadlines
 from connector.endsystems.end_system import LoginOutcome
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
+from connector.ledger.sql.table import Table
 from connector.ledger.sqlite.store import SqliteLedger
-from connector.ledger.sqlite.table import Table
 from connector.model.begun import Opening, Recorded
 from connector.model.credential import Credential
 from connector.model.errors import LedgerUnavailable

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from connector.config.variables import KEYS_VARIABLE
+from connector.ledger.sql.table import Table
 from connector.ledger.sqlite.store import SqliteLedger
-from connector.ledger.sqlite.table import Table
 from connector.preflight.keyfile import parsed
 from tests.sessions.served import KEYS
 

@@ -12,9 +12,9 @@ from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.endsystems.profile.refreshing import HttpRefresh
-from connector.ledger.sqlite import opening_rows, recording, session_changes
+from connector.ledger.sql import opening_rows, recording, session_changes
+from connector.ledger.sql.table import Table
 from connector.ledger.sqlite.store import SqliteLedger
-from connector.ledger.sqlite.table import Table
 from connector.sessions.openings import Openings
 from connector.sessions.records import SessionRecords
 

@@ -11,7 +11,7 @@ from connector.app import PARTS, create_app
 from connector.assembly.parts import Parts
 from connector.config.settings import Settings
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite.selection import next_due
+from connector.ledger.sql.selection import next_due
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import LogoutState
 from connector.preflight.loading import load

@@ -9,10 +9,10 @@ from secrets import token_bytes
 import structlog
 
 from connector.ledger.keyring import Keyring
+from connector.ledger.sql.table import Term
 from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.opening import claim_folder, make_ready, refusals
 from connector.ledger.sqlite.reserve import Reserve
-from connector.ledger.sqlite.table import Term
 from connector.ledger.sqlite.writing import LedgerWriter
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import ShownDebts, ShownSessions
-from connector.ledger.sqlite import held, housekeeping, selection, session_listing, ticks
+from connector.ledger.sql import held, housekeeping, selection, session_listing, ticks
+from connector.ledger.sql.selection import Claimed
+from connector.ledger.sql.table import Table
+from connector.ledger.sqlite.file_table import FileTable
 from connector.ledger.sqlite.inspection import connected, damage_of
 from connector.ledger.sqlite.opening import refusals
 from connector.ledger.sqlite.schema import MIGRATIONS, migrate, version
-from connector.ledger.sqlite.selection import Claimed
-from connector.ledger.sqlite.table import Table
 from connector.model.debts import Debt, LogoutState, Totals
 from connector.model.errors import ConfigurationError
 from connector.model.listed import EVERY, ListedSession, Wanted
@@ -62,7 +63,7 @@ def opened_read_only(path: Path, keyring: Keyring) -> Iterator[Table]:
         if damage := damage_of(path):
             raise ConfigurationError([f"ledger.path: {path}: is damaged ({damage}); the server saves what it can when it starts"])
         with closing(connected(path, "ro")) as connection, closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
-            yield Table(_of_today(connection, copy), keyring, may_write=False)
+            yield FileTable(_of_today(connection, copy), keyring, may_write=False)
 
 
 def _of_today(connection: sqlite3.Connection, copy: sqlite3.Connection) -> sqlite3.Connection:

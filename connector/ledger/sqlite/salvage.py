@@ -14,6 +14,7 @@ from connector.ledger.begun_logins import OpeningRow
 from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.open_sessions import SessionRow
 from connector.ledger.rows import DebtRow
+from connector.ledger.sql.table import marks
 from connector.ledger.sqlite.inspection import UNREADABLE, connected
 from connector.ledger.sqlite.schema import migrate
 from connector.ledger.unverified import Unverified
@@ -38,6 +39,12 @@ class Kind:
     table: str
     row: type[SavedRow]
     verify: Callable[[Any, Keyring], None]
+
+    @property
+    def insert(self) -> str:
+        """The statement that inserts a row as it was."""
+        names = self.row._fields
+        return f"INSERT INTO {self.table} ({', '.join(names)}) VALUES ({marks(names)})"  # noqa: S608 - names of our own
 
     def read(self, connection: sqlite3.Connection, query: str, *values: int) -> Iterator[SavedRow]:
         """Yield the rows that a query finds."""

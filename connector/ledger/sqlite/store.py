@@ -12,8 +12,8 @@ from pathlib import Path
 import structlog
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite import housekeeping, opening_rows, ticks
-from connector.ledger.sqlite.operations import Operations
+from connector.ledger.sql import housekeeping, opening_rows, ticks
+from connector.ledger.sqlite.sole_owner import SoleOwner
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.runtime.supervision import supervised
 
@@ -25,7 +25,7 @@ SLICE = 200
 """Rows that one transaction of tidying up touches: some milliseconds."""
 
 
-class SqliteLedger(Operations):
+class SqliteLedger(SoleOwner):
     """What is owed, in one SQLite file that one process owns."""
 
     def __init__(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite.table import Table, Term
+from connector.ledger.sql.table import Table, Term
+from connector.ledger.sqlite.file_table import FileTable
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from drivers import DriverError
@@ -59,7 +60,7 @@ class LedgerWriter:
 
         def with_table(connection: sqlite3.Connection, items: Sequence[Item]) -> list[tuple[T, list[Debt]]]:
             self._must_be_ours()
-            table = Table(connection, self._keyring, term=self.term)
+            table = FileTable(connection, self._keyring, term=self.term)
             outcomes = do(table, items)
             return [*zip(outcomes, [table.quarantined, *[[]] * (len(outcomes) - 1)], strict=True)]
 

@@ -12,7 +12,7 @@ from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.half_made import HalfMade
 from connector.ledger.backoff import Backoff, Decision
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite import recording, seat_holders, session_changes
+from connector.ledger.sql import recording, seat_holders, session_changes
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model import transitions
 from connector.model.cleanup import CleanupRequest

@@ -9,7 +9,7 @@ import aiohttp
 from connector.cleanups.one_at_a_time import ONLY_THE_LEDGER_KNOWS
 from connector.endsystems.end_system import Change, Refresh
 from connector.endsystems.profile.carried_login import CarriedLogin
-from connector.ledger.sqlite import recording
+from connector.ledger.sql import recording
 from connector.model.credential import Credential
 from connector.model.sessions import Current
 from connector.sessions.renewals import Renewals, with_values

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from heapq import merge
 from itertools import chain, takewhile
 
-from connector.ledger.sqlite.session_rows import Believed, found
-from connector.ledger.sqlite.table import Table
+from connector.ledger.sql.session_rows import Believed, found
+from connector.ledger.sql.table import Table
 from connector.model.sessions import OpenSession
 
 

@@ -2,8 +2,8 @@
 
 from connector.ledger import authentication
 from connector.ledger.keyring import KeyMissing
-from connector.ledger.sqlite import idling, opening_rows
-from connector.ledger.sqlite.table import Table
+from connector.ledger.sql import idling, opening_rows
+from connector.ledger.sql.table import Table
 from connector.ledger.unverified import Unverified
 
 PURPOSE = "tick"

@@ -1,13 +1,13 @@
 """Debts that are held back, or owed, in groups by end system. The cost does not grow with the closed rows."""
 
-from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.sql.table import Table, marks
 from connector.model.debts import Debt, Group, LogoutState
 
 SLICE = 200
 """Debts that one transaction reads: some milliseconds."""
 WHICH = {
     LogoutState.OWED: "state = 'owed'",
-    LogoutState.WAITING: """closed_at IS NULL AND state = 'waiting' AND instr(outcome, '"result":"held"')""",
+    LogoutState.WAITING: """closed_at IS NULL AND state = 'waiting' AND instr(outcome, '"result":"held"') > 0""",
 }
 """The debts that may have to be held back, and those that may have to be let go."""
 
@@ -29,14 +29,10 @@ def held_back(table: Table) -> dict[str, int]:
 def one_of(table: Table, group: Group) -> list[Debt]:
     """Return one debt of a group, if any can be read."""
     condition = f"{WHICH[group.state]} AND origin = CAST(? AS TEXT) AND key_id IN ({marks(table.keyring.ids)}) LIMIT 1"
-    return table.debts(condition, _stored(group), *table.keyring.ids)
+    return table.debts(condition, table.as_stored(group.origin), *table.keyring.ids)
 
 
 def next_of(table: Table, group: Group, after: int) -> list[Debt]:
     """Return the next debts of a group, ordered by id, which SQLite reads through from where the last ones ended."""
     condition = f"id > ? AND +{WHICH[group.state]} AND +origin = CAST(? AS TEXT) AND +key_id IN ({marks(table.keyring.ids)})"
-    return table.debts(f"{condition} ORDER BY id LIMIT ?", after, _stored(group), *table.keyring.ids, SLICE)
-
-
-def _stored(group: Group) -> bytes:
-    return group.origin.encode("utf-8", "surrogateescape")
+    return table.debts(f"{condition} ORDER BY id LIMIT ?", after, table.as_stored(group.origin), *table.keyring.ids, SLICE)

@@ -10,8 +10,8 @@ from connector.ledger.begun_logins import OpeningRow
 from connector.ledger.fingerprints import pools
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import SessionRow
-from connector.ledger.sqlite import opening_rows, session_rows
-from connector.ledger.sqlite.table import Table
+from connector.ledger.sql import opening_rows, session_rows
+from connector.ledger.sql.table import Table
 from connector.ledger.unverified import Unverified
 from connector.model.seat_pools import Seat
 

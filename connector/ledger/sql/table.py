@@ -1,7 +1,7 @@
 """The ledger's rows within one transaction: read and verified, written, or put in quarantine."""
 
-import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,21 +10,22 @@ from msgspec.structs import replace
 from connector.ledger.fingerprints import fingerprints, fitted
 from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.rows import COLUMNS, NAMES, DebtRow, decoded, encoded
-from connector.ledger.unverified import Unverified, claimed, lenient_text
+from connector.ledger.sql.connection import Connection
+from connector.ledger.unverified import Unverified, claimed
 from connector.model.credential import Credential
 from connector.model.debts import Debt
 
 
 def marks(values: Collection[object]) -> str:
-    """Return a question mark for each of the values, as a statement wants them."""
-    return ", ".join("?" * len(values))
+    """Return a question mark for each of the values, as a statement wants them; what is equal to nothing if there are none."""
+    return ", ".join("?" * len(values)) or "NULL"
 
 
 INSERT = f"INSERT INTO debts ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - names of our own
 UPDATE = f"UPDATE debts SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} WHERE id = ?"  # noqa: S608 - as above
-NEXT_ID = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'debts'"
 CLAIMS = "id, reason, session_id, system_id, origin, recorded_at"
-INTO_QUARANTINE = f"INSERT OR REPLACE INTO quarantine ({CLAIMS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - as above
+INTO_QUARANTINE = f"""INSERT INTO quarantine ({CLAIMS}) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in CLAIMS.split(", ")[1:])}"""  # noqa: S608 - as above
 FROM_QUARANTINE = f"SELECT {CLAIMS} FROM quarantine ORDER BY id"  # noqa: S608 - names of our own
 
 
@@ -41,11 +42,10 @@ class Term:
 NOBODYS = Term()
 
 
-class Table:
+class Table(ABC):
     """The rows as one transaction sees them. A row that does not verify is put in quarantine, unless nothing may be written."""
 
-    def __init__(self, connection: sqlite3.Connection, keyring: Keyring, *, term: Term = NOBODYS, may_write: bool = True) -> None:
-        connection.text_factory = lenient_text
+    def __init__(self, connection: Connection, keyring: Keyring, *, term: Term = NOBODYS, may_write: bool = True) -> None:
         self.connection = connection
         self.keyring = keyring
         self.term = term
@@ -53,16 +53,24 @@ class Table:
         self.quarantined: list[Debt] = []
         """What this transaction has put there."""
 
+    @abstractmethod
+    def next_id(self, number: int) -> int:
+        """Return the first of this number of ids in a row, which no debt ever had."""
+
+    @abstractmethod
+    def as_stored(self, text: str) -> str | bytes:
+        """Return the value that equals a text of a row after `CAST(? AS TEXT)`, even if the row was damaged."""
+
     def rows(self, condition: str, *values: Any) -> Iterator[DebtRow]:
         """Read rows as they are; `condition` is what follows WHERE."""
         query = f"SELECT {NAMES} FROM debts WHERE {condition}"  # noqa: S608 - ours
         return map(DebtRow._make, self.connection.execute(query, values))
 
-    def named(self, query: str, *values: Any) -> Iterator[sqlite3.Row]:
+    def named(self, query: str, *values: Any) -> Iterator[Mapping[str, Any]]:
         """Read whatever a query finds, its columns by their names."""
-        cursor = self.connection.cursor()
-        cursor.row_factory = sqlite3.Row
-        return cursor.execute(query, values)
+        answer = self.connection.execute(query, values)
+        names = [name for name, *_ in answer.description or ()]
+        return (dict(zip(names, row, strict=True)) for row in answer)
 
     def debts(self, condition: str, *values: Any, credential: bool = True) -> list[Debt]:
         """Return the debts that verify, with their credentials if they are asked for; a row whose key is missing is left out."""
@@ -88,7 +96,7 @@ class Table:
         """Do what `insert` does for each of these, in one statement."""
         if not debts:
             return []
-        first = self.connection.execute(NEXT_ID).fetchone()[0]
+        first = self.next_id(len(debts))
         numbered = [replace(debt, id=first + place) for place, debt in enumerate(debts)]
         values = [value for debt in numbered for value in encoded(debt, self.keyring)]
         self.connection.execute(INSERT + f", ({marks(COLUMNS)})" * (len(debts) - 1), values)
@@ -152,7 +160,7 @@ class Table:
         self.quarantined.append(debt)
 
 
-def _claimed(row: DebtRow | sqlite3.Row, reason: str) -> Debt:
+def _claimed(row: DebtRow | Mapping[str, Any], reason: str) -> Debt:
     values = row._asdict() if isinstance(row, DebtRow) else dict(row)
     claims = {name: values[name] for name in ("session_id", "system_id", "origin", "recorded_at")}
     return claimed(reason, id_=values["id"], **claims)

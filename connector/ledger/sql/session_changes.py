@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from connector.ledger.fingerprints import fingerprints, shares
-from connector.ledger.sqlite import opening_rows, session_rows
-from connector.ledger.sqlite.session_rows import believed, insert, logins_of, remove, taken
-from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.sql import opening_rows, session_rows
+from connector.ledger.sql.session_rows import believed, insert, logins_of, remove, taken
+from connector.ledger.sql.table import Table, marks
 from connector.model.begun import Recorded
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState

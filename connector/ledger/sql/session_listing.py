@@ -9,8 +9,8 @@ from connector.ledger.begun_logins import OpeningRow
 from connector.ledger.fingerprints import shares
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import SessionRow
-from connector.ledger.sqlite import opening_rows, session_rows
-from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.sql import opening_rows, session_rows
+from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import Unverified, shown
 from connector.model.credential import Credential
 from connector.model.listed import ListedSession, SessionState, Wanted

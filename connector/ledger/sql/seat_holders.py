@@ -1,15 +1,15 @@
 """What holds the seats of a pool, counted by indices; nothing is verified for it."""
 
-import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from itertools import islice
+from typing import Any
 
 from connector.ledger.fingerprints import pools
-from connector.ledger.sqlite.idling import unused_of
-from connector.ledger.sqlite.session_rows import has_sharers
-from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.sql.idling import unused_of
+from connector.ledger.sql.session_rows import has_sharers
+from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import shown
 from connector.model.debts import LogoutState
 from connector.model.seat_pools import HeldSeats, Pool
@@ -17,10 +17,11 @@ from connector.model.sessions import OpenSession
 from connector.model.transitions import given_back
 
 HOLDERS = """
-SELECT seat, origin, 'openings' AS what, count(*) AS number FROM openings WHERE {of} AND owner IS ? GROUP BY seat
-UNION ALL SELECT seat, origin, 'unknown', count(*) FROM openings WHERE {of} AND owner IS NOT ? GROUP BY seat
-UNION ALL SELECT seat, origin, 'sessions', count(DISTINCT coalesce(share, id)) FROM sessions WHERE {of} GROUP BY seat
-UNION ALL SELECT seat, origin, state, count(*) FROM debts WHERE {of} AND holds = 1 GROUP BY seat, state"""
+SELECT seat, min(origin) AS origin, 'openings' AS what, count(*) AS number FROM openings WHERE {of} AND owner IS ? GROUP BY seat
+UNION ALL SELECT seat, min(origin), 'unknown', count(*) FROM openings WHERE {of} AND owner IS NOT ? GROUP BY seat
+UNION ALL SELECT seat, min(origin), 'sessions', count(DISTINCT share) + count(*) - count(share)
+    FROM sessions WHERE {of} GROUP BY seat
+UNION ALL SELECT seat, min(origin), state, count(*) FROM debts WHERE {of} AND holds = 1 GROUP BY seat, state"""
 """The columns `seat`, `what` (a field of `HeldSeats`, or a debt's state) and how many. A login that is shared counts once."""
 OWN = """
 SELECT EXISTS (SELECT 1 FROM sessions WHERE {of}) OR EXISTS (SELECT 1 FROM debts WHERE {of} AND holds = 1 AND state = 'owed')"""
@@ -46,7 +47,7 @@ def has_seat(table: Table, pool: str, session_id: str) -> bool:
 
 def shown_pools(table: Table) -> list[Pool]:
     """Return the pools of which seats are held. One whose logins were made under several keys shows as several."""
-    found = defaultdict[bytes, list[sqlite3.Row]](list)
+    found = defaultdict[bytes, list[Mapping[str, Any]]](list)
     for row in table.named(HOLDERS.format(of="seat IS NOT NULL"), table.term.owner, table.term.owner):
         found[row["seat"]].append(row)
     return [Pool(seat.hex()[:SHOWN], shown(rows[0]["origin"]) or "", _counted(rows)) for seat, rows in sorted(found.items())]
@@ -70,7 +71,7 @@ def give_back(table: Table, made_before: int) -> None:
         table.update(given_back(debt))
 
 
-def _counted(rows: Sequence[sqlite3.Row]) -> HeldSeats:
+def _counted(rows: Sequence[Mapping[str, Any]]) -> HeldSeats:
     numbers = Counter[str]()
     for row in rows:
         numbers[BY_A_DEBT.get(row["what"], row["what"])] += row["number"]

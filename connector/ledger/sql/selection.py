@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
-from connector.ledger.sqlite.table import Table
+from connector.ledger.sql.table import Table
 from connector.model.debts import Debt
 from connector.model.settling import FURTHEST
 
@@ -56,7 +56,7 @@ def _origins_in_turn(table: Table, after: str) -> Iterator[str]:
 def _origins(table: Table, after: str) -> Iterator[str]:
     """Skip through the index from origin to origin, whatever the number of debts of each."""
     while True:
-        bound = _as_stored(after)
+        bound = table.as_stored(after)
         following = [table.connection.execute(NEXT_ORIGIN, (key_id, bound)).fetchone()[0] for key_id in table.keyring.ids]
         known = [origin for origin in following if origin is not None]
         if not known:
@@ -78,7 +78,7 @@ def _due_of(table: Table, origin: str, now: float, claimed: Claimed) -> list[Deb
         debt
         for key_id in table.keyring.ids
         for condition, moment in ((DUE, now), (PARKED, now + FURTHEST))
-        for debt in table.debts(condition, key_id, _as_stored(origin), moment, limit)
+        for debt in table.debts(condition, key_id, table.as_stored(origin), moment, limit)
         if debt.id not in claimed.origins
     ]
     return sorted(debts, key=lambda debt: debt.due_at)[:room]
@@ -86,13 +86,8 @@ def _due_of(table: Table, origin: str, now: float, claimed: Claimed) -> list[Deb
 
 def _moments(table: Table, origin: str, now: float, claimed: Claimed) -> Iterator[float]:
     for key_id in table.keyring.ids:
-        soonest = table.named(SOONEST, key_id, _as_stored(origin), len(claimed.origins) + 1)
+        soonest = table.named(SOONEST, key_id, table.as_stored(origin), len(claimed.origins) + 1)
         yield from (row["due_at"] for row in soonest if row["id"] not in claimed.origins)
-        latest = table.connection.execute(LATEST, (key_id, _as_stored(origin))).fetchone()[0]
+        latest = table.connection.execute(LATEST, (key_id, table.as_stored(origin))).fetchone()[0]
         if latest is not None and latest > now + FURTHEST:
             yield now
-
-
-def _as_stored(origin: str) -> bytes:
-    """Return the bytes of an origin: in a row that was damaged they may be no text."""
-    return origin.encode("utf-8", "surrogateescape")

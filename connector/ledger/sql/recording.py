@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from connector.ledger.fingerprints import fingerprints
-from connector.ledger.sqlite.opening_rows import overtake
-from connector.ledger.sqlite.session_changes import close_session, is_open_by
-from connector.ledger.sqlite.session_rows import has_sharers
-from connector.ledger.sqlite.table import Table
+from connector.ledger.sql.opening_rows import overtake
+from connector.ledger.sql.session_changes import close_session, is_open_by
+from connector.ledger.sql.session_rows import has_sharers
+from connector.ledger.sql.table import Table
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt

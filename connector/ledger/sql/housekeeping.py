@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
-from connector.ledger.sqlite import opening_rows
-from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.sql import opening_rows
+from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import shown
 from connector.model.debts import Debt, LogoutState, Totals
 from connector.model.errors import NoSuchDebt
@@ -26,7 +26,7 @@ def owed_evictions(table: Table, driver: str, *, after: int, limit: int) -> list
     What is damaged among them goes into quarantine, and others take its place: fewer than `limit` are all that there are.
     """
     keys = marks(table.keyring.ids)
-    condition = f"evictions IS NOT NULL AND id > ? AND instr(evictions, ?) AND key_id IN ({keys}) ORDER BY id LIMIT ?"
+    condition = f"evictions IS NOT NULL AND id > ? AND instr(evictions, ?) > 0 AND key_id IN ({keys}) ORDER BY id LIMIT ?"
     values = (after, f'"{driver}":', *table.keyring.ids, limit)
     while True:
         damaged = len(table.quarantined)
@@ -38,7 +38,7 @@ def owed_evictions(table: Table, driver: str, *, after: int, limit: int) -> list
 def listing(table: Table, states: Collection[LogoutState] | None, system: str | None, *, after: int, limit: int) -> list[Debt]:
     """Return debts in any of these states (None: that owe something), what is in quarantine among those that wait."""
     chosen = "closed_at IS NULL" if states is None else f"state IN ({marks(states)})"
-    condition = f"id > ? AND (system_id = ? OR ? IS NULL) AND {chosen} ORDER BY id LIMIT ?"
+    condition = f"id > ? AND (system_id = ? OR CAST(? AS TEXT) IS NULL) AND {chosen} ORDER BY id LIMIT ?"
     found = table.shown(condition, after, system, system, *map(str, states or ()), limit)
     if states is None or LogoutState.WAITING in states:
         found += [debt for debt in table.quarantine() if debt.id > after and system in {None, debt.system_id}]

@@ -8,14 +8,14 @@ from contextlib import suppress
 
 from connector.ledger.begun_logins import COLUMNS, NAMES, OpeningRow, authenticated, decoded, encoded, verify
 from connector.ledger.keyring import KeyMissing
-from connector.ledger.sqlite.seat_holders import held
-from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.sql.seat_holders import held
+from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import Unverified
 from connector.model.begun import Opening
 from connector.model.errors import NoSuchOpening
 from connector.model.seat_pools import Seat
 
-INSERT = f"INSERT INTO openings ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - ours
+INSERT = f"INSERT INTO openings ({', '.join(COLUMNS[1:])}) VALUES ({marks(COLUMNS[1:])})"  # noqa: S608 - ours
 BEGIN = f"{INSERT} ON CONFLICT DO NOTHING"
 SELECT = f"SELECT {NAMES} FROM openings"  # noqa: S608 - ours
 OF_LOGIN = "session_id = ? AND login_id = ?"
@@ -28,7 +28,8 @@ def begin(table: Table, opening: Opening, *, seats: int | None) -> bool:
     """Write down that a login is about to be sent, unless so many seats of its pool are held. A repeat changes nothing."""
     if not (_has_room(table, opening.pool, seats) or _is_begun(table, opening)):
         return False
-    table.connection.execute(BEGIN, encoded(opening, table.term.owner, table.term.tick, table.keyring))
+    _, *values = encoded(opening, table.term.owner, table.term.tick, table.keyring)
+    table.connection.execute(BEGIN, values)
     return True
 
 

@@ -11,17 +11,17 @@ from dataclasses import replace
 from connector.ledger.fingerprints import shares
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import COLUMNS, NAMES, SessionRow, authenticated, decoded, encoded, renewed, verify
-from connector.ledger.sqlite.table import Table, marks
+from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
 from connector.model.sessions import Current, Known, OpenSession, Renewal, Use
 
-INSERT = f"INSERT INTO sessions ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - ours
+INSERT = f"INSERT INTO sessions ({', '.join(COLUMNS[1:])}) VALUES ({marks(COLUMNS[1:])})"  # noqa: S608 - ours
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
 Believed = tuple[SessionRow, OpenSession]
 """A row that is to be believed, and what it holds."""
 NOTE = """UPDATE sessions SET used_at = column2, unanswered = column3, used_tick = column4, calls = column5, mac = column6
-    FROM (VALUES {}) WHERE id = column1"""
+    FROM (VALUES {}) AS noted WHERE id = column1"""
 
 
 def known(table: Table) -> Known:
@@ -119,7 +119,8 @@ def has_sharers(table: Table, login: OpenSession) -> bool:
 
 def insert(table: Table, session: OpenSession) -> None:
     """Write a row for a session."""
-    table.connection.execute(INSERT, encoded(session, table.term.tick, table.keyring))
+    _, *values = encoded(session, table.term.tick, table.keyring)
+    table.connection.execute(INSERT, values)
 
 
 def remove(table: Table, session_id: str, login_id: str) -> None:

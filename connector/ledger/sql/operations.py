@@ -1,34 +1,26 @@
-"""The named operations of the ledger, each one transaction of its file."""
+"""The named operations of the ledger, each one transaction."""
 
-import asyncio
-import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import structlog
 
-from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite import (
+from connector.ledger.sql import (
     held,
     housekeeping,
     late_seats,
     opening_rows,
     recording,
     seat_holders,
-    selection,
     session_changes,
     session_listing,
     session_rows,
-    ticks,
 )
-from connector.ledger.sqlite.file import LedgerFile
-from connector.ledger.sqlite.idling import Idle, idle
-from connector.ledger.sqlite.selection import Claimed
-from connector.ledger.sqlite.table import Table
+from connector.ledger.sql.idling import Idle, idle
+from connector.ledger.sql.table import Table
 from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
@@ -37,30 +29,45 @@ from connector.model.errors import LedgerUnavailable
 from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutOutcome
 from connector.model.seat_pools import HeldSeats, Pool
-from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
+from connector.model.sessions import Current, Known, OpenSession, Renewal, Replaced, Use
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
 from drivers.sqlite_writer import one_by_one
 
+Item = TypeVar("Item")
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class Operations(Ledger):
-    """What a ledger does, in a file that is open."""
+class Transactions(Protocol):
+    """Where the transactions of a ledger are made."""
 
-    def __init__(self, path: Path, keyring: Keyring, *, grace: float, clock: Callable[[], float]) -> None:
-        self._file = LedgerFile(path, keyring, self._quarantined)
-        self._record = self._file.together(recording.record)
-        self._settle = self._file.together(recording.settle)
-        self._transact = self._file.together(one_by_one)
+    def together(self, do: Callable[[Table, Sequence[Item]], Sequence[T]]) -> Callable[[Item], Awaitable[T]]:
+        """Return a function that runs `do` with an item, together with all others that wait.
+
+        It returns the item's outcome once that is durable, or raises `LedgerUnavailable`.
+        """
+        ...
+
+    async def keep_reserve(self) -> None:
+        """Raise `LedgerUnavailable` if there is no room to record more, so that what is recorded can be settled."""
+        ...
+
+    async def relieve(self) -> None:
+        """Make room for what is recorded already, if a settlement has failed."""
+        ...
+
+
+class Operations(Ledger):
+    """What a ledger does that is open. How its owners claim debts and refreshes, and count ticks, is the store's own."""
+
+    def __init__(self, transactions: Transactions, *, grace: float, clock: Callable[[], float]) -> None:
+        self._transactions = transactions
+        self._record = transactions.together(recording.record)
+        self._settle = transactions.together(recording.settle)
+        self._transact = transactions.together(one_by_one)
         self._grace = grace
         self._clock = clock
-        self._claims: dict[int, str] = {}
-        """The debts that are being tried, by id, with their origins: the file has one owner, whose claims end with it."""
-        self._claiming = asyncio.Lock()
-        self._turn = ""
-        """The origin that was looked at last, so that each has its turn."""
         self.lost_track = False
 
     async def transact(self, work: Callable[[Table], T]) -> T:
@@ -77,12 +84,12 @@ class Operations(Ledger):
     async def record(
         self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None
     ) -> Debt:
-        await self._file.keep_reserve()
+        await self._transactions.keep_reserve()
         now = self._clock()
         return await self._record(Asked(request, origin, drivers, now, now + self._grace, logins))
 
     async def record_late(self, missed: Missed) -> None:
-        await self._file.keep_reserve()
+        await self._transactions.keep_reserve()
         now = self._clock()
         await self.transact(lambda table: recording.record_late(table, missed, now=now))
 
@@ -95,7 +102,7 @@ class Operations(Ledger):
         return await self.transact(lambda table: recording.forget(table, debt))
 
     async def begin_opening(self, opening: Opening, *, seats: int | None = None) -> bool:
-        await self._file.keep_reserve()
+        await self._transactions.keep_reserve()
         return await self.transact(lambda table: opening_rows.begin(table, opening, seats=seats))
 
     async def opening_failed(self, opening: Opening) -> None:
@@ -121,11 +128,6 @@ class Operations(Ledger):
 
     async def idle_holders(self, pool: str, *, unused_since: int, limit: int) -> list[OpenSession]:
         return await self.transact(lambda table: seat_holders.idle_holders(table, pool, unused_since, limit))
-
-    async def tick(self) -> int:
-        number = await self.transact(ticks.advance)
-        self._file.term = replace(self._file.term, tick=number)
-        return number
 
     async def idle(
         self, *, unused_since: int | None, opened_since: int | None, unanswered_since: int | None, limit: int
@@ -162,15 +164,6 @@ class Operations(Ledger):
         now = self._clock()
         return await self.transact(lambda table: session_changes.renew(table, renewal, now=now))
 
-    async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
-        # The file has one owner, who is asked only once at a time. So nobody else can have the claim, and nothing is written.
-        current = await self.transact(lambda table: session_rows.current(table, session_id, login_id))
-        is_due = current is not None and current.version == version
-        return RefreshClaim(RefreshState.OURS if is_due else RefreshState.NOT_DUE, current)
-
-    async def release_refresh(self, session_id: str, login_id: str) -> None:
-        """Do nothing: see `claim_refresh`."""
-
     async def note_use(self, used: Mapping[str, Use]) -> None:
         await self.transact(partial(session_rows.note_use, used=used))
 
@@ -189,27 +182,8 @@ class Operations(Ledger):
         try:
             return await self._settle(settlement)
         except LedgerUnavailable:
-            await self._file.relieve()
+            await self._transactions.relieve()
             return await self._settle(settlement)
-
-    async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
-        async with self._claiming:
-            claimed = self._claimed(per_origin)
-            found = await self.transact(lambda table: selection.due(table, now, claimed, limit=limit, after=self._turn))
-            self._turn = found[-1].origin if found else ""
-            self._claims |= {debt.id: debt.origin for debt in found}
-            return found
-
-    async def release(self, debt: Debt) -> None:
-        self._claims.pop(debt.id, None)
-
-    async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
-        claimed = self._claimed(per_origin)
-        return await self.transact(lambda table: selection.next_due(table, now, claimed))
-
-    def _claimed(self, per_origin: int) -> Claimed:
-        """Return a copy: the transaction looks at it in another thread."""
-        return Claimed(per_origin, {**self._claims})
 
     async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         return await self.transact(lambda table: housekeeping.owed_evictions(table, driver, after=after, limit=limit))

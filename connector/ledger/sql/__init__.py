@@ -1,0 +1,1 @@
+"""The ledger in tables: its rows and rules, as functions over a transaction of whichever database keeps them."""

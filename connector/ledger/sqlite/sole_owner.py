@@ -1,0 +1,61 @@
+"""What the one owner of a ledger's file keeps to itself: its claims end with it, and so nothing is written for them."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from connector.ledger.keyring import Keyring
+from connector.ledger.sql import selection, session_rows, ticks
+from connector.ledger.sql.operations import Operations
+from connector.ledger.sql.selection import Claimed
+from connector.ledger.sqlite.file import LedgerFile
+from connector.model.debts import Debt
+from connector.model.sessions import RefreshClaim, RefreshState
+
+
+class SoleOwner(Operations):
+    """What a ledger does, in a file that is open."""
+
+    def __init__(self, path: Path, keyring: Keyring, *, grace: float, clock: Callable[[], float]) -> None:
+        self._file = LedgerFile(path, keyring, self._quarantined)
+        super().__init__(self._file, grace=grace, clock=clock)
+        self._claims: dict[int, str] = {}
+        """The debts that are being tried, by id, with their origins: the file has one owner, whose claims end with it."""
+        self._claiming = asyncio.Lock()
+        self._turn = ""
+        """The origin that was looked at last, so that each has its turn."""
+
+    async def tick(self) -> int:
+        number = await self.transact(ticks.advance)
+        self._file.term = replace(self._file.term, tick=number)
+        return number
+
+    async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
+        # The file has one owner, who is asked only once at a time. So nobody else can have the claim, and nothing is written.
+        current = await self.transact(lambda table: session_rows.current(table, session_id, login_id))
+        is_due = current is not None and current.version == version
+        return RefreshClaim(RefreshState.OURS if is_due else RefreshState.NOT_DUE, current)
+
+    async def release_refresh(self, session_id: str, login_id: str) -> None:
+        """Do nothing: see `claim_refresh`."""
+
+    async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
+        async with self._claiming:
+            claimed = self._claimed(per_origin)
+            found = await self.transact(lambda table: selection.due(table, now, claimed, limit=limit, after=self._turn))
+            self._turn = found[-1].origin if found else ""
+            self._claims |= {debt.id: debt.origin for debt in found}
+            return found
+
+    async def release(self, debt: Debt) -> None:
+        self._claims.pop(debt.id, None)
+
+    async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
+        claimed = self._claimed(per_origin)
+        return await self.transact(lambda table: selection.next_due(table, now, claimed))
+
+    def _claimed(self, per_origin: int) -> Claimed:
+        """Return a copy: the transaction looks at it in another thread."""
+        return Claimed(per_origin, {**self._claims})
