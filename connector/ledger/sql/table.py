@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from connector.ledger.fingerprints import fingerprints, fitted
 from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.rows import COLUMNS, NAMES, DebtRow, decoded, encoded
-from connector.ledger.sql.connection import Connection
+from connector.ledger.sql.database import Database
 from connector.ledger.unverified import Unverified, claimed
 from connector.model.credential import Credential
 from connector.model.debts import Debt
@@ -45,7 +45,7 @@ NOBODYS = Term()
 class Table(ABC):
     """The rows as one transaction sees them. A row that does not verify is put in quarantine, unless nothing may be written."""
 
-    def __init__(self, connection: Connection, keyring: Keyring, *, term: Term = NOBODYS, may_write: bool = True) -> None:
+    def __init__(self, connection: Database, keyring: Keyring, *, term: Term = NOBODYS, may_write: bool = True) -> None:
         self.connection = connection
         self.keyring = keyring
         self.term = term

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 
-class Answer(Protocol):
+class FoundRows(Protocol):
     """What a statement has found or changed, as a cursor of Python's database interface has it."""
 
     @property
@@ -24,8 +24,8 @@ class Answer(Protocol):
     def __iter__(self) -> Iterator[Any]: ...
 
 
-class Connection(Protocol):
+class Database(Protocol):
     """A connection in a transaction. A question mark stands for each value; SQL is what SQLite and PostgreSQL have in common."""
 
-    def execute(self, statement: str, values: Sequence[Any] = ..., /) -> Answer:
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> FoundRows:
         """Run a statement with these values."""
