@@ -79,6 +79,7 @@ OPENS_FILES = {
 }
 """Who opens files, and when: at the wrong moment a process has no descriptor left. What is needed later is held open."""
 KNOW_THE_STORE = {
+    "connector/ledger/postgres/": "the store itself",
     "connector/ledger/sql/": "what is the same for all stores",
     "connector/ledger/sqlite/": "the store itself",
     "connector/app.py": "which ledger there is",
@@ -330,11 +331,13 @@ def test_rows_of_the_ledger_are_read_by_name_and_not_by_position() -> None:
 
 
 def test_sql_is_spoken_by_the_store_alone() -> None:
-    stores = ("connector/ledger/sql/", "connector/ledger/sqlite/")
+    stores = ("connector/ledger/postgres/", "connector/ledger/sql/", "connector/ledger/sqlite/")
     connector = [module for module in outside(*stores) if module.file.startswith("connector/")]
 
     assert [
-        module.file for module in connector if module.imports_any("sqlite3") or any(map(_is_sql, ast.walk(module.tree)))
+        module.file
+        for module in connector
+        if module.imports_any("sqlite3", "psycopg") or any(map(_is_sql, ast.walk(module.tree)))
     ] == []
 
 
