@@ -68,7 +68,7 @@ async def test_a_ledger_that_cannot_be_read_is_told_and_keeps_the_status_from_no
 
     facts = await server.ask(lambda client: client.get("/status"))
 
-    assert (facts["status"], [*facts["ledger"]]) == ("ready", ["unavailable"])
+    assert (facts["status"], [*facts["ledger"]]) == ("unavailable", ["unavailable"])
     with pytest.raises(Refused) as refused:
         await server.ask(lambda client: client.get("/owed"))
     assert refused.value.passing
