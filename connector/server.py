@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -10,10 +11,10 @@ from aiohttp import web
 
 from connector.api.doors import DOORS, Doors, listen, opened_doors
 from connector.api.lifecycle import LIFECYCLE
-from connector.api.parser import guarded_runner
+from connector.api.parser import GuardedRunner, guarded_runner
 from connector.app import PARTS, create_app
 from connector.cleanups.hooks import Hooks
-from connector.config.settings import Settings
+from connector.config.settings import ServerDeadlines, Settings
 from connector.model.addresses import is_loopback
 from connector.model.listed import TICK
 from connector.preflight.loading import Prepared
@@ -27,6 +28,7 @@ IN_CLEAR = (
     "serving other machines in clear text: whoever listens on the way reads logins and seals; "
     "listen on loopback, and let a proxy with TLS serve them"
 )
+STOPPING = "stopping: all is served on for the time to drain; then what has begun is finished, and the rest stays in the ledger"
 
 
 def serve(
@@ -34,8 +36,9 @@ def serve(
 ) -> int:
     """Serve until a signal asks to end, and return the exit code; `routes`, `hooks` and `tick` are as for `create_app`.
 
-    On the signal `/health/ready` answers 503. The listener stays open until what has begun is finished, for at most
-    `server.deadlines.shutdown` seconds.
+    From the signal on `/health/ready` answers 503, and each answer closes its connection. All is served on for
+    `server.deadlines.drain` seconds. What has begun then is finished, an author's handlers included, for at most
+    `server.deadlines.shutdown` seconds. The listener stays open until nothing but handlers is under way.
 
     Raises:
         ConfigurationError: before anything is served, if the address, a driver or the end system cannot work.
@@ -64,7 +67,7 @@ async def serve_app(app: web.Application, settings: Settings, doors: Doors) -> i
         await runner.setup()
         await listen(runner, "server", doors.server)
         _tell_where(runner.addresses)
-        await _finish(app, settings.server.deadlines.shutdown, asked_by=await stop)
+        await _finish(app, runner, settings.server.deadlines, asked_by=await stop)
     finally:
         await runner.cleanup()
     log.info("stopped")
@@ -78,8 +81,12 @@ def _tell_where(addresses: Sequence[Any]) -> None:
         log.warning(IN_CLEAR, addresses=beyond)
 
 
-async def _finish(app: web.Application, deadline: float, *, asked_by: str) -> None:
-    log.info("stopping: what has begun is finished first, the rest stays in the ledger", signal=asked_by, seconds=deadline)
+async def _finish(app: web.Application, runner: GuardedRunner, deadlines: ServerDeadlines, *, asked_by: str) -> None:
+    log.info(STOPPING, signal=asked_by, drain=deadlines.drain, seconds=deadlines.shutdown)
     app[LIFECYCLE].draining = True
-    if unfinished := await app[PARTS].drain(deadline):
-        log.warning("broken off at the deadline", tasks=unfinished)
+    await asyncio.sleep(deadlines.drain)
+    until = time.monotonic() + deadlines.shutdown
+    tasks = await app[PARTS].drain(deadlines.shutdown)
+    requests = await runner.finish(max(0.0, until - time.monotonic()))
+    if tasks or requests:
+        log.warning("broken off at the deadline", tasks=tasks, requests=requests)

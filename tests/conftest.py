@@ -84,6 +84,12 @@ def jdk() -> None:
     _need("javac")
 
 
+@pytest.fixture(scope="session")
+def haproxy_binary() -> None:
+    """Skip the test where there is no HAProxy on this machine; in CI, fail it."""
+    _need("haproxy")
+
+
 @pytest.fixture
 def own_redis(redis_binary: None) -> Iterator[RealServer]:
     """A Redis server for this test alone, to be counted, killed or flushed."""

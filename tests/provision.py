@@ -19,6 +19,7 @@ PACKAGES = {
     "javac": "default-jdk-headless",
     "postgres": "postgresql",
     "pgbouncer": "pgbouncer",
+    "haproxy": "haproxy",
 }
 if sys.platform == "linux":
     PACKAGES["strace"] = "strace"  # no other system has it
@@ -39,7 +40,7 @@ def found(binary: str) -> str | None:
 
 def how_to_install(binary: str) -> str:
     """Say what a person has to do for a missing binary."""
-    brewed = "brew install redis memcached node openjdk postgresql pgbouncer"
+    brewed = "brew install redis memcached node openjdk postgresql pgbouncer haproxy"
     return f"{binary} is not installed: try `apt-get install {PACKAGES[binary]}`, or on macOS `{brewed}`"
 
 

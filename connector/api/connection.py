@@ -76,6 +76,13 @@ class Connection(Lingering):
         """Close at once, to make room for a new connection."""
         self.break_off("GaveWay")
 
+    def ending(self) -> asyncio.Task[None] | None:
+        """Close if no request is under way. Otherwise return the task that ends with the last answer of a server that drains."""
+        if self._waiter is not None and not self._waiter.done():
+            self.force_close()
+            return None
+        return self._task_handler
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve, if there is room for one more."""
         peer = transport.get_extra_info("peername")
@@ -156,8 +163,12 @@ class Connection(Lingering):
     def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
-        """Answer. A request for another protocol that nobody has accepted is the last one of its connection."""
-        if self._upgraded and self._payload_parser is None and not self._messages:
+        """Answer. A request for another protocol that nobody has accepted is the last one of its connection.
+
+        So is every request once the server is to end, so that its client goes elsewhere with the next one.
+        """
+        is_last = self._guard.lifecycle.draining or (self._upgraded and self._payload_parser is None)
+        if is_last and not self._messages:
             resp.force_close()
         if self._judged and not self._messages:
             return self._finish_last(super().finish_response(request, resp, start_time))

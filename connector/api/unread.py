@@ -11,6 +11,7 @@ from typing import Any, cast
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from connector.admin.readiness import Lifecycle
 from connector.api.bounds import OpenConnections
 from connector.api.rejections import Rejections
 from connector.api.rendering import ErrorShapes
@@ -32,6 +33,8 @@ class Guard:
     """Seconds that a client has to read an answer, or a good part of one."""
     no_room: bytes
     """The answer to a connection beyond the bounds."""
+    lifecycle: Lifecycle
+    """Of the application: once it drains, each answer is the last one of its connection."""
 
 
 class ReadInTime(RequestHandler):

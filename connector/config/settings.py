@@ -32,8 +32,11 @@ class ServerDeadlines(Section):
     """Until a client has read its answer, or a good part of it; otherwise the connection is closed."""
     hooks: Seconds = 10
     """Of each cleanup hook of the author."""
+    drain: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 0
+    """For so long, after a signal that asks the server to end (SIGTERM), all is served on, and `/health/ready` says `draining`.
+    Let it be longer than a load balancer takes to notice. Without one, 0 is right."""
     shutdown: Seconds = 30
-    """Of running cleanups, after a signal that asks the server to end (SIGTERM)."""
+    """Of running cleanups and of your handlers, after that."""
 
 
 class ServerLimits(Section):

@@ -1,6 +1,6 @@
 """The real end systems, one process each for all tests."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
@@ -9,6 +9,7 @@ from tests.endsystems.real_login import RealEndSystem
 from tests.endsystems.real_oauth import DjangoOAuthToolkit, OidcProvider, django_oauth_toolkit, oidc_provider
 from tests.endsystems.real_roundup import Roundup, roundup
 from tests.ports import HOST, free_port
+from tests.sessions.desk import Desk
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +46,10 @@ def session() -> str:
 def nowhere() -> str:
     """A base URL on which nobody listens."""
     return f"http://{HOST}:{free_port()}"
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    """An end system that logs in and out."""
+    async with Desk() as system:
+        yield system

@@ -1,0 +1,81 @@
+"""A real HAProxy before several replicas, which it asks whether they are ready."""
+
+import asyncio
+import csv
+import socket
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.ports import HOST
+from tests.provision import found
+from tests.servers import RealServer, running
+
+CONFIGURATION = """\
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    retries 0
+frontend front
+    bind {host}:{port}
+    monitor-uri /alive
+    stats enable
+    stats uri /stats
+    default_backend replicas
+backend replicas
+    balance roundrobin
+    option httpchk
+    http-check send meth GET uri /health/ready ver HTTP/1.1 hdr Host localhost
+    default-server check inter 100ms fall 2 rise 1
+{replicas}
+"""
+LOOK_EVERY = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Balancer:
+    """A running load balancer."""
+
+    server: RealServer
+
+    @property
+    def url(self) -> str:
+        """Where clients call it."""
+        return f"http://{HOST}:{self.server.port}"
+
+    async def until(self, replica: int, state: str) -> None:
+        """Wait until a replica, by its number, is in a state, `UP` or `DOWN`; the caller sets the deadline."""
+        while True:
+            states = await asyncio.to_thread(self._states)
+            if states[f"replica{replica}"].startswith(state):
+                return
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _states(self) -> dict[str, str]:
+        with urllib.request.urlopen(f"{self.url}/stats;csv", timeout=10) as answer:
+            lines = answer.read().decode().removeprefix("# ").splitlines()
+        return {row["svname"]: row["status"] for row in csv.DictReader(lines) if row["pxname"] == "replicas"}
+
+
+@contextmanager
+def balancer(ports: Sequence[int]) -> Iterator[Balancer]:
+    """Run HAProxy before the replicas on these ports."""
+
+    def command(port: int, folder: Path) -> list[str | Path]:
+        replicas = "\n".join(f"    server replica{number} {HOST}:{each}" for number, each in enumerate(ports))
+        file = folder / "haproxy.cfg"
+        file.write_text(CONFIGURATION.format(host=HOST, port=port, replicas=replicas))
+        return [found("haproxy") or "haproxy", "-db", "-f", file]
+
+    with running(RealServer(command, _alive, b"HTTP/1.1 200")) as server:
+        yield Balancer(server)
+
+
+def _alive(port: int) -> bytes:
+    with socket.create_connection((HOST, port), timeout=1) as connection:
+        connection.sendall(b"GET /alive HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return connection.recv(1024)

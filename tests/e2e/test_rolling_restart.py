@@ -1,0 +1,71 @@
+"""A client behind a load balancer, while the replicas behind it are restarted one after the other."""
+
+import asyncio
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.balancer import balancer
+from tests.e2e.connector_process import WITHIN
+from tests.e2e.opshub import OpsHub
+from tests.e2e.replicas import Replica
+from tests.servers import RealServer
+from tests.sessions.desk import Desk, settings
+from tests.sessions.test_cleanup import SYSTEM
+
+CLIENTS = 8
+STORES = """
+[storage]
+drivers = ["memory", "shared"]
+[storage.shared]
+driver = "aiocache"
+backend = "redis"
+port = {port}
+"""
+pytestmark = pytest.mark.usefixtures("haproxy_binary")
+
+
+async def sessions_until(stopped: asyncio.Event, url: str, statuses: "Counter[tuple[str, int]]") -> None:
+    """Open, use and clean up one session after the other, as any number of integrations do, and count the answers."""
+    async with OpsHub(url) as opshub:
+        while not stopped.is_set():
+            session = str(uuid4())
+            opened = await opshub.initialize(session, settings(), query=SYSTEM)
+            statuses["initialize", opened.status] += 1
+            for _ in range(3):
+                statuses["call", (await opshub.call("/slow?seconds=0.05", opened.session_headers)).status] += 1
+            cleaned_up = await opshub.cleanup(session, opened.session_headers, SYSTEM)
+            statuses["cleanup", cleaned_up.status] += 1
+
+
+async def test_a_client_behind_a_load_balancer_sees_no_failure_while_its_replicas_restart(
+    own_redis: RealServer, desk: Desk, tmp_path: Path
+) -> None:
+    config = desk.section + STORES.format(port=own_redis.port)
+    replicas = [Replica(tmp_path / name, config, "drain = 3") for name in ("one", "two")]
+    statuses: Counter[tuple[str, int]] = Counter()
+    stopped = asyncio.Event()
+    with balancer([replica.port for replica in replicas]) as front, ExitStack() as lives:
+        servers = [lives.enter_context(replica.running()) for replica in replicas]
+        for number in range(len(replicas)):
+            await front.until(number, "UP")
+        async with asyncio.timeout(4 * WITHIN), asyncio.TaskGroup() as clients:
+            for _ in range(CLIENTS):
+                clients.create_task(sessions_until(stopped, front.url, statuses))
+            for number, replica in enumerate(replicas):
+                servers[number].process.terminate()
+                await front.until(number, "DOWN")
+                assert await servers[number].exit_code() == 0
+                servers[number] = lives.enter_context(replica.running())
+                await front.until(number, "UP")
+            stopped.set()
+        for server in servers:
+            server.process.terminate()
+            assert await server.exit_code() == 0
+
+    assert {status for _, status in statuses} == {200}, statuses
+    assert min(statuses.values()) > CLIENTS
+    assert not desk.alive
