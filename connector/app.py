@@ -101,7 +101,6 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
     parts = app[PARTS]
     return Admin(
         ledger=parts.ledger,
-        file=settings.ledger.path,
         readiness=app[READINESS],
         holding=parts.holding,
         closing=Closing(parts.ledger, parts.live, parts.served.planner, parts.orchestrator, parts.metrics),

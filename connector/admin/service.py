@@ -6,8 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -30,14 +28,12 @@ from connector.ledger.port import DismissedDebts, ShownDebts, ShownSessions
 from connector.model.errors import LedgerUnavailable, NoSuchSession
 from connector.model.listed import Wanted
 from connector.model.seat_pools import Pool
-from connector.runtime.file_access import is_there
 from connector.sessions.doubts import Doubts
 from connector.sessions.seat_lines import SeatLines
 from connector.telemetry.logs import session_digest
 from connector.telemetry.metrics import LEDGER_PATIENCE
 from connector.version import __version__
 from connector.workers.holding import Holding
-from drivers.threads import in_a_thread
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +47,6 @@ class LedgerView:
     """Shows what a ledger holds. It may be a running server's, or a file that no server has open."""
 
     ledger: ShownContents
-    file: Path
 
     async def rows(
         self, choice: Choice = "open", *, system: str | None = None, after: int = 0, limit: int = sys.maxsize
@@ -80,7 +75,6 @@ class LedgerView:
             **asdict(await self.ledger.statistics()),
             held_back=await self.ledger.held_back(),
             next_try_at=await self.ledger.next_due(time.time()),
-            bytes=await in_a_thread("measuring the ledger", partial(size_of, self.file)),
         )
 
 
@@ -172,8 +166,3 @@ class Admin(LedgerView):
                 return await self.totals()
         except (TimeoutError, LedgerUnavailable) as problem:
             return SilentLedger(str(problem) or f"no answer within {LEDGER_PATIENCE:g} s")
-
-
-def size_of(file: Path) -> int:
-    """Return the bytes of the ledger's file and of its write-ahead log."""
-    return sum(part.stat().st_size for part in (file, file.with_name(f"{file.name}-wal")) if is_there(part))

@@ -62,7 +62,7 @@ class ShownLedger(msgspec.Struct, frozen=True, kw_only=True):
     """How many logouts are held back, by where their logins were made."""
     next_try_at: float | None
     bytes: int
-    """What the ledger's file takes on the disk, its write-ahead log included."""
+    """What the ledger takes in its store."""
 
 
 class SilentLedger(msgspec.Struct, frozen=True):

@@ -152,7 +152,7 @@ def seen(config: Path | None, question: Callable[[Seen], T], tell: Callable[[str
         keyring, path = _keyring(settings.ledger, down), settings.ledger.path
         tell(f"{down}; reading the ledger's file, {path}")
         with opened_read_only(path, keyring) as table:
-            return question(_FileSeen(LedgerView(LedgerAtRest(table), path)))
+            return question(_FileSeen(LedgerView(LedgerAtRest(table))))
 
 
 @contextmanager

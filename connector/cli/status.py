@@ -70,7 +70,7 @@ def _ledger_lines(ledger: "ShownLedger | SilentLedger", now: float) -> Iterator[
     yield "logins unknown", str(ledger.unknown)
     if ledger.older_keys:
         yield "older keys they need", _counted(ledger.older_keys)
-    yield "ledger file", f"{ledger.bytes / 1024:.0f} KiB"
+    yield "ledger", f"{ledger.bytes / 1024:.0f} KiB"
 
 
 def _seats(pool: "ShownPool") -> str:

@@ -104,6 +104,8 @@ class Totals:
     """Logins that are under way."""
     unknown: int = 0
     """Logins of which nobody knows what they have made, because their owner is gone or had no answer."""
+    bytes: int = 0
+    """What the ledger takes in its store."""
 
 
 class Sorted(msgspec.Struct, frozen=True):

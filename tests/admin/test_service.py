@@ -22,12 +22,11 @@ from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import KEYS, NAME, ORIGIN, close, ledger, opened, record, request
 
 
-def admin(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = None, nudged: list[str] | None = None) -> Admin:
+def admin(of: SqliteLedger, end_system: LocatedEndSystem | None = None, nudged: list[str] | None = None) -> Admin:
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     end_system, live = end_system or LocatedEndSystem(ORIGIN), LiveSessions(of)
     return Admin(
         ledger=of,
-        file=folder / NAME,
         readiness=ReadinessCheck(storage, of, live.unrecorded, Lifecycle(), needs_stores=False),
         holding=holding(of, end_system),
         closing=closing(of, live, end_system, storage),
@@ -46,9 +45,9 @@ async def test_a_running_server_and_its_file_list_the_same_rows(tmp_path: Path, 
         await record(live, 1)
         await live.settle(await record(live, 2), state=LogoutState.WAITING)
         await close(live, await record(live, 3))
-        while_running = await admin(live, tmp_path).rows(choice)
+        while_running = await admin(live).rows(choice)
     with opened_read_only(tmp_path / NAME, KEYS) as table:
-        at_rest = await LedgerView(LedgerAtRest(table), tmp_path / NAME).rows(choice)
+        at_rest = await LedgerView(LedgerAtRest(table)).rows(choice)
 
     assert at_rest == while_running
     assert {row.id for row in at_rest} <= {1, 2, 3}
@@ -58,9 +57,9 @@ async def test_a_running_server_and_its_file_tell_the_same_totals(tmp_path: Path
     async with opened(tmp_path) as live:
         await record(live, 1)
         await close(live, await record(live, 2))
-        while_running = await admin(live, tmp_path).totals()
+        while_running = await admin(live).totals()
     with opened_read_only(tmp_path / NAME, KEYS) as table:
-        at_rest = await LedgerView(LedgerAtRest(table), tmp_path / NAME).totals()
+        at_rest = await LedgerView(LedgerAtRest(table)).totals()
 
     of_this_moment = {"bytes": 0, "next_try_at": 0}
     assert msgspec.to_builtins(at_rest) | of_this_moment == msgspec.to_builtins(while_running) | of_this_moment
@@ -71,9 +70,9 @@ async def test_a_running_server_and_its_file_tell_the_same_totals(tmp_path: Path
 async def test_a_row_that_is_not_there_is_refused_by_a_server_and_by_its_file(tmp_path: Path) -> None:
     async with opened(tmp_path) as live:
         with pytest.raises(NoSuchDebt):
-            await admin(live, tmp_path).row(9)
+            await admin(live).row(9)
     with opened_read_only(tmp_path / NAME, KEYS) as table, pytest.raises(NoSuchDebt):
-        await LedgerView(LedgerAtRest(table), tmp_path / NAME).row(9)
+        await LedgerView(LedgerAtRest(table)).row(9)
 
 
 async def test_a_logout_that_is_made_due_wakes_the_retries(tmp_path: Path) -> None:
@@ -81,7 +80,7 @@ async def test_a_logout_that_is_made_due_wakes_the_retries(tmp_path: Path) -> No
     async with opened(tmp_path) as live:
         waiting = await live.settle(await live.record(request(1), origin=ORIGIN, drivers=()), state=LogoutState.WAITING)
         assert waiting is not None
-        row = await admin(live, tmp_path, nudged=nudged).make_due(waiting.id)
+        row = await admin(live, nudged=nudged).make_due(waiting.id)
 
     assert (row.id, row.state, nudged) == (waiting.id, "owed", ["nudged"])
 
@@ -91,13 +90,13 @@ async def test_what_would_be_held_back_again_is_not_made_due_and_wakes_nobody(tm
     async with opened(tmp_path) as live:
         debt = await live.record(request(1), origin=ORIGIN, drivers=())
         with pytest.raises(DebtHeldBack):
-            await admin(live, tmp_path, LocatedEndSystem("https://new.example.com"), nudged).make_due(debt.id)
+            await admin(live, LocatedEndSystem("https://new.example.com"), nudged).make_due(debt.id)
 
     assert nudged == []
 
 
 async def test_a_ledger_that_is_closed_is_told_in_the_status_and_the_rest_all_the_same(tmp_path: Path) -> None:
-    found = await admin(ledger(tmp_path), tmp_path).status()
+    found = await admin(ledger(tmp_path)).status()
 
     assert isinstance(found.ledger, SilentLedger)
     assert (found.status, found.drivers, found.metrics) == ("unavailable", {"memory": "up"}, None)

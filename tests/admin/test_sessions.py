@@ -25,9 +25,9 @@ from tests.ledger.ledgers import KEYS, NAME, ORIGIN, START, logins, open_, opene
 from tests.metrics.exposition import value
 
 
-async def loaded(of: SqliteLedger, folder: Path, end_system: LocatedEndSystem | None = None) -> Admin:
+async def loaded(of: SqliteLedger, end_system: LocatedEndSystem | None = None) -> Admin:
     """Return what administers a server that has just started over this ledger."""
-    made = admin(of, folder, end_system)
+    made = admin(of, end_system)
     await made.closing.live.load()
     return made
 
@@ -45,10 +45,10 @@ async def test_a_running_server_and_its_file_show_the_same_sessions(tmp_path: Pa
         await live.note_use({session(1).session_id: Use("l", START + 5, 7)})
         await live.tick()
         await live.tick()
-        while_running = await admin(live, tmp_path).sessions(SessionFilter())
-        one = await admin(live, tmp_path).session(session(1).session_id)
+        while_running = await admin(live).sessions(SessionFilter())
+        one = await admin(live).session(session(1).session_id)
     with opened_read_only(tmp_path / NAME, KEYS) as table:
-        view = LedgerView(LedgerAtRest(table), tmp_path / NAME)
+        view = LedgerView(LedgerAtRest(table))
         at_rest, one_at_rest = await view.sessions(SessionFilter()), await view.session(session(1).session_id)
         with pytest.raises(NoSuchSession):
             await view.session(session(3).session_id)
@@ -64,7 +64,7 @@ async def test_sessions_idle_for_a_part_of_a_minute_are_chosen_by_whole_minutes(
         await open_(live, session(1))
         await live.tick()
         await live.tick()
-        found = [len(await admin(live, tmp_path).sessions(SessionFilter(idle=seconds))) for seconds in (0, 61, 120, 121)]
+        found = [len(await admin(live).sessions(SessionFilter(idle=seconds))) for seconds in (0, 61, 120, 121)]
     assert found == [1, 1, 1, 0]
 
 
@@ -72,7 +72,7 @@ async def test_a_closed_session_is_logged_out_evicted_and_dead_and_the_log_says_
     end_system = LocatedEndSystem(ORIGIN)
     async with opened(tmp_path) as live:
         await open_(live, session(1, "t0ken-canary"))
-        asked = await loaded(live, tmp_path, end_system)
+        asked = await loaded(live, end_system)
         with capture_logs() as logs:
             closed = await asked.close(session(1).session_id, "l")
         left, debts = await logins(live), await owed(live)
@@ -106,7 +106,7 @@ async def test_what_is_said_of_a_logout_that_is_not_done_is_what_the_ledger_has(
         await open_(live, session(1))
         end_system = LocatedEndSystem(ORIGIN)
         end_system.behaviour = LogoutOutcome(result)
-        asked = await loaded(live, tmp_path, end_system)
+        asked = await loaded(live, end_system)
         closed = await asked.close(session(1).session_id, "l")
         (row,) = await asked.rows("open")
 
@@ -116,7 +116,7 @@ async def test_what_is_said_of_a_logout_that_is_not_done_is_what_the_ledger_has(
 async def test_a_session_that_was_opened_anew_since_it_was_shown_is_not_closed(tmp_path: Path) -> None:
     async with opened(tmp_path) as live:
         await open_(live, session(1))
-        asked = await loaded(live, tmp_path)
+        asked = await loaded(live)
         await open_(live, session(1, "new", "new"))
         await asked.closing.live.load()
         with pytest.raises(NoSuchSession, match="another login"):
@@ -165,13 +165,13 @@ async def test_a_session_whose_row_cannot_be_used_is_not_closed_and_the_reason_i
         with raw(tmp_path) as file:
             file.execute("UPDATE sessions SET origin = 'elsewhere'")
         with pytest.raises(NoSuchSession, match="altered or damaged"):
-            await (await loaded(live, tmp_path)).close(session(1).session_id, "l")
+            await (await loaded(live)).close(session(1).session_id, "l")
 
 
 async def test_a_ledger_that_does_not_answer_keeps_the_session_open(tmp_path: Path) -> None:
     async with opened(tmp_path) as live:
         await open_(live, session(1))
-        asked = await loaded(live, tmp_path)
+        asked = await loaded(live)
         await live.aclose()
         with pytest.raises(LedgerUnavailable):
             await asked.close(session(1).session_id, "l")
@@ -184,7 +184,7 @@ async def test_a_login_that_is_not_open_is_not_closed_and_one_under_way_not_dism
         for each in (under_way, unknown):
             await live.begin_opening(opening(each))
         await live.opening_unanswered(opening(unknown))
-        asked = await loaded(live, tmp_path)
+        asked = await loaded(live)
         with pytest.raises(NoSuchSession, match="is under way"):
             await asked.close(under_way.session_id, "one")
         with pytest.raises(NoSuchSession, match="end system"):
@@ -204,6 +204,6 @@ async def test_a_session_that_shares_its_login_is_closed_and_leaves_it_to_the_ot
     async with opened(tmp_path) as live:
         for each in (first, last):
             await open_(live, each)
-        asked = await loaded(live, tmp_path, end_system)
+        asked = await loaded(live, end_system)
         assert [await close(asked, each) for each in (first, last)] == ["not_applicable", "acknowledged"]
     assert len(end_system.asked) == 1

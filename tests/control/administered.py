@@ -139,7 +139,6 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
         server = Administered(folder, ledger, Lifecycle(), LiveSessions(ledger))
         admin = Admin(
             ledger=ledger,
-            file=settings.ledger.path,
             readiness=ReadinessCheck(storage, ledger, server.live.unrecorded, server.lifecycle, needs_stores=False),
             holding=holding(ledger, server.end_system),
             closing=closing(ledger, server.live, server.end_system, storage),

@@ -77,6 +77,7 @@ def totals(table: Table) -> Totals:
         older_keys={shown(key_id) or "": number for key_id, number in sessions.items() if key_id != table.keyring.current},
         openings=openings,
         unknown=unknown,
+        bytes=table.size(),
     )
 
 

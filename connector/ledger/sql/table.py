@@ -58,6 +58,10 @@ class Table(ABC):
         """Return the first of this number of ids in a row, which no debt ever had."""
 
     @abstractmethod
+    def size(self) -> int:
+        """Return the bytes that the rows take in their store."""
+
+    @abstractmethod
     def as_stored(self, text: str) -> str | bytes:
         """Return the value that equals a text of a row after `CAST(? AS TEXT)`, even if the row was damaged."""
 

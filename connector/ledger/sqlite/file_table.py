@@ -7,6 +7,7 @@ from connector.ledger.sql.table import NOBODYS, Table, Term
 from connector.ledger.unverified import lenient_text
 
 NEXT_ID = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'debts'"
+SIZE = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
 
 
 class FileTable(Table):
@@ -18,6 +19,9 @@ class FileTable(Table):
 
     def next_id(self, number: int) -> int:  # noqa: ARG002 - the ids above the highest one are free, however many are wanted
         return int(self.connection.execute(NEXT_ID).fetchone()[0])
+
+    def size(self) -> int:
+        return int(self.connection.execute(SIZE).fetchone()[0])
 
     def as_stored(self, text: str) -> bytes:
         return text.encode("utf-8", "surrogateescape")  # in a row that was damaged it may be no text

@@ -1,5 +1,7 @@
 """What a person is shown and does."""
 
+from dataclasses import replace
+
 import pytest
 
 from connector.ledger.port import Ledger
@@ -86,7 +88,7 @@ class Steering(LedgerSubject):
         await close(ledger, debts[0])
         await ledger.settle(debts[1], state=LogoutState.WAITING, outcome=REFUSED, evicted=DRIVERS)
         expected = Totals(owed=3, waiting=1, closed=1, evictions=3, quarantined=0, unreadable=0, oldest=START)
-        assert await ledger.statistics() == expected
+        assert replace(await ledger.statistics(), bytes=0) == expected
 
     async def test_a_debt_that_was_asked_for_again_since_it_was_read_is_not_sorted(self, ledger: Ledger) -> None:
         await record(ledger, 1)
