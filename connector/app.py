@@ -32,6 +32,8 @@ from connector.telemetry.logs import configure_logs
 log = structlog.get_logger(__name__)
 
 PARTS = web.AppKey("parts", Parts)
+MakeLedger = Callable[[Settings, Keyring, Callable[[], float]], Ledger]
+"""Makes the ledger of these settings and keys; the last is a clock."""
 
 
 def create_app(
@@ -62,13 +64,27 @@ def create_app(
     """
     environ = os.environ if environ is None else environ
     start = _prepared(config, environ)
+    return app_of(start, _ledger, routes=routes, hooks=hooks, environ=environ, clock=clock, tick=tick)
+
+
+def app_of(
+    start: Prepared,
+    make_ledger: MakeLedger,
+    *,
+    routes: Collection[web.RouteDef],
+    hooks: Hooks | None,
+    environ: Mapping[str, str],
+    clock: Callable[[], float],
+    tick: float,
+) -> web.Application:
+    """Return the application over the ledger that `make_ledger` makes; see `create_app`."""
     settings = start.settings
     if not structlog.is_configured():  # by default it prints tracebacks with local variables, and credentials with them
         configure_logs(settings.logs)
     for line in settings.deprecations:
         log.warning("a deprecated name in the configuration: the next version does not know it", name=line)
     keyring = load_keyring(settings.ledger.key_file, environ, ledger=settings.ledger.path)
-    core = core_of(start, keyring, _ledger(settings, keyring, clock), clock, tick)
+    core = core_of(start, keyring, make_ledger(settings, keyring, clock), clock, tick)
     app = web.Application()
     parts = app[PARTS] = parts_of(core, hooks or Hooks(), sees_use=bool(routes))
     app.cleanup_ctx.append(partial(_running, settings=settings))

@@ -58,7 +58,7 @@ class Closing:
         """
         session = await self.ledger.open_by(session_id, login_id)
         # Nothing is awaited between this answer and the session's death: no other login of it is closed by mistake.
-        if session is None or self.live.login_of(session_id) != login_id:
+        if session is None or not self.live.may_be_closed(session):
             row = await self._row(session_id, login_id)
             raise NoSuchSession(f"its row cannot be used: {row.unusable}" if row.unusable else NOT_CLOSED[row.state])
         about = session_digest(session_id)

@@ -150,6 +150,12 @@ def _unavailable(result: NotOpened) -> ErrorAnswer:
         case NotOpened.NOT_ENDED:
             message = "The session's earlier login could not be ended yet, and only one is allowed at a time; it is tried again."
             return Unavailable(message, code="earlier_login_not_ended").answer
+        case NotOpened.STORE_AWAY:
+            message = (
+                "The store is away, so that what the session has cached before could not be evicted. "
+                "A login that was made is being ended."
+            )
+            return Unavailable(message, code="store_unavailable").answer
     return Unavailable("The server is being stopped and opens no session any more.", code="stopping").answer
 
 

@@ -17,8 +17,9 @@ from connector.api.rendering import ErrorShapes, json_answer
 from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
 from connector.config.settings import ServerSection
+from connector.ledger.bookkeeping import in_time
 from connector.model.cleanup import CleanupReport, CleanupRequest
-from connector.model.errors import BrokenOff, UnknownSession
+from connector.model.errors import BrokenOff, LedgerUnavailable, UnknownSession
 from connector.sessions.seal import HEADER
 from connector.telemetry.logs import session_digest, words_of
 from connector.telemetry.metrics import Metrics
@@ -41,6 +42,7 @@ class CleanupCall:
         wanted = self._parsed(request)
         bind_contextvars(session=session_digest(wanted.session_id))
         await discard_body(request, limit=self.server.limits.body, deadline=self.server.deadlines.body)
+        await self._must_be_admitted(wanted)
         report = await self._run(wanted)
         request[COUNT] = partial(self.metrics.observe_cleanup, report=report)
         bind_contextvars(**words_of(report))
@@ -61,6 +63,14 @@ class CleanupCall:
             )
         except UnknownSession:
             raise unknown_session() from None
+
+    async def _must_be_admitted(self, wanted: CleanupRequest) -> None:
+        """Refuse a cleanup without a seal of a session that another process has opened."""
+        try:
+            if not wanted.login_id and await in_time(self.planner.admission.live.is_open_elsewhere(wanted.session_id)):
+                raise unknown_session()
+        except LedgerUnavailable:
+            raise Unavailable("The ledger cannot be read for now.", code="ledger_unavailable") from None
 
     async def _run(self, wanted: CleanupRequest) -> CleanupReport:
         try:

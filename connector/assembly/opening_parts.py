@@ -1,7 +1,7 @@
 """What opens sessions, made of its parts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from connector.ledger.port import OpenedSessions
@@ -9,6 +9,7 @@ from connector.sessions.after_login import AfterLogin
 from connector.sessions.issued_headers import IssuedHeaders
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
+from connector.sessions.opening_outcomes import OpeningRequest
 from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.openings import Openings, Turns
 from connector.sessions.records import SessionRecords
@@ -38,6 +39,7 @@ def opening_over(
     deadline: float,
     longest_header: int,
     turns: Turns | None = None,
+    may_replace: Callable[[OpeningRequest], Awaitable[bool]] | None = None,
     seats: SeatRules | None = None,
     clock: Callable[[], float] = time.time,
 ) -> OpeningParts:
@@ -52,6 +54,7 @@ def opening_over(
         deadline: is for the end system, in seconds: a caller is answered then.
         longest_header: bytes that a seal may have.
         turns: let one initialize of a session run at a time; None if several may.
+        may_replace: tells whether what a session has cached can be evicted for it; None if any login may begin.
         seats: let no more logins begin than are allowed; None if any number may.
         clock: tells when a login was made.
     """
@@ -60,4 +63,5 @@ def opening_over(
     after = AfterLogin(logouts, live, begun, records, IssuedHeaders(seals, live, longest_header), clock=clock)
     logins = RunningLogins(logouts.end_system, begun, after, deadline=deadline, seats=seating)
     pools = seats.pools if seats else None
-    return OpeningParts(Openings(logouts, logins, begun, turns=turns, pools=pools, clock=clock), logins)
+    openings = Openings(logouts, logins, begun, turns=turns, may_replace=may_replace, pools=pools, clock=clock)
+    return OpeningParts(openings, logins)

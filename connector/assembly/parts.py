@@ -1,7 +1,7 @@
 """The parts of an application: what they are made of, how they are opened, and what runs while they are open."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +32,7 @@ from connector.runtime.steps import close, step
 from connector.runtime.supervision import OwnedTasks, supervised
 from connector.sessions.admission import Admission
 from connector.sessions.doubts import Doubts
+from connector.sessions.fleet import FleetSessions
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.openings import Openings
@@ -42,6 +43,7 @@ from connector.sessions.seal import Seals
 from connector.sessions.seat_lines import SeatLines
 from connector.sessions.seats import SeatRules
 from connector.sessions.session import SessionsInUse
+from connector.sessions.store_guard import StoreGuard
 from connector.telemetry.figures import DoubtFigures, SeatFigures, SessionFigures, StoreFigures
 from connector.telemetry.metrics import Metrics
 from connector.workers.catching_up import CatchingUp
@@ -50,6 +52,7 @@ from connector.workers.making_room import MakingRoom
 from connector.workers.owed_evictions import OwedEvictions
 from connector.workers.reaper import Reaper
 from connector.workers.retries import LONGEST_TRY, Retries
+from drivers import Driver, Sharing
 from drivers.cancellation import cancelled_only_if_asked
 
 MARGIN = 1.0
@@ -150,7 +153,7 @@ class Parts:
         if self.seat_figures is not None:
             yield "counting seats", partial(self.seat_figures.watch, self.ledger.pools)
         yield "reaper", self.reaper.run
-        yield "use of sessions", self.live.keep_notes
+        yield from self.live.loops()
         yield "renewals that the ledger could not take", self.renewals.keep_writing
         yield "what the ledger could not take", self.catching_up.run
 
@@ -180,10 +183,10 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
     core = Core(
         settings=settings,
         end_system=start.end_system,
-        storage=Storage(start.drivers, settings.storage.deadlines),
+        storage=Storage(start.drivers, settings.storage.deadlines, owing=_owing(start.drivers) if ledger.shared else None),
         ledger=ledger,
         books=Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock, given_back=lines.given_back),
-        live=LiveSessions(ledger, clock),
+        live=FleetSessions(ledger, clock) if ledger.shared else LiveSessions(ledger, clock),
         seals=Seals(keyring),
         tasks=tasks,
         metrics=metrics,
@@ -197,6 +200,11 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
     metrics.tell(SessionFigures(core.live))
     metrics.tell(DoubtFigures(core.logouts.doubts.doubted))
     return core
+
+
+def _owing(drivers: Sequence[Driver]) -> list[str]:
+    """Return the drivers whose evictions the processes of a fleet owe together: the others are each process's own."""
+    return [driver.name for driver in drivers if driver.capabilities.shared is not Sharing.NONE]
 
 
 def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
@@ -257,6 +265,7 @@ def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Ca
         deadline=for_end_system(core.settings),
         longest_header=core.settings.server.limits.header,
         turns=turns if ends_before or pools else None,
+        may_replace=StoreGuard(core.live, core.storage).may_replace if core.ledger.shared else None,
         seats=None if pools is None else _seat_rules(core, pools, turns, reaper),
         clock=core.clock,
     )

@@ -49,9 +49,11 @@ class Cache:
     stores nothing once a cleanup has overtaken its read version: what it has read may be from before the cleanup.
     """
 
-    def __init__(self, scope: Scope, read_version: Stamp | None, entries: Entries, loads: Loads) -> None:
+    def __init__(self, scope: Scope, read_version: Stamp | None, entries: Entries, loads: Loads, *, login_id: str = "") -> None:
         self.scope = scope
-        self._read_version = read_version
+        self._login_id = login_id
+        """Part of each key: even if an eviction fails, a new login of a session finds nothing of the one before."""
+        self.read_version = read_version
         """The scope's stamp from before the request read anything; None if the authority could not tell it."""
         self._entries = entries
         self._loads = loads
@@ -68,7 +70,7 @@ class Cache:
     async def get(self, key: str, kind: UnionType, default: object = None) -> Any: ...
     async def get(self, key: str, kind: Any, default: object = None) -> Any:
         """Return the value, or `default` if there is none."""
-        data = self._entries.at_once(self.scope, key)
+        data = self._entries.at_once(self.scope, self._login_id + key)
         found = await self._find(await self._entries.stamp(self.scope), key, kind) if data is None else _fitting(data, kind)
         return default if found is _ABSENT else found
 
@@ -96,7 +98,7 @@ class Cache:
         Raises `ValueError` for an invalid `ttl`, and `TypeError` for a value that cannot be encoded.
         """
         entry = self._entry(packed(key, value), checked(ttl))
-        return entry is not None and await self._entries.set(self.scope, key, entry)
+        return entry is not None and await self._entries.set(self.scope, self._login_id + key, entry)
 
     async def set_many(self, values: Mapping[str, object], *, ttl: float = DEFAULT_TTL) -> bool:
         """`set` each of the values, and tell whether all were stored."""
@@ -107,14 +109,14 @@ class Cache:
 
         async def store(key: str) -> None:
             entry = entries[key]
-            stored.append(entry is not None and await self._entries.set(self.scope, key, entry))
+            stored.append(entry is not None and await self._entries.set(self.scope, self._login_id + key, entry))
 
         await _for_each([*entries], store)
         return all(stored)
 
     async def delete(self, key: str) -> None:
         """Forget the value. Raises `drivers.DriverError` if the authority could not: the value may still be there then."""
-        await self._entries.delete(self.scope, key)
+        await self._entries.delete(self.scope, self._login_id + key)
 
     async def get_or_load(self, key: str, loader: Callable[[], Awaitable[T]], *, kind: Any, ttl: float = DEFAULT_TTL) -> T:
         """Return the value; if there is none, return what `loader` returns, and store it. `kind` is its type.
@@ -134,19 +136,20 @@ class Cache:
         if found is not _ABSENT:
             return found
         decoder_of(kind)  # refused before anything is loaded
-        if stamp is None or stamp != self._read_version:  # overtaken: its load must reach nobody else
+        if stamp is None or stamp != self.read_version:  # overtaken: its load must reach nobody else
             data = await self._load(key, loader)
         else:
             # Only loads of the same stamp and epoch are joined: see `Place`.
-            place = Place(self.scope, stamp, key, self._entries.epoch(self.scope, key), kind)
-            data = await self._loads.join(place, partial(self._find_or_load, place, loader, life))
+            entry = self._login_id + key
+            place = Place(self.scope, stamp, entry, self._entries.epoch(self.scope, entry), kind)
+            data = await self._loads.join(place, partial(self._find_or_load, place, key, loader, life))
         value: T = loaded(key, data, kind)
         return value
 
-    async def _find_or_load(self, place: Place, loader: Callable[[], Awaitable[object]], ttl: float) -> bytes:
+    async def _find_or_load(self, place: Place, key: str, loader: Callable[[], Awaitable[object]], ttl: float) -> bytes:
         data = await self._entries.read(self.scope, place.key, place.stamp, again=True)  # another load may have ended meanwhile
         if data is None or _fitting(data, place.kind) is _ABSENT:
-            data = await self._load(place.key, loader)
+            data = await self._load(key, loader)
             if entry := self._entry(data, ttl):
                 await self._entries.keep(self.scope, place.key, entry, place.epoch)
         return data
@@ -157,14 +160,14 @@ class Cache:
 
     async def _find(self, stamp: Stamp | None, key: str, kind: Any) -> Any:
         """Return the value of this type that was stored under this stamp, or `_ABSENT`."""
-        data = None if stamp is None else await self._entries.read(self.scope, key, stamp)
+        data = None if stamp is None else await self._entries.read(self.scope, self._login_id + key, stamp)
         return _ABSENT if data is None else _fitting(data, kind)
 
     def _entry(self, data: bytes, ttl: float) -> Entry | None:
         """Return what is stored, under the read version; None without one, because nothing may be stored then."""
-        if self._read_version is None:
+        if self.read_version is None:
             return None
-        return self._entries.entry(data, self._read_version, ttl)
+        return self._entries.entry(data, self.read_version, ttl)
 
 
 def _fitting(data: bytes, kind: Any) -> Any:

@@ -13,10 +13,12 @@ class Caches:
         self._entries = entries
         self._loads = loads
 
-    async def of(self, scope: Scope) -> Cache:
+    async def of(self, scope: Scope, *, login_id: str = "") -> Cache:
         """Return the scope's cache, with its read version: one question to the authority.
+
+        What it stores is found by the same `login_id` only.
 
         Await it at the beginning of a request, before anything is read from the end system. A later read version could be from
         after a cleanup, although the request has read from before it.
         """
-        return Cache(scope, await self._entries.stamp(scope), self._entries, self._loads)
+        return Cache(scope, await self._entries.stamp(scope), self._entries, self._loads, login_id=login_id)

@@ -39,8 +39,10 @@ class Reads:
 class Storage:
     """Drivers in the order of the configuration, nearest first."""
 
-    def __init__(self, drivers: Sequence[Driver], deadlines: StorageDeadlines) -> None:
+    def __init__(self, drivers: Sequence[Driver], deadlines: StorageDeadlines, *, owing: Sequence[str] | None = None) -> None:
+        """`owing` are the names of the drivers whose evictions the ledger keeps until they are done; None for all."""
         self.drivers = tuple(drivers)
+        self.owing = [driver.name for driver in drivers] if owing is None else owing
         self.authority = self.drivers[-1]
         self.deadlines = deadlines
         self._evicted = {driver.name: asyncio.Event() for driver in self.drivers}

@@ -4,7 +4,7 @@ If logins are counted, that is done only for a session that has to make room for
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
@@ -77,32 +77,37 @@ class OneAtATime:
     async def _has_ended_all(self, request: OpeningRequest, spared: str | None = None) -> bool:
         """End the earlier logins. One that is being made is in the way, such as one whose caller was told that it is late."""
         is_over = await self._has_ended_earlier(request, spared)
-        return is_over and not self._live.may_have_row_beside(request.session_id, spared)
+        return is_over and not await in_time(self._live.may_have_row_beside(request.session_id, spared))
 
     async def _has_ended_earlier(self, request: OpeningRequest, spared: str | None = None) -> bool:
-        for earlier in self._earlier(request):
+        async for earlier in self._earlier(request):
             await self._orchestrator.cleanup(earlier, spared=spared)
         async with asyncio.TaskGroup() as retries:
             for debt in await self._owed(request.session_id):
                 retries.create_task(self._orchestrator.retry(debt))
         return not await self._owed(request.session_id)
 
-    def _earlier(self, request: OpeningRequest) -> Iterator[CleanupRequest]:
-        """Yield the cleanups of the logins that the caller's seal and this process know of."""
+    async def _earlier(self, request: OpeningRequest) -> AsyncIterator[CleanupRequest]:
+        """Yield the cleanup of the login that the caller's seal shows, then that by which the session is still open."""
         if request.replaced is not None:
             yield self._planner.by_seal(request.replaced)
-        login_id = self._live.login_of(request.session_id)
+        login_id = await in_time(self._live.login_now(request.session_id))
         if login_id is not None:
-            yield CleanupRequest(
-                request.session_id,
-                request.system_id,
-                global_cache=False,
-                credential=Credential(),
-                login_id=login_id,
-                version=ONLY_THE_LEDGER_KNOWS,
-            )
+            yield _of_login(request, login_id)
 
     async def _owed(self, session_id: str) -> list[Debt]:
         """Return the logouts that are in the way: a login of another end system is not, and its logout waits for that one."""
         owed = await in_time(self._ledger.owed_of(session_id))
         return [debt for debt in owed if self._logouts.held(debt) is None]
+
+
+def _of_login(request: OpeningRequest, login_id: str) -> CleanupRequest:
+    """Return the cleanup of a login of which only the id is known here."""
+    return CleanupRequest(
+        request.session_id,
+        request.system_id,
+        global_cache=False,
+        credential=Credential(),
+        login_id=login_id,
+        version=ONLY_THE_LEDGER_KNOWS,
+    )

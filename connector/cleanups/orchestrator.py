@@ -146,12 +146,13 @@ class Orchestrator:
         only_if_recorded: bool = False,
     ) -> CleanupReport:
         """Record what is owed and take the steps. What could not be recorded stays in memory, however this ends."""
-        origin, drivers = self._origin(request), [driver.name for driver in self._storage.drivers]
+        origin, drivers = self._origin(request), self._storage.owing
         left, outcome, debt = Missed(request, origin, drivers, logins), None, None
         try:
             # A refresh has spent the credential that is known so far: a logout with that one would end nothing.
             await self._live.refreshed(request.login_id)
-            debt = await self._books.record(request, origin=origin, drivers=drivers, logins=logins)
+            ended = self._live.ended_by_record(logins)
+            debt = await self._books.record(request, origin=origin, drivers=drivers, logins=ended)
             if debt is not None:
                 self._live.rows_gone(request.session_id, logins)
             elif only_if_recorded:
@@ -159,7 +160,8 @@ class Orchestrator:
                 return self._report_without_asking(request, started, outcome)
             report = await self._take_steps(request, started, debt, origin, begun)
             if debt is None:
-                left, outcome = _left_of(left, report), report.logout.outcome
+                evicted = names_of_done(report.evictions)
+                left, outcome = replace(left, drivers=self._live.owed_late(drivers, evicted)), report.logout.outcome
         finally:
             if debt is None:
                 self._live.unrecorded.keep_cleanup(left, outcome)
@@ -217,12 +219,7 @@ def _login(request: CleanupRequest) -> SessionLogin:
     return SessionLogin(request.session_id, request.system_id, request.credential)
 
 
-def _left_of(asked: Missed, report: CleanupReport) -> Missed:
-    """Return what is still to be recorded of a cleanup that is over."""
-    done = names_of_done(report.evictions)
-    return replace(asked, drivers=[name for name in asked.drivers if name not in done])
-
-
 def _owed(drivers: Sequence[Driver], request: CleanupRequest, debt: Debt | None) -> Mapping[str, Sequence[Scope]]:
     """Return what this cleanup evicts: what it was asked for, and what earlier ones of the same login still owe."""
-    return {driver.name: request.scopes for driver in drivers} if debt is None else debt.evictions
+    known = {} if debt is None else debt.evictions
+    return {driver.name: known.get(driver.name, request.scopes) for driver in drivers}

@@ -53,9 +53,12 @@ class Bookkeeping:
         """Names of drivers that have evicted what they owe by the ledger, because it could not be told."""
 
     async def record(
-        self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str]
+        self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None
     ) -> Debt | None:
-        """Make durable what the cleanup owes, and that it closes these `logins`; None if that is not done, in time or at all."""
+        """Make durable what the cleanup owes, and that it closes these `logins`, or all if that is None.
+
+        Returns None if that is not done, in time or at all.
+        """
 
         async def recorded() -> Debt | None:
             try:

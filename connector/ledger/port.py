@@ -22,7 +22,7 @@ from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutOutcome
 from connector.model.seat_pools import HeldSeats, Pool
-from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, Renewal, Replaced, Use
+from connector.model.sessions import Current, Known, OpenLogin, OpenSession, RefreshClaim, Renewal, Replaced, Use
 
 
 class CleanupRecords(Protocol):
@@ -196,6 +196,10 @@ class KnownSessions(Protocol):
 
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
         """Return a session that is open by this login, with its credential; None if this ledger does not know it as open."""
+        ...
+
+    async def open_logins(self, session_ids: Collection[str]) -> dict[str, OpenLogin]:
+        """Return by which logins these sessions are open; those that are not are left out. Of several logins, the last counts."""
         ...
 
     async def note_use(self, used: Mapping[str, Use]) -> None:
@@ -387,6 +391,10 @@ class ShownSessions(Protocol):
         ...
 
 
+class SharedSessions(KnownSessions, ShownSessions, Protocol):
+    """The sessions of a ledger that several processes share: what one of them remembers may be over."""
+
+
 class ShownDebts(SoonestDue, Protocol):
     """The ledger as an administrator sees it. A file that no server has open can be read in the same way."""
 
@@ -430,6 +438,9 @@ class Ledger(
     Protocol,
 ):
     """All that a ledger does for a connector. A store is a class that inherits it: `sqlite/` has one."""
+
+    shared: bool = False
+    """Whether other processes may work with the same store, so that what one of them remembers is not the whole truth."""
 
     def opened(self) -> AbstractAsyncContextManager[object]:
         """Keep the ledger open, and do its housekeeping, while the context is.

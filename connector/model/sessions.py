@@ -46,6 +46,15 @@ class OpenSession:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenLogin:
+    """By which login a session is open, without its secrets."""
+
+    login_id: str
+    version: int
+    """As in `OpenSession`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """When a session was last used, or the answer of its initialize was written."""
 

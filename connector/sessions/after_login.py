@@ -127,6 +127,8 @@ class AfterLogin:
             try:
                 recorded = await self._records.open(session, attempt.request.replaced, was_open=was_open)
             except LedgerUnavailable:
+                if self._live.must_evict:
+                    self._records.evict_soon()
                 return NotOpened.NOT_RECORDED
             if not recorded.is_open:
                 return NotOpened.OVERTAKEN
@@ -135,8 +137,9 @@ class AfterLogin:
             self._logouts.doubts.seen_alive(session.session_id, session.login_id)
         if not self.is_wanted(attempt):
             self._live.ended(session)  # the old login is replaced all the same, and its seal must not outlive it
-        if recorded.owed is not None:
-            await self._records.evict(recorded.owed)
+        is_evicted = recorded.owed is None or await self._records.evict(recorded.owed)
+        if self._live.must_evict and not is_evicted:
+            return NotOpened.STORE_AWAY
         return None if self.is_wanted(attempt) else NotOpened.OVERTAKEN
 
 

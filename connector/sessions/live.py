@@ -3,20 +3,22 @@
 import asyncio
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
+from typing import ClassVar
 
 import structlog
 
 from connector.ledger.bookkeeping import DEADLINE, in_time
 from connector.ledger.port import KnownSessions
 from connector.model.errors import ConfigurationError, LedgerUnavailable
-from connector.model.sessions import Current, OpenSession, Use
+from connector.model.sessions import Current, Known, OpenSession, Use
 from connector.runtime.outages import Outage
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import Unrecorded
+from drivers import Stamp
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +34,11 @@ class LiveSessions:
     """The open sessions of this process's ledger, and what happened here to others.
 
     A session of another process is alive unless it was cleaned up here. If it was cleaned up or opened anew elsewhere, this
-    process cannot know.
+    process cannot know. `FleetSessions` is for a ledger that several processes share.
     """
+
+    must_evict: ClassVar[bool] = False
+    """Whether a session is opened anew only if all that it has cached until now is surely evicted."""
 
     def __init__(self, ledger: KnownSessions, clock: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
@@ -78,24 +83,16 @@ class LiveSessions:
             known = await self._ledger.known_sessions()
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
-        self.ledger_id, self._logins = known.ledger_id, dict(known.logins)
+        self.ledger_id = known.ledger_id
+        self._remember(known)
+        _warn_of(known)
+
+    def _remember(self, known: Known) -> None:
+        """Keep in memory which sessions are open."""
+        self._logins = dict(known.logins)
         self._renewed = {known.logins[session_id]: current for session_id, current in known.renewed.items()}
         self._rows = {id_: (login,) for id_, login in self._logins.items()}
         self._ended_rows = dict(known.earlier)
-        if known.keyless:
-            message = "open sessions need a key that is not in the keyring: nobody can end them until it is put back"
-            log.warning(message, sessions=known.keyless)
-        if known.older_keys:
-            message = "open sessions need older keys: leave these in the keyring until the sessions are closed"
-            log.warning(message, sessions_by_key=dict(known.older_keys))
-        if known.damaged:
-            log.error(
-                "open sessions with rows that do not verify count as closed; their seals still end them", sessions=known.damaged
-            )
-        if known.unknown:
-            where = "`connector sessions list --state unknown`"
-            message = f"nobody knows what some logins have made: end those that are in the end system; {where}"
-            log.warning(message, logins=known.unknown)
 
     def __len__(self) -> int:
         """Return how many sessions are open here."""
@@ -105,9 +102,21 @@ class LiveSessions:
         """Tell whether the session was opened in this ledger, and not closed since."""
         return session_id in self._logins
 
+    async def is_open_elsewhere(self, session_id: str) -> bool:  # noqa: ARG002 - for those who share their ledger
+        """Tell whether another process has opened the session, and nobody has closed it. Raises `LedgerUnavailable`."""
+        return False
+
     def login_of(self, session_id: str) -> str | None:
         """Return the id of the login by which a session is open here; None if it is not."""
         return self._logins.get(session_id)
+
+    async def login_now(self, session_id: str) -> str | None:
+        """Return the id of the login by which a session is open; None if it is not. Raises `LedgerUnavailable`."""
+        return self.login_of(session_id)
+
+    def may_be_closed(self, session: OpenSession) -> bool:
+        """Tell whether a session that the ledger has just shown is still open by this login, as far as this process knows."""
+        return self._logins.get(session.session_id) == session.login_id
 
     def current(self, sealed: Sealed) -> Current:
         """Return the newest credential of a seal's login that is durable, as far as this process knows."""
@@ -123,8 +132,11 @@ class LiveSessions:
         if self.may_have_row_of(sealed):
             self._renewed[sealed.login_id] = current
 
-    async def is_alive(self, sealed: Sealed) -> bool:
-        """Tell whether the login of a seal may be used. Raises `LedgerUnavailable`. The caller sets a deadline."""
+    async def is_alive(self, sealed: Sealed, stamp: Stamp | None = None) -> bool:  # noqa: ARG002 - for those who share their ledger
+        """Tell whether the login of a seal may be used. Raises `LedgerUnavailable`. The caller sets a deadline.
+
+        `stamp` is that of the session, from after the call began; None if the authority could not tell it.
+        """
         # Opened in this ledger: memory knows all of its sessions, and the ledger need not be asked.
         if sealed.ledger_id == self.ledger_id:
             return self._logins.get(sealed.session_id) == sealed.login_id
@@ -148,8 +160,8 @@ class LiveSessions:
         """Tell whether the ledger may have a row of the session, so that it has to be told of a cleanup."""
         return session_id in self._rows or session_id in self._ended_rows
 
-    def may_have_row_beside(self, session_id: str, login_id: str | None) -> bool:
-        """Tell whether the ledger may have a row of another login of the session."""
+    async def may_have_row_beside(self, session_id: str, login_id: str | None) -> bool:
+        """Tell whether the ledger may have a row of another login of the session. Raises `LedgerUnavailable`."""
         return session_id in self._ended_rows or any(other != login_id for other in self._rows.get(session_id, ()))
 
     def may_have_row_of(self, sealed: Sealed) -> bool:
@@ -208,6 +220,14 @@ class LiveSessions:
             self._ended_rows[session_id] = logins
         return logins
 
+    def ended_by_record(self, logins: Collection[str]) -> Collection[str] | None:
+        """Return the logins that the ledger is told to end with a cleanup, of those that `closing` has named; None for all."""
+        return logins
+
+    def owed_late(self, drivers: Sequence[str], evicted: Collection[str]) -> list[str]:
+        """Return which drivers have to evict once a cleanup is recorded that could not be when it came."""
+        return [name for name in drivers if name not in evicted]
+
     def call_begins(self, sealed: Sealed) -> None:
         """Count a call. As long as it runs, its session is in use. Tell before anything is awaited that shows it alive."""
         self._calls[sealed.session_id, sealed.login_id] += 1
@@ -262,6 +282,10 @@ class LiveSessions:
         session_id, login_id = session.session_id, session.login_id
         is_open = self._logins.get(session_id) == login_id
         return is_open and self._rows.get(session_id) == (login_id,) and (session_id, login_id) not in self._calls
+
+    def loops(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Yield what runs for as long as the application, with its name."""
+        yield "use of sessions", self.keep_notes
 
     async def keep_notes(self) -> None:
         """Record for ever, now and then, when sessions were used."""
@@ -318,3 +342,21 @@ class LiveSessions:
         if len(self._foreign) > FOREIGN:
             # A bound, because sessions of other processes are not loaded from a ledger, and never counted.
             self._foreign.popitem(last=False)
+
+
+def _warn_of(known: Known) -> None:
+    """Tell a person what a ledger knows and nobody can do anything about but them."""
+    if known.keyless:
+        message = "open sessions need a key that is not in the keyring: nobody can end them until it is put back"
+        log.warning(message, sessions=known.keyless)
+    if known.older_keys:
+        message = "open sessions need older keys: leave these in the keyring until the sessions are closed"
+        log.warning(message, sessions_by_key=dict(known.older_keys))
+    if known.damaged:
+        log.error(
+            "open sessions with rows that do not verify count as closed; their seals still end them", sessions=known.damaged
+        )
+    if known.unknown:
+        where = "`connector sessions list --state unknown`"
+        message = f"nobody knows what some logins have made: end those that are in the end system; {where}"
+        log.warning(message, logins=known.unknown)

@@ -83,6 +83,8 @@ class NotOpened(Enum):
     """The session's earlier login has to be ended before, and that is not confirmed. No other was made."""
     NO_SEAT = "no_seat"
     """As many logins as are allowed are alive, or may be. The end system was not asked."""
+    STORE_AWAY = "store_away"
+    """What the session has cached until now cannot be evicted, and other processes would serve it."""
     STOPPING = "stopping"
     """The server is stopping; the end system was not asked."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from secrets import token_urlsafe
 from typing import Protocol
@@ -44,6 +44,7 @@ class Openings:
         begun: OpeningRecords,
         *,
         turns: Turns | None = None,
+        may_replace: Callable[[OpeningRequest], Awaitable[bool]] | None = None,
         pools: SeatPools | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -54,6 +55,7 @@ class Openings:
             logins: make the logins.
             begun: tell whether a login may begin.
             turns: let one initialize of a session run at a time; None if several may.
+            may_replace: tells whether what a session has cached can be evicted for it; None if any login may begin.
             pools: name those of logins; None if these are not counted.
             clock: tells when a login begins.
         """
@@ -61,6 +63,7 @@ class Openings:
         self._logins = logins
         self._begun = begun
         self._turns = turns
+        self._may_replace = may_replace
         self._pools = pools
         self._clock = clock
 
@@ -77,16 +80,21 @@ class Openings:
             return NotOpened.STOPPING
         if self._begun.are_overwhelmed:
             return NotOpened.NOT_RECORDED
-        if self._turns is None:
-            return await self._open(request, is_wanted)
         try:
-            async with self._turns.turn(request, is_wanted) as may_log_in:
-                why_not = NotOpened.NOT_ENDED if is_wanted() else NotOpened.OVERTAKEN
-                return await self._open(request, is_wanted) if may_log_in else why_not
+            if self._may_replace is not None and not await self._may_replace(request):
+                return NotOpened.STORE_AWAY
+            return await self._open_in_turn(request, is_wanted)
         except LedgerUnavailable:
             return NotOpened.NOT_RECORDED
         except BrokenOff:
             return NotOpened.STOPPING
+
+    async def _open_in_turn(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> Result:
+        if self._turns is None:
+            return await self._open(request, is_wanted)
+        async with self._turns.turn(request, is_wanted) as may_log_in:
+            why_not = NotOpened.NOT_ENDED if is_wanted() else NotOpened.OVERTAKEN
+            return await self._open(request, is_wanted) if may_log_in else why_not
 
     async def _open(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> Result:
         attempt = Attempt(request, self._opening(request), Caller(is_wanted))

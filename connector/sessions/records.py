@@ -23,6 +23,7 @@ from connector.model.sessions import OpenSession, Replaced
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.seal import Sealed
+from drivers import SessionScope
 
 BROKEN_OFF = LogoutOutcome(LogoutResult.PENDING, "broken_off", "the server ends")
 
@@ -77,15 +78,27 @@ class SessionRecords:
         replaced = Replaced() if was_open else None
         if shown is not None:
             replaced = Replaced(self._login_of(shown), shown.static)
-        # All of them: the debt names each driver until it has evicted.
-        drivers = [driver.name for driver in self._storage.drivers]
-        recorded = await self._written(self._ledger.open_session(session, replaced, drivers=drivers))
+        # The debt names each of these drivers until it has evicted.
+        opening = self._ledger.open_session(session, replaced, drivers=self._storage.owing)
+        recorded = await self._written(opening)
         self._nudge()
         return recorded
 
-    async def evict(self, owed: Debt) -> None:
-        """Evict what was cached before. An eviction that fails stays owed, and its driver is not trusted until it is done."""
-        await self._books.settle(owed, outcome=None, evicted=await evict_everywhere(self._storage, owed.evictions))
+    async def evict(self, owed: Debt) -> bool:
+        """Evict what was cached before, and tell whether the authority did.
+
+        An eviction that fails stays owed, and its driver is not trusted until it is done.
+        """
+        scope = SessionScope(owed.session_id, owed.system_id)
+        evicting = {driver.name: owed.evictions.get(driver.name, (scope,)) for driver in self._storage.drivers}
+        evicted = await evict_everywhere(self._storage, evicting)
+        await self._books.settle(owed, outcome=None, evicted=evicted)
+        return self._storage.authority.name in evicted
+
+    def evict_soon(self) -> None:
+        """Have every driver evict what the ledger says is owed: a session may have been replaced, and nobody was told so."""
+        for driver in self._storage.drivers:
+            self._storage.owe(driver)
 
     async def end(self, session: OpenSession) -> None:
         """Record that an unused login has to be ended.

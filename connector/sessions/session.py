@@ -19,7 +19,7 @@ from connector.sessions.logouts import Logouts
 from connector.sessions.renewals import RenewableLogin, Renewals, with_values
 from connector.sessions.renewed_values import checked
 from connector.sessions.seal import Sealed, Seals
-from drivers import SessionScope, SystemScope
+from drivers import SessionScope, Stamp, SystemScope
 
 T = TypeVar("T")
 
@@ -115,11 +115,12 @@ class SessionsInUse:
             # Before it is known to be alive: from that answer on, nobody but a cleanup ends it under this call.
             self.live.call_begins(sealed)
             stack.callback(self.live.call_ends, sealed)
-            cache = await self.caches.of(SessionScope(sealed.session_id, sealed.system_id))
+            cache = await self.caches.of(SessionScope(sealed.session_id, sealed.system_id), login_id=sealed.login_id)
             stack.callback(cache.close)
             system_cache = cache if sealed.system_id is None else await self.caches.of(SystemScope(sealed.system_id))
             stack.callback(system_cache.close)
-            await self._must_be_alive(sealed)  # after the read versions, which could otherwise be from after the session's end
+            # After the read versions, which could otherwise be from after the session's end.
+            await self._must_be_alive(sealed, cache.read_version)
             login = await self._login(sealed)
             self.live.note_call(sealed)
             stack.callback(self.live.note_use, sealed)
@@ -127,8 +128,8 @@ class SessionsInUse:
             in_use = None if login is None else login.in_use
             yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http, sealed.opened_at, in_use)
 
-    async def _must_be_alive(self, sealed: Sealed) -> None:
-        if not await in_time(self.live.is_alive(sealed)):
+    async def _must_be_alive(self, sealed: Sealed, stamp: Stamp | None) -> None:
+        if not await in_time(self.live.is_alive(sealed, stamp)):
             raise UnknownSession("closed, or replaced by another login")
 
     async def _login(self, sealed: Sealed) -> SessionLogin | None:

@@ -31,7 +31,7 @@ TRIES = (1, 2, 3, 5, 10, 20, 50, 100, 500, 2500)
 
 INITIALIZES = (
     *("opened", "invalid", "login_refused", "login_unavailable"),
-    *("overtaken", "not_recorded", "earlier_login_not_ended", "no_seat", "defect", "stopping"),
+    *("overtaken", "not_recorded", "earlier_login_not_ended", "no_seat", "store_away", "defect", "stopping"),
 )
 """How an initialize ends: it is opened, or why it is not."""
 

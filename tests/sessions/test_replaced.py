@@ -145,9 +145,9 @@ async def test_a_call_that_begins_by_the_old_seal_caches_nothing_under_the_new_l
     class Overtaken(Caches):
         """Caches that are found after the session was replaced."""
 
-        async def of(self, scope: Scope) -> Cache:
+        async def of(self, scope: Scope, *, login_id: str = "") -> Cache:
             await parts.opened(request)
-            return await super().of(scope)
+            return await super().of(scope, login_id=login_id)
 
     caches, renewals = Overtaken(Entries(parts.storage), Loads()), Renewals(parts.ledger, parts.live, nudge=lambda: None)
     with pytest.raises(UnknownSession):

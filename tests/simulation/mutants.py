@@ -50,7 +50,7 @@ async def restamped(entries: Entries, scope: Scope, entry: Entry) -> Entry:
 
 
 class ReadVersionInBackground(Caches):
-    async def of(self, scope: Scope) -> Cache:
+    async def of(self, scope: Scope, *, login_id: str = "") -> Cache:
         moment = asyncio.create_task(self._entries.stamp(scope))
         return CacheOfSomeReadVersion(moment, scope, None, self._entries, self._loads)
 
@@ -61,18 +61,18 @@ class CacheOfSomeReadVersion(Cache):
         self._found_out = found_out
 
     async def set(self, key: str, value: object, *, ttl: float = 3600) -> bool:
-        self._read_version = await asyncio.shield(self._found_out)
+        self.read_version = await asyncio.shield(self._found_out)
         return await super().set(key, value, ttl=ttl)
 
 
 class ReadsAtReadVersion(Caches):
-    async def of(self, scope: Scope) -> Cache:
+    async def of(self, scope: Scope, *, login_id: str = "") -> Cache:
         return CacheReadAtReadVersion(scope, await self._entries.stamp(scope), self._entries, self._loads)
 
 
 class CacheReadAtReadVersion(Cache):
     async def get(self, key: str, kind: Any, default: object = None) -> Any:
-        found = await self._find(self._read_version, key, kind)
+        found = await self._find(self.read_version, key, kind)
         return found if isinstance(found, kind) else default
 
 

@@ -29,7 +29,7 @@ from connector.model.errors import LedgerUnavailable
 from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutOutcome
 from connector.model.seat_pools import HeldSeats, Pool
-from connector.model.sessions import Current, Known, OpenSession, Renewal, Replaced, Use
+from connector.model.sessions import Current, Known, OpenLogin, OpenSession, Renewal, Replaced, Use
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
 from drivers.sqlite_writer import one_by_one
@@ -159,6 +159,9 @@ class Operations(Ledger):
 
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
         return await self.transact(lambda table: session_rows.open_by(table, session_id, login_id))
+
+    async def open_logins(self, session_ids: Collection[str]) -> dict[str, OpenLogin]:
+        return await self.transact(lambda table: session_rows.open_logins(table, session_ids))
 
     async def renew(self, renewal: Renewal) -> Current | None:
         now = self._clock()

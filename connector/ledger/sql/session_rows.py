@@ -14,7 +14,7 @@ from connector.ledger.open_sessions import COLUMNS, NAMES, SessionRow, authentic
 from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
-from connector.model.sessions import Current, Known, OpenSession, Renewal, Use
+from connector.model.sessions import Current, Known, OpenLogin, OpenSession, Renewal, Use
 
 INSERT = f"INSERT INTO sessions ({', '.join(COLUMNS[1:])}) VALUES ({marks(COLUMNS[1:])})"  # noqa: S608 - ours
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
@@ -78,6 +78,12 @@ def current(table: Table, session_id: str, login_id: str) -> Current | None:
 def open_by(table: Table, session_id: str, login_id: str) -> OpenSession | None:
     """Return the session that is open by a login; None if it has no row that is to be believed."""
     return next((session for _, session in believed(table, session_id) if session.login_id == login_id), None)
+
+
+def open_logins(table: Table, session_ids: Collection[str]) -> dict[str, OpenLogin]:
+    """Return by which logins sessions are open, as far as their rows are to be believed."""
+    rows = _rows(table, f"WHERE session_id IN ({marks(session_ids)}) ORDER BY id", *session_ids)
+    return {row.session_id: OpenLogin(row.login_id, row.version) for row in rows if _is_verified(table, row)}
 
 
 def logins_of(table: Table, session_id: str) -> set[str]:

@@ -27,7 +27,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import owed_eviction
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome
-from connector.model.sessions import Current, Known, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
+from connector.model.sessions import Current, Known, OpenLogin, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
 from connector.model.settling import Settlement, leaves_nothing, settled
 from connector.model.transitions import Asked
 
@@ -36,8 +36,9 @@ class MemoryLedger(Beginner, Ledger):
     """What is owed, in a store that others may own as well."""
 
     def __init__(self, store: MemoryStore | None = None, *, grace: float = 60.0, clock: Callable[[], float] = time.time) -> None:
-        """`grace` is the time in seconds that a cleanup has for its own try."""
+        """`grace` is the time in seconds that a cleanup has for its own try. A `store` that is given may have other owners."""
         super().__init__(MemoryStore() if store is None else store, clock)
+        self.shared = store is not None
         self._grace = grace
 
     @asynccontextmanager
@@ -165,6 +166,11 @@ class MemoryLedger(Beginner, Ledger):
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
         with self._transaction() as store:
             return store.sessions.get((session_id, login_id))
+
+    async def open_logins(self, session_ids: Collection[str]) -> dict[str, OpenLogin]:
+        with self._transaction() as store:
+            wanted = (session for session in store.sessions.values() if session.session_id in session_ids)
+            return {session.session_id: OpenLogin(session.login_id, session.version) for session in wanted}
 
     async def note_use(self, used: Mapping[str, Use]) -> None:
         with self._transaction() as store:

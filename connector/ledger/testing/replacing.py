@@ -1,5 +1,7 @@
 """Sessions that are opened, replaced and closed: a login is always a session's, a debt, or ended."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from connector.ledger.port import Ledger
@@ -24,6 +26,7 @@ from connector.ledger.testing.ledger_subject import (
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
 from connector.model.outcomes import NO_LOGIN
+from connector.model.sessions import OpenLogin, Renewal
 
 
 class Replacing(LedgerSubject):
@@ -81,6 +84,17 @@ class Replacing(LedgerSubject):
         found = await ledger.open_session(session(1, "new", "second"), None, drivers=["memory"])
         assert found.owed is not None
         assert [*found.owed.evictions] == ["memory"]
+
+    async def test_which_login_a_session_is_open_by_is_told_by_any_owner_until_it_ends(self, owners: Sequence[Ledger]) -> None:
+        ledger, asked = owners[0], [session(number).session_id for number in (1, 2, 3)]
+        for number in (1, 2):
+            await open_(ledger, session(number, "old", "first"))
+        await open_(owners[-1], session(2, "new", "second"))
+        await ledger.renew(Renewal(asked[0], "first", 0, request(1, "newer").credential))
+        now = [await each.open_logins(asked) for each in owners]
+        assert now == [{asked[0]: OpenLogin("first", 1), asked[1]: OpenLogin("second", 0)}] * len(owners)
+        await record(owners[-1], 2, "new", login="second")
+        assert [await each.open_logins(asked[1:]) for each in owners] == [{}] * len(owners)
 
     async def test_a_session_without_a_login_leaves_no_debt(self, ledger: Ledger) -> None:
         await open_(ledger, session(1, None, "first"))

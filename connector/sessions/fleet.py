@@ -1,0 +1,204 @@
+"""Which sessions of a shared ledger are alive: the ledger decides, and what a process remembers only saves it questions."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from time import monotonic
+from typing import ClassVar
+
+from connector.ledger.bookkeeping import in_time
+from connector.ledger.port import SharedSessions
+from connector.model.errors import LedgerUnavailable
+from connector.model.listed import SessionState, Wanted
+from connector.model.sessions import Current, Known, OpenLogin, OpenSession
+from connector.runtime.outages import Outage
+from connector.sessions.live import SLICE, LiveSessions
+from connector.sessions.seal import Sealed
+from drivers import Stamp
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at which of the remembered sessions were ended elsewhere."""
+REMEMBERED = 60.0
+"""Seconds without a call after which a session is forgotten here. Its next call asks the ledger."""
+
+
+class FleetSessions(LiveSessions):
+    """The sessions that this process has seen alive lately, of a ledger that others change as well.
+
+    A session counts as alive if the ledger said so under the very stamp that the authority gives for this call. Whoever ends a
+    session changes its stamp after the end is durable. So a call that begins after that finds another stamp, and asks.
+    """
+
+    must_evict: ClassVar[bool] = True
+
+    def __init__(self, ledger: SharedSessions, clock: Callable[[], float], now: Callable[[], float] = monotonic) -> None:
+        """`clock` tells when sessions are used; `now` is in seconds, and never set."""
+        super().__init__(ledger, clock)
+        self._shared = ledger
+        self._now = now
+        self._stamps: dict[str, Stamp] = {}
+        """Session id -> under which stamp it was alive by its remembered login. Without one, the ledger is asked."""
+        self._seen: dict[str, float] = {}
+        """Session id -> when a call of it was last let in."""
+        self._questions: dict[str, set[object]] = {}
+        """Session id -> questions to the ledger that are under way. An end of the session removes them: they count no more."""
+        self._looks = Outage(
+            "the ledger does not tell which sessions were ended by other processes; it is asked again until it does",
+            "the ledger tells again which sessions were ended by other processes",
+        )
+
+    def _remember(self, known: Known) -> None:
+        """Remember nothing: it might be over by the time of a call."""
+
+    async def is_alive(self, sealed: Sealed, stamp: Stamp | None = None) -> bool:
+        """Tell whether the login of a seal may be used; see `LiveSessions`."""
+        if sealed.ledger_id != self.ledger_id:
+            raise LedgerUnavailable("the session is of another ledger, which alone knows whether it is open")
+        session_id, login_id = sealed.session_id, sealed.login_id
+        if stamp is not None and self._logins.get(session_id) == login_id and self._stamps.get(session_id) == stamp:
+            self._seen[session_id] = self._now()
+            return True
+        if self.unrecorded.has_closed(session_id, login_id):
+            return False
+        with self._asking(session_id) as counts:
+            session = await self._ledger.open_by(session_id, login_id)
+            if session is None or not counts():
+                return False
+        self._found(session, stamp)
+        return True
+
+    async def is_open_elsewhere(self, session_id: str) -> bool:
+        """Tell whether the session is open; see `LiveSessions`."""
+        return await self.login_now(session_id) is not None
+
+    async def login_now(self, session_id: str) -> str | None:
+        """Return by which login the session is open; see `LiveSessions`."""
+        now = (await self._shared.open_logins([session_id])).get(session_id)
+        return None if now is None else now.login_id
+
+    def may_be_closed(self, session: OpenSession) -> bool:  # noqa: ARG002 - the ledger has shown it
+        """Return True: the ledger has just shown it as open."""
+        return True
+
+    def may_have_row(self, session_id: str) -> bool:  # noqa: ARG002 - of any
+        """Return True: the ledger has to be told of each cleanup, because another process may have opened the session."""
+        return True
+
+    async def may_have_row_beside(self, session_id: str, login_id: str | None) -> bool:
+        """Tell whether another login of the session is there or under way, in whichever process."""
+        if await super().may_have_row_beside(session_id, login_id):
+            return True
+        states = (SessionState.OPEN, SessionState.OPENING)
+        rows = await self._shared.session_listing(Wanted(states=states, session=session_id))
+        return any(row.login_id != login_id for row in rows)
+
+    def ended_by_record(self, logins: Collection[str]) -> Collection[str] | None:  # noqa: ARG002 - those of others, too
+        """Return None: a cleanup ends whatever the session has in the ledger when it is recorded."""
+        return None
+
+    def owed_late(self, drivers: Sequence[str], evicted: Collection[str]) -> list[str]:  # noqa: ARG002 - all of them again
+        """Return all: until the end is recorded, other processes find the session alive under the stamp of an early eviction."""
+        return [*drivers]
+
+    def may_be_ended(self, session: OpenSession) -> bool:
+        """Tell whether no call of a session runs here, and nobody opens it anew here; see `LiveSessions`."""
+        session_id, login_id = session.session_id, session.login_id
+        is_alone = {*self._rows.get(session_id, ())} <= {login_id}
+        return is_alone and (session_id, login_id) not in self._calls
+
+    def renewed(self, sealed: Sealed, current: Current) -> None:
+        """Note that the credential of a login was renewed, also in the ledger."""
+        if self._logins.get(sealed.session_id) == sealed.login_id:
+            self._renewed[sealed.login_id] = current
+
+    def opened(self, session: OpenSession) -> None:
+        """Note that a session is open, also in the ledger; see `LiveSessions`."""
+        self._overtake(session.session_id)
+        super().opened(session)
+        self._seen[session.session_id] = self._now()
+
+    def closing(self, session_id: str, spared: str | None = None) -> tuple[str, ...]:
+        """Note that a cleanup of the session was received; see `LiveSessions`."""
+        self._overtake(session_id)
+        return super().closing(session_id, spared)
+
+    def loops(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Yield what runs for as long as the application, with its name."""
+        yield from super().loops()
+        yield "sessions that were ended elsewhere", self.keep_looking
+
+    async def keep_looking(self) -> None:
+        """Look for ever which of the remembered sessions were ended elsewhere."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self.look()
+
+    async def look(self) -> None:
+        """Forget which sessions the ledger does not know as open any more, and those that have had no call for long.
+
+        An end changes the stamp as well. But of two authorities at once, only one was told.
+        """
+        self._forget_unused()
+        waiting = iter([*self._logins.items()])
+        try:
+            while some := dict(islice(waiting, SLICE)):
+                now = await in_time(self._shared.open_logins(some))
+                for session_id, login_id in some.items():
+                    self._compare(session_id, login_id, now.get(session_id))
+            self._looks.note(None)
+        except LedgerUnavailable as problem:
+            self._looks.note(str(problem))
+
+    def _compare(self, session_id: str, login_id: str, now: OpenLogin | None) -> None:
+        if self._logins.get(session_id) != login_id:
+            return  # opened anew or closed here while the ledger was asked
+        if now is None or now.login_id != login_id:
+            self._overtake(session_id)
+            self._forget(session_id, login_id)
+        elif now.version != self._renewed.get(login_id, Current(None, 0)).version:
+            self._stamps.pop(session_id, None)  # renewed elsewhere: the next call asks for the credential
+
+    def _forget_unused(self) -> None:
+        before = self._now() - REMEMBERED
+        for session_id, login_id in [*self._logins.items()]:
+            is_busy = (session_id, login_id) in self._calls or session_id in self._used
+            if self._seen[session_id] < before and not is_busy:
+                self._forget(session_id, login_id)
+
+    def _forget(self, session_id: str, login_id: str) -> None:
+        self.rows_gone(session_id, [login_id])
+        self._forget_login(session_id)
+
+    def _forget_login(self, session_id: str) -> None:
+        self._stamps.pop(session_id, None)
+        self._seen.pop(session_id, None)
+        super()._forget_login(session_id)
+
+    def _found(self, session: OpenSession, stamp: Stamp | None) -> None:
+        """Remember what the ledger has told of a session that is open."""
+        session_id, login_id = session.session_id, session.login_id
+        if self._logins.get(session_id) not in {None, login_id}:
+            self._forget(session_id, self._logins[session_id])
+        self._logins[session_id], self._seen[session_id] = login_id, self._now()
+        if session.version > self._renewed.get(login_id, Current(None, 0)).version:
+            self._renewed[login_id] = Current(session.credential, session.version)
+        if stamp is None:
+            self._stamps.pop(session_id, None)
+        else:
+            self._stamps[session_id] = stamp
+
+    @contextmanager
+    def _asking(self, session_id: str) -> Iterator[Callable[[], bool]]:
+        """Give what tells whether the answer still counts: nobody has ended the session here since the question."""
+        questions, question = self._questions.setdefault(session_id, set()), object()
+        questions.add(question)
+        try:
+            yield lambda: question in questions
+        finally:
+            questions.discard(question)
+            if not questions and self._questions.get(session_id) is questions:
+                del self._questions[session_id]
+
+    def _overtake(self, session_id: str) -> None:
+        self._questions.pop(session_id, set()).clear()

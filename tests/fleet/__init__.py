@@ -1,0 +1,1 @@
+"""Sessions of a fleet: several replicas of a connector, one ledger, one Redis."""

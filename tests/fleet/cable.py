@@ -1,0 +1,69 @@
+"""The network between a replica and its store: a TCP relay that can be cut and mended."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+
+class Cable:
+    """Relays connections to a loopback port. While it is cut, there are none, and new ones are closed at once."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._relays: set[asyncio.Task[None]] = set()
+        self._is_cut = False
+        self.port = 0
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Relay one connection."""
+        relay = asyncio.create_task(self._relay(reader, writer))
+        self._relays.add(relay)
+        relay.add_done_callback(self._relays.discard)
+
+    async def cut(self) -> None:
+        """End every connection, and let none be made."""
+        self._is_cut = True
+        for relay in self._relays:
+            relay.cancel()
+        if self._relays:
+            await asyncio.wait([*self._relays])
+
+    def mend(self) -> None:
+        """Let connections be made again."""
+        self._is_cut = False
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.transport.abort()
+            return
+        answers, there = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            ways = [asyncio.create_task(_copy(reader, there)), asyncio.create_task(_copy(answers, writer))]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.wait(ways)
+        finally:
+            there.transport.abort()
+            writer.transport.abort()
+
+
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while piece := await source.read(65_536):
+            sink.write(piece)
+            await sink.drain()
+
+
+@asynccontextmanager
+async def cable(target: int) -> AsyncIterator[Cable]:
+    """Lay a cable from a free loopback port to a server's."""
+    laid = Cable(target)
+    async with await asyncio.start_server(laid.accept, "127.0.0.1", 0) as server:
+        laid.port = server.sockets[0].getsockname()[1]
+        try:
+            yield laid
+        finally:
+            await laid.cut()

@@ -1,0 +1,33 @@
+"""A fleet, its end system, and a session."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from connector.ledger.testing import MemoryLedger, MemoryStore
+from tests.drivers.stores import fresh_namespace
+from tests.e2e.connector_process import WITHIN
+from tests.fleet.replicas import Fleet
+from tests.servers import RealServer
+from tests.sessions.desk import Desk
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with Desk() as system, asyncio.timeout(2 * WITHIN):
+        yield system
+
+
+@pytest.fixture
+def session() -> str:
+    return str(uuid4())
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, redis: RealServer, desk: Desk) -> Fleet:
+    """What makes replicas on one ledger in memory."""
+    store = MemoryStore()
+    return Fleet(tmp_path, redis, fresh_namespace(), desk, lambda *_: MemoryLedger(store))
