@@ -17,7 +17,6 @@ from connector.api.rendering import ErrorShapes, json_answer
 from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
 from connector.config.settings import ServerSection
-from connector.ledger.bookkeeping import in_time
 from connector.model.cleanup import CleanupReport, CleanupRequest
 from connector.model.errors import BrokenOff, LedgerUnavailable, UnknownSession
 from connector.sessions.seal import HEADER
@@ -67,8 +66,9 @@ class CleanupCall:
     async def _must_be_admitted(self, wanted: CleanupRequest) -> None:
         """Refuse a cleanup without a seal of a session that another process has opened."""
         try:
-            if not wanted.login_id and await in_time(self.planner.admission.live.is_open_elsewhere(wanted.session_id)):
-                raise unknown_session()
+            await self.planner.admit(wanted)
+        except UnknownSession:
+            raise unknown_session() from None
         except LedgerUnavailable:
             raise Unavailable("The ledger cannot be read for now.", code="ledger_unavailable") from None
 

@@ -50,6 +50,16 @@ class Planner:
         credential = Credential(headers, needed=self.end_system.needed_headers)
         return CleanupRequest(session_id, system_id, global_cache, credential, foregone=self._foregone(credential))
 
+    async def admit(self, request: CleanupRequest) -> None:
+        """Do nothing if the ledger allows a cleanup that was planned.
+
+        Raises:
+            UnknownSession: it has no seal, and another process has opened the session.
+            LedgerUnavailable: the ledger cannot tell.
+        """
+        if not request.login_id:
+            await self.admission.without_seal(request.session_id)
+
     def _foregone(self, credential: Credential) -> LogoutOutcome | None:
         """Return how the logout without a seal ends, if that is known already: no login can be ended."""
         if not self.end_system.ends_sessions:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from connector.ledger.bookkeeping import in_time
 from connector.model.errors import UnknownSession
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed, Seals
@@ -18,6 +19,11 @@ class Admission:
     """Whether a seal is required even for sessions that were not opened here."""
     require_seal_from_beyond: bool = True
     """Whether it is required of callers from beyond this machine."""
+
+    async def without_seal(self, session_id: str) -> None:
+        """Raise `UnknownSession` if another process has opened the session, `LedgerUnavailable` if nobody can tell."""
+        if await in_time(self.live.is_open_elsewhere(session_id)):
+            raise UnknownSession("no seal")
 
     def of(
         self,
