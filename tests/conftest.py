@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import redis_kin
 from tests.postgres import Postgres, pgbouncer, postgres_server
 from tests.provision import found, how_to_install, lacking_for_node
 from tests.servers import RealServer, memcached_server, redis_server
@@ -27,6 +28,21 @@ def redis_binary() -> None:
 def memcached_binary() -> None:
     """Skip the test where there is no memcached on this machine; in CI, fail it."""
     _need("memcached")
+
+
+@pytest.fixture(scope="session")
+def nutcracker_binary() -> None:
+    """Skip the test where there is no twemproxy on this machine; in CI, fail it."""
+    _need("nutcracker")
+
+
+@pytest.fixture(scope="session")
+def redis_kin_binaries() -> None:
+    """Skip the test where there is no Redis 6.2 and no Valkey on this machine; in CI, fail it if there could be."""
+    if not redis_kin.are_offered():
+        pytest.skip("there is no Redis 6.2 for this machine")
+    if not redis_kin.are_there():
+        _do_without("Redis 6.2 and Valkey are not there: try `python -m tests.provision`")
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import redis_kin
+
 PACKAGES = {
     "redis-server": "redis-server",
     "memcached": "memcached",
+    "nutcracker": "nutcracker",
     "node": "nodejs",
     "npm": "npm",
     "javac": "default-jdk-headless",
@@ -40,7 +43,7 @@ def found(binary: str) -> str | None:
 
 def how_to_install(binary: str) -> str:
     """Say what a person has to do for a missing binary."""
-    brewed = "brew install redis memcached node openjdk postgresql pgbouncer haproxy"
+    brewed = "brew install redis memcached twemproxy node openjdk postgresql pgbouncer haproxy"
     return f"{binary} is not installed: try `apt-get install {PACKAGES[binary]}`, or on macOS `{brewed}`"
 
 
@@ -59,7 +62,7 @@ def main() -> int:
         missing = _missing()
     for binary in missing:
         sys.stderr.write(f"{how_to_install(binary)}\n")
-    complete = (_node_packages_installed() or _install_node_packages()) and not missing
+    complete = all([_node_packages_installed() or _install_node_packages(), redis_kin.install(), not missing])
     return 1 if not complete and os.environ.get("CI") == "true" else 0
 
 

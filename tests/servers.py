@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from tests.ports import HOST, free_port
 from tests.processes import children
+from tests.provision import found
 
 READY_WITHIN = 30.0
 """Seconds a server may take to answer, on a busy machine."""
@@ -99,7 +100,9 @@ class TlsFiles:
 
 
 @contextmanager
-def redis_server(*options: str | Path, authentication: str = "", tls: TlsFiles | None = None) -> Iterator[RealServer]:
+def redis_server(
+    *options: str | Path, authentication: str = "", tls: TlsFiles | None = None, binary: str | Path = "redis-server"
+) -> Iterator[RealServer]:
     """Run a Redis server with these further options. It saves nothing of its own accord; what was saved is there after a restart.
 
     With a password or an ACL file, `authentication` is the `AUTH ...` command without which it would not answer that it is up.
@@ -112,10 +115,46 @@ def redis_server(*options: str | Path, authentication: str = "", tls: TlsFiles |
         if tls:
             listen = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", "--tls-cert-file", tls.certificate]
             listen += ["--tls-key-file", tls.certificate, "--tls-ca-cert-file", tls.authority]
-        return ["redis-server", "--bind", HOST, *listen, "--dir", folder, *MODESTLY, *options]
+        return [binary, "--bind", HOST, *listen, "--dir", folder, *MODESTLY, *options]
 
     alive = b"+OK\r\n+PONG" if authentication else b"+PONG"
     with running(RealServer(command, lambda port: _answer(port, greeting, alive, context), alive)) as server:
+        yield server
+
+
+@contextmanager
+def sentinel_server(*monitor: str) -> Iterator[RealServer]:
+    """Run a Redis Sentinel with these further lines of configuration."""
+
+    def command(port: int, folder: Path) -> list[str | Path]:
+        configuration = folder / "sentinel.conf"
+        if not configuration.exists():  # it writes what it has learned into it
+            configuration.write_text("\n".join([f"port {port}", f"bind {HOST}", *monitor, ""]))
+        return ["redis-server", configuration, "--sentinel"]
+
+    alive = b"+PONG"
+    with running(RealServer(command, lambda port: _answer(port, b"PING\r\n", alive), alive)) as server:
+        yield server
+
+
+@contextmanager
+def twemproxy_server(behind: RealServer, *, redis: bool) -> Iterator[RealServer]:
+    """Run a twemproxy before this server."""
+
+    def command(port: int, folder: Path) -> list[str | Path]:
+        pool = [
+            f"listen: {HOST}:{port}",
+            "hash: fnv1a_64",
+            f"redis: {str(redis).lower()}",
+            "servers:",
+            f"- {HOST}:{behind.port}:1",
+        ]
+        (folder / "pool.yml").write_text("\n  ".join(["pool:", *pool, ""]))
+        binary = found("nutcracker") or "nutcracker"
+        return [binary, "-c", folder / "pool.yml", "-o", folder / "pool.log", "-s", str(free_port()), "-a", HOST]
+
+    question, alive = (b"*1\r\n$4\r\nPING\r\n", b"+PONG") if redis else (b"version\r\n", b"VERSION ")
+    with running(RealServer(command, lambda port: _answer(port, question, alive), alive)) as server:
         yield server
 
 

@@ -8,8 +8,10 @@ from drivers.contract import DriverSettings, Seconds
 
 REDIS_ONLY = ("database", "username", "password", "password_env", "password_file", "tls", "ca_file")
 MEMORY_ONLY = ("max_bytes",)
-SERVERS_ONLY = ("host", "port", "namespace", "pool_size", "connect_timeout", "operation_timeout")
+SERVERS_ONLY = ("host", "port", "namespace", "pool_size", "connect_timeout", "operation_timeout", "connection_max_age")
 DEFAULT_PORTS = {"redis": 6379, "memcached": 11211, "memory": 0}
+SILENCE = 0.5
+"""Seconds without an answer after which a server is in doubt, if its caller gives up: it may have been replaced."""
 
 
 class AiocacheSettings(DriverSettings):
@@ -29,6 +31,8 @@ class AiocacheSettings(DriverSettings):
     """Seconds until a connection is made."""
     operation_timeout: Seconds = 3
     """Seconds until the server answers, and again until a connection becomes free."""
+    connection_max_age: Seconds = 300
+    """Seconds after which a connection is replaced at its next use, so that a host name that has moved is followed."""
     database: Annotated[int, Field(ge=0)] = 0
     """Redis: number of the database."""
     username: Annotated[str | None, Field(min_length=1)] = None

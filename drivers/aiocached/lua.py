@@ -16,6 +16,8 @@ A generation counts only during the server's life in which it was minted. A rest
 replica that lags, brings evicted generations back; but then `run_id` or `master_replid` is another one, and they are dead.
 """
 
+from drivers.aiocached.redis_script import reading, writing
+
 FORMAT = "1"
 
 _COMMON = """
@@ -23,8 +25,7 @@ local root = ARGV[1]
 local LIFE, RENEW_BELOW = 30 * 86400000, 29.5 * 86400000  -- an entry lives 29 days at most
 
 -- The 40 letters of an id that INFO shows; a pattern would take three times as long to find it.
-local function id(section, name)
-  local info = redis.call('INFO', section)
+local function id(info, name)
   local _, colon = string.find(info, name, 1, true)
   return string.sub(info, colon + 1, colon + 40)
 end
@@ -39,7 +40,12 @@ end
 
 -- The tokens that are current, in the order of KEYS; nil if one is missing and there are no fresh ones to mint it from.
 local function current(fresh)
-  local life, tokens = id('server', 'run_id:') .. id('replication', 'master_replid:'), {}
+  local replication = redis.call('INFO', 'replication')
+  -- A master that has just become a replica still has its ids and its data; it refuses nothing but what is written.
+  if not string.find(replication, 'role:master', 1, true) then
+    return fresh and redis.call('SET', root .. ':ping', '') and nil
+  end
+  local life, tokens = id(redis.call('INFO', 'server'), 'run_id:') .. id(replication, 'master_replid:'), {}
   for place, key in ipairs(KEYS) do
     local stored = redis.call('GET', key)
     if stored and string.sub(stored, 1, #life) == life then
@@ -77,48 +83,48 @@ local function store(tokens, field, packed, expires_at, ttl)
 end
 """
 
-PING = f"""
+PING = writing(f"""
 local format, ping = ARGV[1] .. ':format', ARGV[1] .. ':ping'
 redis.call('SET', format, '{FORMAT}', 'NX')
 redis.call('SET', ping, ARGV[2], 'PX', 60000)
 return {{redis.call('GET', format), redis.call('GET', ping)}}
-"""
+""")
 
-STAMP = f"""{_COMMON}
+STAMP = reading(f"""{_COMMON}
 local tokens = current()
 return tokens and table.concat(tokens)
-"""
+""")
 
-MINT = f"{_COMMON} return table.concat(current({{unpack(ARGV, 2)}}))"
+MINT = writing(f"{_COMMON} return table.concat(current({{unpack(ARGV, 2)}}))")
 
-GET = f"""{_COMMON}
+GET = reading(f"""{_COMMON}
 local tokens = current()
 return tokens and redis.call('HGET', root .. ':b:' .. table.concat(tokens, '.'), ARGV[2])
-"""
+""")
 
-PUT = f"""{_COMMON}
+PUT = writing(f"""{_COMMON}
 store(current({{unpack(ARGV, 6)}}), ARGV[2], ARGV[3], ARGV[4], ARGV[5])
 return 1
-"""
+""")
 
-PUT_IF_CURRENT = f"""{_COMMON}
+PUT_IF_CURRENT = writing(f"""{_COMMON}
 local tokens = current()
 if not tokens or table.concat(tokens) ~= ARGV[6] then return 0 end
 for _, key in ipairs(KEYS) do keep(key, LIFE, RENEW_BELOW) end
 store(tokens, ARGV[2], ARGV[3], ARGV[4], ARGV[5])
 return 1
-"""
+""")
 
-DELETE = f"""{_COMMON}
+DELETE = reading(f"""{_COMMON}
 local tokens = current()
 if not tokens then return end
 local bucket = table.concat(tokens, '.')
 redis.call('HDEL', root .. ':b:' .. bucket, ARGV[2])
 redis.call('ZREM', root .. ':x:' .. bucket, ARGV[2])
 if redis.call('EXISTS', root .. ':b:' .. bucket) == 0 then free(bucket) end
-"""
+""")
 
-FORGET = f"""{_COMMON}
+FORGET = reading(f"""{_COMMON}
 for _, key in ipairs(KEYS) do
   local stored = redis.call('GET', key)
   if stored then
@@ -127,9 +133,9 @@ for _, key in ipairs(KEYS) do
   end
 end
 keep(root .. ':garbage', LIFE, RENEW_BELOW)
-"""
+""")
 
-PURGE = f"""{_COMMON}
+PURGE = reading(f"""{_COMMON}
 local now, budget = ARGV[2], tonumber(ARGV[3])
 
 local function free_forgotten(token)
@@ -160,9 +166,9 @@ if budget > 0 then
   end
 end
 return redis.call('SCARD', root .. ':garbage') + redis.call('ZCOUNT', root .. ':due', '-inf', now)
-"""
+""")
 
-STATISTICS = """
+STATISTICS = reading("""
 local root, now, sample = ARGV[1], ARGV[2], 100
 local buckets = redis.call('ZCARD', root .. ':due')
 local entries, seen = 0, 0
@@ -172,4 +178,4 @@ for _, bucket in ipairs(redis.call('ZRANDMEMBER', root .. ':due', sample)) do
 end
 if seen > 0 then entries = entries * buckets / seen end
 return {entries, redis.call('SCARD', root .. ':garbage') + redis.call('ZCOUNT', root .. ':due', '-inf', now)}
-"""
+""")

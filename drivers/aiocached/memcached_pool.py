@@ -1,8 +1,10 @@
 """Connections to memcached that survive cancellation, silence, and a server that dies in mid-answer."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 import aiomcache
@@ -10,7 +12,7 @@ from aiocache import MemcachedCache
 from aiocache.serializers import NullSerializer
 from aiomcache.pool import Connection
 
-from drivers.aiocached.aiocache_settings import AiocacheSettings
+from drivers.aiocached.aiocache_settings import SILENCE, AiocacheSettings
 from drivers.aiocached.translation import BROKEN
 from drivers.host_names import Names, Question, first_to_answer
 
@@ -21,8 +23,20 @@ CLOSED = (ConnectionError, EOFError, aiomcache.ClientException)
 """The errors of a connection that the server has closed, or whose answer makes no sense."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    """A connected client."""
+
+    cache: MemcachedCache
+    since: float
+    """When it was connected, by the monotonic clock."""
+
+
 class MemcachedPool:
     """Clients of one connection each. A client that is left in mid-answer is closed and never used again.
+
+    If a server does not answer, all clients from before are closed. The next ones look the address up anew. So does a client
+    that has reached its age.
 
     aiomcache's own pool takes back a connection whose command was cancelled. The next command then reads the answer to the one
     before (https://github.com/aio-libs/aiomcache/issues/489). It also forgets callers that wait for a lost connection, and has
@@ -33,8 +47,10 @@ class MemcachedPool:
         self._settings = settings
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._names = Names()
-        self._idle: list[MemcachedCache] = []
+        self._idle: list[_Connected] = []
         self._closed = False
+        self._doubted_at = 0.0
+        """When the server did not answer. Clients from before may lead to one that has been replaced."""
 
     async def run(self, work: Work[T]) -> T:
         """Run `work` with an idle client or, if the server has closed that one meanwhile, again with a new one.
@@ -43,9 +59,9 @@ class MemcachedPool:
             TimeoutError: no client became free, or the server did not answer, in time.
         """
         async with self._turn():
-            if self._idle:
+            if client := await self._taken():
                 with suppress(*CLOSED):
-                    return await self._done_with(self._idle.pop(), work)
+                    return await self._done_with(client, work)
                 await self._close_idle()  # the others are as old
             return await self._done_with(await self._connected(), work)
 
@@ -63,19 +79,44 @@ class MemcachedPool:
         finally:
             self._turns.release()
 
-    async def _done_with(self, cache: MemcachedCache, work: Work[T]) -> T:
-        result = await _done_whole(cache, work, self._settings.operation_timeout)
+    async def _taken(self) -> _Connected | None:
+        """Return an idle client that may be used, and close those that may not."""
+        while self._idle:
+            client = self._idle.pop()
+            if not self._is_stale(client):
+                return client
+            await client.cache.close()
+        return None
+
+    def _is_stale(self, client: _Connected) -> bool:
+        return client.since <= self._doubted_at or time.monotonic() - client.since > self._settings.connection_max_age
+
+    async def _done_with(self, client: _Connected, work: Work[T]) -> T:
+        begun, done = time.monotonic(), False
+        try:
+            result = await _done_whole(client.cache, work, self._settings.operation_timeout)
+            done = True
+        finally:
+            if not done and time.monotonic() - begun >= SILENCE:
+                await self._doubt(client)
         if self._closed:
-            await cache.close()
+            await client.cache.close()
         else:
-            self._idle.append(cache)
+            self._idle.append(client)
         return result
 
-    async def _connected(self) -> MemcachedCache:
+    async def _doubt(self, client: _Connected) -> None:
+        """Close all clients of this one's time or before; those in use once they come back."""
+        if not self._is_stale(client):
+            self._doubted_at = time.monotonic()
+            await self._close_idle()
+
+    async def _connected(self) -> _Connected:
         host, port = self._settings.address
+        since = time.monotonic()
         async with asyncio.timeout(self._settings.connect_timeout):
             addresses = await self._names.addresses(Question(host))
-            return await first_to_answer(addresses, lambda address: self._connected_to(address, port))
+            return _Connected(await first_to_answer(addresses, lambda address: self._connected_to(address, port)), since)
 
     async def _connected_to(self, address: str, port: int) -> MemcachedCache:
         cache = _client(address, port)
@@ -84,7 +125,7 @@ class MemcachedPool:
 
     async def _close_idle(self) -> None:
         while self._idle:
-            await self._idle.pop().close()
+            await self._idle.pop().cache.close()
 
 
 async def _done_whole(cache: MemcachedCache, work: Work[T], seconds: float) -> T:

@@ -1,25 +1,35 @@
-"""redis-py's connections, with the address of their host that they connect to."""
+"""redis-py's connections, with the address of their host that they connect to, and what is known of the server there."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio import Connection, SSLConnection
 
+Word = str | bytes | int
 
-class AddressedConnection(Connection):
-    """A connection that looks nothing up: redis-py would do that in the event loop's threads, which all hosts share."""
+
+class _Noted:
+    """What the pool notes of a connection."""
 
     address = ""
     """The address of its next connection."""
+    era = -1
+    """The pool's era in which it was made."""
+    since = 0.0
+    """When it was made, by the monotonic clock."""
+    has_flags = False
+    """Whether its server knows the flags of scripts."""
+
+
+class AddressedConnection(_Noted, Connection):
+    """A connection that looks nothing up: redis-py would do that in the event loop's threads, which all hosts share."""
 
     def _connection_arguments(self) -> Mapping[str, Any]:
         return {**super()._connection_arguments(), "host": self.address}
 
 
-class AddressedTlsConnection(SSLConnection):
+class AddressedTlsConnection(_Noted, SSLConnection):
     """The same over TLS: the certificate is for the host's name."""
-
-    address = ""
 
     def _connection_arguments(self) -> Mapping[str, Any]:
         # The certificate is checked for the configured name, not for the address that it resolved to.
@@ -27,3 +37,9 @@ class AddressedTlsConnection(SSLConnection):
 
 
 Addressed = AddressedConnection | AddressedTlsConnection
+
+
+async def said(connection: Addressed, *command: Word) -> Any:
+    """Return the server's answer to a command. The caller sets the deadline."""
+    await connection.send_command(*command, check_health=False)
+    return await connection.read_response()

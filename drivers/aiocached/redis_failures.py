@@ -2,6 +2,7 @@
 
 import redis.exceptions as redis_errors
 
+from drivers.aiocached.redis_server import A_NODE
 from drivers.aiocached.translation import Failures
 from drivers.driver_errors import DriverMisconfigured, DriverUnavailable
 
@@ -16,7 +17,7 @@ NOT_THE_MASTER = (redis_errors.ReadOnlyError, redis_errors.BusyLoadingError, red
 NOT_THE_MASTER_BY_ANSWER = ("-READONLY ", "NOREPLICAS ", "cluster is down", "in a cluster node")
 """The same by words: in a script they are an `ERR`, for which redis-py has no type."""
 
-A_NODE = "is a node of a cluster; expected a server that holds all keys"
+TOO_OLD = "does not know HELLO; expected Redis 6.2 or newer, or Valkey"
 
 FAILURES = Failures(
     raised=(redis_errors.RedisError,),
@@ -27,17 +28,23 @@ FAILURES = Failures(
         (redis_errors.ReadOnlyError, DriverUnavailable, "is a replica and takes no writes"),
         (redis_errors.MasterDownError, DriverUnavailable, "is a replica that has lost its master"),
         (redis_errors.OutOfMemoryError, DriverUnavailable, "is full"),
-        (CLUSTER, DriverMisconfigured, A_NODE),
+        (CLUSTER, DriverUnavailable, A_NODE),
         (redis_errors.TimeoutError, DriverUnavailable, "did not answer in time"),
         (redis_errors.ConnectionError, DriverUnavailable, "cannot be reached"),
+        # Whatever else a server or a proxy says: it ends a call, and not the process.
+        (redis_errors.ResponseError, DriverUnavailable, "answers with an error that is not known here"),
     ),
     by_answer=(
         ("The user executing the script", DriverMisconfigured, "does not permit the user what is needed"),  # Redis 7.0
         ("ACL failure in script", DriverMisconfigured, "does not permit the user what is needed"),  # since then
-        ("cluster is down", DriverMisconfigured, A_NODE),
-        ("in a cluster node", DriverMisconfigured, A_NODE),
+        ("cluster is down", DriverUnavailable, A_NODE),
+        ("in a cluster node", DriverUnavailable, A_NODE),
+        ("max number of clients", DriverUnavailable, "has as many clients as its maxclients allows"),
+        ("unknown command 'HELLO'", DriverMisconfigured, TOO_OLD),
+        ("unknown command `HELLO`", DriverMisconfigured, TOO_OLD),  # Redis 5
         ("DB index is out of range", DriverMisconfigured, "has no database of that number"),
         ("out of memory", DriverUnavailable, "is full"),
+        ("-OOM ", DriverUnavailable, "is full"),  # of a script in Redis 6.2
         ("MISCONF", DriverUnavailable, "takes no writes while it cannot save its data"),
         ("-READONLY ", DriverUnavailable, "is a replica and takes no writes"),
         ("MASTERDOWN", DriverUnavailable, "is a replica that has lost its master"),

@@ -1,17 +1,12 @@
 """Entries in Redis or Valkey: one atomic script, and one round trip, for each verb."""
 
 import math
-import re
 from collections.abc import Callable
-from functools import cache
-from hashlib import sha1
 from secrets import token_hex
 from typing import Any
 
-import structlog
 from aiocache import RedisCache
 from aiocache.serializers import NullSerializer
-from redis.exceptions import NoScriptError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from drivers import generations
@@ -21,13 +16,11 @@ from drivers.aiocached.layout import Layout, Owners, Packed
 from drivers.aiocached.redis_connection import Addressed, AddressedConnection, AddressedTlsConnection
 from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.redis_pool import RedisPool
+from drivers.aiocached.redis_script import ServerScript
+from drivers.aiocached.redis_server import UnfitServer
 from drivers.contract import Stamp, Statistics
 from drivers.driver_errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
 
-log = structlog.get_logger(__name__)
-
-OLDEST = (6, 2)
-"""The first version that knows `ZADD LT` and `ZRANGE BYSCORE`."""
 LONGEST_PURGE = 250
 """Entries or buckets that one script frees at most. It blocks the server, for some milliseconds."""
 
@@ -44,13 +37,18 @@ class RedisLayout(Layout):
         self._checked = False
 
     async def open(self) -> None:
-        await self._check()
+        try:
+            await self._round_trip()
+        except UnfitServer as unfit:
+            # At the start the address is wrong. Later a fail-over can lead it to such a server, and away again.
+            raise DriverMisconfigured(str(unfit)) from unfit
 
     async def aclose(self) -> None:
         await self._pool.aclose()
 
     async def ping(self) -> None:
-        await (self._round_trip() if self._checked else self._check())
+        await self._pool.look()
+        await self._round_trip()
 
     async def stamp(self, owners: Owners) -> Stamp:
         # Reading first, because nearly every scope has its generations already.
@@ -80,26 +78,6 @@ class RedisLayout(Layout):
         entries, garbage = await self._run(lua.STATISTICS, (), repr(self._clock()))
         return Statistics(entries=entries, garbage=garbage)
 
-    async def _check(self) -> None:
-        """Check the server once: when it is opened, or at the first call if that failed."""
-        version = (await self._info("server"))["redis_version"]
-        if _numbers(version) < OLDEST:
-            raise DriverMisconfigured(f"is version {version}; expected {'.'.join(map(str, OLDEST))} or newer")
-        policy = (await self._info("memory"))["maxmemory_policy"]
-        # A warning only: a dropped generation is a miss, never an old value.
-        if policy.startswith("allkeys-"):
-            log.warning(
-                "Redis may drop keys that are needed to free evicted data; set another maxmemory-policy",
-                maxmemory_policy=policy,
-                prefer="volatile-lru",
-            )
-        await self._round_trip()
-        self._checked = True
-
-    async def _info(self, section: str) -> dict[str, str]:
-        lines = (await self._pool.run("INFO", section)).decode(errors="replace").splitlines()
-        return dict(line.split(":", 1) for line in lines if ":" in line)
-
     async def _round_trip(self) -> None:
         written = token_hex(8)
         layout, read = await self._evaluate(lua.PING, (), written)
@@ -107,21 +85,17 @@ class RedisLayout(Layout):
             raise DriverFormatError("holds data of another format than this version's; expected another server or namespace")
         if read != written.encode():
             raise DriverUnavailable("does not keep what is written")
+        self._checked = True
 
-    async def _run(self, script: str, owners: Owners, *arguments: str | bytes | int) -> Any:
+    async def _run(self, script: ServerScript, owners: Owners, *arguments: str | bytes | int) -> Any:
         if not self._checked:
-            await self._check()
+            await self._round_trip()
         return await self._evaluate(script, owners, *arguments)
 
-    async def _evaluate(self, script: str, owners: Owners, *arguments: str | bytes | int) -> Any:
-        """Run the script by its hash or, if the server does not know that, by its text. Scripts may run twice."""
+    async def _evaluate(self, script: ServerScript, owners: Owners, *arguments: str | bytes | int) -> Any:
         # The namespace in braces is a hash tag: all keys of one instance lie in one slot.
         keys = [f"{self._root}:g:{owner.hex()}" for owner in owners]
-        call = (len(keys), *keys, self._root, *arguments)
-        try:
-            return await self._pool.run("EVALSHA", _sha1(script), *call)
-        except NoScriptError:
-            return await self._pool.run("EVAL", script, *call)
+        return await self._pool.run(script, len(keys), *keys, self._root, *arguments)
 
 
 def _connections(settings: AiocacheSettings, password: str | None) -> Callable[[], Addressed]:
@@ -140,7 +114,6 @@ def _connections(settings: AiocacheSettings, password: str | None) -> Callable[[
         timeout=None,
         endpoint=host,
         port=port,
-        db=settings.database,
         password=password,
         create_connection_timeout=settings.connect_timeout,
         connection_pool_kwargs=connection,
@@ -149,14 +122,5 @@ def _connections(settings: AiocacheSettings, password: str | None) -> Callable[[
     return make
 
 
-@cache
-def _sha1(script: str) -> str:
-    return sha1(script.encode(), usedforsecurity=False).hexdigest()
-
-
 def _fresh(owners: Owners) -> list[str]:
     return [token_hex(generations.BYTES) for _ in owners]
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"[0-9]+", text)[:2])

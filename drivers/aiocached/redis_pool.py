@@ -1,23 +1,22 @@
 """Connections to Redis, handed out at once if one is free; otherwise callers wait in turn."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from drivers.aiocached.aiocache_settings import AiocacheSettings
-from drivers.aiocached.redis_connection import Addressed
+from drivers.aiocached.aiocache_settings import SILENCE, AiocacheSettings
+from drivers.aiocached.redis_connection import Addressed, Word, said
 from drivers.aiocached.redis_failures import is_from_no_master
+from drivers.aiocached.redis_greeting import Greeting
+from drivers.aiocached.redis_script import ServerScript
 from drivers.aiocached.translation import BROKEN
 from drivers.driver_errors import DriverUnavailable
-from drivers.host_names import Names, Question, first_to_answer
-
-Word = str | bytes | int
 
 
 class RedisPool:
@@ -26,37 +25,34 @@ class RedisPool:
     A command sets one timer here, and more only if it has to wait for a connection or to make one. redis-py closes a
     connection that is left in mid-answer; the next use connects it anew.
 
-    If a server answers that it is not the master, all connections from before are closed. The next ones look the address up
-    anew, and may reach the server that has taken over.
+    If a server answers that it is not the master, or does not answer, all connections from before are closed. The next ones
+    look the address up anew, and may reach the server that has taken over. So does a connection that has reached its age.
     """
 
     def __init__(self, settings: AiocacheSettings, connection: Callable[[], Addressed]) -> None:
         """`connection` makes a connection that is not connected yet, and that has a connect timeout of its own."""
         self._settings = settings
         self._connection = connection
+        self._greeting = Greeting(settings)
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._free: list[Addressed] = []
-        self._names = Names()
         self._closed = False
         self._era = 0
-        """Rises whenever the connections turned out to lead to a server that is not the master."""
-        self._connected_in: dict[Addressed, int] = {}
+        """Rises whenever the connections turned out to lead to a server that does not serve."""
 
-    async def run(self, *command: Word) -> Any:
-        """Return the server's answer. A command is sent twice if its connection fails, so it must be one that may run twice.
-
-        It is also sent again if the server is not the master.
+    async def run(self, script: ServerScript, *arguments: Word) -> Any:
+        """Return what the script answers. It is sent twice if its connection fails, or if the server is not the master.
 
         Raises:
-            DriverUnavailable: no connection became free in time.
+            DriverUnavailable: no connection became free in time, or the server cannot hold the entries.
             TimeoutError: the server did not answer in time.
             redis.exceptions.RedisError: the answer is an error, or the server cannot be reached, or not in time.
         """
-        await self._turn()
-        try:
-            return await self._run(command)
-        finally:
-            self._turns.release()
+        return await self._run(self._evaluate, script, arguments)
+
+    async def look(self) -> None:
+        """Ask the server what it is; a change is logged. Raises as `run` does."""
+        await self._run(self._greeting.ask)
 
     async def aclose(self) -> None:
         """Close what is free now, and what is in use when it comes back."""
@@ -74,29 +70,35 @@ class RedisPool:
         except TimeoutError:
             raise DriverUnavailable("has not had a free connection in time; raise pool_size") from None
 
-    async def _run(self, command: tuple[Word, ...]) -> Any:
-        # The one used last: the others can be closed by the server when they have been idle for long.
-        connection = self._free.pop() if self._free else self._connection()
+    async def _run(self, ask: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        await self._turn()
+        connection = self._taken()
         try:
-            return await self._answer(connection, command)
+            return await self._answer(connection, ask, *arguments)
         except RedisError as problem:
             if not isinstance(problem, RedisConnectionError) and not is_from_no_master(problem):
                 raise
-            return await self._answer(connection, command)
+            return await self._answer(connection, ask, *arguments)
         finally:
-            if self._closed:
-                await connection.disconnect(nowait=True)
-            self._free.append(connection)
+            await self._give_back(connection)
 
-    async def _answer(self, connection: Addressed, command: tuple[Word, ...]) -> Any:
+    def _taken(self) -> Addressed:
+        # The one used last: the others can be closed by the server when they have been idle for long.
+        return self._free.pop() if self._free else self._connection()
+
+    async def _give_back(self, connection: Addressed) -> None:
+        self._free.append(connection)
+        self._turns.release()
+        if self._closed:
+            await connection.disconnect(nowait=True)
+
+    async def _answer(self, connection: Addressed, ask: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """Ask over this connection. If the server does not serve, leave it."""
         try:
-            if (
-                self._is_stale(connection) or await connection.can_read()
-            ):  # anything to read before a command is the end of the connection
+            # Anything to read before a command is the end of the connection.
+            if self._is_stale(connection) or await connection.can_read():
                 await self._connect(connection)
-            async with asyncio.timeout(self._settings.operation_timeout):
-                await connection.send_command(*command, check_health=False)
-                return await connection.read_response()
+            return await ask(connection, *arguments)
         except RedisError as problem:
             if is_from_no_master(problem):
                 await self._leave_the_server(connection)
@@ -105,32 +107,46 @@ class RedisPool:
             await connection.disconnect(nowait=True)
             raise RedisConnectionError("the connection is dead, or its answer makes no sense") from problem
 
+    async def _evaluate(self, connection: Addressed, script: ServerScript, arguments: tuple[Word, ...]) -> Any:
+        """Run the script by its hash or, if the server does not know that, by its text."""
+        form = script.flagged if connection.has_flags else script.plain
+        limit = asyncio.timeout(self._settings.operation_timeout)
+        try:
+            async with limit:
+                try:
+                    return await said(connection, "EVALSHA", form.sha1, *arguments)
+                except NoScriptError:
+                    return await said(connection, "EVAL", form.text, *arguments)
+        finally:
+            # Closed by redis-py, because no answer came: in time, or before the caller gave up.
+            if not connection.is_connected and self._seconds_of(limit) >= SILENCE:
+                await self._leave_the_server(connection)
+
+    def _seconds_of(self, limit: asyncio.Timeout) -> float:
+        """Return the seconds since a limit was set."""
+        end = limit.when()
+        return 0 if end is None else asyncio.get_running_loop().time() - (end - self._settings.operation_timeout)
+
     def _is_stale(self, connection: Addressed) -> bool:
-        return not connection.is_connected or self._connected_in.get(connection) != self._era
+        return (
+            not connection.is_connected
+            or connection.era != self._era
+            or time.monotonic() - connection.since > self._settings.connection_max_age
+        )
 
     async def _leave_the_server(self, connection: Addressed) -> None:
         """Close all connections of this one's time or before; those in use once they come back."""
-        if self._connected_in.get(connection, self._era) == self._era:
+        if connection.era == self._era:
             self._era += 1
         for each in (connection, *self._free):
             if self._is_stale(each):
                 await each.disconnect(nowait=True)
 
     async def _connect(self, connection: Addressed) -> None:
-        """Connect, with redis-py's own deadlines for the greeting only, because they cost a task for each command."""
         await connection.disconnect(nowait=True)
-        connection.socket_timeout = self._settings.operation_timeout
         # Noted before it connects: a fail-over during that makes it stale at once.
-        self._connected_in[connection] = self._era
-        async with asyncio.timeout(self._settings.connect_timeout):
-            addresses = await self._names.addresses(Question(connection.host))
-        await first_to_answer(addresses, partial(_connect_to, connection), RedisError)
-        connection.socket_timeout = None
-
-
-async def _connect_to(connection: Addressed, address: str) -> None:
-    connection.address = address
-    await cast("Any", connection).connect()
+        connection.era, connection.since = self._era, time.monotonic()
+        await self._greeting.connect(connection)
 
 
 async def _take_leave(connection: Addressed) -> None:

@@ -13,7 +13,6 @@ from drivers.aiocached.translation import translated
 from drivers.contract import SessionScope, SystemScope
 from drivers.driver_errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
 from drivers.testing.subject import current, keep, opened, purge_all
-from tests.drivers.old_redis import old_redis
 from tests.drivers.redis_admin import administrator, run
 from tests.drivers.stores import aiocache_driver
 from tests.endsystems.certificates import authority
@@ -134,14 +133,6 @@ async def test_a_newer_format_is_refused_and_left_alone(redis: RealServer) -> No
         assert await admin.get(key) == b"2"
 
 
-async def test_a_server_that_is_too_old_is_refused() -> None:
-    async with old_redis() as port:
-        driver = aiocache_driver(port, "redis")
-        with pytest.raises(DriverMisconfigured, match=r"6\.0\.16; expected 6\.2 or newer"):
-            async with opened(driver):
-                pass
-
-
 @pytest.mark.parametrize(("policy", "warnings"), [("allkeys-lru", 1), ("volatile-lru", 0), ("noeviction", 0)])
 async def test_a_server_that_may_drop_any_key_is_warned_of(own_redis: RealServer, policy: str, warnings: int) -> None:
     async with administrator(own_redis) as admin:
@@ -149,7 +140,7 @@ async def test_a_server_that_may_drop_any_key_is_warned_of(own_redis: RealServer
     with capture_logs() as logs:
         async with opened(aiocache_driver(own_redis, "redis")) as driver:
             await driver.ping()
-    assert [line["maxmemory_policy"] for line in logs] == [policy] * warnings
+    assert [line["maxmemory_policy"] for line in logs if "maxmemory_policy" in line] == [policy] * warnings
 
 
 async def test_a_full_server_is_unavailable_for_writing_and_says_why(own_redis: RealServer) -> None:

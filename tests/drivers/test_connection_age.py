@@ -1,0 +1,91 @@
+"""Connections are replaced: at a greatest age, and when a server does not answer, so that an address that moved is found."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+
+from drivers.contract import SessionScope
+from drivers.testing.subject import current, keep, opened
+from tests.drivers.address import address
+from tests.drivers.stores import aiocache_driver
+from tests.servers import RealServer, memcached_server, redis_server
+
+SESSION = SessionScope("s1", "A")
+SESSIONS = [SessionScope(f"s{number}", "A") for number in range(16)]
+CONNECTIONS = 4
+WITHIN = 30.0
+FOR_EVER = 600.0
+
+Start = Callable[[], AbstractContextManager[RealServer]]
+every_backend = pytest.mark.parametrize(("backend", "start"), [("redis", redis_server), ("memcached", memcached_server)])
+
+
+@pytest.fixture
+def former(redis_binary: None, memcached_binary: None, start: Start) -> Iterator[RealServer]:
+    with start() as server:
+        yield server
+
+
+@pytest.fixture
+def successor(start: Start) -> Iterator[RealServer]:
+    with start() as server:
+        yield server
+
+
+@every_backend
+async def test_an_address_that_has_moved_is_found_though_the_old_server_still_serves(
+    former: RealServer, successor: RealServer, backend: str
+) -> None:
+    with address(former.port) as way:
+        async with opened(aiocache_driver(way.port, backend, connection_max_age=0.05)) as driver, asyncio.timeout(WITHIN):
+            await keep(driver, SESSION, "key", b"value")
+            way.target = successor.port
+            while way.made[-1] != successor.port:
+                await driver.stamp(SESSION)
+            assert await driver.get(SESSION, "key") is None
+
+
+@every_backend
+async def test_a_connection_that_is_young_is_used_again(former: RealServer, backend: str) -> None:
+    with address(former.port) as way:
+        async with opened(aiocache_driver(way.port, backend)) as driver:
+            for _ in range(20):
+                await keep(driver, SESSION, "key", b"value")
+            assert len(way.made) == 1
+
+
+@every_backend
+async def test_one_call_without_an_answer_spares_all_others_the_silent_server(
+    former: RealServer, successor: RealServer, backend: str
+) -> None:
+    with address(former.port) as way:
+        driver = aiocache_driver(way.port, backend, pool_size=CONNECTIONS, operation_timeout=FOR_EVER)
+        async with opened(driver), asyncio.timeout(WITHIN):
+            await asyncio.gather(*(keep(driver, session, "key", b"value") for session in SESSIONS))
+            former.pause()
+            way.target = successor.port
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1):
+                    await driver.get(SESSION, "key")
+
+            await asyncio.gather(*(keep(driver, session, "key", b"new") for session in SESSIONS))
+
+            assert [await current(driver, session, "key") for session in SESSIONS] == [b"new"] * len(SESSIONS)
+
+
+@every_backend
+async def test_a_caller_that_gives_up_soon_costs_no_connection_but_its_own(former: RealServer, backend: str) -> None:
+    with address(former.port) as way:
+        driver = aiocache_driver(way.port, backend, pool_size=CONNECTIONS)
+        async with opened(driver), asyncio.timeout(WITHIN):
+            await asyncio.gather(*(keep(driver, session, "key", b"value") for session in SESSIONS))
+            made = len(way.made)
+            former.pause()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await driver.get(SESSION, "key")
+            former.resume()
+            await asyncio.gather(*(keep(driver, session, "key", b"new") for session in SESSIONS))
+            assert len(way.made) == made + 1

@@ -1,0 +1,107 @@
+"""The same on Redis 6.2, on Redis 7 and on Valkey; and what the flags of scripts change where there are any."""
+
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from drivers.contract import SessionScope
+from drivers.driver_errors import DriverUnavailable
+from drivers.testing import DriverContract, MakeDriver
+from drivers.testing.subject import current, keep, opened, purge_all
+from tests.drivers.redis_admin import administrator, run
+from tests.drivers.stores import aiocache_driver, maker
+from tests.ports import HOST
+from tests.redis_kin import OLD_REDIS, VALKEY
+from tests.servers import RealServer, redis_server
+
+SESSION = SessionScope("s1", "A")
+with_flags = pytest.mark.parametrize("binary", ["redis-server", str(VALKEY)], ids=["Redis 7", "Valkey"])
+every_version = pytest.mark.parametrize(
+    "binary", [str(OLD_REDIS), "redis-server", str(VALKEY)], ids=["Redis 6.2", "Redis 7", "Valkey"]
+)
+
+
+@pytest.fixture(scope="module")
+def old_redis(redis_kin_binaries: None) -> Iterator[RealServer]:
+    with redis_server(binary=OLD_REDIS) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def valkey(redis_kin_binaries: None) -> Iterator[RealServer]:
+    with redis_server(binary=VALKEY) as server:
+        yield server
+
+
+class TestOldRedis(DriverContract):
+    @pytest.fixture
+    def make_driver(self, old_redis: RealServer) -> MakeDriver:
+        return maker(old_redis, "redis")
+
+
+class TestValkey(DriverContract):
+    @pytest.fixture
+    def make_driver(self, valkey: RealServer) -> MakeDriver:
+        return maker(valkey, "redis")
+
+
+@pytest.fixture
+def server(redis_binary: None, redis_kin_binaries: None, binary: str) -> Iterator[RealServer]:
+    with redis_server(binary=binary) as running:
+        yield running
+
+
+@with_flags
+async def test_a_master_that_lacks_its_replicas_answers_no_read(server: RealServer) -> None:
+    async with opened(aiocache_driver(server, "redis")) as driver, administrator(server) as admin:
+        await keep(driver, SESSION, "key", b"value")
+        await run(admin, "CONFIG", "SET", "min-replicas-to-write", "1")
+        for call in (driver.stamp(SESSION), driver.get(SESSION, "key"), driver.evict(SESSION), driver.ping()):
+            with pytest.raises(DriverUnavailable, match="has too few replicas"):
+                await call
+        await run(admin, "CONFIG", "SET", "min-replicas-to-write", "0")
+        assert await current(driver, SESSION, "key") == b"value"
+
+
+@every_version
+async def test_calls_fail_while_the_server_is_a_replica_on_open_connections_too(server: RealServer) -> None:
+    async with opened(aiocache_driver(server, "redis")) as driver, administrator(server) as admin:
+        await keep(driver, SESSION, "key", b"value")
+        await run(admin, "REPLICAOF", HOST, "1")
+        for call in (driver.stamp(SESSION), driver.get(SESSION, "key"), driver.evict(SESSION), driver.ping()):
+            with pytest.raises(DriverUnavailable, match="is a replica of"):
+                await call
+        await run(admin, "REPLICAOF", "NO", "ONE")
+        await keep(driver, SESSION, "key", b"new")
+
+
+@every_version
+async def test_a_full_server_still_reads_evicts_and_frees(server: RealServer) -> None:
+    async with opened(aiocache_driver(server, "redis")) as driver, administrator(server) as admin:
+        await keep(driver, SESSION, "key", b"value")
+        await run(admin, "CONFIG", "SET", "maxmemory", "1")
+        with pytest.raises(DriverUnavailable, match="is full"):
+            await keep(driver, SESSION, "another", b"value")
+        assert await current(driver, SESSION, "key") == b"value"
+        await driver.evict(SESSION)
+        assert await driver.get(SESSION, "key") is None
+        await purge_all(driver)
+        assert (await driver.statistics()).entries == 0
+
+
+@every_version
+async def test_scripts_that_a_server_has_forgotten_are_sent_again(server: RealServer) -> None:
+    async with opened(aiocache_driver(server, "redis")) as driver, administrator(server) as admin:
+        await keep(driver, SESSION, "key", b"value")
+        await run(admin, "SCRIPT", "FLUSH")
+        assert await current(driver, SESSION, "key") == b"value"
+
+
+@every_version
+async def test_a_server_that_knows_no_flags_is_told_in_the_log_at_the_start(server: RealServer, binary: str) -> None:
+    with capture_logs() as logs:
+        async with opened(aiocache_driver(server, "redis")) as driver:
+            await driver.ping()
+    told = [line["version"] for line in logs if line["log_level"] == "warning"]
+    assert told == (["6.2.5"] if binary == str(OLD_REDIS) else [])
