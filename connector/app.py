@@ -11,10 +11,11 @@ import structlog
 from aiohttp import web
 
 from connector.admin.closing import Closing
+from connector.admin.draining import Draining
 from connector.admin.service import Admin
 from connector.api.control import control_app
 from connector.api.doors import DOORS, opened_doors
-from connector.api.lifecycle import READINESS
+from connector.api.lifecycle import LIFECYCLE, READINESS
 from connector.api.routes import add_routes
 from connector.api.sites import control_served, metrics_served
 from connector.assembly.parts import Parts, core_of, for_end_system, parts_of
@@ -115,17 +116,33 @@ async def _running(app: web.Application, settings: Settings) -> AsyncIterator[No
 
 def _admin(app: web.Application, settings: Settings, metrics_url: str | None) -> Admin:
     parts = app[PARTS]
+    closing = Closing(parts.ledger, parts.live, parts.served.planner, parts.orchestrator, parts.metrics)
     return Admin(
         ledger=parts.ledger,
         readiness=app[READINESS],
         holding=parts.holding,
-        closing=Closing(parts.ledger, parts.live, parts.served.planner, parts.orchestrator, parts.metrics),
+        closing=closing,
+        draining=_draining(app, closing),
         nudge=parts.retries.nudge,
         metrics_url=metrics_url,
         doubts=parts.doubts,
         seats=settings.end_system.seats,
         lines=parts.lines,
         reaped=parts.reaper.reaped,
+    )
+
+
+def _draining(app: web.Application, closing: Closing) -> Draining:
+    parts = app[PARTS]
+    return Draining(
+        lifecycle=app[LIFECYCLE],
+        ledger=parts.ledger,
+        logins=parts.logins,
+        tasks=parts.tasks,
+        unrecorded=parts.live.unrecorded,
+        closing=closing,
+        holding=parts.holding,
+        nudge=parts.retries.nudge,
     )
 
 

@@ -83,8 +83,8 @@ def _tell_where(addresses: Sequence[Any]) -> None:
 
 async def _finish(app: web.Application, runner: GuardedRunner, deadlines: ServerDeadlines, *, asked_by: str) -> None:
     log.info(STOPPING, signal=asked_by, drain=deadlines.drain, seconds=deadlines.shutdown)
-    app[LIFECYCLE].draining = True
-    await asyncio.sleep(deadlines.drain)
+    app[LIFECYCLE].drain()
+    await asyncio.sleep(app[LIFECYCLE].left_of(deadlines.drain))
     until = time.monotonic() + deadlines.shutdown
     tasks = await app[PARTS].drain(deadlines.shutdown)
     requests = await runner.finish(max(0.0, until - time.monotonic()))

@@ -1,10 +1,12 @@
 """The real orchestrator over parts of a test's choice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from connector.admin.closing import Closing
+from connector.admin.draining import Draining, HandOver
+from connector.admin.readiness import Lifecycle
 from connector.api.routes import Served
 from connector.assembly.opening_parts import opening_over
 from connector.cache import Caches, Entries, Loads
@@ -61,6 +63,33 @@ def closing(ledger: Ledger, live: LiveSessions, end_system: EndSystem, storage: 
     orchestrator = Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30)
     planner = Planner(end_system, Admission(Seals(KEYRING), live, require_seal=False), live.current)
     return Closing(ledger, live, planner, orchestrator, Metrics())
+
+
+def draining(
+    ledger: Ledger,
+    live: LiveSessions,
+    end_system: EndSystem,
+    storage: Storage,
+    *,
+    lifecycle: Lifecycle | None = None,
+    nudge: Callable[[], None] = lambda: None,
+    hand_over: HandOver | None = None,
+) -> Draining:
+    """Return what empties a server, over parts of the caller's own."""
+    tasks, books = OwnedTasks(), Bookkeeping(ledger, Backoff(604_800))
+    logouts = Logouts(end_system, tasks, METRICS, deadline=30)
+    records = SessionRecords(logouts, ledger, storage, books, live, nudge=nudge)
+    return Draining(
+        lifecycle=lifecycle or Lifecycle(),
+        ledger=ledger,
+        logins=opening_over(logouts, live, Seals(KEYRING), ledger, records, deadline=30, longest_header=32_768).logins,
+        tasks=tasks,
+        unrecorded=live.unrecorded,
+        closing=closing(ledger, live, end_system, storage),
+        holding=holding(ledger, end_system),
+        nudge=nudge,
+        hand_over=hand_over,
+    )
 
 
 def orchestrator(

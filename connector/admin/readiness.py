@@ -22,8 +22,22 @@ IN_DEBT = "it owes evictions: reads are misses until they are done"
 class Lifecycle:
     """Where the server stands between its start and its end. The process sets it."""
 
-    draining: bool = False
-    """Whether the server is to end: it finishes what it has begun and wants no new work."""
+    since: float | None = None
+    """When the server began to drain, on the monotonic clock."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server is to end: it finishes what it has begun and wants no new work."""
+        return self.since is not None
+
+    def drain(self) -> None:
+        """Say from now on that the server is to end. A repeat changes nothing."""
+        if self.since is None:
+            self.since = time.monotonic()
+
+    def left_of(self, seconds: float) -> float:
+        """Return how much of this time is left since the server began to drain."""
+        return seconds if self.since is None else max(0.0, self.since + seconds - time.monotonic())
 
 
 class Readiness(msgspec.Struct, frozen=True):

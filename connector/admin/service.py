@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from connector.admin.closing import Closing
+from connector.admin.draining import Draining
 from connector.admin.readiness import ReadinessCheck
 from connector.admin.shown import (
     Choice,
@@ -94,6 +95,7 @@ class Admin(LedgerView):
     readiness: ReadinessCheck
     holding: Holding
     closing: Closing
+    draining: Draining
     nudge: Callable[[], None]
     """Tells the retries that something may be due."""
     metrics_url: str | None

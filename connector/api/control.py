@@ -4,6 +4,7 @@ import asyncio
 import logging
 from http import HTTPStatus
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -12,7 +13,7 @@ from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages
 from connector.api.control_owed import OwedCalls
 from connector.api.control_sessions import SessionCalls
-from connector.api.control_values import PATIENCE, ok
+from connector.api.control_values import PATIENCE, body_of, converted, ok
 from connector.api.http_errors import ApiError
 from connector.api.metrics_endpoint import METRICS
 from connector.api.rendering import ErrorShapes
@@ -26,6 +27,13 @@ from connector.model.errors import (
     NoSuchSession,
 )
 from connector.telemetry.metrics import Metrics
+
+
+class Drain(msgspec.Struct, forbid_unknown_fields=True):
+    """How to empty the server."""
+
+    close_sessions: bool = False
+
 
 REFUSALS: dict[type[ConnectorError], tuple[HTTPStatus, str]] = {
     NoSuchDebt: (HTTPStatus.NOT_FOUND, "no_such_row"),
@@ -51,7 +59,12 @@ def control_app(admin: Admin, metrics: Metrics) -> web.Application:
     async def status(_: web.Request) -> web.Response:
         return ok(await admin.status())
 
+    async def drain(request: web.Request) -> web.Response:
+        wanted = converted(await body_of(request) or {}, Drain)
+        return ok(await admin.draining.drain(close_sessions=wanted.close_sessions))
+
     app.router.add_get("/status", status)
+    app.router.add_post("/drain", drain)
     app.router.add_routes(OwedCalls(admin).routes())
     app.router.add_routes(SessionCalls(admin).routes())
     return app

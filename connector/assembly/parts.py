@@ -89,6 +89,8 @@ class Parts:
     storage: Storage
     ledger: Ledger
     live: LiveSessions
+    tasks: OwnedTasks
+    """Cleanups and retries, and what goes on without a caller."""
     served: Served
     logins: RunningLogins
     orchestrator: Orchestrator
@@ -221,6 +223,7 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
         storage=core.storage,
         ledger=core.ledger,
         live=core.live,
+        tasks=core.tasks,
         served=_served(core, orchestrator, planner, opening.openings, renewals),
         logins=opening.logins,
         orchestrator=orchestrator,

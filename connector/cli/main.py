@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli import check_config, owed_commands, profiles, rehearse, sessions_commands, status
+from connector.cli import check_config, drain, owed_commands, profiles, rehearse, sessions_commands, status
 from connector.cli.endings import explained_ends
 from connector.cli.options import ConfigOption, chosen
 from connector.version import __version__
@@ -35,6 +35,7 @@ def serve(config: ConfigOption = None) -> None:
 
 app.command()(check_config.check_config)
 app.command()(status.status)
+app.command()(drain.drain)
 app.command()(rehearse.rehearse)
 app.add_typer(owed_commands.app, name="owed")
 app.add_typer(sessions_commands.app, name="sessions")

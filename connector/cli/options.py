@@ -1,5 +1,6 @@
 """Options and exit codes that several commands have."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,8 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 _DEFAULT_CONFIG = Path("config.toml")
+_SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
+_SPAN = re.compile(r"([0-9]{1,6}) ?(s|min|h|d)")
 
 
 def chosen(config: Path | None) -> Path | None:
@@ -30,3 +33,11 @@ def chosen(config: Path | None) -> Path | None:
     if config is None and is_there(_DEFAULT_CONFIG):
         return _DEFAULT_CONFIG
     return config
+
+
+def seconds(text: str) -> float:
+    """Return how many seconds a time has that was typed, for instance `30min`."""
+    span = _SPAN.fullmatch(text)
+    if span is None:
+        raise typer.BadParameter("expected a number of s, min, h or d, for instance 30min")
+    return float(span[1]) * _SECONDS[span[2]]

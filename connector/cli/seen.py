@@ -14,6 +14,7 @@ import msgspec
 import typer
 from msgspec.structs import asdict
 
+from connector.admin.draining import ShownDrain
 from connector.admin.service import LedgerView
 from connector.admin.shown import Choice, RunningServer, ServerState, ShownDebt, ShownLedger, SilentLedger, StoppedServer
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession
@@ -90,6 +91,10 @@ class ServerSeen(Seen):
     def dismiss_login(self, session: ShownSession) -> None:
         """Give a login up of which nobody knows what it has made."""
         self.client.post(f"/sessions/{session.session}/dismiss", {"login": session.login})
+
+    def drain(self, *, close_sessions: bool) -> ShownDrain:
+        """Empty the server, and tell what is left."""
+        return _shown(self.client.post("/drain", {"close_sessions": close_sessions}), ShownDrain)
 
     def make_due(self, id_: int, *, here: bool) -> None:
         """Make a logout due now; `here` sends it to today's end system, though its login was made at another one."""

@@ -1,6 +1,5 @@
 """`connector sessions`: show who is in, and end sessions that nobody ends."""
 
-import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from connector.cli.exits import EXIT_NOT_NOW, EXIT_NOTHING, exit_codes
-from connector.cli.options import ConfigOption, JsonOption
+from connector.cli.options import ConfigOption, JsonOption, seconds
 from connector.cli.printing import print_json, print_table
 from connector.cli.session_words import HEADINGS, cells, details, ending
 from connector.model.session_ids import canonical
@@ -20,20 +19,10 @@ if TYPE_CHECKING:  # a command imports what it works with when it runs, so that 
     from connector.admin.shown_sessions import SessionFilter, ShownSession
     from connector.cli.seen import ServerSeen
 
-SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
-SPAN = re.compile(r"([0-9]{1,6}) ?(s|min|h|d)")
-
 NOT_OPEN = "nothing to close: this session is {}; `connector sessions show` says more"
 NOT_UNKNOWN = "nothing to dismiss: this session is {}; `connector sessions close` ends one that is open"
 
 app = typer.Typer(help="Open sessions, and logins that are under way: see and steer them.", no_args_is_help=True)
-
-
-def _seconds(text: str) -> float:
-    span = SPAN.fullmatch(text)
-    if span is None:
-        raise typer.BadParameter("expected a number of s, min, h or d, for instance 30min")
-    return float(span[1]) * SECONDS[span[2]]
 
 
 def _session_id(text: str) -> str:
@@ -59,7 +48,7 @@ def list_sessions(
     system: Annotated[str | None, typer.Option(metavar="ID", help="Only those of this system.")] = None,
     origin: Annotated[str | None, typer.Option(metavar="URL", help="Only those whose login was made there.")] = None,
     idle_for: Annotated[
-        float | None, typer.Option(metavar="TIME", parser=_seconds, help="Only those unused for so long: 90s, 30min, 2h, 1d.")
+        float | None, typer.Option(metavar="TIME", parser=seconds, help="Only those unused for so long: 90s, 30min, 2h, 1d.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show them anew every two seconds, until Ctrl-C.")] = False,
     config: ConfigOption = None,

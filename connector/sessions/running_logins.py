@@ -110,6 +110,12 @@ class RunningLogins:
             return NotOpened.DEFECT
         return await self._after.follow(attempt, outcome, patience=max(0.0, self.deadline - passed))
 
+    def stop(self) -> None:
+        """Begin no login any more, and let nobody wait for a seat."""
+        self.are_stopping = True
+        if self._seats is not None:
+            self._seats.stop()
+
     async def drain(self, deadline: float) -> int:
         """Begin no more logins, give the running ones their time, then wait for all that follows them.
 
@@ -117,9 +123,7 @@ class RunningLogins:
         `deadline` says, and is recorded once it is answered. A longer one is cancelled. Returns how many were. What follows a
         login is never cancelled, because its parts have deadlines.
         """
-        self.are_stopping = True  # or a login that has just begun would be cancelled with those that have had their time
-        if self._seats is not None:
-            self._seats.stop()
+        self.stop()  # or a login that has just begun would be cancelled with those that have had their time
         longest = max(deadline, self._longest)
         if self._logins:
             message = "waiting for running logins, so that what they make is ended"

@@ -17,7 +17,7 @@ from connector.model.errors import DebtHeldBack, NoSuchDebt
 from connector.sessions.doubts import Doubts
 from connector.sessions.live import LiveSessions
 from connector.sessions.seat_lines import SeatLines
-from tests.assembly import closing, holding
+from tests.assembly import closing, draining, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import KEYS, NAME, ORIGIN, close, ledger, opened, record, request
 
@@ -30,6 +30,7 @@ def admin(of: SqliteLedger, end_system: LocatedEndSystem | None = None, nudged: 
         readiness=ReadinessCheck(storage, of, live.unrecorded, Lifecycle(), needs_stores=False),
         holding=holding(of, end_system),
         closing=closing(of, live, end_system, storage),
+        draining=draining(of, live, end_system, storage),
         nudge=lambda: (nudged if nudged is not None else []).append("nudged"),
         metrics_url=None,
         doubts=Doubts(),

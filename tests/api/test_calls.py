@@ -71,7 +71,7 @@ async def test_a_ledger_that_does_not_answer_makes_a_server_unavailable(http: ai
 
 async def test_a_server_that_is_shutting_down_is_not_ready(http: aiohttp.ClientSession) -> None:
     async with serving() as edge:
-        edge.app[LIFECYCLE].draining = True
+        edge.app[LIFECYCLE].drain()
         async with http.get(f"{edge.url}/health/ready") as answer:
             body = await answer.json()
     assert (answer.status, body["status"]) == (503, "draining")

@@ -27,7 +27,7 @@ from connector.sessions.doubts import Doubts
 from connector.sessions.live import LiveSessions
 from connector.sessions.seat_lines import SeatLines
 from connector.telemetry.metrics import Metrics
-from tests.assembly import closing, holding
+from tests.assembly import closing, draining, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import ORIGIN, opening
 
@@ -142,6 +142,9 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
             readiness=ReadinessCheck(storage, ledger, server.live.unrecorded, server.lifecycle, needs_stores=False),
             holding=holding(ledger, server.end_system),
             closing=closing(ledger, server.live, server.end_system, storage),
+            draining=draining(
+                ledger, server.live, server.end_system, storage, lifecycle=server.lifecycle, nudge=server.nudged.set
+            ),
             nudge=server.nudged.set,
             metrics_url=METRICS_URL,
             doubts=Doubts(),

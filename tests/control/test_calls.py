@@ -58,7 +58,7 @@ async def test_a_request_of_a_command_is_in_the_log_only_for_whoever_looks_for_f
 
 
 async def test_a_server_that_is_shutting_down_says_so(server: Administered) -> None:
-    server.lifecycle.draining = True
+    server.lifecycle.drain()
 
     assert (await server.ask(lambda client: client.get("/status")))["status"] == "draining"
 

@@ -1,0 +1,157 @@
+"""Emptying a server before it is scaled away: nothing new begins, what is owed is tried, and what is left is counted."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from connector.admin.closing import Closing
+from connector.admin.readiness import Lifecycle
+from connector.ledger.port import ShownDebts, ShownSessions
+from connector.model.debts import LogoutState, Totals
+from connector.model.errors import BrokenOff, DebtHeldBack, LedgerUnavailable, NoSuchDebt, NoSuchSession
+from connector.model.listed import ListedSession, SessionState, Wanted
+from connector.runtime.steps import step
+from connector.runtime.supervision import OwnedTasks
+from connector.sessions.running_logins import RunningLogins
+from connector.sessions.unrecorded import Unrecorded
+from connector.workers.holding import Holding
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+"""Rows that are taken from the ledger at a time."""
+AT_ONCE = 4
+"""Sessions that are ended at a time."""
+LONGEST = 172_800.0
+"""Seconds for trying what is owed, or for ending sessions; their parts have shorter deadlines of their own."""
+OPEN = Wanted(states=[SessionState.OPEN])
+BEGUN = (
+    "an administrator empties this server: it opens no session any more, is not ready, and tries what is owed; "
+    "`connector drain` tells what is left, and a restart ends it"
+)
+
+
+class ShownDrain(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server that is being emptied still has. Nobody else knows of it once its ledger is gone."""
+
+    under_way: int
+    """Logins, cleanups and tries of logouts that have begun."""
+    sessions: int
+    """Open ones."""
+    owed: int
+    """Logouts that are tried again."""
+    evictions: int
+    unrecorded: int
+    """What the ledger could not take yet. It is in memory only."""
+    waiting: int
+    """Logouts that need attention."""
+    unknown: int
+    """Logins of which nobody knows what they have made. They need attention, too."""
+
+    @property
+    def coming_to_an_end(self) -> int:
+        """How much needs nobody's attention."""
+        return self.under_way + self.sessions + self.owed + self.evictions + self.unrecorded
+
+    @property
+    def needs_attention(self) -> int:
+        """How much only a person can end."""
+        return self.waiting + self.unknown
+
+
+class HandOver(Protocol):
+    """The ledger that a server shares with others, who can do what is owed here."""
+
+    async def hand_over(self) -> Totals:
+        """End this server's claims, and return what nobody else can end. A repeat does the same. Raises `LedgerUnavailable`."""
+        ...
+
+
+class DrainedLedger(ShownDebts, ShownSessions, Protocol):
+    """A ledger whose server is emptied."""
+
+
+@dataclass(slots=True)
+class Draining:
+    """Empties a running server. It stays so until it is started again."""
+
+    lifecycle: Lifecycle
+    ledger: DrainedLedger
+    logins: RunningLogins
+    tasks: OwnedTasks
+    """What has begun and goes on without a caller."""
+    unrecorded: Unrecorded
+    closing: Closing
+    holding: Holding
+    nudge: Callable[[], None]
+    """Tells the retries that something is due."""
+    hand_over: HandOver | None = None
+    """None if nobody else has this ledger: all that is in it is left then."""
+    _trying: asyncio.Task[object] | None = field(default=None, init=False)
+    _ending: asyncio.Task[object] | None = field(default=None, init=False)
+
+    async def drain(self, *, close_sessions: bool) -> ShownDrain:
+        """Begin to empty the server, and tell what is left. Called again, it tells so again, and tries nothing sooner.
+
+        With `close_sessions`, open sessions are ended as an administrator ends one.
+
+        Raises:
+            LedgerUnavailable: it cannot be told.
+        """
+        if self._trying is None:
+            log.warning(BEGUN)
+            self.lifecycle.drain()
+            self.logins.stop()
+            self._trying = self._begin("trying what is owed", self._try_owed)
+        totals = await (self.ledger.statistics() if self.hand_over is None else self.hand_over.hand_over())
+        if close_sessions and totals.sessions and (self._ending is None or self._ending.done()):
+            self._ending = self._begin("ending open sessions", self._end_sessions)
+        return self._shown(totals)
+
+    def _shown(self, totals: Totals) -> ShownDrain:
+        return ShownDrain(
+            under_way=len(self.tasks) + totals.openings,
+            sessions=totals.sessions,
+            owed=totals.owed,
+            evictions=totals.evictions,
+            unrecorded=len(self.unrecorded),
+            waiting=totals.waiting + totals.quarantined,
+            unknown=totals.unknown,
+        )
+
+    def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[object]:
+        return self.tasks.start(step(name, work, deadline=LONGEST, late=None, failed=None))
+
+    async def _try_owed(self) -> None:
+        """Make all that is owed due now. What fails is tried again when it is due."""
+        last = 0
+        with suppress(LedgerUnavailable):  # the retries try it all the same, later
+            while rows := await self.ledger.listing(states=[LogoutState.OWED], after=last, limit=PAGE):
+                for debt in rows:
+                    with suppress(NoSuchDebt, DebtHeldBack):
+                        await self.holding.make_due(debt.id)
+                last = rows[-1].id
+                self.nudge()
+
+    async def _end_sessions(self) -> None:
+        """End each session that is open now. One that cannot be ended is left for the next call."""
+        places, last = asyncio.Semaphore(AT_ONCE), 0
+        async with asyncio.TaskGroup() as endings:
+            with suppress(LedgerUnavailable):
+                while rows := await self.ledger.session_listing(OPEN, after=last, limit=PAGE):
+                    for row in rows:
+                        await places.acquire()
+                        endings.create_task(self._end(row, places))
+                    last = rows[-1].place
+
+    async def _end(self, row: ListedSession, places: asyncio.Semaphore) -> None:
+        try:
+            with suppress(NoSuchSession, LedgerUnavailable, BrokenOff):
+                await self.closing.close(row.session_id, row.login_id)
+        finally:
+            places.release()
