@@ -38,7 +38,7 @@ def in_sessions(in_use: SessionsInUse, routes: Collection[web.AbstractRoute]) ->
         except UnknownSession:
             raise Unauthorized("The session is not open.", code="unknown_session") from None
         except LedgerUnavailable:
-            raise Unavailable("The ledger cannot be read for now.", code="ledger_unavailable") from None
+            raise Unavailable("The ledger does not work for now.", code="ledger_unavailable") from None
 
     return find_session
 

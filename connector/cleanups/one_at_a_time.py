@@ -81,7 +81,10 @@ class OneAtATime:
 
     async def _has_ended_earlier(self, request: OpeningRequest, spared: str | None = None) -> bool:
         async for earlier in self._earlier(request):
-            await self._orchestrator.cleanup(earlier, spared=spared)
+            # What cannot be recorded is not ended: no login could be made then, and after a kill the session would be open.
+            report = await self._orchestrator.cleanup(earlier, spared=spared, only_if_recorded=True)
+            if not report.recorded:
+                raise LedgerUnavailable("it cannot record for now that the earlier login is ended")
         async with asyncio.TaskGroup() as retries:
             for debt in await self._owed(request.session_id):
                 retries.create_task(self._orchestrator.retry(debt))

@@ -164,7 +164,7 @@ class Orchestrator:
                 left, outcome = replace(left, drivers=self._live.owed_late(drivers, evicted)), report.logout.outcome
         finally:
             if debt is None:
-                self._live.unrecorded.keep_cleanup(left, outcome)
+                self._live.keep_cleanup(left, outcome)
         return report
 
     async def _take_steps(

@@ -60,10 +60,13 @@ class FleetSessions(LiveSessions):
             self._seen[session_id] = self._now()
             return True
         if self.unrecorded.has_closed(session_id, login_id):
-            return False
+            raise LedgerUnavailable("it cannot record for now that the session is closed")
         with self._asking(session_id) as counts:
             session = await self._ledger.open_by(session_id, login_id)
-            if session is None or not counts():
+            if session is None:
+                return False
+            if not counts():
+                await self._closing.durable(login_id)
                 return False
         self._found(session, stamp)
         return True
@@ -170,10 +173,10 @@ class FleetSessions(LiveSessions):
         self.rows_gone(session_id, [login_id])
         self._forget_login(session_id)
 
-    def _forget_login(self, session_id: str) -> None:
+    def _forget_login(self, session_id: str) -> str | None:
         self._stamps.pop(session_id, None)
         self._seen.pop(session_id, None)
-        super()._forget_login(session_id)
+        return super()._forget_login(session_id)
 
     def _found(self, session: OpenSession, stamp: Stamp | None) -> None:
         """Remember what the ledger has told of a session that is open."""

@@ -13,9 +13,12 @@ import structlog
 
 from connector.ledger.bookkeeping import DEADLINE, in_time
 from connector.ledger.port import KnownSessions
+from connector.model.cleanup import Missed
 from connector.model.errors import ConfigurationError, LedgerUnavailable
+from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Current, Known, OpenSession, Use
 from connector.runtime.outages import Outage
+from connector.sessions.closings import Closings
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import Unrecorded
 from drivers import Stamp
@@ -45,6 +48,7 @@ class LiveSessions:
         self._clock = clock
         self.unrecorded = Unrecorded()
         """What happened to sessions here and could not be recorded."""
+        self._closing = Closings()
         self.ledger_id = b""
         self._logins: dict[str, str] = {}
         self._rows: dict[str, tuple[str, ...]] = {}
@@ -133,17 +137,23 @@ class LiveSessions:
             self._renewed[sealed.login_id] = current
 
     async def is_alive(self, sealed: Sealed, stamp: Stamp | None = None) -> bool:  # noqa: ARG002 - for those who share their ledger
-        """Tell whether the login of a seal may be used. Raises `LedgerUnavailable`. The caller sets a deadline.
+        """Tell whether the login of a seal may be used. If it may not, that is final. The caller sets a deadline.
 
         `stamp` is that of the session, from after the call began; None if the authority could not tell it.
+
+        Raises:
+            LedgerUnavailable: it cannot tell for now, or cannot record that the session is closed.
         """
         # Opened in this ledger: memory knows all of its sessions, and the ledger need not be asked.
         if sealed.ledger_id == self.ledger_id:
-            return self._logins.get(sealed.session_id) == sealed.login_id
+            if self._logins.get(sealed.session_id) == sealed.login_id:
+                return True
+            await self._closing.durable(sealed.login_id)
+            return False
         if self._foreign.get(sealed.session_id) == sealed.login_id:
             return True
         if self.unrecorded.has_closed(sealed.session_id, sealed.login_id):
-            return False
+            raise LedgerUnavailable("it cannot record for now that the session is closed")
         # A cleanup that is received during the question below would be missed without this number.
         closings = self._closings
         closed = await self._ledger.is_closed(sealed.session_id, sealed.login_id, sealed.credential)
@@ -181,6 +191,7 @@ class LiveSessions:
         """Note that the rows of these logins are durably gone, or that the ledger has marked them as ended."""
         for login in logins:
             self._renewed.pop(login, None)
+        self._closing.recorded(logins)
         for rows in (self._rows, self._ended_rows):
             if left := tuple(login for login in rows.pop(session_id, ()) if login not in logins):
                 rows[session_id] = left
@@ -209,7 +220,8 @@ class LiveSessions:
         """
         # Counted for all sessions together: it is only compared for equality, and a needless question costs little.
         self._closings += 1
-        self._forget_login(session_id)
+        if (login_id := self._forget_login(session_id)) is not None:
+            self._closing.begun(login_id)
         self._foreign.pop(session_id, None)
         rows = self._rows.pop(session_id, ())
         if spared is not None and spared in rows:
@@ -227,6 +239,11 @@ class LiveSessions:
     def owed_late(self, drivers: Sequence[str], evicted: Collection[str]) -> list[str]:
         """Return which drivers have to evict once a cleanup is recorded that could not be when it came."""
         return [name for name in drivers if name not in evicted]
+
+    def keep_cleanup(self, left: Missed, outcome: LogoutOutcome | None) -> None:
+        """Keep what is left of a cleanup that the ledger could not take; see `Unrecorded`."""
+        self.unrecorded.keep_cleanup(left, outcome)
+        self._closing.not_recorded(left.logins)
 
     def call_begins(self, sealed: Sealed) -> None:
         """Count a call. As long as it runs, its session is in use. Tell before anything is awaited that shows it alive."""
@@ -325,11 +342,12 @@ class LiveSessions:
             elif known is not None and known.login_id == use.login_id:
                 self._used[session_id] = replace(known, calls=known.calls - use.calls)
 
-    def _forget_login(self, session_id: str) -> None:
-        """Note that a session is not open by its login any more, nor was used by it."""
+    def _forget_login(self, session_id: str) -> str | None:
+        """Note that a session is not open by its login any more, nor was used by it. Return the login's id, if there was one."""
         self._used.pop(session_id, None)
         if (login_id := self._logins.pop(session_id, None)) is not None:
             self._forget_requests(session_id, login_id)
+        return login_id
 
     def _forget_requests(self, session_id: str, login_id: str) -> None:
         """Forget the numbers of a login's requests once no answer can come any more."""

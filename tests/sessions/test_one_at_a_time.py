@@ -13,6 +13,7 @@ from tests.sessions.desk import Desk, settings
 from tests.sessions.records import open_sessions
 from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM, opened
+from tests.sessions.test_missed import out_of_order
 
 
 def section(desk: Desk) -> str:
@@ -114,3 +115,17 @@ async def test_who_has_gone_before_it_is_his_turn_ends_no_login_of_the_session(
 
     assert (desk.logins, len(desk.alive)) == (1, 1)
     assert await open_sessions(tmp_path) == {session}
+
+
+async def test_an_earlier_login_is_left_alone_while_its_end_cannot_be_recorded(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, section(desk)) as server:
+        headers = await opened(server, session)
+        with out_of_order(tmp_path):
+            assert await again(server, session, headers) == (503, "ledger_unavailable")
+            assert desk.alive, "after a kill, its row would say that it is open"
+        await desk.ended.get()
+        await until(partial(is_opened, server, session))
+
+    assert (desk.logins, len(desk.alive)) == (2, 1)

@@ -47,16 +47,21 @@ def dead_seals(history: History) -> Iterator[Fault]:
 
 
 def closed_seals(history: History) -> Iterator[Fault]:
-    """Whoever has ended a session, be it the server by itself: it is closed before its login ends, and stays so."""
+    """Whoever has ended a session, be it the server by itself: it is closed before its login ends, and stays so.
+
+    A 401 says so for good. A login that is asked to end may be one that a server without a ledger has ended: after a kill, its
+    session is open again.
+    """
     closed = dict[str, float]()
     for other in history.calls:
         if other.kind is Kind.USE and other.word == CLOSED and other.shown is not None:
             closed[other.shown] = min(other.left, closed.get(other.shown, inf))
     for call, shown in history.served:
-        asked = (asked.moment for asked in history.by_ticket[shown.ticket].asked_to_end)
-        since = min([*asked, closed.get(shown.ticket, inf)])
-        if since < call.began and not any(map(history.is_unaware, history.by_session[call.session])):
-            yield Fault(Wrong.DEAD_SEAL, f"{call}, closed at {since:.3f}", call.session)
+        turned_away = closed.get(shown.ticket, inf)
+        asked = min((asked.moment for asked in history.by_ticket[shown.ticket].asked_to_end), default=inf)
+        is_known = not any(map(history.is_unaware, history.by_session[call.session]))
+        if min(turned_away, asked if is_known else inf) < call.began:
+            yield Fault(Wrong.DEAD_SEAL, f"{call}, closed at {min(turned_away, asked):.3f}", call.session)
 
 
 def stale(history: History) -> Iterator[Fault]:
