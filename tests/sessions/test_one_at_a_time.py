@@ -117,9 +117,7 @@ async def test_who_has_gone_before_it_is_his_turn_ends_no_login_of_the_session(
     assert await open_sessions(tmp_path) == {session}
 
 
-async def test_an_earlier_login_is_left_alone_while_its_end_cannot_be_recorded(
-    desk: Desk, session: str, tmp_path: Path
-) -> None:
+async def test_an_earlier_login_is_left_alone_while_its_end_cannot_be_recorded(desk: Desk, session: str, tmp_path: Path) -> None:
     async with served(tmp_path, section(desk)) as server:
         headers = await opened(server, session)
         with out_of_order(tmp_path):

@@ -8,7 +8,7 @@ from tests.torture.life.planting import MUTANTS
 
 @pytest.mark.parametrize("name", MUTANTS)
 async def test_a_mutant_of_the_life_of_sessions_is_killed(name: str) -> None:
-    assert await hunted(name), f"a server in which {name} went through all seeds"
+    assert await hunted(name), f"a server in which {name} went through its situation"
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
 
+TICK = 0.2
+"""Seconds that count as a minute of idle time."""
+NO_TICK = 86_400.0
+"""The same for a server in which nobody becomes idle."""
+
 
 class Kind(StrEnum):
     """What a client asks for."""
@@ -86,6 +91,8 @@ class Life:
     died: float = inf
     killed: bool = False
     """Whether it ended by SIGKILL."""
+    tick: float = TICK
+    """Seconds that it counts as a minute of idle time."""
     pauses: list[tuple[float, float]] = field(default_factory=list)
     """From when until when it was stopped."""
 

@@ -1,7 +1,7 @@
 """One campaign of kills, and what is left of all logins in the end."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,9 @@ from tests.torture.life.listening import listening
 from tests.torture.life.oracle import Verdict, judged
 from tests.torture.life.plans import plans
 from tests.torture.life.scene import Scene
-from tests.torture.life.serving import live_here
+from tests.torture.life.serving import live_here, patient
+from tests.torture.life.situations import SITUATIONS
+from tests.torture.life.stage import Stage
 from tests.torture.life.stories import stories
 from tests.torture.life.taking_up import taken_up
 from tests.torture.life.unused import IDLE, SEAT_IDLE
@@ -57,7 +59,7 @@ socket = "control.sock"
 format = "json"
 level = "warning"
 """
-
+HURRIED, PATIENT = "total = 0.5", "total = 20"
 
 NO_ANSWER = "none"
 
@@ -79,21 +81,29 @@ class Campaign:
     """All that is known of the sessions of the first faults."""
 
 
-async def fought(folder: Path, kills: int, seed: int, mutant: str | None = None) -> Campaign:
-    """Kill so many servers under load, take up what is owed, end all sessions, and judge.
+async def fought(folder: Path, kills: int, seed: int, mutant: str | None = None, situations: Collection[str] = ()) -> Campaign:
+    """Act out situations, kill so many servers under load, take up what is owed, end all sessions, and judge.
 
     What is in `folder/data` may be on a small file system of its own, which is filled at times.
     """
     async with _scene(folder, Random(seed), mutant) as scene:
-        async with scene.crowd.calling():
-            lives = plans(seed)
-            while scene.kills < kills:
-                await scene.live(next(lives))
+        for name in situations:
+            await Stage(scene, name).act(SITUATIONS[name])
+        if kills:
+            await _killed(scene, kills, seed)
         history = await taken_up(folder / "config.toml", scene)
         verdict = judged(history)
         verdict.faults.extend(scene.faults)
         answers, told = _answers(history.calls), [*stories(history, verdict.faults)]
         return Campaign(seed, scene.disk.way, scene.kills, scene.happened, answers, verdict, told)
+
+
+async def _killed(scene: Scene, kills: int, seed: int) -> None:
+    """Let servers follow one another until so many more were killed, while clients call."""
+    kills, lives = kills + scene.kills, plans(seed)
+    async with scene.crowd.calling():
+        while scene.kills < kills:
+            await scene.live(next(lives))
 
 
 @asynccontextmanager
@@ -102,6 +112,7 @@ async def _scene(folder: Path, random: Random, mutant: str | None) -> AsyncItera
     async with listening(Random(random.random())) as place, OpsHub(f"http://127.0.0.1:{port}") as opshub:
         about = {"profile": PROFILE, "end_system": place.url, "seats": SEATS, "idle": IDLE, "seat_idle": SEAT_IDLE}
         config.write_text(CONFIG.format(port=port, folder=folder, **about))
+        patient(config).write_text(config.read_text().replace(HURRIED, PATIENT))
         server = ServerProcess(config, port, live_here)
         crowd = Crowd(Caller(opshub, place.system), random)
         scene = Scene(server, place, disk_at(folder / "data", server), crowd, mutant)

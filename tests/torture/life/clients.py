@@ -63,7 +63,7 @@ class Caller:
         """All that were made, answered or not."""
         return [*self._calls.values()]
 
-    async def initialize(self, book: Book, shown: str | None, *, patience: float | None = None) -> None:
+    async def initialize(self, book: Book, shown: str | None, *, patience: float | None = None) -> Call:
         """Log in; a client with little `patience`, in seconds, goes away before the answer has come."""
         ticket = f"t{next(self._numbers)}"
         call = self._call(Kind.INITIALIZE, book, shown, ticket=ticket, pool=book.pool)
@@ -72,21 +72,24 @@ class Caller:
         answer = await self._answered(call, asked, patience)
         if answer is not None and answer.status == 200:
             book.headers[ticket] = answer.session_headers
+        return call
 
-    async def use(self, book: Book, shown: str, times: int = 0, *, seconds: float = 0.0) -> None:
+    async def use(self, book: Book, shown: str, times: int = 0, *, seconds: float = 0.0) -> Call:
         """Call the author's route, which takes so many `seconds` before it asks the end system so many `times`, at once."""
         call = self._call(Kind.USE, book, shown)
         answer = await self._answered(call, self._opshub.call(f"/use?times={times}&seconds={seconds}", _headers(book, shown)))
         if answer is not None and answer.status == 200:
             call.own, call.shared = _seen(answer.body["own"]), _seen(answer.body["shared"])
+        return call
 
-    async def cleanup(self, book: Book, shown: str | None, *, whole_system: bool = False) -> None:
+    async def cleanup(self, book: Book, shown: str | None, *, whole_system: bool = False) -> Call:
         """Log out."""
         call = self._call(Kind.CLEANUP, book, shown, whole_system=whole_system)
         query = {**_query(book), **({"cleanupGlobalCache": "true"} if whole_system else {})}
         answer = await self._answered(call, self._opshub.cleanup(book.session, _headers(book, shown), query))
         if answer is not None and answer.status == 200:
             call.word = answer.body["logout"]["outcome"]
+        return call
 
     def _call(self, kind: Kind, book: Book, shown: str | None, **more: Any) -> Call:
         return Call(kind, book.session, book.system, now(), self._system.serial, shown, checked=self.checking, **more)
@@ -159,6 +162,12 @@ class Crowd:
 
     def _new(self) -> Book:
         return self._made(self.books)
+
+    def one_alone(self, system: str | None, pool: str | None = None) -> Book:
+        """Return a new session that no client comes upon; without a `pool`, it has one of its own."""
+        number = len(self.books) + len(self.alone)
+        self.alone.append(Book(str(UUID(int=number + 1)), system, pool or f"alone, {number}"))
+        return self.alone[-1]
 
     def _made(self, among: list[Book]) -> Book:
         number = len(self.books) + len(self.alone)
@@ -245,13 +254,13 @@ def _pool(number: int) -> str:
     return f"all of {group}" if group % 2 == 0 else f"one, {number}"
 
 
-async def _together(*calls: Callable[[], Awaitable[None]]) -> None:
+async def _together(*calls: Callable[[], Awaitable[object]]) -> None:
     async with asyncio.TaskGroup() as running:
         for call in calls:
             running.create_task(_one(call))
 
 
-async def _one(call: Callable[[], Awaitable[None]]) -> None:
+async def _one(call: Callable[[], Awaitable[object]]) -> None:
     await call()
 
 

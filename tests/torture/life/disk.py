@@ -18,6 +18,9 @@ class Disk(ABC):
     way: str
     """How it is filled, in words for the page."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
     @abstractmethod
     def fill(self) -> None:
         """Leave no room."""
@@ -33,6 +36,7 @@ class SmallDisk(Disk):
     way = "small disk"
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self._filler = folder / FILLER
 
     def fill(self) -> None:
@@ -54,11 +58,11 @@ class LimitedFiles(Disk):
     way = "limited files"
 
     def __init__(self, folder: Path, server: ServerProcess) -> None:
-        self._folder = folder
+        super().__init__(folder)
         self._server = server
 
     def fill(self) -> None:
-        largest = max((file.stat().st_size for file in self._folder.glob("*.sqlite3*")), default=0)
+        largest = max((file.stat().st_size for file in self.folder.glob("*.sqlite3*")), default=0)
         self._limit(largest + A_LITTLE)
 
     def free(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from enum import Enum, StrEnum, auto
+from enum import StrEnum
 from pathlib import Path
 from random import Random
 
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from tests.torture.life.calls import now
 from tests.torture.life.logins import Asked, Beyond, Login, Renewal, Way
+from tests.torture.life.orders import DRAWN, Fate, Habits, Orders
 
 PROFILE = Path(__file__).with_suffix(".toml")
 COOKIE = "sid"
@@ -22,10 +23,6 @@ SEATS = 3
 """Logins that may be alive in a pool: the licence."""
 BEYOND = 423
 """The status of a login that is refused because of it."""
-RENEWS = 0.5
-"""The share of answers that renew a login, if it is one that is renewed, or of requests that find it expired."""
-LATE = 0.12
-"""Seconds that an answer with a new cookie may take besides, so that a later one overtakes it."""
 ASKED: web.RequestKey[float] = web.RequestKey("asked", float)
 """When a request came."""
 LOGIN: web.RequestKey[Login] = web.RequestKey("login", Login)
@@ -52,19 +49,6 @@ class Regime(StrEnum):
     """Nobody listens."""
 
 
-class Fate(Enum):
-    """What happens to one request."""
-
-    FINE = auto()
-    UNAVAILABLE = auto()
-    BUSY = auto()
-    REFUSED = auto()
-    RESET_BEFORE = auto()
-    """The connection is reset, and nothing was done."""
-    RESET_AFTER = auto()
-    """It was done, and the connection is reset: the end system itself has told nobody."""
-
-
 FAILURES = {
     Regime.ROUGH: (0.3, (Fate.UNAVAILABLE, Fate.BUSY, Fate.RESET_BEFORE, Fate.RESET_AFTER, Fate.REFUSED)),
     Regime.REFUSING: (0.6, (Fate.REFUSED,)),
@@ -79,6 +63,9 @@ class EndSystem:
 
     def __init__(self, random: Random) -> None:
         self.regime = Regime.FINE
+        self.habits: Habits = DRAWN
+        self.orders = Orders()
+        """What happens to some requests, whatever the regime."""
         self.logins: list[Login] = []
         self.beyond: list[Beyond] = []
         """Logins that were refused because the licence allows no more."""
@@ -118,7 +105,8 @@ class EndSystem:
             await request.read()
             self._recognize(request)
             with self._at_work():
-                fate, before, after = self._drawn()
+                order = self.orders.of(request.path)
+                fate, before, after = self._drawn() if order is None else (order.fate, 0.0, 0.0)
                 if request.path == "/login" and fate in {Fate.RESET_BEFORE, Fate.RESET_AFTER}:
                     self.broken_off.add((await request.json())["ticket"])
                 await asyncio.sleep(before)
@@ -127,7 +115,7 @@ class EndSystem:
                 response = await do(request)
                 if response.status == 401:
                     response.headers["Set-Cookie"] = STRANGER
-                await asyncio.sleep(after)
+                await (asyncio.sleep(after) if order is None else order.answers())
                 return _answered(request, response, fate)
 
         return handle
@@ -173,10 +161,13 @@ class EndSystem:
         if len(alive := self._alive_in(pool)) >= SEATS and not self.is_over:
             self.beyond.append(Beyond(ticket, now(), alive))
             return web.Response(status=BEYOND)
-        login = Login(ticket, f"{ticket}/{len(self.logins)}", request[ASKED], self._random.choice([*Way]), pool=pool)
+        login = Login(ticket, f"{ticket}/{len(self.logins)}", request[ASKED], self._way(), pool=pool)
         self.logins.append(login)
         self._by_token[login.token] = request[LOGIN] = login
         return web.json_response({"token": login.credential})
+
+    def _way(self) -> Way:
+        return self.habits.way or self._random.choice([*Way])
 
     def _alive_in(self, pool: str) -> frozenset[str]:
         return frozenset(login.token for login in self.logins if login.pool == pool and login.alive)
@@ -190,16 +181,16 @@ class EndSystem:
             return web.Response(status=401)
         self.serial += 1
         response = web.json_response({"ticket": login.ticket, "serial": self.serial})
-        if login.way is Way.COOKIE and self._random.random() < RENEWS:
+        if login.way is Way.COOKIE and self._random.random() < self.habits.renews:
             request[RENEWAL] = login.renew(request[ASKED])
             response.set_cookie(COOKIE, login.credential, httponly=True)
-            await asyncio.sleep(self._random.random() * LATE)
+            await asyncio.sleep(self._random.random() * self.habits.late)
         return response
 
     def _has_expired(self, login: Login, moment: float) -> bool:
         """Tell whether a login has to be refreshed, and let it expire at times, unless that was done just now."""
         if login.way is Way.REFRESH and not login.is_fresh(moment):
-            login.has_expired |= self._random.random() < RENEWS
+            login.has_expired |= self._random.random() < self.habits.renews
         return login.has_expired
 
     async def _refresh(self, request: web.Request) -> web.Response:

@@ -17,6 +17,7 @@ from connector.ledger.sqlite.store import SqliteLedger
 from connector.model import transitions
 from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState
+from connector.sessions.closings import Closings
 from connector.sessions.live import LiveSessions
 from connector.sessions.records import SessionRecords
 from connector.sessions.renewals import Renewals
@@ -51,6 +52,8 @@ class Mutant:
     mistaken: Callable[[Callable[..., Any]], Any]
     """Makes it of the real function."""
     shows: Collection[Wrong]
+    situation: str
+    """In which it shows."""
 
     def plant(self) -> None:
         """Make the mistake, in this process."""
@@ -148,44 +151,97 @@ def the_new_one_owed_too(real: Callable[..., Any]) -> Callable[..., Any]:
     return opened
 
 
+def tried_in_any_case(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def cleanup(*arguments: Any, **named: Any) -> Any:
+        return await real(*arguments, **{**named, "only_if_recorded": False})
+
+    return cleanup
+
+
 MUTANTS = {
-    "a login that is replaced is forgotten": Mutant(session_changes, "open_session", owing_nothing, {Wrong.LOST}),
-    "a cleanup ends the login of its seal alone": Mutant(recording, "close_session", owing_nothing, {Wrong.LOST}),
-    "a login that nobody waits for is forgotten": Mutant(SessionRecords, "end", said_to_be_done, {Wrong.LOST}),
+    "a login that is replaced is forgotten": Mutant(
+        session_changes, "open_session", owing_nothing, {Wrong.LOST}, "a session logs in anew"
+    ),
+    "a cleanup ends the login of its seal alone": Mutant(
+        recording, "close_session", owing_nothing, {Wrong.LOST}, "an older seal cleans up"
+    ),
+    "a login that nobody waits for is forgotten": Mutant(
+        SessionRecords, "end", said_to_be_done, {Wrong.LOST}, "a cleanup overtakes a login"
+    ),
     "a session is not written down": Mutant(
-        session_changes, "open_session", opened_without_a_row, {Wrong.LOST, Wrong.TURNED_AWAY}
+        session_changes, "open_session", opened_without_a_row, {Wrong.LOST, Wrong.TURNED_AWAY}, "a kill follows a login"
     ),
-    "a cleanup is not written down": Mutant(SqliteLedger, "record", recorded_in_memory_only, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}),
-    "a logout that failed counts as done": Mutant(Backoff, "judge", closed_whatever_came_of_it, {Wrong.LOST}),
-    "a login that failed half-way is not undone": Mutant(HalfMade, "to_be_undone", left_as_it_is, {Wrong.LOST}),
-    "the end of the server breaks logins off": Mutant(RunningLogins, "drain", not_waited_for, {Wrong.LOST}),
-    "the retries end the new login, too": Mutant(session_changes, "open_session", the_new_one_owed_too, {Wrong.TURNED_AWAY}),
-    "a dead seal is served": Mutant(LiveSessions, "is_alive", said_to_be_done, {Wrong.DEAD_SEAL}),
-    "a cleanup does not close its session": Mutant(LiveSessions, "closing", open_as_long_as_its_seal_is_shown, {Wrong.DEAD_SEAL}),
-    "a cleanup evicts nothing that is on disk": Mutant(Storage, "evict", not_done, {Wrong.STALE}),
-    "a session that is replaced keeps its cache": Mutant(SessionRecords, "evict", not_done, {Wrong.STALE}),
-    "a global cleanup is one of its session": Mutant(CleanupRequest, "scopes", of_the_session_alone, {Wrong.STALE}),
+    "a cleanup is not written down": Mutant(
+        SqliteLedger, "record", recorded_in_memory_only, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}, "a logout fails and a kill follows"
+    ),
+    "a logout that failed counts as done": Mutant(
+        Backoff, "judge", closed_whatever_came_of_it, {Wrong.LOST}, "a logout fails and a kill follows"
+    ),
+    "a login that failed half-way is not undone": Mutant(
+        HalfMade, "to_be_undone", left_as_it_is, {Wrong.LOST}, "a login fails half way"
+    ),
+    "the end of the server breaks logins off": Mutant(
+        RunningLogins, "drain", not_waited_for, {Wrong.LOST}, "a server is stopped during a login"
+    ),
+    "the retries end the new login, too": Mutant(
+        session_changes, "open_session", the_new_one_owed_too, {Wrong.TURNED_AWAY}, "a session logs in anew"
+    ),
+    "a dead seal is served": Mutant(
+        LiveSessions, "is_alive", said_to_be_done, {Wrong.DEAD_SEAL}, "a logout fails and a kill follows"
+    ),
+    "a cleanup does not close its session": Mutant(
+        LiveSessions, "closing", open_as_long_as_its_seal_is_shown, {Wrong.DEAD_SEAL}, "a logout fails and a kill follows"
+    ),
+    "a cleanup evicts nothing that is on disk": Mutant(Storage, "evict", not_done, {Wrong.STALE}, "a system is cleaned up"),
+    "a session that is replaced keeps its cache": Mutant(
+        SessionRecords, "evict", not_done, {Wrong.STALE}, "a session logs in anew"
+    ),
+    "a global cleanup is one of its session": Mutant(
+        CleanupRequest, "scopes", of_the_session_alone, {Wrong.STALE}, "a system is cleaned up"
+    ),
     "a new cookie is used and not written down": Mutant(
-        Renewals, "renew", noted_in_memory_only, {Wrong.LOST, Wrong.NOT_ENDED, Wrong.TURNED_AWAY}
+        Renewals, "renew", noted_in_memory_only, {Wrong.LOST, Wrong.NOT_ENDED, Wrong.TURNED_AWAY}, "cookies outlive a kill"
     ),
-    "a cleanup ends the credential of its seal": Mutant(Renewals, "current", as_the_seal_says, {Wrong.LOST, Wrong.NOT_ENDED}),
+    "a cleanup ends the credential of its seal": Mutant(
+        Renewals, "current", as_the_seal_says, {Wrong.LOST, Wrong.NOT_ENDED}, "cookies outlive a kill"
+    ),
     "an older cookie replaces a newer one": Mutant(
-        Renewals, "_is_overtaken", in_the_order_of_the_answers, {Wrong.LOST, Wrong.NOT_ENDED, Wrong.TURNED_AWAY}
+        Renewals,
+        "_is_overtaken",
+        in_the_order_of_the_answers,
+        {Wrong.LOST, Wrong.NOT_ENDED, Wrong.TURNED_AWAY},
+        "a newer cookie overtakes an older one",
     ),
-    "a token is refreshed by each who asks": Mutant(Renewals, "refresh", by_each_who_asks, {Wrong.DEFECT}),
+    "a token is refreshed by each who asks": Mutant(
+        Renewals, "refresh", by_each_who_asks, {Wrong.DEFECT}, "two calls need a refresh"
+    ),
     "the cookie of an error renews a login": Mutant(
-        CarriedLogin, "_take_renewed", also_from_errors, {Wrong.LOST, Wrong.TURNED_AWAY}
+        CarriedLogin, "_take_renewed", also_from_errors, {Wrong.LOST, Wrong.TURNED_AWAY}, "an error sets a cookie"
     ),
-    "a call that runs is no use": Mutant(LiveSessions, "call_begins", calls_that_only_begin, {Wrong.TURNED_AWAY}),
-    "use that is not written down is none": Mutant(LiveSessions, "watched", unseen, {Wrong.TURNED_AWAY}),
+    "a call that runs is no use": Mutant(
+        LiveSessions, "call_begins", calls_that_only_begin, {Wrong.TURNED_AWAY}, "sessions become idle"
+    ),
+    "use that is not written down is none": Mutant(LiveSessions, "watched", unseen, {Wrong.TURNED_AWAY}, "sessions become idle"),
     "a cleanup overlooks a login that is under way": Mutant(
-        recording, "overtake", overlooked, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}
+        recording, "overtake", overlooked, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}, "a cleanup overtakes a login"
     ),
-    "a cleanup gives the seat back, and its logout again": Mutant(recording, "_seat", held_by_nothing, {Wrong.BEYOND}),
-    "a seat that was kept back is there twice": Mutant(SeatLine, "one_kept_back", taken_back_twice, {Wrong.BEYOND}),
-    "a seat is never given back": Mutant(transitions, "given_back", as_it_was, {Wrong.STALLED}),
-    "an unknown login holds no seat": Mutant(seat_holders, "_counted", held_without("unknown"), {Wrong.BEYOND}),
-    "a duplicate logs out once more": Mutant(Orchestrator, "_logout_of", sent_once_more, {Wrong.TWICE}),
+    "a cleanup gives the seat back, and its logout again": Mutant(
+        recording, "_seat", held_by_nothing, {Wrong.BEYOND}, "a logout keeps its seat while it fails"
+    ),
+    "a seat that was kept back is there twice": Mutant(
+        SeatLine, "one_kept_back", taken_back_twice, {Wrong.BEYOND}, "sessions log in anew while another waits"
+    ),
+    "a seat is never given back": Mutant(transitions, "given_back", as_it_was, {Wrong.STALLED}, "a seat is given back"),
+    "an unknown login holds no seat": Mutant(
+        seat_holders, "_counted", held_without("unknown"), {Wrong.BEYOND}, "a kill meets a login"
+    ),
+    "a duplicate logs out once more": Mutant(Orchestrator, "_logout_of", sent_once_more, {Wrong.TWICE}, "a cleanup comes twice"),
+    "a 401 comes before it is final": Mutant(
+        Closings, "durable", not_done, {Wrong.DEAD_SEAL}, "a kill meets a cleanup that is not recorded"
+    ),
+    "a login ends for the next one without a record": Mutant(
+        Orchestrator, "cleanup", tried_in_any_case, {Wrong.OPEN_ON_PAPER}, "the disk is full when a session needs its own seat"
+    ),
 }
 
 

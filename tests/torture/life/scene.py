@@ -3,12 +3,14 @@
 import asyncio
 import signal
 from collections import Counter
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from tests.torture.life.calls import CROWDED, ENDED_ITSELF, PAUSED, End, Life, now
+from tests.torture.life.calls import CROWDED, ENDED_ITSELF, PAUSED, TICK, End, Life, now
 from tests.torture.life.clients import Crowd
 from tests.torture.life.disk import Disk
 from tests.torture.life.faults import Fault, Wrong
@@ -38,6 +40,11 @@ class Scene:
         self._crowded: list[tuple[float, float]] = []
 
     @property
+    def ledger(self) -> Path:
+        """Where the servers keep it."""
+        return self.disk.folder / "ledger.sqlite3"
+
+    @property
     def kills(self) -> int:
         return sum(life.killed for life in self.lives)
 
@@ -57,17 +64,34 @@ class Scene:
 
     async def live(self, plan: Plan) -> None:
         """Start a server, let happen what is planned, and see it dead."""
-        life = Life(str(plan), now())
-        self.lives.append(life)
+        life = self._begun(str(plan))
         if await self._started(plan):
             self.crowd.up.set()
             await self._happen(plan)
-            await self._end(plan)
+            await self._end(plan.end, plan.span / 4)
         self.crowd.up.clear()
+        await self._over(life, plan.end)
+
+    @asynccontextmanager
+    async def acting(self, what: str, end: End, **how: Any) -> AsyncIterator[None]:
+        """Let a server live for as long as the context is open, and see it dead. `how` is as for `live_here`."""
+        life = self._begun(what, how.get("tick", TICK))
+        await self.server.start(mutant=self._mutant, **how)
+        try:
+            yield
+        finally:
+            await self._end(end)
+            await self._over(life, end)
+
+    def _begun(self, what: str, tick: float = TICK) -> Life:
+        self.lives.append(Life(what, now(), tick=tick))
+        return self.lives[-1]
+
+    async def _over(self, life: Life, end: End) -> None:
         life.killed = self.server.exit_code == -signal.SIGKILL
-        self.happened[plan.end if life.killed or plan.end is End.STOPPED else ENDED_ITSELF] += 1
+        self.happened[end if life.killed or end is End.STOPPED else ENDED_ITSELF] += 1
         if self.server.exit_code not in {-signal.SIGKILL, 0}:
-            self.faults.append(Fault(Wrong.DEFECT, f"a server ended with {self.server.exit_code}: {plan}"))
+            self.faults.append(Fault(Wrong.DEFECT, f"a server ended with {self.server.exit_code}: {life.plan}"))
         await self._nothing_on_its_way()
         life.died = now()
 
@@ -98,9 +122,7 @@ class Scene:
                 self.happened[PAUSED] += 1
                 await self._pause(seconds)
             case Fill():
-                self.happened[CROWDED] += 1
-                self._full_since = now()
-                self.disk.fill()
+                self.fill()
             case Free():
                 self.free()
 
@@ -111,6 +133,12 @@ class Scene:
         self.server.send(signal.SIGCONT)
         self.lives[-1].pauses.append((started, now()))
 
+    def fill(self) -> None:
+        """Leave no room on the disk."""
+        self.happened[CROWDED] += 1
+        self._full_since = now()
+        self.disk.fill()
+
     def free(self) -> None:
         """Make room on the disk, if there is none."""
         self.disk.free()
@@ -118,19 +146,19 @@ class Scene:
             self._crowded.append((self._full_since, now()))
             self._full_since = None
 
-    async def _end(self, plan: Plan) -> None:
-        """End the server as planned, unless it is gone by now; who has to wait for it, waits for its own deadlines at most."""
-        match plan.end:
+    async def _end(self, end: End, stops_for: float = 0.0) -> None:
+        """End the server so, unless it is gone by now; who has to wait for it, waits for its own deadlines at most."""
+        match end:
             case End.KILLED_PAUSED:
                 self.server.send(signal.SIGSTOP)
             case End.KILLED_STOPPING:
                 self.server.send(signal.SIGTERM)
-                await self.server.gone_within(plan.span / 4)
+                await self.server.gone_within(stops_for)
             case End.STOPPED:
                 self.free()
                 self.server.send(signal.SIGTERM)
                 if not await self.server.gone_within(ENDS_WITHIN):
-                    self.faults.append(Fault(Wrong.DEFECT, f"a server does not end: {plan}"))
+                    self.faults.append(Fault(Wrong.DEFECT, f"a server does not end: {self.lives[-1].plan}"))
         await self.server.kill()
 
     async def _nothing_on_its_way(self) -> None:

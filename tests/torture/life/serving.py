@@ -10,8 +10,8 @@ from aiohttp import web
 from connector import Session, Unauthorized, Unavailable, session
 from tests.torture.failpoints import Failpoint
 from tests.torture.launched import serve_here
+from tests.torture.life.calls import TICK
 from tests.torture.life.planting import planted
-from tests.torture.life.unused import TICK
 
 KEY = "value"
 
@@ -55,8 +55,15 @@ async def _load(current: Session) -> dict[str, object]:
 ROUTES = [web.get("/use", use)]
 
 
-def live_here(config: Path, failpoint: Failpoint | None, mutant: str | None) -> None:
-    """Serve a configuration until the process is ended."""
+def patient(config: Path) -> Path:
+    """Return where the same configuration is, but for its deadlines."""
+    return config.with_name("patient.toml")
+
+
+def live_here(
+    config: Path, failpoint: Failpoint | None = None, *, mutant: str | None = None, tick: float = TICK, is_patient: bool = False
+) -> None:
+    """Serve a configuration until the process is ended; a `patient` server gives the end system time."""
     if mutant is not None:
         planted(mutant)
-    serve_here(config, failpoint, routes=ROUTES, tick=TICK)
+    serve_here(patient(config) if is_patient else config, failpoint, routes=ROUTES, tick=tick)

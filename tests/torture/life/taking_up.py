@@ -15,7 +15,7 @@ from connector.endsystems.profile.conclusion import NEVER_ALIVE
 from connector.model.debts import LogoutState
 from connector.model.listed import SessionState, Wanted
 from connector.preflight.loading import load
-from tests.torture.life.calls import now
+from tests.torture.life.calls import NO_TICK, now
 from tests.torture.life.end_system import Regime
 from tests.torture.life.history import History
 from tests.torture.life.scene import Scene
@@ -24,7 +24,6 @@ from tests.torture.life.unused import may_be_reaped
 from tests.torture.recovery import AHEAD, LOOK_EVERY, Clock, must_be_sound, nothing_is_due
 
 WITHIN = 300.0
-NO_TICK = 86_400.0
 UNLIMITED = {"CONNECTOR__END_SYSTEM__SEATS": "1000000"}
 NOBODY_KNOWS = Wanted(states=[SessionState.UNKNOWN])
 MANY = 1_000_000
