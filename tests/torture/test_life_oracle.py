@@ -1,6 +1,6 @@
 """The oracle of the life of sessions: it finds each kind of fault in a history, and finds no fault with what may be."""
 
-from tests.torture.life.calls import Life, Seen
+from tests.torture.life.calls import NO_TICK, Life, Seen
 from tests.torture.life.faults import Wrong
 from tests.torture.life.logins import Asked, Beyond, Login
 from tests.torture.life.oracle import judged
@@ -402,6 +402,28 @@ def test_a_session_that_has_to_be_open_is_found() -> None:
     told.dies()
     told.initialize("c", session="other")
     assert [call.ticket for call in told.history().left_open()] == ["c"]
+
+
+def test_a_call_that_was_turned_away_for_good_is_not_excused_by_a_full_disk() -> None:
+    told = Told()
+    told.initialize("a")
+    told.cleanup("a", 503, "ledger_unavailable")
+    turned_away = told.use("a", 401)
+    told.dies()
+    told.use("a")
+    assert not told.found(), "the cleanup could not be recorded"
+    turned_away.word = "unknown_session"
+    assert told.found() == {Wrong.DEAD_SEAL}
+
+
+def test_a_session_of_a_server_without_ticks_may_not_be_turned_away_for_being_idle() -> None:
+    told = Told()
+    told.initialize("a")
+    use = told.use("a")
+    told.use("a", 401).began = use.left + 0.6
+    assert not told.found()
+    told.lives[0].tick = NO_TICK
+    assert told.found() == {Wrong.TURNED_AWAY}
 
 
 def test_a_session_that_was_idle_for_long_enough_may_be_turned_away() -> None:

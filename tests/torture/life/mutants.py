@@ -1,5 +1,7 @@
 """Shows that the torture finds each planted mistake, so that finding none means something.
 
+Each has a situation in which it shows. A server with the mistake meets it once: nothing is left to luck.
+
 `python -m tests.torture.life.mutants` prints what finds each.
 """
 

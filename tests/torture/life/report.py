@@ -18,6 +18,10 @@ newest seal, an older one, or none. Some go away before they are answered. Meanw
 SIGKILL, at a random moment or at a step of a cleanup, an initialize or a renewal, or by SIGTERM. Some are stopped for a while
 (SIGSTOP, SIGCONT). Some have a full disk. The end system is at times slow, refuses, breaks connections or goes away.
 
+Before that, some situations are acted out, because chance may bring them seldom: a cleanup that overtakes a login, a logout that
+fails before a kill, a session that becomes idle, a seat that is given back. For each mistake that `make mutants` plants into a
+server there is one in which it shows. The same judge has to find it there, at the first try.
+
 The end system renews two of three logins while their sessions are in use. Some get a *new cookie* with an answer. The older
 ones are good until the new one has been used. Others expire, and have to be *refreshed*. That spends the credential for
 another one, and from then on the old one is good for nothing.
