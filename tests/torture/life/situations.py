@@ -15,12 +15,10 @@ SOON, LONG = 1.0, 10.0
 """Seconds that something may take that has begun, and that comes in any case."""
 TICK = 0.5
 """Seconds of a minute of idle time, where sessions become idle."""
-IDLE_FOR = 10 * TICK
-"""Seconds after which a session has ended that nobody uses."""
 SHORT_CALL, GAP = 0.3, 0.6
 """Seconds of a call, and between two calls: more than a tick, and less than a session may be idle."""
-LONG_CALL = 8 * TICK
-ROUNDS = 4
+LONG_CALL = 10 * TICK
+ROUNDS = 5
 
 
 async def a_session_logs_in_anew(stage: Stage) -> None:
@@ -125,8 +123,13 @@ async def two_calls_need_a_refresh(stage: Stage) -> None:
     stage.renewing(Way.REFRESH)
     async with stage.server():
         book, refresh = stage.book(), stage.system.orders.hold("/refresh")
+        refusals = [stage.system.orders.hold("/serial") for _ in range(2)]
         await stage.log_in(book)
         async with stage.under_way(_used(stage, book)), stage.under_way(_used(stage, book)):
+            for refusal in refusals:
+                await refusal.done.wait()
+            for refusal in refusals:
+                refusal.go.set()
             await refresh.done.wait()
             await stage.until(lambda: bool(stage.logins(book)[0].spent_again), SOON)
             refresh.go.set()
@@ -155,14 +158,14 @@ async def a_logout_keeps_its_seat_while_it_fails(stage: Stage) -> None:
         books = await _all_seats(stage)
         stage.system.orders.fail("/leave", Fate.UNAVAILABLE)
         await stage.clean_up(books[0])
-        await stage.log_in(stage.book("all"), patience=SOON)
+        await stage.log_in(stage.book("all"), patience=2 * SOON)
 
 
 async def sessions_log_in_anew_while_another_waits(stage: Stage) -> None:
     """Each uses its own seat, and gives it to nobody meanwhile."""
     async with stage.server():
         books = await _all_seats(stage)
-        async with stage.under_way(stage.log_in(stage.book("all"), patience=2 * SOON)) as waiting:
+        async with stage.under_way(stage.log_in(stage.book("all"), patience=3 * SOON)) as waiting:
             await asyncio.wait([waiting], timeout=SOON / 2)
             for book in books:
                 await stage.log_in(book)
@@ -174,8 +177,8 @@ async def a_seat_is_given_back(stage: Stage) -> None:
         books = await _all_seats(stage)
         for book in books:
             await stage.clean_up(book)
-        proved = min(login.proved_dead for book in books for login in stage.logins(book))
-        await asyncio.sleep(max(0.0, min(proved, now()) + WRITES - now()) + SOON / 10)
+        logins = [login for book in books for login in stage.logins(book)]
+        await stage.until(lambda: min(login.proved_dead for login in logins) + 2 * WRITES < now(), LONG)
     async with stage.server(is_patient=False):
         await stage.log_in(stage.book("all"))
 
@@ -191,7 +194,7 @@ async def a_kill_meets_a_login(stage: Stage) -> None:
     login.go.set()
     await met
     async with stage.server():
-        await stage.log_in(stage.book("all"), patience=SOON)
+        await stage.log_in(stage.book("all"), patience=2 * SOON)
 
 
 async def a_cleanup_comes_twice(stage: Stage) -> None:
@@ -219,7 +222,7 @@ async def the_disk_is_full_when_a_session_needs_its_own_seat(stage: Stage) -> No
     async with stage.server():
         books = await _all_seats(stage)
         stage.let_nothing_be_written()
-        await stage.log_in(books[0], patience=SOON)
+        await stage.log_in(books[0], patience=2 * SOON)
         await stage.until(lambda: stage.is_dead(books[0]), SOON)
 
 
