@@ -13,12 +13,12 @@ from connector.sessions.seat_lines import SeatLine
 
 def calls_that_only_begin(_: Callable[..., Any]) -> Callable[..., Any]:
     # Nothing is left of a call that runs, but that it has begun.
-    _put(LiveSessions, "call_ends", lambda *_: None)
+    put(LiveSessions, "call_ends", lambda *_: None)
     return lambda *_: None
 
 
 def unseen(_: Callable[..., Any]) -> Callable[..., Any]:
-    _put(LiveSessions, "write_notes", _nothing_to_note)
+    put(LiveSessions, "write_notes", _nothing_to_note)
 
     @contextmanager
     def watched(_: LiveSessions) -> Iterator[Callable[[Any], bool]]:
@@ -29,7 +29,7 @@ def unseen(_: Callable[..., Any]) -> Callable[..., Any]:
 
 def overlooked(_: Callable[..., Any]) -> Callable[..., Any]:
     # A cleanup that comes while a login is under way is known in memory and in the ledger.
-    _put(AfterLogin, "is_wanted", lambda _, attempt: attempt.caller.waits)
+    put(AfterLogin, "is_wanted", lambda _, attempt: attempt.caller.waits)
     return lambda *_: None
 
 
@@ -69,5 +69,5 @@ async def _nothing_to_note(_: LiveSessions) -> bool:
     return True
 
 
-def _put(owner: Any, name: str, mistaken: Callable[..., Any]) -> None:
+def put(owner: Any, name: str, mistaken: Callable[..., Any]) -> None:
     setattr(owner, name, mistaken)
