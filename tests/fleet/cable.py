@@ -19,14 +19,16 @@ class Cable:
         relay = asyncio.create_task(self._relay(reader, writer))
         self._relays.add(relay)
         relay.add_done_callback(self._relays.discard)
+        relay.add_done_callback(lambda _: writer.transport.abort())  # also if it never began
 
     async def cut(self) -> None:
         """End every connection, and let none be made."""
         self._is_cut = True
         for relay in self._relays:
             relay.cancel()
-        if self._relays:
+        while self._relays:
             await asyncio.wait([*self._relays])
+            await asyncio.sleep(0)
 
     def mend(self) -> None:
         """Let connections be made again."""
@@ -47,7 +49,6 @@ class Cable:
                 await asyncio.wait(ways)
         finally:
             there.transport.abort()
-            writer.transport.abort()
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,7 +28,17 @@ def session() -> str:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, redis: RealServer, desk: Desk) -> Fleet:
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, redis: RealServer, desk: Desk, store: MemoryStore) -> Fleet:
     """What makes replicas on one ledger in memory."""
-    store = MemoryStore()
     return Fleet(tmp_path, redis, fresh_namespace(), desk, lambda *_: MemoryLedger(store))
+
+
+@pytest.fixture
+def another_fleet(fleet: Fleet, own_redis: RealServer) -> Fleet:
+    """The same fleet after its Redis was split: with the same ledger, and another master."""
+    return replace(fleet, redis=own_redis)

@@ -1,7 +1,8 @@
 """Replicas: whole applications in the test's own process, on one ledger that they share and one real Redis."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from connector.ledger.port import Ledger
 from connector.model.debts import LogoutState
 from connector.model.listed import TICK
 from connector.preflight.loading import load
-from tests.e2e.opshub import Answer, OpsHub
+from connector.sessions.fleet import FleetSessions
+from tests.e2e.opshub import LOOK_EVERY, Answer, OpsHub
 from tests.fleet.cable import Cable, cable
 from tests.servers import RealServer
 from tests.sessions.desk import Desk, settings
@@ -47,6 +49,14 @@ async def me(request: web.Request) -> web.Response:
 ROUTES = [web.get("/about", about), web.get("/remember", remember), web.get("/recall", recall), web.get("/me", me)]
 
 
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so; the fixture `desk` sets the deadline."""
+    while True:
+        if is_so():
+            return
+        await asyncio.sleep(LOOK_EVERY)
+
+
 @dataclass(frozen=True, slots=True)
 class Replica:
     """One server of a fleet, and an OpsHub that calls it."""
@@ -59,6 +69,26 @@ class Replica:
     @property
     def ledger(self) -> Ledger:
         return self.parts.ledger
+
+    @property
+    def live(self) -> FleetSessions:
+        live = self.parts.live
+        assert isinstance(live, FleetSessions)
+        return live
+
+    def begin_to_open(self, session: str) -> "asyncio.Task[Answer]":
+        return asyncio.create_task(self.initialize(session))
+
+    async def lose_the_store(self) -> None:
+        """Cut the replica off from its store, and wait until it knows."""
+        await self.cable.cut()
+        storage = self.parts.storage
+        await storage.watch.look(storage.authority)
+        assert not storage.watch.is_up(storage.authority.name)
+
+    async def caught_up(self) -> None:
+        """Wait until the ledger has taken what it could not take before."""
+        await eventually(lambda: not len(self.live.unrecorded))
 
     async def initialize(self, session: str, headers: dict[str, str] | None = None) -> Answer:
         return await self.opshub.initialize(session, settings(), headers, query=SYSTEM)

@@ -1,7 +1,9 @@
 """A session that is initialised on one replica, used on another and cleaned up on a third: there is one truth about it."""
 
-from tests.fleet.gates import counted
-from tests.fleet.replicas import Fleet
+from uuid import uuid4
+
+from tests.fleet.gates import counted, gate_after
+from tests.fleet.replicas import Fleet, eventually
 
 DEAD = 401
 
@@ -26,11 +28,84 @@ async def test_while_a_sessions_stamp_is_the_same_the_ledger_is_asked_once(fleet
     assert (statuses, len(asked)) == ([200] * 5, 1)
 
 
-async def test_an_old_seal_is_dead_everywhere_once_the_session_is_opened_anew_elsewhere(fleet: Fleet, session: str) -> None:
+async def test_a_second_initialize_elsewhere_without_the_old_seal_ends_the_old_login(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         old = await one.opened(session)
-        assert await one.status(old) == await other.status(old) == 200
+        assert await one.remember(old, "of the old login")
         new = await other.opened(session)
+        found = [await each.recall(new) for each in (one, other)]
         statuses = [(await each.status(old), await each.status(new)) for each in (one, other)]
+        await eventually(lambda: len(fleet.desk.alive) == 1)
 
-    assert statuses == [(DEAD, 200)] * 2
+    assert (found, statuses) == ([None, None], [(DEAD, 200)] * 2)
+
+
+async def test_an_old_seal_reads_nothing_of_the_new_login_and_does_not_harm_it(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        old = await one.opened(session)
+        assert await other.remember(old, "of the old login")
+        new = await other.opened(session, old)
+        assert await other.remember(new, "of the new login")
+        statuses = [(await each.opshub.call("/recall", old)).status for each in (one, other)]
+        found = [await each.recall(new) for each in (one, other)]
+
+    assert (statuses, found) == ([DEAD] * 2, ["of the new login"] * 2)
+
+
+async def test_every_login_that_is_replaced_elsewhere_is_ended(fleet: Fleet) -> None:
+    sessions = [str(uuid4()) for _ in range(40)]
+    async with fleet.replicas() as (one, other):
+        for session in sessions:
+            await one.opened(session)
+        for session in sessions:
+            await other.cleanup(session, await other.opened(session))
+        await eventually(lambda: not fleet.desk.alive)
+
+
+async def test_sessions_that_are_cleaned_up_elsewhere_leave_no_row_and_no_memory(fleet: Fleet) -> None:
+    sessions = [str(uuid4()) for _ in range(10)]
+    async with fleet.replicas() as (one, other):
+        headers = {session: await one.opened(session) for session in sessions}
+        for session in sessions:
+            await other.cleanup(session, headers[session])
+        await one.live.look()
+        known = await one.ledger.known_sessions()
+        left = len(one.live)
+
+    assert (known.logins, known.older_keys, left) == ({}, {}, 0)
+
+
+async def test_a_cleanup_by_an_old_seal_ends_the_login_that_another_replica_has_made(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        old = await one.opened(session)
+        new = await other.opened(session)
+        answer = await one.cleanup(session, old)
+        statuses = [await each.status(new) for each in (one, other)]
+        await eventually(lambda: not fleet.desk.alive)
+
+    assert (answer.status, statuses) == (200, [DEAD] * 2)
+
+
+async def test_without_its_seal_nobody_cleans_up_what_another_replica_has_opened(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await one.opened(session)
+        answers = [(await each.cleanup(session)).status for each in (one, other)]
+        status = await other.status(headers)
+
+    assert (answers, status) == ([404, 404], 200)
+
+
+async def test_a_cleanup_overtakes_an_initialize_that_runs_on_another_replica(fleet: Fleet, session: str) -> None:
+    fleet.desk.answering.clear()
+    async with fleet.replicas() as (one, other):
+        with gate_after(one.ledger, "begin_opening") as begun:
+            running = one.begin_to_open(session)
+            await begun.reached.wait()
+            begun.open()
+        await fleet.desk.logging_in.get()
+        cleaned = await other.cleanup(session)
+        fleet.desk.answering.set()
+        answer = await running
+        await eventually(lambda: not fleet.desk.alive)
+
+    assert (cleaned.status, answer.status) == (200, 409)

@@ -1,0 +1,93 @@
+"""Mutants: plausible mistakes in what the processes of a fleet know of each other. Each has tests that have to find it.
+
+As a plugin of pytest it makes one of them in the process of the tests: `-p tests.fleet.planting --plant NAME`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from connector.assembly import parts
+from connector.cache.caches import Caches
+from connector.sessions.fleet import FleetSessions
+from connector.sessions.live import LiveSessions
+from connector.sessions.records import SessionRecords
+from connector.sessions.seal import Sealed
+from connector.sessions.session import SessionsInUse
+from connector.sessions.store_guard import StoreGuard
+from drivers import Driver, Scope, SessionScope
+from tests.sessions.planting import Mutant, not_done, nothing
+
+TRUTH, INTERLEAVINGS, STORES = "test_one_truth.py", "test_interleavings.py", "test_stores.py"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--plant", choices=[*MUTANTS])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    MUTANTS[config.getoption("--plant")].plant()
+
+
+def answered(answer: object) -> Callable[[Any], Any]:
+    """Return what makes an operation give this answer, whatever it is asked."""
+
+    def mistaken(_: Any) -> Any:
+        async def given(*_: Any, **__: Any) -> object:
+            return answer
+
+        return given
+
+    return mistaken
+
+
+def alive_under_any_stamp(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def is_alive(live: FleetSessions, sealed: Sealed, stamp: Any) -> bool:
+        known = live._logins.get(sealed.session_id) == sealed.login_id and sealed.session_id in live._stamps
+        return known or bool(await real(live, sealed, stamp))
+
+    return is_alive
+
+
+def stamp_after_the_question(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def must_be_alive(in_use: SessionsInUse, sealed: Sealed, stamp: Any) -> None:
+        live = in_use.live
+        is_known = isinstance(live, FleetSessions) and live._stamps.get(sealed.session_id) == stamp
+        await real(in_use, sealed, stamp if is_known else None)
+        cache = await in_use.caches.of(SessionScope(sealed.session_id, sealed.system_id))
+        if isinstance(live, FleetSessions) and cache.read_version is not None:
+            live._stamps[sealed.session_id] = cache.read_version
+
+    return must_be_alive
+
+
+def one_key_for_all_logins(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def of(caches: Caches, scope: Scope, **_: str) -> Any:
+        return await real(caches, scope)
+
+    return of
+
+
+def every_driver(_: Any) -> Any:
+    def owing(drivers: list[Driver]) -> list[str]:
+        return [driver.name for driver in drivers]
+
+    return owing
+
+
+MUTANTS = {
+    "memory decides, as in one process": Mutant(parts, "FleetSessions", lambda _: LiveSessions, TRUTH),
+    "a login is alive under any stamp": Mutant(FleetSessions, "is_alive", alive_under_any_stamp, TRUTH),
+    "the stamp is taken after the question": Mutant(SessionsInUse, "_must_be_alive", stamp_after_the_question, INTERLEAVINGS),
+    "a late record evicts nothing more": Mutant(FleetSessions, "owed_late", lambda _: LiveSessions.owed_late, INTERLEAVINGS),
+    "a record without an answer evicts nothing": Mutant(SessionRecords, "evict_soon", nothing, INTERLEAVINGS),
+    "an end leaves questions as they are": Mutant(FleetSessions, "_overtake", nothing, INTERLEAVINGS),
+    "nobody looks for the ends of others": Mutant(FleetSessions, "look", not_done, STORES),
+    "a login replaces another without an eviction": Mutant(FleetSessions, "must_evict", lambda _: False, STORES),
+    "a login is made while the store is away": Mutant(StoreGuard, "may_replace", answered(True), STORES),
+    "a new login has the keys of the old one": Mutant(Caches, "of", one_key_for_all_logins, STORES),
+    "evictions of near caches are owed": Mutant(parts, "_owing", every_driver, STORES),
+    "only sessions of this process need a seal": Mutant(FleetSessions, "is_open_elsewhere", answered(False), TRUTH),
+    "a cleanup ends what memory knows": Mutant(FleetSessions, "ended_by_record", lambda _: LiveSessions.ended_by_record, TRUTH),
+}

@@ -1,0 +1,107 @@
+"""A store that is away, or two of them at once, and what becomes of the sessions of a fleet."""
+
+import asyncio
+
+from tests.fleet.gates import gate_after, gate_before
+from tests.fleet.replicas import Fleet, eventually
+
+DEAD = 401
+
+
+async def test_of_two_stores_at_once_one_is_not_told_and_the_seal_is_dead_within_a_look(
+    fleet: Fleet, another_fleet: Fleet, session: str
+) -> None:
+    async with fleet.replica("one") as one, another_fleet.replica("other") as other:
+        headers = await one.opened(session)
+        with gate_before(other.live, "look"):
+            before = await other.status(headers)
+            cleaned = await one.cleanup(session, headers)
+            not_told = await other.status(headers)
+        await other.live.look()
+        afterwards = await other.status(headers)
+
+    assert (before, cleaned.status, not_told, afterwards) == (200, 200, 200, DEAD)
+
+
+async def test_the_end_of_a_session_that_only_memory_knows_is_looked_for_by_itself(
+    fleet: Fleet, another_fleet: Fleet, session: str
+) -> None:
+    async with fleet.replica("one") as one, another_fleet.replica("other") as other:
+        headers = await one.opened(session)
+        await other.status(headers)
+        await one.cleanup(session, headers)
+        await eventually(lambda: not len(other.live))
+
+
+async def test_without_a_stamp_the_ledger_is_asked_for_each_call(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await one.opened(session)
+        await other.status(headers)
+        await other.cable.cut()
+        alone = await other.status(headers)
+        await one.cleanup(session, headers)
+        afterwards = await other.status(headers)
+
+    assert (alone, afterwards) == (200, DEAD)
+
+
+async def test_a_second_initialize_while_the_store_is_known_to_be_away_makes_no_login(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        old = await one.opened(session)
+        await other.lose_the_store()
+        answers = [await other.initialize(session, headers) for headers in (old, None)]
+        found = await one.status(old)
+
+    assert [(each.status, each.body["errors"]["code"]) for each in answers] == [(503, "store_unavailable")] * 2
+    assert (fleet.desk.logins, found) == (1, 200)
+
+
+async def test_a_first_initialize_needs_no_store(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        await other.lose_the_store()
+        headers = await other.opened(session)
+        statuses = [await each.status(headers) for each in (one, other)]
+
+    assert statuses == [200, 200]
+
+
+async def test_a_second_initialize_whose_eviction_fails_is_a_503_and_both_logins_end(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        old = await one.opened(session)
+        await one.remember(old, "of the old login")
+        with gate_before(other.parts.storage.watch, "look"):
+            await other.cable.cut()
+            answer = await other.initialize(session, old)
+        assert (answer.status, answer.body["errors"]["code"]) == (503, "store_unavailable")
+        await one.live.look()
+        status = await one.status(old)
+        other.cable.mend()
+        await eventually(lambda: not fleet.desk.alive)
+
+    assert (status, fleet.desk.logins) == (DEAD, 2)
+
+
+async def test_a_new_login_finds_nothing_of_the_old_one_where_no_eviction_came(
+    fleet: Fleet, another_fleet: Fleet, session: str
+) -> None:
+    async with fleet.replica("one") as one, another_fleet.replica("other") as other:
+        old = await one.opened(session)
+        await one.remember(old, "of the old login")
+        new = await other.opened(session, old)
+        found = await one.recall(new)
+
+    assert found is None
+
+
+async def test_only_the_eviction_of_the_shared_store_is_owed_and_the_others_are_done(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await one.opened(session)
+        with gate_after(one.ledger, "record") as recorded:
+            cleanup = asyncio.create_task(one.cleanup(session, headers))
+            await recorded.reached.wait()
+            owed = [{*debt.evictions} for debt in await other.ledger.owed_evictions("shared")]
+            recorded.open()
+            answer = await cleanup
+
+    assert owed == [{"shared"}]
+    assert {name: each["outcome"] for name, each in answer.body["eviction"].items()} == {"memory": "evicted", "shared": "evicted"}
