@@ -97,6 +97,8 @@ class TlsFiles:
     authority: Path
     certificate: Path
     """With its key."""
+    wants_clients: bool = False
+    """Whether it talks only to clients with a certificate of the authority."""
 
 
 @contextmanager
@@ -107,13 +109,14 @@ def redis_server(
 
     With a password or an ACL file, `authentication` is the `AUTH ...` command without which it would not answer that it is up.
     """
-    context = _unverified_tls() if tls else None
+    context = _unverified_tls(tls) if tls else None
     greeting = (f"{authentication}\r\n" if authentication else "").encode() + b"PING\r\n"
 
     def command(port: int, folder: Path) -> list[str | Path]:
         listen: list[str | Path] = ["--port", str(port)]
         if tls:
-            listen = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", "--tls-cert-file", tls.certificate]
+            auth = "yes" if tls.wants_clients else "no"
+            listen = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", auth, "--tls-cert-file", tls.certificate]
             listen += ["--tls-key-file", tls.certificate, "--tls-ca-cert-file", tls.authority]
         return [binary, "--bind", HOST, *listen, "--dir", folder, *MODESTLY, *options]
 
@@ -123,8 +126,9 @@ def redis_server(
 
 
 @contextmanager
-def sentinel_server(*monitor: str) -> Iterator[RealServer]:
-    """Run a Redis Sentinel with these further lines of configuration."""
+def sentinel_server(*monitor: str, authentication: str = "") -> Iterator[RealServer]:
+    """Run a Redis Sentinel with these further lines of configuration, and the `AUTH ...` that they make it want."""
+    greeting = (f"{authentication}\r\n" if authentication else "").encode() + b"PING\r\n"
 
     def command(port: int, folder: Path) -> list[str | Path]:
         configuration = folder / "sentinel.conf"
@@ -132,8 +136,8 @@ def sentinel_server(*monitor: str) -> Iterator[RealServer]:
             configuration.write_text("\n".join([f"port {port}", f"bind {HOST}", *monitor, ""]))
         return ["redis-server", configuration, "--sentinel"]
 
-    alive = b"+PONG"
-    with running(RealServer(command, lambda port: _answer(port, b"PING\r\n", alive), alive)) as server:
+    alive = b"+OK\r\n+PONG" if authentication else b"+PONG"
+    with running(RealServer(command, lambda port: _answer(port, greeting, alive), alive)) as server:
         yield server
 
 
@@ -195,8 +199,9 @@ def _answer(port: int, question: bytes, complete: bytes, tls: ssl.SSLContext | N
         return answer
 
 
-def _unverified_tls() -> ssl.SSLContext:
+def _unverified_tls(tls: TlsFiles) -> ssl.SSLContext:
     context = ssl.create_default_context()
+    context.load_cert_chain(tls.certificate)  # for a server that wants clients to have one
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

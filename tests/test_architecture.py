@@ -73,7 +73,7 @@ OPENS_FILES = {
     "connector/ledger/sqlite/schema.py": "the start",
     "connector/rehearsal/": "a command",
     "connector/runtime/signals.py": "a hang-up; what cannot be opened counts as no terminal",
-    "drivers/aiocached/password.py": "the start",
+    "drivers/aiocached/secret_settings.py": "the start",
     "drivers/sqlite_file.py": "the start, and a file that was damaged, removed or replaced",
     "drivers/sqlite_lock.py": "the start; held for as long as the file is in use",
 }

@@ -8,7 +8,7 @@ from importlib import import_module
 from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import Layout, owners_of, pack, unpack
 from drivers.aiocached.memory_layout import MemoryLayout
-from drivers.aiocached.password import password
+from drivers.aiocached.secret_settings import check_client_certificate, secrets_of
 from drivers.aiocached.translation import OF_THE_SYSTEM, translated
 from drivers.contract import Capabilities, Driver, Entry, Scope, Sharing, Stamp, Statistics
 from drivers.driver_errors import DriverMisconfigured, DriverUnavailable
@@ -38,8 +38,7 @@ class AiocacheDriver(Driver):
         self._clock = clock
         self._opened: Layout | None = None
         self._failures = OF_THE_SYSTEM
-        place = "" if settings.backend == "memory" else " at {}:{}".format(*settings.address)
-        self._store = f"{name}: {settings.backend}{place}"
+        self._store = f"{name}: {settings.place}"
 
     @property
     def capabilities(self) -> Capabilities:
@@ -50,7 +49,8 @@ class AiocacheDriver(Driver):
         if os.environ.get("AIOCACHE_DISABLE") == "1":
             raise DriverMisconfigured(f"{self.name}: AIOCACHE_DISABLE=1 makes aiocache do nothing and say that it did; unset it")
         with translated(self._store):
-            password(self.settings)
+            secrets_of(self.settings)
+            check_client_certificate(self.settings)
             _made_for(self.settings, self._clock)
 
     async def open(self) -> None:
@@ -130,7 +130,7 @@ def _made_for(settings: AiocacheSettings, clock: Callable[[], float]) -> Layout:
             _require("redis", settings.backend)
             from drivers.aiocached.redis_layout import RedisLayout  # noqa: PLC0415
 
-            return RedisLayout(settings, password(settings), clock)
+            return RedisLayout(settings, secrets_of(settings), clock)
         case "memcached":
             _require("aiomcache", settings.backend)
             from drivers.aiocached.memcached_layout import MemcachedLayout  # noqa: PLC0415

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from redis.asyncio import Connection, SSLConnection
+from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.maint_notifications import MaintNotificationsConfig
+
+from drivers.aiocached.aiocache_settings import AiocacheSettings
 
 Word = str | bytes | int
 
@@ -13,6 +16,8 @@ class _Noted:
 
     address = ""
     """The address of its next connection."""
+    place = ""
+    """Where it leads, for the log."""
     era = -1
     """The pool's era in which it was made."""
     since = 0.0
@@ -36,10 +41,38 @@ class AddressedTlsConnection(_Noted, SSLConnection):
         return {**super()._connection_arguments(), "host": self.address, "server_hostname": self.host}
 
 
-Addressed = AddressedConnection | AddressedTlsConnection
+class SocketConnection(_Noted, UnixDomainSocketConnection):
+    """A connection to a Unix socket; its `host` and `port` say nothing."""
+
+    def __init__(self, *, host: str, port: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.host, self.port = host, port
+
+
+Addressed = AddressedConnection | AddressedTlsConnection | SocketConnection
+
+
+def connection_options(settings: AiocacheSettings) -> dict[str, Any]:
+    """Return what redis-py is told of every connection: its class, and how it is secured."""
+    options: dict[str, Any] = {
+        "connection_class": AddressedConnection,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # only redis-py's own pool handles them
+    }
+    if settings.unix_socket_path is not None:
+        options |= {"connection_class": SocketConnection, "path": str(settings.unix_socket_path)}
+    if settings.tls:
+        options |= {"connection_class": AddressedTlsConnection, "ssl_ca_certs": _text(settings.ca_file)}
+        options |= {"ssl_certfile": _text(settings.client_certificate), "ssl_keyfile": _text(settings.client_key)}
+        # With a password, OpenSSL does not ask for one at the terminal.
+        options |= {"ssl_password": ""}
+    return options
 
 
 async def said(connection: Addressed, *command: Word) -> Any:
     """Return the server's answer to a command. The caller sets the deadline."""
     await connection.send_command(*command, check_health=False)
     return await connection.read_response()
+
+
+def _text(file: object) -> str | None:
+    return None if file is None else str(file)

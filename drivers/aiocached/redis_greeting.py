@@ -1,26 +1,22 @@
-"""How a connection to Redis begins: the address is looked up, and the server says what it is."""
+"""How a connection to Redis begins: the server is reached, and says what it is."""
 
 import asyncio
-from functools import partial
-from typing import Any, cast
 
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError
 
 from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.redis_connection import Addressed, said
-from drivers.aiocached.redis_proxy import is_twemproxy
-from drivers.aiocached.redis_server import A_PROXY, ServerInfo, UnfitServer
+from drivers.aiocached.redis_routes import Route
+from drivers.aiocached.redis_server import NotTheMaster, ServerInfo, UnfitServer
 from drivers.aiocached.redis_topology import Topology
-from drivers.host_names import Names, Question, first_to_answer
 
 
 class Greeting:
     """Connects, and refuses a server that cannot hold the entries."""
 
-    def __init__(self, settings: AiocacheSettings) -> None:
+    def __init__(self, settings: AiocacheSettings, route: Route) -> None:
         self._settings = settings
-        self._names = Names()
+        self._route = route
         self._topology = Topology()
 
     async def connect(self, connection: Addressed) -> None:
@@ -28,12 +24,13 @@ class Greeting:
 
         Raises:
             UnfitServer: the server cannot hold the entries.
+            DriverUnavailable: nobody knows where the server is.
             TimeoutError, OSError, redis.exceptions.RedisError: the server cannot be reached, or refuses the user.
         """
         connection.socket_timeout = self._settings.operation_timeout
         try:
-            await self._reach(connection)
-            await self.ask(connection)
+            connection.place = await self._route.reach(connection)
+            await self._ask(connection)
             if self._settings.database:
                 await said(connection, "SELECT", self._settings.database)
         except BaseException:
@@ -43,27 +40,18 @@ class Greeting:
         finally:
             connection.socket_timeout = None
 
-    async def ask(self, connection: Addressed) -> None:
-        """Ask the server what it is, and refuse one that is unfit. A change of the topology is logged."""
+    async def look(self, connection: Addressed) -> None:
+        """Find out whether the server is still the one to use. Raises as `connect` does if it is not."""
+        if not await self._route.still_leads_to(connection):
+            raise ReadOnlyError("the Sentinels name another master")
+        await self._ask(connection)
+
+    async def _ask(self, connection: Addressed) -> None:
         async with asyncio.timeout(self._settings.operation_timeout):
             answer = await said(connection, "INFO")
         server = ServerInfo.of(answer.decode(errors="replace"))
         connection.has_flags = server.has_flags
-        self._topology.note(server, f"{connection.host}:{connection.port}")
+        self._topology.note(server, connection.place)
         if server.unfit is not None:
             await connection.disconnect(nowait=True)
-            raise UnfitServer(server.unfit)
-
-    async def _reach(self, connection: Addressed) -> None:
-        async with asyncio.timeout(self._settings.connect_timeout):
-            addresses = await self._names.addresses(Question(connection.host))
-        await first_to_answer(addresses, partial(self._connect_to, connection), RedisError)
-
-    async def _connect_to(self, connection: Addressed, address: str) -> None:
-        connection.address = address
-        try:
-            await cast("Any", connection).connect()
-        except RedisConnectionError as problem:
-            if await is_twemproxy(address, connection.port, self._settings.connect_timeout):
-                raise UnfitServer(A_PROXY) from problem
-            raise
+            raise (NotTheMaster if server.is_replica else UnfitServer)(server.unfit)

@@ -2,22 +2,26 @@
 
 import math
 from collections.abc import Callable
+from functools import cache, partial
 from secrets import token_hex
 from typing import Any
 
 from aiocache import RedisCache
 from aiocache.serializers import NullSerializer
-from redis.maint_notifications import MaintNotificationsConfig
 
 from drivers import generations
 from drivers.aiocached import lua
 from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import Layout, Owners, Packed
-from drivers.aiocached.redis_connection import Addressed, AddressedConnection, AddressedTlsConnection
+from drivers.aiocached.redis_connection import Addressed, connection_options
 from drivers.aiocached.redis_failures import FAILURES
+from drivers.aiocached.redis_greeting import Greeting
 from drivers.aiocached.redis_pool import RedisPool
+from drivers.aiocached.redis_routes import Route, ToHost, ToMaster, ToSocket
 from drivers.aiocached.redis_script import ServerScript
-from drivers.aiocached.redis_server import UnfitServer
+from drivers.aiocached.redis_sentinels import Sentinels
+from drivers.aiocached.redis_server import NotTheMaster, UnfitServer
+from drivers.aiocached.secret_settings import Passwords
 from drivers.contract import Stamp, Statistics
 from drivers.driver_errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
 
@@ -30,16 +34,19 @@ class RedisLayout(Layout):
 
     failures = FAILURES
 
-    def __init__(self, settings: AiocacheSettings, password: str | None, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: AiocacheSettings, passwords: Passwords, clock: Callable[[], float]) -> None:
         self._root = f"{{{settings.namespace}}}"
         self._clock = clock
-        self._pool = RedisPool(settings, _connections(settings, password))
+        self._has_sentinels = bool(settings.sentinels)
+        self._pool = _pool(settings, passwords)
         self._checked = False
 
     async def open(self) -> None:
         try:
             await self._round_trip()
         except UnfitServer as unfit:
+            if self._has_sentinels and isinstance(unfit, NotTheMaster):
+                raise  # they will name another one
             # At the start the address is wrong. Later a fail-over can lead it to such a server, and away again.
             raise DriverMisconfigured(str(unfit)) from unfit
 
@@ -98,27 +105,39 @@ class RedisLayout(Layout):
         return await self._pool.run(script, len(keys), *keys, self._root, *arguments)
 
 
-def _connections(settings: AiocacheSettings, password: str | None) -> Callable[[], Addressed]:
-    """Return a function that makes aiocache's connections for these settings, not connected yet."""
-    host, port = settings.address
-    connection: dict[str, Any] = {
-        "connection_class": AddressedConnection,
-        "username": settings.username,
-        "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # only redis-py's own pool handles them
-    }
-    if settings.tls:
-        connection |= {"connection_class": AddressedTlsConnection, "ssl_ca_certs": settings.ca_file and str(settings.ca_file)}
-    cache = RedisCache(
-        serializer=NullSerializer(encoding=None),
-        namespace="",
-        timeout=None,
-        endpoint=host,
-        port=port,
-        password=password,
-        create_connection_timeout=settings.connect_timeout,
-        connection_pool_kwargs=connection,
-    )
-    make: Callable[[], Addressed] = cache.client.connection_pool.make_connection
+def _pool(settings: AiocacheSettings, passwords: Passwords) -> RedisPool:
+    server = _connections(settings, settings.username, passwords.server)
+    return RedisPool(settings, partial(server, *settings.address), Greeting(settings, _route(settings, passwords)))
+
+
+def _route(settings: AiocacheSettings, passwords: Passwords) -> Route:
+    if settings.unix_socket_path is not None:
+        return ToSocket()
+    if not settings.sentinels:
+        return ToHost(settings)
+    return ToMaster(settings, Sentinels(settings, _connections(settings, settings.sentinel_username, passwords.sentinels)))
+
+
+def _connections(settings: AiocacheSettings, username: str | None, password: str | None) -> Callable[[str, int], Addressed]:
+    """Return a function that makes aiocache's connections to a host and port, not connected yet."""
+
+    def make(host: str, port: int) -> Addressed:
+        connection: Addressed = pool(host, port).make_connection()
+        return connection
+
+    @cache
+    def pool(host: str, port: int) -> Any:
+        return RedisCache(
+            serializer=NullSerializer(encoding=None),
+            namespace="",
+            timeout=None,
+            endpoint=host,
+            port=port,
+            password=password,
+            create_connection_timeout=settings.connect_timeout,
+            connection_pool_kwargs={"username": username} | connection_options(settings),
+        ).client.connection_pool
+
     return make
 
 

@@ -29,11 +29,11 @@ class RedisPool:
     look the address up anew, and may reach the server that has taken over. So does a connection that has reached its age.
     """
 
-    def __init__(self, settings: AiocacheSettings, connection: Callable[[], Addressed]) -> None:
+    def __init__(self, settings: AiocacheSettings, connection: Callable[[], Addressed], greeting: Greeting) -> None:
         """`connection` makes a connection that is not connected yet, and that has a connect timeout of its own."""
         self._settings = settings
         self._connection = connection
-        self._greeting = Greeting(settings)
+        self._greeting = greeting
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._free: list[Addressed] = []
         self._closed = False
@@ -52,7 +52,7 @@ class RedisPool:
 
     async def look(self) -> None:
         """Ask the server what it is; a change is logged. Raises as `run` does."""
-        await self._run(self._greeting.ask)
+        await self._run(self._greeting.look)
 
     async def aclose(self) -> None:
         """Close what is free now, and what is in use when it comes back."""

@@ -19,6 +19,10 @@ class UnfitServer(DriverUnavailable):
     """The server cannot hold the entries. At the start that is a mistake; later, another server may be reached soon."""
 
 
+class NotTheMaster(UnfitServer):
+    """The server is a replica."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
     """What the connector goes by in the answer to `INFO`. Two answers that are equal mean the same topology."""

@@ -29,6 +29,11 @@ def complaints(**table: Any) -> list[tuple[str, str]]:
         {"backend": "memcached", "host": "cache", "port": 1, "namespace": "a.b_c-1", "pool_size": 1},
         {"backend": "redis", "database": 3, "username": "me", "password": PASSWORD, "tls": True, "ca_file": FILE},
         {"backend": "redis", "username": "me", "password_file": FILE},
+        {"backend": "redis", "tls": True, "client_certificate": FILE, "client_key": FILE},
+        {"backend": "redis", "tls": True, "client_certificate": FILE},
+        {"backend": "redis", "unix_socket_path": "/run/redis.sock", "password_file": FILE, "database": 1},
+        {"backend": "redis", "sentinels": ["one:26379", "[::1]:26379"], "master_name": "mymaster"},
+        {"backend": "redis", "sentinels": ["one:1"], "master_name": "m", "sentinel_username": "me", "sentinel_password_env": "P"},
         {"backend": "redis", "password_env": "REDIS_PASSWORD", "connect_timeout": 0.5, "operation_timeout": 60},
     ],
     ids=str,
@@ -66,12 +71,36 @@ def test_a_key_without_a_meaning_for_the_back_end_is_named(backend: str, key: st
         ({"password": PASSWORD, "password_file": FILE}, "one of password, password_env and password_file"),
         ({"password_env": "P", "password_file": FILE}, "one of password, password_env and password_file"),
         ({"ca_file": FILE}, "tls = true"),
+        ({"client_certificate": FILE}, "tls = true"),
+        ({"tls": True, "client_key": FILE}, "expected a client_certificate"),
+        ({"unix_socket_path": "/s", "host": "redis"}, "one of host and port, unix_socket_path, and sentinels"),
+        ({"sentinels": ["one:1"], "master_name": "m", "port": 1}, "one of host and port, unix_socket_path, and sentinels"),
+        ({"unix_socket_path": "/s", "tls": True}, "no tls together with the unix_socket_path"),
+        ({"sentinels": ["one:1"]}, "expected a master_name together with the sentinels"),
+        ({"master_name": "m"}, "expected sentinels together with the master_name"),
+        ({"sentinel_password": PASSWORD}, "expected sentinels together with the sentinel_password"),
+        (
+            {"sentinels": ["one:1"], "master_name": "m", "sentinel_password": PASSWORD, "sentinel_password_env": "P"},
+            "expected one of sentinel_password, sentinel_password_env and sentinel_password_file at most",
+        ),
+        (
+            {"sentinels": ["one:1"], "master_name": "m", "sentinel_username": "me"},
+            "together with the sentinel_username",
+        ),
     ],
     ids=str,
 )
 def test_what_does_not_fit_together_is_explained(table: dict[str, Any], words: str) -> None:
     ((_, message),) = complaints(backend="redis", **table)
     assert words in message
+
+
+@pytest.mark.parametrize(
+    "sentinel", ["", "one", "one:", ":1", "one:port", "one:1:2", "::1:26379", "a b:1", "redis://one:1", "one:1\n"]
+)
+def test_a_sentinel_is_a_host_and_a_port(sentinel: str) -> None:
+    ((key, _),) = complaints(backend="redis", sentinels=[sentinel], master_name="m")
+    assert key.startswith("sentinels")
 
 
 @pytest.mark.parametrize("namespace", ["", "a b", "a:b", "{a}", "a\n", "ä", "a" * 65, "*"])

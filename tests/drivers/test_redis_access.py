@@ -8,6 +8,7 @@ import pytest
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
+from drivers.aiocached import AiocacheDriver, AiocacheSettings
 from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.translation import translated
 from drivers.contract import SessionScope, SystemScope
@@ -120,6 +121,46 @@ async def test_tls_is_spoken_with_a_server_whose_certificate_and_name_verify(red
             assert isinstance(problem, DriverMisconfigured)
             assert "certificate" in str(problem)
         assert isinstance(await refusal(server, tls=False, operation_timeout=1), DriverUnavailable)
+
+
+async def test_a_client_certificate_is_shown_to_a_server_that_wants_one(redis_binary: None, tmp_path: Path) -> None:
+    trusted = authority(tmp_path)
+    trusted.server("localhost")
+    certificate, key = trusted.client()
+    both = tmp_path / "both.pem"
+    both.write_bytes(key.read_bytes() + certificate.read_bytes())
+    ours: dict[str, Any] = {"host": "localhost", "tls": True, "ca_file": trusted.file}
+    with redis_server(tls=TlsFiles(trusted.file, tmp_path / "server.pem", wants_clients=True)) as server:
+        ways: list[dict[str, Any]] = [{"client_certificate": certificate, "client_key": key}, {"client_certificate": both}]
+        for shown in ways:
+            async with opened(aiocache_driver(server, "redis", **ours, **shown)) as driver:
+                await keep(driver, SESSION, "key", b"value")
+        assert isinstance(await refusal(server, **ours), DriverError)
+
+
+@pytest.mark.parametrize("kind", ["encrypted", "no certificate"])
+async def test_a_client_certificate_that_cannot_be_shown_is_a_misconfiguration(
+    redis: RealServer, tmp_path: Path, kind: str
+) -> None:
+    certificate, key = authority(tmp_path).client(password=PASSWORD)
+    shown = {"client_certificate": certificate, "client_key": key} if kind == "encrypted" else {"client_certificate": PAGE}
+    problem = await refusal(redis, tls=True, **shown)
+    assert isinstance(problem, DriverMisconfigured)
+    assert "cannot show its certificate" in str(problem)
+
+
+async def test_a_unix_socket_leads_to_the_server(redis_binary: None, tmp_path: Path) -> None:
+    path = tmp_path / "redis.sock"
+    with redis_server("--unixsocket", path, "--requirepass", PASSWORD, authentication=f"AUTH {PASSWORD}") as server:
+        table = {"backend": "redis", "unix_socket_path": path, "password": PASSWORD, "database": 1}
+        async with opened(AiocacheDriver("shared", AiocacheSettings.model_validate(table))) as driver:
+            await keep(driver, SESSION, "key", b"value")
+            assert await current(driver, SESSION, "key") == b"value"
+            server.kill()
+            with pytest.raises(DriverUnavailable, match=f"shared: redis at {path} cannot be reached"):
+                await driver.evict(SESSION)
+            server.start()
+            await driver.evict(SESSION)
 
 
 async def test_a_newer_format_is_refused_and_left_alone(redis: RealServer) -> None:

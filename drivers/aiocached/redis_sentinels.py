@@ -1,0 +1,112 @@
+"""The Sentinels: all are asked at once which server is the master, and the newest answer counts."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+
+from drivers.aiocached.aiocache_settings import AiocacheSettings
+from drivers.aiocached.redis_connection import Addressed, said
+from drivers.aiocached.translation import BROKEN
+from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavailable
+from drivers.host_names import Names, Question, first_to_answer
+
+MISTAKES = (
+    (AuthenticationError, "", "is not named: the Sentinels refuse the user or the password; see sentinel_password"),
+    (NoPermissionError, "", "is not named: the Sentinels do not permit the user to ask for it; see sentinel_username"),
+    (ResponseError, "No such master", "is unknown to the Sentinels; see master_name"),
+    (ResponseError, "unknown command", "is not named: what sentinels names are no Sentinels"),
+)
+"""What the Sentinels answer if the settings are wrong."""
+
+HostPort = tuple[str, int]
+"""A host and its port."""
+
+
+class _NamedMaster(NamedTuple):
+    epoch: int
+    """Rises with each fail-over that the Sentinels agree on."""
+    master: HostPort
+
+
+class Sentinels:
+    """Knows the master by asking.
+
+    A Sentinel that was cut off names the former master. So all are asked, and of a majority's answers the one of the latest
+    fail-over counts. If fewer answer in time, theirs have to do: the master may be well without them.
+    """
+
+    def __init__(self, settings: AiocacheSettings, connection: Callable[[str, int], Addressed]) -> None:
+        """`connection` makes one to this host and port, not connected yet."""
+        self._settings = settings
+        self._connection = connection
+        self._names = Names()
+        self._one_question = asyncio.Lock()
+        self._asked_at = 0.0
+        self._master: HostPort = "", 0
+
+    async def master(self) -> HostPort:
+        """Return where the master is now. Callers that come while the Sentinels are asked share the next answer.
+
+        Raises:
+            DriverUnavailable: no Sentinel answers in time.
+        DriverMisconfigured: they all refuse the password, or know no such master, or are none.
+        """
+        came_at = time.monotonic()
+        async with self._one_question:
+            if self._asked_at < came_at:
+                asked_at = time.monotonic()
+                self._master = await self._newest()
+                self._asked_at = asked_at
+            return self._master
+
+    async def _newest(self) -> HostPort:
+        answers, problems = list[_NamedMaster](), list[Exception]()
+        tasks = list[asyncio.Task[None]]()
+        majority = len(self._settings.sentinels) // 2 + 1
+
+        async def ask(sentinel: str) -> None:
+            try:
+                answers.append(await self._asked(*_host_and_port(sentinel)))
+            except (OSError, RedisError, *BROKEN) as problem:
+                problems.append(problem)
+            if len(answers) >= majority:
+                for task in tasks:
+                    task.cancel()
+
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(ask(sentinel)) for sentinel in self._settings.sentinels]
+        if not answers:
+            raise _explained(problems)
+        return max(answers).master
+
+    async def _asked(self, host: str, port: int) -> _NamedMaster:
+        connection = self._connection(host, port)
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout):
+                for_each = await self._names.addresses(Question(host))
+                await first_to_answer(for_each, lambda address: _connect_to(connection, address), RedisError)
+                told = await said(connection, "SENTINEL", "MASTER", str(self._settings.master_name))
+        finally:
+            await connection.disconnect(nowait=True)
+        return _NamedMaster(int(told[b"config-epoch"]), (told[b"ip"].decode(), int(told[b"port"])))
+
+
+def _explained(problems: list[Exception]) -> DriverError:
+    """Return why no Sentinel has named a master. It is a mistake of the settings only if every Sentinel says so."""
+    for kind, words, reason in MISTAKES:
+        if problems and all(isinstance(problem, kind) and words in str(problem) for problem in problems):
+            return DriverMisconfigured(reason)
+    return DriverUnavailable("is not named by any Sentinel in time")
+
+
+async def _connect_to(connection: Addressed, address: str) -> None:
+    connection.address = address
+    await cast("Any", connection).connect()
+
+
+def _host_and_port(sentinel: str) -> HostPort:
+    host, _, port = sentinel.rpartition(":")
+    return host.strip("[]"), int(port)

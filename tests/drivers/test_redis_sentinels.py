@@ -1,0 +1,155 @@
+"""A master that Sentinels name: fail-overs are followed, and what is wrong with the Sentinels is said."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from drivers.aiocached import AiocacheDriver, AiocacheSettings
+from drivers.contract import Driver, SessionScope
+from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavailable
+from drivers.testing.subject import current, keep, opened
+from tests.drivers.redis_admin import administrator, keys
+from tests.drivers.watched_redis import NAME, Watched, watched_redis
+from tests.ports import HOST, free_port
+from tests.servers import RealServer, sentinel_server
+
+SESSION = SessionScope("s1", "A")
+SESSIONS = [SessionScope(f"s{number}", "A") for number in range(16)]
+WITHIN = 60.0
+PASSWORD, ANOTHER = "canary-5up3r", "canary-an0ther"
+
+
+async def in_use(driver: Driver) -> None:
+    """Keep something for several sessions at once, over several connections."""
+    await asyncio.gather(*(keep(driver, session, "key", b"value") for session in SESSIONS))
+
+
+async def until_it_serves(driver: Driver) -> None:
+    async with asyncio.timeout(WITHIN):
+        while True:
+            with suppress(DriverUnavailable):
+                await driver.evict(SESSION)
+                return
+            await asyncio.sleep(0.05)
+
+
+async def assert_it_uses(server: RealServer, driver: Driver) -> None:
+    await in_use(driver)
+    async with administrator(server) as admin:
+        assert len([key for key in await keys(admin) if b":g:" in key]) > len(SESSIONS)
+
+
+async def test_a_fail_over_after_the_master_died_is_followed_without_a_restart(redis_binary: None) -> None:
+    async with watched_redis() as watched, opened(watched.driver()) as driver:
+        await in_use(driver)
+        watched.master.kill()
+        with pytest.raises(DriverUnavailable):
+            await driver.evict(SESSION)
+        await watched.until_promoted()
+
+        await until_it_serves(driver)
+
+        assert await driver.get(SESSION, "key") is None
+        await assert_it_uses(watched.replica, driver)
+
+
+async def test_a_switch_over_with_the_former_master_alive_is_followed_by_the_next_call(redis_binary: None) -> None:
+    async with watched_redis() as watched, opened(watched.driver()) as driver:
+        await in_use(driver)
+        await watched.fail_over()
+        await watched.until_promoted()
+
+        await until_it_serves(driver)
+
+        await assert_it_uses(watched.replica, driver)
+
+
+async def test_a_master_that_does_not_answer_is_left_once_another_is_named(redis_binary: None) -> None:
+    async with watched_redis() as watched, opened(watched.driver(operation_timeout=1)) as driver:
+        await in_use(driver)
+        watched.master.pause()
+        await watched.until_promoted()
+        with pytest.raises(DriverUnavailable, match="did not answer in time"):
+            await driver.evict(SESSION)
+
+        await driver.evict(SESSION)
+
+        await assert_it_uses(watched.replica, driver)
+
+
+async def test_a_readiness_check_finds_the_new_master_though_the_old_one_answers(redis_binary: None) -> None:
+    async with watched_redis() as watched, opened(watched.driver(operation_timeout=10)) as driver:
+        await in_use(driver)
+        watched.master.pause()
+        await watched.until_promoted()
+        for sentinel in watched.sentinels:
+            sentinel.pause()  # nobody tells the former master
+        watched.master.resume()
+        for sentinel in watched.sentinels[1:]:
+            sentinel.resume()
+
+        await driver.ping()
+
+        await assert_it_uses(watched.replica, driver)
+
+
+async def test_one_sentinel_that_answers_is_enough(redis_binary: None) -> None:
+    async with watched_redis() as watched:
+        watched.sentinels[0].kill()
+        watched.sentinels[1].pause()
+        async with opened(watched.driver(connect_timeout=0.5)) as driver:
+            await in_use(driver)
+
+
+async def test_a_server_that_serves_is_used_while_no_sentinel_answers(redis_binary: None) -> None:
+    async with watched_redis() as watched, opened(watched.driver()) as driver:
+        await in_use(driver)
+        for sentinel in watched.sentinels:
+            sentinel.kill()
+        await driver.ping()
+        await in_use(driver)
+
+
+async def test_the_passwords_of_the_servers_and_of_the_sentinels_are_two(redis_binary: None) -> None:
+    async with watched_redis(passwords=(PASSWORD, ANOTHER)) as watched:
+        async with opened(watched.driver(password=PASSWORD, sentinel_password=ANOTHER)) as driver:
+            await keep(driver, SESSION, "key", b"value")
+            assert await current(driver, SESSION, "key") == b"value"
+        problem = await refusal(watched, password=PASSWORD, sentinel_password=PASSWORD)
+        assert isinstance(problem, DriverMisconfigured)
+        assert "see sentinel_password" in str(problem)
+        assert PASSWORD not in str(problem)
+
+
+async def test_a_name_that_no_sentinel_knows_is_refused(redis: RealServer) -> None:
+    told = "redis master another is unknown to the Sentinels; see master_name"
+    with (
+        sentinel_server(f"sentinel monitor {NAME} {HOST} {redis.port} 1") as sentinel,
+        pytest.raises(DriverMisconfigured, match=told),
+    ):
+        await _opened_once(sentinel.port, master_name="another")
+
+
+async def test_a_server_that_is_no_sentinel_is_refused(redis: RealServer) -> None:
+    with pytest.raises(DriverMisconfigured, match="what sentinels names are no Sentinels"):
+        await _opened_once(redis.port)
+
+
+async def test_sentinels_that_are_away_are_no_mistake(redis_binary: None) -> None:
+    with pytest.raises(DriverUnavailable, match=f"redis master {NAME} is not named by any Sentinel in time"):
+        await _opened_once(free_port())
+
+
+async def refusal(watched: Watched, **settings: Any) -> DriverError:
+    with pytest.raises(DriverError) as refused:
+        async with opened(watched.driver(**settings)):
+            pass
+    return refused.value
+
+
+async def _opened_once(port: int, **settings: Any) -> None:
+    table = {"backend": "redis", "sentinels": [f"{HOST}:{port}"], "master_name": NAME} | settings
+    async with opened(AiocacheDriver("shared", AiocacheSettings.model_validate(table))):
+        pass

@@ -1,0 +1,109 @@
+"""A Redis master with a replica, watched by three Sentinels, all of them real and on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from drivers.aiocached import AiocacheDriver, AiocacheSettings
+from tests.drivers.redis_admin import administrator, run
+from tests.drivers.stores import fresh_namespace
+from tests.ports import HOST
+from tests.servers import RealServer, redis_server, sentinel_server
+
+NAME = "mymaster"
+QUORUM = 2
+WITHIN = 30.0
+DOWN_AFTER = "500"
+"""Milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The servers, and what the Sentinels say of them."""
+
+    master: RealServer
+    replica: RealServer
+    sentinels: list[RealServer]
+
+    def driver(self, **settings: Any) -> AiocacheDriver:
+        """Return a driver that asks the Sentinels, not yet opened."""
+        names = [f"{HOST}:{sentinel.port}" for sentinel in self.sentinels]
+        table = {"backend": "redis", "sentinels": names, "master_name": NAME, "namespace": fresh_namespace()}
+        return AiocacheDriver("shared", AiocacheSettings.model_validate(table | settings))
+
+    async def fail_over(self) -> None:
+        """Have the Sentinels make the replica the master, while the master is well."""
+        async with administrator(self.sentinels[0]) as sentinel:
+            await _until_it_works(sentinel, "SENTINEL", "FAILOVER", NAME)
+
+    async def until_promoted(self) -> None:
+        """Wait until a majority of the Sentinels name the replica as the master."""
+        for sentinel in self.sentinels[:QUORUM]:
+            async with administrator(sentinel) as asked, asyncio.timeout(WITHIN):
+                while await _port_of_the_master(asked) != self.replica.port:  # noqa: ASYNC110 - another process changes it
+                    await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def watched_redis(*options: str, passwords: tuple[str, str] = ("", "")) -> AsyncIterator[Watched]:
+    """Run all of them; with passwords, of the servers and of the Sentinels."""
+    of_servers, of_sentinels = passwords
+    locked = ["--requirepass", of_servers, "--masterauth", of_servers] if of_servers else []
+    login = f"AUTH {of_servers}" if of_servers else ""
+    async with AsyncExitStack() as stack:
+        master = stack.enter_context(redis_server(*options, *locked, authentication=login))
+        follows = ["--replicaof", HOST, str(master.port)]
+        replica = stack.enter_context(redis_server(*options, *locked, *follows, authentication=login))
+        lines = [
+            f"sentinel monitor {NAME} {HOST} {master.port} {QUORUM}",
+            f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER}",
+            f"sentinel failover-timeout {NAME} 2000",
+            *([f"sentinel auth-pass {NAME} {of_servers}"] if of_servers else []),
+            *([f"requirepass {of_sentinels}", f"sentinel sentinel-pass {of_sentinels}"] if of_sentinels else []),
+        ]
+        authentication = f"AUTH {of_sentinels}" if of_sentinels else ""
+        sentinels = [stack.enter_context(sentinel_server(*lines, authentication=authentication)) for _ in range(3)]
+        for sentinel in sentinels:
+            async with _asking(sentinel, of_sentinels) as asked:
+                await _until_it_works(asked, "SENTINEL", "CKQUORUM", NAME)
+                await _until_known(asked)
+        yield Watched(master, replica, sentinels)
+
+
+@asynccontextmanager
+async def _asking(sentinel: RealServer, password: str) -> AsyncIterator[Redis]:
+    client = Redis(host=HOST, port=sentinel.port, password=password or None)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+async def _port_of_the_master(sentinel: Redis) -> int:
+    return int((await run(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME))[1])
+
+
+async def _until_it_works(sentinel: Redis, *command: str) -> None:
+    async with asyncio.timeout(WITHIN):
+        while True:
+            try:
+                await run(sentinel, *command)
+            except RedisError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+async def _until_known(sentinel: Redis) -> None:
+    """Wait until a Sentinel knows the others and the replica, of which the master tells it."""
+    async with asyncio.timeout(WITHIN):
+        while True:
+            told = await run(sentinel, "SENTINEL", "MASTER", NAME)
+            if (int(told[b"num-other-sentinels"]), int(told[b"num-slaves"])) == (2, 1):
+                return
+            await asyncio.sleep(0.05)
