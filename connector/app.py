@@ -143,6 +143,7 @@ def _draining(app: web.Application, closing: Closing) -> Draining:
         closing=closing,
         holding=parts.holding,
         nudge=parts.retries.nudge,
+        stop_retries=parts.retries.stop,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connector.admin.closing import Closing
-from connector.admin.draining import Draining, HandOver
+from connector.admin.draining import Draining
 from connector.admin.readiness import Lifecycle
 from connector.api.routes import Served
 from connector.assembly.opening_parts import opening_over
@@ -73,7 +73,6 @@ def draining(
     *,
     lifecycle: Lifecycle | None = None,
     nudge: Callable[[], None] = lambda: None,
-    hand_over: HandOver | None = None,
 ) -> Draining:
     """Return what empties a server, over parts of the caller's own."""
     tasks, books = OwnedTasks(), Bookkeeping(ledger, Backoff(604_800))
@@ -88,7 +87,7 @@ def draining(
         closing=closing(ledger, live, end_system, storage),
         holding=holding(ledger, end_system),
         nudge=nudge,
-        hand_over=hand_over,
+        stop_retries=lambda: None,
     )
 
 

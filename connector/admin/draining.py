@@ -13,7 +13,7 @@ from connector.admin.closing import Closing
 from connector.admin.readiness import Lifecycle
 from connector.ledger.port import ShownDebts, ShownSessions
 from connector.model.debts import LogoutState, Totals
-from connector.model.errors import BrokenOff, DebtHeldBack, LedgerUnavailable, NoSuchDebt, NoSuchSession
+from connector.model.errors import BrokenOff, DebtHeldBack, LedgerUnavailable, NoSuchDebt, NoSuchSession, ServedByOthers
 from connector.model.listed import ListedSession, SessionState, Wanted
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
@@ -29,6 +29,9 @@ AT_ONCE = 4
 """Sessions that are ended at a time."""
 LONGEST = 172_800.0
 """Seconds for trying what is owed, or for ending sessions; their parts have shorter deadlines of their own."""
+NOTHING = Totals(owed=0, waiting=0, closed=0, evictions=0, quarantined=0, unreadable=0, oldest=None)
+"""What is left in a ledger whose other servers do what is owed there."""
+NOT_ITS_OWN = "the ledger is shared: its other servers serve the open sessions, and `connector sessions close` ends one"
 OPEN = Wanted(states=[SessionState.OPEN])
 BEGUN = (
     "an administrator empties this server: it opens no session any more, is not ready, and tries what is owed; "
@@ -37,7 +40,7 @@ BEGUN = (
 
 
 class ShownDrain(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server that is being emptied still has. Nobody else knows of it once its ledger is gone."""
+    """What a server that is being emptied still has. If it goes, nobody else does it."""
 
     under_way: int
     """Logins, cleanups and tries of logouts that have begun."""
@@ -64,16 +67,13 @@ class ShownDrain(msgspec.Struct, frozen=True, kw_only=True):
         return self.waiting + self.unknown
 
 
-class HandOver(Protocol):
-    """The ledger that a server shares with others, who can do what is owed here."""
-
-    async def hand_over(self) -> Totals:
-        """End this server's claims, and return what nobody else can end. A repeat does the same. Raises `LedgerUnavailable`."""
-        ...
-
-
 class DrainedLedger(ShownDebts, ShownSessions, Protocol):
     """A ledger whose server is emptied."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other servers do what is owed there; see `Ledger.shared`."""
+        ...
 
 
 @dataclass(slots=True)
@@ -90,32 +90,39 @@ class Draining:
     holding: Holding
     nudge: Callable[[], None]
     """Tells the retries that something is due."""
-    hand_over: HandOver | None = None
-    """None if nobody else has this ledger: all that is in it is left then."""
-    _trying: asyncio.Task[object] | None = field(default=None, init=False)
+    stop_retries: Callable[[], None]
+    """Lets the retries begin nothing any more: the other servers of a shared ledger take what is owed."""
+    _has_begun: bool = field(default=False, init=False)
     _ending: asyncio.Task[object] | None = field(default=None, init=False)
 
     async def drain(self, *, close_sessions: bool) -> ShownDrain:
         """Begin to empty the server, and tell what is left. Called again, it tells so again, and tries nothing sooner.
 
-        With `close_sessions`, open sessions are ended as an administrator ends one.
+        With `close_sessions`, open sessions are ended as an administrator ends one. What is in a shared ledger is handed over.
 
         Raises:
+            ServedByOthers: others serve the open sessions. Nothing has begun.
             LedgerUnavailable: it cannot be told.
         """
-        if self._trying is None:
+        if close_sessions and self.ledger.shared:
+            raise ServedByOthers(NOT_ITS_OWN)
+        if not self._has_begun:
+            self._has_begun = True
             log.warning(BEGUN)
             self.lifecycle.drain()
             self.logins.stop()
-            self._trying = self._begin("trying what is owed", self._try_owed)
-        totals = await (self.ledger.statistics() if self.hand_over is None else self.hand_over.hand_over())
+            if self.ledger.shared:
+                self.stop_retries()
+            else:
+                self._begin("trying what is owed", self._try_owed)
+        totals = NOTHING if self.ledger.shared else await self.ledger.statistics()
         if close_sessions and totals.sessions and (self._ending is None or self._ending.done()):
             self._ending = self._begin("ending open sessions", self._end_sessions)
         return self._shown(totals)
 
     def _shown(self, totals: Totals) -> ShownDrain:
         return ShownDrain(
-            under_way=len(self.tasks) + totals.openings,
+            under_way=len(self.tasks) + self.logins.under_way,
             sessions=totals.sessions,
             owed=totals.owed,
             evictions=totals.evictions,

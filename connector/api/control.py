@@ -25,6 +25,7 @@ from connector.model.errors import (
     NoSuchDebt,
     NoSuchOpening,
     NoSuchSession,
+    ServedByOthers,
 )
 from connector.telemetry.metrics import Metrics
 
@@ -40,6 +41,7 @@ REFUSALS: dict[type[ConnectorError], tuple[HTTPStatus, str]] = {
     NoSuchSession: (HTTPStatus.NOT_FOUND, "no_such_session"),
     NoSuchOpening: (HTTPStatus.NOT_FOUND, "no_such_login"),
     DebtHeldBack: (HTTPStatus.CONFLICT, "held_back"),
+    ServedByOthers: (HTTPStatus.CONFLICT, "served_by_others"),
     LedgerUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable"),
     BrokenOff: (HTTPStatus.SERVICE_UNAVAILABLE, "broken_off"),
 }

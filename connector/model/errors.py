@@ -12,6 +12,7 @@
     ├── NoSuchOpening         no login of which nobody knows what it has made has this id
     ├── NoSuchSession         no session is open that could be acted upon as was asked
     ├── DebtHeldBack          today's configuration does not lead to the end system of this debt
+    ├── ServedByOthers        what was asked would end sessions that other servers serve
     ├── UnknownSession        nothing shows that the caller owns this session
     ├── KeyMissing            something was made with a key that is not in the keyring (see `connector.ledger.keyring`)
     ├── SealBroken            something sealed was altered, or is no seal
@@ -70,6 +71,10 @@ class NoSuchSession(ConnectorError):
 
 class DebtHeldBack(ConnectorError):
     """Today's configuration does not lead to the end system of this debt; the message says what can be done."""
+
+
+class ServedByOthers(ConnectorError):
+    """What was asked would end sessions that the other servers of a shared ledger serve. Nothing has changed."""
 
 
 class UnknownSession(ConnectorError):

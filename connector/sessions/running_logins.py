@@ -110,6 +110,11 @@ class RunningLogins:
             return NotOpened.DEFECT
         return await self._after.follow(attempt, outcome, patience=max(0.0, self.deadline - passed))
 
+    @property
+    def under_way(self) -> int:
+        """How many logins have begun, or are about to, and are not recorded yet."""
+        return len(self._logins) + len(self._beside)
+
     def stop(self) -> None:
         """Begin no login any more, and let nobody wait for a seat."""
         self.are_stopping = True

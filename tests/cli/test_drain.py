@@ -6,20 +6,15 @@ import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from connector.cli.drain import LOOK, SESSIONS_LEFT
-from connector.model.debts import Totals
-from tests.assembly import draining
 from tests.cli.command import Ended, connector
 from tests.cli.terminal import at_a_terminal
 from tests.control.administered import Administered
-from tests.doubles import LocatedEndSystem
 from tests.e2e.connector_process import WITHIN
-from tests.ledger.ledgers import ORIGIN, until
 from tests.sessions.desk import Desk, settings
 from tests.sessions.served import KEYS, Served, served
 from tests.sessions.test_cleanup import SYSTEM, opened
@@ -146,26 +141,3 @@ async def test_without_a_server_nothing_is_drained_and_the_exit_code_says_so(ser
     ended = await connector("drain", folder=tmp_path / "elsewhere")
 
     assert ended.exit_code == 69
-
-
-async def test_a_ledger_that_others_share_is_handed_over_and_only_the_rest_is_left(server: Administered) -> None:
-    """Others do what is owed: this server would wait for them in vain."""
-    handed: list[str] = []
-
-    class Shared:
-        async def hand_over(self) -> Totals:
-            handed.append("handed over")
-            return Totals(0, 0, 0, 0, 0, 0, None, openings=1)
-
-    await server.owe(1)
-    storage: Any = None
-    emptied = draining(server.ledger, server.live, LocatedEndSystem(ORIGIN), storage, hand_over=Shared())
-    left = await emptied.drain(close_sessions=False)
-    await until(lambda: has_ended(emptied.tasks))
-
-    assert handed == ["handed over"]
-    assert (left.owed, left.sessions, emptied.lifecycle.draining) == (0, 0, True)
-
-
-async def has_ended(tasks: Any) -> bool:
-    return not len(tasks)
