@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from connector.ledger.port import OpenedSessions
+from connector.model.begun import Opening
 from connector.sessions.after_login import AfterLogin
 from connector.sessions.issued_headers import IssuedHeaders
 from connector.sessions.live import LiveSessions
@@ -39,6 +40,7 @@ def opening_over(
     deadline: float,
     longest_header: int,
     turns: Turns | None = None,
+    is_alone: Callable[[Opening], Awaitable[bool]] | None = None,
     may_replace: Callable[[OpeningRequest], Awaitable[bool]] | None = None,
     seats: SeatRules | None = None,
     clock: Callable[[], float] = time.time,
@@ -54,6 +56,7 @@ def opening_over(
         deadline: is for the end system, in seconds: a caller is answered then.
         longest_header: bytes that a seal may have.
         turns: let one initialize of a session run at a time; None if several may.
+        is_alone: tells whether no process has another login of a session; None if nobody has to ask.
         may_replace: tells whether what a session has cached can be evicted for it; None if any login may begin.
         seats: let no more logins begin than are allowed; None if any number may.
         clock: tells when a login was made.
@@ -61,7 +64,7 @@ def opening_over(
     begun = OpeningRecords(ledger, live, not_taken=seats.lines.not_taken if seats else lambda _: None)
     seating = SeatKeeper(seats, begun, patience=WAITING * deadline) if seats else None
     after = AfterLogin(logouts, live, begun, records, IssuedHeaders(seals, live, longest_header), clock=clock)
-    logins = RunningLogins(logouts.end_system, begun, after, deadline=deadline, seats=seating)
+    logins = RunningLogins(logouts.end_system, begun, after, deadline=deadline, seats=seating, is_alone=is_alone)
     pools = seats.pools if seats else None
     openings = Openings(logouts, logins, begun, turns=turns, may_replace=may_replace, pools=pools, clock=clock)
     return OpeningParts(openings, logins)

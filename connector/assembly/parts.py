@@ -151,6 +151,8 @@ class Parts:
             yield f"owed evictions of {driver.name}", partial(self.owed_evictions.run, driver)
             yield f"watch over {driver.name}", partial(self.storage.watch.run, driver)
         yield "watch over the ledger", self.owed_evictions.watch
+        if self.ledger.shared:
+            yield "evictions that others owe", self.owed_evictions.stand_in
         yield "retries", self._retry
         if self.seat_figures is not None:
             yield "counting seats", partial(self.seat_figures.watch, self.ledger.pools)
@@ -232,7 +234,7 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
         retries=retries,
         reaper=reaper,
         renewals=renewals,
-        owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions),
+        owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions, core.clock),
         metrics=core.metrics,
         doubts=core.logouts.doubts,
         lines=core.lines,
@@ -268,6 +270,7 @@ def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Ca
         deadline=for_end_system(core.settings),
         longest_header=core.settings.server.limits.header,
         turns=turns if ends_before or pools else None,
+        is_alone=turns.is_alone if ends_before and core.ledger.shared else None,
         may_replace=StoreGuard(core.live, core.storage).may_replace if core.ledger.shared else None,
         seats=None if pools is None else _seat_rules(core, pools, turns, reaper),
         clock=core.clock,

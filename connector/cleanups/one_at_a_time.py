@@ -12,6 +12,7 @@ from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
 from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import KnownSessions
+from connector.model.begun import Opening
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt
@@ -59,6 +60,10 @@ class OneAtATime:
         turn = self._turns.setdefault(request.session_id, asyncio.Lock())
         async with turn:
             yield not self._ends_before or (is_wanted() and await self._has_ended_all(request))
+
+    async def is_alone(self, opening: Opening) -> bool:
+        """Tell whether no other login of a session is there or under way. Raises `LedgerUnavailable`."""
+        return not await self._live.may_have_row_beside(opening.session_id, opening.login_id)
 
     async def end_own(self, request: OpeningRequest, spared: str) -> bool:
         """End what a session is open by, except for the login to come that is `spared`, and tell whether that is surely over."""

@@ -184,6 +184,8 @@ class FleetSessions(LiveSessions):
         if self._logins.get(session_id) not in {None, login_id}:
             self._forget(session_id, self._logins[session_id])
         self._logins[session_id], self._seen[session_id] = login_id, self._now()
+        if login_id not in self._rows.get(session_id, ()):
+            self.beginning(session_id, login_id)  # a cleanup that comes here has to name it
         if session.version > self._renewed.get(login_id, Current(None, 0)).version:
             self._renewed[login_id] = Current(session.credential, session.version)
         if stamp is None:

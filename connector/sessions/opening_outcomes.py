@@ -47,6 +47,8 @@ class Beginning(Enum):
     """As many logins as are allowed are alive, or may be."""
     NOT_ENDED = "not_ended"
     """An earlier login of the session is not surely over."""
+    NOT_ALONE = "not_alone"
+    """It is recorded. But so is another login of the session, and only one is allowed at a time."""
     NOT_WANTED = "not_wanted"
     """A cleanup of the session was received, the caller has gone, or the server ends."""
 

@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
 
 from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem, LoginOutcome
 from connector.endsystems.escaped import logged_in
+from connector.ledger.bookkeeping import in_time
+from connector.model.begun import Opening
 from connector.model.cleanup import Timed
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LoginResult, late_answer
@@ -21,7 +24,12 @@ from connector.sessions.seats import SeatKeeper
 
 log = structlog.get_logger(__name__)
 
-WHY_NOT = {Beginning.NO_SEAT: NotOpened.NO_SEAT, Beginning.NOT_ENDED: NotOpened.NOT_ENDED}
+WHY_NOT = {
+    Beginning.NO_SEAT: NotOpened.NO_SEAT,
+    Beginning.NOT_ENDED: NotOpened.NOT_ENDED,
+    Beginning.NOT_ALONE: NotOpened.NOT_ENDED,
+}
+HAS_ROW = frozenset([Beginning.BEGUN, Beginning.NOT_ALONE])
 Login = asyncio.Task[asyncio.Task[Result]]
 """A login that is under way. It returns the task of what follows it, which no shutdown cancels."""
 
@@ -37,8 +45,18 @@ class RunningLogins:
         *,
         deadline: float,
         seats: SeatKeeper | None = None,
+        is_alone: Callable[[Opening], Awaitable[bool]] | None = None,
     ) -> None:
-        """`deadline` is for the end system, in seconds: a caller is answered then. Without `seats`, any number may begin."""
+        """Make it, with no login under way.
+
+        Args:
+            end_system: makes the logins.
+            begun: records that they begin.
+            after: sees to what follows them.
+            deadline: is for the end system, in seconds: a caller is answered then.
+            seats: let no more logins begin than are allowed; None if any number may.
+            is_alone: tells whether no process has another login of the session; None if nobody has to ask.
+        """
         self.deadline = deadline
         self.are_stopping = False
         """Whether no login begins any more."""
@@ -48,6 +66,7 @@ class RunningLogins:
         self._begun = begun
         self._after = after
         self._seats = seats
+        self._is_alone = is_alone
         self._longest = LONGEST_LOGIN * deadline
         self._logins = OwnedTasks()
         self._beside = OwnedTasks()
@@ -60,18 +79,27 @@ class RunningLogins:
 
     async def _begin(self, attempt: Attempt) -> Login | NotOpened:
         self._begun.note(attempt.opening)
-        begun = await self._recorded(attempt)
+        begun = await self._alone(attempt.opening, await self._recorded(attempt))
         if begun is Beginning.NOT_RECORDED:
             return NotOpened.NOT_RECORDED
         if begun is Beginning.BEGUN and self._is_wanted(attempt):
             return self._logins.start(self._log_in(attempt))
-        if begun is Beginning.BEGUN:
+        if begun in HAS_ROW:
             await self._begun.nothing_made(attempt.opening)
         else:
             self._begun.not_begun(attempt.opening)
         if self.are_stopping:
             return NotOpened.STOPPING
         return WHY_NOT.get(begun, NotOpened.OVERTAKEN)
+
+    async def _alone(self, opening: Opening, begun: Beginning) -> Beginning:
+        """Look once more for other logins of the session, because two processes may have looked before either was recorded."""
+        if begun is not Beginning.BEGUN or self._is_alone is None:
+            return begun
+        try:
+            return begun if await in_time(self._is_alone(opening)) else Beginning.NOT_ALONE
+        except LedgerUnavailable:
+            return Beginning.NOT_ALONE
 
     async def _recorded(self, attempt: Attempt) -> Beginning:
         if self._seats is None:

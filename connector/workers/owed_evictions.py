@@ -1,6 +1,7 @@
 """The worker that repeats the evictions that a driver could not do."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -14,6 +15,8 @@ from drivers import EVERYTHING, Driver, DriverError
 
 log = structlog.get_logger(__name__)
 
+OTHERS_EVERY = 15.0
+"""Seconds between two looks at what other processes of a fleet owe."""
 PAUSE = 1.0
 """Seconds between two tries for a driver that cannot evict."""
 SLICE = 200
@@ -24,9 +27,15 @@ class OwedEvictions:
     """Evicts from each driver what is owed to it as soon as it can: at start-up, and after an eviction that failed."""
 
     def __init__(
-        self, ledger: OwedEvictionRecords, storage: Storage, books: Bookkeeping, count: Callable[[str, int], None]
+        self,
+        ledger: OwedEvictionRecords,
+        storage: Storage,
+        books: Bookkeeping,
+        count: Callable[[str, int], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`count` is told how many evictions of which driver were made good."""
+        """`count` is told how many evictions of which driver were made good; `clock` tells what is overdue."""
+        self._clock = clock
         self._ledger = ledger
         self._storage = storage
         self._books = books
@@ -54,6 +63,23 @@ class OwedEvictions:
                 self._storage.owe(driver)
         except LedgerUnavailable:
             self._books.unsettled.add(driver.name)
+
+    async def stand_in(self) -> None:
+        """Do for ever what other processes owe to the drivers that all share, and have not done in time: they may be gone."""
+        while True:
+            await asyncio.sleep(OTHERS_EVERY)
+            for driver in self._storage.drivers:
+                if driver.name in self._storage.owing:
+                    await self.do_overdue(driver)
+
+    async def do_overdue(self, driver: Driver) -> None:
+        """Evict once what is overdue from a driver. Whoever owes it may be doing so as well."""
+        try:
+            owed = await self._ledger.owed_evictions(driver.name, limit=SLICE)
+            if overdue := [debt for debt in owed if debt.due_at <= self._clock()]:
+                await self._evict(driver, overdue)
+        except (TimeoutError, DriverError, LedgerUnavailable) as problem:
+            log.debug("evictions that others owe are put off", driver=driver.name, reason=str(problem) or "late")
 
     async def run(self, driver: Driver) -> None:
         """Work for ever for one driver. After a defect of the driver, what it owed is still owed."""

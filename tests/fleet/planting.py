@@ -10,12 +10,14 @@ import pytest
 
 from connector.assembly import parts
 from connector.cache.caches import Caches
+from connector.cleanups.one_at_a_time import OneAtATime
 from connector.sessions.fleet import FleetSessions
 from connector.sessions.live import LiveSessions
 from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Sealed
 from connector.sessions.session import SessionsInUse
 from connector.sessions.store_guard import StoreGuard
+from connector.workers.owed_evictions import OwedEvictions
 from drivers import Driver, Scope, SessionScope
 from tests.sessions.planting import Mutant, not_done, nothing
 
@@ -82,6 +84,8 @@ MUTANTS = {
     "the stamp is taken after the question": Mutant(SessionsInUse, "_must_be_alive", stamp_after_the_question, INTERLEAVINGS),
     "a late record evicts nothing more": Mutant(FleetSessions, "owed_late", lambda _: LiveSessions.owed_late, INTERLEAVINGS),
     "a record without an answer evicts nothing": Mutant(SessionRecords, "evict_soon", nothing, INTERLEAVINGS),
+    "two processes may begin a login at once": Mutant(OneAtATime, "is_alone", answered(True), INTERLEAVINGS),
+    "nobody does what others owe": Mutant(OwedEvictions, "do_overdue", not_done, INTERLEAVINGS),
     "an end leaves questions as they are": Mutant(FleetSessions, "_overtake", nothing, INTERLEAVINGS),
     "nobody looks for the ends of others": Mutant(FleetSessions, "look", not_done, STORES),
     "a login replaces another without an eviction": Mutant(FleetSessions, "must_evict", lambda _: False, STORES),

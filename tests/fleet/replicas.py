@@ -41,12 +41,29 @@ async def recall(request: web.Request) -> web.Response:
     return web.json_response({"value": await session_of(request).cache.get("value", str)})
 
 
+async def remember_for_all(request: web.Request) -> web.Response:
+    """Cache a value for the session's system."""
+    kept = await session_of(request).system.cache.set("value", request.query["value"])
+    return web.json_response({"kept": kept})
+
+
+async def recall_for_all(request: web.Request) -> web.Response:
+    return web.json_response({"value": await session_of(request).system.cache.get("value", str)})
+
+
 async def me(request: web.Request) -> web.Response:
     async with session_of(request).http.get("/me") as answer:
         return web.json_response({"alive": answer.status == 200})
 
 
-ROUTES = [web.get("/about", about), web.get("/remember", remember), web.get("/recall", recall), web.get("/me", me)]
+ROUTES = [
+    web.get("/about", about),
+    web.get("/remember", remember),
+    web.get("/recall", recall),
+    web.get("/system/remember", remember_for_all),
+    web.get("/system/recall", recall_for_all),
+    web.get("/me", me),
+]
 
 
 async def eventually(is_so: Callable[[], bool]) -> None:
@@ -106,12 +123,12 @@ class Replica:
     async def cleanup(self, session: str, headers: dict[str, str] | None = None) -> Answer:
         return await self.opshub.cleanup(session, headers, SYSTEM)
 
-    async def remember(self, headers: dict[str, str], value: str) -> bool:
-        return bool((await self.opshub.call(f"/remember?value={value}", headers)).body["kept"])
+    async def remember(self, headers: dict[str, str], value: str, base: str = "") -> bool:
+        return bool((await self.opshub.call(f"{base}/remember?value={value}", headers)).body["kept"])
 
-    async def recall(self, headers: dict[str, str]) -> str | None:
+    async def recall(self, headers: dict[str, str], base: str = "") -> str | None:
         """Return what is cached for the session."""
-        answer = await self.opshub.call("/recall", headers)
+        answer = await self.opshub.call(f"{base}/recall", headers)
         assert answer.status == 200, answer.text
         found: str | None = answer.body["value"]
         return found
@@ -130,7 +147,8 @@ class Fleet:
     namespace: str
     desk: Desk
     make_ledger: MakeLedger
-    config: str = ""
+    end_system: str = ""
+    """Further keys of its section."""
     tick: float = TICK
 
     @asynccontextmanager
@@ -161,7 +179,7 @@ class Fleet:
         file = folder / "config.toml"
         store = f'driver = "aiocache"\nbackend = "redis"\nport = {port}\nnamespace = "{self.namespace}"\n'
         file.write_text(
-            f'{self.config}\n{self.desk.section}\n[storage]\ndrivers = ["memory", "shared"]\n[storage.shared]\n{store}'
+            f'{self.desk.section}{self.end_system}\n[storage]\ndrivers = ["memory", "shared"]\n[storage.shared]\n{store}'
             f'[ledger]\npath = "{folder}/ledger.sqlite3"\n[control]\nsocket = "{folder}/control.sock"\n[metrics]\nport = 0\n'
         )
         return file

@@ -1,7 +1,13 @@
 """What each rule of the fleet forbids: the steps of two replicas in the one order that would break it."""
 
 import asyncio
+from dataclasses import replace
+from uuid import uuid4
 
+from connector.ledger.testing import MemoryLedger, MemoryStore
+from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
+from connector.model.outcomes import NOTHING_TO_END
 from tests.fleet.gates import answers_lost, away, gate_after, gate_before
 from tests.fleet.replicas import Fleet, eventually
 
@@ -61,3 +67,60 @@ async def test_an_initialize_whose_record_has_no_answer_evicts_for_what_it_has_r
             status = await other.status(headers)
 
     assert (answer.status, status) == (503, DEAD)
+
+
+async def test_a_call_of_a_remembered_session_is_401_at_once_if_a_cleanup_comes_while_it_asks(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        headers, second = await one.opened(session), str(uuid4())
+        await other.status(headers)
+        await one.opshub.cleanup(second, await one.opened(second), {"systemId": "A", "cleanupGlobalCache": "true"})
+        with gate_after(other.ledger, "open_by") as asked:
+            call = asyncio.create_task(other.status(headers))
+            await asked.reached.wait()
+            await other.cleanup(session, headers)
+            asked.open()
+            status = await call
+
+    assert status == DEAD
+
+
+async def test_two_initializes_on_two_replicas_make_no_two_logins_where_one_is_allowed(fleet: Fleet, session: str) -> None:
+    one_at_a_time = replace(fleet, end_system='replace = "before"\n')
+    async with one_at_a_time.replicas() as (one, other):
+        with gate_after(one.ledger, "begin_opening") as here, gate_after(other.ledger, "begin_opening") as there:
+            running = [each.begin_to_open(session) for each in (one, other)]
+            for gate in (here, there):
+                await gate.reached.wait()
+            for gate in (here, there):
+                gate.open()
+            answers = [await each for each in running]
+
+    assert 503 in [each.status for each in answers]
+    assert fleet.desk.logins == len(fleet.desk.alive) == sum(each.status == 200 for each in answers)
+
+
+async def test_one_login_at_a_time_ends_that_of_another_replica_first(fleet: Fleet, session: str) -> None:
+    fleet.desk.is_single = True
+    one_at_a_time = replace(fleet, end_system='replace = "before"\n')
+    async with one_at_a_time.replicas() as (one, other):
+        old = await one.opened(session)
+        new = await other.opened(session)
+        statuses = [(await each.status(old), await each.status(new)) for each in (one, other)]
+
+    assert statuses == [(DEAD, 200)] * 2
+
+
+async def test_what_a_replica_owes_that_is_gone_another_one_evicts(fleet: Fleet, store: MemoryStore, session: str) -> None:
+    whole_system = CleanupRequest(str(uuid4()), "A", global_cache=True, credential=Credential(), foregone=NOTHING_TO_END)
+    async with fleet.replica("one") as one:
+        headers = await one.opened(session)
+        await one.remember(headers, "before", "/system")
+        gone = MemoryLedger(store, grace=0)
+        async with gone.opened():
+            await gone.record(whole_system, origin="", drivers=["shared"])
+        before = await one.recall(headers, "/system")
+        await one.parts.owed_evictions.do_overdue(one.parts.storage.authority)
+        after = await one.recall(headers, "/system")
+        owed = await one.ledger.owed_evictions("shared")
+
+    assert (before, after, owed) == ("before", None, [])
