@@ -69,7 +69,7 @@ async def test_an_initialize_whose_record_has_no_answer_evicts_for_what_it_has_r
     assert (answer.status, status) == (503, DEAD)
 
 
-async def test_a_call_of_a_remembered_session_is_401_at_once_if_a_cleanup_comes_while_it_asks(fleet: Fleet, session: str) -> None:
+async def test_a_call_of_a_remembered_session_is_401_at_once_if_a_cleanup_comes_meanwhile(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         headers, second = await one.opened(session), str(uuid4())
         await other.status(headers)
