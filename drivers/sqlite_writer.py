@@ -2,31 +2,24 @@
 
 import asyncio
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
-from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import aiosqlite
 import structlog
 
 from drivers.cancellation import cancelled_only_if_asked
-from drivers.driver_errors import DriverError, DriverUnavailable
-from drivers.shared import another, result_of
+from drivers.driver_errors import DriverError
+from drivers.group_commit import GroupCommit, Job, do_together, one_by_one
+from drivers.shared import result_of
 from drivers.sqlite_file import SqliteFile
 from drivers.threads import in_a_thread
 
 Item = TypeVar("Item")
-Subject = TypeVar("Subject")
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-
-BATCH = 256
-"""Works in one transaction at most."""
 
 
 class _Thread(aiosqlite.Connection):
@@ -49,43 +42,14 @@ Together = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]]
 """Does work for neighbouring items of one transaction, and returns an outcome for each."""
 
 
-def one_by_one(subject: Subject, works: Sequence[Callable[[Subject], T]]) -> list[T]:
-    """Do one work after the other, for items that are works with nothing in common."""
-    return [work(subject) for work in works]
-
-
-@dataclass(slots=True, eq=False, repr=False)  # aiosqlite prints what it runs at the level DEBUG, and items hold values
-class _Job(Generic[Item, T]):
-    do: Together[Item, T]
-    item: Item
-    done: asyncio.Future[T]
-    outcome: T | Exception | None = field(default=None, init=False)
-
-    def settle(self, file: SqliteFile) -> None:
-        """Give the caller its outcome, unless it has gone."""
-        match self.outcome:
-            case _ if self.done.done():
-                return
-            case sqlite3.Error() | UnicodeDecodeError() as problem:
-                self.done.set_exception(file.explanation(problem))
-            case StopIteration() as problem:  # a future refuses this one
-                self.done.set_exception(RuntimeError(f"a work raised {problem!r}"))
-            case Exception() as problem:
-                self.done.set_exception(problem)
-            case _:
-                self.done.set_result(cast("T", self.outcome))
-
-
 class SqliteWriter:
     """Runs works, which are functions of a connection, many of them in one transaction."""
 
     def __init__(self, file: SqliteFile, thread: _Thread) -> None:
         self._file = file
         self._thread = thread
-        self._waiting: deque[_Job[Any, Any]] = deque()
-        self._called = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
-        self._task = asyncio.create_task(self._write(), name=f"writer of {file.path}")
+        self._group = GroupCommit(str(file.path), self._commit, self._explained)
 
     @classmethod
     async def open(cls, file: SqliteFile, connect: Callable[[], sqlite3.Connection]) -> "SqliteWriter":
@@ -115,53 +79,31 @@ class SqliteWriter:
         So one statement serves many items. For each statement, SQLite and the event loop pass Python's lock back and forth, which
         costs more than most statements do. Items and works take effect in the order in which they were submitted.
         """
-        if self._closing:
-            raise DriverUnavailable(f"{self._file.path}: closed")
-        job: _Job[Item, T] = _Job(do, item, asyncio.get_running_loop().create_future())
-        self._waiting.append(job)
-        self._called.set()
-        return await job.done
+        return await self._group.submit_item(do, item)
 
     async def checkpoint(self) -> bool:
         """Move the write-ahead log into the file, and truncate it unless a reader still needs it.
 
         Returns whether it was truncated. It runs between two transactions. Raises `DriverError`.
         """
-        if self._closing:
-            raise DriverUnavailable(f"{self._file.path}: closed")
+        self._group.must_be_open()
         return await self._thread.run(partial(_checkpoint, self._file))
 
     async def aclose(self) -> None:
         """Commit what waits, then close. A second call waits for the same end, and a cancelled caller does not stop it."""
+        self._group.stop()
         self._closing = self._closing or asyncio.create_task(self._close())
         await result_of(self._closing)
 
-    async def _write(self) -> None:
-        """Commit what waits, and when closing, all of it."""
-        while self._waiting or not self._closing:
-            self._called.clear()
-            if not self._waiting:
-                await self._called.wait()
-                continue
-            await asyncio.sleep(0)  # callers that the last commit has woken may write something now: one commit for all
-            # A bound, because all of the batch wait for the slowest part of it.
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-            await self._commit(batch)
-            for job in batch:
-                job.settle(self._file)
+    async def _commit(self, batch: Sequence[Job[Any, Any]]) -> None:
+        await self._thread.run(partial(_commit, self._file, batch))
 
-    async def _commit(self, batch: Sequence[_Job[Any, Any]]) -> None:
-        try:
-            with cancelled_only_if_asked:
-                await self._thread.run(partial(_commit, self._file, batch))
-        except Exception as problem:  # noqa: BLE001 - the boundary of a batch: each caller gets to see it
-            for job in batch:
-                job.outcome = another(problem)
+    def _explained(self, problem: Exception) -> Exception:
+        return self._file.explanation(problem) if isinstance(problem, sqlite3.Error | UnicodeDecodeError) else problem
 
     async def _close(self) -> None:
         try:
-            self._called.set()
-            await asyncio.wait([self._task])
+            await self._group.finish()
             await self._thread.run(partial(_checkpoint_and_close, self._file))
         except DriverError as problem:
             log.warning("the file was not tidied up at the end; nothing is lost", path=str(self._file.path), reason=str(problem))
@@ -171,7 +113,7 @@ class SqliteWriter:
                 await ended
 
 
-def _commit(file: SqliteFile, batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) -> None:
+def _commit(file: SqliteFile, batch: Sequence[Job[Any, Any]], connection: sqlite3.Connection) -> None:
     with file.explained(), file.locked():
         if not _committed(batch, connection) and len(batch) > 1:
             log.debug("a transaction failed, trying its parts one by one", path=str(file.path), reason=str(batch[0].outcome))
@@ -179,24 +121,16 @@ def _commit(file: SqliteFile, batch: Sequence[_Job[Any, Any]], connection: sqlit
                 _committed([job], connection)
 
 
-def _committed(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) -> bool:
+def _committed(batch: Sequence[Job[Any, Any]], connection: sqlite3.Connection) -> bool:
     """Do the batch in one transaction, and tell whether it was committed. If not, the error is everybody's outcome."""
     try:
         with cancelled_only_if_asked, transaction(connection):
-            _do_together(batch, connection)
+            do_together(batch, connection)
     except Exception as problem:  # noqa: BLE001 - the boundary of a transaction: its callers get to see it
         for job in batch:
             job.outcome = problem
         return False
     return True
-
-
-def _do_together(batch: Sequence[_Job[Any, Any]], connection: sqlite3.Connection) -> None:
-    """Do neighbours of one kind together. What was asked for earlier is written earlier, whatever its kind."""
-    for do, neighbours in groupby(batch, attrgetter("do")):
-        jobs = [*neighbours]
-        for job, outcome in zip(jobs, do(connection, [job.item for job in jobs]), strict=True):
-            job.outcome = outcome
 
 
 @contextmanager

@@ -43,6 +43,8 @@ BOUNDARIES = {
     "connector/api/boundary.py": "the outermost middleware",
     "connector/runtime/steps.py": "a concurrent step of a cleanup",
     "connector/runtime/supervision.py": "background loops",
+    "drivers/group_commit.py": "a batch of works that share a commit",
+    "connector/ledger/postgres/transactions.py": "one of the works that share a commit",
     "drivers/sqlite_writer.py": "one of the works that share a commit",
     "drivers/threads.py": "work in a thread, whose caller gets to see what it raises",
 }
@@ -51,7 +53,8 @@ CANCELLATION = ("drivers/cancellation.py", "drivers/testing/")
 """Who may tell one cancellation from another: the one place that does, and the suite that cancels drivers."""
 TASKS = {
     "connector/runtime/supervision.py": "background loops, and what outlives a request",
-    "drivers/sqlite_writer.py": "the writer",
+    "drivers/group_commit.py": "the writer",
+    "drivers/sqlite_writer.py": "the end of the writer",
     "drivers/sqlite/sqlite_driver.py": "opening the file for all who wait for it",
     "drivers/sqlite/bound.py": "making room in the file, which the next put begins again if it fails",
 }
@@ -296,9 +299,9 @@ def test_every_folder_of_the_connector_knows_only_those_below_it() -> None:
 
 
 def test_only_the_application_and_readers_of_its_file_know_the_ledgers_store() -> None:
-    rest = outside(*KNOW_THE_STORE)
+    rest, stores = outside(*KNOW_THE_STORE), ("connector.ledger.sql", "connector.ledger.sqlite", "connector.ledger.postgres")
 
-    assert [module.file for module in rest if module.imports_any("connector.ledger.sql", "connector.ledger.sqlite")] == []
+    assert [module.file for module in rest if module.imports_any(*stores)] == []
 
 
 def test_no_part_of_the_connector_works_with_a_ledger_in_memory() -> None:

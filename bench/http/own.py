@@ -21,7 +21,7 @@ from connector.preflight.loading import load
 from connector.runtime.garbage_collection import raise_threshold
 from connector.server import serve_app
 from connector.telemetry.logs import configure_logs
-from drivers import SessionScope, sqlite_writer
+from drivers import SessionScope, group_commit
 
 CONFIG = "config.toml"
 TASKS, SAMPLES, HELD = "/bench/tasks", "/bench/samples", "/bench/held"
@@ -46,7 +46,7 @@ def observed() -> None:
 
 def without_group_commit() -> None:
     """Do the same as `observed`, but give everything that is written a transaction of its own."""
-    sqlite_writer.BATCH = 1
+    group_commit.BATCH = 1
     observed()
 
 

@@ -13,7 +13,7 @@ from connector.model.listed import TICK
 from connector.preflight.loading import load
 from connector.server import serve
 from connector.telemetry.logs import configure_logs
-from drivers import sqlite_writer
+from drivers import group_commit
 from tests.torture.failpoints import Failpoint
 
 PR_SET_PDEATHSIG, PR_SET_PTRACER, ANY = 1, 0x59616D61, -1
@@ -41,7 +41,7 @@ def serve_here(
     if failpoint is not None:
         failpoint.arm()
     if batch is not None:
-        sqlite_writer.BATCH = batch
+        group_commit.BATCH = batch
     sys.exit(serve(settings, routes=routes, tick=tick))
 
 

@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
+import psycopg
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -35,6 +37,13 @@ class Address:
 
     def __str__(self) -> str:
         return self.shown
+
+    def connect(self) -> "psycopg.Connection[Any]":
+        """Connect, each statement a transaction of its own unless one is begun. Raises `psycopg.Error`.
+
+        Nothing is prepared: a PgBouncer between would run another client's statement of the same name.
+        """
+        return psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=None)
 
 
 def parsed(text: str, *, origin: str) -> Address:

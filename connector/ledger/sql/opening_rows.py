@@ -9,7 +9,7 @@ from contextlib import suppress
 from connector.ledger.begun_logins import COLUMNS, NAMES, OpeningRow, authenticated, decoded, encoded, verify
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.sql.seat_holders import held
-from connector.ledger.sql.table import Table, marks
+from connector.ledger.sql.table import Table, is_running, marks
 from connector.ledger.unverified import Unverified
 from connector.model.begun import Opening
 from connector.model.errors import NoSuchOpening
@@ -65,8 +65,8 @@ def remove(table: Table, session_id: str, login_id: str) -> None:
 
 def let_go(table: Table, login_id: str) -> None:
     """Remove the row of a login of which nobody knows what it has made, whether the row is to be believed or not."""
-    values = (login_id, table.term.owner)
-    if not table.connection.execute("DELETE FROM openings WHERE login_id = ? AND owner IS NOT ?", values).rowcount:
+    removed = f"DELETE FROM openings WHERE login_id = ? AND NOT {is_running(table)}"  # noqa: S608 - ours
+    if not table.connection.execute(removed, (login_id, *table.term.owners)).rowcount:
         found = table.connection.execute("SELECT count(*) FROM openings WHERE login_id = ?", (login_id,)).fetchone()[0]
         raise NoSuchOpening("this login is under way" if found else "no login that was begun has this id")
 
@@ -76,8 +76,8 @@ def let_go_unknown(table: Table, made_before: int) -> list[Opening]:
 
     A row that is not to be believed stays, for a person to look at.
     """
-    query = f"{SELECT} WHERE tick < ? AND owner IS NOT ? ORDER BY id"
-    found = [*_verified(table, query, made_before, table.term.owner)]
+    query = f"{SELECT} WHERE tick < ? AND NOT {is_running(table)} ORDER BY id"
+    found = [*_verified(table, query, made_before, *table.term.owners)]
     for row in found:
         table.delete("openings", row.id or 0)
     return [*map(decoded, found)]
@@ -97,8 +97,8 @@ def latest_tick(table: Table) -> int:
 
 def counted(table: Table) -> tuple[int, int]:
     """Return how many logins are under way, and of how many nobody knows what they have made; nothing is verified for it."""
-    query = "SELECT count(*) AS number, count(*) FILTER (WHERE owner IS ?) AS running FROM openings"
-    (row,) = table.named(query, table.term.owner)
+    query = f"SELECT count(*) AS number, count(*) FILTER (WHERE {is_running(table)}) AS running FROM openings"  # noqa: S608 - ours
+    (row,) = table.named(query, *table.term.owners)
     return row["running"], row["number"] - row["running"]
 
 

@@ -32,7 +32,7 @@ from connector.model.seat_pools import HeldSeats, Pool
 from connector.model.sessions import Current, Known, OpenLogin, OpenSession, Renewal, Replaced, Use
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
-from drivers.sqlite_writer import one_by_one
+from drivers.group_commit import one_by_one
 
 Item = TypeVar("Item")
 T = TypeVar("T")

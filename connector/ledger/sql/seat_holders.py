@@ -9,7 +9,7 @@ from typing import Any
 from connector.ledger.fingerprints import pools
 from connector.ledger.sql.idling import unused_of
 from connector.ledger.sql.session_rows import has_sharers
-from connector.ledger.sql.table import Table, marks
+from connector.ledger.sql.table import Table, is_running, marks
 from connector.ledger.unverified import shown
 from connector.model.debts import LogoutState
 from connector.model.seat_pools import HeldSeats, Pool
@@ -17,8 +17,8 @@ from connector.model.sessions import OpenSession
 from connector.model.transitions import given_back
 
 HOLDERS = """
-SELECT seat, min(origin) AS origin, 'openings' AS what, count(*) AS number FROM openings WHERE {of} AND owner IS ? GROUP BY seat
-UNION ALL SELECT seat, min(origin), 'unknown', count(*) FROM openings WHERE {of} AND owner IS NOT ? GROUP BY seat
+SELECT seat, min(origin) AS origin, 'openings' AS what, count(*) AS number FROM openings WHERE {of} AND {runs} GROUP BY seat
+UNION ALL SELECT seat, min(origin), 'unknown', count(*) FROM openings WHERE {of} AND NOT {runs} GROUP BY seat
 UNION ALL SELECT seat, min(origin), 'sessions', count(DISTINCT share) + count(*) - count(share)
     FROM sessions WHERE {of} GROUP BY seat
 UNION ALL SELECT seat, min(origin), state, count(*) FROM debts WHERE {of} AND holds = 1 GROUP BY seat, state"""
@@ -33,9 +33,9 @@ SHOWN = 8
 
 def held(table: Table, pool: str) -> HeldSeats:
     """Return what holds the seats of a pool."""
-    digests, owner = pools(pool, table.keyring), table.term.owner
-    query = HOLDERS.format(of=f"seat IN ({marks(digests)})")
-    return _counted([*table.named(query, *digests, owner, *digests, owner, *digests, *digests)])
+    digests, owners = pools(pool, table.keyring), table.term.owners
+    query = HOLDERS.format(of=f"seat IN ({marks(digests)})", runs=is_running(table))
+    return _counted([*table.named(query, *digests, *owners, *digests, *owners, *digests, *digests)])
 
 
 def has_seat(table: Table, pool: str, session_id: str) -> bool:
@@ -48,7 +48,7 @@ def has_seat(table: Table, pool: str, session_id: str) -> bool:
 def shown_pools(table: Table) -> list[Pool]:
     """Return the pools of which seats are held. One whose logins were made under several keys shows as several."""
     found = defaultdict[bytes, list[Mapping[str, Any]]](list)
-    for row in table.named(HOLDERS.format(of="seat IS NOT NULL"), table.term.owner, table.term.owner):
+    for row in table.named(HOLDERS.format(of="seat IS NOT NULL", runs=is_running(table)), *table.term.owners * 2):
         found[row["seat"]].append(row)
     return [Pool(seat.hex()[:SHOWN], shown(rows[0]["origin"]) or "", _counted(rows)) for seat, rows in sorted(found.items())]
 

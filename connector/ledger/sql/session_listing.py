@@ -10,7 +10,7 @@ from connector.ledger.fingerprints import shares
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import SessionRow
 from connector.ledger.sql import opening_rows, session_rows
-from connector.ledger.sql.table import Table, marks
+from connector.ledger.sql.table import Table, is_running, marks
 from connector.ledger.unverified import Unverified, shown
 from connector.model.credential import Credential
 from connector.model.listed import ListedSession, SessionState, Wanted
@@ -18,8 +18,8 @@ from connector.model.sessions import OpenSession
 
 BEHIND_OPENINGS = 2**52
 """What the place of an open session has more than the id of its row. Clients that count in floating point tell it apart, too."""
-OWNERS = {SessionState.OPENING: "owner IS ?", SessionState.UNKNOWN: "owner IS NOT ?"}
-"""The owner of a begun login in each state, compared with that of the file."""
+RUNS = {SessionState.OPENING: "", SessionState.UNKNOWN: "NOT "}
+"""Whether the owner of a begun login is there, in each state."""
 
 Condition = tuple[str, Sequence[str | bytes | int]]
 """What a row has to fulfil, and the values in it."""
@@ -32,11 +32,11 @@ def listing(table: Table, wanted: Wanted, *, now: int, after: int, limit: int) -
 
 
 def _begun(table: Table, wanted: Wanted, after: int, limit: int) -> list[ListedSession]:
-    states = [state for state in OWNERS if wanted.states is None or state in wanted.states]
+    states = [state for state in RUNS if wanted.states is None or state in wanted.states]
     if not states or wanted.idle is not None:
         return []
-    owners = " OR ".join(OWNERS[state] for state in states)
-    conditions = [*_chosen(wanted, after), (f"({owners})", [table.term.owner] * len(states))]
+    of_states = " OR ".join(f"{RUNS[state]}{is_running(table)}" for state in states)
+    conditions = [*_chosen(wanted, after), (f"({of_states})", [*table.term.owners] * len(states))]
     rows = map(OpeningRow._make, _rows(table, opening_rows.SELECT, conditions, limit))
     return [_opening(table, row) for row in rows]
 
@@ -62,7 +62,7 @@ def _rows(table: Table, select: str, conditions: Sequence[Condition], limit: int
 
 
 def _opening(table: Table, row: OpeningRow) -> ListedSession:
-    state, problem = SessionState.OPENING if row.owner == table.term.owner else SessionState.UNKNOWN, None
+    state, problem = SessionState.OPENING if row.owner in table.term.owners else SessionState.UNKNOWN, None
     try:
         begun_logins.verify(row, table.keyring)
     except (KeyMissing, Unverified) as found:

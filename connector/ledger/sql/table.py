@@ -21,6 +21,11 @@ def marks(values: Collection[object]) -> str:
     return ", ".join("?" * len(values)) or "NULL"
 
 
+def is_running(table: "Table") -> str:
+    """Return what is true of an opening whose owner is there; the values in it are the table's owners."""
+    return f"(owner IS NOT NULL AND owner IN ({marks(table.term.owners)}))"
+
+
 INSERT = f"INSERT INTO debts ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - names of our own
 UPDATE = f"UPDATE debts SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} WHERE id = ?"  # noqa: S608 - as above
 CLAIMS = "id, reason, session_id, system_id, origin, recorded_at"
@@ -31,12 +36,19 @@ FROM_QUARANTINE = f"SELECT {CLAIMS} FROM quarantine ORDER BY id"  # noqa: S608 -
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """The present owner's time with the file."""
+    """An owner's time with the ledger."""
 
     owner: bytes = b""
-    """A random word: no owner before or after has the same. Empty if nobody owns the file."""
+    """A random word: no owner before or after has the same. Empty if nobody owns the ledger."""
     tick: int = 0
-    """How long servers have run with the file."""
+    """How long servers have run with the ledger."""
+    others: tuple[bytes, ...] = ()
+    """Who else owns the ledger now."""
+
+    @property
+    def owners(self) -> tuple[bytes, ...]:
+        """All who own the ledger now. What anybody else has begun is under way no more."""
+        return (self.owner, *self.others)
 
 
 NOBODYS = Term()

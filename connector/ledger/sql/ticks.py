@@ -25,8 +25,17 @@ def read(table: Table) -> int:
 
 def advance(table: Table) -> int:
     """Add one to the counter, and return it."""
-    number = max(table.term.tick, read(table)) + 1
+    return _write(table, max(table.term.tick, read(table)) + 1)
+
+
+def keep(table: Table) -> None:
+    """Write the counter down if it is not there yet, so that no row has to tell it."""
+    if not table.connection.execute("SELECT count(*) FROM ticks").fetchone()[0]:
+        _write(table, read(table))
+
+
+def _write(table: Table, number: int) -> int:
     code = authentication.code(PURPOSE, [number], (), table.keyring, table.keyring.current)
     table.connection.execute("DELETE FROM ticks")
-    table.connection.execute("INSERT INTO ticks VALUES (?, ?, ?)", (table.keyring.current, number, code))
+    table.connection.execute("INSERT INTO ticks (key_id, number, mac) VALUES (?, ?, ?)", (table.keyring.current, number, code))
     return number

@@ -12,7 +12,8 @@ from pathlib import Path
 import structlog
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sql import housekeeping, opening_rows, ticks
+from connector.ledger.sql import housekeeping, ticks
+from connector.ledger.sql.tidying import SLICE, Tidying
 from connector.ledger.sqlite.sole_owner import SoleOwner
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.runtime.supervision import supervised
@@ -21,8 +22,6 @@ log = structlog.get_logger(__name__)
 
 TIDY_EVERY = 15.0
 """Seconds between two rounds of tidying up: the longest that an erased credential's old page stays in the write-ahead log."""
-SLICE = 200
-"""Rows that one transaction of tidying up touches: some milliseconds."""
 
 
 class SqliteLedger(SoleOwner):
@@ -39,9 +38,7 @@ class SqliteLedger(SoleOwner):
     ) -> None:
         """`grace` is the time that a cleanup has for its own try; `keep_closed`, how long its row answers duplicates. Seconds."""
         super().__init__(path, keyring, grace=grace, clock=clock)
-        self._keep_closed = keep_closed
-        self._verified = 0
-        """The row that was verified last by `tidy`."""
+        self._tidying = Tidying(self, clock, keep_closed=keep_closed)
         self._left_in_hand: dict[int, int] = {}
         """Debts that the last process was trying when it ended, and their revisions."""
 
@@ -89,22 +86,12 @@ class SqliteLedger(SoleOwner):
                 self._left_in_hand.pop(id_, None)
 
     async def tidy(self) -> None:
-        """Do the housekeeping, in short transactions; `opened` does this by itself.
+        """Do the housekeeping, and empty the write-ahead log, so that no erased credential stays in it.
 
-        * Rows that have owed nothing for `keep_closed` seconds are removed.
-        * Rows that were made with an older key are written anew with the current one.
-        * Some more rows are verified, because nobody may ask for them.
-        * The write-ahead log is emptied, so that no erased credential stays in it.
+        `opened` does this by itself.
         """
         await self.let_go()
-        now, more = self._clock(), True
-        while more:
-            more = await self.transact(lambda table: housekeeping.forget_closed(table, now, keep=self._keep_closed, limit=SLICE))
-        more = True
-        while more:
-            more = await self.transact(lambda table: housekeeping.renew_keys(table, limit=SLICE))
-        await self.transact(opening_rows.renew_keys)
-        self._verified = await self.transact(lambda table: housekeeping.patrol(table, after=self._verified, limit=SLICE))
+        await self._tidying.tidy()
         await self._file.tidy()
 
     async def _keep_tidy(self) -> None:

@@ -140,6 +140,7 @@ class SharedClaims(LedgerSubject):
         clock.now += GRACE
         (kept,) = await at_work.claim_due(clock.now, per_origin=9, limit=1)
         (lost,) = await gone.claim_due(clock.now, per_origin=9, limit=1)
+        assert await at_work.claim_due(clock.now, per_origin=9, limit=9) == []
         for _ in range(2):
             clock.now += 0.6 * self.gone_after
             found = await at_work.claim_due(clock.now, per_origin=9, limit=9)

@@ -58,7 +58,10 @@ class LedgerSubject:
     shared: ClassVar[bool] = False
     """Whether a store may have several owners at a time. If not, it refuses a second one with a `ConfigurationError`."""
     gone_after: ClassVar[float] = 60.0
-    """Seconds without a call of `claim_due`, `claim_refresh` or `tick` after which an owner of a shared store counts as gone."""
+    """Seconds without a call of `claim_due`, `claim_refresh` or `tick` after which an owner of a shared store counts as gone.
+
+    They may begin when another owner has made a call since the last one, and so could have noticed it.
+    """
     sealed: ClassVar[bool] = True
     """Whether rows are sealed with keys, so that a row is of no use while its key is missing."""
 

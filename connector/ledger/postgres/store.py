@@ -1,0 +1,92 @@
+"""The ledger in a PostgreSQL database: opened, kept tidy, and closed by each of the replicas that own it together."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from connector.ledger.keyring import Keyring
+from connector.ledger.postgres.address import Address
+from connector.ledger.postgres.replica import Replica
+from connector.ledger.postgres.watch import Patience
+from connector.ledger.sql import housekeeping, ticks
+from connector.ledger.sql.tidying import Tidying
+from connector.model.errors import ConfigurationError, LedgerUnavailable
+from connector.runtime.supervision import supervised
+
+log = structlog.get_logger(__name__)
+
+TIDY_EVERY = 15.0
+"""Seconds between two rounds of tidying up."""
+
+
+class PostgresLedger(Replica):
+    """What is owed, in one PostgreSQL database that any number of replicas own together."""
+
+    shared = True
+
+    def __init__(
+        self,
+        address: Address,
+        keyring: Keyring,
+        *,
+        grace: float,
+        keep_closed: float = 86_400,
+        clock: Callable[[], float] = time.time,
+        patience: Patience | None = None,
+    ) -> None:
+        """`grace` is the time that a cleanup has for its own try; `keep_closed`, how long its row answers duplicates. Seconds."""
+        self._address = address
+        super().__init__(address, keyring, grace=grace, clock=clock, patience=patience or Patience())
+        self._tidying = Tidying(self, clock, keep_closed=keep_closed)
+
+    async def open(self) -> None:
+        """Connect, and make the tables if they are missing.
+
+        Raises:
+            ConfigurationError: the database cannot be reached or used, or its tables are of a newer version.
+        """
+        try:
+            if await self._fleet.open():
+                log.info("no ledger was there: a new one is begun")
+            await self.transact(ticks.keep)
+            self.lost_track = await self.transact(housekeeping.has_lost_track)
+            totals = await self.statistics()
+        except ConfigurationError as problem:
+            raise ConfigurationError([f"ledger.dsn_env: {self._address}: {why}" for why in problem.problems]) from problem
+        except LedgerUnavailable as problem:
+            raise ConfigurationError([f"ledger.dsn_env: {self._address}: {problem}"]) from problem
+        if totals.unreadable:
+            log.warning(
+                "debts in the ledger need a key that is not in the keyring; they are kept: put the key back, or dismiss them",
+                debts=totals.unreadable,
+            )
+
+    async def aclose(self) -> None:
+        """Finish what is being written, free what this replica has claimed, and close. A second call does nothing."""
+        self._debts.clear()
+        await self._fleet.aclose()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["PostgresLedger"]:
+        """Keep the ledger open, and tidy, while the context is."""
+        try:
+            await self.open()
+            async with supervised("tidying the ledger", self._keep_tidy):
+                yield self
+        finally:
+            await self.aclose()
+
+    async def tidy(self) -> None:
+        """Do the housekeeping; `opened` does this by itself."""
+        await self._tidying.tidy()
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_EVERY)
+            try:
+                await self.tidy()
+            except LedgerUnavailable as problem:
+                log.warning("the ledger cannot be tidied up for now; it is tried again soon", reason=str(problem))

@@ -1,0 +1,217 @@
+"""Transactions of a replica: one connection, made anew when it breaks, on which works of many tasks share a commit."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+import psycopg
+import structlog
+from psycopg.pq import TransactionStatus
+
+from connector.ledger.keyring import Keyring
+from connector.ledger.postgres.address import Address
+from connector.ledger.postgres.dialect import FleetTable, Statements
+from connector.ledger.postgres.fitness import why_unfit
+from connector.ledger.postgres.owners import Owner, Seen, remove
+from connector.ledger.postgres.schema import MARKER, migrate
+from connector.ledger.postgres.trouble import told
+from connector.ledger.postgres.watch import Patience, Watch
+from connector.ledger.sql import ticks
+from connector.ledger.sql.table import Table, Term
+from connector.model.debts import Debt
+from connector.model.errors import ConfigurationError, LedgerUnavailable
+from drivers import DriverError
+from drivers.cancellation import cancelled_only_if_asked
+from drivers.group_commit import GroupCommit, Job, do_together
+from drivers.shared import another
+from drivers.threads import in_a_thread
+
+Item = TypeVar("Item")
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+OF_THE_DATABASE = (psycopg.OperationalError, LedgerUnavailable)
+"""Errors that all works of a batch would meet again."""
+PAUSE = 1.0
+"""Seconds between two tries to connect, so that a server that is down is not asked for every request."""
+
+
+class FleetTransactions:
+    """What `Operations` needs, once it is open. Everything that it does with the database happens in one thread at a time."""
+
+    def __init__(
+        self,
+        address: Address,
+        keyring: Keyring,
+        patience: Patience,
+        quarantined: Callable[[Debt], None],
+        lost_track: Callable[[], None],
+    ) -> None:
+        """`quarantined` is told of each row that a transaction has put there, `lost_track` if evictions may be unknown."""
+        self._address = address
+        self._keyring = keyring
+        self._quarantined = quarantined
+        self._watch = Watch(patience)
+        self._owner = Owner(self._watch)
+        self._connection: psycopg.Connection[Any] | None = None
+        self._warned = False
+        self._connect_after = 0.0
+        self._group: GroupCommit | None = None
+        self._tick: tuple[tuple[Any, ...], int] | None = None
+        """The row of the counter that was verified last, and its number."""
+        self._has_lost_track = False
+        self._lost_track = lost_track
+
+    async def open(self) -> bool:
+        """Connect, make the tables what they are today, and tell whether the ledger is new. Raises `ConfigurationError`."""
+        try:
+            is_new = await in_a_thread("opening the ledger", self._prepare)
+        except psycopg.Error as problem:
+            raise ConfigurationError([told(problem)]) from problem
+        self._group = GroupCommit("the ledger", self._commit, self._explained)
+        return is_new
+
+    async def aclose(self) -> None:
+        """Commit what waits, free what this owner has claimed, and close. A second call does nothing."""
+        group, self._group = self._group, None
+        if group is not None:
+            await group.finish()
+            await in_a_thread("closing the ledger", self._leave)
+
+    def together(self, do: Callable[[Table, Sequence[Item]], Sequence[T]]) -> Callable[[Item], Awaitable[T]]:
+        """Return a function that runs `do` with an item, together with all others that wait, as in `Transactions`."""
+
+        def with_table(table: Table, items: Sequence[Item]) -> list[tuple[T, list[Debt]]]:
+            before = len(table.quarantined)
+            outcomes = do(table, items)
+            return [*zip(outcomes, [table.quarantined[before:], *[[]] * (len(outcomes) - 1)], strict=True)]
+
+        async def submit(item: Item) -> T:
+            if self._group is None:
+                raise LedgerUnavailable("the ledger in the database: closed")
+            try:
+                outcome, quarantined = await self._group.submit_item(with_table, item)
+            except DriverError as problem:
+                raise LedgerUnavailable(str(problem)) from problem
+            for debt in quarantined:
+                self._quarantined(debt)
+            return outcome
+
+        return submit
+
+    async def keep_reserve(self) -> None:
+        """Do nothing: room is the database's to keep."""
+
+    async def relieve(self) -> None:
+        """Do nothing, as above."""
+
+    def _prepare(self) -> bool:
+        self._connection = self._connected()
+        if why := why_unfit(self._connection, marker=MARKER):
+            raise ConfigurationError([why])
+        return migrate(self._connection)
+
+    def _connected(self) -> "psycopg.Connection[Any]":
+        connection = self._address.connect()
+        connection.add_notice_handler(self._note)
+        return connection
+
+    def _note(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        self._warned |= diagnostic.severity_nonlocalized == "WARNING"
+
+    async def _commit(self, batch: Sequence[Job[Any, Any]]) -> None:
+        await in_a_thread("a commit of the ledger", partial(self._commit_batch, batch))
+        if self._has_lost_track:
+            self._lost_track()
+
+    def _commit_batch(self, batch: Sequence[Job[Any, Any]]) -> None:
+        """Commit the batch. If a work fails, each runs in a transaction of its own: an error reaches its own caller only."""
+        if not self._committed(batch) and len(batch) > 1 and not isinstance(batch[0].outcome, OF_THE_DATABASE):
+            for job in batch:
+                self._committed([job])
+
+    def _committed(self, batch: Sequence[Job[Any, Any]]) -> bool:
+        """Do the batch in one transaction, and tell whether it was committed. If not, the error is everybody's outcome."""
+        try:
+            with cancelled_only_if_asked:
+                connection, seen = self._begun()
+                do_together(batch, self._table(connection, seen))
+                self._end(connection)
+        except Exception as problem:  # noqa: BLE001 - the boundary of a transaction: its callers get to see it
+            for job in batch:
+                job.outcome = problem
+            self._watch.ended(is_answered=self._rolled_back())
+            return False
+        self._watch.ended(is_answered=True)
+        return True
+
+    def _begun(self) -> "tuple[psycopg.Connection[Any], Seen]":
+        """Begin a transaction, on another connection if this one has broken meanwhile: nothing was sent by it yet."""
+        self._watch.began()
+        if self._connection is not None:
+            try:
+                return self._connection, self._owner.begin(self._connection)
+            except psycopg.OperationalError:
+                if not self._is_broken:
+                    raise
+        self._connection = self._reconnected()
+        return self._connection, self._owner.begin(self._connection)
+
+    def _reconnected(self) -> "psycopg.Connection[Any]":
+        if time.monotonic() < self._connect_after:
+            raise LedgerUnavailable("the ledger's database cannot be reached; it is tried again each second")
+        self._connect_after = time.monotonic() + PAUSE
+        if self._connection is not None:
+            self._connection.close()
+        return self._connected()
+
+    def _table(self, connection: "psycopg.Connection[Any]", seen: Seen) -> FleetTable:
+        self._has_lost_track = seen.has_lost_track
+        me, *others = seen.owners
+        table = FleetTable(Statements(connection), self._keyring, term=Term(me, 0, tuple(others)))
+        if seen.tick is None or self._tick is None or self._tick[0] != seen.tick[:3]:
+            number = ticks.read(table)
+            self._tick = None if seen.tick is None else (seen.tick[:3], number)
+        else:
+            number = self._tick[1]
+        table.term = Term(me, number, tuple(others))
+        return table
+
+    def _end(self, connection: "psycopg.Connection[Any]") -> None:
+        """Commit. Whatever is not clearly committed is unknown: a repeat finds out."""
+        self._warned = False
+        said = connection.execute("COMMIT").statusmessage
+        if said != "COMMIT" or self._warned:
+            raise LedgerUnavailable("nobody knows whether the ledger's database has kept this: it has not said so")
+
+    def _rolled_back(self) -> bool:
+        """Leave the transaction, and tell whether the database has answered."""
+        if self._connection is None or self._connection.info.transaction_status is TransactionStatus.IDLE:
+            return False
+        with suppress(psycopg.Error):
+            self._connection.execute("ROLLBACK")
+        return not self._is_broken
+
+    @property
+    def _is_broken(self) -> bool:
+        return self._connection is None or self._connection.closed
+
+    def _explained(self, problem: Exception) -> Exception:
+        if isinstance(problem, psycopg.Error):
+            return LedgerUnavailable(f"the ledger's database: {told(problem)}")
+        return another(problem)
+
+    def _leave(self) -> None:
+        """Free what this owner has claimed. If that fails, its claims end by themselves."""
+        if self._connection is not None:
+            try:
+                self._owner.begin(self._connection)
+                remove(self._connection, self._owner.word)
+                self._end(self._connection)
+            except (psycopg.Error, LedgerUnavailable) as problem:
+                said = told(problem) if isinstance(problem, psycopg.Error) else str(problem)
+                log.warning("the replica's claims were not freed; others take them over after some seconds", reason=said)
+            self._connection.close()
+            self._connection = None

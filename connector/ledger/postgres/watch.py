@@ -1,0 +1,53 @@
+"""Who is there: an owner whose sequence stands still for as long as a claim lasts is gone."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+CLAIM = 15.0
+"""Seconds that an owner may stand still."""
+COUNTED = 6.0
+"""Seconds between two transactions of the watcher that count at most: it looks for work each second, or after five."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an owner may stand still, by a clock that nobody sets."""
+
+    claim: float = CLAIM
+    counted: float = COUNTED
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(slots=True)
+class Watch:
+    """What one owner sees of the others.
+
+    Only time counts in which the watcher could have seen a change: from the end of one of its own transactions to the beginning
+    of the next. If the database stands still, the watcher's own transaction does, too, and nobody is gone because of it.
+    """
+
+    patience: Patience
+    _seen: dict[bytes, tuple[int, float]] = field(default_factory=dict)
+    """By owner: its sequence, and for how long it has stood still."""
+    _ended: float = math.inf
+    """When the database answered to the end of the watcher's last transaction."""
+    _began: float = 0.0
+
+    def began(self) -> None:
+        """Note that a transaction of the watcher is about to begin."""
+        self._began = self.patience.clock()
+
+    def gone(self, sequences: Mapping[bytes, int]) -> list[bytes]:
+        """Return who is gone, by what the transaction sees of the others. It may be asked once in each transaction."""
+        more = min(max(self._began - self._ended, 0.0), self.patience.counted)
+        before, self._seen = self._seen, {}
+        for owner, sequence in sequences.items():
+            number, still = before.get(owner, (None, 0.0))
+            self._seen[owner] = (sequence, still + more if number == sequence else 0.0)
+        return [owner for owner, (_, still) in self._seen.items() if still >= self.patience.claim]
+
+    def ended(self, *, is_answered: bool) -> None:
+        """Note the end of the transaction. The time until the next one counts only if the database has answered."""
+        self._ended = self.patience.clock() if is_answered else math.inf
