@@ -34,7 +34,9 @@ class TestPostgres(SharedLedgerContract):
     @pytest.fixture
     def make_ledger(self, address: str, clock: SetClock) -> MakeLedger:
         patience = Patience(self.gone_after, counted=math.inf, clock=clock)
-        return lambda keyring: PostgresLedger(parsed(address, origin="test"), keyring, grace=GRACE, clock=clock, patience=patience)
+        return lambda keyring: PostgresLedger(
+            parsed(address, origin="test"), keyring, grace=GRACE, clock=clock, patience=patience
+        )
 
     @pytest.fixture
     def spoil(self, address: str) -> Spoil:
