@@ -108,10 +108,16 @@ class FleetTransactions:
         """Do nothing, as above."""
 
     def _prepare(self) -> bool:
-        self._connection = self._connected()
-        if why := why_unfit(self._connection, marker=MARKER):
-            raise ConfigurationError([why])
-        return migrate(self._connection)
+        connection = self._connected()
+        try:
+            if why := why_unfit(connection, marker=MARKER):
+                raise ConfigurationError([why])
+            is_new = migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return is_new
 
     def _connected(self) -> "psycopg.Connection[Any]":
         connection = self._address.connect()
