@@ -110,9 +110,7 @@ class FleetTransactions:
     def _prepare(self) -> bool:
         connection = self._connected()
         try:
-            if why := why_unfit(connection, marker=MARKER):
-                raise ConfigurationError([why])
-            is_new = migrate(connection)
+            is_new = _made_ready(connection)
         except BaseException:
             connection.close()
             raise
@@ -221,3 +219,9 @@ class FleetTransactions:
                 log.warning("the replica's claims were not freed; others take them over after some seconds", reason=said)
             self._connection.close()
             self._connection = None
+
+
+def _made_ready(connection: "psycopg.Connection[Any]") -> bool:
+    if why := why_unfit(connection, marker=MARKER):
+        raise ConfigurationError([why])
+    return migrate(connection)
