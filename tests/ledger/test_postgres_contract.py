@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from connector.ledger.postgres.address import parsed
-from connector.ledger.postgres.store import PostgresLedger
-from connector.ledger.postgres.watch import Patience
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.testing import GRACE, MakeLedger, SetClock, SharedLedgerContract, Spoil
 from connector.model.debts import Debt
 from tests.postgres import USER, Postgres
@@ -33,7 +33,7 @@ class TestPostgres(SharedLedgerContract):
 
     @pytest.fixture
     def make_ledger(self, address: str, clock: SetClock) -> MakeLedger:
-        patience = Patience(self.gone_after, counted=math.inf, clock=clock)
+        patience = Standstill(self.gone_after, counted=math.inf, clock=clock)
         return lambda keyring: PostgresLedger(
             parsed(address, origin="test"), keyring, grace=GRACE, clock=clock, patience=patience
         )

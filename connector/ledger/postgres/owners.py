@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
-from connector.ledger.postgres.schema import TAKE_LOCK
-from connector.ledger.postgres.watch import Watch
+from connector.ledger.postgres.standstill import StandstillWatch
+from connector.ledger.postgres.tables import TAKE_LOCK
 
 WORD_BYTES = 16
 """Length of the random word that stands for an owner."""
@@ -34,7 +34,7 @@ BEGIN = "; ".join(
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Prologue:
     """What the beginning of a transaction has shown."""
 
     owners: Mapping[bytes, int]
@@ -44,14 +44,14 @@ class Seen:
     has_lost_track: bool
 
 
-class Owner:
+class OwnRow:
     """This replica's row. It gets a new word if it was gone: what it had begun before is nobody's for good."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: StandstillWatch) -> None:
         self.word = b""
         self._watch = watch
 
-    def begin(self, connection: "psycopg.Connection[Any]") -> Seen:
+    def begin(self, connection: "psycopg.Connection[Any]") -> Prologue:
         """Begin a transaction, wait until it is the only one, and end what belongs to owners that are gone."""
         seen = _begun(connection, self.word)
         if self.word not in seen.owners:
@@ -61,7 +61,7 @@ class Owner:
         for word in self._watch.gone(others):
             remove(connection, word)
             others.pop(word)
-        return Seen({self.word: 0, **others}, seen.tick, seen.has_lost_track)
+        return Prologue({self.word: 0, **others}, seen.tick, seen.has_lost_track)
 
 
 def remove(connection: "psycopg.Connection[Any]", word: bytes) -> None:
@@ -74,7 +74,7 @@ def remove(connection: "psycopg.Connection[Any]", word: bytes) -> None:
         connection.execute(statement, (word,))
 
 
-def _begun(connection: "psycopg.Connection[Any]", word: bytes) -> Seen:
+def _begun(connection: "psycopg.Connection[Any]", word: bytes) -> Prologue:
     cursor = connection.execute(BEGIN.format(word.hex()).encode())
     answers = []
     while True:
@@ -82,4 +82,4 @@ def _begun(connection: "psycopg.Connection[Any]", word: bytes) -> Seen:
         if not cursor.nextset():
             break
     *_, owners, ticks, ((has_lost_track,),) = answers
-    return Seen({bytes(id_): sequence for id_, sequence in owners}, next(iter(ticks), None), bool(has_lost_track))
+    return Prologue({bytes(id_): sequence for id_, sequence in owners}, next(iter(ticks), None), bool(has_lost_track))

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.postgres import claims
+from connector.ledger.postgres import held_claims
 from connector.ledger.postgres.address import Address
-from connector.ledger.postgres.claims import InHand
+from connector.ledger.postgres.held_claims import InHand
+from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.postgres.transactions import FleetTransactions
-from connector.ledger.postgres.watch import Patience
 from connector.ledger.sql import session_changes, ticks
 from connector.ledger.sql.operations import Operations
 from connector.ledger.sql.table import Table
@@ -22,7 +22,7 @@ class Replica(Operations):
     """What a ledger does, in a database that is open."""
 
     def __init__(
-        self, address: Address, keyring: Keyring, *, grace: float, clock: Callable[[], float], patience: Patience
+        self, address: Address, keyring: Keyring, *, grace: float, clock: Callable[[], float], patience: Standstill
     ) -> None:
         self._fleet = FleetTransactions(address, keyring, patience, self._quarantined, self._lose_track)
         super().__init__(self._fleet, grace=grace, clock=clock)
@@ -48,7 +48,7 @@ class Replica(Operations):
             found = session_changes.renew(table, renewal, now=now)
             is_overtaken = found is not None and found.is_open and found.credential != renewal.credential
             if renewal.ends_refresh and not is_overtaken:
-                claims.release_refresh(table, renewal.session_id, renewal.login_id)
+                held_claims.release_refresh(table, renewal.session_id, renewal.login_id)
             return found
 
         return await self.transact(work)
@@ -58,7 +58,7 @@ class Replica(Operations):
         self._refreshes.add(login)
         is_ours = False
         try:
-            claim = await self.transact(lambda table: claims.claim_refresh(table, session_id, login_id, version))
+            claim = await self.transact(lambda table: held_claims.claim_refresh(table, session_id, login_id, version))
             is_ours = claim.state is RefreshState.OURS
             return claim
         finally:
@@ -67,11 +67,11 @@ class Replica(Operations):
 
     async def release_refresh(self, session_id: str, login_id: str) -> None:
         self._refreshes.discard((session_id, login_id))
-        await self.transact(lambda table: claims.release_refresh(table, session_id, login_id))
+        await self.transact(lambda table: held_claims.release_refresh(table, session_id, login_id))
 
     async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
         async with self._claiming:
-            claim = partial(claims.claim_due, per_origin=per_origin, limit=limit, after=self._turn)
+            claim = partial(held_claims.claim_due, per_origin=per_origin, limit=limit, after=self._turn)
             in_hand = self._in_hand()
             found = await self.transact(lambda table: claim(table, now, in_hand))
             self._turn = found[-1].origin if found else ""
@@ -80,11 +80,11 @@ class Replica(Operations):
 
     async def release(self, debt: Debt) -> None:
         self._debts.pop(debt.id, None)
-        await self.transact(lambda table: claims.release(table, debt.id))
+        await self.transact(lambda table: held_claims.release(table, debt.id))
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         in_hand = self._in_hand()
-        return await self.transact(lambda table: claims.next_due(table, now, in_hand, per_origin=per_origin))
+        return await self.transact(lambda table: held_claims.next_due(table, now, in_hand, per_origin=per_origin))
 
     def _lose_track(self) -> None:
         self.lost_track = True

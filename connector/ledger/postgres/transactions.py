@@ -14,10 +14,10 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.dialect import FleetTable, Statements
 from connector.ledger.postgres.fitness import why_unfit
-from connector.ledger.postgres.owners import Owner, Seen, remove
-from connector.ledger.postgres.schema import MARKER, migrate
+from connector.ledger.postgres.owners import OwnRow, Prologue, remove
+from connector.ledger.postgres.standstill import Standstill, StandstillWatch
+from connector.ledger.postgres.tables import MARKER, migrate
 from connector.ledger.postgres.trouble import told
-from connector.ledger.postgres.watch import Patience, Watch
 from connector.ledger.sql import ticks
 from connector.ledger.sql.table import Table, Term
 from connector.model.debts import Debt
@@ -45,7 +45,7 @@ class FleetTransactions:
         self,
         address: Address,
         keyring: Keyring,
-        patience: Patience,
+        patience: Standstill,
         quarantined: Callable[[Debt], None],
         lost_track: Callable[[], None],
     ) -> None:
@@ -53,8 +53,8 @@ class FleetTransactions:
         self._address = address
         self._keyring = keyring
         self._quarantined = quarantined
-        self._watch = Watch(patience)
-        self._owner = Owner(self._watch)
+        self._watch = StandstillWatch(patience)
+        self._owner = OwnRow(self._watch)
         self._connection: psycopg.Connection[Any] | None = None
         self._warned = False
         self._connect_after = 0.0
@@ -151,7 +151,7 @@ class FleetTransactions:
         self._watch.ended(is_answered=True)
         return True
 
-    def _begun(self) -> "tuple[psycopg.Connection[Any], Seen]":
+    def _begun(self) -> "tuple[psycopg.Connection[Any], Prologue]":
         """Begin a transaction, on another connection if this one has broken meanwhile: nothing was sent by it yet."""
         self._watch.began()
         if self._connection is not None:
@@ -171,7 +171,7 @@ class FleetTransactions:
             self._connection.close()
         return self._connected()
 
-    def _table(self, connection: "psycopg.Connection[Any]", seen: Seen) -> FleetTable:
+    def _table(self, connection: "psycopg.Connection[Any]", seen: Prologue) -> FleetTable:
         self._has_lost_track = seen.has_lost_track
         me, *others = seen.owners
         table = FleetTable(Statements(connection), self._keyring, term=Term(me, 0, tuple(others)))

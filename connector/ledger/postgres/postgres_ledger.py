@@ -10,7 +10,7 @@ import structlog
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.replica import Replica
-from connector.ledger.postgres.watch import Patience
+from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.sql import housekeeping, ticks
 from connector.ledger.sql.tidying import Tidying
 from connector.model.errors import ConfigurationError, LedgerUnavailable
@@ -35,11 +35,11 @@ class PostgresLedger(Replica):
         grace: float,
         keep_closed: float = 86_400,
         clock: Callable[[], float] = time.time,
-        patience: Patience | None = None,
+        patience: Standstill | None = None,
     ) -> None:
         """`grace` is the time that a cleanup has for its own try; `keep_closed`, how long its row answers duplicates. Seconds."""
         self._address = address
-        super().__init__(address, keyring, grace=grace, clock=clock, patience=patience or Patience())
+        super().__init__(address, keyring, grace=grace, clock=clock, patience=patience or Standstill())
         self._tidying = Tidying(self, clock, keep_closed=keep_closed)
 
     async def open(self) -> None:

@@ -12,7 +12,7 @@ COUNTED = 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Standstill:
     """How long an owner may stand still, by a clock that nobody sets."""
 
     claim: float = CLAIM
@@ -21,14 +21,14 @@ class Patience:
 
 
 @dataclass(slots=True)
-class Watch:
+class StandstillWatch:
     """What one owner sees of the others.
 
     Only time counts in which the watcher could have seen a change: from the end of one of its own transactions to the beginning
     of the next. If the database stands still, the watcher's own transaction does, too, and nobody is gone because of it.
     """
 
-    patience: Patience
+    patience: Standstill
     _seen: dict[bytes, tuple[int, float]] = field(default_factory=dict)
     """By owner: its sequence, and for how long it has stood still."""
     _ended: float = math.inf
