@@ -18,15 +18,15 @@ from connector.api.doors import DOORS, opened_doors
 from connector.api.lifecycle import LIFECYCLE, READINESS
 from connector.api.routes import add_routes
 from connector.api.sites import control_served, metrics_served
-from connector.assembly.parts import Parts, core_of, for_end_system, parts_of
+from connector.assembly.ledgers import ledger_of
+from connector.assembly.parts import Parts, core_of, parts_of
 from connector.cleanups.hooks import Hooks
 from connector.config.settings import Settings
-from connector.ledger.bookkeeping import DEADLINE
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
-from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.listed import TICK
 from connector.preflight.keyfile import load_keyring
+from connector.preflight.ledger_store import advice_on_sharing, ledger_file
 from connector.preflight.loading import Prepared, load, prepared
 from connector.telemetry.logs import configure_logs
 
@@ -65,7 +65,7 @@ def create_app(
     """
     environ = os.environ if environ is None else environ
     start = _prepared(config, environ)
-    return app_of(start, _ledger, routes=routes, hooks=hooks, environ=environ, clock=clock, tick=tick)
+    return app_of(start, partial(ledger_of, environ=environ), routes=routes, hooks=hooks, environ=environ, clock=clock, tick=tick)
 
 
 def app_of(
@@ -84,7 +84,9 @@ def app_of(
         configure_logs(settings.logs)
     for line in settings.deprecations:
         log.warning("a deprecated name in the configuration: the next version does not know it", name=line)
-    keyring = load_keyring(settings.ledger.key_file, environ, ledger=settings.ledger.path)
+    if advice := advice_on_sharing(settings.ledger, start.drivers[-1]):
+        log.warning(advice, authority=start.drivers[-1].name)
+    keyring = load_keyring(settings.ledger.key_file, environ, ledger=ledger_file(settings.ledger))
     core = core_of(start, keyring, make_ledger(settings, keyring, clock), clock, tick)
     app = web.Application()
     parts = app[PARTS] = parts_of(core, hooks or Hooks(), sees_use=bool(routes))
@@ -144,15 +146,4 @@ def _draining(app: web.Application, closing: Closing) -> Draining:
         holding=parts.holding,
         nudge=parts.retries.nudge,
         stop_retries=parts.retries.stop,
-    )
-
-
-def _ledger(settings: Settings, keyring: Keyring, clock: Callable[[], float]) -> Ledger:
-    """Return the ledger. Retries leave alone what a cleanup owes for as long as the cleanup itself may take."""
-    return SqliteLedger(
-        settings.ledger.path,
-        keyring,
-        grace=for_end_system(settings) + settings.storage.deadlines.evict + 2 * DEADLINE,
-        keep_closed=settings.ledger.keep_closed,
-        clock=clock,
     )

@@ -85,8 +85,10 @@ KNOW_THE_STORE = {
     "connector/ledger/postgres/": "the store itself",
     "connector/ledger/sql/": "what is the same for all stores",
     "connector/ledger/sqlite/": "the store itself",
-    "connector/app.py": "which ledger there is",
-    "connector/cli/seen.py": "the ledger's file, while the server is down",
+    "connector/assembly/ledgers.py": "which ledger there is",
+    "connector/cli/ledger_at_rest.py": "the ledger of a server that is down",
+    "connector/cli/ledger_commands.py": "a ledger that moves from one store to another",
+    "connector/preflight/ledger_store.py": "whether the address of its database is one",
     "connector/preflight/keyfile.py": "whether the ledger needs keys that are lost",
 }
 """Who knows in what the ledger is kept. Everybody else knows what it promises: `connector/ledger/port.py`."""
@@ -312,7 +314,10 @@ def test_no_part_of_the_connector_works_with_a_ledger_in_memory() -> None:
 
 def test_what_an_administrator_is_shown_and_does_has_one_service_behind_every_face() -> None:
     faces = [module for module in modules() if module.file.startswith(("connector/api/control", "connector/cli/"))]
-    known = {"connector/cli/seen.py": "opens the ledger's file for the service"}
+    known = {
+        "connector/cli/ledger_at_rest.py": "opens the ledger for the service",
+        "connector/cli/ledger_commands.py": "moves the ledger while no server and no service has it",
+    }
 
     assert [
         module.file

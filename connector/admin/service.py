@@ -76,6 +76,7 @@ class LedgerView:
             **asdict(await self.ledger.statistics()),
             held_back=await self.ledger.held_back(),
             next_try_at=await self.ledger.next_due(time.time()),
+            durability=self.ledger.durability,
         )
 
 

@@ -63,6 +63,8 @@ class ShownLedger(msgspec.Struct, frozen=True, kw_only=True):
     next_try_at: float | None
     bytes: int
     """What the ledger takes in its store."""
+    durability: str | None = None
+    """What the settings of its store allow to be lost, in words; None if that is no matter of settings."""
 
 
 class SilentLedger(msgspec.Struct, frozen=True):

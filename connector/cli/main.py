@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli import check_config, drain, owed_commands, profiles, rehearse, sessions_commands, status
+from connector.cli import check_config, drain, ledger_commands, owed_commands, profiles, rehearse, sessions_commands, status
 from connector.cli.endings import explained_ends
 from connector.cli.options import ConfigOption, chosen
 from connector.version import __version__
@@ -40,6 +40,7 @@ app.command()(rehearse.rehearse)
 app.add_typer(owed_commands.app, name="owed")
 app.add_typer(sessions_commands.app, name="sessions")
 app.add_typer(profiles.app, name="profiles")
+app.add_typer(ledger_commands.app, name="ledger")
 
 
 def _print_version(*, wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""What an administrator sees: of the running server or, when it is down, of its ledger's file. Both answer in the same words."""
+"""What an administrator sees: of the running server or, when it is down, of its ledger. Both answer in the same words."""
 
 import asyncio
 import os
@@ -18,15 +18,10 @@ from connector.admin.draining import ShownDrain
 from connector.admin.service import LedgerView
 from connector.admin.shown import Choice, RunningServer, ServerState, ShownDebt, ShownLedger, SilentLedger, StoppedServer
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession
-from connector.cli.control_client import ControlClient, NothingHere, ServerDown
+from connector.cli.control_client import ControlClient, ServerDown
+from connector.cli.ledger_at_rest import ledger_at_rest
 from connector.cli.options import chosen
-from connector.config.settings import LedgerSection
-from connector.config.variables import KEYS_VARIABLE
-from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite.reading import LedgerAtRest, opened_read_only
-from connector.preflight.keyfile import load_keyring
 from connector.preflight.loading import read
-from connector.runtime.file_access import is_there
 
 T = TypeVar("T")
 Row = TypeVar("Row", ShownDebt, ShownSession)
@@ -114,8 +109,8 @@ class ServerSeen(Seen):
 
 
 @dataclass(frozen=True, slots=True)
-class _FileSeen(Seen):
-    """The ledger's file of a server that is down."""
+class _SeenAtRest(Seen):
+    """The ledger of a server that is down."""
 
     view: LedgerView
 
@@ -141,11 +136,11 @@ def on_standard_error(line: str) -> None:
 
 
 def seen(config: Path | None, question: Callable[[Seen], T], tell: Callable[[str], None] = on_standard_error) -> T:
-    """Ask the running server, or read the ledger's file and tell so, by default on standard error.
+    """Ask the running server, or read its ledger and tell so, by default on standard error.
 
     Raises:
         Refused: the server does not do what was asked.
-        NoSuchDebt, NoSuchSession: the ledger's file has no such row.
+        NoSuchDebt, NoSuchSession: the ledger has no such row.
         NothingHere: there is neither a server nor a ledger, or no key to read it with.
         ConfigurationError: the configuration cannot work, or the ledger cannot be read.
     """
@@ -154,10 +149,8 @@ def seen(config: Path | None, question: Callable[[Seen], T], tell: Callable[[str
         with ControlClient(settings.control.socket) as client:
             return question(ServerSeen(client))
     except ServerDown as down:
-        keyring, path = _keyring(settings.ledger, down), settings.ledger.path
-        tell(f"{down}; reading the ledger's file, {path}")
-        with opened_read_only(path, keyring) as table:
-            return question(_FileSeen(LedgerView(LedgerAtRest(table))))
+        with ledger_at_rest(settings.ledger, down, tell) as ledger:
+            return question(_SeenAtRest(LedgerView(ledger)))
 
 
 @contextmanager
@@ -169,14 +162,3 @@ def running_server(config: Path | None) -> Iterator[ServerSeen]:
 
 def _shown(answer: Any, kind: type[T]) -> T:
     return msgspec.convert(answer, kind)
-
-
-def _keyring(settings: LedgerSection, down: ServerDown) -> Keyring:
-    """Return the keys, but never make any: that is for the server to do, and so is the ledger."""
-    if not is_there(settings.path):
-        raise NothingHere(f"{down}, and there is no ledger at {settings.path}")
-    if not (os.environ.get(KEYS_VARIABLE) or is_there(settings.key_file)):
-        raise NothingHere(
-            f"{down}, and to read its ledger there is no key, neither at {settings.key_file} nor in {KEYS_VARIABLE}"
-        )
-    return load_keyring(settings.key_file, os.environ, ledger=settings.path)

@@ -71,6 +71,8 @@ def _ledger_lines(ledger: "ShownLedger | SilentLedger", now: float) -> Iterator[
     if ledger.older_keys:
         yield "older keys they need", _counted(ledger.older_keys)
     yield "ledger", f"{ledger.bytes / 1024:.0f} KiB"
+    if ledger.durability:
+        yield "durability", plain(ledger.durability)
 
 
 def _seats(pool: "ShownPool") -> str:

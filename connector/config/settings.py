@@ -210,8 +210,14 @@ class SessionsSection(Section):
 class LedgerSection(Section):
     """The record of what is owed, and how long it is tried."""
 
+    store: Literal["sqlite", "postgres"] = "sqlite"
+    """Where the ledger is kept: in a file of this machine, or in a PostgreSQL database that several replicas share. The database
+    needs the extra `[postgres]`, and an authority that replicas share, too."""
+    dsn_env: Annotated[str | None, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = None
+    """With `postgres`: the name of the environment variable that holds the database's address. It is one of libpq's, with several
+    hosts, TLS and service files if you like, and may hold a password."""
     path: Annotated[Path, Field(strict=False)] = Path("var/ledger.sqlite3")
-    """The ledger's file, on a local disk. It is made if it is missing. One process owns it."""
+    """With `sqlite`: the ledger's file, on a local disk. It is made if it is missing. One process owns it."""
     key_file: Annotated[Path, Field(strict=False)] = Path("var/keys/ledger.keys")
     """File of the keys that seal the ledger; only this user may read it. It is made if it is missing, unless the ledger needs
     other keys, or several machines share the authority: replicas need the same keys. `CONNECTOR_LEDGER_KEYS` wins over it."""

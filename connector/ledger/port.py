@@ -398,6 +398,11 @@ class SharedSessions(KnownSessions, ShownSessions, Protocol):
 class ShownDebts(SoonestDue, Protocol):
     """The ledger as an administrator sees it. A file that no server has open can be read in the same way."""
 
+    @property
+    def durability(self) -> str | None:
+        """What the settings of its store allow to be lost, in words; None if that is no matter of settings."""
+        return None
+
     async def listing(
         self, *, states: Collection[LogoutState] | None = None, system: str | None = None, after: int = 0, limit: int = 1000
     ) -> list[Debt]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from connector.config.problems import dotted
-from connector.config.settings import ServerLimits, ServerSection, SessionsSection, Settings
+from connector.config.settings import LedgerSection, ServerLimits, ServerSection, SessionsSection, Settings
 from connector.config.sources import Sources, variable_name
 from connector.endsystems.build import build_end_system
 from connector.endsystems.end_system import EndSystem
@@ -28,6 +28,7 @@ def combination_problems(settings: Settings, sources: Sources) -> list[str]:
     return [
         *_seals(settings),
         *_seats(settings),
+        *_ledger(settings.ledger),
         *_ports(settings),
         *_base_paths(settings.server),
         *_limits(settings.server.limits),
@@ -51,6 +52,13 @@ def idle_timeout(sessions: SessionsSection, *, sees_use: bool) -> float | None:
 def _seats(settings: Settings) -> Iterator[str]:
     if settings.sessions.seat_idle != "off" and settings.end_system.seats is None:
         yield "sessions.seat_idle: expected end_system.seats beside it"
+
+
+def _ledger(ledger: LedgerSection) -> Iterator[str]:
+    if ledger.store == "postgres" and ledger.dsn_env is None:
+        yield "ledger.dsn_env: expected the name of the variable with the database's address, because ledger.store is postgres"
+    if ledger.store != "postgres" and ledger.dsn_env is not None:
+        yield "ledger.store: expected postgres, because ledger.dsn_env is set"
 
 
 def _seals(settings: Settings) -> Iterator[str]:

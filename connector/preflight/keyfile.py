@@ -24,12 +24,14 @@ log = structlog.get_logger(__name__)
 LINE = re.compile(r"(?P<id>[A-Za-z0-9_.-]{1,32}):(?P<key>[A-Za-z0-9_-]{43}=?)")
 
 
-def load_keyring(path: Path, environ: Mapping[str, str], *, ledger: Path) -> Keyring:
+def load_keyring(path: Path, environ: Mapping[str, str], *, ledger: Path | None) -> Keyring:
     """Return the keys of the variable `CONNECTOR_LEDGER_KEYS` if it is set, else of the file, which is made if it is missing.
+
+    Without the path of a `ledger`, replicas share it, and need the same keys: none are made then.
 
     Raises:
         ConfigurationError: a line is not `id:key`, or the file is open to others, somebody else's, or cannot be read or made;
-            or it is missing, and the ledger at that path needs it.
+            or it is missing, and the ledger at that path needs it, or replicas do.
     """
     if given := environ.get(KEYS_VARIABLE):
         return parsed(given, origin=KEYS_VARIABLE)
@@ -85,8 +87,18 @@ def problem_of_lost_keys(path: Path, ledger: Path) -> str | None:
     )
 
 
-def _generate(path: Path, ledger: Path) -> None:
+def problem_of_shared_keys(path: Path, shared: str) -> str:
+    """Say that the keys are missing, which whoever shares something needs."""
+    return (
+        f"ledger.key_file: {path}: is not there. Replicas that share {shared} need the same keys, or they could not open each "
+        f"other's seals: put them into this file or into {KEYS_VARIABLE}; {HOW_TO_MAKE_ONE}"
+    )
+
+
+def _generate(path: Path, ledger: Path | None) -> None:
     """Make a file with one new key, complete or not at all. A file that somebody else made meanwhile stays."""
+    if ledger is None:
+        raise ConfigurationError([problem_of_shared_keys(path, "the ledger")])
     if problem := problem_of_lost_keys(path, ledger):
         raise ConfigurationError([problem])
     make_private_folder(path.parent)

@@ -17,6 +17,7 @@ from connector.endsystems.end_system import EndSystem
 from connector.model.errors import ConfigurationError
 from connector.preflight.combinations import checked_end_system, combination_problems
 from connector.preflight.drivers import Instance, build_drivers, check_instances
+from connector.preflight.ledger_store import problem_of_sharing
 from connector.preflight.surroundings import ready_drivers
 from drivers import Driver
 
@@ -57,9 +58,12 @@ def prepared(settings: Settings, environ: Mapping[str, str]) -> Prepared:
     """Make the parts for settings that somebody else has checked.
 
     Raises:
-        ConfigurationError: the end system or a driver refuses its settings.
+        ConfigurationError: the end system or a driver refuses its settings, or replicas do not share what they have to.
     """
-    return Prepared(settings, build_end_system(settings.end_system, environ), build_drivers(settings.storage))
+    end_system, drivers = build_end_system(settings.end_system, environ), build_drivers(settings.storage)
+    if problem := problem_of_sharing(settings.ledger, drivers[-1]):
+        raise ConfigurationError([problem])
+    return Prepared(settings, end_system, drivers)
 
 
 def read(path: Path | None, environ: Mapping[str, str]) -> Configuration:

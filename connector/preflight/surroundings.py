@@ -6,7 +6,8 @@ from connector.config.settings import LedgerSection, Settings
 from connector.config.variables import KEYS_VARIABLE
 from connector.model.errors import ConfigurationError
 from connector.preflight.drivers import build_drivers, misconfigurations
-from connector.preflight.keyfile import HOW_TO_MAKE_ONE, load_keyring, problem_of_lost_keys
+from connector.preflight.keyfile import load_keyring, problem_of_lost_keys, problem_of_shared_keys
+from connector.preflight.ledger_store import ledger_address, ledger_file, problem_of_sharing
 from connector.runtime.file_access import is_there, why_not
 from drivers import Driver, Sharing
 
@@ -18,9 +19,22 @@ def ready_drivers(settings: Settings, environ: Mapping[str, str]) -> list[Driver
         ConfigurationError: with a line for each thing without which the server refuses to start.
     """
     drivers = build_drivers(settings.storage)
-    if problems := [*_keys(settings.ledger, environ, drivers[-1]), *misconfigurations(drivers)]:
+    ledger, authority = settings.ledger, drivers[-1]
+    if problems := [*_store(ledger, environ, authority), *_keys(ledger, environ, authority), *misconfigurations(drivers)]:
         raise ConfigurationError(problems)
     return drivers
+
+
+def _store(ledger: LedgerSection, environ: Mapping[str, str], authority: Driver) -> Iterator[str]:
+    """Find what is wrong with where the ledger is kept."""
+    if ledger.store != "postgres":
+        return
+    if problem := problem_of_sharing(ledger, authority):
+        yield problem
+    try:
+        ledger_address(ledger, environ)
+    except ConfigurationError as found:
+        yield from found.problems
 
 
 def _keys(ledger: LedgerSection, environ: Mapping[str, str], authority: Driver) -> Iterator[str]:
@@ -28,13 +42,11 @@ def _keys(ledger: LedgerSection, environ: Mapping[str, str], authority: Driver) 
     file = ledger.key_file
     try:
         if environ.get(KEYS_VARIABLE) or is_there(file):
-            load_keyring(file, environ, ledger=ledger.path)
+            load_keyring(file, environ, ledger=ledger_file(ledger))
+        elif ledger.store == "postgres":
+            yield problem_of_shared_keys(file, "the ledger")
         elif authority.capabilities.shared is Sharing.MACHINES:
-            yield (
-                f"ledger.key_file: {file}: is not there. Replicas that share the authority, storage.{authority.name}, need the "
-                f"same keys, or they could not open each other's seals: put them into this file or into {KEYS_VARIABLE}; "
-                f"{HOW_TO_MAKE_ONE}"
-            )
+            yield problem_of_shared_keys(file, f"the authority, storage.{authority.name},")
         elif lost := problem_of_lost_keys(file, ledger.path):
             yield lost
     except ConfigurationError as found:

@@ -11,7 +11,8 @@ from connector.admin.service import Admin, LedgerView
 from connector.admin.shown_sessions import SessionFilter, ShownSession
 from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
-from connector.ledger.sqlite.reading import LedgerAtRest, opened_read_only
+from connector.ledger.sql.at_rest import LedgerAtRest
+from connector.ledger.sqlite.reading import opened_read_only
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.ledger.testing.memory_ledger import MemoryLedger
 from connector.model.errors import LedgerUnavailable, NoSuchOpening, NoSuchSession

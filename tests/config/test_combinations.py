@@ -131,3 +131,23 @@ def test_an_end_system_that_cannot_work_is_named(tmp_path: Path) -> None:
 
     assert line.startswith("end_system.settings: expected none")
     assert configuration(tmp_path, "[end_system]\nprofile = 'tests.config.desk.Desk'\nsettings = { pin = '1' }")
+
+
+def test_a_ledger_in_a_database_needs_the_name_of_a_variable_with_its_address(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, "[ledger]\nstore = 'postgres'")
+
+    assert line.startswith("ledger.dsn_env: expected the name of the variable with the database's address")
+
+
+def test_an_address_of_a_database_without_the_store_is_refused(tmp_path: Path) -> None:
+    assert problems(tmp_path, "[ledger]\ndsn_env = 'LEDGER_DSN'") == [
+        "ledger.store: expected postgres, because ledger.dsn_env is set"
+    ]
+
+
+@pytest.mark.parametrize("pasted", ["postgresql://c:s3cret@db/ledger", "host=db password=s3cret", ""])
+def test_an_address_in_the_place_of_its_variables_name_is_refused_and_not_repeated(tmp_path: Path, pasted: str) -> None:
+    (line,) = problems(tmp_path, f"[ledger]\nstore = 'postgres'\ndsn_env = '{pasted}'")
+
+    assert line.startswith("ledger.dsn_env: expected text that matches")
+    assert "s3cret" not in line

@@ -1,4 +1,4 @@
-"""An installation without the libraries of Redis and memcached."""
+"""An installation without the libraries of Redis, memcached and PostgreSQL."""
 
 import asyncio
 import sys
@@ -8,11 +8,13 @@ import pytest
 
 from tests.cli.command import WITHIN, surroundings
 
-WITHOUT = "import sys; sys.modules |= dict.fromkeys(['redis', 'aiomcache']); from connector.cli.main import main; main()"
+WITHOUT = (
+    "import sys; sys.modules |= dict.fromkeys(['redis', 'aiomcache', 'psycopg']); from connector.cli.main import main; main()"
+)
 
 
 async def check_config(folder: Path, config: str = "") -> tuple[int, str]:
-    """Run `connector check-config` where neither library can be imported."""
+    """Run `connector check-config` where none of the libraries can be imported."""
     (folder / "config.toml").write_text(config)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", WITHOUT, "check-config"),
@@ -26,7 +28,7 @@ async def check_config(folder: Path, config: str = "") -> tuple[int, str]:
     return process.returncode or 0, f"{shown.decode()}{problems.decode()}"
 
 
-async def test_the_core_does_without_the_libraries_of_redis_and_memcached(tmp_path: Path) -> None:
+async def test_the_core_does_without_the_libraries_of_redis_memcached_and_postgresql(tmp_path: Path) -> None:
     assert (await check_config(tmp_path))[0] == 0
     in_memory = '[storage]\ndrivers = ["cache"]\n[storage.cache]\ndriver = "aiocache"\nbackend = "memory"\n'
     assert (await check_config(tmp_path, in_memory))[0] == 0
@@ -41,3 +43,13 @@ async def test_a_store_whose_library_is_missing_is_refused_with_the_extra_to_ins
 
     assert exit_code == 78
     assert f"needs the package {package}, which is not installed: pip install 'opshub-connector-session[{backend}]'" in told
+
+
+async def test_a_ledger_whose_library_is_missing_is_refused_with_the_extra_to_install(tmp_path: Path) -> None:
+    exit_code, told = await check_config(tmp_path, '[ledger]\nstore = "postgres"\ndsn_env = "LEDGER_DSN"\n')
+
+    assert exit_code == 78
+    assert (
+        "ledger.store: needs the package psycopg, which is not installed: pip install 'opshub-connector-session[postgres]'"
+        in told
+    )

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from connector.preflight.loading import load
+from connector.app import create_app
+from connector.model.errors import ConfigurationError
+from connector.preflight.loading import load, prepared
 from drivers import Capabilities, Sharing
 from drivers.memory import MemoryDriver
 from tests.config.reading import configuration, refusals_to_start
@@ -108,3 +111,61 @@ def test_a_store_that_is_not_used_needs_no_password(tmp_path: Path) -> None:
     toml = shared(tmp_path, "redis", '["sqlite"]') + f'password_env = "{NO_PASSWORD}"\n'
 
     assert load(configuration(tmp_path, toml).sources.file, {})
+
+
+DATABASE = '[ledger]\nstore = "postgres"\ndsn_env = "LEDGER_DSN"\n'
+REDIS = 'storage.drivers = ["memory", "shared"]\n[storage.shared]\ndriver = "aiocache"\nbackend = "redis"\n'
+READY = {"LEDGER_DSN": "host=db1,db2 dbname=ledger password=s3cret", "CONNECTOR_LEDGER_KEYS": KEY}
+
+
+def test_a_ledger_in_a_database_starts_with_an_address_keys_and_a_shared_authority(tmp_path: Path) -> None:
+    file = configuration(tmp_path, REDIS + DATABASE).sources.file
+
+    assert load(file, READY).settings.ledger.store == "postgres"
+
+
+def test_the_variable_of_the_databases_address_has_to_be_set(tmp_path: Path) -> None:
+    assert refusals_to_start(tmp_path, REDIS + DATABASE, READY | {"LEDGER_DSN": ""}) == [
+        "ledger.dsn_env: the variable LEDGER_DSN is not set; expected the database's address in it"
+    ]
+
+
+def test_an_address_that_is_none_is_refused_without_being_repeated(tmp_path: Path) -> None:
+    (line,) = refusals_to_start(tmp_path, REDIS + DATABASE, READY | {"LEDGER_DSN": "db1 s3cret"})
+
+    assert line.startswith("ledger.dsn_env: LEDGER_DSN: expected an address as libpq takes it: host=")
+    assert "s3cret" not in line
+
+
+def test_who_shares_the_ledger_makes_no_keys_of_its_own(tmp_path: Path) -> None:
+    keys = f'key_file = "{tmp_path}/ledger.keys"\n'
+    lines = refusals_to_start(tmp_path, REDIS + DATABASE + keys, {"LEDGER_DSN": READY["LEDGER_DSN"]})
+
+    assert [line.partition(" need the same keys")[0] for line in lines] == [
+        "ledger.key_file: ledger.keys: is not there. Replicas that share the ledger"
+    ]
+
+
+@pytest.mark.parametrize("drivers", ['["memory", "sqlite"]', '["shared", "memory"]'])
+def test_a_shared_ledger_with_an_authority_of_one_machine_is_refused(tmp_path: Path, drivers: str) -> None:
+    toml = REDIS.replace('["memory", "shared"]', drivers) + DATABASE
+    authority = "sqlite" if "sqlite" in drivers else "memory"
+
+    (line,) = refusals_to_start(tmp_path, toml, READY)
+
+    shared = "expected an authority that replicas share, as they share the ledger"
+    assert line.startswith(f"ledger.store: {shared}: storage.{authority} is of this machine alone")
+    with pytest.raises(ConfigurationError, match=shared):
+        prepared(configuration(tmp_path, toml).settings, READY)
+
+
+async def test_a_shared_authority_with_a_ledger_of_ones_own_is_warned_of(tmp_path: Path) -> None:
+    paths = f'[ledger]\npath = "{tmp_path}/ledger.sqlite3"\n'
+    file = configuration(tmp_path, REDIS + paths).sources.file
+
+    with capture_logs() as logs:
+        create_app(load(file, READY), environ=READY)
+
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == [
+        "replicas may share the authority, but not this ledger: with more than one replica, set ledger.store"
+    ]

@@ -2,8 +2,9 @@
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
-from connector.ledger.postgres.durability import Durability, durability
+from connector.ledger.postgres.durability import Durability, DurabilityWatch, durability
 from tests.postgres import Postgres, postgres_server
 
 
@@ -48,3 +49,23 @@ def test_a_standby_that_is_waited_for_is_named(own_postgres: Postgres) -> None:
 
     assert str(waiting) == "a commit waits for the disk and for a standby (FIRST 1 (near))"
     assert "for no standby" in str(local)
+
+
+async def test_a_change_of_the_settings_is_logged_once_and_a_weak_one_warned_of() -> None:
+    sound, weak = Durability(True, True, "on", ""), Durability(True, True, "off", "")
+    settings = iter([sound, sound, weak, weak, sound])
+
+    async def ask() -> Durability:
+        return next(settings)
+
+    watch = DurabilityWatch(ask)
+    with capture_logs() as logs:
+        for _ in range(5):
+            await watch.look()
+
+    assert [(line["log_level"], line["durability"]) for line in logs] == [
+        ("info", str(sound)),
+        ("warning", str(weak)),
+        ("info", str(sound)),
+    ]
+    assert watch.found == sound

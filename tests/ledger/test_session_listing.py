@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sqlite.reading import LedgerAtRest, opened_read_only
+from connector.ledger.sql.at_rest import LedgerAtRest
+from connector.ledger.sqlite.reading import opened_read_only
 from connector.model.listed import EVERY, ListedSession, SessionState, Wanted
 from connector.model.sessions import Use
 from tests.ledger.ledgers import KEYS, NAME, START, open_, opened, opening, raw, session

@@ -9,6 +9,7 @@ import structlog
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
+from connector.ledger.postgres.durability import DurabilityWatch, durability
 from connector.ledger.postgres.replica import Replica
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.sql import housekeeping, ticks
@@ -41,6 +42,12 @@ class PostgresLedger(Replica):
         self._address = address
         super().__init__(address, keyring, grace=grace, clock=clock, patience=patience or Standstill())
         self._tidying = Tidying(self, clock, keep_closed=keep_closed)
+        self._kept = DurabilityWatch(lambda: self.transact(lambda table: durability(table.connection)))
+
+    @property
+    def durability(self) -> str:
+        """What the database's settings allow to be lost, as they were when they were looked at last."""
+        return str(self._kept.found)
 
     async def open(self) -> None:
         """Connect, and make the tables if they are missing.
@@ -54,6 +61,7 @@ class PostgresLedger(Replica):
             await self.transact(ticks.keep)
             self.lost_track = await self.transact(housekeeping.has_lost_track)
             totals = await self.statistics()
+            await self._kept.look()
         except ConfigurationError as problem:
             raise ConfigurationError([f"ledger.dsn_env: {self._address}: {why}" for why in problem.problems]) from problem
         except LedgerUnavailable as problem:
@@ -74,7 +82,10 @@ class PostgresLedger(Replica):
         """Keep the ledger open, and tidy, while the context is."""
         try:
             await self.open()
-            async with supervised("tidying the ledger", self._keep_tidy):
+            async with (
+                supervised("tidying the ledger", self._keep_tidy),
+                supervised("looking at what the database keeps", self._kept.run),
+            ):
                 yield self
         finally:
             await self.aclose()

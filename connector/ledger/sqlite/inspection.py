@@ -11,12 +11,15 @@ from drivers.sqlite_file import is_damage
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a damaged file makes `sqlite3` raise. The second comes if damaged text is part of the message."""
 
+MOVED = 1_000
+"""Added to the version of a file that was moved to another store: no server uses it any more, of whatever version."""
+
 
 def damage_of(path: Path) -> str | None:
     """Say what is wrong with the content of the file, or None. Writes nothing.
 
     Raises:
-        ConfigurationError: the file was made by a newer version, or by another program.
+        ConfigurationError: the file was moved, or made by a newer version or by another program.
         sqlite3.Error: it cannot be read.
     """
     connection = connected(path, "ro")
@@ -30,6 +33,13 @@ def damage_of(path: Path) -> str | None:
         connection.close()
 
 
+def moved_to(connection: sqlite3.Connection) -> str | None:
+    """Return where a ledger has gone that was moved; None if it is here."""
+    if not is_ledger(connection) or version(connection) <= MOVED:
+        return None
+    return str(connection.execute("SELECT target FROM moved").fetchone()[0])
+
+
 def connected(path: Path, mode: str) -> sqlite3.Connection:
     """Open the file without making it; `mode` is `ro` or `rw`."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
@@ -41,6 +51,8 @@ def _damage(connection: sqlite3.Connection, path: Path) -> str | None:
     found = version(connection)
     if not is_ledger(connection) and layout(connection):
         raise ConfigurationError([f"ledger.path: {path}: is no ledger, but a database of another program"])
+    if target := moved_to(connection):
+        raise ConfigurationError([f'ledger.path: {path}: was moved to {target}; expected ledger.store = "postgres"'])
     if found > len(MIGRATIONS):
         raise ConfigurationError([f"ledger.path: {path}: has format {found}; this version reads up to {len(MIGRATIONS)}"])
     if not is_ledger(connection) or found < 1 or layout(connection) != expected_layout(MIGRATIONS[:found]):

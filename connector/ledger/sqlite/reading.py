@@ -1,52 +1,18 @@
 """Looking into a ledger that no server has open: nothing is locked, and no row is changed."""
 
 import sqlite3
-import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.port import ShownDebts, ShownSessions
-from connector.ledger.sql import held, housekeeping, selection, session_listing, ticks
-from connector.ledger.sql.selection import Claimed
 from connector.ledger.sql.table import Table
 from connector.ledger.sqlite.file_table import FileTable
 from connector.ledger.sqlite.inspection import connected, damage_of
 from connector.ledger.sqlite.opening import refusals
 from connector.ledger.sqlite.schema import MIGRATIONS, migrate, version
-from connector.model.debts import Debt, LogoutState, Totals
 from connector.model.errors import ConfigurationError
-from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.runtime.file_access import is_there
-
-
-class LedgerAtRest(ShownDebts, ShownSessions):
-    """Shows what a ledger's file holds while no server has it open."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    async def listing(
-        self, *, states: Collection[LogoutState] | None = None, system: str | None = None, after: int = 0, limit: int = 1000
-    ) -> list[Debt]:
-        return housekeeping.listing(self._table, states, system, after=after, limit=limit)
-
-    async def session_listing(self, wanted: Wanted = EVERY, *, after: int = 0, limit: int = 1000) -> list[ListedSession]:
-        now = ticks.read(self._table)
-        return session_listing.listing(self._table, wanted, now=now, after=after, limit=limit)
-
-    async def debt(self, id_: int) -> Debt:
-        return housekeeping.debt(self._table, id_)
-
-    async def statistics(self) -> Totals:
-        return housekeeping.totals(self._table)
-
-    async def held_back(self) -> dict[str, int]:
-        return held.held_back(self._table)
-
-    async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
-        return selection.next_due(self._table, now, Claimed(per_origin))
 
 
 @contextmanager

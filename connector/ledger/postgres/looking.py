@@ -1,0 +1,46 @@
+"""Looking into a ledger in a database, beside the replicas that use it: no row is changed, and nothing waits for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from connector.ledger.keyring import Keyring
+from connector.ledger.postgres.address import Address
+from connector.ledger.postgres.dialect import FleetTable, Statements
+from connector.ledger.postgres.tables import MIGRATIONS, VERSION
+from connector.ledger.postgres.trouble import told
+from connector.ledger.sql.table import Table
+from connector.model.errors import ConfigurationError
+
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""All that is shown is of one moment."""
+
+
+@contextmanager
+def opened_read_only(address: Address, keyring: Keyring) -> Iterator[Table]:
+    """Open the ledger for whatever only looks at its rows.
+
+    Raises:
+        ConfigurationError: there is no ledger, it cannot be read, or it is of another version.
+    """
+    try:
+        with address.connect() as connection, connection.transaction():
+            connection.execute(SNAPSHOT)
+            _must_be_of_today(connection, address)
+            yield FleetTable(Statements(connection), keyring, may_write=False)
+    except psycopg.Error as problem:
+        raise ConfigurationError([f"ledger.dsn_env: {address}: {told(problem)}"]) from None
+
+
+def _must_be_of_today(connection: "psycopg.Connection[Any]", address: Address) -> None:
+    try:
+        [(found,)] = connection.execute(VERSION).fetchall()
+    except psycopg.errors.UndefinedTable:
+        raise ConfigurationError([f"ledger.dsn_env: {address}: holds no ledger"]) from None
+    if found != len(MIGRATIONS):
+        hint = "a server of this version brings an older one to today's when it starts"
+        raise ConfigurationError(
+            [f"ledger.dsn_env: {address}: has format {found}, and this version reads {len(MIGRATIONS)}; {hint}"]
+        )

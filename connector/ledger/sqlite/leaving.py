@@ -1,0 +1,113 @@
+"""A ledger's file that moves to another store: marked first, so that no server ever starts with it again."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from connector.ledger.keyring import KeyMissing, Keyring
+from connector.ledger.sqlite.inspection import MOVED, connected, damage_of, moved_to
+from connector.ledger.sqlite.lock import Lock
+from connector.ledger.sqlite.opening import refusals
+from connector.ledger.sqlite.salvage import DEBTS, OPENINGS, SESSIONS
+from connector.ledger.sqlite.schema import migrate, version
+from connector.ledger.unverified import Unverified
+from connector.model.errors import ConfigurationError
+from connector.runtime.file_access import is_there
+
+KINDS = {kind.table: kind for kind in (DEBTS, SESSIONS, OPENINGS)}
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    **{table: kind.row._fields for table, kind in KINDS.items()},
+    "quarantine": ("id", "reason", "session_id", "system_id", "origin", "recorded_at"),
+    "lost_track": ("reason",),
+    "ticks": ("key_id", "number", "mac"),
+}
+"""The tables that move, and their columns. Both stores have them."""
+Row = tuple[Any, ...]
+
+
+class Leaving:
+    """What a file holds, while nobody else uses it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, keyring: Keyring) -> None:
+        self.path = path
+        self._connection = connection
+        self._keyring = keyring
+
+    @property
+    def id(self) -> bytes:
+        """The random word that seals name."""
+        return bytes(self._connection.execute("SELECT id FROM identity").fetchone()[0])
+
+    def last_id(self, table: str) -> int:
+        """Return the highest id that a row of a table ever had; 0 if there was none."""
+        query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?"
+        return int(self._connection.execute(query, (table,)).fetchone()[0])
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """Yield the rows of a table, the lowest id first. Those that do not verify stay behind, and the track of them is lost."""
+        names = ", ".join(COLUMNS[table])
+        for row in self._connection.execute(f"SELECT {names} FROM {table} ORDER BY 1"):  # noqa: S608 - names of our own
+            if table not in KINDS or self._is_sound(table, row):
+                yield row
+        if table == "lost_track" and (number := self.damaged()):
+            yield (f"~ when the ledger moved, rows did not verify: {number}",)
+
+    def damaged(self) -> int:
+        """Count the rows that do not verify."""
+        return sum(self._count(table) - sum(1 for _ in self.rows(table)) for table in KINDS)
+
+    def mark(self, target: str) -> None:
+        """Record durably that the ledger is at `target` from now on. Raises `ConfigurationError` if it is elsewhere already."""
+        if earlier := moved_to(self._connection):
+            if earlier != target:
+                raise ConfigurationError([f"{self.path}: was moved to {earlier}, and so cannot move to {target}"])
+            return
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("CREATE TABLE moved (target TEXT NOT NULL) STRICT")
+        self._connection.execute("INSERT INTO moved VALUES (?)", (target,))
+        self._connection.execute(f"PRAGMA user_version = {MOVED + version(self._connection)}")
+        self._connection.execute("COMMIT")
+
+    def _count(self, table: str) -> int:
+        return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - names of our own
+
+    def _is_sound(self, table: str, row: Row) -> bool:
+        kind = KINDS[table]
+        try:
+            kind.verify(kind.row._make(row), self._keyring)
+        except KeyMissing:
+            return True  # readers verify it anyway
+        except Unverified:
+            return False
+        return True
+
+
+@contextmanager
+def leaving(path: Path, keyring: Keyring) -> Iterator[Leaving]:
+    """Take hold of a ledger's file that is to move, or has begun to.
+
+    Raises:
+        ConfigurationError: a server uses it, there is none, or it is damaged.
+    """
+    lock = Lock(path)
+    with refusals(path):
+        if not is_there(path):
+            raise ConfigurationError([f"ledger.path: {path}: there is no ledger"])
+        lock.acquire()
+        try:
+            with closing(connected(path, "rw")) as connection:
+                if moved_to(connection) is None:
+                    _make_ready(path, connection)
+                yield Leaving(path, connection, keyring)
+        finally:
+            lock.release()
+
+
+def _make_ready(path: Path, connection: sqlite3.Connection) -> None:
+    if damage := damage_of(path):
+        hint = "a server that starts with it saves what it can; move it then"
+        raise ConfigurationError([f"ledger.path: {path}: is damaged ({damage}); {hint}"])
+    migrate(connection)

@@ -1,0 +1,180 @@
+"""A ledger's file moves into a database: all of it, once, and no server starts with the file again."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connector.ledger.port import Ledger
+from connector.ledger.postgres.address import Address, parsed
+from connector.ledger.postgres.arriving import arrive
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.ledger.sqlite.leaving import COLUMNS, leaving
+from connector.model.debts import LogoutState
+from connector.model.errors import ConfigurationError
+from tests.cli.command import connector
+from tests.ledger.ledgers import (
+    DRIVERS,
+    GRACE,
+    KEYS,
+    NAME,
+    REFUSED,
+    SetClock,
+    all_due,
+    close,
+    open_,
+    opened,
+    opening,
+    raw,
+    record,
+    session,
+)
+from tests.postgres import PASSWORD, Postgres
+
+
+class BrokenOff(Exception):
+    """What ends a move halfway."""
+
+
+@pytest.fixture
+def address(postgres: Postgres) -> Address:
+    return parsed(postgres.dsn(postgres.new_database()), origin="x")
+
+
+def database(address: Address, clock: SetClock | None = None) -> PostgresLedger:
+    return PostgresLedger(address, KEYS, grace=GRACE, clock=clock or SetClock())
+
+
+async def filled(ledger: Ledger) -> None:
+    """Put one of everything into it."""
+    debts = [await record(ledger, number) for number in range(4)]
+    await close(ledger, debts[0])
+    await ledger.settle(debts[1], state=LogoutState.WAITING, outcome=REFUSED, evicted=DRIVERS)
+    for number in (10, 11):
+        await open_(ledger, session(number))
+    await ledger.begin_opening(opening(session(12)))
+    await ledger.tick()
+
+
+def move(folder: Path, address: Address) -> bool:
+    with leaving(folder / NAME, KEYS) as file:
+        return arrive(address, file, COLUMNS, lambda: None)
+
+
+async def told(ledger: Ledger) -> tuple[object, ...]:
+    """All that a ledger tells of what is in it."""
+    rows = await ledger.listing(states=[*LogoutState])
+    listed = [replace(each, place=0) for each in await ledger.session_listing()]
+    totals = replace(await ledger.statistics(), bytes=0)
+    return rows, sorted(listed, key=str), totals, await ledger.known_sessions(), await all_due(ledger)
+
+
+async def test_all_that_a_file_told_the_database_tells(tmp_path: Path, address: Address) -> None:
+    async with opened(tmp_path) as ledger:
+        await filled(ledger)
+    async with opened(tmp_path) as ledger:
+        await ledger.let_go()
+        before = await told(ledger)
+
+    assert not move(tmp_path, address)
+
+    async with database(address).opened() as ledger:
+        assert await told(ledger) == before
+        assert await ledger.tick() == 2
+
+
+async def test_no_server_starts_with_a_file_that_has_moved(tmp_path: Path, address: Address) -> None:
+    async with opened(tmp_path):
+        pass
+    move(tmp_path, address)
+
+    with pytest.raises(ConfigurationError) as refused:
+        async with opened(tmp_path):
+            pass
+
+    assert refused.value.problems == [
+        f'ledger.path: {tmp_path / NAME}: was moved to {address}; expected ledger.store = "postgres"'
+    ]
+
+
+async def test_a_move_that_was_broken_off_is_begun_again_and_then_done_once(tmp_path: Path, address: Address) -> None:
+    async with opened(tmp_path) as ledger:
+        await filled(ledger)
+
+    def fail() -> None:
+        raise BrokenOff
+
+    with pytest.raises(BrokenOff), leaving(tmp_path / NAME, KEYS) as file:
+        arrive(address, file, COLUMNS, fail)
+    with pytest.raises(ConfigurationError, match="was moved to"):
+        async with opened(tmp_path):
+            pass
+    assert not move(tmp_path, address)
+    assert move(tmp_path, address)
+
+    async with database(address).opened() as there:
+        assert (await there.statistics()).sessions == 2
+
+
+async def test_ids_that_debts_had_are_not_given_again(tmp_path: Path, address: Address) -> None:
+    async with opened(tmp_path) as ledger:
+        last = max([(await record(ledger, number)).id for number in range(3)])
+    with raw(tmp_path) as connection:
+        connection.execute("DELETE FROM debts WHERE id = ?", (last,))
+    move(tmp_path, address)
+
+    async with database(address).opened() as there:
+        assert (await record(there, 7)).id > last
+
+
+async def test_a_database_with_a_ledger_of_its_own_is_left_alone_and_so_is_the_file(tmp_path: Path, address: Address) -> None:
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1)
+    async with database(address).opened() as other:
+        await record(other, 2)
+
+    with pytest.raises(ConfigurationError, match="holds a ledger with debts of its own; expected an empty one"):
+        move(tmp_path, address)
+
+    async with opened(tmp_path) as ledger:
+        assert (await ledger.statistics()).owed == 1
+
+
+async def test_a_database_that_replicas_use_takes_no_ledger(tmp_path: Path, address: Address) -> None:
+    async with opened(tmp_path):
+        pass
+    async with database(address).opened():
+        with pytest.raises(ConfigurationError, match="expected no replica on it: "):
+            move(tmp_path, address)
+
+
+async def test_a_file_that_a_server_uses_does_not_move(tmp_path: Path, address: Address) -> None:
+    async with opened(tmp_path):
+        with pytest.raises(ConfigurationError, match="another process"):
+            move(tmp_path, address)
+
+
+async def test_rows_that_do_not_verify_stay_behind_and_the_cache_is_invalidated(tmp_path: Path, address: Address) -> None:
+    async with opened(tmp_path) as ledger:
+        for number in range(3):
+            await record(ledger, number)
+    with raw(tmp_path) as connection:
+        connection.execute("UPDATE debts SET origin = 'https://elsewhere.example.com' WHERE id = 2")
+    move(tmp_path, address)
+
+    async with database(address).opened() as ledger:
+        assert ((await ledger.statistics()).owed, ledger.lost_track) == (2, True)
+
+
+async def test_a_file_moves_by_a_command_that_shows_no_password(tmp_path: Path, postgres: Postgres) -> None:
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+    assert (await connector("check-config", folder=tmp_path, environ=environ)).exit_code == 0
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1)
+
+    first, again = [await connector("ledger", "copy", NAME, "LEDGER_DSN", folder=tmp_path, environ=environ) for _ in range(2)]
+
+    assert first.exit_code == again.exit_code == 0
+    assert "and read again: 1 debts" in first.out
+    assert "was moved to 127.0.0.1" in again.out
+    assert PASSWORD not in first.out + first.err + again.out + again.err
