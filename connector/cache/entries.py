@@ -67,8 +67,11 @@ class Entries:
         return entry.value
 
     async def stamp(self, scope: Scope) -> Stamp | None:
-        """Return the authority's current stamp. None while it cannot tell, or owes an eviction: nothing may be served then."""
-        if not self._storage.trusted:
+        """Return the authority's current stamp. None while it cannot tell, or owes an eviction: nothing may be served then.
+
+        An authority that is known to be away is not waited for. A call with many reads would take as many deadlines.
+        """
+        if not (self._storage.trusted and self._storage.watch.is_up(self._authority.name)):
             return None
         return await self._ask(self._authority, self._authority.stamp(scope))
 

@@ -1,5 +1,6 @@
 """A server whose store or ledger is away: whether a load balancer should send it work, and what it does with that work."""
 
+import asyncio
 from pathlib import Path
 
 from tests.e2e.opshub import until_degraded
@@ -10,6 +11,8 @@ from tests.sessions.test_cleanup import SYSTEM, opened
 from tests.sessions.test_in_use import ROUTES
 from tests.sessions.test_missed import out_of_order
 
+AT_ONCE = 10.0
+"""Seconds for what waits for nothing, on a busy machine."""
 STORES = """
 [storage]
 drivers = ["memory", "shared"]
@@ -35,6 +38,25 @@ async def test_without_its_authority_a_server_is_ready_and_reads_are_misses(
     assert (ready.status, ready.body["status"], ready.body["ledger"]) == (200, "ready", "up")
     assert (ready.body["drivers"]["memory"], ready.body["drivers"]["shared"] == "up") == ("up", False)
     assert ready.body["degraded"]["shared"].startswith("reads are misses")
+
+
+async def test_no_read_waits_for_an_authority_that_is_known_to_be_silent(
+    own_redis: RealServer, desk: Desk, session: str, tmp_path: Path
+) -> None:
+    """Each read would wait here until the connection is given up, which takes much longer than both calls may."""
+    patient = "[storage.deadlines]\nread = 600\nping = 1\n"
+    async with served(tmp_path, desk.section + STORES.format(port=own_redis.port) + patient, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        own_redis.pause()
+        await until_degraded(server.opshub, "shared")
+        async with asyncio.timeout(AT_ONCE):
+            statuses = [(await server.opshub.call("/cached", headers)).status for _ in range(2)]
+        own_redis.resume()
+        await until_degraded(server.opshub)
+        found = [(await server.opshub.call("/cached", headers)).body["session"] for _ in range(2)]
+
+    assert statuses == [200, 200]
+    assert found[0] == found[1], "it is a cache again"
 
 
 async def test_a_cleanup_without_the_authority_is_kept_in_every_respect_once_it_is_back(
