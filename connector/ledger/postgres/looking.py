@@ -40,7 +40,5 @@ def _must_be_of_today(connection: "psycopg.Connection[Any]", address: Address) -
     except psycopg.errors.UndefinedTable:
         raise ConfigurationError([f"ledger.dsn_env: {address}: holds no ledger"]) from None
     if found != len(MIGRATIONS):
-        hint = "a server of this version brings an older one to today's when it starts"
-        raise ConfigurationError(
-            [f"ledger.dsn_env: {address}: has format {found}, and this version reads {len(MIGRATIONS)}; {hint}"]
-        )
+        reads = f"this version reads {len(MIGRATIONS)}, and brings an older one to it when a server starts"
+        raise ConfigurationError([f"ledger.dsn_env: {address}: has format {found}; {reads}"])
