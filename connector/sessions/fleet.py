@@ -80,6 +80,10 @@ class FleetSessions(LiveSessions):
         now = (await self._shared.open_logins([session_id])).get(session_id)
         return None if now is None else now.login_id
 
+    async def is_still_open(self, session: OpenSession) -> bool:
+        """Ask the ledger, because another process may be ending it by now; see `LiveSessions`."""
+        return await self.login_now(session.session_id) == session.login_id
+
     def may_be_closed(self, session: OpenSession) -> bool:  # noqa: ARG002 - the ledger has shown it
         """Return True: the ledger has just shown it as open."""
         return True

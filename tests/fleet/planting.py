@@ -11,6 +11,7 @@ import pytest
 from connector.assembly import parts
 from connector.cache.caches import Caches
 from connector.cleanups.one_at_a_time import OneAtATime
+from connector.model.sessions import OpenLogin
 from connector.sessions.fleet import FleetSessions
 from connector.sessions.live import LiveSessions
 from connector.sessions.records import SessionRecords
@@ -22,6 +23,7 @@ from drivers import Driver, Scope, SessionScope
 from tests.sessions.planting import Mutant, not_done, nothing
 
 TRUTH, INTERLEAVINGS, STORES = "test_one_truth.py", "test_interleavings.py", "test_stores.py"
+REAPING, RENEWALS = "test_reaping.py", "test_renewals.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,6 +73,14 @@ def one_key_for_all_logins(real: Callable[..., Any]) -> Callable[..., Any]:
     return of
 
 
+def without_versions(real: Callable[..., Any]) -> Callable[..., Any]:
+    def compare(live: FleetSessions, session_id: str, login_id: str, now: OpenLogin | None) -> None:
+        known = live._renewed.get(login_id)
+        real(live, session_id, login_id, None if now is None else OpenLogin(now.login_id, known.version if known else 0))
+
+    return compare
+
+
 def every_driver(_: Any) -> Any:
     def owing(drivers: list[Driver]) -> list[str]:
         return [driver.name for driver in drivers]
@@ -86,6 +96,8 @@ MUTANTS = {
     "a record without an answer evicts nothing": Mutant(SessionRecords, "evict_soon", nothing, INTERLEAVINGS),
     "two processes may begin a login at once": Mutant(OneAtATime, "is_alone", answered(True), INTERLEAVINGS),
     "nobody does what others owe": Mutant(OwedEvictions, "do_overdue", not_done, INTERLEAVINGS),
+    "who reaps asks nobody": Mutant(FleetSessions, "is_still_open", answered(True), REAPING),
+    "renewals of others are not looked for": Mutant(FleetSessions, "_compare", without_versions, RENEWALS),
     "an end leaves questions as they are": Mutant(FleetSessions, "_overtake", nothing, INTERLEAVINGS),
     "nobody looks for the ends of others": Mutant(FleetSessions, "look", not_done, STORES),
     "a login replaces another without an eviction": Mutant(FleetSessions, "must_evict", lambda _: False, STORES),

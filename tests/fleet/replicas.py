@@ -19,6 +19,7 @@ from connector.model.listed import TICK
 from connector.preflight.loading import load
 from connector.sessions.fleet import FleetSessions
 from tests.e2e.opshub import LOOK_EVERY, Answer, OpsHub
+from tests.endsystems.profiled import ProfiledEndSystem
 from tests.fleet.cable import Cable, cable
 from tests.servers import RealServer
 from tests.sessions.desk import Desk, settings
@@ -147,6 +148,8 @@ class Fleet:
     namespace: str
     desk: Desk
     make_ledger: MakeLedger
+    served: ProfiledEndSystem | None = None
+    """The end system, if it is another one than the desk."""
     end_system: str = ""
     """Further keys of its section."""
     tick: float = TICK
@@ -177,9 +180,10 @@ class Fleet:
 
     def _file(self, folder: Path, port: int) -> Path:
         file = folder / "config.toml"
+        system = (self.served or self.desk).section + self.end_system
         store = f'driver = "aiocache"\nbackend = "redis"\nport = {port}\nnamespace = "{self.namespace}"\n'
         file.write_text(
-            f'{self.desk.section}{self.end_system}\n[storage]\ndrivers = ["memory", "shared"]\n[storage.shared]\n{store}'
+            f'{system}\n[storage]\ndrivers = ["memory", "shared"]\n[storage.shared]\n{store}'
             f'[ledger]\npath = "{folder}/ledger.sqlite3"\n[control]\nsocket = "{folder}/control.sock"\n[metrics]\nport = 0\n'
         )
         return file
