@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
+import pytest
+
 from connector.ledger.testing import MemoryLedger, MemoryStore
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
@@ -110,6 +112,7 @@ async def test_one_login_at_a_time_ends_that_of_another_replica_first(fleet: Fle
     assert statuses == [(DEAD, 200)] * 2
 
 
+@pytest.mark.parametrize("kept_in", ["memory"])
 async def test_what_a_replica_owes_that_is_gone_another_one_evicts(fleet: Fleet, store: MemoryStore, session: str) -> None:
     whole_system = CleanupRequest(str(uuid4()), "A", global_cache=True, credential=Credential(), foregone=NOTHING_TO_END)
     async with fleet.replica("one") as one:
