@@ -7,7 +7,9 @@ from typing import Any
 
 import psycopg
 
-from connector.ledger.sql.table import Table
+from connector.ledger.keyring import Keyring
+from connector.ledger.rows import COLUMNS, NAMES, Row
+from connector.ledger.sql.table import NOBODYS, Table, Term
 
 SAID_OTHERWISE = {
     "%": "%%",
@@ -24,6 +26,20 @@ SIZE = """SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class
     WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relkind = 'r'"""
 
 
+TYPES = {
+    **dict.fromkeys(("id", "attempts", "revision", "version", "made_tick", "holds"), "bigint"),
+    **dict.fromkeys(("waited", "recorded_at", "due_at", "closed_at"), "double precision"),
+    **dict.fromkeys(("fingerprint", "credential", "share", "seat", "mac"), "bytea"),
+}
+"""The types of a debt's columns, as far as they are not text."""
+ARRAYS = ", ".join(f"%s::{TYPES.get(name, 'text')}[]" for name in COLUMNS)
+ROWS = f"unnest({ARRAYS}) AS new ({NAMES})"
+"""Rows as one array for each column: however many there are, the statement is the same, and short to read."""
+INSERT = f"INSERT INTO debts ({NAMES}) SELECT {NAMES} FROM {ROWS}".encode()  # noqa: S608 - names of our own
+SET = ", ".join(f"{name} = new.{name}" for name in COLUMNS[1:])
+UPDATE = f"UPDATE debts SET {SET} FROM {ROWS} WHERE debts.id = new.id".encode()  # noqa: S608 - names of our own
+
+
 class Statements:
     """A connection as the shared rows and rules want it."""
 
@@ -33,6 +49,10 @@ class Statements:
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> "psycopg.Cursor[Any]":
         """Run a statement with these values. The answer is here as a whole."""
         return self._connection.execute(translated(statement), values, binary=True)
+
+    def write(self, statement: bytes, rows: Sequence[Row]) -> None:
+        """Run a statement that takes rows as one array for each column."""
+        self._connection.execute(statement, [[*column] for column in zip(*rows, strict=True)])
 
 
 @lru_cache(maxsize=1024)
@@ -44,9 +64,19 @@ def translated(statement: str) -> bytes:
 class FleetTable(Table):
     """The rows as one transaction of a PostgreSQL database sees them."""
 
+    def __init__(self, connection: Statements, keyring: Keyring, *, term: Term = NOBODYS, may_write: bool = True) -> None:
+        super().__init__(connection, keyring, term=term, may_write=may_write)
+        self._statements = connection
+
     def next_id(self, number: int) -> int:
         ids = self.connection.execute("SELECT nextval('debt_ids') FROM generate_series(1, ?)", (number,)).fetchall()
         return int(ids[0][0])  # without a gap, because no other owner has a transaction now
+
+    def write_new(self, rows: Sequence[Row]) -> None:
+        self._statements.write(INSERT, rows)
+
+    def write_over(self, rows: Sequence[Row]) -> None:
+        self._statements.write(UPDATE, rows)
 
     def size(self) -> int:
         return int(self.connection.execute(SIZE).fetchone()[0])

@@ -11,7 +11,7 @@ from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.dialect import FleetTable, Statements
 from connector.ledger.postgres.tables import MIGRATIONS, VERSION
 from connector.ledger.postgres.trouble import told
-from connector.ledger.sql.table import Table
+from connector.ledger.sql.table import Table, Term
 from connector.model.errors import ConfigurationError
 
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -29,7 +29,8 @@ def opened_read_only(address: Address, keyring: Keyring) -> Iterator[Table]:
         with address.connect() as connection, connection.transaction():
             connection.execute(SNAPSHOT)
             _must_be_of_today(connection, address)
-            yield FleetTable(Statements(connection), keyring, may_write=False)
+            owners = tuple(bytes(id_) for (id_,) in connection.execute("SELECT id FROM owners"))
+            yield FleetTable(Statements(connection), keyring, term=Term(others=owners), may_write=False)
     except psycopg.Error as problem:
         raise ConfigurationError([f"ledger.dsn_env: {address}: {told(problem)}"]) from None
 

@@ -8,7 +8,7 @@ from connector.ledger.fingerprints import fingerprints
 from connector.ledger.sql.opening_rows import overtake
 from connector.ledger.sql.session_changes import close_session, is_open_by
 from connector.ledger.sql.session_rows import has_sharers
-from connector.ledger.sql.table import Table
+from connector.ledger.sql.table import Table, marks
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt
@@ -48,13 +48,14 @@ def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
 def settle(table: Table, settlements: Sequence[Settlement]) -> list[Debt | None]:
     """Record what became of each of these tries. None stands for a row that is gone, or not needed any more."""
     gone = table.delete_unshared([each.debt.id for each in settlements if leaves_nothing(each)])
-    return [None if each.debt.id in gone else _settle_one(table, each) for each in settlements]
-
-
-def _settle_one(table: Table, settlement: Settlement) -> Debt | None:
-    for debt in table.debts("id = ?", settlement.debt.id):
-        return table.update(settled(debt, settlement))
-    return None
+    left = {each.debt.id for each in settlements} - gone
+    # As a few statements for all, because each takes a way to the database and back.
+    debts = {debt.id: debt for debt in table.debts(f"id IN ({marks(left)})", *left)} if left else {}
+    for each in settlements:
+        if (debt := debts.get(each.debt.id)) is not None:
+            debts[debt.id] = settled(debt, each)
+    done = {debt.id: debt for debt in table.update_all([*debts.values()])}
+    return [done.get(each.debt.id) for each in settlements]
 
 
 def forget(table: Table, debt: Debt) -> bool:

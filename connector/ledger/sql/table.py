@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from connector.ledger.fingerprints import fingerprints, fitted
 from connector.ledger.keyring import KeyMissing, Keyring
-from connector.ledger.rows import COLUMNS, NAMES, DebtRow, decoded, encoded
+from connector.ledger.rows import COLUMNS, NAMES, DebtRow, Row, decoded, encoded
 from connector.ledger.sql.database import Database
 from connector.ledger.unverified import Unverified, claimed
 from connector.model.credential import Credential
@@ -114,16 +114,30 @@ class Table(ABC):
             return []
         first = self.next_id(len(debts))
         numbered = [replace(debt, id=first + place) for place, debt in enumerate(debts)]
-        values = [value for debt in numbered for value in encoded(debt, self.keyring)]
-        self.connection.execute(INSERT + f", ({marks(COLUMNS)})" * (len(debts) - 1), values)
+        self.write_new([encoded(debt, self.keyring) for debt in numbered])
         return numbered
 
     def update(self, debt: Debt) -> Debt:
         """Write the debt over its row, with the current key."""
-        renewed = fitted(debt, self.keyring)
-        id_, *values = encoded(renewed, self.keyring)
-        self.connection.execute(UPDATE, (*values, id_))
+        (renewed,) = self.update_all([debt])
         return renewed
+
+    def update_all(self, debts: Sequence[Debt]) -> list[Debt]:
+        """Do what `update` does for each of these."""
+        renewed = [fitted(debt, self.keyring) for debt in debts]
+        if renewed:
+            self.write_over([encoded(debt, self.keyring) for debt in renewed])
+        return renewed
+
+    def write_new(self, rows: Sequence[Row]) -> None:
+        """Insert rows of debts, in one statement."""
+        values = [value for row in rows for value in row]
+        self.connection.execute(INSERT + f", ({marks(COLUMNS)})" * (len(rows) - 1), values)
+
+    def write_over(self, rows: Sequence[Row]) -> None:
+        """Write rows of debts over those with their ids."""
+        for id_, *values in rows:
+            self.connection.execute(UPDATE, (*values, id_))
 
     def sessions_heard_of(self, session_ids: Collection[str]) -> dict[str, bool]:
         """Return which of these sessions have any row at all, and whether it may be one of a login that is under way."""
