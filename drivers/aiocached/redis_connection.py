@@ -1,9 +1,11 @@
 """redis-py's connections, with the address of their host that they connect to, and what is known of the server there."""
 
+import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from drivers.aiocached.aiocache_settings import AiocacheSettings
@@ -22,6 +24,8 @@ class _Noted:
     """The pool's era in which it was made."""
     since = 0.0
     """When it was made, by the monotonic clock."""
+    run_id = ""
+    """Of its server."""
     has_flags = False
     """Whether its server knows the flags of scripts."""
 
@@ -56,6 +60,8 @@ def connection_options(settings: AiocacheSettings) -> dict[str, Any]:
     """Return what redis-py is told of every connection: its class, and how it is secured."""
     options: dict[str, Any] = {
         "connection_class": AddressedConnection,
+        # With one, redis-py makes a task for each command. Before Python 3.12 that loses a cancellation now and then.
+        "socket_timeout": None,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),  # only redis-py's own pool handles them
     }
     if settings.unix_socket_path is not None:
@@ -66,6 +72,19 @@ def connection_options(settings: AiocacheSettings) -> dict[str, Any]:
         # With a password, OpenSSL does not ask for one at the terminal.
         options |= {"ssl_password": ""}
     return options
+
+
+async def connected(connection: Addressed, settings: AiocacheSettings) -> None:
+    """Connect, and exchange redis-py's greeting with the server.
+
+    Raises:
+        redis.exceptions.RedisError: the server cannot be reached, does not answer in time, or refuses the user.
+    """
+    try:
+        async with asyncio.timeout(settings.connect_timeout + settings.operation_timeout):
+            await cast("Any", connection).connect()
+    except TimeoutError as late:
+        raise RedisTimeoutError("no answer to the greeting") from late
 
 
 async def said(connection: Addressed, *command: Word) -> Any:

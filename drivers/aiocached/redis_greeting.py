@@ -20,25 +20,21 @@ class Greeting:
         self._topology = Topology()
 
     async def connect(self, connection: Addressed) -> None:
-        """Connect, with redis-py's own deadlines for this only, because they cost a task for each command.
+        """Connect, and ask the server what it is.
 
         Raises:
             UnfitServer: the server cannot hold the entries.
             DriverUnavailable: nobody knows where the server is.
             TimeoutError, OSError, redis.exceptions.RedisError: the server cannot be reached, or refuses the user.
         """
-        connection.socket_timeout = self._settings.operation_timeout
         try:
             connection.place = await self._route.reach(connection)
             await self._ask(connection)
-            if self._settings.database:
-                await said(connection, "SELECT", self._settings.database)
+            await self._select(connection)
         except BaseException:
             # Whatever came in between: half greeted, it must not be used.
             await connection.disconnect(nowait=True)
             raise
-        finally:
-            connection.socket_timeout = None
 
     async def look(self, connection: Addressed) -> None:
         """Find out whether the server is still the one to use. Raises as `connect` does if it is not."""
@@ -46,11 +42,16 @@ class Greeting:
             raise ReadOnlyError("the Sentinels name another master")
         await self._ask(connection)
 
+    async def _select(self, connection: Addressed) -> None:
+        if self._settings.database:
+            async with asyncio.timeout(self._settings.operation_timeout):
+                await said(connection, "SELECT", self._settings.database)
+
     async def _ask(self, connection: Addressed) -> None:
         async with asyncio.timeout(self._settings.operation_timeout):
             answer = await said(connection, "INFO")
         server = ServerInfo.of(answer.decode(errors="replace"))
-        connection.has_flags = server.has_flags
+        connection.run_id, connection.has_flags = server.run_id, server.has_flags
         self._topology.note(server, connection.place)
         if server.unfit is not None:
             await connection.disconnect(nowait=True)

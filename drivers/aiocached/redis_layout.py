@@ -112,7 +112,7 @@ def _pool(settings: AiocacheSettings, passwords: Passwords) -> RedisPool:
 
 def _route(settings: AiocacheSettings, passwords: Passwords) -> Route:
     if settings.unix_socket_path is not None:
-        return ToSocket()
+        return ToSocket(settings)
     if not settings.sentinels:
         return ToHost(settings)
     return ToMaster(settings, Sentinels(settings, _connections(settings, settings.sentinel_username, passwords.sentinels)))

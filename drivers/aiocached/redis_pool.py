@@ -38,7 +38,9 @@ class RedisPool:
         self._free: list[Addressed] = []
         self._closed = False
         self._era = 0
-        """Rises whenever the connections turned out to lead to a server that does not serve."""
+        """Rises whenever the connections turned out to lead to a server that does not serve, or no longer is the one to use."""
+        self._run_id = ""
+        """Of the server that a connection reached last."""
 
     async def run(self, script: ServerScript, *arguments: Word) -> Any:
         """Return what the script answers. It is sent twice if its connection fails, or if the server is not the master.
@@ -138,7 +140,10 @@ class RedisPool:
         """Close all connections of this one's time or before; those in use once they come back."""
         if connection.era == self._era:
             self._era += 1
-        for each in (connection, *self._free):
+        await self._close_stale(connection, *self._free)
+
+    async def _close_stale(self, *connections: Addressed) -> None:
+        for each in connections:
             if self._is_stale(each):
                 await each.disconnect(nowait=True)
 
@@ -147,6 +152,17 @@ class RedisPool:
         # Noted before it connects: a fail-over during that makes it stale at once.
         connection.era, connection.since = self._era, time.monotonic()
         await self._greeting.connect(connection)
+        # One that began in an earlier era may have reached the former server.
+        if connection.era == self._era:
+            await self._note_the_server(connection)
+
+    async def _note_the_server(self, connection: Addressed) -> None:
+        """Leave the server from before if a new connection has reached another one: nobody may use two masters at once."""
+        if self._run_id not in {"", connection.run_id}:
+            self._era += 1
+            connection.era = self._era
+            await self._close_stale(*self._free)
+        self._run_id = connection.run_id
 
 
 async def _take_leave(connection: Addressed) -> None:

@@ -3,13 +3,12 @@
 import asyncio
 from abc import ABC, abstractmethod
 from functools import partial
-from typing import Any, cast
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from drivers.aiocached.aiocache_settings import AiocacheSettings
-from drivers.aiocached.redis_connection import Addressed
+from drivers.aiocached.redis_connection import Addressed, connected
 from drivers.aiocached.redis_proxy import is_twemproxy
 from drivers.aiocached.redis_sentinels import Sentinels
 from drivers.aiocached.redis_server import A_PROXY, UnfitServer
@@ -32,20 +31,23 @@ class Route(ABC):
 class ToSocket(Route):
     """To a Unix socket."""
 
+    def __init__(self, settings: AiocacheSettings) -> None:
+        self._settings = settings
+
     async def reach(self, connection: Addressed) -> str:
-        await cast("Any", connection).connect()
-        return str(cast("Any", connection).path)
+        await connected(connection, self._settings)
+        return str(self._settings.unix_socket_path)
 
 
 class ToHost(Route):
     """To a host and port."""
 
     def __init__(self, settings: AiocacheSettings) -> None:
-        self._seconds = settings.connect_timeout
+        self._settings = settings
         self._names = Names()
 
     async def reach(self, connection: Addressed) -> str:
-        async with asyncio.timeout(self._seconds):
+        async with asyncio.timeout(self._settings.connect_timeout):
             addresses = await self._names.addresses(Question(connection.host))
         await first_to_answer(addresses, partial(self._connect_to, connection), RedisError)
         return f"{connection.host}:{connection.port}"
@@ -53,9 +55,9 @@ class ToHost(Route):
     async def _connect_to(self, connection: Addressed, address: str) -> None:
         connection.address = address
         try:
-            await cast("Any", connection).connect()
+            await connected(connection, self._settings)
         except RedisConnectionError as problem:
-            if await is_twemproxy(address, connection.port, self._seconds):
+            if await is_twemproxy(address, connection.port, self._settings.connect_timeout):
                 raise UnfitServer(A_PROXY) from problem
             raise
 

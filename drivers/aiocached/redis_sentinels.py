@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from drivers.aiocached.aiocache_settings import AiocacheSettings
-from drivers.aiocached.redis_connection import Addressed, said
+from drivers.aiocached.redis_connection import Addressed, connected, said
 from drivers.aiocached.translation import BROKEN
 from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavailable
 from drivers.host_names import Names, Question, first_to_answer
@@ -87,11 +87,15 @@ class Sentinels:
         try:
             async with asyncio.timeout(self._settings.connect_timeout):
                 for_each = await self._names.addresses(Question(host))
-                await first_to_answer(for_each, lambda address: _connect_to(connection, address), RedisError)
+                await first_to_answer(for_each, lambda address: self._connect_to(connection, address), RedisError)
                 told = await said(connection, "SENTINEL", "MASTER", str(self._settings.master_name))
         finally:
             await connection.disconnect(nowait=True)
         return _NamedMaster(int(told[b"config-epoch"]), (told[b"ip"].decode(), int(told[b"port"])))
+
+    async def _connect_to(self, connection: Addressed, address: str) -> None:
+        connection.address = address
+        await connected(connection, self._settings)
 
 
 def _explained(problems: list[Exception]) -> DriverError:
@@ -100,11 +104,6 @@ def _explained(problems: list[Exception]) -> DriverError:
         if problems and all(isinstance(problem, kind) and words in str(problem) for problem in problems):
             return DriverMisconfigured(reason)
     return DriverUnavailable("is not named by any Sentinel in time")
-
-
-async def _connect_to(connection: Addressed, address: str) -> None:
-    connection.address = address
-    await cast("Any", connection).connect()
 
 
 def _host_and_port(sentinel: str) -> HostPort:

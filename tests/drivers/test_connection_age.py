@@ -9,6 +9,7 @@ import pytest
 from drivers.contract import SessionScope
 from drivers.testing.subject import current, keep, opened
 from tests.drivers.address import address
+from tests.drivers.redis_admin import administrator
 from tests.drivers.stores import aiocache_driver
 from tests.servers import RealServer, memcached_server, redis_server
 
@@ -54,6 +55,22 @@ async def test_a_connection_that_is_young_is_used_again(former: RealServer, back
             for _ in range(20):
                 await keep(driver, SESSION, "key", b"value")
             assert len(way.made) == 1
+
+
+async def test_a_new_connection_that_leads_elsewhere_takes_all_others_along(redis: RealServer, own_redis: RealServer) -> None:
+    former, successor = own_redis, redis
+    with address(former.port) as way:
+        driver = aiocache_driver(way.port, "redis", pool_size=CONNECTIONS)
+        async with opened(driver), administrator(former) as admin, asyncio.timeout(WITHIN):
+            await keep(driver, SESSION, "key", b"value")
+            way.target = successor.port
+            await asyncio.gather(driver.ping(), driver.ping())
+            assert way.made == [former.port, successor.port]
+
+            assert await driver.get(SESSION, "key") is None
+
+            while (await admin.info("clients"))["connected_clients"] > 1:  # noqa: ASYNC110 - another process changes it
+                await asyncio.sleep(0.01)
 
 
 @every_backend

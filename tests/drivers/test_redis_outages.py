@@ -165,6 +165,17 @@ async def test_cancelled_calls_give_no_other_a_wrong_value_and_lose_no_connectio
         await assert_giving_up_harms_nobody(driver)
 
 
+async def test_a_call_that_is_cancelled_while_it_connects_ends_as_cancelled(redis: RealServer) -> None:
+    async with opened(aiocache_driver(redis, "redis", connection_max_age=1e-9)) as driver, asyncio.timeout(WITHIN):
+        for turns in range(300):
+            asking = asyncio.create_task(driver.stamp(SESSION))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            is_cancelled = asking.cancel()
+            await asyncio.wait([asking])
+            assert asking.cancelled() == is_cancelled
+
+
 async def test_who_has_waited_for_a_connection_in_vain_is_told_so(own_redis: RealServer) -> None:
     async with opened(aiocache_driver(own_redis, "redis", pool_size=1, operation_timeout=0.2)) as driver:
         own_redis.pause()

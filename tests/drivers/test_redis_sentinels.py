@@ -47,43 +47,43 @@ async def test_a_fail_over_after_the_master_died_is_followed_without_a_restart(r
         watched.master.kill()
         with pytest.raises(DriverUnavailable):
             await driver.evict(SESSION)
-        await watched.until_promoted()
+        successor = await watched.until_promoted()
 
         await until_it_serves(driver)
 
         assert await driver.get(SESSION, "key") is None
-        await assert_it_uses(watched.replica, driver)
+        await assert_it_uses(successor, driver)
 
 
 async def test_a_switch_over_with_the_former_master_alive_is_followed_by_the_next_call(redis_binary: None) -> None:
     async with watched_redis() as watched, opened(watched.driver()) as driver:
         await in_use(driver)
         await watched.fail_over()
-        await watched.until_promoted()
+        successor = await watched.until_promoted()
 
         await until_it_serves(driver)
 
-        await assert_it_uses(watched.replica, driver)
+        await assert_it_uses(successor, driver)
 
 
 async def test_a_master_that_does_not_answer_is_left_once_another_is_named(redis_binary: None) -> None:
     async with watched_redis() as watched, opened(watched.driver(operation_timeout=1)) as driver:
         await in_use(driver)
         watched.master.pause()
-        await watched.until_promoted()
+        successor = await watched.until_promoted()
         with pytest.raises(DriverUnavailable, match="did not answer in time"):
             await driver.evict(SESSION)
 
         await driver.evict(SESSION)
 
-        await assert_it_uses(watched.replica, driver)
+        await assert_it_uses(successor, driver)
 
 
 async def test_a_readiness_check_finds_the_new_master_though_the_old_one_answers(redis_binary: None) -> None:
     async with watched_redis() as watched, opened(watched.driver(operation_timeout=10)) as driver:
         await in_use(driver)
         watched.master.pause()
-        await watched.until_promoted()
+        successor = await watched.until_promoted()
         for sentinel in watched.sentinels:
             sentinel.pause()  # nobody tells the former master
         watched.master.resume()
@@ -92,7 +92,7 @@ async def test_a_readiness_check_finds_the_new_master_though_the_old_one_answers
 
         await driver.ping()
 
-        await assert_it_uses(watched.replica, driver)
+        await assert_it_uses(successor, driver)
 
 
 async def test_one_sentinel_that_answers_is_enough(redis_binary: None) -> None:

@@ -1,4 +1,4 @@
-"""A Redis master with a replica, watched by three Sentinels, all of them real and on loopback."""
+"""A Redis master with two replicas, watched by three Sentinels, all of them real and on loopback."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ class Watched:
     """The servers, and what the Sentinels say of them."""
 
     master: RealServer
-    replica: RealServer
+    replicas: list[RealServer]
     sentinels: list[RealServer]
 
     def driver(self, **settings: Any) -> AiocacheDriver:
@@ -37,16 +37,18 @@ class Watched:
         return AiocacheDriver("shared", AiocacheSettings.model_validate(table | settings))
 
     async def fail_over(self) -> None:
-        """Have the Sentinels make the replica the master, while the master is well."""
+        """Have the Sentinels make a replica the master, while the master is well."""
         async with administrator(self.sentinels[0]) as sentinel:
             await _until_it_works(sentinel, "SENTINEL", "FAILOVER", NAME)
 
-    async def until_promoted(self) -> None:
-        """Wait until a majority of the Sentinels name the replica as the master."""
+    async def until_promoted(self) -> RealServer:
+        """Wait until a majority of the Sentinels name a replica as the master, and return it."""
+        port = self.master.port
         for sentinel in self.sentinels[:QUORUM]:
             async with administrator(sentinel) as asked, asyncio.timeout(WITHIN):
-                while await _port_of_the_master(asked) != self.replica.port:  # noqa: ASYNC110 - another process changes it
+                while (port := await _port_of_the_master(asked)) == self.master.port:  # noqa: ASYNC110 - Sentinels change it
                     await asyncio.sleep(0.05)
+        return next(replica for replica in self.replicas if replica.port == port)
 
 
 @asynccontextmanager
@@ -58,7 +60,8 @@ async def watched_redis(*options: str, passwords: tuple[str, str] = ("", "")) ->
     async with AsyncExitStack() as stack:
         master = stack.enter_context(redis_server(*options, *locked, authentication=login))
         follows = ["--replicaof", HOST, str(master.port)]
-        replica = stack.enter_context(redis_server(*options, *locked, *follows, authentication=login))
+        slaves = [redis_server(*options, *locked, *follows, authentication=login) for _ in range(2)]
+        replicas = [stack.enter_context(slave) for slave in slaves]
         lines = [
             f"sentinel monitor {NAME} {HOST} {master.port} {QUORUM}",
             f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER}",
@@ -72,7 +75,7 @@ async def watched_redis(*options: str, passwords: tuple[str, str] = ("", "")) ->
             async with _asking(sentinel, of_sentinels) as asked:
                 await _until_it_works(asked, "SENTINEL", "CKQUORUM", NAME)
                 await _until_known(asked)
-        yield Watched(master, replica, sentinels)
+        yield Watched(master, replicas, sentinels)
 
 
 @asynccontextmanager
@@ -100,10 +103,10 @@ async def _until_it_works(sentinel: Redis, *command: str) -> None:
 
 
 async def _until_known(sentinel: Redis) -> None:
-    """Wait until a Sentinel knows the others and the replica, of which the master tells it."""
+    """Wait until a Sentinel knows the others and the replicas, of which the master tells it."""
     async with asyncio.timeout(WITHIN):
         while True:
             told = await run(sentinel, "SENTINEL", "MASTER", NAME)
-            if (int(told[b"num-other-sentinels"]), int(told[b"num-slaves"])) == (2, 1):
+            if (int(told[b"num-other-sentinels"]), int(told[b"num-slaves"])) == (2, 2):
                 return
             await asyncio.sleep(0.05)
