@@ -1,8 +1,9 @@
 """What opens sessions, made of its parts."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from connector.ledger.port import OpenedSessions
 from connector.model.begun import Opening
@@ -40,7 +41,7 @@ def opening_over(
     deadline: float,
     longest_header: int,
     turns: Turns | None = None,
-    is_alone: Callable[[Opening], Awaitable[bool]] | None = None,
+    is_alone: Callable[[Opening], Coroutine[Any, Any, bool]] | None = None,
     may_replace: Callable[[OpeningRequest], Awaitable[bool]] | None = None,
     seats: SeatRules | None = None,
     clock: Callable[[], float] = time.time,

@@ -1,9 +1,8 @@
 """What the ledger is told about a cleanup: what is owed before anything is tried, and what became of it."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import structlog
 
@@ -14,6 +13,7 @@ from connector.model.debts import Debt, LogoutState
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.seat_pools import Seat
+from connector.runtime.deadline import within
 from connector.runtime.steps import step
 from connector.telemetry.logs import session_digest
 
@@ -24,11 +24,10 @@ DEADLINE = 10.0
 """Seconds that the ledger may take for one record; a disk that hangs must not hang the cleanup."""
 
 
-async def in_time(question: Awaitable[T]) -> T:
+async def in_time(question: Coroutine[Any, Any, T]) -> T:
     """Return the ledger's answer. Raises `LedgerUnavailable`, also if it takes longer than `DEADLINE`."""
     try:
-        async with asyncio.timeout(DEADLINE):
-            return await question
+        return await within(DEADLINE, question)
     except TimeoutError:
         raise LedgerUnavailable(f"not within {DEADLINE:g} s") from None
 

@@ -1,6 +1,7 @@
 """Records of logins: that one is about to be made, and that it has made no session. Sets its own deadlines."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, TypeVar
 
 import structlog
 
@@ -13,6 +14,7 @@ from connector.sessions.opening_outcomes import Beginning
 from connector.sessions.unrecorded import MOST, InVain
 from connector.telemetry.logs import session_digest
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -38,14 +40,9 @@ class OpeningRecords:
 
     async def begin(self, opening: Opening, *, seats: int | None = None) -> Beginning:
         """Record that a noted login is about to be sent, unless so many `seats` of its pool are held."""
-        has_seat = False
-
-        async def begin() -> None:
-            nonlocal has_seat
-            has_seat = await self._ledger.begin_opening(opening, seats=seats)
-
-        if not await self._told(begin(), InVain(opening)):
-            return Beginning.NOT_RECORDED
+        has_seat = await self._told(self._ledger.begin_opening(opening, seats=seats), InVain(opening))
+        if has_seat is Beginning.NOT_RECORDED:
+            return has_seat
         return Beginning.BEGUN if has_seat else Beginning.NO_SEAT
 
     def not_begun(self, opening: Opening) -> None:
@@ -54,7 +51,7 @@ class OpeningRecords:
 
     async def nothing_made(self, opening: Opening) -> None:
         """Record that a login has made nothing."""
-        if await self._told(self._ledger.opening_failed(opening), InVain(opening)):
+        if await self._told(self._ledger.opening_failed(opening), InVain(opening)) is None:
             self._live.rows_gone(opening.session_id, [opening.login_id])
             self._not_taken(opening.pool)
 
@@ -63,18 +60,18 @@ class OpeningRecords:
         where = "`connector sessions list --state unknown`"
         message = f"nobody knows what a login has made: end it in the end system if it is there; {where}"
         log.error(message, reason=reason, origin=opening.origin, session=session_digest(opening.session_id))
-        if await self._told(self._ledger.opening_unanswered(opening), InVain(opening, is_unknown=True)):
+        if await self._told(self._ledger.opening_unanswered(opening), InVain(opening, is_unknown=True)) is None:
             self._live.rows_gone(opening.session_id, [opening.login_id])
 
-    async def _told(self, telling: Awaitable[object], left: InVain) -> bool:
-        """Tell the ledger, and return whether it took it. What it could not be told is kept until it can."""
+    async def _told(self, telling: Coroutine[Any, Any, T], left: InVain) -> T | Literal[Beginning.NOT_RECORDED]:
+        """Tell the ledger, and return its answer if it took it. What it could not be told is kept until it can."""
         is_durable = False  # also after a cancellation, or a defect
         try:
-            await in_time(telling)
+            answer = await in_time(telling)
             is_durable = True
         except LedgerUnavailable as problem:
             log.warning("the ledger could not be told of a login; it is told when it works again", reason=str(problem))
         finally:
             if not is_durable:
                 self._live.unrecorded.keep_in_vain(left)
-        return is_durable
+        return answer if is_durable else Beginning.NOT_RECORDED

@@ -99,7 +99,7 @@ class Openings:
     async def _open(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> Result:
         attempt = Attempt(request, self._opening(request), Caller(is_wanted))
         try:
-            login = await asyncio.shield(self._logins.begin(attempt))
+            login = await self._logins.begin(attempt)
             if isinstance(login, NotOpened):
                 return login
             return await self._answer_to(login, self._logins.deadline - attempt.caller.waited)

@@ -1,10 +1,10 @@
 """Records of logins in the ledger, and evictions that follow: opened, replaced, owed. Sets its own deadlines."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -166,7 +166,7 @@ class SessionRecords:
         origin = self._logouts.origin(login) if shown.origin is None else shown.origin
         return OpenSession(shown.session_id, shown.system_id, origin, shown.login_id, 0.0, 0.0, shown.credential)
 
-    async def _written(self, writing: Awaitable[T]) -> T:
+    async def _written(self, writing: Coroutine[Any, Any, T]) -> T:
         try:
             return await in_time(writing)
         except LedgerUnavailable as problem:

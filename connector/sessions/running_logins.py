@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -45,7 +46,7 @@ class RunningLogins:
         *,
         deadline: float,
         seats: SeatKeeper | None = None,
-        is_alone: Callable[[Opening], Awaitable[bool]] | None = None,
+        is_alone: Callable[[Opening], Coroutine[Any, Any, bool]] | None = None,
     ) -> None:
         """Make it, with no login under way.
 
@@ -72,10 +73,15 @@ class RunningLogins:
         self._beside = OwnedTasks()
         """What comes before and after them."""
 
-    def begin(self, attempt: Attempt) -> "asyncio.Task[Login | NotOpened]":
-        """Return a task that makes it durable that a login is about to be sent, and begins it then. Nothing is sent otherwise."""
-        # A task of the application: a caller who leaves must not leave a login behind of which nobody is in charge.
-        return self._beside.start(self._begin(attempt))
+    async def begin(self, attempt: Attempt) -> Login | NotOpened:
+        """Make it durable that a login is about to be sent, and return its task, which has begun. Nothing is sent otherwise.
+
+        For a caller who leaves before, nothing is sent, and what was recorded until then is taken back.
+        """
+        if self._seats is None and self._is_alone is None:
+            return await self._begin(attempt)
+        # A task of the application, because a caller who leaves must break off nothing between the record and the login.
+        return await asyncio.shield(self._beside.start(self._begin(attempt)))
 
     async def _begin(self, attempt: Attempt) -> Login | NotOpened:
         self._begun.note(attempt.opening)

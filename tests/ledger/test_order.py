@@ -1,6 +1,7 @@
 """What is committed together has taken effect in the order in which it was asked for."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,11 @@ def beginning(number: int, login: str) -> Step:
     return lambda ledger, _: ledger.begin_opening(opening(session(number, login, login)))
 
 
+def counted(number: int, login: str) -> Step:
+    begun = dataclasses.replace(opening(session(number, login, login)), pool="the licence")
+    return lambda ledger, _: ledger.begin_opening(begun, seats=2)
+
+
 def answer(number: int, login: str) -> Step:
     return lambda ledger, _: ledger.open_session(session(number, login, login), None, drivers=DRIVERS)
 
@@ -43,6 +49,7 @@ def settlement(number: int) -> Step:
 
 STEPS = st.one_of(
     st.builds(beginning, st.integers(0, 5), st.sampled_from("ab")),
+    st.builds(counted, st.integers(0, 5), st.sampled_from("ab")),
     st.builds(answer, st.integers(0, 5), st.sampled_from("ab")),
     st.builds(cleanup, st.integers(0, 5), st.sampled_from(["", "a", "b"])),
     st.builds(foregone, st.integers(0, 5)),

@@ -164,17 +164,18 @@ async def test_a_server_that_stops_while_an_opening_is_recorded_sends_no_login(p
 async def test_an_initialize_whose_caller_is_cancelled_at_any_step_leaves_nothing_behind(
     parts: Reception, session: str, step: str
 ) -> None:
-    go_on = asyncio.Event()
+    has_gone = asyncio.Event()
 
     async def cancel() -> None:
         opening.cancel()
-        await asyncio.wait([opening])
-        go_on.set()
+        await has_gone.wait()
 
     parts.at[step] = cancel
     opening = asyncio.create_task(parts.openings.open(OpeningRequest(session, "A", {})))
-    await go_on.wait()
+    opening.add_done_callback(lambda _: has_gone.set())
+    await has_gone.wait()
     await parts.logins.drain(WITHIN)
+    await caught_up(parts)
     assert await counted(parts) == (0, 0, 0)
     assert len(await parts.ledger.listing()) == parts.end_system.logins == (step in {LOGS_IN, OPENS})
 

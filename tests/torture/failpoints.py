@@ -12,7 +12,7 @@ from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.endsystems.profile.refreshing import HttpRefresh
-from connector.ledger.sql import opening_rows, recording, session_changes
+from connector.ledger.sql import initializing, recording, session_changes
 from connector.ledger.sql.table import Table
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.sessions.openings import Openings
@@ -32,11 +32,11 @@ STEPS: dict[str, tuple[Any, str]] = {
 """By the name of a step of a cleanup: the class or module that holds it, and its name there."""
 OF_OPENINGS: dict[str, tuple[Any, str]] = {
     "record of an opening": (SqliteLedger, "begin_opening"),
-    "record of an opening, in its transaction": (opening_rows, "begin"),
+    "record of an opening, in its transaction": (initializing, "begin_all"),
     "end of an opening": (SqliteLedger, "opening_failed"),
     "login": (HttpEndSystem, "login"),
     "record of a login": (SessionRecords, "open"),
-    "record of a login, in its transaction": (session_changes, "open_session"),
+    "record of a login, in its transaction": (initializing, "open_all"),
     "eviction of what is replaced": (SessionRecords, "evict"),
     "end of a login that nobody has": (SessionRecords, "end"),
     "end of an initialize": (Openings, "open"),
@@ -49,8 +49,8 @@ OF_RENEWALS: dict[str, tuple[Any, str]] = {
     "record of a renewal, in its transaction": (session_changes, "renew"),
 }
 """By the name of a step of what renews a login."""
-BATCHES = ("record", "settle")
-"""Functions of a module that are given several things to do together."""
+BATCHES = ((recording, "record"), (recording, "settle"), (initializing, "begin_all"), (initializing, "open_all"))
+"""Functions that are given several things to do together."""
 MOMENTS = ("before", "after")
 
 
@@ -90,7 +90,7 @@ Reached = Callable[[str, tuple[Any, ...]], None]
 
 
 def _around(owner: Any, name: str) -> Callable[[Callable[..., Any], Reached], Callable[..., Any]]:
-    if owner is recording and name in BATCHES:
+    if (owner, name) in BATCHES:
         return _around_work
     return _around_method if iscoroutinefunction(getattr(owner, name)) else _around_function
 
@@ -119,14 +119,15 @@ def _around_function(real: Callable[..., Any], reached: Reached) -> Callable[...
 
 
 def _around_work(real: Callable[..., Any], reached: Reached) -> Callable[..., Any]:
-    """Wrap what is done together for several cleanups: each of them comes by."""
+    """Wrap what is done together for several: each of them comes by. One may say by False that nothing was done for it."""
 
     def wrapped(table: Table, items: Sequence[Any]) -> Any:
         for item in items:
             reached("before", (table, item))
         result = real(table, items)
-        for item in items:
-            reached("after", (table, item))
+        for item, done in zip(items, result, strict=True):
+            if done is not False:
+                reached("after", (table, item))
         return result
 
     return wrapped

@@ -3,8 +3,12 @@
 A row that is not to be believed leads to no session: its login is owed when it comes.
 """
 
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
+from typing import NamedTuple
 
 from connector.ledger.begun_logins import COLUMNS, NAMES, OpeningRow, authenticated, decoded, encoded, verify
 from connector.ledger.keyring import KeyMissing
@@ -14,34 +18,62 @@ from connector.ledger.unverified import Unverified
 from connector.model.begun import Opening
 from connector.model.errors import NoSuchOpening
 from connector.model.seat_pools import Seat
+from connector.model.sessions import OpenSession
 
 INSERT = f"INSERT INTO openings ({', '.join(COLUMNS[1:])}) VALUES ({marks(COLUMNS[1:])})"  # noqa: S608 - ours
-BEGIN = f"{INSERT} ON CONFLICT DO NOTHING"
 SELECT = f"SELECT {NAMES} FROM openings"  # noqa: S608 - ours
 OF_LOGIN = "session_id = ? AND login_id = ?"
-TAKE = f"DELETE FROM openings WHERE {OF_LOGIN} RETURNING {NAMES}"  # noqa: S608 - ours
+OF_LOGINS = "SELECT id FROM (VALUES {}) AS wanted JOIN openings ON session_id = column1 AND login_id = column2"
+TAKE = f"DELETE FROM openings WHERE id IN ({OF_LOGINS}) RETURNING {NAMES}"  # noqa: S608 - ours
 FIND = f"SELECT count(*) FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
 REMOVE = f"DELETE FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
+
+
+class Taken(NamedTuple):
+    """What the row of a login told when it was removed; by default, that of a row which is not there or not to be believed."""
+
+    seat: Seat | None = None
+    may_open: bool = False
+    """Whether a session may be opened: no cleanup has come meanwhile, and its owner does not count as gone."""
+
+    def seated(self, session: OpenSession) -> OpenSession:
+        """Return the session with this seat, if there is one."""
+        return session if self.seat is None else replace(session, seat=self.seat)
 
 
 def begin(table: Table, opening: Opening, *, seats: int | None) -> bool:
     """Write down that a login is about to be sent, unless so many seats of its pool are held. A repeat changes nothing."""
     if not (_has_room(table, opening.pool, seats) or _is_begun(table, opening)):
         return False
-    _, *values = encoded(opening, table.term.owner, table.term.tick, table.keyring)
-    table.connection.execute(BEGIN, values)
+    begin_all(table, [opening])
     return True
 
 
-def taken(table: Table, session_id: str, login_id: str) -> tuple[Seat | None, bool]:
-    """Remove the row of a login, and return its seat and whether a session may be opened with it.
+def begin_all(table: Table, openings: Sequence[Opening]) -> None:
+    """Write down in one statement that these logins are about to be sent. A repeat changes nothing."""
+    if not openings:
+        return
+    owner, tick = table.term.owner, table.term.tick
+    values = [value for opening in openings for value in encoded(opening, owner, tick, table.keyring)[1:]]
+    more = f", ({marks(COLUMNS[1:])})" * (len(openings) - 1)
+    table.connection.execute(f"{INSERT}{more} ON CONFLICT DO NOTHING", values)
 
-    It may not if a cleanup has come meanwhile, or if its owner counted as gone.
-    """
-    for row in _verified(table, TAKE, session_id, login_id):
+
+def taken(table: Table, session_id: str, login_id: str) -> Taken:
+    """Remove the row of a login, and return what it told."""
+    return taken_all(table, {session_id: login_id})[session_id]
+
+
+def taken_all(table: Table, logins: Mapping[str, str]) -> defaultdict[str, Taken]:
+    """Remove the row of one login of each of these sessions, in one statement. Return by session what they told."""
+    told = defaultdict[str, Taken](Taken)
+    if not logins:
+        return told
+    query = TAKE.format(", ".join(["(?, ?)"] * len(logins)))
+    for row in _verified(table, query, *chain.from_iterable(logins.items())):
         seat = None if row.seat is None else Seat(row.seat, row.tick)
-        return seat, row.owner == table.term.owner and not row.overtaken
-    return None, False
+        told[row.session_id] = Taken(seat, may_open=row.owner == table.term.owner and not row.overtaken)
+    return told
 
 
 def overtake(table: Table, session_id: str, logins: Collection[str] | None) -> None:

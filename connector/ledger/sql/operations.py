@@ -11,6 +11,7 @@ from connector.ledger.port import Ledger
 from connector.ledger.sql import (
     held,
     housekeeping,
+    initializing,
     late_seats,
     opening_rows,
     recording,
@@ -20,6 +21,7 @@ from connector.ledger.sql import (
     session_rows,
 )
 from connector.ledger.sql.idling import Idle, idle
+from connector.ledger.sql.initializing import ToBegin, ToOpen
 from connector.ledger.sql.table import Table
 from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
@@ -65,6 +67,7 @@ class Operations(Ledger):
         self._transactions = transactions
         self._record = transactions.together(recording.record)
         self._settle = transactions.together(recording.settle)
+        self._initialize = transactions.together(initializing.initialize)
         self._transact = transactions.together(one_by_one)
         self._grace = grace
         self._clock = clock
@@ -103,7 +106,7 @@ class Operations(Ledger):
 
     async def begin_opening(self, opening: Opening, *, seats: int | None = None) -> bool:
         await self._transactions.keep_reserve()
-        return await self.transact(lambda table: opening_rows.begin(table, opening, seats=seats))
+        return cast("bool", await self._initialize(ToBegin(opening, seats)))
 
     async def opening_failed(self, opening: Opening) -> None:
         await self.transact(lambda table: opening_rows.remove(table, opening.session_id, opening.login_id))
@@ -143,10 +146,7 @@ class Operations(Ledger):
         return await self.transact(let_go)
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Recorded:
-        now = self._clock()
-        return await self.transact(
-            lambda table: session_changes.open_or_replace(table, session, replaced, drivers=drivers, now=now)
-        )
+        return cast("Recorded", await self._initialize(ToOpen(session, replaced, drivers, self._clock())))
 
     async def known_sessions(self) -> Known:
         return await self.transact(lambda table: replace(session_rows.known(table), unknown=opening_rows.counted(table)[1]))

@@ -1,7 +1,6 @@
 """Sessions that are opened, replaced and closed, each within one transaction: a login is always a session's, a debt, or ended."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from connector.ledger.fingerprints import fingerprints, shares
 from connector.ledger.sql import opening_rows, session_rows
@@ -30,9 +29,9 @@ def open_or_replace(
         opening_rows.remove(table, session.session_id, session.login_id)
         before = table.debts("session_id = ? AND fingerprint = ?", session.session_id, fingerprint)
         return Recorded(is_open=True, owed=next(iter(before), None))
-    seat, may_open = opening_rows.taken(table, session.session_id, session.login_id)
-    session = session if seat is None else replace(session, seat=seat)
-    if not may_open:
+    opening = opening_rows.taken(table, session.session_id, session.login_id)
+    session = opening.seated(session)
+    if not opening.may_open:
         end_login(table, session, now=now, due_at=now)
         return Recorded(is_open=False)
     has_lived = replaced is not None or bool(known) or owes_evictions(table, session.session_id)
@@ -88,8 +87,8 @@ def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) 
 
     Nothing is owed if a cleanup has seen to it, or if the session is open by the same credential, handed out twice.
     """
-    seat, _ = opening_rows.taken(table, session.session_id, session.login_id)
-    (newest, *_) = (*taken(table, session.session_id, [session.login_id]), replace(session, seat=seat or session.seat))
+    opening = opening_rows.taken(table, session.session_id, session.login_id)
+    (newest, *_) = (*taken(table, session.session_id, [session.login_id]), opening.seated(session))
     remove(table, session.session_id, session.login_id)
     is_asked_for = is_debt(table, session.session_id, session.login_id, session.credential)
     if is_asked_for or is_open_by(table, session.session_id, newest.credential, session.origin):

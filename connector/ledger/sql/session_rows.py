@@ -4,7 +4,7 @@ A session has one row, that of its login. Beside it there may be rows whose key 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -40,8 +40,8 @@ def known(table: Table) -> Known:
         else:
             if row.session_id in latest:
                 earlier[row.session_id] = (*earlier.get(row.session_id, ()), latest[row.session_id])
+                renewed.pop(row.session_id, None)
             latest[row.session_id] = row.login_id
-            renewed.pop(row.session_id, None)
             if row.version:
                 renewed[row.session_id] = _current(decoded(row, table.keyring))
             if row.key_id != table.keyring.current:
@@ -125,8 +125,15 @@ def has_sharers(table: Table, login: OpenSession) -> bool:
 
 def insert(table: Table, session: OpenSession) -> None:
     """Write a row for a session."""
-    _, *values = encoded(session, table.term.tick, table.keyring)
-    table.connection.execute(INSERT, values)
+    insert_all(table, [session])
+
+
+def insert_all(table: Table, sessions: Sequence[OpenSession]) -> None:
+    """Write a row for each of these sessions, in one statement."""
+    if not sessions:
+        return
+    values = [value for session in sessions for value in encoded(session, table.term.tick, table.keyring)[1:]]
+    table.connection.execute(INSERT + f", ({marks(COLUMNS[1:])})" * (len(sessions) - 1), values)
 
 
 def remove(table: Table, session_id: str, login_id: str) -> None:

@@ -150,6 +150,14 @@ class Table(ABC):
         )
         return {session_id: bool(is_opening) for session_id, is_opening in found}
 
+    def sessions_known(self, session_ids: Sequence[str]) -> set[str]:
+        """Return which of these sessions are open, or have any debt: no row is returned for the others."""
+        if not session_ids:
+            return set()
+        wanted = f"WHERE session_id IN ({marks(session_ids)})"
+        query = f"SELECT session_id FROM debts {wanted} UNION ALL SELECT session_id FROM sessions {wanted}"  # noqa: S608 - question marks
+        return {session_id for (session_id,) in self.connection.execute(query, [*session_ids, *session_ids])}
+
     def delete_unshared(self, ids: Collection[int]) -> set[int]:
         """Remove those of these debts that only one cleanup has asked for, and return their ids."""
         if not ids:
