@@ -92,7 +92,7 @@ class ReadinessCheck:
     async def _ledger(self) -> str:
         """Tell whether the ledger works. Nothing is written for it, because what it could not take says more."""
         if waiting := len(self.unrecorded):
-            return f"it could not take {waiting} records, which are kept in memory until it can"
+            return f"records that it could not take are kept in memory until it can: {waiting}"
         patience = self.storage.deadlines.ping
         try:
             async with asyncio.timeout(patience):

@@ -11,7 +11,9 @@ internals (pinned below 3.15; `tests/api/test_parser.py` fails when they move):
   `_close`, `_force_close` and `_pause_reading_for_buffer`: what has come, what of it waits for its turn, what the parser says.
 * `_current_request`: a body that turns out to be malformed leaves its reader waiting for the rest (only the pure Python parser
   tells him); he is told here.
-* `finish_response`: an answer to a request for another protocol ends the connection, for what came behind it is dropped.
+* `finish_response`: an answer to a request for another protocol ends the connection, for what came behind it is dropped. So does
+  every answer once the server drains.
+* `_waiter` and `_task_handler`: whether a request is under way at the end of the server, and what ends with its answer.
 """
 
 import asyncio
