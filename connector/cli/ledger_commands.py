@@ -29,7 +29,7 @@ def copy(
     *,
     config: ConfigOption = None,
 ) -> None:
-    """Move a ledger's file into a PostgreSQL database. The file is marked first, and no server starts with it any more.
+    """Move a ledger's file into a PostgreSQL database. No server starts with the file any more.
 
     All goes over in one transaction, and is read again. If the command is broken off, run it once more.
     """

@@ -9,7 +9,7 @@ from connector.ledger.port import Ledger
 from connector.ledger.postgres.address import Address, parsed
 from connector.ledger.postgres.arriving import arrive
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
-from connector.ledger.sqlite.leaving import COLUMNS, leaving
+from connector.ledger.sqlite.leaving import COLUMNS, Leaving, leaving
 from connector.model.debts import LogoutState
 from connector.model.errors import ConfigurationError
 from tests.cli.command import connector
@@ -34,6 +34,18 @@ from tests.postgres import PASSWORD, Postgres
 
 class BrokenOff(Exception):
     """What ends a move halfway."""
+
+
+class BrokenOffSource:
+    """A source that is marked, and with which nothing happens afterwards."""
+
+    def __init__(self, file: Leaving) -> None:
+        self.id, self.last_id, self.rows = file.id, file.last_id, file.rows
+        self._file = file
+
+    def mark(self, target: str) -> None:
+        self._file.mark(target)
+        raise BrokenOff
 
 
 @pytest.fixture
@@ -101,11 +113,8 @@ async def test_a_move_that_was_broken_off_is_begun_again_and_then_done_once(tmp_
     async with opened(tmp_path) as ledger:
         await filled(ledger)
 
-    def fail() -> None:
-        raise BrokenOff
-
     with pytest.raises(BrokenOff), leaving(tmp_path / NAME, KEYS) as file:
-        arrive(address, file, COLUMNS, fail)
+        arrive(address, BrokenOffSource(file), COLUMNS, lambda: None)
     with pytest.raises(ConfigurationError, match="was moved to"):
         async with opened(tmp_path):
             pass
@@ -114,6 +123,17 @@ async def test_a_move_that_was_broken_off_is_begun_again_and_then_done_once(tmp_
 
     async with database(address).opened() as there:
         assert (await there.statistics()).sessions == 2
+
+
+async def test_a_file_that_the_database_cannot_take_stays_usable(tmp_path: Path, address: Address) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, replace(session(1), system_id="a\0b"))
+
+    with pytest.raises(ConfigurationError, match="NUL"):
+        move(tmp_path, address)
+
+    async with opened(tmp_path) as ledger:
+        assert (await ledger.statistics()).sessions == 1
 
 
 async def test_ids_that_debts_had_are_not_given_again(tmp_path: Path, address: Address) -> None:

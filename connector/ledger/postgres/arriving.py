@@ -40,7 +40,8 @@ class LeavingLedger(Protocol):
 def arrive(address: Address, source: LeavingLedger, tables: Tables, advance: Callable[[], None]) -> bool:
     """Move a ledger into a database without one, and tell whether that was done before. `advance` is called for each row.
 
-    The source is marked before anything is written. A move that was broken off is begun again by another call.
+    The source is marked once all is written and read again, and before the database keeps it. A move that was broken off is begun
+    again by another call.
 
     Raises:
         ConfigurationError: the database cannot be used, is in use, or holds a ledger of its own.
@@ -68,13 +69,13 @@ def _arrived(
     if bytes(identity) == source.id:
         return True
     _must_be_unused(connection, tables, address)
-    source.mark(str(address))
     for table, columns in tables.items():
         if _written(connection, table, columns, source.rows(table), advance) != _digest(_read(connection, table, columns)):
             raise _refusal(address, f"what was read again from {table} is not what was written: nothing is kept")
     for table in NUMBERED:
         _count_on(connection, table, source.last_id(table))
     connection.execute("UPDATE identity SET id = %s", [source.id])
+    source.mark(str(address))
     return False
 
 
