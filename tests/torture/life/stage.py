@@ -15,6 +15,8 @@ from tests.torture.life.scene import Scene
 
 SYSTEM = "stage"
 LOOK_EVERY = 0.005
+SOON, LONG = 1.0, 10.0
+"""Seconds that something may take that has begun, and that comes in any case."""
 
 
 class Stage:
