@@ -82,10 +82,15 @@ class Renewals:
         return self._live.current(sealed).credential
 
     async def settled(self, sealed: Sealed) -> None:
-        """Wait until each renewal of a login is durable. Raises `LedgerUnavailable`."""
-        if sealed.login_id in self._lines and self._lines[sealed.login_id].changes:
+        """Wait until each renewal of a login is durable, those that come meanwhile as well. Raises `LedgerUnavailable`.
+
+        Nothing is awaited after the last look. So whoever sends the durable credential at once ends none that is about to be.
+        """
+        while sealed.login_id in self._lines and self._lines[sealed.login_id].changes:
             with self._line(sealed) as line:
                 await asyncio.shield(self._tasks.start(self._written(line)))
+            if not self._is_open(sealed):
+                return  # what is left, its cleanup has been given
 
     def sent(self, sealed: Sealed) -> int:
         """Return the number of a request that carries the durable credential now.

@@ -14,8 +14,14 @@ from connector.api.session_of_request import session as session_of
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.errors import LedgerUnavailable
 from connector.model.sessions import Current, Renewal
+from connector.sessions.live import LiveSessions
+from connector.sessions.renewals import Renewals, with_values
+from connector.sessions.seal import Sealed
 from tests.e2e.connector_process import ROOT, WITHIN, connector_process, started
 from tests.e2e.opshub import OpsHub
+from tests.ledger.ledgers import open_
+from tests.ledger.ledgers import opened as opened_ledger
+from tests.ledger.ledgers import session as a_session
 from tests.sessions.records import ledger_in
 from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM
@@ -207,6 +213,38 @@ async def test_a_request_whose_cookie_was_replaced_meanwhile_is_sent_again_with_
         assert (await slow).body == 200
 
     assert turnstile.refused == 1
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_no_request_is_sent_while_another_cookie_waits_to_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    async with opened_ledger(tmp_path) as ledger:
+        await open_(ledger, session := a_session(1, "token", "login"))
+        await (live := LiveSessions(ledger)).load()
+        renewals = Renewals(ledger, live, nudge=lambda: None)
+        sealed = Sealed(session.session_id, session.system_id, session.login_id, live.ledger_id, session.credential)
+        real, answered = ledger.renew, list[asyncio.Task[None]]()
+
+        async def answer(token: str, steps: int = 0) -> None:
+            """Take a cookie that comes so many steps of the event loop later."""
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await renewals.renew(sealed, with_values({"Authorization": token}))
+
+        async def renew(renewal: Renewal) -> Current | None:
+            found = await real(renewal)
+            if len(answered) == 1:
+                answered.append(asyncio.create_task(answer("newest", steps)))
+            return found
+
+        monkeypatch.setattr(ledger, "renew", renew)
+        answered.append(asyncio.create_task(answer("newer")))
+        await asyncio.sleep(0)
+        await renewals.settled(sealed)
+        carried = renewals.durable(sealed)
+        assert carried == renewals.current(sealed).credential, "it would end the cookie that is recorded later"
+        await asyncio.gather(*answered)
 
 
 async def test_an_answer_that_comes_late_brings_no_older_cookie_back_after_the_cleanup(

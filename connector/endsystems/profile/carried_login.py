@@ -75,6 +75,7 @@ class CarriedLogin:
         if self._refresh is not None and self._newest() == older:
             async with asyncio.timeout(self._site.deadline):
                 await in_use.refresh(older, self._refresh.run)
+                await in_use.settled()
         return self._newest() != older
 
     async def _sent(
