@@ -22,7 +22,12 @@ PASSWORD = "s3cret-of-the-database"
 ADMINISTRATOR = "postgres"
 """Comes in without a password."""
 SMALL = ["-c", "shared_buffers=16MB", "-c", "max_connections=60", "-c", "max_wal_size=128MB", "-c", "timezone=UTC"]
-WHO_MAY_COME = f"local all all trust\nhost all {ADMINISTRATOR} {HOST}/32 trust\nhost all all {HOST}/32 scram-sha-256\n"
+WHO_MAY_COME = f"""
+local all all trust
+host replication {ADMINISTRATOR} {HOST}/32 trust
+host all {ADMINISTRATOR} {HOST}/32 trust
+host all all {HOST}/32 scram-sha-256
+"""
 """`pg_hba.conf`."""
 AS_ANOTHER = "nobody"
 """Runs the servers if root runs the tests: both refuse to run as root."""
@@ -57,15 +62,31 @@ class Postgres:
 def postgres_server(*options: str) -> Iterator[Postgres]:
     """Run a PostgreSQL with these further options. A kill is a crash: the server recovers at the next start, which takes 3 s."""
 
+    with running(_server(*options), _make_cluster) as server:
+        postgres = Postgres(server)
+        postgres.administer(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
+        yield postgres
+
+
+@contextmanager
+def standby_of(primary: Postgres, name: str) -> Iterator[Postgres]:
+    """Run a standby of what a primary has now and will have, until it is promoted: `SELECT pg_promote()`."""
+
+    def copy(folder: Path) -> None:
+        _hand_over(folder)
+        origin = f"host={HOST} port={primary.server.port} user={ADMINISTRATOR} application_name={name}"
+        _make("pg_basebackup", "-D", folder / "data", "-d", origin, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+
+    with running(_server(), copy) as server:
+        yield Postgres(server)
+
+
+def _server(*options: str) -> RealServer:
     def command(port: int, folder: Path) -> list[str | Path]:
         listen = ["-p", str(port), "-c", f"listen_addresses={HOST}", "-k", str(folder)]
         return [*_not_as_root(), _path("postgres"), "-D", folder / "data", *listen, *SMALL, *options]
 
-    server = RealServer(command, _greeted, b"ready", ended_by=signal.SIGQUIT)
-    with running(server, _make_cluster):
-        postgres = Postgres(server)
-        postgres.administer(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
-        yield postgres
+    return RealServer(command, _greeted, b"ready", ended_by=signal.SIGQUIT)
 
 
 @contextmanager
@@ -94,9 +115,13 @@ def pgbouncer(postgres: Postgres, mode: str = "transaction") -> Iterator[RealSer
 def _make_cluster(folder: Path) -> None:
     _hand_over(folder)
     options = ["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", f"--username={ADMINISTRATOR}"]
-    made: list[str | Path] = [*_not_as_root(), _path("initdb"), "-D", folder / "data", *options]
-    subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=120)
+    _make("initdb", "-D", folder / "data", *options)
     (folder / "data" / "pg_hba.conf").write_text(WHO_MAY_COME)
+
+
+def _make(binary: str, option: str, data: Path, *options: str) -> None:
+    command: list[str | Path] = [*_not_as_root(), _path(binary), option, data, *options]
+    subprocess.run(command, cwd=data.parent, check=True, capture_output=True, timeout=120)
 
 
 def _greeted(port: int, *, user: str = ADMINISTRATOR, database: str = "postgres", statement: str = "SELECT 1") -> bytes:

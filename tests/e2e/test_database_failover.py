@@ -1,0 +1,52 @@
+"""The primary of the ledger's database dies under a server, and a standby that commits have waited for takes its place."""
+
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+from tests.cli.command import connector
+from tests.drivers.stores import fresh_namespace
+from tests.e2e.connector_process import connector_process
+from tests.e2e.opshub import OpsHub
+from tests.e2e.test_replicas import CONFIG, SYSTEM
+from tests.postgres import Postgres, standby_of
+from tests.servers import RealServer
+from tests.sessions.desk import Desk, settings
+from tests.sessions.served import KEYS
+
+WITHIN = 120.0
+
+
+def wait_for_commits_of(primary: Postgres, name: str) -> None:
+    """Let each commit of the primary wait for the standby, from a moment on that is sure to have come."""
+    primary.administer(f"ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 ({name})'")
+    primary.administer("SELECT pg_reload_conf()")
+    while primary.administer("SHOW synchronous_standby_names") != [(f"FIRST 1 ({name})",)]:
+        pass
+    while primary.administer("SELECT sync_state FROM pg_stat_replication") != [("sync",)]:
+        pass
+
+
+async def test_sessions_and_debts_outlive_the_primary_and_the_server_needs_no_restart(
+    tmp_path: Path, redis: RealServer, own_postgres: Postgres, desk: Desk
+) -> None:
+    database, sessions = own_postgres.new_database(), [str(uuid4()) for _ in range(5)]
+    with standby_of(own_postgres, "near") as standby:
+        await asyncio.wait_for(asyncio.to_thread(wait_for_commits_of, own_postgres, "near"), WITHIN)
+        ports = f"{own_postgres.server.port},{standby.server.port}"
+        environment = {"LEDGER_DSN": f"{own_postgres.dsn(database)} host=127.0.0.1,127.0.0.1 port={ports}", **KEYS}
+        config = desk.section + CONFIG.format(redis=redis.port, namespace=fresh_namespace())
+        with connector_process(tmp_path, config, environment) as server:
+            async with asyncio.timeout(WITHIN), OpsHub(server.url) as opshub:
+                headers = [(await opshub.initialize(each, settings(), query=SYSTEM)).session_headers for each in sessions]
+                status = await connector("status", folder=tmp_path, environ=environment)
+                await asyncio.to_thread(own_postgres.server.kill)
+                await asyncio.to_thread(standby.administer, "SELECT pg_promote()")
+                for session, sealed in zip(sessions, headers, strict=True):
+                    while (await opshub.cleanup(session, sealed, SYSTEM)).status == 503:
+                        pass
+                listed = await connector("sessions", "list", "--json", folder=tmp_path, environ=environment)
+            assert server.process.poll() is None
+
+    assert "durability\ta commit waits for the disk and for a standby (FIRST 1 (near))" in status.out.splitlines()
+    assert (desk.alive, listed.json) == (set(), [])
