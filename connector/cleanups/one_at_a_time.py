@@ -82,7 +82,7 @@ class OneAtATime:
     async def _has_ended_all(self, request: OpeningRequest, spared: str | None = None) -> bool:
         """End the earlier logins. One that is being made is in the way, such as one whose caller was told that it is late."""
         is_over = await self._has_ended_earlier(request, spared)
-        return is_over and not await in_time(self._live.may_have_row_beside(request.session_id, spared))
+        return is_over and not await self._live.may_have_row_beside(request.session_id, spared)
 
     async def _has_ended_earlier(self, request: OpeningRequest, spared: str | None = None) -> bool:
         async for earlier in self._earlier(request):
@@ -99,7 +99,7 @@ class OneAtATime:
         """Yield the cleanup of the login that the caller's seal shows, then that by which the session is still open."""
         if request.replaced is not None:
             yield self._planner.by_seal(request.replaced)
-        login_id = await in_time(self._live.login_now(request.session_id))
+        login_id = await self._live.login_now(request.session_id)
         if login_id is not None:
             yield _of_login(request, login_id)
 

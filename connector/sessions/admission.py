@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector.ledger.bookkeeping import in_time
 from connector.model.errors import UnknownSession
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed, Seals
@@ -22,7 +21,7 @@ class Admission:
 
     async def without_seal(self, session_id: str) -> None:
         """Raise `UnknownSession` if another process has opened the session, `LedgerUnavailable` if nobody can tell."""
-        if await in_time(self.live.is_open_elsewhere(session_id)):
+        if await self.live.is_open_elsewhere(session_id):
             raise UnknownSession("no seal")
 
     def of(

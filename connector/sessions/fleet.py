@@ -77,7 +77,7 @@ class FleetSessions(LiveSessions):
 
     async def login_now(self, session_id: str) -> str | None:
         """Return by which login the session is open; see `LiveSessions`."""
-        now = (await self._shared.open_logins([session_id])).get(session_id)
+        now = (await in_time(self._shared.open_logins([session_id]))).get(session_id)
         return None if now is None else now.login_id
 
     async def is_still_open(self, session: OpenSession) -> bool:
@@ -97,7 +97,7 @@ class FleetSessions(LiveSessions):
         if await super().may_have_row_beside(session_id, login_id):
             return True
         states = (SessionState.OPEN, SessionState.OPENING)
-        rows = await self._shared.session_listing(Wanted(states=states, session=session_id))
+        rows = await in_time(self._shared.session_listing(Wanted(states=states, session=session_id)))
         return any(row.login_id != login_id for row in rows)
 
     def ended_by_record(self, logins: Collection[str]) -> Collection[str] | None:  # noqa: ARG002 - those of others, too

@@ -107,7 +107,10 @@ class LiveSessions:
         return session_id in self._logins
 
     async def is_open_elsewhere(self, session_id: str) -> bool:  # noqa: ARG002 - for those who share their ledger
-        """Tell whether another process has opened the session, and nobody has closed it. Raises `LedgerUnavailable`."""
+        """Tell whether another process has opened the session, and nobody has closed it. Raises `LedgerUnavailable`.
+
+        This question and those below set their own deadlines.
+        """
         return False
 
     def login_of(self, session_id: str) -> str | None:

@@ -10,7 +10,6 @@ import structlog
 
 from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem, LoginOutcome
 from connector.endsystems.escaped import logged_in
-from connector.ledger.bookkeeping import in_time
 from connector.model.begun import Opening
 from connector.model.cleanup import Timed
 from connector.model.errors import LedgerUnavailable
@@ -103,7 +102,7 @@ class RunningLogins:
         if begun is not Beginning.BEGUN or self._is_alone is None:
             return begun
         try:
-            return begun if await in_time(self._is_alone(opening)) else Beginning.NOT_ALONE
+            return begun if await self._is_alone(opening) else Beginning.NOT_ALONE
         except LedgerUnavailable:
             return Beginning.NOT_ALONE
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from connector.cache.storage import Storage
-from connector.ledger.bookkeeping import in_time
 from connector.sessions.live import LiveSessions
 from connector.sessions.opening_outcomes import OpeningRequest
 
@@ -22,4 +21,4 @@ class StoreGuard:
         """
         if self.storage.watch.is_up(self.storage.authority.name):
             return True
-        return request.replaced is None and await in_time(self.live.login_now(request.session_id)) is None
+        return request.replaced is None and await self.live.login_now(request.session_id) is None

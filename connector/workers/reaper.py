@@ -172,7 +172,7 @@ class Reaper:
 
     async def _end(self, found: Overdue, was_used: Callable[[OpenSession], bool]) -> CleanupReport | None:
         """End a session that nobody uses; None if somebody does or has ended it, or if the server ends."""
-        if not await in_time(self._live.is_still_open(found.session)):
+        if not await self._live.is_still_open(found.session):
             return None
         in_time_again = found.reason is not Reason.LIFETIME and was_used(found.session)
         if self._stopped.is_set() or in_time_again or not self._live.may_be_ended(found.session):

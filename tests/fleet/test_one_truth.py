@@ -53,7 +53,7 @@ async def test_an_old_seal_reads_nothing_of_the_new_login_and_does_not_harm_it(f
 
 
 async def test_every_login_that_is_replaced_elsewhere_is_ended(fleet: Fleet) -> None:
-    sessions = [str(uuid4()) for _ in range(40)]
+    sessions = [str(uuid4()) for _ in range(20)]
     async with fleet.replicas() as (one, other):
         for session in sessions:
             await one.opened(session)
