@@ -141,6 +141,7 @@ def _draining(app: web.Application, closing: Closing) -> Draining:
         ledger=parts.ledger,
         logins=parts.logins,
         tasks=parts.tasks,
+        renewals=parts.renewals,
         unrecorded=parts.live.unrecorded,
         closing=closing,
         holding=parts.holding,

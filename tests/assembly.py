@@ -83,6 +83,7 @@ def draining(
         ledger=ledger,
         logins=opening_over(logouts, live, Seals(KEYRING), ledger, records, deadline=30, longest_header=32_768).logins,
         tasks=tasks,
+        renewals=Renewals(ledger, live, nudge=nudge),
         unrecorded=live.unrecorded,
         closing=closing(ledger, live, end_system, storage),
         holding=holding(ledger, end_system),

@@ -17,6 +17,7 @@ from connector.model.errors import BrokenOff, DebtHeldBack, LedgerUnavailable, N
 from connector.model.listed import ListedSession, SessionState, Wanted
 from connector.runtime.steps import step
 from connector.runtime.supervision import OwnedTasks
+from connector.sessions.renewals import Renewals
 from connector.sessions.running_logins import RunningLogins
 from connector.sessions.unrecorded import Unrecorded
 from connector.workers.holding import Holding
@@ -43,7 +44,7 @@ class ShownDrain(msgspec.Struct, frozen=True, kw_only=True):
     """What a server that is being emptied still has. If it goes, nobody else does it."""
 
     under_way: int
-    """Logins, cleanups and tries of logouts that have begun."""
+    """Logins, their renewals, cleanups and tries of logouts that have begun."""
     sessions: int
     """Open ones."""
     owed: int
@@ -85,6 +86,7 @@ class Draining:
     logins: RunningLogins
     tasks: OwnedTasks
     """What has begun and goes on without a caller."""
+    renewals: Renewals
     unrecorded: Unrecorded
     closing: Closing
     holding: Holding
@@ -115,21 +117,16 @@ class Draining:
                 self.stop_retries()
             else:
                 self._begin("trying what is owed", self._try_owed)
+        # Counted before the ledger is asked: what is over by then, and what it has made, is among what the ledger tells.
+        under_way, unrecorded = self._under_way, len(self.unrecorded) + self.renewals.unrecorded
         totals = NOTHING if self.ledger.shared else await self.ledger.statistics()
         if close_sessions and totals.sessions and (self._ending is None or self._ending.done()):
             self._ending = self._begin("ending open sessions", self._end_sessions)
-        return self._shown(totals)
+        return _shown(totals, under_way, unrecorded)
 
-    def _shown(self, totals: Totals) -> ShownDrain:
-        return ShownDrain(
-            under_way=len(self.tasks) + self.logins.under_way,
-            sessions=totals.sessions,
-            owed=totals.owed,
-            evictions=totals.evictions,
-            unrecorded=len(self.unrecorded),
-            waiting=totals.waiting + totals.quarantined,
-            unknown=totals.unknown,
-        )
+    @property
+    def _under_way(self) -> int:
+        return len(self.tasks) + self.logins.under_way + self.renewals.under_way
 
     def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[object]:
         return self.tasks.start(step(name, work, deadline=LONGEST, late=None, failed=None))
@@ -162,3 +159,15 @@ class Draining:
                 await self.closing.close(row.session_id, row.login_id)
         finally:
             places.release()
+
+
+def _shown(totals: Totals, under_way: int, unrecorded: int) -> ShownDrain:
+    return ShownDrain(
+        under_way=under_way,
+        sessions=totals.sessions,
+        owed=totals.owed,
+        evictions=totals.evictions,
+        unrecorded=unrecorded,
+        waiting=totals.waiting + totals.quarantined,
+        unknown=totals.unknown,
+    )

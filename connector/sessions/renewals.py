@@ -68,6 +68,16 @@ class Renewals:
         self._lines: dict[str, Line] = {}
         """By the id of the login: those that are being renewed, and those that the ledger could not take."""
 
+    @property
+    def under_way(self) -> int:
+        """How many renewals have begun and are not over."""
+        return len(self._tasks)
+
+    @property
+    def unrecorded(self) -> int:
+        """How many logins were renewed, and the ledger could not take that yet."""
+        return sum(bool(line.changes) for line in self._lines.values())
+
     def current(self, sealed: Sealed) -> Current:
         """Return the newest credential of a seal's login for its cleanup, also one that is not durable yet."""
         current = self._live.current(sealed)

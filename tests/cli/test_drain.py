@@ -10,10 +10,15 @@ from uuid import uuid4
 
 import pytest
 
+from connector.cache.storage import Storage
 from connector.cli.drain import LOOK, SESSIONS_LEFT
+from connector.config.settings import StorageDeadlines
+from connector.model.debts import Totals
+from tests.assembly import draining
 from tests.cli.command import Ended, connector
 from tests.cli.terminal import at_a_terminal
 from tests.control.administered import Administered
+from tests.doubles import ScriptedDriver
 from tests.e2e.connector_process import WITHIN
 from tests.sessions.desk import Desk, settings
 from tests.sessions.served import KEYS, Served, served
@@ -141,3 +146,28 @@ async def test_without_a_server_nothing_is_drained_and_the_exit_code_says_so(ser
     ended = await connector("drain", folder=tmp_path / "elsewhere")
 
     assert ended.exit_code == 69
+
+
+async def test_what_ends_while_the_ledger_is_asked_still_counts_as_under_way(
+    server: Administered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a login that opens a session at that moment would be counted neither as one nor as the other."""
+    storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
+    emptied = draining(server.ledger, server.live, server.end_system, storage)
+    ends = asyncio.Event()
+    last = emptied.tasks.start(ends.wait())
+    told = server.ledger.statistics
+
+    async def slowly() -> Totals:
+        totals = await told()
+        ends.set()
+        await last
+        return totals
+
+    monkeypatch.setattr(server.ledger, "statistics", slowly)
+    await emptied.drain(close_sessions=False)
+    ends.clear()
+    last = emptied.tasks.start(ends.wait())
+    left = await emptied.drain(close_sessions=False)
+
+    assert left.under_way == 1

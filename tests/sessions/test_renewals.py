@@ -17,13 +17,14 @@ from connector.model.sessions import Current, Renewal
 from connector.sessions.live import LiveSessions
 from connector.sessions.renewals import Renewals, with_values
 from connector.sessions.seal import Sealed
+from tests.cli.command import connector
 from tests.e2e.connector_process import ROOT, WITHIN, connector_process, started
 from tests.e2e.opshub import OpsHub
 from tests.ledger.ledgers import open_
 from tests.ledger.ledgers import opened as opened_ledger
 from tests.ledger.ledgers import session as a_session
 from tests.sessions.records import ledger_in
-from tests.sessions.served import Served, served
+from tests.sessions.served import KEYS, Served, served
 from tests.sessions.test_cleanup import SYSTEM
 from tests.sessions.test_missed import out_of_order
 from tests.sessions.test_proved import section
@@ -442,3 +443,17 @@ async def test_a_credential_that_its_cleanup_has_ended_is_not_owed_by_its_late_r
 
     assert [answer.body["logout"]["outcome"] for answer in answers] == ["acknowledged"] * 2
     assert (turnstile.ended, turnstile.refused) == (["newer.1"], 0)
+
+
+async def test_a_renewal_that_the_ledger_could_not_take_is_left_in_a_drained_server(
+    turnstile: Turnstile, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(self: SqliteLedger, renewal: Renewal) -> Current | None:
+        raise LedgerUnavailable("the disk is full")
+
+    monkeypatch.setattr(SqliteLedger, "renew", failing)
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        await server.opshub.call("/several", await opened(server, session))
+        left = await connector("drain", "--timeout", "0s", "--json", folder=tmp_path, environ=KEYS)
+
+    assert (left.exit_code, left.json["sessions"], left.json["unrecorded"]) == (75, 1, 1)
