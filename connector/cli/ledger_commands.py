@@ -1,6 +1,7 @@
 """`connector ledger`: move a ledger from one store to another."""
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:  # a command imports what it works with when it runs, so that 
     from connector.ledger.keyring import Keyring
     from connector.ledger.postgres.address import Address
 
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 app = typer.Typer(help="The ledger as a whole.", no_args_is_help=True)
 
 
@@ -20,11 +23,23 @@ def ledger() -> None:
     """Keep `copy` a command of its own, although it is the only one."""
 
 
+def _variable(text: str) -> str:
+    if VARIABLE.fullmatch(text):
+        return text
+    # What it is instead may be an address with a password, so it is not repeated.
+    raise typer.BadParameter("expected the name of a variable, and never the address itself: others see a command line")
+
+
 @app.command()
 def copy(
     source: Annotated[Path, typer.Argument(metavar="FROM", help="The ledger's file, which no server uses.")],
     target: Annotated[
-        str, typer.Argument(metavar="TO", help="The name of the variable with the database's address, which holds no ledger yet.")
+        str,
+        typer.Argument(
+            metavar="TO",
+            parser=_variable,
+            help="The name of the variable with the database's address, which holds no ledger yet.",
+        ),
     ],
     *,
     config: ConfigOption = None,

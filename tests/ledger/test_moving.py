@@ -198,3 +198,10 @@ async def test_a_file_moves_by_a_command_that_shows_no_password(tmp_path: Path, 
     assert "and read again: 1 debts" in first.out
     assert "was moved to 127.0.0.1" in again.out
     assert PASSWORD not in first.out + first.err + again.out + again.err
+
+
+async def test_an_address_in_the_place_of_its_variables_name_is_not_repeated(tmp_path: Path) -> None:
+    ended = await connector("ledger", "copy", NAME, f"postgresql://c:{PASSWORD}@db/ledger", folder=tmp_path)
+
+    assert (ended.exit_code, PASSWORD in ended.out + ended.err) == (2, False)
+    assert "expected the name of a variable" in ended.err

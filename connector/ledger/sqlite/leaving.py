@@ -1,4 +1,4 @@
-"""A ledger's file that moves to another store: marked first, so that no server ever starts with it again."""
+"""A ledger's file that moves to another store: it is read, and then marked, so that no server ever starts with it again."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
