@@ -33,9 +33,9 @@ class TestPostgres(SharedLedgerContract):
 
     @pytest.fixture
     def make_ledger(self, address: str, clock: SetClock) -> MakeLedger:
-        patience = Standstill(self.gone_after, counted=math.inf, clock=clock)
+        standstill = Standstill(self.gone_after, counted=math.inf, clock=clock)
         return lambda keyring: PostgresLedger(
-            parsed(address, origin="test"), keyring, grace=GRACE, clock=clock, patience=patience
+            parsed(address, origin="test"), keyring, grace=GRACE, clock=clock, standstill=standstill
         )
 
     @pytest.fixture

@@ -36,11 +36,11 @@ class PostgresLedger(Replica):
         grace: float,
         keep_closed: float = 86_400,
         clock: Callable[[], float] = time.time,
-        patience: Standstill | None = None,
+        standstill: Standstill | None = None,
     ) -> None:
         """`grace` is the time that a cleanup has for its own try; `keep_closed`, how long its row answers duplicates. Seconds."""
         self._address = address
-        super().__init__(address, keyring, grace=grace, clock=clock, patience=patience or Standstill())
+        super().__init__(address, keyring, grace=grace, clock=clock, standstill=standstill or Standstill())
         self._tidying = Tidying(self, clock, keep_closed=keep_closed)
         self._kept = DurabilityWatch(lambda: self.transact(lambda table: durability(table.connection)))
 

@@ -22,9 +22,9 @@ class Replica(Operations):
     """What a ledger does, in a database that is open."""
 
     def __init__(
-        self, address: Address, keyring: Keyring, *, grace: float, clock: Callable[[], float], patience: Standstill
+        self, address: Address, keyring: Keyring, *, grace: float, clock: Callable[[], float], standstill: Standstill
     ) -> None:
-        self._fleet = FleetTransactions(address, keyring, patience, self._quarantined, self._lose_track)
+        self._fleet = FleetTransactions(address, keyring, standstill, self._quarantined, self._lose_track)
         super().__init__(self._fleet, grace=grace, clock=clock)
         self._debts: dict[int, str] = {}
         """The debts that this replica was given, by id, with their origins."""

@@ -28,7 +28,7 @@ class StandstillWatch:
     of the next. If the database stands still, the watcher's own transaction does, too, and nobody is gone because of it.
     """
 
-    patience: Standstill
+    standstill: Standstill
     _seen: dict[bytes, tuple[int, float]] = field(default_factory=dict)
     """By owner: its sequence, and for how long it has stood still."""
     _ended: float = math.inf
@@ -37,17 +37,17 @@ class StandstillWatch:
 
     def began(self) -> None:
         """Note that a transaction of the watcher is about to begin."""
-        self._began = self.patience.clock()
+        self._began = self.standstill.clock()
 
     def gone(self, sequences: Mapping[bytes, int]) -> list[bytes]:
         """Return who is gone, by what the transaction sees of the others. It may be asked once in each transaction."""
-        more = min(max(self._began - self._ended, 0.0), self.patience.counted)
+        more = min(max(self._began - self._ended, 0.0), self.standstill.counted)
         before, self._seen = self._seen, {}
         for owner, sequence in sequences.items():
             number, still = before.get(owner, (None, 0.0))
             self._seen[owner] = (sequence, still + more if number == sequence else 0.0)
-        return [owner for owner, (_, still) in self._seen.items() if still >= self.patience.claim]
+        return [owner for owner, (_, still) in self._seen.items() if still >= self.standstill.claim]
 
     def ended(self, *, is_answered: bool) -> None:
         """Note the end of the transaction. The time until the next one counts only if the database has answered."""
-        self._ended = self.patience.clock() if is_answered else math.inf
+        self._ended = self.standstill.clock() if is_answered else math.inf

@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 OF_THE_DATABASE = (psycopg.OperationalError, LedgerUnavailable)
 """Errors that all works of a batch would meet again."""
 PAUSE = 1.0
-"""Seconds between two tries to connect, so that a server that is down is not asked for every request."""
+"""Seconds after a try to connect that failed, so that a server that is down is not asked for every request."""
 
 
 class FleetTransactions:
@@ -45,7 +45,7 @@ class FleetTransactions:
         self,
         address: Address,
         keyring: Keyring,
-        patience: Standstill,
+        standstill: Standstill,
         quarantined: Callable[[Debt], None],
         lost_track: Callable[[], None],
     ) -> None:
@@ -53,7 +53,7 @@ class FleetTransactions:
         self._address = address
         self._keyring = keyring
         self._quarantined = quarantined
-        self._watch = StandstillWatch(patience)
+        self._watch = StandstillWatch(standstill)
         self._owner = OwnRow(self._watch)
         self._connection: psycopg.Connection[Any] | None = None
         self._warned = False
@@ -166,10 +166,13 @@ class FleetTransactions:
     def _reconnected(self) -> "psycopg.Connection[Any]":
         if time.monotonic() < self._connect_after:
             raise LedgerUnavailable("the ledger's database cannot be reached; it is tried again each second")
-        self._connect_after = time.monotonic() + PAUSE
         if self._connection is not None:
             self._connection.close()
-        return self._connected()
+        try:
+            return self._connected()
+        except psycopg.Error:
+            self._connect_after = time.monotonic() + PAUSE
+            raise
 
     def _table(self, connection: "psycopg.Connection[Any]", seen: Prologue) -> FleetTable:
         self._has_lost_track = seen.has_lost_track

@@ -1,0 +1,53 @@
+"""A replica in a process of its own: `python -m tests.ledger.replica ADDRESS pauses|works`. It prints a line when it is there."""
+
+import asyncio
+import os
+import signal
+import sys
+
+from connector.ledger.postgres.address import parsed
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.ledger.sql.table import Table
+from connector.model.errors import LedgerUnavailable
+from tests.ledger.ledgers import GRACE, KEYS, START, opening, record, session
+
+
+async def main(address: str, what: str) -> None:
+    async with PostgresLedger(parsed(address, origin="test"), KEYS, grace=GRACE).opened() as ledger:
+        if what == "pauses":
+            await paused_in_a_transaction(ledger)
+        else:
+            await at_work(ledger)
+
+
+async def paused_in_a_transaction(ledger: PostgresLedger) -> None:
+    def pause(_: Table) -> None:
+        say("paused")
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    try:
+        await ledger.transact(pause)
+    except LedgerUnavailable as problem:
+        say(f"unavailable: {problem}")
+    await record(ledger, 7)
+    say("recorded")
+
+
+async def at_work(ledger: PostgresLedger) -> None:
+    """Have a login under way and a debt in hand, and go on looking for work until it is killed."""
+    await ledger.begin_opening(opening(session(5)))
+    await record(ledger, 6)
+    assert await ledger.claim_due(START * 2, per_origin=9, limit=9)
+    say("at work")
+    while True:
+        await ledger.claim_due(START * 2, per_origin=9, limit=9)
+        await asyncio.sleep(0.05)
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"= {line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

@@ -1,0 +1,195 @@
+"""A ledger in PostgreSQL whose server, connection or fellow replicas fail: nothing is lost, and nobody waits for ever."""
+
+import asyncio
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import IO, cast
+
+import pytest
+
+from connector.ledger.postgres.address import parsed
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.ledger.postgres.standstill import Standstill
+from connector.model.errors import LedgerUnavailable
+from tests.ledger.ledgers import GRACE, KEYS, START, SetClock, close, opening, record, session
+from tests.ledger.lossy_proxy import lossy_proxy
+from tests.postgres import PASSWORD, Postgres
+
+SOON = 40.0
+"""Seconds within which a busy machine does what should take a few."""
+FAR = START * 2
+TERMINATE = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'connector'"
+
+
+@asynccontextmanager
+async def opened(address: str, standstill: Standstill | None = None) -> AsyncIterator[PostgresLedger]:
+    ledger = PostgresLedger(parsed(address, origin="test"), KEYS, grace=GRACE, clock=SetClock(), standstill=standstill)
+    async with ledger.opened():
+        yield ledger
+
+
+async def until_it_works(ledger: PostgresLedger, number: int) -> None:
+    async with asyncio.timeout(SOON):
+        while True:
+            try:
+                await record(ledger, number)
+            except LedgerUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+@contextmanager
+def replica(address: str, what: str) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-m", "tests.ledger.replica", address, what]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def said(process: "subprocess.Popen[bytes]") -> str:
+    """Return the next line that a replica says, past its log."""
+    lines = (line.decode() for line in cast("IO[bytes]", process.stdout))
+    return next(line[2:].strip() for line in lines if line.startswith("= "))
+
+
+async def test_a_connection_that_broke_between_two_operations_is_made_anew_unseen(postgres: Postgres) -> None:
+    database = postgres.new_database()
+    async with opened(postgres.dsn(database)) as ledger:
+        debt = await record(ledger, 1)
+        postgres.administer(f"{TERMINATE} AND datname = '{database}'")
+        assert (await record(ledger, 1)).id == debt.id
+
+
+async def test_a_server_that_was_down_is_told_without_a_password_and_used_once_it_is_back(own_postgres: Postgres) -> None:
+    async with opened(own_postgres.dsn(own_postgres.new_database())) as ledger:
+        debt = await record(ledger, 1)
+        own_postgres.server.kill()
+        for _ in range(3):
+            with pytest.raises(LedgerUnavailable) as failed:
+                await record(ledger, 2)
+            assert PASSWORD not in f"{failed.value!r} {failed.value.__cause__!r}"
+        own_postgres.server.start()
+        await until_it_works(ledger, 2)
+        assert debt.id in {each.id for each in await ledger.listing()}
+
+
+@pytest.mark.parametrize("signal_", ["TERM", "KILL"])
+async def test_what_was_acknowledged_is_there_after_a_process_of_the_server_was_ended(
+    own_postgres: Postgres, signal_: str
+) -> None:
+    """SIGKILL of one of its processes makes the whole server recover."""
+    database = own_postgres.new_database()
+    acknowledged, enough = list[int](), asyncio.Event()
+
+    async def work(ledger: PostgresLedger) -> None:
+        for number in range(200):
+            try:
+                await record(ledger, number)
+                acknowledged.append(number)
+                if number == 20:
+                    enough.set()
+            except LedgerUnavailable:
+                await asyncio.sleep(0.05)
+
+    async with opened(own_postgres.dsn(database)) as ledger:
+        working = asyncio.create_task(work(ledger))
+        await asyncio.wait_for(enough.wait(), SOON)
+        rows = own_postgres.administer(f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}' AND usename = 'connector'")
+        for (pid,) in rows:
+            os.kill(cast("int", pid), signal.Signals[f"SIG{signal_}"])
+        await asyncio.wait_for(working, 2 * SOON)
+        await until_it_works(ledger, 1_000)
+        there = {debt.session_id for debt in await ledger.listing(limit=10_000)}
+        assert {session(number).session_id for number in acknowledged} <= there
+
+
+@pytest.mark.parametrize("breaks", ["before", "after"])
+async def test_a_commit_without_an_answer_is_unknown_and_a_repeat_finds_out(postgres: Postgres, breaks: str) -> None:
+    database = postgres.new_database()
+    async with lossy_proxy(postgres.server.port) as proxy, opened(postgres.dsn(database, port=proxy.port)) as ledger:
+        await ledger.begin_opening(opening(session(1)))
+        debt = await record(ledger, 2)
+        proxy.breaks = breaks
+        with pytest.raises(LedgerUnavailable):
+            await ledger.open_session(session(1), None, drivers=())
+        for _ in range(2):
+            assert (await ledger.open_session(session(1), None, drivers=())).is_open
+        proxy.breaks = breaks
+        done = await close(ledger, debt)  # a settlement repeats itself
+        assert done is not None
+        assert (done.owes_nothing, done.attempts) == (True, 1)
+        assert len(await ledger.session_listing()) == 1
+
+
+async def test_a_replica_paused_in_a_transaction_holds_up_the_others_for_seconds_only(postgres: Postgres) -> None:
+    address = postgres.dsn(postgres.new_database())
+    async with opened(address) as ledger:
+        with replica(address, "pauses") as paused:
+            assert await asyncio.to_thread(said, paused) == "paused"
+            await until_it_works(ledger, 1)
+            paused.send_signal(signal.SIGCONT)
+            assert (await asyncio.to_thread(said, paused)).startswith("unavailable: ")
+            assert await asyncio.to_thread(said, paused) == "recorded"
+        assert len(await ledger.listing()) == 2
+
+
+async def test_the_claims_of_a_killed_replica_are_taken_over_after_their_time_not_before(postgres: Postgres) -> None:
+    address = postgres.dsn(postgres.new_database())
+    claim = 1.5
+    async with opened(address, Standstill(claim, counted=1.0)) as ledger:
+        with replica(address, "works") as works:
+            assert await asyncio.to_thread(said, works) == "at work"
+            assert await ledger.claim_due(FAR, per_origin=9, limit=9) == []
+            works.kill()
+            works.wait()
+            killed = time.monotonic()
+        async with asyncio.timeout(SOON):
+            while not (found := await ledger.claim_due(FAR, per_origin=9, limit=9)):
+                assert (await ledger.statistics()).unknown == 0
+                await asyncio.sleep(0.02)
+        assert time.monotonic() - killed >= claim - 0.1, "a call of it may have been under way when it was last seen"
+        assert [debt.session_id for debt in found] == [session(6).session_id]
+        totals = await ledger.statistics()
+        assert (totals.openings, totals.unknown) == (0, 1)
+
+
+class Watched(SetClock):
+    """A clock that tells whether somebody has looked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked = threading.Event()
+
+    def __call__(self) -> float:
+        self.looked.set()
+        return super().__call__()
+
+
+async def test_a_database_that_stands_still_is_nobodys_death(own_postgres: Postgres) -> None:
+    address = own_postgres.dsn(own_postgres.new_database())
+    clock = Watched()
+    standstill = Standstill(60.0, counted=math.inf, clock=clock)
+    async with AsyncExitStack() as stack:
+        first, second = [await stack.enter_async_context(opened(address, standstill)) for _ in range(2)]
+        await record(first, 1)
+        assert await second.claim_due(FAR, per_origin=9, limit=9) != []
+        assert await first.claim_due(FAR, per_origin=9, limit=9) == []
+        own_postgres.server.pause()
+        clock.looked.clear()
+        waiting = asyncio.create_task(first.claim_due(FAR, per_origin=9, limit=9))
+        assert await asyncio.to_thread(clock.looked.wait, SOON)
+        clock.now += 1_000
+        own_postgres.server.resume()
+        assert await asyncio.wait_for(waiting, SOON) == []
+        assert await first.claim_due(FAR, per_origin=9, limit=9) == []
+        assert len(await second.listing()) == 1
