@@ -12,7 +12,6 @@ from drivers.aiocached.redis_connection import Addressed, connected
 from drivers.aiocached.redis_proxy import is_twemproxy
 from drivers.aiocached.redis_sentinels import Sentinels
 from drivers.aiocached.redis_server import A_PROXY, UnfitServer
-from drivers.driver_errors import DriverError
 from drivers.host_names import Names, Question, first_to_answer
 
 
@@ -74,8 +73,4 @@ class ToMaster(ToHost):
         return await super().reach(connection)
 
     async def still_leads_to(self, connection: Addressed) -> bool:
-        try:
-            return await self._sentinels.master() == (connection.host, connection.port)
-        except DriverError:
-            # Without Sentinels nobody knows better, and the server serves.
-            return True
+        return await self._sentinels.master() == (connection.host, connection.port)

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
-from drivers.aiocached.aiocache_settings import AiocacheSettings
+from drivers.aiocached.aiocache_settings import SILENCE, AiocacheSettings
 from drivers.aiocached.redis_connection import Addressed, connected, said
 from drivers.aiocached.translation import BROKEN
 from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavailable
@@ -35,7 +36,7 @@ class Sentinels:
     """Knows the master by asking.
 
     A Sentinel that was cut off names the former master. So all are asked, and of a majority's answers the one of the latest
-    fail-over counts. If fewer answer in time, theirs have to do: the master may be well without them.
+    fail-over counts. If fewer answer in time, theirs and what was said last have to do: the master may be well without them.
     """
 
     def __init__(self, settings: AiocacheSettings, connection: Callable[[str, int], Addressed]) -> None:
@@ -45,50 +46,59 @@ class Sentinels:
         self._names = Names()
         self._one_question = asyncio.Lock()
         self._asked_at = 0.0
-        self._master: HostPort = "", 0
+        self._majority = len(settings.sentinels) // 2 + 1
+        self._named: _NamedMaster | None = None
+        """What they said last."""
 
     async def master(self) -> HostPort:
         """Return where the master is now. Callers that come while the Sentinels are asked share the next answer.
 
         Raises:
-            DriverUnavailable: no Sentinel answers in time.
-        DriverMisconfigured: they all refuse the password, or know no such master, or are none.
+            DriverUnavailable: no Sentinel answers in time, and none ever has.
+            DriverMisconfigured: they all refuse the password, or know no such master, or are none; and none ever answered.
         """
         came_at = time.monotonic()
         async with self._one_question:
-            if self._asked_at < came_at:
+            if self._named is None or self._asked_at < came_at:
                 asked_at = time.monotonic()
-                self._master = await self._newest()
+                self._named = await self._newest()
                 self._asked_at = asked_at
-            return self._master
+            return self._named.master
 
-    async def _newest(self) -> HostPort:
+    async def _newest(self) -> _NamedMaster:
         answers, problems = list[_NamedMaster](), list[Exception]()
+        # Whoever knows a master does not wait long for Sentinels that are silent.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.connect_timeout if self._named is None else SILENCE):
+                await self._ask_all(answers, problems)
+        if len(answers) < self._majority and self._named is not None:
+            answers.append(self._named)
+        if not answers:
+            raise _explained(problems)
+        return max(answers)
+
+    async def _ask_all(self, answers: list[_NamedMaster], problems: list[Exception]) -> None:
+        """Add the answers until there is a majority's, and what went wrong."""
         tasks = list[asyncio.Task[None]]()
-        majority = len(self._settings.sentinels) // 2 + 1
 
         async def ask(sentinel: str) -> None:
             try:
                 answers.append(await self._asked(*_host_and_port(sentinel)))
             except (OSError, RedisError, *BROKEN) as problem:
                 problems.append(problem)
-            if len(answers) >= majority:
+            if len(answers) >= self._majority:
                 for task in tasks:
                     task.cancel()
 
         async with asyncio.TaskGroup() as group:
             tasks += [group.create_task(ask(sentinel)) for sentinel in self._settings.sentinels]
-        if not answers:
-            raise _explained(problems)
-        return max(answers).master
 
     async def _asked(self, host: str, port: int) -> _NamedMaster:
         connection = self._connection(host, port)
         try:
-            async with asyncio.timeout(self._settings.connect_timeout):
-                for_each = await self._names.addresses(Question(host))
-                await first_to_answer(for_each, lambda address: self._connect_to(connection, address), RedisError)
-                told = await said(connection, "SENTINEL", "MASTER", str(self._settings.master_name))
+            addresses = await self._names.addresses(Question(host))
+            await first_to_answer(addresses, lambda address: self._connect_to(connection, address), RedisError)
+            told = await said(connection, "SENTINEL", "MASTER", str(self._settings.master_name))
         finally:
             await connection.disconnect(nowait=True)
         return _NamedMaster(int(told[b"config-epoch"]), (told[b"ip"].decode(), int(told[b"port"])))

@@ -1,6 +1,7 @@
 """A master that Sentinels name: fail-overs are followed, and what is wrong with the Sentinels is said."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -95,6 +96,22 @@ async def test_a_readiness_check_finds_the_new_master_though_the_old_one_answers
         await assert_it_uses(successor, driver)
 
 
+async def test_a_sentinel_that_slept_through_a_fail_over_brings_nobody_back(redis_binary: None) -> None:
+    async with watched_redis() as watched, opened(watched.driver(connection_max_age=1e-9)) as driver:
+        late = watched.sentinels[2]
+        late.pause()
+        await watched.fail_over()
+        await watched.until_promoted()
+        await until_it_serves(driver)
+        for sentinel in watched.sentinels[:2]:
+            sentinel.kill()
+        late.resume()
+
+        await keep(driver, SESSION, "key", b"value")
+
+        assert await current(driver, SESSION, "key") == b"value"
+
+
 async def test_one_sentinel_that_answers_is_enough(redis_binary: None) -> None:
     async with watched_redis() as watched:
         watched.sentinels[0].kill()
@@ -103,13 +120,19 @@ async def test_one_sentinel_that_answers_is_enough(redis_binary: None) -> None:
             await in_use(driver)
 
 
-async def test_a_server_that_serves_is_used_while_no_sentinel_answers(redis_binary: None) -> None:
-    async with watched_redis() as watched, opened(watched.driver()) as driver:
-        await in_use(driver)
+@pytest.mark.parametrize("end", [RealServer.kill, RealServer.pause], ids=["killed", "silent"])
+async def test_a_server_that_serves_is_used_while_no_sentinel_answers(
+    redis_binary: None, end: Callable[[RealServer], None]
+) -> None:
+    # Each call makes a connection, and asks.
+    every_time: dict[str, Any] = {"connection_max_age": 1e-9, "connect_timeout": 600}
+    async with watched_redis() as watched, opened(watched.driver(**every_time)) as driver:
+        await keep(driver, SESSION, "key", b"value")
         for sentinel in watched.sentinels:
-            sentinel.kill()
-        await driver.ping()
-        await in_use(driver)
+            end(sentinel)
+        async with asyncio.timeout(WITHIN):
+            await driver.ping()
+            assert await current(driver, SESSION, "key") == b"value"
 
 
 async def test_the_passwords_of_the_servers_and_of_the_sentinels_are_two(redis_binary: None) -> None:
