@@ -11,6 +11,7 @@ from bench.questions import (
     get_hot,
     memory_per_entry,
     million_cleanups,
+    open_sessions,
     start_up,
     where_time_goes,
 )
@@ -27,4 +28,5 @@ ALL: tuple[Question, ...] = (
     cold_key.QUESTION,
     memory_per_entry.QUESTION,
     start_up.QUESTION,
+    open_sessions.QUESTION,
 )
