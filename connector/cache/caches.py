@@ -1,9 +1,11 @@
 """The caches of one process."""
 
+import asyncio
+
 from connector.cache.cache import Cache
 from connector.cache.entries import Entries
 from connector.cache.loads import Loads
-from drivers import Scope
+from drivers import Scope, SessionScope, SystemScope
 
 
 class Caches:
@@ -22,3 +24,19 @@ class Caches:
         after a cleanup, although the request has read from before it.
         """
         return Cache(scope, await self._entries.stamp(scope), self._entries, self._loads, login_id=login_id)
+
+    async def of_both(self, scope: SessionScope, *, login_id: str) -> tuple[Cache, Cache]:
+        """Return the caches of a session and of its system; see `of`. Without a system, its cache is the session's own.
+
+        An authority beyond this machine is asked for both at once: to wait for two answers, one after the other, is slow.
+        """
+        if scope.system_id is None:
+            cache = await self.of(scope, login_id=login_id)
+            return cache, cache
+        system = SystemScope(scope.system_id)
+        if not self._entries.asks_far:
+            return await self.of(scope, login_id=login_id), await self.of(system)
+        async with asyncio.TaskGroup() as asking:
+            of_system = asking.create_task(self.of(system))
+            of_session = await self.of(scope, login_id=login_id)
+        return of_session, of_system.result()

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from connector.cache.life import shortened
 from connector.cache.storage import Reads, Storage
 from connector.runtime.deadline import within
-from drivers import Driver, DriverError, DriverUnavailable, Entry, Scope, Stamp
+from drivers import Driver, DriverError, DriverUnavailable, Entry, Scope, Sharing, Stamp
 from drivers.cancellation import cancelled_only_if_asked
 
 T = TypeVar("T")
@@ -43,6 +43,8 @@ class Entries:
     ) -> None:
         self._storage = storage
         self._authority = storage.authority
+        self.asks_far = storage.authority.capabilities.shared is Sharing.MACHINES
+        """Whether a question to the authority goes through a network."""
         self._local = storage.drivers[:-1]
         self._nearest, *self._farther = storage.drivers
         self._reads = storage.reads

@@ -19,7 +19,7 @@ from connector.sessions.logouts import Logouts
 from connector.sessions.renewals import RenewableLogin, Renewals, with_values
 from connector.sessions.renewed_values import checked
 from connector.sessions.seal import Sealed, Seals
-from drivers import SessionScope, Stamp, SystemScope
+from drivers import SessionScope, Stamp
 
 T = TypeVar("T")
 
@@ -115,9 +115,9 @@ class SessionsInUse:
             # Before it is known to be alive: from that answer on, nobody but a cleanup ends it under this call.
             self.live.call_begins(sealed)
             stack.callback(self.live.call_ends, sealed)
-            cache = await self.caches.of(SessionScope(sealed.session_id, sealed.system_id), login_id=sealed.login_id)
+            scope = SessionScope(sealed.session_id, sealed.system_id)
+            cache, system_cache = await self.caches.of_both(scope, login_id=sealed.login_id)
             stack.callback(cache.close)
-            system_cache = cache if sealed.system_id is None else await self.caches.of(SystemScope(sealed.system_id))
             stack.callback(system_cache.close)
             # After the read versions, which could otherwise be from after the session's end.
             await self._must_be_alive(sealed, cache.read_version)

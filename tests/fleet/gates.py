@@ -67,6 +67,12 @@ def counted(owner: object, operation: str) -> Iterator[list[tuple[Any, ...]]]:
 
 
 @contextmanager
+def in_place_of(owner: object, operation: str, other: Callable[..., Awaitable[Any]]) -> Iterator[None]:
+    """Have another coroutine stand in for an operation as long as the context is."""
+    yield from _in_place(owner, operation, other, None)
+
+
+@contextmanager
 def answers_lost(owner: object, operation: str) -> Iterator[None]:
     """Have an operation take effect and seem to have failed, as long as the context is."""
     real = getattr(owner, operation)

@@ -168,6 +168,8 @@ class Fleet:
             try:
                 await web.TCPSite(runner, "127.0.0.1", 0).start()
                 async with OpsHub(f"http://127.0.0.1:{runner.addresses[0][1]}") as opshub:
+                    # Before, nothing is kept: an earlier start may owe evictions.
+                    await eventually(lambda: app[PARTS].storage.trusted)
                     yield Replica(opshub, app[PARTS], laid)
             finally:
                 await runner.cleanup()

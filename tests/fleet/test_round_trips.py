@@ -1,0 +1,47 @@
+"""What a call waits for in the network, one after the other."""
+
+import asyncio
+from typing import Any
+
+from tests.fleet.gates import counted, in_place_of
+from tests.fleet.replicas import Fleet
+
+TOGETHER = 2
+
+
+async def test_a_call_asks_for_both_its_stamps_at_once(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await one.opened(session)
+        authority, meeting = other.parts.storage.authority, asyncio.Barrier(TOGETHER)
+        real = authority.stamp
+
+        async def stamp_of_two(*scopes: Any) -> Any:
+            await meeting.wait()  # one that comes alone waits for its deadline, and has no stamp
+            return await real(*scopes)
+
+        with in_place_of(authority, "stamp", stamp_of_two):
+            kept = await other.remember(headers, "value")
+
+    assert kept
+
+
+async def test_a_hot_read_of_a_known_session_asks_no_ledger_and_the_store_in_two_rounds(fleet: Fleet, session: str) -> None:
+    rounds: list[list[str]] = [[]]
+    async with fleet.replicas() as (one, other):
+        headers = await one.opened(session)
+        await other.remember(headers, "value")
+        await other.recall(headers)
+        authority = other.parts.storage.authority
+        real = authority.stamp
+
+        async def stamp(*scopes: Any) -> Any:
+            rounds[-1].append("asked")
+            answer = await real(*scopes)
+            if rounds[-1]:
+                rounds.append([])
+            return answer
+
+        with in_place_of(authority, "stamp", stamp), counted(other.ledger, "open_by") as asked:
+            found = await other.recall(headers)
+
+    assert (found, asked, [len(each) for each in rounds if each]) == ("value", [], [2, 1])
