@@ -30,10 +30,14 @@ backend replicas
     balance roundrobin
     option httpchk
     http-check send meth GET uri /health/ready ver HTTP/1.1 hdr Host localhost
-    default-server check inter 100ms fall 2 rise 1
+    default-server check inter {interval}ms fall {fall} rise 1
 {replicas}
 """
 LOOK_EVERY = 0.02
+FALL = 2
+"""Failed checks after which a replica gets no work."""
+INTERVAL = 0.1
+"""Seconds between two checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,11 @@ class Balancer:
                 return
             await asyncio.sleep(LOOK_EVERY)
 
+    async def until_checked_again(self) -> None:
+        """Wait until each replica was asked several times, so that one that is not ready is out."""
+        # HAProxy counts no checks that succeed, so time has to pass: ten times what it needs to notice.
+        await asyncio.sleep(10 * FALL * INTERVAL)
+
     def _states(self) -> dict[str, str]:
         with urllib.request.urlopen(f"{self.url}/stats;csv", timeout=10) as answer:
             lines = answer.read().decode().removeprefix("# ").splitlines()
@@ -68,7 +77,8 @@ def balancer(ports: Sequence[int]) -> Iterator[Balancer]:
     def command(port: int, folder: Path) -> list[str | Path]:
         replicas = "\n".join(f"    server replica{number} {HOST}:{each}" for number, each in enumerate(ports))
         file = folder / "haproxy.cfg"
-        file.write_text(CONFIGURATION.format(host=HOST, port=port, replicas=replicas))
+        checks = {"interval": round(1000 * INTERVAL), "fall": FALL}
+        file.write_text(CONFIGURATION.format(host=HOST, port=port, replicas=replicas, **checks))
         return [found("haproxy") or "haproxy", "-db", "-f", file]
 
     with running(RealServer(command, _alive, b"HTTP/1.1 200")) as server:

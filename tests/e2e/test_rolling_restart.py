@@ -1,4 +1,4 @@
-"""A client behind a load balancer, while the replicas behind it are restarted one after the other."""
+"""A client behind a load balancer: its replicas are restarted one after the other, or lose the store that they share."""
 
 import asyncio
 from collections import Counter
@@ -69,3 +69,29 @@ async def test_a_client_behind_a_load_balancer_sees_no_failure_while_its_replica
     assert {status for _, status in statuses} == {200}, statuses
     assert min(statuses.values()) > CLIENTS
     assert not desk.alive
+
+
+async def test_replicas_that_lose_their_shared_store_go_on_serving_behind_a_balancer(
+    own_redis: RealServer, desk: Desk, session: str, tmp_path: Path
+) -> None:
+    config = desk.section + STORES.format(port=own_redis.port)
+    replicas = [Replica(tmp_path / name, config, "drain = 0") for name in ("one", "two")]
+    with balancer([replica.port for replica in replicas]) as front, ExitStack() as lives:
+        servers = [lives.enter_context(replica.running()) for replica in replicas]
+        for number in range(len(replicas)):
+            await front.until(number, "UP")
+        async with OpsHub(front.url) as opshub, asyncio.timeout(2 * WITHIN):
+            headers = (await opshub.initialize(session, settings(), query=SYSTEM)).session_headers
+            own_redis.kill()
+            for server in servers:
+                await server.logged("the authority is down", driver="shared")
+            await front.until_checked_again()
+            calls = [(await opshub.call("/slow", headers)).status for _ in range(4)]
+            opened = await opshub.initialize(str(uuid4()), settings(), query=SYSTEM)
+            cleaned_up = await opshub.cleanup(session, headers, SYSTEM)
+            repeated = [(await opshub.call("/slow", headers)).status for _ in range(2)]
+
+    assert (calls, opened.status) == ([200] * 4, 200)
+    assert (cleaned_up.status, cleaned_up.body["errors"]["code"]) == (503, "eviction_unavailable")
+    assert cleaned_up.body["errors"]["detail"]["logout"]["outcome"] == "acknowledged"
+    assert 401 in repeated, "the replica that has cleaned it up knows it as closed"
