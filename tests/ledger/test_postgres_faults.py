@@ -25,6 +25,7 @@ from tests.postgres import PASSWORD, Postgres
 SOON = 40.0
 """Seconds within which a busy machine does what should take a few."""
 FAR = START * 2
+CANCEL_WAIT = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = 'connector'"
 TERMINATE = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'connector'"
 
 
@@ -129,6 +130,28 @@ async def test_a_commit_without_an_answer_is_unknown_and_a_repeat_finds_out(post
         assert done is not None
         assert (done.owes_nothing, done.attempts) == (True, 1)
         assert len(await ledger.session_listing()) == 1
+
+
+async def test_a_commit_whose_wait_for_a_standby_was_cancelled_is_unknown(own_postgres: Postgres) -> None:
+    database = own_postgres.new_database()
+    async with opened(own_postgres.dsn(database)) as ledger:
+        wait_for_standby(own_postgres, "nobody")
+        recording = asyncio.create_task(record(ledger, 1))
+        async with asyncio.timeout(SOON):
+            while own_postgres.administer(CANCEL_WAIT) == []:
+                if recording.done():  # the server had not read its settings yet
+                    recording = asyncio.create_task(record(ledger, 1))
+                await asyncio.sleep(0.02)
+        with pytest.raises(LedgerUnavailable, match="nobody knows"):
+            await recording
+        wait_for_standby(own_postgres, "")
+        await record(ledger, 1)
+        assert len(await ledger.listing()) == 1
+
+
+def wait_for_standby(postgres: Postgres, names: str) -> None:
+    postgres.administer(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+    postgres.administer("SELECT pg_reload_conf()")
 
 
 async def test_a_replica_paused_in_a_transaction_holds_up_the_others_for_seconds_only(postgres: Postgres) -> None:
