@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -18,9 +19,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.http import own
-from bench.http.servers import ROOT, served
-from bench.http.vitals import resident_bytes
+from bench.http import authored, lives, own
+from bench.http.cores import ASKING
+from bench.http.load import new_sessions
+from bench.http.servers import ROOT, Server, served
+from bench.http.vitals import KNOWN, cpu_seconds, resident_bytes
 from bench.measure import run_on_the_servers_loop
 from bench.questions.cleanups_per_second import Contender, Kind
 
@@ -29,6 +32,9 @@ KINDS: Mapping[str, Kind] = {
     "nothing cached": Kind(own.observed, 20_000),
 }
 STARTS, ROUNDS = 9, 9
+LIVES = 2_000
+"""Sessions that are opened, used and cleaned up in each turn."""
+PARTS = ("an initialize", "a call of a session", "a cleanup of an open session")
 
 
 @dataclass(slots=True)
@@ -48,7 +54,7 @@ class Pairs:
 
 async def measure(other: Path, *, rounds: int, starts: int, share: float) -> list[tuple[str, ...]]:
     """Return a row for each figure: name, here, there, ratio, and the range of the ratio."""
-    return _starts(other, starts) + await _cleanups(other, rounds, share)
+    return _starts(other, starts) + await _cleanups(other, rounds, share) + await _lives(other, rounds, share)
 
 
 def _starts(other: Path, starts: int) -> list[tuple[str, ...]]:
@@ -89,6 +95,37 @@ async def _turns(other: Path, kind: Kind, rounds: int, share: float) -> tuple[Co
             for contender in (here, there) if turn % 2 else (there, here):
                 await contender.turn(turn, share)
     return here, there
+
+
+async def _lives(other: Path, rounds: int, share: float) -> list[tuple[str, ...]]:
+    """Compare what the parts of a session's life cost, with logins at an end system. Only Linux tells."""
+    if not KNOWN:
+        return []
+    found = {part: Pairs() for part in PARTS}
+    with ExitStack() as stack:
+        folders = [Path(stack.enter_context(TemporaryDirectory())) for _ in range(3)]
+        config = lives.config(stack.enter_context(served(lives.end_system, folders[0], core=ASKING)).port)
+        here = stack.enter_context(served(authored.serve, folders[1], config=config, copied=True))
+        there = stack.enter_context(served(authored.serve, folders[2], config=config, checkout=other, copied=True))
+        for turn in track(range(1 + rounds), "opening sessions"):
+            for server in (here, there) if turn % 2 else (there, here):
+                for part, spent in zip(PARTS, await _life(server, turn, round(LIVES * share)), strict=True):
+                    (found[part].here if server is here else found[part].there).append(spent)
+    return [
+        Pairs(pairs.here[1:], pairs.there[1:]).row(f"processor time of {part}", "microseconds") for part, pairs in found.items()
+    ]
+
+
+async def _life(server: Server, seed: int, sessions: int) -> list[float]:
+    """Return the microseconds of each of the `PARTS`."""
+    cpu = [cpu_seconds(server.pid)]
+    seals = await lives.initialized(server.port, islice(new_sessions(seed), sessions))
+    cpu.append(cpu_seconds(server.pid))
+    await lives.used(server.port, seals)
+    cpu.append(cpu_seconds(server.pid))
+    await lives.cleaned_up(server.port, seals)
+    cpu.append(cpu_seconds(server.pid))
+    return [1_000_000 * (after - before) / sessions for before, after in pairwise(cpu)]
 
 
 def _rates(contender: Contender) -> list[float]:

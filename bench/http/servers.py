@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,22 @@ class Server:
 
 @contextmanager
 def served(
-    server: Callable[[], None], folder: Path, *, config: str | None = None, core: int = SERVING, checkout: Path = ROOT
+    server: Callable[[], None],
+    folder: Path,
+    *,
+    config: str | None = None,
+    core: int = SERVING,
+    checkout: Path = ROOT,
+    copied: bool = False,
 ) -> Iterator[Server]:
     """Run a module's function that serves, with this configuration or the shipped one. It is killed at the end.
 
-    Another `checkout` serves its own function of that name, by the Python of its `.venv`.
+    Another `checkout` serves its own function of that name, by the Python of its `.venv`; or a copy of this one's module.
     """
     (folder / CONFIG).write_text((checkout / CONFIG).read_text("utf-8") if config is None else config, "utf-8")
     python = sys.executable if checkout == ROOT else str(checkout / ".venv/bin/python")
-    command = (python, "-m", "bench.http.servers", server.__module__, server.__qualname__, str(core))
+    module = _copied(server, folder) if copied else server.__module__
+    command = (python, "-m", "bench.http.servers", module, server.__qualname__, str(core))
     surroundings = os.environ | {"PYTHONPATH": str(checkout)} | FREE_PORTS
     log = folder / "server.log"
     with log.open("wb") as out, subprocess.Popen(command, cwd=folder, env=surroundings, stdout=out, stderr=out) as process:
@@ -62,6 +70,13 @@ def served(
         finally:
             process.kill()
             process.wait(WITHIN)
+
+
+def _copied(server: Callable[[], None], folder: Path) -> str:
+    """Copy the function's module to where its server runs, and return its name there."""
+    name = "copied_server"
+    (folder / f"{name}.py").write_text(getsource(import_module(server.__module__)), "utf-8")
+    return name
 
 
 def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:

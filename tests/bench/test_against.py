@@ -19,6 +19,9 @@ def test_a_checkout_against_itself_has_a_ratio_for_each_figure() -> None:
         "cleanups, nothing cached (per second)",
         "processor time of a cleanup, nothing cached (microseconds)",
         "99 of 100 are answered within, nothing cached (ms)",
+        "processor time of an initialize (microseconds)",
+        "processor time of a call of a session (microseconds)",
+        "processor time of a cleanup of an open session (microseconds)",
     ]
 
 
