@@ -69,6 +69,7 @@ OPENS_FILES = {
     "connector/preflight/keyfile.py": "the start",
     "connector/ledger/sqlite/lock.py": "the start; held for as long as the server runs",
     "connector/runtime/ownership.py": "the start",
+    "connector/ledger/sqlite/moving_in.py": "a command",
     "connector/ledger/sqlite/reading.py": "commands",
     "connector/ledger/sqlite/recovery.py": "the start",
     "connector/ledger/sqlite/reserve.py": "a disk that was full; what cannot be opened is told, and tried again",

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +12,10 @@ import typer
 from connector.cli.options import ConfigOption, chosen
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
-    from connector.ledger.keyring import Keyring
     from connector.ledger.postgres.address import Address
 
+ADDRESS = re.compile(r"://|\b(host|hostaddr|port|dbname|user|password|passfile|service)\s*=")
+"""What an address of libpq has in it, and hardly any path."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 app = typer.Typer(help="The ledger as a whole.", no_args_is_help=True)
@@ -23,58 +26,78 @@ def ledger() -> None:
     """Keep `copy` a command of its own, although it is the only one."""
 
 
-def _variable(text: str) -> str:
-    if VARIABLE.fullmatch(text):
-        return text
-    # What it is instead may be an address with a password, so it is not repeated.
-    raise typer.BadParameter("expected the name of a variable, and never the address itself: others see a command line")
+def _end(text: str) -> "Path | Address":
+    """Return a file's path or, if a variable of this name is set, the address that it holds."""
+    from connector.config.settings import LedgerSection
+    from connector.preflight.ledger_store import ledger_address
+
+    if ADDRESS.search(text):  # it may hold a password, so it is not repeated
+        raise typer.BadParameter("expected the name of a variable, and never the address itself: others see a command line")
+    if VARIABLE.fullmatch(text) and os.environ.get(text):
+        return ledger_address(LedgerSection(store="postgres", dsn_env=text), os.environ)
+    return Path(text)
 
 
 @app.command()
 def copy(
-    source: Annotated[Path, typer.Argument(metavar="FROM", help="The ledger's file, which no server uses.")],
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="TO",
-            parser=_variable,
-            help="The name of the variable with the database's address, which holds no ledger yet.",
-        ),
-    ],
+    source: Annotated[str, typer.Argument(metavar="FROM", help="A file, or the name of the variable with a database's address.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The other one of both. It holds no ledger yet.")],
     *,
     config: ConfigOption = None,
 ) -> None:
-    """Move a ledger's file into a PostgreSQL database. No server starts with the file any more.
+    """Move a ledger from a file into a PostgreSQL database, or back. No server starts with the old one any more.
 
-    All goes over in one transaction, and is read again. If the command is broken off, run it once more.
+    All goes over at once, and is read again. If the command is broken off, run it once more.
     """
-    from connector.config.settings import LedgerSection
+    ends = _end(source), _end(target)
+    from connector.ledger.postgres.address import Address  # psycopg is an extra, and `_end` tells that it is missing
+
+    match ends:
+        case Path() as file, Path():
+            raise typer.BadParameter(f"expected a variable that is set, and a file; both are files: {file}, {target}")
+        case Path() as file, Address() as address:
+            _into_database(file, address, config)
+        case Address() as address, Path() as file:
+            _into_file(address, file)
+        case _:
+            raise typer.BadParameter("expected a file and a database, and not two databases")
+
+
+def _into_database(path: Path, address: "Address", config: Path | None) -> None:
+    from connector.ledger.postgres.arriving import arrive
+    from connector.ledger.sqlite.leaving import leaving
     from connector.preflight.keyfile import load_keyring
-    from connector.preflight.ledger_store import ledger_address
     from connector.preflight.loading import read
 
-    address = ledger_address(LedgerSection(store="postgres", dsn_env=target), os.environ)
-    keyring = load_keyring(read(chosen(config), os.environ).settings.ledger.key_file, os.environ, ledger=source)
-    _move(source, address, keyring)
-
-
-def _move(path: Path, address: "Address", keyring: "Keyring") -> None:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from connector.ledger.postgres.arriving import arrive
-    from connector.ledger.sqlite.leaving import COLUMNS, leaving
-
-    terminal = Console(stderr=True)
-    with leaving(path, keyring) as file, Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bars:
-        numbers = {table: sum(1 for _ in file.rows(table)) for table in COLUMNS}
+    keyring = load_keyring(read(chosen(config), os.environ).settings.ledger.key_file, os.environ, ledger=path)
+    with leaving(path, keyring) as file, _progress() as advance:
         damaged = file.damaged()
-        bar = bars.add_task("moving the ledger", total=sum(numbers.values()))
-        was_done = arrive(address, file, COLUMNS, lambda: bars.advance(bar))
+        was_done = arrive(address, file, advance)
     if was_done:
         typer.echo(f"{path} was moved to {address} before; nothing is left to do")
         return
-    moved = ", ".join(f"{number} {table}" for table, number in numbers.items() if number) or "no row"
-    typer.echo(f"moved to {address}, and read again: {moved}. Set ledger.store and ledger.dsn_env now")
+    typer.echo(f"moved to {address}, and read again. Set ledger.store and ledger.dsn_env now")
     if damaged:
         typer.echo(f"rows that do not verify stay in {path}: {damaged}. Everything cached will be invalidated", err=True)
+
+
+def _into_file(address: "Address", path: Path) -> None:
+    from connector.ledger.postgres.departing import departing
+    from connector.ledger.sqlite.moving_in import move_in
+
+    with _progress() as advance:
+        move_in(path, departing(address), advance)
+    typer.echo(f'moved to {path}, and read again. Set ledger.store = "sqlite" now, and ledger.path')
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[], None]]:
+    """Count the rows at a terminal; what is given is called for each."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    terminal = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("moving the ledger: {task.completed} rows"), TimeElapsedColumn())
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+        task = progress.add_task("moving", total=None)
+        yield lambda: progress.advance(task)

@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 
+from connector.ledger.sql.moving import MOVED
 from connector.model.errors import ConfigurationError
 
 NUMBER_OF_LEDGERS = 0x4F504C47
@@ -117,6 +118,15 @@ MAKE_VERSION = f"CREATE TABLE IF NOT EXISTS {MARKER} (number bigint NOT NULL)"
 VERSION = "SELECT coalesce(max(number), 0) FROM ledger_version"
 
 
+def moved_to(connection: "psycopg.Connection[Any]") -> str | None:
+    """Return where a ledger has gone that was moved; None if it is here."""
+    [(found,)] = connection.execute(VERSION).fetchall()
+    if found <= MOVED:
+        return None
+    [(target,)] = connection.execute("SELECT target FROM moved").fetchall()
+    return str(target)
+
+
 def migrate(connection: "psycopg.Connection[Any]", migrations: Sequence[str] = MIGRATIONS) -> bool:
     """Bring an empty schema or an older version to the last of `migrations`: wholly, or not at all. Tell whether it was empty.
 
@@ -126,6 +136,8 @@ def migrate(connection: "psycopg.Connection[Any]", migrations: Sequence[str] = M
         connection.execute(TAKE_LOCK)
         connection.execute(MAKE_VERSION)
         (found,) = connection.execute(VERSION).fetchone() or (0,)
+        if target := moved_to(connection):
+            raise ConfigurationError([f'was moved to {target}; expected ledger.store = "sqlite"'])
         if found > len(migrations):
             raise ConfigurationError([f"has format {found}; this version reads up to {len(migrations)}"])
         for step in migrations[found:]:

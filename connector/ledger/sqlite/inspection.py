@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+from connector.ledger.sql.moving import MOVED
 from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, is_ledger, layout, version
 from connector.ledger.unverified import lenient_text
 from connector.model.errors import ConfigurationError
@@ -10,9 +11,6 @@ from drivers.sqlite_file import is_damage
 
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What a damaged file makes `sqlite3` raise. The second comes if damaged text is part of the message."""
-
-MOVED = 1_000
-"""Added to the version of a file that was moved to another store: no server uses it any more, of whatever version."""
 
 
 def damage_of(path: Path) -> str | None:

@@ -1,13 +1,13 @@
 """A ledger's file that moves to another store: it is read, and then marked, so that no server ever starts with it again."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from connector.ledger.keyring import KeyMissing, Keyring
-from connector.ledger.sqlite.inspection import MOVED, connected, damage_of, moved_to
+from connector.ledger.sql.moving import COLUMNS, MOVED, Row
+from connector.ledger.sqlite.inspection import connected, damage_of, moved_to
 from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.opening import refusals
 from connector.ledger.sqlite.salvage import DEBTS, OPENINGS, SESSIONS
@@ -17,14 +17,6 @@ from connector.model.errors import ConfigurationError
 from connector.runtime.file_access import is_there
 
 KINDS = {kind.table: kind for kind in (DEBTS, SESSIONS, OPENINGS)}
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    **{table: kind.row._fields for table, kind in KINDS.items()},
-    "quarantine": ("id", "reason", "session_id", "system_id", "origin", "recorded_at"),
-    "lost_track": ("reason",),
-    "ticks": ("key_id", "number", "mac"),
-}
-"""The tables that move, and their columns. Both stores have them."""
-Row = tuple[Any, ...]
 
 
 class Leaving:
