@@ -1,9 +1,9 @@
 """A replica in a process of its own: `python -m tests.ledger.replica ADDRESS pauses|works`. It prints a line when it is there."""
 
 import asyncio
-import os
 import signal
 import sys
+import threading
 
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
@@ -23,7 +23,7 @@ async def main(address: str, what: str) -> None:
 async def paused_in_a_transaction(ledger: PostgresLedger) -> None:
     def pause(_: Table) -> None:
         say("paused")
-        os.kill(os.getpid(), signal.SIGSTOP)
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # at once: the process's own might come after the commit
 
     try:
         await ledger.transact(pause)
