@@ -14,6 +14,8 @@ from drivers.aiocached.translation import BROKEN
 from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavailable
 from drivers.host_names import Names, Question, first_to_answer
 
+MUCH_SLOWER = 4
+"""A question may take so many times as long as the last one that was answered."""
 MISTAKES = (
     (AuthenticationError, "", "is not named: the Sentinels refuse the user or the password; see sentinel_password"),
     (NoPermissionError, "", "is not named: the Sentinels do not permit the user to ask for it; see sentinel_username"),
@@ -47,6 +49,8 @@ class Sentinels:
         self._one_question = asyncio.Lock()
         self._asked_at = 0.0
         self._majority = len(settings.sentinels) // 2 + 1
+        self._patience = settings.connect_timeout
+        """Seconds until what was said last has to do."""
         self._named: _NamedMaster | None = None
         """What they said last."""
 
@@ -67,10 +71,13 @@ class Sentinels:
 
     async def _newest(self) -> _NamedMaster:
         answers, problems = list[_NamedMaster](), list[Exception]()
-        # Whoever knows a master does not wait long for Sentinels that are silent.
+        begun = time.monotonic()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.connect_timeout if self._named is None else SILENCE):
+            async with asyncio.timeout(self._patience):
                 await self._ask_all(answers, problems)
+        if len(answers) >= self._majority:
+            # Whoever knows a master does not wait long for Sentinels that are silent; those that are far away have their time.
+            self._patience = max(SILENCE, MUCH_SLOWER * (time.monotonic() - begun))
         if len(answers) < self._majority and self._named is not None:
             answers.append(self._named)
         if not answers:

@@ -1,8 +1,8 @@
 """A master that Sentinels name: fail-overs are followed, and what is wrong with the Sentinels is said."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -19,6 +19,8 @@ from tests.servers import RealServer, sentinel_server
 SESSION = SessionScope("s1", "A")
 SESSIONS = [SessionScope(f"s{number}", "A") for number in range(16)]
 WITHIN = 60.0
+DISTANCE = 0.3
+"""Seconds for an answer. To learn the master takes several."""
 PASSWORD, ANOTHER = "canary-5up3r", "canary-an0ther"
 
 
@@ -68,14 +70,14 @@ async def test_a_switch_over_with_the_former_master_alive_is_followed_by_the_nex
 
 
 async def test_a_master_that_does_not_answer_is_left_once_another_is_named(redis_binary: None) -> None:
-    async with watched_redis() as watched, opened(watched.driver(operation_timeout=1)) as driver:
+    async with watched_redis() as watched, opened(watched.driver(operation_timeout=2)) as driver:
         await in_use(driver)
         watched.master.pause()
         successor = await watched.until_promoted()
         with pytest.raises(DriverUnavailable, match="did not answer in time"):
             await driver.evict(SESSION)
 
-        await driver.evict(SESSION)
+        await until_it_serves(driver)
 
         await assert_it_uses(successor, driver)
 
@@ -110,6 +112,39 @@ async def test_a_sentinel_that_slept_through_a_fail_over_brings_nobody_back(redi
         await keep(driver, SESSION, "key", b"value")
 
         assert await current(driver, SESSION, "key") == b"value"
+
+
+async def test_sentinels_that_are_far_away_are_waited_for(redis_binary: None) -> None:
+    async with watched_redis() as watched, AsyncExitStack() as ways:
+        far = [await ways.enter_async_context(_far_away(sentinel.port)) for sentinel in watched.sentinels]
+        driver = watched.driver(sentinels=[f"{HOST}:{port}" for port in far], connect_timeout=60)
+        async with opened(driver):
+            await in_use(driver)
+            watched.master.kill()
+            successor = await watched.until_promoted()
+
+            await until_it_serves(driver)
+
+            await assert_it_uses(successor, driver)
+
+
+@asynccontextmanager
+async def _far_away(port: int) -> AsyncIterator[int]:
+    """Give an address from which each answer of this port takes some time."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_there, there = await asyncio.open_connection(HOST, port)
+        with suppress(OSError):
+            while asked := await reader.read(65_536):
+                there.write(asked)
+                answer = await from_there.read(65_536)
+                await asyncio.sleep(DISTANCE)
+                writer.write(answer)
+        there.close()
+        writer.close()
+
+    async with await asyncio.start_server(serve, HOST, 0) as server:
+        yield server.sockets[0].getsockname()[1]
 
 
 async def test_one_sentinel_that_answers_is_enough(redis_binary: None) -> None:
