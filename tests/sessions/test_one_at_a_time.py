@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.model.debts import Debt
 from connector.sessions.opening_outcomes import NotOpened, OpeningRequest
 from tests.ledger.ledgers import until
 from tests.sessions.desk import Desk, settings
@@ -127,3 +128,25 @@ async def test_an_earlier_login_is_left_alone_while_its_end_cannot_be_recorded(d
         await until(partial(is_opened, server, session))
 
     assert (desk.logins, len(desk.alive)) == (2, 1)
+
+
+async def test_a_logout_that_ends_while_its_debt_is_read_is_not_sent_again(
+    desk: Desk, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(tmp_path, section(desk)) as server:
+        headers = await opened(server, session)
+        desk.ending.clear()
+        cleanup = asyncio.create_task(server.opshub.cleanup(session, headers, SYSTEM))
+        await desk.logging_out.get()
+        real = server.parts.ledger.owed_of
+
+        async def owed_of(session_id: str) -> list[Debt]:
+            owed = await real(session_id)
+            if owed:
+                desk.ending.set()
+                assert (await cleanup).status == HTTPStatus.OK
+            return owed
+
+        monkeypatch.setattr(server.parts.ledger, "owed_of", owed_of)
+        assert await again(server, session) == (200, None)
+        assert desk.logouts.total() == 1
