@@ -9,10 +9,12 @@ from tests.sessions.served import served
 from tests.sessions.test_seats import cleaned_up, in_line, one, opened, section
 
 PER_USER = 'seats_per = "{setting.user}"'
+LONG_ENOUGH = 240.0
+"""Seconds, half of which one waits for a seat: longer than the commands take that look, on a busy machine."""
 
 
 async def test_status_tells_of_each_pool_what_holds_its_seats_and_how_many_wait(desk: Desk, tmp_path: Path) -> None:
-    async with served(tmp_path, section(desk, 2, PER_USER)) as server:
+    async with served(tmp_path, section(desk, 2, PER_USER, total=LONG_ENOUGH)) as server:
         session = one()
         headers = await opened(server, session)
         await opened(server, one())
