@@ -1,8 +1,9 @@
 """The ledger's rows in PostgreSQL: the few things that it says in a way of its own."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -40,6 +41,10 @@ SET = ", ".join(f"{name} = new.{name}" for name in COLUMNS[1:])
 UPDATE = f"UPDATE debts SET {SET} FROM {ROWS} WHERE debts.id = new.id".encode()  # noqa: S608 - names of our own
 
 
+SLICE = 200
+"""Rows that are fetched at a time where not all may be wanted."""
+
+
 class Statements:
     """A connection as the shared rows and rules want it."""
 
@@ -67,6 +72,13 @@ class FleetTable(Table):
     def __init__(self, connection: Statements, keyring: Keyring, *, term: Term = NOBODYS, may_write: bool = True) -> None:
         super().__init__(connection, keyring, term=term, may_write=may_write)
         self._statements = connection
+        self._streams = count(1)
+
+    def stream(self, query: str, *values: Any) -> Iterator[Any]:
+        name = f"rows_{next(self._streams)}"
+        self.connection.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {query}", values)  # it ends with the transaction
+        while rows := self.connection.execute(f"FETCH {SLICE} FROM {name}").fetchall():
+            yield from rows
 
     def next_id(self, number: int) -> int:
         ids = self.connection.execute("SELECT nextval('debt_ids') FROM generate_series(1, ?)", (number,)).fetchall()

@@ -4,7 +4,7 @@ A session has one row, that of its login. Beside it there may be rows whose key 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def known(table: Table) -> Known:
     renewed: dict[str, Current] = {}
     earlier: dict[str, tuple[str, ...]] = {}
     older_keys, keyless, damaged = Counter[str](), 0, 0
-    for row in _rows(table, "ORDER BY id"):
+    for row in map(SessionRow._make, table.stream(f"{SELECT} ORDER BY id")):
         try:
             verify(row, table.keyring)
         except KeyMissing:
@@ -93,12 +93,16 @@ def logins_of(table: Table, session_id: str) -> set[str]:
 
 def believed(table: Table, session_id: str) -> Iterator[Believed]:
     """Yield the session's rows that are to be believed, and what they hold."""
-    return iter([*found(table, "WHERE session_id = ?", session_id)])
+    return _believed(table, [*_rows(table, "WHERE session_id = ?", session_id)])
 
 
 def found(table: Table, condition: str, *values: str | bytes | int) -> Iterator[Believed]:
     """Yield the rows that a condition finds and that are to be believed, and what they hold. Nothing may be written meanwhile."""
-    for row in _rows(table, condition, *values):
+    return _believed(table, map(SessionRow._make, table.stream(f"{SELECT} {condition}", *values)))
+
+
+def _believed(table: Table, rows: Iterable[SessionRow]) -> Iterator[Believed]:
+    for row in rows:
         with suppress(KeyMissing, Unverified):
             yield row, decoded(row, table.keyring)
 

@@ -88,6 +88,10 @@ class Table(ABC):
         names = [name for name, *_ in answer.description or ()]
         return (dict(zip(names, row, strict=True)) for row in answer)
 
+    def stream(self, query: str, *values: Any) -> Iterator[Any]:
+        """Read what a query finds, a few rows at a time, because not all of them may be wanted."""
+        return iter(self.connection.execute(query, values))
+
     def debts(self, condition: str, *values: Any, credential: bool = True) -> list[Debt]:
         """Return the debts that verify, with their credentials if they are asked for; a row whose key is missing is left out."""
         return [debt for debt in self._opened(condition, values, credential=credential) if debt.unusable is None]
