@@ -41,8 +41,11 @@ class FleetSessions(LiveSessions):
         """Session id -> under which stamp it was alive by its remembered login. Without one, the ledger is asked."""
         self._seen: dict[str, float] = {}
         """Session id -> when a call of it was last let in."""
-        self._questions: dict[str, set[object]] = {}
-        """Session id -> questions to the ledger that are under way. An end of the session removes them: they count no more."""
+        self._questions: dict[str, dict[object, str]] = {}
+        """Session id -> questions to the ledger that are under way, each with the login that it is about.
+
+        The end of a login removes them: they count no more.
+        """
         self._looks = Outage(
             "the ledger does not tell which sessions were ended by other processes; it is asked again until it does",
             "the ledger tells again which sessions were ended by other processes",
@@ -61,7 +64,7 @@ class FleetSessions(LiveSessions):
             return True
         if self.unrecorded.has_closed(session_id, login_id):
             raise LedgerUnavailable("it cannot record for now that the session is closed")
-        with self._asking(session_id) as counts:
+        with self._asking(session_id, login_id) as counts:
             session = await self._ledger.open_by(session_id, login_id)
             if session is None:
                 return False
@@ -161,7 +164,7 @@ class FleetSessions(LiveSessions):
         if self._logins.get(session_id) != login_id:
             return  # opened anew or closed here while the ledger was asked
         if now is None or now.login_id != login_id:
-            self._overtake(session_id)
+            self._overtake(session_id, login_id)
             self._forget(session_id, login_id)
         elif now.version != self._renewed.get(login_id, Current(None, 0)).version:
             self._stamps.pop(session_id, None)  # renewed elsewhere: the next call asks for the credential
@@ -198,16 +201,20 @@ class FleetSessions(LiveSessions):
             self._stamps[session_id] = stamp
 
     @contextmanager
-    def _asking(self, session_id: str) -> Iterator[Callable[[], bool]]:
-        """Give what tells whether the answer still counts: nobody has ended the session here since the question."""
-        questions, question = self._questions.setdefault(session_id, set()), object()
-        questions.add(question)
+    def _asking(self, session_id: str, login_id: str) -> Iterator[Callable[[], bool]]:
+        """Give what tells whether the answer still counts: nobody has ended this login here since the question."""
+        questions, question = self._questions.setdefault(session_id, {}), object()
+        questions[question] = login_id
         try:
             yield lambda: question in questions
         finally:
-            questions.discard(question)
+            questions.pop(question, None)
             if not questions and self._questions.get(session_id) is questions:
                 del self._questions[session_id]
 
-    def _overtake(self, session_id: str) -> None:
-        self._questions.pop(session_id, set()).clear()
+    def _overtake(self, session_id: str, login_id: str | None = None) -> None:
+        """Let the questions about a login count no more; None for all of the session. Those about its next login go on."""
+        questions = self._questions.get(session_id, {})
+        for question, about in [*questions.items()]:
+            if login_id in {None, about}:
+                del questions[question]

@@ -43,6 +43,21 @@ async def test_a_cleanup_here_kills_a_call_that_is_still_being_admitted(fleet: F
     assert status == DEAD
 
 
+async def test_a_look_that_finds_the_old_login_over_kills_no_call_of_the_new_one(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        await other.status(await one.opened(session))
+        with gate_before(other.live, "look"):
+            new = await one.opened(session)
+            with gate_after(other.ledger, "open_by") as asked:
+                call = asyncio.create_task(other.status(new))
+                await asked.reached.wait()
+                await type(other.live).look(other.live)
+                asked.open()
+                status = await call
+
+    assert status == 200
+
+
 async def test_a_cleanup_that_is_recorded_late_evicts_once_more(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         headers = await one.opened(session)
