@@ -5,17 +5,20 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
+from connector.ledger.postgres.address import parsed
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import Debt, LogoutState
 from connector.model.errors import NoSuchDebt
 from drivers import Scope
-from tests.ledger.ledgers import GRACE, ORIGIN, PENDING, REFUSED, VERIFIED, SetClock, all_due, ledger, request
+from tests.ledger.ledgers import GRACE, KEYS, ORIGIN, PENDING, REFUSED, VERIFIED, SetClock, all_due, ledger, request
+from tests.postgres import Postgres
 
 T = TypeVar("T")
 Login = tuple[int, str]
@@ -46,17 +49,21 @@ class LedgerLikeADictionary(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = TemporaryDirectory()
+        self.prepare()
         self.runner = asyncio.Runner()
         self.clock = SetClock()
         self.expected: dict[Login, Expected] = {}
         self.logins: dict[int, Login] = {}
         self.ledger = self.opened()
 
+    def prepare(self) -> None:
+        """Make an empty place for the ledger."""
+        self.folder = TemporaryDirectory()
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    def opened(self) -> SqliteLedger:
+    def opened(self) -> SqliteLedger | PostgresLedger:
         fresh = ledger(Path(self.folder.name), clock=self.clock)
         self.run(fresh.open())
         return fresh
@@ -119,6 +126,8 @@ class LedgerLikeADictionary(RuleBasedStateMachine):
     def restart(self) -> None:
         self.run(self.ledger.aclose())
         self.ledger = self.opened()
+        if isinstance(self.ledger, PostgresLedger):
+            return  # other owners may have in hand what waits
         self.run(self.ledger.let_go())
         for one in self.expected.values():
             if one.is_due and one.in_hand:
@@ -141,7 +150,40 @@ class LedgerLikeADictionary(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.ledger.aclose())
         self.runner.close()
+        self.clean_up()
+
+    def clean_up(self) -> None:
         self.folder.cleanup()
+
+
+class FleetLikeADictionary(LedgerLikeADictionary):
+    """Two owners of one database take turns."""
+
+    server: ClassVar[Postgres]
+
+    def __init__(self) -> None:
+        self.address = parsed(self.server.dsn(self.server.new_database()), origin="test")
+        super().__init__()
+        self.other = self.opened()
+
+    def prepare(self) -> None:
+        """Do nothing: the database is new."""
+
+    def opened(self) -> PostgresLedger:
+        fresh = PostgresLedger(self.address, KEYS, grace=GRACE, clock=self.clock)
+        self.run(fresh.open())
+        return fresh
+
+    @rule()
+    def take_turns(self) -> None:
+        self.ledger, self.other = self.other, self.ledger
+
+    def teardown(self) -> None:
+        self.run(self.other.aclose())
+        super().teardown()
+
+    def clean_up(self) -> None:
+        """Do nothing: the database goes with its server."""
 
 
 def as_expected(debt: Debt) -> Expected:
@@ -152,3 +194,11 @@ def as_expected(debt: Debt) -> Expected:
 
 TestLedgerLikeADictionary = LedgerLikeADictionary.TestCase
 TestLedgerLikeADictionary.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+
+
+def test_two_owners_of_a_database_say_the_same_as_a_dictionary(postgres: Postgres) -> None:
+    class OnThisServer(FleetLikeADictionary):
+        server = postgres
+
+    few = settings(max_examples=5, stateful_step_count=25, deadline=None)
+    run_state_machine_as_test(OnThisServer, settings=few)
