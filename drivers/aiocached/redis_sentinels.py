@@ -105,10 +105,13 @@ class Sentinels:
         try:
             addresses = await self._names.addresses(Question(host))
             await first_to_answer(addresses, lambda address: self._connect_to(connection, address), RedisError)
-            told = await said(connection, "SENTINEL", "MASTER", str(self._settings.master_name))
+            name = str(self._settings.master_name)
+            told = await said(connection, "SENTINEL", "MASTER", name)
+            # While it leads a fail-over, a Sentinel tells the new epoch with the former address, and only here the new one.
+            ip, port_there = await said(connection, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name)
         finally:
             await connection.disconnect(nowait=True)
-        return _NamedMaster(int(told[b"config-epoch"]), (told[b"ip"].decode(), int(told[b"port"])))
+        return _NamedMaster(int(told[b"config-epoch"]), (ip.decode(), int(port_there)))
 
     async def _connect_to(self, connection: Addressed, address: str) -> None:
         connection.address = address
