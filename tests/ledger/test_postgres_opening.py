@@ -1,0 +1,40 @@
+"""The tables of a ledger in PostgreSQL: made once by whoever comes first, and left alone by an older version."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from connector.ledger.postgres.address import parsed
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.model.errors import ConfigurationError
+from tests.ledger.ledgers import GRACE, KEYS, record
+from tests.postgres import PASSWORD, Postgres
+
+
+def ledger_at(address: str) -> PostgresLedger:
+    return PostgresLedger(parsed(address, origin="test"), KEYS, grace=GRACE)
+
+
+async def test_replicas_that_start_at_once_on_an_empty_database_make_one_ledger(postgres: Postgres) -> None:
+    address = postgres.dsn(postgres.new_database())
+    async with AsyncExitStack() as stack:
+        opening = (stack.enter_async_context(ledger_at(address).opened()) for _ in range(4))
+        first, *others = await asyncio.gather(*opening)
+        debt = await record(first, 1)
+        ids = {(await ledger.known_sessions()).ledger_id for ledger in (first, *others)}
+        assert len(ids) == 1
+        assert [(await ledger.debt(debt.id)).id for ledger in others] == [debt.id] * 3
+
+
+async def test_tables_of_a_newer_version_are_refused_unchanged_and_without_a_password(postgres: Postgres) -> None:
+    database = postgres.new_database()
+    async with ledger_at(postgres.dsn(database)).opened() as ledger:
+        await record(ledger, 1)
+    postgres.administer("UPDATE ledger_version SET number = 99", database)
+    with pytest.raises(ConfigurationError) as refused:
+        await ledger_at(postgres.dsn(database)).open()
+    (problem,) = refused.value.problems
+    assert "has format 99; this version reads up to 1" in problem
+    assert PASSWORD not in problem
+    assert postgres.administer("SELECT number FROM ledger_version", database) == [(99,)]
