@@ -81,9 +81,8 @@ async def test_a_cleanup_by_an_old_seal_ends_the_login_that_another_replica_has_
         new = await other.opened(session)
         answer = await one.cleanup(session, old)
         statuses = [await each.status(new) for each in (one, other)]
+        assert (answer.status, statuses) == (200, [DEAD] * 2)
         await eventually(lambda: not fleet.desk.alive)
-
-    assert (answer.status, statuses) == (200, [DEAD] * 2)
 
 
 async def test_without_its_seal_nobody_cleans_up_what_another_replica_has_opened(fleet: Fleet, session: str) -> None:
