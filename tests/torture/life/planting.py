@@ -13,7 +13,7 @@ from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.half_made import HalfMade
 from connector.ledger.backoff import Backoff, Decision
 from connector.ledger.port import Ledger
-from connector.ledger.sql import recording, seat_holders, session_changes
+from connector.ledger.sql import recording, seat_holders, session_changes, session_rows
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model import transitions
 from connector.model.cleanup import CleanupRequest
@@ -184,7 +184,7 @@ MUTANTS = {
         SessionRecords, "end", said_to_be_done, {Wrong.LOST}, "a cleanup overtakes a login"
     ),
     "a session is not written down": Mutant(
-        session_changes, "open_session", opened_without_a_row, {Wrong.LOST, Wrong.TURNED_AWAY}, "a kill follows a login"
+        session_rows, "insert_all", opened_without_a_row, {Wrong.LOST, Wrong.TURNED_AWAY}, "a kill follows a login"
     ),
     "a cleanup is not written down": Mutant(
         SqliteLedger, "record", recorded_in_memory_only, {Wrong.NOT_ENDED, Wrong.DEAD_SEAL}, "a logout fails and a kill follows"
