@@ -1,6 +1,5 @@
 """A fleet, its end system, and a session."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.ledger.testing import MemoryLedger, MemoryStore
 from tests.drivers.stores import fresh_namespace
-from tests.e2e.connector_process import WITHIN
 from tests.fleet.replicas import Fleet
 from tests.postgres import Postgres
 from tests.servers import RealServer
@@ -24,7 +22,7 @@ from tests.sessions.desk import Desk
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    async with Desk() as system, asyncio.timeout(2 * WITHIN):
+    async with Desk() as system:
         yield system
 
 

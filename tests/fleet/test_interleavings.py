@@ -104,12 +104,18 @@ async def test_a_call_of_a_remembered_session_is_401_at_once_if_a_cleanup_comes_
 async def test_two_initializes_on_two_replicas_make_no_two_logins_where_one_is_allowed(fleet: Fleet, session: str) -> None:
     one_at_a_time = replace(fleet, end_system='replace = "before"\n')
     async with one_at_a_time.replicas() as (one, other):
-        with gate_after(one.ledger, "begin_opening") as here, gate_after(other.ledger, "begin_opening") as there:
+        with (
+            gate_before(one.ledger, "begin_opening") as to_begin_here,  # both have found no login of the other
+            gate_before(other.ledger, "begin_opening") as to_begin_there,
+            gate_after(one.ledger, "begin_opening") as begun_here,
+            gate_after(other.ledger, "begin_opening") as begun_there,
+        ):
             running = [each.begin_to_open(session) for each in (one, other)]
-            for gate in (here, there):
-                await gate.reached.wait()
-            for gate in (here, there):
-                gate.open()
+            for gates in ((to_begin_here, to_begin_there), (begun_here, begun_there)):
+                for gate in gates:
+                    await gate.reached.wait()
+                for gate in gates:
+                    gate.open()
             answers = [await each for each in running]
 
     assert 503 in [each.status for each in answers]
