@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -105,8 +106,17 @@ def run_on_the_servers_loop(work: Coroutine[None, None, T]) -> T:
 
 
 def _main(module: str, function: str, arguments: str) -> None:
-    found = run_on_the_servers_loop(getattr(import_module(module), function)(**json.loads(arguments)))
+    work = getattr(import_module(module), function)
+    _log_warnings_only()
+    found = run_on_the_servers_loop(work(**json.loads(arguments)))
     sys.stdout.write(json.dumps(found))
+
+
+def _log_warnings_only() -> None:
+    """Keep the log out of the result. A process that has no structlog goes on without: its memory may be what is measured."""
+    if structlog := sys.modules.get("structlog"):
+        level = structlog.make_filtering_bound_logger(logging.WARNING)
+        structlog.configure(wrapper_class=level, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 if __name__ == "__main__":
