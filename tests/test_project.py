@@ -1,7 +1,9 @@
 """What the project says of itself in several places is the same everywhere."""
 
+import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -77,6 +79,27 @@ def test_no_test_starts_a_command_that_a_bare_system_lacks() -> None:
     starting = [file for file in (ROOT / "tests").rglob("*.py") if lacking.search(file.read_text("utf-8"))]
 
     assert [file.relative_to(ROOT).as_posix() for file in starting] == ["tests/processes.py"]
+
+
+def useless_deadlines(code: str) -> Iterator[str]:
+    """Yield the names of fixtures that set a deadline while a test has what they yield.
+
+    It would end nothing: it is that of the task that has made the fixture, which is over by then.
+    """
+    for made in ast.walk(ast.parse(code)):
+        if isinstance(made, ast.AsyncFunctionDef) and any("fixture" in ast.unparse(each) for each in made.decorator_list):
+            for block in ast.walk(made):
+                deadlines = isinstance(block, ast.AsyncWith) and "asyncio.timeout(" in ", ".join(map(ast.unparse, block.items))
+                if deadlines and any(isinstance(each, ast.Yield) for each in ast.walk(block)):
+                    yield made.name
+
+
+def test_no_fixture_sets_a_deadline_that_would_end_nothing() -> None:
+    useless = "@pytest.fixture\nasync def desk():\n async with Desk() as made, asyncio.timeout(1):\n  yield made"
+    files = [file.relative_to(ROOT).as_posix() for file in (ROOT / "tests").rglob("*.py")]
+
+    assert [*useless_deadlines(useless)] == ["desk"]
+    assert {file: found for file in files if (found := [*useless_deadlines((ROOT / file).read_text("utf-8"))])} == {}
 
 
 def test_every_place_that_a_newcomer_is_sent_to_is_there() -> None:

@@ -30,7 +30,7 @@ SOON = ("--timeout", "1s")
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    async with Desk() as system, asyncio.timeout(2 * WITHIN):
+    async with Desk() as system:
         yield system
 
 

@@ -16,6 +16,18 @@ def fresh_namespace() -> str:
     return f"test-{next(_namespaces)}"
 
 
+def memory_before(redis: RealServer) -> str:
+    """Return the part of a configuration that keeps what is cached in memory and in this Redis."""
+    return f"""
+[storage]
+drivers = ["memory", "shared"]
+[storage.shared]
+driver = "aiocache"
+backend = "redis"
+port = {redis.port}
+"""
+
+
 def aiocache_driver(
     server: RealServer | int, backend: str, *, clock: Callable[[], float] = time.time, **settings: Any
 ) -> AiocacheDriver:

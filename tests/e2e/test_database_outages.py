@@ -1,7 +1,7 @@
 """The ledger's database goes away, or stops answering, under a server that runs: 503s meanwhile, and no restart afterwards."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,12 +21,11 @@ Change = Callable[[Postgres], None]
 
 
 @pytest.fixture
-async def server(tmp_path: Path, redis: RealServer, own_postgres: Postgres, desk: Desk) -> AsyncIterator[ConnectorProcess]:
+def server(tmp_path: Path, redis: RealServer, own_postgres: Postgres, desk: Desk) -> Iterator[ConnectorProcess]:
     dsn = own_postgres.dsn(own_postgres.new_database())
     config = desk.section + CONFIG.format(redis=redis.port, namespace=fresh_namespace())
     with connector_process(tmp_path, config, {"LEDGER_DSN": dsn, **KEYS}) as process:
-        async with asyncio.timeout(120):
-            yield process
+        yield process
 
 
 def kill(postgres: Postgres) -> None:

@@ -1,7 +1,7 @@
 """Two servers, each a process of its own as it is started, with one ledger in PostgreSQL and one Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,8 +18,6 @@ from tests.servers import RealServer
 from tests.sessions.desk import Desk, settings
 from tests.sessions.served import KEYS
 
-UNTIL_GONE = 60.0
-"""Seconds within which a replica takes over from one that was killed."""
 SYSTEM = {"systemId": "jira-prod", "cleanupGlobalCache": "true"}
 CONFIG = """
 [storage]
@@ -60,12 +58,6 @@ def fleet(tmp_path: Path, redis: RealServer, postgres: Postgres, bouncer: RealSe
     dsn = postgres.dsn(postgres.new_database(), port=bouncer.port)
     config = desk.section + CONFIG.format(redis=redis.port, namespace=fresh_namespace())
     return Fleet(tmp_path, config, {"LEDGER_DSN": dsn, **KEYS})
-
-
-@pytest.fixture(autouse=True)
-async def in_time() -> AsyncIterator[None]:
-    async with asyncio.timeout(2 * UNTIL_GONE):
-        yield
 
 
 async def opened(server: ConnectorProcess, session: str) -> Answer:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.balancer import balancer
+from tests.drivers.stores import memory_before
 from tests.e2e.connector_process import WITHIN
 from tests.e2e.opshub import OpsHub
 from tests.e2e.replicas import Replica
@@ -17,14 +18,6 @@ from tests.sessions.desk import Desk, settings
 from tests.sessions.test_cleanup import SYSTEM
 
 CLIENTS = 8
-STORES = """
-[storage]
-drivers = ["memory", "shared"]
-[storage.shared]
-driver = "aiocache"
-backend = "redis"
-port = {port}
-"""
 pytestmark = pytest.mark.usefixtures("haproxy_binary")
 
 
@@ -44,7 +37,7 @@ async def sessions_until(stopped: asyncio.Event, url: str, statuses: "Counter[tu
 async def test_a_client_behind_a_load_balancer_sees_no_failure_while_its_replicas_restart(
     own_redis: RealServer, desk: Desk, tmp_path: Path
 ) -> None:
-    config = desk.section + STORES.format(port=own_redis.port)
+    config = desk.section + memory_before(own_redis)
     replicas = [Replica(tmp_path / name, config, "drain = 3") for name in ("one", "two")]
     statuses: Counter[tuple[str, int]] = Counter()
     stopped = asyncio.Event()
@@ -74,7 +67,7 @@ async def test_a_client_behind_a_load_balancer_sees_no_failure_while_its_replica
 async def test_replicas_that_lose_their_shared_store_go_on_serving_behind_a_balancer(
     own_redis: RealServer, desk: Desk, session: str, tmp_path: Path
 ) -> None:
-    config = desk.section + STORES.format(port=own_redis.port)
+    config = desk.section + memory_before(own_redis)
     replicas = [Replica(tmp_path / name, config, "drain = 0") for name in ("one", "two")]
     with balancer([replica.port for replica in replicas]) as front, ExitStack() as lives:
         servers = [lives.enter_context(replica.running()) for replica in replicas]

@@ -38,13 +38,13 @@ class Wire:
             answer, there = await asyncio.open_connection(where.hostname, where.port)
             async with _closing(there):
                 there.write(request)
-                requests = asyncio.create_task(_copy(reader, there))
+                requests = asyncio.create_task(copy(reader, there))
                 try:
                     if self.loses_answers_to is not None and request.startswith(self.loses_answers_to):
                         await answer.read()
                         writer.transport.abort()
                     else:
-                        await _copy(answer, writer)
+                        await copy(answer, writer)
                 finally:
                     requests.cancel()
                     await asyncio.wait([requests])
@@ -60,7 +60,8 @@ async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
             await writer.wait_closed()
 
 
-async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Hand on what comes, until one of the two ends."""
     with suppress(ConnectionError):
         while piece := await source.read(65_536):
             sink.write(piece)

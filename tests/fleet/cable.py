@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+
+from tests.e2e.wire import copy
 
 
 class Cable:
@@ -40,7 +42,7 @@ class Cable:
             return
         answers, there = await asyncio.open_connection("127.0.0.1", self._target)
         try:
-            ways = [asyncio.create_task(_copy(reader, there)), asyncio.create_task(_copy(answers, writer))]
+            ways = [asyncio.create_task(copy(reader, there)), asyncio.create_task(copy(answers, writer))]
             try:
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -49,13 +51,6 @@ class Cable:
                 await asyncio.wait(ways)
         finally:
             there.transport.abort()
-
-
-async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while piece := await source.read(65_536):
-            sink.write(piece)
-            await sink.drain()
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from tests.drivers.stores import memory_before
 from tests.e2e.opshub import until_degraded
 from tests.servers import RealServer
 from tests.sessions.desk import Desk
@@ -13,20 +14,12 @@ from tests.sessions.test_missed import out_of_order
 
 AT_ONCE = 10.0
 """Seconds for what waits for nothing, on a busy machine."""
-STORES = """
-[storage]
-drivers = ["memory", "shared"]
-[storage.shared]
-driver = "aiocache"
-backend = "redis"
-port = {port}
-"""
 
 
 async def test_without_its_authority_a_server_is_ready_and_reads_are_misses(
     own_redis: RealServer, desk: Desk, session: str, tmp_path: Path
 ) -> None:
-    async with served(tmp_path, desk.section + STORES.format(port=own_redis.port), routes=ROUTES) as server:
+    async with served(tmp_path, desk.section + memory_before(own_redis), routes=ROUTES) as server:
         headers = await opened(server, session)
         before = [(await server.opshub.call("/cached", headers)).body for _ in range(2)]
         own_redis.kill()
@@ -45,7 +38,7 @@ async def test_no_read_waits_for_an_authority_that_is_known_to_be_silent(
 ) -> None:
     """Each read would wait here until the connection is given up, which takes much longer than both calls may."""
     patient = "[storage.deadlines]\nread = 600\nping = 1\n"
-    async with served(tmp_path, desk.section + STORES.format(port=own_redis.port) + patient, routes=ROUTES) as server:
+    async with served(tmp_path, desk.section + memory_before(own_redis) + patient, routes=ROUTES) as server:
         headers = await opened(server, session)
         own_redis.pause()
         await until_degraded(server.opshub, "shared")
@@ -62,7 +55,7 @@ async def test_no_read_waits_for_an_authority_that_is_known_to_be_silent(
 async def test_a_cleanup_without_the_authority_is_kept_in_every_respect_once_it_is_back(
     own_redis: RealServer, desk: Desk, session: str, tmp_path: Path
 ) -> None:
-    async with served(tmp_path, desk.section + STORES.format(port=own_redis.port), routes=ROUTES) as server:
+    async with served(tmp_path, desk.section + memory_before(own_redis), routes=ROUTES) as server:
         headers = await opened(server, session)
         cached = (await server.opshub.call("/cached", headers)).body["session"]
         own_redis.kill()
@@ -84,7 +77,7 @@ async def test_a_server_that_is_to_have_its_stores_is_not_ready_without_one(
     own_redis: RealServer, desk: Desk, tmp_path: Path
 ) -> None:
     needs_stores = '[server]\nready = "store"\n'
-    async with served(tmp_path, desk.section + STORES.format(port=own_redis.port) + needs_stores) as server:
+    async with served(tmp_path, desk.section + memory_before(own_redis) + needs_stores) as server:
         assert (await server.opshub.ready()).status == 200
         own_redis.kill()
         answer = await server.opshub.until_ready_answers(503)

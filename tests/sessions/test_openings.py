@@ -26,7 +26,7 @@ from tests.sessions.test_missed import out_of_order
 
 @pytest.fixture
 async def parts(tmp_path: Path) -> AsyncIterator[Reception]:
-    async with reception(tmp_path, ReceivingEndSystem()) as made, asyncio.timeout(WITHIN):
+    async with reception(tmp_path, ReceivingEndSystem()) as made:
         yield made
 
 

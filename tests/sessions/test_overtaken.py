@@ -34,7 +34,7 @@ Cleanup = Callable[[Reception, str], Awaitable[None]]
 
 @pytest.fixture
 async def parts(tmp_path: Path) -> AsyncIterator[Reception]:
-    async with reception(tmp_path, ReceivingEndSystem()) as made, asyncio.timeout(WITHIN):
+    async with reception(tmp_path, ReceivingEndSystem()) as made:
         yield made
 
 

@@ -20,7 +20,6 @@ from connector.sessions import renewals
 from connector.sessions.live import LiveSessions
 from connector.sessions.renewals import RenewableLogin, Renewals, with_values
 from connector.sessions.seal import Sealed
-from tests.e2e.connector_process import WITHIN
 from tests.sessions.expiring import PROFILE, Expiring
 
 SESSION, LOGIN, ORIGIN = "6f1c1d2e-0000-4000-8000-000000000001", "l", "https://desk.example.com"
@@ -90,7 +89,7 @@ class Connector:
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    async with Expiring() as system, asyncio.timeout(WITHIN):
+    async with Expiring() as system:
         end_system = build_end_system(EndSystemSection(profile=str(PROFILE), base_url=system.url), {})
         await end_system.open()
         made = await end_system.login(SESSION, {})

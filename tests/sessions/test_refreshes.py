@@ -12,7 +12,6 @@ from connector.api.session_of_request import session as session_of
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.errors import LedgerUnavailable
 from connector.model.sessions import Current, Renewal
-from tests.e2e.connector_process import WITHIN
 from tests.sessions.expiring import Expiring
 from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM
@@ -24,7 +23,7 @@ SOON = 0.5
 
 @pytest.fixture
 async def expiring() -> AsyncIterator[Expiring]:
-    async with Expiring() as system, asyncio.timeout(2 * WITHIN):
+    async with Expiring() as system:
         yield system
 
 

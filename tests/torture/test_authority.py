@@ -14,25 +14,18 @@ from connector.model.credential import Credential
 from connector.model.debts import LogoutState
 from connector.preflight.keyfile import load_keyring
 from connector.preflight.loading import load
+from tests.drivers.stores import memory_before
 from tests.servers import RealServer
 from tests.torture.recovery import LOOK_EVERY, Clock, all_done, running
 from tests.torture.world import Session, World, world
 
-STORAGE = """
-[storage]
-drivers = ["memory", "shared"]
-[storage.shared]
-driver = "aiocache"
-backend = "redis"
-port = {port}
-"""
 WITHIN = 60.0
 
 
 @pytest.fixture
 async def scene(own_redis: RealServer, tmp_path: Path) -> AsyncIterator[World]:
     load_keyring(tmp_path / "ledger.keys", {}, ledger=tmp_path / "ledger.sqlite3")
-    async with world(tmp_path, STORAGE.format(port=own_redis.port)) as found:
+    async with world(tmp_path, memory_before(own_redis)) as found:
         yield found
 
 

@@ -1,9 +1,9 @@
 """The ledger in a PostgreSQL database: opened, kept tidy, and closed by each of the replicas that own it together."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 
@@ -13,14 +13,11 @@ from connector.ledger.postgres.durability import DurabilityWatch, durability
 from connector.ledger.postgres.replica import Replica
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.sql import housekeeping, ticks
-from connector.ledger.sql.tidying import Tidying
+from connector.ledger.sql.tidying import Tidying, keep_tidy, warn_of_unreadable
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.runtime.supervision import supervised
 
 log = structlog.get_logger(__name__)
-
-TIDY_EVERY = 15.0
-"""Seconds between two rounds of tidying up."""
 
 
 class PostgresLedger(Replica):
@@ -66,11 +63,7 @@ class PostgresLedger(Replica):
             raise ConfigurationError([f"ledger.dsn_env: {self._address}: {why}" for why in problem.problems]) from problem
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.dsn_env: {self._address}: {problem}"]) from problem
-        if totals.unreadable:
-            log.warning(
-                "debts in the ledger need a key that is not in the keyring; they are kept: put the key back, or dismiss them",
-                debts=totals.unreadable,
-            )
+        warn_of_unreadable(totals)
 
     async def aclose(self) -> None:
         """Finish what is being written, free what this replica has claimed, and close. A second call does nothing."""
@@ -83,7 +76,7 @@ class PostgresLedger(Replica):
         try:
             await self.open()
             async with (
-                supervised("tidying the ledger", self._keep_tidy),
+                supervised("tidying the ledger", partial(keep_tidy, self.tidy)),
                 supervised("looking at what the database keeps", self._kept.run),
             ):
                 yield self
@@ -93,11 +86,3 @@ class PostgresLedger(Replica):
     async def tidy(self) -> None:
         """Do the housekeeping; `opened` does this by itself."""
         await self._tidying.tidy()
-
-    async def _keep_tidy(self) -> None:
-        while True:
-            await asyncio.sleep(TIDY_EVERY)
-            try:
-                await self.tidy()
-            except LedgerUnavailable as problem:
-                log.warning("the ledger cannot be tidied up for now; it is tried again soon", reason=str(problem))

@@ -1,15 +1,40 @@
 """Housekeeping of a ledger that is open, in short transactions."""
 
-from collections.abc import Callable
-from typing import TypeVar
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
 
 from connector.ledger.sql import housekeeping, opening_rows
 from connector.ledger.sql.operations import Operations
+from connector.model.debts import Totals
+from connector.model.errors import LedgerUnavailable
 
-T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
+TIDY_EVERY = 15.0
+"""Seconds between two rounds of tidying up: so long may an erased credential's old page stay in a write-ahead log."""
 SLICE = 200
 """Rows that one transaction of tidying up touches: some milliseconds."""
+
+
+async def keep_tidy(tidy: Callable[[], Awaitable[None]]) -> None:
+    """Tidy up for ever, now and then, whether it works or not."""
+    while True:
+        await asyncio.sleep(TIDY_EVERY)
+        try:
+            await tidy()
+        except LedgerUnavailable as problem:
+            log.warning("the ledger cannot be tidied up for now; it is tried again soon", reason=str(problem))
+
+
+def warn_of_unreadable(totals: Totals) -> None:
+    """Tell a person of rows whose key is missing, if there are any."""
+    if totals.unreadable:
+        log.warning(
+            "debts in the ledger need a key that is not in the keyring; they are kept: put the key back, or dismiss them",
+            debts=totals.unreadable,
+        )
 
 
 class Tidying:

@@ -1,6 +1,5 @@
 """The ledger in one SQLite file: opened, kept tidy, and closed by the one process that owns it."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -9,19 +8,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import structlog
-
 from connector.ledger.keyring import Keyring
 from connector.ledger.sql import housekeeping, ticks
-from connector.ledger.sql.tidying import SLICE, Tidying
+from connector.ledger.sql.tidying import SLICE, Tidying, keep_tidy, warn_of_unreadable
 from connector.ledger.sqlite.sole_owner import SoleOwner
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.runtime.supervision import supervised
-
-log = structlog.get_logger(__name__)
-
-TIDY_EVERY = 15.0
-"""Seconds between two rounds of tidying up: the longest that an erased credential's old page stays in the write-ahead log."""
 
 
 class SqliteLedger(SoleOwner):
@@ -56,11 +48,7 @@ class SqliteLedger(SoleOwner):
             self._left_in_hand = await self.transact(partial(housekeeping.in_hand, now=self._clock()))
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger.path: {problem}"]) from problem
-        if totals.unreadable:
-            log.warning(
-                "debts in the ledger need a key that is not in the keyring; they are kept: put the key back, or dismiss them",
-                debts=totals.unreadable,
-            )
+        warn_of_unreadable(totals)
 
     async def aclose(self) -> None:
         """Finish what is being written and release everything. A second call does nothing."""
@@ -97,9 +85,4 @@ class SqliteLedger(SoleOwner):
     async def _keep_tidy(self) -> None:
         with suppress(LedgerUnavailable):  # `tidy` tries it again
             await self.let_go()
-        while True:
-            await asyncio.sleep(TIDY_EVERY)
-            try:
-                await self.tidy()
-            except LedgerUnavailable as problem:
-                log.warning("the ledger cannot be tidied up for now; it is tried again soon", reason=str(problem))
+        await keep_tidy(self.tidy)
