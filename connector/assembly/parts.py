@@ -142,7 +142,7 @@ class Parts:
         try:
             await self.ledger.seat_uncounted(lambda origin: pools.of(origin, {}))
         except LedgerUnavailable as problem:
-            raise ConfigurationError([f"ledger.path: {problem}"]) from problem
+            raise ConfigurationError([f"ledger: {problem}"]) from problem
 
     def _loops(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """Yield what runs for as long as the application, with its name."""

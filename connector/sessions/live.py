@@ -86,7 +86,7 @@ class LiveSessions:
         try:
             known = await self._ledger.known_sessions()
         except LedgerUnavailable as problem:
-            raise ConfigurationError([f"ledger.path: {problem}"]) from problem
+            raise ConfigurationError([f"ledger: {problem}"]) from problem
         self.ledger_id = known.ledger_id
         self._remember(known)
         _warn_of(known)
