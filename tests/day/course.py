@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import astuple, dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from random import Random
 from time import monotonic
 
 from tests.day.office import Office
 from tests.day.serving import serve_a_day
-from tests.day.traffic import FIRST, Plan, Traffic, plans
+from tests.day.traffic import FIRST, INITIALIZE, Plan, Traffic, plans
 from tests.ledger.ledgers import until
 from tests.ports import free_port
 from tests.soak.soak import Course
@@ -36,6 +37,8 @@ PATIENCE = 30.0
 """Seconds for what is under way, or owed."""
 REAPED, GIVEN_UP = "a session that nobody has cleaned up is reaped", "a login of which nobody knows what it has made is given up"
 UNKNOWN = "unknown logins"
+DEADLINE = 1.0
+"""Seconds for a login, and for the wait for its seat."""
 NEVER = 1_000_000.0
 """Seconds of a minute of idle time that does not pass."""
 CONFIG = """
@@ -46,6 +49,8 @@ drivers = ["memory", "sqlite"]
 [storage.sqlite]
 path = "{folder}/cache.sqlite3"
 {end_system}login_lifetime = {login_lifetime}
+{seats}[end_system.deadlines]
+total = {deadline}
 [sessions]
 idle_timeout = {idle_timeout}
 [ledger]
@@ -74,6 +79,12 @@ class Day:
     """Logins of which nobody knew what they had made."""
     expired: int = 0
     """Logins that only the end system's own limit has ended."""
+    licence: int | None = None
+    """How many logins the end system allows; None for any number."""
+    turned_away: int = 0
+    """Initializes for which no seat became free in time."""
+    refused: int = 0
+    """Logins that the end system has refused, because they were beyond the licence."""
     left: dict[str, int] = field(default_factory=dict)
     """What is left there at midnight."""
 
@@ -91,13 +102,14 @@ class Day:
 class Scene:
     """The end system, the servers that follow one another, and the clock of the day."""
 
-    def __init__(self, folder: Path, office: Office, minute: float, *, reaps: bool, sessions: int) -> None:
+    def __init__(self, folder: Path, office: Office, minute: float, *, reaps: bool, seen: Day) -> None:
         self.folder, self.office, self.minute = folder, office, minute
-        self.seen = Day(sessions)
+        self.seen, office.licences = seen, seen.licence
         self._port = free_port()
         self.reaps = reaps
         config, lives = folder / "config.toml", {"idle_timeout": IDLE_TIMEOUT * 60, "login_lifetime": LOGIN_LIFETIME * 60}
-        config.write_text(CONFIG.format(port=self._port, folder=folder, end_system=office.section, **lives))
+        limits = {"seats": "" if seen.licence is None else f"seats = {seen.licence}\n", "deadline": DEADLINE, **lives}
+        config.write_text(CONFIG.format(port=self._port, folder=folder, end_system=office.section, **limits))
         self.server = ServerProcess(config, self._port, serve_a_day)
         self.memory: dict[int, float] = {}
         """Megabytes of the last server, by the number of calls since `CALM`."""
@@ -167,13 +179,15 @@ class Scene:
         await self.server.start(self.folder / "door", self.minute if self.reaps else NEVER)
 
 
-async def lived(folder: Path, sessions: int, minute: float, *, reaps: bool = True) -> tuple[Day, Course]:
+async def lived(
+    folder: Path, sessions: int, minute: float, *, reaps: bool = True, licence: int | None = None
+) -> tuple[Day, Course]:
     """Let a day pass, in `minute` seconds for each of its minutes. Return it, and how the last server came through its part.
 
-    Without `reaps` no idle time passes, and nothing is reaped.
+    Without `reaps` no idle time passes, and nothing is reaped. With a `licence`, the end system refuses what is beyond it.
     """
     async with Office() as office:
-        scene = Scene(folder, office, minute, reaps=reaps, sessions=sessions)
+        scene = Scene(folder, office, minute, reaps=reaps, seen=Day(sessions, licence=licence))
         try:
             await scene.begin(FIRST)
             course = await _spent(scene, sessions)
@@ -183,7 +197,7 @@ async def lived(folder: Path, sessions: int, minute: float, *, reaps: bool = Tru
     logged = [*_logged(folder / "server.log")]
     scene.seen.reaped.update(reason for event, reason in logged if event == REAPED)
     scene.seen.given_up = sum(event.startswith(GIVEN_UP) for event, _ in logged)
-    scene.seen.left = left_in(folder / "ledger.sqlite3")
+    scene.seen.left, scene.seen.refused = left_in(folder / "ledger.sqlite3"), office.refused
     return scene.seen, course
 
 
@@ -208,6 +222,7 @@ async def _spent(scene: Scene, sessions: int) -> Course:
             await until(scene.owes_nothing)  # the ticks of a busy machine are longer than planned
         after = await scene.vitals()
         scene.look(traffic)
+        scene.seen.turned_away = traffic.told[INITIALIZE, HTTPStatus.FORBIDDEN]
         return Course(scene.memory, before, after, traffic.told - told, scene.seen.at_midnight)
 
 

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from tests.day.course import AWAY, CALM, HOUR, KILLS, LOGIN_LIFETIME, UNKNOWN, Day
-from tests.day.traffic import FIRST, FORGOTTEN, LAST, SYSTEMS
+from tests.day.course import AWAY, CALM, DEADLINE, HOUR, KILLS, LOGIN_LIFETIME, UNKNOWN, Day
+from tests.day.traffic import AGAIN, FIRST, FORGOTTEN, LAST, SYSTEMS
 from tests.soak.soak import Course
 from tests.torture.page import table
 
 PICTURE = "pictures/day.svg"
-REAPED, LEFT_ALONE = "with the reaper", "without it"
+REAPED, LEFT_ALONE, LICENSED = "with the reaper", "without it", "with the reaper and a licence"
 INTRODUCTION = """\
 # A day in a minute
 
@@ -17,7 +17,8 @@ Written by `make day`, which needs Linux and three minutes; `make verify` runs a
 
 **In short**: a day of ordinary traffic. One session in {forgotten} is never cleaned up, the end system is away twice, and the
 server is killed three times. What nobody cleans up is reaped. At midnight no login is left alive, and the server holds what it
-held before.
+held before. If the end system has a licence, `end_system.seats` keeps to it: its line is touched, and no login is ever beyond
+it.
 
 ![logins that are alive over the day]({picture})
 """
@@ -33,6 +34,10 @@ milliseconds. For the server, only the wait between two ticks is shorter; all el
 * The server is killed at {kills}, and started again at once.
 * A login that is under way at a kill may have been made, and nobody has its credential. The ledger knows it as *unknown*, and
   gives it up once the end system has ended it by its own limit.
+* On the third day the end system allows {licence} logins, and refuses the next one. `end_system.seats` says so. An
+  initialize that finds no seat within {deadline:.0f} s is a 403, and OpsHub tries again after {again:.0f} minutes. An unknown
+  login holds its seat.
+* That day {turned_away} initializes found no seat in time. The end system refused {refused} logins.
 * How the server is, it counts itself: at {calm}, when all calls are held back for a moment, and at midnight.
 """
 SHOWN = ("objects", "of_requests", "tasks", "files")
@@ -41,6 +46,7 @@ SHOWN = ("objects", "of_requests", "tasks", "files")
 def written(days: Mapping[str, tuple[Day, Course]], minute: float) -> str:
     """Return the page; the first of the days is the one with the reaper."""
     first, course = next(iter(days.values()))
+    licensed, _ = days[LICENSED]
     how = HOW.format(
         minute=1000 * minute,
         sessions=first.sessions,
@@ -51,6 +57,11 @@ def written(days: Mapping[str, tuple[Day, Course]], minute: float) -> str:
         first=_clock(FIRST),
         last=_clock(LAST),
         calm=_clock(CALM),
+        licence=licensed.licence,
+        turned_away=licensed.turned_away,
+        refused=licensed.refused,
+        deadline=DEADLINE,
+        again=AGAIN,
     )
     return "\n".join(
         [
@@ -81,7 +92,15 @@ def _table_of(days: Mapping[str, tuple[Day, Course]]) -> str:
 def _row(name: str, day: Day) -> tuple[str, ...]:
     left = ", ".join(f"{number} {what}" for what, number in day.left.items() if number) or "nothing"
     reaped = ", ".join(f"{number} {reason}" for reason, number in sorted(day.reaped.items())) or "none"
-    return (name, str(day.most), str(day.at_midnight), reaped, str(day.given_up or day.left[UNKNOWN]), str(day.expired), left)
+    return (
+        name,
+        str(day.most),
+        str(day.at_midnight),
+        reaped,
+        str(day.given_up or day.left[UNKNOWN]),
+        str(day.expired),
+        left,
+    )
 
 
 def _vitals(course: Course) -> str:

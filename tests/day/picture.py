@@ -11,17 +11,20 @@ from tests.day.course import AWAY, HOUR, KILLS, Day
 from tests.day.traffic import FIRST
 
 HEIGHT = 3.6
+LICENSED = "#3a7d44"
 ROOM = 1.15
 """Above the highest line."""
 
 
 def draw(days: Mapping[str, Day], file: Path) -> None:
-    """Draw a line for each day, the first in the colour of this project's own."""
+    """Draw a line for each day, the first in the colour of this project's own, and one for each licence."""
     mpl.rcParams.update({"svg.hashsalt": "day", "svg.fonttype": "none", "font.size": 9})
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     place = figure.subplots()
-    for number, (name, day) in enumerate(days.items()):
-        place.plot([*day.alive], [*day.alive.values()], color=PEERS if number else OWN, linewidth=2, label=name)
+    for colour, (name, day) in zip((OWN, PEERS, LICENSED), days.items(), strict=True):
+        place.plot([*day.alive], [*day.alive.values()], color=colour, linewidth=2, label=name)
+        if day.licence is not None:
+            place.axhline(day.licence, color=LICENSED, linewidth=1, linestyle="--", label=f"a licence for {day.licence}")
     top = ROOM * place.get_ylim()[1]
     for begin, end in AWAY:
         place.axvspan(begin / HOUR, end / HOUR, color="0.9", label="the end system is away" if begin == AWAY[0][0] else None)

@@ -25,7 +25,7 @@ PAUSE = 20.0
 AGAIN = 5.0
 """Minutes until a login or a cleanup that found nobody is tried again."""
 AT_ONCE = 16
-"""Calls that are under way at a time, so that a slow machine has a late day and no storm."""
+"""Calls of a kind that are under way at a time, so that a slow machine has a late day and no storm."""
 INITIALIZE, CALL, CLEANUP = "initializes", "calls", "cleanups"
 NO_ANSWER = 0
 
@@ -61,7 +61,7 @@ class Traffic:
         self.minute = minute
         self._url = url
         self._gate = asyncio.Event()
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = {kind: asyncio.Semaphore(AT_ONCE) for kind in (INITIALIZE, CALL, CLEANUP)}
         self._under_way = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -85,7 +85,7 @@ class Traffic:
         await self.__aenter__()
 
     async def live(self, plan: Plan) -> None:
-        """Do what is planned, as OpsHub does it: an answer 401 makes it log in anew, and a 503 wait."""
+        """Do what is planned, as OpsHub does it: an answer 401 makes it log in anew, and a 403 or 503 wait."""
         headers = await self._logged_in(plan)
         for pause in plan.pauses[:-1]:
             await self._wait(pause)
@@ -116,7 +116,7 @@ class Traffic:
     async def _asked(self, kind: str, ask: Callable[[OpsHub], Awaitable[Answer]]) -> Answer | None:
         """Return the answer; None if nobody listens, or the server was killed meanwhile."""
         await self._gate.wait()
-        async with self._turns, self._counted():
+        async with self._turns[kind], self._counted():
             try:
                 answer = await ask(self._opshub)
             except aiohttp.ClientError:
