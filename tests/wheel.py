@@ -33,6 +33,7 @@ def main(target: Path) -> None:
         assert version(python, Path(folder)) == connector.__version__
         for package in EXTRAS:
             assert subprocess.run([python, "-c", f"import {package}"], check=False, capture_output=True).returncode != 0
+        assert begun(python, Path(folder) / "begun")
         with serving(python, Path(folder) / "empty") as server:
             asyncio.run(cleaned_up(server))
     sys.stderr.write(f"{wheel}: built, installed without extras, and run in an empty folder\n")
@@ -63,6 +64,13 @@ def installed(wheel: Path, venv: Path) -> Path:
 def version(python: Path, folder: Path) -> str:
     """Ask the command that was installed."""
     return subprocess.check_output([python.with_name("connector"), "--version"], cwd=folder, text=True).strip()
+
+
+def begun(python: Path, folder: Path) -> bool:
+    """Make a connector to begin with, and tell whether its configuration can work."""
+    command = python.with_name("connector")
+    subprocess.run([command, "new", folder], check=True, capture_output=True)
+    return subprocess.run([command, "check-config"], cwd=folder, check=False, capture_output=True).returncode == 0
 
 
 @contextmanager

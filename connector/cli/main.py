@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli import check_config, drain, ledger_commands, owed_commands, profiles, rehearse, sessions_commands, status
+from connector.cli import check_config, drain, ledger_commands, new, owed_commands, profiles, rehearse, sessions_commands, status
 from connector.cli.endings import explained_ends
 from connector.cli.options import ConfigOption, chosen
 from connector.version import __version__
@@ -33,6 +33,7 @@ def serve(config: ConfigOption = None) -> None:
     raise typer.Exit(serve_file(chosen(config)))
 
 
+app.command()(new.new)
 app.command()(check_config.check_config)
 app.command()(status.status)
 app.command()(drain.drain)
