@@ -1,6 +1,5 @@
 """What an administrator is shown of sessions, as values. No credential is in them."""
 
-import math
 from typing import Annotated, Literal
 
 import msgspec
@@ -10,6 +9,7 @@ from connector.model.cleanup import CleanupReport
 from connector.model.debts import LogoutState
 from connector.model.listed import TICK, ListedSession, SessionState, Wanted
 from connector.model.outcomes import LogoutOutcome, LogoutResult
+from connector.workers.overdue import ticks_of
 
 SessionChoice = Literal["open", "opening", "unknown"]
 """In which state a session is wanted: as in `SessionState`."""
@@ -35,7 +35,7 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             states=None if self.state is None else [SessionState(self.state)],
             system=self.system,
             origin=self.origin,
-            idle=None if self.idle is None else math.ceil(self.idle / TICK),
+            idle=None if self.idle is None else _ticks_without_use(self.idle),
         )
 
 
@@ -59,7 +59,7 @@ class ShownSession(msgspec.Struct, frozen=True, kw_only=True):
     used_at: float | None
     """When it was last seen in use; None if it is not open."""
     idle: float | None
-    """For how many seconds of a running server it has not been used, by the minute; None if it is not open."""
+    """For how many seconds of a running server it has surely not been used, by the minute; None if it is not open."""
     calls: int
     sharers: int
     """How many other sessions have the same login."""
@@ -93,10 +93,19 @@ def shown_session(listed: ListedSession) -> ShownSession:
         usable=listed.unusable is None,
         opened_at=listed.opened_at,
         used_at=listed.used_at,
-        idle=None if listed.idle is None else listed.idle * TICK,
+        idle=None if listed.idle is None else _seconds_of(listed.idle),
         calls=listed.calls,
         sharers=listed.sharers,
     )
+
+
+def _ticks_without_use(seconds: float) -> int:
+    return ticks_of(seconds) if seconds else 0
+
+
+def _seconds_of(ticks: int) -> float:
+    """Return how many seconds have surely passed: the first tick may be a short one."""
+    return max(0, ticks - 1) * TICK
 
 
 def closed_session(login_id: str, report: CleanupReport) -> ClosedSession:

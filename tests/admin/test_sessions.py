@@ -57,14 +57,22 @@ async def test_a_running_server_and_its_file_show_the_same_sessions(tmp_path: Pa
     assert (at_rest, one_at_rest) == (while_running, one)
     assert one == while_running[1:]
     assert [each.state for each in while_running] == ["unknown", "open"]
-    assert (one[0].idle, one[0].calls, one[0].used_at) == (120, 7, START + 5)
+    assert (one[0].idle, one[0].calls, one[0].used_at) == (60, 7, START + 5)
+
+
+async def test_a_session_that_was_used_just_before_a_tick_is_not_shown_as_idle(tmp_path: Path) -> None:
+    async with opened(tmp_path) as live:
+        await open_(live, session(1))
+        await live.tick()
+        (one,) = await admin(live).sessions(SessionFilter())
+    assert one.idle == 0
 
 
 async def test_sessions_idle_for_a_part_of_a_minute_are_chosen_by_whole_minutes(tmp_path: Path) -> None:
     async with opened(tmp_path) as live:
         await open_(live, session(1))
-        await live.tick()
-        await live.tick()
+        for _ in range(3):
+            await live.tick()
         found = [len(await admin(live).sessions(SessionFilter(idle=seconds))) for seconds in (0, 61, 120, 121)]
     assert found == [1, 1, 1, 0]
 

@@ -123,7 +123,7 @@ async def test_sessions_are_chosen_alike_on_the_running_server_and_in_its_file(
     command = ("sessions", "list", "--json", *options)
     async with administered(tmp_path) as server:
         await server.open(1)
-        for _ in range(120):
+        for _ in range(121):
             await server.ledger.tick()
         await server.open(2, system_id="B")
         await server.begin(3, unanswered=True)

@@ -56,6 +56,7 @@ async def test_sessions_are_listed_by_state_system_origin_and_idle_time(
 ) -> None:
     await server.open(1)
     await server.ledger.tick()
+    await server.ledger.tick()
     await server.open(2, system_id="B")
     await server.begin(3)
     await server.begin(4, unanswered=True)
