@@ -5,12 +5,13 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import getsource
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -53,6 +54,7 @@ def served(
     core: int = SERVING,
     checkout: Path = ROOT,
     copied: bool = False,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Server]:
     """Run a module's function that serves, with this configuration or the shipped one. It is killed at the end.
 
@@ -62,7 +64,7 @@ def served(
     python = sys.executable if checkout == ROOT else str(checkout / ".venv/bin/python")
     module = _copied(server, folder) if copied else server.__module__
     command = (python, "-m", "bench.http.servers", module, server.__qualname__, str(core))
-    surroundings = os.environ | {"PYTHONPATH": str(checkout)} | FREE_PORTS
+    surroundings = os.environ | {"PYTHONPATH": str(checkout) + ":/tmp/moves"} | FREE_PORTS | {**environ}
     log = folder / "server.log"
     with log.open("wb") as out, subprocess.Popen(command, cwd=folder, env=surroundings, stdout=out, stderr=out) as process:
         try:

@@ -13,12 +13,14 @@ from msgspec.structs import replace
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import NOTHING_TO_END
-from tests.ledger.ledgers import DRIVERS, VERIFIED, logins, opened, opening, record, request, session
+from tests.ledger.ledgers import DRIVERS, VERIFIED, logins, open_, opened, opening, record, request, session
 
 Step = Callable[[SqliteLedger, Sequence[Debt]], Awaitable[object]]
 """Something that is asked of a ledger, which has the debts of `prepared`."""
 KNOWN = range(3)
 """Sessions that owe something before the steps."""
+OPEN = range(6, 10)
+"""Sessions that are open before the steps, the last two by one login that they share."""
 
 
 def beginning(number: int, login: str) -> Step:
@@ -51,16 +53,24 @@ STEPS = st.one_of(
     st.builds(beginning, st.integers(0, 5), st.sampled_from("ab")),
     st.builds(counted, st.integers(0, 5), st.sampled_from("ab")),
     st.builds(answer, st.integers(0, 5), st.sampled_from("ab")),
-    st.builds(cleanup, st.integers(0, 5), st.sampled_from(["", "a", "b"])),
+    st.builds(cleanup, st.integers(0, 9), st.sampled_from(["", "a", "b"])),
+    st.builds(cleanup, st.sampled_from(OPEN), st.just("a")),
     st.builds(foregone, st.integers(0, 5)),
     st.builds(settlement, st.sampled_from(KNOWN)),
 )
 
 
 async def prepared(ledger: SqliteLedger) -> list[Debt]:
-    """Leave debts of each kind: one of a login, and two of cleanups that had nothing to end."""
+    """Leave debts of each kind: one of a login, and two of cleanups that had nothing to end. Open sessions besides."""
+    for number in OPEN:
+        is_shared = number in OPEN[-2:]
+        await open_(ledger, dataclasses.replace(session(number, "s" if is_shared else "a", "a"), is_shared=is_shared))
     nothing = [replace(request(number), foregone=NOTHING_TO_END) for number in KNOWN[1:]]
     return [await record(ledger, 0), *[await ledger.record(each, origin="", drivers=DRIVERS) for each in nothing]]
+
+
+def told(debt: Debt) -> tuple[object, ...]:
+    return debt.session_id, debt.login_id, debt.state, debt.outcome, debt.origin, debt.revision, sorted(debt.evictions)
 
 
 async def said(steps: Sequence[Step], *, together: bool) -> object:
@@ -74,8 +84,7 @@ async def said(steps: Sequence[Step], *, together: bool) -> object:
                 for step in steps:
                     await step(ledger, known)
             debts = await ledger.listing(states=[*LogoutState])
-            found = [(debt.session_id, debt.login_id, debt.state, debt.revision, {*debt.evictions}) for debt in debts]
-            return sorted(found, key=str), await logins(ledger)
+            return sorted(map(told, debts), key=str), await logins(ledger)
 
 
 @given(st.lists(STEPS, min_size=2, max_size=8))

@@ -68,6 +68,8 @@ class Operations(Ledger):
         self._record = transactions.together(recording.record)
         self._settle = transactions.together(recording.settle)
         self._initialize = transactions.together(initializing.initialize)
+        self._open_by = transactions.together(session_rows.open_by)
+        self._open_logins = transactions.together(session_rows.open_logins)
         self._transact = transactions.together(one_by_one)
         self._grace = grace
         self._clock = clock
@@ -158,10 +160,10 @@ class Operations(Ledger):
         return await self.transact(lambda table: table.debts("session_id = ? AND state <> 'closed' ORDER BY id", session_id))
 
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
-        return await self.transact(lambda table: session_rows.open_by(table, session_id, login_id))
+        return await self._open_by((session_id, login_id))
 
     async def open_logins(self, session_ids: Collection[str]) -> dict[str, OpenLogin]:
-        return await self.transact(lambda table: session_rows.open_logins(table, session_ids))
+        return await self._open_logins(session_ids)
 
     async def renew(self, renewal: Renewal) -> Current | None:
         now = self._clock()

@@ -1,14 +1,15 @@
 """What a cleanup owes and what became of it, each within one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from connector.ledger.fingerprints import fingerprints
+from connector.ledger.sql import session_rows
 from connector.ledger.sql.opening_rows import overtake
 from connector.ledger.sql.session_changes import close_session, is_open_by
 from connector.ledger.sql.session_rows import has_sharers
-from connector.ledger.sql.table import Table, marks
+from connector.ledger.sql.table import Heard, Table, marks
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt
@@ -23,15 +24,13 @@ def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
     """Record what each of these cleanups owes, in the row of its login; their sessions are not open, nor opened, any more."""
     heard_of = table.sessions_heard_of([each.request.session_id for each in asked])
     for each in asked:
-        if heard_of.get(each.request.session_id):
+        if Heard.OPENING in heard_of.get(each.request.session_id, Heard(0)):
             overtake(table, each.request.session_id, each.logins)
     first: dict[str, Asked] = {}
     for each in asked:
-        if each.request.session_id not in heard_of:
-            first.setdefault(each.request.session_id, each)
-    begun = [new(each, _fingerprint(table, each.request)) for each in first.values()]
-    inserted = dict(zip(first, table.insert_all(begun), strict=True))
-    return [inserted[id_] if first.get(id_ := each.request.session_id) is each else _record_one(table, each) for each in asked]
+        first.setdefault(each.request.session_id, each)
+    inserted = _recorded_together(table, first, heard_of)
+    return [inserted.get(id(each)) or _record_one(table, each) for each in asked]
 
 
 def record_late(table: Table, missed: Missed, *, now: float) -> Debt:
@@ -87,11 +86,27 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
     table.update(dismissed(debt, reason, now))
 
 
+def _recorded_together(table: Table, asked: Mapping[str, Asked], heard_of: Mapping[str, Heard]) -> dict[int, Debt]:
+    """Record those cleanups that take no look at other rows, in one statement. Return the debts by what was asked."""
+    by_seal = {id_: each.request.login_id for id_, each in asked.items() if heard_of.get(id_) is Heard.OPEN}
+    ended = session_rows.taken_alone(table, by_seal)
+    alone = {id_: _of_login(table, each, ended.get(id_)) for id_, each in asked.items() if id_ in ended or id_ not in heard_of}
+    begun = table.insert_all([new(each, _fingerprint(table, each.request)) for each in alone.values()])
+    return {id(asked[id_]): debt for id_, debt in zip(alone, begun, strict=True)}
+
+
 def _record_one(table: Table, asked: Asked) -> Debt:
     request = asked.request
     ended = close_session(table, request.session_id, login_id=request.login_id, now=asked.now, logins=asked.logins)
-    origin, known = _origin(asked.origin, ended), _as_known(table, request, ended)
-    return _recorded(table, replace(asked, origin=origin, request=known, seat=_seat(ended)))
+    return _recorded(table, _of_login(table, asked, ended))
+
+
+def _of_login(table: Table, asked: Asked, ended: OpenSession | None) -> Asked:
+    """Return the cleanup as what the ledger knows of its login makes it."""
+    if ended is None:
+        return asked
+    request = _as_known(table, asked.request, ended)
+    return replace(asked, origin=_origin(asked.origin, ended), request=request, seat=_seat(ended))
 
 
 def _recorded(table: Table, asked: Asked) -> Debt:

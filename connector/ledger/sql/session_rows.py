@@ -75,15 +75,22 @@ def current(table: Table, session_id: str, login_id: str) -> Current | None:
     return next((_current(session) for session in sessions if session.credential is not None), None)
 
 
-def open_by(table: Table, session_id: str, login_id: str) -> OpenSession | None:
-    """Return the session that is open by a login; None if it has no row that is to be believed."""
-    return next((session for _, session in believed(table, session_id) if session.login_id == login_id), None)
+def open_by(table: Table, logins: Sequence[tuple[str, str]]) -> list[OpenSession | None]:
+    """Return for each session the one that is open by this login; None if it has no row that is to be believed."""
+    session_ids = dict(logins)
+    rows = [*_rows(table, f"WHERE session_id IN ({marks(session_ids)})", *session_ids)]
+    wanted = {*logins}
+    found = _believed(table, [row for row in rows if (row.session_id, row.login_id) in wanted])
+    by_login = {(row.session_id, row.login_id): session for row, session in found}
+    return [by_login.get(login) for login in logins]
 
 
-def open_logins(table: Table, session_ids: Collection[str]) -> dict[str, OpenLogin]:
-    """Return by which logins sessions are open, as far as their rows are to be believed."""
+def open_logins(table: Table, asked: Sequence[Collection[str]]) -> list[dict[str, OpenLogin]]:
+    """Return for each of these questions by which logins its sessions are open, as far as their rows are to be believed."""
+    session_ids = {id_ for each in asked for id_ in each}
     rows = _rows(table, f"WHERE session_id IN ({marks(session_ids)}) ORDER BY id", *session_ids)
-    return {row.session_id: OpenLogin(row.login_id, row.version) for row in rows if _is_verified(table, row)}
+    found = {row.session_id: OpenLogin(row.login_id, row.version) for row in rows if _is_verified(table, row)}
+    return [{id_: found[id_] for id_ in each if id_ in found} for each in asked]
 
 
 def logins_of(table: Table, session_id: str) -> set[str]:
@@ -115,6 +122,22 @@ def taken(table: Table, session_id: str, which: Collection[str] | None = None) -
             table.connection.execute("DELETE FROM sessions WHERE id = ?", (row.id,))
             taken.append(session)
     return taken
+
+
+def taken_alone(table: Table, logins: Mapping[str, str]) -> dict[str, OpenSession]:
+    """Remove the rows of sessions that are open by these logins and have no other row, and return by session what they held.
+
+    One that is not to be believed stays, and one whose login another session may have: they take a second look.
+    """
+    if not logins:
+        return {}
+    rows = [*_rows(table, f"WHERE session_id IN ({marks(logins)})", *logins)]
+    number = Counter(row.session_id for row in rows)
+    alone = [row for row in rows if number[row.session_id] == 1 and row.login_id == logins[row.session_id] and row.share is None]
+    found = [*_believed(table, alone)]
+    if found:
+        table.connection.execute(f"DELETE FROM sessions WHERE id IN ({marks(found)})", [row.id for row, _ in found])  # noqa: S608 - question marks
+    return {row.session_id: session for row, session in found}
 
 
 def has_sharers(table: Table, login: OpenSession) -> bool:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Flag
 from typing import Any
 
 from msgspec.structs import replace
@@ -32,6 +33,14 @@ CLAIMS = "id, reason, session_id, system_id, origin, recorded_at"
 INTO_QUARANTINE = f"""INSERT INTO quarantine ({CLAIMS}) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in CLAIMS.split(", ")[1:])}"""  # noqa: S608 - as above
 FROM_QUARANTINE = f"SELECT {CLAIMS} FROM quarantine ORDER BY id"  # noqa: S608 - names of our own
+
+
+class Heard(Flag):
+    """Of what kinds the rows of a session are."""
+
+    OWED = 1
+    OPEN = 2
+    OPENING = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +152,19 @@ class Table(ABC):
         for id_, *values in rows:
             self.connection.execute(UPDATE, (*values, id_))
 
-    def sessions_heard_of(self, session_ids: Collection[str]) -> dict[str, bool]:
-        """Return which of these sessions have any row at all, and whether it may be one of a login that is under way."""
+    def sessions_heard_of(self, session_ids: Collection[str]) -> dict[str, Heard]:
+        """Return which of these sessions have any row at all, and of what kinds."""
         wanted = marks(session_ids)
         found = self.connection.execute(
-            f"SELECT session_id, 0 FROM debts WHERE session_id IN ({wanted})"  # noqa: S608 - question marks
-            f" UNION ALL SELECT session_id, 0 FROM sessions WHERE session_id IN ({wanted})"
-            f" UNION ALL SELECT session_id, 1 FROM openings WHERE session_id IN ({wanted})",
+            f"SELECT session_id, {Heard.OWED.value} FROM debts WHERE session_id IN ({wanted})"  # noqa: S608 - question marks
+            f" UNION ALL SELECT session_id, {Heard.OPEN.value} FROM sessions WHERE session_id IN ({wanted})"
+            f" UNION ALL SELECT session_id, {Heard.OPENING.value} FROM openings WHERE session_id IN ({wanted})",
             [*session_ids, *session_ids, *session_ids],
         )
-        return {session_id: bool(is_opening) for session_id, is_opening in found}
+        heard_of: dict[str, Heard] = {}
+        for session_id, kind in found:
+            heard_of[session_id] = heard_of.get(session_id, Heard(0)) | Heard(kind)
+        return heard_of
 
     def sessions_known(self, session_ids: Sequence[str]) -> set[str]:
         """Return which of these sessions are open, or have any debt: no row is returned for the others."""

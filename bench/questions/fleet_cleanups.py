@@ -1,0 +1,93 @@
+"""How many durable cleanups a second with the ledger of a fleet, in PostgreSQL, beside the ledger of one machine."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from statistics import median
+from time import perf_counter
+
+from bench.http import lives, own
+from bench.http.cores import ASKING
+from bench.http.load import HOST, load, new_sessions
+from bench.http.servers import Server, served
+from bench.question import OURS, Answer, Question, Run, at_least
+from bench.questions.cleanups_per_second import CONNECTIONS
+from tests.postgres import postgres_server
+from tests.servers import redis_server
+
+CONFIG = """
+[storage]
+drivers = ["memory", "shared"]
+[storage.shared]
+driver = "aiocache"
+backend = "redis"
+host = "{host}"
+port = {redis}
+{ledger}
+[end_system]
+profile = "{profile}"
+base_url = "http://{host}:{site}"
+"""
+IN_POSTGRES = '[ledger]\nstore = "postgres"\ndsn_env = "BENCH_LEDGER_DSN"'
+KEYS = f"bench:{'k' * 42}A"
+SQLITE = "the same, its ledger in SQLite"
+SESSIONS = 2_000
+"""In each turn: some seconds' worth."""
+INITIALIZES, BY_SEAL, WITHOUT_SEAL = "initializes", "cleanups by seal", "cleanups without a seal"
+Rates = defaultdict[tuple[str, str], list[float]]
+"""How many there were a second in each turn, by what is done and by the contender."""
+
+
+async def measure(run: Run) -> Sequence[Answer]:
+    """Have both servers up at once, and ask each in turn; their first turns do not count."""
+    rounds, sessions = run.pick(9, 1), run.pick(SESSIONS, 100)
+    advance = run.begin(f"{sessions:,} sessions", 2 * (1 + rounds))
+    rates = Rates(list)
+    with _contenders(run) as contenders:
+        for _ in range(1 + rounds):
+            for name, server in contenders.items():
+                for done, seconds in (await _turn(server, sessions)).items():
+                    rates[done, name].append(sessions / seconds)
+                advance(1)
+    medians = {key: median(each[1:]) for key, each in rates.items()}
+    return [answer for done in (BY_SEAL, WITHOUT_SEAL, INITIALIZES) for answer in _answers(done, medians)]
+
+
+async def _turn(server: Server, sessions: int) -> Mapping[str, float]:
+    """Open sessions and end them by their seals, then end as many that were opened elsewhere. Return the seconds of each."""
+    begun = perf_counter()
+    seals = await lives.initialized(server.port, islice(new_sessions(), sessions))
+    opened = perf_counter()
+    await lives.cleaned_up(server.port, seals)
+    ended = perf_counter()
+    found = await load(server.port, CONNECTIONS, cleanups=sessions)
+    return {INITIALIZES: opened - begun, BY_SEAL: ended - opened, WITHOUT_SEAL: found.seconds}
+
+
+@contextmanager
+def _contenders(run: Run) -> Iterator[dict[str, Server]]:
+    """Start the servers, which share a Redis and an end system. Each ledger begins empty."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(postgres_server())
+        redis = stack.enter_context(redis_server()).port
+        site = stack.enter_context(served(lives.end_system, run.folder_of_its_own(), core=ASKING)).port
+        environ = {"CONNECTOR_LEDGER_KEYS": KEYS, "BENCH_LEDGER_DSN": postgres.dsn(postgres.new_database())}
+
+        def started(ledger: str) -> Server:
+            config = CONFIG.format(host=HOST, redis=redis, ledger=ledger, profile=lives.PROFILE, site=site)
+            return stack.enter_context(served(own.command, run.folder_of_its_own(), config=config, environ=environ))
+
+        yield {OURS: started(IN_POSTGRES), SQLITE: started("")}
+
+
+def _answers(done: str, rates: Mapping[tuple[str, str], float]) -> list[Answer]:
+    ours, sqlite = rates[done, OURS], rates[done, SQLITE]
+    return [
+        Answer(f"{done}, of what they are with SQLite", ours / sqlite, "times", at_least(AS_MANY)),
+        Answer(done, ours, "per second", at_least(AS_MANY * sqlite), {SQLITE: sqlite}),
+    ]
+
+
+AS_MANY = 1.0
+QUESTION = Question("fleet-cleanups", "Durable cleanups with the ledger of a fleet", measure)

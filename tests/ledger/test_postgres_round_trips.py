@@ -1,0 +1,92 @@
+"""What a replica waits for on the way to its database: however many tasks ask at once, it is as few round trips."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from connector.ledger.postgres.address import parsed
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from tests.ledger.counting_proxy import CountingProxy, counting_proxy
+from tests.ledger.ledgers import GRACE, KEYS, SetClock, close, open_, record, request, session
+from tests.postgres import Postgres
+
+MANY = range(1, 65)
+Counted = Callable[[Callable[[int], Awaitable[object]]], Coroutine[Any, Any, tuple[int, int]]]
+"""Returns the round trips of one call, and those of many at once."""
+
+
+@pytest.fixture
+async def proxy(postgres: Postgres) -> AsyncIterator[CountingProxy]:
+    async with counting_proxy(postgres.server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def ledger(postgres: Postgres, proxy: CountingProxy) -> AsyncIterator[PostgresLedger]:
+    address = parsed(postgres.dsn(postgres.new_database(), port=proxy.port), origin="x")
+    ledger = PostgresLedger(address, KEYS, grace=GRACE, clock=SetClock())
+    await ledger.open()
+    yield ledger
+    await ledger.aclose()
+
+
+@pytest.fixture
+def counted(proxy: CountingProxy) -> Counted:
+    async def both(work: Callable[[int], Awaitable[object]]) -> tuple[int, int]:
+        before = proxy.round_trips
+        await work(0)
+        of_one = proxy.round_trips
+        await asyncio.gather(*(work(number) for number in MANY))
+        return of_one - before, proxy.round_trips - of_one
+
+    return both
+
+
+async def test_many_cleanups_of_open_sessions_take_as_few_round_trips_as_one(ledger: PostgresLedger, counted: Counted) -> None:
+    for number in (0, *MANY):
+        await open_(ledger, session(number, login=f"l{number}"))
+
+    one, many = await counted(lambda number: record(ledger, number, login=f"l{number}"))
+
+    assert many == one <= 7
+    assert (await ledger.statistics()).sessions == 0
+
+
+async def test_many_cleanups_of_unknown_sessions_take_as_few_round_trips_as_one(ledger: PostgresLedger, counted: Counted) -> None:
+    one, many = await counted(lambda number: record(ledger, number))
+
+    assert many == one <= 5
+
+
+async def test_many_settlements_take_as_few_round_trips_as_one(ledger: PostgresLedger, counted: Counted) -> None:
+    debts = [await record(ledger, number) for number in (0, *MANY)]
+
+    one, many = await counted(lambda number: close(ledger, debts[number]))
+
+    assert many == one <= 4
+
+
+async def test_who_asks_by_which_login_a_session_is_open_shares_a_round_trip(ledger: PostgresLedger, counted: Counted) -> None:
+    for number in (0, *MANY):
+        await open_(ledger, session(number, login=f"l{number}"))
+
+    one, many = await counted(lambda number: ledger.open_by(request(number).session_id, f"l{number}"))
+
+    assert many == one == 3
+    one, many = await counted(lambda number: ledger.open_logins([request(number).session_id]))
+    assert many == one == 3
+
+
+async def test_each_who_asks_at_once_is_told_of_its_own_session(ledger: PostgresLedger) -> None:
+    for number in MANY:
+        await open_(ledger, session(number, login=f"l{number}"))
+
+    asked = [(1, "l1"), (2, "l1"), (2, "l2"), (99, "l99")]
+    found = await asyncio.gather(*(ledger.open_by(request(number).session_id, login) for number, login in asked))
+    several = [[request(number).session_id for number in numbers] for numbers in ((1, 2), (2, 99), ())]
+    logins = await asyncio.gather(*map(ledger.open_logins, several))
+
+    assert [each and each.login_id for each in found] == ["l1", None, "l2", None]
+    assert [[login.login_id for login in each.values()] for each in logins] == [["l1", "l2"], ["l2"], []]
