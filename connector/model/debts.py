@@ -106,6 +106,8 @@ class Totals:
     """Logins of which nobody knows what they have made, because their owner is gone or had no answer."""
     bytes: int = 0
     """What the ledger takes in its store."""
+    rewinds: int = 0
+    """How often its store had forgotten what it had acknowledged to this server, as a fail-over may do."""
 
 
 class Sorted(msgspec.Struct, frozen=True):

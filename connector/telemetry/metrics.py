@@ -207,6 +207,8 @@ class LedgerGauges(Collector):
         yield sessions
         yield GaugeMetricFamily("connector_ledger_unreadable_rows", "Rows whose key is missing", totals.unreadable)
         yield GaugeMetricFamily("connector_owed_evictions", "Rows that owe an eviction to a driver", totals.evictions)
+        meaning = "How often the ledger's database had forgotten what it had acknowledged to this server"
+        yield CounterMetricFamily("connector_ledger_rewinds", meaning, totals.rewinds)
         # A clock that was set back would make the age negative.
         age = 0.0 if totals.oldest is None else max(0.0, self._clock() - totals.oldest)
         yield GaugeMetricFamily("connector_oldest_owed_age_seconds", "Age of the oldest row that owes something, 0 if none", age)

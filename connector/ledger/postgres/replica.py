@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from connector.ledger.keyring import Keyring
@@ -14,7 +15,7 @@ from connector.ledger.postgres.transactions import FleetTransactions
 from connector.ledger.sql import session_changes, ticks
 from connector.ledger.sql.operations import Operations
 from connector.ledger.sql.table import Table
-from connector.model.debts import Debt
+from connector.model.debts import Debt, Totals
 from connector.model.sessions import Current, RefreshClaim, RefreshState, Renewal
 
 
@@ -35,6 +36,9 @@ class Replica(Operations):
         """The origin that was looked at last, so that each has its turn."""
         self._counted: tuple[int, ...] = ()
         """What the last two ticks of this replica have returned."""
+
+    async def statistics(self) -> Totals:
+        return replace(await super().statistics(), rewinds=self._fleet.history.rewinds)
 
     async def tick(self) -> int:
         number = await self.transact(partial(_tick, counted=self._counted))

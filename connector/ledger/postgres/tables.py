@@ -110,7 +110,13 @@ CREATE TABLE refreshes (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1,)
+VERSION_2 = """
+ALTER TABLE owners ADD COLUMN epoch bytea NOT NULL DEFAULT '';
+CREATE TABLE epoch (word bytea NOT NULL, timeline text COLLATE "C" NOT NULL, is_settled boolean NOT NULL);
+INSERT INTO epoch VALUES (uuid_send(gen_random_uuid()), left(pg_walfile_name(pg_current_wal_lsn()), 8), true);
+"""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing."""
 MARKER = "ledger_version"
 """The table that every ledger has."""

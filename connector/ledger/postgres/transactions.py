@@ -14,6 +14,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.dialect import FleetTable, Statements
 from connector.ledger.postgres.fitness import why_unfit
+from connector.ledger.postgres.history import History
 from connector.ledger.postgres.owners import OwnRow, Prologue, remove
 from connector.ledger.postgres.standstill import Standstill, StandstillWatch
 from connector.ledger.postgres.tables import MARKER, migrate
@@ -55,6 +56,7 @@ class FleetTransactions:
         self._quarantined = quarantined
         self._watch = StandstillWatch(standstill)
         self._owner = OwnRow(self._watch)
+        self.history = History()
         self._connection: psycopg.Connection[Any] | None = None
         self._warned = False
         self._connect_after = 0.0
@@ -141,8 +143,11 @@ class FleetTransactions:
         try:
             with cancelled_only_if_asked:
                 connection, seen = self._begun()
-                do_together(batch, self._table(connection, seen))
+                table = self._table(connection, seen)
+                self._has_lost_track |= self.history.enter(table, seen)
+                do_together(batch, table)
                 self._end(connection)
+                self.history.acknowledged()
         except Exception as problem:  # noqa: BLE001 - the boundary of a transaction: its callers get to see it
             for job in batch:
                 job.outcome = problem

@@ -1,0 +1,49 @@
+"""Epochs of the database's history: a new one begins wherever acknowledged commits may have been lost.
+
+A promoted standby may lack the last commits of its primary, and is on another timeline. So whoever sees first that the timeline
+is another one begins a new epoch, with a new random word. So does a replica whose own commits are gone on the same timeline.
+"""
+
+from secrets import token_bytes
+from typing import NamedTuple
+
+from connector.ledger.sql.database import Database
+
+WORD_BYTES = 16
+"""Length of the random word that stands for an epoch."""
+LOOK = "SELECT word, timeline, is_settled, left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM epoch"
+"""The control file tells the timeline, too, but only after a checkpoint."""
+
+SPARE_IDS = 1_000_000
+"""More debts than are recorded in the time that a fail-over can lose."""
+
+
+class LedgerEpoch(NamedTuple):
+    """The present epoch, as a transaction sees it."""
+
+    word: bytes
+    timeline: str
+    """That on which it began."""
+    is_settled: bool
+    """Whether every replica has written again what it knows, or has been silent for a whole claim."""
+    timeline_now: str
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the database has failed over since: a timeline that comes back is another one, too."""
+        return self.timeline != self.timeline_now
+
+    def next(self) -> "LedgerEpoch":
+        """Return the epoch that begins now."""
+        return LedgerEpoch(token_bytes(WORD_BYTES), self.timeline_now, is_settled=False, timeline_now=self.timeline_now)
+
+
+def begin(database: Database, epoch: LedgerEpoch) -> None:
+    """Write down that an epoch begins. From now on no debt gets an id that a debt may have had which is lost."""
+    database.execute("UPDATE epoch SET word = ?, timeline = ?, is_settled = ?", epoch[:3])
+    database.execute("SELECT setval('debt_ids', nextval('debt_ids') + ?)", (SPARE_IDS,))
+
+
+def settle(database: Database) -> None:
+    """Write down that the present epoch is settled."""
+    database.execute("UPDATE epoch SET is_settled = true")

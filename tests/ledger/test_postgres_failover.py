@@ -1,0 +1,74 @@
+"""A ledger in PostgreSQL whose standby takes over without the last commits that its primary had acknowledged."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from connector.ledger.postgres.address import parsed
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.ledger.postgres.standstill import Standstill
+from connector.model.errors import LedgerUnavailable
+from tests.ledger.failing_over import Pair, pair_of
+from tests.ledger.ledgers import GRACE, KEYS, SetClock, record
+from tests.postgres import Postgres
+
+SOON = 40.0
+
+
+@pytest.fixture
+async def pair(own_postgres: Postgres) -> AsyncIterator[Pair]:
+    async with pair_of(own_postgres) as made:
+        yield made
+
+
+@asynccontextmanager
+async def opened(pair: Pair, standstill: Standstill | None = None) -> AsyncIterator[PostgresLedger]:
+    ledger = PostgresLedger(parsed(pair.address, origin="test"), KEYS, grace=GRACE, clock=SetClock(), standstill=standstill)
+    async with ledger.opened():
+        yield ledger
+
+
+async def rewinds(ledger: PostgresLedger) -> int:
+    """Ask until the database answers."""
+    async with asyncio.timeout(SOON):
+        while True:
+            try:
+                return (await ledger.statistics()).rewinds
+            except LedgerUnavailable:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_standby_without_the_last_commits_is_noticed_by_the_replica_that_made_them(pair: Pair) -> None:
+    async with opened(pair) as loser, opened(pair) as other:
+        await other.statistics()
+        await pair.cut_off()
+        await record(loser, 1)
+        await pair.fail_over()
+        found = [await rewinds(each) for each in (other, loser)]
+
+    assert found == [0, 1]
+    assert loser.lost_track
+
+
+async def test_a_standby_that_lacks_nothing_is_no_loss(pair: Pair) -> None:
+    async with opened(pair) as ledger:
+        await record(ledger, 1)
+        await pair.cut_off()
+        await pair.fail_over()
+        found = await rewinds(ledger)
+
+    assert (found, ledger.lost_track) == (0, False)
+
+
+async def test_a_former_primary_that_comes_back_has_lost_what_the_other_one_committed(pair: Pair) -> None:
+    async with opened(pair) as ledger:
+        await pair.cut_off()
+        await pair.fail_over()
+        await rewinds(ledger)
+        await record(ledger, 1)
+        await pair.fall_back()
+        found = await rewinds(ledger)
+
+    assert found == 1
