@@ -17,7 +17,9 @@ from connector.cleanups.hooks import Hooks
 from connector.config.settings import ServerDeadlines, Settings
 from connector.model.addresses import is_loopback
 from connector.model.listed import TICK
+from connector.preflight.listener import listener_tls
 from connector.preflight.loading import Prepared
+from connector.preflight.reloading import Reloading
 from connector.runtime.garbage_collection import raise_threshold
 from connector.runtime.open_files import allow_as_many_as_possible
 from connector.runtime.signals import stop_signal
@@ -26,15 +28,22 @@ log = structlog.get_logger(__name__)
 
 IN_CLEAR = (
     "serving other machines in clear text: whoever listens on the way reads logins and seals; "
-    "listen on loopback, and let a proxy with TLS serve them"
+    "set server.tls.certificate, or listen on loopback and let a proxy with TLS serve them"
 )
 STOPPING = "stopping: all is served on for the time to drain; then what has begun is finished, and the rest stays in the ledger"
 
 
 def serve(
-    config: Prepared | Settings, *, routes: Collection[web.RouteDef] = (), hooks: Hooks | None = None, tick: float = TICK
+    config: Prepared | Settings,
+    *,
+    routes: Collection[web.RouteDef] = (),
+    hooks: Hooks | None = None,
+    tick: float = TICK,
+    read_again: Callable[[], Settings] | None = None,
 ) -> int:
     """Serve until a signal asks to end, and return the exit code; `routes`, `hooks` and `tick` are as for `create_app`.
+
+    `read_again` reads the configuration at a hang-up; without it, only the certificates are read then.
 
     From the signal on `/health/ready` answers 503, and each answer closes its connection. All is served on for
     `server.deadlines.drain` seconds. What has begun then is finished, an author's handlers included, for at most
@@ -47,7 +56,8 @@ def serve(
     raise_threshold()
     settings = config.settings if isinstance(config, Prepared) else config
     with opened_doors(settings) as doors, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(serve_app(create_app(config, routes=routes, hooks=hooks, tick=tick), settings, doors))
+        app = create_app(config, routes=routes, hooks=hooks, tick=tick)
+        return runner.run(serve_app(app, settings, doors, read_again))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -58,15 +68,18 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def serve_app(app: web.Application, settings: Settings, doors: Doors) -> int:
+async def serve_app(
+    app: web.Application, settings: Settings, doors: Doors, read_again: Callable[[], Settings] | None = None
+) -> int:
     """Serve an application that `create_app` has made of these settings, at doors that were opened for it, as `serve` does."""
     app[DOORS] = doors
     runner = guarded_runner(app, settings.server)
-    stop = stop_signal()
+    tls = listener_tls(settings.server.tls)
+    stop = stop_signal(Reloading(settings, tls, read_again or (lambda: settings)).reload)
     try:
         await runner.setup()
-        await listen(runner, "server", doors.server)
-        _tell_where(runner.addresses)
+        await listen(runner, "server", doors.server, tls)
+        _tell_where(runner.addresses, "http" if tls is None else "https")
         await _finish(app, runner, settings.server.deadlines, asked_by=await stop)
     finally:
         await runner.cleanup()
@@ -74,10 +87,11 @@ async def serve_app(app: web.Application, settings: Settings, doors: Doors) -> i
     return 0
 
 
-def _tell_where(addresses: Sequence[Any]) -> None:
+def _tell_where(addresses: Sequence[Any], scheme: str) -> None:
     for host, port, *_ in addresses:
-        log.info("serving", host=host, port=port)
-    if beyond := [f"{host} port {port}" for host, port, *_ in addresses if not is_loopback(host)]:
+        log.info("serving", scheme=scheme, host=host, port=port)
+    beyond = [f"{host} port {port}" for host, port, *_ in addresses if not is_loopback(host)]
+    if beyond and scheme == "http":
         log.warning(IN_CLEAR, addresses=beyond)
 
 

@@ -1,8 +1,10 @@
 """The sockets that a server needs. They are bound first, so that an address in use is reported early, by its key."""
 
+import asyncio
 import errno
 import os
 import socket
+import ssl
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -28,6 +30,8 @@ class Doors:
     """None on a platform that has no such sockets."""
 
 
+HANDSHAKE = 10.0
+"""Seconds for a client's part of a TLS handshake."""
 DOORS = web.AppKey("doors", Doors)
 """Those that were opened for an application before it started."""
 
@@ -50,15 +54,33 @@ def opened_doors(settings: Settings, *, for_calls: bool = True) -> Iterator[Door
         yield Doors(server, told, control)
 
 
-async def listen(runner: web.AppRunner, section: str, sockets: Sequence[socket.socket]) -> None:
-    """Take connections on bound sockets.
+class _Door(web.SockSite):
+    """Takes the connections of a socket. aiohttp would give each handshake a minute, and no limit counts them before its end."""
+
+    async def start(self) -> None:
+        await web.BaseSite.start(self)
+        if (server := self._runner.server) is None:
+            raise RuntimeError("the runner was not set up")
+        self._server = await asyncio.get_running_loop().create_server(
+            server,
+            sock=self._sock,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            ssl_handshake_timeout=None if self._ssl_context is None else HANDSHAKE,
+        )
+
+
+async def listen(
+    runner: web.AppRunner, section: str, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None = None
+) -> None:
+    """Take connections on bound sockets; with `tls`, over HTTPS only.
 
     Raises:
         ConfigurationError: another program has begun to listen there meanwhile; names the key of the configuration's `section`.
     """
     for bound in sockets:
         try:
-            await web.SockSite(runner, bound, backlog=shares().backlog).start()
+            await _Door(runner, bound, backlog=shares().backlog, ssl_context=tls).start()
         except OSError as problem:
             host, port = bound.getsockname()[:2]
             raise ConfigurationError([_problem(problem, section, host, port)]) from problem

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from connector.cleanups.hooks import Hooks
 from connector.cli.endings import explained_ends
-from connector.preflight.loading import load
+from connector.preflight.loading import load, read
 from connector.runtime.outlet import take_over_standard_streams
 from connector.server import serve
 from connector.telemetry.logs import configure_logs
@@ -27,4 +27,4 @@ def serve_file(config: Path | None, *, routes: Collection[web.RouteDef] = (), ho
     take_over_standard_streams()
     prepared = load(config, os.environ)
     configure_logs(prepared.settings.logs)
-    return serve(prepared, routes=routes, hooks=hooks)
+    return serve(prepared, routes=routes, hooks=hooks, read_again=lambda: read(config, os.environ).settings)

@@ -57,6 +57,17 @@ class ServerLimits(Section):
     """Open connections from one address. Default: as many as in all, because OpsHub is one address."""
 
 
+class ServerTls(Section):
+    """HTTPS on the server's own address. Without `certificate`, it serves clear text."""
+
+    certificate: Annotated[Path | None, Field(strict=False)] = None
+    """PEM file of the server's certificate, with those that vouch for it behind it. With it, the server answers HTTPS only."""
+    key: Annotated[Path | None, Field(strict=False)] = None
+    """PEM file of its key, not encrypted; only this user should be able to read it. Default: the file of the certificate."""
+    client_ca_file: Annotated[Path | None, Field(strict=False)] = None
+    """PEM file of certificate authorities. With it, only clients may connect that show a certificate of one of them."""
+
+
 class ServerSection(Section):
     """The address on which the server listens, and the callers that it accepts."""
 
@@ -79,6 +90,7 @@ class ServerSection(Section):
     ready: Literal["serve", "store"] = "serve"
     """When `/health/ready` answers 200. `serve`: while the server can serve, though slower, also without its stores. `store`:
     only while each store answers, too."""
+    tls: ServerTls = ServerTls()
     deadlines: ServerDeadlines = ServerDeadlines()
     limits: ServerLimits = ServerLimits()
 

@@ -8,6 +8,7 @@ from connector.model.errors import ConfigurationError
 from connector.preflight.drivers import build_drivers, misconfigurations
 from connector.preflight.keyfile import load_keyring, problem_of_lost_keys, problem_of_shared_keys
 from connector.preflight.ledger_store import ledger_address, ledger_file, problem_of_sharing
+from connector.preflight.listener import listener_tls
 from connector.runtime.file_access import is_there, why_not
 from drivers import Driver, Sharing
 
@@ -20,9 +21,22 @@ def ready_drivers(settings: Settings, environ: Mapping[str, str]) -> list[Driver
     """
     drivers = build_drivers(settings.storage)
     ledger, authority = settings.ledger, drivers[-1]
-    if problems := [*_store(ledger, environ, authority), *_keys(ledger, environ, authority), *misconfigurations(drivers)]:
+    if problems := [
+        *_listener(settings),
+        *_store(ledger, environ, authority),
+        *_keys(ledger, environ, authority),
+        *misconfigurations(drivers),
+    ]:
         raise ConfigurationError(problems)
     return drivers
+
+
+def _listener(settings: Settings) -> Iterator[str]:
+    """Find what is wrong with the certificates that connections show or trust."""
+    try:
+        listener_tls(settings.server.tls)
+    except ConfigurationError as found:
+        yield from found.problems
 
 
 def _store(ledger: LedgerSection, environ: Mapping[str, str], authority: Driver) -> Iterator[str]:

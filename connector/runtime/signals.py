@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import structlog
 
@@ -12,13 +13,16 @@ log = structlog.get_logger(__name__)
 ENDING = ("SIGTERM", "SIGINT", "SIGQUIT")
 """Asked to end. SIGQUIT is among them: its default writes the memory to a file, with all credentials."""
 HANG_UP = "SIGHUP"
-"""The terminal has gone. Without a terminal, it asks services to read their configuration again."""
+"""The terminal has gone. Without a terminal, it asks a service to read its configuration again."""
 MEANINGLESS = ("SIGUSR1", "SIGUSR2")
 """Other servers reopen their logs on these. This server has nothing to reopen."""
 
 
-def stop_signal() -> asyncio.Future[str]:
-    """Handle the signals from now on, and return a future of the name of the first one that asks the process to end."""
+def stop_signal(read_again: Callable[[], None]) -> asyncio.Future[str]:
+    """Handle the signals from now on, and return a future of the name of the first one that asks the process to end.
+
+    `read_again` is called at each hang-up that does not mean that the terminal has gone.
+    """
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[str] = loop.create_future()
 
@@ -32,10 +36,10 @@ def stop_signal() -> asyncio.Future[str]:
             signal.signal(number, lambda told, _: loop.call_soon_threadsafe(ask_to_end, signal.Signals(told).name))
     else:
         # An ignored signal needs a handler as well, because the default of most of them kills.
-        handlers = dict.fromkeys(ENDING, ask_to_end) | dict.fromkeys(MEANINGLESS, _ignore)
-        handlers[HANG_UP] = ask_to_end if _ends_with_its_terminal() else _ignore
-        for name, handler in handlers.items():
+        ends_with_its_terminal = _ends_with_its_terminal()
+        for name, handler in (dict.fromkeys(ENDING, ask_to_end) | dict.fromkeys(MEANINGLESS, _ignore)).items():
             loop.add_signal_handler(getattr(signal, name), handler, name)
+        loop.add_signal_handler(signal.SIGHUP, *((ask_to_end, HANG_UP) if ends_with_its_terminal else (read_again,)))
     return stop
 
 
@@ -73,4 +77,4 @@ def _has_terminal() -> bool:
 
 
 def _ignore(name: str) -> None:
-    log.warning("this signal means nothing here, the server goes on; restart it to apply a changed configuration", signal=name)
+    log.warning("this signal means nothing here, the server goes on", signal=name)

@@ -14,6 +14,7 @@ from connector.endsystems.profile.grammar import parse
 from connector.endsystems.profile.template import Source, Template
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
+from connector.runtime.certificates import show
 from connector.runtime.file_access import why_not
 
 
@@ -104,26 +105,8 @@ def _tls(settings: config.EndSystemSection, problems: list[str]) -> ssl.SSLConte
         return _trusting(settings.ca_file, problems)
     # A context of its own: what is shown to one end system is nobody else's.
     tls = ssl.create_default_context() if settings.ca_file is None else _trusting(settings.ca_file, problems)
-    _show(tls, certificate, key or certificate, problems)
+    problems += show(tls, certificate, key or certificate, ("end_system.client_certificate", "end_system.client_key"))
     return tls
-
-
-def _show(tls: ssl.SSLContext, certificate: Path, key: Path, problems: list[str]) -> None:
-    """Have connections show the certificate. OpenSSL tells neither of two files apart, so each is opened before."""
-    for name, file in (("client_certificate", certificate), ("client_key", key)):
-        try:
-            file.open("rb").close()
-        except (OSError, ValueError) as problem:
-            reason = why_not(problem, file) if isinstance(problem, OSError) else "not the path of a file"
-            problems.append(f"end_system.{name}: cannot be read: {reason}")
-            return
-    try:
-        # Without a password of our own, OpenSSL would ask for that of an encrypted key at the terminal.
-        tls.load_cert_chain(certificate, key, password=lambda: "")
-    except (ssl.SSLError, ValueError):
-        problems.append(
-            "end_system.client_certificate: expected a certificate and its key in PEM format, the key without a password"
-        )
 
 
 def _trusting(ca_file: Path | None, problems: list[str]) -> ssl.SSLContext:
