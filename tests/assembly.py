@@ -149,5 +149,6 @@ def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> 
         storage=storage,
         ledger=ledger,
         live=live,
+        peers=None,
         metrics=metrics,
     )

@@ -10,11 +10,13 @@ import msgspec
 from connector.cache.storage import Storage
 from connector.ledger.port import SoonestDue
 from connector.model.errors import LedgerUnavailable
+from connector.workers.other_replicas import Peers
 
 READY = "ready"
 UP = "up"
 WITHOUT_AUTHORITY = "reads are misses; cleanups end logins, answer 503, and owe their evictions"
 WITHOUT_STORE = "reads skip it, and it owes evictions until it is back"
+PARTED = "another replica uses another store: reads are misses until both use one"
 IN_DEBT = "it owes evictions: reads are misses until they are done"
 
 
@@ -48,6 +50,8 @@ class Readiness(msgspec.Struct, frozen=True):
     ledger: str
     degraded: dict[str, str]
     """What a store does not do for now, although the server serves; by the name of its driver."""
+    replicas: list[str]
+    """What other replicas do not share with this one, although they have to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class ReadinessCheck:
 
     Without them nothing is served from a cache, so nothing that a cleanup has evicted. Logins, logouts and records go on.
     """
+    peers: Peers | None = None
 
     async def ask(self) -> Readiness:
         """Ping every driver and the ledger, and tell how the server is."""
@@ -73,13 +78,15 @@ class ReadinessCheck:
             drivers={name: reason or UP for name, reason in reasons.items()},
             ledger=ledger,
             degraded=dict(self._degraded(reasons)),
+            replicas=self.peers.strangers if self.peers else [],
         )
 
     def _status(self, reasons: Mapping[str, str | None], ledger: str) -> str:
         if self.lifecycle.draining:
             return "draining"
         lacks_a_store = self.needs_stores and any(reasons.values())
-        return "unavailable" if ledger != UP or lacks_a_store else READY
+        is_misplaced = self.peers is not None and self.peers.misplaced
+        return "unavailable" if ledger != UP or lacks_a_store or is_misplaced else READY
 
     def _degraded(self, reasons: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
         authority = self.storage.authority.name
@@ -87,7 +94,7 @@ class ReadinessCheck:
             if reason is not None:
                 yield name, WITHOUT_AUTHORITY if name == authority else WITHOUT_STORE
             elif name == authority and not self.storage.trusted:
-                yield name, IN_DEBT
+                yield name, PARTED if self.storage.is_parted else IN_DEBT
 
     async def _ledger(self) -> str:
         """Tell whether the ledger works. Nothing is written for it, because what it could not take says more."""

@@ -115,6 +115,7 @@ class Admin(LedgerView):
             status=found.status,
             drivers=found.drivers,
             degraded=found.degraded,
+            replicas=found.replicas,
             pid=os.getpid(),
             version=__version__,
             metrics=self.metrics_url,

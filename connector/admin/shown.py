@@ -96,6 +96,8 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
     """How each storage driver is: `up`, or why it is not."""
     degraded: dict[str, str] = {}
     """What a store does not do for now, although the server serves."""
+    replicas: list[str] = []
+    """What other replicas do not share with this one, although they have to."""
     pid: int
     version: str
     metrics: str | None

@@ -29,6 +29,7 @@ from connector.sessions.openings import Openings
 from connector.sessions.seal import Seals
 from connector.sessions.session import SessionsInUse
 from connector.telemetry.metrics import Metrics
+from connector.workers.other_replicas import Peers
 
 LIVE = "/health/live"
 
@@ -46,6 +47,7 @@ class Served:
     storage: Storage
     ledger: SoonestDue
     live: LiveSessions
+    peers: Peers | None
     metrics: Metrics
 
 
@@ -72,7 +74,7 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
 
 def _readiness(server: ServerSection, served: Served, lifecycle: Lifecycle) -> ReadinessCheck:
     needs_stores = server.ready == "store"
-    return ReadinessCheck(served.storage, served.ledger, served.live.unrecorded, lifecycle, needs_stores)
+    return ReadinessCheck(served.storage, served.ledger, served.live.unrecorded, lifecycle, needs_stores, served.peers)
 
 
 def _add_calls(app: web.Application, settings: Settings, served: Served, callers: Callers, shapes: ErrorShapes) -> None:

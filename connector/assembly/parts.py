@@ -20,6 +20,7 @@ from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem
 from connector.endsystems.naming_pools import SeatPools, seat_pools
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
+from connector.ledger.fingerprints import of_keys
 from connector.ledger.fingerprints import pools as digests_of
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
@@ -49,6 +50,7 @@ from connector.telemetry.metrics import Metrics
 from connector.workers.catching_up import CatchingUp
 from connector.workers.holding import Holding
 from connector.workers.making_room import MakingRoom
+from connector.workers.other_replicas import Peers, this_process
 from connector.workers.owed_evictions import OwedEvictions
 from connector.workers.reaper import Reaper
 from connector.workers.retries import LONGEST_TRY, Retries
@@ -74,6 +76,8 @@ class Core:
     metrics: Metrics
     logouts: Logouts
     clock: Callable[[], float]
+    peers: Peers | None
+    """None if no replica can share the authority."""
     pools: SeatPools | None
     """None if logins are not counted."""
     lines: SeatLines
@@ -102,6 +106,8 @@ class Parts:
     owed_evictions: OwedEvictions
     metrics: Metrics
     doubts: Doubts
+    peers: Peers | None
+    """None if no replica can share the authority."""
     lines: SeatLines
     pools: SeatPools | None
     """None if logins are not counted."""
@@ -112,7 +118,8 @@ class Parts:
         """Open all parts, do in the background what is owed, and close all at the end.
 
         Raises:
-            ConfigurationError: the ledger, the end system or a driver cannot work.
+            ConfigurationError: the ledger, the end system or a driver cannot work, or another replica does not share what it
+                has to.
         """
         async with AsyncExitStack() as stack:
             await self._open(stack)
@@ -132,6 +139,8 @@ class Parts:
         with cancelled_only_if_asked:
             await self.end_system.open()
         await stack.enter_async_context(self.storage.opened())
+        if self.peers is not None:
+            await self.peers.meet(self.live.ledger_id)
 
     async def _seat_all(self, pools: SeatPools) -> None:
         """Count also the logins that were made while nobody counted them.
@@ -150,6 +159,8 @@ class Parts:
             self.storage.owe(driver)
             yield f"owed evictions of {driver.name}", partial(self.owed_evictions.run, driver)
             yield f"watch over {driver.name}", partial(self.storage.watch.run, driver)
+        if self.peers is not None:
+            yield "other replicas", self.peers.run
         yield "watch over the ledger", self.owed_evictions.watch
         if self.ledger.shared:
             yield "evictions that others owe", self.owed_evictions.stand_in
@@ -184,10 +195,11 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
     """Make what all other parts are built on, over a ledger."""
     settings, tasks, metrics = start.settings, OwnedTasks(), Metrics(clock)
     lines = SeatLines(lambda pool: digests_of(pool, keyring))
+    storage = Storage(start.drivers, settings.storage.deadlines, owing=_owing(start.drivers) if ledger.shared else None)
     core = Core(
         settings=settings,
         end_system=start.end_system,
-        storage=Storage(start.drivers, settings.storage.deadlines, owing=_owing(start.drivers) if ledger.shared else None),
+        storage=storage,
         ledger=ledger,
         books=Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock, given_back=lines.given_back),
         live=FleetSessions(ledger, clock) if ledger.shared else LiveSessions(ledger, clock),
@@ -196,6 +208,7 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
         metrics=metrics,
         logouts=Logouts(start.end_system, tasks, metrics, deadline=for_end_system(settings)),
         clock=clock,
+        peers=_peers(settings, keyring, storage, ledger),
         pools=seat_pools(settings.end_system, start.end_system),
         lines=lines,
         tick=tick,
@@ -204,6 +217,12 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
     metrics.tell(SessionFigures(core.live))
     metrics.tell(DoubtFigures(core.logouts.doubts.doubted))
     return core
+
+
+def _peers(settings: Settings, keyring: Keyring, storage: Storage, ledger: Ledger) -> Peers | None:
+    if storage.authority.capabilities.shared is not Sharing.MACHINES:
+        return None
+    return Peers(this_process(settings.connector.name, of_keys(keyring)), storage, ledger)
 
 
 def _owing(drivers: Sequence[Driver]) -> list[str]:
@@ -237,6 +256,7 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
         owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions, core.clock),
         metrics=core.metrics,
         doubts=core.logouts.doubts,
+        peers=core.peers,
         lines=core.lines,
         pools=core.pools,
         seat_figures=_seat_figures(core),
@@ -318,6 +338,7 @@ def _served(core: Core, orchestrator: Orchestrator, planner: Planner, openings: 
         storage=core.storage,
         ledger=core.ledger,
         live=core.live,
+        peers=core.peers,
         metrics=core.metrics,
     )
 

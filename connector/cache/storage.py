@@ -48,6 +48,8 @@ class Storage:
         self._evicted = {driver.name: asyncio.Event() for driver in self.drivers}
         self._in_debt = {driver.name: asyncio.Event() for driver in self.drivers}
         self._distrusted: set[str] = set()
+        self.is_parted = False
+        """Whether another replica uses another store as authority, so that evictions of one do not reach the other."""
         self.watch = Watch(self.drivers, deadlines.ping)
         self.reads = {driver.name: Reads() for driver in self.drivers}
 
@@ -89,8 +91,8 @@ class Storage:
 
     @property
     def trusted(self) -> bool:
-        """Whether the authority owes no eviction. While it does, nothing that it says may be served."""
-        return self.authority.name not in self._distrusted
+        """Whether the authority owes no eviction, and all replicas use it. Otherwise nothing that it says may be served."""
+        return not self.is_parted and self.authority.name not in self._distrusted
 
     def owe(self, driver: Driver) -> None:
         """Note that the driver owes an eviction, which the ledger knows."""

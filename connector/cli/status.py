@@ -39,6 +39,7 @@ def _lines(found: "RunningServer | StoppedServer", now: float) -> Iterator[tuple
         yield "version", found.version
         yield from ((f"driver {name}", plain(state)) for name, state in found.drivers.items())
         yield from ((f"without {name}", plain(what)) for name, what in found.degraded.items())
+        yield from (("another replica", plain(line)) for line in found.replicas)
         yield "metrics", found.metrics or "switched off"
         yield from ((f"seats of {pool.pool}", _seats(pool)) for pool in found.pools)
         if found.unproved:

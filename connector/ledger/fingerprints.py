@@ -12,6 +12,8 @@ from connector.model.sessions import OpenSession
 
 POOL_BYTES = 16
 """Length of a pool's digest, which only has to tell it from others."""
+KEY_BYTES = 16
+"""Length of a key's digest."""
 
 
 def fingerprints(session_id: str, login_id: str, credential: Credential, keyring: Keyring) -> list[bytes]:
@@ -19,6 +21,11 @@ def fingerprints(session_id: str, login_id: str, credential: Credential, keyring
     values = (session_id, identity(credential), login_id) if login_id else (session_id, identity(credential))
     message = msgspec.msgpack.encode(values)
     return [keyring.mac("fingerprint", message, key_id=key_id) for key_id in keyring.ids]
+
+
+def of_keys(keyring: Keyring) -> tuple[bytes, ...]:
+    """Return the digest of each of the keys, the current one first: who has the same key under the same id has the same one."""
+    return tuple(keyring.mac("key", key_id.encode(), key_id=key_id)[:KEY_BYTES] for key_id in keyring.ids)
 
 
 def shares(credential: Credential, keyring: Keyring) -> list[bytes]:

@@ -425,6 +425,17 @@ class ShownDebts(SoonestDue, Protocol):
         ...
 
 
+class Introductions(Protocol):
+    """What the owners of a store tell each other of themselves."""
+
+    async def introduce(self, about: bytes | None) -> Collection[bytes]:
+        """Tell all other owners this of the present one, instead of what it has told before, and return what they tell.
+
+        It is forgotten once the owner has closed the ledger or is gone. None tells nothing.
+        """
+        ...
+
+
 class Ledger(
     CleanupRecords,
     LateRecords,
@@ -440,6 +451,7 @@ class Ledger(
     ShownDebts,
     RunningTime,
     Seats,
+    Introductions,
     Protocol,
 ):
     """All that a ledger does for a connector. A store is a class that inherits it: `sqlite/` has one."""

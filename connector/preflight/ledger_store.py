@@ -38,7 +38,7 @@ def ledger_address(ledger: LedgerSection, environ: Mapping[str, str]) -> "Addres
 def advice_on_sharing(ledger: LedgerSection, authority: Driver) -> str | None:
     """Return a warning of what works for a single server, and for several replicas does not; None if there is nothing to say."""
     if ledger.store == "sqlite" and authority.capabilities.shared is Sharing.MACHINES:
-        return "replicas may share the authority, but not this ledger: with more than one replica, set ledger.store"
+        return "replicas may share the authority, but not this ledger: a second one is refused; for several, set ledger.store"
     return None
 
 

@@ -15,7 +15,7 @@ from tests.api.raw import SESSION, answer_to
 from tests.api.serving import Edge, serving
 from tests.doubles import ScriptedDriver
 
-ALL_UP = {"status": "ready", "drivers": {"near": "up", "authority": "up"}, "ledger": "up", "degraded": {}}
+ALL_UP = {"status": "ready", "drivers": {"near": "up", "authority": "up"}, "ledger": "up", "degraded": {}, "replicas": []}
 
 
 class DownDriver(ScriptedDriver):

@@ -167,5 +167,5 @@ async def test_a_shared_authority_with_a_ledger_of_ones_own_is_warned_of(tmp_pat
         create_app(load(file, READY), environ=READY)
 
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == [
-        "replicas may share the authority, but not this ledger: with more than one replica, set ledger.store"
+        "replicas may share the authority, but not this ledger: a second one is refused; for several, set ledger.store"
     ]

@@ -30,6 +30,7 @@ async def test_the_status_tells_who_serves_what_works_and_how_much_is_owed(serve
         "status": "ready",
         "drivers": {"memory": "up"},
         "degraded": {},
+        "replicas": [],
         "pid": os.getpid(),
         "version": "0.1.0",
         "metrics": METRICS_URL,

@@ -36,6 +36,12 @@ class Cable:
         """Let connections be made again."""
         self._is_cut = False
 
+    async def lead_to(self, target: int) -> None:
+        """Lead to another server from now on."""
+        await self.cut()
+        self._target = target
+        self.mend()
+
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_cut:
             writer.transport.abort()

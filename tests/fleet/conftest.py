@@ -1,7 +1,6 @@
 """A fleet, its end system, and a session."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -63,9 +62,3 @@ def in_postgres(server: Postgres) -> MakeLedger:
 def fleet(tmp_path: Path, redis: RealServer, desk: Desk, make_ledger: MakeLedger) -> Fleet:
     """What makes replicas on one ledger."""
     return Fleet(tmp_path, redis, fresh_namespace(), desk, make_ledger)
-
-
-@pytest.fixture
-def another_fleet(fleet: Fleet, own_redis: RealServer) -> Fleet:
-    """The same fleet after its Redis was split: with the same ledger, and another master."""
-    return replace(fleet, redis=own_redis)

@@ -4,14 +4,17 @@ import asyncio
 
 from tests.fleet.gates import gate_after, gate_before
 from tests.fleet.replicas import Fleet, eventually
+from tests.servers import RealServer
 
 DEAD = 401
+PARTED = "another replica uses another store: reads are misses until both use one"
 
 
 async def test_of_two_stores_at_once_one_is_not_told_and_the_seal_is_dead_within_a_look(
-    fleet: Fleet, another_fleet: Fleet, session: str
+    fleet: Fleet, own_redis: RealServer, session: str
 ) -> None:
-    async with fleet.replica("one") as one, another_fleet.replica("other") as other:
+    async with fleet.replicas() as (one, other):
+        await other.cable.lead_to(own_redis.port)
         headers = await one.opened(session)
         with gate_before(other.live, "look"):
             before = await other.status(headers)
@@ -23,10 +26,29 @@ async def test_of_two_stores_at_once_one_is_not_told_and_the_seal_is_dead_within
     assert (before, cleaned.status, not_told, afterwards) == (200, 200, 200, DEAD)
 
 
-async def test_the_end_of_a_session_that_only_memory_knows_is_looked_for_by_itself(
-    fleet: Fleet, another_fleet: Fleet, session: str
+async def test_of_two_stores_at_once_nothing_is_served_once_the_replicas_know(
+    fleet: Fleet, own_redis: RealServer, session: str
 ) -> None:
-    async with fleet.replica("one") as one, another_fleet.replica("other") as other:
+    async with fleet.replicas() as (one, other):
+        headers = await one.opened(session)
+        kept = [await each.remember(headers, "value") for each in (one, other)]
+        await other.cable.lead_to(own_redis.port)
+        await eventually(lambda: all(each.parts.storage.is_parted for each in (one, other)))
+        found = [await each.recall(headers) for each in (one, other)]
+        ready = [await each.opshub.call("/health/ready") for each in (one, other)]
+        await other.cable.lead_to(fleet.redis.port)
+        await eventually(lambda: not any(each.parts.storage.is_parted for each in (one, other)))
+        afterwards = await one.recall(headers)
+
+    assert (kept, found, afterwards) == ([True, True], [None, None], "value")
+    assert [(each.status, each.body["degraded"]["shared"]) for each in ready] == [(200, PARTED)] * 2
+
+
+async def test_the_end_of_a_session_that_only_memory_knows_is_looked_for_by_itself(
+    fleet: Fleet, own_redis: RealServer, session: str
+) -> None:
+    async with fleet.replicas() as (one, other):
+        await other.cable.lead_to(own_redis.port)
         headers = await one.opened(session)
         await other.status(headers)
         await one.cleanup(session, headers)
@@ -82,9 +104,10 @@ async def test_a_second_initialize_whose_eviction_fails_is_a_503_and_both_logins
 
 
 async def test_a_new_login_finds_nothing_of_the_old_one_where_no_eviction_came(
-    fleet: Fleet, another_fleet: Fleet, session: str
+    fleet: Fleet, own_redis: RealServer, session: str
 ) -> None:
-    async with fleet.replica("one") as one, another_fleet.replica("other") as other:
+    async with fleet.replicas() as (one, other):
+        await other.cable.lead_to(own_redis.port)
         old = await one.opened(session)
         await one.remember(old, "of the old login")
         new = await other.opened(session, old)

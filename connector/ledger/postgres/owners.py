@@ -12,6 +12,7 @@ import psycopg
 from connector.ledger.postgres.epochs import LOOK, LedgerEpoch
 from connector.ledger.postgres.standstill import StandstillWatch
 from connector.ledger.postgres.tables import TAKE_LOCK
+from connector.ledger.sql.table import Table
 
 WORD_BYTES = 16
 """Length of the random word that stands for an owner."""
@@ -33,6 +34,8 @@ BEGIN = "; ".join(
     ]
 )
 """One round trip. The word of an owner is put into it in hexadecimal."""
+
+INTRODUCE = "INSERT INTO introductions VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET about = excluded.about"
 
 
 class OwnerRow(NamedTuple):
@@ -94,9 +97,18 @@ def remove(connection: "psycopg.Connection[Any]", word: bytes) -> None:
     for statement in (
         "DELETE FROM claims WHERE owner = %s",
         "DELETE FROM refreshes WHERE owner = %s",
+        "DELETE FROM introductions WHERE owner = %s",
         "DELETE FROM owners WHERE id = %s",
     ):
         connection.execute(statement, (word,))
+
+
+def introduce(table: Table, about: bytes | None) -> list[bytes]:
+    """Write what this owner tells of itself, and return what the others do. A row of its own keeps `owners` short."""
+    if about is not None:
+        table.connection.execute(INTRODUCE, (table.term.owner, about))
+    found = table.connection.execute("SELECT about FROM introductions WHERE owner <> ?", (table.term.owner,))
+    return [bytes(each) for (each,) in found]
 
 
 def _begun(connection: "psycopg.Connection[Any]", word: bytes) -> Prologue:

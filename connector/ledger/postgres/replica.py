@@ -2,12 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.postgres import held_claims
+from connector.ledger.postgres import held_claims, owners
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.held_claims import InHand
 from connector.ledger.postgres.standstill import Standstill
@@ -89,6 +89,9 @@ class Replica(Operations):
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         in_hand = self._in_hand()
         return await self.transact(lambda table: held_claims.next_due(table, now, in_hand, per_origin=per_origin))
+
+    async def introduce(self, about: bytes | None) -> Collection[bytes]:
+        return await self.transact(partial(owners.introduce, about=about))
 
     def _lose_track(self) -> None:
         self.lost_track = True

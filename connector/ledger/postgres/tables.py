@@ -116,7 +116,10 @@ CREATE TABLE epoch (word bytea NOT NULL, timeline text COLLATE "C" NOT NULL, is_
 INSERT INTO epoch VALUES (uuid_send(gen_random_uuid()), left(pg_walfile_name(pg_current_wal_lsn()), 8), true);
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2)
+VERSION_3 = "CREATE TABLE introductions (owner bytea PRIMARY KEY, about bytea NOT NULL)"
+"""What each owner tells the others of itself."""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing."""
 MARKER = "ledger_version"
 """The table that every ledger has."""

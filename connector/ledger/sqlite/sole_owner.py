@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +55,10 @@ class SoleOwner(Operations):
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         claimed = self._claimed(per_origin)
         return await self.transact(lambda table: selection.next_due(table, now, claimed))
+
+    async def introduce(self, about: bytes | None) -> Collection[bytes]:  # noqa: ARG002 - the file has one owner
+        """Return nothing: nobody else is there."""
+        return ()
 
     def _claimed(self, per_origin: int) -> Claimed:
         """Return a copy: the transaction looks at it in another thread."""

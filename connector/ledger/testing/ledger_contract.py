@@ -2,6 +2,7 @@
 
 from connector.ledger.testing.before_logins import BeforeLogins, SharedBeforeLogins
 from connector.ledger.testing.claims import Claims, SharedClaims
+from connector.ledger.testing.introducing import Introducing, SharedIntroducing
 from connector.ledger.testing.listed_sessions import ListedSessions
 from connector.ledger.testing.owing import Owing
 from connector.ledger.testing.refresh_claims import Refreshing, SharedRefreshing
@@ -28,6 +29,7 @@ class LedgerContract(
     Refreshing,
     SharedLogins,
     ListedSessions,
+    Introducing,
     Steering,
     Repeats,
     Rot,
@@ -35,7 +37,9 @@ class LedgerContract(
     """Derive from this, say what your ledger is (see `LedgerSubject`), and override the fixtures `make_ledger` and `spoil`."""
 
 
-class SharedLedgerContract(LedgerContract, SharedClaims, SharedBeforeLogins, SharedTicking, SharedSeating, SharedRefreshing):
+class SharedLedgerContract(
+    LedgerContract, SharedClaims, SharedBeforeLogins, SharedTicking, SharedSeating, SharedRefreshing, SharedIntroducing
+):
     """Derive from this if your store may have several owners at a time."""
 
     shared = True

@@ -144,6 +144,12 @@ class MemoryLedger(Beginner, Ledger):
         with self._transaction() as store:
             store.end_refresh(self, session_id, login_id)
 
+    async def introduce(self, about: bytes | None) -> Collection[bytes]:
+        with self._transaction() as store:
+            if about is not None:
+                store.introductions[self] = about
+            return [each for owner, each in store.introductions.items() if owner is not self]
+
     async def known_sessions(self) -> Known:
         with self._transaction() as store:
             logins = {session.session_id: session.login_id for session in store.sessions.values()}

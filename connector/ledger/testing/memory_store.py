@@ -77,6 +77,8 @@ class MemoryStore:
         self.refreshes: dict[tuple[str, str], Claim] = {}
         """By the ids of the session and the login."""
         self.there_until: dict[object, float] = {}
+        self.introductions: dict[object, bytes] = {}
+        """What owners tell each other of themselves."""
         """By owner: when he counts as gone, unless he claims something before."""
         self.tick = 0
         self.ticker: object | None = None
@@ -134,6 +136,7 @@ class MemoryStore:
     def is_gone(self, owner: object) -> None:
         """End all claims of an owner. Nobody knows what the logins have made that he has begun."""
         self.there_until.pop(owner, None)
+        self.introductions.pop(owner, None)
         self.ticker = None if self.ticker is owner else self.ticker
         self.claims = {id_: claim for id_, claim in self.claims.items() if claim.owner is not owner}
         self.refreshes = {login: claim for login, claim in self.refreshes.items() if claim.owner is not owner}

@@ -1,0 +1,45 @@
+"""What the owners of one store tell each other of themselves."""
+
+from collections.abc import Sequence
+
+from connector.ledger.port import Ledger
+from connector.ledger.testing.ledger_subject import KEYS, LedgerSubject, MakeLedger, SetClock, opened
+
+
+class Introducing(LedgerSubject):
+    async def test_an_owner_is_not_told_what_it_tells_itself_or_has_told_before(self, make_ledger: MakeLedger) -> None:
+        async with opened(make_ledger(KEYS)) as ledger:
+            assert [*await ledger.introduce(b"me")] == []
+        async with opened(make_ledger(KEYS)) as ledger:
+            assert [*await ledger.introduce(None)] == []
+
+
+class SharedIntroducing(LedgerSubject):
+    """What is promised of a store that has several owners at a time."""
+
+    async def test_each_owner_hears_the_last_that_the_others_tell(self, owners: Sequence[Ledger]) -> None:
+        for owner, word in zip(owners, (b"a", b"b", b"c"), strict=True):
+            await owner.introduce(word)
+        await owners[0].introduce(b"d")
+        heard = [sorted(await owner.introduce(None)) for owner in owners]
+        assert heard == [[b"b", b"c"], [b"c", b"d"], [b"b", b"d"]]
+
+    async def test_an_owner_that_is_gone_is_not_heard_any_more(self, owners: Sequence[Ledger], clock: SetClock) -> None:
+        there, gone = owners[:2]
+        for owner in owners:
+            await owner.introduce(b"here")
+            await owner.claim_due(clock.now, per_origin=1, limit=1)
+        for _ in range(3):
+            clock.now += 0.6 * self.gone_after
+            for owner in owners:
+                if owner is not gone:
+                    await owner.claim_due(clock.now, per_origin=1, limit=1)
+        assert len(await there.introduce(None)) == len(owners) - 2
+
+    async def test_an_owner_that_has_closed_the_ledger_is_not_heard_any_more(
+        self, ledger: Ledger, make_ledger: MakeLedger
+    ) -> None:
+        async with opened(make_ledger(KEYS)) as other:
+            await other.introduce(b"here")
+            assert [*await ledger.introduce(None)] == [b"here"]
+        assert [*await ledger.introduce(None)] == []

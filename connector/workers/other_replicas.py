@@ -1,0 +1,127 @@
+"""Replicas that find each other, in the authority and in the ledger, and tell whether they share what they have to."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from secrets import token_bytes
+
+import structlog
+from msgspec.structs import replace
+
+from connector.cache.board import Board
+from connector.cache.storage import Storage
+from connector.ledger.bookkeeping import in_time
+from connector.ledger.port import Introductions
+from connector.model.errors import ConfigurationError, LedgerUnavailable
+from connector.model.peers import Difference, Peer, explained, heard, told
+from connector.workers.sightings import Sightings, Stranger
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 1.5
+"""Seconds between two looks. Each replica adds a part of a second of its own, so that the order changes in which they look."""
+LOOK_AGAIN = 0.25
+"""Seconds between two looks of a start that has seen another replica, which may be there no more."""
+PATIENCE = 7.0
+"""Seconds that such a start waits for the other one to move: twice as long as any replica takes from one round to the next."""
+NONCE_BYTES = 16
+
+
+class Peers:
+    """Tells others of this replica, and finds out who does not share what replicas have to share.
+
+    All replicas that share the authority write one notice, each over that of the others. All that share the ledger have a row
+    there. So those that share only one of both are found, too.
+    """
+
+    def __init__(self, me: Peer, storage: Storage, ledger: Introductions, sightings: Sightings | None = None) -> None:
+        """`me` is what this replica tells first."""
+        self._me = me
+        self._storage = storage
+        self._board = Board(storage)
+        self._ledger = ledger
+        self._sightings = sightings or Sightings()
+        self._warned: frozenset[tuple[bytes, Difference]] = frozenset()
+
+    @property
+    def strangers(self) -> list[str]:
+        """What the replicas that are alive do not share with this one: a line for each."""
+        return [self._line(stranger) for stranger in self._sightings.strangers]
+
+    @property
+    def misplaced(self) -> bool:
+        """Whether a replica differs in more than in the store, which may come together again by itself."""
+        return any(stranger.differs is not Difference.STORE for stranger in self._sightings.strangers)
+
+    async def meet(self, ledger: bytes) -> None:
+        """Look around before anybody is told of this replica. `ledger` is the random word that stands for its ledger.
+
+        What was left by one that is there no more stands still. It holds up this start for some seconds if it differs.
+
+        Raises:
+            ConfigurationError: another replica is alive, and does not share what it has to.
+        """
+        self._me = replace(self._me, ledger=ledger)
+        until = time.monotonic() + PATIENCE
+        await self._look(self._me)
+        if self._sightings.any_doubt:
+            log.info("another replica differs from this one: looking whether it is still there", seconds=PATIENCE)
+        while self._sightings.any_doubt and time.monotonic() < until:
+            await asyncio.sleep(LOOK_AGAIN)
+            await self._look(self._me)
+            if lines := self.strangers:
+                raise ConfigurationError(lines)
+
+    async def run(self) -> None:
+        """Tell others of this replica for ever, and look for those that differ."""
+        pause = LOOK_EVERY + self._me.nonce[0] / 256
+        while True:
+            await self.look()
+            await asyncio.sleep(pause)
+
+    async def look(self) -> None:
+        """Look around once, and tell others of this replica."""
+        self._me = await self._look(self._me, tell=True)
+        found = self._sightings.strangers
+        self._storage.is_parted = any(stranger.differs is Difference.STORE for stranger in found)
+        self._warn_of(found)
+
+    async def _look(self, me: Peer, *, tell: bool = False) -> Peer:
+        word = await self._board.word()
+        me = me.after(store=word)
+        raw = [await self._board.read(), *await self._in_ledger(told(me) if tell else None)]
+        self._sightings.note(me, filter(None, (heard(each) for each in raw if each is not None)))
+        if tell and word:
+            await self._board.write(told(me), word)
+        return me
+
+    async def _in_ledger(self, about: bytes | None) -> Collection[bytes]:
+        with suppress(LedgerUnavailable):
+            return await in_time(self._ledger.introduce(about))
+        return ()
+
+    def _warn_of(self, found: Collection[Stranger]) -> None:
+        now = frozenset((stranger.peer.nonce, stranger.differs) for stranger in found)
+        for stranger in found:
+            if (stranger.peer.nonce, stranger.differs) not in self._warned:
+                log.error(_consequence(stranger), replica=stranger.peer.name, reason=self._line(stranger))
+        if self._warned and not now:
+            log.info("all replicas that are there share what they have to")
+        self._warned = now
+
+    def _line(self, stranger: Stranger) -> str:
+        return explained(stranger.differs, stranger.peer, store=f"storage.{self._storage.authority.name}")
+
+
+def _consequence(stranger: Stranger) -> str:
+    if stranger.differs is Difference.STORE:
+        return "another replica uses another store: nothing cached is served until both use one"
+    return "another replica does not share what it has to: this server is not ready until one of them has ended"
+
+
+def this_process(connector: str, keys: tuple[bytes, ...]) -> Peer:
+    """Return what this process tells of itself, as far as it is known before the ledger is open."""
+    return Peer(token_bytes(NONCE_BYTES), 0, f"{socket.gethostname()}:{os.getpid()}", connector, b"", keys)
