@@ -23,9 +23,10 @@ PACKAGES = {
     "postgres": "postgresql",
     "pgbouncer": "pgbouncer",
     "haproxy": "haproxy",
+    "nginx": "nginx-light",
 }
 if sys.platform == "linux":
-    PACKAGES["strace"] = "strace"  # no other system has it
+    PACKAGES |= {"strace": "strace", "systemd-analyze": "systemd"}  # no other system has them
 """Binary -> the Debian package that it comes from."""
 NODE_FOLDER = Path(__file__).parent / "endsystems" / "oidc"
 """Where the OAuth 2.0 server of the tests and the demo is, which runs on Node.js."""
@@ -43,7 +44,7 @@ def found(binary: str) -> str | None:
 
 def how_to_install(binary: str) -> str:
     """Say what a person has to do for a missing binary."""
-    brewed = "brew install redis memcached twemproxy node openjdk postgresql pgbouncer haproxy"
+    brewed = "brew install redis memcached twemproxy node openjdk postgresql pgbouncer haproxy nginx"
     return f"{binary} is not installed: try `apt-get install {PACKAGES[binary]}`, or on macOS `{brewed}`"
 
 
