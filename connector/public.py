@@ -9,6 +9,7 @@ from connector.api.http_errors import Unauthorized as Unauthorized
 from connector.api.http_errors import Unavailable as Unavailable
 from connector.api.session_of_request import session as session
 from connector.app import create_app as create_app
+from connector.cache import Cache as Cache
 from connector.cache import cached as cached
 from connector.cleanups.hooks import Hooks as Hooks
 from connector.cli.running import run as run
@@ -20,7 +21,11 @@ from connector.endsystems.http.authorised import TargetNotAllowed as TargetNotAl
 from connector.endsystems.http.guarded_client import GuardedClient as GuardedClient
 from connector.endsystems.http.kept import ConnectionNotKept as ConnectionNotKept
 from connector.model.credential import Credential as Credential
+from connector.model.errors import ConfigurationError as ConfigurationError
+from connector.model.errors import LedgerUnavailable as LedgerUnavailable
+from connector.model.errors import LoginNotCarried as LoginNotCarried
 from connector.model.outcomes import LoginResult as LoginResult
 from connector.model.outcomes import LogoutOutcome as LogoutOutcome
 from connector.model.outcomes import LogoutResult as LogoutResult
 from connector.sessions.session import Session as Session
+from connector.sessions.session import System as System
