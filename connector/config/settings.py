@@ -216,7 +216,8 @@ class SessionsSection(Section):
     """Seconds without a call, after which a session is cleaned up if another one waits for its seat (`end_system.seats`). If the
     server has no routes of yours, it sees no calls: all time since initialize counts then."""
     reap_at_once: Annotated[int, Field(ge=1, le=1000)] = 4
-    """Sessions that are cleaned up at a time for these reasons; those of one end system are `ledger.per_origin` at most."""
+    """Sessions that are cleaned up at a time for these reasons. Those of one end system are `ledger.per_origin` at most, apart
+    from those that make room for a seat."""
 
 
 class LedgerSection(Section):
