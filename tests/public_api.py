@@ -28,6 +28,7 @@ Help for the tests of your connector. It needs the extra `test`, and in `conftes
 PUBLIC = [name for name in vars(public) if not name.startswith("_")]
 MADE_BY_AUTHORS = (Exception, connector.Credential)
 """Of these, the page shows how they are made; the others are given to an author, or show their fields."""
+QUOTE = "'"
 FOR_TESTS = ("OpsHub", "OpsHubSession", "Answer", "served", "opshub_at", "connector_environ", "opshub")
 
 
@@ -79,7 +80,8 @@ def _attributes(node: ast.ClassDef) -> Iterator[str]:
     for each, after in zip(node.body, [*node.body[1:], ast.Pass()], strict=True):
         match each:
             case ast.AnnAssign(target=ast.Name(id=name)) if not name.startswith("_"):
-                shown = f"{name}: {ast.unparse(each.annotation)}"
+                # A name in quotes stands for a class that is made later; a reader does not care.
+                shown = f"{name}: {ast.unparse(each.annotation).strip(QUOTE)}"
             case ast.Assign(targets=[ast.Name(id=name)]) if not name.startswith("_") and name.isupper():
                 shown = name
             case _:
