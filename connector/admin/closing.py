@@ -63,7 +63,7 @@ class Closing:
             raise NoSuchSession(f"its row cannot be used: {row.unusable}" if row.unusable else NOT_CLOSED[row.state])
         about = session_digest(session_id)
         log.info("an administrator closes a session", session=about)
-        report = await self.orchestrator.cleanup(self.planner.by_record(session))
+        report = await self.orchestrator.cleanup(self.planner.by_record(session), only_this_login=True)
         self.metrics.observe_evictions(report)
         log.info("a session is closed, as an administrator has asked", session=about, **words_of(report))
         return report

@@ -13,7 +13,7 @@ from connector.cache import Caches, Entries, Loads
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks
 from connector.cleanups.one_at_a_time import OneAtATime
-from connector.cleanups.orchestrator import Orchestrator
+from connector.cleanups.orchestrator import OnceUnused, Orchestrator
 from connector.cleanups.plan import Planner
 from connector.config.settings import Settings
 from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem
@@ -312,8 +312,9 @@ def _seat_rules(core: Core, pools: SeatPools, turns: OneAtATime, reaper: Reaper)
 
 
 def _reaper(core: Core, orchestrator: Orchestrator, planner: Planner, *, sees_use: bool) -> Reaper:
-    async def cleanup(session: OpenSession) -> CleanupReport:
-        return await orchestrator.cleanup(planner.by_record(session), only_if_recorded=True)
+    async def cleanup(session: OpenSession, once_unused: OnceUnused | None) -> CleanupReport:
+        wanted = planner.by_record(session)
+        return await orchestrator.cleanup(wanted, only_if_recorded=True, only_this_login=True, once_unused=once_unused)
 
     return Reaper(
         core.ledger,

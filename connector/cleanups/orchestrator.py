@@ -2,14 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from connector.cache.evictions import Evicting, begin_evictions, evict_everywhere_at_once, evict_the_rest_soon, names_of_done
+from connector.cache.evictions import (
+    Evicting,
+    begin_evictions,
+    evict_everywhere,
+    evict_everywhere_at_once,
+    evict_the_rest_soon,
+    names_of_done,
+)
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks, run_hook
 from connector.endsystems.end_system import SessionLogin
@@ -26,6 +33,8 @@ from drivers import Driver, Scope
 from drivers.cancellation import StrayCancellation, cancelled_only_if_asked
 
 T = TypeVar("T")
+OnceUnused = Callable[[], AbstractAsyncContextManager[None]]
+"""Makes a context that is entered once nobody uses a login any more."""
 
 
 class Orchestrator:
@@ -51,7 +60,13 @@ class Orchestrator:
         self._tasks = tasks
 
     async def cleanup(
-        self, request: CleanupRequest, *, spared: str | None = None, only_if_recorded: bool = False
+        self,
+        request: CleanupRequest,
+        *,
+        spared: str | None = None,
+        only_if_recorded: bool = False,
+        only_this_login: bool = False,
+        once_unused: OnceUnused | None = None,
     ) -> CleanupReport:
         """Log the session out, evict its scopes from every driver and run the hooks, together. No step's failure stops another.
 
@@ -60,7 +75,9 @@ class Orchestrator:
         slowest step, and goes on to the end when the caller is cancelled.
 
         A login of the session that is about to be made is `spared`, by its id, if it is for that one that the session ends.
-        With `only_if_recorded`, what cannot be recorded is not tried before it is: the logout is `held`.
+        With `only_if_recorded`, what cannot be recorded is not tried before it is: the logout is `held`. With `only_this_login`,
+        other processes' later logins of the session stay. With `once_unused`, what has to be recorded is evicted first, and all
+        else waits for that context.
 
         Raises:
             BrokenOff: the server ends, and waits no longer.
@@ -71,7 +88,9 @@ class Orchestrator:
         owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)
         started, logins = time.monotonic(), self._live.closing(request.session_id, spared)
         if owes_more:
-            return await self._owned(self._run(request, started, logins, only_if_recorded=only_if_recorded))
+            ended = self._live.ended_by_record(logins, only=request.login_id if only_this_login else None)
+            run = self._run(request, started, logins, ended, only_if_recorded=only_if_recorded, once_unused=once_unused)
+            return await self._owned(run)
         at_once = evict_everywhere_at_once(self._storage, request.scopes)
         if len(at_once) == len(self._storage.drivers):
             return self._report_of_evictions(request, started, at_once)
@@ -132,7 +151,7 @@ class Orchestrator:
             rest = await evict_the_rest_soon(self._storage, request.scopes, at_once, steps)
             done = {**at_once, **{name: eviction.result() for name, eviction in rest.items() if eviction.done()}}
             if len(done) < len(self._storage.drivers):
-                return await self._run(request, started, logins, rest)
+                return await self._run(request, started, logins, self._live.ended_by_record(logins), rest)
         evictions = {driver.name: done[driver.name] for driver in self._storage.drivers}
         return self._report_of_evictions(request, started, evictions)
 
@@ -141,9 +160,11 @@ class Orchestrator:
         request: CleanupRequest,
         started: float,
         logins: Collection[str],
+        ended: Collection[str] | None,
         begun: Evicting = MappingProxyType({}),
         *,
         only_if_recorded: bool = False,
+        once_unused: OnceUnused | None = None,
     ) -> CleanupReport:
         """Record what is owed and take the steps. What could not be recorded stays in memory, however this ends."""
         origin, drivers = self._origin(request), self._storage.owing
@@ -151,13 +172,16 @@ class Orchestrator:
         try:
             # A refresh has spent the credential that is known so far: a logout with that one would end nothing.
             await self._live.refreshed(request.login_id)
-            ended = self._live.ended_by_record(logins)
             debt = await self._books.record(request, origin=origin, drivers=drivers, logins=ended)
             if debt is not None:
                 self._live.rows_gone(request.session_id, logins)
-            elif only_if_recorded:
+            if debt is None and only_if_recorded:
                 outcome = NOT_RECORDED
                 return self._report_without_asking(request, started, outcome)
+            if debt is not None and once_unused is not None:
+                await evict_everywhere(self._storage, _owed(self._storage.drivers, request, debt))
+                async with once_unused():
+                    return await self._take_later_steps(request, started, debt, origin)
             report = await self._take_steps(request, started, debt, origin, begun)
             if debt is None:
                 evicted = names_of_done(report.evictions)
@@ -166,6 +190,18 @@ class Orchestrator:
             if debt is None:
                 self._live.keep_cleanup(left, outcome)
         return report
+
+    async def _take_later_steps(self, request: CleanupRequest, started: float, debt: Debt, origin: str) -> CleanupReport:
+        """Take the steps some time after the debt was recorded, for this login alone, and by what the ledger knows of it by now.
+
+        Somebody may have ended the login meanwhile, renewed its credential, or opened the session by another one. If the ledger
+        does not tell, nothing is tried: the retries will.
+        """
+        logins = [request.login_id]
+        now = await self._books.record(request, origin=origin, drivers=self._storage.owing, logins=logins)
+        if now is None:
+            return replace(self._report_without_asking(request, started, NOT_RECORDED), recorded=True, attempts=debt.attempts)
+        return await self._take_steps(request, started, now, origin, MappingProxyType({}))
 
     async def _take_steps(
         self, request: CleanupRequest, started: float, debt: Debt | None, origin: str, begun: Evicting

@@ -11,7 +11,7 @@ Each part of the connector names the part of the port that it needs. All parts s
 """
 
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -392,7 +392,19 @@ class ShownSessions(Protocol):
 
 
 class SharedSessions(KnownSessions, ShownSessions, Protocol):
-    """The sessions of a ledger that several processes share: what one of them remembers may be over."""
+    """The sessions of a ledger that several processes share: what one of them remembers may be over.
+
+    Each owner looks now and then which sessions were ended, and counts how often it has looked. A look counts once no call runs
+    here any more of a session that it has found ended.
+    """
+
+    def has_looked(self) -> None:
+        """Count one more look of this owner. Its next transaction tells the others, if there may be any."""
+        return
+
+    async def looks(self) -> Mapping[Hashable, int]:
+        """Return how often each owner has looked that is there, this one included. A ledger that nobody shares has none."""
+        return {}
 
 
 class ShownDebts(SoonestDue, Protocol):
@@ -441,13 +453,12 @@ class Ledger(
     LateRecords,
     OpenedSessions,
     RenewedLogins,
-    KnownSessions,
     DueDebts,
     OwedEvictionRecords,
     HeldBackDebts,
     DismissedDebts,
     UnknownOpenings,
-    ShownSessions,
+    SharedSessions,
     ShownDebts,
     RunningTime,
     Seats,

@@ -13,6 +13,7 @@ from connector.model.errors import LedgerUnavailable
 from connector.model.listed import SessionState, Wanted
 from connector.model.sessions import Current, Known, OpenLogin, OpenSession
 from connector.runtime.outages import Outage
+from connector.sessions.last_calls import LastCalls
 from connector.sessions.live import SLICE, LiveSessions
 from connector.sessions.seal import Sealed
 from drivers import Stamp
@@ -31,6 +32,7 @@ class FleetSessions(LiveSessions):
     """
 
     must_evict: ClassVar[bool] = True
+    has_others: ClassVar[bool] = True
 
     def __init__(self, ledger: SharedSessions, clock: Callable[[], float], now: Callable[[], float] = monotonic) -> None:
         """`clock` tells when sessions are used; `now` is in seconds, and never set."""
@@ -46,6 +48,7 @@ class FleetSessions(LiveSessions):
 
         The end of a login removes them: they count no more.
         """
+        self._last_calls = LastCalls(ledger, now)
         self._looks = Outage(
             "the ledger does not tell which sessions were ended by other processes; it is asked again until it does",
             "the ledger tells again which sessions were ended by other processes",
@@ -83,9 +86,13 @@ class FleetSessions(LiveSessions):
         now = (await in_time(self._shared.open_logins([session_id]))).get(session_id)
         return None if now is None else now.login_id
 
-    async def is_still_open(self, session: OpenSession) -> bool:
-        """Ask the ledger, because another process may be ending it by now; see `LiveSessions`."""
-        return await self.login_now(session.session_id) == session.login_id
+    async def still_open(self, session: OpenSession) -> OpenSession | None:
+        """Ask the ledger, because another process may use it or be ending it by now; see `LiveSessions`."""
+        return await in_time(self._ledger.open_by(session.session_id, session.login_id))
+
+    async def calls_over(self) -> None:
+        """Wait for those of other processes, too; see `LiveSessions`."""
+        await self._last_calls.over()
 
     def may_be_closed(self, session: OpenSession) -> bool:  # noqa: ARG002 - the ledger has shown it
         """Return True: the ledger has just shown it as open."""
@@ -103,9 +110,9 @@ class FleetSessions(LiveSessions):
         rows = await in_time(self._shared.session_listing(Wanted(states=states, session=session_id)))
         return any(row.login_id != login_id for row in rows)
 
-    def ended_by_record(self, logins: Collection[str]) -> Collection[str] | None:  # noqa: ARG002 - those of others, too
-        """Return None: a cleanup ends whatever the session has in the ledger when it is recorded."""
-        return None
+    def ended_by_record(self, logins: Collection[str], only: str | None = None) -> Collection[str] | None:  # noqa: ARG002 - others
+        """Return None: a cleanup ends whatever the session has in the ledger when it is recorded, unless one is meant `only`."""
+        return None if only is None else [only]
 
     def owed_late(self, drivers: Sequence[str], evicted: Collection[str]) -> list[str]:  # noqa: ARG002 - all of them again
         """Return all: until the end is recorded, other processes find the session alive under the stamp of an early eviction."""
@@ -147,18 +154,29 @@ class FleetSessions(LiveSessions):
     async def look(self) -> None:
         """Forget which sessions the ledger does not know as open any more, and those that have had no call for long.
 
-        An end changes the stamp as well. But of two authorities at once, only one was told.
+        An end changes the stamp as well. But of two authorities at once, only one was told. The look counts for others once no
+        call runs here of a session that it has found ended.
         """
         self._forget_unused()
-        waiting = iter([*self._logins.items()])
+        still_used = set[tuple[str, str]]()
+        waiting = iter({**self._logins, **dict.fromkeys(session_id for session_id, _ in self._calls)})
         try:
-            while some := dict(islice(waiting, SLICE)):
-                now = await in_time(self._shared.open_logins(some))
-                for session_id, login_id in some.items():
-                    self._compare(session_id, login_id, now.get(session_id))
+            while some := [*islice(waiting, SLICE)]:
+                still_used |= await self._look_at(some)
             self._looks.note(None)
         except LedgerUnavailable as problem:
             self._looks.note(str(problem))
+        else:
+            self._last_calls.looked(still_used)
+
+    async def _look_at(self, session_ids: Collection[str]) -> set[tuple[str, str]]:
+        """Forget which of these sessions were ended, and return the logins that are over and have calls."""
+        known = {session_id: self._logins[session_id] for session_id in session_ids if session_id in self._logins}
+        now = await in_time(self._shared.open_logins(session_ids))
+        for session_id, login_id in known.items():
+            self._compare(session_id, login_id, now.get(session_id))
+        asked, is_open = {*session_ids}, {(session_id, found.login_id) for session_id, found in now.items()}
+        return {call for call in self._calls if call[0] in asked and call not in is_open}
 
     def _compare(self, session_id: str, login_id: str, now: OpenLogin | None) -> None:
         if self._logins.get(session_id) != login_id:

@@ -42,6 +42,8 @@ class LiveSessions:
 
     must_evict: ClassVar[bool] = False
     """Whether a session is opened anew only if all that it has cached until now is surely evicted."""
+    has_others: ClassVar[bool] = False
+    """Whether other processes let in calls of the same sessions."""
 
     def __init__(self, ledger: KnownSessions, clock: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
@@ -169,9 +171,16 @@ class LiveSessions:
         session = await self._ledger.open_by(sealed.session_id, sealed.login_id)
         return None if session is None else session.origin
 
-    async def is_still_open(self, session: OpenSession) -> bool:  # noqa: ARG002 - for those who share their ledger
-        """Tell whether a session that the ledger has shown a while ago is open by this login. Raises `LedgerUnavailable`."""
-        return True  # of what happened since, memory knows
+    async def still_open(self, session: OpenSession) -> OpenSession | None:
+        """Return as it is now a session that the ledger has shown a while ago, None if it is not open by this login.
+
+        Raises:
+            LedgerUnavailable: it cannot tell for now.
+        """
+        return session  # of what happened since, memory knows
+
+    async def calls_over(self) -> None:
+        """Wait some seconds at most until no call of a login runs that was ended by now, durably and in the authority."""
 
     def may_have_row(self, session_id: str) -> bool:
         """Tell whether the ledger may have a row of the session, so that it has to be told of a cleanup."""
@@ -239,8 +248,11 @@ class LiveSessions:
             self._ended_rows[session_id] = logins
         return logins
 
-    def ended_by_record(self, logins: Collection[str]) -> Collection[str] | None:
-        """Return the logins that the ledger is told to end with a cleanup, of those that `closing` has named; None for all."""
+    def ended_by_record(self, logins: Collection[str], only: str | None = None) -> Collection[str] | None:  # noqa: ARG002 - as above
+        """Return the logins that the ledger is told to end with a cleanup, of those that `closing` has named; None for all.
+
+        With `only`, a login that somebody was shown is meant, and none that another process may have made since.
+        """
         return logins
 
     def owed_late(self, drivers: Sequence[str], evicted: Collection[str]) -> list[str]:

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,6 +26,9 @@ from connector.workers.overdue import Lifetimes, Overdue, overdue, ticks_of
 
 log = structlog.get_logger(__name__)
 
+WasUsed = Callable[[OpenSession], bool]
+OnceUnused = Callable[[], AbstractAsyncContextManager[None]]
+Cleanup = Callable[[OpenSession, OnceUnused | None], Awaitable[CleanupReport]]
 SLICE = 200
 """Sessions that are taken from the ledger at a time, for each reason."""
 LONGEST = 172_800.0
@@ -59,7 +62,7 @@ class Reaper:
         self,
         ledger: RunningTime,
         live: LiveSessions,
-        cleanup: Callable[[OpenSession], Awaitable[CleanupReport]],
+        cleanup: Cleanup,
         rules: ReaperRules,
         *,
         tasks: OwnedTasks,
@@ -72,7 +75,8 @@ class Reaper:
         Args:
             ledger: knows since when nobody has used a session.
             live: knows who uses one now.
-            cleanup: ends one. Before it waits for anything, the session is dead.
+            cleanup: ends one. Before it waits for anything, the session is dead. If it is given a context, it evicts before, and
+                logs out within.
             rules: what is reaped, and how fast.
             tasks: take what has begun, for shutdown to wait for.
             metrics: count what was reaped.
@@ -153,33 +157,50 @@ class Reaper:
         with self._live.watched() as was_used:
             found = await overdue(self._ledger, self._rules.lifetimes, now, SLICE)
             async with asyncio.TaskGroup() as reaps:
-                done = [reaps.create_task(self._in_turn(each, was_used, turns[each.session.origin])) for each in found]
+                done = [reaps.create_task(self.reap_one(each, was_used, turns[each.session.origin])) for each in found]
         return any(each.result() for each in done)
 
-    async def _in_turn(self, found: Overdue, was_used: Callable[[OpenSession], bool], turn: asyncio.Semaphore) -> bool:
-        # The origin's turn comes first: who waits for one end system takes no place of another.
-        async with turn:
-            return await self.reap_one(found, was_used)
+    async def reap_one(self, found: Overdue, was_used: WasUsed, turn: asyncio.Semaphore | None = None) -> bool:
+        """End a session that nobody uses, and tell whether that was done.
 
-    async def reap_one(self, found: Overdue, was_used: Callable[[OpenSession], bool]) -> bool:
-        """End a session that nobody uses, and tell whether that was done. `was_used` is of a watch that is on."""
-        async with self._places:
-            work = partial(self._end, found, was_used)
-            report = (await step("reaping a session", work, deadline=LONGEST, late=None, failed=None)).outcome
+        `was_used` is of a watch that is on; `turn` is the end system's, if it may have several.
+        """
+        work = partial(self._end, found, was_used, turn)
+        report = (await step("reaping a session", work, deadline=LONGEST, late=None, failed=None)).outcome
         if report is not None:
             self._tell(found, report)
         return report is not None
 
-    async def _end(self, found: Overdue, was_used: Callable[[OpenSession], bool]) -> CleanupReport | None:
+    async def _end(self, found: Overdue, was_used: WasUsed, turn: asyncio.Semaphore | None) -> CleanupReport | None:
+        if self._live.has_others:
+            # Who waits for calls elsewhere takes nobody's place.
+            return await self._end_now(found, was_used, partial(self._unused, turn))
+        async with self._place(turn):
+            return await self._end_now(found, was_used, None)
+
+    @asynccontextmanager
+    async def _unused(self, turn: asyncio.Semaphore | None) -> AsyncIterator[None]:
+        await self._live.calls_over()
+        async with self._place(turn):
+            yield
+
+    @asynccontextmanager
+    async def _place(self, turn: asyncio.Semaphore | None) -> AsyncIterator[None]:
+        # The origin's turn comes first: who waits for one end system takes no place of another.
+        async with turn or nullcontext(), self._places:
+            yield
+
+    async def _end_now(self, found: Overdue, was_used: WasUsed, once_unused: OnceUnused | None) -> CleanupReport | None:
         """End a session that nobody uses; None if somebody does or has ended it, or if the server ends."""
-        if not await self._live.is_still_open(found.session):
+        session = await self._live.still_open(found.session)
+        if session is None or self._stopped.is_set() or not self._live.may_be_ended(session):
             return None
-        in_time_again = found.reason is not Reason.LIFETIME and was_used(found.session)
-        if self._stopped.is_set() or in_time_again or not self._live.may_be_ended(found.session):
+        is_used = was_used(session) or session.used_at > found.session.used_at
+        if is_used and found.reason is not Reason.LIFETIME:
             return None
         try:
             # Nothing comes between that answer and the session's death: a call is served whole, or answered 401.
-            return await self._cleanup(found.session)
+            return await self._cleanup(session, once_unused)
         except BrokenOff:
             return None
 

@@ -11,8 +11,11 @@ import pytest
 from connector.assembly import parts
 from connector.cache.caches import Caches
 from connector.cleanups.one_at_a_time import OneAtATime
+from connector.cleanups.orchestrator import Orchestrator
 from connector.model.sessions import OpenLogin
+from connector.sessions import last_calls
 from connector.sessions.fleet import FleetSessions
+from connector.sessions.last_calls import LastCalls
 from connector.sessions.live import LiveSessions
 from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Sealed
@@ -81,6 +84,21 @@ def without_versions(real: Callable[..., Any]) -> Callable[..., Any]:
     return compare
 
 
+def counted_at_once(real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda calls, _: real(calls, ())
+
+
+def all_logins(_: Any) -> Any:
+    return lambda *_, **__: None
+
+
+def as_before(_: Callable[..., Any]) -> Callable[..., Any]:
+    async def taken(does: Orchestrator, request: Any, started: float, debt: Any, origin: str) -> Any:
+        return await does._take_steps(request, started, debt, origin, {})
+
+    return taken
+
+
 def every_driver(_: Any) -> Any:
     def owing(drivers: list[Driver]) -> list[str]:
         return [driver.name for driver in drivers]
@@ -96,7 +114,12 @@ MUTANTS = {
     "a record without an answer evicts nothing": Mutant(SessionRecords, "evict_soon", nothing, INTERLEAVINGS),
     "two processes may begin a login at once": Mutant(OneAtATime, "is_alone", answered(True), INTERLEAVINGS),
     "nobody does what others owe": Mutant(OwedEvictions, "do_overdue", not_done, INTERLEAVINGS),
-    "who reaps asks nobody": Mutant(FleetSessions, "is_still_open", answered(True), REAPING),
+    "who reaps asks nobody": Mutant(FleetSessions, "still_open", lambda _: LiveSessions.still_open, REAPING),
+    "who reaps waits for no call": Mutant(FleetSessions, "calls_over", not_done, REAPING),
+    "a look counts while calls run of what was ended": Mutant(LastCalls, "looked", counted_at_once, REAPING),
+    "the look that was under way is enough": Mutant(last_calls, "ENOUGH", lambda _: 1, REAPING),
+    "a reap ends what the session has by then": Mutant(FleetSessions, "ended_by_record", all_logins, REAPING),
+    "who has waited goes on with what was owed before": Mutant(Orchestrator, "_take_later_steps", as_before, REAPING),
     "renewals of others are not looked for": Mutant(FleetSessions, "_compare", without_versions, RENEWALS),
     "an end leaves questions as they are": Mutant(FleetSessions, "_overtake", nothing, INTERLEAVINGS),
     "nobody looks for the ends of others": Mutant(FleetSessions, "look", not_done, STORES),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +153,7 @@ class Fleet:
     end_system: str = ""
     """Further keys of its section."""
     tick: float = TICK
+    routes: Sequence[web.RouteDef] = tuple(ROUTES)
 
     @asynccontextmanager
     async def replica(self, name: str) -> AsyncIterator[Replica]:
@@ -162,7 +163,7 @@ class Fleet:
         async with cable(self.redis.port) as laid:
             start = load(self._file(folder, laid.port), KEYS)
             tick, clock = self.tick, time.time
-            app = app_of(start, self.make_ledger, routes=ROUTES, hooks=None, environ=KEYS, clock=clock, tick=tick)
+            app = app_of(start, self.make_ledger, routes=self.routes, hooks=None, environ=KEYS, clock=clock, tick=tick)
             runner = guarded_runner(app, start.settings.server)
             await runner.setup()
             try:

@@ -1,14 +1,101 @@
 """Sessions that nobody cleans up: each replica looks for them, and one of them ends each."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from tests.fleet.gates import gate_after
-from tests.fleet.replicas import Fleet, eventually
+import pytest
+from aiohttp import web
 
+from connector.admin.closing import Closing
+from connector.model.sessions import Reason
+from connector.sessions import last_calls
+from connector.workers.overdue import Overdue
+from tests.e2e.opshub import Answer
+from tests.fleet.gates import counted, gate_after, gate_before
+from tests.fleet.replicas import ROUTES, Fleet, Replica, eventually, me
+
+WITHIN = 10.0
+"""Seconds for what is certain to come."""
 LONG_AGO = 10_000
 """Ticks: longer than any session may be unused."""
+
+
+class Lounge:
+    """Where calls of sessions stay until they are sent on. Then they ask whether their login is alive."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+        self.closing = asyncio.Event()
+
+    async def stay(self, request: web.Request) -> web.Response:
+        self.entered.set()
+        await self.closing.wait()
+        return await me(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A call that runs at a replica."""
+
+    lounge: Lounge
+    call: "asyncio.Task[Answer]"
+
+    async def is_served(self) -> bool:
+        """Send the call on, and tell whether its login was alive until then."""
+        self.lounge.closing.set()
+        return bool((await self.call).body["alive"])
+
+
+@pytest.fixture
+def lounge() -> Lounge:
+    return Lounge()
+
+
+@pytest.fixture
+def fleet(fleet: Fleet, lounge: Lounge, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """Replicas with a lounge. Who reaps asks often whether the others have looked."""
+    monkeypatch.setattr(last_calls, "ASK_EVERY", 0.02)
+    return replace(fleet, routes=[*ROUTES, web.get("/stay", lounge.stay)])
+
+
+async def opened(replica: Replica, session: str) -> dict[str, str]:
+    """Open a session, and have the ledger know that it was used until now."""
+    headers = await replica.opened(session)
+    assert await replica.live.write_notes()
+    return headers
+
+
+async def a_call_of(replica: Replica, headers: dict[str, str], lounge: Lounge) -> Stay:
+    call = asyncio.create_task(replica.opshub.call("/stay", headers))
+    await lounge.entered.wait()
+    return Stay(lounge, call)
+
+
+async def reap_one(replica: Replica) -> bool:
+    """Reap the only session that there is now."""
+    since = {"unused_since": LONG_AGO, "opened_since": None, "unanswered_since": None}
+    (session,) = await replica.ledger.idle(**since, limit=2)
+    return await replica.parts.reaper.reap_one(Overdue(session, Reason.IDLE), lambda _: False)
+
+
+async def begun_to_reap(replica: Replica) -> "asyncio.Task[bool]":
+    """Let a replica reap, and wait until the end of the session is durable there."""
+    with gate_after(replica.ledger, "record") as recorded:
+        reaping = asyncio.create_task(reap_one(replica))
+        await recorded.reached.wait()
+        recorded.open()
+    return reaping
+
+
+async def look_often(*replicas: Replica) -> None:
+    """Let all look three times which sessions were ended, and who reaps ask for that."""
+    with counted(replicas[0].ledger, "looks") as asked:
+        for replica in replicas * 3:
+            await replica.live.look()
+        before = len(asked)
+        async with asyncio.timeout(WITHIN):
+            await eventually(lambda: len(asked) > before + 2)
 
 
 async def test_a_session_that_another_replica_is_ending_is_not_reaped_once_more(fleet: Fleet) -> None:
@@ -42,6 +129,152 @@ async def test_a_session_that_is_used_elsewhere_is_not_reaped(fleet: Fleet, sess
             now = await one.parts.reaper.pass_time()
         assert now is not None
         await one.parts.reaper.reap(now)
+        status = await one.status(headers)
+
+    assert status == 200
+
+
+async def test_a_call_elsewhere_in_the_moment_of_reaping_is_served_whole(fleet: Fleet, session: str, lounge: Lounge) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await opened(one, session)
+        stay = await a_call_of(other, headers, lounge)
+        reaping = await begun_to_reap(one)
+        await look_often(one, other)
+        status = await other.status(headers)
+        assert not fleet.desk.logouts
+        assert await stay.is_served()
+        await reaping
+
+    assert status == 401
+    assert ([*fleet.desk.logouts.values()], fleet.desk.alive) == ([1], set())
+
+
+async def test_a_call_here_before_the_end_is_durable_is_served_whole(fleet: Fleet, session: str, lounge: Lounge) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await opened(one, session)
+        with gate_before(one.ledger, "record") as ends:
+            reaping = asyncio.create_task(reap_one(one))
+            await ends.reached.wait()
+            stay = await a_call_of(one, headers, lounge)
+            ends.open()
+        await look_often(one, other)
+        assert await stay.is_served()
+        await reaping
+
+    assert not fleet.desk.alive
+
+
+async def test_a_look_that_has_begun_before_the_end_does_not_count(fleet: Fleet, session: str, lounge: Lounge) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await opened(one, session)
+        stay = await a_call_of(other, headers, lounge)
+        with gate_after(other.ledger, "open_logins") as late, counted(one.ledger, "looks") as asked:
+            look = asyncio.create_task(other.live.look())
+            await late.reached.wait()
+            reaping = await begun_to_reap(one)
+            async with asyncio.timeout(WITHIN):
+                await eventually(lambda: bool(asked))
+            late.open()
+            await look
+        await look_often(one, other)
+        assert await stay.is_served()
+        await reaping
+
+    assert not fleet.desk.alive
+
+
+async def test_a_replica_that_never_looks_keeps_a_login_for_some_seconds_only(
+    fleet: Fleet, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(last_calls, "BOUND", 0.2)
+    async with fleet.replicas() as (one, other):
+        await opened(one, session)
+        with gate_before(other.live, "look"):
+            await reap_one(one)
+            assert not fleet.desk.alive
+
+
+async def test_nobody_waits_for_a_replica_that_has_ended(fleet: Fleet, session: str) -> None:
+    async with fleet.replica("one") as one:
+        await opened(one, session)
+        async with fleet.replica("other") as other:
+            with gate_before(other.live, "look"):
+                reaping = await begun_to_reap(one)
+        async with asyncio.timeout(last_calls.BOUND / 2):
+            await reaping
+
+    assert not fleet.desk.alive
+
+
+async def test_a_login_that_is_cleaned_up_while_a_reap_waits_is_logged_out_once(
+    fleet: Fleet, session: str, lounge: Lounge
+) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await opened(one, session)
+        stay = await a_call_of(other, headers, lounge)
+        reaping = await begun_to_reap(one)
+        cleaned = await other.cleanup(session, headers)
+        await stay.is_served()
+        await reaping
+
+    assert cleaned.status == 200
+    assert ([*fleet.desk.logouts.values()], fleet.desk.alive) == ([1], set())
+
+
+async def test_a_session_that_is_opened_anew_while_a_reap_waits_stays_open(fleet: Fleet, session: str, lounge: Lounge) -> None:
+    async with fleet.replicas() as (one, other):
+        stay = await a_call_of(other, await opened(one, session), lounge)
+        reaping = await begun_to_reap(one)
+        new = await other.opened(session)
+        assert await stay.is_served()
+        await reaping
+        status = await one.status(new)
+
+    assert (status, len(fleet.desk.alive)) == (200, 1)
+
+
+async def test_a_session_that_is_opened_anew_before_its_reap_is_durable_stays_open(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        await opened(one, session)
+        with gate_before(one.ledger, "record") as ends:
+            reaping = asyncio.create_task(reap_one(one))
+            await ends.reached.wait()
+            new = await other.opened(session)
+            ends.open()
+            await reaping
+        status = await other.status(new)
+
+    assert (status, len(fleet.desk.alive)) == (200, 1)
+
+
+async def test_an_administrator_ends_the_login_that_he_was_shown_and_no_later_one(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        await opened(one, session)
+        served = one.parts.served
+        closing = Closing(one.ledger, one.live, served.planner, served.orchestrator, served.metrics)
+        login = await one.live.login_now(session)
+        assert login is not None
+        with gate_before(one.ledger, "record") as ends:
+            close = asyncio.create_task(closing.close(session, login))
+            await ends.reached.wait()
+            new = await other.opened(session)
+            ends.open()
+            await close
+        status = await other.status(new)
+
+    assert (status, len(fleet.desk.alive)) == (200, 1)
+
+
+async def test_a_session_whose_use_elsewhere_was_noted_after_it_was_listed_is_not_reaped(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await opened(one, session)
+        with gate_after(one.ledger, "idle") as listed:
+            reaping = asyncio.create_task(one.parts.reaper.reap(LONG_AGO))
+            await listed.reached.wait()
+            await other.status(headers)
+            assert await other.live.write_notes()
+            listed.open()
+            await reaping
         status = await one.status(headers)
 
     assert status == 200

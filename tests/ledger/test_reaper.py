@@ -43,7 +43,7 @@ class Cleaning:
         """How many were cleaned up at once, in all and at each end system."""
         self._now = Counter[str]()
 
-    async def __call__(self, session: OpenSession) -> CleanupReport:
+    async def __call__(self, session: OpenSession, _: object) -> CleanupReport:
         request = CleanupRequest(session.session_id, "A", global_cache=False, credential=Credential(), login_id=session.login_id)
         logins = self.live.closing(session.session_id)
         self.begun.append(session)

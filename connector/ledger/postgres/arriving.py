@@ -8,7 +8,8 @@ from psycopg import sql
 
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.fitness import why_unfit
-from connector.ledger.postgres.tables import MARKER, TAKE_LOCK, migrate
+from connector.ledger.postgres.layouts import MARKER, migrate
+from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql.moving import COLUMNS, NUMBERED, Digest, LeavingLedger, Row
 from connector.model.errors import ConfigurationError

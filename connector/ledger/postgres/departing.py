@@ -8,7 +8,8 @@ from psycopg import sql
 
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.arriving import Connection, read, refusal, users
-from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK, VERSION, moved_to
+from connector.ledger.postgres.layouts import found_version, moved_to
+from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql.moving import COLUMNS, MOVED, LeavingLedger, Row
 from connector.model.errors import ConfigurationError
@@ -68,8 +69,9 @@ def departing(address: Address) -> Iterator[LeavingLedger]:
 
 
 def _must_be_free(connection: Connection, address: Address) -> None:
-    [(found,)] = connection.execute(VERSION).fetchall()
-    if found % MOVED != len(MIGRATIONS):
-        raise refusal(address, f"has format {found}; expected {len(MIGRATIONS)}, to which a server of this version brings it")
+    found = found_version(connection)
+    if not found.oldest % MOVED <= len(MIGRATIONS) == found.made:
+        expected = f"expected {len(MIGRATIONS)}, to which a server of this version brings it"
+        raise refusal(address, f"has format {found.made}; {expected}")
     if others := users(connection):
         raise ConfigurationError([f"ledger.dsn_env: {address}: {others}"])

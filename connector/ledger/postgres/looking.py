@@ -9,7 +9,8 @@ import psycopg
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.dialect import FleetTable, Statements
-from connector.ledger.postgres.tables import MIGRATIONS, VERSION, moved_to
+from connector.ledger.postgres.layouts import found_version, moved_to
+from connector.ledger.postgres.tables import MIGRATIONS
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql.table import Table, Term
 from connector.model.errors import ConfigurationError
@@ -37,11 +38,11 @@ def opened_read_only(address: Address, keyring: Keyring) -> Iterator[Table]:
 
 def _must_be_of_today(connection: "psycopg.Connection[Any]", address: Address) -> None:
     try:
-        [(found,)] = connection.execute(VERSION).fetchall()
+        found = found_version(connection)
     except psycopg.errors.UndefinedTable:
         raise ConfigurationError([f"ledger.dsn_env: {address}: holds no ledger"]) from None
     if target := moved_to(connection):
         raise ConfigurationError([f'ledger.dsn_env: {address}: was moved to {target}; expected ledger.store = "sqlite"'])
-    if found != len(MIGRATIONS):
+    if not found.oldest <= len(MIGRATIONS) <= found.made:
         reads = f"this version reads {len(MIGRATIONS)}, and brings an older one to it when a server starts"
-        raise ConfigurationError([f"ledger.dsn_env: {address}: has format {found}; {reads}"])
+        raise ConfigurationError([f"ledger.dsn_env: {address}: has format {found.made}; {reads}"])

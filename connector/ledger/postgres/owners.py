@@ -1,4 +1,7 @@
-"""Who owns the ledger now: each owner has a row with a sequence, which each of its transactions advances."""
+"""Who owns the ledger now: each owner has a row with a sequence, which each of its transactions advances.
+
+The row also says which layout of the tables its replica reads, and how often it has looked which sessions were ended.
+"""
 
 import os
 import socket
@@ -10,8 +13,9 @@ from typing import Any, NamedTuple
 import psycopg
 
 from connector.ledger.postgres.epochs import LOOK, LedgerEpoch
+from connector.ledger.postgres.layouts import found_version, lock_out_older
 from connector.ledger.postgres.standstill import StandstillWatch
-from connector.ledger.postgres.tables import TAKE_LOCK
+from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.sql.table import Table
 
 WORD_BYTES = 16
@@ -26,8 +30,8 @@ BEGIN = "; ".join(
         "BEGIN",
         *(f"SET LOCAL {name} = '{limit}'" for name, limit in LIMITS.items()),
         TAKE_LOCK,  # in a statement of its own: what the next ones see, nobody else changes
-        "UPDATE owners SET sequence = sequence + 1 WHERE id = '\\x{}'",
-        "SELECT id, sequence, epoch FROM owners",
+        "UPDATE owners SET sequence = sequence + 1, looks = {looks} WHERE id = '\\x{word}'",
+        "SELECT id, sequence, epoch, reads, looks, (SELECT max(number) FROM ledger_version) FROM owners",
         "SELECT key_id, number, mac, owner FROM ticks",
         LOOK,
         "SELECT EXISTS (SELECT FROM lost_track)",
@@ -45,6 +49,12 @@ class OwnerRow(NamedTuple):
     """How many transactions it has made. The present one of this owner is counted already."""
     epoch: bytes
     """The word of the epoch in which it has written last."""
+    reads: int
+    """The last layout that its replica reads."""
+    looks: int
+    """How often it has looked which sessions were ended, as `SharedSessions.looks` says."""
+    oldest: int
+    """The oldest version that works with the tables; the same in all rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,8 @@ class Prologue:
     own: OwnerRow | None
     """This owner's row as it was before the transaction; None if there was none."""
     epoch: LedgerEpoch
+    layout: int
+    """The layout of rows that may be written: all owners read it, and nobody who does not becomes one."""
     is_silent: bool
     """Whether a whole claim has passed in the epoch, so that whoever has no row by now is not there."""
     tick: tuple[Any, ...] | None
@@ -66,15 +78,17 @@ class Prologue:
 class OwnRow:
     """This replica's row. It gets a new word if it was gone: what it had begun before is nobody's for good."""
 
-    def __init__(self, watch: StandstillWatch) -> None:
+    def __init__(self, watch: StandstillWatch, reads: int = len(MIGRATIONS)) -> None:
+        """`reads` is the last layout that this replica reads."""
         self.word = b""
+        self.looks = 0
+        self._reads = reads
         self._watch = watch
 
     def begin(self, connection: "psycopg.Connection[Any]") -> Prologue:
         """Begin a transaction, wait until it is the only one, and end what belongs to owners that are gone."""
-        seen = _begun(connection, self.word)
-        if seen.own is None:
-            self._insert(connection)
+        seen = _begun(connection, self.word, self.looks)
+        own = seen.own or self._inserted(connection)
         others = {word: row for word, row in seen.owners.items() if word != self.word}
         # An epoch in which not all have written yet is watched like an owner that stands still.
         unsettled = {} if seen.epoch.is_settled or seen.epoch.is_over else {seen.epoch.word: 0}
@@ -82,14 +96,17 @@ class OwnRow:
         for word in others.keys() & {*gone}:
             remove(connection, word)
             others.pop(word)
-        own = seen.own or OwnerRow(0, b"")
         owners = {self.word: own._replace(sequence=own.sequence + 1), **others}
-        return replace(seen, owners=owners, is_silent=seen.epoch.word in gone)
+        layout = min(row.reads for row in owners.values())
+        if layout > own.oldest:
+            lock_out_older(connection, layout)
+        return replace(seen, owners=owners, layout=layout, is_silent=seen.epoch.word in gone)
 
-    def _insert(self, connection: "psycopg.Connection[Any]") -> None:
+    def _inserted(self, connection: "psycopg.Connection[Any]") -> OwnerRow:
         self.word = token_bytes(WORD_BYTES)
-        values = (self.word, f"{socket.gethostname()}:{os.getpid()}")
-        connection.execute("INSERT INTO owners (id, name, sequence) VALUES (%s, %s, 1)", values)
+        values = (self.word, f"{socket.gethostname()}:{os.getpid()}", self._reads, self.looks)
+        connection.execute("INSERT INTO owners (id, name, sequence, reads, looks) VALUES (%s, %s, 1, %s, %s)", values)
+        return OwnerRow(0, b"", self._reads, self.looks, found_version(connection).oldest)
 
 
 def remove(connection: "psycopg.Connection[Any]", word: bytes) -> None:
@@ -111,20 +128,21 @@ def introduce(table: Table, about: bytes | None) -> list[bytes]:
     return [bytes(each) for (each,) in found]
 
 
-def _begun(connection: "psycopg.Connection[Any]", word: bytes) -> Prologue:
-    cursor = connection.execute(BEGIN.format(word.hex()).encode())
+def _begun(connection: "psycopg.Connection[Any]", word: bytes, looks: int) -> Prologue:
+    cursor = connection.execute(BEGIN.format(word=word.hex(), looks=looks).encode())
     answers = []
     while True:
         answers.append(cursor.fetchall() if cursor.description else [])
         if not cursor.nextset():
             break
     *_, owners, ticks, (epoch,), ((has_lost_track,),) = answers
-    rows = {bytes(id_): OwnerRow(sequence, bytes(epoch)) for id_, sequence, epoch in owners}
+    rows = {bytes(id_): OwnerRow(sequence, bytes(epoch), *more) for id_, sequence, epoch, *more in owners}
     own = rows.get(word)
     return Prologue(
         rows,
         own and own._replace(sequence=own.sequence - 1),
         LedgerEpoch(bytes(epoch[0]), *epoch[1:]),
+        layout=0,
         is_silent=False,
         tick=next(iter(ticks), None),
         has_lost_track=bool(has_lost_track),

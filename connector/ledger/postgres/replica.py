@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -92,6 +92,12 @@ class Replica(Operations):
 
     async def introduce(self, about: bytes | None) -> Collection[bytes]:
         return await self.transact(partial(owners.introduce, about=about))
+
+    def has_looked(self) -> None:
+        self._fleet.has_looked()
+
+    async def looks(self) -> Mapping[Hashable, int]:
+        return await self.transact(lambda table: table.term.looks)
 
     def _lose_track(self) -> None:
         self.lost_track = True

@@ -1,12 +1,4 @@
-"""The tables in the database, their version, and how older ones become today's."""
-
-from collections.abc import Sequence
-from typing import Any
-
-import psycopg
-
-from connector.ledger.sql.moving import MOVED
-from connector.model.errors import ConfigurationError
+"""The tables in the database: how they are made, and what each later version adds to them."""
 
 NUMBER_OF_LEDGERS = 0x4F504C47
 """What tells the locks of ledgers from those of other programs: "OPLG"."""
@@ -119,39 +111,14 @@ INSERT INTO epoch VALUES (uuid_send(gen_random_uuid()), left(pg_walfile_name(pg_
 VERSION_3 = "CREATE TABLE introductions (owner bytea PRIMARY KEY, about bytea NOT NULL)"
 """What each owner tells the others of itself."""
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3)
-"""The statements that lead from each version to the next; the first makes version 1 out of nothing."""
-MARKER = "ledger_version"
-"""The table that every ledger has."""
-MAKE_VERSION = f"CREATE TABLE IF NOT EXISTS {MARKER} (number bigint NOT NULL)"
-VERSION = "SELECT coalesce(max(number), 0) FROM ledger_version"
+VERSION_4 = """
+ALTER TABLE owners ADD COLUMN reads bigint NOT NULL DEFAULT 1;
+ALTER TABLE owners ADD COLUMN looks bigint NOT NULL DEFAULT 0;
+"""
 
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
+"""The statements that lead from each version to the next; the first makes version 1 out of nothing.
 
-def moved_to(connection: "psycopg.Connection[Any]") -> str | None:
-    """Return where a ledger has gone that was moved; None if it is here."""
-    [(found,)] = connection.execute(VERSION).fetchall()
-    if found <= MOVED:
-        return None
-    [(target,)] = connection.execute("SELECT target FROM moved").fetchall()
-    return str(target)
-
-
-def migrate(connection: "psycopg.Connection[Any]", migrations: Sequence[str] = MIGRATIONS) -> bool:
-    """Bring an empty schema or an older version to the last of `migrations`: wholly, or not at all. Tell whether it was empty.
-
-    Replicas that start at once do it one after the other. Raises `ConfigurationError` if the tables are of a newer version.
-    """
-    with connection.transaction():
-        connection.execute(TAKE_LOCK)
-        connection.execute(MAKE_VERSION)
-        (found,) = connection.execute(VERSION).fetchone() or (0,)
-        if target := moved_to(connection):
-            raise ConfigurationError([f'was moved to {target}; expected ledger.store = "sqlite"'])
-        if found > len(migrations):
-            raise ConfigurationError([f"has format {found}; this version reads up to {len(migrations)}"])
-        for step in migrations[found:]:
-            connection.execute(step.encode())
-        if found < len(migrations):
-            connection.execute("DELETE FROM ledger_version")
-            connection.execute("INSERT INTO ledger_version VALUES (%s)", (len(migrations),))
-        return bool(found == 0)
+Each only adds what older versions need not know of, because their replicas go on beside today's until the last one is replaced:
+tables, indices, and columns with a default. `connector.ledger.postgres.layouts` says when newer rows may be written.
+"""

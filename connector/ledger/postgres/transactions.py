@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,9 +16,9 @@ from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.dialect import FleetTable, Statements
 from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.history import History
+from connector.ledger.postgres.layouts import MARKER, migrate
 from connector.ledger.postgres.owners import OwnRow, Prologue, remove
 from connector.ledger.postgres.standstill import Standstill, StandstillWatch
-from connector.ledger.postgres.tables import MARKER, migrate
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql import ticks
 from connector.ledger.sql.table import Table, Term
@@ -103,6 +104,10 @@ class FleetTransactions:
 
         return submit
 
+    def has_looked(self) -> None:
+        """Tell the others with the next transaction that this owner has looked; see `SharedSessions`."""
+        self._owner.looks += 1
+
     async def keep_reserve(self) -> None:
         """Do nothing: room is the database's to keep."""
 
@@ -182,13 +187,14 @@ class FleetTransactions:
     def _table(self, connection: "psycopg.Connection[Any]", seen: Prologue) -> FleetTable:
         self._has_lost_track = seen.has_lost_track
         me, *others = seen.owners
-        table = FleetTable(Statements(connection), self._keyring, term=Term(me, 0, tuple(others)))
+        term = Term(me, 0, tuple(others), {word: row.looks for word, row in seen.owners.items()})
+        table = FleetTable(Statements(connection), self._keyring, term=term)
         if seen.tick is None or self._tick is None or self._tick[0] != seen.tick[:3]:
             number = ticks.read(table)
             self._tick = None if seen.tick is None else (seen.tick[:3], number)
         else:
             number = self._tick[1]
-        table.term = Term(me, number, tuple(others))
+        table.term = replace(term, tick=number)
         return table
 
     def _end(self, connection: "psycopg.Connection[Any]") -> None:

@@ -19,6 +19,10 @@ ADVICE = (
     (re.compile(r"certificate"), "expected a certificate that sslrootcert vouches for"),
     (re.compile(r"statement pooling"), "expected pool_mode = transaction or session at PgBouncer"),
     (re.compile(r"unsupported startup parameter"), "PgBouncer takes it only if its ignore_startup_parameters names it"),
+    (
+        re.compile(r"owner_is_of_today"),
+        "expected a newer version of this program: all other replicas have it, and write what this one cannot read",
+    ),
     (re.compile(r"permission denied|must be owner"), "expected a role that owns the ledger's tables, or may make them"),
     (
         re.compile(r"refused|timeout expired|timed out|No route|unreachable|resolve host|No such file"),

@@ -1,8 +1,8 @@
 """The ledger's rows within one transaction: read and verified, written, or put in quarantine."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Flag
 from typing import Any
 
@@ -53,6 +53,8 @@ class Term:
     """How long servers have run with the ledger."""
     others: tuple[bytes, ...] = ()
     """Who else owns the ledger now."""
+    looks: Mapping[Hashable, int] = field(default_factory=dict)
+    """How often each owner has looked which sessions were ended, if several own the ledger."""
 
     @property
     def owners(self) -> tuple[bytes, ...]:

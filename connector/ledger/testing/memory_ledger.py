@@ -1,7 +1,7 @@
 """A ledger in memory, for tests and simulations. It keeps all promises of the port but one: it does not outlive its process."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -177,6 +177,14 @@ class MemoryLedger(Beginner, Ledger):
         with self._transaction() as store:
             wanted = (session for session in store.sessions.values() if session.session_id in session_ids)
             return {session.session_id: OpenLogin(session.login_id, session.version) for session in wanted}
+
+    def has_looked(self) -> None:
+        with self._transaction() as store:
+            store.looks[self] += 1
+
+    async def looks(self) -> Mapping[Hashable, int]:
+        with self._transaction() as store:
+            return {owner: store.looks[owner] for owner in store.there_until}
 
     async def note_use(self, used: Mapping[str, Use]) -> None:
         with self._transaction() as store:

@@ -1,6 +1,6 @@
 """What the owners of one ledger in memory share: rows, those that cannot be read any more, and claims."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
@@ -80,6 +80,8 @@ class MemoryStore:
         self.introductions: dict[object, bytes] = {}
         """What owners tell each other of themselves."""
         """By owner: when he counts as gone, unless he claims something before."""
+        self.looks = Counter[object]()
+        """How often each owner has looked which sessions were ended."""
         self.tick = 0
         self.ticker: object | None = None
         """The owner who counts ticks for all."""

@@ -191,6 +191,23 @@ class SharedTicking(LedgerSubject):
         assert await counts.tick() == 3
         assert await waits.tick() == 4
 
+    async def test_owners_see_how_often_each_that_is_there_has_looked(self, owners: Sequence[Ledger]) -> None:
+        first, second, third = owners
+        before = await first.looks()
+        for looks, owner in ((1, second), (2, third)):
+            for _ in range(looks):
+                owner.has_looked()
+            await owner.tick()
+        now = await first.looks()
+        assert sorted(now[owner] - before[owner] for owner in now) == [0, 1, 2]
+        assert await second.looks() == now
+
+    async def test_an_owner_that_is_closed_is_nobody_to_wait_for(self, make_ledger: MakeLedger) -> None:
+        async with opened(make_ledger(KEYS)) as stays:
+            async with opened(make_ledger(KEYS)):
+                assert len(await stays.looks()) == 2
+            assert len(await stays.looks()) == 1
+
     async def test_when_the_owner_that_counts_is_closed_another_one_does_it(self, make_ledger: MakeLedger) -> None:
         async with opened(make_ledger(KEYS)) as waits:
             async with opened(make_ledger(KEYS)) as counts:

@@ -1,0 +1,91 @@
+"""Which versions work with the tables, and how older tables become today's, while replicas of the version before go on.
+
+A migration only adds, so that it disturbs no older replica, and an older one may even start again. What older ones cannot read is
+written only after they are locked out, which is done once all owners that are there can read it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
+from connector.ledger.sql.moving import MOVED
+from connector.model.errors import ConfigurationError
+
+MARKER = "ledger_version"
+"""The table that every ledger has."""
+MAKE_VERSION = f"CREATE TABLE IF NOT EXISTS {MARKER} (number bigint NOT NULL)"
+FIND = """SELECT coalesce(max(number), 0), coalesce(max((to_jsonb(found)->>'layout')::bigint), max(number), 0)
+    FROM ledger_version AS found"""
+"""Version 1 has no column `layout`."""
+NOTE = (
+    "ALTER TABLE ledger_version ADD COLUMN IF NOT EXISTS layout bigint",
+    "DELETE FROM ledger_version",
+)
+LOCK_OUT = """ALTER TABLE owners DROP CONSTRAINT IF EXISTS owner_is_of_today,
+    ADD CONSTRAINT owner_is_of_today CHECK (reads >= {})"""
+"""A replica of an older version that was paused, and comes back, gets no row, and so does nothing."""
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TablesVersion:
+    """Which versions work with the tables."""
+
+    oldest: int
+    """The oldest one; 0 if there are no tables."""
+    made: int
+    """The last one whose migration was made."""
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the ledger is in another place by now."""
+        return self.oldest > MOVED
+
+
+def found_version(connection: Connection) -> TablesVersion:
+    """Return the layout that the tables have. Raises `UndefinedTable` if there is no ledger."""
+    [(oldest, made)] = connection.execute(FIND).fetchall()
+    return TablesVersion(oldest, made)
+
+
+def moved_to(connection: Connection) -> str | None:
+    """Return where a ledger has gone that was moved; None if it is here."""
+    if not found_version(connection).has_moved:
+        return None
+    [(target,)] = connection.execute("SELECT target FROM moved").fetchall()
+    return str(target)
+
+
+def migrate(connection: Connection, migrations: Sequence[str] = MIGRATIONS) -> bool:
+    """Bring an empty schema or an older layout to the last of `migrations`: wholly, or not at all. Tell whether it was empty.
+
+    Replicas that start at once do it one after the other. Raises `ConfigurationError` if this version is too old for the tables.
+    """
+    with connection.transaction():
+        connection.execute(TAKE_LOCK)
+        connection.execute(MAKE_VERSION)
+        found = found_version(connection)
+        if target := moved_to(connection):
+            raise ConfigurationError([f'was moved to {target}; expected ledger.store = "sqlite"'])
+        if found.oldest > len(migrations):
+            raise ConfigurationError([f"has format {found.oldest}; this version reads up to {len(migrations)}"])
+        for step in migrations[found.made :]:
+            connection.execute(step.encode())
+        if found.made < len(migrations):
+            _note(connection, TablesVersion(found.oldest or len(migrations), len(migrations)))
+        return found.oldest == 0
+
+
+def lock_out_older(connection: Connection, version: int) -> None:
+    """Record that no version before this one works with the tables any more, as a part of the transaction that is under way."""
+    connection.execute("UPDATE ledger_version SET number = %s", (version,))
+    connection.execute(LOCK_OUT.format(int(version)).encode())
+
+
+def _note(connection: Connection, layout: TablesVersion) -> None:
+    for statement in NOTE:
+        connection.execute(statement)
+    connection.execute("INSERT INTO ledger_version (number, layout) VALUES (%s, %s)", (layout.oldest, layout.made))
