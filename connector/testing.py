@@ -37,7 +37,7 @@ class Answer:
 
     status: int
     body: Any
-    """The decoded JSON."""
+    """The decoded JSON; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,24 @@ class OpsHubSession:
 
     async def get(self, path: str) -> Answer:
         """Call a path that needs the session, for instance `/projects`."""
-        return await self.opshub.call("GET", path, headers=self.headers)
+        return await self.call("GET", path)
+
+    async def post(self, path: str, body: Any = None) -> Answer:
+        """Call a path that creates something. `body` is sent as JSON."""
+        return await self.call("POST", path, json=body)
+
+    async def put(self, path: str, body: Any = None) -> Answer:
+        """Call a path that changes something. `body` is sent as JSON."""
+        return await self.call("PUT", path, json=body)
+
+    async def delete(self, path: str) -> Answer:
+        """Call a path that deletes something."""
+        return await self.call("DELETE", path)
+
+    async def call(self, method: str, path: str, **options: Any) -> Answer:
+        """Send any request of the session; `options` are those of `aiohttp.ClientSession.request`."""
+        headers = {**self.headers, **options.pop("headers", {})}
+        return await self.opshub.call(method, path, headers=headers, **options)
 
     async def cleanup(self, *, global_cache: bool = False) -> Answer:
         """End the session; with `global_cache`, as after a change of the system's configuration."""
@@ -83,7 +100,7 @@ class OpsHub:
     async def call(self, method: str, path: str, **options: Any) -> Answer:
         """Send any request; `options` are those of `aiohttp.ClientSession.request`."""
         async with self.http.request(method, path, **options) as answer:
-            return Answer(answer.status, await answer.json())
+            return Answer(answer.status, await answer.json() if await answer.read() else None)
 
 
 @asynccontextmanager
