@@ -84,7 +84,7 @@ async def _replica(kind: str, place: str, tasks: int, seconds: float) -> None:
         return
     store = Path(place) / "ledger"
     ledger: SqliteLedger | PostgresLedger = (
-        SqliteLedger(store, KEYS, grace=30) if kind == "sqlite" else PostgresLedger(parsed(place, origin="bench"), KEYS, grace=30)
+        SqliteLedger(store, KEYS, grace=30) if kind == "sqlite" else PostgresLedger(parsed(place, origin="bench"), KEYS)
     )
     async with ledger.opened():
         await _run(lambda: _recorded_and_settled(ledger), tasks, seconds)
@@ -110,7 +110,7 @@ async def _deferring(place: str, tasks: int, seconds: float) -> None:
 async def _recorded_and_settled(ledger: Ledger) -> int:
     request = CleanupRequest(str(uuid4()), "A", global_cache=False, credential=Credential([("Authorization", "Bearer t")]))
     debt = await ledger.record(request, origin="https://desk.example.com", drivers=DRIVERS)
-    await ledger.settle(debt, state=LogoutState.CLOSED, outcome=DONE, evicted=DRIVERS)
+    await ledger.settle(debt, state=LogoutState.CLOSED, outcome=DONE, evicted=DRIVERS, release=True)
     return 2
 
 

@@ -12,16 +12,16 @@ from connector.preflight.ledger_store import ledger_address
 
 
 def ledger_of(settings: Settings, keyring: Keyring, clock: Callable[[], float], *, environ: Mapping[str, str]) -> Ledger:
-    """Return the ledger, not yet open. Retries leave alone what a cleanup owes for as long as the cleanup itself may take.
+    """Return the ledger, not yet open. In a file, retries leave alone what a cleanup owes for as long as it may take.
 
     Raises:
         ConfigurationError: the address of its database is missing, or is none.
     """
-    grace = for_end_system(settings) + settings.storage.deadlines.evict + 2 * DEADLINE
     keep_closed = settings.ledger.keep_closed
     if settings.ledger.store == "sqlite":
+        grace = for_end_system(settings) + settings.storage.deadlines.evict + 2 * DEADLINE
         return SqliteLedger(settings.ledger.path, keyring, grace=grace, keep_closed=keep_closed, clock=clock)
     address = ledger_address(settings.ledger, environ)
     from connector.ledger.postgres.postgres_ledger import PostgresLedger
 
-    return PostgresLedger(address, keyring, grace=grace, keep_closed=keep_closed, clock=clock)
+    return PostgresLedger(address, keyring, keep_closed=keep_closed, clock=clock)

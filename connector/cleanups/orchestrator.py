@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from connector.ledger.bookkeeping import Bookkeeping
 from connector.model.cleanup import CleanupReport, CleanupRequest, Missed, Timed
 from connector.model.debts import Debt, LogoutState
 from connector.model.errors import BrokenOff
-from connector.model.outcomes import NOT_RECORDED, NOTHING_TO_END, EvictOutcome, LogoutOutcome
+from connector.model.outcomes import IN_HAND_ELSEWHERE, NOT_RECORDED, NOTHING_TO_END, EvictOutcome, LogoutOutcome
 from connector.runtime.steps import milliseconds_since
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
@@ -100,10 +101,13 @@ class Orchestrator:
         """Try an owed logout again, record what became of it, and say whether that could be done."""
         if debt.credential is None:
             raise ValueError("a debt is retried with its credential")
-        sharing = self._logouts.sharing(login_of(debt), debt.login_id, places=debt.places, attempts=debt.attempts)
+        may_send = partial(self._books.may_send, debt)
+        sharing = self._logouts.sharing(
+            login_of(debt), debt.login_id, places=debt.places, attempts=debt.attempts, may_send=may_send
+        )
         async with sharing as shared:
             await asyncio.shield(shared.task)
-            return await self._books.settle(debt, outcome=shared.to_be_recorded(), evicted=(), retried=True)
+            return await self._books.settle(debt, outcome=shared.to_be_recorded(), evicted=(), retried=True, release=True)
 
     async def drain(self, deadline: float) -> int:
         """Wait at most `deadline` seconds for the running cleanups; returns how many tasks had to be broken off."""
@@ -189,6 +193,8 @@ class Orchestrator:
         finally:
             if debt is None:
                 self._live.keep_cleanup(left, outcome)
+            else:
+                await self._books.release(debt)
         return report
 
     async def _take_later_steps(self, request: CleanupRequest, started: float, debt: Debt, origin: str) -> CleanupReport:
@@ -218,7 +224,8 @@ class Orchestrator:
                     await asyncio.wait(same.values())
             evictions = _results(evicting)
             if debt is not None:
-                await self._books.settle(debt, outcome=shared.to_be_recorded(), evicted=names_of_done(evictions))
+                evicted = names_of_done(evictions)
+                await self._books.settle(debt, outcome=shared.to_be_recorded(), evicted=evicted, release=True)
         return CleanupReport(
             request=request,
             milliseconds=milliseconds_since(started),
@@ -242,9 +249,12 @@ class Orchestrator:
             return known(request.foregone)
         if debt is not None and debt.state is LogoutState.CLOSED:
             return known(outcome_of_closed(debt))
+        if debt is not None and debt.in_hand_elsewhere:
+            return known(IN_HAND_ELSEWHERE)
+        may_send = None if debt is None else partial(self._books.may_send, debt)
         places, attempts = (debt.places, debt.attempts) if debt else ((origin,), 0)
         login = _login(request) if debt is None or debt.credential is None else login_of(debt)
-        return self._logouts.sharing(login, request.login_id, places=places, attempts=attempts)
+        return self._logouts.sharing(login, request.login_id, places=places, attempts=attempts, may_send=may_send)
 
 
 def _results(tasks: Mapping[str, asyncio.Future[T]]) -> dict[str, T]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
@@ -71,11 +72,32 @@ class Bookkeeping:
 
         return (await step("recording what is owed", recorded, deadline=DEADLINE, late=None, failed=None)).outcome
 
-    async def settle(self, debt: Debt, *, outcome: LogoutOutcome | None, evicted: Collection[str], retried: bool = False) -> bool:
+    async def may_send(self, debt: Debt) -> bool:
+        """Tell whether a logout may be sent now, as the ledger does. While nobody knows, it may not: it stays owed."""
+        try:
+            return await in_time(self._ledger.may_send(debt))
+        except LedgerUnavailable as problem:
+            log.warning("an owed logout is put off, because another server may have taken it over", reason=str(problem))
+            return False
+
+    async def release(self, debt: Debt) -> None:
+        """End the claim of a try that ended in whatever way, unless a settlement has ended it."""
+        with suppress(LedgerUnavailable):  # the claim ends by itself
+            await in_time(self._ledger.release(debt))
+
+    async def settle(
+        self,
+        debt: Debt,
+        *,
+        outcome: LogoutOutcome | None,
+        evicted: Collection[str],
+        retried: bool = False,
+        release: bool = False,
+    ) -> bool:
         """Record what became of a debt, and say whether that could be done; without an `outcome` the logout stays as it is.
 
         What cannot be recorded stays owed, and is tried again: to log out twice is safe, to forget is not. The end of what was
-        `retried` is told in the log: no request's line tells of it.
+        `retried` is told in the log: no request's line tells of it. `release` is that of the ledger's `settle`.
         """
         judged = self._backoff.judge(debt, outcome) if outcome else None
 
@@ -88,6 +110,7 @@ class Bookkeeping:
                     due_at=self._clock() + judged.wait if judged else None,
                     waited=debt.waited + judged.wait if judged else None,
                     evicted=evicted,
+                    release=release,
                 )
             except LedgerUnavailable as problem:
                 log.warning("an outcome could not be recorded; what it closed is tried again", reason=str(problem))

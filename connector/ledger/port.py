@@ -25,7 +25,30 @@ from connector.model.seat_pools import HeldSeats, Pool
 from connector.model.sessions import Current, Known, OpenLogin, OpenSession, RefreshClaim, Renewal, Replaced, Use
 
 
-class CleanupRecords(Protocol):
+class ClaimedTries(Protocol):
+    """Who tries a debt: one owner at a time.
+
+    An owner is a ledger that is open. Its claims end when it releases them, when it is closed, and when it is gone. Each of its
+    calls of `claim_due`, `claim_refresh` and `tick` renews them all, so an owner that makes none for some time is gone. If it was
+    only paused, a debt may be tried twice at a time. To log out twice is safe, to forget is not.
+    """
+
+    async def release(self, debt: Debt) -> None:
+        """End a claim, if there is one: the debt can be claimed again when it is due. If this fails, the claim ends by itself.
+
+        A claim is told by the debt's revision, so this ends no claim of a later cleanup.
+        """
+        ...
+
+    async def may_send(self, debt: Debt) -> bool:
+        """Tell whether this owner may ask the end system: it has its claim still, and nobody uses the credential again.
+
+        To be called just before, because the owner may have been paused since. It costs nothing if the owner was heard lately.
+        """
+        ...
+
+
+class CleanupRecords(ClaimedTries, Protocol):
     """What cleanups owe, and what became of it."""
 
     async def record(
@@ -35,7 +58,9 @@ class CleanupRecords(Protocol):
 
         A login has one row, however many cleanups it has. Their evictions add up, and `revision` tells them apart. A repeat
         counts as one more cleanup. A closed logout stays closed, and its outcome answers the duplicate. Any other logout is owed
-        again. It is due when the grace is over, so that no retry takes what the cleanup itself is trying.
+        again. It is due when the grace is over, so that no retry takes what the cleanup itself is trying. A shared ledger has no
+        grace: the debt is due at once, and this owner claims it, unless another one has claimed it
+        (`Debt.in_hand_elsewhere`). Such a claim takes none of the room for retries.
 
         The session is closed: its rows of these `logins`, or all of them, become debts. No session is opened with one of these
         logins that is under way. A shared login that another session still has is not owed: its logout is closed as `SHARED`.
@@ -54,8 +79,12 @@ class CleanupRecords(Protocol):
         due_at: float | None = None,
         waited: float | None = None,
         evicted: Collection[str] = (),
+        release: bool = False,
     ) -> Debt | None:
         """Record what became of a try of `debt`, and return how it stands now; None if its row is gone.
+
+        If the owner has lost its claim meanwhile, another try may have begun: this one can close the logout then, but not put it
+        off.
 
         Args:
             debt: as it was when the try began. A cleanup that has recorded it anew since has changed its revision.
@@ -66,6 +95,7 @@ class CleanupRecords(Protocol):
             waited: seconds of scheduled waiting, this one included; None leaves it.
             evicted: the drivers that have evicted *all* of `debt.evictions`; ignored if the revision has changed, because
                 the later cleanup may not have evicted yet.
+            release: whether the try is over, so that its claim ends in the same transaction. If this fails, it has it still.
         """
         ...
 
@@ -84,7 +114,7 @@ class EndedLogins(Protocol):
     async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
         """Record durably that nobody will use a login: it is owed, unless somebody else ends it or uses it. Its opening is over.
 
-        It is due at once; or, if the caller is about to end it (`being_tried`), when the grace is over.
+        It is due at once; or, if the caller is about to end it (`being_tried`), it is due and claimed as by `record`.
 
         Returns:
             what is owed; None if somebody else ends the login or uses it. So does a repeat: the retries end what the first owed.
@@ -293,13 +323,8 @@ class SoonestDue(Protocol):
         ...
 
 
-class DueDebts(SoonestDue, Protocol):
-    """Debts that are to be tried, each by one owner at a time.
-
-    An owner is a ledger that is open. Its claims end when it releases them, when it is closed, and when it is gone. Each of its
-    calls of `claim_due`, `claim_refresh` and `tick` renews them all, so an owner that makes none for some time is gone. If it was
-    only paused, a debt may be tried twice at a time. To log out twice is safe, to forget is not.
-    """
+class DueDebts(ClaimedTries, SoonestDue, Protocol):
+    """Debts that are to be tried."""
 
     async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
         """Claim at most `limit` debts that are to be tried now, and return them with their credentials.
@@ -307,10 +332,6 @@ class DueDebts(SoonestDue, Protocol):
         Each origin has its turn. At most `per_origin` debts of one origin are claimed at a time, by all owners together. A call
         that is cancelled claims nothing that is renewed.
         """
-        ...
-
-    async def release(self, debt: Debt) -> None:
-        """End a claim, if there is one: the debt can be claimed again when it is due. If this fails, the claim ends by itself."""
         ...
 
 

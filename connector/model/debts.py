@@ -53,6 +53,8 @@ class Debt(msgspec.Struct, frozen=True):
     """Why a person closed the logout although it was not done."""
     unusable: str | None = None
     """Why the row is shown but never acted upon: it does not verify, or its key is missing. All that it says is a claim then."""
+    in_hand_elsewhere: bool = False
+    """Whether another owner of the ledger tries it now. Only the answer to a cleanup tells it; it is no column."""
     moved_to: str | None = None
     """Where an administrator has it ended besides `origin`: where the end system is today."""
     credential: Credential | None = None

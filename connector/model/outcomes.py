@@ -86,6 +86,11 @@ NOT_RECORDED = LogoutOutcome(
 )
 """Of a session that nobody has asked to end. If the server ended first, its row would say open after the logout."""
 
+IN_HAND_ELSEWHERE = LogoutOutcome(
+    LogoutResult.PENDING, "in_hand_elsewhere", "another server of this connector logs it out now, or will do so"
+)
+"""Of a login that this server has not asked the end system about, because two would ask at once. It is never recorded."""
+
 
 def late_answer(seconds: float) -> str:
     """Return the message of an outcome whose end system was too slow."""

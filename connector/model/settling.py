@@ -25,6 +25,10 @@ class Settlement(msgspec.Struct, frozen=True):
     waited: float | None
     evicted: Collection[str]
     now: float
+    releases: bool = False
+    """Whether the try is over."""
+    is_late: bool = False
+    """Whether its claim was lost meanwhile, so that another owner may try the debt by now."""
 
 
 def settled(debt: Debt, settlement: Settlement) -> Debt:
@@ -49,8 +53,11 @@ def leaves_nothing(settlement: Settlement) -> bool:
 
 
 def _logout_settled(debt: Debt, settlement: Settlement) -> Debt:
-    """Apply a try's outcome. One that began before a later cleanup asked again can close the logout, but not put it off."""
-    if settlement.state is None:
+    """Apply a try's outcome. One that began before a later cleanup asked again can close the logout, but not put it off.
+
+    Nor can one whose claim was lost: another try may have begun.
+    """
+    if settlement.state is None or (settlement.is_late and settlement.state is not LogoutState.CLOSED):
         return debt
     tried = _tried(debt, settlement)
     if debt.state is LogoutState.CLOSED:

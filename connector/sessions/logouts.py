@@ -1,7 +1,7 @@
 """Logging out of the end system: one try at a time for each login, shared by all who ask."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -14,13 +14,15 @@ from connector.endsystems.escaped import logged_out
 from connector.model.cleanup import Timed
 from connector.model.credential import Credential
 from connector.model.debts import Debt
-from connector.model.outcomes import NO_LOGOUT, OTHER_END_SYSTEM, LogoutOutcome, LogoutResult, late_answer
+from connector.model.outcomes import IN_HAND_ELSEWHERE, NO_LOGOUT, OTHER_END_SYSTEM, LogoutOutcome, LogoutResult, late_answer
 from connector.runtime.steps import attempt, step
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.doubts import Doubts
 from connector.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
+
+MaySend = Callable[[], Awaitable[bool]]
 
 
 @dataclass(slots=True)
@@ -29,16 +31,25 @@ class SharedLogout:
 
     task: asyncio.Future[Timed[LogoutOutcome]]
     users: int = 0
-    tries: int = 1
-    """How often the end system was asked: once, or never if the outcome is known."""
+    is_known: bool = False
+    """Whether its outcome was known, so that nobody asks the end system."""
     settled: bool = False
     """Whether its outcome is in the ledger: only one of those who share it records it."""
 
     def to_be_recorded(self) -> LogoutOutcome | None:
         """Return the outcome to the first who asks, once it is there; None to the others, because it is recorded once."""
-        outcome = None if self.settled else self.task.result().outcome
+        outcome = None if self.settled or self._is_elsewhere else self.task.result().outcome
         self.settled = True
         return outcome
+
+    @property
+    def tries(self) -> int:
+        """How often the end system was asked, once the outcome is there."""
+        return 0 if self.is_known or self._is_elsewhere else 1
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        return self.task.result().outcome is IN_HAND_ELSEWHERE
 
     @property
     def failed(self) -> bool:
@@ -70,7 +81,7 @@ def known(outcome: LogoutOutcome, *, settled: bool = True) -> AbstractAsyncConte
     """Give a try whose outcome is known, so that nothing is sent; `settled` as in `SharedLogout`."""
     task: asyncio.Future[Timed[LogoutOutcome]] = asyncio.get_running_loop().create_future()
     task.set_result(Timed(outcome, 0))
-    return nullcontext(SharedLogout(task, tries=0, settled=settled))
+    return nullcontext(SharedLogout(task, is_known=True, settled=settled))
 
 
 class Logouts:
@@ -107,7 +118,13 @@ class Logouts:
         return None if self.origin(login) in places else OTHER_END_SYSTEM
 
     def sharing(
-        self, login: SessionLogin, login_id: str = "", *, places: Collection[str | None], attempts: int
+        self,
+        login: SessionLogin,
+        login_id: str = "",
+        *,
+        places: Collection[str | None],
+        attempts: int,
+        may_send: MaySend | None = None,
     ) -> AbstractAsyncContextManager[SharedLogout]:
         """Join a running try or begin one, unless the login is held back.
 
@@ -116,18 +133,21 @@ class Logouts:
             login_id: tells it from another login with the same credential.
             places: where it was made, and where else it may be ended.
             attempts: the number of earlier tries.
+            may_send: tells just before whether the end system may be asked. If not, the outcome is `IN_HAND_ELSEWHERE`.
         """
         # Checked here, on the only way to an end system: a credential sent elsewhere is given away.
         held = self._held(login, places)
         if held is None:
-            return self._sharing(login, login_id, attempts)
+            return self._sharing(login, login_id, attempts, may_send)
         log.warning(
             "a logout is held back; `connector owed list` shows it", reason=held.message, made_for=[*filter(None, places)]
         )
         return known(held, settled=False)
 
     @asynccontextmanager
-    async def _sharing(self, login: SessionLogin, login_id: str, attempts: int) -> AsyncIterator[SharedLogout]:
+    async def _sharing(
+        self, login: SessionLogin, login_id: str, attempts: int, may_send: MaySend | None
+    ) -> AsyncIterator[SharedLogout]:
         """Join or begin a try.
 
         It is shared by the same credential of the same seal, because an end system may hand out one credential twice. It stays
@@ -138,7 +158,7 @@ class Logouts:
         key = (login.session_id, login_id, login.credential)
         shared = self._shared.get(key)
         if shared is None or shared.failed:
-            shared = self._shared[key] = SharedLogout(self._tasks.start(self._try(login, login_id, attempts)))
+            shared = self._shared[key] = SharedLogout(self._tasks.start(self._try(login, login_id, attempts, may_send)))
         shared.users += 1
         try:
             yield shared
@@ -160,7 +180,9 @@ class Logouts:
         finally:
             self._watches.remove(watch)
 
-    async def _try(self, login: SessionLogin, login_id: str, attempts: int) -> Timed[LogoutOutcome]:
+    async def _try(self, login: SessionLogin, login_id: str, attempts: int, may_send: MaySend | None) -> Timed[LogoutOutcome]:
+        if may_send is not None and not await may_send():
+            return Timed(IN_HAND_ELSEWHERE, 0)
         done = await step(
             "logout",
             lambda: logged_out(self.end_system.logout(login)),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -17,7 +18,7 @@ from connector.model.begun import Recorded
 from connector.model.credential import Credential
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
-from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome, LogoutResult
+from connector.model.outcomes import IN_HAND_ELSEWHERE, IN_USE_AGAIN, LogoutOutcome, LogoutResult
 from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession, Replaced
 from connector.sessions.live import LiveSessions
@@ -129,10 +130,17 @@ class SessionRecords:
         self._gone(session)
         if debt is None:
             return IN_USE_AGAIN
-        ended = await self._logged_out(session)
+        try:
+            return await self._ended(session, debt)
+        finally:
+            await self._books.release(debt)
+
+    async def _ended(self, session: OpenSession, debt: Debt) -> LogoutOutcome:
+        ended = await self._logged_out(session, debt)
         may_be_alive = debt.seat is not None and ended.is_unproved  # a debt that is forgotten holds no seat
         if may_be_alive or not (ended.closes and await self._forgotten(debt)):
-            await self._books.settle(debt, outcome=ended, evicted=())
+            told = None if ended is IN_HAND_ELSEWHERE else ended
+            await self._books.settle(debt, outcome=told, evicted=(), release=True)
             self._nudge()
         self._given_back(debt.seat)
         return ended
@@ -152,9 +160,11 @@ class SessionRecords:
         except LedgerUnavailable:
             return False
 
-    async def _logged_out(self, session: OpenSession) -> LogoutOutcome:
+    async def _logged_out(self, session: OpenSession, debt: Debt | None = None) -> LogoutOutcome:
+        may_send = None if debt is None else partial(self._books.may_send, debt)
         login = SessionLogin(session.session_id, session.system_id, session.credential or Credential())
-        async with self._logouts.sharing(login, session.login_id, places=(session.origin,), attempts=0) as shared:
+        places = (session.origin,)
+        async with self._logouts.sharing(login, session.login_id, places=places, attempts=0, may_send=may_send) as shared:
             await asyncio.wait([shared.task])
             return BROKEN_OFF if shared.task.cancelled() else shared.task.result().outcome
 

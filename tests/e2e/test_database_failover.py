@@ -8,7 +8,7 @@ from tests.cli.command import connector
 from tests.drivers.stores import fresh_namespace
 from tests.e2e.connector_process import connector_process
 from tests.e2e.opshub import OpsHub
-from tests.e2e.test_replicas import CONFIG, SYSTEM
+from tests.e2e.sharing_servers import CONFIG, SYSTEM
 from tests.postgres import Postgres, standby_of
 from tests.servers import RealServer
 from tests.sessions.desk import Desk, settings

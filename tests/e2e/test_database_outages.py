@@ -10,7 +10,7 @@ import pytest
 from tests.drivers.stores import fresh_namespace
 from tests.e2e.connector_process import ConnectorProcess, connector_process
 from tests.e2e.opshub import OpsHub
-from tests.e2e.test_replicas import CONFIG, SYSTEM
+from tests.e2e.sharing_servers import CONFIG, SYSTEM
 from tests.fleet.replicas import eventually
 from tests.postgres import Postgres
 from tests.servers import RealServer

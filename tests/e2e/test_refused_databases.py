@@ -9,7 +9,7 @@ import pytest
 from connector.cli.options import EXIT_CONFIGURATION
 from tests.cli.command import connector
 from tests.drivers.stores import fresh_namespace
-from tests.e2e.test_replicas import CONFIG
+from tests.e2e.sharing_servers import CONFIG
 from tests.postgres import PASSWORD, Postgres, pgbouncer
 from tests.servers import RealServer
 from tests.sessions.served import KEYS

@@ -1,75 +1,12 @@
 """Two servers, each a process of its own as it is started, with one ledger in PostgreSQL and one Redis."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 
-import pytest
-
-from tests.cli.command import Ended, connector
-from tests.drivers.stores import fresh_namespace
-from tests.e2e.connector_process import WITHIN, ConnectorProcess, connector_process
-from tests.e2e.opshub import Answer, OpsHub
-from tests.postgres import PASSWORD, Postgres
-from tests.servers import RealServer
-from tests.sessions.desk import Desk, settings
-from tests.sessions.served import KEYS
-
-SYSTEM = {"systemId": "jira-prod", "cleanupGlobalCache": "true"}
-CONFIG = """
-[storage]
-drivers = ["memory", "shared"]
-[storage.shared]
-driver = "aiocache"
-backend = "redis"
-port = {redis}
-namespace = "{namespace}"
-[ledger]
-store = "postgres"
-dsn_env = "LEDGER_DSN"
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """Starts servers of one connector."""
-
-    folder: Path
-    config: str
-    environment: dict[str, str]
-
-    @contextmanager
-    def server(self, name: str) -> Iterator[ConnectorProcess]:
-        (self.folder / name).mkdir()
-        with connector_process(self.folder / name, self.config, self.environment) as process:
-            yield process
-
-    async def command(self, *arguments: str, of: str) -> Ended:
-        """Run `connector` in the folder of a server."""
-        return await connector(*arguments, folder=self.folder / of, environ=self.environment)
-
-
-@pytest.fixture
-def fleet(tmp_path: Path, redis: RealServer, postgres: Postgres, bouncer: RealServer, desk: Desk) -> Fleet:
-    """What starts servers. They reach the database by PgBouncer."""
-    dsn = postgres.dsn(postgres.new_database(), port=bouncer.port)
-    config = desk.section + CONFIG.format(redis=redis.port, namespace=fresh_namespace())
-    return Fleet(tmp_path, config, {"LEDGER_DSN": dsn, **KEYS})
-
-
-async def opened(server: ConnectorProcess, session: str) -> Answer:
-    async with OpsHub(server.url) as opshub:
-        answer = await opshub.initialize(session, settings(), query=SYSTEM)
-    assert answer.status == 200, answer.text
-    return answer
-
-
-async def cleaned_up(server: ConnectorProcess, session: str, headers: dict[str, str]) -> Answer:
-    async with OpsHub(server.url) as opshub:
-        return await opshub.cleanup(session, headers, SYSTEM)
+from tests.e2e.connector_process import WITHIN
+from tests.e2e.sharing_servers import Fleet, cleaned_up, opened
+from tests.postgres import PASSWORD
+from tests.sessions.desk import Desk
 
 
 async def test_a_session_of_a_server_that_was_killed_is_ended_by_another_one(fleet: Fleet, desk: Desk, session: str) -> None:

@@ -9,11 +9,11 @@ from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.sql.table import Table
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import GRACE, KEYS, START, opening, record, session
+from tests.ledger.ledgers import KEYS, START, opening, record, session
 
 
 async def main(address: str, what: str) -> None:
-    async with PostgresLedger(parsed(address, origin="test"), KEYS, grace=GRACE).opened() as ledger:
+    async with PostgresLedger(parsed(address, origin="test"), KEYS).opened() as ledger:
         if what == "pauses":
             await paused_in_a_transaction(ledger)
         else:

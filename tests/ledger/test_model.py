@@ -170,7 +170,7 @@ class FleetLikeADictionary(LedgerLikeADictionary):
         """Do nothing: the database is new."""
 
     def opened(self) -> PostgresLedger:
-        fresh = PostgresLedger(self.address, KEYS, grace=GRACE, clock=self.clock)
+        fresh = PostgresLedger(self.address, KEYS, clock=self.clock)
         self.run(fresh.open())
         return fresh
 

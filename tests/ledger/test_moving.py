@@ -18,7 +18,6 @@ from connector.model.errors import ConfigurationError
 from tests.cli.command import connector
 from tests.ledger.ledgers import (
     DRIVERS,
-    GRACE,
     KEYS,
     NAME,
     REFUSED,
@@ -57,7 +56,7 @@ def address(postgres: Postgres) -> Address:
 
 
 def database(address: Address, clock: SetClock | None = None) -> PostgresLedger:
-    return PostgresLedger(address, KEYS, grace=GRACE, clock=clock or SetClock())
+    return PostgresLedger(address, KEYS, clock=clock or SetClock())
 
 
 async def filled(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ import pytest
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
-from connector.ledger.testing import GRACE, MakeLedger, SetClock, SharedLedgerContract, Spoil
+from connector.ledger.testing import MakeLedger, SetClock, SharedLedgerContract, Spoil
 from connector.model.debts import Debt
 from tests.postgres import USER, Postgres
 from tests.servers import RealServer
@@ -34,9 +34,7 @@ class TestPostgres(SharedLedgerContract):
     @pytest.fixture
     def make_ledger(self, address: str, clock: SetClock) -> MakeLedger:
         standstill = Standstill(self.gone_after, counted=math.inf, clock=clock)
-        return lambda keyring: PostgresLedger(
-            parsed(address, origin="test"), keyring, grace=GRACE, clock=clock, standstill=standstill
-        )
+        return lambda keyring: PostgresLedger(parsed(address, origin="test"), keyring, clock=clock, standstill=standstill)
 
     @pytest.fixture
     def spoil(self, address: str) -> Spoil:

@@ -11,7 +11,7 @@ from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
 from connector.model.errors import LedgerUnavailable
 from tests.ledger.failing_over import Pair, pair_of
-from tests.ledger.ledgers import GRACE, KEYS, SetClock, record
+from tests.ledger.ledgers import KEYS, SetClock, record
 from tests.postgres import Postgres
 
 SOON = 40.0
@@ -25,7 +25,7 @@ async def pair(own_postgres: Postgres) -> AsyncIterator[Pair]:
 
 @asynccontextmanager
 async def opened(pair: Pair, standstill: Standstill | None = None) -> AsyncIterator[PostgresLedger]:
-    ledger = PostgresLedger(parsed(pair.address, origin="test"), KEYS, grace=GRACE, clock=SetClock(), standstill=standstill)
+    ledger = PostgresLedger(parsed(pair.address, origin="test"), KEYS, clock=SetClock(), standstill=standstill)
     async with ledger.opened():
         yield ledger
 

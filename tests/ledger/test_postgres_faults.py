@@ -18,7 +18,7 @@ from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import GRACE, KEYS, START, SetClock, close, opening, record, session
+from tests.ledger.ledgers import KEYS, START, SetClock, close, opening, record, session
 from tests.ledger.lossy_proxy import lossy_proxy
 from tests.postgres import PASSWORD, Postgres
 
@@ -31,7 +31,7 @@ TERMINATE = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE
 
 @asynccontextmanager
 async def opened(address: str, standstill: Standstill | None = None) -> AsyncIterator[PostgresLedger]:
-    ledger = PostgresLedger(parsed(address, origin="test"), KEYS, grace=GRACE, clock=SetClock(), standstill=standstill)
+    ledger = PostgresLedger(parsed(address, origin="test"), KEYS, clock=SetClock(), standstill=standstill)
     async with ledger.opened():
         yield ledger
 

@@ -12,14 +12,14 @@ from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.postgres.tables import MIGRATIONS
 from connector.model.errors import ConfigurationError
-from tests.ledger.ledgers import GRACE, KEYS, record
+from tests.ledger.ledgers import KEYS, record
 from tests.postgres import PASSWORD, Postgres
 
 AN_OLDER_REPLICA = "INSERT INTO owners VALUES ('old', 'a replica of version 1', 1)"
 
 
 def ledger_at(address: str, standstill: Standstill | None = None) -> PostgresLedger:
-    return PostgresLedger(parsed(address, origin="test"), KEYS, grace=GRACE, standstill=standstill)
+    return PostgresLedger(parsed(address, origin="test"), KEYS, standstill=standstill)
 
 
 async def test_replicas_that_start_at_once_on_an_empty_database_make_one_ledger(postgres: Postgres) -> None:

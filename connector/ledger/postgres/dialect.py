@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from connector.ledger.keyring import Keyring
+from connector.ledger.postgres.claim_changes import ClaimChanges
 from connector.ledger.rows import COLUMNS, NAMES, Row
 from connector.ledger.sql.table import NOBODYS, Table, Term
 
@@ -55,6 +56,10 @@ class Statements:
         """Run a statement with these values. The answer is here as a whole."""
         return self._connection.execute(translated(statement), values, binary=True)
 
+    def run(self, statements: Sequence[str]) -> None:
+        """Run statements without values in one round trip. They are ours."""
+        self._connection.execute("; ".join(statements).encode())
+
     def write(self, statement: bytes, rows: Sequence[Row]) -> None:
         """Run a statement that takes rows as one array for each column."""
         self._connection.execute(statement, [[*column] for column in zip(*rows, strict=True)])
@@ -71,8 +76,14 @@ class FleetTable(Table):
 
     def __init__(self, connection: Statements, keyring: Keyring, *, term: Term = NOBODYS, may_write: bool = True) -> None:
         super().__init__(connection, keyring, term=term, may_write=may_write)
+        self.claims = ClaimChanges()
         self._statements = connection
         self._streams = count(1)
+
+    def write_claims(self) -> None:
+        """Write now what would be written at the end, because somebody is about to look at it."""
+        if statements := self.claims.taken(self.term.owner):
+            self._statements.run(statements)
 
     def stream(self, query: str, *values: Any) -> Iterator[Any]:
         name = f"rows_{next(self._streams)}"

@@ -1,46 +1,89 @@
 """Debts and refreshes that owners have claimed, each within one transaction of the database."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
-from connector.ledger.sql import selection, session_rows
+from msgspec.structs import replace
+
+from connector.ledger.postgres.dialect import FleetTable
+from connector.ledger.postgres.in_hand import InHand, Receiver
+from connector.ledger.sql import recording, selection, session_changes, session_rows
 from connector.ledger.sql.selection import Claimed
-from connector.ledger.sql.table import Table
-from connector.model.debts import Debt
-from connector.model.sessions import RefreshClaim, RefreshState
+from connector.ledger.sql.table import Table, marks
+from connector.model.debts import Debt, LogoutState
+from connector.model.sessions import OpenSession, RefreshClaim, RefreshState
+from connector.model.settling import Settlement
+from connector.model.transitions import Asked
 
-CLAIM = "INSERT INTO claims VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+CLAIMED = "SELECT origin, count(*) AS number FROM claims WHERE origin IS NOT NULL GROUP BY origin"
+UNCLAIMED = "NOT EXISTS (SELECT FROM claims WHERE debt = debts.id)"
 OF_LOGIN = "session_id = ? AND login_id = ?"
+Recording = tuple[Asked, Receiver]
 
 
-@dataclass(frozen=True, slots=True)
-class InHand:
-    """What an owner works on: what it was given, and has not given back. Claims beyond it are of calls that were cancelled."""
-
-    debts: Mapping[int, str]
-    """The origins of debts, by their ids."""
-    refreshes: Collection[tuple[str, str]]
-    """The ids of sessions and logins."""
+def record(table: FleetTable, asked: Sequence[Recording], in_hand: InHand) -> list[Debt]:
+    """Do what `recording.record` does, and claim what is to be tried. What another owner tries is marked so."""
+    debts = recording.record(table, [each for each, _ in asked])
+    # Nobody else can have seen a row that is new, and so nobody is asked about it.
+    elsewhere = _of_others(table, [debt.id for debt in debts if debt.revision > 1 and debt.state is LogoutState.OWED])
+    return [_tried(table, debt, receiver, in_hand, elsewhere) for debt, (_, receiver) in zip(debts, asked, strict=True)]
 
 
-def claim_due(table: Table, now: float, in_hand: InHand, *, per_origin: int, limit: int, after: str) -> list[Debt]:
+def end_login(table: FleetTable, session: OpenSession, receiver: Receiver, in_hand: InHand, *, now: float) -> Debt | None:
+    """Do what `session_changes.end_login` does, and claim what is owed."""
+    debt = session_changes.end_login(table, session, now=now, due_at=now)
+    return None if debt is None else _tried(table, debt, receiver, in_hand, ())
+
+
+def settle(table: FleetTable, settlements: Sequence[Settlement], in_hand: InHand) -> list[Debt | None]:
+    """Do what `recording.settle` does, and end the claims of those whose try is over.
+
+    The settlement of a try whose claim was lost is late: another owner may try the debt by now.
+    """
+    of_tries = [each for each in settlements if each.releases]
+    late = {id(each) for each in of_tries if in_hand.owner_of(each.debt) != table.term.owner}
+    done = recording.settle(table, [replace(each, is_late=True) if id(each) in late else each for each in settlements])
+    for each in of_tries:
+        _ended(table, each.debt, in_hand)
+    return done
+
+
+def forget(table: FleetTable, debt: Debt, in_hand: InHand) -> bool:
+    """Do what `recording.forget` does. What is gone is claimed no more."""
+    is_gone = recording.forget(table, debt)
+    if is_gone:
+        _ended(table, debt, in_hand)
+    return is_gone
+
+
+def may_send(table: FleetTable, debt: Debt, in_hand: InHand) -> bool:
+    """Tell whether this owner still has its claim, and nobody uses the credential again."""
+    if in_hand.owner_of(debt) != table.term.owner:
+        return False
+    now = table.debts("id = ?", debt.id, credential=False)
+    return any(each.state is LogoutState.OWED and each.version == debt.version for each in now)
+
+
+def claim_due(
+    table: FleetTable, now: float, in_hand: InHand, receiver: Receiver, *, per_origin: int, limit: int, after: str
+) -> list[Debt]:
     """Claim at most `limit` debts that are due, taking the origins in turn, those behind `after` first."""
     _put_right(table, in_hand)
-    claimed = Claimed(per_origin, {**_claimed(table), **in_hand.debts})
-    found = selection.due(table, now, claimed, limit=limit, after=after)
-    for debt in found:
-        table.connection.execute(CLAIM, (debt.id, table.term.owner, debt.origin))
-    return found
+    found = selection.due(table, now, _claimed(table, per_origin), limit=limit, after=after)
+    given = in_hand.give(receiver, found, table.term.owner)
+    table.claims.retried(debt.id for debt in given)
+    return given
 
 
-def next_due(table: Table, now: float, in_hand: InHand, *, per_origin: int) -> float | None:
+def next_due(table: FleetTable, now: float, *, per_origin: int) -> float | None:
     """Return when there will be something to claim."""
-    return selection.next_due(table, now, Claimed(per_origin, {**_claimed(table), **in_hand.debts}))
+    table.write_claims()
+    return selection.next_due(table, now, _claimed(table, per_origin))
 
 
-def release(table: Table, id_: int) -> None:
-    """End this owner's claim of a debt, if there is one."""
-    table.connection.execute("DELETE FROM claims WHERE debt = ? AND owner = ?", (id_, table.term.owner))
+def release(table: FleetTable, id_: int, in_hand: InHand) -> None:
+    """End this owner's claim of a debt, if there is one, unless another try of it has begun."""
+    if id_ not in in_hand.origins():
+        table.claims.ended(id_)
 
 
 def claim_refresh(table: Table, session_id: str, login_id: str, version: int) -> RefreshClaim:
@@ -65,17 +108,43 @@ def release_refresh(table: Table, session_id: str, login_id: str) -> None:
     table.connection.execute(f"DELETE FROM refreshes WHERE {OF_LOGIN} AND owner = ?", values)  # noqa: S608 - ours
 
 
-def _claimed(table: Table) -> dict[int, str]:
-    return {each["debt"]: each["origin"] for each in table.named("SELECT debt, origin FROM claims")}
+def _tried(table: FleetTable, debt: Debt, receiver: Receiver, in_hand: InHand, elsewhere: Collection[int]) -> Debt:
+    if debt.id in elsewhere:
+        return replace(debt, in_hand_elsewhere=True)
+    if debt.state is LogoutState.OWED and in_hand.give(receiver, [debt], table.term.owner, first=True):
+        table.claims.tried(debt.id)
+    return debt
 
 
-def _put_right(table: Table, in_hand: InHand) -> None:
+def _ended(table: FleetTable, debt: Debt, in_hand: InHand) -> None:
+    if in_hand.leave(debt):
+        table.claims.ended(debt.id)
+
+
+def _of_others(table: Table, ids: Sequence[int]) -> set[int]:
+    if not ids:
+        return set()
+    query = f"SELECT debt FROM claims WHERE debt IN ({marks(ids)}) AND owner <> ?"  # noqa: S608 - question marks
+    return {each["debt"] for each in table.named(query, *ids, table.term.owner)}
+
+
+def _claimed(table: Table, per_origin: int) -> Claimed:
+    return Claimed(per_origin, {each["origin"]: each["number"] for each in table.named(CLAIMED)}, UNCLAIMED)
+
+
+def _put_right(table: FleetTable, in_hand: InHand) -> None:
     """Free what calls have claimed that were cancelled, and claim again what others may have taken this owner for gone of."""
-    debts = {each["debt"] for each in table.named("SELECT debt FROM claims WHERE owner = ?", table.term.owner)}
-    for id_ in debts - in_hand.debts.keys():
-        release(table, id_)
-    for id_ in in_hand.debts.keys() - debts:
-        table.connection.execute(CLAIM, (id_, table.term.owner, in_hand.debts[id_]))
+    table.write_claims()
+    held = in_hand.origins()
+    claimed = {each["debt"] for each in table.named("SELECT debt FROM claims WHERE owner = ?", table.term.owner)}
+    for id_ in claimed - held.keys():
+        table.claims.ended(id_)
+    for id_ in held.keys() - claimed:
+        if held[id_] is None:
+            table.claims.tried(id_)
+        else:
+            table.claims.retried([id_])
+    table.write_claims()
     query = "SELECT session_id, login_id FROM refreshes WHERE owner = ?"
     for each in [*table.named(query, table.term.owner)]:
         if (login := (each["session_id"], each["login_id"])) not in in_hand.refreshes:

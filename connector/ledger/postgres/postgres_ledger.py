@@ -30,14 +30,13 @@ class PostgresLedger(Replica):
         address: Address,
         keyring: Keyring,
         *,
-        grace: float,
         keep_closed: float = 86_400,
         clock: Callable[[], float] = time.time,
         standstill: Standstill | None = None,
     ) -> None:
-        """`grace` is the time that a cleanup has for its own try; `keep_closed`, how long its row answers duplicates. Seconds."""
+        """`keep_closed` is how long the row of a closed logout answers duplicates, in seconds."""
         self._address = address
-        super().__init__(address, keyring, grace=grace, clock=clock, standstill=standstill or Standstill())
+        super().__init__(address, keyring, clock=clock, standstill=standstill or Standstill())
         self._tidying = Tidying(self, clock, keep_closed=keep_closed)
         self._kept = DurabilityWatch(lambda: self.transact(lambda table: durability(table.connection)))
 
@@ -67,7 +66,7 @@ class PostgresLedger(Replica):
 
     async def aclose(self) -> None:
         """Finish what is being written, free what this replica has claimed, and close. A second call does nothing."""
-        self._debts.clear()
+        self._in_hand.clear()
         await self._fleet.aclose()
 
     @asynccontextmanager

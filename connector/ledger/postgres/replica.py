@@ -1,37 +1,42 @@
 """What the replicas of a fleet share beside rows: claims of debts and refreshes, and the one counter of ticks."""
 
-import asyncio
 import sys
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar, cast
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres import held_claims, owners
 from connector.ledger.postgres.address import Address
-from connector.ledger.postgres.held_claims import InHand
+from connector.ledger.postgres.dialect import FleetTable
+from connector.ledger.postgres.in_hand import InHand, Receiver
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.postgres.transactions import FleetTransactions
 from connector.ledger.sql import session_changes, ticks
 from connector.ledger.sql.operations import Operations
 from connector.ledger.sql.table import Table
-from connector.model.debts import Debt, Totals
-from connector.model.sessions import Current, RefreshClaim, RefreshState, Renewal
+from connector.model.cleanup import CleanupRequest
+from connector.model.debts import Debt, LogoutState, Totals
+from connector.model.outcomes import LogoutOutcome
+from connector.model.sessions import Current, OpenSession, RefreshClaim, RefreshState, Renewal
+from connector.model.transitions import Asked
+from drivers.group_commit import one_by_one
+
+T = TypeVar("T")
 
 
 class Replica(Operations):
     """What a ledger does, in a database that is open."""
 
-    def __init__(
-        self, address: Address, keyring: Keyring, *, grace: float, clock: Callable[[], float], standstill: Standstill
-    ) -> None:
+    def __init__(self, address: Address, keyring: Keyring, *, clock: Callable[[], float], standstill: Standstill) -> None:
         self._fleet = FleetTransactions(address, keyring, standstill, self._quarantined, self._lose_track)
-        super().__init__(self._fleet, grace=grace, clock=clock)
-        self._debts: dict[int, str] = {}
-        """The debts that this replica was given, by id, with their origins."""
-        self._refreshes: set[tuple[str, str]] = set()
-        """The refreshes that it asks for, or has claimed."""
-        self._claiming = asyncio.Lock()
+        super().__init__(self._fleet, grace=0.0, clock=clock)
+        self._in_hand = InHand()
+        self._record_tried = self._fleet.together(partial(held_claims.record, in_hand=self._in_hand))
+        self._settle = self._fleet.together(partial(held_claims.settle, in_hand=self._in_hand))
+        self._in_fleet = self._fleet.together(one_by_one)
         self._turn = ""
         """The origin that was looked at last, so that each has its turn."""
         self._counted: tuple[int, ...] = ()
@@ -39,6 +44,42 @@ class Replica(Operations):
 
     async def statistics(self) -> Totals:
         return replace(await super().statistics(), rewinds=self._fleet.history.rewinds)
+
+    async def record(
+        self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None
+    ) -> Debt:
+        receiver, now = Receiver(), self._clock()
+        asked = Asked(request, origin, drivers, now=now, due_at=now, logins=logins)
+        return await self._given(receiver, self._record_tried((asked, receiver)))
+
+    async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
+        if not being_tried:
+            return await super().end_login(session)
+        receiver, now = Receiver(), self._clock()
+        end = partial(held_claims.end_login, session=session, receiver=receiver, in_hand=self._in_hand, now=now)
+        return await self._given(receiver, self._transact_claims(end))
+
+    async def settle(
+        self,
+        debt: Debt,
+        *,
+        state: LogoutState | None,
+        outcome: LogoutOutcome | None = None,
+        due_at: float | None = None,
+        waited: float | None = None,
+        evicted: Collection[str] = (),
+        release: bool = False,
+    ) -> Debt | None:
+        with self._in_hand.leaving(debt) if release else nullcontext():
+            return await super().settle(
+                debt, state=state, outcome=outcome, due_at=due_at, waited=waited, evicted=evicted, release=release
+            )
+
+    async def forget(self, debt: Debt) -> bool:
+        is_gone = await self._transact_claims(partial(held_claims.forget, debt=debt, in_hand=self._in_hand))
+        if is_gone:
+            self._in_hand.back(debt)
+        return is_gone
 
     async def tick(self) -> int:
         number = await self.transact(partial(_tick, counted=self._counted))
@@ -59,7 +100,7 @@ class Replica(Operations):
 
     async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
         login = session_id, login_id
-        self._refreshes.add(login)
+        self._in_hand.refreshes.add(login)
         is_ours = False
         try:
             claim = await self.transact(lambda table: held_claims.claim_refresh(table, session_id, login_id, version))
@@ -67,28 +108,46 @@ class Replica(Operations):
             return claim
         finally:
             if not is_ours:
-                self._refreshes.discard(login)
+                self._in_hand.refreshes.discard(login)
 
     async def release_refresh(self, session_id: str, login_id: str) -> None:
-        self._refreshes.discard((session_id, login_id))
+        self._in_hand.refreshes.discard((session_id, login_id))
         await self.transact(lambda table: held_claims.release_refresh(table, session_id, login_id))
 
     async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
-        async with self._claiming:
-            claim = partial(held_claims.claim_due, per_origin=per_origin, limit=limit, after=self._turn)
-            in_hand = self._in_hand()
-            found = await self.transact(lambda table: claim(table, now, in_hand))
-            self._turn = found[-1].origin if found else ""
-            self._debts |= {debt.id: debt.origin for debt in found}
-            return found
+        receiver = Receiver()
+
+        def claim(table: FleetTable) -> list[Debt]:
+            bounds = {"per_origin": per_origin, "limit": limit}
+            return held_claims.claim_due(table, now, self._in_hand, receiver, **bounds, after=self._turn)
+
+        found = await self._given(receiver, self._transact_claims(claim))
+        self._turn = found[-1].origin if found else ""
+        return found
 
     async def release(self, debt: Debt) -> None:
-        self._debts.pop(debt.id, None)
-        await self.transact(lambda table: held_claims.release(table, debt.id))
+        if self._in_hand.back(debt):
+            await self._transact_claims(partial(held_claims.release, id_=debt.id, in_hand=self._in_hand))
+
+    async def may_send(self, debt: Debt) -> bool:
+        claimed_by = self._in_hand.owner_of(debt)
+        if claimed_by is None or claimed_by == self._fleet.certainly_there:
+            return claimed_by is not None
+        return await self._transact_claims(partial(held_claims.may_send, debt=debt, in_hand=self._in_hand))
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
-        in_hand = self._in_hand()
-        return await self.transact(lambda table: held_claims.next_due(table, now, in_hand, per_origin=per_origin))
+        return await self._transact_claims(partial(held_claims.next_due, now=now, per_origin=per_origin))
+
+    async def _transact_claims(self, work: Callable[[FleetTable], T]) -> T:
+        return cast("T", await self._in_fleet(work))
+
+    async def _given(self, receiver: Receiver, giving: Awaitable[T]) -> T:
+        """Wait for what a call is given. If its caller goes, nobody tries it."""
+        try:
+            return await giving
+        except BaseException:
+            self._in_hand.over(receiver)
+            raise
 
     async def introduce(self, about: bytes | None) -> Collection[bytes]:
         return await self.transact(partial(owners.introduce, about=about))
@@ -101,10 +160,6 @@ class Replica(Operations):
 
     def _lose_track(self) -> None:
         self.lost_track = True
-
-    def _in_hand(self) -> InHand:
-        """Return copies: the transaction looks at them in another thread."""
-        return InHand({**self._debts}, {*self._refreshes})
 
 
 def _tick(table: Table, counted: tuple[int, ...]) -> int:

@@ -9,6 +9,8 @@ CLAIM = 15.0
 """Seconds that an owner may stand still."""
 COUNTED = 6.0
 """Seconds between two transactions of the watcher that count at most: it looks for work each second, or after five."""
+SHORT = 1.0
+"""Seconds that a transaction of the watcher takes at most if the database does not stand still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class StandstillWatch:
     """What one owner sees of the others.
 
     Only time counts in which the watcher could have seen a change: from the end of one of its own transactions to the beginning
-    of the next. If the database stands still, the watcher's own transaction does, too, and nobody is gone because of it.
+    of the next, and what a short one took. If the database stands still, the watcher's own transaction does, too, and nobody is
+    gone because of it. Of a busy watcher, its short transactions are most of its time.
     """
 
     standstill: Standstill
@@ -34,6 +37,8 @@ class StandstillWatch:
     _ended: float = math.inf
     """When the database answered to the end of the watcher's last transaction."""
     _began: float = 0.0
+    _took: float = 0.0
+    """Seconds that the watcher's last transaction took, if it was short."""
 
     def began(self) -> None:
         """Note that a transaction of the watcher is about to begin."""
@@ -41,7 +46,7 @@ class StandstillWatch:
 
     def gone(self, sequences: Mapping[bytes, int]) -> list[bytes]:
         """Return who is gone, by what the transaction sees of the others. It may be asked once in each transaction."""
-        more = min(max(self._began - self._ended, 0.0), self.standstill.counted)
+        more = min(max(self._began - self._ended, 0.0), self.standstill.counted) + self._took
         before, self._seen = self._seen, {}
         for owner, sequence in sequences.items():
             number, still = before.get(owner, (None, 0.0))
@@ -51,3 +56,5 @@ class StandstillWatch:
     def ended(self, *, is_answered: bool) -> None:
         """Note the end of the transaction. The time until the next one counts only if the database has answered."""
         self._ended = self.standstill.clock() if is_answered else math.inf
+        took = self._ended - self._began
+        self._took = took if took <= SHORT else 0.0

@@ -116,7 +116,10 @@ ALTER TABLE owners ADD COLUMN reads bigint NOT NULL DEFAULT 1;
 ALTER TABLE owners ADD COLUMN looks bigint NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4)
+VERSION_5 = "ALTER TABLE claims ALTER COLUMN origin DROP NOT NULL"
+"""The bound of an origin is one of retries. The first try of a cleanup has no origin here, and so does not count."""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing.
 
 Each only adds what older versions need not know of, because their replicas go on beside today's until the last one is replaced:

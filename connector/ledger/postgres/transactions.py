@@ -1,5 +1,6 @@
 """Transactions of a replica: one connection, made anew when it breaks, on which works of many tasks share a commit."""
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -21,7 +22,7 @@ from connector.ledger.postgres.owners import OwnRow, Prologue, remove
 from connector.ledger.postgres.standstill import Standstill, StandstillWatch
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql import ticks
-from connector.ledger.sql.table import Table, Term
+from connector.ledger.sql.table import Term
 from connector.model.debts import Debt
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from drivers import DriverError
@@ -36,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 OF_THE_DATABASE = (psycopg.OperationalError, LedgerUnavailable)
 """Errors that all works of a batch would meet again."""
+CERTAIN = 0.5
+"""The part of a claim for which an owner that was heard may rely on its claims without a look."""
 PAUSE = 1.0
 """Seconds after a try to connect that failed, so that a server that is down is not asked for every request."""
 
@@ -55,10 +58,13 @@ class FleetTransactions:
         self._address = address
         self._keyring = keyring
         self._quarantined = quarantined
+        self._standstill = standstill
         self._watch = StandstillWatch(standstill)
         self._owner = OwnRow(self._watch)
         self.history = History()
         self._connection: psycopg.Connection[Any] | None = None
+        self._acknowledged = b"", -math.inf
+        """The word of this owner in its last transaction that was committed, and when that began."""
         self._warned = False
         self._connect_after = 0.0
         self._group: GroupCommit | None = None
@@ -83,10 +89,10 @@ class FleetTransactions:
             await group.finish()
             await in_a_thread("closing the ledger", self._leave)
 
-    def together(self, do: Callable[[Table, Sequence[Item]], Sequence[T]]) -> Callable[[Item], Awaitable[T]]:
+    def together(self, do: Callable[[FleetTable, Sequence[Item]], Sequence[T]]) -> Callable[[Item], Awaitable[T]]:
         """Return a function that runs `do` with an item, together with all others that wait, as in `Transactions`."""
 
-        def with_table(table: Table, items: Sequence[Item]) -> list[tuple[T, list[Debt]]]:
+        def with_table(table: FleetTable, items: Sequence[Item]) -> list[tuple[T, list[Debt]]]:
             before = len(table.quarantined)
             outcomes = do(table, items)
             return [*zip(outcomes, [table.quarantined[before:], *[[]] * (len(outcomes) - 1)], strict=True)]
@@ -107,6 +113,12 @@ class FleetTransactions:
     def has_looked(self) -> None:
         """Tell the others with the next transaction that this owner has looked; see `SharedSessions`."""
         self._owner.looks += 1
+
+    @property
+    def certainly_there(self) -> bytes | None:
+        """The word of this owner, unless it has been silent for so long that others may take it for gone soon."""
+        word, began = self._acknowledged
+        return word if self._standstill.clock() - began < CERTAIN * self._standstill.claim else None
 
     async def keep_reserve(self) -> None:
         """Do nothing: room is the database's to keep."""
@@ -145,13 +157,15 @@ class FleetTransactions:
 
     def _committed(self, batch: Sequence[Job[Any, Any]]) -> bool:
         """Do the batch in one transaction, and tell whether it was committed. If not, the error is everybody's outcome."""
+        began = self._standstill.clock()
         try:
             with cancelled_only_if_asked:
                 connection, seen = self._begun()
                 table = self._table(connection, seen)
                 self._has_lost_track |= self.history.enter(table, seen)
                 do_together(batch, table)
-                self._end(connection)
+                self._end(connection, table.claims.taken(table.term.owner))
+                self._acknowledged = self._owner.word, began
                 self.history.acknowledged()
         except Exception as problem:  # noqa: BLE001 - the boundary of a transaction: its callers get to see it
             for job in batch:
@@ -197,10 +211,13 @@ class FleetTransactions:
         table.term = replace(term, tick=number)
         return table
 
-    def _end(self, connection: "psycopg.Connection[Any]") -> None:
-        """Commit. Whatever is not clearly committed is unknown: a repeat finds out."""
+    def _end(self, connection: "psycopg.Connection[Any]", last: Sequence[str] = ()) -> None:
+        """Run the last statements and commit. Whatever is not clearly committed is unknown: a repeat finds out."""
         self._warned = False
-        said = connection.execute("COMMIT").statusmessage
+        cursor = connection.execute("; ".join([*last, "COMMIT"]).encode())
+        while cursor.nextset():
+            pass
+        said = cursor.statusmessage
         if said != "COMMIT" or self._warned:
             raise LedgerUnavailable("nobody knows whether the ledger's database has kept this: it has not said so")
 

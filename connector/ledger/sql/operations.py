@@ -181,9 +181,10 @@ class Operations(Ledger):
         due_at: float | None = None,
         waited: float | None = None,
         evicted: Collection[str] = (),
+        release: bool = False,
     ) -> Debt | None:
         now = self._clock()
-        settlement = Settlement(debt, state, outcome, due_at=due_at, waited=waited, evicted=evicted, now=now)
+        settlement = Settlement(debt, state, outcome, due_at, waited, evicted, now, releases=release)
         try:
             return await self._settle(settlement)
         except LedgerUnavailable:

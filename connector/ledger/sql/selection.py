@@ -1,7 +1,7 @@
 """Which debts are due, fairly between origins and at a cost that does not grow with what is owed."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -10,10 +10,10 @@ from connector.model.debts import Debt
 from connector.model.settling import FURTHEST
 
 OWED = "state = 'owed' AND key_id = ? AND origin = CAST(? AS TEXT)"
-DUE = f"{OWED} AND due_at <= ? ORDER BY due_at LIMIT ?"
-PARKED = f"{OWED} AND due_at > ? ORDER BY due_at LIMIT ?"
+DUE, PARKED = (f"{OWED} AND due_at {compared} ?" for compared in ("<=", ">"))
+LONGEST_FIRST = "ORDER BY due_at LIMIT ?"
 NEXT_ORIGIN = "SELECT min(origin) FROM debts WHERE state = 'owed' AND key_id = ? AND origin > CAST(? AS TEXT)"
-SOONEST = f"SELECT id, due_at FROM debts WHERE {OWED} ORDER BY due_at LIMIT ?"  # noqa: S608 - ours
+SOONEST = f"SELECT due_at FROM debts WHERE {OWED}"  # noqa: S608 - ours
 LATEST = f"SELECT max(due_at) FROM debts WHERE {OWED}"  # noqa: S608 - ours
 
 
@@ -22,12 +22,16 @@ class Claimed:
     """What is being tried right now, and how much of it one origin may have at a time."""
 
     per_origin: int = sys.maxsize
-    origins: Mapping[int, str] = field(default_factory=dict)
-    """The origin of each debt that is being tried, by the debt's id."""
+    origins: Mapping[str, int] = field(default_factory=dict)
+    """How many debts of an origin are being tried, as far as they take its room."""
+    others: str = "true"
+    """What is true of all debts that are not being tried."""
+    values: Sequence[int] = ()
+    """The values in it."""
 
     def room(self, origin: str) -> int:
         """Return how many more may be tried at this origin."""
-        return self.per_origin - sum(busy == origin for busy in self.origins.values())
+        return self.per_origin - self.origins.get(origin, 0)
 
 
 NOTHING = Claimed()
@@ -73,21 +77,20 @@ def _due_of(table: Table, origin: str, now: float, claimed: Claimed) -> list[Deb
     room = claimed.room(origin)
     if room <= 0:
         return []
-    limit = room + len(claimed.origins)
+    rest = f"AND {claimed.others} {LONGEST_FIRST}"
     debts = [
         debt
         for key_id in table.keyring.ids
         for condition, moment in ((DUE, now), (PARKED, now + FURTHEST))
-        for debt in table.debts(condition, key_id, table.as_stored(origin), moment, limit)
-        if debt.id not in claimed.origins
+        for debt in table.debts(f"{condition} {rest}", key_id, table.as_stored(origin), moment, *claimed.values, room)
     ]
     return sorted(debts, key=lambda debt: debt.due_at)[:room]
 
 
 def _moments(table: Table, origin: str, now: float, claimed: Claimed) -> Iterator[float]:
     for key_id in table.keyring.ids:
-        soonest = table.named(SOONEST, key_id, table.as_stored(origin), len(claimed.origins) + 1)
-        yield from (row["due_at"] for row in soonest if row["id"] not in claimed.origins)
+        query = f"{SOONEST} AND {claimed.others} {LONGEST_FIRST}"
+        yield from (row["due_at"] for row in table.named(query, key_id, table.as_stored(origin), *claimed.values, 1))
         latest = table.connection.execute(LATEST, (key_id, table.as_stored(origin))).fetchone()[0]
         if latest is not None and latest > now + FURTHEST:
             yield now

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.sql import selection, session_rows, ticks
 from connector.ledger.sql.operations import Operations
 from connector.ledger.sql.selection import Claimed
+from connector.ledger.sql.table import marks
 from connector.ledger.sqlite.file import LedgerFile
 from connector.model.debts import Debt
 from connector.model.sessions import RefreshClaim, RefreshState
@@ -21,8 +23,8 @@ class SoleOwner(Operations):
     def __init__(self, path: Path, keyring: Keyring, *, grace: float, clock: Callable[[], float]) -> None:
         self._file = LedgerFile(path, keyring, self._quarantined)
         super().__init__(self._file, grace=grace, clock=clock)
-        self._claims: dict[int, str] = {}
-        """The debts that are being tried, by id, with their origins: the file has one owner, whose claims end with it."""
+        self._claims: dict[tuple[int, int], str] = {}
+        """The debts that are being retried, by id and revision, with their origins. The file's one owner has all claims."""
         self._claiming = asyncio.Lock()
         self._turn = ""
         """The origin that was looked at last, so that each has its turn."""
@@ -46,11 +48,14 @@ class SoleOwner(Operations):
             claimed = self._claimed(per_origin)
             found = await self.transact(lambda table: selection.due(table, now, claimed, limit=limit, after=self._turn))
             self._turn = found[-1].origin if found else ""
-            self._claims |= {debt.id: debt.origin for debt in found}
+            self._claims |= {(debt.id, debt.revision): debt.origin for debt in found}
             return found
 
     async def release(self, debt: Debt) -> None:
-        self._claims.pop(debt.id, None)
+        self._claims.pop((debt.id, debt.revision), None)
+
+    async def may_send(self, debt: Debt) -> bool:  # noqa: ARG002 - any
+        return True  # nobody else has the file, and what is tried here is shared
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         claimed = self._claimed(per_origin)
@@ -62,4 +67,5 @@ class SoleOwner(Operations):
 
     def _claimed(self, per_origin: int) -> Claimed:
         """Return a copy: the transaction looks at it in another thread."""
-        return Claimed(per_origin, {**self._claims})
+        ids = [id_ for id_, _ in self._claims]
+        return Claimed(per_origin, Counter(self._claims.values()), f"id NOT IN ({marks(ids)})" if ids else "true", ids)

@@ -116,7 +116,9 @@ class BeforeLogins(LedgerSubject):
 
     async def test_a_login_that_failed_half_way_is_owed_and_no_opening_any_more(self, ledger: Ledger) -> None:
         await ledger.begin_opening(opening(session(1)))
-        assert await ledger.end_login(session(1), being_tried=True) is not None
+        owed_now = await ledger.end_login(session(1), being_tried=True)
+        assert owed_now is not None
+        await ledger.release(owed_now)
         assert (await begun(ledger), await credentials_due(ledger, START + GRACE)) == ((0, 0), [request(1).credential])
 
     async def test_a_repeated_beginning_leaves_an_overtaken_login_overtaken(self, ledger: Ledger) -> None:

@@ -43,7 +43,7 @@ class Claims(LedgerSubject):
         debts = [await record(ledger, number) for number in range(5)]
         claimed = await ledger.claim_due(START + GRACE, per_origin=4, limit=3)
         assert [debt.id for debt in claimed] == [debt.id for debt in debts[:3]]
-        assert await ledger.next_due(START, per_origin=4) == START + GRACE
+        assert await ledger.next_due(START, per_origin=4) == START + self.grace
         assert await ledger.next_due(START, per_origin=3) is None
         assert [debt.id for debt in await ledger.claim_due(START + GRACE, per_origin=4, limit=10)] == [debts[3].id]
         for _ in range(2):
@@ -76,7 +76,7 @@ class Claims(LedgerSubject):
         assert [debt.id for debt in await ledger.claim_due(START + HOUR, per_origin=1, limit=1)] == [early.id]
         await ledger.release(early)
         assert {debt.id for debt in await all_due(ledger)} == {late.id, early.id}
-        assert await ledger.next_due(START) == START - 10 + GRACE
+        assert await ledger.next_due(START) == START - 10 + self.grace
 
     async def test_nothing_owed_means_nothing_due(self, ledger: Ledger) -> None:
         await close(ledger, await record(ledger, 1))

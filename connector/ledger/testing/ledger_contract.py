@@ -2,6 +2,7 @@
 
 from connector.ledger.testing.before_logins import BeforeLogins, SharedBeforeLogins
 from connector.ledger.testing.claims import Claims, SharedClaims
+from connector.ledger.testing.first_tries import SharedFirstTries
 from connector.ledger.testing.introducing import Introducing, SharedIntroducing
 from connector.ledger.testing.listed_sessions import ListedSessions
 from connector.ledger.testing.owing import Owing
@@ -38,7 +39,14 @@ class LedgerContract(
 
 
 class SharedLedgerContract(
-    LedgerContract, SharedClaims, SharedBeforeLogins, SharedTicking, SharedSeating, SharedRefreshing, SharedIntroducing
+    LedgerContract,
+    SharedClaims,
+    SharedFirstTries,
+    SharedBeforeLogins,
+    SharedTicking,
+    SharedSeating,
+    SharedRefreshing,
+    SharedIntroducing,
 ):
     """Derive from this if your store may have several owners at a time."""
 

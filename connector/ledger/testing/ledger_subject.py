@@ -62,6 +62,12 @@ class LedgerSubject:
 
     They may begin when another owner has made a call since the last one, and so could have noticed it.
     """
+
+    @property
+    def grace(self) -> float:
+        """Seconds after which a debt is due that nobody tries."""
+        return 0.0 if self.shared else GRACE
+
     sealed: ClassVar[bool] = True
     """Whether rows are sealed with keys, so that a row is of no use while its key is missing."""
 
@@ -118,7 +124,17 @@ async def record(
     origin: str = ORIGIN,
     drivers: tuple[str, ...] = DRIVERS,
 ) -> Debt:
-    return await ledger.record(request(number, token, login=login), origin=origin, drivers=drivers)
+    """Record a cleanup of a session, as `untried` does."""
+    return await untried(ledger, request(number, token, login=login), origin=origin, drivers=drivers)
+
+
+async def untried(
+    ledger: Ledger, asked: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Sequence[str] | None = None
+) -> Debt:
+    """Record a cleanup that does not try its logout: it leaves that to the retries."""
+    debt = await ledger.record(asked, origin=origin, drivers=drivers, logins=logins)
+    await ledger.release(debt)
+    return debt
 
 
 async def close(ledger: Ledger, debt: Debt) -> Debt | None:

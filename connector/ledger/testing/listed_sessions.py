@@ -20,6 +20,7 @@ from connector.ledger.testing.ledger_subject import (
     record,
     request,
     session,
+    untried,
 )
 from connector.model.listed import EVERY, ListedSession, SessionState, Wanted
 from connector.model.sessions import OpenSession, Use
@@ -168,5 +169,5 @@ class ListedSessions(LedgerSubject):
         await ledger.begin_opening(opening(session(2)))
         for other in ((id_, "another"), (session(2).session_id, "l"), (session(3).session_id, "l")):
             assert await ledger.open_by(*other) is None
-        await ledger.record(request(1, login="l"), origin=ORIGIN, drivers=DRIVERS)
+        await untried(ledger, request(1, login="l"), origin=ORIGIN, drivers=DRIVERS)
         assert await ledger.open_by(id_, "l") is None

@@ -60,7 +60,7 @@ class MemoryLedger(Beginner, Ledger):
             ended = close_session(store, request.session_id, request.login_id, logins, now)
             request, origin = by_row(store, request, ended), origin_of_login(origin, ended)
             seat = None if ended is None else ended.seat
-            return recorded(store, Asked(request, origin, drivers, now, now + self._grace, logins, seat))
+            return self._tried(recorded(store, Asked(request, origin, drivers, now, now + self._own_time, logins, seat)))
 
     async def record_late(self, missed: Missed) -> None:
         with self._transaction() as store:
@@ -82,9 +82,13 @@ class MemoryLedger(Beginner, Ledger):
         due_at: float | None = None,
         waited: float | None = None,
         evicted: Collection[str] = (),
+        release: bool = False,
     ) -> Debt | None:
         with self._transaction() as store:
-            settlement = Settlement(debt, state, outcome, due_at=due_at, waited=waited, evicted=evicted, now=self._clock())
+            is_late = release and self.shared and not store.has_claimed(self, debt)
+            settlement = Settlement(debt, state, outcome, due_at, waited, evicted, self._clock(), is_late=is_late)
+            if release:
+                store.release(self, debt)
             for found in store.read(lambda each: each.id == debt.id):
                 if leaves_nothing(settlement) and found.revision == 1:
                     del store.debts[debt.id]
@@ -115,14 +119,24 @@ class MemoryLedger(Beginner, Ledger):
     async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
         with self._transaction() as store:
             now = self._clock()
-            return end_login(store, session, now, due_at=now + self._grace if being_tried else now)
+            debt = end_login(store, session, now, due_at=now + self._own_time if being_tried else now)
+            return self._tried(debt) if debt is not None and being_tried else debt
 
     async def forget(self, debt: Debt) -> bool:
         with self._transaction() as store:
             found = store.debts.get(debt.id)
             if found is not None and found.revision == 1:
                 del store.debts[debt.id]
+                store.release(self, debt)
             return debt.id not in store.debts
+
+    @property
+    def _own_time(self) -> float:
+        """Seconds that a debt is not due because its cleanup tries it. Of a shared ledger, its claim says so."""
+        return 0.0 if self.shared else self._grace
+
+    def _tried(self, debt: Debt) -> Debt:
+        return self._store.try_first(self, debt) if self.shared else debt
 
     async def renew(self, renewal: Renewal) -> Current | None:
         with self._transaction() as store:

@@ -34,6 +34,8 @@ SLICE = 200
 class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, UnknownOpenings, ShownSessions, ShownDebts):
     """Whoever works with a store. Nothing here waits, so each call is one transaction, and no cancellation divides it."""
 
+    shared: bool
+
     def __init__(self, store: MemoryStore, clock: Callable[[], float] = time.time) -> None:
         self.lost_track = store.lost_track
         self._store = store
@@ -57,13 +59,18 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
                 longest_first = sorted((each for each in due if each[0].origin == origin), key=lambda each: each[0].due_at)
                 found += [debt for debt, room in longest_first[: longest_first[0][1]]]
             self._turn = found[:limit][-1].origin if found[:limit] else ""
-            store.claims |= {debt.id: Claim(self, debt.origin) for debt in found[:limit]}
+            store.claims |= {debt.id: Claim(self, debt.origin, {debt.revision}) for debt in found[:limit]}
             return found[:limit]
 
     async def release(self, debt: Debt) -> None:
         with self._transaction() as store:
-            if (claim := store.claims.get(debt.id)) and claim.owner is self:
-                del store.claims[debt.id]
+            store.release(self, debt)
+
+    async def may_send(self, debt: Debt) -> bool:
+        with self._transaction() as store:
+            now = store.debts.get(debt.id)
+            is_to_be_ended = now is not None and now.state is LogoutState.OWED and now.version == debt.version
+            return not self.shared or (is_to_be_ended and store.has_claimed(self, debt))
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         with self._transaction() as store:

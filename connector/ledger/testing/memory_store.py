@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import replace as with_changes
 from hashlib import sha256
 from itertools import count
@@ -28,7 +28,10 @@ class Claim:
     """Who tries a debt, or refreshes a login."""
 
     owner: object
-    origin: str
+    origin: str | None
+    """Where it is retried or refreshed; None for the first try of a cleanup, which takes none of the room there."""
+    tries: set[int] = field(default_factory=set)
+    """Of a debt: the revisions that it has for those who try it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,28 @@ class MemoryStore:
         for key, begun in self.openings.items():
             if begun.owner is owner:
                 self.openings[key] = with_changes(begun, owner=None)
+
+    def try_first(self, owner: object, debt: Debt) -> Debt:
+        """Give an owner a debt that its cleanup is about to try, unless another one tries it."""
+        if debt.state is not LogoutState.OWED:
+            return debt
+        claim = self.claims.setdefault(debt.id, Claim(owner, None))
+        if claim.owner is not owner:
+            return replace(debt, in_hand_elsewhere=True)
+        claim.tries.add(debt.revision)
+        return debt
+
+    def has_claimed(self, owner: object, debt: Debt) -> bool:
+        """Tell whether an owner has this try of a debt."""
+        claim = self.claims.get(debt.id)
+        return claim is not None and claim.owner is owner and debt.revision in claim.tries
+
+    def release(self, owner: object, debt: Debt) -> None:
+        """End an owner's try of a debt, if there is one."""
+        if self.has_claimed(owner, debt):
+            self.claims[debt.id].tries.discard(debt.revision)
+            if not self.claims[debt.id].tries:
+                del self.claims[debt.id]
 
     def claim_refresh(self, owner: object, login: OpenSession, now: float, *, is_due: bool) -> RefreshState:
         """Give an owner the refresh of a login if it is due, unless it is another's."""

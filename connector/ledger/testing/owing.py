@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from connector.ledger.port import Ledger
 from connector.ledger.testing.ledger_subject import (
     DRIVERS,
-    GRACE,
     KEYS,
     ORIGIN,
     START,
@@ -18,6 +17,7 @@ from connector.ledger.testing.ledger_subject import (
     opened,
     record,
     request,
+    untried,
 )
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import NOTHING_TO_END, WITHOUT_ASKING, LivesOn, LogoutOutcome, LogoutResult
@@ -26,16 +26,16 @@ from drivers import SessionScope, SystemScope
 
 async def foregone(ledger: Ledger, number: int, *, login: str = "") -> Debt:
     nothing = replace(request(number, login=login), foregone=NOTHING_TO_END)
-    return await ledger.record(nothing, origin="", drivers=DRIVERS)
+    return await untried(ledger, nothing, origin="", drivers=DRIVERS)
 
 
 class Owing(LedgerSubject):
     async def test_a_record_says_what_is_owed_and_is_there_after_the_next_start(self, make_ledger: MakeLedger) -> None:
         async with opened(make_ledger(KEYS)) as ledger:
-            owed = await ledger.record(request(1, everything=True), origin=ORIGIN, drivers=["memory", "sqlite"])
+            owed = await untried(ledger, request(1, everything=True), origin=ORIGIN, drivers=["memory", "sqlite"])
         scopes = (SessionScope(request(1).session_id, "A"), SystemScope("A"))
         assert owed.evictions == {"memory": scopes, "sqlite": scopes}
-        assert (owed.state, owed.attempts, owed.revision, owed.due_at) == (LogoutState.OWED, 0, 1, START + GRACE)
+        assert (owed.state, owed.attempts, owed.revision, owed.due_at) == (LogoutState.OWED, 0, 1, START + self.grace)
         async with opened(make_ledger(KEYS)) as ledger:
             (found,) = await all_due(ledger)
             assert replace(found, due_at=owed.due_at) == owed
@@ -51,7 +51,7 @@ class Owing(LedgerSubject):
         outcome = LogoutOutcome(LogoutResult.ALREADY_OUT, proved=False, lives_on=(LivesOn("access token", 3.5), LivesOn("key")))
         owed = await record(ledger, 1)
         proved = replace(request(1), credential=request(1).credential.as_proved())
-        again = await ledger.record(proved, origin=ORIGIN, drivers=DRIVERS)
+        again = await untried(ledger, proved, origin=ORIGIN, drivers=DRIVERS)
         assert again.credential is not None
         assert (again.id, again.revision, again.credential.proved) == (owed.id, 2, True)
         assert [debt.credential is not None and debt.credential.proved for debt in await all_due(ledger)] == [True]
@@ -59,8 +59,8 @@ class Owing(LedgerSubject):
         assert (await ledger.debt(owed.id)).outcome == outcome
 
     async def test_a_login_has_one_row_and_its_cleanups_add_up(self, ledger: Ledger) -> None:
-        first = await ledger.record(request(1, system=None), origin=ORIGIN, drivers=["memory"])
-        second = await ledger.record(request(1, everything=True), origin=ORIGIN, drivers=["sqlite"])
+        first = await untried(ledger, request(1, system=None), origin=ORIGIN, drivers=["memory"])
+        second = await untried(ledger, request(1, everything=True), origin=ORIGIN, drivers=["sqlite"])
         session = request(1).session_id
         assert (second.id, second.revision, second.system_id) == (first.id, 2, "A")
         assert second.evictions == {
@@ -105,7 +105,7 @@ class Owing(LedgerSubject):
         self, ledger: Ledger, without_asking: LogoutOutcome
     ) -> None:
         owed = await record(ledger, 1)
-        again = await ledger.record(replace(request(1), foregone=without_asking), origin="", drivers=DRIVERS)
+        again = await untried(ledger, replace(request(1), foregone=without_asking), origin="", drivers=DRIVERS)
         assert (again.id, again.state, again.origin, again.credential) == (owed.id, LogoutState.OWED, ORIGIN, owed.credential)
 
     async def test_a_cleanup_leaves_a_debt_to_the_end_system_that_it_was_made_for(self, ledger: Ledger) -> None:

@@ -27,6 +27,7 @@ from connector.ledger.testing.ledger_subject import (
     record,
     request,
     session,
+    untried,
 )
 from connector.model.cleanup import Missed
 from connector.model.credential import Credential
@@ -140,7 +141,7 @@ class Renewing(LedgerSubject):
         for version in (1, 0):
             asked = request(1, "first", login="l")
             known = replace(asked, credential=newer, version=version) if version else asked
-            debt = await ledger.record(known, origin=ORIGIN, drivers=DRIVERS)
+            debt = await untried(ledger, known, origin=ORIGIN, drivers=DRIVERS)
             assert (debt.credential, debt.version) == (newer, 1)
 
     async def test_what_this_ledger_does_not_know_or_cannot_end_is_not_renewed(self, ledger: Ledger) -> None:
@@ -149,7 +150,7 @@ class Renewing(LedgerSubject):
         assert await renew(ledger, "new") == Current(None, 0)
         assert await renew(ledger, "new", login="another") is None
         nothing = replace(request(1, login="l"), credential=Credential(), foregone=NO_LOGIN)
-        await ledger.record(nothing, origin="", drivers=())
+        await untried(ledger, nothing, origin="", drivers=())
         assert await renew(ledger, "new") == Current(None, 0, is_open=False)
         assert await owed(ledger) == []
 

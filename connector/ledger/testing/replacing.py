@@ -22,6 +22,7 @@ from connector.ledger.testing.ledger_subject import (
     record,
     request,
     session,
+    untried,
 )
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
@@ -40,7 +41,7 @@ class Replacing(LedgerSubject):
     async def test_a_cleanup_closes_no_login_that_was_opened_after_it_was_received(self, ledger: Ledger) -> None:
         await open_(ledger, session(1, "old", "first"))
         await open_(ledger, session(1, "new", "second"))
-        await ledger.record(request(1, "old", login="first"), origin="", drivers=[], logins=["first"])
+        await untried(ledger, request(1, "old", login="first"), origin="", drivers=[], logins=["first"])
         assert await logins(ledger) == {session(1).session_id: "second"}
         assert [debt.credential for debt in await owed(ledger)] == [request(1, "old").credential]
 
@@ -79,7 +80,7 @@ class Replacing(LedgerSubject):
     async def test_a_session_that_is_opened_while_its_cleanup_still_evicts_owes_that_eviction_too(self, ledger: Ledger) -> None:
         # Otherwise the new login could be given what the earlier one had cached, until that cleanup has evicted it.
         await open_(ledger, session(1, "old", "first"))
-        await ledger.record(request(1, "old", login="first"), origin="", drivers=["memory"])
+        await untried(ledger, request(1, "old", login="first"), origin="", drivers=["memory"])
         await ledger.begin_opening(opening(session(1, "new", "second")))
         found = await ledger.open_session(session(1, "new", "second"), None, drivers=["memory"])
         assert found.owed is not None
@@ -146,7 +147,7 @@ class Replacing(LedgerSubject):
         await open_(ledger, session(1, "known"))
         await open_(ledger, session(2, None))
         asked = [replace(request(number, login="l"), credential=Credential(), version=-1) for number in (1, 2)]
-        ended, nothing = [await ledger.record(each, origin="", drivers=()) for each in asked]
+        ended, nothing = [await untried(ledger, each, origin="", drivers=()) for each in asked]
         assert (ended.credential, ended.origin) == (request(1, "known").credential, ORIGIN)
         assert (nothing.state, nothing.outcome) == (LogoutState.CLOSED, NO_LOGIN)
 

@@ -27,6 +27,7 @@ from connector.ledger.testing.ledger_subject import (
     record,
     request,
     session,
+    untried,
 )
 from connector.ledger.testing.ticking import ticks, use
 from connector.model.cleanup import Missed
@@ -251,7 +252,7 @@ class Seating(LedgerSubject):
         debt = await cleaned_up(ledger, await seated(ledger, 1))
         await ledger.settle(debt, state=state, outcome=VERIFIED if state is LogoutState.CLOSED else REFUSED, evicted=DRIVERS)
         before = await ledger.held_seats(POOL)
-        again = await ledger.record(request(1, "l", login="l"), origin=ORIGIN, drivers=DRIVERS)
+        again = await untried(ledger, request(1, "l", login="l"), origin=ORIGIN, drivers=DRIVERS)
         assert (await ledger.held_seats(POOL)).total == before.total
         assert await all_due(ledger, START + HOUR) == ([] if state is LogoutState.CLOSED else [again])
 

@@ -3,7 +3,6 @@
 from connector.ledger.port import Ledger
 from connector.ledger.testing.ledger_subject import (
     DRIVERS,
-    GRACE,
     HOUR,
     PENDING,
     START,
@@ -62,7 +61,7 @@ class Tries(LedgerSubject):
         for state in (LogoutState.OWED, LogoutState.WAITING):
             late = await ledger.settle(first, state=state, outcome=PENDING, due_at=START + 999, waited=999)
             assert late is not None
-            assert (late.state, late.due_at, late.waited) == (LogoutState.OWED, START + GRACE, 0)
+            assert (late.state, late.due_at, late.waited) == (LogoutState.OWED, START + self.grace, 0)
         await close(ledger, second)
         late = await ledger.settle(first, state=LogoutState.OWED, outcome=PENDING)
         assert late is not None
