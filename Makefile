@@ -46,6 +46,11 @@ torture: .venv/.dev ## kill the server at every step and thousands of times at r
 life: .venv/.dev ## the part of the torture about sessions: a thousand kills; ARGS="--kills 100 --seed 7"
 	@$(BIN)/python -m tests.torture.life $(ARGS)
 
+.PHONY: fleet
+fleet: .venv/.dev ## let everything fail that three replicas stand on, for an hour; writes docs/fleet.md; ARGS="--minutes 10 --seed 7"
+	@$(BIN)/python -m tests.provision
+	@$(BIN)/python -m tests.torture.fleet $(ARGS)
+
 .PHONY: soak
 soak: .venv/.dev ## an hour's worth of mixed traffic in minutes; writes docs/soak.md; AGAINST=FOLDER: beside another checkout
 	@$(BIN)/python -m tests.soak $(if $(AGAINST),--against $(AGAINST)) $(ARGS)

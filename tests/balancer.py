@@ -18,7 +18,8 @@ defaults
     mode http
     timeout connect 5s
     timeout client 60s
-    timeout server 60s
+    timeout server {patience}s
+    timeout check {check}ms
     retries 0
 frontend front
     bind {host}:{port}
@@ -71,13 +72,13 @@ class Balancer:
 
 
 @contextmanager
-def balancer(ports: Sequence[int]) -> Iterator[Balancer]:
-    """Run HAProxy before the replicas on these ports."""
+def balancer(ports: Sequence[int], *, patience: int = 60, check: float = INTERVAL) -> Iterator[Balancer]:
+    """Run HAProxy before the replicas on these ports. It waits `patience` seconds for an answer, `check` for one to a check."""
 
     def command(port: int, folder: Path) -> list[str | Path]:
         replicas = "\n".join(f"    server replica{number} {HOST}:{each}" for number, each in enumerate(ports))
         file = folder / "haproxy.cfg"
-        checks = {"interval": round(1000 * INTERVAL), "fall": FALL}
+        checks = {"interval": round(1000 * INTERVAL), "fall": FALL, "check": round(1000 * check), "patience": patience}
         file.write_text(CONFIGURATION.format(host=HOST, port=port, replicas=replicas, **checks))
         return [found("haproxy") or "haproxy", "-db", "-f", file]
 

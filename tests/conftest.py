@@ -73,9 +73,14 @@ def postgres(postgres_binary: None) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def bouncer(postgres: Postgres) -> Iterator[RealServer]:
-    """A PgBouncer in transaction mode before all databases of `postgres`."""
+def bouncer_binary() -> None:
+    """Skip the test where there is no PgBouncer on this machine; in CI, fail it."""
     _need("pgbouncer")
+
+
+@pytest.fixture(scope="session")
+def bouncer(postgres: Postgres, bouncer_binary: None) -> Iterator[RealServer]:
+    """A PgBouncer in transaction mode before all databases of `postgres`."""
     with pgbouncer(postgres) as server:
         yield server
 

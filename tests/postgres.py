@@ -99,6 +99,7 @@ def pgbouncer(postgres: Postgres, mode: str = "transaction") -> Iterator[RealSer
 
     def command(port: int, folder: Path) -> list[str | Path]:
         settings = {"listen_addr": HOST, "listen_port": port, "unix_socket_dir": "", "pool_mode": mode, "default_pool_size": 3}
+        settings["server_login_retry"] = 1  # by default it refuses for 15 s to look whether a database is back
         access = {"auth_type": "scram-sha-256", "auth_file": folder / "users.txt", "admin_users": USER}
         lines = [f"{name} = {value}" for name, value in (settings | access).items()]
         beyond = f"* = host={HOST} port={postgres.server.port}"

@@ -15,6 +15,7 @@ WRITTEN_BY_COMMANDS = (
     "docs/api.md",
     "docs/configuration.md",
     "docs/end-systems.md",
+    "docs/fleet.md",
     "docs/performance.md",
     "docs/soak.md",
     "docs/torture.md",

@@ -46,7 +46,11 @@ class Cable:
         if self._is_cut:
             writer.transport.abort()
             return
-        answers, there = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            answers, there = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:  # nobody listens at its other end
+            writer.transport.abort()
+            return
         try:
             ways = [asyncio.create_task(copy(reader, there)), asyncio.create_task(copy(answers, writer))]
             try:

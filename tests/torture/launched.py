@@ -4,7 +4,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from aiohttp import web
@@ -26,17 +26,19 @@ def serve_here(
     batch: int | None = None,
     routes: Collection[web.RouteDef] = (),
     tick: float = TICK,
+    environ: Mapping[str, str] | None = None,
 ) -> None:
     """Serve a configuration; what it logs is appended to `server.log` beside it.
 
-    `batch` bounds the works of one transaction; `tick` is how many seconds a minute of idle time takes.
+    `batch` bounds the works of one transaction; `tick` is how many seconds a minute of idle time takes. Variables that change
+    settings are those of `environ`.
     """
     os.chdir(config.parent)
     log = os.open("server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
         os.dup2(log, stream)
     _tie_to_its_test()
-    settings = load(config, {}).settings
+    settings = load(config, environ or {}).settings
     configure_logs(settings.logs)
     if failpoint is not None:
         failpoint.arm()

@@ -141,10 +141,10 @@ class Crowd:
         }
 
     @asynccontextmanager
-    async def calling(self) -> AsyncIterator[None]:
-        """Call while the context is open. Raises what a client breaks by."""
+    async def calling(self, at_once: int = AT_ONCE) -> AsyncIterator[None]:
+        """Have so many clients call while the context is open. Raises what a client breaks by."""
         async with asyncio.TaskGroup() as clients:
-            calling = [clients.create_task(self._client()) for _ in range(AT_ONCE)]
+            calling = [clients.create_task(self._client()) for _ in range(at_once)]
             yield
             for client in calling:
                 client.cancel()

@@ -1,0 +1,43 @@
+"""A run of a fleet as it was seen from outside. What one server's life tells elsewhere, here the troubles do."""
+
+from dataclasses import dataclass, field
+
+from tests.torture.fleet.troubles import Troubles
+from tests.torture.life.calls import Call, Kind
+from tests.torture.life.history import History
+from tests.torture.life.licence import LATE_BY
+from tests.torture.life.logins import Login
+
+OUTLASTS = 60.0
+"""Seconds for which a replica may go on with a call whose client has no answer: it may have been paused meanwhile."""
+SETTLES = 2.0
+"""Seconds in which all replicas know that a login is dead, on a busy machine."""
+
+
+@dataclass(frozen=True)
+class FleetHistory(History):
+    """All that the clients and the end system saw, and what was done to the fleet meanwhile."""
+
+    troubles: Troubles = field(default_factory=Troubles)
+
+    def over(self, call: Call) -> float:
+        is_over = call.status == 200 or (call.kind is Kind.CLEANUP and call.status is not None)
+        return call.left if is_over else call.left + OUTLASTS
+
+    def is_unaware(self, call: Call) -> bool:
+        return call.kind is Kind.CLEANUP and call.status in {None, 503}
+
+    def unaware_until(self, call: Call) -> float:
+        return self.over(call)
+
+    def was_settled(self, call: Call) -> bool:
+        return not self.troubles.excuse(call.began, call.left)
+
+    def is_under_way(self, login: Login) -> bool:
+        return self.is_met_by_a_kill(self.initializes[login.ticket])
+
+    def is_met_by_a_kill(self, call: Call) -> bool:
+        return call.status != 200 and self.troubles.excuse(call.began, call.left + LATE_BY)
+
+    def is_known_to_be_dead(self, login: Login, moment: float) -> bool:
+        return login.proved_dead + SETTLES < moment and not self.troubles.excuse(login.proved_dead, moment)

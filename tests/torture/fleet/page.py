@@ -1,0 +1,88 @@
+"""`docs/fleet.md`: what was done to fleets, and what became of it."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from tests.torture.fleet.happenings import RECOVERS
+from tests.torture.fleet.run import AT_ONCE, NO_ANSWER, Run
+from tests.torture.life.end_system import SEATS
+from tests.torture.life.faults import Wrong
+from tests.torture.page import table
+
+INTRODUCTION = """\
+# What a fleet withstands
+
+Written by `make fleet`, which takes an hour; `make verify` runs a short form of it.
+
+**In short**: three replicas serve behind HAProxy. They share one ledger on PostgreSQL, behind PgBouncer, and one Redis. One thing
+after the other fails, while {clients} clients call. No stale value is read, no dead seal is served, no login is alive in the end
+that is not known as *unknown*, no licence is exceeded, and every 200 is kept.
+
+The replicas are processes of their own. Their clocks are an hour apart. Clients open, use, replace and clean up sessions that
+they share, as in [the life of sessions](torture.md#the-life-of-sessions). Each call goes to the replica that is next. They show
+the newest seal, an older one, or none, and send duplicates. The end system has a licence: {seats} logins of a pool may be alive.
+It counts its logins, and outlives everything.
+
+When all is over, what is owed is tried again until nothing is owed. Each session that has to be open is used. Then
+all sessions are ended. The judge knows what the clients and the end system saw, and what was done when. These are faults:
+
+* *lost*: a login is alive in the end, and something was done to the fleet neither during its initialize nor just before;
+* *no trace*: a login is alive in the end, and the ledger does not list it as unknown;
+* *unknown without a cause*: the ledger lists more unknown logins of a session than initializes that something has met;
+* *not ended*: a login is alive when nothing is owed, but its session was cleaned up (200 or 502) or opened anew (200);
+* *dead seal served*: a call is answered 200, but its seal was dead before the call began;
+* *stale*: a call is given a value that was loaded before a cleanup or a new login, and that was answered before the call began;
+* *turned away*: a call is answered 401, but nobody has ended its session;
+* *open on paper*: when nothing is owed, the ledger has a session as open that has no login, or does not have one that has;
+* *beyond the licence*: a login is sent while {seats} of its pool are alive;
+* *stalled*: an initialize finds no seat, although fewer than {seats} logins of its pool may hold one;
+* *twice*: the end system is asked to log out after a 200 said that this was done. It may be asked if something was done to the
+  fleet meanwhile, or if another call of that session was under way;
+* *defect*: a 500, another answer that there should not be, or a 503 or no answer although nothing was wrong.
+
+What is done is an excuse from its beginning until {recovers:.0f} seconds after it was mended. A rolling restart is none.
+Between two things, the fleet has some seconds in which nothing may fail at all.
+"""
+
+
+def written(runs: Mapping[str, Run]) -> str:
+    """Return the page of these runs, by what each stood on."""
+    about = {"clients": AT_ONCE, "seats": SEATS, "recovers": RECOVERS}
+    parts = [f"## {name[0].upper()}{name[1:]}\n\n{_what_was_done(run)}" for name, run in runs.items()]
+    return "\n".join([INTRODUCTION.format(**about), *parts, "## What came of it\n", _what_came_of_it(runs)])
+
+
+def _what_was_done(run: Run) -> str:
+    heads = ("what was done", "times", "calls that failed", "the last of them, seconds after it was mended")
+    rows = (
+        (what, times, run.verdict.failed.get(what, 0), _seconds(run.verdict.noticed.get(what)))
+        for what, times in sorted(run.happened.items())
+    )
+    return table(heads, rows)
+
+
+def _seconds(noticed: float | None) -> str:
+    return "" if noticed is None else f"{max(noticed, 0.0):.1f}"
+
+
+def _what_came_of_it(runs: Mapping[str, Run]) -> str:
+    counts: dict[str, Callable[[Run], float]] = {
+        "minutes": lambda run: round(run.seconds / 60),
+        "things done": lambda run: run.happened.total(),
+        "calls": lambda run: sum(answers.total() for answers in run.calls.values()),
+        "answered 503": lambda run: sum(answers["503"] for answers in run.calls.values()),
+        "not answered": lambda run: sum(answers[NO_ANSWER] for answers in run.calls.values()),
+        "initializes that found no seat": lambda run: run.verdict.no_seat,
+        "logins": lambda run: run.verdict.logins,
+        "open in the end, and ended by their cleanup": lambda run: run.verdict.open,
+        "unknown": lambda run: run.verdict.unknown,
+        "unknown and alive": lambda run: run.verdict.alive,
+        "asked to end again after a 200": lambda run: run.verdict.sent_twice,
+        **{wrong.value: partial(_faults, wrong=wrong) for wrong in Wrong},
+    }
+    rows = ((name, *(f"{count(run):,}" for run in runs.values())) for name, count in counts.items())
+    return table(("", *(f"{name}, seed {run.seed}" for name, run in runs.items())), rows)
+
+
+def _faults(run: Run, wrong: Wrong) -> int:
+    return run.verdict.count(wrong)

@@ -1,0 +1,105 @@
+"""One run: clients call a fleet while one thing after the other is done to it; then everything is ended, and judged."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from time import monotonic
+
+from tests.e2e.opshub import OpsHub
+from tests.torture.fleet.clients import crowd_of
+from tests.torture.fleet.ending import ended
+from tests.torture.fleet.ground import Ground, ground
+from tests.torture.fleet.happenings import Happening
+from tests.torture.fleet.judging import Verdict, judged
+from tests.torture.life.calls import Call
+from tests.torture.life.listening import listening
+from tests.torture.life.logins import Way
+from tests.torture.life.orders import Habits
+from tests.torture.life.stories import stories
+
+AT_ONCE = 10
+QUIET = (2.0, 4.0)
+"""Seconds of undisturbed work after a thing is over for all."""
+SHOWN = 20
+NO_ANSWER = "none"
+PLAIN = Habits(Way.NEVER, 0.0, 0.0)
+"""No login is renewed: what a kill takes of those is known from the life of sessions."""
+AT_THE_END, GOING = "the clients go", 15.0
+
+
+@dataclass(slots=True)
+class Run:
+    """What was done, and what came of it."""
+
+    seed: int
+    seconds: float = 0.0
+    happened: Counter[str] = field(default_factory=Counter)
+    calls: dict[str, Counter[str]] = field(default_factory=dict)
+    """By what was asked for: how it was answered."""
+    verdict: Verdict = field(default_factory=Verdict)
+    troubles: list[str] = field(default_factory=list)
+    stories: list[str] = field(default_factory=list)
+    """All that is known of the sessions of the first faults."""
+
+
+async def ran(
+    folder: Path,
+    seed: int,
+    happenings: Sequence[Happening],
+    *,
+    minutes: float = 0.0,
+    told: Callable[[str], None] = lambda _: None,
+) -> Run:
+    """Let each of the things happen at least once, and go on for so many minutes. `told` hears how it goes."""
+    random, run, began = Random(seed), Run(seed), monotonic()
+    async with listening(Random(seed + 1)) as place, ground(folder, place.url) as standing, OpsHub(standing.front.url) as opshub:
+        place.system.habits = PLAIN
+        crowd = crowd_of(opshub, place.system, random)
+        async with crowd.calling(AT_ONCE):
+            for happening in _drawn(random, happenings, until=began + 60 * minutes):
+                told(f"{monotonic() - began:.0f} s, {len(crowd.caller.calls):,} calls: {happening.what}")
+                await _let(standing, happening, random)
+                run.happened[happening.what] += 1
+            going = standing.troubles.begun(AT_THE_END, GOING)
+        going.ended = going.began
+        history = await ended(folder, standing, place, crowd)
+    run.troubles = [str(trouble) for trouble in standing.troubles.all]
+    run.verdict, run.calls = judged(history), _answers(history.calls)
+    run.stories, run.seconds = [*stories(history, run.verdict.faults)], monotonic() - began
+    return run
+
+
+def _drawn(random: Random, happenings: Sequence[Happening], *, until: float) -> Iterator[Happening]:
+    """Yield all of them in any order, and again as long as there is time."""
+    while True:
+        yield from random.sample(happenings, len(happenings))
+        if monotonic() > until:
+            return
+
+
+async def _let(standing: Ground, happening: Happening, random: Random) -> None:
+    """Let it happen, and leave the fleet in peace for a while when nobody may notice it any more."""
+    if happening.recovers is None:
+        await happening.do(standing, random)
+    else:
+        with standing.troubles.made(happening.what, happening.recovers):
+            await happening.do(standing, random)
+        await asyncio.sleep(happening.recovers)
+    await asyncio.sleep(random.uniform(*QUIET))
+
+
+def _answers(calls: Sequence[Call]) -> dict[str, Counter[str]]:
+    return {
+        kind: Counter(str(call.status or NO_ANSWER) for call in calls if call.kind == kind)
+        for kind in {call.kind.value for call in calls}
+    }
+
+
+def said(run: Run) -> str:
+    """Return what somebody needs to know who has to find out what went wrong."""
+    kinds = Counter(fault.wrong.value for fault in run.verdict.faults)
+    faults = [f"{fault.wrong}: {fault.what}" for fault in run.verdict.faults[:SHOWN]]
+    return "\n".join([f"seed {run.seed}: {dict(kinds)}", *faults, "", *run.troubles, "", *run.stories])
