@@ -87,7 +87,8 @@ def app_of(
     if advice := advice_on_sharing(settings.ledger, start.drivers[-1]):
         log.warning(advice, authority=start.drivers[-1].name)
     keyring = load_keyring(settings.ledger.key_file, environ, ledger=ledger_file(settings.ledger))
-    core = core_of(start, keyring, make_ledger(settings, keyring, clock), clock, tick)
+    ledger = make_ledger(settings, keyring, clock)
+    core = core_of(start, keyring, ledger, ledger.clock, tick)
     app = web.Application()
     parts = app[PARTS] = parts_of(core, hooks or Hooks(), sees_use=bool(routes))
     app.cleanup_ctx.append(partial(_running, settings=settings))

@@ -491,6 +491,11 @@ class Ledger(
     shared: bool = False
     """Whether other processes may work with the same store, so that what one of them remembers is not the whole truth."""
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The clock by which the ledger's owners schedule: one for all who share it."""
+        ...
+
     def opened(self) -> AbstractAsyncContextManager[object]:
         """Keep the ledger open, and do its housekeeping, while the context is.
 

@@ -1,4 +1,4 @@
-"""A replica in a process of its own: `python -m tests.ledger.replica ADDRESS pauses|works`. It prints a line when it is there."""
+"""A replica in a process of its own, which says how far it is: `python -m tests.ledger.replica ADDRESS pauses|works|records`."""
 
 import asyncio
 import signal
@@ -16,6 +16,9 @@ async def main(address: str, what: str) -> None:
     async with PostgresLedger(parsed(address, origin="test"), KEYS).opened() as ledger:
         if what == "pauses":
             await paused_in_a_transaction(ledger)
+        elif what == "records":
+            await record(ledger, 7)
+            say("recorded")
         else:
             await at_work(ledger)
 

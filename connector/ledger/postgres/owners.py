@@ -34,7 +34,7 @@ BEGIN = "; ".join(
         "SELECT id, sequence, epoch, reads, looks, (SELECT max(number) FROM ledger_version) FROM owners",
         "SELECT key_id, number, mac, owner FROM ticks",
         LOOK,
-        "SELECT EXISTS (SELECT FROM lost_track)",
+        "SELECT EXISTS (SELECT FROM lost_track), extract(epoch FROM clock_timestamp())::double precision",
     ]
 )
 """One round trip. The word of an owner is put into it in hexadecimal."""
@@ -73,6 +73,8 @@ class Prologue:
     tick: tuple[Any, ...] | None
     """The row of the ledger's counter, if there is one."""
     has_lost_track: bool
+    moment: float
+    """By the database's clock."""
 
 
 class OwnRow:
@@ -135,7 +137,7 @@ def _begun(connection: "psycopg.Connection[Any]", word: bytes, looks: int) -> Pr
         answers.append(cursor.fetchall() if cursor.description else [])
         if not cursor.nextset():
             break
-    *_, owners, ticks, (epoch,), ((has_lost_track,),) = answers
+    *_, owners, ticks, (epoch,), ((has_lost_track, moment),) = answers
     rows = {bytes(id_): OwnerRow(sequence, bytes(epoch), *more) for id_, sequence, epoch, *more in owners}
     own = rows.get(word)
     return Prologue(
@@ -146,4 +148,5 @@ def _begun(connection: "psycopg.Connection[Any]", word: bytes, looks: int) -> Pr
         is_silent=False,
         tick=next(iter(ticks), None),
         has_lost_track=bool(has_lost_track),
+        moment=float(moment),
     )

@@ -9,6 +9,7 @@ import structlog
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
+from connector.ledger.postgres.database_clock import DatabaseClock
 from connector.ledger.postgres.durability import DurabilityWatch, durability
 from connector.ledger.postgres.replica import Replica
 from connector.ledger.postgres.standstill import Standstill
@@ -36,8 +37,9 @@ class PostgresLedger(Replica):
     ) -> None:
         """`keep_closed` is how long the row of a closed logout answers duplicates, in seconds."""
         self._address = address
-        super().__init__(address, keyring, clock=clock, standstill=standstill or Standstill())
-        self._tidying = Tidying(self, clock, keep_closed=keep_closed)
+        right = DatabaseClock(clock)
+        super().__init__(address, keyring, clock=right, standstill=standstill or Standstill())
+        self._tidying = Tidying(self, right, keep_closed=keep_closed)
         self._kept = DurabilityWatch(lambda: self.transact(lambda table: durability(table.connection)))
 
     @property

@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres import held_claims, owners
 from connector.ledger.postgres.address import Address
+from connector.ledger.postgres.database_clock import DatabaseClock
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.in_hand import InHand, Receiver
 from connector.ledger.postgres.standstill import Standstill
@@ -30,8 +31,10 @@ T = TypeVar("T")
 class Replica(Operations):
     """What a ledger does, in a database that is open."""
 
-    def __init__(self, address: Address, keyring: Keyring, *, clock: Callable[[], float], standstill: Standstill) -> None:
-        self._fleet = FleetTransactions(address, keyring, standstill, self._quarantined, self._lose_track)
+    def __init__(self, address: Address, keyring: Keyring, *, clock: DatabaseClock, standstill: Standstill) -> None:
+        self._fleet = FleetTransactions(
+            address, keyring, standstill, clock=clock, quarantined=self._quarantined, lost_track=self._lose_track
+        )
         super().__init__(self._fleet, grace=0.0, clock=clock)
         self._in_hand = InHand()
         self._record_tried = self._fleet.together(partial(held_claims.record, in_hand=self._in_hand))

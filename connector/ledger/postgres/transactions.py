@@ -14,6 +14,7 @@ from psycopg.pq import TransactionStatus
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
+from connector.ledger.postgres.database_clock import DatabaseClock
 from connector.ledger.postgres.dialect import FleetTable, Statements
 from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.history import History
@@ -51,6 +52,8 @@ class FleetTransactions:
         address: Address,
         keyring: Keyring,
         standstill: Standstill,
+        *,
+        clock: DatabaseClock,
         quarantined: Callable[[Debt], None],
         lost_track: Callable[[], None],
     ) -> None:
@@ -62,6 +65,7 @@ class FleetTransactions:
         self._watch = StandstillWatch(standstill)
         self._owner = OwnRow(self._watch)
         self.history = History()
+        self._clock = clock
         self._connection: psycopg.Connection[Any] | None = None
         self._acknowledged = b"", -math.inf
         """The word of this owner in its last transaction that was committed, and when that began."""
@@ -180,12 +184,18 @@ class FleetTransactions:
         self._watch.began()
         if self._connection is not None:
             try:
-                return self._connection, self._owner.begin(self._connection)
+                return self._connection, self._begun_on(self._connection)
             except psycopg.OperationalError:
                 if not self._is_broken:
                     raise
         self._connection = self._reconnected()
-        return self._connection, self._owner.begin(self._connection)
+        return self._connection, self._begun_on(self._connection)
+
+    def _begun_on(self, connection: "psycopg.Connection[Any]") -> Prologue:
+        asked = time.time()
+        seen = self._owner.begin(connection)
+        self._clock.saw(seen.moment, asked=asked, answered=time.time())
+        return seen
 
     def _reconnected(self) -> "psycopg.Connection[Any]":
         if time.monotonic() < self._connect_after:

@@ -75,6 +75,10 @@ class Operations(Ledger):
         self._clock = clock
         self.lost_track = False
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        return self._clock
+
     async def transact(self, work: Callable[[Table], T]) -> T:
         """Run `work` in a transaction and return its result once that is durable."""
         return cast("T", await self._transact(work))

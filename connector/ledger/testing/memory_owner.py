@@ -43,6 +43,11 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
         self._turn = ""
         self._is_open = False
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        """As in `Ledger`."""
+        return self._clock
+
     @contextmanager
     def _transaction(self) -> Iterator[MemoryStore]:
         if not self._is_open:

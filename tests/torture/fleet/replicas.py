@@ -39,7 +39,7 @@ class Replica:
         config = self.folder / "config.toml"
         deadlines = "deadlines = { drain = 2, shutdown = 10 }"
         config.write_text(f"{self.config}\n[server]\nport = {self.port}\n{deadlines}\n")
-        command = ("-m", "tests.torture.fleet.ahead", str(self.ahead), str(config), str(self.tick))
+        command = ("-m", "tests.ahead", str(self.ahead), "tests.torture.fleet.serving", str(config), str(self.tick))
         environ = {**os.environ, **self.environ, **(more or {}), "PYTHONPATH": str(ROOT)}
         self._process = await asyncio.create_subprocess_exec(sys.executable, *command, env=environ)
         async with asyncio.timeout(WITHIN):
