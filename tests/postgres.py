@@ -73,7 +73,7 @@ def standby_of(primary: Postgres, name: str) -> Iterator[Postgres]:
     """Run a standby of what a primary has now and will have, until it is promoted: `SELECT pg_promote()`."""
 
     def copy(folder: Path) -> None:
-        _hand_over(folder)
+        hand_over(folder)
         origin = f"host={HOST} port={primary.server.port} user={ADMINISTRATOR} application_name={name}"
         _make("pg_basebackup", "-D", folder / "data", "-d", origin, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
 
@@ -84,7 +84,7 @@ def standby_of(primary: Postgres, name: str) -> Iterator[Postgres]:
 def _server(*options: str) -> RealServer:
     def command(port: int, folder: Path) -> list[str | Path]:
         listen = ["-p", str(port), "-c", f"listen_addresses={HOST}", "-k", str(folder)]
-        return [*_not_as_root(), _path("postgres"), "-D", folder / "data", *listen, *SMALL, *options]
+        return [*not_as_root(), _path("postgres"), "-D", folder / "data", *listen, *SMALL, *options]
 
     return RealServer(command, _greeted, b"ready", ended_by=signal.SIGQUIT)
 
@@ -95,7 +95,7 @@ def pgbouncer(postgres: Postgres, mode: str = "transaction") -> Iterator[RealSer
 
     def prepare(folder: Path) -> None:
         (folder / "users.txt").write_text(f'"{USER}" "{PASSWORD}"\n"{ADMINISTRATOR}" ""\n')
-        _hand_over(folder)
+        hand_over(folder)
 
     def command(port: int, folder: Path) -> list[str | Path]:
         settings = {"listen_addr": HOST, "listen_port": port, "unix_socket_dir": "", "pool_mode": mode, "default_pool_size": 3}
@@ -104,7 +104,7 @@ def pgbouncer(postgres: Postgres, mode: str = "transaction") -> Iterator[RealSer
         lines = [f"{name} = {value}" for name, value in (settings | access).items()]
         beyond = f"* = host={HOST} port={postgres.server.port}"
         (folder / "pgbouncer.ini").write_text("\n".join(["[databases]", beyond, "[pgbouncer]", *lines, ""]))
-        return [*_not_as_root(), _path("pgbouncer"), folder / "pgbouncer.ini"]
+        return [*not_as_root(), _path("pgbouncer"), folder / "pgbouncer.ini"]
 
     def greeted(port: int) -> bytes:
         return _greeted(port, user=USER, database="pgbouncer", statement="SHOW VERSION")
@@ -114,14 +114,14 @@ def pgbouncer(postgres: Postgres, mode: str = "transaction") -> Iterator[RealSer
 
 
 def _make_cluster(folder: Path) -> None:
-    _hand_over(folder)
+    hand_over(folder)
     options = ["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C", f"--username={ADMINISTRATOR}"]
     _make("initdb", "-D", folder / "data", *options)
     (folder / "data" / "pg_hba.conf").write_text(WHO_MAY_COME)
 
 
 def _make(binary: str, option: str, data: Path, *options: str) -> None:
-    command: list[str | Path] = [*_not_as_root(), _path(binary), option, data, *options]
+    command: list[str | Path] = [*not_as_root(), _path(binary), option, data, *options]
     subprocess.run(command, cwd=data.parent, check=True, capture_output=True, timeout=120)
 
 
@@ -137,12 +137,14 @@ def _greeted(port: int, *, user: str = ADMINISTRATOR, database: str = "postgres"
     return b"ready"
 
 
-def _not_as_root() -> list[str]:
+def not_as_root() -> list[str]:
+    """Return what to put before a command so that a server runs as somebody else if root runs the tests."""
     change = ["setpriv", f"--reuid={AS_ANOTHER}", "--regid=nogroup", "--clear-groups", "--"]
     return change if os.geteuid() == 0 else []
 
 
-def _hand_over(folder: Path) -> None:
+def hand_over(folder: Path) -> None:
+    """Give a folder to whom the servers run as."""
     if os.geteuid() == 0:
         for path in (folder, *folder.iterdir()):
             shutil.chown(path, AS_ANOTHER)

@@ -89,7 +89,8 @@ class Orchestrator:
         owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)
         started, logins = time.monotonic(), self._live.closing(request.session_id, spared)
         if owes_more:
-            ended = self._live.ended_by_record(logins, only=request.login_id if only_this_login else None)
+            is_only = only_this_login or spared is not None  # the spared one may be there when this is recorded
+            ended = self._live.ended_by_record(logins, only=request.login_id if is_only else None)
             run = self._run(request, started, logins, ended, only_if_recorded=only_if_recorded, once_unused=once_unused)
             return await self._owned(run)
         at_once = evict_everywhere_at_once(self._storage, request.scopes)

@@ -50,6 +50,12 @@ class Watched:
                     await asyncio.sleep(0.05)
         return next(replica for replica in self.replicas if replica.port == port)
 
+    async def leader(self) -> RealServer:
+        """Return the server that the first Sentinel names as the master."""
+        async with administrator(self.sentinels[0]) as asked:
+            port = await _port_of_the_master(asked)
+        return next(server for server in (self.master, *self.replicas) if server.port == port)
+
 
 @asynccontextmanager
 async def watched_redis(*options: str, passwords: tuple[str, str] = ("", "")) -> AsyncIterator[Watched]:

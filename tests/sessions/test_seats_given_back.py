@@ -185,3 +185,21 @@ async def test_seats_are_held_across_a_restart(desk: Desk, tmp_path: Path) -> No
         assert await held(server) == HeldSeats(sessions=1, owed=1)
         assert told(await initialize(server, one())) == NO_SEAT
     assert desk.logins == 2
+
+
+async def test_a_session_that_got_another_seat_is_not_ended_by_giving_its_own_back(desk: Desk, tmp_path: Path) -> None:
+    desk.refusing.clear()
+    async with served(tmp_path, section(desk, 2, total=TOTAL)) as server, asyncio.TaskGroup() as calls:
+        session = one()
+        headers = await opened(server, session)
+        refused = calls.create_task(server.opshub.initialize(one(), settings("wrong"), None, SYSTEM))
+        await until(lambda: is_held(server.parts.ledger, HeldSeats(sessions=1, openings=1)))
+        desk.ending.clear()
+        anew = calls.create_task(initialize(server, session, headers=headers))
+        await desk.logging_out.get()
+        desk.refusing.set()
+        assert told(await refused) == (400, "E-17")
+        assert told(await anew) == OPEN
+        desk.ending.set()
+    assert len(desk.alive) == 1, "the login of the second initialize, and no other"
+    assert desk.logins == 3

@@ -1,4 +1,4 @@
-"""`make fleet`: a fleet whose parts fail one after the other for an hour; writes `docs/fleet.md`.
+"""`make fleet`: fleets whose parts fail one after the other, for an hour; writes `docs/fleet.md`.
 
 Ends with 1 if anything was found wrong, and says then what is needed to find out why.
 """
@@ -7,36 +7,52 @@ import argparse
 import asyncio
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import structlog
 
-from tests.torture.fleet.happenings import HAPPENINGS
+from tests.torture.fleet.ground import PLAIN, WATCHED, Deployment
 from tests.torture.fleet.page import written
-from tests.torture.fleet.run import ran, said
+from tests.torture.fleet.patroni import patroni
+from tests.torture.fleet.run import Run, ran, said
+from tests.torture.fleet.stores import redis_with_sentinels
 
+DEPLOYMENTS = {
+    "plain": PLAIN,
+    "watched": WATCHED,
+    "synchronous": Deployment("Patroni, synchronous", partial(patroni, is_synchronous=True), redis_with_sentinels),
+    "asynchronous": Deployment("Patroni, asynchronous", partial(patroni, is_synchronous=False), redis_with_sentinels),
+}
 PAGE = Path(__file__).parents[3] / "docs" / "fleet.md"
 
 
 def main() -> int:
     """Return the exit code."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     parser = argparse.ArgumentParser(prog="python -m tests.torture.fleet", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="a part of the name of what is to happen")
+    parser.add_argument("--on", choices=DEPLOYMENTS, help="only this, and no page")
+    parser.add_argument("--only", default="", help="a part of the names of what is to happen; no page is written then")
     arguments = parser.parse_args()
-    chosen = [happening for happening in HAPPENINGS if arguments.only in happening.what]
-    with TemporaryDirectory() as folder:
-        found = asyncio.run(ran(Path(folder), arguments.seed, chosen, minutes=arguments.minutes, told=_say))
-    page = written({"one PostgreSQL and one Redis": found})
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    chosen = [DEPLOYMENTS[arguments.on]] if arguments.on else [*DEPLOYMENTS.values()]
+    runs = [_ran(deployment, arguments.seed, arguments.minutes / len(chosen), arguments.only) for deployment in chosen]
+    page = written(runs)
     _say(page[page.index("## ") :])
-    if not arguments.only:
+    if not (arguments.on or arguments.only):
         PAGE.write_text(page)
+    return 0 if all(run.verdict.clean for run in runs) else 1
+
+
+def _ran(deployment: Deployment, seed: int, minutes: float, only: str) -> Run:
+    _say(f"on {deployment.name}")
+    with TemporaryDirectory() as folder:
+        found = asyncio.run(ran(Path(folder), deployment, seed, minutes=minutes, only=only, told=_say))
     if not found.verdict.clean:
         sys.stderr.write(said(found))
-    return 0 if found.verdict.clean else 1
+    return found
 
 
 def _say(line: str) -> None:

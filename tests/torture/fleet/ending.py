@@ -30,21 +30,15 @@ NOBODY_KNOWS = Wanted(states=[SessionState.UNKNOWN])
 async def ended(folder: Path, ground: Ground, place: Listening, crowd: Crowd) -> FleetHistory:
     """Have done what is owed, use what has to be open, end everything, and return all that was seen."""
     place.system.is_over = True
-    for number, replica in enumerate(ground.replicas):
-        assert await replica.stop() == 0
-        await replica.start(UNLIMITED)
-        await ground.front.until(number, "UP")
+    await ground.restarts.restart_all_in_turn(UNLIMITED)
     async with _looking(folder, ground) as ledger:
         await _owing_nothing(ledger)
         settled = frozenset(place.system.alive)
-        open_rows = frozenset(
-            str(row[0]) for row in ground.postgres.administer("SELECT session_id FROM sessions", ground.database)
-        )
+        open_rows = frozenset(str(session) for (session,) in ground.database.rows(OPEN_ROWS))
         unknown = [row.session_id for row in await ledger.session_listing(NOBODY_KNOWS, limit=MANY)]
         seen = seen_so_far(ground, place, crowd)
         await _end_everything(seen, crowd, settled)
         await _owing_nothing(ledger)
-        assert not ledger.lost_track, "the ledger was damaged"
     about = {"alive_when_settled": settled, "open_rows": open_rows, "unknown": unknown}
     return seen_so_far(ground, place, crowd, alive_in_the_end=frozenset(place.system.alive), **about)
 

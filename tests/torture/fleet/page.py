@@ -1,6 +1,6 @@
 """`docs/fleet.md`: what was done to fleets, and what became of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from tests.torture.fleet.happenings import RECOVERS
@@ -45,10 +45,10 @@ Between two things, the fleet has some seconds in which nothing may fail at all.
 """
 
 
-def written(runs: Mapping[str, Run]) -> str:
-    """Return the page of these runs, by what each stood on."""
+def written(runs: Sequence[Run]) -> str:
+    """Return the page of these runs."""
     about = {"clients": AT_ONCE, "seats": SEATS, "recovers": RECOVERS}
-    parts = [f"## {name[0].upper()}{name[1:]}\n\n{_what_was_done(run)}" for name, run in runs.items()]
+    parts = [f"## On {run.deployment}\n\n{_what_was_done(run)}" for run in runs]
     return "\n".join([INTRODUCTION.format(**about), *parts, "## What came of it\n", _what_came_of_it(runs)])
 
 
@@ -65,7 +65,7 @@ def _seconds(noticed: float | None) -> str:
     return "" if noticed is None else f"{max(noticed, 0.0):.1f}"
 
 
-def _what_came_of_it(runs: Mapping[str, Run]) -> str:
+def _what_came_of_it(runs: Sequence[Run]) -> str:
     counts: dict[str, Callable[[Run], float]] = {
         "minutes": lambda run: round(run.seconds / 60),
         "things done": lambda run: run.happened.total(),
@@ -80,8 +80,8 @@ def _what_came_of_it(runs: Mapping[str, Run]) -> str:
         "asked to end again after a 200": lambda run: run.verdict.sent_twice,
         **{wrong.value: partial(_faults, wrong=wrong) for wrong in Wrong},
     }
-    rows = ((name, *(f"{count(run):,}" for run in runs.values())) for name, count in counts.items())
-    return table(("", *(f"{name}, seed {run.seed}" for name, run in runs.items())), rows)
+    rows = ((name, *(f"{count(run):,}" for run in runs)) for name, count in counts.items())
+    return table(("", *(f"{run.deployment}, seed {run.seed}" for run in runs)), rows)
 
 
 def _faults(run: Run, wrong: Wrong) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ from time import monotonic
 from tests.e2e.opshub import OpsHub
 from tests.torture.fleet.clients import crowd_of
 from tests.torture.fleet.ending import ended
-from tests.torture.fleet.ground import Ground, ground
+from tests.torture.fleet.ground import Deployment, Ground, ground
 from tests.torture.fleet.happenings import Happening
 from tests.torture.fleet.judging import Verdict, judged
 from tests.torture.life.calls import Call
@@ -28,12 +29,15 @@ NO_ANSWER = "none"
 PLAIN = Habits(Way.NEVER, 0.0, 0.0)
 """No login is renewed: what a kill takes of those is known from the life of sessions."""
 AT_THE_END, GOING = "the clients go", 15.0
+Tell = Callable[[str], None]
 
 
 @dataclass(slots=True)
 class Run:
     """What was done, and what came of it."""
 
+    deployment: str
+    """The name of what the fleet stood on."""
     seed: int
     seconds: float = 0.0
     happened: Counter[str] = field(default_factory=Counter)
@@ -46,16 +50,18 @@ class Run:
 
 
 async def ran(
-    folder: Path,
-    seed: int,
-    happenings: Sequence[Happening],
-    *,
-    minutes: float = 0.0,
-    told: Callable[[str], None] = lambda _: None,
+    folder: Path, deployment: Deployment, seed: int, *, minutes: float = 0.0, only: str = "", told: Tell = lambda _: None
 ) -> Run:
-    """Let each of the things happen at least once, and go on for so many minutes. `told` hears how it goes."""
-    random, run, began = Random(seed), Run(seed), monotonic()
-    async with listening(Random(seed + 1)) as place, ground(folder, place.url) as standing, OpsHub(standing.front.url) as opshub:
+    """Let each thing happen at least once, and go on for so many minutes. `told` hears how it goes.
+
+    `only` is a part of the names of what is to happen.
+    """
+    random, run, began = Random(seed), Run(deployment.name, seed), monotonic()
+    async with AsyncExitStack() as stack:
+        place = await stack.enter_async_context(listening(Random(seed + 1)))
+        standing = await stack.enter_async_context(ground(folder, place.url, deployment))
+        opshub = await stack.enter_async_context(OpsHub(standing.url))
+        happenings = [happening for happening in standing.happenings if only in happening.what]
         place.system.habits = PLAIN
         crowd = crowd_of(opshub, place.system, random)
         async with crowd.calling(AT_ONCE):
@@ -83,10 +89,10 @@ def _drawn(random: Random, happenings: Sequence[Happening], *, until: float) -> 
 async def _let(standing: Ground, happening: Happening, random: Random) -> None:
     """Let it happen, and leave the fleet in peace for a while when nobody may notice it any more."""
     if happening.recovers is None:
-        await happening.do(standing, random)
+        await happening.do(random)
     else:
         with standing.troubles.made(happening.what, happening.recovers):
-            await happening.do(standing, random)
+            await happening.do(random)
         await asyncio.sleep(happening.recovers)
     await asyncio.sleep(random.uniform(*QUIET))
 
@@ -102,4 +108,4 @@ def said(run: Run) -> str:
     """Return what somebody needs to know who has to find out what went wrong."""
     kinds = Counter(fault.wrong.value for fault in run.verdict.faults)
     faults = [f"{fault.wrong}: {fault.what}" for fault in run.verdict.faults[:SHOWN]]
-    return "\n".join([f"seed {run.seed}: {dict(kinds)}", *faults, "", *run.troubles, "", *run.stories])
+    return "\n".join([f"{run.deployment}, seed {run.seed}: {dict(kinds)}", *faults, "", *run.troubles, "", *run.stories])

@@ -1,0 +1,252 @@
+"""The database that a fleet shares: a PostgreSQL that Patroni fails over, with three nodes on one etcd, behind PgBouncer."""
+
+import asyncio
+import json
+import socket
+import urllib.request
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import psycopg
+
+from tests.ports import HOST, free_port
+from tests.postgres import PASSWORD, USER, Postgres, hand_over, not_as_root, pgbouncer
+from tests.provision import found
+from tests.servers import RealServer, running
+from tests.torture.fleet.databases import Database
+from tests.torture.fleet.happenings import A_MOMENT, Happening, killed, paused
+from tests.torture.fleet.patroni_node import Node, node
+
+WITHIN = 120.0
+LOOK_EVERY = 0.2
+SETTLED = 10.0
+"""Seconds until all notice a new leader, on a busy machine."""
+TTL, LOOP_WAIT, RETRY_TIMEOUT = 10, 1, 3
+"""Seconds until a leader that is silent is none any more, between two looks, and for the tries of one."""
+BEFORE = """\
+defaults
+    mode tcp
+    timeout connect 1s
+    timeout client 1h
+    timeout server 1h
+    timeout check 1s
+frontend front
+    bind {host}:{port}
+    default_backend leader
+backend leader
+    option httpchk OPTIONS /primary
+    http-check expect status 200
+    default-server inter 300ms fall 2 rise 1 on-marked-down shutdown-sessions
+{nodes}
+"""
+
+
+class Cluster:
+    """The nodes, and what leads to the one that leads."""
+
+    def __init__(self, nodes: Sequence[Node], etcd: RealServer, leader: Postgres, bouncer: RealServer) -> None:
+        self._nodes = nodes
+        self._etcd = etcd
+        self._leader = leader
+        self._bouncer = bouncer
+        self._name = leader.new_database()
+
+    @property
+    def happenings(self) -> Sequence[Happening]:
+        done = {
+            "a switchover to another node": self._switch_over,
+            "the leading PostgreSQL killed": self._crash,
+            "the leading node killed": self._kill,
+            "the leading node killed while its standbys lag behind": self._kill_ahead,
+            "the leading node paused until another one leads": self._pause,
+            "the leader's Patroni paused until another one leads": self._pause_patroni,
+            "a standby killed": self._kill_a_standby,
+        }
+        return [
+            *(Happening(what, do, SETTLED) for what, do in done.items()),
+            killed("PgBouncer killed", self._bouncer),
+            paused("etcd paused for two seconds", self._etcd, A_MOMENT),
+        ]
+
+    def dsn(self, number: int) -> str:
+        return self._leader.dsn(self._name, port=self._bouncer.port)
+
+    def rows(self, statement: str) -> Sequence[tuple[object, ...]]:
+        return self._leader.administer(statement, self._name)
+
+    async def until_complete(self) -> Node:
+        """Wait until one node leads, and the others follow it, and return the one that leads."""
+        async with asyncio.timeout(WITHIN):
+            while (leader := await asyncio.to_thread(self._look)) is None:  # noqa: ASYNC110 - other processes change it
+                await asyncio.sleep(LOOK_EVERY)
+            return leader
+
+    def _look(self) -> Node | None:
+        for asked in self._nodes:
+            try:
+                with urllib.request.urlopen(f"http://{HOST}:{asked.patroni.port}/cluster", timeout=2) as answer:
+                    members = json.load(answer)["members"]
+            except OSError:
+                return None
+            followers = [each for each in members if each["role"] != "leader" and each["state"] in {"running", "streaming"}]
+            leaders = [each["name"] for each in members if each["role"] == "leader" and each["state"] == "running"]
+            if len(followers) != len(self._nodes) - 1 or len(leaders) != 1:
+                return None
+        return next(each for each in self._nodes if each.name == leaders[0])
+
+    async def _until_another_leads(self, former: Node) -> None:
+        """Wait until another node takes writes."""
+        others = [each for each in self._nodes if each is not former]
+        async with asyncio.timeout(WITHIN):
+            while not any([await asyncio.to_thread(_leads, each) for each in others]):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def _switch_over(self, random: Random) -> None:
+        leader = await self.until_complete()
+        address = f"http://{HOST}:{leader.patroni.port}/switchover"
+        request = urllib.request.Request(address, json.dumps({"leader": leader.name}).encode(), method="POST")
+        await asyncio.to_thread(urllib.request.urlopen, request, timeout=WITHIN)
+        await self.until_complete()
+
+    async def _crash(self, _: Random) -> None:
+        leader = await self.until_complete()
+        await asyncio.to_thread(leader.crash_postgres)
+        await asyncio.sleep(LOOP_WAIT)
+        await self.until_complete()
+
+    async def _kill(self, _: Random) -> None:
+        leader = await self.until_complete()
+        await asyncio.to_thread(leader.kill)
+        await self._back(leader)
+
+    async def _kill_ahead(self, _: Random) -> None:
+        """Kill the leader when it has acknowledged what no other node has, if it acknowledges that at all."""
+        leader = await self.until_complete()
+        standbys = [each for each in self._nodes if each is not leader]
+        for standby in standbys:
+            await asyncio.to_thread(standby.pause_postgres)
+        await asyncio.sleep(A_MOMENT)
+        await asyncio.to_thread(leader.kill)
+        for standby in standbys:
+            standby.resume_postgres()
+        await self._back(leader)
+
+    async def _back(self, leader: Node) -> None:
+        """Start a node again that led, once another one does."""
+        await self._until_another_leads(leader)
+        await asyncio.to_thread(leader.start)
+        await self.until_complete()
+
+    async def _pause(self, _: Random) -> None:
+        leader = await self.until_complete()
+        await asyncio.to_thread(leader.pause)
+        await self._until_another_leads(leader)
+        await asyncio.sleep(A_MOMENT)
+        leader.resume()
+        await self.until_complete()
+
+    async def _pause_patroni(self, _: Random) -> None:
+        leader = await self.until_complete()
+        await asyncio.to_thread(leader.patroni.pause)
+        await self._until_another_leads(leader)
+        await asyncio.sleep(A_MOMENT)
+        leader.patroni.resume()
+        await self.until_complete()
+
+    async def _kill_a_standby(self, random: Random) -> None:
+        leader = await self.until_complete()
+        standby = random.choice([each for each in self._nodes if each is not leader])
+        await asyncio.to_thread(standby.kill)
+        await asyncio.to_thread(standby.start)
+        await self.until_complete()
+
+
+@asynccontextmanager
+async def patroni(*, is_synchronous: bool) -> AsyncIterator[Database]:
+    """Run all of it. If it is synchronous, a commit waits for a standby, and if there is none, for that."""
+    settings = {
+        "ttl": TTL,
+        "loop_wait": LOOP_WAIT,
+        "retry_timeout": RETRY_TIMEOUT,
+        "primary_start_timeout": 0,
+        "synchronous_mode": is_synchronous,
+        "synchronous_mode_strict": is_synchronous,
+        "postgresql": {"use_pg_rewind": True, "parameters": {"max_connections": 60}},
+    }
+    async with AsyncExitStack() as stack:
+        etcd = stack.enter_context(_etcd())
+        nodes = [stack.enter_context(node(f"node{number}", etcd.port, settings=settings)) for number in range(3)]
+        leader = Postgres(stack.enter_context(_before(nodes)))
+        await _until_it_answers(leader)
+        leader.administer(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
+        bouncer = stack.enter_context(pgbouncer(leader))
+        cluster = Cluster(nodes, etcd, leader, bouncer)
+        await cluster.until_complete()
+        yield cluster
+
+
+@contextmanager
+def _etcd() -> Iterator[RealServer]:
+    peer = free_port()
+
+    def command(port: int, folder: Path) -> list[str | Path]:
+        clients, peers = f"http://{HOST}:{port}", f"http://{HOST}:{peer}"
+        told = {
+            "--name": "one",
+            "--data-dir": f"{folder}/etcd",
+            "--listen-client-urls": clients,
+            "--advertise-client-urls": clients,
+            "--listen-peer-urls": peers,
+            "--initial-advertise-peer-urls": peers,
+            "--initial-cluster": f"one={peers}",
+        }
+        return [*not_as_root(), found("etcd") or "etcd", *(word for pair in told.items() for word in pair)]
+
+    with running(RealServer(command, partial(_told, path="/health"), b"HTTP/1.0 200"), hand_over) as server:
+        yield server
+
+
+@contextmanager
+def _before(nodes: Sequence[Node]) -> Iterator[RealServer]:
+    """Run the HAProxy whose address leads to the node that leads."""
+
+    def command(port: int, folder: Path) -> list[str | Path]:
+        lines = (f"    server {each.name} {HOST}:{each.port} check port {each.patroni.port}" for each in nodes)
+        file = folder / "haproxy.cfg"
+        file.write_text(BEFORE.format(host=HOST, port=port, nodes="\n".join(lines)))
+        return [found("haproxy") or "haproxy", "-db", "-f", file]
+
+    with running(RealServer(command, _accepts, b"ready")) as server:
+        yield server
+
+
+def _accepts(port: int) -> bytes:
+    with socket.create_connection((HOST, port), timeout=1):
+        return b"ready"
+
+
+def _told(port: int, path: str) -> bytes:
+    with socket.create_connection((HOST, port), timeout=2) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        return connection.recv(1024)
+
+
+def _leads(asked: Node) -> bool:
+    try:
+        return b" 200 " in _told(asked.patroni.port, "/primary")[:20]
+    except OSError:
+        return False
+
+
+async def _until_it_answers(leader: Postgres) -> None:
+    async with asyncio.timeout(WITHIN):
+        while True:
+            try:
+                await asyncio.to_thread(leader.administer, "SELECT 1")
+            except psycopg.OperationalError:
+                await asyncio.sleep(LOOK_EVERY)
+            else:
+                return
