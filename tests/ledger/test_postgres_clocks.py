@@ -7,7 +7,7 @@ import time
 import pytest
 
 from connector.ledger.postgres.database_clock import DatabaseClock
-from tests.ledger.ledgers import GRACE, HOUR
+from tests.ledger.ledgers import HOUR
 from tests.ledger.test_postgres_opening import ledger_at
 from tests.postgres import Postgres
 
@@ -24,7 +24,7 @@ async def recorded_by(ahead: float, address: str) -> None:
 
 
 @pytest.mark.parametrize("ahead", [-HOUR, HOUR], ids=["late", "early"])
-async def test_a_debt_is_due_after_its_time_whatever_clock_its_replica_has(postgres: Postgres, ahead: float) -> None:
+async def test_a_debt_is_due_when_the_database_says_whatever_clock_its_replica_has(postgres: Postgres, ahead: float) -> None:
     address = postgres.dsn(postgres.new_database())
     async with ledger_at(address).opened() as ledger:
         before = time.time()
@@ -33,8 +33,7 @@ async def test_a_debt_is_due_after_its_time_whatever_clock_its_replica_has(postg
         due = await ledger.next_due(before)
 
         assert due is not None
-        assert before + GRACE <= due <= time.time() + GRACE
-        assert await ledger.claim_due(before, per_origin=1, limit=1) == []
+        assert before <= due <= time.time()
 
 
 async def test_a_ledgers_clock_is_the_databases_once_a_transaction_has_shown_it() -> None:
