@@ -35,6 +35,18 @@ def ledger_address(ledger: LedgerSection, environ: Mapping[str, str]) -> "Addres
     return parsed(environ[name], origin=f"ledger.dsn_env: {name}")
 
 
+def reached_ledger(ledger: LedgerSection, environ: Mapping[str, str]) -> str:
+    """Say what the ledger's database is and holds. It is not changed.
+
+    Raises:
+        ConfigurationError: it does not answer, or no server could start with it.
+    """
+    address = ledger_address(ledger, environ)
+    from connector.ledger.postgres.found_database import reached
+
+    return reached(address)
+
+
 def advice_on_sharing(ledger: LedgerSection, authority: Driver) -> str | None:
     """Return a warning of what works for a single server, and for several replicas does not; None if there is nothing to say."""
     if ledger.store == "sqlite" and authority.capabilities.shared is Sharing.MACHINES:

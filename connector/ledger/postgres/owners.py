@@ -39,6 +39,8 @@ BEGIN = "; ".join(
 )
 """One round trip. The word of an owner is put into it in hexadecimal."""
 
+INTRODUCED = "SELECT about FROM introductions JOIN owners ON owners.id = owner WHERE owner <> ?"
+"""A replica of an older version that removes an owner leaves what that one has told."""
 INTRODUCE = "INSERT INTO introductions VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET about = excluded.about"
 
 
@@ -125,8 +127,9 @@ def remove(connection: "psycopg.Connection[Any]", word: bytes) -> None:
 def introduce(table: Table, about: bytes | None) -> list[bytes]:
     """Write what this owner tells of itself, and return what the others do. A row of its own keeps `owners` short."""
     if about is not None:
+        table.connection.execute("DELETE FROM introductions WHERE owner NOT IN (SELECT id FROM owners)")
         table.connection.execute(INTRODUCE, (table.term.owner, about))
-    found = table.connection.execute("SELECT about FROM introductions WHERE owner <> ?", (table.term.owner,))
+    found = table.connection.execute(INTRODUCED, (table.term.owner,))
     return [bytes(each) for (each,) in found]
 
 

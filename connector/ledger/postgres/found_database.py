@@ -1,0 +1,45 @@
+"""What a database is and holds, found out without a change to it."""
+
+import psycopg
+
+from connector.ledger.postgres.address import Address
+from connector.ledger.postgres.arriving import Connection, refusal
+from connector.ledger.postgres.dialect import Statements
+from connector.ledger.postgres.durability import durability
+from connector.ledger.postgres.fitness import why_unfit
+from connector.ledger.postgres.layouts import MARKER, found_version, moved_to
+from connector.ledger.postgres.tables import MIGRATIONS
+from connector.ledger.postgres.trouble import told
+
+
+def reached(address: Address) -> str:
+    """Say of which version the database is, what ledger it holds, and what its settings allow to be lost.
+
+    Raises:
+        ConfigurationError: no server could start with it.
+    """
+    try:
+        with address.connect() as connection:
+            if unfit := why_unfit(connection, marker=MARKER):
+                raise refusal(address, unfit)
+            with connection.transaction():
+                return f"{_version(connection)} at {address}; {_held(connection, address)}; {durability(Statements(connection))}"
+    except psycopg.Error as problem:
+        raise refusal(address, told(problem)) from None
+
+
+def _version(connection: Connection) -> str:
+    major, minor = divmod(connection.info.server_version, 10_000)
+    return f"PostgreSQL {major}.{minor}"
+
+
+def _held(connection: Connection, address: Address) -> str:
+    [(is_there,)] = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [MARKER]).fetchall()
+    if not is_there:
+        return "no ledger yet, so the first start makes one"
+    if target := moved_to(connection):
+        raise refusal(address, f'was moved to {target}; expected ledger.store = "sqlite"')
+    found, newest = found_version(connection), len(MIGRATIONS)
+    if found.oldest > newest:
+        raise refusal(address, f"has format {found.oldest}; this version reads up to {newest}")
+    return f"a ledger of version {found.made}" + (f", which a start brings to {newest}" if found.made < newest else "")

@@ -1,0 +1,61 @@
+"""Whether what the configuration names beyond this machine answers, and can be used."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from connector.config.settings import Settings
+from connector.model.errors import ConfigurationError
+from connector.preflight.ledger_store import reached_ledger
+from drivers import Driver, DriverError, Sharing
+from drivers.cancellation import cancelled_only_if_asked
+from drivers.threads import in_a_thread
+
+PATIENCE = 20.0
+"""Seconds for one store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What was found, by the key that names it, and a line for each thing that cannot be used."""
+
+    found: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+async def reach(settings: Settings, drivers: Sequence[Driver], environ: Mapping[str, str]) -> Reached:
+    """Connect to the stores that several machines can share, and to the ledger's database. Change nothing in the database.
+
+    A store is written to, as a server does it to find out whether it keeps what is written.
+    """
+    reached = Reached()
+    for driver in drivers:
+        if driver.capabilities.shared is Sharing.MACHINES:
+            await _reach(driver, reached)
+    if settings.ledger.store == "postgres":
+        try:
+            reached.found["ledger.dsn_env"] = await in_a_thread(
+                "reaching the ledger's database", partial(reached_ledger, settings.ledger, environ)
+            )
+        except ConfigurationError as refused:
+            reached.problems.extend(refused.problems)
+    return reached
+
+
+async def _reach(driver: Driver, reached: Reached) -> None:
+    name = f"storage.{driver.name}"
+    try:
+        with cancelled_only_if_asked:
+            async with asyncio.timeout(PATIENCE):
+                await driver.open()
+                await driver.ping()
+        reached.found[name] = "answers, and keeps what is written"
+    except TimeoutError:
+        reached.problems.append(f"{name}: no answer within {PATIENCE:g} s")
+    except DriverError as problem:
+        reached.problems.append(f"{name}: {problem}")
+    finally:
+        with suppress(DriverError):
+            await driver.aclose()
