@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from connector.ledger.begun_logins import COLUMNS, NAMES, OpeningRow, authenticated, decoded, encoded, verify
 from connector.ledger.keyring import KeyMissing
-from connector.ledger.sql.seat_holders import held
+from connector.ledger.sql.seat_holders import has_room
 from connector.ledger.sql.table import Table, is_running, marks
 from connector.ledger.unverified import Unverified
 from connector.model.begun import Opening
@@ -135,7 +135,7 @@ def counted(table: Table) -> tuple[int, int]:
 
 
 def _has_room(table: Table, pool: str | None, seats: int | None) -> bool:
-    return pool is None or seats is None or held(table, pool).total < seats
+    return pool is None or seats is None or has_room(table, pool, seats)
 
 
 def _is_begun(table: Table, opening: Opening) -> bool:

@@ -23,6 +23,10 @@ UNION ALL SELECT seat, min(origin), 'sessions', count(DISTINCT share) + count(*)
     FROM sessions WHERE {of} GROUP BY seat
 UNION ALL SELECT seat, min(origin), state, count(*) FROM debts WHERE {of} AND holds = 1 GROUP BY seat, state"""
 """The columns `seat`, `what` (a field of `HeldSeats`, or a debt's state) and how many. A login that is shared counts once."""
+ROWS = """
+SELECT (SELECT count(*) FROM openings WHERE {of}) + (SELECT count(*) FROM sessions WHERE {of})
+    + (SELECT count(*) FROM debts WHERE {of} AND holds = 1)"""
+"""How many rows hold seats: no fewer than seats are held, because sessions may share a login. No open session is read for it."""
 OWN = """
 SELECT EXISTS (SELECT 1 FROM sessions WHERE {of}) OR EXISTS (SELECT 1 FROM debts WHERE {of} AND holds = 1 AND state = 'owed')"""
 BY_A_DEBT = {LogoutState.OWED: "owed", LogoutState.WAITING: "waiting", LogoutState.CLOSED: "unproved"}
@@ -36,6 +40,14 @@ def held(table: Table, pool: str) -> HeldSeats:
     digests, owners = pools(pool, table.keyring), table.term.owners
     query = HOLDERS.format(of=f"seat IN ({marks(digests)})", runs=is_running(table))
     return _counted([*table.named(query, *digests, *owners, *digests, *owners, *digests, *digests)])
+
+
+def has_room(table: Table, pool: str, seats: int) -> bool:
+    """Tell whether fewer than so many seats of a pool are held."""
+    digests = pools(pool, table.keyring)
+    query = ROWS.format(of=f"seat IN ({marks(digests)})")
+    (rows,) = table.connection.execute(query, (*digests, *digests, *digests)).fetchone()
+    return rows < seats or held(table, pool).total < seats
 
 
 def has_seat(table: Table, pool: str, session_id: str) -> bool:
