@@ -48,7 +48,7 @@ life: .venv/.dev ## the part of the torture about sessions: a thousand kills; AR
 
 .PHONY: fleet
 fleet: .venv/.dev ## let everything fail that three replicas stand on, for an hour; writes docs/fleet.md; ARGS="--minutes 10 --seed 7"
-	@$(BIN)/python -m tests.provision
+	@$(BIN)/python -m tests.provision fleet
 	@$(BIN)/python -m tests.torture.fleet $(ARGS)
 
 .PHONY: soak

@@ -1,5 +1,7 @@
 """Install what the tests need beyond Python: `python -m tests.provision`, which `make test` runs first.
 
+`python -m tests.provision fleet` installs also what `make fleet` alone needs.
+
 Ends with 0 when all is there or the tests can do without it, and with 1 when the tests would fail for want of it (CI=true).
 """
 
@@ -7,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +30,7 @@ PACKAGES = {
 if sys.platform == "linux":
     PACKAGES |= {"strace": "strace", "systemd-analyze": "systemd"}  # no other system has them
 """Binary -> the Debian package that it comes from."""
+FOR_THE_FLEET = {"patroni": "patroni", "etcd": "etcd-server"}
 NODE_FOLDER = Path(__file__).parent / "endsystems" / "oidc"
 """Where the OAuth 2.0 server of the tests and the demo is, which runs on Node.js."""
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -45,7 +48,7 @@ def found(binary: str) -> str | None:
 def how_to_install(binary: str) -> str:
     """Say what a person has to do for a missing binary."""
     brewed = "brew install redis memcached twemproxy node openjdk postgresql pgbouncer haproxy nginx"
-    return f"{binary} is not installed: try `apt-get install {PACKAGES[binary]}`, or on macOS `{brewed}`"
+    return f"{binary} is not installed: try `apt-get install {(PACKAGES | FOR_THE_FLEET)[binary]}`, or on macOS `{brewed}`"
 
 
 def lacking_for_node() -> str | None:
@@ -55,20 +58,20 @@ def lacking_for_node() -> str | None:
     return None if _node_packages_installed() else "the OAuth 2.0 server is not installed: try `python -m tests.provision`"
 
 
-def main() -> int:
-    """Install what is missing if that is permitted, otherwise say what to install."""
-    missing = _missing()
+def main(packages: Mapping[str, str]) -> int:
+    """Install what is missing of these packages if that is permitted, otherwise say what to install."""
+    missing = _missing(packages)
     if missing and (root := _as_root()) is not None and shutil.which("apt-get"):
-        _install([PACKAGES[binary] for binary in missing], root)
-        missing = _missing()
+        _install([packages[binary] for binary in missing], root)
+        missing = _missing(packages)
     for binary in missing:
         sys.stderr.write(f"{how_to_install(binary)}\n")
     complete = all([_node_packages_installed() or _install_node_packages(), redis_kin.install(), not missing])
     return 1 if not complete and os.environ.get("CI") == "true" else 0
 
 
-def _missing() -> list[str]:
-    return [binary for binary in PACKAGES if found(binary) is None]
+def _missing(packages: Mapping[str, str]) -> list[str]:
+    return [binary for binary in packages if found(binary) is None]
 
 
 def _as_root() -> list[str] | None:
@@ -117,4 +120,4 @@ def _succeeds(*command: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(PACKAGES | FOR_THE_FLEET if sys.argv[1:] == ["fleet"] else PACKAGES))
