@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import logging
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,10 +36,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--on", choices=DEPLOYMENTS, help="only this, and no page")
     parser.add_argument("--only", default="", help="a part of the names of what is to happen; no page is written then")
+    parser.add_argument("--folder", type=Path, help="where the replicas' logs stay; a temporary one by default")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     chosen = [DEPLOYMENTS[arguments.on]] if arguments.on else [*DEPLOYMENTS.values()]
-    runs = [_ran(deployment, arguments.seed, arguments.minutes / len(chosen), arguments.only) for deployment in chosen]
+    runs = [_ran(deployment, arguments, arguments.minutes / len(chosen)) for deployment in chosen]
     page = written(runs)
     _say(page[page.index("## ") :])
     if not (arguments.on or arguments.only):
@@ -46,10 +48,11 @@ def main() -> int:
     return 0 if all(run.verdict.clean for run in runs) else 1
 
 
-def _ran(deployment: Deployment, seed: int, minutes: float, only: str) -> Run:
+def _ran(deployment: Deployment, arguments: argparse.Namespace, minutes: float) -> Run:
     _say(f"on {deployment.name}")
-    with TemporaryDirectory() as folder:
-        found = asyncio.run(ran(Path(folder), deployment, seed, minutes=minutes, only=only, told=_say))
+    with TemporaryDirectory() if arguments.folder is None else nullcontext(arguments.folder / deployment.name) as folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        found = asyncio.run(ran(Path(folder), deployment, arguments.seed, minutes=minutes, only=arguments.only, told=_say))
     if not found.verdict.clean:
         sys.stderr.write(said(found))
     return found

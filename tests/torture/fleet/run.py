@@ -15,6 +15,7 @@ from tests.torture.fleet.ending import ended
 from tests.torture.fleet.ground import Deployment, Ground, ground
 from tests.torture.fleet.happenings import Happening
 from tests.torture.fleet.judging import Verdict, judged
+from tests.torture.fleet.logs import defects_in
 from tests.torture.life.calls import Call
 from tests.torture.life.listening import listening
 from tests.torture.life.logins import Way
@@ -74,6 +75,7 @@ async def ran(
         history = await ended(folder, standing, place, crowd)
     run.troubles = [str(trouble) for trouble in standing.troubles.all]
     run.verdict, run.calls = judged(history), _answers(history.calls)
+    run.verdict.faults += defects_in(folder)
     run.stories, run.seconds = [*stories(history, run.verdict.faults)], monotonic() - began
     return run
 
