@@ -1,12 +1,13 @@
 """A run of a fleet as it was seen from outside. What one server's life tells elsewhere, here the troubles do."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 from tests.torture.fleet.troubles import Troubles
-from tests.torture.life.calls import Call, Kind
+from tests.torture.life.calls import NO_TICK, Call, Kind, Life
 from tests.torture.life.history import History
 from tests.torture.life.licence import LATE_BY
-from tests.torture.life.logins import Login
+from tests.torture.life.logins import Login, Renewal
 
 OUTLASTS = 60.0
 """Seconds for which a replica may go on with a call whose client has no answer: it may have been paused meanwhile."""
@@ -38,6 +39,14 @@ class FleetHistory(History):
 
     def is_met_by_a_kill(self, call: Call) -> bool:
         return call.status != 200 and self.troubles.excuse(call.began, call.left + LATE_BY)
+
+    def is_forgotten(self, renewal: Renewal) -> bool:
+        is_needed = renewal.is_refresh and renewal.carried == inf
+        return is_needed and self.troubles.excuse(renewal.asked, max(renewal.asked, min(renewal.told, renewal.asked + LATE_BY)))
+
+    def life_at(self, moment: float) -> Life:
+        """Return a server that knows all that was done in quiet times, or one that knows nothing."""
+        return Life("in trouble", moment, tick=NO_TICK) if self.troubles.excuse(moment, moment) else self.lives[0]
 
     def is_known_to_be_dead(self, login: Login, moment: float) -> bool:
         return login.proved_dead + SETTLES < moment and not self.troubles.excuse(login.proved_dead, moment)

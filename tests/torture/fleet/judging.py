@@ -25,6 +25,10 @@ class Verdict:
     """Logins of which the ledger said in the end that nobody knows what they have made."""
     alive: int = 0
     """Those of them that are alive in the end."""
+    cookies: int = 0
+    """New cookies that answers have set."""
+    refreshes: int = 0
+    """Credentials that were spent for new ones."""
     sent_twice: int = 0
     """Logins that were asked to end after a 200 had said that they had ended."""
     no_seat: int = 0
@@ -55,6 +59,8 @@ def judged(history: FleetHistory) -> Verdict:
         open=len(history.alive_when_settled - history.alive_in_the_end),
         unknown=len(history.unknown),
         alive=len(history.alive_in_the_end),
+        cookies=sum(login.newest - len(login.refreshes) for login in history.logins),
+        refreshes=sum(len(login.refreshes) for login in history.logins),
         sent_twice=len({login.token for login, _, _ in _asked_again(history)}),
         no_seat=sum(call.word == licence.NO_SEAT for call in history.calls),
         failed=Counter(trouble.what for _, trouble in blamed),
@@ -66,7 +72,8 @@ def judged(history: FleetHistory) -> Verdict:
 def lost(history: FleetHistory) -> Iterator[Fault]:
     """Every login that is alive in the end is one of an initialize that trouble has met."""
     for login in history.logins:
-        if login.token in history.alive_in_the_end and not history.is_under_way(login):
+        is_accounted_for = history.is_under_way(login) or history.is_cut_off(login)
+        if login.token in history.alive_in_the_end and not is_accounted_for:
             yield Fault(Wrong.LOST, f"the login of {login.ticket}", history.initializes[login.ticket].session)
 
 
@@ -100,7 +107,9 @@ def _asked_again(history: FleetHistory) -> Iterator[tuple[Login, float, Call]]:
         login = history.by_ticket.get(call.shown or "")
         is_done = call.kind is Kind.CLEANUP and ends(call) and call.word in rules.DONE
         if is_done and login is not None:
-            yield from ((login, asked.moment, call) for asked in login.asked_to_end if asked.moment > call.left)
+            for asked in login.asked_to_end:
+                if asked.moment > call.left and login.known(asked.number) < call.began:
+                    yield login, asked.moment, call
 
 
 RULES = (

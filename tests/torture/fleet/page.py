@@ -74,6 +74,8 @@ def _what_came_of_it(runs: Sequence[Run]) -> str:
         "not answered": lambda run: sum(answers[NO_ANSWER] for answers in run.calls.values()),
         "initializes that found no seat": lambda run: run.verdict.no_seat,
         "logins": lambda run: run.verdict.logins,
+        "new cookies": lambda run: run.verdict.cookies,
+        "refreshes": lambda run: run.verdict.refreshes,
         "open in the end, and ended by their cleanup": lambda run: run.verdict.open,
         "unknown": lambda run: run.verdict.unknown,
         "unknown and alive": lambda run: run.verdict.alive,

@@ -18,8 +18,6 @@ from tests.torture.fleet.judging import Verdict, judged
 from tests.torture.fleet.logs import defects_in
 from tests.torture.life.calls import Call
 from tests.torture.life.listening import listening
-from tests.torture.life.logins import Way
-from tests.torture.life.orders import Habits
 from tests.torture.life.stories import stories
 
 AT_ONCE = 10
@@ -27,8 +25,6 @@ QUIET = (2.0, 4.0)
 """Seconds of undisturbed work after a thing is over for all."""
 SHOWN = 20
 NO_ANSWER = "none"
-PLAIN = Habits(Way.NEVER, 0.0, 0.0)
-"""No login is renewed: what a kill takes of those is known from the life of sessions."""
 AT_THE_END, GOING = "the clients go", 15.0
 Tell = Callable[[str], None]
 
@@ -63,7 +59,6 @@ async def ran(
         standing = await stack.enter_async_context(ground(folder, place.url, deployment))
         opshub = await stack.enter_async_context(OpsHub(standing.url))
         happenings = [happening for happening in standing.happenings if only in happening.what]
-        place.system.habits = PLAIN
         crowd = crowd_of(opshub, place.system, random)
         async with crowd.calling(AT_ONCE):
             for happening in _drawn(random, happenings, until=began + 60 * minutes):
