@@ -36,7 +36,7 @@ def killed(what: str, server: RealServer) -> Happening:
     return Happening(what, do)
 
 
-def paused(what: str, server: RealServer, seconds: float) -> Happening:
+def paused(what: str, server: RealServer, seconds: float, recovers: float = RECOVERS) -> Happening:
     """A server answers nothing for so long."""
 
     async def do(_: Random) -> None:
@@ -44,7 +44,7 @@ def paused(what: str, server: RealServer, seconds: float) -> Happening:
         await asyncio.sleep(seconds)
         server.resume()
 
-    return Happening(what, do)
+    return Happening(what, do, recovers)
 
 
 def cut(what: str, cable: Cable) -> Happening:

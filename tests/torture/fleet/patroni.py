@@ -68,7 +68,7 @@ class Cluster:
         return [
             *(Happening(what, do, SETTLED) for what, do in done.items()),
             killed("PgBouncer killed", self._bouncer),
-            paused("etcd paused for two seconds", self._etcd, A_MOMENT),
+            paused("etcd paused for two seconds", self._etcd, A_MOMENT, SETTLED),
         ]
 
     def dsn(self, number: int) -> str:

@@ -23,7 +23,7 @@ from tests.torture.life.stories import stories
 AT_ONCE = 10
 QUIET = (2.0, 4.0)
 """Seconds of undisturbed work after a thing is over for all."""
-SHOWN = 20
+SHOWN = 60
 NO_ANSWER = "none"
 AT_THE_END, GOING = "the clients go", 15.0
 Tell = Callable[[str], None]
