@@ -24,7 +24,7 @@ async def recorded_by(ahead: float, address: str) -> None:
 
 
 @pytest.mark.parametrize("ahead", [-HOUR, HOUR], ids=["late", "early"])
-async def test_a_debt_is_due_when_the_database_says_whatever_clock_its_replica_has(postgres: Postgres, ahead: float) -> None:
+async def test_a_debt_is_due_when_the_database_says_whatever_its_replicas_clock(postgres: Postgres, ahead: float) -> None:
     address = postgres.dsn(postgres.new_database())
     async with ledger_at(address).opened() as ledger:
         before = time.time()

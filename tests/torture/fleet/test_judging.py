@@ -89,7 +89,7 @@ def test_an_unknown_login_without_trouble_has_no_cause(told: ToldOfAFleet) -> No
     assert told.found() == {Wrong.NO_CAUSE}
 
 
-def test_a_logout_that_is_sent_again_after_its_200_is_twice_unless_something_was_wrong(told: ToldOfAFleet) -> None:
+def test_a_logout_that_is_sent_after_its_200_is_twice_unless_something_was_wrong(told: ToldOfAFleet) -> None:
     told.initialize("a")
     told.cleanup("a")
     told.initialize("b", session="another")
