@@ -1,7 +1,7 @@
 """The ledger's rows in PostgreSQL: the few things that it says in a way of its own."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -11,6 +11,7 @@ import psycopg
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.claim_changes import ClaimChanges
 from connector.ledger.rows import COLUMNS, NAMES, Row
+from connector.ledger.sql.facts import Fact
 from connector.ledger.sql.table import NOBODYS, Table, Term
 
 SAID_OTHERWISE = {
@@ -79,6 +80,11 @@ class FleetTable(Table):
         self.claims = ClaimChanges()
         self._statements = connection
         self._streams = count(1)
+        self.facts: list[Fact] = []
+        """What this transaction has made of rows."""
+
+    def note(self, facts: Iterable[Fact]) -> None:
+        self.facts.extend(facts)
 
     def write_claims(self) -> None:
         """Write now what would be written at the end, because somebody is about to look at it."""

@@ -1,37 +1,49 @@
-"""What a replica remembers of its transactions, to notice if the database has forgotten some: a fail-over may lose commits."""
+"""What a replica remembers of its transactions, to notice and mend what a fail-over of the database has lost."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import structlog
 
 from connector.ledger.postgres import epochs
+from connector.ledger.postgres.dialect import FleetTable
+from connector.ledger.postgres.epochs import LedgerEpoch
+from connector.ledger.postgres.journal import Journal
 from connector.ledger.postgres.owners import Prologue
-from connector.ledger.sql.table import Table
+from connector.ledger.postgres.rewriting import write_again
+from connector.ledger.sql.facts import Fact, OpeningWritten
 
 log = structlog.get_logger(__name__)
 
-FORGOTTEN = "INSERT INTO lost_track VALUES ('the database had forgotten commits')"
+LOST_TRACK = "INSERT INTO lost_track VALUES ('the database had forgotten commits')"
+ENTER = "UPDATE owners SET epoch = ? WHERE id = ?"
 
 
 class Written(NamedTuple):
     """A transaction of this replica."""
 
+    owner: bytes
     epoch: bytes
     sequence: int
     """The number in the replica's row."""
-    began: bool = False
-    """Whether it has begun the epoch."""
-    was_rewound: bool = False
+    facts: Sequence[Fact]
+    has_entered: bool
+    """Whether it is the first of its epoch, or of its owner's word: all earlier ones are known to the database with it."""
+    rewritten: int | None
+    """Of how many logins and debts it has written the facts again; None if the database had forgotten nothing."""
+    lacked: bool
+    """Whether some were too old to be remembered."""
 
 
 class History:
-    """Sees to it that nothing else happens in a transaction before the database's history is found out."""
+    """Sees to it that nothing else happens in a transaction before the database knows what this replica knows."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self.rewinds = 0
         """How often the database had forgotten what it had acknowledged to this replica."""
-        self.is_settled = True
-        """Whether all replicas have entered the present epoch, as far as the last transaction has seen."""
+        self._clock = clock
+        self._journal = Journal()
         self._last: Written | None = None
         """The last transaction that was acknowledged."""
         self._sent: Written | None = None
@@ -39,7 +51,7 @@ class History:
         self._known = set[bytes]()
         """The epochs of acknowledged transactions."""
 
-    def enter(self, table: Table, seen: Prologue) -> bool:
+    def enter(self, table: FleetTable, seen: Prologue) -> bool:
         """Do in a transaction that has just begun what its place in the database's history wants.
 
         Returns:
@@ -48,16 +60,17 @@ class History:
         if self._sent is not None and _knows(seen, self._sent):
             self.acknowledged()
         is_rewound = self._is_rewound(seen)
-        epoch = seen.epoch
-        if epoch.is_over or (is_rewound and epoch.word in self._known):
-            epoch = epoch.next()
-            epochs.begin(table.connection, epoch)
-        if seen.own is None or seen.own.epoch != epoch.word:
-            table.connection.execute("UPDATE owners SET epoch = ? WHERE id = ?", (epoch.word, table.term.owner))
-        if is_rewound:
-            table.connection.execute(FORGOTTEN)
-        sequence = seen.owners[table.term.owner].sequence
-        self._sent = Written(epoch.word, sequence, began=epoch.word != seen.epoch.word, was_rewound=is_rewound)
+        epoch = self._begun(table, seen.epoch, is_rewound=is_rewound)
+        has_entered = seen.own is None or seen.own.epoch != epoch.word
+        if has_entered:
+            table.connection.execute(ENTER, (epoch.word, table.term.owner))
+        since = self._kept(seen)
+        rewritten = self._write_again(table, since) if is_rewound else None
+        lacked = is_rewound and self._journal.lacks(since)
+        table.term = replace(table.term, gives_seats=_is_settled(table, epoch, seen))
+        owner, facts = table.term.owner, table.facts
+        sequence = seen.owners[owner].sequence
+        self._sent = Written(owner, epoch.word, sequence, facts, has_entered or is_rewound, rewritten, lacked)
         return is_rewound
 
     def acknowledged(self) -> None:
@@ -65,14 +78,22 @@ class History:
         done, self._sent = self._sent, None
         if done is None:
             return
-        self._last = done
+        self._last = done._replace(facts=())
         self._known.add(done.epoch)
-        if done.was_rewound:
+        if done.has_entered:
+            self._journal.renumber(done.sequence)
+        self._journal.add(done.sequence, done.facts)
+        if done.rewritten is not None:
             self.rewinds += 1
-            log.error(
-                "the ledger's database has lost commits that it had acknowledged: everything cached is invalidated; "
-                "see docs/ledger.md for what a synchronous standby keeps"
-            )
+            _tell(done.rewritten, lacked=done.lacked)
+
+    def _begun(self, table: FleetTable, epoch: LedgerEpoch, *, is_rewound: bool) -> LedgerEpoch:
+        """Begin another epoch if the database has failed over, or if one of its epochs that this replica has seen comes back."""
+        if not (epoch.is_over or (is_rewound and epoch.word in self._known)):
+            return epoch
+        another = epoch.next()
+        epochs.begin(table.connection, another)
+        return another
 
     def _is_rewound(self, seen: Prologue) -> bool:
         """Tell whether something is gone that was acknowledged. A row that is gone in the same epoch was taken for gone."""
@@ -83,7 +104,50 @@ class History:
             return seen.epoch.is_over or seen.epoch.word != last.epoch
         return own.epoch != last.epoch or own.sequence < last.sequence
 
+    def _kept(self, seen: Prologue) -> int:
+        """Return up to which of its transactions the database knows them all."""
+        is_same = self._last is not None and seen.own is not None and seen.own.epoch == self._last.epoch
+        return seen.own.sequence if is_same and seen.own is not None else 0
+
+    def _write_again(self, table: FleetTable, since: int) -> int:
+        """Write what the database has forgotten. What began under a word that is gone is nobody's."""
+        table.connection.execute(LOST_TRACK)
+        before = self._last.owner if self._last is not None else b""
+        facts = self._journal.above(since)
+        if before != table.term.owner:
+            facts = [_nobodys(fact, before) for fact in facts]
+        return write_again(table, facts, now=self._clock())
+
+
+def _is_settled(table: FleetTable, epoch: LedgerEpoch, seen: Prologue) -> bool:
+    """Tell whether all who may hold seats have written what they know: each owner, and whoever has no row was silent for a claim."""
+    if epoch.is_settled:
+        return True
+    others = [row for word, row in seen.owners.items() if word != table.term.owner]
+    if not seen.is_silent or epoch.word != seen.epoch.word or any(row.epoch != epoch.word for row in others):
+        return False
+    epochs.settle(table.connection)
+    return True
+
+
+def _nobodys(fact: Fact, owner: bytes) -> Fact:
+    is_own = isinstance(fact, OpeningWritten) and fact.row.owner == owner
+    return OpeningWritten(fact.row._replace(owner=None)) if is_own and isinstance(fact, OpeningWritten) else fact
+
 
 def _knows(seen: Prologue, written: Written) -> bool:
     own = seen.own
     return own is not None and own.epoch == written.epoch and own.sequence >= written.sequence
+
+
+def _tell(rewritten: int, *, lacked: bool) -> None:
+    log.error(
+        "the ledger's database has lost commits that it had acknowledged: what this server remembers is written again, "
+        "and everything cached is invalidated; see docs/ledger.md for what a synchronous standby keeps",
+        rewritten=rewritten,
+    )
+    if lacked:
+        log.error(
+            "some of the lost commits are too old to be remembered: compare `connector sessions list` and `connector owed list` "
+            "with the end system, and end there what they lack"
+        )

@@ -64,7 +64,7 @@ class FleetTransactions:
         self._standstill = standstill
         self._watch = StandstillWatch(standstill)
         self._owner = OwnRow(self._watch)
-        self.history = History()
+        self.history = History(clock)
         self._clock = clock
         self._connection: psycopg.Connection[Any] | None = None
         self._acknowledged = b"", -math.inf
@@ -249,12 +249,13 @@ class FleetTransactions:
         return another(problem)
 
     def _leave(self) -> None:
-        """Free what this owner has claimed. If that fails, its claims end by themselves."""
+        """Free what this owner has claimed, and write again what was forgotten. If that fails, its claims end by themselves."""
         if self._connection is not None:
             try:
-                self._owner.begin(self._connection)
-                remove(self._connection, self._owner.word)
-                self._end(self._connection)
+                connection, seen = self._begun()
+                self.history.enter(self._table(connection, seen), seen)
+                remove(connection, self._owner.word)
+                self._end(connection)
             except (psycopg.Error, LedgerUnavailable) as problem:
                 said = told(problem) if isinstance(problem, psycopg.Error) else str(problem)
                 log.warning("the replica's claims were not freed; others take them over after some seconds", reason=said)

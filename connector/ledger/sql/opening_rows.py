@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, starmap
 from typing import NamedTuple
 
 from connector.ledger.begun_logins import COLUMNS, NAMES, OpeningRow, authenticated, decoded, encoded, verify
 from connector.ledger.keyring import KeyMissing
+from connector.ledger.sql.facts import OpeningRemoved, OpeningWritten
 from connector.ledger.sql.seat_holders import has_room
 from connector.ledger.sql.table import Table, is_running, marks
 from connector.ledger.unverified import Unverified
@@ -54,9 +55,15 @@ def begin_all(table: Table, openings: Sequence[Opening]) -> None:
     if not openings:
         return
     owner, tick = table.term.owner, table.term.tick
-    values = [value for opening in openings for value in encoded(opening, owner, tick, table.keyring)[1:]]
-    more = f", ({marks(COLUMNS[1:])})" * (len(openings) - 1)
+    insert_all(table, [encoded(opening, owner, tick, table.keyring) for opening in openings])
+
+
+def insert_all(table: Table, rows: Sequence[OpeningRow]) -> None:
+    """Write these rows in one statement, except for logins that have one."""
+    values = [value for row in rows for value in row[1:]]
+    more = f", ({marks(COLUMNS[1:])})" * (len(rows) - 1)
     table.connection.execute(f"{INSERT}{more} ON CONFLICT DO NOTHING", values)
+    table.note(map(OpeningWritten, rows))
 
 
 def taken(table: Table, session_id: str, login_id: str) -> Taken:
@@ -69,6 +76,7 @@ def taken_all(table: Table, logins: Mapping[str, str]) -> defaultdict[str, Taken
     told = defaultdict[str, Taken](Taken)
     if not logins:
         return told
+    table.note(starmap(OpeningRemoved, logins.items()))
     query = TAKE.format(", ".join(["(?, ?)"] * len(logins)))
     for row in _verified(table, query, *chain.from_iterable(logins.items())):
         seat = None if row.seat is None else Seat(row.seat, row.tick)
@@ -83,6 +91,11 @@ def overtake(table: Table, session_id: str, logins: Collection[str] | None) -> N
             _update(table, row._replace(overtaken=1))
 
 
+def is_overtaken(table: Table, session_id: str, login_id: str) -> bool:
+    """Tell whether a cleanup came for a login that is under way."""
+    return any(row.login_id == login_id and row.overtaken for row in _believed(table, session_id))
+
+
 def unanswered(table: Table, opening: Opening) -> None:
     """Note that nobody will know what a login has made."""
     for row in _believed(table, opening.session_id):
@@ -90,9 +103,20 @@ def unanswered(table: Table, opening: Opening) -> None:
             _update(table, row._replace(owner=None))
 
 
+def write_again(table: Table, row: OpeningRow) -> None:
+    """Write a row that is missing, or note in the one that is there what it does not say."""
+    insert_all(table, [authenticated(row, table.keyring)])
+    for there in _believed(table, row.session_id):
+        owner = there.owner if row.owner else None
+        said = there._replace(owner=owner, overtaken=max(there.overtaken, row.overtaken))
+        if there.login_id == row.login_id and said != there:
+            _update(table, said)
+
+
 def remove(table: Table, session_id: str, login_id: str) -> None:
     """Remove the row of a login, whether it is to be believed or not."""
     table.connection.execute(REMOVE, (session_id, login_id))
+    table.note([OpeningRemoved(session_id, login_id)])
 
 
 def let_go(table: Table, login_id: str) -> None:
@@ -112,6 +136,7 @@ def let_go_unknown(table: Table, made_before: int) -> list[Opening]:
     found = [*_verified(table, query, made_before, *table.term.owners)]
     for row in found:
         table.delete("openings", row.id or 0)
+    table.note(OpeningRemoved(row.session_id, row.login_id) for row in found)
     return [*map(decoded, found)]
 
 
@@ -135,7 +160,7 @@ def counted(table: Table) -> tuple[int, int]:
 
 
 def _has_room(table: Table, pool: str | None, seats: int | None) -> bool:
-    return pool is None or seats is None or has_room(table, pool, seats)
+    return pool is None or seats is None or (table.term.gives_seats and has_room(table, pool, seats))
 
 
 def _is_begun(table: Table, opening: Opening) -> bool:
@@ -157,3 +182,4 @@ def _update(table: Table, row: OpeningRow) -> None:
     changed = authenticated(row, table.keyring)
     values = (changed.key_id, changed.owner, changed.overtaken, changed.mac, row.id)
     table.connection.execute("UPDATE openings SET key_id = ?, owner = ?, overtaken = ?, mac = ? WHERE id = ?", values)
+    table.note([OpeningWritten(changed)])

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from connector.ledger.fingerprints import fingerprints, shares
 from connector.ledger.sql import opening_rows, session_rows
+from connector.ledger.sql.facts import SessionRemoved
 from connector.ledger.sql.session_rows import believed, insert, logins_of, remove, taken
 from connector.ledger.sql.table import Table, marks
 from connector.model.begun import Recorded
@@ -90,6 +91,7 @@ def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) 
     opening = opening_rows.taken(table, session.session_id, session.login_id)
     (newest, *_) = (*taken(table, session.session_id, [session.login_id]), opening.seated(session))
     remove(table, session.session_id, session.login_id)
+    table.note([SessionRemoved(newest)])
     is_asked_for = is_debt(table, session.session_id, session.login_id, session.credential)
     if is_asked_for or is_open_by(table, session.session_id, newest.credential, session.origin):
         return None
@@ -123,6 +125,14 @@ def owe(table: Table, session: OpenSession, *, now: float, due_at: float | None 
     for debt in debts:
         table.update(set_aside(debt))
     return table.insert(owed_login(session, _fingerprint(table, session), now, now if due_at is None else due_at))
+
+
+def end_anyhow(table: Table, session: OpenSession, *, now: float) -> None:
+    """Owe a login that no session has; if there is nothing to end, leave what says that its seal is dead."""
+    is_used = is_open_by(table, session.session_id, session.credential, session.origin)
+    owed = None if is_used else owe(table, session, now=now)
+    if owed is None and not is_debt(table, session.session_id, session.login_id, session.credential):
+        table.insert(dead_seal(session, _fingerprint(table, session), now))
 
 
 def is_debt(table: Table, session_id: str, login_id: str, credential: Credential | None) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from connector.ledger.fingerprints import shares
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import COLUMNS, NAMES, SessionRow, authenticated, decoded, encoded, renewed, verify
+from connector.ledger.sql.facts import SessionRemoved, SessionWritten
 from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
@@ -121,6 +122,7 @@ def taken(table: Table, session_id: str, which: Collection[str] | None = None) -
         if which is None or session.login_id in which:
             table.connection.execute("DELETE FROM sessions WHERE id = ?", (row.id,))
             taken.append(session)
+    table.note(map(SessionRemoved, taken))
     return taken
 
 
@@ -161,6 +163,15 @@ def insert_all(table: Table, sessions: Sequence[OpenSession]) -> None:
         return
     values = [value for session in sessions for value in encoded(session, table.term.tick, table.keyring)[1:]]
     table.connection.execute(INSERT + f", ({marks(COLUMNS[1:])})" * (len(sessions) - 1), values)
+    table.note(map(SessionWritten, sessions))
+
+
+def write_credential(table: Table, row: SessionRow, session: OpenSession) -> None:
+    """Write the credential that a session has now into its row."""
+    changed = renewed(row, session, table.keyring)
+    values = (changed.credential, changed.version, changed.share, changed.mac, row.id)
+    table.connection.execute("UPDATE sessions SET credential = ?, version = ?, share = ?, mac = ? WHERE id = ?", values)
+    table.note([SessionWritten(session)])
 
 
 def remove(table: Table, session_id: str, login_id: str) -> None:
@@ -184,9 +195,7 @@ def _is_verified(table: Table, row: SessionRow) -> bool:
 
 def _renewed(table: Table, row: SessionRow, session: OpenSession, credential: Credential) -> OpenSession:
     done = replace(session, credential=credential, version=session.version + 1)
-    changed = renewed(row, done, table.keyring)
-    values = (changed.credential, changed.version, changed.share, changed.mac, row.id)
-    table.connection.execute("UPDATE sessions SET credential = ?, version = ?, share = ?, mac = ? WHERE id = ?", values)
+    write_credential(table, row, done)
     return done
 
 

@@ -1,7 +1,7 @@
 """The ledger's rows within one transaction: read and verified, written, or put in quarantine."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Flag
 from typing import Any
@@ -12,6 +12,7 @@ from connector.ledger.fingerprints import fingerprints, fitted
 from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.rows import COLUMNS, NAMES, DebtRow, Row, decoded, encoded
 from connector.ledger.sql.database import Database
+from connector.ledger.sql.facts import DebtRemoved, DebtWritten, Fact
 from connector.ledger.unverified import Unverified, claimed
 from connector.model.credential import Credential
 from connector.model.debts import Debt
@@ -55,6 +56,8 @@ class Term:
     """Who else owns the ledger now."""
     looks: Mapping[Hashable, int] = field(default_factory=dict)
     """How often each owner has looked which sessions were ended, if several own the ledger."""
+    gives_seats: bool = True
+    """Whether all that holds a seat has a row, as far as the store can know."""
 
     @property
     def owners(self) -> tuple[bytes, ...]:
@@ -79,6 +82,9 @@ class Table(ABC):
     @abstractmethod
     def next_id(self, number: int) -> int:
         """Return the first of this number of ids in a row, which no debt ever had."""
+
+    def note(self, facts: Iterable[Fact]) -> None:
+        """Note what was made of rows of debts, sessions and openings. A store keeps it that may forget what it has committed."""
 
     @abstractmethod
     def size(self) -> int:
@@ -130,6 +136,7 @@ class Table(ABC):
         first = self.next_id(len(debts))
         numbered = [replace(debt, id=first + place) for place, debt in enumerate(debts)]
         self.write_new([encoded(debt, self.keyring) for debt in numbered])
+        self.note(map(DebtWritten, numbered))
         return numbered
 
     def update(self, debt: Debt) -> Debt:
@@ -142,6 +149,7 @@ class Table(ABC):
         renewed = [fitted(debt, self.keyring) for debt in debts]
         if renewed:
             self.write_over([encoded(debt, self.keyring) for debt in renewed])
+            self.note(map(DebtWritten, renewed))
         return renewed
 
     def write_new(self, rows: Sequence[Row]) -> None:
@@ -184,7 +192,9 @@ class Table(ABC):
         # As one row: for each row of an answer, SQLite's thread and the event loop's hand Python's one lock to and fro.
         (gone,) = self.connection.execute(f"SELECT group_concat(id) {unshared}", [*ids]).fetchone()
         self.connection.execute(f"DELETE {unshared}", [*ids])
-        return {int(id_) for id_ in gone.split(",")} if gone else set()
+        removed = {int(id_) for id_ in gone.split(",")} if gone else set()
+        self.note(map(DebtRemoved, removed))
+        return removed
 
     def delete(self, table: str, id_: int) -> bool:
         """Remove a row and say whether there was one."""

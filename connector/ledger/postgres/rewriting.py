@@ -1,0 +1,168 @@
+"""Facts that are written again in a database that has forgotten them, whatever others have done in it meanwhile.
+
+Ended beats open. An opening takes only an empty place. Any other login is owed. What the database knows and this replica does not
+stays as it is. To write the same facts twice changes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from connector.ledger.begun_logins import OpeningRow
+from connector.ledger.rows import encoded
+from connector.ledger.sql import opening_rows, session_rows
+from connector.ledger.sql.facts import (
+    DebtRemoved,
+    DebtWritten,
+    Fact,
+    OpeningRemoved,
+    OpeningWritten,
+    SessionRemoved,
+    SessionWritten,
+)
+from connector.ledger.sql.session_changes import end_anyhow, is_debt
+from connector.ledger.sql.table import Table
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
+from connector.model.logins import set_aside
+from connector.model.sessions import OpenSession
+from connector.model.transitions import closed_if_done
+
+IS_TAKEN = "SELECT EXISTS (SELECT FROM debts WHERE id = ?) OR EXISTS (SELECT FROM quarantine WHERE id = ?)"
+COUNT_ON = "SELECT setval('debt_ids', greatest(last_value, ?)) FROM debt_ids"
+
+
+@dataclass(slots=True)
+class LoginFacts:
+    """What is known of one login in the end."""
+
+    opening: OpeningRow | None = None
+    session: OpenSession | None = None
+    is_over: bool = False
+    """Whether the session is not open by it any more."""
+    is_done: bool = False
+    """Whether its debt was removed, because nobody will ask for it."""
+
+
+@dataclass(slots=True)
+class KnownFacts:
+    """What is known in the end of all that facts tell of."""
+
+    logins: defaultdict[tuple[str, str], LoginFacts] = field(default_factory=lambda: defaultdict(LoginFacts))
+    debts: dict[int, Debt] = field(default_factory=dict)
+
+    def add(self, fact: Fact) -> None:
+        """Learn what became of a row."""
+        match fact:
+            case OpeningWritten(row):
+                self.logins[row.session_id, row.login_id].opening = row
+            case OpeningRemoved(session_id, login_id):
+                self.logins[session_id, login_id].opening = None
+            case SessionWritten(session) | SessionRemoved(session):
+                login = self.logins[session.session_id, session.login_id]
+                login.session, login.is_over = session, isinstance(fact, SessionRemoved)
+            case DebtWritten(debt):
+                self.debts[debt.id] = debt
+            case DebtRemoved(id_) if gone := self.debts.pop(id_, None):
+                self.logins[gone.session_id, gone.login_id].is_done = True
+
+
+def write_again(table: Table, facts: Iterable[Fact], *, now: float) -> int:
+    """Write what the facts say as far as the rows do not say it, and return of how many logins and debts they tell."""
+    known = KnownFacts()
+    for fact in facts:
+        known.add(fact)
+    _write_debts(table, known.debts.values(), now)
+    over = [each.session for each in known.logins.values() if each.session is not None and each.is_over and not each.is_done]
+    for session in over:
+        session_rows.remove(table, session.session_id, session.login_id)
+    for login in known.logins.values():
+        if login.session is not None and not login.is_over:
+            _write_session(table, login.session, now)
+    for session in over:
+        if not is_debt(table, session.session_id, session.login_id, session.credential):
+            end_anyhow(table, session, now=now)
+    for (session_id, login_id), login in known.logins.items():
+        _write_opening(table, session_id, login_id, login.opening, now)
+    return len(known.logins) + len(known.debts)
+
+
+def _write_debts(table: Table, debts: Collection[Debt], now: float) -> None:
+    if debts:
+        table.connection.execute(COUNT_ON, (max(debt.id for debt in debts),))
+    for debt in debts:
+        _write_debt(table, debt, now)
+        if debt.login_id:
+            session_rows.remove(table, debt.session_id, debt.login_id)
+
+
+def _write_debt(table: Table, debt: Debt, now: float) -> None:
+    """Write a debt, by its id if it is free: whoever has it in hand settles it by that."""
+    for found in _rows_of(table, debt):
+        joined = _joined(found, debt, now)
+        if joined != found:
+            table.update(joined)
+        return
+    if table.connection.execute(IS_TAKEN, (debt.id, debt.id)).fetchone()[0]:
+        table.insert(debt)
+    else:
+        table.write_new([encoded(debt, table.keyring)])
+        table.note([DebtWritten(debt)])
+
+
+def _rows_of(table: Table, debt: Debt) -> list[Debt]:
+    """Return what the database has of a debt. No other debt ever had its id."""
+    if debt.login_id:
+        return table.of_login(debt.session_id, debt.login_id, Credential())
+    same = table.debts("session_id = ? AND id = ?", debt.session_id, debt.id)
+    return same or table.debts("session_id = ? AND fingerprint = ?", debt.session_id, debt.fingerprint)
+
+
+def _joined(found: Debt, known: Debt, now: float) -> Debt:
+    """Return what is true of a debt by its row and by what is known of it: what is closed stays closed, the later wins."""
+    if found.login_id != known.login_id:  # another debt of this login came after it
+        return set_aside(found) if found.state is LogoutState.CLOSED else found
+    if known.version != found.version:
+        return found if known.version < found.version else replace(known, id=found.id)
+    if known.state is LogoutState.CLOSED and found.state is not LogoutState.CLOSED:
+        done = replace(found, state=LogoutState.CLOSED, outcome=known.outcome, dismissed=known.dismissed)
+        return closed_if_done(replace(done, attempts=max(found.attempts, known.attempts)), now)
+    if found.state is not LogoutState.CLOSED and (known.revision, known.attempts) > (found.revision, found.attempts):
+        return replace(known, id=found.id)
+    return replace(found, moved_to=found.moved_to or known.moved_to)
+
+
+def _write_session(table: Table, session: OpenSession, now: float) -> None:
+    """Open a session by a login that is known to be open, if nobody has ended it, and if no other login is in its place."""
+    if is_debt(table, session.session_id, session.login_id, session.credential) or _is_ended_by_credential(table, session):
+        session_rows.remove(table, session.session_id, session.login_id)
+        return
+    rows = [*session_rows.believed(table, session.session_id)]
+    own = [(row, found) for row, found in rows if found.login_id == session.login_id]
+    for row, found in own:
+        if found.version < session.version:
+            session_rows.write_credential(table, row, session)
+    if own:
+        return
+    if rows or opening_rows.is_overtaken(table, session.session_id, session.login_id):
+        end_anyhow(table, session, now=now)
+    else:
+        session_rows.insert(table, session)
+
+
+def _is_ended_by_credential(table: Table, session: OpenSession) -> bool:
+    """Tell whether a cleanup without a seal has named this login."""
+    return session.credential is not None and is_debt(table, session.session_id, "", session.credential)
+
+
+def _write_opening(table: Table, session_id: str, login_id: str, row: OpeningRow | None, now: float) -> None:
+    is_known = login_id in session_rows.logins_of(table, session_id) or is_debt(table, session_id, login_id, None)
+    if row is None or is_known:
+        opening_rows.remove(table, session_id, login_id)
+    else:
+        opening_rows.write_again(table, row)
+    if row is not None and row.overtaken:
+        for session in session_rows.taken(table, session_id, [login_id]):
+            end_anyhow(table, session, now=now)
