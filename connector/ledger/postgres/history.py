@@ -65,7 +65,8 @@ class History:
         if has_entered:
             table.connection.execute(ENTER, (epoch.word, table.term.owner))
         since = self._kept(seen)
-        rewritten = self._write_again(table, since) if is_rewound else None
+        there = [word for word, row in seen.owners.items() if row.epoch == epoch.word and word != table.term.owner]
+        rewritten = self._write_again(table, since, there) if is_rewound else None
         lacked = is_rewound and self._journal.lacks(since)
         table.term = replace(table.term, gives_seats=_is_settled(table, epoch, seen))
         owner, facts = table.term.owner, table.facts
@@ -109,18 +110,18 @@ class History:
         is_same = self._last is not None and seen.own is not None and seen.own.epoch == self._last.epoch
         return seen.own.sequence if is_same and seen.own is not None else 0
 
-    def _write_again(self, table: FleetTable, since: int) -> int:
+    def _write_again(self, table: FleetTable, since: int, there: Sequence[bytes]) -> int:
         """Write what the database has forgotten. What began under a word that is gone is nobody's."""
         table.connection.execute(LOST_TRACK)
         before = self._last.owner if self._last is not None else b""
         facts = self._journal.above(since)
         if before != table.term.owner:
             facts = [_nobodys(fact, before) for fact in facts]
-        return write_again(table, facts, now=self._clock())
+        return write_again(table, facts, there=there, now=self._clock())
 
 
 def _is_settled(table: FleetTable, epoch: LedgerEpoch, seen: Prologue) -> bool:
-    """Tell whether all who may hold seats have written what they know: each owner, and whoever has no row was silent for a claim."""
+    """Tell whether each owner has written what it knows, and whoever has no row was silent for a claim."""
     if epoch.is_settled:
         return True
     others = [row for word, row in seen.owners.items() if word != table.term.owner]

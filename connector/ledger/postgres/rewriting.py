@@ -69,8 +69,11 @@ class KnownFacts:
                 self.logins[gone.session_id, gone.login_id].is_done = True
 
 
-def write_again(table: Table, facts: Iterable[Fact], *, now: float) -> int:
-    """Write what the facts say as far as the rows do not say it, and return of how many logins and debts they tell."""
+def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes], now: float) -> int:
+    """Write what the facts say as far as the rows do not say it, and return of how many logins and debts they tell.
+
+    `there` are owners that have written what they know already: what they have under way has a row.
+    """
     known = KnownFacts()
     for fact in facts:
         known.add(fact)
@@ -85,7 +88,10 @@ def write_again(table: Table, facts: Iterable[Fact], *, now: float) -> int:
         if not is_debt(table, session.session_id, session.login_id, session.credential):
             end_anyhow(table, session, now=now)
     for (session_id, login_id), login in known.logins.items():
-        _write_opening(table, session_id, login_id, login.opening, now)
+        if login.opening is None:
+            opening_rows.remove(table, session_id, login_id)
+        else:
+            _write_opening(table, login.opening, there, now)
     return len(known.logins) + len(known.debts)
 
 
@@ -101,6 +107,9 @@ def _write_debts(table: Table, debts: Collection[Debt], now: float) -> None:
 def _write_debt(table: Table, debt: Debt, now: float) -> None:
     """Write a debt, by its id if it is free: whoever has it in hand settles it by that."""
     for found in _rows_of(table, debt):
+        if found.state is LogoutState.CLOSED and debt.state is not LogoutState.CLOSED and debt.id > found.id:
+            table.update(set_aside(found))  # this login was owed once more, and by a row of its own
+            continue
         joined = _joined(found, debt, now)
         if joined != found:
             table.update(joined)
@@ -113,17 +122,13 @@ def _write_debt(table: Table, debt: Debt, now: float) -> None:
 
 
 def _rows_of(table: Table, debt: Debt) -> list[Debt]:
-    """Return what the database has of a debt. No other debt ever had its id."""
     if debt.login_id:
         return table.of_login(debt.session_id, debt.login_id, Credential())
-    same = table.debts("session_id = ? AND id = ?", debt.session_id, debt.id)
-    return same or table.debts("session_id = ? AND fingerprint = ?", debt.session_id, debt.fingerprint)
+    return table.debts("session_id = ? AND fingerprint = ? ORDER BY id", debt.session_id, debt.fingerprint)
 
 
 def _joined(found: Debt, known: Debt, now: float) -> Debt:
     """Return what is true of a debt by its row and by what is known of it: what is closed stays closed, the later wins."""
-    if found.login_id != known.login_id:  # another debt of this login came after it
-        return set_aside(found) if found.state is LogoutState.CLOSED else found
     if known.version != found.version:
         return found if known.version < found.version else replace(known, id=found.id)
     if known.state is LogoutState.CLOSED and found.state is not LogoutState.CLOSED:
@@ -157,12 +162,13 @@ def _is_ended_by_credential(table: Table, session: OpenSession) -> bool:
     return session.credential is not None and is_debt(table, session.session_id, "", session.credential)
 
 
-def _write_opening(table: Table, session_id: str, login_id: str, row: OpeningRow | None, now: float) -> None:
-    is_known = login_id in session_rows.logins_of(table, session_id) or is_debt(table, session_id, login_id, None)
-    if row is None or is_known:
+def _write_opening(table: Table, row: OpeningRow, there: Collection[bytes], now: float) -> None:
+    session_id, login_id = row.session_id, row.login_id
+    if login_id in session_rows.logins_of(table, session_id) or is_debt(table, session_id, login_id, None):
         opening_rows.remove(table, session_id, login_id)
-    else:
-        opening_rows.write_again(table, row)
-    if row is not None and row.overtaken:
+    elif row.owner not in there:
+        opening_rows.insert_all(table, [row])
+    opening_rows.complete(table, row)
+    if row.overtaken:
         for session in session_rows.taken(table, session_id, [login_id]):
             end_anyhow(table, session, now=now)

@@ -103,9 +103,8 @@ def unanswered(table: Table, opening: Opening) -> None:
             _update(table, row._replace(owner=None))
 
 
-def write_again(table: Table, row: OpeningRow) -> None:
-    """Write a row that is missing, or note in the one that is there what it does not say."""
-    insert_all(table, [authenticated(row, table.keyring)])
+def complete(table: Table, row: OpeningRow) -> None:
+    """Note in the row of a login what this one says and it does not, if there is one."""
     for there in _believed(table, row.session_id):
         owner = there.owner if row.owner else None
         said = there._replace(owner=owner, overtaken=max(there.overtaken, row.overtaken))

@@ -139,6 +139,7 @@ def taken_alone(table: Table, logins: Mapping[str, str]) -> dict[str, OpenSessio
     found = [*_believed(table, alone)]
     if found:
         table.connection.execute(f"DELETE FROM sessions WHERE id IN ({marks(found)})", [row.id for row, _ in found])  # noqa: S608 - question marks
+        table.note(SessionRemoved(session) for _, session in found)
     return {row.session_id: session for row, session in found}
 
 

@@ -1,0 +1,243 @@
+"""What replicas write again into a database that has forgotten their last commits, whatever others have done in it meanwhile."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from connector.ledger.port import Ledger
+from connector.ledger.postgres.address import parsed
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.ledger.postgres.standstill import Standstill
+from connector.ledger.testing.ledger_subject import every_row
+from connector.model.debts import LogoutState
+from connector.model.sessions import Renewal
+from tests.ledger.ledgers import DRIVERS, GRACE, KEYS, REFUSED, SetClock, close, logins, open_, opening, record, request, session
+from tests.ledger.rewound import Rewindable
+from tests.postgres import Postgres
+
+Do = Callable[[Ledger], Awaitable[object]]
+NEVER = Standstill(1e9)
+OWED, CLOSED = LogoutState.OWED, LogoutState.CLOSED
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Rewindable:
+    return Rewindable(postgres, postgres.new_database())
+
+
+@asynccontextmanager
+async def replica(database: Rewindable) -> AsyncIterator[PostgresLedger]:
+    made = PostgresLedger(parsed(database.address, origin="test"), KEYS, grace=GRACE, clock=SetClock(), standstill=NEVER)
+    async with made.opened():
+        yield made
+
+
+async def states(ledger: Ledger) -> dict[str, LogoutState]:
+    """Return what became of each login of session 1 that is a debt."""
+    return {debt.login_id: debt.state for debt in await every_row(ledger) if debt.login_id}
+
+
+async def open_first(ledger: Ledger) -> None:
+    await open_(ledger, session(1, "t1", "l1"))
+
+
+async def reopen(ledger: Ledger) -> None:
+    await open_(ledger, session(1, "t2", "l2"))
+
+
+async def reopen_otherwise(ledger: Ledger) -> None:
+    await open_(ledger, session(1, "t3", "l3"))
+
+
+async def clean_up(ledger: Ledger) -> None:
+    await record(ledger, 1, "t1", login="l1")
+
+
+async def clean_up_wholly(ledger: Ledger) -> None:
+    assert await close(ledger, await record(ledger, 1, "t1", login="l1"))
+
+
+async def clean_up_by_credential(ledger: Ledger) -> None:
+    await record(ledger, 1, "t1")
+
+
+async def nothing(_: Ledger) -> None:
+    """Do nothing meanwhile."""
+
+
+async def test_a_session_whose_opening_was_lost_is_open_again(database: Rewindable) -> None:
+    async with replica(database) as ledger:
+        database.keep()
+        await open_first(ledger)
+        database.rewind()
+        assert await logins(ledger) == {session(1).session_id: "l1"}
+        assert ledger.lost_track
+
+
+@pytest.mark.parametrize(
+    ("acts", "open_by", "debts"),
+    [
+        ((nothing, open_first, nothing), "l1", {}),
+        ((nothing, open_first, clean_up), None, {"l1": OWED}),
+        ((nothing, open_first, clean_up_wholly), None, {"l1": CLOSED}),
+        ((nothing, open_first, clean_up_by_credential), None, {}),
+        ((nothing, open_first, reopen), "l2", {"l1": OWED}),
+        ((open_first, clean_up, nothing), None, {"l1": OWED}),
+        ((open_first, clean_up, clean_up_wholly), None, {"l1": CLOSED}),
+        ((open_first, clean_up, reopen), "l2", {"l1": OWED}),
+        ((open_first, clean_up_wholly, nothing), None, {"l1": CLOSED}),
+        ((open_first, clean_up_wholly, clean_up), None, {"l1": CLOSED}),
+        ((open_first, clean_up_wholly, reopen), "l2", {"l1": CLOSED}),
+        ((open_first, reopen, nothing), "l2", {"l1": OWED}),
+        ((open_first, reopen, clean_up), "l2", {"l1": OWED}),
+        ((open_first, reopen, clean_up_wholly), "l2", {"l1": CLOSED}),
+        ((open_first, reopen, reopen_otherwise), "l3", {"l1": OWED, "l2": OWED}),
+    ],
+)
+async def test_what_was_lost_and_what_another_replica_did_meanwhile_come_together(
+    database: Rewindable, acts: tuple[Do, Do, Do], open_by: str | None, debts: dict[str, LogoutState]
+) -> None:
+    before, lost, meanwhile = acts
+    async with replica(database) as loser, replica(database) as other:
+        await before(loser)
+        await other.statistics()
+        database.keep()
+        await lost(loser)
+        database.rewind()
+        await meanwhile(other)
+        await loser.statistics()
+        found = (await logins(other)).get(session(1).session_id), await states(other)
+
+    assert found == (open_by, debts)
+
+
+@pytest.mark.parametrize("first", ["opener", "ender"])
+async def test_an_end_by_one_replica_and_an_opening_by_another_come_back_in_any_order(database: Rewindable, first: str) -> None:
+    async with replica(database) as opener, replica(database) as ender, replica(database) as third:
+        database.keep()
+        await open_first(opener)
+        await clean_up_wholly(ender)
+        database.rewind()
+        for each in (opener, ender) if first == "opener" else (ender, opener):
+            await each.statistics()
+        found = await logins(third), await states(third)
+
+    assert found == ({}, {"l1": CLOSED})
+
+
+@pytest.mark.parametrize("first", ["replaced", "replacing"])
+async def test_of_two_logins_that_came_one_after_the_other_the_later_is_open_in_any_order(
+    database: Rewindable, first: str
+) -> None:
+    async with replica(database) as one, replica(database) as other:
+        database.keep()
+        await open_first(one)
+        await reopen(other)
+        database.rewind()
+        for each in (one, other) if first == "replaced" else (other, one):
+            await each.statistics()
+        found = await logins(one), await states(one)
+
+    assert found == ({session(1).session_id: "l2"}, {"l1": OWED})
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_login_without_credential_that_was_replaced_is_dead_for_good(database: Rewindable, ended: bool) -> None:
+    static = session(1, None, "l1")
+    async with replica(database) as one, replica(database) as other:
+        database.keep()
+        await open_(one, static)
+        await reopen(other)
+        database.rewind()
+        await other.statistics()
+        if ended:
+            await record(other, 1, "t2", login="l2")
+        found = (await logins(one)).get(static.session_id)
+
+    assert found == (None if ended else "l2")
+
+
+async def test_a_login_under_way_whose_record_was_lost_becomes_a_session(database: Rewindable) -> None:
+    async with replica(database) as ledger:
+        database.keep()
+        await ledger.begin_opening(opening(session(1)))
+        database.rewind()
+        assert (await ledger.statistics()).openings == 1
+        assert (await ledger.open_session(session(1), None, drivers=())).is_open
+
+
+@pytest.mark.parametrize("first", ["opener", "ender"])
+async def test_a_cleanup_that_was_lost_ends_the_login_that_was_under_way_in_any_order(database: Rewindable, first: str) -> None:
+    async with replica(database) as opener, replica(database) as ender:
+        database.keep()
+        await opener.begin_opening(opening(session(1)))
+        await record(ender, 1, "", login="")
+        database.rewind()
+        for each in (opener, ender) if first == "opener" else (ender, opener):
+            await each.statistics()
+        recorded = await opener.open_session(session(1), None, drivers=())
+        found = await logins(opener), await states(opener)
+
+    assert (recorded.is_open, found) == (False, ({}, {"l": OWED}))
+
+
+async def test_a_session_that_opened_before_the_lost_cleanup_of_its_login_came_back_is_owed(database: Rewindable) -> None:
+    async with replica(database) as opener, replica(database) as ender:
+        database.keep()
+        await opener.begin_opening(opening(session(1)))
+        await record(ender, 1, "", login="")
+        database.rewind()
+        assert (await opener.open_session(session(1), None, drivers=())).is_open
+        await ender.statistics()
+        found = await logins(opener), await states(opener)
+
+    assert found == ({}, {"l": OWED})
+
+
+async def test_a_login_that_was_given_up_does_not_come_back(database: Rewindable) -> None:
+    async with replica(database) as ledger:
+        await ledger.begin_opening(opening(session(1)))
+        database.keep()
+        await ledger.opening_failed(opening(session(1)))
+        database.rewind()
+        assert (await ledger.statistics()).openings == 0
+
+
+async def test_a_renewed_credential_that_was_lost_is_the_one_that_ends_the_login(database: Rewindable) -> None:
+    new = request(1, "newer").credential
+    async with replica(database) as ledger, replica(database) as other:
+        await open_first(ledger)
+        database.keep()
+        await ledger.renew(Renewal(session(1).session_id, "l1", 0, new))
+        database.rewind()
+        await ledger.statistics()
+        debt = await record(other, 1, "t1", login="l1")
+
+    assert (debt.credential, debt.version) == (new, 1)
+
+
+async def test_a_try_that_was_under_way_settles_the_debt_that_was_lost_and_no_other(database: Rewindable) -> None:
+    async with replica(database) as loser, replica(database) as other:
+        await other.statistics()
+        database.keep()
+        debt = await record(loser, 1, "t1", login="l1")
+        database.rewind()
+        another = await record(other, 2, "t2", login="l2")
+        await close(loser, debt)
+        found = await states(other)
+
+    assert another.id != debt.id
+    assert found == {"l1": CLOSED, "l2": OWED}
+
+
+async def test_an_attempt_that_was_lost_counts(database: Rewindable) -> None:
+    async with replica(database) as ledger:
+        debt = await record(ledger, 1, login="l1")
+        database.keep()
+        await ledger.settle(debt, state=LogoutState.WAITING, outcome=REFUSED, evicted=DRIVERS)
+        database.rewind()
+        await ledger.statistics()
+        (found,) = await every_row(ledger)
+
+    assert (found.state, found.outcome, found.attempts) == (LogoutState.WAITING, REFUSED, 1)
