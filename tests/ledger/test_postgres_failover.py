@@ -1,6 +1,7 @@
 """A ledger in PostgreSQL whose standby takes over without the last commits that its primary had acknowledged."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,9 +10,11 @@ import pytest
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
+from connector.ledger.testing.ledger_subject import every_row
+from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable
 from tests.ledger.failing_over import Pair, pair_of
-from tests.ledger.ledgers import KEYS, SetClock, record
+from tests.ledger.ledgers import KEYS, SetClock, close, logins, open_, record, session
 from tests.postgres import Postgres
 
 SOON = 40.0
@@ -50,6 +53,35 @@ async def test_a_standby_without_the_last_commits_is_noticed_by_the_replica_that
 
     assert found == [0, 1]
     assert loser.lost_track
+
+
+async def test_what_the_standby_lacks_is_written_again_before_anything_else_is_done(pair: Pair) -> None:
+    async with opened(pair) as loser, opened(pair) as other:
+        await open_(other, session(1, "t1", "l1"))
+        await pair.cut_off()
+        debt = await record(loser, 1, "t1", login="l1")
+        await open_(loser, session(2, "t2", "l2"))
+        await open_(other, session(3, "t3", "l3"))
+        await pair.fail_over()
+        await rewinds(loser)
+        await close(loser, debt)
+        await rewinds(other)
+        found = await logins(other), {each.login_id: each.state for each in await every_row(other) if each.login_id}
+
+    assert found == ({session(2).session_id: "l2", session(3).session_id: "l3"}, {"l1": LogoutState.CLOSED})
+
+
+async def test_what_a_replica_lost_that_was_taken_for_gone_meanwhile_is_written_again(pair: Pair) -> None:
+    clock = SetClock()
+    async with opened(pair, Standstill(60.0, counted=math.inf, clock=clock)) as other, opened(pair) as loser:
+        await pair.cut_off()
+        await open_(loser, session(1))
+        await pair.fail_over()
+        await rewinds(other)
+        clock.now += 61
+        await rewinds(other)
+        await rewinds(loser)
+        assert await logins(other) == {session(1).session_id: "l"}
 
 
 async def test_a_standby_that_lacks_nothing_is_no_loss(pair: Pair) -> None:

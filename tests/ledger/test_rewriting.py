@@ -27,8 +27,8 @@ def database(postgres: Postgres) -> Rewindable:
 
 
 @asynccontextmanager
-async def replica(database: Rewindable) -> AsyncIterator[PostgresLedger]:
-    made = PostgresLedger(parsed(database.address, origin="test"), KEYS, grace=GRACE, clock=SetClock(), standstill=NEVER)
+async def replica(database: Rewindable, standstill: Standstill = NEVER) -> AsyncIterator[PostgresLedger]:
+    made = PostgresLedger(parsed(database.address, origin="test"), KEYS, clock=SetClock(), standstill=standstill)
     async with made.opened():
         yield made
 
@@ -182,7 +182,7 @@ async def test_a_cleanup_that_was_lost_ends_the_login_that_was_under_way_in_any_
     assert (recorded.is_open, found) == (False, ({}, {"l": OWED}))
 
 
-async def test_a_session_that_opened_before_the_lost_cleanup_of_its_login_came_back_is_owed(database: Rewindable) -> None:
+async def test_a_session_that_opened_before_its_lost_cleanup_came_back_is_owed(database: Rewindable) -> None:
     async with replica(database) as opener, replica(database) as ender:
         database.keep()
         await opener.begin_opening(opening(session(1)))

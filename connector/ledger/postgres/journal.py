@@ -13,7 +13,7 @@ MOST = 20_000
 """Facts that are kept. Each is a row, of about a kilobyte."""
 
 
-class Entry(NamedTuple):
+class WrittenFacts(NamedTuple):
     """What one transaction has made of rows."""
 
     sequence: int
@@ -28,7 +28,7 @@ class Journal:
         self._clock = clock
         self._longest = longest
         self._most = most
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[WrittenFacts] = deque()
         self._size = 0
         self._dropped = 0
         """The sequence of the last entry that was dropped."""
@@ -37,7 +37,7 @@ class Journal:
         """Keep what a transaction has done, and drop what is too old or too much."""
         now = self._clock()
         if facts:
-            self._entries.append(Entry(sequence, now, facts))
+            self._entries.append(WrittenFacts(sequence, now, facts))
             self._size += len(facts)
         while self._entries and (self._size > self._most or self._entries[0].moment < now - self._longest):
             dropped = self._entries.popleft()

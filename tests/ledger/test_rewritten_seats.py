@@ -1,0 +1,92 @@
+"""Seats after a fail-over: none is given before each replica has written what it knows, or was silent for a claim."""
+
+import asyncio
+
+import pytest
+
+from connector.ledger.port import Ledger
+from connector.ledger.postgres.standstill import Standstill
+from tests.ledger.ledgers import open_, opening, session
+from tests.ledger.rewound import Rewindable
+from tests.ledger.test_rewriting import replica
+from tests.postgres import Postgres
+
+SOON = 30.0
+QUICK = Standstill(0.2, counted=0.2)
+POOL = "licence"
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Rewindable:
+    return Rewindable(postgres, postgres.new_database())
+
+
+async def gets_a_seat(ledger: Ledger, number: int, *, seats: int = 1) -> bool:
+    return await ledger.begin_opening(opening(session(number), POOL), seats=seats)
+
+
+async def until_given(ledger: Ledger, number: int, *, seats: int = 1) -> None:
+    async with asyncio.timeout(SOON):
+        while True:
+            if await gets_a_seat(ledger, number, seats=seats):
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_no_seat_is_given_whose_holder_has_not_written_it_again_yet(database: Rewindable) -> None:
+    async with replica(database) as holder, replica(database) as other:
+        database.keep()
+        assert await gets_a_seat(holder, 1)
+        await other.statistics()
+        database.rewind()
+        before = await gets_a_seat(other, 2)
+        await holder.statistics()
+        after = await gets_a_seat(other, 2)
+        held = (await other.held_seats(POOL)).openings
+
+    assert (before, after, held) == (False, False, 1)
+
+
+async def test_a_replica_of_which_the_database_knows_nothing_any_more_is_waited_for(database: Rewindable) -> None:
+    async with replica(database) as other:
+        database.keep()
+        async with replica(database) as holder:
+            assert await gets_a_seat(holder, 1)
+            await open_(holder, session(1))
+            await other.statistics()
+            database.rewind()
+            before = await gets_a_seat(other, 2)
+            await holder.statistics()
+            held = (await other.held_seats(POOL)).total
+
+    assert (before, held) == (False, 1)
+
+
+async def test_seats_are_given_again_once_all_have_written_and_a_claim_has_passed(database: Rewindable) -> None:
+    async with replica(database, QUICK) as holder, replica(database, QUICK) as other:
+        database.keep()
+        assert await gets_a_seat(holder, 1)
+        await other.statistics()
+        database.rewind()
+        assert not await gets_a_seat(other, 2, seats=2)
+        await holder.statistics()
+        await until_given(other, 2, seats=2)
+        assert not await gets_a_seat(other, 3, seats=2)
+
+
+async def test_a_replica_that_is_gone_is_not_waited_for_longer_than_a_claim(database: Rewindable) -> None:
+    async with replica(database) as gone, replica(database, QUICK) as other:
+        database.keep()
+        assert await gets_a_seat(gone, 1)
+        await other.statistics()
+        database.rewind()
+        assert not await gets_a_seat(other, 2)
+        await until_given(other, 2)
+
+
+async def test_logins_that_take_no_seat_go_on_meanwhile(database: Rewindable) -> None:
+    async with replica(database) as ledger:
+        database.keep()
+        await ledger.statistics()
+        database.rewind()
+        assert await ledger.begin_opening(opening(session(1)))
