@@ -12,7 +12,7 @@ from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.testing.ledger_subject import every_row
 from connector.model.debts import LogoutState
 from connector.model.sessions import Renewal
-from tests.ledger.ledgers import DRIVERS, GRACE, KEYS, REFUSED, SetClock, close, logins, open_, opening, record, request, session
+from tests.ledger.ledgers import DRIVERS, KEYS, REFUSED, SetClock, close, logins, open_, opening, record, request, session
 from tests.ledger.rewound import Rewindable
 from tests.postgres import Postgres
 
