@@ -11,6 +11,7 @@ from pathlib import Path
 from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavailable
 from drivers.sqlite_lock import BUSY_TIMEOUT, Busy, WriteLock
 
+SQLITE_VERSION = sqlite3.sqlite_version
 READ_TIMEOUT = 0.05
 """Seconds that a reader waits, on the event loop's thread. In WAL mode, it hardly ever has to."""
 

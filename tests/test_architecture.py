@@ -86,6 +86,7 @@ OPENS_FILES = {
 STARTS_A_CONNECTOR = "connector/cli/new.py"
 """It makes an author's source files, which have the mode that he gives all others."""
 KNOW_THE_STORE = {
+    "connector/doctor/ledger_database.py": "whether a database can hold the ledger",
     "connector/ledger/postgres/": "the store itself",
     "connector/ledger/sql/": "what is the same for all stores",
     "connector/ledger/sqlite/": "the store itself",
@@ -106,7 +107,7 @@ FLOORS = (
     ("server",),
     ("app",),
     ("assembly",),
-    ("api",),
+    ("api", "doctor"),
     ("admin",),
     ("workers",),
     ("cleanups", "rehearsal"),
@@ -492,10 +493,11 @@ def test_no_other_than_the_owners_of_tasks_begins_one_outside_a_group() -> None:
 
 def test_nobody_needs_the_threads_that_an_event_loop_has_for_all() -> None:
     shared = ("to_thread", "run_in_executor", "getaddrinfo", "open_connection", "create_connection")
-    # One only passes on what aiohttp does with our own resolver, and one connects to an address, which is not looked up.
+    # One only passes on what aiohttp does with our own resolver, and two connect to an address, which is not looked up.
     known = (
         "drivers/host_names.py",
         "connector/api/doors.py",
+        "connector/doctor/reach.py",
         "connector/endsystems/http/kept.py",
         "drivers/aiocached/redis_proxy.py",
     )

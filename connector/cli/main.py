@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from connector.cli import check_config, drain, ledger_commands, new, owed_commands, profiles, rehearse, sessions_commands, status
+from connector.cli import (
+    check_config,
+    doctor,
+    drain,
+    ledger_commands,
+    new,
+    owed_commands,
+    profiles,
+    rehearse,
+    sessions_commands,
+    status,
+)
 from connector.cli.endings import explained_ends
 from connector.cli.options import ConfigOption, chosen
 from connector.version import __version__
@@ -35,6 +46,7 @@ def serve(config: ConfigOption = None) -> None:
 
 app.command()(new.new)
 app.command()(check_config.check_config)
+app.command()(doctor.doctor)
 app.command()(status.status)
 app.command()(drain.drain)
 app.command()(rehearse.rehearse)

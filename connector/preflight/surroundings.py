@@ -19,16 +19,23 @@ def ready_drivers(settings: Settings, environ: Mapping[str, str]) -> list[Driver
     Raises:
         ConfigurationError: with a line for each thing without which the server refuses to start.
     """
+    drivers, problems = drivers_and_problems(settings, environ)
+    if problems:
+        raise ConfigurationError(problems)
+    return drivers
+
+
+def drivers_and_problems(settings: Settings, environ: Mapping[str, str]) -> tuple[list[Driver], list[str]]:
+    """Make the drivers, and return them with a line for each thing without which the server refuses to start."""
     drivers = build_drivers(settings.storage)
     ledger, authority = settings.ledger, drivers[-1]
-    if problems := [
+    problems = [
         *_listener(settings),
         *_store(ledger, environ, authority),
         *_keys(ledger, environ, authority),
         *misconfigurations(drivers),
-    ]:
-        raise ConfigurationError(problems)
-    return drivers
+    ]
+    return drivers, problems
 
 
 def _listener(settings: Settings) -> Iterator[str]:

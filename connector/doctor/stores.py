@@ -1,0 +1,48 @@
+"""Stores: whether each driver can be opened and serves, and how long a round trip takes."""
+
+from collections.abc import Iterable, Sequence
+from statistics import quantiles
+from time import perf_counter
+
+from connector.doctor.finding import DoctorFinding, fault, sound, warning
+from connector.runtime.file_access import is_there
+from drivers import Driver, DriverError, DriverMisconfigured, Sharing
+
+PINGS = 100
+SLOW = 0.020
+"""Seconds of a round trip, of 99 in 100, from which a store is slow: each call of a session waits for at least one."""
+
+
+async def store_findings(drivers: Iterable[Driver]) -> list[DoctorFinding]:
+    """Open each driver whose store outlives the server, ping it, and close it. A file that is not there yet is left alone."""
+    return [await _of(driver) for driver in drivers if driver.capabilities.shared is not Sharing.NONE]
+
+
+async def _of(driver: Driver) -> DoctorFinding:
+    name = f"store-{driver.name}"
+    if (path := getattr(driver.settings, "path", None)) is not None and not is_there(path):
+        return sound(name, f"{path} is not there yet; the first start makes it")
+    try:
+        await driver.open()
+        return latency(name, [await _ping(driver) for _ in range(PINGS)])
+    except DriverMisconfigured as problem:
+        return fault(name, str(problem), f"see [storage.{driver.name}] in docs/configuration.md")
+    except DriverError as problem:
+        return fault(name, str(problem), "start the store, or mend the network to it; until then nothing is cached")
+    finally:
+        await driver.aclose()
+
+
+async def _ping(driver: Driver) -> float:
+    begun = perf_counter()
+    await driver.ping()
+    return perf_counter() - begun
+
+
+def latency(name: str, seconds: Sequence[float]) -> DoctorFinding:
+    """Say how long round trips take; `seconds` are those of many."""
+    hundredths = quantiles(seconds, n=100, method="inclusive")
+    median, most = hundredths[49], hundredths[98]
+    seen = f"{len(seconds)} round trips, half of them within {1000 * median:.1f} ms, 99 within {1000 * most:.1f} ms"
+    remedy = "move the store nearer to the server, or find what keeps it busy: each call of a session waits for a round trip"
+    return sound(name, seen) if most < SLOW else warning(name, seen, remedy)
