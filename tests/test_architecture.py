@@ -86,7 +86,6 @@ OPENS_FILES = {
 STARTS_A_CONNECTOR = "connector/cli/new.py"
 """It makes an author's source files, which have the mode that he gives all others."""
 KNOW_THE_STORE = {
-    "connector/doctor/ledger_database.py": "whether a database can hold the ledger",
     "connector/ledger/postgres/": "the store itself",
     "connector/ledger/sql/": "what is the same for all stores",
     "connector/ledger/sqlite/": "the store itself",

@@ -85,7 +85,7 @@ def _configured(configuration: "Configuration") -> "Iterator[DoctorFinding]":
         yield fault("start", problem, "a server does not start with this")
     yield from file_findings(settings, os.environ)
     yield from asyncio.run(store_findings(drivers))
-    yield from database_findings(settings, os.environ)
+    yield from database_findings(settings.ledger, os.environ)
     yield from asyncio.run(end_system_findings(settings.end_system, os.environ))
 
 

@@ -15,20 +15,21 @@ SLOW = 0.020
 
 async def store_findings(drivers: Iterable[Driver]) -> list[DoctorFinding]:
     """Open each driver whose store outlives the server, ping it, and close it. A file that is not there yet is left alone."""
-    return [await _of(driver) for driver in drivers if driver.capabilities.shared is not Sharing.NONE]
+    kept = [driver for driver in drivers if driver.capabilities.shared is not Sharing.NONE]
+    return [finding for driver in kept for finding in await _of(driver)]
 
 
-async def _of(driver: Driver) -> DoctorFinding:
+async def _of(driver: Driver) -> list[DoctorFinding]:
     name = f"store-{driver.name}"
     if (path := getattr(driver.settings, "path", None)) is not None and not is_there(path):
-        return sound(name, f"{path} is not there yet; the first start makes it")
+        return [sound(name, f"{path} is not there yet; the first start makes it")]
     try:
         await driver.open()
-        return latency(name, [await _ping(driver) for _ in range(PINGS)])
+        return [sound(name, "it serves"), latency(name, [await _ping(driver) for _ in range(PINGS)])]
     except DriverMisconfigured as problem:
-        return fault(name, str(problem), f"see [storage.{driver.name}] in docs/configuration.md")
+        return [fault(name, str(problem), f"see [storage.{driver.name}] in docs/configuration.md")]
     except DriverError as problem:
-        return fault(name, str(problem), "start the store, or mend the network to it; until then nothing is cached")
+        return [fault(name, str(problem), "start the store, or mend the network to it; until then nothing is cached")]
     finally:
         await driver.aclose()
 
@@ -39,10 +40,11 @@ async def _ping(driver: Driver) -> float:
     return perf_counter() - begun
 
 
-def latency(name: str, seconds: Sequence[float]) -> DoctorFinding:
-    """Say how long round trips take; `seconds` are those of many."""
+def latency(store: str, seconds: Sequence[float]) -> DoctorFinding:
+    """Say how long round trips to a store take; `seconds` are those of many."""
     hundredths = quantiles(seconds, n=100, method="inclusive")
     median, most = hundredths[49], hundredths[98]
-    seen = f"{len(seconds)} round trips, half of them within {1000 * median:.1f} ms, 99 within {1000 * most:.1f} ms"
+    seen = f"{len(seconds)} round trips, half of them within {1000 * median:.1f} ms, 99 in 100 within {1000 * most:.1f} ms"
     remedy = "move the store nearer to the server, or find what keeps it busy: each call of a session waits for a round trip"
+    name = f"{store}-latency"
     return sound(name, seen) if most < SLOW else warning(name, seen, remedy)

@@ -47,6 +47,14 @@ def reached_ledger(ledger: LedgerSection, environ: Mapping[str, str]) -> str:
     return reached(address)
 
 
+def ledger_round_trips(ledger: LedgerSection, environ: Mapping[str, str], number: int) -> list[float]:
+    """Return the seconds of each of so many round trips to the ledger's database. Raises `ConfigurationError`."""
+    address = ledger_address(ledger, environ)
+    from connector.ledger.postgres.found_database import round_trips
+
+    return round_trips(address, number)
+
+
 def advice_on_sharing(ledger: LedgerSection, authority: Driver) -> str | None:
     """Return a warning of what works for a single server, and for several replicas does not; None if there is nothing to say."""
     if ledger.store == "sqlite" and authority.capabilities.shared is Sharing.MACHINES:

@@ -1,5 +1,7 @@
 """What a database is and holds, found out without a change to it."""
 
+from time import perf_counter
+
 import psycopg
 
 from connector.ledger.postgres.address import Address
@@ -26,6 +28,20 @@ def reached(address: Address) -> str:
                 return f"{_version(connection)} at {address}; {_held(connection, address)}; {durability(Statements(connection))}"
     except psycopg.Error as problem:
         raise refusal(address, told(problem)) from None
+
+
+def round_trips(address: Address, number: int) -> list[float]:
+    """Return the seconds of each of so many round trips. Raises `ConfigurationError`."""
+    seconds = []
+    try:
+        with address.connect() as connection:
+            for _ in range(number):
+                begun = perf_counter()
+                connection.execute("SELECT 1")
+                seconds.append(perf_counter() - begun)
+    except psycopg.Error as problem:
+        raise refusal(address, told(problem)) from None
+    return seconds
 
 
 def _version(connection: Connection) -> str:
