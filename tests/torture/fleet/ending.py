@@ -14,9 +14,10 @@ from connector.model.listed import SessionState, Wanted
 from connector.preflight.loading import load
 from tests.torture.fleet.ground import Ground
 from tests.torture.fleet.history import FleetHistory
-from tests.torture.life.calls import NO_TICK, Life
+from tests.torture.life.calls import NO_TICK, Life, now
 from tests.torture.life.clients import Book, Crowd
 from tests.torture.life.listening import Listening
+from tests.torture.life.unused import may_be_reaped
 
 WITHIN = 120.0
 LOOK_EVERY = 0.25
@@ -30,7 +31,7 @@ NOBODY_KNOWS = Wanted(states=[SessionState.UNKNOWN])
 async def ended(folder: Path, ground: Ground, place: Listening, crowd: Crowd) -> FleetHistory:
     """Have done what is owed, use what has to be open, end everything, and return all that was seen."""
     place.system.is_over = True
-    await ground.restarts.restart_all_in_turn(UNLIMITED)
+    await ground.restarts.restart_all_in_turn(UNLIMITED, tick=NO_TICK)
     async with _looking(folder, ground) as ledger:
         await _owing_nothing(ledger)
         settled = frozenset(place.system.alive)
@@ -45,7 +46,7 @@ async def ended(folder: Path, ground: Ground, place: Listening, crowd: Crowd) ->
 
 def seen_so_far(ground: Ground, place: Listening, crowd: Crowd, **in_the_end: Any) -> FleetHistory:
     """Return all that was seen, and what was found `in_the_end`."""
-    system, life = place.system, Life("the fleet", 0.0, tick=NO_TICK)
+    system, life = place.system, Life("the fleet", 0.0, tick=ground.tick)
     return FleetHistory(
         crowd.caller.calls, [life], [*system.logins], beyond=[*system.beyond], troubles=ground.troubles, **in_the_end
     )
@@ -58,7 +59,7 @@ async def _looking(folder: Path, ground: Ground) -> AsyncIterator[Ledger]:
     config = folder / "one more" / "config.toml"
     config.write_text(f"{ground.config}\n[server]\nport = 0\n")
     environ = {**ground.environ, **UNLIMITED}
-    parts = create_app(load(config, environ).settings, environ=environ)[PARTS]
+    parts = create_app(load(config, environ).settings, environ=environ, tick=NO_TICK)[PARTS]
     async with parts.running(WITHIN):
         yield parts.ledger
 
@@ -86,7 +87,7 @@ async def _end_everything(seen: FleetHistory, crowd: Crowd, alive: frozenset[str
     caller = crowd.caller
     caller.checking = True
     books, turns = {book.session: book for book in (*crowd.books, *crowd.alone)}, asyncio.Semaphore(AT_ONCE)
-    still_open = {call.session: call.ticket for call in seen.left_open()}
+    still_open = {call.session: call.ticket for call in seen.left_open() if not may_be_reaped(seen, call, now())}
     others = {seen.initializes[login.ticket].session for login in seen.logins if login.token in alive} - still_open.keys()
 
     async def end(book: Book) -> None:

@@ -15,6 +15,7 @@ from tests.torture.fleet.stores import Store, one_redis, redis_with_sentinels
 from tests.torture.fleet.troubles import Troubles
 from tests.torture.life.calls import NO_TICK
 from tests.torture.life.end_system import PROFILE, SEATS
+from tests.torture.life.unused import IDLE, SEAT_IDLE
 
 CONFIG = """
 [storage]
@@ -36,7 +37,8 @@ login_lifetime = 31536000
 connect = 1
 total = 2
 [sessions]
-idle_timeout = "off"
+idle_timeout = {idle}
+seat_idle = {seat_idle}
 [ledger]
 store = "postgres"
 dsn_env = "LEDGER_DSN"
@@ -48,6 +50,7 @@ socket = "control.sock"
 format = "json"
 level = "warning"
 """
+LIMITS = {"seats": SEATS, "idle": IDLE, "seat_idle": SEAT_IDLE}
 KEYS = {"CONNECTOR_LEDGER_KEYS": f"fleet:{'k' * 42}A"}
 CLOCKS = (0.0, 3600.0, -3600.0)
 """Seconds by which the clocks of the replicas are ahead."""
@@ -62,10 +65,12 @@ class Deployment:
     name: str
     database: Callable[[], AbstractAsyncContextManager[Database]]
     store: Callable[[], AbstractAsyncContextManager[Store]]
+    tick: float = NO_TICK
+    """Seconds that count as a minute of idle time."""
 
 
 PLAIN = Deployment("one PostgreSQL and one Redis", one_postgres, one_redis)
-WATCHED = Deployment("one PostgreSQL, and a Redis with three Sentinels", one_postgres, redis_with_sentinels)
+WATCHED = Deployment("one PostgreSQL, and a Redis with three Sentinels", one_postgres, redis_with_sentinels, tick=3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class Ground:
     store: Store
     database: Database
     troubles: Troubles
+    tick: float
+    """Seconds that count as a minute of idle time."""
     config: str
     environ: Mapping[str, str]
     """Those of a replica that nothing is done to."""
@@ -93,11 +100,11 @@ async def ground(folder: Path, end_system: str, deployment: Deployment) -> Async
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(deployment.database())
         store = await stack.enter_async_context(deployment.store())
-        about = {"profile": PROFILE, "end_system": end_system, "seats": SEATS, "namespace": fresh_namespace()}
+        about = {"profile": PROFILE, "end_system": end_system, "namespace": fresh_namespace(), **LIMITS}
         configs = [CONFIG.format(store=store.lines(number), **about) for number in range(len(CLOCKS))]
         environs = [{"LEDGER_DSN": database.dsn(number), **KEYS} for number in range(len(CLOCKS))]
         replicas = [
-            Replica(folder / f"replica{number}", configs[number], environs[number], NO_TICK, ahead)
+            Replica(folder / f"replica{number}", configs[number], environs[number], deployment.tick, ahead)
             for number, ahead in enumerate(CLOCKS)
         ]
         front = stack.enter_context(balancer([replica.port for replica in replicas], patience=PATIENCE, check=CHECK))
@@ -106,4 +113,4 @@ async def ground(folder: Path, end_system: str, deployment: Deployment) -> Async
             stack.push_async_callback(replica.kill)
             await replica.start()
         await restarts.all_up()
-        yield Ground(front.url, restarts, store, database, Troubles(), configs[-1], environs[-1])
+        yield Ground(front.url, restarts, store, database, Troubles(), deployment.tick, configs[-1], environs[-1])

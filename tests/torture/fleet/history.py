@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from tests.torture.fleet.troubles import Troubles
-from tests.torture.life.calls import NO_TICK, Call, Kind, Life
+from tests.torture.life.calls import Call, Kind, Life
 from tests.torture.life.history import History
 from tests.torture.life.licence import LATE_BY
 from tests.torture.life.logins import Login, Renewal
@@ -46,7 +46,8 @@ class FleetHistory(History):
 
     def life_at(self, moment: float) -> Life:
         """Return a server that knows all that was done in quiet times, or one that knows nothing."""
-        return Life("in trouble", moment, tick=NO_TICK) if self.troubles.excuse(moment, moment) else self.lives[0]
+        whole = self.lives[0]
+        return Life("in trouble", moment, moment, tick=whole.tick) if self.troubles.excuse(moment, moment) else whole
 
     def is_known_to_be_dead(self, login: Login, moment: float) -> bool:
         return login.proved_dead + SETTLES < moment and not self.troubles.excuse(login.proved_dead, moment)

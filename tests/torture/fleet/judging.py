@@ -29,6 +29,8 @@ class Verdict:
     """New cookies that answers have set."""
     refreshes: int = 0
     """Credentials that were spent for new ones."""
+    reaped: int = 0
+    """Logins that have ended although no client has done anything that ends them."""
     sent_twice: int = 0
     """Logins that were asked to end after a 200 had said that they had ended."""
     no_seat: int = 0
@@ -61,6 +63,7 @@ def judged(history: FleetHistory) -> Verdict:
         alive=len(history.alive_in_the_end),
         cookies=sum(login.newest - len(login.refreshes) for login in history.logins),
         refreshes=sum(len(login.refreshes) for login in history.logins),
+        reaped=sum(1 for login in history.logins if _is_reaped(history, login)),
         sent_twice=len({login.token for login, _, _ in _asked_again(history)}),
         no_seat=sum(call.word == licence.NO_SEAT for call in history.calls),
         failed=Counter(trouble.what for _, trouble in blamed),
@@ -97,6 +100,23 @@ def _blamed(history: FleetHistory, call: Call) -> Trouble | None:
     return history.troubles.last_excuse(call.began, call.left)
 
 
+def ended_under_a_call(history: FleetHistory) -> Iterator[Fault]:
+    """No login ends by itself while a call of its session runs, unless something was done to the fleet."""
+    for call in history.calls:
+        if call.kind is Kind.USE and call.word == "login_dead" and not history.troubles.excuse(call.began, call.left):
+            opened = history.initializes[call.shown or ""]
+            others = (other for other in history.by_session[call.session] if other.began < call.left)
+            is_cut_off = history.is_cut_off(history.by_ticket[opened.ticket])
+            if not (is_cut_off or any(history.may_end(other, opened) for other in others)):
+                yield Fault(Wrong.TURNED_AWAY, f"its login ended under it: {call}", call.session)
+
+
+def _is_reaped(history: FleetHistory, login: Login) -> bool:
+    opened = history.initializes[login.ticket]
+    is_over = opened.status == 200 and login.token not in history.alive_when_settled
+    return is_over and not any(history.may_end(call, opened) for call in history.by_session[opened.session] if not call.checked)
+
+
 def _failed(call: Call) -> bool:
     return call.status in {None, 503} and call.word != GONE
 
@@ -124,4 +144,5 @@ RULES = (
     lost,
     failed,
     twice,
+    ended_under_a_call,
 )

@@ -76,6 +76,7 @@ def _what_came_of_it(runs: Sequence[Run]) -> str:
         "logins": lambda run: run.verdict.logins,
         "new cookies": lambda run: run.verdict.cookies,
         "refreshes": lambda run: run.verdict.refreshes,
+        "reaped, because nobody used their sessions": lambda run: run.verdict.reaped,
         "open in the end, and ended by their cleanup": lambda run: run.verdict.open,
         "unknown": lambda run: run.verdict.unknown,
         "unknown and alive": lambda run: run.verdict.alive,

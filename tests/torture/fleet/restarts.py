@@ -34,12 +34,13 @@ class Restarts:
             for number in range(len(self._replicas)):
                 await self._front.until(number, "UP")
 
-    async def restart_all_in_turn(self, more: Mapping[str, str] | None = None) -> None:
-        """Restart one after the other, with these variables besides, so that no client notices."""
+    async def restart_all_in_turn(self, more: Mapping[str, str] | None = None, *, tick: float | None = None) -> None:
+        """Restart one after the other, with these variables besides and perhaps another tick, so that no client notices."""
         async with asyncio.timeout(len(self._replicas) * 2 * WITHIN):
             for number, replica in enumerate(self._replicas):
                 assert await replica.stop() == 0
                 await self._front.until(number, "DOWN")
+                replica.tick = tick or replica.tick
                 await replica.start(more)
                 await self._front.until(number, "UP")
 
