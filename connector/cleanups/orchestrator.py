@@ -208,7 +208,10 @@ class Orchestrator:
         now = await self._books.record(request, origin=origin, drivers=self._storage.owing, logins=logins)
         if now is None:
             return replace(self._report_without_asking(request, started, NOT_RECORDED), recorded=True, attempts=debt.attempts)
-        return await self._take_steps(request, started, now, origin, MappingProxyType({}))
+        try:
+            return await self._take_steps(request, started, now, origin, MappingProxyType({}))
+        finally:
+            await self._books.release(now)
 
     async def _take_steps(
         self, request: CleanupRequest, started: float, debt: Debt | None, origin: str, begun: Evicting

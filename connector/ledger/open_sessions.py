@@ -1,6 +1,11 @@
-"""An open session as a row and back: its credential sealed, every column authenticated, as with debts."""
+"""An open session as a row and back: its credential sealed, every column authenticated that does not change with each use.
 
+A person who can write to the store can change when a session was used, and how often, and so whether it is idle.
+"""
+
+from contextlib import suppress
 from dataclasses import replace
+from operator import itemgetter
 from typing import NamedTuple
 
 from connector.ledger import authentication
@@ -12,6 +17,8 @@ from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession
 
 PURPOSE = "open session"
+APART = "open session apart from its use"
+"""The purpose of a code that leaves out the columns of `USE`. Older versions know only the other one, over all columns."""
 
 
 class SessionRow(NamedTuple):
@@ -47,10 +54,18 @@ COLUMNS = SessionRow._fields
 NAMES = ", ".join(COLUMNS)
 EMPTY = (None, 0, 0, 0, 0, None, 0)
 """What the columns hold that older versions lack, the last one first."""
+USE = ("used_at", "unanswered", "used_tick", "calls")
+"""The columns that change with each use."""
+IMPOSSIBLE = 2**40
+"""More than any tick, moment or number of calls."""
+_lasting = itemgetter(*(COLUMNS.index(name) for name in COLUMNS if name not in {"id", "mac", *USE}))
 
 
-def encoded(session: OpenSession, tick: int, keyring: Keyring) -> SessionRow:
-    """Return the row for a session that is opened at a tick, made with the current key, which is that of the session's seal."""
+def encoded(session: OpenSession, tick: int, keyring: Keyring, *, apart: bool) -> SessionRow:
+    """Return the row for a session that is opened at a tick, made with the current key, which is that of the session's seal.
+
+    `apart` as in `authenticated`.
+    """
     sealed = None if session.credential is None else keyring.seal(PURPOSE, packed(session.credential), _identity(session))
     row = SessionRow(
         id=None,
@@ -69,24 +84,48 @@ def encoded(session: OpenSession, tick: int, keyring: Keyring) -> SessionRow:
         used_tick=tick,
         seat=None if session.seat is None else session.seat.pool,
     )
-    return authenticated(row, keyring)
+    return authenticated(row, keyring, apart=apart)
 
 
-def renewed(row: SessionRow, session: OpenSession, keyring: Keyring) -> SessionRow:
+def renewed(row: SessionRow, session: OpenSession, keyring: Keyring, *, apart: bool) -> SessionRow:
     """Return the row with the credential that the session has now. It still names the key of the session's seal."""
-    made = encoded(session, row.opened_tick, keyring)
-    return authenticated(row._replace(credential=made.credential, version=made.version, share=made.share), keyring)
+    made = encoded(session, row.opened_tick, keyring, apart=apart)
+    changed = row._replace(credential=made.credential, version=made.version, share=made.share)
+    return authenticated(changed, keyring, apart=apart)
 
 
-def authenticated(row: SessionRow, keyring: Keyring) -> SessionRow:
-    """Return the row with its authentication code by the key that it names. Raises `KeyMissing`."""
+def authenticated(row: SessionRow, keyring: Keyring, *, apart: bool) -> SessionRow:
+    """Return the row with its authentication code by the key that it names: `apart` from its use, or over all columns.
+
+    Raises:
+        KeyMissing: the keyring does not have it.
+    """
+    # The id is not known yet when the code is made.
+    if apart:
+        return row._replace(mac=authentication.code(APART, _lasting(row), (), keyring, row.key_id))
     return row._replace(mac=authentication.code(PURPOSE, row[1:-1], EMPTY, keyring, row.key_id))
 
 
-def verify(row: SessionRow, keyring: Keyring) -> None:
-    """Raise `KeyMissing` or `Unverified` unless every column but the id is as it was written."""
-    # The id is not known yet when the code is made.
+def verify(row: SessionRow, keyring: Keyring) -> bool:
+    """Tell whether the row is authentic apart from its use. Otherwise that is authentic, too.
+
+    Raises:
+        KeyMissing: the keyring does not have the key that the row names.
+        Unverified: a column is not as it was written.
+    """
+    with suppress(Unverified):
+        authentication.verify(APART, _lasting(row), (), keyring, key_id=row.key_id, mac=row.mac)
+        return _is_possible(row)
     authentication.verify(PURPOSE, row[1:-1], EMPTY, keyring, key_id=row.key_id, mac=row.mac)
+    return False
+
+
+def _is_possible(row: SessionRow) -> bool:
+    """Return True if the use that a row tells can be reckoned with. Raises `Unverified`: a disk may have damaged it."""
+    use = (row.used_at, row.unanswered, row.used_tick, row.calls)
+    if [*map(type, use)] == [float, int, int, int] and all(0 <= number < IMPOSSIBLE for number in use):
+        return True
+    raise Unverified("nobody can have used it like that: it was altered or damaged")
 
 
 def decoded(row: SessionRow, keyring: Keyring) -> OpenSession:

@@ -13,7 +13,7 @@ from connector.runtime.deadline import within
 BOUND = 2 * DEADLINE
 """Seconds that a logout waits for calls at most: no call, and no process that does not answer, keeps a login for longer.
 
-Until then, no retry takes it: it is less than the grace that the ledger gives.
+Until then no retry takes it, because who waits has claimed it.
 """
 ASK_EVERY = 0.5
 """Seconds between two questions how often the others have looked."""

@@ -2,17 +2,19 @@
 
 import asyncio
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from uuid import uuid4
 
 import pytest
 from aiohttp import web
 
 from connector.admin.closing import Closing
+from connector.model.errors import LedgerUnavailable
 from connector.model.sessions import Reason
 from connector.sessions import last_calls
 from connector.workers.overdue import Overdue
 from tests.e2e.opshub import Answer
-from tests.fleet.gates import counted, gate_after, gate_before
+from tests.fleet.gates import counted, gate_after, gate_before, in_place_of
 from tests.fleet.replicas import ROUTES, Fleet, Replica, eventually, me
 
 WITHIN = 10.0
@@ -221,6 +223,20 @@ async def test_a_login_that_is_cleaned_up_while_a_reap_waits_is_logged_out_once(
     assert ([*fleet.desk.logouts.values()], fleet.desk.alive) == ([1], set())
 
 
+async def test_a_logout_that_could_not_be_settled_after_the_wait_is_retried(fleet: Fleet, session: str) -> None:
+    async def failing(*_: object, **__: object) -> None:
+        raise LedgerUnavailable("as the test wants it")
+
+    async with fleet.replicas() as (one, _):
+        await opened(one, session)
+        fleet.desk.status = HTTPStatus.SERVICE_UNAVAILABLE
+        with in_place_of(one.ledger, "settle", failing):
+            await reap_one(one)
+        fleet.desk.status = HTTPStatus.OK
+        async with asyncio.timeout(WITHIN):
+            await eventually(lambda: not fleet.desk.alive)
+
+
 async def test_a_session_that_is_opened_anew_while_a_reap_waits_stays_open(fleet: Fleet, session: str, lounge: Lounge) -> None:
     async with fleet.replicas() as (one, other):
         stay = await a_call_of(other, await opened(one, session), lounge)
@@ -265,7 +281,7 @@ async def test_an_administrator_ends_the_login_that_he_was_shown_and_no_later_on
     assert (status, len(fleet.desk.alive)) == (200, 1)
 
 
-async def test_a_session_whose_use_elsewhere_was_noted_after_it_was_listed_is_not_reaped(fleet: Fleet, session: str) -> None:
+async def test_a_session_whose_use_was_noted_elsewhere_since_it_was_listed_stays(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         headers = await opened(one, session)
         with gate_after(one.ledger, "idle") as listed:

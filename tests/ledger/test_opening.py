@@ -16,7 +16,7 @@ import pytest
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, layout, migrate, version
 from connector.ledger.testing.sharing import shared
-from connector.ledger.testing.ticking import idle
+from connector.ledger.testing.ticking import idle, use
 from connector.model.debts import LogoutState
 from connector.model.errors import ConfigurationError
 from connector.model.listed import SessionState, Wanted
@@ -267,6 +267,32 @@ async def test_the_layout_of_version_6_is_read_with_all_that_it_holds(tmp_path: 
         assert layout(file) == expected_layout()
 
 
+async def test_the_layout_of_version_7_is_read_with_all_that_it_holds(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v7.sql").read_text("utf-8"))
+    async with opened(tmp_path, FIXTURE_KEYS) as ledger:
+        assert (await ledger.known_sessions()).logins == {request(1).session_id: "first", request(2).session_id: "second"}
+        assert [each.calls for each in await ledger.session_listing(Wanted(states=[SessionState.OPEN]))] == [3, 0]
+        assert [await idle(ledger, unanswered_since=1), await idle(ledger, unused_since=0)] == [[2], [2]]
+        assert await ledger.tick() == 2
+        assert not ledger.lost_track
+    with raw(tmp_path) as file:
+        assert version(file) == len(MIGRATIONS)
+        assert layout(file) == expected_layout()
+
+
+async def test_a_session_of_version_6_is_authenticated_apart_from_its_use_by_the_next_use(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v6.sql").read_text("utf-8"))
+        file.execute("UPDATE sessions SET calls = 9 WHERE id = 2")
+    async with opened(tmp_path, FIXTURE_KEYS) as ledger:
+        assert [*(await ledger.known_sessions()).logins] == [request(1).session_id], "an older row vouches for its use, too"
+        await use(ledger, 1, login="first", moment=START + 99)
+        with raw(tmp_path) as file:
+            file.execute("UPDATE sessions SET calls = 9")
+        assert [*(await ledger.known_sessions()).logins] == [request(1).session_id]
+
+
 def test_there_is_a_file_of_every_version_and_of_today_too() -> None:
     """A layout that changes leaves a file of itself behind, made by the code before the change."""
     versions = {}
@@ -278,7 +304,8 @@ def test_there_is_a_file_of_every_version_and_of_today_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fixture", "debts"), [("v1.sql", 3), ("v2.sql", 2), ("v3.sql", 4), ("v4.sql", 1), ("v5.sql", 1), ("v6.sql", 1)]
+    ("fixture", "debts"),
+    [("v1.sql", 3), ("v2.sql", 2), ("v3.sql", 4), ("v4.sql", 1), ("v5.sql", 1), ("v6.sql", 1), ("v7.sql", 0)],
 )
 def test_a_ledger_of_an_older_version_is_read_as_it_is_and_not_migrated(tmp_path: Path, fixture: str, debts: int) -> None:
     with raw(tmp_path) as file:

@@ -34,7 +34,7 @@ async def test_a_file_at_rest_lists_the_same_but_logins_under_way_are_unknown(tm
     assert [each.session_id for each in await at_rest(tmp_path, wanted=Wanted(idle=2))] == [session(2).session_id]
 
 
-@pytest.mark.parametrize("column", ["system_id", "origin", "opened_at", "used_at", "used_tick", "calls", "credential"])
+@pytest.mark.parametrize("column", ["system_id", "origin", "opened_at", "opened_tick", "credential"])
 async def test_a_session_whose_row_was_altered_is_listed_as_one_that_cannot_be_used(tmp_path: Path, column: str) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1))

@@ -49,7 +49,7 @@ async def test_an_unverified_row_outlives_an_initialize_and_goes_with_its_seal(
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1, "old", "first"))
         with raw(tmp_path) as file:
-            file.execute("UPDATE sessions SET used_at = 1.0")
+            file.execute("UPDATE sessions SET opened_at = 1.0")
         await open_(ledger, session(1, "new", "second"))
         assert (await ledger.known_sessions()).damaged == 1
         await record(ledger, 1, "old", login="first")
@@ -87,12 +87,12 @@ async def test_an_opening_that_a_cleanup_has_overtaken_stays_so_when_it_is_alter
         assert not (await ledger.open_session(session(1), None, drivers=())).is_open
 
 
-@pytest.mark.parametrize("column", ["session_id", "system_id", "origin", "login_id", "opened_at", "used_at", "credential"])
+@pytest.mark.parametrize("column", ["session_id", "system_id", "origin", "login_id", "opened_at", "credential"])
 async def test_a_row_that_was_altered_is_not_believed_and_leads_to_no_request(tmp_path: Path, column: str) -> None:
     async with opened(tmp_path) as ledger:
         await open_(ledger, session(1))
     with raw(tmp_path) as file:
-        altered = {"opened_at": 1.0, "used_at": 1.0, "credential": b"x"}.get(column, "x")
+        altered = {"opened_at": 1.0, "credential": b"x"}.get(column, "x")
         file.execute(f"UPDATE sessions SET {column} = ?", (altered,))
     async with opened(tmp_path) as ledger:
         with capture_logs() as logs:

@@ -119,7 +119,11 @@ ALTER TABLE owners ADD COLUMN looks bigint NOT NULL DEFAULT 0;
 VERSION_5 = "ALTER TABLE claims ALTER COLUMN origin DROP NOT NULL"
 """The bound of an origin is one of retries. The first try of a cleanup has no origin here, and so does not count."""
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
+VERSION_6 = "COMMENT ON COLUMN sessions.mac IS 'over all columns, or over those that no use changes'"
+USE_APART = 6
+"""The version that reads rows of sessions which are authenticated apart from their use."""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing.
 
 Each only adds what older versions need not know of, because their replicas go on beside today's until the last one is replaced:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -21,6 +21,7 @@ from connector.ledger.postgres.history import History
 from connector.ledger.postgres.layouts import MARKER, migrate
 from connector.ledger.postgres.owners import OwnRow, Prologue, remove
 from connector.ledger.postgres.standstill import Standstill, StandstillWatch
+from connector.ledger.postgres.tables import USE_APART
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql import ticks
 from connector.ledger.sql.table import Term
@@ -211,7 +212,8 @@ class FleetTransactions:
     def _table(self, connection: "psycopg.Connection[Any]", seen: Prologue) -> FleetTable:
         self._has_lost_track = seen.has_lost_track
         me, *others = seen.owners
-        term = Term(me, 0, tuple(others), {word: row.looks for word, row in seen.owners.items()})
+        looks: dict[Hashable, int] = {word: row.looks for word, row in seen.owners.items()}
+        term = Term(me, 0, tuple(others), seen.layout >= USE_APART, looks)
         table = FleetTable(Statements(connection), self._keyring, term=term)
         if seen.tick is None or self._tick is None or self._tick[0] != seen.tick[:3]:
             number = ticks.read(table)

@@ -36,9 +36,11 @@ def unused_of(table: Table, pools: list[bytes], since: int) -> Iterator[OpenSess
 
 
 def latest_tick(table: Table) -> int:
-    """Return the latest tick at which a session was used whose row is to be believed."""
-    latest = (found(table, "WHERE unanswered = ? ORDER BY used_tick DESC", unanswered) for unanswered in (0, 1))
-    return max(next((row.used_tick for row, _ in rows), 0) for rows in latest)
+    """Return at which tick the session was opened that was opened last, of those whose rows are to be believed.
+
+    At which tick a session was used, anybody may have altered.
+    """
+    return next((row.opened_tick for row, _ in found(table, "ORDER BY id DESC")), 0)
 
 
 def _opened(table: Table, since: int | None) -> Iterator[Believed]:

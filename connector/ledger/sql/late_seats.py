@@ -28,7 +28,7 @@ def seat_uncounted(table: Table, pool_of: Callable[[str], str]) -> None:
         with suppress(KeyMissing, Unverified):
             open_sessions.verify(session, table.keyring)
             seated = session._replace(seat=_digest(table, pool_of(session.origin)))
-            _write(table, "sessions", open_sessions.authenticated(seated, table.keyring))
+            _write(table, "sessions", open_sessions.authenticated(seated, table.keyring, apart=table.term.writes_use_apart))
     for opening in map(OpeningRow._make, table.connection.execute(OPENINGS).fetchall()):
         with suppress(KeyMissing, Unverified):
             begun_logins.verify(opening, table.keyring)

@@ -53,8 +53,11 @@ def known(table: Table) -> Known:
 
 def note_use(table: Table, used: Mapping[str, Use]) -> None:
     """Record the use of sessions, except of those that are closed by now or whose row is not to be believed."""
-    rows = [row for row in _rows(table, f"WHERE session_id IN ({marks(used)})", *used) if _is_verified(table, row)]
-    noted = [_noted(table, row, used[row.session_id]) for row in rows if row.login_id == used[row.session_id].login_id]
+    noted = []
+    for row in _rows(table, f"WHERE session_id IN ({marks(used)})", *used):
+        if row.login_id == used[row.session_id].login_id:
+            with suppress(KeyMissing, Unverified):
+                noted.append(_noted(table, row, used[row.session_id]))
     if noted:
         # As one statement: for each, SQLite's thread and the event loop's hand Python's one lock to and fro.
         values = [value for row in noted for value in (row.id, row.used_at, row.unanswered, row.used_tick, row.calls, row.mac)]
@@ -162,14 +165,14 @@ def insert_all(table: Table, sessions: Sequence[OpenSession]) -> None:
     """Write a row for each of these sessions, in one statement."""
     if not sessions:
         return
-    values = [value for session in sessions for value in encoded(session, table.term.tick, table.keyring)[1:]]
+    values = [value for session in sessions for value in _encoded(table, session)[1:]]
     table.connection.execute(INSERT + f", ({marks(COLUMNS[1:])})" * (len(sessions) - 1), values)
     table.note(map(SessionWritten, sessions))
 
 
 def write_credential(table: Table, row: SessionRow, session: OpenSession) -> None:
     """Write the credential that a session has now into its row."""
-    changed = renewed(row, session, table.keyring)
+    changed = renewed(row, session, table.keyring, apart=table.term.writes_use_apart)
     values = (changed.credential, changed.version, changed.share, changed.mac, row.id)
     table.connection.execute("UPDATE sessions SET credential = ?, version = ?, share = ?, mac = ? WHERE id = ?", values)
     table.note([SessionWritten(session)])
@@ -180,11 +183,17 @@ def remove(table: Table, session_id: str, login_id: str) -> None:
     table.connection.execute("DELETE FROM sessions WHERE session_id = ? AND login_id = ?", (session_id, login_id))
 
 
+def _encoded(table: Table, session: OpenSession) -> SessionRow:
+    return encoded(session, table.term.tick, table.keyring, apart=table.term.writes_use_apart)
+
+
 def _noted(table: Table, row: SessionRow, use: Use) -> SessionRow:
+    is_apart = verify(row, table.keyring)
     used_at, tick = max(use.moment, row.used_at), max(table.term.tick, row.used_tick)
     # A note that is not later than the last one is a repeat of it, or somebody has set the clock back.
     calls = row.calls + use.calls if use.moment > row.used_at else row.calls
-    return authenticated(row._replace(used_at=used_at, unanswered=0, used_tick=tick, calls=calls), table.keyring)
+    noted = row._replace(used_at=used_at, unanswered=0, used_tick=tick, calls=calls)
+    return noted if is_apart else authenticated(noted, table.keyring, apart=table.term.writes_use_apart)
 
 
 def _is_verified(table: Table, row: SessionRow) -> bool:

@@ -54,6 +54,8 @@ class Term:
     """How long servers have run with the ledger."""
     others: tuple[bytes, ...] = ()
     """Who else owns the ledger now."""
+    writes_use_apart: bool = True
+    """Whether rows of sessions may be authenticated apart from their use: all owners can read that."""
     looks: Mapping[Hashable, int] = field(default_factory=dict)
     """How often each owner has looked which sessions were ended, if several own the ledger."""
     gives_seats: bool = True

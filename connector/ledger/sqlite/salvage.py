@@ -38,7 +38,7 @@ class Kind:
 
     table: str
     row: type[SavedRow]
-    verify: Callable[[Any, Keyring], None]
+    verify: Callable[[Any, Keyring], object]
 
     @property
     def insert(self) -> str:

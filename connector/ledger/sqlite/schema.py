@@ -111,7 +111,10 @@ CREATE INDEX debts_by_seat ON debts (seat) WHERE holds = 1;
 CREATE TABLE ticks (key_id TEXT NOT NULL, number INTEGER NOT NULL, mac BLOB NOT NULL) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
+VERSION_7 = ""
+"""The tables stay, but rows of sessions may be authenticated apart from their use, which no older version can read."""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing."""
 
 

@@ -1,0 +1,104 @@
+"""Two versions side by side on one database: the older ones go on, and read all that is written while one of them is there."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from connector.ledger import authentication
+from connector.ledger.open_sessions import EMPTY, NAMES, PURPOSE, SessionRow
+from connector.ledger.postgres.address import parsed
+from connector.ledger.postgres.layouts import migrate
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.ledger.postgres.standstill import Standstill
+from connector.ledger.postgres.tables import MIGRATIONS
+from connector.ledger.testing.ticking import use
+from connector.ledger.unverified import Unverified
+from connector.model.errors import ConfigurationError
+from tests.ledger.ledgers import KEYS, START, SetClock, open_, record, session
+from tests.postgres import Postgres
+
+Connection = psycopg.Connection[tuple[object, ...]]
+AN_OLDER_REPLICA = "INSERT INTO owners VALUES ('old', 'a replica of version 1', 1)"
+ITS_TRANSACTION = "UPDATE owners SET sequence = sequence + 1 WHERE id = 'old'"
+CLAIM = 15.0
+
+
+@pytest.fixture
+def older(postgres: Postgres) -> Iterator[Connection]:
+    """A replica of version 1, which has made its tables."""
+    with psycopg.connect(postgres.dsn(postgres.new_database()), autocommit=True) as connection:
+        migrate(connection, MIGRATIONS[:1])
+        connection.execute(AN_OLDER_REPLICA)
+        yield connection
+
+
+def todays(older: Connection, clock: SetClock) -> PostgresLedger:
+    """A replica of today beside it."""
+    standstill = Standstill(CLAIM, counted=CLAIM, clock=clock)
+    address = parsed(f"{older.info.dsn} password={older.info.password}", origin="test")
+    return PostgresLedger(address, KEYS, standstill=standstill)
+
+
+def is_read_by_version_1(older: Connection, number: int) -> bool:
+    """Tell whether a session's row has the code that version 1 expects."""
+    query = f"SELECT {NAMES} FROM sessions WHERE session_id = %s"
+    [found] = older.execute(query.encode(), (session(number).session_id,)).fetchall()
+    row = SessionRow._make(found)
+    try:
+        authentication.verify(PURPOSE, row[1:-1], EMPTY, KEYS, key_id=row.key_id, mac=row.mac)
+    except Unverified:
+        return False
+    return True
+
+
+async def half_a_claim_passes(ledger: PostgresLedger, clock: SetClock) -> None:
+    await ledger.statistics()
+    clock.now += CLAIM / 2
+    await ledger.statistics()
+
+
+async def a_claim_passes(ledger: PostgresLedger, clock: SetClock) -> None:
+    """Let whoever does nothing meanwhile be gone."""
+    for _ in range(2):
+        await half_a_claim_passes(ledger, clock)
+
+
+async def test_tables_that_an_older_replica_uses_become_todays_and_stay_usable_for_it(older: Connection, clock: SetClock) -> None:
+    async with todays(older, clock).opened() as ledger:
+        await record(ledger, 1)
+        assert not migrate(older, MIGRATIONS[:1]), "it may even start again"
+        assert older.execute(ITS_TRANSACTION).rowcount == 1
+    assert older.execute("SELECT number, layout FROM ledger_version").fetchall() == [(1, len(MIGRATIONS))]
+
+
+async def test_a_session_is_written_as_the_oldest_replica_that_is_there_reads_it(older: Connection, clock: SetClock) -> None:
+    async with todays(older, clock).opened() as ledger:
+        await open_(ledger, session(1))
+        older.execute(ITS_TRANSACTION)
+        await use(ledger, 1, moment=START + 5)
+        assert is_read_by_version_1(older, 1)
+        await a_claim_passes(ledger, clock)
+        await open_(ledger, session(2))
+        await use(ledger, 1, moment=START + 9)
+        assert [is_read_by_version_1(older, number) for number in (1, 2)] == [False, False]
+        known = await ledger.known_sessions()
+        assert (len(known.logins), known.damaged) == (2, 0)
+
+
+async def test_once_no_older_replica_is_there_none_comes_back(older: Connection, clock: SetClock) -> None:
+    async with todays(older, clock).opened() as ledger:
+        await a_claim_passes(ledger, clock)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        older.execute(AN_OLDER_REPLICA)
+    with pytest.raises(ConfigurationError):
+        migrate(older, MIGRATIONS[:1])
+    assert older.execute("SELECT number FROM ledger_version").fetchall() == [(len(MIGRATIONS),)]
+
+
+async def test_an_older_replica_that_moves_is_never_locked_out(older: Connection, clock: SetClock) -> None:
+    async with todays(older, clock).opened() as ledger:
+        for _ in range(8):
+            older.execute(ITS_TRANSACTION)
+            await half_a_claim_passes(ledger, clock)
+    assert older.execute("SELECT number FROM ledger_version").fetchall() == [(1,)]
