@@ -90,8 +90,9 @@ class OneAtATime:
             report = await self._orchestrator.cleanup(earlier, spared=spared, only_if_recorded=True)
             if not report.recorded:
                 raise LedgerUnavailable("it cannot record for now that the earlier login is ended")
+        owed = await self._owed(request.session_id)  # outside of the group, which would hide what this raises in one of its own
         async with asyncio.TaskGroup() as retries:
-            for debt in await self._owed(request.session_id):
+            for debt in owed:
                 retries.create_task(self._orchestrator.retry(debt))
         return not await self._owed(request.session_id)
 

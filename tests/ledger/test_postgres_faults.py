@@ -12,13 +12,15 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import IO, cast
 
+import psycopg
 import pytest
 
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
+from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import KEYS, START, SetClock, close, opening, record, session
+from tests.ledger.ledgers import KEYS, START, SetClock, close, opening, record, session, until
 from tests.ledger.lossy_proxy import lossy_proxy
 from tests.postgres import PASSWORD, Postgres
 
@@ -216,3 +218,34 @@ async def test_a_database_that_stands_still_is_nobodys_death(own_postgres: Postg
         assert await asyncio.wait_for(waiting, SOON) == []
         assert await first.claim_due(FAR, per_origin=9, limit=9) == []
         assert len(await second.listing()) == 1
+
+
+async def test_a_record_whose_caller_has_gone_ends_no_session_that_was_opened_since(postgres: Postgres) -> None:
+    """A cleanup that was answered 503 names no login: recorded late, it would end whatever is open by then."""
+    address = postgres.dsn(database := postgres.new_database())
+    async with opened(address) as late, opened(address) as other:
+        await other.begin_opening(opening(session(1)))
+        with psycopg.connect(address) as holder:
+            holder.execute(TAKE_LOCK.encode())
+            before = asyncio.create_task(late.statistics())
+            await waiting_for_the_lock(postgres, database, 1)
+            recording = asyncio.create_task(record(late, 1))
+            await asyncio.sleep(0)  # it is behind the other one
+            recording.cancel()
+            opens = asyncio.create_task(other.open_session(session(1), None, drivers=()))
+            await waiting_for_the_lock(postgres, database, 2)
+        await before
+        assert (await opens).is_open
+        await late.statistics()  # by now, the record would have been written
+        assert await other.open_by(session(1).session_id, session(1).login_id) is not None
+
+
+async def waiting_for_the_lock(postgres: Postgres, database: str, number: int) -> None:
+    """Wait until so many transactions of a ledger wait for the others."""
+    locks = "pg_locks JOIN pg_database ON pg_database.oid = database"
+    query = f"SELECT count(*) FROM {locks} WHERE locktype = 'advisory' AND NOT granted AND datname = '{database}'"
+    await until(lambda: _finds(postgres, query, number))
+
+
+async def _finds(postgres: Postgres, query: str, number: int) -> bool:
+    return postgres.administer(query) == [(number,)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.model.debts import Debt
+from connector.model.errors import LedgerUnavailable
 from connector.sessions.opening_outcomes import NotOpened, OpeningRequest
 from tests.ledger.ledgers import until
 from tests.sessions.desk import Desk, settings
@@ -150,3 +151,16 @@ async def test_a_logout_that_ends_while_its_debt_is_read_is_not_sent_again(
         monkeypatch.setattr(server.parts.ledger, "owed_of", owed_of)
         assert await again(server, session) == (200, None)
         assert desk.logouts.total() == 1
+
+
+async def test_a_ledger_that_fails_once_the_earlier_login_is_ended_is_a_503(
+    desk: Desk, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def owed_of(_: str) -> list[Debt]:
+        raise LedgerUnavailable("as the test wants it")
+
+    async with served(tmp_path, section(desk)) as server:
+        headers = await opened(server, session)
+        monkeypatch.setattr(server.parts.ledger, "owed_of", owed_of)
+        assert await again(server, session, headers) == (503, "ledger_unavailable")
+        assert desk.logins == 1

@@ -168,7 +168,7 @@ class FleetTransactions:
                 connection, seen = self._begun()
                 table = self._table(connection, seen)
                 self._has_lost_track |= self.history.enter(table, seen)
-                do_together(batch, table)
+                do_together(_awaited(batch), table)
                 self._end(connection, table.claims.taken(table.term.owner))
                 self._acknowledged = self._owner.word, began
                 self.history.acknowledged()
@@ -269,3 +269,12 @@ def _made_ready(connection: "psycopg.Connection[Any]") -> bool:
     if why := why_unfit(connection, marker=MARKER):
         raise ConfigurationError([why])
     return migrate(connection)
+
+
+def _awaited(batch: Sequence[Job[Any, Any]]) -> Sequence[Job[Any, Any]]:
+    """Return the works whose callers have not given up, to be asked once this transaction is the only one.
+
+    OpsHub may have been answered 503 since, and have opened the session anew at another replica: what comes late must not end it.
+    Whoever gives up later does so before any other transaction.
+    """
+    return [job for job in batch if not job.done.cancelled()]
