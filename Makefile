@@ -22,7 +22,7 @@ test: .venv/.dev ## all tests but the long ones, on real servers of their own, a
 	@$(PYTEST) -m "not slow" $(COVERAGE) $(ARGS)
 
 .PHONY: verify
-verify: .venv/.dev ## the long tests: kills, faults, every mutated request, a thousand simulated runs; ARGS="-k torture"
+verify: .venv/.dev ## the long tests: kills, faults, every mutated request, 1,500 simulated runs; ARGS="-k torture"
 	@$(BIN)/python -m tests.provision
 	@$(PYTEST) -m slow $(ARGS)
 
@@ -66,6 +66,10 @@ end-systems: .venv/.dev ## try the bundled profiles at real systems; writes docs
 .PHONY: distros
 distros: ## both commands of the README in bare Debians, as root; DEBIANS="trixie sid/python3.15" TESTS="test verify"
 	@.ci/distros $(DEBIANS)
+
+.PHONY: simulation
+simulation: .venv/.dev ## ten thousand simulated runs of a fleet, in which nearly everything goes wrong; ARGS="--seed 7" tells one
+	@$(BIN)/python -m tests.simulation.fleet $(ARGS)
 
 .PHONY: mutants
 mutants: .venv/.dev ## plant mistakes in the cache and in the life of sessions, and show what finds each

@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
+PROCESS: ContextVar[str] = ContextVar("PROCESS", default="")
+"""The simulated process that a callback belongs to; empty for the world around them."""
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
 class Stuck(Exception):
     """Everybody waits for somebody else."""
+
+
+Runnable = tuple[asyncio.Handle, Callable[[], object], Context]
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
@@ -27,8 +32,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._dice = dice
         self._now = 0.0
-        self._runnable: list[tuple[asyncio.Handle, Callable[[], object]]] = []
-        self._timers: list[tuple[float, int, asyncio.Handle, Callable[[], object]]] = []
+        self._runnable: list[Runnable] = []
+        self._timers: list[tuple[float, int, Runnable]] = []
+        self._held: dict[str, list[Runnable]] = {}
         self._numbers = count()
         self.unhandled: list[str] = []
         """Errors that nobody has looked at."""
@@ -45,12 +51,24 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             asyncio.events._set_running_loop(None)
             self.close()
 
+    def hold(self, process: str) -> None:
+        """Let nothing of a process run until it is let go, as a signal stops one. Its timers go on, and are late."""
+        self._held.setdefault(process, [])
+
+    def let_go(self, process: str) -> None:
+        """Let a process go on."""
+        self._runnable += self._held.pop(process, [])
+
     def _step(self) -> None:
         self._await_timers()
         place = self._dice.randrange(len(self._runnable))
         self._runnable[place], self._runnable[-1] = self._runnable[-1], self._runnable[place]
-        handle, call = self._runnable.pop()
-        if not handle.cancelled():
+        handle, call, context = runnable = self._runnable.pop()
+        if handle.cancelled():
+            return
+        if self._held and (process := context.get(PROCESS, "")) in self._held:
+            self._held[process].append(runnable)
+        else:
             call()
 
     def _await_timers(self) -> None:
@@ -60,8 +78,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 raise Stuck("nothing is ready and no timer is set")
             self._now = max(self._now, self._timers[0][0])
         while self._timers and self._timers[0][0] <= self._now:
-            _, _, handle, call = heappop(self._timers)
-            self._runnable.append((handle, call))
+            _, _, runnable = heappop(self._timers)
+            self._runnable.append(runnable)
 
     def time(self) -> float:
         return self._now
@@ -69,7 +87,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def call_soon(self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None) -> asyncio.Handle:
         context = context or copy_context()
         handle = asyncio.Handle(callback, args, self, context)
-        self._runnable.append((handle, lambda: context.run(callback, *args)))
+        self._runnable.append((handle, lambda: context.run(callback, *args), context))
         return handle
 
     def call_at(
@@ -77,7 +95,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         context = context or copy_context()
         handle = asyncio.TimerHandle(when, callback, args, self, context)
-        heappush(self._timers, (when, next(self._numbers), handle, lambda: context.run(callback, *args)))
+        heappush(self._timers, (when, next(self._numbers), (handle, lambda: context.run(callback, *args), context)))
         return handle
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:

@@ -36,11 +36,18 @@ class RemoteDriver(Driver):
 
     def __init__(self, name: str, store: Store, dice: Random, *, travel: Sequence[float], bad_days: float) -> None:
         super().__init__(name, DriverSettings())
-        self._store = store
+        self.store = store
+        """The server that its network leads to."""
+        self.is_cut = False
+        """Whether it leads nowhere."""
         self._dice = dice
         self._travel_times = travel
         self._bad_days = bad_days
         self._under_way = OwnedTasks()
+
+    def calm(self) -> None:
+        """Lose no message any more."""
+        self._bad_days = 0.0
 
     async def aclose(self) -> None:
         await self._under_way.drain(3600)
@@ -52,9 +59,9 @@ class RemoteDriver(Driver):
         return await self._ask(lambda memory: memory.stamp(scope))
 
     def stamp_at_once(self, scope: Scope) -> Stamp | None:
-        if self._store.away:
+        if self.store.away or self.is_cut:
             raise DriverUnavailable(f"{self.name}: away")
-        return self._store.memory.stamp_at_once(scope) if self._dice.random() < WITHOUT_A_JOURNEY else None
+        return self.store.memory.stamp_at_once(scope) if self._dice.random() < WITHOUT_A_JOURNEY else None
 
     async def get(self, scope: Scope, key: str) -> Entry | None:
         return await self._ask(lambda memory: memory.get(scope, key))
@@ -72,10 +79,10 @@ class RemoteDriver(Driver):
         await self._ask(lambda memory: memory.evict(*scopes))
 
     async def purge(self, limit: int) -> bool:
-        return await self._store.memory.purge(limit)
+        return await self.store.memory.purge(limit)
 
     async def statistics(self) -> Statistics:
-        return await self._store.memory.statistics()
+        return await self.store.memory.statistics()
 
     async def _ask(self, request: Callable[[MemoryDriver], Coroutine[Any, Any, T]]) -> T:
         task = self._under_way.start(self._carry(request))
@@ -84,9 +91,9 @@ class RemoteDriver(Driver):
 
     async def _carry(self, request: Callable[[MemoryDriver], Coroutine[Any, Any, T]]) -> T:
         await self._travel()
-        if self._store.away or self._dice.random() < self._bad_days / 2:
+        if self.store.away or self.is_cut or self._dice.random() < self._bad_days / 2:
             raise DriverUnavailable(f"{self.name}: the request was lost")
-        answer = await request(self._store.memory)
+        answer = await request(self.store.memory)
         await self._travel()
         if self._dice.random() < self._bad_days / 2:
             raise DriverUnavailable(f"{self.name}: the answer was lost")

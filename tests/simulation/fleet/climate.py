@@ -1,0 +1,71 @@
+"""What is particular about one run of a fleet: drawn by its seed, so that each looks for something else."""
+
+from dataclasses import dataclass
+from random import Random
+
+Seconds = tuple[float, ...]
+MISCHIEF = ("kill", "pause", "break", "stall", "fail over", "away", "forget", "split", "cut")
+"""What may happen to replicas, to the database and to the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Climate:
+    """Lists of seconds are drawn from, each time anew."""
+
+    replicas: int
+    sessions: int
+    steps: int
+    """How many things OpsHub does with each session."""
+    watchers: int
+    """How many callers use whatever seal there is or was."""
+    near: bool
+    """Whether each replica has a near cache."""
+    bad_database: float
+    bad_store: float
+    bad_desk: float
+    """Shares of messages that are lost or late."""
+    travel: Seconds
+    pause: Seconds
+    """Between two things that OpsHub does."""
+    mischief: tuple[str, ...]
+    """What may go wrong on a larger scale."""
+    troubles: int
+    """How often it does."""
+    races: float
+    """The share of steps that are two at once, on two replicas."""
+    seats: int | None
+    replace: str
+    clocks: Seconds
+    """How far replicas' clocks are off."""
+    forgets: bool
+    """Whether OpsHub leaves sessions for the reaper to end."""
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing goes wrong."""
+        return not (self.bad_database or self.bad_store or self.bad_desk or self.troubles)
+
+
+def drawn(dice: Random) -> Climate:
+    """Draw the climate of a run."""
+    is_calm = dice.random() < 0.2
+    bad = (0.0,) if is_calm else (0.0, 0.0, 0.02, 0.1)
+    return Climate(
+        replicas=dice.choice((2, 2, 3)),
+        sessions=dice.choice((1, 2, 3)),
+        steps=dice.choice((3, 5, 8)),
+        watchers=dice.choice((1, 2)),
+        near=dice.random() < 0.4,
+        bad_database=dice.choice(bad),
+        bad_store=dice.choice(bad),
+        bad_desk=dice.choice(bad),
+        travel=dice.choice(((0,), (0, 0.001, 0.01), (0.01, 0.3))),
+        pause=dice.choice(((0, 0.01), (0, 0.1, 1), (0.5, 2, 5))),
+        mischief=tuple(dice.sample(MISCHIEF, dice.choice((1, 2, 4)))),
+        troubles=0 if is_calm else dice.choice((0, 1, 2, 3)),
+        races=dice.choice((0, 0.3, 0.7)),
+        seats=dice.choice((None, None, None, 2)),
+        replace=dice.choice(("after", "after", "before")),
+        clocks=dice.choice(((0,), (0, 3600, -3600))),
+        forgets=dice.random() < 0.2,
+    )

@@ -1,0 +1,62 @@
+"""Servers of the modelled PostgreSQL: each keeps rows, and one may begin with what another has committed."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+from tests.simulation.fleet.speech import LOCK
+
+SHOWN = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "synchronous_standby_names": "*"}
+"""Its settings, as far as anybody asks."""
+
+
+class Node:
+    """One server. What it has committed is a picture, which another one may begin with."""
+
+    def __init__(self, dice: Random, *, timeline: int = 1, picture: bytes = b"", numbers: dict[str, int] | None = None) -> None:
+        self.timeline = timeline
+        self.rows = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self.numbers = dict(numbers or {})
+        """The sequences: what was drawn last. No transaction takes it back."""
+        self.is_there = True
+        self.acknowledges = True
+        """Whether it answers a COMMIT: without its standby, one that is synchronous does not."""
+        if picture:
+            self.rows.deserialize(picture)
+        else:
+            self.rows.execute("PRAGMA page_size = 512")
+            self.rows.execute("CREATE TABLE there_is_something (id)")  # of nothing, SQLite makes no picture
+        functions: dict[str, tuple[int, Callable[..., Any]]] = {
+            LOCK: (1, lambda _: None),
+            "hashtextextended": (2, lambda *_: 0),
+            "current_schema": (0, lambda: "public"),
+            "pg_is_in_recovery": (0, lambda: 0),
+            "pg_current_wal_lsn": (0, lambda: "0/1"),
+            "pg_walfile_name": (1, lambda _: f"{self.timeline:08X}0000000000000001"),
+            "current_setting": (1, SHOWN.__getitem__),
+            "random_word": (0, lambda: dice.randbytes(16)),
+        }
+        for name, (arguments, function) in functions.items():
+            self.rows.create_function(name, arguments, function)
+        self.picture = self.before = picture
+        """What is committed now, and what was before the last commit."""
+
+    def committed(self) -> None:
+        """Note that a transaction has taken effect."""
+        self.before, self.picture = self.picture, self.rows.serialize()
+
+    def promoted(self, dice: Random, picture: bytes | None = None) -> "Node":
+        """Return the server that takes over with a picture of this one, by default the latest."""
+        return Node(dice, timeline=self.timeline + 1, picture=self.picture if picture is None else picture, numbers=self.numbers)
+
+    @contextmanager
+    def as_before(self) -> Iterator[sqlite3.Connection]:
+        """Show what was there before the last commit."""
+        rows = sqlite3.connect(":memory:")
+        try:
+            rows.deserialize(self.before)
+            yield rows
+        finally:
+            rows.close()

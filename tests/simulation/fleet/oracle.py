@@ -1,0 +1,64 @@
+"""What is true of a fleet, when: which seals are alive, and what a read may show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from drivers import Scope, SessionScope
+from tests.simulation.oracle import Loaded, Oracle, Reading, named
+
+
+@dataclass(slots=True, eq=False)
+class Life:
+    """One login of a session, from the 200 that OpsHub got for it."""
+
+    session_id: str
+    seal: str
+    token: str
+    made: int
+    """The event after which its login was made."""
+    may_be_over: bool
+    """Whether somebody has asked for its end."""
+    over: int | None = None
+    """The event at which a request was received that has ended it, and was answered 200."""
+    over_at: float = 0.0
+    """When that answer came."""
+
+
+@dataclass(slots=True)
+class FleetOracle(Oracle):
+    """Judges calls and reads."""
+
+    lives: dict[str, list[Life]] = field(default_factory=dict)
+    """By session."""
+    not_judged: set[str] = field(default_factory=set)
+    """Processes whose store has two masters: what one of these is told, the other does not know."""
+
+    def lives_of(self, session_id: str) -> Sequence[Life]:
+        """Return the lives that a session has had until now."""
+        return [*self.lives.get(session_id, [])]
+
+    def opened(self, life: Life) -> None:
+        """Note a session that is open."""
+        self.lives.setdefault(life.session_id, []).append(life)
+
+    def ending(self, session_id: str) -> None:
+        """Note that somebody asks for the end of a session, or of its login."""
+        for life in self.lives_of(session_id):
+            life.may_be_over = True
+
+    def ended(self, lives: Sequence[Life], received: int, now: float) -> None:
+        """Note that OpsHub was told that these are over."""
+        for life in lives:
+            if life.over is None:
+                life.may_be_over, life.over, life.over_at = True, received, now
+
+    def reading_of(self, process: str, scope: Scope, key: str) -> Reading:
+        """Note that a read begins. It may show what is old while the store has two masters."""
+        reading = self.reading(process, scope, key, "get")
+        return Reading(scope, key, reading.began, 0) if process in self.not_judged else reading
+
+    def has_found(self, reading: Reading, found: Loaded | None, life: Life) -> None:
+        """Judge what a call by this seal has read."""
+        self.has_read(reading, found, "get")
+        if found is not None and isinstance(reading.scope, SessionScope) and found.began < life.made:
+            self.broken(f"{named(reading.scope)} by {life.token} shows what an earlier login has cached at {found.began}")

@@ -1,0 +1,42 @@
+"""A run from its seed to its verdict."""
+
+import asyncio
+
+from tests.simulation.fleet.clocks import in_virtual_time
+from tests.simulation.fleet.oracle import FleetOracle
+from tests.simulation.fleet.troubles import Troubles
+from tests.simulation.fleet.users import Users
+from tests.simulation.fleet.verdict import Verdict
+from tests.simulation.fleet.world import World
+
+PATIENCE = 24 * 3600.0
+"""Simulated seconds after which a run must have come to its end."""
+
+
+def simulate(seed: int) -> FleetOracle:
+    """Let one run happen, and return the oracle that has watched it."""
+    world = World(seed)
+    with in_virtual_time(world.loop):
+        world.loop.simulate(_run(world))
+    for context in world.loop.unhandled:
+        world.oracle.broken(f"nobody has looked at {context}")
+    return world.oracle
+
+
+async def _run(world: World) -> None:
+    world.oracle.event(str(world.climate))
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(world.climate.replicas):
+            await world.start_one_more()
+        users = Users(world)
+        async with asyncio.TaskGroup() as beside:
+            for _ in range(world.climate.watchers):
+                beside.create_task(users.watch())
+            beside.create_task(Troubles(world).make())
+            async with asyncio.TaskGroup() as working:
+                for number in range(world.climate.sessions):
+                    working.create_task(users.work(f"s{number}"))
+            world.is_over.set()
+        world.quieten()
+        await Verdict(world).judge()
+        await world.end()

@@ -1,0 +1,142 @@
+"""What OpsHub does with sessions, and who calls by their seals meanwhile; what is answered is told to the oracle."""
+
+import asyncio
+
+from connector.cache import Cache
+from connector.sessions.session import Session
+from drivers import Scope, SessionScope, SystemScope
+from tests.simulation.fleet.opshub import AWAY, DEAD, NO_ANSWER, NO_SUCH, SYSTEM, OpsHub, token_of
+from tests.simulation.fleet.oracle import Life
+from tests.simulation.fleet.replica import Replica
+from tests.simulation.fleet.world import World
+from tests.simulation.oracle import Loaded, named
+
+SLACK = 4.0
+"""Seconds in which each replica looks for ends of others, if it can."""
+
+
+class Users:
+    """All of them in one run."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._oracle = world.oracle
+        self._dice = world.dice
+        self._climate = world.climate
+        self._opshub = OpsHub()
+
+    async def work(self, session_id: str) -> None:
+        """Do with one session what OpsHub does, and end it if it is not forgotten."""
+        for _ in range(self._climate.steps):
+            await self._world.pause()
+            async with asyncio.TaskGroup() as at_once:
+                for _ in range(2 if self._dice.random() < self._climate.races else 1):
+                    at_once.create_task(self._step(session_id))
+        if not self._climate.forgets or self._dice.random() < 0.5:
+            await self._clean_up(session_id)
+
+    async def watch(self) -> None:
+        """Call by any seal that there is or was."""
+        while not self._world.is_over.is_set():
+            await self._world.pause()
+            lives = [life for lives in self._oracle.lives.values() for life in lives[-3:]]
+            if lives:
+                life = lives[-1] if self._dice.random() < 0.6 else self._dice.choice(lives)
+                await self._call(life, self._world.anywhere())
+
+    async def _step(self, session_id: str) -> None:
+        is_known = session_id in self._oracle.lives
+        await (self._clean_up if is_known and self._dice.random() < 0.4 else self._open)(session_id)
+
+    async def _open(self, session_id: str) -> None:
+        replica, before = self._world.anywhere(), self._oracle.lives_of(session_id)
+        shown = self._dice.choice(before) if before and self._dice.random() < 0.5 else None
+        received = self._oracle.event(f"{replica.name}: initialize of {session_id} received")
+        self._oracle.ending(session_id)
+        asked = self._opshub.begins(session_id, replica)
+        status, seal = await self._opshub.initialize(asked, shown)
+        self._tell("initialize", replica, session_id, received, status)
+        if status == 200:
+            life = Life(session_id, seal, token_of(seal), received, may_be_over=asked.others)
+            self._oracle.event(f"    {life.token} is the login of {session_id}")
+            self._oracle.opened(life)
+            self._oracle.ended(before, received, self._world.loop.time())
+            await self._call_everywhere(session_id)
+        elif status not in {NO_ANSWER, AWAY, 403, 409}:
+            self._oracle.broken(f"an initialize was answered {status}")
+
+    async def _clean_up(self, session_id: str) -> None:
+        replica, before = self._world.anywhere(), self._oracle.lives_of(session_id)
+        seal = self._dice.choice(before[-2:]).seal if before and self._dice.random() < 0.9 else None
+        everything = seal is not None and self._dice.random() < 0.3
+        received = self._oracle.event(f"{replica.name}: cleanup of {session_id} received")
+        self._oracle.ending(session_id)
+        asked = self._opshub.begins(session_id, replica)
+        status = await self._opshub.cleanup(asked, seal, everything=everything)
+        self._tell("cleanup", replica, session_id, received, status)
+        if status == 200:
+            scopes: list[Scope] = [SessionScope(session_id, SYSTEM), *([SystemScope(SYSTEM)] if everything else [])]
+            if not self._oracle.not_judged:
+                self._oracle.cleaned(received, tuple(scopes))
+            self._oracle.ended(before, received, self._world.loop.time())
+            await self._call_everywhere(session_id)
+        elif status not in {NO_ANSWER, AWAY} and not (status == NO_SUCH and seal is None):
+            self._oracle.broken(f"a cleanup was answered {status}")
+
+    def _tell(self, what: str, replica: Replica, session_id: str, received: int, status: int) -> None:
+        self._oracle.event(f"{replica.name}: {what} of {session_id}, received at {received}, is answered {status}")
+        self._count(what, status)
+
+    def _count(self, what: str, status: int) -> None:
+        self._oracle.counted[f"{what} {status}"] += 1
+        if status in {NO_ANSWER, AWAY} and self._climate.is_calm and self._climate.replace == "after":
+            self._oracle.broken(f"a {what} was answered {status} although nothing went wrong")
+
+    async def _call_everywhere(self, session_id: str) -> None:
+        """Call by the last seals of a session wherever anybody serves: what was answered is true everywhere."""
+        async with asyncio.TaskGroup() as calls:
+            for life in self._oracle.lives_of(session_id)[-2:] if self._dice.random() < 0.7 else ():
+                for replica in self._world.replicas:
+                    calls.create_task(self._call(life, replica))
+
+    async def _call(self, life: Life, replica: Replica) -> None:
+        was_over, began = life.over is not None, self._world.loop.time()
+        status = await self._opshub.call(replica, life, Handler(self._world, replica.name, life))
+        self._oracle.event(f"{replica.name}: a call of {life.session_id} by {life.token} is answered {status}")
+        self._count("call", status)
+        if status == 200 and was_over and not self._may_not_know(replica, life, began):
+            self._oracle.broken(f"the dead seal of {life.token}, over since {life.over}, is served by {replica.name}")
+        if status == DEAD and not (life.may_be_over or self._climate.forgets):
+            self._oracle.broken(f"the seal of {life.token} is refused although nobody has ended it")
+
+    def _may_not_know(self, replica: Replica, life: Life, began: float) -> bool:
+        """Tell whether a replica may still serve a seal that is dead, because the store has two masters."""
+        if replica.name not in self._oracle.not_judged:
+            return False
+        self._oracle.counted["served in the window"] += 1
+        return bool(self._climate.bad_database) or began < max(life.over_at, self._world.last_trouble) + SLACK
+
+
+class Handler:
+    """An author's handler within one call: it reads, and stores what it has loaded."""
+
+    def __init__(self, world: World, process: str, life: Life) -> None:
+        self._world = world
+        self._process = process
+        self._life = life
+
+    async def __call__(self, session: Session) -> None:
+        oracle, dice = self._world.oracle, self._world.dice
+        caches: dict[Scope, Cache] = {
+            SessionScope(session.session_id, SYSTEM): session.cache,
+            SystemScope(SYSTEM): session.system.cache,
+        }
+        for scope in dice.choices([*caches], k=dice.choice((1, 2))):
+            if dice.random() < 0.5:
+                began = oracle.event(f"    {self._process}: load of {named(scope)} begins")
+                await self._world.pause((0, 0.01, 0.3))
+                await caches[scope].set("k", Loaded(named(scope), "k", began))
+                oracle.counted["loads"] += 1
+            else:
+                reading = oracle.reading_of(self._process, scope, "k")
+                oracle.has_found(reading, await caches[scope].get("k", Loaded), self._life)

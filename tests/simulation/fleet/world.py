@@ -1,0 +1,97 @@
+"""One simulated run of a fleet: replicas, OpsHub and its users, and bad luck."""
+
+import asyncio
+from random import Random
+
+from drivers.memory import MemoryDriver
+from tests.simulation.fleet.climate import Climate, Seconds, drawn
+from tests.simulation.fleet.clocks import DAY_ONE
+from tests.simulation.fleet.cluster import Cluster, Wire
+from tests.simulation.fleet.desk import Desk, DeskClient
+from tests.simulation.fleet.oracle import FleetOracle
+from tests.simulation.fleet.replica import Replica, SharedStore, settings_of
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.weather import Store
+
+
+class World:
+    """Everything that a run shares."""
+
+    def __init__(self, seed: int) -> None:
+        self.oracle = FleetOracle()
+        self.dice = Random(seed)
+        self.loop = SimulatedLoop(self.dice)
+        self.climate: Climate = drawn(self.dice)
+        self.settings = settings_of(self.climate)
+        self.cluster = Cluster(self.dice, self.oracle.broken)
+        self.desk = Desk(self.dice, self.oracle.event, self.climate.travel, self.climate.bad_desk)
+        self.master = self.new_store()
+        """The store's server."""
+        self.replicas: list[Replica] = []
+        self.dead: list[Replica] = []
+        self.is_over = asyncio.Event()
+        """Whether OpsHub has done all that it wanted."""
+        self.is_quiet = False
+        """Whether nothing goes wrong any more."""
+        self.troubles = 0
+        """How often something went wrong on a larger scale."""
+        self.last_trouble = 0.0
+        """When the last one ended."""
+        self._number = 0
+
+    @property
+    def faults(self) -> int:
+        """How often anything went wrong until now."""
+        return self.troubles + self.cluster.faults + self.desk.faults
+
+    def clock(self) -> float:
+        return DAY_ONE + self.loop.time()
+
+    def new_store(self) -> Store:
+        return Store(lambda: MemoryDriver("authority", MemoryDriver.Settings(), clock=self.clock))
+
+    async def pause(self, seconds: Seconds = ()) -> None:
+        """Wait for one of these times, or for as long as is usual between two calls."""
+        await asyncio.sleep(self.dice.choice(seconds or self.climate.pause))
+
+    def anywhere(self) -> Replica:
+        """Return a replica that the load balancer takes for one that serves."""
+        return self.dice.choice(self.replicas)
+
+    async def start_one_more(self) -> None:
+        """Start a replica, and wait until it serves. One that the database does not let start is started anew."""
+        replica = self._new_replica()
+        self.oracle.event(f"{replica.name} starts")
+        self.replicas.append(replica)
+        while True:
+            start, serves = replica.start(), asyncio.create_task(replica.serves.wait())
+            await asyncio.wait([start, serves], return_when=asyncio.FIRST_COMPLETED)
+            if serves.done():
+                return
+            serves.cancel()
+            start.result()
+            await self.pause((1,))
+
+    def quieten(self) -> None:
+        """Let nothing go wrong any more."""
+        self.is_quiet, self.desk.bad_days = True, 0
+        for replica in self.replicas:
+            replica.wire.bad_days = 0
+            replica.store.calm()
+        self.oracle.event("nothing goes wrong any more")
+
+    async def end(self) -> None:
+        """Stop all replicas."""
+        for replica in self.replicas:
+            replica.stop()
+        for replica in (*self.dead, *self.replicas):
+            await replica.bury()
+
+    def _new_replica(self) -> Replica:
+        self._number += 1
+        name, climate = f"r{self._number}", self.climate
+        bad_store, bad_database = (0.0, 0.0) if self.is_quiet else (climate.bad_store, climate.bad_database)
+        store = SharedStore("authority", self.master, self.dice, travel=climate.travel, bad_days=bad_store)
+        near = [MemoryDriver("memory", MemoryDriver.Settings(), clock=self.clock)] if climate.near else []
+        wire, off = Wire(self.cluster, name, climate.travel, bad_database), self.dice.choice(climate.clocks)
+        return Replica(name, self.settings, DeskClient(self.desk), [*near, store], wire, self.loop, self.dice, off)
