@@ -45,6 +45,11 @@ class Climate:
         """Whether nothing goes wrong."""
         return not (self.bad_database or self.bad_store or self.bad_desk or self.troubles)
 
+    @property
+    def has_splits(self) -> bool:
+        """Whether the store may have two masters."""
+        return bool(self.troubles) and "split" in self.mischief
+
 
 def drawn(dice: Random) -> Climate:
     """Draw the climate of a run."""

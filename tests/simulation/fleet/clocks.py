@@ -1,9 +1,11 @@
-"""Modules of the connector on virtual time, and database work without threads."""
+"""Modules of the connector on virtual time and a seeded chance, and database work without threads."""
 
+import secrets
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from random import Random
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -16,19 +18,18 @@ DAY_ONE = 1_700_000_000.0
 
 
 @contextmanager
-def in_virtual_time(loop: SimulatedLoop) -> Iterator[None]:
-    """Have every module of the connector take its time from the loop, as long as the context is."""
-    virtual = SimpleNamespace(monotonic=loop.time, time=lambda: DAY_ONE + loop.time(), perf_counter=loop.time)
-    timed = [module for name, module in [*sys.modules.items()] if name.startswith("connector.") and _has_time(module)]
-    for module in timed:
-        vars(module)["time"] = virtual
-    try:
-        with patch.object(transactions, "in_a_thread", in_a_thread):
-            yield
-    finally:
-        for module in timed:
-            vars(module)["time"] = time
-
-
-def _has_time(module: object) -> bool:
-    return getattr(module, "__dict__", {}).get("time") is time
+def in_virtual_time(loop: SimulatedLoop, dice: Random) -> Iterator[None]:
+    """Let every module of the connector take its time from the loop, and its random words from the dice."""
+    virtual = {
+        "time": (time, SimpleNamespace(monotonic=loop.time, time=lambda: DAY_ONE + loop.time(), perf_counter=loop.time)),
+        "token_bytes": (secrets.token_bytes, dice.randbytes),
+        "token_urlsafe": (secrets.token_urlsafe, lambda number: dice.randbytes(number).hex()),
+    }
+    modules = [vars(module) for name, module in [*sys.modules.items()] if name.startswith(("connector.", "drivers."))]
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(transactions, "in_a_thread", in_a_thread))
+        for names in modules:
+            other = {name: stand_in for name, (real, stand_in) in virtual.items() if names.get(name) is real}
+            if other:
+                stack.enter_context(patch.dict(names, other))
+        yield

@@ -27,7 +27,8 @@ class Node:
             self.rows.deserialize(picture)
         else:
             self.rows.execute("PRAGMA page_size = 512")
-            self.rows.execute("CREATE TABLE there_is_something (id)")  # of nothing, SQLite makes no picture
+            # Of nothing at all, SQLite makes no picture. The column is one that PostgreSQL's tables have from version 2 on.
+            self.rows.execute("CREATE TABLE ledger_version (number INTEGER NOT NULL, layout INTEGER)")
         functions: dict[str, tuple[int, Callable[..., Any]]] = {
             LOCK: (1, lambda _: None),
             "hashtextextended": (2, lambda *_: 0),
@@ -37,11 +38,20 @@ class Node:
             "pg_walfile_name": (1, lambda _: f"{self.timeline:08X}0000000000000001"),
             "current_setting": (1, SHOWN.__getitem__),
             "random_word": (0, lambda: dice.randbytes(16)),
+            "beginning_of": (2, lambda text, length: text[:length]),
+            "nextval": (1, lambda name: self.drawn(name)[0]),
+            "setval": (2, self.numbers.__setitem__),
         }
         for name, (arguments, function) in functions.items():
             self.rows.create_function(name, arguments, function)
         self.picture = self.before = picture
         """What is committed now, and what was before the last commit."""
+
+    def drawn(self, sequence: str, number: int = 1) -> list[int]:
+        """Return the next numbers of a sequence."""
+        first = self.numbers.get(sequence, 0) + 1
+        self.numbers[sequence] = first + number - 1
+        return [first + place for place in range(number)]
 
     def committed(self) -> None:
         """Note that a transaction has taken effect."""

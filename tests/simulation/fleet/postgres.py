@@ -181,7 +181,7 @@ class Connection:
             case Kind.CANNED:
                 return [*statement.answer], [], 1
             case Kind.NUMBERS:
-                return self._drawn(statement.parts[0], int(values[0])), [], 1
+                return [(each,) for each in self.node.drawn(statement.parts[0], int(values[0]))], [], 1
             case Kind.CURSOR:
                 (of_cursor,) = understood(statement.parts[1])
                 self._cursors[statement.parts[0]] = iter(self._rows(of_cursor, values)[0])
@@ -204,11 +204,6 @@ class Connection:
     def _is_too_early(self) -> bool:
         """Whether the transaction has not waited for the lock yet: what it sees is from before its wait."""
         return self._status is TransactionStatus.INTRANS and not self._has_locked and bool(self.node.before)
-
-    def _drawn(self, sequence: str, number: int) -> list[Any]:
-        first = self.node.numbers.get(sequence, 0) + 1
-        self.node.numbers[sequence] = first + number - 1
-        return [(first + place,) for place in range(number)]
 
     def _commit(self) -> str:
         if self._fate.commit_is_lost:

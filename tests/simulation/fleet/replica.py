@@ -14,6 +14,7 @@ from connector.config.settings import Settings
 from connector.endsystems.end_system import EndSystem
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
+from connector.ledger.fingerprints import of_keys
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
@@ -21,6 +22,8 @@ from connector.model.errors import ConfigurationError
 from connector.preflight.loading import Prepared
 from connector.sessions.doubts import Doubts
 from connector.sessions.fleet import FleetSessions
+from connector.workers.other_replicas import Peers, this_process
+from connector.workers.sightings import Sightings
 from drivers import Capabilities, Driver, Sharing
 from tests.assembly import KEYRING
 from tests.simulation.fleet.climate import Climate
@@ -65,6 +68,8 @@ class Replica:
     dice: Random
     off: float
     """How many seconds its clock is ahead."""
+    meets: bool
+    """Whether it looks for replicas that do not share what they have to: it costs much."""
     serves: asyncio.Event = field(default_factory=asyncio.Event)
     is_over: bool = False
     """Whether it takes no calls any more."""
@@ -143,10 +148,12 @@ class Replica:
 
     def _deterministic(self, core: Core) -> Core:
         core.logouts.doubts = Doubts(self.loop.time)
+        me = this_process(self.settings.connector.name, of_keys(KEYRING))
+        peers = Peers(me, core.storage, core.ledger, Sightings(self.loop.time)) if self.meets else None
         books = Bookkeeping(core.ledger, Backoff(604_800, self.dice), self.clock, given_back=core.lines.given_back)
         kind = type(core.live)
         live = kind(core.ledger, self.clock, self.loop.time) if issubclass(kind, FleetSessions) else kind(core.ledger, self.clock)
-        return replace(core, books=books, live=live)
+        return replace(core, books=books, live=live, peers=peers)
 
     def _with_luck(self, parts: Parts) -> Parts:
         caches = Caches(Entries(parts.storage, clock=self.clock, luck=self.dice.random), Loads())

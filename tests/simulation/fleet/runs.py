@@ -16,7 +16,7 @@ PATIENCE = 24 * 3600.0
 def simulate(seed: int) -> FleetOracle:
     """Let one run happen, and return the oracle that has watched it."""
     world = World(seed)
-    with in_virtual_time(world.loop):
+    with in_virtual_time(world.loop, world.dice):
         world.loop.simulate(_run(world))
     for context in world.loop.unhandled:
         world.oracle.broken(f"nobody has looked at {context}")

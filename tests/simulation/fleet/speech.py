@@ -14,6 +14,8 @@ SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str]] = [
         (r"::[a-z]+( precision)?(\[\])?", ""),
         (r"'\\x([0-9a-f]*)'", r"x'\1'"),
         (r"\bSELECT FROM\b", "SELECT 1 FROM"),
+        (r"\(to_jsonb\((\w+)\)->>'(\w+)'\)", r"\1.\2"),
+        (r"\bleft\(", "beginning_of("),
         (r"\bstrpos\(", "instr("),
         (r"\bstring_agg\(CAST\((\w+) AS text\), ','\)", r"group_concat(\1)"),
         (r"\bgreatest\(", "max("),
@@ -25,8 +27,8 @@ SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str]] = [
         (r"\bbigint PRIMARY KEY\b", "INTEGER PRIMARY KEY"),
         (r"\b(bigint|boolean)\b", "INTEGER"),
         (r"\bbytea\b", "BLOB"),
+        (r"\bBLOB NOT NULL DEFAULT ''", "BLOB NOT NULL DEFAULT x''"),
         (r"\bdouble precision\b", "REAL"),
-        (r"\bADD COLUMN IF NOT EXISTS\b", "ADD COLUMN"),
         (r"\buuid_send\(gen_random_uuid\(\)\)", "random_word()"),
         (r"\s+FOR (NO KEY )?UPDATE\b", ""),
         (r"\bIS (NOT )?DISTINCT FROM\b", r"IS \1"),
@@ -42,7 +44,8 @@ LOCK = "pg_advisory_xact_lock"
 SEQUENCE = re.compile(r"SELECT nextval\('(\w+)'\) FROM generate_series\(1, %s\)")
 CURSOR = re.compile(r"DECLARE (\w+) NO SCROLL CURSOR FOR (.*)", re.DOTALL)
 FETCH = re.compile(r"FETCH (\d+) FROM (\w+)")
-NOT_ASKED = re.compile(r"(SET LOCAL|CREATE SEQUENCE|SET TRANSACTION|LOCK TABLE)\b")
+NOT_ASKED = re.compile(r"SET LOCAL|SET TRANSACTION|CREATE SEQUENCE|ALTER TABLE \w+ (ADD COLUMN IF NOT|DROP CONSTRAINT)")
+"""What makes no difference to the model: limits, sequences that begin with their first use, and what is there already."""
 CANNED: Mapping[str, Sequence[Any]] = {
     "pg_total_relation_size": [(0,)],  # how big the ledger is
     "relkind IN ('r', 'p', 'v', 'm', 'f')": [(1, 1)],  # whether the tables are the ledger's

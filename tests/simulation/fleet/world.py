@@ -94,4 +94,6 @@ class World:
         store = SharedStore("authority", self.master, self.dice, travel=climate.travel, bad_days=bad_store)
         near = [MemoryDriver("memory", MemoryDriver.Settings(), clock=self.clock)] if climate.near else []
         wire, off = Wire(self.cluster, name, climate.travel, bad_database), self.dice.choice(climate.clocks)
-        return Replica(name, self.settings, DeskClient(self.desk), [*near, store], wire, self.loop, self.dice, off)
+        return Replica(
+            name, self.settings, DeskClient(self.desk), [*near, store], wire, self.loop, self.dice, off, climate.has_splits
+        )
