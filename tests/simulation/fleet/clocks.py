@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from random import Random
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -15,13 +16,18 @@ from tests.simulation.loop import SimulatedLoop
 
 DAY_ONE = 1_700_000_000.0
 """When simulated time begins."""
+AHEAD: ContextVar[float] = ContextVar("AHEAD", default=0.0)
+"""How many seconds the clock of a process is ahead."""
 
 
 @contextmanager
 def in_virtual_time(loop: SimulatedLoop, dice: Random) -> Iterator[None]:
     """Let every module of the connector take its time from the loop, and its random words from the dice."""
     virtual = {
-        "time": (time, SimpleNamespace(monotonic=loop.time, time=lambda: DAY_ONE + loop.time(), perf_counter=loop.time)),
+        "time": (
+            time,
+            SimpleNamespace(monotonic=loop.time, time=lambda: DAY_ONE + loop.time() + AHEAD.get(), perf_counter=loop.time),
+        ),
         "token_bytes": (secrets.token_bytes, dice.randbytes),
         "token_urlsafe": (secrets.token_urlsafe, lambda number: dice.randbytes(number).hex()),
     }

@@ -21,10 +21,10 @@ GIVEN_UP = (0.5, 3, 20)
 class Cluster:
     """A primary with its standby. A client that connects finds whichever node its network leads to."""
 
-    def __init__(self, dice: Random, told: Callable[[str], None]) -> None:
+    def __init__(self, dice: Random, clock: Callable[[], float], told: Callable[[str], None]) -> None:
         self.dice = dice
         self.told = told
-        self.primary = Node(dice)
+        self.primary = Node(dice, clock)
         self.former: Node | None = None
         """One that was primary before, and takes itself for it."""
         self.goes_on = asyncio.Event()

@@ -1,9 +1,10 @@
 """Servers of the modelled PostgreSQL: each keeps rows, and one may begin with what another has committed."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from tests.simulation.fleet.speech import LOCK
@@ -15,10 +16,19 @@ SHOWN = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "s
 class Node:
     """One server. What it has committed is a picture, which another one may begin with."""
 
-    def __init__(self, dice: Random, *, timeline: int = 1, picture: bytes = b"", numbers: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        dice: Random,
+        clock: Callable[[], float],
+        *,
+        timeline: int = 1,
+        picture: bytes = b"",
+        numbers: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self._clock = clock
         self.timeline = timeline
         self.rows = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self.numbers = dict(numbers or {})
+        self.numbers = dict(numbers)
         """The sequences: what was drawn last. No transaction takes it back."""
         self.is_there = True
         self.acknowledges = True
@@ -37,6 +47,7 @@ class Node:
             "pg_current_wal_lsn": (0, lambda: "0/1"),
             "pg_walfile_name": (1, lambda _: f"{self.timeline:08X}0000000000000001"),
             "current_setting": (1, SHOWN.__getitem__),
+            "moment": (0, clock),
             "random_word": (0, lambda: dice.randbytes(16)),
             "beginning_of": (2, lambda text, length: text[:length]),
             "nextval": (1, lambda name: self.drawn(name)[0]),
@@ -59,7 +70,8 @@ class Node:
 
     def promoted(self, dice: Random, picture: bytes | None = None) -> "Node":
         """Return the server that takes over with a picture of this one, by default the latest."""
-        return Node(dice, timeline=self.timeline + 1, picture=self.picture if picture is None else picture, numbers=self.numbers)
+        picture = self.picture if picture is None else picture
+        return Node(dice, self._clock, timeline=self.timeline + 1, picture=picture, numbers=self.numbers)
 
     @contextmanager
     def as_before(self) -> Iterator[sqlite3.Connection]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, TypeVar, cast
 
-from connector.assembly.parts import Core, Parts, core_of, for_end_system, parts_of
+from connector.assembly.parts import Core, Parts, core_of, parts_of
 from connector.cache import Caches, Entries, Loads
 from connector.cleanups.hooks import Hooks
 from connector.config.settings import Settings
 from connector.endsystems.end_system import EndSystem
 from connector.ledger.backoff import Backoff
-from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
+from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.fingerprints import of_keys
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
@@ -27,7 +27,7 @@ from connector.workers.sightings import Sightings
 from drivers import Capabilities, Driver, Sharing
 from tests.assembly import KEYRING
 from tests.simulation.fleet.climate import Climate
-from tests.simulation.fleet.clocks import DAY_ONE
+from tests.simulation.fleet.clocks import AHEAD, DAY_ONE
 from tests.simulation.fleet.cluster import WIRE, Wire
 from tests.simulation.loop import PROCESS, SimulatedLoop
 from tests.simulation.weather import RemoteDriver
@@ -66,7 +66,7 @@ class Replica:
     wire: Wire
     loop: SimulatedLoop
     dice: Random
-    off: float
+    ahead: float
     """How many seconds its clock is ahead."""
     meets: bool
     """Whether it looks for replicas that do not share what they have to: it costs much."""
@@ -96,6 +96,7 @@ class Replica:
         context = Context()
         context.run(PROCESS.set, self.name)
         context.run(WIRE.set, self.wire)
+        context.run(AHEAD.set, self.ahead)
         task = self.loop.create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -125,16 +126,14 @@ class Replica:
             await asyncio.wait([*self._tasks])
 
     async def _serve(self) -> None:
-        clock = self.clock
         ledger = PostgresLedger(
             cast("Address", self.wire),
             KEYRING,
-            grace=for_end_system(self.settings) + self.settings.storage.deadlines.evict + 2 * DEADLINE,
-            clock=clock,
+            clock=self.clock,
             standstill=Standstill(clock=self.loop.time),
         )
         start = Prepared(self.settings, self.end_system, self.drivers)
-        core = self._deterministic(core_of(start, KEYRING, ledger, clock, TICK))
+        core = self._deterministic(core_of(start, KEYRING, ledger, ledger.clock, TICK))
         self.parts = self._with_luck(parts_of(core, Hooks(), sees_use=True))
         try:
             async with self.parts.running(30):
@@ -144,15 +143,16 @@ class Replica:
             return  # the database is away
 
     def clock(self) -> float:
-        return DAY_ONE + self.loop.time() + self.off
+        return DAY_ONE + self.loop.time() + self.ahead
 
     def _deterministic(self, core: Core) -> Core:
         core.logouts.doubts = Doubts(self.loop.time)
         me = this_process(self.settings.connector.name, of_keys(KEYRING))
         peers = Peers(me, core.storage, core.ledger, Sightings(self.loop.time)) if self.meets else None
-        books = Bookkeeping(core.ledger, Backoff(604_800, self.dice), self.clock, given_back=core.lines.given_back)
+        books = Bookkeeping(core.ledger, Backoff(604_800, self.dice), core.clock, given_back=core.lines.given_back)
         kind = type(core.live)
-        live = kind(core.ledger, self.clock, self.loop.time) if issubclass(kind, FleetSessions) else kind(core.ledger, self.clock)
+        now = [self.loop.time] if issubclass(kind, FleetSessions) else []
+        live = kind(core.ledger, core.clock, *now)
         return replace(core, books=books, live=live, peers=peers)
 
     def _with_luck(self, parts: Parts) -> Parts:

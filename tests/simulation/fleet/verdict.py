@@ -87,7 +87,7 @@ class Verdict:
     def _judge_the_end_system(self) -> None:
         desk, seats = self._world.desk, self._world.climate.seats
         self._oracle.counted["sent twice"] += desk.sent_twice
-        if desk.sent_twice > self._world.faults and not self._world.climate.races and self._world.climate.clocks == (0,):
+        if desk.sent_twice > self._world.faults:
             self._oracle.broken(f"{desk.sent_twice} logouts were sent twice after {self._world.faults} faults")
         if seats is not None and desk.most_alive > seats:
             self._oracle.broken(f"{desk.most_alive} logins were alive at a time, where {seats} are allowed")

@@ -23,7 +23,7 @@ class World:
         self.loop = SimulatedLoop(self.dice)
         self.climate: Climate = drawn(self.dice)
         self.settings = settings_of(self.climate)
-        self.cluster = Cluster(self.dice, self.oracle.broken)
+        self.cluster = Cluster(self.dice, self.clock, self.oracle.broken)
         self.desk = Desk(self.dice, self.oracle.event, self.climate.travel, self.climate.bad_desk)
         self.master = self.new_store()
         """The store's server."""
