@@ -67,6 +67,7 @@ OPENS_FILES = {
     "connector/endsystems/http/egress.py": "the start: certificates",
     "connector/ledger/sqlite/inspection.py": "the start, and commands",
     "connector/preflight/keyfile.py": "the start",
+    "connector/preflight/key_changes.py": "commands",
     "connector/preflight/listener.py": "the start; a hang-up, at which what cannot be opened is told",
     "connector/ledger/sqlite/lock.py": "the start; held for as long as the server runs",
     "connector/runtime/ownership.py": "the start",

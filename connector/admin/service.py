@@ -17,7 +17,9 @@ from connector.admin.shown import (
     Choice,
     RunningServer,
     ShownDebt,
+    ShownKeyring,
     ShownLedger,
+    ShownOwner,
     ShownPool,
     SilentLedger,
     shown_debt,
@@ -25,9 +27,10 @@ from connector.admin.shown import (
     states_of,
 )
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession, closed_session, shown_session
-from connector.ledger.port import DismissedDebts, ShownDebts, ShownSessions
+from connector.ledger.port import DismissedDebts, ShownDebts, ShownKeys, ShownSessions
 from connector.model.errors import LedgerUnavailable, NoSuchSession
 from connector.model.listed import Wanted
+from connector.model.peers import heard
 from connector.model.seat_pools import Pool
 from connector.sessions.doubts import Doubts
 from connector.sessions.seat_lines import SeatLines
@@ -39,7 +42,7 @@ from connector.workers.holding import Holding
 log = structlog.get_logger(__name__)
 
 
-class ShownContents(ShownDebts, ShownSessions, Protocol):
+class ShownContents(ShownDebts, ShownSessions, ShownKeys, Protocol):
     """A ledger that an administrator sees."""
 
 
@@ -70,6 +73,11 @@ class LedgerView:
             return [*map(shown_session, found)]
         raise NoSuchSession(f"no session is open with the id {session_id}")
 
+    async def keys(self) -> ShownKeyring:
+        """Tell which keys are needed, and which replica has which. Raises `LedgerUnavailable`."""
+        owners = [ShownOwner(name, digests_in(about)) for name, about in await self.ledger.owners()]
+        return ShownKeyring(await self.ledger.rows_by_key(), owners)
+
     async def totals(self) -> ShownLedger:
         """Tell how much is owed. Raises `LedgerUnavailable`."""
         return ShownLedger(
@@ -78,6 +86,12 @@ class LedgerView:
             next_try_at=await self.ledger.next_due(time.time()),
             durability=self.ledger.durability,
         )
+
+
+def digests_in(about: bytes | None) -> list[str]:
+    """Return the digests of the keys that a replica tells."""
+    peer = None if about is None else heard(about)
+    return [] if peer is None else [digest.hex() for digest in peer.keys]
 
 
 class SteeredLedger(ShownContents, DismissedDebts, Protocol):

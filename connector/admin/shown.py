@@ -68,6 +68,24 @@ class ShownLedger(msgspec.Struct, frozen=True, kw_only=True):
     """What the settings of its store allow to be lost, in words; None if that is no matter of settings."""
 
 
+class ShownOwner(msgspec.Struct, frozen=True):
+    """A replica, and which keys it has."""
+
+    name: str
+    """Its host and process id."""
+    keys: list[str]
+    """The digests of its keys, that of the current one first; empty if its version does not tell, or has not told yet."""
+
+
+class ShownKeyring(msgspec.Struct, frozen=True):
+    """Which keys the ledger's rows need, and which the replicas have."""
+
+    rows: dict[str, dict[str, int]]
+    """How many rows each key has made, by the kind of row."""
+    replicas: list[ShownOwner]
+    """Those that share the ledger; none if one server has it for itself."""
+
+
 class SilentLedger(msgspec.Struct, frozen=True):
     """The ledger does not answer, and why."""
 

@@ -61,11 +61,15 @@ def control_app(admin: Admin, metrics: Metrics) -> web.Application:
     async def status(_: web.Request) -> web.Response:
         return ok(await admin.status())
 
+    async def keys(_: web.Request) -> web.Response:
+        return ok(await admin.keys())
+
     async def drain(request: web.Request) -> web.Response:
         wanted = converted(await body_of(request) or {}, Drain)
         return ok(await admin.draining.drain(close_sessions=wanted.close_sessions))
 
     app.router.add_get("/status", status)
+    app.router.add_get("/keys", keys)
     app.router.add_post("/drain", drain)
     app.router.add_routes(OwedCalls(admin).routes())
     app.router.add_routes(SessionCalls(admin).routes())

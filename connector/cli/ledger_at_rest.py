@@ -35,11 +35,13 @@ def ledger_at_rest(ledger: LedgerSection, down: ServerDown, tell: Callable[[str]
         address = ledger_address(ledger, os.environ)
         from connector.ledger.postgres.durability import durability
         from connector.ledger.postgres.looking import opened_read_only as database_opened
+        from connector.ledger.postgres.owners import introduced
 
         keyring = _keyring(ledger, down)
         tell(f"{down}; reading the ledger that it shares with others, {address}")
         with database_opened(address, keyring) as table:
-            yield LedgerAtRest(table, durability=str(durability(table.connection)))
+            there = introduced(table.connection)
+            yield LedgerAtRest(table, durability=str(durability(table.connection)), owners=there)
 
 
 def _keyring(ledger: LedgerSection, down: ServerDown) -> Keyring:

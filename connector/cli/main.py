@@ -8,6 +8,7 @@ from connector.cli import (
     check_config,
     doctor,
     drain,
+    keys_commands,
     ledger_commands,
     new,
     owed_commands,
@@ -54,6 +55,7 @@ app.add_typer(owed_commands.app, name="owed")
 app.add_typer(sessions_commands.app, name="sessions")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(ledger_commands.app, name="ledger")
+app.add_typer(keys_commands.app, name="keys")
 
 
 def _print_version(*, wanted: bool) -> None:

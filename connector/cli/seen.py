@@ -16,7 +16,16 @@ from msgspec.structs import asdict
 
 from connector.admin.draining import ShownDrain
 from connector.admin.service import LedgerView
-from connector.admin.shown import Choice, RunningServer, ServerState, ShownDebt, ShownLedger, SilentLedger, StoppedServer
+from connector.admin.shown import (
+    Choice,
+    RunningServer,
+    ServerState,
+    ShownDebt,
+    ShownKeyring,
+    ShownLedger,
+    SilentLedger,
+    StoppedServer,
+)
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession
 from connector.cli.control_client import ControlClient, ServerDown
 from connector.cli.ledger_at_rest import ledger_at_rest
@@ -48,6 +57,9 @@ class Seen(Protocol):
     def session(self, id_: str) -> list[ShownSession]:
         """Show the logins of one session. Raises `Refused` or `NoSuchSession` if there is none."""
 
+    def keys(self) -> ShownKeyring:
+        """Tell which keys are needed, and which replica has which."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSeen(Seen):
@@ -78,6 +90,10 @@ class ServerSeen(Seen):
     def session(self, id_: str) -> list[ShownSession]:
         """Show one session."""
         return _shown(self.client.get(f"/sessions/{id_}"), list[ShownSession])
+
+    def keys(self) -> ShownKeyring:
+        """Tell which keys are needed, and which replica has which."""
+        return _shown(self.client.get("/keys"), ShownKeyring)
 
     def close(self, session: ShownSession) -> ClosedSession:
         """Clean a session up, if it is still open by this login."""
@@ -128,6 +144,9 @@ class _SeenAtRest(Seen):
 
     def session(self, id_: str) -> list[ShownSession]:
         return asyncio.run(self.view.session(id_))
+
+    def keys(self) -> ShownKeyring:
+        return asyncio.run(self.view.keys())
 
 
 def on_standard_error(line: str) -> None:

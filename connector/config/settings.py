@@ -274,7 +274,7 @@ class MetricsSection(Section):
 
 
 class ControlSection(Section):
-    """The socket by which `connector status`, `sessions`, `owed` and `drain` reach the running server."""
+    """The socket by which `connector status`, `sessions`, `owed`, `keys` and `drain` reach the running server."""
 
     socket: Annotated[Path, Field(strict=False)] = Path("var/control.sock")
     """Unix socket, made with mode 0600, because its users may change what is owed. At most 100 bytes long, as an absolute path

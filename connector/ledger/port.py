@@ -469,6 +469,18 @@ class Introductions(Protocol):
         ...
 
 
+class ShownKeys(Protocol):
+    """Which keys the rows need, and which the owners have."""
+
+    async def rows_by_key(self) -> dict[str, dict[str, int]]:
+        """Count the rows that each key has sealed or authenticated, by the kind of row; nothing is verified for it."""
+        ...
+
+    async def owners(self) -> Sequence[tuple[str, bytes | None]]:
+        """Return the owners that are there by their names, and what each tells the others of itself: None if nothing."""
+        ...
+
+
 class Ledger(
     CleanupRecords,
     LateRecords,
@@ -484,6 +496,7 @@ class Ledger(
     RunningTime,
     Seats,
     Introductions,
+    ShownKeys,
     Protocol,
 ):
     """All that a ledger does for a connector. A store is a class that inherits it: `sqlite/` has one."""

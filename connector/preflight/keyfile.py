@@ -11,6 +11,7 @@ from secrets import token_bytes, token_hex
 import structlog
 
 from connector.config.variables import KEYS_VARIABLE
+from connector.ledger.fingerprints import of_keys
 from connector.ledger.keyring import KEY_BYTES, Keyring
 from connector.ledger.sqlite.lost_keys import needs_keys
 from connector.model.errors import ConfigurationError
@@ -41,6 +42,21 @@ def load_keyring(path: Path, environ: Mapping[str, str], *, ledger: Path | None)
         return parsed(_read(path), origin=f"ledger.key_file: {path}")
     except OSError as problem:
         raise ConfigurationError([f"ledger.key_file: {path}: {why_not(problem, path)}"]) from problem
+
+
+def given_keys(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the ids of the keys, the current one first, each with the digest by which replicas tell it. None are made.
+
+    Raises:
+        ConfigurationError: as `load_keyring` does, or there are none.
+    """
+    try:
+        if not (environ.get(KEYS_VARIABLE) or is_there(path)):
+            raise ConfigurationError([f"ledger.key_file: {path}: is not there, and {KEYS_VARIABLE} is not set"])
+    except OSError as problem:
+        raise ConfigurationError([f"ledger.key_file: {path}: {why_not(problem, path)}"]) from problem
+    keyring = load_keyring(path, environ, ledger=None)
+    return dict(zip(keyring.ids, (digest.hex() for digest in of_keys(keyring)), strict=True))
 
 
 def parsed(text: str, *, origin: str) -> Keyring:

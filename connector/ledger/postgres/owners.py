@@ -16,6 +16,7 @@ from connector.ledger.postgres.epochs import LOOK, LedgerEpoch
 from connector.ledger.postgres.layouts import found_version, lock_out_older
 from connector.ledger.postgres.standstill import StandstillWatch
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
+from connector.ledger.sql.database import Database
 from connector.ledger.sql.table import Table
 
 WORD_BYTES = 16
@@ -41,6 +42,7 @@ BEGIN = "; ".join(
 
 INTRODUCED = "SELECT about FROM introductions JOIN owners ON owners.id = owner WHERE owner <> ?"
 """A replica of an older version that removes an owner leaves what that one has told."""
+ALL = "SELECT name, about FROM owners LEFT JOIN introductions ON owner = owners.id ORDER BY name"
 INTRODUCE = "INSERT INTO introductions VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET about = excluded.about"
 
 
@@ -131,6 +133,11 @@ def introduce(table: Table, about: bytes | None) -> list[bytes]:
         table.connection.execute(INTRODUCE, (table.term.owner, about))
     found = table.connection.execute(INTRODUCED, (table.term.owner,))
     return [bytes(each) for (each,) in found]
+
+
+def introduced(database: Database) -> list[tuple[str, bytes | None]]:
+    """Return all owners by their names, and what each tells."""
+    return [(name, about and bytes(about)) for name, about in database.execute(ALL).fetchall()]
 
 
 def _begun(connection: "psycopg.Connection[Any]", word: bytes, looks: int) -> Prologue:

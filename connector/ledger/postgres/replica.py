@@ -155,6 +155,9 @@ class Replica(Operations):
     async def introduce(self, about: bytes | None) -> Collection[bytes]:
         return await self.transact(partial(owners.introduce, about=about))
 
+    async def owners(self) -> Sequence[tuple[str, bytes | None]]:
+        return await self.transact(lambda table: owners.introduced(table.connection))
+
     def has_looked(self) -> None:
         self._fleet.has_looked()
 

@@ -1,9 +1,9 @@
 """A ledger that only looks, and changes no row: what an administrator sees while no server answers."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from connector.ledger.port import ShownDebts, ShownSessions
+from connector.ledger.port import ShownDebts, ShownKeys, ShownSessions
 from connector.ledger.sql import held, housekeeping, selection, session_listing, ticks
 from connector.ledger.sql.selection import Claimed
 from connector.ledger.sql.table import Table
@@ -11,11 +11,12 @@ from connector.model.debts import Debt, LogoutState, Totals
 from connector.model.listed import EVERY, ListedSession, Wanted
 
 
-class LedgerAtRest(ShownDebts, ShownSessions):
+class LedgerAtRest(ShownDebts, ShownSessions, ShownKeys):
     """Shows what the rows of a ledger are, as one transaction that only reads sees them."""
 
-    def __init__(self, table: Table, *, durability: str | None = None) -> None:
+    def __init__(self, table: Table, *, durability: str | None = None, owners: Sequence[tuple[str, bytes | None]] = ()) -> None:
         self._table = table
+        self._owners = owners
         self._durability = durability
 
     @property
@@ -33,6 +34,12 @@ class LedgerAtRest(ShownDebts, ShownSessions):
 
     async def debt(self, id_: int) -> Debt:
         return housekeeping.debt(self._table, id_)
+
+    async def rows_by_key(self) -> dict[str, dict[str, int]]:
+        return housekeeping.rows_by_key(self._table)
+
+    async def owners(self) -> Sequence[tuple[str, bytes | None]]:
+        return self._owners
 
     async def statistics(self) -> Totals:
         return housekeeping.totals(self._table)

@@ -15,6 +15,9 @@ OPEN = """SELECT key_id, state, count(*) AS number, min(recorded_at) AS since
 CLOSED = "SELECT count(*) FROM debts WHERE closed_at IS NOT NULL"
 OWING_EVICTIONS = "SELECT count(*) FROM debts WHERE evictions IS NOT NULL"
 SESSIONS = "SELECT key_id, count(*) AS number FROM sessions GROUP BY key_id ORDER BY key_id"
+KINDS = ("debts", "sessions", "openings", "ticks")
+"""The tables whose rows name the key that has made them."""
+BY_KEY = " UNION ALL ".join(f"SELECT key_id, '{kind}' AS kind, count(*) AS number FROM {kind} GROUP BY key_id" for kind in KINDS)  # noqa: S608 - ours
 IN_QUARANTINE = "SELECT count(*) FROM quarantine"
 FORGET = """DELETE FROM debts WHERE id IN (
     SELECT id FROM debts WHERE closed_at IS NOT NULL AND (closed_at < ? OR closed_at > ?) AND holds = 0 LIMIT ?)"""
@@ -79,6 +82,14 @@ def totals(table: Table) -> Totals:
         unknown=unknown,
         bytes=table.size(),
     )
+
+
+def rows_by_key(table: Table) -> dict[str, dict[str, int]]:
+    """Count the rows that each key has made, by the kind of row."""
+    counted: dict[str, dict[str, int]] = {}
+    for row in table.named(BY_KEY):
+        counted.setdefault(shown(row["key_id"]) or "", {})[row["kind"]] = row["number"]
+    return counted
 
 
 def in_hand(table: Table, now: float) -> dict[int, int]:

@@ -236,6 +236,9 @@ class Operations(Ledger):
     async def dismiss(self, id_: int, reason: str) -> None:
         await self.transact(lambda table: recording.dismiss(table, id_, reason, now=self._clock()))
 
+    async def rows_by_key(self) -> dict[str, dict[str, int]]:
+        return await self.transact(housekeeping.rows_by_key)
+
     async def statistics(self) -> Totals:
         return await self.transact(housekeeping.totals)
 

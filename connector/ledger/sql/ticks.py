@@ -3,7 +3,7 @@
 from connector.ledger import authentication
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.sql import idling, opening_rows
-from connector.ledger.sql.table import Table
+from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import Unverified
 
 PURPOSE = "tick"
@@ -32,6 +32,16 @@ def keep(table: Table) -> None:
     """Write the counter down if it is not there yet, so that no row has to tell it."""
     if not table.connection.execute("SELECT count(*) FROM ticks").fetchone()[0]:
         _write(table, read(table))
+
+
+def renew_key(table: Table) -> None:
+    """Authenticate the counter with the current key if an older one of the keyring has done it, so that this one may go."""
+    older = table.keyring.ids[1:]
+    rows = table.connection.execute(f"SELECT number FROM ticks WHERE key_id IN ({marks(older)})", older)  # noqa: S608 - question marks
+    if older and rows.fetchall():
+        number = read(table)
+        code = authentication.code(PURPOSE, [number], (), table.keyring, table.keyring.current)
+        table.connection.execute("UPDATE ticks SET key_id = ?, number = ?, mac = ?", (table.keyring.current, number, code))
 
 
 def _write(table: Table, number: int) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from connector.ledger.sql import housekeeping, opening_rows
+from connector.ledger.sql import housekeeping, opening_rows, ticks
 from connector.ledger.sql.operations import Operations
 from connector.model.debts import Totals
 from connector.model.errors import LedgerUnavailable
@@ -62,4 +62,5 @@ class Tidying:
         while more:
             more = await transact(lambda table: housekeeping.renew_keys(table, limit=SLICE))
         await transact(opening_rows.renew_keys)
+        await transact(ticks.renew_key)
         self._verified = await transact(lambda table: housekeeping.patrol(table, after=self._verified, limit=SLICE))

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +63,10 @@ class SoleOwner(Operations):
 
     async def introduce(self, about: bytes | None) -> Collection[bytes]:  # noqa: ARG002 - the file has one owner
         """Return nothing: nobody else is there."""
+        return ()
+
+    async def owners(self) -> Sequence[tuple[str, bytes | None]]:
+        """Return nothing: the one owner is who asks."""
         return ()
 
     def _claimed(self, per_origin: int) -> Claimed:

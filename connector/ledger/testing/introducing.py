@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 
 from connector.ledger.port import Ledger
-from connector.ledger.testing.ledger_subject import KEYS, LedgerSubject, MakeLedger, SetClock, opened
+from connector.ledger.testing.ledger_subject import (
+    KEYS,
+    ROTATED,
+    LedgerSubject,
+    MakeLedger,
+    SetClock,
+    open_,
+    opened,
+    opening,
+    record,
+    session,
+)
 
 
 class Introducing(LedgerSubject):
@@ -12,6 +23,18 @@ class Introducing(LedgerSubject):
             assert [*await ledger.introduce(b"me")] == []
         async with opened(make_ledger(KEYS)) as ledger:
             assert [*await ledger.introduce(None)] == []
+
+    async def test_rows_are_counted_by_the_key_that_made_them(self, make_ledger: MakeLedger) -> None:
+        async with opened(make_ledger(KEYS)) as ledger:
+            await record(ledger, 1)
+            await open_(ledger, session(2))
+            await ledger.begin_opening(opening(session(3)))
+        async with opened(make_ledger(ROTATED)) as ledger:
+            await record(ledger, 4)
+            counted = await ledger.rows_by_key()
+        old = {kind: number for kind, number in counted.get("old", {}).items() if kind != "ticks"}
+        assert old == ({"debts": 1, "sessions": 1, "openings": 1} if self.sealed else {})
+        assert counted.get("new", {}).get("debts", 0) == int(self.sealed)
 
 
 class SharedIntroducing(LedgerSubject):
@@ -23,6 +46,10 @@ class SharedIntroducing(LedgerSubject):
         await owners[0].introduce(b"d")
         heard = [sorted(await owner.introduce(None)) for owner in owners]
         assert heard == [[b"b", b"c"], [b"c", b"d"], [b"b", b"d"]]
+
+    async def test_all_owners_are_told_with_what_each_tells(self, owners: Sequence[Ledger]) -> None:
+        await owners[1].introduce(b"here")
+        assert sorted(about or b"" for _, about in await owners[0].owners()) == [b"", b"", b"here"]
 
     async def test_an_owner_that_is_gone_is_not_heard_any_more(self, owners: Sequence[Ledger], clock: SetClock) -> None:
         there, gone = owners[:2]

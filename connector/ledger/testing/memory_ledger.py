@@ -164,6 +164,13 @@ class MemoryLedger(Beginner, Ledger):
                 store.introductions[self] = about
             return [each for owner, each in store.introductions.items() if owner is not self]
 
+    async def owners(self) -> Sequence[tuple[str, bytes | None]]:
+        with self._transaction() as store:
+            return [("memory", store.introductions.get(owner)) for owner in store.there_until]
+
+    async def rows_by_key(self) -> dict[str, dict[str, int]]:
+        return {}  # no row is sealed
+
     async def known_sessions(self) -> Known:
         with self._transaction() as store:
             logins = {session.session_id: session.login_id for session in store.sessions.values()}

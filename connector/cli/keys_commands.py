@@ -1,0 +1,129 @@
+"""`connector keys`: see the keys of the ledger, and exchange them without a session that is refused."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from connector.cli.exits import EXIT_NOT_NOW, EXIT_NOTHING, exit_codes
+from connector.cli.options import ConfigOption, JsonOption, chosen
+from connector.cli.printing import print_json, print_table
+from connector.cli.words import plain
+
+if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
+    from connector.admin.shown import ShownKeyring
+    from connector.config.settings import LedgerSection
+
+RESTART = "restart this server, and do the same on each replica"
+
+app = typer.Typer(help="The keys of the ledger: see and exchange them.", no_args_is_help=True)
+KeyArgument = Annotated[str, typer.Argument(metavar="ID", help="A key's id, as `connector keys list` shows it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """A key, what it does here, and who needs and who has it."""
+
+    id: str
+    does: str
+    rows: Mapping[str, int]
+    having: list[str]
+    lacking: list[str]
+
+
+@app.command("list")
+def list_keys(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the keys of this server: what each does, how many rows need it, and how many replicas have it."""
+    keys, found = _keys(config)
+    rows = [*_listed(keys, found)]
+    if as_json:
+        print_json(rows)
+        return
+    cells = ((row.id, row.does, _counted(row.rows), f"{len(row.having)} of {len(row.having) + len(row.lacking)}") for row in rows)
+    print_table(("id", "does", "rows that need it", "replicas that have it"), cells)
+
+
+@app.command()
+def add(*, config: ConfigOption = None) -> None:
+    """Add a new key as the last one. It opens what others seal with it, and seals nothing until it is promoted."""
+    from connector.preflight.key_changes import add_key
+    from connector.preflight.ledger_store import ledger_file
+
+    ledger = _ledger(config)
+    key_id = add_key(ledger.key_file, os.environ, ledger=ledger_file(ledger))
+    told = f"Give every replica this file, restart each, and then: connector keys promote {key_id}"
+    typer.echo(f"added {key_id} to {ledger.key_file}. {told}")
+
+
+@app.command()
+def promote(id_: KeyArgument, *, config: ConfigOption = None) -> None:
+    """Let a key make whatever is new. Ends with 75 as long as a replica does not have it."""
+    from connector.preflight.key_changes import change_keys, promoted
+
+    keys, found = _keys(config)
+    digest = _digest(id_, keys)
+    if lacking := [each.name for each in found.replicas if digest not in each.keys]:
+        _not_now(f"not promoted: these replicas do not have it, or do not tell yet: {', '.join(map(plain, lacking))}")
+    change_keys(_ledger(config).key_file, promoted(id_), os.environ)
+    typer.echo(f"{id_} is the first key now: {RESTART}")
+
+
+@app.command()
+def retire(id_: KeyArgument, *, config: ConfigOption = None) -> None:
+    """Take a key out that nothing needs any more. Ends with 75 as long as something does."""
+    from connector.preflight.key_changes import change_keys, retired
+
+    keys, found = _keys(config)
+    digest = _digest(id_, keys)
+    if id_ == next(iter(keys)):
+        _not_now("not retired: it is the first key, which makes whatever is new. Promote another one before")
+    if writing := [each.name for each in found.replicas if digest in each.keys[:1]]:
+        _not_now(f"not retired: these replicas write with it: {', '.join(map(plain, writing))}")
+    if rows := found.rows.get(id_):
+        _not_now(f"not retired: rows that need it: {_counted(rows)}")
+    change_keys(_ledger(config).key_file, retired(id_), os.environ)
+    typer.echo(f"{id_} is no key any more: {RESTART}")
+
+
+def _keys(config: Path | None) -> "tuple[dict[str, str], ShownKeyring]":
+    """Return the ids of the keys of this machine with their digests, and what the ledger and its replicas tell."""
+    from connector.cli.seen import seen
+    from connector.preflight.keyfile import given_keys
+
+    with exit_codes():
+        found = seen(config, lambda source: source.keys())
+    return given_keys(_ledger(config).key_file, os.environ), found
+
+
+def _ledger(config: Path | None) -> "LedgerSection":
+    from connector.preflight.loading import read
+
+    return read(chosen(config), os.environ).settings.ledger
+
+
+def _digest(id_: str, keys: Mapping[str, str]) -> str:
+    if id_ not in keys:
+        typer.echo(f"no key has the id {plain(id_)}; `connector keys list` shows them", err=True)
+        raise typer.Exit(EXIT_NOTHING)
+    return keys[id_]
+
+
+def _listed(keys: Mapping[str, str], found: "ShownKeyring") -> Iterator[ListedKey]:
+    """Yield what is known of each key, those that are missing at the end."""
+    for id_ in [*keys, *sorted(found.rows.keys() - keys.keys())]:
+        digest = keys.get(id_)
+        does = "is missing" if digest is None else "seals" if id_ == next(iter(keys)) else "opens"
+        having, lacking = ([each.name for each in found.replicas if (digest in each.keys) is has] for has in (True, False))
+        yield ListedKey(id_, does, found.rows.get(id_, {}), having, lacking)
+
+
+def _counted(rows: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in sorted(rows.items())) or "none"
+
+
+def _not_now(reason: str) -> None:
+    typer.echo(reason, err=True)
+    raise typer.Exit(EXIT_NOT_NOW)
