@@ -63,6 +63,7 @@ class ShownLedger(msgspec.Struct, frozen=True, kw_only=True):
     next_try_at: float | None
     bytes: int
     """What the ledger takes in its store."""
+    maybe_twice: int = 0
     rewinds: int = 0
     durability: str | None = None
     """What the settings of its store allow to be lost, in words; None if that is no matter of settings."""

@@ -74,6 +74,8 @@ def _ledger_lines(ledger: "ShownLedger | SilentLedger", now: float) -> Iterator[
     yield "ledger", f"{ledger.bytes / 1024:.0f} KiB"
     if ledger.durability:
         yield "durability", plain(ledger.durability)
+    if ledger.maybe_twice:
+        yield "logouts maybe sent twice", f"{ledger.maybe_twice} since the start"
     if ledger.rewinds:
         yield "commits lost by the database", f"{ledger.rewinds} times since the start"
 

@@ -108,6 +108,8 @@ class Totals:
     """Logins of which nobody knows what they have made, because their owner is gone or had no answer."""
     bytes: int = 0
     """What the ledger takes in its store."""
+    maybe_twice: int = 0
+    """Logouts since the start that may be sent twice: a try's server was gone, or its end could not be recorded."""
     rewinds: int = 0
     """How often its store had forgotten what it had acknowledged to this server, as a fail-over may do."""
 

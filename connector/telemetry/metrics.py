@@ -207,6 +207,8 @@ class LedgerGauges(Collector):
         yield sessions
         yield GaugeMetricFamily("connector_ledger_unreadable_rows", "Rows whose key is missing", totals.unreadable)
         yield GaugeMetricFamily("connector_owed_evictions", "Rows that owe an eviction to a driver", totals.evictions)
+        meaning = "Logouts that may be sent twice, because nobody knows how a try of them has ended"
+        yield CounterMetricFamily("connector_ledger_logouts_maybe_twice", meaning, totals.maybe_twice)
         meaning = "How often the ledger's database had forgotten what it had acknowledged to this server"
         yield CounterMetricFamily("connector_ledger_rewinds", meaning, totals.rewinds)
         # A clock that was set back would make the age negative.

@@ -5,7 +5,7 @@ The row also says which layout of the tables its replica reads, and how often it
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_bytes
 from typing import Any, NamedTuple
@@ -61,6 +61,14 @@ class OwnerRow(NamedTuple):
     """The oldest version that works with the tables; the same in all rows."""
 
 
+class GoneOwner(NamedTuple):
+    """An owner that was removed."""
+
+    name: str
+    tries: int
+    """How many debts it was trying: nobody knows how that ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prologue:
     """What the beginning of a transaction has shown."""
@@ -79,6 +87,8 @@ class Prologue:
     has_lost_track: bool
     moment: float
     """By the database's clock."""
+    gone: Sequence[GoneOwner] = ()
+    """Who was taken for gone by this transaction."""
 
 
 class OwnRow:
@@ -99,14 +109,13 @@ class OwnRow:
         # An epoch in which not all have written yet is watched like an owner that stands still.
         unsettled = {} if seen.epoch.is_settled or seen.epoch.is_over else {seen.epoch.word: 0}
         gone = self._watch.gone({word: row.sequence for word, row in others.items()} | unsettled)
-        for word in others.keys() & {*gone}:
-            remove(connection, word)
-            others.pop(word)
+        removed = [remove(connection, word) for word in others.keys() & {*gone}]
+        others = {word: row for word, row in others.items() if word not in gone}
         owners = {self.word: own._replace(sequence=own.sequence + 1), **others}
         layout = min(row.reads for row in owners.values())
         if layout > own.oldest:
             lock_out_older(connection, layout)
-        return replace(seen, owners=owners, layout=layout, is_silent=seen.epoch.word in gone)
+        return replace(seen, owners=owners, layout=layout, is_silent=seen.epoch.word in gone, gone=removed)
 
     def _inserted(self, connection: "psycopg.Connection[Any]") -> OwnerRow:
         self.word = token_bytes(WORD_BYTES)
@@ -115,15 +124,13 @@ class OwnRow:
         return OwnerRow(0, b"", self._reads, self.looks, found_version(connection).oldest)
 
 
-def remove(connection: "psycopg.Connection[Any]", word: bytes) -> None:
+def remove(connection: "psycopg.Connection[Any]", word: bytes) -> GoneOwner:
     """Remove an owner with all its claims. What it has begun is nobody's from now on."""
-    for statement in (
-        "DELETE FROM claims WHERE owner = %s",
-        "DELETE FROM refreshes WHERE owner = %s",
-        "DELETE FROM introductions WHERE owner = %s",
-        "DELETE FROM owners WHERE id = %s",
-    ):
+    tries = connection.execute("DELETE FROM claims WHERE owner = %s", (word,)).rowcount
+    for statement in ("DELETE FROM refreshes WHERE owner = %s", "DELETE FROM introductions WHERE owner = %s"):
         connection.execute(statement, (word,))
+    found = connection.execute("DELETE FROM owners WHERE id = %s RETURNING name", (word,)).fetchone()
+    return GoneOwner("unknown" if found is None else str(found[0]), tries)
 
 
 def introduce(table: Table, about: bytes | None) -> list[bytes]:

@@ -46,7 +46,8 @@ class Replica(Operations):
         """What the last two ticks of this replica have returned."""
 
     async def statistics(self) -> Totals:
-        return replace(await super().statistics(), rewinds=self._fleet.history.rewinds)
+        totals = await super().statistics()
+        return replace(totals, maybe_twice=totals.maybe_twice + self._fleet.freed_tries, rewinds=self._fleet.history.rewinds)
 
     async def record(
         self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None

@@ -19,7 +19,7 @@ from connector.ledger.postgres.dialect import FleetTable, Statements
 from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.layouts import MARKER, migrate
-from connector.ledger.postgres.owners import OwnRow, Prologue, remove
+from connector.ledger.postgres.owners import GoneOwner, OwnRow, Prologue, remove
 from connector.ledger.postgres.standstill import Standstill, StandstillWatch
 from connector.ledger.postgres.tables import USE_APART
 from connector.ledger.postgres.trouble import told
@@ -70,6 +70,8 @@ class FleetTransactions:
         self._connection: psycopg.Connection[Any] | None = None
         self._acknowledged = b"", -math.inf
         """The word of this owner in its last transaction that was committed, and when that began."""
+        self.freed_tries = 0
+        """How many debts others were trying when this owner took them for gone."""
         self._warned = False
         self._connect_after = 0.0
         self._group: GroupCommit | None = None
@@ -172,6 +174,7 @@ class FleetTransactions:
                 self._end(connection, table.claims.taken(table.term.owner))
                 self._acknowledged = self._owner.word, began
                 self.history.acknowledged()
+                self._tell_of(seen.gone)
         except Exception as problem:  # noqa: BLE001 - the boundary of a transaction: its callers get to see it
             for job in batch:
                 job.outcome = problem
@@ -179,6 +182,15 @@ class FleetTransactions:
             return False
         self._watch.ended(is_answered=True)
         return True
+
+    def _tell_of(self, gone: Sequence[GoneOwner]) -> None:
+        for owner in gone:
+            self.freed_tries += owner.tries
+            log.warning(
+                "a server that shares the ledger is gone: others do what it owed, and may repeat a logout that it was trying",
+                server=owner.name,
+                tried=owner.tries,
+            )
 
     def _begun(self) -> "tuple[psycopg.Connection[Any], Prologue]":
         """Begin a transaction, on another connection if this one has broken meanwhile: nothing was sent by it yet."""

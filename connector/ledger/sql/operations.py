@@ -74,6 +74,8 @@ class Operations(Ledger):
         self._grace = grace
         self._clock = clock
         self.lost_track = False
+        self._unsettled = 0
+        """Tries that have ended a login, and whose end could not be recorded."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -189,6 +191,15 @@ class Operations(Ledger):
     ) -> Debt | None:
         now = self._clock()
         settlement = Settlement(debt, state, outcome, due_at, waited, evicted, now, releases=release)
+        is_recorded = False
+        try:
+            done = await self._settled(settlement)
+            is_recorded = True
+            return done
+        finally:
+            self._unsettled += not is_recorded and outcome is not None and outcome.closes
+
+    async def _settled(self, settlement: Settlement) -> Debt | None:
         try:
             return await self._settle(settlement)
         except LedgerUnavailable:
@@ -240,7 +251,7 @@ class Operations(Ledger):
         return await self.transact(housekeeping.rows_by_key)
 
     async def statistics(self) -> Totals:
-        return await self.transact(housekeeping.totals)
+        return replace(await self.transact(housekeeping.totals), maybe_twice=self._unsettled)
 
     async def track_regained(self) -> None:
         await self.transact(housekeeping.regain_track)

@@ -123,6 +123,16 @@ class SharedFirstTries(LedgerSubject):
         assert await due(other) == [debt.id]
         assert not await gone.may_send(debt)
 
+    async def test_what_may_be_sent_twice_is_counted_by_whoever_took_it_over(
+        self, owners: Sequence[Ledger], clock: SetClock
+    ) -> None:
+        gone, other, third = owners
+        for number in range(3):
+            await tried(gone, number)
+        await settle(gone, await tried(gone, 3))
+        await self.take_for_gone(other, clock)
+        assert sum([(await owner.statistics()).maybe_twice for owner in (other, third)]) == 3
+
     @pytest.mark.parametrize("again", [False, True])
     async def test_a_late_settlement_can_only_close(self, owners: Sequence[Ledger], clock: SetClock, *, again: bool) -> None:
         late, other, _ = owners

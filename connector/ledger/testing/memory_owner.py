@@ -165,6 +165,7 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
                 evictions=sum(bool(debt.evictions) for debt in rows),
                 quarantined=len(store.quarantine),
                 unreadable=0,
+                maybe_twice=store.freed_tries[self],
                 oldest=min((debt.recorded_at for debt in owing), default=None),
                 sessions=len(store.sessions),
                 openings=sum(begun.owner is not None for begun in store.openings.values()),

@@ -85,6 +85,8 @@ class MemoryStore:
         """By owner: when he counts as gone, unless he claims something before."""
         self.looks = Counter[object]()
         """How often each owner has looked which sessions were ended."""
+        self.freed_tries = Counter[object]()
+        """How many debts others were trying when an owner took them for gone."""
         self.tick = 0
         self.ticker: object | None = None
         """The owner who counts ticks for all."""
@@ -136,6 +138,7 @@ class MemoryStore:
         self.there_until[owner] = now + GONE_AFTER
         for other, until in [*self.there_until.items()]:
             if until <= now:
+                self.freed_tries[owner] += sum(claim.owner is other for claim in self.claims.values())
                 self.is_gone(other)
 
     def is_gone(self, owner: object) -> None:

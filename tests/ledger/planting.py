@@ -1,0 +1,94 @@
+"""Mutants: plausible mistakes in who tries a logout. As a plugin of pytest it makes one of them: `--plant NAME`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from connector.ledger.postgres import held_claims
+from connector.ledger.postgres.claim_changes import ClaimChanges
+from connector.ledger.postgres.in_hand import InHand
+from connector.ledger.postgres.replica import Replica
+from connector.ledger.postgres.standstill import StandstillWatch
+from connector.ledger.postgres.transactions import FleetTransactions
+from connector.ledger.sql.operations import Operations
+from connector.model import settling
+from tests.sessions.planting import Mutant, nothing
+
+TRIES, STANDSTILL = "first_tries_alone.py", "test_standstill.py"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--plant", choices=[*MUTANTS])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    MUTANTS[config.getoption("--plant")].plant()
+
+
+def always(answer: object) -> Callable[[Any], Any]:
+    """Return what makes a function give this answer, whatever it is asked."""
+    return lambda _: lambda *_, **__: answer
+
+
+def of_any_owner(real: Callable[..., Any]) -> Callable[..., Any]:
+    def of_others(table: Any, ids: Any) -> Any:
+        return real(table, ids) and set()
+
+    return of_others
+
+
+def as_in_time(real: Callable[..., Any]) -> Callable[..., Any]:
+    def settled(debt: Any, settlement: Any) -> Any:
+        return real(debt, replace(settlement, is_late=False))
+
+    return settled
+
+
+def by_its_id_alone(real: Callable[..., Any]) -> Callable[..., Any]:
+    def back(in_hand: InHand, debt: Any) -> bool:
+        return real(in_hand, debt) or in_hand._holds.pop(debt.id, None) is not None
+
+    return back
+
+
+def with_room_taken(_: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda changes, id_: changes.retried([id_])
+
+
+def without_its_own_time(real: Callable[..., Any]) -> Callable[..., Any]:
+    def ended(watch: StandstillWatch, *, is_answered: bool) -> None:
+        real(watch, is_answered=is_answered)
+        watch._took = 0.0
+
+    return ended
+
+
+def whatever_it_took(real: Callable[..., Any]) -> Callable[..., Any]:
+    def ended(watch: StandstillWatch, *, is_answered: bool) -> None:
+        real(watch, is_answered=is_answered)
+        watch._took = max(watch._ended - watch._began, 0.0) if is_answered else 0.0
+
+    return ended
+
+
+MUTANTS = {
+    "a cleanup claims nothing": Mutant(ClaimChanges, "tried", nothing, TRIES),
+    "a settlement leaves its claim": Mutant(ClaimChanges, "ended", nothing, TRIES),
+    "a first try takes the room of a retry": Mutant(ClaimChanges, "tried", with_room_taken, TRIES),
+    "nobody is told that another one tries": Mutant(held_claims, "_of_others", of_any_owner, TRIES),
+    "a late settlement counts as any other": Mutant(settling, "_logout_settled", as_in_time, TRIES),
+    "an owner always relies on its claims": Mutant(
+        FleetTransactions, "certainly_there", lambda _: property(lambda fleet: fleet._acknowledged[0]), TRIES
+    ),
+    "a look before sending sees the claim alone": Mutant(
+        held_claims, "may_send", lambda _: lambda table, debt, in_hand: in_hand.owner_of(debt) == table.term.owner, TRIES
+    ),
+    "a release ends the claims of all tries": Mutant(InHand, "back", by_its_id_alone, TRIES),
+    "who was cancelled has its debts in hand": Mutant(InHand, "over", nothing, TRIES),
+    "a login that failed half-way is claimed by nobody": Mutant(Replica, "end_login", lambda _: Operations.end_login, TRIES),
+    "nobody counts what may be sent twice": Mutant(FleetTransactions, "_tell_of", nothing, TRIES),
+    "time within transactions is nobody's": Mutant(StandstillWatch, "ended", without_its_own_time, STANDSTILL),
+    "a database that stands still is somebody's death": Mutant(StandstillWatch, "ended", whatever_it_took, STANDSTILL),
+}
