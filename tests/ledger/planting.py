@@ -1,16 +1,16 @@
 """Mutants: plausible mistakes in who tries a logout. As a plugin of pytest it makes one of them: `--plant NAME`."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from connector.ledger.postgres import held_claims
+from connector.ledger.postgres import held_claims, standstill
 from connector.ledger.postgres.claim_changes import ClaimChanges
 from connector.ledger.postgres.in_hand import InHand
 from connector.ledger.postgres.replica import Replica
-from connector.ledger.postgres.standstill import StandstillWatch
 from connector.ledger.postgres.transactions import FleetTransactions
 from connector.ledger.sql.operations import Operations
 from connector.model import settling
@@ -57,22 +57,6 @@ def with_room_taken(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda changes, id_: changes.retried([id_])
 
 
-def without_its_own_time(real: Callable[..., Any]) -> Callable[..., Any]:
-    def ended(watch: StandstillWatch, *, is_answered: bool) -> None:
-        real(watch, is_answered=is_answered)
-        watch._took = 0.0
-
-    return ended
-
-
-def whatever_it_took(real: Callable[..., Any]) -> Callable[..., Any]:
-    def ended(watch: StandstillWatch, *, is_answered: bool) -> None:
-        real(watch, is_answered=is_answered)
-        watch._took = max(watch._ended - watch._began, 0.0) if is_answered else 0.0
-
-    return ended
-
-
 MUTANTS = {
     "a cleanup claims nothing": Mutant(ClaimChanges, "tried", nothing, TRIES),
     "a settlement leaves its claim": Mutant(ClaimChanges, "ended", nothing, TRIES),
@@ -89,6 +73,6 @@ MUTANTS = {
     "who was cancelled has its debts in hand": Mutant(InHand, "over", nothing, TRIES),
     "a login that failed half-way is claimed by nobody": Mutant(Replica, "end_login", lambda _: Operations.end_login, TRIES),
     "nobody counts what may be sent twice": Mutant(FleetTransactions, "_tell_of", nothing, TRIES),
-    "time within transactions is nobody's": Mutant(StandstillWatch, "ended", without_its_own_time, STANDSTILL),
-    "a database that stands still is somebody's death": Mutant(StandstillWatch, "ended", whatever_it_took, STANDSTILL),
+    "time within transactions is nobody's": Mutant(standstill, "SHORT", lambda _: -1.0, STANDSTILL),
+    "a database that stands still is somebody's death": Mutant(standstill, "SHORT", lambda _: math.inf, STANDSTILL),
 }

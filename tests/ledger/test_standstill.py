@@ -47,6 +47,14 @@ def test_an_owner_that_goes_on_is_never_gone() -> None:
         watcher.sequence += 1
 
 
+def test_what_the_watcher_waited_before_it_saw_the_other_one_go_on_does_not_count() -> None:
+    watcher = Watcher()
+    watcher.transaction(takes=0.01)
+    watcher.sequence += 1
+    watcher.transaction(takes=1.9)  # half of it before it looked
+    assert watcher.until_gone(takes=0.001, pause=0.001) >= CLAIM - 0.95
+
+
 def test_while_the_watchers_own_transactions_stand_still_nobody_is_gone() -> None:
     assert Watcher().until_gone(takes=30.0, pause=0.0) >= A_WHILE
 

@@ -27,8 +27,8 @@ class StandstillWatch:
     """What one owner sees of the others.
 
     Only time counts in which the watcher could have seen a change: from the end of one of its own transactions to the beginning
-    of the next, and what a short one took. If the database stands still, the watcher's own transaction does, too, and nobody is
-    gone because of it. Of a busy watcher, its short transactions are most of its time.
+    of the next, and what they took if that was short. If the database stands still, the watcher's own transaction does, too, and
+    nobody is gone because of it. Of a busy watcher, its short transactions are most of its time.
     """
 
     standstill: Standstill
@@ -37,16 +37,20 @@ class StandstillWatch:
     _ended: float = math.inf
     """When the database answered to the end of the watcher's last transaction."""
     _began: float = 0.0
+    _looked: float = math.inf
+    """When the transaction saw the others."""
     _took: float = 0.0
-    """Seconds that the watcher's last transaction took, if it was short."""
+    """Seconds from there to its end, as far as they count."""
 
     def began(self) -> None:
         """Note that a transaction of the watcher is about to begin."""
-        self._began = self.standstill.clock()
+        self._began, self._looked = self.standstill.clock(), math.inf
 
     def gone(self, sequences: Mapping[bytes, int]) -> list[bytes]:
         """Return who is gone, by what the transaction sees of the others. It may be asked once in each transaction."""
-        more = min(max(self._began - self._ended, 0.0), self.standstill.counted) + self._took
+        self._looked = self.standstill.clock()
+        pause = min(max(self._began - self._ended, 0.0), self.standstill.counted)
+        more = self._took + pause + _if_short(self._looked - self._began)
         before, self._seen = self._seen, {}
         for owner, sequence in sequences.items():
             number, still = before.get(owner, (None, 0.0))
@@ -56,5 +60,8 @@ class StandstillWatch:
     def ended(self, *, is_answered: bool) -> None:
         """Note the end of the transaction. The time until the next one counts only if the database has answered."""
         self._ended = self.standstill.clock() if is_answered else math.inf
-        took = self._ended - self._began
-        self._took = took if took <= SHORT else 0.0
+        self._took = _if_short(self._ended - self._looked)
+
+
+def _if_short(seconds: float) -> float:
+    return seconds if 0.0 <= seconds <= SHORT else 0.0
