@@ -2,9 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from tests.e2e.wire import copy
+
+SCRIPT = b"EVALSHA"
+
+
+class Rounds:
+    """Lets scripts through to a Redis in rounds of these sizes: each waits until all of its round have come."""
+
+    def __init__(self, *sizes: int) -> None:
+        self.asked = 0
+        self._places = [barrier for size in sizes for barrier in [asyncio.Barrier(size)] * size]
+
+    async def pass_through(self) -> None:
+        """Wait for the others of the round. One that comes after all rounds does not wait."""
+        place, self.asked = self.asked, self.asked + 1
+        if place < len(self._places):
+            await self._places[place].wait()
 
 
 class Cable:
@@ -15,6 +31,7 @@ class Cable:
         self._relays: set[asyncio.Task[None]] = set()
         self._is_cut = False
         self.port = 0
+        self.rounds = Rounds()
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Relay one connection."""
@@ -52,7 +69,7 @@ class Cable:
             writer.transport.abort()
             return
         try:
-            ways = [asyncio.create_task(copy(reader, there)), asyncio.create_task(copy(answers, writer))]
+            ways = [asyncio.create_task(self._ask(reader, there)), asyncio.create_task(copy(answers, writer))]
             try:
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -61,6 +78,14 @@ class Cable:
                 await asyncio.wait(ways)
         finally:
             there.transport.abort()
+
+    async def _ask(self, reader: asyncio.StreamReader, there: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while piece := await reader.read(65_536):
+                if SCRIPT in piece:
+                    await self.rounds.pass_through()
+                there.write(piece)
+                await there.drain()
 
 
 @asynccontextmanager

@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+from redis import Redis
+
+from tests.fleet.cable import Rounds
 from tests.fleet.gates import counted, in_place_of
 from tests.fleet.replicas import Fleet
 
@@ -45,3 +48,22 @@ async def test_a_hot_read_of_a_known_session_asks_no_ledger_and_the_store_in_two
             found = await other.recall(headers)
 
     assert (found, asked, [len(each) for each in rounds if each]) == ("value", [], [2, 1])
+
+
+async def test_a_call_with_one_hot_read_makes_two_round_trips_to_redis(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await one.opened(session)
+        await other.remember(headers, "value")
+        await other.recall(headers)
+        before = scripts_run(fleet)
+        other.cable.rounds = rounds = Rounds(2, 1)
+        found = await other.recall(headers)
+        run = scripts_run(fleet) - before
+
+    assert (found, rounds.asked, run) == ("value", 3, 3)
+
+
+def scripts_run(fleet: Fleet) -> int:
+    """Return how many the Redis has run, as it counts itself: all that drivers ask for on behalf of calls."""
+    with Redis(port=fleet.redis.port) as client:
+        return int(client.info("commandstats")["cmdstat_evalsha"]["calls"])

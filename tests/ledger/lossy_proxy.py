@@ -34,7 +34,10 @@ class LossyProxy:
                     answering.cancel()
                     await asyncio.wait([answering])
                     back.write(data)
+                    rest = asyncio.create_task(_pass_on(reader, back))  # the server is silent before it has all of it
                     await there.read(65536)
+                    rest.cancel()
+                    await asyncio.wait([rest])
                 if how:
                     break
                 back.write(data)

@@ -61,14 +61,14 @@ async def test_many_cleanups_of_open_sessions_take_as_few_round_trips_as_one(led
 
     one, many = await counted(lambda number: tried(ledger, number, login=f"l{number}"))
 
-    assert many == one <= 7
+    assert many == one <= 4
     assert (await ledger.statistics()).sessions == 0
 
 
 async def test_many_cleanups_of_unknown_sessions_take_as_few_round_trips_as_one(ledger: PostgresLedger, counted: Counted) -> None:
     one, many = await counted(lambda number: tried(ledger, number))
 
-    assert many == one <= 5
+    assert many == one <= 3
 
 
 async def test_many_settlements_take_as_few_round_trips_as_one(ledger: PostgresLedger, counted: Counted) -> None:
@@ -76,7 +76,7 @@ async def test_many_settlements_take_as_few_round_trips_as_one(ledger: PostgresL
 
     one, many = await counted(lambda number: done(ledger, debts[number]))
 
-    assert many == one <= 4
+    assert many == one <= 3
 
 
 async def test_who_asks_by_which_login_a_session_is_open_shares_a_round_trip(ledger: PostgresLedger, counted: Counted) -> None:

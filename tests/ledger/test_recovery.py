@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from connector.ledger.rows import NAMES
-from connector.ledger.sql.table import INSERT
+from connector.ledger.rows import COLUMNS, NAMES
+from connector.ledger.sql.table import marks
 from connector.ledger.sqlite import recovery
 from connector.ledger.sqlite.inspection import damage_of
 from connector.model.seat_pools import HeldSeats
@@ -127,7 +127,8 @@ async def test_a_recovery_that_was_killed_in_between_is_finished_by_the_next_sta
     sound = sqlite3.connect(tmp_path / "sound")
     rows = sound.execute(f"SELECT {NAMES} FROM debts").fetchall()
     sound.close()
-    recovery.build(tmp_path / f"{NAME}.saved", {INSERT: rows}, lost_track="a test")
+    insert = f"INSERT INTO debts ({NAMES}) VALUES ({marks(COLUMNS)})"
+    recovery.build(tmp_path / f"{NAME}.saved", {insert: rows}, lost_track="a test")
     if done != "nothing moved":
         path.rename(tmp_path / f"{NAME}.corrupt-x")
     if done == "log moved":

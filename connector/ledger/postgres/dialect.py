@@ -1,75 +1,32 @@
 """The ledger's rows in PostgreSQL: the few things that it says in a way of its own."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
-import psycopg
-
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.claim_changes import ClaimChanges
-from connector.ledger.rows import COLUMNS, NAMES, Row
+from connector.ledger.postgres.statements import Statements, translated
+from connector.ledger.rows import COLUMNS, Row
 from connector.ledger.sql.facts import Fact
-from connector.ledger.sql.table import NOBODYS, Table, Term
-
-SAID_OTHERWISE = {
-    "%": "%%",
-    "?": "%s",
-    "instr(": "strpos(",
-    "group_concat(id)": "string_agg(CAST(id AS text), ',')",
-    " +": " ",
-}
-"""What the shared statements say, and PostgreSQL's words for it. A plus before a column keeps SQLite from using an index."""
-WORDS = re.compile(r"%|\?|\binstr\(|\bgroup_concat\(id\)| \+(?=[a-z])")
-
+from connector.ledger.sql.table import NOBODYS, Heard, Table, Term
 
 SIZE = """SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class
     WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) AND relkind = 'r'"""
 
 
+BIGINTS = """id attempts revision version made_tick holds unanswered opened_tick used_tick calls overtaken tick"""
 TYPES = {
-    **dict.fromkeys(("id", "attempts", "revision", "version", "made_tick", "holds"), "bigint"),
-    **dict.fromkeys(("waited", "recorded_at", "due_at", "closed_at"), "double precision"),
-    **dict.fromkeys(("fingerprint", "credential", "share", "seat", "mac"), "bytea"),
+    **dict.fromkeys(BIGINTS.split(), "bigint"),
+    **dict.fromkeys(["waited", "recorded_at", "due_at", "closed_at", "opened_at", "used_at"], "double precision"),
+    **dict.fromkeys(["fingerprint", "credential", "share", "seat", "mac", "owner"], "bytea"),
 }
-"""The types of a debt's columns, as far as they are not text."""
-ARRAYS = ", ".join(f"%s::{TYPES.get(name, 'text')}[]" for name in COLUMNS)
-ROWS = f"unnest({ARRAYS}) AS new ({NAMES})"
-"""Rows as one array for each column: however many there are, the statement is the same, and short to read."""
-INSERT = f"INSERT INTO debts ({NAMES}) SELECT {NAMES} FROM {ROWS}".encode()  # noqa: S608 - names of our own
-SET = ", ".join(f"{name} = new.{name}" for name in COLUMNS[1:])
-UPDATE = f"UPDATE debts SET {SET} FROM {ROWS} WHERE debts.id = new.id".encode()  # noqa: S608 - names of our own
-
-
+"""The types of columns, as far as they are not text."""
+SET = ", ".join(f"{name} = column{place}" for place, name in enumerate(COLUMNS[1:], start=2))
+UPDATE = f"UPDATE debts SET {SET} FROM ({{}}) AS new WHERE debts.id = column1"  # noqa: S608 - names of our own
+LAST_ID = b"SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM debt_ids"
 SLICE = 200
 """Rows that are fetched at a time where not all may be wanted."""
-
-
-class Statements:
-    """A connection as the shared rows and rules want it."""
-
-    def __init__(self, connection: "psycopg.Connection[Any]") -> None:
-        self._connection = connection
-
-    def execute(self, statement: str, values: Sequence[Any] = (), /) -> "psycopg.Cursor[Any]":
-        """Run a statement with these values. The answer is here as a whole."""
-        return self._connection.execute(translated(statement), values, binary=True)
-
-    def run(self, statements: Sequence[str]) -> None:
-        """Run statements without values in one round trip. They are ours."""
-        self._connection.execute("; ".join(statements).encode())
-
-    def write(self, statement: bytes, rows: Sequence[Row]) -> None:
-        """Run a statement that takes rows as one array for each column."""
-        self._connection.execute(statement, [[*column] for column in zip(*rows, strict=True)])
-
-
-@lru_cache(maxsize=1024)
-def translated(statement: str) -> bytes:
-    """Return a shared statement as psycopg and PostgreSQL want it."""
-    return WORDS.sub(lambda found: SAID_OTHERWISE[found[0]], statement).encode()
 
 
 class FleetTable(Table):
@@ -80,16 +37,40 @@ class FleetTable(Table):
         self.claims = ClaimChanges()
         self._statements = connection
         self._streams = count(1)
+        self._last_id: int | None = None
+        """The highest id that a debt has had, if it is known."""
         self.facts: list[Fact] = []
         """What this transaction has made of rows."""
 
     def note(self, facts: Iterable[Fact]) -> None:
         self.facts.extend(facts)
 
+    def commit(self) -> str | None:
+        """End the transaction, and return what the database says of that."""
+        self.write_claims()
+        return self._statements.commit()
+
+    def among(self, values: Collection[Any]) -> tuple[str, list[Any]]:
+        return "= ANY(?)", [[*values]]  # one value: a long statement takes its time to be read, here and there
+
+    def given(self, names: Sequence[str], rows: Sequence[Row]) -> tuple[str, list[Any]]:
+        arrays = ", ".join(f"?::{TYPES.get(name, 'text')}[]" for name in names)
+        columns = ", ".join(f"column{place}" for place in range(1, len(names) + 1))
+        return f"SELECT * FROM unnest({arrays}) AS given ({columns})", [[*column] for column in zip(*rows, strict=True)]  # noqa: S608 - ours
+
+    def write(self, statement: str, values: Sequence[Any] = ()) -> None:
+        self._statements.later(translated(statement), values)
+
+    def sessions_heard_of(self, session_ids: Collection[str]) -> dict[str, Heard]:
+        last = self._statements.later(LAST_ID)  # whoever asks is about to insert debts
+        heard_of = super().sessions_heard_of(session_ids)
+        [(self._last_id,)] = last.fetchall()
+        return heard_of
+
     def write_claims(self) -> None:
-        """Write now what would be written at the end, because somebody is about to look at it."""
-        if statements := self.claims.taken(self.term.owner):
-            self._statements.run(statements)
+        """Write what has changed of claims, because somebody is about to look at it, or the transaction ends."""
+        for statement in self.claims.taken(self.term.owner):
+            self._statements.later(statement.encode())
 
     def stream(self, query: str, *values: Any) -> Iterator[Any]:
         name = f"rows_{next(self._streams)}"
@@ -98,14 +79,17 @@ class FleetTable(Table):
             yield from rows
 
     def next_id(self, number: int) -> int:
-        ids = self.connection.execute("SELECT nextval('debt_ids') FROM generate_series(1, ?)", (number,)).fetchall()
-        return int(ids[0][0])  # without a gap, because no other owner has a transaction now
-
-    def write_new(self, rows: Sequence[Row]) -> None:
-        self._statements.write(INSERT, rows)
+        last = self._last_id
+        if last is None:
+            [(last,)] = self.connection.execute(LAST_ID.decode()).fetchall()
+        else:
+            self._last_id = last + number  # no other owner has a transaction now
+        self._statements.later(b"SELECT setval('debt_ids', %s)", [last + number])
+        return int(last) + 1
 
     def write_over(self, rows: Sequence[Row]) -> None:
-        self._statements.write(UPDATE, rows)
+        given, values = self.given(COLUMNS, rows)
+        self.write(UPDATE.format(given), values)
 
     def size(self) -> int:
         return int(self.connection.execute(SIZE).fetchone()[0])

@@ -8,7 +8,7 @@ from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.in_hand import InHand, Receiver
 from connector.ledger.sql import recording, selection, session_changes, session_rows
 from connector.ledger.sql.selection import Claimed
-from connector.ledger.sql.table import Table, marks
+from connector.ledger.sql.table import Table
 from connector.model.debts import Debt, LogoutState
 from connector.model.sessions import OpenSession, RefreshClaim, RefreshState
 from connector.model.settling import Settlement
@@ -98,14 +98,14 @@ def claim_refresh(table: Table, session_id: str, login_id: str, version: int) ->
     release_refresh(table, session_id, login_id)
     if current.version != version:
         return RefreshClaim(RefreshState.NOT_DUE, current)
-    table.connection.execute("INSERT INTO refreshes VALUES (?, ?, ?)", (session_id, login_id, table.term.owner))
+    table.write("INSERT INTO refreshes VALUES (?, ?, ?)", (session_id, login_id, table.term.owner))
     return RefreshClaim(RefreshState.OURS, current)
 
 
 def release_refresh(table: Table, session_id: str, login_id: str) -> None:
     """End this owner's claim of a refresh, if there is one."""
     values = (session_id, login_id, table.term.owner)
-    table.connection.execute(f"DELETE FROM refreshes WHERE {OF_LOGIN} AND owner = ?", values)  # noqa: S608 - ours
+    table.write(f"DELETE FROM refreshes WHERE {OF_LOGIN} AND owner = ?", values)  # noqa: S608 - ours
 
 
 def _tried(table: FleetTable, debt: Debt, receiver: Receiver, in_hand: InHand, elsewhere: Collection[int]) -> Debt:
@@ -124,8 +124,9 @@ def _ended(table: FleetTable, debt: Debt, in_hand: InHand) -> None:
 def _of_others(table: Table, ids: Sequence[int]) -> set[int]:
     if not ids:
         return set()
-    query = f"SELECT debt FROM claims WHERE debt IN ({marks(ids)}) AND owner <> ?"  # noqa: S608 - question marks
-    return {each["debt"] for each in table.named(query, *ids, table.term.owner)}
+    which, values = table.among(ids)
+    query = f"SELECT debt FROM claims WHERE debt {which} AND owner <> ?"  # noqa: S608 - question marks
+    return {each["debt"] for each in table.named(query, *values, table.term.owner)}
 
 
 def _claimed(table: Table, per_origin: int) -> Claimed:

@@ -8,8 +8,9 @@ import psycopg
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
-from connector.ledger.postgres.dialect import FleetTable, Statements
+from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.layouts import found_version, moved_to
+from connector.ledger.postgres.statements import Statements
 from connector.ledger.postgres.tables import MIGRATIONS
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql.table import Table, Term

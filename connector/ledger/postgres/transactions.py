@@ -15,12 +15,13 @@ from psycopg.pq import TransactionStatus
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.database_clock import DatabaseClock
-from connector.ledger.postgres.dialect import FleetTable, Statements
+from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.layouts import MARKER, migrate
 from connector.ledger.postgres.owners import GoneOwner, OwnRow, Prologue, remove
 from connector.ledger.postgres.standstill import Standstill, StandstillWatch
+from connector.ledger.postgres.statements import Statements
 from connector.ledger.postgres.tables import USE_APART
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql import ticks
@@ -171,7 +172,7 @@ class FleetTransactions:
                 table = self._table(connection, seen)
                 self._has_lost_track |= self.history.enter(table, seen)
                 do_together(_awaited(batch), table)
-                self._end(connection, table.claims.taken(table.term.owner))
+                self._end(table.commit)
                 self._acknowledged = self._owner.word, began
                 self.history.acknowledged()
                 self._tell_of(seen.gone)
@@ -235,14 +236,10 @@ class FleetTransactions:
         table.term = replace(term, tick=number)
         return table
 
-    def _end(self, connection: "psycopg.Connection[Any]", last: Sequence[str] = ()) -> None:
-        """Run the last statements and commit. Whatever is not clearly committed is unknown: a repeat finds out."""
+    def _end(self, commit: Callable[[], str | None]) -> None:
+        """Commit. Whatever is not clearly committed is unknown: a repeat finds out."""
         self._warned = False
-        cursor = connection.execute("; ".join([*last, "COMMIT"]).encode())
-        while cursor.nextset():
-            pass
-        said = cursor.statusmessage
-        if said != "COMMIT" or self._warned:
+        if commit() != "COMMIT" or self._warned:
             raise LedgerUnavailable("nobody knows whether the ledger's database has kept this: it has not said so")
 
     def _rolled_back(self) -> bool:
@@ -267,9 +264,10 @@ class FleetTransactions:
         if self._connection is not None:
             try:
                 connection, seen = self._begun()
-                self.history.enter(self._table(connection, seen), seen)
+                table = self._table(connection, seen)
+                self.history.enter(table, seen)
                 remove(connection, self._owner.word)
-                self._end(connection)
+                self._end(table.commit)
             except (psycopg.Error, LedgerUnavailable) as problem:
                 said = told(problem) if isinstance(problem, psycopg.Error) else str(problem)
                 log.warning("the replica's claims were not freed; others take them over after some seconds", reason=said)

@@ -145,7 +145,7 @@ def has_lost_track(table: Table) -> bool:
 
 def regain_track(table: Table) -> None:
     """Record that everything cached is invalidated."""
-    table.connection.execute("DELETE FROM lost_track")
+    table.write("DELETE FROM lost_track")
 
 
 def _count(table: Table, query: str) -> int:

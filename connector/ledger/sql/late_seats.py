@@ -43,4 +43,4 @@ def _digest(table: Table, pool: str) -> bytes:
 
 
 def _write(table: Table, name: str, row: SessionRow | OpeningRow) -> None:
-    table.connection.execute(f"UPDATE {name} SET seat = ?, mac = ? WHERE id = ?", (row.seat, row.mac, row.id))  # noqa: S608 - ours
+    table.write(f"UPDATE {name} SET seat = ?, mac = ? WHERE id = ?", (row.seat, row.mac, row.id))  # noqa: S608 - ours

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, starmap
+from itertools import starmap
 from typing import NamedTuple
 
 from connector.ledger.begun_logins import COLUMNS, NAMES, OpeningRow, authenticated, decoded, encoded, verify
@@ -21,10 +21,10 @@ from connector.model.errors import NoSuchOpening
 from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession
 
-INSERT = f"INSERT INTO openings ({', '.join(COLUMNS[1:])}) VALUES ({marks(COLUMNS[1:])})"  # noqa: S608 - ours
+INSERT = f"INSERT INTO openings ({', '.join(COLUMNS[1:])})"
 SELECT = f"SELECT {NAMES} FROM openings"  # noqa: S608 - ours
 OF_LOGIN = "session_id = ? AND login_id = ?"
-OF_LOGINS = "SELECT id FROM (VALUES {}) AS wanted JOIN openings ON session_id = column1 AND login_id = column2"
+OF_LOGINS = "SELECT id FROM ({}) AS wanted JOIN openings ON session_id = column1 AND login_id = column2"
 TAKE = f"DELETE FROM openings WHERE id IN ({OF_LOGINS}) RETURNING {NAMES}"  # noqa: S608 - ours
 FIND = f"SELECT count(*) FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
 REMOVE = f"DELETE FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
@@ -60,9 +60,8 @@ def begin_all(table: Table, openings: Sequence[Opening]) -> None:
 
 def insert_all(table: Table, rows: Sequence[OpeningRow]) -> None:
     """Write these rows in one statement, except for logins that have one."""
-    values = [value for row in rows for value in row[1:]]
-    more = f", ({marks(COLUMNS[1:])})" * (len(rows) - 1)
-    table.connection.execute(f"{INSERT}{more} ON CONFLICT DO NOTHING", values)
+    given, values = table.given(COLUMNS[1:], [row[1:] for row in rows])
+    table.write(f"{INSERT} {given} ON CONFLICT DO NOTHING", values)
     table.note(map(OpeningWritten, rows))
 
 
@@ -77,8 +76,8 @@ def taken_all(table: Table, logins: Mapping[str, str]) -> defaultdict[str, Taken
     if not logins:
         return told
     table.note(starmap(OpeningRemoved, logins.items()))
-    query = TAKE.format(", ".join(["(?, ?)"] * len(logins)))
-    for row in _verified(table, query, *chain.from_iterable(logins.items())):
+    given, values = table.given(("session_id", "login_id"), [*logins.items()])
+    for row in _verified(table, TAKE.format(given), *values):
         seat = None if row.seat is None else Seat(row.seat, row.tick)
         told[row.session_id] = Taken(seat, may_open=row.owner == table.term.owner and not row.overtaken)
     return told
@@ -114,7 +113,7 @@ def complete(table: Table, row: OpeningRow) -> None:
 
 def remove(table: Table, session_id: str, login_id: str) -> None:
     """Remove the row of a login, whether it is to be believed or not."""
-    table.connection.execute(REMOVE, (session_id, login_id))
+    table.write(REMOVE, (session_id, login_id))
     table.note([OpeningRemoved(session_id, login_id)])
 
 
@@ -180,5 +179,5 @@ def _verified(table: Table, query: str, *values: str | bytes | int) -> Iterator[
 def _update(table: Table, row: OpeningRow) -> None:
     changed = authenticated(row, table.keyring)
     values = (changed.key_id, changed.owner, changed.overtaken, changed.mac, row.id)
-    table.connection.execute("UPDATE openings SET key_id = ?, owner = ?, overtaken = ?, mac = ? WHERE id = ?", values)
+    table.write("UPDATE openings SET key_id = ?, owner = ?, overtaken = ?, mac = ? WHERE id = ?", values)
     table.note([OpeningWritten(changed)])

@@ -9,7 +9,7 @@ from connector.ledger.sql import session_rows
 from connector.ledger.sql.opening_rows import overtake
 from connector.ledger.sql.session_changes import close_session, is_open_by
 from connector.ledger.sql.session_rows import has_sharers
-from connector.ledger.sql.table import Heard, Table, marks
+from connector.ledger.sql.table import Heard, Table
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt
@@ -49,7 +49,8 @@ def settle(table: Table, settlements: Sequence[Settlement]) -> list[Debt | None]
     gone = table.delete_unshared([each.debt.id for each in settlements if leaves_nothing(each)])
     left = {each.debt.id for each in settlements} - gone
     # As a few statements for all, because each takes a way to the database and back.
-    debts = {debt.id: debt for debt in table.debts(f"id IN ({marks(left)})", *left)} if left else {}
+    which, ids = table.among(left)
+    debts = {debt.id: debt for debt in table.debts(f"id {which}", *ids)} if left else {}
     for each in settlements:
         if (debt := debts.get(each.debt.id)) is not None:
             debts[debt.id] = settled(debt, each)

@@ -17,12 +17,13 @@ from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
 from connector.model.sessions import Current, Known, OpenLogin, OpenSession, Renewal, Use
 
-INSERT = f"INSERT INTO sessions ({', '.join(COLUMNS[1:])}) VALUES ({marks(COLUMNS[1:])})"  # noqa: S608 - ours
+INSERT = f"INSERT INTO sessions ({', '.join(COLUMNS[1:])})"
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
 Believed = tuple[SessionRow, OpenSession]
 """A row that is to be believed, and what it holds."""
+NOTED = ("id", "used_at", "unanswered", "used_tick", "calls", "mac")
 NOTE = """UPDATE sessions SET used_at = column2, unanswered = column3, used_tick = column4, calls = column5, mac = column6
-    FROM (VALUES {}) AS noted WHERE id = column1"""
+    FROM ({}) AS noted WHERE id = column1"""
 
 
 def known(table: Table) -> Known:
@@ -54,14 +55,13 @@ def known(table: Table) -> Known:
 def note_use(table: Table, used: Mapping[str, Use]) -> None:
     """Record the use of sessions, except of those that are closed by now or whose row is not to be believed."""
     noted = []
-    for row in _rows(table, f"WHERE session_id IN ({marks(used)})", *used):
+    for row in _of_sessions(table, used):
         if row.login_id == used[row.session_id].login_id:
             with suppress(KeyMissing, Unverified):
                 noted.append(_noted(table, row, used[row.session_id]))
     if noted:
-        # As one statement: for each, SQLite's thread and the event loop's hand Python's one lock to and fro.
-        values = [value for row in noted for value in (row.id, row.used_at, row.unanswered, row.used_tick, row.calls, row.mac)]
-        table.connection.execute(NOTE.format(", ".join(["(?, ?, ?, ?, ?, ?)"] * len(noted))), values)
+        given, values = table.given(NOTED, [tuple(getattr(row, name) for name in NOTED) for row in noted])
+        table.write(NOTE.format(given), values)
 
 
 def renew(table: Table, renewal: Renewal) -> Current | None:
@@ -82,7 +82,7 @@ def current(table: Table, session_id: str, login_id: str) -> Current | None:
 def open_by(table: Table, logins: Sequence[tuple[str, str]]) -> list[OpenSession | None]:
     """Return for each session the one that is open by this login; None if it has no row that is to be believed."""
     session_ids = dict(logins)
-    rows = [*_rows(table, f"WHERE session_id IN ({marks(session_ids)})", *session_ids)]
+    rows = [*_of_sessions(table, session_ids)]
     wanted = {*logins}
     found = _believed(table, [row for row in rows if (row.session_id, row.login_id) in wanted])
     by_login = {(row.session_id, row.login_id): session for row, session in found}
@@ -92,7 +92,7 @@ def open_by(table: Table, logins: Sequence[tuple[str, str]]) -> list[OpenSession
 def open_logins(table: Table, asked: Sequence[Collection[str]]) -> list[dict[str, OpenLogin]]:
     """Return for each of these questions by which logins its sessions are open, as far as their rows are to be believed."""
     session_ids = {id_ for each in asked for id_ in each}
-    rows = _rows(table, f"WHERE session_id IN ({marks(session_ids)}) ORDER BY id", *session_ids)
+    rows = _of_sessions(table, session_ids)
     found = {row.session_id: OpenLogin(row.login_id, row.version) for row in rows if _is_verified(table, row)}
     return [{id_: found[id_] for id_ in each if id_ in found} for each in asked]
 
@@ -123,7 +123,7 @@ def taken(table: Table, session_id: str, which: Collection[str] | None = None) -
     taken = []
     for row, session in believed(table, session_id):
         if which is None or session.login_id in which:
-            table.connection.execute("DELETE FROM sessions WHERE id = ?", (row.id,))
+            table.write("DELETE FROM sessions WHERE id = ?", (row.id,))
             taken.append(session)
     table.note(map(SessionRemoved, taken))
     return taken
@@ -136,12 +136,13 @@ def taken_alone(table: Table, logins: Mapping[str, str]) -> dict[str, OpenSessio
     """
     if not logins:
         return {}
-    rows = [*_rows(table, f"WHERE session_id IN ({marks(logins)})", *logins)]
+    rows = [*_of_sessions(table, logins)]
     number = Counter(row.session_id for row in rows)
     alone = [row for row in rows if number[row.session_id] == 1 and row.login_id == logins[row.session_id] and row.share is None]
     found = [*_believed(table, alone)]
     if found:
-        table.connection.execute(f"DELETE FROM sessions WHERE id IN ({marks(found)})", [row.id for row, _ in found])  # noqa: S608 - question marks
+        which, ids = table.among([row.id for row, _ in found])
+        table.write(f"DELETE FROM sessions WHERE id {which}", ids)  # noqa: S608 - question marks
         table.note(SessionRemoved(session) for _, session in found)
     return {row.session_id: session for row, session in found}
 
@@ -165,8 +166,8 @@ def insert_all(table: Table, sessions: Sequence[OpenSession]) -> None:
     """Write a row for each of these sessions, in one statement."""
     if not sessions:
         return
-    values = [value for session in sessions for value in _encoded(table, session)[1:]]
-    table.connection.execute(INSERT + f", ({marks(COLUMNS[1:])})" * (len(sessions) - 1), values)
+    given, values = table.given(COLUMNS[1:], [_encoded(table, session)[1:] for session in sessions])
+    table.write(f"{INSERT} {given}", values)
     table.note(map(SessionWritten, sessions))
 
 
@@ -174,13 +175,13 @@ def write_credential(table: Table, row: SessionRow, session: OpenSession) -> Non
     """Write the credential that a session has now into its row."""
     changed = renewed(row, session, table.keyring, apart=table.term.writes_use_apart)
     values = (changed.credential, changed.version, changed.share, changed.mac, row.id)
-    table.connection.execute("UPDATE sessions SET credential = ?, version = ?, share = ?, mac = ? WHERE id = ?", values)
+    table.write("UPDATE sessions SET credential = ?, version = ?, share = ?, mac = ? WHERE id = ?", values)
     table.note([SessionWritten(session)])
 
 
 def remove(table: Table, session_id: str, login_id: str) -> None:
     """Remove the row of a login, whether it is to be believed or not."""
-    table.connection.execute("DELETE FROM sessions WHERE session_id = ? AND login_id = ?", (session_id, login_id))
+    table.write("DELETE FROM sessions WHERE session_id = ? AND login_id = ?", (session_id, login_id))
 
 
 def _encoded(table: Table, session: OpenSession) -> SessionRow:
@@ -211,6 +212,11 @@ def _renewed(table: Table, row: SessionRow, session: OpenSession, credential: Cr
 
 def _current(session: OpenSession) -> Current:
     return Current(session.credential, session.version)
+
+
+def _of_sessions(table: Table, session_ids: Collection[str]) -> Iterator[SessionRow]:
+    which, values = table.among(session_ids)
+    return _rows(table, f"WHERE session_id {which} ORDER BY id", *values)
 
 
 def _rows(table: Table, condition: str, *values: str | bytes | int) -> Iterator[SessionRow]:

@@ -28,8 +28,7 @@ def is_running(table: "Table") -> str:
     return f"(owner IS NOT NULL AND owner IN ({marks(table.term.owners)}))"
 
 
-INSERT = f"INSERT INTO debts ({NAMES}) VALUES ({marks(COLUMNS)})"  # noqa: S608 - names of our own
-UPDATE = f"UPDATE debts SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} WHERE id = ?"  # noqa: S608 - as above
+UPDATE = f"UPDATE debts SET {', '.join(f'{name} = ?' for name in COLUMNS[1:])} WHERE id = ?"  # noqa: S608 - names of our own
 CLAIMS = "id, reason, session_id, system_id, origin, recorded_at"
 INTO_QUARANTINE = f"""INSERT INTO quarantine ({CLAIMS}) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in CLAIMS.split(", ")[1:])}"""  # noqa: S608 - as above
@@ -111,6 +110,18 @@ class Table(ABC):
         """Read what a query finds, a few rows at a time, because not all of them may be wanted."""
         return iter(self.connection.execute(query, values))
 
+    def among(self, values: Collection[Any]) -> tuple[str, list[Any]]:
+        """Return what is true of a column that has one of these values, and what goes with its question marks."""
+        return f"IN ({marks(values)})", [*values]
+
+    def given(self, names: Sequence[str], rows: Sequence[Row]) -> tuple[str, list[Any]]:
+        """Return what stands for rows of these columns as `column1`, `column2`, ..., and what goes with its question marks."""
+        return f"VALUES {', '.join([f'({marks(names)})'] * len(rows))}", [value for row in rows for value in row]
+
+    def write(self, statement: str, values: Sequence[Any] = ()) -> None:
+        """Run a statement whose answer nobody needs. If it fails, that may be told by a later one."""
+        self.connection.execute(statement, values)
+
     def debts(self, condition: str, *values: Any, credential: bool = True) -> list[Debt]:
         """Return the debts that verify, with their credentials if they are asked for; a row whose key is missing is left out."""
         return [debt for debt in self._opened(condition, values, credential=credential) if debt.unusable is None]
@@ -156,22 +167,22 @@ class Table(ABC):
 
     def write_new(self, rows: Sequence[Row]) -> None:
         """Insert rows of debts, in one statement."""
-        values = [value for row in rows for value in row]
-        self.connection.execute(INSERT + f", ({marks(COLUMNS)})" * (len(rows) - 1), values)
+        given, values = self.given(COLUMNS, rows)
+        self.write(f"INSERT INTO debts ({NAMES}) {given}", values)
 
     def write_over(self, rows: Sequence[Row]) -> None:
         """Write rows of debts over those with their ids."""
         for id_, *values in rows:
-            self.connection.execute(UPDATE, (*values, id_))
+            self.write(UPDATE, (*values, id_))
 
     def sessions_heard_of(self, session_ids: Collection[str]) -> dict[str, Heard]:
         """Return which of these sessions have any row at all, and of what kinds."""
-        wanted = marks(session_ids)
+        wanted, values = self.among(session_ids)
         found = self.connection.execute(
-            f"SELECT session_id, {Heard.OWED.value} FROM debts WHERE session_id IN ({wanted})"  # noqa: S608 - question marks
-            f" UNION ALL SELECT session_id, {Heard.OPEN.value} FROM sessions WHERE session_id IN ({wanted})"
-            f" UNION ALL SELECT session_id, {Heard.OPENING.value} FROM openings WHERE session_id IN ({wanted})",
-            [*session_ids, *session_ids, *session_ids],
+            f"SELECT session_id, {Heard.OWED.value} FROM debts WHERE session_id {wanted}"  # noqa: S608 - question marks
+            f" UNION ALL SELECT session_id, {Heard.OPEN.value} FROM sessions WHERE session_id {wanted}"
+            f" UNION ALL SELECT session_id, {Heard.OPENING.value} FROM openings WHERE session_id {wanted}",
+            values * 3,
         )
         heard_of: dict[str, Heard] = {}
         for session_id, kind in found:
@@ -182,18 +193,20 @@ class Table(ABC):
         """Return which of these sessions are open, or have any debt: no row is returned for the others."""
         if not session_ids:
             return set()
-        wanted = f"WHERE session_id IN ({marks(session_ids)})"
+        which, values = self.among(session_ids)
+        wanted = f"WHERE session_id {which}"
         query = f"SELECT session_id FROM debts {wanted} UNION ALL SELECT session_id FROM sessions {wanted}"  # noqa: S608 - question marks
-        return {session_id for (session_id,) in self.connection.execute(query, [*session_ids, *session_ids])}
+        return {session_id for (session_id,) in self.connection.execute(query, values * 2)}
 
     def delete_unshared(self, ids: Collection[int]) -> set[int]:
         """Remove those of these debts that only one cleanup has asked for, and return their ids."""
         if not ids:
             return set()
-        unshared = f"FROM debts WHERE id IN ({marks(ids)}) AND revision = 1"
+        which, values = self.among(ids)
+        unshared = f"FROM debts WHERE id {which} AND revision = 1"
         # As one row: for each row of an answer, SQLite's thread and the event loop's hand Python's one lock to and fro.
-        (gone,) = self.connection.execute(f"SELECT group_concat(id) {unshared}", [*ids]).fetchone()
-        self.connection.execute(f"DELETE {unshared}", [*ids])
+        (gone,) = self.connection.execute(f"SELECT group_concat(id) {unshared}", values).fetchone()
+        self.write(f"DELETE {unshared}", values)
         removed = {int(id_) for id_ in gone.split(",")} if gone else set()
         self.note(map(DebtRemoved, removed))
         return removed
@@ -222,9 +235,9 @@ class Table(ABC):
     def _put_in_quarantine(self, debt: Debt) -> None:
         """Keep what the row claims for a person. Its credential goes, and what it owed to drivers is not known any more."""
         values = (debt.id, debt.unusable, debt.session_id, debt.system_id, debt.origin, debt.recorded_at)
-        self.connection.execute(INTO_QUARANTINE, values)
+        self.write(INTO_QUARANTINE, values)
         self.delete("debts", debt.id)
-        self.connection.execute("INSERT INTO lost_track VALUES (?)", (f"debt {debt.id} was put in quarantine",))
+        self.write("INSERT INTO lost_track VALUES (?)", (f"debt {debt.id} was put in quarantine",))
         self.quarantined.append(debt)
 
 

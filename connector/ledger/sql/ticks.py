@@ -46,6 +46,6 @@ def renew_key(table: Table) -> None:
 
 def _write(table: Table, number: int) -> int:
     code = authentication.code(PURPOSE, [number], (), table.keyring, table.keyring.current)
-    table.connection.execute("DELETE FROM ticks")
-    table.connection.execute("INSERT INTO ticks (key_id, number, mac) VALUES (?, ?, ?)", (table.keyring.current, number, code))
+    table.write("DELETE FROM ticks")
+    table.write("INSERT INTO ticks (key_id, number, mac) VALUES (?, ?, ?)", (table.keyring.current, number, code))
     return number
