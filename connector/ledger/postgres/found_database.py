@@ -6,10 +6,10 @@ import psycopg
 
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.arriving import Connection, refusal
-from connector.ledger.postgres.dialect import Statements
 from connector.ledger.postgres.durability import durability
 from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.layouts import MARKER, found_version, moved_to
+from connector.ledger.postgres.statements import Statements
 from connector.ledger.postgres.tables import MIGRATIONS
 from connector.ledger.postgres.trouble import told
 
