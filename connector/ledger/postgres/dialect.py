@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.claim_changes import ClaimChanges
-from connector.ledger.postgres.statements import Statements, translated
+from connector.ledger.postgres.sent_together import Statements, translated
 from connector.ledger.rows import COLUMNS, Row
 from connector.ledger.sql.facts import Fact
 from connector.ledger.sql.table import NOBODYS, Heard, Table, Term

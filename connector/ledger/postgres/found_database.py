@@ -9,7 +9,7 @@ from connector.ledger.postgres.arriving import Connection, refusal
 from connector.ledger.postgres.durability import durability
 from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.layouts import MARKER, found_version, moved_to
-from connector.ledger.postgres.statements import Statements
+from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import MIGRATIONS
 from connector.ledger.postgres.trouble import told
 

@@ -10,7 +10,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.layouts import found_version, moved_to
-from connector.ledger.postgres.statements import Statements
+from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import MIGRATIONS
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql.table import Table, Term

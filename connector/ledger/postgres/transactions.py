@@ -20,8 +20,8 @@ from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.layouts import MARKER, migrate
 from connector.ledger.postgres.owners import GoneOwner, OwnRow, Prologue, remove
+from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.standstill import Standstill, StandstillWatch
-from connector.ledger.postgres.statements import Statements
 from connector.ledger.postgres.tables import USE_APART
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql import ticks
