@@ -14,25 +14,32 @@ INTRODUCTION = """\
 
 Written by `make fleet`, which takes an hour; `make verify` runs a short form of it.
 
-**In short**: three replicas serve behind HAProxy. They share one ledger on PostgreSQL, behind PgBouncer, and one Redis. One thing
-after the other fails, while {clients} clients call. No stale value is read, no dead seal is served, no login is alive in the end
-that is not known as *unknown*, no licence is exceeded, and every 200 is kept.
+**In short**: three replicas serve behind HAProxy. They share one ledger on PostgreSQL, behind PgBouncer, and one Redis. Three
+Sentinels fail the Redis over, and Patroni the PostgreSQL. One thing after the other fails, while {clients} clients call. No stale
+value is read, no dead seal is served, no login is alive in the end that is not known as *unknown*, no licence is exceeded, and
+every 200 is kept. [What came of it](#what-came-of-it) says so in numbers, and where it is otherwise.
 
 The replicas are processes of their own. Their clocks are an hour apart. Clients open, use, replace and clean up sessions that
 they share, as in [the life of sessions](torture.md#the-life-of-sessions). Each call goes to the replica that is next. They show
 the newest seal, an older one, or none, and send duplicates. The end system has a licence: {seats} logins of a pool may be alive.
-It counts its logins, and outlives everything.
+It counts its logins, and outlives everything. It renews two of three, by new cookies or by refreshes. Where only Redis fails
+over, sessions are reaped, too: they are idle after some seconds.
+
+Patroni has three nodes and one etcd. With *synchronous* replication (`synchronous_mode`, `synchronous_mode_strict`), a commit
+waits for a standby. With *asynchronous* replication, a fail-over may lose the last commits. There, it is provoked: the standbys
+are stopped for two seconds before the leading node dies. The Redis that Sentinels watch requires one replica
+(`min-replicas-to-write 1`, `min-replicas-max-lag 1`).
 
 When all is over, what is owed is tried again until nothing is owed. Each session that has to be open is used. Then
 all sessions are ended. The judge knows what the clients and the end system saw, and what was done when. These are faults:
 
-* *lost*: a login is alive in the end, and something was done to the fleet neither during its initialize nor just before;
+* *lost*: a login is alive in the end, and nothing was done to the fleet during its initialize or its last refresh;
 * *no trace*: a login is alive in the end, and the ledger does not list it as unknown;
 * *unknown without a cause*: the ledger lists more unknown logins of a session than initializes that something has met;
 * *not ended*: a login is alive when nothing is owed, but its session was cleaned up (200 or 502) or opened anew (200);
 * *dead seal served*: a call is answered 200, but its seal was dead before the call began;
 * *stale*: a call is given a value that was loaded before a cleanup or a new login, and that was answered before the call began;
-* *turned away*: a call is answered 401, but nobody has ended its session;
+* *turned away*: a call is answered 401, but nobody has ended its session, or a login ends by itself under a call;
 * *open on paper*: when nothing is owed, the ledger has a session as open that has no login, or does not have one that has;
 * *beyond the licence*: a login is sent while {seats} of its pool are alive;
 * *stalled*: an initialize finds no seat, although fewer than {seats} logins of its pool may hold one;
