@@ -44,6 +44,11 @@ class Credential(Mapping[str, str]):
         """Return the same credential as one that the end system has accepted."""
         return self if self.proved else Credential(self.items(), needed=self.keys(), proved=True, stale_at=self.stale_at)
 
+    def where_it_differs_from(self, other: "Credential") -> "Credential":
+        """Return the values that another credential does not have or has otherwise."""
+        values = {name: value for name, value in self.items() if other.get(name) != value}
+        return Credential(values.items(), needed=values.keys(), stale_at=self.stale_at)
+
     def with_values(self, values: Mapping[str, str]) -> "Credential":
         """Return the credential with these values in the place of those with the same names, and its end if they tell it.
 

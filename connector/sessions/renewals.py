@@ -98,7 +98,7 @@ class Renewals:
         """
         while sealed.login_id in self._lines and self._lines[sealed.login_id].changes:
             with self._line(sealed) as line:
-                await asyncio.shield(self._tasks.start(self._written(line)))
+                await self._recorded(line)
             if not self._is_open(sealed):
                 return  # what is left, its cleanup has been given
 
@@ -125,7 +125,7 @@ class Renewals:
         with self._line(sealed) as line:
             # Before anything is awaited: a cleanup that comes now ends the new credential.
             line.changes.append(change)
-            await asyncio.shield(self._tasks.start(self._written(line)))
+            await self._recorded(line)
 
     async def refresh(self, sealed: Sealed, stale: Credential, make: Refresh) -> None:
         """Renew a credential that is `stale` by `make`, once for all who ask. Nothing is done if somebody has renewed it since.
@@ -239,6 +239,12 @@ class Renewals:
         with suppress(LedgerUnavailable):  # the claim ends by itself
             await in_time(self._ledger.release_refresh(sealed.session_id, sealed.login_id))
 
+    async def _recorded(self, line: Line) -> None:
+        """Record all changes of a login that wait. It goes on if the caller is cancelled. Raises `LedgerUnavailable`."""
+        writing = self._tasks.start(self._written(line))
+        writing.add_done_callback(lambda task: task.cancelled() or task.exception())  # a caller who has gone does not look
+        await asyncio.shield(writing)
+
     async def _written(self, line: Line) -> None:
         """Record all changes of a login that wait, unless whoever was before has done so."""
         async with line.lock:
@@ -253,7 +259,7 @@ class Renewals:
 
     async def _write(self, line: Line) -> None:
         changes, ends_refresh, sealed = [*line.changes], line.ends_refresh, line.sealed
-        current, is_done = self._live.current(sealed), False
+        number, current, is_done = len(changes), self._live.current(sealed), False
         while not is_done and current.credential is not None:
             wanted = _changed(current.credential, changes)
             if wanted == current.credential and wanted.stale_at == current.credential.stale_at:
@@ -270,9 +276,13 @@ class Renewals:
                 break
             self._note(sealed, found)
             is_done = found.credential == wanted
-            # Somebody else was faster: the changes come on top of his.
-            current = Current(found.credential or current.credential, found.version, found.is_open)
-        del line.changes[: len(changes)]
+            # Somebody else was faster. What a refresh has made comes on top of his, because the credential before it is spent.
+            # What an answer has set gives way to his: that may be in use by now, and its use ends what was not used before.
+            theirs = found.credential or current.credential
+            if not ends_refresh:
+                changes.append(with_values(theirs.where_it_differs_from(current.credential)))
+            current = Current(theirs, found.version, found.is_open)
+        del line.changes[:number]
         if ends_refresh:
             line.ends_refresh = False
             if not is_done:

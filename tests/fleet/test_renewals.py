@@ -1,13 +1,17 @@
 """Logins that one replica renews and others use or end: each uses the newest credential, and no refresh token is spent twice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from aiohttp import web
 
+from connector import session as session_of
 from tests.fleet.gates import counted, gate_before
-from tests.fleet.replicas import Fleet, Replica
+from tests.fleet.replicas import ROUTES, Fleet, Replica
 from tests.sessions.expiring import Expiring
+from tests.sessions.turnstile import Turnstile
 
 
 @pytest.fixture
@@ -63,3 +67,25 @@ async def test_a_cleanup_elsewhere_ends_what_a_renewal_has_made(renewing: Fleet,
         answer = await other.cleanup(session, headers)
 
     assert (answer.body["logout"]["outcome"], expiring.ended, expiring.refresh) == ("acknowledged", newest, {})
+
+
+async def ask(request: web.Request) -> web.Response:
+    """Ask the end system at a path of its own."""
+    async with session_of(request).http.get(request.query["path"]) as answer:
+        return web.json_response(await answer.json())
+
+
+async def test_of_two_renewals_at_once_on_two_replicas_the_first_that_is_durable_stays(fleet: Fleet, session: str) -> None:
+    async with Turnstile() as turnstile:
+        turnstile.is_lenient = True
+        asking = replace(fleet, served=turnstile, routes=(*ROUTES, web.get("/ask", ask)))
+        async with asking.replicas() as (one, other), asyncio.TaskGroup() as calls:
+            headers = await one.opened(session)
+            late = calls.create_task(one.opshub.call("/ask?path=late", headers))
+            assert await turnstile.calls.get() == "/late"
+            await other.opshub.call("/ask?path=next", headers)
+            turnstile.answering.set()
+            await late
+            answer = await one.cleanup(session, headers)
+
+        assert (answer.body["logout"]["outcome"], turnstile.tickets) == ("acknowledged", {})
