@@ -3,6 +3,7 @@
 As a plugin of pytest it makes one of them in the process of the tests: `-p tests.fleet.planting --plant NAME`.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from connector.assembly import parts
 from connector.cache.caches import Caches
+from connector.cache.storage import Storage
 from connector.cleanups.one_at_a_time import OneAtATime
 from connector.cleanups.orchestrator import Orchestrator
+from connector.ledger.testing import MemoryLedger
 from connector.model.sessions import OpenLogin
 from connector.sessions import last_calls
 from connector.sessions.fleet import FleetSessions
@@ -21,12 +24,15 @@ from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Sealed
 from connector.sessions.session import SessionsInUse
 from connector.sessions.store_guard import StoreGuard
+from connector.workers import sightings
+from connector.workers.other_replicas import Peers
 from connector.workers.owed_evictions import OwedEvictions
 from drivers import Driver, Scope, SessionScope
 from tests.sessions.planting import Mutant, not_done, nothing
 
 TRUTH, INTERLEAVINGS, STORES = "test_one_truth.py", "test_interleavings.py", "test_stores.py"
 REAPING, RENEWALS = "test_reaping.py", "test_renewals.py"
+MEETING, SIGHTINGS = "test_meeting.py", "test_sightings.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -99,6 +105,19 @@ def as_before(_: Callable[..., Any]) -> Callable[..., Any]:
     return taken
 
 
+def whichever_store(_: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda differs, _, other: (other.nonce, differs)
+
+
+def telling_first(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def meet(peers: Peers, ledger: bytes) -> None:
+        for _ in range(9):
+            await peers.look()
+        await real(peers, ledger)
+
+    return meet
+
+
 def every_driver(_: Any) -> Any:
     def owing(drivers: list[Driver]) -> list[str]:
         return [driver.name for driver in drivers]
@@ -127,6 +146,12 @@ MUTANTS = {
     "a login is made while the store is away": Mutant(StoreGuard, "may_replace", answered(True), STORES),
     "a new login has the keys of the old one": Mutant(Caches, "of", one_key_for_all_logins, STORES),
     "evictions of near caches are owed": Mutant(parts, "_owing", every_driver, STORES),
+    "whoever has told once is alive": Mutant(sightings, "MOVES", lambda _: 0, SIGHTINGS),
+    "whoever was alive once is alive for ever": Mutant(sightings, "FORGOTTEN", lambda _: math.inf, SIGHTINGS),
+    "a store that was another one before is another one": Mutant(sightings, "_compared", whichever_store, SIGHTINGS),
+    "a start tells before it looks": Mutant(Peers, "meet", telling_first, MEETING),
+    "nobody is told of in the ledger": Mutant(MemoryLedger, "introduce", answered(()), MEETING),
+    "what another store holds is served": Mutant(Storage, "trusted", lambda _: True, STORES),
     "only sessions of this process need a seal": Mutant(FleetSessions, "is_open_elsewhere", answered(False), TRUTH),
     "a cleanup ends what memory knows": Mutant(FleetSessions, "ended_by_record", lambda _: LiveSessions.ended_by_record, TRUTH),
 }

@@ -6,11 +6,12 @@ import pytest
 from msgspec.structs import replace
 
 from connector.model.peers import Difference, Peer, difference, explained, heard, told
-from connector.workers.sightings import FORGOTTEN, Sightings
+from connector.workers.sightings import Sightings
 
 ME = Peer(b"me", 0, "here:1", "tracker", b"ledger", (b"k1",), b"store")
 OTHER = replace(ME, nonce=b"other", name="there:2")
 STRANGER = replace(OTHER, ledger=b"another")
+A_MINUTE = 60.0
 
 
 @dataclass
@@ -46,14 +47,14 @@ def test_a_stranger_is_one_whose_rounds_move_while_one_looks(sightings: Sighting
 def test_one_that_stands_still_is_nobody(sightings: Sightings, clock: Clock) -> None:
     assert see(sightings, STRANGER, *[7] * 9) == []
     assert sightings.any_doubt
-    clock.now = FORGOTTEN
+    clock.now = A_MINUTE
     sightings.note(ME, [])
     assert not sightings.any_doubt
 
 
 def test_a_stranger_that_stands_still_counts_no_more(sightings: Sightings, clock: Clock) -> None:
     see(sightings, STRANGER, 1, 2, 3)
-    clock.now = FORGOTTEN
+    clock.now = A_MINUTE
     assert see(sightings, STRANGER, 3) == []
 
 
