@@ -65,6 +65,7 @@ class ShownLedger(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger takes in its store."""
     maybe_twice: int = 0
     rewinds: int = 0
+    gives_seats: bool = True
     durability: str | None = None
     """What the settings of its store allow to be lost, in words; None if that is no matter of settings."""
 

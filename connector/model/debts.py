@@ -112,6 +112,8 @@ class Totals:
     """Logouts since the start that may be sent twice: a try's server was gone, or its end could not be recorded."""
     rewinds: int = 0
     """How often its store had forgotten what it had acknowledged to this server, as a fail-over may do."""
+    gives_seats: bool = True
+    """Whether all that holds a seat is known; otherwise none is given."""
 
 
 class Sorted(msgspec.Struct, frozen=True):

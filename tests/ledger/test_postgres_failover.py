@@ -43,6 +43,12 @@ async def rewinds(ledger: PostgresLedger) -> int:
                 await asyncio.sleep(0.05)
 
 
+async def answering(ledger: PostgresLedger) -> PostgresLedger:
+    """Return the ledger once it has found the database again."""
+    await rewinds(ledger)
+    return ledger
+
+
 async def test_a_standby_without_the_last_commits_is_noticed_by_the_replica_that_made_them(pair: Pair) -> None:
     async with opened(pair) as loser, opened(pair) as other:
         await other.statistics()
@@ -104,3 +110,27 @@ async def test_a_former_primary_that_comes_back_has_lost_what_the_other_one_comm
         found = await rewinds(ledger)
 
     assert found == 1
+
+
+async def test_a_former_primary_that_knows_more_of_a_replica_has_lost_something_as_well(pair: Pair) -> None:
+    async with opened(pair) as ledger:
+        await pair.cut_off()
+        for number in range(20):
+            await record(ledger, number)
+        await pair.fail_over()
+        await open_(await answering(ledger), session(30))
+        await pair.fall_back()
+        assert session(30).session_id in await logins(await answering(ledger))
+
+
+async def test_no_id_of_a_debt_that_was_lost_is_given_to_another_one(pair: Pair) -> None:
+    async with opened(pair) as loser, opened(pair) as other:
+        await pair.cut_off()
+        lost = [(await record(loser, number)).id for number in range(3)]
+        await pair.fail_over()
+        new = [(await record(await answering(other), number)).id for number in range(10, 13)]
+        await rewinds(loser)
+        there = {debt.id: debt.session_id for debt in await other.listing()}
+
+    assert not {*lost} & {*new}
+    assert {id_: there[id_] for id_ in lost} == {id_: session(number).session_id for number, id_ in enumerate(lost)}

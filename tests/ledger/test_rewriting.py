@@ -72,7 +72,8 @@ async def test_a_session_whose_opening_was_lost_is_open_again(database: Rewindab
         await open_first(ledger)
         database.rewind()
         assert await logins(ledger) == {session(1).session_id: "l1"}
-        assert ledger.lost_track
+        async with replica(database) as later:
+            assert (ledger.lost_track, later.lost_track) == (True, True)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +194,35 @@ async def test_a_session_that_opened_before_its_lost_cleanup_came_back_is_owed(d
         found = await logins(opener), await states(opener)
 
     assert found == ({}, {"l": OWED})
+
+
+async def test_a_login_under_way_of_a_replica_whose_row_was_lost_is_nobodys(database: Rewindable) -> None:
+    async with replica(database) as other:
+        database.keep()
+        async with replica(database) as ledger:
+            await ledger.begin_opening(opening(session(1)))
+            await other.statistics()
+            database.rewind()
+            await other.statistics()
+            unknown = (await ledger.statistics()).unknown
+            recorded = await ledger.open_session(session(1), None, drivers=())
+            found = await states(other)
+
+    assert (unknown, recorded.is_open, found) == (1, False, {"l": OWED})
+
+
+async def test_a_cleanup_that_is_written_again_brings_no_login_back_that_has_failed(database: Rewindable) -> None:
+    async with replica(database) as opener, replica(database) as ender:
+        database.keep()
+        await opener.begin_opening(opening(session(1)))
+        await record(ender, 1, "", login="")
+        await opener.opening_failed(opening(session(1)))
+        database.rewind()
+        await opener.statistics()
+        await ender.statistics()
+        totals = await ender.statistics()
+
+    assert (totals.openings, totals.unknown) == (0, 0)
 
 
 async def test_a_login_that_was_given_up_does_not_come_back(database: Rewindable) -> None:

@@ -17,6 +17,10 @@ from connector.ledger.sql.facts import Fact, OpeningWritten
 log = structlog.get_logger(__name__)
 
 LOST_TRACK = "INSERT INTO lost_track VALUES ('the database had forgotten commits')"
+SEATS = {
+    False: "the ledger's database has failed over: no seat is given until each replica has written what it knows, or is gone",
+    True: "each replica has written what it knows since the ledger's database failed over: seats are given again",
+}
 ENTER = "UPDATE owners SET epoch = ? WHERE id = ?"
 
 
@@ -34,6 +38,8 @@ class Written(NamedTuple):
     """Of how many logins and debts it has written the facts again; None if the database had forgotten nothing."""
     lacked: bool
     """Whether some were too old to be remembered."""
+    gives_seats: bool
+    """Whether the epoch is settled."""
 
 
 class History:
@@ -42,6 +48,8 @@ class History:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.rewinds = 0
         """How often the database had forgotten what it had acknowledged to this replica."""
+        self.gives_seats = True
+        """Whether seats were given as of the last transaction."""
         self._clock = clock
         self._journal = Journal()
         self._last: Written | None = None
@@ -68,10 +76,11 @@ class History:
         there = [word for word, row in seen.owners.items() if row.epoch == epoch.word and word != table.term.owner]
         rewritten = self._write_again(table, since, there) if is_rewound else None
         lacked = is_rewound and self._journal.lacks(since)
-        table.term = replace(table.term, gives_seats=_is_settled(table, epoch, seen))
+        gives_seats = _is_settled(table, epoch, seen)
+        table.term = replace(table.term, gives_seats=gives_seats)
         owner, facts = table.term.owner, table.facts
         sequence = seen.owners[owner].sequence
-        self._sent = Written(owner, epoch.word, sequence, facts, has_entered or is_rewound, rewritten, lacked)
+        self._sent = Written(owner, epoch.word, sequence, facts, has_entered or is_rewound, rewritten, lacked, gives_seats)
         return is_rewound
 
     def acknowledged(self) -> None:
@@ -87,6 +96,9 @@ class History:
         if done.rewritten is not None:
             self.rewinds += 1
             _tell(done.rewritten, lacked=done.lacked)
+        if done.gives_seats is not self.gives_seats:
+            self.gives_seats = done.gives_seats
+            log.warning(SEATS[done.gives_seats])
 
     def _begun(self, table: FleetTable, epoch: LedgerEpoch, *, is_rewound: bool) -> LedgerEpoch:
         """Begin another epoch if the database has failed over, or if one of its epochs that this replica has seen comes back."""

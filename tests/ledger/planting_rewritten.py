@@ -1,0 +1,137 @@
+"""Mutants: plausible mistakes in what is written again after a fail-over. Each has a test that has to find it.
+
+As a plugin of pytest it makes one of them in the process of the tests: `-p tests.ledger.planting --plant NAME`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from connector.ledger.postgres import epochs, history, rewriting
+from connector.ledger.postgres.dialect import FleetTable
+from connector.ledger.postgres.history import History
+from connector.ledger.sql import session_rows
+from tests.sessions.planting import Mutant, always, nothing
+
+REWRITING, SEATS, FAILOVER = "test_rewriting.py", "test_rewritten_seats.py", "test_postgres_failover.py"
+TOGETHER = "test_what_was_lost_and_what_another_replica_did_meanwhile_come_together"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--plant", choices=[*MUTANTS])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    MUTANTS[config.getoption("--plant")].plant()
+
+
+def never(_: Any) -> Any:
+    return lambda *_, **__: False
+
+
+def by_the_number_alone(_: Callable[..., bool]) -> Callable[..., bool]:
+    def is_rewound(memory: History, seen: Any) -> bool:
+        last = memory._last
+        return last is not None and seen.own is not None and seen.own.sequence < last.sequence
+
+    return is_rewound
+
+
+def only_with_a_timeline(real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda memory, table, epoch, is_rewound: real(memory, table, epoch, is_rewound=False)
+
+
+def without_a_claim(real: Callable[..., bool]) -> Callable[..., bool]:
+    return lambda table, epoch, seen: real(table, epoch, replace(seen, is_silent=True))
+
+
+def for_a_claim_alone(real: Callable[..., bool]) -> Callable[..., bool]:
+    def is_settled(table: Any, epoch: Any, seen: Any) -> bool:
+        owners = {word: row._replace(epoch=epoch.word) for word, row in seen.owners.items()}
+        return real(table, epoch, replace(seen, owners=owners))
+
+    return is_settled
+
+
+def whatever_is_there(_: Callable[..., None]) -> Callable[..., None]:
+    return lambda table, session, now: session_rows.insert(table, session)
+
+
+def in_any_place(real: Callable[..., None]) -> Callable[..., None]:
+    def write_session(table: Any, session: Any, now: float) -> None:
+        session_rows.taken(table, session.session_id)
+        real(table, session, now)
+
+    return write_session
+
+
+def what_is_known_counts(_: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda found, known, now: known
+
+
+def by_anybody(real: Callable[..., None]) -> Callable[..., None]:
+    return lambda table, row, there, now: real(table, row, (), now)
+
+
+MUTANTS = {
+    "nobody notices": Mutant(History, "_is_rewound", never, f"{REWRITING}::test_a_session_whose_opening_was_lost_is_open_again"),
+    "the number alone tells": Mutant(
+        History,
+        "_is_rewound",
+        by_the_number_alone,
+        f"{FAILOVER}::test_a_former_primary_that_knows_more_of_a_replica_has_lost_something_as_well",
+    ),
+    "an epoch begins with a timeline only": Mutant(
+        History, "_begun", only_with_a_timeline, f"{SEATS}::test_no_seat_is_given_whose_holder_has_not_written_it_again_yet"
+    ),
+    "seats are given at once": Mutant(
+        history, "_is_settled", always, f"{SEATS}::test_no_seat_is_given_whose_holder_has_not_written_it_again_yet"
+    ),
+    "nobody waits for a claim": Mutant(
+        history,
+        "_is_settled",
+        without_a_claim,
+        f"{SEATS}::test_a_replica_of_which_the_database_knows_nothing_any_more_is_waited_for",
+    ),
+    "nobody waits for owners": Mutant(
+        history, "_is_settled", for_a_claim_alone, f"{SEATS}::test_a_replica_that_is_there_and_writes_nothing_again_is_waited_for"
+    ),
+    "no fact is kept": Mutant(FleetTable, "note", nothing, f"{REWRITING}::test_a_session_whose_opening_was_lost_is_open_again"),
+    "nobody else is told to invalidate": Mutant(
+        history, "LOST_TRACK", lambda _: "SELECT 1", f"{REWRITING}::test_a_session_whose_opening_was_lost_is_open_again"
+    ),
+    "open beats ended": Mutant(rewriting, "_write_session", whatever_is_there, f"{REWRITING}::{TOGETHER}"),
+    "an opening takes any place": Mutant(rewriting, "_write_session", in_any_place, f"{REWRITING}::{TOGETHER}"),
+    "what is remembered counts more than what was closed": Mutant(
+        rewriting, "_joined", what_is_known_counts, f"{REWRITING}::{TOGETHER}"
+    ),
+    "an end without a debt leaves nothing": Mutant(
+        rewriting,
+        "end_anyhow",
+        nothing,
+        f"{REWRITING}::test_a_login_without_credential_that_was_replaced_is_dead_for_good",
+    ),
+    "what began under a lost word goes on": Mutant(
+        history,
+        "_nobodys",
+        lambda _: lambda fact, _: fact,
+        f"{REWRITING}::test_a_login_under_way_of_a_replica_whose_row_was_lost_is_nobodys",
+    ),
+    "a cleanup brings back what has failed": Mutant(
+        rewriting,
+        "_write_opening",
+        by_anybody,
+        f"{REWRITING}::test_a_cleanup_that_is_written_again_brings_no_login_back_that_has_failed",
+    ),
+    "debts get new ids": Mutant(
+        rewriting,
+        "IS_TAKEN",
+        lambda _: "SELECT true WHERE ? + ? > 0",
+        f"{REWRITING}::test_a_try_that_was_under_way_settles_the_debt_that_was_lost_and_no_other",
+    ),
+    "ids go on where they were": Mutant(
+        epochs, "SPARE_IDS", lambda _: 0, f"{FAILOVER}::test_no_id_of_a_debt_that_was_lost_is_given_to_another_one"
+    ),
+}
