@@ -143,6 +143,20 @@ async def test_of_two_logins_that_came_one_after_the_other_the_later_is_open_in_
     assert found == ({session(1).session_id: "l2"}, {"l1": OWED})
 
 
+async def test_of_two_logins_of_one_replica_the_later_is_open(database: Rewindable) -> None:
+    """Another replica has opened the session in between, and has died with all that it knew."""
+    async with replica(database) as one:
+        async with replica(database) as other:
+            database.keep()
+            await open_first(one)
+            await reopen(other)
+        await reopen_otherwise(one)
+        database.rewind()
+        found = await logins(one), await states(one)
+
+    assert found == ({session(1).session_id: "l3"}, {"l1": OWED, "l2": OWED})
+
+
 @pytest.mark.parametrize("ended", [False, True])
 async def test_a_login_without_credential_that_was_replaced_is_dead_for_good(database: Rewindable, ended: bool) -> None:
     static = session(1, None, "l1")

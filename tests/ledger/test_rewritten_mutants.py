@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.planting import MUTANTS
+from tests.ledger.planting_rewritten import MUTANTS
 from tests.planted import assert_found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_of_what_is_written_again_is_killed(name: str) -> None:
-    assert_found(name, "tests.ledger.planting", Path(__file__).with_name(MUTANTS[name].found_by))
+    assert_found(name, "tests.ledger.planting_rewritten", Path(__file__).with_name(MUTANTS[name].found_by))

@@ -12,7 +12,7 @@ from connector.ledger.postgres.epochs import LedgerEpoch
 from connector.ledger.postgres.journal import Journal
 from connector.ledger.postgres.owners import Prologue
 from connector.ledger.postgres.rewriting import write_again
-from connector.ledger.sql.facts import Fact, OpeningWritten
+from connector.ledger.sql.facts import Fact
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,6 @@ ENTER = "UPDATE owners SET epoch = ? WHERE id = ?"
 class Written(NamedTuple):
     """A transaction of this replica."""
 
-    owner: bytes
     epoch: bytes
     sequence: int
     """The number in the replica's row."""
@@ -78,9 +77,8 @@ class History:
         lacked = is_rewound and self._journal.lacks(since)
         gives_seats = _is_settled(table, epoch, seen)
         table.term = replace(table.term, gives_seats=gives_seats)
-        owner, facts = table.term.owner, table.facts
-        sequence = seen.owners[owner].sequence
-        self._sent = Written(owner, epoch.word, sequence, facts, has_entered or is_rewound, rewritten, lacked, gives_seats)
+        sequence = seen.owners[table.term.owner].sequence
+        self._sent = Written(epoch.word, sequence, table.facts, has_entered or is_rewound, rewritten, lacked, gives_seats)
         return is_rewound
 
     def acknowledged(self) -> None:
@@ -125,11 +123,7 @@ class History:
     def _write_again(self, table: FleetTable, since: int, there: Sequence[bytes]) -> int:
         """Write what the database has forgotten. What began under a word that is gone is nobody's."""
         table.connection.execute(LOST_TRACK)
-        before = self._last.owner if self._last is not None else b""
-        facts = self._journal.above(since)
-        if before != table.term.owner:
-            facts = [_nobodys(fact, before) for fact in facts]
-        return write_again(table, facts, there=there, now=self._clock())
+        return write_again(table, self._journal.above(since), there=there, now=self._clock())
 
 
 def _is_settled(table: FleetTable, epoch: LedgerEpoch, seen: Prologue) -> bool:
@@ -141,11 +135,6 @@ def _is_settled(table: FleetTable, epoch: LedgerEpoch, seen: Prologue) -> bool:
         return False
     epochs.settle(table.connection)
     return True
-
-
-def _nobodys(fact: Fact, owner: bytes) -> Fact:
-    is_own = isinstance(fact, OpeningWritten) and fact.row.owner == owner
-    return OpeningWritten(fact.row._replace(owner=None)) if is_own and isinstance(fact, OpeningWritten) else fact
 
 
 def _knows(seen: Prologue, written: Written) -> bool:

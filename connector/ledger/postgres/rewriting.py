@@ -4,24 +4,15 @@ Ended beats open. An opening takes only an empty place. Any other login is owed.
 stays as it is. To write the same facts twice changes nothing.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from connector.ledger.begun_logins import OpeningRow
-from connector.ledger.rows import encoded
+from connector.ledger.postgres.known_facts import KnownFacts
+from connector.ledger.postgres.unheard import insert_again, write_unheard
 from connector.ledger.sql import opening_rows, session_rows
-from connector.ledger.sql.facts import (
-    DebtRemoved,
-    DebtWritten,
-    Fact,
-    OpeningRemoved,
-    OpeningWritten,
-    SessionRemoved,
-    SessionWritten,
-)
+from connector.ledger.sql.facts import Fact
 from connector.ledger.sql.session_changes import end_anyhow, is_debt
 from connector.ledger.sql.table import Table
 from connector.model.credential import Credential
@@ -30,43 +21,7 @@ from connector.model.logins import set_aside
 from connector.model.sessions import OpenSession
 from connector.model.transitions import closed_if_done
 
-IS_TAKEN = "SELECT EXISTS (SELECT FROM debts WHERE id = ?) OR EXISTS (SELECT FROM quarantine WHERE id = ?)"
 COUNT_ON = "SELECT setval('debt_ids', greatest(last_value, ?)) FROM debt_ids"
-
-
-@dataclass(slots=True)
-class LoginFacts:
-    """What is known of one login in the end."""
-
-    opening: OpeningRow | None = None
-    session: OpenSession | None = None
-    is_over: bool = False
-    """Whether the session is not open by it any more."""
-    is_done: bool = False
-    """Whether its debt was removed, because nobody will ask for it."""
-
-
-@dataclass(slots=True)
-class KnownFacts:
-    """What is known in the end of all that facts tell of."""
-
-    logins: defaultdict[tuple[str, str], LoginFacts] = field(default_factory=lambda: defaultdict(LoginFacts))
-    debts: dict[int, Debt] = field(default_factory=dict)
-
-    def add(self, fact: Fact) -> None:
-        """Learn what became of a row."""
-        match fact:
-            case OpeningWritten(row):
-                self.logins[row.session_id, row.login_id].opening = row
-            case OpeningRemoved(session_id, login_id):
-                self.logins[session_id, login_id].opening = None
-            case SessionWritten(session) | SessionRemoved(session):
-                login = self.logins[session.session_id, session.login_id]
-                login.session, login.is_over = session, isinstance(fact, SessionRemoved)
-            case DebtWritten(debt):
-                self.debts[debt.id] = debt
-            case DebtRemoved(id_) if gone := self.debts.pop(id_, None):
-                self.logins[gone.session_id, gone.login_id].is_done = True
 
 
 def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes], now: float) -> int:
@@ -74,34 +29,36 @@ def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes]
 
     `there` are owners that have written what they know already: what they have under way has a row.
     """
-    known = KnownFacts()
-    for fact in facts:
-        known.add(fact)
-    _write_debts(table, known.debts.values(), now)
-    over = [each.session for each in known.logins.values() if each.session is not None and each.is_over and not each.is_done]
-    for session in over:
-        session_rows.remove(table, session.session_id, session.login_id)
-    for login in known.logins.values():
-        if login.session is not None and not login.is_over:
-            _write_session(table, login.session, now)
-    for session in over:
-        if not is_debt(table, session.session_id, session.login_id, session.credential):
+    known = KnownFacts.of(facts)
+    if known.debts:
+        table.connection.execute(COUNT_ON, (max(known.debts),))
+    heard_of = table.sessions_heard_of(known.sessions)
+    unheard, heard = known.split(heard_of)
+    write_unheard(table, unheard, there)
+    _write_heard(table, heard, there, now)
+    owed = {(debt.session_id, debt.login_id) for debt in known.debts.values()}
+    for session in known.over:
+        login = session.session_id, session.login_id
+        if login not in owed and not is_debt(table, *login, session.credential):
             end_anyhow(table, session, now=now)
+    return len(known.logins) + len(known.debts)
+
+
+def _write_heard(table: Table, known: KnownFacts, there: Collection[bytes], now: float) -> None:
+    """Write what is known of sessions of which the database knows something as well, login by login."""
+    for debt in known.debts.values():
+        _write_debt(table, debt, now)
+        if debt.login_id:
+            session_rows.remove(table, debt.session_id, debt.login_id)
+    for session in known.over:
+        session_rows.remove(table, session.session_id, session.login_id)
+    for session in known.open:
+        _write_session(table, session, now)
     for (session_id, login_id), login in known.logins.items():
         if login.opening is None:
             opening_rows.remove(table, session_id, login_id)
         else:
             _write_opening(table, login.opening, there, now)
-    return len(known.logins) + len(known.debts)
-
-
-def _write_debts(table: Table, debts: Collection[Debt], now: float) -> None:
-    if debts:
-        table.connection.execute(COUNT_ON, (max(debt.id for debt in debts),))
-    for debt in debts:
-        _write_debt(table, debt, now)
-        if debt.login_id:
-            session_rows.remove(table, debt.session_id, debt.login_id)
 
 
 def _write_debt(table: Table, debt: Debt, now: float) -> None:
@@ -114,11 +71,7 @@ def _write_debt(table: Table, debt: Debt, now: float) -> None:
         if joined != found:
             table.update(joined)
         return
-    if table.connection.execute(IS_TAKEN, (debt.id, debt.id)).fetchone()[0]:
-        table.insert(debt)
-    else:
-        table.write_new([encoded(debt, table.keyring)])
-        table.note([DebtWritten(debt)])
+    insert_again(table, [debt])
 
 
 def _rows_of(table: Table, debt: Debt) -> list[Debt]:

@@ -1,0 +1,100 @@
+"""What a replica knows in the end of logins and debts, by all that its transactions have made of their rows."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from connector.ledger.begun_logins import OpeningRow
+from connector.ledger.sql.facts import (
+    DebtRemoved,
+    DebtWritten,
+    Fact,
+    OpeningRemoved,
+    OpeningWritten,
+    SessionRemoved,
+    SessionWritten,
+)
+from connector.model.debts import Debt
+from connector.model.sessions import OpenSession
+
+Login = tuple[str, str]
+"""The ids of a session and of one of its logins."""
+
+
+@dataclass(slots=True)
+class LoginFacts:
+    """What is known of one login in the end."""
+
+    opening: OpeningRow | None = None
+    session: OpenSession | None = None
+    is_over: bool = False
+    """Whether the session is not open by it any more."""
+    is_done: bool = False
+    """Whether its debt was removed, because nobody will ask for it."""
+
+
+@dataclass(slots=True)
+class KnownFacts:
+    """What is known in the end of all that facts tell of."""
+
+    logins: defaultdict[Login, LoginFacts] = field(default_factory=lambda: defaultdict(LoginFacts))
+    debts: dict[int, Debt] = field(default_factory=dict)
+    _open: dict[str, str] = field(default_factory=dict)
+    """By which login a session was opened last."""
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact]) -> "KnownFacts":
+        """Return what facts tell, of which the later ones count."""
+        known = cls()
+        for fact in facts:
+            known._add(fact)
+        return known
+
+    @property
+    def sessions(self) -> set[str]:
+        """The ids of all sessions of which something is known."""
+        return {session_id for session_id, _ in self.logins} | {debt.session_id for debt in self.debts.values()}
+
+    @property
+    def open(self) -> Iterator[OpenSession]:
+        """Sessions that were open."""
+        return (each.session for each in self.logins.values() if each.session is not None and not each.is_over)
+
+    @property
+    def over(self) -> Iterator[OpenSession]:
+        """Sessions by logins that they are not open by any more, and that may be owed."""
+        return (each.session for each in self.logins.values() if each.session is not None and each.is_over and not each.is_done)
+
+    def split(self, sessions: Collection[str]) -> "tuple[KnownFacts, KnownFacts]":
+        """Return what is known of other sessions than these, and of these."""
+        others, these = KnownFacts(), KnownFacts()
+        for login, told in self.logins.items():
+            (these if login[0] in sessions else others).logins[login] = told
+        for id_, debt in self.debts.items():
+            (these if debt.session_id in sessions else others).debts[id_] = debt
+        return others, these
+
+    def _add(self, fact: Fact) -> None:
+        match fact:
+            case OpeningWritten(row):
+                self.logins[row.session_id, row.login_id].opening = row
+            case OpeningRemoved(session_id, login_id):
+                self.logins[session_id, login_id].opening = None
+            case SessionWritten(session):
+                self._open_by(session)
+            case SessionRemoved(session):
+                login = self.logins[session.session_id, session.login_id]
+                login.session, login.is_over = session, True
+            case DebtWritten(debt):
+                self.debts[debt.id] = debt
+            case DebtRemoved(id_) if gone := self.debts.pop(id_, None):
+                self.logins[gone.session_id, gone.login_id].is_done = True
+
+    def _open_by(self, session: OpenSession) -> None:
+        """Note by which login a session is open. If it was another one before, another replica has replaced that meanwhile."""
+        before = self._open.get(session.session_id, session.login_id)
+        if before != session.login_id:
+            self.logins[session.session_id, before].is_over = True
+        self._open[session.session_id] = session.login_id
+        login = self.logins[session.session_id, session.login_id]
+        login.session, login.is_over = session, False
