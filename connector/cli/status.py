@@ -74,13 +74,10 @@ def _ledger_lines(ledger: "ShownLedger | SilentLedger", now: float) -> Iterator[
     yield "ledger", f"{ledger.bytes / 1024:.0f} KiB"
     if ledger.durability:
         yield "durability", plain(ledger.durability)
-<<<<<<< HEAD
     if ledger.maybe_twice:
         yield "logouts maybe sent twice", f"{ledger.maybe_twice} since the start"
-=======
     if not ledger.gives_seats:
         yield "seats", "none is given until each replica has written what it knows, because the database has failed over"
->>>>>>> fa0bfee (Mutants of what is written again after a fail-over; connector status tells while no seat is given)
     if ledger.rewinds:
         yield "commits lost by the database", f"{ledger.rewinds} times since the start"
 

@@ -46,14 +46,9 @@ class Replica(Operations):
         """What the last two ticks of this replica have returned."""
 
     async def statistics(self) -> Totals:
-<<<<<<< HEAD
-        totals = await super().statistics()
-        return replace(totals, maybe_twice=totals.maybe_twice + self._fleet.freed_tries, rewinds=self._fleet.history.rewinds)
-=======
-        return replace(
-            await super().statistics(), rewinds=self._fleet.history.rewinds, gives_seats=self._fleet.history.gives_seats
-        )
->>>>>>> fa0bfee (Mutants of what is written again after a fail-over; connector status tells while no seat is given)
+        totals, history = await super().statistics(), self._fleet.history
+        maybe_twice = totals.maybe_twice + self._fleet.freed_tries
+        return replace(totals, maybe_twice=maybe_twice, rewinds=history.rewinds, gives_seats=history.gives_seats)
 
     async def record(
         self, request: CleanupRequest, *, origin: str, drivers: Sequence[str], logins: Collection[str] | None = None
