@@ -11,6 +11,9 @@ from tests.torture.life.end_system import EndSystem
 
 GONE = "gone"
 """The word for a client that has not waited for its answer."""
+AT_ONCE = 10
+CALLS_EACH = 4
+"""Calls that a client makes at once, at most."""
 REST = 0.25
 """Seconds until a client goes on after a failure."""
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tests.torture.fleet.clients import GONE
+from tests.torture.fleet.clients import AT_ONCE, CALLS_EACH, GONE
 from tests.torture.fleet.history import FleetHistory
 from tests.torture.fleet.troubles import Trouble
 from tests.torture.life import licence, rules
@@ -111,6 +111,15 @@ def ended_under_a_call(history: FleetHistory) -> Iterator[Fault]:
                 yield Fault(Wrong.TURNED_AWAY, f"its login ended under it: {call}", call.session)
 
 
+def bounded(history: FleetHistory) -> Iterator[Fault]:
+    """Nothing that is done makes more logins unknown, or logouts be sent again, than calls can be under way at once."""
+    most = AT_ONCE * CALLS_EACH * len(history.troubles.all)
+    again = len({login.token for login, _, _ in _asked_again(history)})
+    for what, number in {"unknown": len(history.unknown), "asked to end again": again}.items():
+        if number > most:
+            yield Fault(Wrong.DEFECT, f"{number} logins are {what}, and at most {most} may be")
+
+
 def _is_reaped(history: FleetHistory, login: Login) -> bool:
     opened = history.initializes[login.ticket]
     is_over = opened.status == 200 and login.token not in history.alive_when_settled
@@ -145,4 +154,5 @@ RULES = (
     failed,
     twice,
     ended_under_a_call,
+    bounded,
 )

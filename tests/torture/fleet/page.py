@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from tests.torture.fleet.clients import AT_ONCE, CALLS_EACH
 from tests.torture.fleet.happenings import RECOVERS
-from tests.torture.fleet.run import AT_ONCE, NO_ANSWER, Run
+from tests.torture.fleet.run import NO_ANSWER, Run
 from tests.torture.life.end_system import SEATS
 from tests.torture.life.faults import Wrong
 from tests.torture.page import table
@@ -48,13 +49,14 @@ all sessions are ended. The judge knows what the clients and the end system saw,
 * *defect*: a 500, another answer that there should not be, or a 503 or no answer although nothing was wrong.
 
 What is done is an excuse from its beginning until {recovers:.0f} seconds after it was mended. A rolling restart is none.
-Between two things, the fleet has some seconds in which nothing may fail at all.
+Between two things, the fleet has some seconds in which nothing may fail at all. Each thing may make no more logins unknown, and
+no more logouts be sent again, than calls can be under way at once: {under_way}.
 """
 
 
 def written(runs: Sequence[Run]) -> str:
     """Return the page of these runs."""
-    about = {"clients": AT_ONCE, "seats": SEATS, "recovers": RECOVERS}
+    about = {"clients": AT_ONCE, "under_way": AT_ONCE * CALLS_EACH, "seats": SEATS, "recovers": RECOVERS}
     parts = [f"## On {run.deployment}\n\n{_what_was_done(run)}" for run in runs]
     return "\n".join([INTRODUCTION.format(**about), *parts, "## What came of it\n", _what_came_of_it(runs)])
 

@@ -10,7 +10,7 @@ from random import Random
 from time import monotonic
 
 from tests.e2e.opshub import OpsHub
-from tests.torture.fleet.clients import crowd_of
+from tests.torture.fleet.clients import AT_ONCE, crowd_of
 from tests.torture.fleet.ending import ended
 from tests.torture.fleet.ground import Deployment, Ground, ground
 from tests.torture.fleet.happenings import Happening
@@ -20,7 +20,6 @@ from tests.torture.life.calls import Call
 from tests.torture.life.listening import listening
 from tests.torture.life.stories import stories
 
-AT_ONCE = 10
 QUIET = (2.0, 4.0)
 """Seconds of undisturbed work after a thing is over for all."""
 SHOWN = 60
