@@ -23,7 +23,8 @@ from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from tests.ledger.ledgers import KEYS, START, SetClock, close, opening, record, session, until
 from tests.ledger.lossy_proxy import lossy_proxy
-from tests.postgres import PASSWORD, Postgres
+from tests.postgres import ADMINISTRATOR, PASSWORD, Postgres
+from tests.servers import RealServer
 
 SOON = 40.0
 """Seconds within which a busy machine does what should take a few."""
@@ -72,6 +73,25 @@ async def test_a_connection_that_broke_between_two_operations_is_made_anew_unsee
         debt = await record(ledger, 1)
         postgres.administer(f"{TERMINATE} AND datname = '{database}'")
         assert (await record(ledger, 1)).id == debt.id
+
+
+async def test_a_connection_that_broke_while_a_bouncer_relayed_several_statements_is_left(
+    postgres: Postgres, bouncer: RealServer
+) -> None:
+    database = postgres.new_database()
+    async with opened(postgres.dsn(database, port=bouncer.port)) as ledger:
+        await record(ledger, 1)
+        with psycopg.connect(postgres.dsn(database, user=ADMINISTRATOR)) as holds:
+            holds.execute("LOCK TABLE debts, sessions, openings IN ACCESS EXCLUSIVE MODE")
+            waiting = asyncio.create_task(record(ledger, 2))
+            query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event_type = 'Lock'"
+            async with asyncio.timeout(SOON):
+                while await asyncio.to_thread(postgres.administer, query) == [(0,)]:  # noqa: ASYNC110 - the database changes it
+                    await asyncio.sleep(0.02)
+            await asyncio.to_thread(postgres.administer, f"{TERMINATE} AND datname = '{database}'")
+            with pytest.raises(LedgerUnavailable):
+                await waiting
+        await until_it_works(ledger, 2)
 
 
 async def test_a_server_that_was_down_is_told_without_a_password_and_used_once_it_is_back(own_postgres: Postgres) -> None:

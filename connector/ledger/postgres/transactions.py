@@ -3,14 +3,13 @@
 import math
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
 import structlog
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
@@ -243,11 +242,19 @@ class FleetTransactions:
             raise LedgerUnavailable("nobody knows whether the ledger's database has kept this: it has not said so")
 
     def _rolled_back(self) -> bool:
-        """Leave the transaction, and tell whether the database has answered."""
-        if self._connection is None or self._connection.info.transaction_status is TransactionStatus.IDLE:
+        """Leave the transaction, and tell whether the database has answered.
+
+        A connection that broke while several statements were under way may go on refusing each one, and not call itself broken.
+        """
+        if self._connection is None or self._connection.closed:
             return False
-        with suppress(psycopg.Error):
+        is_stuck = self._connection.pgconn.pipeline_status != PipelineStatus.OFF
+        if not is_stuck and self._connection.info.transaction_status is TransactionStatus.IDLE:
+            return False
+        try:
             self._connection.execute("ROLLBACK")
+        except psycopg.Error:
+            self._connection.close()
         return not self._is_broken
 
     @property
