@@ -71,6 +71,7 @@ OPENS_FILES = {
     "connector/preflight/listener.py": "the start; a hang-up, at which what cannot be opened is told",
     "connector/ledger/sqlite/lock.py": "the start; held for as long as the server runs",
     "connector/runtime/ownership.py": "the start",
+    "connector/runtime/processes.py": "the start, and a replica that was taken for gone; what cannot be opened tells nothing",
     "connector/ledger/sqlite/moving_in.py": "a command",
     "connector/ledger/sqlite/reading.py": "commands",
     "connector/ledger/sqlite/recovery.py": "the start",

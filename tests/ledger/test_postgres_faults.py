@@ -212,6 +212,23 @@ async def test_the_claims_of_a_killed_replica_are_taken_over_after_their_time_no
         assert (totals.openings, totals.unknown) == (0, 1)
 
 
+async def test_a_restart_does_not_wait_for_the_claims_of_a_process_that_was_killed(postgres: Postgres) -> None:
+    address = postgres.dsn(postgres.new_database())
+    with replica(address, "works") as works:
+        assert await asyncio.to_thread(said, works) == "at work"
+        works.send_signal(signal.SIGSTOP)
+        async with opened(address) as beside_a_paused_one:
+            assert await beside_a_paused_one.claim_due(FAR, per_origin=9, limit=9) == []
+        works.kill()
+        works.wait()
+    async with opened(address) as restarted:
+        found = await restarted.claim_due(FAR, per_origin=9, limit=9)
+        totals = await restarted.statistics()
+
+    assert [debt.session_id for debt in found] == [session(6).session_id]
+    assert (totals.openings, totals.unknown, totals.maybe_twice) == (0, 1, 1)
+
+
 class Watched(SetClock):
     """A clock that tells whether somebody has looked."""
 

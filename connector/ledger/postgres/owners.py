@@ -18,6 +18,7 @@ from connector.ledger.postgres.standstill import StandstillWatch
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.sql.database import Database
 from connector.ledger.sql.table import Table
+from connector.runtime.processes import has_ended, own_process
 
 WORD_BYTES = 16
 """Length of the random word that stands for an owner."""
@@ -43,6 +44,7 @@ BEGIN = "; ".join(
 INTRODUCED = "SELECT about FROM introductions JOIN owners ON owners.id = owner WHERE owner <> ?"
 """A replica of an older version that removes an owner leaves what that one has told."""
 ALL = "SELECT name, about FROM owners LEFT JOIN introductions ON owner = owners.id ORDER BY name"
+INSERT = "INSERT INTO owners (id, name, sequence, reads, looks, process) VALUES (%s, %s, 1, %s, %s, %s)"
 INTRODUCE = "INSERT INTO introductions VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET about = excluded.about"
 
 
@@ -109,6 +111,8 @@ class OwnRow:
         # An epoch in which not all have written yet is watched like an owner that stands still.
         unsettled = {} if seen.epoch.is_settled or seen.epoch.is_over else {seen.epoch.word: 0}
         gone = self._watch.gone({word: row.sequence for word, row in others.items()} | unsettled)
+        if seen.own is None:
+            gone += _ended(connection)
         removed = [remove(connection, word) for word in others.keys() & {*gone}]
         others = {word: row for word, row in others.items() if word not in gone}
         owners = {self.word: own._replace(sequence=own.sequence + 1), **others}
@@ -119,9 +123,15 @@ class OwnRow:
 
     def _inserted(self, connection: "psycopg.Connection[Any]") -> OwnerRow:
         self.word = token_bytes(WORD_BYTES)
-        values = (self.word, f"{socket.gethostname()}:{os.getpid()}", self._reads, self.looks)
-        connection.execute("INSERT INTO owners (id, name, sequence, reads, looks) VALUES (%s, %s, 1, %s, %s)", values)
+        values = (self.word, f"{socket.gethostname()}:{os.getpid()}", self._reads, self.looks, own_process())
+        connection.execute(INSERT, values)
         return OwnerRow(0, b"", self._reads, self.looks, found_version(connection).oldest)
+
+
+def _ended(connection: "psycopg.Connection[Any]") -> list[bytes]:
+    """Return the owners whose processes ran on this machine and have ended: a restart does not wait for their claims."""
+    found = connection.execute("SELECT id, process FROM owners").fetchall()
+    return [bytes(word) for word, process in found if has_ended(process)]
 
 
 def remove(connection: "psycopg.Connection[Any]", word: bytes) -> GoneOwner:

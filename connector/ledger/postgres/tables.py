@@ -123,7 +123,10 @@ VERSION_6 = "COMMENT ON COLUMN sessions.mac IS 'over all columns, or over those 
 USE_APART = 6
 """The version that reads rows of sessions which are authenticated apart from their use."""
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
+VERSION_7 = "ALTER TABLE owners ADD COLUMN process text NOT NULL DEFAULT ''"
+"""By which a restart on the same machine can tell that the one before has ended."""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing.
 
 Each only adds what older versions need not know of, because their replicas go on beside today's until the last one is replaced:
