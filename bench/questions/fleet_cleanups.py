@@ -24,6 +24,7 @@ driver = "aiocache"
 backend = "redis"
 host = "{host}"
 port = {redis}
+namespace = "{namespace}"
 {ledger}
 [end_system]
 profile = "{profile}"
@@ -74,11 +75,12 @@ def _contenders(run: Run) -> Iterator[dict[str, Server]]:
         site = stack.enter_context(served(lives.end_system, run.folder_of_its_own(), core=ASKING)).port
         environ = {"CONNECTOR_LEDGER_KEYS": KEYS, "BENCH_LEDGER_DSN": postgres.dsn(postgres.new_database())}
 
-        def started(ledger: str) -> Server:
-            config = CONFIG.format(host=HOST, redis=redis, ledger=ledger, profile=lives.PROFILE, site=site)
+        def started(namespace: str, ledger: str) -> Server:
+            parts = {"namespace": namespace, "ledger": ledger, "profile": lives.PROFILE}
+            config = CONFIG.format(host=HOST, redis=redis, site=site, **parts)
             return stack.enter_context(served(own.command, run.folder_of_its_own(), config=config, environ=environ))
 
-        yield {OURS: started(IN_POSTGRES), SQLITE: started("")}
+        yield {OURS: started("fleet", IN_POSTGRES), SQLITE: started("single", "")}  # servers with two ledgers share no namespace
 
 
 def _answers(done: str, rates: Mapping[tuple[str, str], float]) -> list[Answer]:
