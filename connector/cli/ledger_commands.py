@@ -2,6 +2,8 @@
 
 import os
 import re
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ if TYPE_CHECKING:  # a command imports what it works with when it runs, so that 
 
 ADDRESS = re.compile(r"://|\b(host|hostaddr|port|dbname|user|password|passfile|service)\s*=")
 """What an address of libpq has in it, and hardly any path."""
+DAY = 86_400.0
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 app = typer.Typer(help="The ledger as a whole.", no_args_is_help=True)
@@ -40,45 +43,69 @@ def _end(text: str) -> "Path | Address":
 
 @app.command()
 def copy(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="A file, or the name of the variable with a database's address.")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="The other one of both. It holds no ledger yet.")],
+    ends: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FROM... TO", help="Files, and the name of the variable with a database's address; or that, and a new file."
+        ),
+    ],
     *,
     config: ConfigOption = None,
 ) -> None:
     """Move a ledger from a file into a PostgreSQL database, or back. No server starts with the old one any more.
 
-    All goes over at once, and is read again. If the command is broken off, run it once more.
+    Several files move into one database, one after the other. Each goes over at once, and is read again. If the command is broken
+    off, run it once more.
     """
-    ends = _end(source), _end(target)
+    *sources, target = [_end(text) for text in ends]
     from connector.ledger.postgres.address import Address  # psycopg is an extra, and `_end` tells that it is missing
 
-    match ends:
-        case Path() as file, Path():
-            raise typer.BadParameter(f"expected a variable that is set, and a file; both are files: {file}, {target}")
-        case Path() as file, Address() as address:
-            _into_database(file, address, config)
-        case Address() as address, Path() as file:
+    match sources, target:
+        case [], _:
+            raise typer.BadParameter("expected what moves, and where to")
+        case [Address() as address], Path() as file:
             _into_file(address, file)
-        case _:
-            raise typer.BadParameter("expected a file and a database, and not two databases")
+        case _, Path():
+            named = ", ".join(map(str, [*sources, target]))
+            raise typer.BadParameter(
+                f"expected a variable that is set, and files; all are files, or several move into one: {named}"
+            )
+        case _, Address() as address:
+            files = [source for source in sources if isinstance(source, Path)]
+            if len(files) < len(sources):
+                raise typer.BadParameter("expected files and a database, and not two databases")
+            for file in files:
+                _into_database(file, address, config)
 
 
 def _into_database(path: Path, address: "Address", config: Path | None) -> None:
+    from connector.ledger.postgres.adopting import Adoption
     from connector.ledger.postgres.arriving import arrive
     from connector.ledger.sqlite.leaving import leaving
     from connector.preflight.keyfile import load_keyring
     from connector.preflight.loading import read
 
-    keyring = load_keyring(read(chosen(config), os.environ).settings.ledger.key_file, os.environ, ledger=path)
+    settings = read(chosen(config), os.environ).settings
+    keyring = load_keyring(settings.ledger.key_file, os.environ, ledger=path)
+    adoption = Adoption(keyring, _idle_ticks(settings.sessions.idle_timeout), time.time())
     with leaving(path, keyring) as file, _progress() as advance:
         damaged = file.damaged()
-        was_done = arrive(address, file, advance)
+        was_done = arrive(address, file, adoption, advance)
     if was_done:
         typer.echo(f"{path} was moved to {address} before; nothing is left to do")
         return
-    typer.echo(f"moved to {address}, and read again. Set ledger.store and ledger.dsn_env now")
+    typer.echo(f"{path} moved to {address}, and read again. Set ledger.store and ledger.dsn_env now")
     if damaged:
         typer.echo(f"rows that do not verify stay in {path}: {damaged}. Everything cached will be invalidated", err=True)
+
+
+def _idle_ticks(timeout: float | str | None) -> int:
+    """Return after how many ticks a session that arrives is idle; a day, unless something else is set."""
+    from connector.model.listed import TICK
+
+    if timeout == "off":
+        return sys.maxsize
+    return round((DAY if timeout is None else float(timeout)) / TICK)
 
 
 def _into_file(address: "Address", path: Path) -> None:

@@ -1,6 +1,6 @@
 """Open sessions as values: each between its initialize and its cleanup, and all that a ledger knows of."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
@@ -141,3 +141,5 @@ class Known:
     """Session id -> current credential of its latest login, if its seal holds an older one."""
     unknown: int = 0
     """Logins of which nobody knows what they have made."""
+    adopted: Collection[bytes] = ()
+    """What stands for other ledgers that have moved into this one: it knows their sessions, too."""

@@ -59,7 +59,7 @@ class FleetSessions(LiveSessions):
 
     async def is_alive(self, sealed: Sealed, stamp: Stamp | None = None) -> bool:
         """Tell whether the login of a seal may be used; see `LiveSessions`."""
-        if sealed.ledger_id != self.ledger_id:
+        if sealed.ledger_id not in self.ledger_ids:
             raise LedgerUnavailable("the session is of another ledger, which alone knows whether it is open")
         session_id, login_id = sealed.session_id, sealed.login_id
         if stamp is not None and self._logins.get(session_id) == login_id and self._stamps.get(session_id) == stamp:

@@ -52,6 +52,8 @@ class LiveSessions:
         """What happened to sessions here and could not be recorded."""
         self._closing = Closings()
         self.ledger_id = b""
+        self.ledger_ids = frozenset[bytes]()
+        """Which ledgers' seals are of sessions that this one knows: those of its own, and of those that have moved into it."""
         self._logins: dict[str, str] = {}
         self._rows: dict[str, tuple[str, ...]] = {}
         """Session id -> ids of the logins that may have a row: from before the ledger is told until the row is gone.
@@ -90,6 +92,7 @@ class LiveSessions:
         except LedgerUnavailable as problem:
             raise ConfigurationError([f"ledger: {problem}"]) from problem
         self.ledger_id = known.ledger_id
+        self.ledger_ids = frozenset([known.ledger_id, *known.adopted])
         self._remember(known)
         _warn_of(known)
 
@@ -150,7 +153,7 @@ class LiveSessions:
             LedgerUnavailable: it cannot tell for now, or cannot record that the session is closed.
         """
         # Opened in this ledger: memory knows all of its sessions, and the ledger need not be asked.
-        if sealed.ledger_id == self.ledger_id:
+        if sealed.ledger_id in self.ledger_ids:
             if self._logins.get(sealed.session_id) == sealed.login_id:
                 return True
             await self._closing.durable(sealed.login_id)

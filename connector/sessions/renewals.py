@@ -177,7 +177,7 @@ class Renewals:
         return self._live.login_of(sealed.session_id) == sealed.login_id
 
     def _may_change(self, sealed: Sealed) -> bool:
-        return sealed.ledger_id == self._live.ledger_id and sealed.has_login
+        return sealed.ledger_id in self._live.ledger_ids and sealed.has_login
 
     @contextmanager
     def _line(self, sealed: Sealed) -> Iterator[Line]:

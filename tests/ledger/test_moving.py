@@ -8,22 +8,29 @@ from msgspec.structs import replace as debt_with
 
 from connector.ledger.port import Ledger
 from connector.ledger.postgres.address import Address, parsed
+from connector.ledger.postgres.adopting import Adoption
 from connector.ledger.postgres.arriving import arrive
 from connector.ledger.postgres.departing import departing
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.sqlite.leaving import Leaving, leaving
 from connector.ledger.sqlite.moving_in import move_in
 from connector.model.debts import LogoutState
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, LedgerUnavailable
+from connector.model.sessions import OpenSession
+from connector.sessions.fleet import FleetSessions
+from connector.sessions.seal import Sealed
 from tests.cli.command import connector
 from tests.ledger.ledgers import (
     DRIVERS,
     KEYS,
     NAME,
     REFUSED,
+    ROTATED,
+    START,
     SetClock,
     all_due,
     close,
+    logins,
     open_,
     opened,
     opening,
@@ -32,6 +39,9 @@ from tests.ledger.ledgers import (
     session,
 )
 from tests.postgres import PASSWORD, Postgres
+
+ADOPTION = Adoption(KEYS, idle_for=1, now=START)
+"""A session is idle here after two ticks."""
 
 
 class BrokenOff(Exception):
@@ -42,7 +52,7 @@ class BrokenOffSource:
     """A source that is marked, and with which nothing happens afterwards."""
 
     def __init__(self, file: Leaving) -> None:
-        self.id, self.last_id, self.rows = file.id, file.last_id, file.rows
+        self.ids, self.last_id, self.rows = file.ids, file.last_id, file.rows
         self._file = file
 
     def mark(self, target: str) -> None:
@@ -72,7 +82,7 @@ async def filled(ledger: Ledger) -> None:
 
 def move(folder: Path, address: Address) -> bool:
     with leaving(folder / NAME, KEYS) as file:
-        return arrive(address, file, lambda: None)
+        return arrive(address, file, ADOPTION, lambda: None)
 
 
 async def told(ledger: Ledger) -> tuple[object, ...]:
@@ -118,7 +128,7 @@ async def test_a_move_that_was_broken_off_is_begun_again_and_then_done_once(tmp_
         await filled(ledger)
 
     with pytest.raises(BrokenOff), leaving(tmp_path / NAME, KEYS) as file:
-        arrive(address, BrokenOffSource(file), lambda: None)
+        arrive(address, BrokenOffSource(file), ADOPTION, lambda: None)
     with pytest.raises(ConfigurationError, match="was moved to"):
         async with opened(tmp_path):
             pass
@@ -151,17 +161,149 @@ async def test_ids_that_debts_had_are_not_given_again(tmp_path: Path, address: A
         assert (await record(there, 7)).id > last
 
 
-async def test_a_database_with_a_ledger_of_its_own_is_left_alone_and_so_is_the_file(tmp_path: Path, address: Address) -> None:
-    async with opened(tmp_path) as ledger:
-        await record(ledger, 1)
-    async with database(address).opened() as other:
-        await record(other, 2)
+async def test_two_files_move_into_one_database_which_has_the_rows_of_both(tmp_path: Path, address: Address) -> None:
+    for number, folder in enumerate((tmp_path / "one", tmp_path / "two")):
+        folder.mkdir()
+        async with opened(folder) as ledger:
+            await open_(ledger, session(10 + number, login=f"l{number}"))
+            await record(ledger, 20 + number)
+            await ledger.begin_opening(opening(session(30 + number)))
+        assert not move(folder, address)
 
-    with pytest.raises(ConfigurationError, match="holds a ledger with debts of its own; expected an empty one"):
-        move(tmp_path, address)
+    async with database(address).opened() as there:
+        totals = await there.statistics()
+        assert (totals.sessions, totals.owed, totals.unknown) == (2, 2, 2)
+        assert len({debt.id for debt in await all_due(there)}) == 2
+        known = await there.known_sessions()
+        assert {known.ledger_id, *known.adopted} == {*ids(tmp_path / "one"), *ids(tmp_path / "two")}
 
-    async with opened(tmp_path) as ledger:
+
+async def test_the_seals_of_each_file_hold_in_the_database_and_no_others(tmp_path: Path, address: Address) -> None:
+    seals = [seal_of(session(9, login="stranger"), b"a ledger that has not moved")]
+    for number, name in enumerate(("one", "two")):
+        folder = tmp_path / name
+        folder.mkdir()
+        async with opened(folder) as ledger:
+            await open_(ledger, session(number, login=name))
+            seals.append(seal_of(session(number, login=name), (await ledger.known_sessions()).ledger_id))
+        move(folder, address)
+
+    async with database(address).opened() as there:
+        live = FleetSessions(there, SetClock())
+        await live.load()
+        stranger, *moved = seals
+        assert [await live.is_alive(each) for each in moved] == [True, True]
+        with pytest.raises(LedgerUnavailable, match="of another ledger"):
+            await live.is_alive(stranger)
+
+
+async def test_files_that_have_moved_move_no_more_and_one_that_has_not_still_does(tmp_path: Path, address: Address) -> None:
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        folder.mkdir()
+        async with opened(folder) as ledger:
+            await record(ledger, 1 if folder.name == "one" else 2)
+    move(tmp_path / "one", address)
+    with pytest.raises(BrokenOff), leaving(tmp_path / "two" / NAME, KEYS) as file:
+        arrive(address, BrokenOffSource(file), ADOPTION, lambda: None)
+
+    again = [move(tmp_path / name, address) for name in ("one", "two", "two")]
+
+    async with database(address).opened() as there:
+        assert (again, (await there.statistics()).owed) == ([True, False, True], 2)
+
+
+async def test_a_debt_in_one_file_beats_the_open_session_in_the_other(tmp_path: Path, address: Address) -> None:
+    for folder in (tmp_path / "open", tmp_path / "ended"):
+        folder.mkdir()
+        async with opened(folder) as ledger:
+            await open_(ledger, session(1))
+            if folder.name == "ended":
+                await record(ledger, 1, login="l")
+        move(folder, address)
+
+    async with database(address).opened() as there:
+        assert (await logins(there), [debt.login_id for debt in await all_due(there)]) == ({}, ["l"])
+
+
+async def test_an_open_session_that_the_database_knows_as_ended_arrives_owed_once(tmp_path: Path, address: Address) -> None:
+    for name in ("ended", "open"):
+        folder = tmp_path / name
+        folder.mkdir()
+        async with opened(folder) as ledger:
+            await open_(ledger, session(1))
+            if name == "ended":
+                await record(ledger, 1, login="l")
+        move(folder, address)
+
+    async with database(address).opened() as there:
+        assert (await logins(there), [debt.login_id for debt in await all_due(there)]) == ({}, ["l"])
+
+
+async def test_of_two_logins_by_which_files_know_a_session_as_open_one_is_owed(tmp_path: Path, address: Address) -> None:
+    for login in ("first", "second"):
+        folder = tmp_path / login
+        folder.mkdir()
+        async with opened(folder) as ledger:
+            await open_(ledger, session(1, login, login))
+        move(folder, address)
+
+    async with database(address).opened() as there:
+        owed = {debt.login_id for debt in await all_due(there)}
+        assert (set((await logins(there)).values()), owed) == ({"first"}, {"second"})
+
+
+async def test_a_session_that_was_idle_for_long_arrives_owed(tmp_path: Path, address: Address) -> None:
+    for name in ("first", "idle"):
+        folder = tmp_path / name
+        folder.mkdir()
+        async with opened(folder) as ledger:
+            await open_(ledger, session(1 if name == "first" else 2, login=name))
+            for _ in range(2):
+                await ledger.tick()
+            await open_(ledger, session(3 if name == "first" else 4, login=f"{name} late"))
+        move(folder, address)
+
+    async with database(address).opened() as there:
+        assert set((await logins(there)).values()) == {"first", "first late", "idle late"}
+        assert [debt.login_id for debt in await all_due(there)] == ["idle"]
+
+
+async def test_a_file_with_rows_of_a_missing_key_joins_no_ledger_and_stays_usable(tmp_path: Path, address: Address) -> None:
+    for name, keyring in (("one", KEYS), ("other", ROTATED)):
+        folder = tmp_path / name
+        folder.mkdir()
+        async with opened(folder, keyring) as ledger:
+            await record(ledger, 1)
+    move(tmp_path / "one", address)
+
+    with pytest.raises(ConfigurationError, match="put it into the keyring"):
+        move(tmp_path / "other", address)
+
+    async with opened(tmp_path / "other", ROTATED) as ledger:
         assert (await ledger.statistics()).owed == 1
+
+
+async def test_what_two_files_told_goes_back_into_one_with_both_identities(tmp_path: Path, address: Address) -> None:
+    for number, name in enumerate(("one", "two")):
+        folder = tmp_path / name
+        folder.mkdir()
+        async with opened(folder) as ledger:
+            await open_(ledger, session(number, login=name))
+        move(folder, address)
+    move_back(tmp_path, address)
+
+    async with opened(tmp_path) as ledger:
+        known = await ledger.known_sessions()
+        assert ({*known.logins.values()}, len(known.adopted)) == ({"one", "two"}, 1)
+
+
+def seal_of(session: OpenSession, ledger_id: bytes) -> Sealed:
+    return Sealed(session.session_id, session.system_id, session.login_id, ledger_id, session.credential)
+
+
+def ids(folder: Path) -> list[bytes]:
+    with raw(folder) as connection:
+        return [bytes(id_) for (id_,) in connection.execute("SELECT id FROM identity")]
 
 
 async def test_a_database_that_replicas_use_takes_no_ledger(tmp_path: Path, address: Address) -> None:
@@ -202,6 +344,24 @@ async def test_a_file_moves_by_a_command_that_shows_no_password(tmp_path: Path, 
     assert "and read again" in first.out
     assert "was moved to 127.0.0.1" in again.out
     assert PASSWORD not in first.out + first.err + again.out + again.err
+
+
+async def test_several_files_move_by_one_command_and_once(tmp_path: Path, postgres: Postgres) -> None:
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+    assert (await connector("check-config", folder=tmp_path, environ=environ)).exit_code == 0
+    paths = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        async with opened(tmp_path / name) as ledger:
+            await ledger.tick()
+        paths.append(f"{name}/{NAME}")
+
+    moved, again = [await connector("ledger", "copy", *paths, "LEDGER_DSN", folder=tmp_path, environ=environ) for _ in range(2)]
+    into_a_file = await connector("ledger", "copy", *paths, "new.sqlite3", folder=tmp_path, environ=environ)
+
+    assert [line.split()[:2] for line in moved.out.splitlines()] == [[path, "moved"] for path in paths], moved.err
+    assert [line.split()[:3] for line in again.out.splitlines()] == [[path, "was", "moved"] for path in paths]
+    assert (into_a_file.exit_code, "several move into one" in into_a_file.err) == (2, True)
 
 
 def move_back(folder: Path, address: Address) -> None:

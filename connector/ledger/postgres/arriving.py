@@ -7,8 +7,11 @@ import psycopg
 from psycopg import sql
 
 from connector.ledger.postgres.address import Address
+from connector.ledger.postgres.adopting import Adoption, adopt
+from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.layouts import MARKER, migrate
+from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql.moving import COLUMNS, NUMBERED, Digest, LeavingLedger, Row
@@ -17,14 +20,14 @@ from connector.model.errors import ConfigurationError
 Connection = psycopg.Connection[Any]
 
 
-def arrive(address: Address, source: LeavingLedger, advance: Callable[[], None]) -> bool:
-    """Move a ledger into a database without one, and tell whether that was done before. `advance` is called for each row.
+def arrive(address: Address, source: LeavingLedger, adoption: Adoption, advance: Callable[[], None]) -> bool:
+    """Move a ledger into a database, and tell whether that was done before. `advance` is called for each row.
 
-    The source is marked once all is written and read again, and before the database keeps it. A move that was broken off is begun
-    again by another call.
+    One that is empty holds the same rows then. One with a ledger adopts this one. The source is marked once all is written and
+    read again, and before the database keeps it. A move that was broken off is begun again by another call.
 
     Raises:
-        ConfigurationError: the database cannot be used, is in use, or holds a ledger of its own.
+        ConfigurationError: the database cannot be used or is in use, or the source cannot move.
     """
     try:
         with address.connect() as connection:
@@ -33,33 +36,45 @@ def arrive(address: Address, source: LeavingLedger, advance: Callable[[], None])
             migrate(connection)
             with connection.transaction():
                 connection.execute(TAKE_LOCK)
-                return _arrived(connection, source, advance, address)
+                return _arrived(connection, source, adoption, advance, address)
     except psycopg.Error as problem:
         raise refusal(address, told(problem)) from None
 
 
-def _arrived(connection: Connection, source: LeavingLedger, advance: Callable[[], None], address: Address) -> bool:
-    [(identity,)] = connection.execute("SELECT id FROM identity").fetchall()
-    if bytes(identity) == source.id:
+def _arrived(
+    connection: Connection, source: LeavingLedger, adoption: Adoption, advance: Callable[[], None], address: Address
+) -> bool:
+    if {*source.ids} <= {*ids(connection)}:
         return True
-    _must_be_unused(connection, address)
+    if others := users(connection):
+        raise refusal(address, others)
+    if _is_empty(connection):
+        _copy(connection, source, advance, address)
+    else:
+        adopt(FleetTable(Statements(connection), adoption.keyring), source, adoption, advance)
+    source.mark(str(address))
+    return False
+
+
+def _copy(connection: Connection, source: LeavingLedger, advance: Callable[[], None], address: Address) -> None:
     for table, columns in COLUMNS.items():
         if _written(connection, table, columns, source.rows(table), advance) != Digest().of(read(connection, table, columns)):
             raise refusal(address, f"what was read again from {table} is not what was written: nothing is kept")
     for table in NUMBERED:
         _count_on(connection, table, source.last_id(table))
-    connection.execute("UPDATE identity SET id = %s", [source.id])
-    source.mark(str(address))
-    return False
+    connection.execute("DELETE FROM identity")
+    connection.cursor().executemany("INSERT INTO identity VALUES (%s)", [(id_,) for id_ in source.ids])
 
 
-def _must_be_unused(connection: Connection, address: Address) -> None:
-    if others := users(connection):
-        raise refusal(address, others)
-    for table in COLUMNS:
-        query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table))
-        if table != "ticks" and connection.execute(query).fetchone() == (True,):
-            raise refusal(address, f"holds a ledger with {table} of its own; expected an empty one")
+def ids(connection: Connection) -> list[bytes]:
+    """Return the random words that stand for a ledger, and for those that have moved into it."""
+    return [bytes(id_) for (id_,) in connection.execute("SELECT id FROM identity ORDER BY id")]
+
+
+def _is_empty(connection: Connection) -> bool:
+    """Tell whether there is no row of a ledger, and none was ever used here: no seal names it."""
+    query = sql.SQL("SELECT EXISTS (SELECT FROM {})")
+    return (True,) not in [connection.execute(query.format(sql.Identifier(table))).fetchone() for table in COLUMNS]
 
 
 def users(connection: Connection) -> str | None:

@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from connector.ledger.postgres.address import Address
-from connector.ledger.postgres.arriving import Connection, read, refusal, users
+from connector.ledger.postgres.arriving import Connection, ids, read, refusal, users
 from connector.ledger.postgres.layouts import found_version, moved_to
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.postgres.trouble import told
@@ -23,10 +23,9 @@ class DepartingLedger:
         self._address = address
 
     @property
-    def id(self) -> bytes:
-        """The random word that seals name."""
-        [(identity,)] = self._connection.execute("SELECT id FROM identity").fetchall()
-        return bytes(identity)
+    def ids(self) -> list[bytes]:
+        """The random words that seals name."""
+        return ids(self._connection)
 
     def last_id(self, table: str) -> int:
         """Return the highest id that a row of a table ever had."""

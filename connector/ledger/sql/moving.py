@@ -26,8 +26,8 @@ class LeavingLedger(Protocol):
     """A ledger that moves to another store, while nobody else uses it."""
 
     @property
-    def id(self) -> bytes:
-        """The random word that its seals name."""
+    def ids(self) -> Sequence[bytes]:
+        """The random words that its seals name: its own, and those of ledgers that have moved into it."""
 
     def last_id(self, table: str) -> int:
         """Return the highest id that a row of a table ever had; 0 if that is not known."""

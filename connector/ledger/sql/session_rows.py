@@ -48,8 +48,8 @@ def known(table: Table) -> Known:
                 renewed[row.session_id] = _current(decoded(row, table.keyring))
             if row.key_id != table.keyring.current:
                 older_keys[row.key_id] += 1
-    ledger_id = bytes(table.connection.execute("SELECT id FROM identity").fetchone()[0])
-    return Known(ledger_id, latest, earlier, older_keys, keyless, damaged, renewed)
+    ledger_id, *adopted = [bytes(id_) for (id_,) in table.connection.execute("SELECT id FROM identity ORDER BY id")]
+    return Known(ledger_id, latest, earlier, older_keys, keyless, damaged, renewed, adopted=adopted)
 
 
 def note_use(table: Table, used: Mapping[str, Use]) -> None:

@@ -28,9 +28,9 @@ class Leaving:
         self._keyring = keyring
 
     @property
-    def id(self) -> bytes:
-        """The random word that seals name."""
-        return bytes(self._connection.execute("SELECT id FROM identity").fetchone()[0])
+    def ids(self) -> list[bytes]:
+        """The random words that seals name."""
+        return [bytes(id_) for (id_,) in self._connection.execute("SELECT id FROM identity ORDER BY id")]
 
     def last_id(self, table: str) -> int:
         """Return the highest id that a row of a table ever had; 0 if there was none."""

@@ -50,7 +50,8 @@ def _fill(connection: sqlite3.Connection, source: LeavingLedger, advance: Callab
         _copy_table(connection, source, table, columns, advance)
     for table in NUMBERED:
         _count_on(connection, table, source.last_id(table))
-    connection.execute("UPDATE identity SET id = ?", (source.id,))
+    connection.execute("DELETE FROM identity")
+    connection.executemany("INSERT INTO identity VALUES (?)", [(id_,) for id_ in source.ids])
     connection.execute("COMMIT")
 
 
