@@ -1,7 +1,7 @@
 """Credentials that end systems renew while their sessions are in use: durable before they count, one after the other."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import reduce
@@ -140,7 +140,7 @@ class Renewals:
                 # What is not durable yet counts, too: a token that is spent a second time may end the login.
                 if line.changes or self.durable(sealed) != stale:
                     return
-                self._refreshing[sealed.login_id] = self._tasks.start(self._refreshed(line, stale, make))
+                self._refreshing[sealed.login_id] = self._begun(self._refreshed(line, stale, make))
             await asyncio.shield(self._refreshing[sealed.login_id])
 
     async def keep_writing(self) -> None:
@@ -241,9 +241,13 @@ class Renewals:
 
     async def _recorded(self, line: Line) -> None:
         """Record all changes of a login that wait. It goes on if the caller is cancelled. Raises `LedgerUnavailable`."""
-        writing = self._tasks.start(self._written(line))
-        writing.add_done_callback(lambda task: task.cancelled() or task.exception())  # a caller who has gone does not look
-        await asyncio.shield(writing)
+        await asyncio.shield(self._begun(self._written(line)))
+
+    def _begun(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        """Start work that goes on when its callers have gone: then nobody else looks at how it ended."""
+        task = self._tasks.start(work)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
 
     async def _written(self, line: Line) -> None:
         """Record all changes of a login that wait, unless whoever was before has done so."""

@@ -12,6 +12,8 @@ A_MOMENT = 2.0
 """Seconds for what is noticed and over soon."""
 BEYOND_A_CLAIM = 18.0
 """Seconds: longer than an owner is silent before it is taken for gone."""
+SETTLED = 20.0
+"""Seconds until all notice a new leader of the database, and seats are given again: 15 after that."""
 RECOVERS = 5.0
 """Seconds: what takes a second here, on a busy machine."""
 

@@ -37,6 +37,9 @@ class FleetHistory(History):
     def is_under_way(self, login: Login) -> bool:
         return self.is_met_by_a_kill(self.initializes[login.ticket])
 
+    def withholds_seats(self, call: Call) -> bool:
+        return self.troubles.excuse(call.began, call.left)
+
     def is_met_by_a_kill(self, call: Call) -> bool:
         return call.status != 200 and self.troubles.excuse(call.began, call.left + LATE_BY)
 

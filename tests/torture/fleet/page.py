@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from tests.torture.fleet.clients import AT_ONCE, CALLS_EACH
-from tests.torture.fleet.happenings import RECOVERS
+from tests.torture.fleet.happenings import BEYOND_A_CLAIM, RECOVERS
 from tests.torture.fleet.run import NO_ANSWER, Run
 from tests.torture.life.end_system import SEATS
 from tests.torture.life.faults import Wrong
@@ -23,8 +23,8 @@ every 200 is kept. [What came of it](#what-came-of-it) says so in numbers, and w
 The replicas are processes of their own. Their clocks are an hour apart. Clients open, use, replace and clean up sessions that
 they share, as in [the life of sessions](torture.md#the-life-of-sessions). Each call goes to the replica that is next. They show
 the newest seal, an older one, or none, and send duplicates. The end system has a licence: {seats} logins of a pool may be alive.
-It counts its logins, and outlives everything. It renews two of three, by new cookies or by refreshes. Where only Redis fails
-over, sessions are reaped, too: they are idle after some seconds.
+It counts its logins, and outlives everything. A login may expire with each request, and has to be refreshed then. Where only
+Redis fails over, sessions are reaped, too: they are idle after some seconds.
 
 Patroni has three nodes and one etcd. With *synchronous* replication (`synchronous_mode`, `synchronous_mode_strict`), a commit
 waits for a standby. With *asynchronous* replication, a fail-over may lose the last commits. There, it is provoked: the standbys
@@ -43,7 +43,8 @@ all sessions are ended. The judge knows what the clients and the end system saw,
 * *turned away*: a call is answered 401, but nobody has ended its session, or a login ends by itself under a call;
 * *open on paper*: when nothing is owed, the ledger has a session as open that has no login, or does not have one that has;
 * *beyond the licence*: a login is sent while {seats} of its pool are alive;
-* *stalled*: an initialize finds no seat, although fewer than {seats} logins of its pool may hold one;
+* *stalled*: an initialize finds no seat, although fewer than {seats} logins of its pool may hold one. After a fail-over of the
+  database, none is given until each replica has written its facts again, or was silent for {silent:.0f} seconds;
 * *twice*: the end system is asked to log out after a 200 said that this was done. It may be asked if something was done to the
   fleet meanwhile, or if another call of that session was under way;
 * *defect*: a 500, another answer that there should not be, or a 503 or no answer although nothing was wrong.
@@ -56,9 +57,15 @@ no more logouts be sent again, than calls can be under way at once: {under_way}.
 
 def written(runs: Sequence[Run]) -> str:
     """Return the page of these runs."""
-    about = {"clients": AT_ONCE, "under_way": AT_ONCE * CALLS_EACH, "seats": SEATS, "recovers": RECOVERS}
+    about = {
+        "silent": BEYOND_A_CLAIM,
+        "clients": AT_ONCE,
+        "under_way": AT_ONCE * CALLS_EACH,
+        "seats": SEATS,
+        "recovers": RECOVERS,
+    }
     parts = [f"## On {run.deployment}\n\n{_what_was_done(run)}" for run in runs]
-    return "\n".join([INTRODUCTION.format(**about), *parts, "## What came of it\n", _what_came_of_it(runs)])
+    return "\n".join([INTRODUCTION.format(**about, recovers=RECOVERS), *parts, "## What came of it\n", _what_came_of_it(runs)])
 
 
 def _what_was_done(run: Run) -> str:
@@ -83,7 +90,6 @@ def _what_came_of_it(runs: Sequence[Run]) -> str:
         "not answered": lambda run: sum(answers[NO_ANSWER] for answers in run.calls.values()),
         "initializes that found no seat": lambda run: run.verdict.no_seat,
         "logins": lambda run: run.verdict.logins,
-        "new cookies": lambda run: run.verdict.cookies,
         "refreshes": lambda run: run.verdict.refreshes,
         "reaped, because nobody used their sessions": lambda run: run.verdict.reaped,
         "open in the end, and ended by their cleanup": lambda run: run.verdict.open,

@@ -17,13 +17,11 @@ from tests.postgres import PASSWORD, USER, Postgres, hand_over, not_as_root, pgb
 from tests.provision import found
 from tests.servers import RealServer, running
 from tests.torture.fleet.databases import Database
-from tests.torture.fleet.happenings import A_MOMENT, Happening, killed, paused
+from tests.torture.fleet.happenings import A_MOMENT, SETTLED, Happening, killed, paused
 from tests.torture.fleet.patroni_node import Node, node
 
 WITHIN = 120.0
 LOOK_EVERY = 0.2
-SETTLED = 20.0
-"""Seconds until all notice a new leader, and seats are given again: 15 after that."""
 TTL, LOOP_WAIT, RETRY_TIMEOUT = 10, 1, 3
 """Seconds until a leader that is silent is none any more, between two looks, and for the tries of one."""
 BEFORE = """\

@@ -18,12 +18,16 @@ from tests.torture.fleet.judging import Verdict, judged
 from tests.torture.fleet.logs import defects_in
 from tests.torture.life.calls import Call
 from tests.torture.life.listening import listening
+from tests.torture.life.logins import Way
+from tests.torture.life.orders import Habits
 from tests.torture.life.stories import stories
 
 QUIET = (2.0, 4.0)
 """Seconds of undisturbed work after a thing is over for all."""
 SHOWN = 60
 NO_ANSWER = "none"
+REFRESHED = Habits(Way.REFRESH, 0.5, 0.0)
+"""Nobody knows the order of cookies that two replicas are given at once; a refresh is made by one at a time."""
 AT_THE_END, GOING = "the clients go", 15.0
 Tell = Callable[[str], None]
 
@@ -58,6 +62,7 @@ async def ran(
         standing = await stack.enter_async_context(ground(folder, place.url, deployment))
         opshub = await stack.enter_async_context(OpsHub(standing.url))
         happenings = [happening for happening in standing.happenings if only in happening.what]
+        place.system.habits = REFRESHED
         crowd = crowd_of(opshub, place.system, random)
         async with crowd.calling(AT_ONCE):
             for happening in _drawn(random, happenings, until=began + 60 * minutes):

@@ -150,6 +150,10 @@ class History:
         has_had_time = proved + WRITES < min(moment, self.life_at(min(proved, moment)).died)
         return has_had_time and not self._was_crowded(proved, proved + WRITES)
 
+    def withholds_seats(self, call: Call) -> bool:
+        """Tell whether there was another reason than the licence to give an initialize no seat."""
+        return False
+
     def is_met_by_a_kill(self, call: Call) -> bool:
         """Tell whether a kill has met an initialize before its server can have recorded what came of it."""
         login = self.by_ticket.get(call.ticket)

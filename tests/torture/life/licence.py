@@ -37,7 +37,7 @@ def stalled(history: History) -> Iterator[Fault]:
     for call in history.initializes.values():
         pools[call.pool].append(call)
     for call in history.initializes.values():
-        if call.word == NO_SEAT:
+        if call.word == NO_SEAT and not history.withholds_seats(call):
             holders = [other.ticket for other in pools[call.pool] if other is not call and _may_hold_a_seat(history, other, call)]
             if len(holders) < SEATS:
                 yield Fault(Wrong.STALLED, f"{call}, beside {holders}", call.session)
