@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,14 +23,15 @@ class Replica:
     """Without a table `[server]`."""
     deadlines: str
     port: int = field(default_factory=free_port)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def running(self) -> Iterator[ConnectorProcess]:
+    def running(self, script: str = "tests.e2e.unhurried") -> Iterator[ConnectorProcess]:
         """Run it, with what its earlier runs have left."""
         self.folder.mkdir(exist_ok=True)
         config = self.folder / "config.toml"
         server = f"[server]\nport = {self.port}\ndeadlines = {{ {self.deadlines} }}\n"
         config.write_text(f'{self.config}\n{server}[logs]\nformat = "json"\n[metrics]\nport = 0\n')
-        command: list[str | Path] = [sys.executable, "-m", "tests.e2e.unhurried", config]
-        with started(command, self.folder, {**os.environ, "PYTHONPATH": str(ROOT), **KEYS}) as process:
+        command: list[str | Path] = [sys.executable, "-m", script, config]
+        with started(command, self.folder, {**os.environ, "PYTHONPATH": str(ROOT), **KEYS, **self.environment}) as process:
             yield process

@@ -22,6 +22,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 AN_OLDER_REPLICA = "INSERT INTO owners VALUES ('old', 'a replica of version 1', 1)"
 ITS_TRANSACTION = "UPDATE owners SET sequence = sequence + 1 WHERE id = 'old'"
 CLAIM = 15.0
+UPGRADE = 20 * CLAIM
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def older(postgres: Postgres) -> Iterator[Connection]:
 
 def todays(older: Connection, clock: SetClock) -> PostgresLedger:
     """A replica of today beside it."""
-    standstill = Standstill(CLAIM, counted=CLAIM, clock=clock)
+    standstill = Standstill(CLAIM, counted=CLAIM, upgrade=UPGRADE, clock=clock)
     address = parsed(f"{older.info.dsn} password={older.info.password}", origin="test")
     return PostgresLedger(address, KEYS, standstill=standstill)
 
@@ -64,6 +65,13 @@ async def a_claim_passes(ledger: PostgresLedger, clock: SetClock) -> None:
         await half_a_claim_passes(ledger, clock)
 
 
+async def an_upgrade_passes(ledger: PostgresLedger, clock: SetClock) -> None:
+    """Let older replicas be away for so long that none comes back."""
+    await a_claim_passes(ledger, clock)
+    clock.now += UPGRADE
+    await ledger.statistics()
+
+
 async def test_tables_that_an_older_replica_uses_become_todays_and_stay_usable_for_it(older: Connection, clock: SetClock) -> None:
     async with todays(older, clock).opened() as ledger:
         await record(ledger, 1)
@@ -78,7 +86,7 @@ async def test_a_session_is_written_as_the_oldest_replica_that_is_there_reads_it
         older.execute(ITS_TRANSACTION)
         await use(ledger, 1, moment=START + 5)
         assert is_read_by_version_1(older, 1)
-        await a_claim_passes(ledger, clock)
+        await an_upgrade_passes(ledger, clock)
         await open_(ledger, session(2))
         await use(ledger, 1, moment=START + 9)
         assert [is_read_by_version_1(older, number) for number in (1, 2)] == [False, False]
@@ -86,9 +94,19 @@ async def test_a_session_is_written_as_the_oldest_replica_that_is_there_reads_it
         assert (len(known.logins), known.damaged) == (2, 0)
 
 
-async def test_once_no_older_replica_is_there_none_comes_back(older: Connection, clock: SetClock) -> None:
+async def test_the_last_older_replica_may_start_again_for_a_while_and_is_waited_for(older: Connection, clock: SetClock) -> None:
     async with todays(older, clock).opened() as ledger:
-        await a_claim_passes(ledger, clock)
+        for _ in range(2):
+            await a_claim_passes(ledger, clock)
+            clock.now += UPGRADE - CLAIM
+            await open_(ledger, session(1))
+            assert is_read_by_version_1(older, 1)
+            older.execute(AN_OLDER_REPLICA)
+
+
+async def test_once_no_older_replica_was_there_for_a_while_none_comes_back(older: Connection, clock: SetClock) -> None:
+    async with todays(older, clock).opened() as ledger:
+        await an_upgrade_passes(ledger, clock)
     with pytest.raises(psycopg.errors.CheckViolation):
         older.execute(AN_OLDER_REPLICA)
     with pytest.raises(ConfigurationError):

@@ -3,6 +3,7 @@
 The row also says which layout of the tables its replica reads, and how often it has looked which sessions were ended.
 """
 
+import math
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -101,6 +102,7 @@ class OwnRow:
         self.word = b""
         self.looks = 0
         self._reads = reads
+        self._without_older_since = math.inf
         self._watch = watch
 
     def begin(self, connection: "psycopg.Connection[Any]") -> Prologue:
@@ -116,10 +118,21 @@ class OwnRow:
         removed = [remove(connection, word) for word in others.keys() & {*gone}]
         others = {word: row for word, row in others.items() if word not in gone}
         owners = {self.word: own._replace(sequence=own.sequence + 1), **others}
-        layout = min(row.reads for row in owners.values())
-        if layout > own.oldest:
-            lock_out_older(connection, layout)
+        layout = self._layout(connection, min(row.reads for row in owners.values()), own.oldest)
         return replace(seen, owners=owners, layout=layout, is_silent=seen.epoch.word in gone, gone=removed)
+
+    def _layout(self, connection: "psycopg.Connection[Any]", all_read: int, oldest: int) -> int:
+        """Return the layout that may be written. Older versions are locked out once none of them was there for a while."""
+        standstill = self._watch.standstill
+        if all_read <= oldest:
+            self._without_older_since = math.inf
+            return all_read
+        now = standstill.clock()
+        self._without_older_since = min(self._without_older_since, now)
+        if now < self._without_older_since + standstill.upgrade:
+            return oldest
+        lock_out_older(connection, all_read)
+        return all_read
 
     def _inserted(self, connection: "psycopg.Connection[Any]") -> OwnerRow:
         self.word = token_bytes(WORD_BYTES)

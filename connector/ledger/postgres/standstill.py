@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 CLAIM = 15.0
 """Seconds that an owner may stand still."""
+UPGRADE = 600.0
+"""Seconds without a replica of an older version, after which none may start any more."""
 COUNTED = 6.0
 """Seconds between two transactions of the watcher that count at most: it looks for work each second, or after five."""
 SHORT = 1.0
@@ -19,6 +21,7 @@ class Standstill:
 
     claim: float = CLAIM
     counted: float = COUNTED
+    upgrade: float = UPGRADE
     clock: Callable[[], float] = time.monotonic
 
 
