@@ -72,8 +72,8 @@ def what_is_known_counts(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda found, known, now: known
 
 
-def by_anybody(real: Callable[..., None]) -> Callable[..., None]:
-    return lambda table, row, there, now: real(table, row, (), now)
+def as_if_nobody_were_there(real: Callable[..., int]) -> Callable[..., int]:
+    return lambda table, facts, there, now: real(table, facts, there=(), now=now)
 
 
 def each_for_itself(_: Callable[..., None]) -> Callable[..., None]:
@@ -126,9 +126,9 @@ MUTANTS = {
         f"{REWRITING}::test_a_login_without_credential_that_was_replaced_is_dead_for_good",
     ),
     "a cleanup brings back what has failed": Mutant(
-        rewriting,
-        "_write_opening",
-        by_anybody,
+        history,
+        "write_again",
+        as_if_nobody_were_there,
         f"{REWRITING}::test_a_cleanup_that_is_written_again_brings_no_login_back_that_has_failed",
     ),
     "debts get new ids": Mutant(
