@@ -11,8 +11,8 @@ from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.testing.ledger_subject import every_row
 from connector.model.debts import LogoutState
-from connector.model.sessions import Renewal
-from tests.ledger.ledgers import DRIVERS, KEYS, REFUSED, SetClock, close, logins, open_, opening, record, request, session
+from connector.model.sessions import RefreshState, Renewal
+from tests.ledger.ledgers import DRIVERS, KEYS, REFUSED, START, SetClock, close, logins, open_, opening, record, request, session
 from tests.ledger.rewound import Rewindable
 from tests.postgres import Postgres
 
@@ -259,6 +259,19 @@ async def test_a_renewed_credential_that_was_lost_is_the_one_that_ends_the_login
         debt = await record(other, 1, "t1", login="l1")
 
     assert (debt.credential, debt.version) == (new, 1)
+
+
+async def test_a_refresh_whose_claim_was_lost_is_still_that_of_its_owner(database: Rewindable) -> None:
+    login = session(1).session_id, "l1", 0
+    async with replica(database) as owner, replica(database) as other:
+        await open_first(owner)
+        database.keep()
+        assert (await owner.claim_refresh(*login)).state is RefreshState.OURS
+        database.rewind()
+        await owner.claim_due(START, per_origin=1, limit=1)
+        found = (await other.claim_refresh(*login)).state
+
+    assert found is RefreshState.ANOTHERS
 
 
 async def test_a_try_that_was_under_way_settles_the_debt_that_was_lost_and_no_other(database: Rewindable) -> None:

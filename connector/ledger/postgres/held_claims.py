@@ -146,7 +146,9 @@ def _put_right(table: FleetTable, in_hand: InHand) -> None:
         else:
             table.claims.retried([id_])
     table.write_claims()
-    query = "SELECT session_id, login_id FROM refreshes WHERE owner = ?"
-    for each in [*table.named(query, table.term.owner)]:
-        if (login := (each["session_id"], each["login_id"])) not in in_hand.refreshes:
-            release_refresh(table, *login)
+    query, wanted = "SELECT session_id, login_id FROM refreshes WHERE owner = ?", {*in_hand.refreshes}
+    refreshed = {(each["session_id"], each["login_id"]) for each in table.named(query, table.term.owner)}
+    for login in refreshed - wanted:
+        release_refresh(table, *login)
+    for login in wanted - refreshed:
+        table.write("INSERT INTO refreshes VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (*login, table.term.owner))
