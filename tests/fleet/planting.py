@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from connector.assembly import parts
@@ -14,7 +15,9 @@ from connector.cache.caches import Caches
 from connector.cache.storage import Storage
 from connector.cleanups.one_at_a_time import OneAtATime
 from connector.cleanups.orchestrator import Orchestrator
-from connector.ledger.testing import MemoryLedger
+from connector.ledger.bookkeeping import Bookkeeping
+from connector.ledger.testing import MemoryLedger, MemoryStore
+from connector.model.debts import Debt
 from connector.model.sessions import OpenLogin
 from connector.sessions import last_calls
 from connector.sessions.fleet import FleetSessions
@@ -31,6 +34,7 @@ from drivers import Driver, Scope, SessionScope
 from tests.sessions.planting import Mutant, not_done, nothing
 
 TRUTH, INTERLEAVINGS, STORES = "test_one_truth.py", "test_interleavings.py", "test_stores.py"
+SENDERS = "test_one_sender.py"
 REAPING, RENEWALS = "test_reaping.py", "test_renewals.py"
 MEETING, SIGHTINGS = "test_meeting.py", "test_sightings.py"
 
@@ -118,6 +122,14 @@ def telling_first(real: Callable[..., Any]) -> Callable[..., Any]:
     return meet
 
 
+def always_first(real: Callable[..., Any]) -> Callable[..., Any]:
+    def try_first(store: MemoryStore, owner: object, debt: Debt) -> Debt:
+        tried: Debt = real(store, owner, debt)
+        return msgspec.structs.replace(tried, in_hand_elsewhere=False)
+
+    return try_first
+
+
 def every_driver(_: Any) -> Any:
     def owing(drivers: list[Driver]) -> list[str]:
         return [driver.name for driver in drivers]
@@ -152,6 +164,8 @@ MUTANTS = {
     "a start tells before it looks": Mutant(Peers, "meet", telling_first, MEETING),
     "nobody is told of in the ledger": Mutant(MemoryLedger, "introduce", answered(()), MEETING),
     "what another store holds is served": Mutant(Storage, "trusted", lambda _: True, STORES),
+    "nobody looks before it sends": Mutant(Bookkeeping, "may_send", answered(True), SENDERS),
+    "a duplicate sends what another replica tries": Mutant(MemoryStore, "try_first", always_first, SENDERS),
     "only sessions of this process need a seal": Mutant(FleetSessions, "is_open_elsewhere", answered(False), TRUTH),
     "a cleanup ends what memory knows": Mutant(FleetSessions, "ended_by_record", lambda _: LiveSessions.ended_by_record, TRUTH),
 }
