@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 Seconds = tuple[float, ...]
-MISCHIEF = ("kill", "pause", "break", "stall", "fail over", "away", "forget", "split", "cut")
+MISCHIEF = ("kill", "pause", "break", "stall", "fail over", "lose", "away", "forget", "split", "cut")
 """What may happen to replicas, to the database and to the store."""
 
 
@@ -50,6 +50,11 @@ class Climate:
         """Whether the store may have two masters."""
         return bool(self.troubles) and "split" in self.mischief
 
+    @property
+    def can_lose(self) -> bool:
+        """Whether the database may lose what it has acknowledged."""
+        return bool(self.troubles) and "lose" in self.mischief
+
 
 def drawn(dice: Random) -> Climate:
     """Draw the climate of a run."""
@@ -66,7 +71,7 @@ def drawn(dice: Random) -> Climate:
         bad_desk=dice.choice(bad),
         travel=dice.choice(((0,), (0, 0.001, 0.01), (0.01, 0.3))),
         pause=dice.choice(((0, 0.01), (0, 0.1, 1), (0.5, 2, 5))),
-        mischief=tuple(dice.sample(MISCHIEF, dice.choice((1, 2, 4)))),
+        mischief=_joined(dice.sample(MISCHIEF, dice.choice((1, 2, 4)))),
         troubles=0 if is_calm else dice.choice((0, 1, 2, 3)),
         races=dice.choice((0, 0.3, 0.7)),
         seats=dice.choice((None, None, None, 2)),
@@ -74,3 +79,8 @@ def drawn(dice: Random) -> Climate:
         clocks=dice.choice(((0,), (0, 3600, -3600))),
         forgets=dice.random() < 0.2,
     )
+
+
+def _joined(mischief: list[str]) -> tuple[str, ...]:
+    """Leave out what would have nobody know what was lost: only replicas that live on can write it again."""
+    return tuple(kind for kind in mischief if kind != "kill" or "lose" not in mischief)

@@ -39,9 +39,20 @@ class Cluster:
 
     def fail_over(self, stay: Sequence[str]) -> None:
         """Promote the standby, which has every commit that was acknowledged. Some clients stay with the former primary."""
-        self.former, self.primary = self.primary, self.primary.promoted(self.dice)
+        self.former, self.primary = self.primary, self.primary.standby(self.dice)
         self.former.acknowledges = False
         self._others_side = {*stay}
+
+    def lose(self, standby: Node) -> Node:
+        """Promote a standby that lacks the last commits, and return the node that is down from now on."""
+        down, self.primary = self.primary, standby
+        down.is_there = False
+        return down
+
+    def come_back(self, node: Node) -> None:
+        """Let a node be the primary again that was down, in the place of the one that was promoted."""
+        self.primary.is_there, node.is_there = False, True
+        self.primary = node
 
     def heal(self) -> None:
         """End the former primary."""

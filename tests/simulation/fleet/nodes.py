@@ -52,6 +52,7 @@ class Node:
             "beginning_of": (2, lambda text, length: text[:length]),
             "nextval": (1, lambda name: self.drawn(name)[0]),
             "setval": (2, self.numbers.__setitem__),
+            "count_on": (2, lambda name, number: self.numbers.update({name: max(self.numbers.get(name, 0), number)})),
         }
         for name, (arguments, function) in functions.items():
             self.rows.create_function(name, arguments, function)
@@ -68,10 +69,9 @@ class Node:
         """Note that a transaction has taken effect."""
         self.before, self.picture = self.picture, self.rows.serialize()
 
-    def promoted(self, dice: Random, picture: bytes | None = None) -> "Node":
-        """Return the server that takes over with a picture of this one, by default the latest."""
-        picture = self.picture if picture is None else picture
-        return Node(dice, self._clock, timeline=self.timeline + 1, picture=picture, numbers=self.numbers)
+    def standby(self, dice: Random) -> "Node":
+        """Return a server that has all that is committed now, and would be on the next timeline."""
+        return Node(dice, self._clock, timeline=self.timeline + 1, picture=self.picture, numbers=self.numbers)
 
     @contextmanager
     def as_before(self) -> Iterator[sqlite3.Connection]:

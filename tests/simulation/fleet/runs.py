@@ -1,6 +1,9 @@
 """A run from its seed to its verdict."""
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from tests.simulation.fleet.clocks import in_virtual_time
 from tests.simulation.fleet.oracle import FleetOracle
@@ -13,9 +16,9 @@ PATIENCE = 24 * 3600.0
 """Simulated seconds after which a run must have come to its end."""
 
 
-def simulate(seed: int) -> FleetOracle:
-    """Let one run happen, and return the oracle that has watched it."""
-    world = World(seed)
+def simulate(seed: int, favoured: Mapping[str, Any] = MappingProxyType({})) -> FleetOracle:
+    """Let one run happen, and return the oracle that has watched it. `favoured` are values of the climate that are not drawn."""
+    world = World(seed, favoured)
     with in_virtual_time(world.loop, world.dice):
         world.loop.simulate(_run(world))
     for context in world.loop.unhandled:

@@ -24,6 +24,7 @@ SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str]] = [
         (r"\bextract\(epoch FROM (clock_timestamp|now)\(\)\)", "moment()"),
         (r"\bstrpos\(", "instr("),
         (r"\bstring_agg\(CAST\((\w+) AS text\), ','\)", r"group_concat(\1)"),
+        (r"\bsetval\('(\w+)', greatest\(last_value, (%s|\?)\)\) FROM \1\b", r"count_on('\1', \2)"),
         (r"\bgreatest\(", "max("),
         (r"\bleast\(", "min("),
         (r"\bbool_or\(", "max("),
@@ -52,7 +53,7 @@ SEQUENCE = re.compile(r"SELECT nextval\('(\w+)'\) FROM generate_series\(1, %s\)"
 CURSOR = re.compile(r"DECLARE (\w+) NO SCROLL CURSOR FOR (.*)", re.DOTALL)
 FETCH = re.compile(r"FETCH (\d+) FROM (\w+)")
 NOT_ASKED = re.compile(
-    r"SET LOCAL|SET TRANSACTION|CREATE SEQUENCE|ALTER TABLE \w+ (ADD COLUMN IF NOT|DROP CONSTRAINT|ALTER COLUMN)"
+    r"SET LOCAL|SET TRANSACTION|COMMENT ON|CREATE SEQUENCE|ALTER TABLE \w+ (ADD COLUMN IF NOT|DROP CONSTRAINT|ALTER COLUMN)"
 )
 """What makes no difference to the model: limits, sequences that begin with their first use, and what is there already."""
 CANNED: Mapping[str, Sequence[Any]] = {

@@ -4,6 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from tests.simulation.fleet.world import World
 
+FORGOTTEN = 60.0
+"""Seconds in which every replica has noticed that the database has forgotten commits, and has written them again."""
+
 
 class Troubles:
     """Makes them, one after the other."""
@@ -18,6 +21,7 @@ class Troubles:
             "break": self._break,
             "stall": self._stall,
             "fail over": self._fail_over,
+            "lose": self._lose,
             "away": self._be_away,
             "forget": self._forget,
             "split": self._split,
@@ -72,6 +76,21 @@ class Troubles:
         await self._world.pause((1, 5, 20))
         self._tell("the former primary is ended")
         self._world.cluster.heal()
+
+    async def _lose(self) -> None:
+        """Fail over to a standby that lacks the last commits; at times, the former primary comes back afterwards."""
+        world, standby = self._world, self._world.cluster.primary.standby(self._dice)
+        self._tell("the standby gets nothing any more")
+        await world.pause((0.1, 1, 5))
+        down = world.cluster.lose(standby)
+        world.is_forgotten_until = world.loop.time() + FORGOTTEN
+        self._tell("the standby is promoted, and lacks the last commits")
+        await world.pause((1, 5, 20))
+        if self._dice.random() < 0.3:
+            world.cluster.come_back(down)
+            world.is_forgotten_until = world.loop.time() + FORGOTTEN
+            self._tell("the former primary comes back, and takes its place again")
+            await world.pause((1, 5))
 
     async def _be_away(self) -> None:
         self._tell("the store is away")

@@ -101,9 +101,12 @@ class Users:
 
     async def _call(self, life: Life, replica: Replica) -> None:
         was_over, began = life.over is not None, self._world.loop.time()
+        is_forgotten = began < self._world.is_forgotten_until
         status = await self._opshub.call(replica, life, Handler(self._world, replica.name, life))
         self._oracle.event(f"{replica.name}: a call of {life.session_id} by {life.token} is answered {status}")
         self._count("call", status)
+        if is_forgotten or began < self._world.is_forgotten_until:
+            return
         if status == 200 and was_over and not self._may_not_know(replica, life, began):
             self._oracle.broken(f"the dead seal of {life.token}, over since {life.over}, is served by {replica.name}")
         if status == DEAD and not (life.may_be_over or self._climate.forgets):

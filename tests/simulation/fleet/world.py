@@ -1,7 +1,11 @@
 """One simulated run of a fleet: replicas, OpsHub and its users, and bad luck."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
+from types import MappingProxyType
+from typing import Any
 
 from drivers.memory import MemoryDriver
 from tests.simulation.fleet.climate import Climate, Seconds, drawn
@@ -17,11 +21,12 @@ from tests.simulation.weather import Store
 class World:
     """Everything that a run shares."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, favoured: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """`favoured` are values of the climate that are not drawn."""
         self.oracle = FleetOracle()
         self.dice = Random(seed)
         self.loop = SimulatedLoop(self.dice)
-        self.climate: Climate = drawn(self.dice)
+        self.climate: Climate = replace(drawn(self.dice), **favoured)
         self.settings = settings_of(self.climate)
         self.cluster = Cluster(self.dice, self.clock, self.oracle.broken)
         self.desk = Desk(self.dice, self.oracle.event, self.climate.travel, self.climate.bad_desk)
@@ -37,6 +42,8 @@ class World:
         """How often something went wrong on a larger scale."""
         self.last_trouble = 0.0
         """When the last one ended."""
+        self.is_forgotten_until = 0.0
+        """Until when the database may lack what it has acknowledged."""
         self._number = 0
 
     @property
@@ -70,6 +77,8 @@ class World:
                 return
             serves.cancel()
             start.result()
+            if self.oracle.violations:
+                raise AssertionError(self.oracle.violations[0])  # or it would be started for ever
             await self.pause((1,))
 
     def quieten(self) -> None:
