@@ -74,6 +74,7 @@ simulation: .venv/.dev ## ten thousand simulated runs of a fleet, in which nearl
 .PHONY: mutants
 mutants: .venv/.dev ## plant mistakes in the cache and in the life of sessions, and show what finds each
 	@$(BIN)/python -m tests.simulation.mutants
+	@$(BIN)/python -m tests.simulation.fleet.mutants
 	@$(BIN)/python -m tests.torture.life.mutants
 
 .PHONY: bench
