@@ -47,7 +47,8 @@ all sessions are ended. The judge knows what the clients and the end system saw,
   database, none is given until each replica has written its facts again, or was silent for {silent:.0f} seconds;
 * *twice*: the end system is asked to log out after a 200 said that this was done. It may be asked if something was done to the
   fleet meanwhile, or if another call of that session was under way;
-* *defect*: a 500, another answer that there should not be, or a 503 or no answer although nothing was wrong.
+* *defect*: a 500, another answer that there should not be, or a 503 or no answer although nothing was wrong. An end system that
+  is late on a busy machine counts as no fault of the fleet's.
 
 What is done is an excuse from its beginning until {recovers:.0f} seconds after it was mended. A rolling restart is none.
 Between two things, the fleet has some seconds in which nothing may fail at all. Each thing may make no more logins unknown, and

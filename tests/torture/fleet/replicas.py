@@ -37,7 +37,7 @@ class Replica:
         """Start it, with these variables besides, and wait until it takes connections. What it logs is in `server.log`."""
         self.folder.mkdir(exist_ok=True)
         config = self.folder / "config.toml"
-        deadlines = "deadlines = { drain = 4, shutdown = 10 }"
+        deadlines = "deadlines = { drain = 8, shutdown = 10 }"
         config.write_text(f"{self.config}\n[server]\nport = {self.port}\n{deadlines}\n")
         command = ("-m", "tests.ahead", str(self.ahead), "tests.torture.fleet.serving", str(config), str(self.tick))
         environ = {**os.environ, **self.environ, **(more or {}), "PYTHONPATH": str(ROOT)}
