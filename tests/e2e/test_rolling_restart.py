@@ -13,12 +13,20 @@ from tests.drivers.stores import memory_before
 from tests.e2e.connector_process import WITHIN
 from tests.e2e.opshub import OpsHub
 from tests.e2e.replicas import Replica
+from tests.postgres import Postgres
 from tests.servers import RealServer
 from tests.sessions.desk import Desk, settings
 from tests.sessions.test_cleanup import SYSTEM
 
 CLIENTS = 8
 pytestmark = pytest.mark.usefixtures("haproxy_binary")
+
+
+def replicas_on(postgres: Postgres, config: str, deadlines: str, folder: Path) -> list[Replica]:
+    """Return two replicas with a ledger that they share."""
+    ledger = '[ledger]\nstore = "postgres"\ndsn_env = "LEDGER_DSN"\n'
+    environment = {"LEDGER_DSN": postgres.dsn(postgres.new_database())}
+    return [Replica(folder / name, config + ledger, deadlines, environment=environment) for name in ("one", "two")]
 
 
 async def sessions_until(stopped: asyncio.Event, url: str, statuses: "Counter[tuple[str, int]]") -> None:
@@ -35,13 +43,12 @@ async def sessions_until(stopped: asyncio.Event, url: str, statuses: "Counter[tu
 
 
 async def test_a_client_behind_a_load_balancer_sees_no_failure_while_its_replicas_restart(
-    own_redis: RealServer, desk: Desk, tmp_path: Path
+    own_redis: RealServer, postgres: Postgres, desk: Desk, tmp_path: Path
 ) -> None:
-    config = desk.section + memory_before(own_redis)
-    replicas = [Replica(tmp_path / name, config, "drain = 3") for name in ("one", "two")]
+    replicas = replicas_on(postgres, desk.section + memory_before(own_redis), "drain = 3", tmp_path)
     statuses: Counter[tuple[str, int]] = Counter()
     stopped = asyncio.Event()
-    with balancer([replica.port for replica in replicas]) as front, ExitStack() as lives:
+    with balancer([replica.port for replica in replicas], check=5) as front, ExitStack() as lives:
         servers = [lives.enter_context(replica.running()) for replica in replicas]
         for number in range(len(replicas)):
             await front.until(number, "UP")
@@ -65,11 +72,10 @@ async def test_a_client_behind_a_load_balancer_sees_no_failure_while_its_replica
 
 
 async def test_replicas_that_lose_their_shared_store_go_on_serving_behind_a_balancer(
-    own_redis: RealServer, desk: Desk, session: str, tmp_path: Path
+    own_redis: RealServer, postgres: Postgres, desk: Desk, session: str, tmp_path: Path
 ) -> None:
-    config = desk.section + memory_before(own_redis)
-    replicas = [Replica(tmp_path / name, config, "drain = 0") for name in ("one", "two")]
-    with balancer([replica.port for replica in replicas]) as front, ExitStack() as lives:
+    replicas = replicas_on(postgres, desk.section + memory_before(own_redis), "drain = 0", tmp_path)
+    with balancer([replica.port for replica in replicas], check=5) as front, ExitStack() as lives:
         servers = [lives.enter_context(replica.running()) for replica in replicas]
         for number in range(len(replicas)):
             await front.until(number, "UP")
