@@ -65,10 +65,15 @@ class Statements:
         if not self._later:
             return self._connection.execute(statement, values, binary=values is not None)
         later, self._later = self._later, []
-        with self._connection.pipeline():
-            for each in later:
-                each.cursor = self._connection.execute(each.statement, each.values, binary=True)
-            return self._connection.execute(statement, values, binary=True)
+        try:
+            with self._connection.pipeline():
+                for each in later:
+                    each.cursor = self._connection.execute(each.statement, each.values, binary=True)
+                return self._connection.execute(statement, values, binary=True)
+        except psycopg.Error:
+            # After an error within a pipeline, answers may be left over that the next statements would take for theirs.
+            self._connection.close()
+            raise
 
 
 @lru_cache(maxsize=1024)

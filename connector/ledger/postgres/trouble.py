@@ -28,6 +28,7 @@ ADVICE = (
         re.compile(r"refused|timeout expired|timed out|No route|unreachable|resolve host|No such file"),
         "is it running, and reachable?",
     ),
+    (re.compile(r"could not extend file|No space left on device"), "expected room on the disk of the database"),
     (re.compile(r"definition of service"), "expected it in pg_service.conf, or in the file that PGSERVICEFILE names"),
 )
 """What messages contain in English, and what to do then. Messages in another language are told as they are."""
