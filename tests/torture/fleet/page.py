@@ -66,7 +66,7 @@ def written(runs: Sequence[Run]) -> str:
         "recovers": RECOVERS,
     }
     parts = [f"## On {run.deployment}\n\n{_what_was_done(run)}" for run in runs]
-    return "\n".join([INTRODUCTION.format(**about, recovers=RECOVERS), *parts, "## What came of it\n", _what_came_of_it(runs)])
+    return "\n".join([INTRODUCTION.format(**about), *parts, "## What came of it\n", _what_came_of_it(runs)])
 
 
 def _what_was_done(run: Run) -> str:
