@@ -52,6 +52,7 @@ class Node:
             "beginning_of": (2, lambda text, length: text[:length]),
             "nextval": (1, lambda name: self.drawn(name)[0]),
             "setval": (2, self.numbers.__setitem__),
+            "last_of": (1, lambda name: self.numbers.get(name, 0)),
             "count_on": (2, lambda name, number: self.numbers.update({name: max(self.numbers.get(name, 0), number)})),
         }
         for name, (arguments, function) in functions.items():

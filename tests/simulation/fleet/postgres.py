@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from tests.simulation.fleet.nodes import Node
 from tests.simulation.fleet.speech import Kind, Statement, spelled_out, understood
@@ -98,6 +98,10 @@ class Connection:
         status = TransactionStatus.UNKNOWN if self.closed else self._status
         return SimpleNamespace(transaction_status=status, server_version=16_00_00)
 
+    @property
+    def pgconn(self) -> Any:
+        return SimpleNamespace(pipeline_status=PipelineStatus.OFF)
+
     def add_notice_handler(self, handler: Notice) -> None:
         self._notices.append(handler)
 
@@ -129,7 +133,7 @@ class Connection:
         for row in rows:
             self.execute(statement, row)
 
-    def execute(self, statement: Any, values: Sequence[Any] = (), **_: Any) -> Cursor:
+    def execute(self, statement: Any, values: Sequence[Any] | None = (), **_: Any) -> Cursor:
         if self.closed:
             raise psycopg.OperationalError("the connection is closed")
         if not self.node.is_there:
@@ -137,7 +141,7 @@ class Connection:
         text = statement.decode() if isinstance(statement, bytes) else str(statement)
         answers, word = [], ""
         for each in understood(text):
-            answer, word = self._answered(each, values)
+            answer, word = self._answered(each, values or ())
             answers.append(answer)
         return Cursor(answers, word)
 
@@ -192,7 +196,7 @@ class Connection:
 
     def _rows(self, statement: Statement, values: Sequence[Any]) -> Answer:
         text = statement.text
-        if statement.takes_arrays:
+        if any(isinstance(value, list | tuple) for value in values):
             text, values = spelled_out(text, values)
         if statement.looks and self._is_too_early:
             with self.node.as_before() as rows:

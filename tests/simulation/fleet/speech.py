@@ -10,7 +10,7 @@ from typing import Any
 SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), other)
     for pattern, other in (
-        (r"%s::[a-z ]+\[\]", "%s"),
+        (r"%[sb]::[a-z ]+\[\]", "%s"),
         (r"::[a-z]+( precision)?(\[\])?", ""),
         (r"'\\x([0-9a-f]*)'", r"x'\1'"),
         (r"\bSELECT FROM\b", "SELECT 1 FROM"),
@@ -25,6 +25,7 @@ SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str]] = [
         (r"\bstrpos\(", "instr("),
         (r"\bstring_agg\(CAST\((\w+) AS text\), ','\)", r"group_concat(\1)"),
         (r"\bsetval\('(\w+)', greatest\(last_value, (%s|\?)\)\) FROM \1\b", r"count_on('\1', \2)"),
+        (r"\blast_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM (\w+)", r"last_of('\1')"),
         (r"\bgreatest\(", "max("),
         (r"\bleast\(", "min("),
         (r"\bbool_or\(", "max("),
@@ -42,9 +43,11 @@ SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str]] = [
         (r"\bIS (NOT )?DISTINCT FROM\b", r"IS \1"),
     )
 ]
-ARRAYS = re.compile(r"unnest\(([^)]*)\) AS (\w+) \(([^)]*)\)")
-"""Rows as one array for each column."""
-MARK = re.compile(r"%[s%]|\?")
+PIECES = re.compile(r"= ANY\(\?\)|unnest\(([?, ]+)\) AS (\w+)(?: \(([^)]*)\))?|\?")
+"""What takes an array, rows as one array for each column, or a single value."""
+CONFLICT = re.compile(r"(\) AS \w+)(?= ON CONFLICT)")
+"""Where SQLite takes ON for a part of the rows before it."""
+MARK = re.compile(r"%[sb%]|\?")
 Values = Sequence[Any]
 
 
@@ -96,8 +99,6 @@ class Statement:
     """Whether it waits for the lock of the ledger."""
     looks: bool = False
     """Whether it reads rows."""
-    takes_arrays: bool = False
-    """Whether its values are arrays, one for each column."""
 
 
 @lru_cache(maxsize=4096)
@@ -116,8 +117,7 @@ def _understood(text: str) -> Statement:
         if part in text:
             return Statement(text, Kind.CANNED, answer=answer)
     looks = text.startswith("SELECT") and "FROM" in text
-    arrays = ARRAYS.search(text) is not None
-    return Statement(in_sqlite(text), Kind.ROWS, locks=LOCK in text, looks=looks, takes_arrays=arrays)
+    return Statement(in_sqlite(text), Kind.ROWS, locks=LOCK in text, looks=looks)
 
 
 def in_sqlite(statement: str) -> str:
@@ -128,11 +128,22 @@ def in_sqlite(statement: str) -> str:
 
 
 def spelled_out(statement: str, values: Values) -> tuple[str, Values]:
-    """Return a statement that takes arrays as one that takes rows."""
-    found = ARRAYS.search(statement)
-    assert found is not None
-    rows = [*zip(*values, strict=True)]
-    columns = [name.strip() for name in found[3].split(",")]
-    named = ", ".join(f"column{place} AS {name}" for place, name in enumerate(columns, start=1))
-    marks = ", ".join([f"({', '.join('?' * len(columns))})"] * len(rows))
-    return ARRAYS.sub(f"(SELECT {named} FROM (VALUES {marks})) AS {found[2]}", statement), [each for row in rows for each in row]
+    """Return a statement that takes arrays as one that takes rows, or single values."""
+    left, flat = iter(values), list[Any]()
+
+    def piece(found: re.Match[str]) -> str:
+        if found[0] == "?":
+            flat.append(next(left))
+            return "?"
+        arrays = [next(left) for _ in range(found[0].count("?"))]
+        rows = [*zip(*arrays, strict=True)]
+        flat.extend(each for row in rows for each in row)
+        if found[1] is None:
+            return f"IN ({', '.join('?' * len(rows))})"
+        columns = [name.strip() for name in (found[3] or found[2]).split(",")]
+        named = ", ".join(f"column{place} AS {name}" for place, name in enumerate(columns, start=1))
+        marks = ", ".join([f"({', '.join('?' * len(columns))})"] * len(rows))
+        return f"(SELECT {named} FROM (VALUES {marks})) AS {found[2]}"
+
+    spelled = PIECES.sub(piece, statement)
+    return CONFLICT.sub(r"\1 WHERE true", spelled), flat
