@@ -1,5 +1,6 @@
 """Whether a process has ended is known of those on the same machine, and of no others."""
 
+import os
 import subprocess
 import sys
 
@@ -30,7 +31,7 @@ def test_a_process_that_was_killed_has_ended_whoever_waits_for_it(*, is_waited_f
         if is_waited_for:
             process.wait()
         else:
-            process.stdout.read()  # to its end
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has taken note
         ended = has_ended(words)
 
     assert (running, ended) == (False, True)

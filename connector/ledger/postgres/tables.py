@@ -119,12 +119,12 @@ ALTER TABLE owners ADD COLUMN looks bigint NOT NULL DEFAULT 0;
 VERSION_5 = "ALTER TABLE claims ALTER COLUMN origin DROP NOT NULL"
 """The bound of an origin is one of retries. The first try of a cleanup has no origin here, and so does not count."""
 
-VERSION_6 = "COMMENT ON COLUMN sessions.mac IS 'over all columns, or over those that no use changes'"
-USE_APART = 6
-"""The version that reads rows of sessions which are authenticated apart from their use."""
-
-VERSION_7 = "ALTER TABLE owners ADD COLUMN process text NOT NULL DEFAULT ''"
+VERSION_6 = "ALTER TABLE owners ADD COLUMN process text NOT NULL DEFAULT ''"
 """By which a restart on the same machine can tell that the one before has ended."""
+
+VERSION_7 = "COMMENT ON COLUMN sessions.mac IS 'over all columns, or over those that no use changes'"
+USE_APART = 7
+"""The version that reads rows of sessions which are authenticated apart from their use."""
 
 MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing.

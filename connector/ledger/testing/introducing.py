@@ -29,12 +29,16 @@ class Introducing(LedgerSubject):
             await record(ledger, 1)
             await open_(ledger, session(2))
             await ledger.begin_opening(opening(session(3)))
+            before = await ledger.rows_by_key()
         async with opened(make_ledger(ROTATED)) as ledger:
             await record(ledger, 4)
-            counted = await ledger.rows_by_key()
-        old = {kind: number for kind, number in counted.get("old", {}).items() if kind != "ticks"}
+            after = await ledger.rows_by_key()
+        old = {kind: number for kind, number in before.get("old", {}).items() if kind != "ticks"}
         assert old == ({"debts": 1, "sessions": 1, "openings": 1} if self.sealed else {})
-        assert counted.get("new", {}).get("debts", 0) == int(self.sealed)
+        # The ledger may have made the older row anew by now.
+        of_debts = {key: counts.get("debts", 0) for key, counts in after.items()}
+        assert sum(of_debts.values()) == 2 * self.sealed
+        assert of_debts.get("new", 0) >= self.sealed
 
 
 class SharedIntroducing(LedgerSubject):
