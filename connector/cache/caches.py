@@ -25,6 +25,10 @@ class Caches:
         """
         return Cache(scope, await self._entries.stamp(scope), self._entries, self._loads, login_id=login_id)
 
+    async def forget(self, scope: Scope) -> None:
+        """Have all processes find another stamp from now on. If the authority cannot, they find none, or this fails unseen."""
+        await self._entries.forget(scope)
+
     async def of_both(self, scope: SessionScope, *, login_id: str) -> tuple[Cache, Cache]:
         """Return the caches of a session and of its system; see `of`. Without a system, its cache is the session's own.
 

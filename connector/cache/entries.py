@@ -1,9 +1,10 @@
 """Bytes across the configured drivers, nearest first. The authority's stamp decides about each copy."""
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -55,6 +56,12 @@ class Entries:
         self._luck = luck
         # Weak: an epoch is needed only while a read or a load holds it.
         self._epochs: WeakValueDictionary[tuple[Scope, str], Epoch] = WeakValueDictionary()
+
+    async def forget(self, scope: Scope) -> None:
+        """Evict a scope from the authority, if it answers in time. Nobody owes it."""
+        with suppress(DriverError, TimeoutError), cancelled_only_if_asked:
+            async with asyncio.timeout(self._storage.deadlines.evict):
+                await self._storage.evict(self._authority, [scope])
 
     def at_once(self, scope: Scope, key: str) -> bytes | None:
         """Return the value under the current stamp if both are known without waiting. None means nothing."""

@@ -77,6 +77,10 @@ class FleetSessions(LiveSessions):
         self._found(session, stamp)
         return True
 
+    async def owes_eviction(self, session_id: str) -> bool:
+        """Tell whether what has ended a login of the session is still to be evicted; see `LiveSessions`."""
+        return any(debt.evictions for debt in await self._shared.owed_of(session_id))
+
     async def is_open_elsewhere(self, session_id: str) -> bool:
         """Tell whether the session is open; see `LiveSessions`."""
         return await self.login_now(session_id) is not None

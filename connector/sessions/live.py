@@ -111,6 +111,10 @@ class LiveSessions:
         """Tell whether the session was opened in this ledger, and not closed since."""
         return session_id in self._logins
 
+    async def owes_eviction(self, session_id: str) -> bool:  # noqa: ARG002 - of none
+        """Tell whether another process may still serve a login of the session that has ended, because it was not evicted yet."""
+        return False
+
     async def is_open_elsewhere(self, session_id: str) -> bool:  # noqa: ARG002 - for those who share their ledger
         """Tell whether another process has opened the session, and nobody has closed it. Raises `LedgerUnavailable`.
 

@@ -120,7 +120,7 @@ class SessionsInUse:
             stack.callback(cache.close)
             stack.callback(system_cache.close)
             # After the read versions, which could otherwise be from after the session's end.
-            await self._must_be_alive(sealed, cache.read_version)
+            await self._must_be_alive(sealed, scope, cache.read_version)
             login = await self._login(sealed)
             self.live.note_call(sealed)
             stack.callback(self.live.note_use, sealed)
@@ -128,8 +128,11 @@ class SessionsInUse:
             in_use = None if login is None else login.in_use
             yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http, sealed.opened_at, in_use)
 
-    async def _must_be_alive(self, sealed: Sealed, stamp: Stamp | None) -> None:
+    async def _must_be_alive(self, sealed: Sealed, scope: SessionScope, stamp: Stamp | None) -> None:
         if not await in_time(self.live.is_alive(sealed, stamp)):
+            if await in_time(self.live.owes_eviction(sealed.session_id)):
+                # Until that is done, other processes remember the login as alive under its stamp.
+                await self.caches.forget(scope)
             raise UnknownSession("closed, or replaced by another login")
 
     async def _login(self, sealed: Sealed) -> SessionLogin | None:

@@ -9,6 +9,9 @@ from typing import Any
 from connector.ledger.port import Ledger
 from connector.model.errors import LedgerUnavailable
 
+PATIENCE = 60.0
+"""Seconds until a test gives up what never happens, on a busy machine."""
+
 
 class Gate:
     """Where somebody has come to, and may not go on before he is let."""
@@ -16,6 +19,11 @@ class Gate:
     def __init__(self) -> None:
         self.reached = asyncio.Event()
         self._open = asyncio.Event()
+
+    async def met(self) -> None:
+        """Wait until somebody has come here."""
+        async with asyncio.timeout(PATIENCE):
+            await self.reached.wait()
 
     def open(self) -> None:
         """Let whoever waits here go on."""

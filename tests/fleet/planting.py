@@ -7,17 +7,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 
 from connector.assembly import parts
 from connector.cache.caches import Caches
 from connector.cache.storage import Storage
 from connector.cleanups.one_at_a_time import OneAtATime
-from connector.cleanups.orchestrator import Orchestrator
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.testing import MemoryLedger, MemoryStore
-from connector.model.debts import Debt
+from connector.ledger.testing import MemoryLedger
 from connector.model.sessions import OpenLogin
 from connector.sessions import last_calls
 from connector.sessions.fleet import FleetSessions
@@ -102,13 +99,6 @@ def all_logins(_: Any) -> Any:
     return lambda *_, **__: None
 
 
-def as_before(_: Callable[..., Any]) -> Callable[..., Any]:
-    async def taken(does: Orchestrator, request: Any, started: float, debt: Any, origin: str) -> Any:
-        return await does._take_steps(request, started, debt, origin, {})
-
-    return taken
-
-
 def whichever_store(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda differs, _, other: (other.nonce, differs)
 
@@ -120,14 +110,6 @@ def telling_first(real: Callable[..., Any]) -> Callable[..., Any]:
         await real(peers, ledger)
 
     return meet
-
-
-def always_first(real: Callable[..., Any]) -> Callable[..., Any]:
-    def try_first(store: MemoryStore, owner: object, debt: Debt) -> Debt:
-        tried: Debt = real(store, owner, debt)
-        return msgspec.structs.replace(tried, in_hand_elsewhere=False)
-
-    return try_first
 
 
 def every_driver(_: Any) -> Any:
@@ -150,7 +132,6 @@ MUTANTS = {
     "a look counts while calls run of what was ended": Mutant(LastCalls, "looked", counted_at_once, REAPING),
     "the look that was under way is enough": Mutant(last_calls, "ENOUGH", lambda _: 1, REAPING),
     "a reap ends what the session has by then": Mutant(FleetSessions, "ended_by_record", all_logins, REAPING),
-    "who has waited goes on with what was owed before": Mutant(Orchestrator, "_take_later_steps", as_before, REAPING),
     "renewals of others are not looked for": Mutant(FleetSessions, "_compare", without_versions, RENEWALS),
     "an end leaves questions as they are": Mutant(FleetSessions, "_overtake", nothing, INTERLEAVINGS),
     "nobody looks for the ends of others": Mutant(FleetSessions, "look", not_done, STORES),
@@ -164,8 +145,8 @@ MUTANTS = {
     "a start tells before it looks": Mutant(Peers, "meet", telling_first, MEETING),
     "nobody is told of in the ledger": Mutant(MemoryLedger, "introduce", answered(()), MEETING),
     "what another store holds is served": Mutant(Storage, "trusted", lambda _: True, STORES),
+    "who answers 401 evicts nothing": Mutant(Caches, "forget", answered(None), INTERLEAVINGS),
     "nobody looks before it sends": Mutant(Bookkeeping, "may_send", answered(True), SENDERS),
-    "a duplicate sends what another replica tries": Mutant(MemoryStore, "try_first", always_first, SENDERS),
     "only sessions of this process need a seal": Mutant(FleetSessions, "is_open_elsewhere", answered(False), TRUTH),
     "a cleanup ends what memory knows": Mutant(FleetSessions, "ended_by_record", lambda _: LiveSessions.ended_by_record, TRUTH),
 }

@@ -21,6 +21,7 @@ from connector.sessions.fleet import FleetSessions
 from tests.e2e.opshub import LOOK_EVERY, Answer, OpsHub
 from tests.endsystems.profiled import ProfiledEndSystem
 from tests.fleet.cable import Cable, cable
+from tests.fleet.gates import PATIENCE
 from tests.servers import RealServer
 from tests.sessions.desk import Desk, settings
 from tests.sessions.served import KEYS
@@ -68,11 +69,12 @@ ROUTES = [
 
 
 async def eventually(is_so: Callable[[], bool]) -> None:
-    """Wait until something is so; the fixture `desk` sets the deadline."""
-    while True:
-        if is_so():
-            return
-        await asyncio.sleep(LOOK_EVERY)
+    """Wait until something is so."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            if is_so():
+                return
+            await asyncio.sleep(LOOK_EVERY)
 
 
 @dataclass(frozen=True, slots=True)

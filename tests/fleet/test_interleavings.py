@@ -21,7 +21,7 @@ async def test_an_answer_from_before_a_cleanup_elsewhere_does_not_keep_the_seal_
         headers = await one.opened(session)
         with gate_before(other.live, "look"), gate_after(other.ledger, "open_by") as asked:
             call = asyncio.create_task(other.status(headers))
-            await asked.reached.wait()
+            await asked.met()
             cleaned = await one.cleanup(session, headers)
             asked.open()
             await call
@@ -30,12 +30,26 @@ async def test_an_answer_from_before_a_cleanup_elsewhere_does_not_keep_the_seal_
     assert (cleaned.status, statuses) == (200, [DEAD, DEAD])
 
 
+async def test_once_one_replica_has_answered_401_no_other_one_serves_the_seal(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas(3) as (one, other, third):
+        headers = await one.opened(session)
+        before = await third.status(headers)
+        with gate_before(third.live, "look"), gate_after(one.ledger, "record") as recorded:
+            cleaning = asyncio.create_task(one.cleanup(session, headers))
+            await recorded.met()
+            statuses = [await each.status(headers) for each in (other, third)]
+            recorded.open()
+            await cleaning
+
+    assert (before, statuses) == (200, [DEAD, DEAD])
+
+
 async def test_a_cleanup_here_kills_a_call_that_is_still_being_admitted(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         headers = await one.opened(session)
         with gate_after(other.ledger, "open_by") as asked:
             call = asyncio.create_task(other.status(headers))
-            await asked.reached.wait()
+            await asked.met()
             await other.cleanup(session, headers)
             asked.open()
             status = await call
@@ -50,7 +64,7 @@ async def test_a_look_that_finds_the_old_login_over_kills_no_call_of_the_new_one
             new = await one.opened(session)
             with gate_after(other.ledger, "open_by") as asked:
                 call = asyncio.create_task(other.status(new))
-                await asked.reached.wait()
+                await asked.met()
                 await type(other.live).look(other.live)
                 asked.open()
                 status = await call
@@ -93,7 +107,7 @@ async def test_a_call_of_a_remembered_session_is_401_at_once_if_a_cleanup_comes_
         await one.opshub.cleanup(second, await one.opened(second), {"systemId": "A", "cleanupGlobalCache": "true"})
         with gate_after(other.ledger, "open_by") as asked:
             call = asyncio.create_task(other.status(headers))
-            await asked.reached.wait()
+            await asked.met()
             await other.cleanup(session, headers)
             asked.open()
             status = await call
@@ -113,7 +127,7 @@ async def test_two_initializes_on_two_replicas_make_no_two_logins_where_one_is_a
             running = [each.begin_to_open(session) for each in (one, other)]
             for gates in ((to_begin_here, to_begin_there), (begun_here, begun_there)):
                 for gate in gates:
-                    await gate.reached.wait()
+                    await gate.met()
                 for gate in gates:
                     gate.open()
             answers = [await each for each in running]

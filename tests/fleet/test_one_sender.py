@@ -88,7 +88,7 @@ async def test_a_replica_that_was_taken_for_gone_before_it_sent_sends_nothing(
         headers = await one.opened(session)
         with gate_before(one.ledger, "may_send") as sending:
             first = asyncio.create_task(one.cleanup(session, headers))
-            await sending.reached.wait()
+            await sending.met()
             store.is_gone(one.ledger)
             other.parts.retries.nudge()
             await eventually(lambda: not fleet.desk.alive)
@@ -107,7 +107,7 @@ async def test_a_logout_is_not_sent_if_its_credential_was_handed_out_once_more_m
         headers = await one.opened(session)
         with gate_before(one.ledger, "may_send") as sending:
             cleaning = asyncio.create_task(one.cleanup(session, headers))
-            await sending.reached.wait()
+            await sending.met()
             again = await other.opened(session)
             sending.open()
             await cleaning

@@ -99,7 +99,7 @@ async def test_a_cleanup_overtakes_an_initialize_that_runs_on_another_replica(fl
     async with fleet.replicas() as (one, other):
         with gate_after(one.ledger, "begin_opening") as begun:
             running = one.begin_to_open(session)
-            await begun.reached.wait()
+            await begun.met()
             begun.open()
         await fleet.desk.logging_in.get()
         cleaned = await other.cleanup(session)

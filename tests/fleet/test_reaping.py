@@ -85,7 +85,7 @@ async def begun_to_reap(replica: Replica) -> "asyncio.Task[bool]":
     """Let a replica reap, and wait until the end of the session is durable there."""
     with gate_after(replica.ledger, "record") as recorded:
         reaping = asyncio.create_task(reap_one(replica))
-        await recorded.reached.wait()
+        await recorded.met()
         recorded.open()
     return reaping
 
@@ -109,7 +109,7 @@ async def test_a_session_that_another_replica_is_ending_is_not_reaped_once_more(
         fleet.desk.ending.clear()
         with gate_after(other.ledger, "idle") as listed:
             late = asyncio.create_task(other.parts.reaper.reap(LONG_AGO))
-            await listed.reached.wait()
+            await listed.met()
             first = asyncio.create_task(one.parts.reaper.reap(LONG_AGO))
             for _ in sessions:
                 await fleet.desk.logging_out.get()
@@ -156,7 +156,7 @@ async def test_a_call_here_before_the_end_is_durable_is_served_whole(fleet: Flee
         headers = await opened(one, session)
         with gate_before(one.ledger, "record") as ends:
             reaping = asyncio.create_task(reap_one(one))
-            await ends.reached.wait()
+            await ends.met()
             stay = await a_call_of(one, headers, lounge)
             ends.open()
         await look_often(one, other)
@@ -172,7 +172,7 @@ async def test_a_look_that_has_begun_before_the_end_does_not_count(fleet: Fleet,
         stay = await a_call_of(other, headers, lounge)
         with gate_after(other.ledger, "open_logins") as late, counted(one.ledger, "looks") as asked:
             look = asyncio.create_task(other.live.look())
-            await late.reached.wait()
+            await late.met()
             reaping = await begun_to_reap(one)
             async with asyncio.timeout(WITHIN):
                 await eventually(lambda: bool(asked))
@@ -254,7 +254,7 @@ async def test_a_session_that_is_opened_anew_before_its_reap_is_durable_stays_op
         await opened(one, session)
         with gate_before(one.ledger, "record") as ends:
             reaping = asyncio.create_task(reap_one(one))
-            await ends.reached.wait()
+            await ends.met()
             new = await other.opened(session)
             ends.open()
             await reaping
@@ -272,7 +272,7 @@ async def test_an_administrator_ends_the_login_that_he_was_shown_and_no_later_on
         assert login is not None
         with gate_before(one.ledger, "record") as ends:
             close = asyncio.create_task(closing.close(session, login))
-            await ends.reached.wait()
+            await ends.met()
             new = await other.opened(session)
             ends.open()
             await close
@@ -286,7 +286,7 @@ async def test_a_session_whose_use_was_noted_elsewhere_since_it_was_listed_stays
         headers = await opened(one, session)
         with gate_after(one.ledger, "idle") as listed:
             reaping = asyncio.create_task(one.parts.reaper.reap(LONG_AGO))
-            await listed.reached.wait()
+            await listed.met()
             await other.status(headers)
             assert await other.live.write_notes()
             listed.open()

@@ -121,7 +121,7 @@ async def test_only_the_eviction_of_the_shared_store_is_owed_and_the_others_are_
         headers = await one.opened(session)
         with gate_after(one.ledger, "record") as recorded:
             cleanup = asyncio.create_task(one.cleanup(session, headers))
-            await recorded.reached.wait()
+            await recorded.met()
             owed = [{*debt.evictions} for debt in await other.ledger.owed_evictions("shared")]
             recorded.open()
             answer = await cleanup
