@@ -16,7 +16,7 @@ from connector.ledger.sql.operations import Operations
 from connector.model import settling
 from tests.sessions.planting import Mutant, nothing
 
-TRIES, STANDSTILL = "first_tries_alone.py", "test_standstill.py"
+TRIES, CANCELLED, STANDSTILL = "first_tries_alone.py", "test_cancelled_tries.py", "test_standstill.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,7 +70,7 @@ MUTANTS = {
         held_claims, "may_send", lambda _: lambda table, debt, in_hand: in_hand.owner_of(debt) == table.term.owner, TRIES
     ),
     "a release ends the claims of all tries": Mutant(InHand, "back", by_its_id_alone, TRIES),
-    "who was cancelled has its debts in hand": Mutant(InHand, "over", nothing, TRIES),
+    "who was cancelled has its debts in hand": Mutant(InHand, "over", nothing, CANCELLED),
     "a login that failed half-way is claimed by nobody": Mutant(Replica, "end_login", lambda _: Operations.end_login, TRIES),
     "nobody counts what may be sent twice": Mutant(FleetTransactions, "_tell_of", nothing, TRIES),
     "time within transactions is nobody's": Mutant(standstill, "SHORT", lambda _: -1.0, STANDSTILL),
