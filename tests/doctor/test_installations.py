@@ -1,16 +1,19 @@
 """`connector doctor` on a sound installation and on broken ones: each fault is named, with what to do."""
 
+import asyncio
 import json
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, chdir
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from connector.cli.main import app
 from tests.cli.command import Ended, connector
 from tests.e2e.connector_process import ConnectorProcess, connector_process
 from tests.e2e.opshub import OpsHub
@@ -36,11 +39,17 @@ YEARS = 3 * 365 * 86_400
 
 async def examined(folder: Path, *arguments: str, environ: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
     """Return the exit code, and what is not sound, by its name."""
-    ended = await connector("doctor", "--json", *arguments, folder=folder, environ=environ)
-    findings = json.loads(ended.out)["findings"]
+    ended = await asyncio.to_thread(_doctor, folder, "--json", *arguments, environ=environ or {})
+    findings = json.loads(ended.stdout)["findings"]
     return ended.exit_code, {
         each["name"]: each for each in findings if each["condition"] != "sound" and not each["name"].endswith(MACHINE)
     }
+
+
+def _doctor(folder: Path, *arguments: str, environ: dict[str, str]) -> Result:
+    """Run the command in this process, and in a thread, because it has an event loop of its own."""
+    with chdir(folder):
+        return CliRunner().invoke(app, ["doctor", *arguments], env=environ)
 
 
 @asynccontextmanager

@@ -40,8 +40,9 @@ async def test_a_new_connector_breaks_no_rule_of_opshub(tmp_path: Path) -> None:
     assert "fail: 0" in printed
 
 
-async def test_a_new_connector_is_named_after_its_folder(tmp_path: Path) -> None:
-    folder = await made(tmp_path / "My Tool_2")
+def test_a_new_connector_is_named_after_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "My Tool_2"
+    new.new(folder)
 
     assert 'name = "my-tool-2"' in (folder / "config.toml").read_text("utf-8")
 
