@@ -1,28 +1,17 @@
 """Changes of the key file: a key is added as the last one, becomes the first one, or goes. Remarks stay where they are."""
 
-import base64
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from secrets import token_bytes, token_hex
 
 from connector.config.variables import KEYS_VARIABLE
-from connector.ledger.keyring import KEY_BYTES
 from connector.model.errors import ConfigurationError
-from connector.preflight.keyfile import parsed, problem_of_lost_keys
+from connector.preflight.keyfile import is_begun, new_line, parsed, problem_of_lost_keys, written_beside
 from connector.runtime.file_access import is_there, why_not
 from connector.runtime.ownership import problem_of_secret, synced_folder
-from drivers.folders import make_private_folder
 
 Change = Callable[[Sequence[str]], list[str]]
 """Returns the lines of a key file as they shall be."""
-
-
-def new_line() -> tuple[str, str]:
-    """Make a key, and return its id, and its line in the file."""
-    key_id = token_hex(4)
-    return key_id, f"{key_id}:{base64.urlsafe_b64encode(token_bytes(KEY_BYTES)).decode()}"
 
 
 def promoted(key_id: str) -> Change:
@@ -54,9 +43,8 @@ def add_key(path: Path, environ: Mapping[str, str], *, ledger: Path | None) -> s
         if not (environ.get(KEYS_VARIABLE) or is_there(path)):
             if ledger is not None and (lost := problem_of_lost_keys(path, ledger)):
                 raise ConfigurationError([lost])
-            make_private_folder(path.parent)
-            _replace(path, f"{line}\n")
-            return key_id
+            if is_begun(path, line):
+                return key_id
     except OSError as problem:
         raise ConfigurationError([f"ledger.key_file: {path}: {why_not(problem, path)}"]) from problem
     change_keys(path, lambda lines: [*lines, line], environ)
@@ -78,7 +66,9 @@ def change_keys(path: Path, change: Change, environ: Mapping[str, str]) -> None:
             raise ConfigurationError([f"ledger.key_file: {path}: is a link; change the keys where they are kept"])
         text = "\n".join(change(_lines(path))) + "\n"
         parsed(text, origin=f"ledger.key_file: {path}")
-        _replace(path, text)
+        with written_beside(path, text) as whole:
+            whole.replace(path)
+            synced_folder(path.parent)
     except OSError as problem:
         raise ConfigurationError([f"ledger.key_file: {path}: {why_not(problem, path)}"]) from problem
 
@@ -88,19 +78,6 @@ def _lines(path: Path) -> list[str]:
         if problem := problem_of_secret(file.fileno()):
             raise ConfigurationError([f"ledger.key_file: {path}: {problem}"])
         return [line.strip() for line in re.split(r"[\n,]", file.read()) if line.strip()]
-
-
-def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f"{path.name}.{token_hex(4)}")
-    try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        synced_folder(path.parent)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _id(line: str) -> str:

@@ -4,7 +4,8 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_bytes, token_hex
 
@@ -117,19 +118,38 @@ def _generate(path: Path, ledger: Path | None) -> None:
         raise ConfigurationError([problem_of_shared_keys(path, "the ledger")])
     if problem := problem_of_lost_keys(path, ledger):
         raise ConfigurationError([problem])
+    _, line = new_line()
+    if is_begun(path, line):
+        log.info("made a key for the ledger; back it up, apart from the ledger", path=str(path.absolute()))
+
+
+def is_begun(path: Path, line: str) -> bool:
+    """Make a file with one key, complete or not at all, and tell whether it is this one: that of somebody else stays."""
     make_private_folder(path.parent)
-    line = f"{token_hex(4)}:{base64.urlsafe_b64encode(token_bytes(KEY_BYTES)).decode()}\n"
+    with written_beside(path, f"{line}\n") as whole:
+        try:
+            os.link(whole, path)
+        except FileExistsError:
+            return False
+        synced_folder(path.parent)
+        return True
+
+
+def new_line() -> tuple[str, str]:
+    """Make a key, and return its id, and its line in the file."""
+    key_id = token_hex(4)
+    return key_id, f"{key_id}:{base64.urlsafe_b64encode(token_bytes(KEY_BYTES)).decode()}"
+
+
+@contextmanager
+def written_beside(path: Path, text: str) -> Iterator[Path]:
+    """Write a private file beside `path`, wholly on the disk, to be put into its place. What is left of it goes at the end."""
     unfinished = path.with_name(f"{path.name}.{token_hex(4)}")
     try:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(line)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(unfinished, path)
-        except FileExistsError:
-            return
-        synced_folder(path.parent)
-        log.info("made a key for the ledger; back it up, apart from the ledger", path=str(path.absolute()))
+        yield unfinished
     finally:
         unfinished.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import pytest
 from connector.config.variables import KEYS_VARIABLE
 from connector.ledger.keyring import Keyring
 from connector.model.errors import ConfigurationError
+from connector.preflight import key_changes
 from connector.preflight.keyfile import load_keyring
 from tests.ledger.ledgers import NAME
 
@@ -95,3 +96,15 @@ def test_what_is_no_key_is_told_by_its_place_and_never_repeated(tmp_path: Path, 
     assert KEYS_VARIABLE in from_variable
     assert "ledger.key_file" in from_file
     assert KEY[:12] not in from_variable + from_file
+
+
+def test_a_key_that_is_added_while_a_server_makes_the_file_takes_no_other_ones_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.keys"
+    (made,) = load_keyring(path, {}, ledger=tmp_path / "ledger.sqlite3").ids
+    monkeypatch.setattr(key_changes, "is_there", lambda _: False)  # as it was a moment before
+
+    added = key_changes.add_key(path, {}, ledger=None)
+
+    assert [*load_keyring(path, {}, ledger=tmp_path / "ledger.sqlite3").ids] == [made, added]
