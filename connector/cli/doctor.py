@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,9 +35,11 @@ def doctor(
     Nothing is changed. Ends with 0 if all is sound, with 1 if there is a warning, and with 2 if something does not work.
     """
     from connector.doctor.finding import EXIT_CODES, worst
+    from connector.rehearsal.settings_file import read_settings
 
+    given = None if settings is None else {pair.key: pair.value for pair in read_settings(settings, os.environ)}
     findings = []
-    for finding in _examined(config, settings):
+    for finding in _examined(config, given):
         findings.append(finding)
         if not as_json:
             _show(finding)
@@ -48,7 +50,7 @@ def doctor(
     raise typer.Exit(EXIT_CODES[worst(findings)])
 
 
-def _examined(config: Path | None, settings: Path | None) -> "Iterator[DoctorFinding]":
+def _examined(config: Path | None, settings: Mapping[str, str] | None) -> "Iterator[DoctorFinding]":
     """Yield each finding as soon as it is known, what others depend on first."""
     from connector.doctor.finding import fault, sound
     from connector.doctor.machine import machine_findings
@@ -103,16 +105,14 @@ def _server(config: Path | None) -> "Iterator[DoctorFinding]":
         yield fault("server", str(problem), "run this as the user of the server, in its folder or with its --config")
 
 
-async def _login(configuration: "Configuration", file: Path) -> "DoctorFinding":
+async def _login(configuration: "Configuration", settings: Mapping[str, str]) -> "DoctorFinding":
     from connector.cli.trial import makes_logins, try_login
     from connector.doctor.finding import fault, sound
-    from connector.rehearsal.settings_file import read_settings
 
     end_system = configuration.end_system
     if not makes_logins(end_system):
         return sound("end-system-login", "this end system has no login to try")
-    given = {pair.key: pair.value for pair in read_settings(file, os.environ)}
-    tried = await try_login(end_system, given, lambda _: None)
+    tried = await try_login(end_system, settings, lambda _: None)
     if tried.login.result is not LoginResult.LOGGED_IN:
         remedy = "`connector profiles test` shows each request of it"
         return fault("end-system-login", f"{tried.login.result.value}: {tried.login.message or tried.login.code or ''}", remedy)

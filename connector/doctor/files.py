@@ -10,7 +10,7 @@ from pathlib import Path
 
 from connector.config.settings import Settings
 from connector.config.variables import KEYS_VARIABLE
-from connector.doctor.finding import DoctorFinding, fault, sound, warning
+from connector.doctor.finding import Condition, DoctorFinding, fault, sound, warning
 from connector.runtime.file_access import is_there, why_not
 
 OLD = 365.0
@@ -24,7 +24,7 @@ def file_findings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Do
     """Look at the files of the ledger and its keys. They are made at the first start, so one that is missing is no fault."""
     yield from _keys(settings.ledger.key_file, environ)
     if settings.ledger.store == "sqlite":
-        yield from _private("ledger-mode", settings.ledger.path)
+        yield _private("ledger-mode", settings.ledger.path)
         yield from _room(settings.ledger.path.parent)
 
 
@@ -32,30 +32,27 @@ def _keys(file: Path, environ: Mapping[str, str]) -> Iterator[DoctorFinding]:
     if environ.get(KEYS_VARIABLE):
         yield sound("keys", f"{KEYS_VARIABLE} holds them")
         return
-    yield from _private("keys-mode", file)
-    if is_there(file):
+    mode = _private("keys-mode", file)
+    yield mode
+    if mode.condition is Condition.SOUND and is_there(file):
         days = (time.time() - file.stat().st_mtime) / DAY
         seen = f"{file} was changed {days:.0f} days ago"
-        remedy = "make a new key, and retire the old one when nothing needs it any more: docs/ledger.md"
+        remedy = "make a new key, and retire the old one when nothing needs it any more: `connector keys`"
         yield sound("keys-age", seen) if days <= OLD else warning("keys-age", seen, remedy)
 
 
-def _private(name: str, file: Path) -> Iterator[DoctorFinding]:
+def _private(name: str, file: Path) -> DoctorFinding:
     try:
         if not is_there(file):
-            yield sound(name, f"{file} is not there yet; the first start makes it")
-            return
+            return sound(name, f"{file} is not there yet; the first start makes it")
         found = file.stat()
     except OSError as problem:
-        yield fault(name, f"{file}: {why_not(problem, file)}", "run this as the user of the server")
-        return
-    others = stat.S_IMODE(found.st_mode) & 0o077
-    if sys.platform != "win32" and found.st_uid != os.geteuid() and os.geteuid() != 0:
-        yield fault(name, f"{file} belongs to the user {found.st_uid}", "run this as the user of the server")
-    elif others:
-        yield fault(name, f"{file} has the mode {stat.S_IMODE(found.st_mode):04o}: others may use it", f"chmod 600 {file}")
-    else:
-        yield sound(name, f"only its owner may use {file}")
+        return fault(name, f"{file}: {why_not(problem, file)}", "run this as the user of the server")
+    if sys.platform != "win32" and os.geteuid() not in {0, found.st_uid}:
+        return fault(name, f"{file} belongs to the user {found.st_uid}", "run this as the user of the server")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        return fault(name, f"{file} has the mode {stat.S_IMODE(found.st_mode):04o}: others may use it", f"chmod 600 {file}")
+    return sound(name, f"only its owner may use {file}")
 
 
 def _room(folder: Path) -> Iterator[DoctorFinding]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from statistics import quantiles
-from time import perf_counter
 
 from connector.doctor.finding import DoctorFinding, fault, sound, warning
+from connector.preflight.reaching import pinged
 from connector.runtime.file_access import is_there
 from drivers import Driver, DriverError, DriverMisconfigured, Sharing
 
@@ -24,20 +24,11 @@ async def _of(driver: Driver) -> list[DoctorFinding]:
     if (path := getattr(driver.settings, "path", None)) is not None and not is_there(path):
         return [sound(name, f"{path} is not there yet; the first start makes it")]
     try:
-        await driver.open()
-        return [sound(name, "it serves"), latency(name, [await _ping(driver) for _ in range(PINGS)])]
+        return [sound(name, "it serves"), latency(name, await pinged(driver, PINGS))]
     except DriverMisconfigured as problem:
         return [fault(name, str(problem), f"see [storage.{driver.name}] in docs/configuration.md")]
     except DriverError as problem:
         return [fault(name, str(problem), "start the store, or mend the network to it; until then nothing is cached")]
-    finally:
-        await driver.aclose()
-
-
-async def _ping(driver: Driver) -> float:
-    begun = perf_counter()
-    await driver.ping()
-    return perf_counter() - begun
 
 
 def latency(store: str, seconds: Sequence[float]) -> DoctorFinding:

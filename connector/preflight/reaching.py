@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 
 from connector.config.settings import Settings
 from connector.model.errors import ConfigurationError
 from connector.preflight.ledger_store import reached_ledger
-from drivers import Driver, DriverError, Sharing
+from drivers import Driver, DriverError, DriverUnavailable, Sharing
 from drivers.cancellation import cancelled_only_if_asked
 from drivers.threads import in_a_thread
 
@@ -47,15 +48,27 @@ async def reach(settings: Settings, drivers: Sequence[Driver], environ: Mapping[
 async def _reach(driver: Driver, reached: Reached) -> None:
     name = f"storage.{driver.name}"
     try:
+        await pinged(driver, 1)
+        reached.found[name] = "answers, and keeps what is written"
+    except DriverError as problem:
+        reached.problems.append(f"{name}: {problem}")
+
+
+async def pinged(driver: Driver, times: int) -> list[float]:
+    """Open a driver, ping it so many times, and close it. Return the seconds of each ping. Raises `DriverError`."""
+    try:
         with cancelled_only_if_asked:
             async with asyncio.timeout(PATIENCE):
                 await driver.open()
-                await driver.ping()
-        reached.found[name] = "answers, and keeps what is written"
+                return [await _ping(driver) for _ in range(times)]
     except TimeoutError:
-        reached.problems.append(f"{name}: no answer within {PATIENCE:g} s")
-    except DriverError as problem:
-        reached.problems.append(f"{name}: {problem}")
+        raise DriverUnavailable(f"no answer within {PATIENCE:g} s") from None
     finally:
         with suppress(DriverError):
             await driver.aclose()
+
+
+async def _ping(driver: Driver) -> float:
+    begun = perf_counter()
+    await driver.ping()
+    return perf_counter() - begun

@@ -40,8 +40,9 @@ class Reloading:
             return
         configure_logs(settings.logs)
         old, new = dict(_leaves(self.settings.model_dump())), dict(_leaves(settings.model_dump()))
-        changed = sorted(key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith(APPLIED))
-        log.info("read the configuration again: the log and the server's certificate are as it says by now")
+        applied = APPLIED if old[CERTIFICATE] and new[CERTIFICATE] else ("logs.",)  # HTTPS begins, and ends, with a restart
+        changed = sorted(key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith(applied))
+        log.info("read the configuration again: the log, and the certificate of a server with HTTPS, are as it says by now")
         if changed:
             log.warning("some keys have changed that need a restart; until then they are as they were", keys=changed)
 
