@@ -1,6 +1,5 @@
 """Bytes across the configured drivers, nearest first. The authority's stamp decides about each copy."""
 
-import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -60,8 +59,7 @@ class Entries:
     async def forget(self, scope: Scope) -> None:
         """Evict a scope from the authority, if it answers in time. Nobody owes it."""
         with suppress(DriverError, TimeoutError), cancelled_only_if_asked:
-            async with asyncio.timeout(self._storage.deadlines.evict):
-                await self._storage.evict(self._authority, [scope])
+            await within(self._storage.deadlines.evict, self._storage.evict(self._authority, [scope]))
 
     def at_once(self, scope: Scope, key: str) -> bytes | None:
         """Return the value under the current stamp if both are known without waiting. None means nothing."""

@@ -6,10 +6,10 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +26,8 @@ from drivers.memory import MemoryDriver
 from tests.simulation.parts import Parts
 from tests.simulation.quiet import quiet
 from tests.simulation.world import simulate
+
+T = TypeVar("T")
 
 SEEDS = 2_000
 
@@ -226,12 +228,12 @@ def hunt(parts: Parts, seeds: int = SEEDS) -> Killed | None:
     return None
 
 
-def main() -> int:
-    """Print the table; 1 if a mutant survives."""
+def reported(mutants: Mapping[str, T], hunt: Callable[[T], Killed | None]) -> int:
+    """Hunt each mutant and print what became of it; return the exit code, 1 if one survives."""
     table = Table("mutant", "killed by", "seed", "what was seen")
     survivors = 0
-    for name, parts in MUTANTS.items():
-        killed = hunt(parts)
+    for name, mutant in mutants.items():
+        killed = hunt(mutant)
         survivors += killed is None
         table.add_row(name, *("simulation", str(killed.seed), killed.seen) if killed else ("nobody", "", ""))
     Console().print(table)
@@ -239,4 +241,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(reported(MUTANTS, hunt))

@@ -9,14 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from connector.ledger.postgres import history
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.standstill import StandstillWatch
 from tests.fleet.planting import MUTANTS as OF_SESSIONS
 from tests.simulation.fleet.runs import simulate
+from tests.simulation.mutants import Killed, reported
 from tests.simulation.quiet import quiet
 
 SEEDS = 100
@@ -45,14 +43,6 @@ class Mistake:
                 setattr(self.owner, self.name, real)
             else:
                 delattr(self.owner, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Killed:
-    """Which seed has shown a mutant for what it is, and how."""
-
-    seed: int
-    seen: str
 
 
 def gone_at_once(_: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,17 +93,5 @@ def hunt(mistake: Mistake, seeds: int = SEEDS) -> Killed | None:
     return None
 
 
-def main() -> int:
-    """Print the table; 1 if a mutant survives."""
-    table = Table("mutant", "killed by", "seed", "what was seen")
-    survivors = 0
-    for name, mistake in MUTANTS.items():
-        killed = hunt(mistake)
-        survivors += killed is None
-        table.add_row(name, *("simulation", str(killed.seed), killed.seen) if killed else ("nobody", "", ""))
-    Console().print(table)
-    return 1 if survivors else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(reported(MUTANTS, hunt))
