@@ -91,7 +91,8 @@ class RedisPool:
     async def _give_back(self, connection: Addressed) -> None:
         self._free.append(connection)
         self._turns.release()
-        if self._closed:
+        # One of an earlier era leads to a server that was left while this one was in use.
+        if self._closed or connection.era != self._era:
             await connection.disconnect(nowait=True)
 
     async def _answer(self, connection: Addressed, ask: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:

@@ -61,17 +61,24 @@ async def test_a_connection_that_is_young_is_used_again(former: RealServer, back
 async def test_a_new_connection_that_leads_elsewhere_takes_all_others_along(redis: RealServer, own_redis: RealServer) -> None:
     former, successor = own_redis, redis
     with address(former.port) as way:
-        driver = aiocache_driver(way.port, "redis", pool_size=CONNECTIONS)
+        driver = aiocache_driver(way.port, "redis", pool_size=CONNECTIONS, operation_timeout=FOR_EVER)
         async with opened(driver), administrator(former) as admin, asyncio.timeout(WITHIN):
             await keep(driver, SESSION, "key", b"value")
-            way.target = successor.port
-            await asyncio.gather(driver.ping(), driver.ping())
+            former.pause()
+            try:
+                in_use = asyncio.create_task(driver.get(SESSION, "key"))
+                await on_its_way()
+                way.target = successor.port
+                await driver.ping()
+            finally:
+                former.resume()
+            assert await in_use is not None
             assert way.made == [former.port, successor.port]
 
-            assert await driver.get(SESSION, "key") is None
-
+            # It is closed as soon as it comes back, although nothing uses a connection any more.
             while (await admin.info("clients"))["connected_clients"] > 1:  # noqa: ASYNC110 - another process changes it
                 await asyncio.sleep(0.01)
+            assert await driver.get(SESSION, "key") is None
 
 
 @every_backend
