@@ -164,7 +164,16 @@ class Module:
 
 @cache
 def modules() -> tuple[Module, ...]:
-    files = [file for package in ("connector", "drivers") for file in (ROOT / package).rglob("*.py")]
+    return _within("connector", "drivers")
+
+
+@cache
+def of_tests() -> tuple[Module, ...]:
+    return _within("tests", "drivers/testing")
+
+
+def _within(*folders: str) -> tuple[Module, ...]:
+    files = chain.from_iterable((ROOT / folder).rglob("*.py") for folder in folders)
     return tuple(Module(file.relative_to(ROOT).as_posix(), ast.parse(file.read_text("utf-8"))) for file in sorted(files))
 
 
@@ -410,11 +419,21 @@ def test_a_name_that_several_modules_need_stands_in_one_place(text: str, home: l
 
 
 def test_no_name_of_a_test_is_longer_than_a_line_of_a_report() -> None:
-    files = chain.from_iterable((ROOT / folder).rglob("*.py") for folder in ("tests", "drivers/testing"))
-    functions = (node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8"))))
+    functions = (node for module in of_tests() for node in ast.walk(module.tree))
     names = [node.name for node in functions if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
     assert [name for name in names if name.startswith("test_") and len(name) > LONGEST_NAME] == []
+
+
+def test_no_test_takes_streams_or_the_working_directory_from_all_others() -> None:
+    """A server of the same process may log into a stream that is swapped; a thread that changes the directory changes it for all.
+
+    What a command prints is read from a process of its own: `tests.cli.command`.
+    """
+    of_all = ("typer.testing", "click.testing", "contextlib.redirect_stdout", "contextlib.redirect_stderr", "contextlib.chdir")
+    programs = {"tests/cli/another_user.py", "tests/endsystems/real_roundup_server.py"}
+
+    assert {module.file for module in of_tests() if module.imports_any(*of_all)} == programs
 
 
 def test_no_module_shadows_a_dependency() -> None:

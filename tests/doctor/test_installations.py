@@ -1,19 +1,17 @@
 """`connector doctor` on a sound installation and on broken ones: each fault is named, with what to do."""
 
 import asyncio
-import json
 import os
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, chdir
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from connector.cli.main import app
+from connector.cli.examination import examined
+from connector.doctor.finding import Condition, DoctorFinding
 from tests.cli.command import Ended, connector
 from tests.e2e.connector_process import ConnectorProcess, connector_process
 from tests.e2e.opshub import OpsHub
@@ -37,19 +35,10 @@ MACHINE = ("-latency", "disk-room", "open-files")
 YEARS = 3 * 365 * 86_400
 
 
-async def examined(folder: Path, *arguments: str, environ: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
-    """Return the exit code, and what is not sound, by its name."""
-    ended = await asyncio.to_thread(_doctor, folder, "--json", *arguments, environ=environ or {})
-    findings = json.loads(ended.stdout)["findings"]
-    return ended.exit_code, {
-        each["name"]: each for each in findings if each["condition"] != "sound" and not each["name"].endswith(MACHINE)
-    }
-
-
-def _doctor(folder: Path, *arguments: str, environ: dict[str, str]) -> Result:
-    """Run the command in this process, and in a thread, because it has an event loop of its own."""
-    with chdir(folder):
-        return CliRunner().invoke(app, ["doctor", *arguments], env=environ)
+async def found_wrong(folder: Path, settings: Mapping[str, str] | None = None) -> dict[str, DoctorFinding]:
+    """Return what is not sound, by its name. It runs in a thread, because it has an event loop of its own."""
+    findings = await asyncio.to_thread(lambda: [*examined(folder / "config.toml", settings)])
+    return {each.name: each for each in findings if each.condition is not Condition.SOUND and not each.name.endswith(MACHINE)}
 
 
 @asynccontextmanager
@@ -65,13 +54,14 @@ def configured(folder: Path, config: str) -> Path:
     return folder
 
 
-async def test_a_sound_installation_is_told_to_be_sound_and_the_login_is_ended(tmp_path: Path) -> None:
+async def test_a_sound_installation_is_told_to_be_sound(tmp_path: Path) -> None:
     async with installed(tmp_path) as (desk, _):
         environ = {"DESK_PASSWORD": PASSWORD}
-        code, wrong = await examined(tmp_path, "--settings", "system.toml", environ=environ)
+        ended = await connector("doctor", "--json", "--settings", "system.toml", folder=tmp_path, environ=environ)
 
-    assert wrong == {}
-    assert code < 2
+    wrong = [each for each in ended.json["findings"] if each["condition"] != "sound" and not each["name"].endswith(MACHINE)]
+    assert wrong == []
+    assert ended.exit_code == ("sound", "warning").index(ended.json["verdict"])
     assert (desk.logins, desk.alive) == (1, set())
 
 
@@ -85,6 +75,21 @@ async def test_a_password_that_is_wrong_is_told_without_showing_it(tmp_path: Pat
     assert "c4n4ry" not in ended.out + ended.err
 
 
+async def test_a_login_that_the_end_system_refuses_is_a_fault(tmp_path: Path) -> None:
+    async with installed(tmp_path) as (desk, _):
+        wrong = await found_wrong(tmp_path, {"user": USER, "password": "another one"})
+
+    assert wrong["end-system-login"].condition is Condition.FAULT
+    assert desk.alive == set()
+
+
+async def test_a_login_that_works_is_ended(tmp_path: Path) -> None:
+    async with installed(tmp_path) as (desk, _):
+        assert await found_wrong(tmp_path, {"user": USER, "password": PASSWORD}) == {}
+
+    assert (desk.logins, desk.alive) == (1, set())
+
+
 async def test_a_logout_that_is_owed_is_no_fault(tmp_path: Path) -> None:
     session = str(uuid4())
     async with installed(tmp_path) as (desk, server):
@@ -92,20 +97,17 @@ async def test_a_logout_that_is_owed_is_no_fault(tmp_path: Path) -> None:
             opened = await opshub.initialize(session, settings())
             desk.stuck |= desk.alive
             await opshub.cleanup(session, opened.session_headers)
-        code, wrong = await examined(tmp_path)
-
-    assert wrong == {}
-    assert code < 2
+        assert await found_wrong(tmp_path) == {}
 
 
 async def test_a_server_that_does_not_run_is_a_warning(tmp_path: Path) -> None:
     async with installed(tmp_path) as (_, server):
         server.process.terminate()
         await server.exit_code()
-        code, wrong = await examined(tmp_path)
+        wrong = await found_wrong(tmp_path)
 
-    assert code >= 1
-    assert wrong["server"]["remedy"].startswith("start it")
+    assert wrong["server"].condition is Condition.WARNING
+    assert (wrong["server"].remedy or "").startswith("start it")
 
 
 async def test_every_mistake_in_the_configuration_is_named(tmp_path: Path) -> None:
@@ -121,52 +123,52 @@ async def test_a_file_that_others_may_read_is_a_fault(tmp_path: Path, file: str,
     async with installed(tmp_path):
         [found] = tmp_path.glob(f"var/**/{file}")
         found.chmod(0o644)
-        code, wrong = await examined(tmp_path)
+        wrong = await found_wrong(tmp_path)
 
-    assert code == 2
-    assert wrong[name]["remedy"] == f"chmod 600 {found}"
+    assert wrong[name].condition is Condition.FAULT
+    assert wrong[name].remedy == f"chmod 600 {found}"
 
 
 async def test_old_keys_are_a_warning(tmp_path: Path) -> None:
     async with installed(tmp_path):
         [found] = tmp_path.glob("var/**/ledger.keys")
         os.utime(found, (time.time() - YEARS,) * 2)
-        code, wrong = await examined(tmp_path)
+        wrong = await found_wrong(tmp_path)
 
-    assert code >= 1
     assert [*wrong] == ["keys-age"]
+    assert wrong["keys-age"].condition is Condition.WARNING
 
 
 async def test_a_store_that_is_down_is_a_fault(tmp_path: Path) -> None:
     redis = f'[storage]\ndrivers = ["shared"]\n[storage.shared]\ndriver = "aiocache"\nbackend = "redis"\nport = {free_port()}\n'
 
-    _, wrong = await examined(configured(tmp_path, redis))
+    wrong = await found_wrong(configured(tmp_path, redis))
 
-    assert wrong["store-shared"]["condition"] == "fault"
+    assert wrong["store-shared"].condition is Condition.FAULT
     assert "start" in wrong  # replicas need the same keys
 
 
 async def test_a_host_without_an_address_is_a_fault(tmp_path: Path) -> None:
-    _, wrong = await examined(configured(tmp_path, end_system("https://nowhere.invalid")))
+    wrong = await found_wrong(configured(tmp_path, end_system("https://nowhere.invalid")))
 
-    assert wrong["end-system-name"]["seen"].startswith("nowhere.invalid has no address")
+    assert wrong["end-system-name"].seen.startswith("nowhere.invalid has no address")
 
 
 async def test_an_end_system_where_nobody_listens_is_a_fault(tmp_path: Path) -> None:
-    _, wrong = await examined(configured(tmp_path, end_system(f"http://127.0.0.1:{free_port()}")))
+    wrong = await found_wrong(configured(tmp_path, end_system(f"http://127.0.0.1:{free_port()}")))
 
-    assert wrong["end-system-address"]["condition"] == "fault"
+    assert wrong["end-system-address"].condition is Condition.FAULT
 
 
 async def test_a_certificate_that_ends_soon_is_a_warning_and_a_strangers_is_a_fault(tmp_path: Path) -> None:
     trusted = authority(tmp_path)
     async with faulty_system(trusted.server()) as system:
         known = f'{end_system(system.url)}ca_file = "authority.pem"\n'
-        soon = await examined(configured(tmp_path, known))
-        unknown = await examined(configured(tmp_path, end_system(system.url)))
+        soon = await found_wrong(configured(tmp_path, known))
+        unknown = await found_wrong(configured(tmp_path, end_system(system.url)))
 
-    assert soon[1]["end-system-certificate"]["condition"] == "warning"
-    assert unknown[1]["end-system-certificate"]["condition"] == "fault"
+    assert soon["end-system-certificate"].condition is Condition.WARNING
+    assert unknown["end-system-certificate"].condition is Condition.FAULT
 
 
 async def test_a_database_that_does_not_answer_is_a_fault_without_its_password(tmp_path: Path) -> None:
