@@ -28,11 +28,14 @@ from connector.model.listed import TICK
 from connector.preflight.keyfile import load_keyring
 from connector.preflight.ledger_store import advice_on_sharing, ledger_file
 from connector.preflight.loading import Prepared, load, prepared
+from connector.runtime.supervision import supervised
+from connector.telemetry.last_day import LastDay
 from connector.telemetry.logs import configure_logs
 
 log = structlog.get_logger(__name__)
 
 PARTS = web.AppKey("parts", Parts)
+LAST_DAY = web.AppKey("last_day", LastDay)
 MakeLedger = Callable[[Settings, Keyring, Callable[[], float]], Ledger]
 """Makes the ledger of these settings and keys; the last is a clock."""
 
@@ -91,6 +94,7 @@ def app_of(
     core = core_of(start, keyring, ledger, ledger.clock, tick)
     app = web.Application()
     parts = app[PARTS] = parts_of(core, hooks or Hooks(), sees_use=bool(routes))
+    app[LAST_DAY] = LastDay(core.metrics, clock)
     app.cleanup_ctx.append(partial(_running, settings=settings))
     add_routes(app, settings, parts.served, routes)
     return app
@@ -113,7 +117,7 @@ async def _running(app: web.Application, settings: Settings) -> AsyncIterator[No
         served_metrics = metrics_served(parts.metrics, parts.ledger, settings, doors)
         async with parts.running(settings.server.deadlines.shutdown), served_metrics as url:
             control = control_app(_admin(app, settings, url), parts.metrics)
-            async with control_served(control, settings, doors):
+            async with control_served(control, settings, doors), supervised("the last day", app[LAST_DAY].run):
                 yield
 
 
@@ -132,6 +136,7 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
         seats=settings.end_system.seats,
         lines=parts.lines,
         reaped=parts.reaper.reaped,
+        last_day=app[LAST_DAY],
     )
 
 

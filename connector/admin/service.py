@@ -26,6 +26,7 @@ from connector.admin.shown import (
     shown_pool,
     states_of,
 )
+from connector.admin.shown_history import ShownHistory
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession, closed_session, shown_session
 from connector.ledger.port import DismissedDebts, ShownDebts, ShownKeys, ShownSessions
 from connector.model.errors import LedgerUnavailable, NoSuchSession
@@ -34,6 +35,7 @@ from connector.model.peers import heard
 from connector.model.seat_pools import Pool
 from connector.sessions.doubts import Doubts
 from connector.sessions.seat_lines import SeatLines
+from connector.telemetry.last_day import LastDay
 from connector.telemetry.logs import session_digest
 from connector.telemetry.metrics import LEDGER_PATIENCE
 from connector.version import __version__
@@ -120,7 +122,12 @@ class Admin(LedgerView):
     lines: SeatLines
     reaped: Mapping[str, int]
     """Sessions that were reaped since the start, by the reason."""
+    last_day: LastDay
     started: float = field(default_factory=time.monotonic)
+
+    def history(self, since: float = 0.0) -> ShownHistory:
+        """Show what this server did in each minute that has ended after `since`, for a day at most, and in the present one."""
+        return ShownHistory(self.last_day.since(since), self.last_day.present)
 
     async def status(self) -> RunningServer:
         """Tell how the server is, whatever is broken in it."""

@@ -47,10 +47,10 @@ class _Labelled(dict[tuple[str, ...], M]):
 
     def __init__(self, metric: M) -> None:
         super().__init__()
-        self._metric = metric
+        self.metric = metric
 
     def __missing__(self, labels: tuple[str, ...]) -> M:
-        child = cast("M", self._metric.labels(*labels)) if labels else self._metric
+        child = cast("M", self.metric.labels(*labels)) if labels else self.metric
         self[labels] = child
         return child
 
@@ -140,6 +140,12 @@ class Metrics:
             due = time.monotonic() + every
             await asyncio.sleep(every)
             self._loop_lag.observe(max(0.0, time.monotonic() - due))
+
+    def for_charts(self) -> Iterator[Metric]:
+        """Yield initializes, cleanups and logouts, and how long the last two took. Reads memory only."""
+        counters = (self._initializes.metric, self._cleanups.metric, self._logouts.metric)
+        for metric in (*counters, self._cleanup_duration, self._logout_duration.metric):
+            yield from metric.collect()
 
     def exposition(self) -> bytes:
         """Return everything in the Prometheus text format. Reads memory only, but for this process's own figures."""

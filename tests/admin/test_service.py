@@ -18,7 +18,8 @@ from connector.model.errors import DebtHeldBack, NoSuchDebt
 from connector.sessions.doubts import Doubts
 from connector.sessions.live import LiveSessions
 from connector.sessions.seat_lines import SeatLines
-from tests.assembly import closing, draining, holding
+from connector.telemetry.last_day import LastDay
+from tests.assembly import METRICS, closing, draining, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import KEYS, NAME, ORIGIN, close, ledger, opened, record, request
 
@@ -38,6 +39,7 @@ def admin(of: SqliteLedger, end_system: LocatedEndSystem | None = None, nudged: 
         seats=None,
         lines=SeatLines(lambda _: ()),
         reaped={},
+        last_day=LastDay(METRICS),
     )
 
 
@@ -95,6 +97,15 @@ async def test_what_would_be_held_back_again_is_not_made_due_and_wakes_nobody(tm
             await admin(live, LocatedEndSystem("https://new.example.com"), nudged).make_due(debt.id)
 
     assert nudged == []
+
+
+async def test_the_minutes_that_have_ended_and_the_present_one_are_shown(tmp_path: Path) -> None:
+    service = admin(ledger(tmp_path))
+    service.last_day.keep()
+    shown = service.history()
+
+    assert [point.at for point in shown.points] <= [shown.present.at]
+    assert service.history(since=shown.points[-1].at).points == []
 
 
 async def test_a_ledger_that_is_closed_is_told_in_the_status_and_the_rest_all_the_same(tmp_path: Path) -> None:

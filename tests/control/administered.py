@@ -26,6 +26,7 @@ from connector.preflight.keyfile import load_keyring
 from connector.sessions.doubts import Doubts
 from connector.sessions.live import LiveSessions
 from connector.sessions.seat_lines import SeatLines
+from connector.telemetry.last_day import LastDay
 from connector.telemetry.metrics import Metrics
 from tests.assembly import closing, draining, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
@@ -151,6 +152,7 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
             seats=None,
             lines=SeatLines(lambda _: ()),
             reaped=REAPED,
+            last_day=LastDay(Metrics()),
         )
         with opened_doors(settings, for_calls=False) as doors:
             async with control_served(control_app(admin, Metrics()), settings, doors):
