@@ -8,7 +8,7 @@ from typing import Any
 from connector.ledger.port import OpenedSessions
 from connector.model.begun import Opening
 from connector.sessions.after_login import AfterLogin
-from connector.sessions.issued_headers import IssuedHeaders
+from connector.sessions.issued_headers import HandedOn, IssuedHeaders
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts
 from connector.sessions.opening_outcomes import OpeningRequest
@@ -40,6 +40,7 @@ def opening_over(
     *,
     deadline: float,
     longest_header: int,
+    handed_on: HandedOn | None = None,
     turns: Turns | None = None,
     is_alone: Callable[[Opening], Coroutine[Any, Any, bool]] | None = None,
     may_replace: Callable[[OpeningRequest], Awaitable[bool]] | None = None,
@@ -56,6 +57,7 @@ def opening_over(
         records: write down what was opened.
         deadline: is for the end system, in seconds: a caller is answered then.
         longest_header: bytes that a seal may have.
+        handed_on: returns what handlers get of a system's settings; None if no calls are served.
         turns: let one initialize of a session run at a time; None if several may.
         is_alone: tells whether no process has another login of a session; None if nobody has to ask.
         may_replace: tells whether what a session has cached can be evicted for it; None if any login may begin.
@@ -64,7 +66,7 @@ def opening_over(
     """
     begun = OpeningRecords(ledger, live, not_taken=seats.lines.not_taken if seats else lambda _: None)
     seating = SeatKeeper(seats, begun, patience=WAITING * deadline) if seats else None
-    after = AfterLogin(logouts, live, begun, records, IssuedHeaders(seals, live, longest_header), clock=clock)
+    after = AfterLogin(logouts, live, begun, records, IssuedHeaders(seals, live, longest_header, handed_on), clock=clock)
     logins = RunningLogins(logouts.end_system, begun, after, deadline=deadline, seats=seating, is_alone=is_alone)
     pools = seats.pools if seats else None
     openings = Openings(logouts, logins, begun, turns=turns, may_replace=may_replace, pools=pools, clock=clock)

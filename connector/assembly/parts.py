@@ -16,6 +16,7 @@ from connector.cleanups.one_at_a_time import OneAtATime
 from connector.cleanups.orchestrator import OnceUnused, Orchestrator
 from connector.cleanups.plan import Planner
 from connector.config.settings import Settings
+from connector.endsystems.authored import handed_on
 from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem
 from connector.endsystems.naming_pools import SeatPools, seat_pools
 from connector.ledger.backoff import Backoff
@@ -238,7 +239,7 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
     renewals = Renewals(core.ledger, core.live, longest=LONGEST_LOGIN * for_end_system(core.settings), nudge=retries.nudge)
     planner = Planner(core.end_system, _admission(core), renewals.current)
     reaper = _reaper(core, orchestrator, planner, sees_use=sees_use)
-    opening = _opening(core, orchestrator, planner, retries.nudge, reaper)
+    opening = _opening(core, orchestrator, planner, retries.nudge, reaper, hands_settings_on=sees_use)
     return Parts(
         end_system=core.end_system,
         storage=core.storage,
@@ -276,7 +277,15 @@ def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
     return Orchestrator(core.logouts, core.storage, core.books, core.tasks, live=core.live, hooks=hooks, hook_deadline=deadline)
 
 
-def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Callable[[], None], reaper: Reaper) -> OpeningParts:
+def _opening(
+    core: Core,
+    orchestrator: Orchestrator,
+    planner: Planner,
+    nudge: Callable[[], None],
+    reaper: Reaper,
+    *,
+    hands_settings_on: bool,
+) -> OpeningParts:
     pools = core.pools
     ends_before = core.settings.end_system.replace == "before"
     # With seats, it is these that let a session's login end before: nobody who waits may take the seat in between.
@@ -289,6 +298,7 @@ def _opening(core: Core, orchestrator: Orchestrator, planner: Planner, nudge: Ca
         _session_records(core, nudge),
         deadline=for_end_system(core.settings),
         longest_header=core.settings.server.limits.header,
+        handed_on=partial(handed_on, core.end_system) if hands_settings_on else None,
         turns=turns if ends_before or pools else None,
         is_alone=turns.is_alone if ends_before and core.ledger.shared else None,
         may_replace=StoreGuard(core.live, core.storage).may_replace if core.ledger.shared else None,

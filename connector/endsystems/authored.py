@@ -20,9 +20,10 @@ ARGUMENTS = {
     "origin": ("session",),
     "origin_to_come": ("session", "settings"),
     "check_settings": ("settings",),
+    "settings_for_handlers": ("settings",),
 }
 """The methods that are called here, and their arguments."""
-NOT_AWAITED = frozenset(["client", "origin", "origin_to_come", "check_settings"])
+NOT_AWAITED = frozenset(["client", "origin", "origin_to_come", "check_settings", "settings_for_handlers"])
 
 
 def misfits(implementation: type[EndSystem]) -> Iterator[str]:
@@ -50,6 +51,15 @@ def settings_problems(end_system: EndSystem, settings: Mapping[str, str]) -> lis
     if isinstance(found, str):
         raise TypeError(f"{type(end_system).__qualname__}.check_settings returned a text; expected a list of texts")
     return [*(found or ())]
+
+
+def handed_on(end_system: EndSystem, settings: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what handlers get of a system's settings, as `EndSystem.settings_for_handlers` does. Raises `TypeError`."""
+    found = end_system.settings_for_handlers(settings)
+    texts = [*found, *found.values()] if isinstance(found, Mapping) else [found]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"{type(end_system).__qualname__}.settings_for_handlers: expected texts by their names")
+    return found
 
 
 def place_of(end_system: EndSystem, session: SessionLogin) -> str:

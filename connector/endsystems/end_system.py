@@ -178,6 +178,14 @@ class EndSystem(ABC):
         del settings
         return []
 
+    def settings_for_handlers(self, settings: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what a handler finds in `session.settings`: nothing secret, and little, because it travels in the seal.
+
+        `settings` are those of the system in OpsHub. The default hands on none.
+        """
+        del settings
+        return {}
+
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
         """Log in with checked settings. A login that was made is in the outcome, even if something else went wrong.
 

@@ -106,7 +106,7 @@ class AfterLogin:
 
     async def _opened(self, attempt: Attempt, session: OpenSession, outcome: LoginOutcome) -> Result:
         """Open the session with the new login, or return why the login has to be ended."""
-        headers = self._issued.of(session, outcome)
+        headers = self._issued.of(session, outcome, attempt.request.settings)
         if headers is None:
             return NotOpened.DEFECT
         if not self.is_wanted(attempt):

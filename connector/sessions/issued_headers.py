@@ -1,5 +1,6 @@
 """The headers that OpsHub is given with a new session: its seal, and what the end system returns."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -10,6 +11,8 @@ from connector.model.sessions import OpenSession
 from connector.sessions.live import LiveSessions
 from connector.sessions.returned_headers import problems_of
 from connector.sessions.seal import HEADER, Sealed, Seals
+
+HandedOn = Callable[[Mapping[str, str]], Mapping[str, str]]
 
 log = structlog.get_logger(__name__)
 
@@ -22,15 +25,17 @@ class IssuedHeaders:
     live: LiveSessions
     longest: int
     """Bytes that a header may have."""
+    handed_on: HandedOn | None = None
+    """Returns what handlers get of a system's settings; None if no calls are served."""
 
-    def of(self, session: OpenSession, outcome: LoginOutcome) -> dict[str, str] | None:
-        """Return the headers; None if OpsHub could not send them back."""
+    def of(self, session: OpenSession, outcome: LoginOutcome, settings: Mapping[str, str]) -> dict[str, str] | None:
+        """Return the headers; None if OpsHub could not send them back. `settings` are those that the login was made with."""
         # Checked before the seal is made: a session with headers that OpsHub cannot return is nobody's.
         problems = [*problems_of(outcome.returned, longest=self.longest)]
         if problems:
             log.error("the end system returns headers that OpsHub cannot send back; the login is ended", problems=problems)
             return None
-        headers = {HEADER: self.seals.make(self._sealed(session, outcome)), **outcome.returned}
+        headers = {HEADER: self.seals.make(self._sealed(session, outcome, settings)), **outcome.returned}
         if len(headers[HEADER]) > self.longest:
             message = "the seal is longer than server.limits.header; the login is ended; raise that limit"
             log.error(message, bytes=len(headers[HEADER]))
@@ -39,7 +44,7 @@ class IssuedHeaders:
             log.warning("a session's headers are large: proxies may refuse its calls", bytes=size, advised=ADVISED)
         return headers
 
-    def _sealed(self, session: OpenSession, outcome: LoginOutcome) -> Sealed:
+    def _sealed(self, session: OpenSession, outcome: LoginOutcome, settings: Mapping[str, str]) -> Sealed:
         return Sealed(
             session.session_id,
             session.system_id,
@@ -49,4 +54,5 @@ class IssuedHeaders:
             session.origin,
             static=outcome.has_made_something and session.credential is None,
             opened_at=session.opened_at,
+            settings=None if self.handed_on is None else self.handed_on(settings),
         )

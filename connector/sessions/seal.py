@@ -1,8 +1,8 @@
 """The seal: the header by which a caller owns a session. Any process with the keys can log out with it."""
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -35,6 +35,8 @@ class Sealed:
     """Whether the credential cannot be logged out, because its end system ends no sessions."""
     opened_at: float | None = None
     """When the login was made, in seconds since the epoch; None in a seal of an older version."""
+    settings: Mapping[str, str] | None = field(default=None, repr=False)
+    """What a handler finds in `session.settings`; None if the server that made the seal has handed on nothing."""
 
     @property
     def has_login(self) -> bool:
@@ -54,6 +56,7 @@ class _Payload(msgspec.Struct, array_like=True, frozen=True):
     origin: str | None = None
     static: bool = False
     opened_at: float | None = None
+    settings: dict[str, str] | None = None
 
 
 class Seals:
@@ -78,6 +81,7 @@ class Seals:
             sealed.origin,
             sealed.static,
             sealed.opened_at,
+            None if sealed.settings is None else {**sealed.settings},
         )
         return _text(self._keyring.seal(PURPOSE, msgspec.msgpack.encode(payload)))
 
@@ -102,6 +106,7 @@ class Seals:
             payload.origin,
             payload.static,
             payload.opened_at,
+            payload.settings,
         )
 
 

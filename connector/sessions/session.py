@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 import aiohttp
+from yarl import URL
 
 from connector.cache import Cache, Caches
 from connector.endsystems.authored import checked_client
 from connector.endsystems.end_system import LoginInUse, SessionLogin
+from connector.endsystems.http.authors_client import AuthorsClient
 from connector.ledger.bookkeeping import in_time
 from connector.model.errors import LoginNotCarried, UnknownSession
 from connector.sessions.live import LiveSessions
@@ -52,6 +55,19 @@ class Session:
     opened_at: float | None = field(default=None, repr=False)
     """When the session has logged in, in seconds since the epoch; None if its seal does not say."""
     _login: LoginInUse | None = field(default=None, repr=False)
+    _settings: Mapping[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What an administrator has set for the system in OpsHub: what the profile declares and does not call `secret`.
+
+        A setting that was left empty has its default, or is missing. A class of your own hands on what its
+        `settings_for_handlers` returns. A session that was opened before there were settings is answered 401 here, so that
+        OpsHub initializes it again.
+        """
+        if self._settings is None:
+            raise UnknownSession("its seal holds no settings: an older version has made it, or a server without routes")
+        return MappingProxyType(self._settings)
 
     @property
     def system_id(self) -> str | None:
@@ -68,6 +84,18 @@ class Session:
         if isinstance(self._http, str):
             raise LoginNotCarried(self._http)
         return self._http
+
+    @property
+    def base_url(self) -> URL:
+        """Where the paths of `http` begin, with a slash at its end: `session.base_url / "issues"` is a link.
+
+        Raises:
+            LoginNotCarried: there is no `http`, or a class of your own has made one without a base URL.
+        """
+        base_url = self.http.base_url if isinstance(self.http, AuthorsClient) else None
+        if base_url is None:
+            raise LoginNotCarried("`session.http` has no base URL: set `end_system.base_url`, or give `guarded.http` one")
+        return base_url
 
     async def renew(self, values: Mapping[str, str]) -> None:
         """Record that the end system has renewed the login: these values take the place of those with the same names.
@@ -126,7 +154,8 @@ class SessionsInUse:
             stack.callback(self.live.note_use, sealed)
             http = await self._client(login, stack)
             in_use = None if login is None else login.in_use
-            yield Session(sealed.session_id, System(sealed.system_id, system_cache), cache, http, sealed.opened_at, in_use)
+            system = System(sealed.system_id, system_cache)
+            yield Session(sealed.session_id, system, cache, http, sealed.opened_at, in_use, sealed.settings)
 
     async def _must_be_alive(self, sealed: Sealed, scope: SessionScope, stamp: Stamp | None) -> None:
         if not await in_time(self.live.is_alive(sealed, stamp)):

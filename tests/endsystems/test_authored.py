@@ -55,6 +55,7 @@ def with_method(name: str, method: Any) -> type[EndSystem]:
         ("logout", lambda self: None, "expected `async def logout(self, session)`"),
         ("client", nothing, "the method Mistaken.client cannot be called: expected `def client(self, session)`"),
         ("check_settings", nothing, "expected `def check_settings(self, settings)`"),
+        ("settings_for_handlers", nothing, "expected `def settings_for_handlers(self, settings)`"),
         ("origin", nothing, "expected `def origin(self, session)`"),
         ("open", lambda: None, "expected `async def open(self)`"),
         ("__init__", lambda self: None, "the class Mistaken cannot be made: expected `def __init__(self, settings)`"),
@@ -117,6 +118,7 @@ async def lived(folder: Path, name: str, method: Any, monkeypatch: pytest.Monkey
         ),
         ("check_settings", lambda *_: "url: is missing", [500], "Mistaken.check_settings returned a text; expected a list of"),
         ("origin", lambda *_: None, [200, 500, 200], "Mistaken.origin returned NoneType; expected a text"),
+        ("settings_for_handlers", lambda *_: {"n": 1}, [500], "Mistaken.settings_for_handlers: expected texts by their names"),
     ],
 )
 async def test_a_method_that_returns_the_wrong_thing_is_named_in_the_log(

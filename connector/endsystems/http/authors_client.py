@@ -30,6 +30,11 @@ with warnings.catch_warnings():
             super().__init__(**options)
             self._accepted = accepted
 
+        @property
+        def base_url(self) -> URL | None:
+            """Where relative URLs begin, None if there is no such place."""
+            return self._base_url
+
         async def _request(self, method: str, str_or_url: str | URL, **options: Any) -> aiohttp.ClientResponse:
             if self.closed:
                 raise RequestOver("`session.http` was used after its request; call `connector.session(request)` in each request")

@@ -72,6 +72,10 @@ class HttpEndSystem(EndSystem):
         declared = self.profile.settings
         return [*faults(declared, settings, self._site.allowed)] or [*self._site.faults_of(effective(declared, settings))]
 
+    def settings_for_handlers(self, settings: Mapping[str, str]) -> Mapping[str, str]:
+        """Return those that the profile declares and does not call secret, with their defaults."""
+        return effective({name: each for name, each in self.profile.settings.items() if not each.secret}, settings)
+
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
         """Run the profile's login to its end, even long after its caller was answered. A half-made login is logged out."""
         del session_id
