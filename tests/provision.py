@@ -26,6 +26,7 @@ PACKAGES = {
     "pgbouncer": "pgbouncer",
     "haproxy": "haproxy",
     "nginx": "nginx-light",
+    "promtool": "prometheus",
 }
 if sys.platform == "linux":
     PACKAGES |= {"strace": "strace", "systemd-analyze": "systemd"}  # no other system has them
@@ -47,7 +48,7 @@ def found(binary: str) -> str | None:
 
 def how_to_install(binary: str) -> str:
     """Say what a person has to do for a missing binary."""
-    brewed = "brew install redis memcached twemproxy node openjdk postgresql pgbouncer haproxy nginx"
+    brewed = "brew install redis memcached twemproxy node openjdk postgresql pgbouncer haproxy nginx prometheus"
     return f"{binary} is not installed: try `apt-get install {(PACKAGES | FOR_THE_FLEET)[binary]}`, or on macOS `{brewed}`"
 
 

@@ -71,6 +71,8 @@ class Metrics:
         for outcome in INITIALIZES:
             self._initializes[(outcome,)]  # from zero on, as below
         self._cleanups = self._counter("connector_cleanups", "Cleanups answered, by HTTP status", "status")
+        for status in ("200", "500", "503"):
+            self._cleanups[(status,)]  # from zero on, as below: an alert asks for the first that fails
         self._cleanup_duration = self._histogram("connector_cleanup_duration_seconds", "Time that a cleanup took")
         self._logouts = self._counter("connector_logouts", "Logouts tried, by what became of them", "outcome", "attempt")
         for outcome, attempt in product(LogoutResult, ("first", "retry")):

@@ -20,7 +20,7 @@ async def existing() -> set[str]:
     return {name for name, _ in samples((await filled()).exposition().decode()) if not name.endswith("_created")}
 
 
-@pytest.mark.parametrize("document", ["grafana-dashboard.json", "operations.md"])
+@pytest.mark.parametrize("document", ["alerts.yml", "grafana-dashboard.json", "operations.md"])
 async def test_a_document_names_only_metrics_that_exist(document: str) -> None:
     named = {*NAME.findall((DOCS / document).read_text("utf-8"))}
     assert named
@@ -30,6 +30,12 @@ async def test_a_document_names_only_metrics_that_exist(document: str) -> None:
 async def test_every_metric_of_ours_is_explained_and_nothing_else() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "metrics.md").read_text("utf-8"), re.MULTILINE)
     assert {*rows} == {OF_HISTOGRAM.sub("", name) for name in await existing() if name.startswith("connector_")}
+
+
+async def test_every_metric_of_ours_is_on_the_dashboard() -> None:
+    ours = {OF_HISTOGRAM.sub("", name) for name in await existing() if name.startswith("connector_")}
+    shown = {OF_HISTOGRAM.sub("", name) for name in NAME.findall(DASHBOARD.read_text("utf-8"))}
+    assert ours - shown == set()
 
 
 def test_every_panel_of_the_dashboard_has_a_place_of_its_own_and_asks_for_something() -> None:
