@@ -181,7 +181,7 @@ class Parts:
     async def drain(self, deadline: float) -> int:
         """Begin nothing any more that nobody asks for, and finish what has begun. Return how many tasks were broken off.
 
-        Cleanups, retries and what is being reaped have `deadline` seconds.
+        Cleanups, retries and what is being reaped have `deadline` seconds. Work in the background is cancelled at once.
         """
         self.retries.stop()
         self.reaper.stop()
@@ -189,6 +189,7 @@ class Parts:
             cleanups = drains.create_task(self.orchestrator.drain(deadline))
             logins = drains.create_task(self.logins.drain(deadline))
             renewals = drains.create_task(self.renewals.drain(deadline))
+            drains.create_task(self.live.background.drain())
         return cleanups.result() + logins.result() + renewals.result()
 
 
@@ -196,6 +197,7 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
     """Make what all other parts are built on, over a ledger."""
     settings, tasks, metrics = start.settings, OwnedTasks(), Metrics(clock)
     lines = SeatLines(lambda pool: digests_of(pool, keyring))
+    live = FleetSessions(ledger, clock) if ledger.shared else LiveSessions(ledger, clock)
     storage = Storage(start.drivers, settings.storage.deadlines, owing=_owing(start.drivers) if ledger.shared else None)
     core = Core(
         settings=settings,
@@ -203,11 +205,11 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
         storage=storage,
         ledger=ledger,
         books=Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock, given_back=lines.given_back),
-        live=FleetSessions(ledger, clock) if ledger.shared else LiveSessions(ledger, clock),
+        live=live,
         seals=Seals(keyring),
         tasks=tasks,
         metrics=metrics,
-        logouts=Logouts(start.end_system, tasks, metrics, deadline=for_end_system(settings)),
+        logouts=Logouts(start.end_system, tasks, metrics, deadline=for_end_system(settings), background=live.background),
         clock=clock,
         peers=_peers(settings, keyring, storage, ledger),
         pools=seat_pools(settings.end_system, start.end_system),

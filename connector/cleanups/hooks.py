@@ -9,6 +9,7 @@ from connector.model.cleanup import CleanupRequest, Timed
 from connector.model.outcomes import HookOutcome, HookResult
 from connector.runtime.steps import step
 
+Hook = Callable[[], Awaitable[None]]
 SessionHook = Callable[[str, str | None], Awaitable[None]]
 """Called with the session's id, canonical UUID text, and its system's, None from an OpsHub that names none."""
 SystemHook = Callable[[str], Awaitable[None]]
@@ -17,7 +18,7 @@ SessionHookT = TypeVar("SessionHookT", bound=SessionHook)
 SystemHookT = TypeVar("SystemHookT", bound=SystemHook)
 
 
-async def run_hook(name: str, hook: Callable[[], Awaitable[None]], deadline: float) -> Timed[HookOutcome]:
+async def run_hook(name: str, hook: Hook, deadline: float) -> Timed[HookOutcome]:
     """Run one hook for at most `deadline` seconds, and tell what became of it."""
 
     async def done() -> HookOutcome:
@@ -58,7 +59,7 @@ class Hooks:
         """Tell whether a cleanup has a hook to run."""
         return bool(self._of_sessions or (request.global_cache and self._of_systems))
 
-    def of(self, request: CleanupRequest) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    def of(self, request: CleanupRequest) -> Iterator[tuple[str, Hook]]:
         """Yield the name of each hook that a cleanup has to run, and the call."""
         for name, session_hook in self._of_sessions.items():
             yield name, partial(session_hook, request.session_id, request.system_id)

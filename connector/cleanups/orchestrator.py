@@ -19,13 +19,13 @@ from connector.cache.evictions import (
     names_of_done,
 )
 from connector.cache.storage import Storage
-from connector.cleanups.hooks import Hooks, run_hook
+from connector.cleanups.hooks import Hook, Hooks, run_hook
 from connector.endsystems.end_system import SessionLogin
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.model.cleanup import CleanupReport, CleanupRequest, Missed, Timed
 from connector.model.debts import Debt, LogoutState
 from connector.model.errors import BrokenOff
-from connector.model.outcomes import IN_HAND_ELSEWHERE, NOT_RECORDED, NOTHING_TO_END, EvictOutcome, LogoutOutcome
+from connector.model.outcomes import IN_HAND_ELSEWHERE, NOT_RECORDED, NOTHING_TO_END, EvictOutcome, HookOutcome, LogoutOutcome
 from connector.runtime.steps import milliseconds_since
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
@@ -216,13 +216,13 @@ class Orchestrator:
     async def _take_steps(
         self, request: CleanupRequest, started: float, debt: Debt | None, origin: str, begun: Evicting
     ) -> CleanupReport:
-        drivers, within = self._storage.drivers, self._hook_deadline
+        drivers = self._storage.drivers
         async with self._logout_of(request, debt, origin) as shared:
             async with asyncio.TaskGroup() as steps:
                 owed = _owed(drivers, request, debt)
                 same = {name: eviction for name, eviction in begun.items() if {*owed[name]} == {*request.scopes}}
                 evicting = begin_evictions(self._storage, owed, steps, same)
-                hooked = {name: steps.create_task(run_hook(name, hook, within)) for name, hook in self._hooks.of(request)}
+                hooked = {name: steps.create_task(self._run_hook(request, name, hook)) for name, hook in self._hooks.of(request)}
                 logout = await asyncio.shield(shared.task)
                 if same:
                     await asyncio.wait(same.values())
@@ -240,6 +240,11 @@ class Orchestrator:
             evictions=evictions,
             hooks=_results(hooked),
         )
+
+    async def _run_hook(self, request: CleanupRequest, name: str, hook: Hook) -> Timed[HookOutcome]:
+        """Run a hook once no work in the background can undo it."""
+        await self._live.background.over(request.session_id, request.login_id)
+        return await run_hook(name, hook, self._hook_deadline)
 
     def _origin(self, request: CleanupRequest) -> str:
         """Return where the login of a cleanup was made: today's end system, unless the seal says another."""

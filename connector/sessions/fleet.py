@@ -163,7 +163,7 @@ class FleetSessions(LiveSessions):
         """
         self._forget_unused()
         still_used = set[tuple[str, str]]()
-        waiting = iter({**self._logins, **dict.fromkeys(session_id for session_id, _ in self._calls)})
+        waiting = iter({**self._logins, **dict.fromkeys(session_id for session_id, _ in (*self._calls, *self.background))})
         try:
             while some := [*islice(waiting, SLICE)]:
                 still_used |= await self._look_at(some)
@@ -174,13 +174,16 @@ class FleetSessions(LiveSessions):
             self._last_calls.looked(still_used)
 
     async def _look_at(self, session_ids: Collection[str]) -> set[tuple[str, str]]:
-        """Forget which of these sessions were ended, and return the logins that are over and have calls."""
+        """Forget which of these sessions were ended, and return the logins that are over and have calls or work."""
         known = {session_id: self._logins[session_id] for session_id in session_ids if session_id in self._logins}
         now = await in_time(self._shared.open_logins(session_ids))
         for session_id, login_id in known.items():
             self._compare(session_id, login_id, now.get(session_id))
         asked, is_open = {*session_ids}, {(session_id, found.login_id) for session_id, found in now.items()}
-        return {call for call in self._calls if call[0] in asked and call not in is_open}
+        over = {login for login in (*self._calls, *self.background) if login[0] in asked and login not in is_open}
+        for login in over:
+            self.background.end(*login)
+        return over
 
     def _compare(self, session_id: str, login_id: str, now: OpenLogin | None) -> None:
         if self._logins.get(session_id) != login_id:
@@ -194,7 +197,8 @@ class FleetSessions(LiveSessions):
     def _forget_unused(self) -> None:
         before = self._now() - REMEMBERED
         for session_id, login_id in [*self._logins.items()]:
-            is_busy = (session_id, login_id) in self._calls or session_id in self._used
+            login = session_id, login_id
+            is_busy = login in self._calls or login in self.background or session_id in self._used
             if self._seen[session_id] < before and not is_busy:
                 self._forget(session_id, login_id)
 

@@ -18,6 +18,7 @@ from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Current, Known, OpenSession, Use
 from connector.runtime.outages import Outage
+from connector.sessions.background import Background
 from connector.sessions.closings import Closings
 from connector.sessions.seal import Sealed
 from connector.sessions.unrecorded import Unrecorded
@@ -68,6 +69,8 @@ class LiveSessions:
         """Session id -> when it was used last, unless the ledger has recorded that by now."""
         self._calls = Counter[tuple[str, str]]()
         """How many calls run, by the ids of their session and its login; a login without any has no entry."""
+        self.background = Background(self._forget_requests)
+        """Work in the background. It counts as no use: a session that OpsHub has forgotten must not live on by it."""
         self._watches: tuple[set[str], ...] = ()
         """For each watch that is on, the sessions that were used since it began."""
         self._writing = asyncio.Lock()
@@ -79,7 +82,7 @@ class LiveSessions:
         """Refreshes that run, by the id of the login: the end system may have replaced its credential by now."""
         self.latest: dict[str, int] = {}
         """Login id -> number of the request to whose answer its credential belongs, or that was the first to carry it. Kept as
-        long as the session is open by this login, or a call of it runs."""
+        long as the session is open by this login, or a call or work of it runs."""
         self.carried: dict[str, int] = {}
         """Login id -> version of the credential that a request has carried last, unless it is that of the seal; kept so, too."""
         self._renewed: dict[str, Current] = {}
@@ -226,6 +229,7 @@ class LiveSessions:
         """
         if (earlier := self._logins.get(session.session_id)) is not None:
             self.rows_gone(session.session_id, [earlier])
+        self.background.end(session.session_id)
         self._forget_login(session.session_id)
         self._logins[session.session_id] = session.login_id
         self._foreign.pop(session.session_id, None)
@@ -243,6 +247,7 @@ class LiveSessions:
         """
         # Counted for all sessions together: it is only compared for equality, and a needless question costs little.
         self._closings += 1
+        self.background.end(session_id)
         if (login_id := self._forget_login(session_id)) is not None:
             self._closing.begun(login_id)
         self._foreign.pop(session_id, None)
@@ -372,12 +377,14 @@ class LiveSessions:
         """Note that a session is not open by its login any more, nor was used by it. Return the login's id, if there was one."""
         self._used.pop(session_id, None)
         if (login_id := self._logins.pop(session_id, None)) is not None:
+            self.background.end(session_id, login_id)
             self._forget_requests(session_id, login_id)
         return login_id
 
     def _forget_requests(self, session_id: str, login_id: str) -> None:
         """Forget the numbers of a login's requests once no answer can come any more."""
-        if self._logins.get(session_id) != login_id and (session_id, login_id) not in self._calls:
+        login = session_id, login_id
+        if self._logins.get(session_id) != login_id and login not in self._calls and login not in self.background:
             self.latest.pop(login_id, None)
             self.carried.pop(login_id, None)
 

@@ -17,6 +17,7 @@ from connector.model.debts import Debt
 from connector.model.outcomes import IN_HAND_ELSEWHERE, NO_LOGOUT, OTHER_END_SYSTEM, LogoutOutcome, LogoutResult, late_answer
 from connector.runtime.steps import attempt, step
 from connector.runtime.supervision import OwnedTasks
+from connector.sessions.background import Background
 from connector.sessions.doubts import Doubts
 from connector.telemetry.metrics import Metrics
 
@@ -90,12 +91,22 @@ class Logouts:
     Every logout goes through `sharing`, which sends nothing to an end system that the login does not belong to.
     """
 
-    def __init__(self, end_system: EndSystem, tasks: OwnedTasks, metrics: Metrics, *, deadline: float) -> None:
+    def __init__(
+        self,
+        end_system: EndSystem,
+        tasks: OwnedTasks,
+        metrics: Metrics,
+        *,
+        deadline: float,
+        background: Background | None = None,
+    ) -> None:
+        """Make it. `background` is what ends before a login does; None if there is never any."""
         self.end_system = end_system
         self.doubts = Doubts()
         self._tasks = tasks
         self._metrics = metrics
         self._deadline = deadline
+        self._background = background
         self._shared: dict[tuple[str, str, Credential], SharedLogout] = {}
         self._watches: list[LogoutWatch] = []
 
@@ -181,6 +192,8 @@ class Logouts:
             self._watches.remove(watch)
 
     async def _try(self, login: SessionLogin, login_id: str, attempts: int, may_send: MaySend | None) -> Timed[LogoutOutcome]:
+        if self._background is not None and (login.session_id, login_id) in self._background:
+            await self._background.over(login.session_id, login_id)
         if may_send is not None and not await may_send():
             return Timed(IN_HAND_ELSEWHERE, 0)
         done = await step(

@@ -1,10 +1,12 @@
 """A session as an author's handler sees it."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import iscoroutine
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -56,6 +58,7 @@ class Session:
     """When the session has logged in, in seconds since the epoch; None if its seal does not say."""
     _login: LoginInUse | None = field(default=None, repr=False)
     _settings: Mapping[str, str] | None = field(default=None, repr=False)
+    _begin: "Callable[[Work], Awaitable[None]] | None" = field(default=None, repr=False)
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -112,6 +115,31 @@ class Session:
             raise LoginNotCarried(NEVER_LOGGED_IN)
         await self._login.renew(with_values(checked(values, self._login.credential)))
 
+    async def background(self, work: "Work") -> None:
+        """Go on with `work` after the answer. It is called with a session of its own, whose client and caches last as long.
+
+        It has begun when this returns. When the session is cleaned up, reaped or opened anew, it is cancelled, and the logout
+        waits some seconds for its end. It is cancelled when the server ends, too, and never begun again. What escapes it is
+        logged. It keeps no session from being idle, because OpsHub may have forgotten the session.
+
+        Raises:
+            TypeError: `work` is no function of a session, such as `partial(export, ids)`.
+            LedgerUnavailable: the ledger cannot tell for now whether the session is still open. OpsHub is answered 503.
+        """
+        if iscoroutine(work):
+            work.close()  # or Python warns that it was never awaited
+        if not callable(work):
+            raise TypeError(f"expected a function of a session, such as `partial(export, ids)`; got {type(work).__name__}")
+        if self._begin is None:
+            raise RuntimeError("this session was made without a server, and begins no work")
+        await self._begin(work)
+
+
+Work = Callable[[Session], Awaitable[None]]
+"""What goes on in the background."""
+LetIn = tuple[Cache, Cache, SessionLogin | None]
+"""The caches of a session and of its system, and its login, None without one."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionsInUse:
@@ -143,19 +171,47 @@ class SessionsInUse:
             # Before it is known to be alive: from that answer on, nobody but a cleanup ends it under this call.
             self.live.call_begins(sealed)
             stack.callback(self.live.call_ends, sealed)
-            scope = SessionScope(sealed.session_id, sealed.system_id)
-            cache, system_cache = await self.caches.of_both(scope, login_id=sealed.login_id)
-            stack.callback(cache.close)
-            stack.callback(system_cache.close)
-            # After the read versions, which could otherwise be from after the session's end.
-            await self._must_be_alive(sealed, scope, cache.read_version)
-            login = await self._login(sealed)
+            let_in = await self._let_in(sealed)
             self.live.note_call(sealed)
             stack.callback(self.live.note_use, sealed)
-            http = await self._client(login, stack)
-            in_use = None if login is None else login.in_use
-            system = System(sealed.system_id, system_cache)
-            yield Session(sealed.session_id, system, cache, http, sealed.opened_at, in_use, sealed.settings)
+            yield await self._session(sealed, let_in, stack)
+
+    async def _let_in(self, sealed: Sealed) -> LetIn:
+        """Return the caches and the login of a session that is alive. Raises as `of`."""
+        scope = SessionScope(sealed.session_id, sealed.system_id)
+        cache, system_cache = await self.caches.of_both(scope, login_id=sealed.login_id)
+        # After the read versions, which could otherwise be from after the session's end.
+        await self._must_be_alive(sealed, scope, cache.read_version)
+        return cache, system_cache, await self._login(sealed)
+
+    async def _session(self, sealed: Sealed, let_in: LetIn, stack: AsyncExitStack) -> Session:
+        """Return the session that the stack closes."""
+        cache, system_cache, login = let_in
+        stack.callback(cache.close)
+        stack.callback(system_cache.close)
+        http = await self._client(login, stack)
+        system, in_use = System(sealed.system_id, system_cache), None if login is None else login.in_use
+        begin = partial(self._begin, sealed)
+        return Session(sealed.session_id, system, cache, http, sealed.opened_at, in_use, sealed.settings, begin)
+
+    async def _begin(self, sealed: Sealed, work: Work) -> None:
+        """Begin work in the background; see `Session.background`. Raises as `of`."""
+        let_in: asyncio.Future[LetIn] = asyncio.get_running_loop().create_future()
+        # Before the session is known to be alive: from that answer on, its end finds the work.
+        task = self.live.background.start(sealed.session_id, sealed.login_id, self._work(sealed, work, let_in))
+        try:
+            found = await self._let_in(sealed)
+            if let_in.cancelled():
+                raise UnknownSession("ended meanwhile")
+            let_in.set_result(found)
+        finally:
+            if not let_in.done():
+                task.cancel()
+
+    async def _work(self, sealed: Sealed, work: Work, let_in: "asyncio.Future[LetIn]") -> None:
+        found = await let_in
+        async with AsyncExitStack() as stack:
+            await work(await self._session(sealed, found, stack))
 
     async def _must_be_alive(self, sealed: Sealed, scope: SessionScope, stamp: Stamp | None) -> None:
         if not await in_time(self.live.is_alive(sealed, stamp)):
