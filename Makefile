@@ -51,6 +51,10 @@ fleet: .venv/.dev ## let everything fail that three replicas stand on, for an ho
 	@$(BIN)/python -m tests.provision fleet
 	@$(BIN)/python -m tests.torture.fleet $(ARGS)
 
+.PHONY: fuzz
+fuzz: .venv/.dev ## send an hour of valid and invalid calls of the OpenAPI document; ARGS="--seconds 600 --seed 7"
+	@$(BIN)/python -m tests.openapi.fuzz $(ARGS)
+
 .PHONY: soak
 soak: .venv/.dev ## an hour's worth of mixed traffic in minutes; writes docs/soak.md; AGAINST=FOLDER: beside another checkout
 	@$(BIN)/python -m tests.soak $(if $(AGAINST),--against $(AGAINST)) $(ARGS)

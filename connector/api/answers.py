@@ -1,21 +1,20 @@
 """From the report of a cleanup to its answer: one table, and the worst that happened decides."""
 
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 
 from connector.api.rendering import ErrorAnswer
+from connector.api.report_body import ReportBody, report_body
 from connector.model import retry_after
-from connector.model.cleanup import CleanupReport, Timed
-from connector.model.moments import utc
-from connector.model.outcomes import EvictOutcome, EvictResult, HookOutcome, LivesOn, LogoutOutcome, LogoutResult
+from connector.model.cleanup import CleanupReport
+from connector.model.outcomes import EvictResult, LogoutResult
 
 
 class CleanupAnswer(msgspec.Struct, frozen=True):
     """What OpsHub is answered. The report is always there; an error repeats it as its detail."""
 
-    report: dict[str, Any]
+    report: ReportBody
     error: ErrorAnswer | None
 
     @property
@@ -26,11 +25,11 @@ class CleanupAnswer(msgspec.Struct, frozen=True):
 
 def answer(report: CleanupReport) -> CleanupAnswer:
     """Decide the answer to a cleanup. Never 401 and never 403: OpsHub would log in again, or wait."""
-    body = _body(report)
+    body = report_body(report)
     return CleanupAnswer(body, _error(report, body))
 
 
-def _error(report: CleanupReport, body: dict[str, Any]) -> ErrorAnswer | None:
+def _error(report: CleanupReport, body: ReportBody) -> ErrorAnswer | None:
     logout = report.logout.outcome
     if logout.result is LogoutResult.FAILED or _any_defect(report):
         message = "A step of the cleanup failed; the log has the reason."
@@ -49,38 +48,3 @@ def _error(report: CleanupReport, body: dict[str, Any]) -> ErrorAnswer | None:
 
 def _any_defect(report: CleanupReport) -> bool:
     return any(step.outcome.result is EvictResult.FAILED for step in report.evictions.values())
-
-
-def _body(report: CleanupReport) -> dict[str, Any]:
-    return {
-        "sdkSessionId": report.request.session_id,
-        "systemId": report.request.system_id,
-        "cleanupGlobalCache": report.request.global_cache,
-        "milliseconds": report.milliseconds,
-        "logout": _step(report.logout) | {"attempts": report.attempts},
-        "eviction": {name: _step(step) for name, step in report.evictions.items()},
-        "hooks": {name: _step(step) for name, step in report.hooks.items()},
-    }
-
-
-def _step(step: Timed[LogoutOutcome] | Timed[EvictOutcome] | Timed[HookOutcome]) -> dict[str, Any]:
-    outcome = step.outcome
-    body: dict[str, Any] = {"outcome": outcome.result.value, "milliseconds": step.milliseconds}
-    if isinstance(outcome, LogoutOutcome):
-        body |= _of_logout(outcome)
-    if outcome.message is not None:
-        body["message"] = outcome.message
-    return body
-
-
-def _of_logout(outcome: LogoutOutcome) -> dict[str, Any]:
-    told: dict[str, Any] = {} if outcome.code is None else {"code": outcome.code}
-    if outcome.proved is not None:
-        told["proved"] = outcome.proved
-    if outcome.lives_on:
-        told["livesOn"] = [_living(each) for each in outcome.lives_on]
-    return told
-
-
-def _living(each: LivesOn) -> dict[str, str]:
-    return {"credential": each.credential} | ({} if each.until is None else {"until": utc(each.until)})

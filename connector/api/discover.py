@@ -3,10 +3,18 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import msgspec
 from aiohttp import web
 
 from connector.api.rendering import json_answer
 from connector.config.settings import ConnectorSection
+
+
+class Introduction(msgspec.Struct, rename="camel"):
+    """Who the connector is. Each replica says the same."""
+
+    connector_name: str
+    connector_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +25,4 @@ class DiscoverCall:
 
     async def handle(self, _: web.Request) -> web.Response:
         """Answer with name and version."""
-        return json_answer(HTTPStatus.OK, {"connectorName": self.connector.name, "connectorVersion": self.connector.version})
+        return json_answer(HTTPStatus.OK, Introduction(self.connector.name, self.connector.version))

@@ -2,11 +2,19 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Literal
 
+import msgspec
 from aiohttp import web
 
 from connector.admin.readiness import READY, ReadinessCheck
 from connector.api.rendering import json_answer
+
+
+class Alive(msgspec.Struct):
+    """The process serves."""
+
+    status: Literal["alive"] = "alive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +25,7 @@ class HealthCalls:
 
     async def live(self, _: web.Request) -> web.Response:
         """Answer 200: whoever can answer is alive."""
-        return json_answer(HTTPStatus.OK, {"status": "alive"})
+        return json_answer(HTTPStatus.OK, Alive())
 
     async def ready(self, _: web.Request) -> web.Response:
         """Ask the ledger and every driver: 200 if the server can serve, 503 if it cannot, or is to end."""

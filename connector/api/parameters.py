@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from connector.api.http_errors import ApiError
@@ -10,9 +11,18 @@ from connector.model.session_ids import canonical
 
 SESSION, SYSTEM, GLOBAL_CACHE = "sdkSessionId", "systemId", "cleanupGlobalCache"
 LONGEST_SYSTEM = 200
+NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""Most of what `str.isprintable` tells, as a pattern that every engine reads: Python's knows no classes of Unicode."""
 
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _WORDS = dict.fromkeys(("true", "1", "yes", "on"), True) | dict.fromkeys(("", "false", "0", "no", "off"), False)
+
+SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    SESSION: {"type": "string", "format": "uuid"},
+    SYSTEM: {"type": "string", "maxLength": LONGEST_SYSTEM, "pattern": NO_CONTROLS},
+    GLOBAL_CACHE: {"type": "string", "enum": [*_WORDS], "default": "false"},
+}
+"""What each may be, as JSON schemas."""
 
 
 def session_id(decoded: str) -> str:

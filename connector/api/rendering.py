@@ -22,10 +22,24 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-class _Error(msgspec.Struct, omit_defaults=True):
+class ErrorBody(msgspec.Struct, omit_defaults=True):
+    """What went wrong, in the words of the SDK."""
+
     code: str
     message: str
     detail: Any = None
+
+
+class OneError(msgspec.Struct):
+    """An error, as the SDK has it."""
+
+    errors: ErrorBody
+
+
+class ErrorList(msgspec.Struct):
+    """An error, as the MBSE variant of the SDK has it."""
+
+    errors: list[ErrorBody]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +54,12 @@ class ErrorShapes:
     def render(self, answer: ErrorAnswer, path: str) -> web.Response:
         """Return the answer to a request for `path`."""
         body = _body_of(answer)
-        errors = [body] if self._as_list(path.removeprefix(self.mounted_at())) else body
-        return json_answer(answer.status, {"errors": errors}, answer.headers)
+        shaped = ErrorList([body]) if self.kind(path) is ErrorList else OneError(body)
+        return json_answer(answer.status, shaped, answer.headers)
+
+    def kind(self, path: str) -> type[OneError | ErrorList]:
+        """Return the shape of an error at `path`."""
+        return ErrorList if self._as_list(path.removeprefix(self.mounted_at())) else OneError
 
     def _as_list(self, path: str) -> bool:
         return _longest_base(path, self.mbse_base_paths) > _longest_base(path, self.base_paths)
@@ -59,14 +77,14 @@ def json_answer(status: HTTPStatus, body: Any, headers: Mapping[str, str] | None
 
 def in_full(answer: ErrorAnswer) -> bytes:
     """Return the bytes of an answer that needs no request. The connection is closed after it."""
-    body = _encoded({"errors": _body_of(answer)})
+    body = _encoded(OneError(_body_of(answer)))
     headers = {"Server": SERVER, "Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
     lines = (f"{name}: {value}\r\n" for name, value in {**headers, **answer.headers}.items())
     return f"HTTP/1.1 {answer.status.value} {answer.status.phrase}\r\n{''.join(lines)}\r\n".encode() + body
 
 
-def _body_of(answer: ErrorAnswer) -> _Error:
-    return _Error(answer.code, answer.message, answer.detail)
+def _body_of(answer: ErrorAnswer) -> ErrorBody:
+    return ErrorBody(answer.code, answer.message, answer.detail)
 
 
 def _encoded(body: Any) -> bytes:

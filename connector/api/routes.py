@@ -14,10 +14,11 @@ from connector.api.hosts import Hosts
 from connector.api.initialize import InitializeCall
 from connector.api.lifecycle import LIFECYCLE, READINESS
 from connector.api.metrics_endpoint import METRICS
+from connector.api.openapi import OpenApiCall
 from connector.api.parameters import SESSION
 from connector.api.rendering import ErrorShapes
 from connector.api.session_logout import CleanupCall
-from connector.api.session_of_request import added_routes, in_sessions
+from connector.api.session_of_request import AT_THE_ROOT, added_routes, in_sessions
 from connector.cache.storage import Storage
 from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
@@ -31,7 +32,7 @@ from connector.sessions.session import SessionsInUse
 from connector.telemetry.metrics import Metrics
 from connector.workers.other_replicas import Peers
 
-LIVE = "/health/live"
+LIVE, READY, OPENAPI = AT_THE_ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Served:
 
 
 def add_routes(app: web.Application, settings: Settings, served: Served, routes: Collection[web.RouteDef] = ()) -> None:
-    """Serve every call at every base path, the health checks at the root, and all errors in the shape of the SDK.
+    """Serve every call at every base path, the health checks and the description at the root, and all errors as the SDK has them.
 
     `routes` are an author's own, whose calls belong to a session. The base paths are as the configuration has checked them:
     empty, or a leading slash and none at the end, and no two alike.
@@ -66,6 +67,7 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     callers = Callers(server.allowed_callers, server.trusted_proxies)
     _add_calls(app, settings, served, callers, shapes)
     own = frozenset(added_routes(app, routes, _bases(server)))
+    app.router.add_get(OPENAPI, OpenApiCall(settings.connector, shapes, own).handle)
     checks = (callers.check, no_web_pages, only_by(Hosts(server.allowed_hosts, server.host)))
     app.middlewares.append(boundary(shapes))
     app.middlewares.append(admitting(checks, served.metrics.observe_rejection))
@@ -93,7 +95,7 @@ def _bases(server: ServerSection) -> tuple[str, ...]:
 
 
 def _add_health(app: web.Application, health: HealthCalls) -> web.AbstractResource:
-    app.router.add_get("/health/ready", health.ready)
+    app.router.add_get(READY, health.ready)
     live = app.router.add_get(LIVE, health.live).resource
     if live is None:
         raise AssertionError("a route of a path has a resource")

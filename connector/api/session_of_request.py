@@ -15,6 +15,8 @@ from connector.telemetry.logs import session_digest
 
 OWN_CALLS = ("/initialize", "/cleanup", "/discover")
 """Paths that the connector serves itself, below each base path."""
+AT_THE_ROOT = ("/health/live", "/health/ready", "/openapi.json")
+"""Paths that the connector serves itself, whatever the base paths are."""
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 
 
@@ -80,10 +82,16 @@ def added_routes(app: web.Application, routes: Collection[web.RouteDef], bases: 
 
 
 def _shadows(routes: Collection[web.RouteDef], bases: Sequence[str]) -> Iterator[str]:
-    """Find the routes that would be called in the place of the connector's own calls: aiohttp prefers the longer fixed path."""
+    """Find the routes that would be called in the place of the connector's own calls, or these in theirs.
+
+    aiohttp prefers the longer fixed path, and the first of two that are alike.
+    """
     own = [base + call for base in bases for call in OWN_CALLS]
     for route in routes:
         served = [f"{base}{route.path}/" for base in bases]
         if any(path.startswith(f"{call}/") for path in served for call in own):
             text = "would take the place of a call that the connector serves itself; give it another path"
             yield f"routes: {route.method} {route.path} {text}; what else a cleanup has to do is a hook"
+        elif any(base + route.path in AT_THE_ROOT for base in bases):
+            text = "would never be called, because the connector answers at this path itself; give it another one"
+            yield f"routes: {route.method} {route.path} {text}"

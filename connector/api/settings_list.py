@@ -2,14 +2,36 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 
 from connector.api.http_errors import ApiError, BadRequest
+from connector.api.parameters import NO_CONTROLS
 
 MOST = 1000
 """The most settings in one request, and the most problems in one answer."""
+
+
+class GivenSetting(msgspec.Struct):
+    """A setting of a system, as OpsHub sends it."""
+
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=200, extra_json_schema={"pattern": NO_CONTROLS})]
+    value: str | None = None
+    sensitive: bool | None = None
+
+
+FIELDS = msgspec.structs.fields(GivenSetting)
+EXPECTED = {"key": "1 to 200 printable characters", "value": "text", "sensitive": "true or false"}
+"""What each field of a setting may be, in words."""
+
+
+class ReturnedHeader(TypedDict):
+    """A header that OpsHub sends with every later call of the session."""
+
+    key: str
+    value: str
+    sensitive: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +67,7 @@ def decoded(body: bytes) -> SystemSettings:
     return SystemSettings(values, frozenset(sensitive))
 
 
-def encoded(headers: Mapping[str, str], sensitive: frozenset[str]) -> list[dict[str, Any]]:
+def encoded(headers: Mapping[str, str], sensitive: frozenset[str]) -> list[ReturnedHeader]:
     """Return the list that OpsHub sends back as headers; `sensitive` names those that are secret, in any case."""
     secret = {name.lower() for name in sensitive}
     return [{"key": name, "value": value, "sensitive": name.lower() in secret} for name, value in headers.items()]
@@ -67,14 +89,17 @@ def _json(body: bytes) -> Any:
 def _problems(item: Any, place: int, known: Mapping[str, str]) -> list[str]:
     if not isinstance(item, dict):
         return [f"[{place}]: expected an object with key, value and sensitive"]
+    wrong = [each.name for each in FIELDS if not _fits(item.get(each.name), each.type)]
     key = item.get("key")
-    problems = []
-    if not isinstance(key, str) or not key or len(key) > 200 or not key.isprintable():
-        problems.append(f"[{place}].key: expected 1 to 200 printable characters")
-    elif key in known:
-        problems.append(f"[{place}].key: is there twice")
-    if not isinstance(item.get("value"), str | None):
-        problems.append(f"[{place}].value: expected text")
-    if not isinstance(item.get("sensitive"), bool | None):
-        problems.append(f"[{place}].sensitive: expected true or false")
-    return problems
+    if "key" not in wrong and isinstance(key, str) and not key.isprintable():
+        wrong.insert(0, "key")
+    problems = [f"[{place}].{name}: expected {EXPECTED[name]}" for name in wrong]
+    return [f"[{place}].key: is there twice", *problems] if "key" not in wrong and key in known else problems
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
