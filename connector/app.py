@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from connector.admin.audited import AuditBook
 from connector.admin.closing import Closing
 from connector.admin.draining import Draining
 from connector.admin.service import Admin
@@ -126,6 +127,7 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
     closing = Closing(parts.ledger, parts.live, parts.served.planner, parts.orchestrator, parts.metrics)
     return Admin(
         ledger=parts.ledger,
+        audit_book=AuditBook(parts.ledger),
         readiness=app[READINESS],
         holding=parts.holding,
         closing=closing,

@@ -95,7 +95,12 @@ class Draining:
     stop_retries: Callable[[], None]
     """Lets the retries begin nothing any more: the other servers of a shared ledger take what is owed."""
     _has_begun: bool = field(default=False, init=False)
+    _ends_sessions: bool = field(default=False, init=False)
     _ending: asyncio.Task[object] | None = field(default=None, init=False)
+
+    def has_begun(self, *, close_sessions: bool) -> bool:
+        """Tell whether the server is being emptied; with `close_sessions`, whether its open sessions are ended, too."""
+        return self._has_begun and (self._ends_sessions or not close_sessions)
 
     async def drain(self, *, close_sessions: bool) -> ShownDrain:
         """Begin to empty the server, and tell what is left. Called again, it tells so again, and tries nothing sooner.
@@ -106,23 +111,29 @@ class Draining:
             ServedByOthers: others serve the open sessions. Nothing has begun.
             LedgerUnavailable: it cannot be told.
         """
-        if close_sessions and self.ledger.shared:
-            raise ServedByOthers(NOT_ITS_OWN)
-        if not self._has_begun:
-            self._has_begun = True
-            log.warning(BEGUN)
-            self.lifecycle.drain()
-            self.logins.stop()
-            if self.ledger.shared:
-                self.stop_retries()
-            else:
-                self._begin("trying what is owed", self._try_owed)
+        self.begin(close_sessions=close_sessions)
         # Counted before the ledger is asked: what is over by then, and what it has made, is among what the ledger tells.
         under_way, unrecorded = self._under_way, len(self.unrecorded) + self.renewals.unrecorded
         totals = NOTHING if self.ledger.shared else await self.ledger.statistics()
         if close_sessions and totals.sessions and (self._ending is None or self._ending.done()):
             self._ending = self._begin("ending open sessions", self._end_sessions)
         return _shown(totals, under_way, unrecorded)
+
+    def begin(self, *, close_sessions: bool) -> None:
+        """Begin to empty the server, if that has not begun. Raises `ServedByOthers` as `drain` does."""
+        if close_sessions and self.ledger.shared:
+            raise ServedByOthers(NOT_ITS_OWN)
+        self._ends_sessions |= close_sessions
+        if self._has_begun:
+            return
+        self._has_begun = True
+        log.warning(BEGUN)
+        self.lifecycle.drain()
+        self.logins.stop()
+        if self.ledger.shared:
+            self.stop_retries()
+        else:
+            self._begin("trying what is owed", self._try_owed)
 
     @property
     def _under_way(self) -> int:

@@ -10,8 +10,9 @@ from typing import Protocol
 
 import structlog
 
+from connector.admin.audited import AuditBook
 from connector.admin.closing import Closing
-from connector.admin.draining import Draining
+from connector.admin.draining import Draining, ShownDrain
 from connector.admin.readiness import ReadinessCheck
 from connector.admin.shown import (
     Choice,
@@ -26,9 +27,12 @@ from connector.admin.shown import (
     shown_pool,
     states_of,
 )
+from connector.admin.shown_audit import ShownAction, shown_action
 from connector.admin.shown_history import ShownHistory
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession, closed_session, shown_session
-from connector.ledger.port import DismissedDebts, ShownDebts, ShownKeys, ShownSessions
+from connector.ledger.port import AuditLog, DismissedDebts, ShownAudit, ShownDebts, ShownKeys, ShownSessions
+from connector.model.audit import Action, Actor
+from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable, NoSuchSession
 from connector.model.listed import Wanted
 from connector.model.peers import heard
@@ -44,7 +48,7 @@ from connector.workers.holding import Holding
 log = structlog.get_logger(__name__)
 
 
-class ShownContents(ShownDebts, ShownSessions, ShownKeys, Protocol):
+class ShownContents(ShownDebts, ShownSessions, ShownKeys, ShownAudit, Protocol):
     """A ledger that an administrator sees."""
 
 
@@ -80,6 +84,10 @@ class LedgerView:
         owners = [ShownOwner(name, digests_in(about)) for name, about in await self.ledger.owners()]
         return ShownKeyring(await self.ledger.rows_by_key(), owners)
 
+    async def audit(self, *, before: int | None = None, limit: int = 100) -> list[ShownAction]:
+        """Show lines of the audit log, the newest first, from below the id `before` on. Raises `LedgerUnavailable`."""
+        return [*map(shown_action, await self.ledger.audit_entries(before=before, limit=limit))]
+
     async def totals(self) -> ShownLedger:
         """Tell how much is owed. Raises `LedgerUnavailable`."""
         return ShownLedger(
@@ -96,7 +104,7 @@ def digests_in(about: bytes | None) -> list[str]:
     return [] if peer is None else [digest.hex() for digest in peer.keys]
 
 
-class SteeredLedger(ShownContents, DismissedDebts, Protocol):
+class SteeredLedger(ShownContents, DismissedDebts, AuditLog, Protocol):
     """A ledger that an administrator sees and steers."""
 
     async def pools(self) -> list[Pool]:
@@ -106,9 +114,10 @@ class SteeredLedger(ShownContents, DismissedDebts, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Admin(LedgerView):
-    """Shows and steers a running server."""
+    """Shows and steers a running server. Each action is told who acts, and leaves a line in the audit log."""
 
     ledger: SteeredLedger
+    audit_book: AuditBook
     readiness: ReadinessCheck
     holding: Holding
     closing: Closing
@@ -148,7 +157,7 @@ class Admin(LedgerView):
             ledger=await self._ledger(),
         )
 
-    async def make_due(self, id_: int, *, here: bool = False) -> ShownDebt:
+    async def make_due(self, by: Actor, id_: int, *, here: bool = False) -> ShownDebt:
         """Make a logout due now; `here` sends it to today's end system, though its login was made at another one.
 
         Raises:
@@ -156,23 +165,55 @@ class Admin(LedgerView):
             DebtHeldBack: it would only be held back again.
             LedgerUnavailable: nothing has changed.
         """
-        debt = await self.holding.make_due(id_, here=here)
-        self.nudge()
-        log.info("an administrator has a logout tried again", debt=id_, session=session_digest(debt.session_id))
-        return shown_debt(debt)
 
-    async def dismiss(self, id_: int, reason: str) -> None:
+        async def retried() -> Debt:
+            debt = await self.holding.make_due(id_, here=here)
+            self.nudge()
+            log.info("an administrator has a logout tried again", debt=id_, session=session_digest(debt.session_id))
+            return debt
+
+        target = f"owed {id_}, at today's end system" if here else f"owed {id_}"
+        return shown_debt(await self.audit_book.done(by, Action.RETRY, target, retried, lambda _: "due now"))
+
+    async def dismiss(self, by: Actor, id_: int, reason: str) -> None:
         """Close a logout that nobody will do. Raises `NoSuchDebt` and `LedgerUnavailable`."""
-        await self.ledger.dismiss(id_, reason)
-        log.warning("an administrator has dismissed a logout: if its login is still open, it stays open", debt=id_)
 
-    async def close(self, session_id: str, login_id: str) -> ClosedSession:
+        async def dismissed() -> None:
+            await self.ledger.dismiss(id_, reason)
+            log.warning("an administrator has dismissed a logout: if its login is still open, it stays open", debt=id_)
+
+        await self.audit_book.done(by, Action.DISMISS, f"owed {id_}", dismissed, lambda _: f"dismissed: {reason}")
+
+    async def close(self, by: Actor, session_id: str, login_id: str) -> ClosedSession:
         """Clean a session up, if it is still open by this login, and tell what became of it. Raises as `Closing.close` does."""
-        return closed_session(login_id, await self.closing.close(session_id, login_id))
 
-    async def dismiss_login(self, session_id: str, login_id: str) -> None:
+        async def closed() -> ClosedSession:
+            return closed_session(login_id, await self.closing.close(session_id, login_id))
+
+        return await self.audit_book.done(by, Action.CLOSE, f"session {session_id}", closed, _ending)
+
+    async def dismiss_login(self, by: Actor, session_id: str, login_id: str) -> None:
         """Forget a login of which nobody knows what it has made. Raises as `Closing.dismiss` does."""
-        await self.closing.dismiss(session_id, login_id)
+
+        async def dismissed() -> None:
+            await self.closing.dismiss(session_id, login_id)
+
+        target = f"login {login_id} of session {session_id}"
+        await self.audit_book.done(by, Action.DISMISS_LOGIN, target, dismissed, lambda _: "forgotten")
+
+    async def drain(self, by: Actor, *, close_sessions: bool) -> ShownDrain:
+        """Begin to empty the server, and tell what is left. Raises as `Draining.drain` does.
+
+        Called again, it tells so again. That leaves no line, unless it is to close sessions from now on.
+        """
+
+        async def begun() -> None:
+            self.draining.begin(close_sessions=close_sessions)
+
+        if not self.draining.has_begun(close_sessions=close_sessions):
+            target = "the server, and its open sessions" if close_sessions else "the server"
+            await self.audit_book.done(by, Action.DRAIN, target, begun, lambda _: "begun")
+        return await self.draining.drain(close_sessions=close_sessions)
 
     async def _pools(self) -> list[ShownPool]:
         """Tell who holds seats; nothing if the ledger does not answer, which is told beside it."""
@@ -191,3 +232,8 @@ class Admin(LedgerView):
                 return await self.totals()
         except (TimeoutError, LedgerUnavailable) as problem:
             return SilentLedger(str(problem) or f"no answer within {LEDGER_PATIENCE:g} s")
+
+
+def _ending(closed: ClosedSession) -> str:
+    """Say what became of a session that was closed, for the audit log."""
+    return f"{closed.state}: {closed.logout.outcome}"

@@ -3,15 +3,17 @@
 import asyncio
 import logging
 from http import HTTPStatus
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from connector.admin.service import Admin
+from connector.api.actors import actor_of
 from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages
-from connector.api.control_owed import OwedCalls
+from connector.api.control_owed import LARGEST_ID, OwedCalls
 from connector.api.control_sessions import SessionCalls
 from connector.api.control_values import PATIENCE, body_of, converted, ok
 from connector.api.http_errors import ApiError
@@ -34,6 +36,13 @@ class Drain(msgspec.Struct, forbid_unknown_fields=True):
     """How to empty the server."""
 
     close_sessions: bool = False
+
+
+class AuditPage(msgspec.Struct, forbid_unknown_fields=True):
+    """Which lines of the audit log are wanted, the newest first."""
+
+    before: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
 
 
 REFUSALS: dict[type[ConnectorError], tuple[HTTPStatus, str]] = {
@@ -66,11 +75,16 @@ def control_app(admin: Admin, metrics: Metrics) -> web.Application:
 
     async def drain(request: web.Request) -> web.Response:
         wanted = converted(await body_of(request) or {}, Drain)
-        return ok(await admin.draining.drain(close_sessions=wanted.close_sessions))
+        return ok(await admin.drain(await actor_of(request), close_sessions=wanted.close_sessions))
+
+    async def audit(request: web.Request) -> web.Response:
+        wanted = converted(dict(request.query), AuditPage)
+        return ok(await admin.audit(before=wanted.before, limit=wanted.limit))
 
     app.router.add_get("/status", status)
     app.router.add_get("/keys", keys)
     app.router.add_post("/drain", drain)
+    app.router.add_get("/audit", audit)
     app.router.add_routes(OwedCalls(admin).routes())
     app.router.add_routes(SessionCalls(admin).routes())
     return app

@@ -9,6 +9,7 @@ from structlog.contextvars import bind_contextvars
 
 from connector.admin.service import Admin
 from connector.admin.shown import Choice
+from connector.api.actors import actor_of
 from connector.api.control_values import body_of, converted, ok
 
 LARGEST_ID = 2**63 - 1
@@ -65,12 +66,12 @@ class OwedCalls:
     async def retry(self, request: web.Request) -> web.Response:
         """Make a logout due now."""
         wanted = converted(await body_of(request) or {}, Retry)
-        return ok(await self.admin.make_due(_id(request), here=wanted.here))
+        return ok(await self.admin.make_due(await actor_of(request), _id(request), here=wanted.here))
 
     async def dismiss(self, request: web.Request) -> web.Response:
         """Close a logout that nobody will do."""
         dismissal = converted(await body_of(request), Dismissal)
-        await self.admin.dismiss(_id(request), dismissal.reason)
+        await self.admin.dismiss(await actor_of(request), _id(request), dismissal.reason)
         return ok({"id": _id(request)})
 
 

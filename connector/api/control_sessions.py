@@ -10,6 +10,7 @@ from structlog.contextvars import bind_contextvars
 
 from connector.admin.service import Admin
 from connector.admin.shown_sessions import SessionFilter
+from connector.api.actors import actor_of
 from connector.api.control_owed import LARGEST_ID
 from connector.api.control_values import body_of, converted, ok
 from connector.api.http_errors import ApiError
@@ -59,12 +60,12 @@ class SessionCalls:
     async def close(self, request: web.Request) -> web.Response:
         """Clean a session up."""
         meant = converted(await body_of(request), OneLogin)
-        return ok(await self.admin.close(_id(request), meant.login))
+        return ok(await self.admin.close(await actor_of(request), _id(request), meant.login))
 
     async def dismiss(self, request: web.Request) -> web.Response:
         """Forget a login of which nobody knows what it has made."""
         meant = converted(await body_of(request), OneLogin)
-        await self.admin.dismiss_login(_id(request), meant.login)
+        await self.admin.dismiss_login(await actor_of(request), _id(request), meant.login)
         return ok({"session": _id(request), "login": meant.login})
 
 

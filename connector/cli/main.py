@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from connector.cli import (
+    audit_command,
     check_config,
     doctor,
     drain,
@@ -50,6 +51,7 @@ app.command()(check_config.check_config)
 app.command()(doctor.doctor)
 app.command()(status.status)
 app.command()(drain.drain)
+app.command()(audit_command.audit)
 app.command()(rehearse.rehearse)
 app.add_typer(owed_commands.app, name="owed")
 app.add_typer(sessions_commands.app, name="sessions")

@@ -26,6 +26,7 @@ from connector.admin.shown import (
     SilentLedger,
     StoppedServer,
 )
+from connector.admin.shown_audit import ShownAction
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession
 from connector.cli.control_client import ControlClient, ServerDown
 from connector.cli.ledger_at_rest import ledger_at_rest
@@ -59,6 +60,9 @@ class Seen(Protocol):
 
     def keys(self) -> ShownKeyring:
         """Tell which keys are needed, and which replica has which."""
+
+    def audit(self, most: int) -> list[ShownAction]:
+        """Show the newest so many lines of the audit log, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,10 @@ class ServerSeen(Seen):
         """Tell which keys are needed, and which replica has which."""
         return _shown(self.client.get("/keys"), ShownKeyring)
 
+    def audit(self, most: int) -> list[ShownAction]:
+        """Show lines of the audit log, page by page."""
+        return [*islice(self._lines(min(PAGE, most)), most)]
+
     def close(self, session: ShownSession) -> ClosedSession:
         """Clean a session up, if it is still open by this login."""
         return _shown(self.client.post(f"/sessions/{session.session}/close", {"login": session.login}), ClosedSession)
@@ -114,6 +122,12 @@ class ServerSeen(Seen):
     def dismiss(self, id_: int, reason: str) -> None:
         """Give a logout up."""
         self.client.post(f"/owed/{id_}/dismiss", {"reason": reason})
+
+    def _lines(self, limit: int) -> Iterator[ShownAction]:
+        before = None
+        while page := _shown(self.client.get("/audit", {"before": before, "limit": limit}), list[ShownAction]):
+            yield from page
+            before = page[-1].id
 
     def _pages(
         self, path: str, kind: type[list[Row]], place: Callable[[Row], int], query: Mapping[str, Any], limit: int = PAGE
@@ -147,6 +161,9 @@ class _SeenAtRest(Seen):
 
     def keys(self) -> ShownKeyring:
         return asyncio.run(self.view.keys())
+
+    def audit(self, most: int) -> list[ShownAction]:
+        return asyncio.run(self.view.audit(limit=most))
 
 
 def on_standard_error(line: str) -> None:

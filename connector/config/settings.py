@@ -242,6 +242,13 @@ class LedgerSection(Section):
     """Seconds for which a closed logout is remembered, without its credential, to answer duplicates."""
 
 
+class AuditSection(Section):
+    """The audit log: who has retried, dismissed, closed or drained something, from where, and what came of it."""
+
+    keep: Annotated[float, Field(gt=0, le=3_650, allow_inf_nan=False)] = 90
+    """Days for which a line is kept, in the ledger. `connector audit` shows them."""
+
+
 class SecuritySection(Section):
     """Which cleanups need the seal of their session."""
 
@@ -274,7 +281,7 @@ class MetricsSection(Section):
 
 
 class ControlSection(Section):
-    """The socket by which `connector status`, `sessions`, `owed`, `keys` and `drain` reach the running server."""
+    """The socket by which `connector status`, `sessions`, `owed`, `audit`, `keys` and `drain` reach the running server."""
 
     socket: Annotated[Path, Field(strict=False)] = Path("var/control.sock")
     """Unix socket, made with mode 0600, because its users may change what is owed. At most 100 bytes long, as an absolute path
@@ -298,6 +305,7 @@ class Settings(Section):
     end_system: EndSystemSection = EndSystemSection()
     sessions: SessionsSection = SessionsSection()
     ledger: LedgerSection = LedgerSection()
+    audit: AuditSection = AuditSection()
     security: SecuritySection = SecuritySection()
     metrics: MetricsSection = MetricsSection()
     control: ControlSection = ControlSection()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from connector.model.audit import AuditEntry
 from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
@@ -481,6 +482,26 @@ class ShownKeys(Protocol):
         ...
 
 
+class ShownAudit(Protocol):
+    """What people have done, as an administrator sees it, also in a file that no server has open."""
+
+    async def audit_entries(self, *, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
+        """Return lines of the audit log, the newest first, from below the id `before` on."""
+        ...
+
+
+class AuditLog(ShownAudit, Protocol):
+    """What people do to the connector."""
+
+    async def note_action(self, entry: AuditEntry) -> None:
+        """Record durably that an action begins or, if the entry has an outcome, how it has ended. No outcome is taken back.
+
+        A line is known by its word, and a store that has lost it gets it again with its outcome. It is kept for a time that the
+        store was given.
+        """
+        ...
+
+
 class Ledger(
     CleanupRecords,
     LateRecords,
@@ -493,6 +514,7 @@ class Ledger(
     UnknownOpenings,
     SharedSessions,
     ShownDebts,
+    AuditLog,
     RunningTime,
     Seats,
     Introductions,

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from connector.admin.audited import AuditBook
 from connector.admin.readiness import Lifecycle, ReadinessCheck
 from connector.admin.service import Admin, LedgerView
 from connector.admin.shown import Choice, SilentLedger
@@ -13,6 +14,7 @@ from connector.config.settings import StorageDeadlines
 from connector.ledger.sql.at_rest import LedgerAtRest
 from connector.ledger.sqlite.reading import opened_read_only
 from connector.ledger.sqlite.store import SqliteLedger
+from connector.model.audit import Actor
 from connector.model.debts import LogoutState
 from connector.model.errors import DebtHeldBack, NoSuchDebt
 from connector.sessions.doubts import Doubts
@@ -23,12 +25,20 @@ from tests.assembly import METRICS, closing, draining, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import KEYS, NAME, ORIGIN, close, ledger, opened, record, request
 
+SOMEBODY = Actor("ada", "control socket")
 
-def admin(of: SqliteLedger, end_system: LocatedEndSystem | None = None, nudged: list[str] | None = None) -> Admin:
+
+def admin(
+    of: SqliteLedger,
+    end_system: LocatedEndSystem | None = None,
+    nudged: list[str] | None = None,
+    audit_book: AuditBook | None = None,
+) -> Admin:
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     end_system, live = end_system or LocatedEndSystem(ORIGIN), LiveSessions(of)
     return Admin(
         ledger=of,
+        audit_book=audit_book or AuditBook(of),
         readiness=ReadinessCheck(storage, of, live.unrecorded, Lifecycle(), needs_stores=False),
         holding=holding(of, end_system),
         closing=closing(of, live, end_system, storage),
@@ -84,7 +94,7 @@ async def test_a_logout_that_is_made_due_wakes_the_retries(tmp_path: Path) -> No
     async with opened(tmp_path) as live:
         waiting = await live.settle(await live.record(request(1), origin=ORIGIN, drivers=()), state=LogoutState.WAITING)
         assert waiting is not None
-        row = await admin(live, nudged=nudged).make_due(waiting.id)
+        row = await admin(live, nudged=nudged).make_due(SOMEBODY, waiting.id)
 
     assert (row.id, row.state, nudged) == (waiting.id, "owed", ["nudged"])
 
@@ -94,7 +104,7 @@ async def test_what_would_be_held_back_again_is_not_made_due_and_wakes_nobody(tm
     async with opened(tmp_path) as live:
         debt = await live.record(request(1), origin=ORIGIN, drivers=())
         with pytest.raises(DebtHeldBack):
-            await admin(live, LocatedEndSystem("https://new.example.com"), nudged).make_due(debt.id)
+            await admin(live, LocatedEndSystem("https://new.example.com"), nudged).make_due(SOMEBODY, debt.id)
 
     assert nudged == []
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from connector.admin.audited import AuditBook
 from connector.admin.service import Admin, LedgerView
 from connector.admin.shown_sessions import SessionFilter, ShownSession
 from connector.cache.storage import Storage
@@ -19,22 +20,22 @@ from connector.model.errors import LedgerUnavailable, NoSuchOpening, NoSuchSessi
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession, Use
 from connector.sessions.live import LiveSessions
-from tests.admin.test_service import admin
+from tests.admin.test_service import SOMEBODY, admin
 from tests.assembly import closing
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import KEYS, NAME, ORIGIN, START, logins, open_, opened, opening, owed, raw, record, session
 from tests.metrics.exposition import value
 
 
-async def loaded(of: SqliteLedger, end_system: LocatedEndSystem | None = None) -> Admin:
+async def loaded(of: SqliteLedger, end_system: LocatedEndSystem | None = None, audit_book: AuditBook | None = None) -> Admin:
     """Return what administers a server that has just started over this ledger."""
-    made = admin(of, end_system)
+    made = admin(of, end_system, audit_book=audit_book)
     await made.closing.live.load()
     return made
 
 
 async def close(asked: Admin, which: OpenSession) -> str:
-    return (await asked.close(which.session_id, which.login_id)).logout.outcome
+    return (await asked.close(SOMEBODY, which.session_id, which.login_id)).logout.outcome
 
 
 async def test_a_running_server_and_its_file_show_the_same_sessions(tmp_path: Path) -> None:
@@ -83,10 +84,10 @@ async def test_a_closed_session_is_logged_out_evicted_and_dead_and_the_log_says_
         await open_(live, session(1, "t0ken-canary"))
         asked = await loaded(live, end_system)
         with capture_logs() as logs:
-            closed = await asked.close(session(1).session_id, "l")
+            closed = await asked.close(SOMEBODY, session(1).session_id, "l")
         left, debts = await logins(live), await owed(live)
         with pytest.raises(NoSuchSession, match="is not open"):
-            await asked.close(session(1).session_id, "l")
+            await asked.close(SOMEBODY, session(1).session_id, "l")
 
     assert (closed.state, closed.logout.outcome, closed.evictions, closed.recorded) == (
         "closed",
@@ -116,7 +117,7 @@ async def test_what_is_said_of_a_logout_that_is_not_done_is_what_the_ledger_has(
         end_system = LocatedEndSystem(ORIGIN)
         end_system.behaviour = LogoutOutcome(result)
         asked = await loaded(live, end_system)
-        closed = await asked.close(session(1).session_id, "l")
+        closed = await asked.close(SOMEBODY, session(1).session_id, "l")
         (row,) = await asked.rows("open")
 
     assert (closed.state, row.state) == (state, state)
@@ -129,7 +130,7 @@ async def test_a_session_that_was_opened_anew_since_it_was_shown_is_not_closed(t
         await open_(live, session(1, "new", "new"))
         await asked.closing.live.load()
         with pytest.raises(NoSuchSession, match="another login"):
-            await asked.close(session(1).session_id, "l")
+            await asked.close(SOMEBODY, session(1).session_id, "l")
         assert await logins(live) == {session(1).session_id: "new"}
 
 
@@ -174,7 +175,7 @@ async def test_a_session_whose_row_cannot_be_used_is_not_closed_and_the_reason_i
         with raw(tmp_path) as file:
             file.execute("UPDATE sessions SET origin = 'elsewhere'")
         with pytest.raises(NoSuchSession, match="altered or damaged"):
-            await (await loaded(live)).close(session(1).session_id, "l")
+            await (await loaded(live)).close(SOMEBODY, session(1).session_id, "l")
 
 
 async def test_a_ledger_that_does_not_answer_keeps_the_session_open(tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ async def test_a_ledger_that_does_not_answer_keeps_the_session_open(tmp_path: Pa
         asked = await loaded(live)
         await live.aclose()
         with pytest.raises(LedgerUnavailable):
-            await asked.close(session(1).session_id, "l")
+            await asked.close(SOMEBODY, session(1).session_id, "l")
     assert asked.closing.live.login_of(session(1).session_id) == "l"
 
 
@@ -195,9 +196,9 @@ async def test_a_login_that_is_not_open_is_not_closed_and_one_under_way_not_dism
         await live.opening_unanswered(opening(unknown))
         asked = await loaded(live)
         with pytest.raises(NoSuchSession, match="is under way"):
-            await asked.close(under_way.session_id, "one")
+            await asked.close(SOMEBODY, under_way.session_id, "one")
         with pytest.raises(NoSuchSession, match="end system"):
-            await asked.close(unknown.session_id, "two")
+            await asked.close(SOMEBODY, unknown.session_id, "two")
         with pytest.raises(NoSuchOpening):
             await asked.closing.dismiss(under_way.session_id, "one")
         with pytest.raises(NoSuchSession):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from connector.admin.audited import AuditBook
 from connector.admin.readiness import Lifecycle, ReadinessCheck
 from connector.admin.service import Admin
 from connector.api.control import control_app
@@ -140,6 +141,7 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
         server = Administered(folder, ledger, Lifecycle(), LiveSessions(ledger))
         admin = Admin(
             ledger=ledger,
+            audit_book=AuditBook(ledger),
             readiness=ReadinessCheck(storage, ledger, server.live.unrecorded, server.lifecycle, needs_stores=False),
             holding=holding(ledger, server.end_system),
             closing=closing(ledger, server.live, server.end_system, storage),

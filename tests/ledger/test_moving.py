@@ -14,6 +14,7 @@ from connector.ledger.postgres.departing import departing
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.sqlite.leaving import Leaving, leaving
 from connector.ledger.sqlite.moving_in import move_in
+from connector.model.audit import AuditEntry, ended
 from connector.model.debts import LogoutState
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.model.sessions import OpenSession
@@ -78,6 +79,9 @@ async def filled(ledger: Ledger) -> None:
         await open_(ledger, session(number))
     await ledger.begin_opening(opening(session(12)))
     await ledger.tick()
+    entries = [AuditEntry(bytes([number]), START, "ada", "control socket", "retry", f"owed {number}") for number in range(3)]
+    for entry in (*entries, ended(entries[1], "due now")):
+        await ledger.note_action(entry)
 
 
 def move(folder: Path, address: Address) -> bool:
@@ -93,7 +97,7 @@ async def told(ledger: Ledger) -> tuple[object, ...]:
     ]
     listed = [replace(each, place=0) for each in await ledger.session_listing()]
     totals = replace(await ledger.statistics(), bytes=0)
-    return rows, sorted(listed, key=str), totals, await ledger.known_sessions(), due
+    return rows, sorted(listed, key=str), totals, await ledger.known_sessions(), due, await ledger.audit_entries()
 
 
 async def test_all_that_a_file_told_the_database_tells(tmp_path: Path, address: Address) -> None:
@@ -168,12 +172,14 @@ async def test_two_files_move_into_one_database_which_has_the_rows_of_both(tmp_p
             await open_(ledger, session(10 + number, login=f"l{number}"))
             await record(ledger, 20 + number)
             await ledger.begin_opening(opening(session(30 + number)))
+            await ledger.note_action(AuditEntry(bytes([number]), START, "ada", "here", "retry", f"owed {number}"))
         assert not move(folder, address)
 
     async with database(address).opened() as there:
         totals = await there.statistics()
         assert (totals.sessions, totals.owed, totals.unknown) == (2, 2, 2)
         assert len({debt.id for debt in await all_due(there)}) == 2
+        assert [entry.target for entry in await there.audit_entries()] == ["owed 1", "owed 0"]
         known = await there.known_sessions()
         assert {known.ledger_id, *known.adopted} == {*ids(tmp_path / "one"), *ids(tmp_path / "two")}
 

@@ -14,8 +14,23 @@ from connector.ledger.rows import COLUMNS, NAMES
 from connector.ledger.sql.table import marks
 from connector.ledger.sqlite import recovery
 from connector.ledger.sqlite.inspection import damage_of
+from connector.model.audit import AuditEntry
 from connector.model.seat_pools import HeldSeats
-from tests.ledger.ledgers import NAME, ONLY_NEW, all_due, close, damage, filled, open_, opened, opening, raw, record, session
+from tests.ledger.ledgers import (
+    NAME,
+    ONLY_NEW,
+    START,
+    all_due,
+    close,
+    damage,
+    filled,
+    open_,
+    opened,
+    opening,
+    raw,
+    record,
+    session,
+)
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], int]] = {
     "empty": (lambda path: path.write_bytes(b""), 0),
@@ -89,6 +104,17 @@ async def test_of_a_damaged_file_sessions_and_logins_that_were_under_way_are_sav
         assert (totals.sessions, totals.openings, totals.unknown) == (1, 0, 1)
         assert await ledger.held_seats("pool") == HeldSeats(unknown=1)
         await ledger.let_go_opening("l")
+
+
+async def test_of_a_damaged_file_the_audit_log_is_saved_but_for_lines_that_are_no_text(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        for number in range(3):
+            await ledger.note_action(AuditEntry(bytes([number]), START, "ada", "here", "retry", f"owed {number}"))
+    with raw(tmp_path) as file:
+        file.execute("UPDATE audit SET who = CAST(x'ff' AS TEXT) WHERE target = 'owed 1'")
+        file.execute("DROP INDEX debts_due")
+    async with opened(tmp_path) as ledger:
+        assert [entry.target for entry in await ledger.audit_entries()] == ["owed 2", "owed 0"]
 
 
 async def test_altered_rows_are_not_saved_from_a_damaged_file(tmp_path: Path) -> None:

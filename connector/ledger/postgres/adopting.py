@@ -10,7 +10,7 @@ from connector.ledger.open_sessions import SessionRow
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.rewriting import write_again
 from connector.ledger.rows import DebtRow
-from connector.ledger.sql import session_rows, ticks
+from connector.ledger.sql import audit_rows, session_rows, ticks
 from connector.ledger.sql.facts import DebtWritten, Fact, OpeningWritten, SessionRemoved, SessionWritten
 from connector.ledger.sql.moving import COLUMNS, LeavingLedger, Row
 from connector.ledger.sql.session_changes import is_debt
@@ -73,6 +73,8 @@ def _write_the_rest(table: FleetTable, source: LeavingLedger, advance: Callable[
         for row in _noted(source.rows(name), advance):
             values = (table.next_id(1), *row[1:]) if name == "quarantine" else row
             table.write(f"INSERT INTO {name} ({', '.join(COLUMNS[name])}) VALUES ({marks(values)})", values)  # noqa: S608 - ours
+    for row in _noted(source.rows("audit"), advance):
+        table.write(audit_rows.NOTE, row[1:])
 
 
 def _noted(found: Iterable[Row], advance: Callable[[], None]) -> Iterator[Row]:

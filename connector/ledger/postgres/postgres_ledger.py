@@ -32,14 +32,15 @@ class PostgresLedger(Replica):
         keyring: Keyring,
         *,
         keep_closed: float = 86_400,
+        keep_audit: float = 7_776_000,
         clock: Callable[[], float] = time.time,
         standstill: Standstill | None = None,
     ) -> None:
-        """`keep_closed` is how long the row of a closed logout answers duplicates, in seconds."""
+        """`keep_closed` is how long the row of a closed logout answers duplicates; `keep_audit`, for lines of the audit log."""
         self._address = address
         right = DatabaseClock(clock)
         super().__init__(address, keyring, clock=right, standstill=standstill or Standstill())
-        self._tidying = Tidying(self, right, keep_closed=keep_closed)
+        self._tidying = Tidying(self, right, keep_closed=keep_closed, keep_audit=keep_audit)
         self._kept = DurabilityWatch(lambda: self.transact(lambda table: durability(table.connection)))
 
     @property

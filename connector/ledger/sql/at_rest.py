@@ -3,15 +3,16 @@
 import sys
 from collections.abc import Collection, Sequence
 
-from connector.ledger.port import ShownDebts, ShownKeys, ShownSessions
-from connector.ledger.sql import held, housekeeping, selection, session_listing, ticks
+from connector.ledger.port import ShownAudit, ShownDebts, ShownKeys, ShownSessions
+from connector.ledger.sql import audit_rows, held, housekeeping, selection, session_listing, ticks
 from connector.ledger.sql.selection import Claimed
 from connector.ledger.sql.table import Table
+from connector.model.audit import AuditEntry
 from connector.model.debts import Debt, LogoutState, Totals
 from connector.model.listed import EVERY, ListedSession, Wanted
 
 
-class LedgerAtRest(ShownDebts, ShownSessions, ShownKeys):
+class LedgerAtRest(ShownDebts, ShownSessions, ShownKeys, ShownAudit):
     """Shows what the rows of a ledger are, as one transaction that only reads sees them."""
 
     def __init__(self, table: Table, *, durability: str | None = None, owners: Sequence[tuple[str, bytes | None]] = ()) -> None:
@@ -34,6 +35,9 @@ class LedgerAtRest(ShownDebts, ShownSessions, ShownKeys):
 
     async def debt(self, id_: int) -> Debt:
         return housekeeping.debt(self._table, id_)
+
+    async def audit_entries(self, *, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
+        return audit_rows.listing(self._table, before=before, limit=limit)
 
     async def rows_by_key(self) -> dict[str, dict[str, int]]:
         return housekeeping.rows_by_key(self._table)

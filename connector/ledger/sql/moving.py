@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from connector.ledger import begun_logins, open_sessions, rows
+from connector.ledger.sql import audit_rows
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "debts": rows.COLUMNS,
@@ -13,9 +14,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "quarantine": ("id", "reason", "session_id", "system_id", "origin", "recorded_at"),
     "lost_track": ("reason",),
     "ticks": ("key_id", "number", "mac"),
+    "audit": audit_rows.COLUMNS,
 }
 """The tables that move, and their columns. All stores have them."""
-NUMBERED = ("debts", "sessions", "openings")
+NUMBERED = ("debts", "sessions", "openings", "audit")
 """Tables whose next id is behind the highest one."""
 MOVED = 1_000
 """Added to the version of a ledger that has moved: no server of any version uses it any more."""

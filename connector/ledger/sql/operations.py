@@ -9,6 +9,7 @@ import structlog
 
 from connector.ledger.port import Ledger
 from connector.ledger.sql import (
+    audit_rows,
     held,
     housekeeping,
     initializing,
@@ -23,6 +24,7 @@ from connector.ledger.sql import (
 from connector.ledger.sql.idling import Idle, idle
 from connector.ledger.sql.initializing import ToBegin, ToOpen
 from connector.ledger.sql.table import Table
+from connector.model.audit import AuditEntry
 from connector.model.begun import Opening, Recorded
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
@@ -246,6 +248,14 @@ class Operations(Ledger):
 
     async def dismiss(self, id_: int, reason: str) -> None:
         await self.transact(lambda table: recording.dismiss(table, id_, reason, now=self._clock()))
+
+    async def note_action(self, entry: AuditEntry) -> None:
+        if entry.outcome is None:
+            await self._transactions.keep_reserve()
+        await self.transact(lambda table: audit_rows.note(table, entry))
+
+    async def audit_entries(self, *, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
+        return await self.transact(lambda table: audit_rows.listing(table, before=before, limit=limit))
 
     async def rows_by_key(self) -> dict[str, dict[str, int]]:
         return await self.transact(housekeeping.rows_by_key)

@@ -10,13 +10,13 @@ from connector.ledger.sql.moving import COLUMNS, MOVED, Row
 from connector.ledger.sqlite.inspection import connected, damage_of, moved_to
 from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.opening import refusals
-from connector.ledger.sqlite.salvage import DEBTS, OPENINGS, SESSIONS
+from connector.ledger.sqlite.salvage import AUDIT, DEBTS, OPENINGS, SESSIONS
 from connector.ledger.sqlite.schema import migrate, version
 from connector.ledger.unverified import Unverified
 from connector.model.errors import ConfigurationError
 from connector.runtime.file_access import is_there
 
-KINDS = {kind.table: kind for kind in (DEBTS, SESSIONS, OPENINGS)}
+KINDS = {kind.table: kind for kind in (DEBTS, SESSIONS, OPENINGS, AUDIT)}
 
 
 class Leaving:

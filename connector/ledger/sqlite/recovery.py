@@ -11,7 +11,7 @@ import structlog
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.rows import Row
-from connector.ledger.sqlite.salvage import DEBTS, OPENINGS, SESSIONS, sound_rows
+from connector.ledger.sqlite.salvage import AUDIT, DEBTS, OPENINGS, SESSIONS, sound_rows
 from connector.ledger.sqlite.schema import migrate
 from connector.runtime.file_access import is_there
 from connector.runtime.ownership import synced_folder
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 COMPANIONS = ("", "-wal", "-shm", "-journal")
 """What SQLite adds to the name of the file for the files that belong to it."""
-KINDS = {kind.insert: kind for kind in (DEBTS, SESSIONS, OPENINGS)}
+KINDS = {kind.insert: kind for kind in (DEBTS, SESSIONS, OPENINGS, AUDIT)}
 """What is saved, by the statement that inserts it."""
 
 

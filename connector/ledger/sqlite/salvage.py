@@ -14,6 +14,8 @@ from connector.ledger.begun_logins import OpeningRow
 from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.open_sessions import SessionRow
 from connector.ledger.rows import DebtRow
+from connector.ledger.sql import audit_rows
+from connector.ledger.sql.audit_rows import AuditRow
 from connector.ledger.sql.table import marks
 from connector.ledger.sqlite.inspection import UNREADABLE, connected
 from connector.ledger.sqlite.schema import migrate
@@ -29,7 +31,7 @@ NUMBERS = ("version", "unanswered", "opened_tick", "used_tick", "calls", "made_t
 LACKING = {"login_id": "''", **dict.fromkeys(NUMBERS, "0")}
 """What stands for the columns that a file of an older version lacks."""
 
-SavedRow = DebtRow | SessionRow | OpeningRow
+SavedRow = DebtRow | SessionRow | OpeningRow | AuditRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Kind:
 DEBTS = Kind("debts", DebtRow, rows.verify)
 SESSIONS = Kind("sessions", SessionRow, open_sessions.verify)
 OPENINGS = Kind("openings", OpeningRow, begun_logins.verify)
+AUDIT = Kind("audit", AuditRow, audit_rows.verify)
 
 
 def sound_rows(path: Path, keyring: Keyring, kind: Kind) -> Iterator[SavedRow]:

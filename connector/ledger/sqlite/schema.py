@@ -114,7 +114,22 @@ CREATE TABLE ticks (key_id TEXT NOT NULL, number INTEGER NOT NULL, mac BLOB NOT 
 VERSION_7 = ""
 """The tables stay, but rows of sessions may be authenticated apart from their use, which no older version can read."""
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7)
+VERSION_8 = """
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    word BLOB NOT NULL,
+    at REAL NOT NULL,
+    who TEXT NOT NULL,
+    place TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    outcome TEXT
+) STRICT;
+CREATE UNIQUE INDEX audit_by_word ON audit (word);
+CREATE INDEX audit_by_moment ON audit (at);
+"""
+
+MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing."""
 
 

@@ -26,11 +26,15 @@ class SqliteLedger(SoleOwner):
         *,
         grace: float,
         keep_closed: float = 86_400,
+        keep_audit: float = 7_776_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`grace` is the time that a cleanup has for its own try; `keep_closed`, how long its row answers duplicates. Seconds."""
+        """`grace` is the time that a cleanup has for its own try; `keep_closed`, how long its row answers duplicates.
+
+        `keep_audit` is how long a line of the audit log is kept. All are seconds.
+        """
         super().__init__(path, keyring, grace=grace, clock=clock)
-        self._tidying = Tidying(self, clock, keep_closed=keep_closed)
+        self._tidying = Tidying(self, clock, keep_closed=keep_closed, keep_audit=keep_audit)
         self._left_in_hand: dict[int, int] = {}
         """Debts that the last process was trying when it ended, and their revisions."""
 

@@ -1,5 +1,6 @@
 """All parts of the suite as one class."""
 
+from connector.ledger.testing.auditing import Auditing
 from connector.ledger.testing.before_logins import BeforeLogins, SharedBeforeLogins
 from connector.ledger.testing.claims import Claims, SharedClaims
 from connector.ledger.testing.first_tries import SharedFirstTries
@@ -32,6 +33,7 @@ class LedgerContract(
     ListedSessions,
     Introducing,
     Steering,
+    Auditing,
     Repeats,
     Rot,
 ):

@@ -5,10 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace as with_changes
 
 from msgspec.structs import replace
 
 from connector.ledger.port import (
+    AuditLog,
     DismissedDebts,
     DueDebts,
     HeldBackDebts,
@@ -20,6 +22,7 @@ from connector.ledger.port import (
 from connector.ledger.testing.memory_listing import fits, listed
 from connector.ledger.testing.memory_store import Claim, MemoryStore
 from connector.ledger.texts import clean
+from connector.model.audit import AuditEntry
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import LedgerUnavailable, NoSuchDebt, NoSuchOpening
 from connector.model.listed import EVERY, ListedSession, Wanted
@@ -31,7 +34,7 @@ SLICE = 200
 """Debts that `next_of` returns at a time."""
 
 
-class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, UnknownOpenings, ShownSessions, ShownDebts):
+class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, UnknownOpenings, ShownSessions, ShownDebts, AuditLog):
     """Whoever works with a store. Nothing here waits, so each call is one transaction, and no cancellation divides it."""
 
     shared: bool
@@ -129,6 +132,18 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
                 rows += store.quarantine.values()
             chosen = (debt for debt in rows if debt.id > after and system in {None, debt.system_id})
             return [*map(_shown, sorted(chosen, key=lambda debt: debt.id))][:limit]
+
+    async def note_action(self, entry: AuditEntry) -> None:
+        with self._transaction() as store:
+            kept = store.audit.get(entry.word)
+            outcome = entry.outcome or (kept.outcome if kept else None)
+            id_ = kept.id if kept else 1 + max((each.id for each in store.audit.values()), default=0)
+            store.audit[entry.word] = with_changes(entry, id=id_, outcome=outcome)
+
+    async def audit_entries(self, *, before: int | None = None, limit: int = 100) -> list[AuditEntry]:
+        with self._transaction() as store:
+            newest_first = reversed(store.audit.values())
+            return [each for each in newest_first if before is None or each.id < before][:limit]
 
     async def session_listing(self, wanted: Wanted = EVERY, *, after: int = 0, limit: int = 1000) -> list[ListedSession]:
         with self._transaction() as store:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from connector.ledger.credentials import identity
 from connector.ledger.texts import decoded_outcome, encoded_outcome
+from connector.model.audit import AuditEntry
 from connector.model.begun import Opening
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
@@ -90,6 +91,8 @@ class MemoryStore:
         self.tick = 0
         self.ticker: object | None = None
         """The owner who counts ticks for all."""
+        self.audit: dict[bytes, AuditEntry] = {}
+        """By their words, the oldest first."""
         self.lost_track = False
         self._ids = count(1)
         self._spoiled: set[int] = set()

@@ -28,6 +28,7 @@ from connector.ledger.testing.ledger_subject import (
     session,
     untried,
 )
+from connector.model.audit import AuditEntry, ended
 from connector.model.begun import Opening
 from connector.model.cleanup import Missed
 from connector.model.debts import Debt, LogoutState, Sorted
@@ -73,6 +74,11 @@ async def let_go_unknown(ledger: Ledger, at: Situation) -> None:
     assert await ledger.let_go_unknown(1) in ([at.opening], [])
 
 
+def action(at: Situation) -> AuditEntry:
+    """Return the line of an action on a session."""
+    return AuditEntry(at.open.to_bytes(16), START, "ada", "control socket", "close", request(at.open).session_id)
+
+
 Call = Callable[[Ledger, Situation], Awaitable[object]]
 LATE = 77.0
 """Seconds that a try puts its debt off for."""
@@ -116,6 +122,8 @@ CALLS: dict[str, Call] = {
     "make due": lambda ledger, at: ledger.make_due(at.debt.id, here="https://new.example.com"),
     "dismiss": dismissed,
     "sort": lambda ledger, at: ledger.sort([Sorted(at.debt, OTHER_END_SYSTEM)]),
+    "note an action": lambda ledger, at: ledger.note_action(action(at)),
+    "note its outcome": lambda ledger, at: ledger.note_action(ended(action(at), "due now")),
     "track regained": lambda ledger, _: ledger.track_regained(),
 }
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
@@ -136,8 +144,9 @@ async def said(ledger: Ledger, at: Situation) -> object:
     known = await logins(ledger)
     is_open = [request(number).session_id in known for number in (at.open, at.owing, at.begun)]
     totals = await ledger.statistics()
+    lines = [(each.who, each.outcome) for each in await ledger.audit_entries() if each.word == action(at).word]
     calls = [each.calls for each in await ledger.session_listing(Wanted(session=request(at.open).session_id))]
-    return sorted(rows, key=str), sorted(due, key=str), is_open, calls, (totals.openings, totals.unknown)
+    return sorted(rows, key=str), sorted(due, key=str), is_open, calls, lines, (totals.openings, totals.unknown)
 
 
 def anonymous(debt: Debt, at: Situation) -> Debt:
