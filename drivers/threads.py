@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
+from queue import SimpleQueue
 from typing import TypeVar
 
 from drivers.cancellation import cancelled_only_if_asked
@@ -21,6 +22,55 @@ def begun_in_a_thread(name: str, work: Callable[[], T]) -> "asyncio.Future[T]":
     delay all later work. A cancelled caller does not stop the work, and no process waits for its end. Raises `OSError` if the
     system allows no further thread.
     """
+    run, done = _handed_over(work)
+    _start(name, run)
+    return done
+
+
+async def in_a_thread(name: str, work: Callable[[], T]) -> T:
+    """Return what `work` returns, as `begun_in_a_thread` runs it. Raises what it raises, and `OSError`."""
+    return await begun_in_a_thread(name, work)
+
+
+class ThreadOfItsOwn:
+    """One thread for works that follow each other at once: to start a thread for each would take a twentieth of their time."""
+
+    def __init__(self, name: str) -> None:
+        """The thread begins with the first work."""
+        self._name = name
+        self._works: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._has_begun = False
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, after all works from before. Raises what it raises, and `OSError` as above."""
+        if not self._has_begun:
+            _start(self._name, self._run)
+            self._has_begun = True
+        run, done = _handed_over(work)
+        self._works.put(run)
+        return await done
+
+    def end(self) -> None:
+        """Let the thread end after the works that are here. A later work begins another one."""
+        if self._has_begun:
+            self._has_begun = False
+            self._works.put(None)
+
+    def _run(self) -> None:
+        while (run := self._works.get()) is not None:
+            run()
+
+
+def _start(name: str, run: Callable[[], None]) -> None:
+    try:
+        # A daemon, or a name that is never answered would keep the process from ending.
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError:
+        raise OSError(errno.EAGAIN, "there can be no further thread for now") from None
+
+
+def _handed_over(work: Callable[[], T]) -> "tuple[Callable[[], None], asyncio.Future[T]]":
+    """Return what a thread is to run, and the future of what `work` returns or raises."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
     # With the caller's context, so that log lines of the work name its request.
@@ -39,14 +89,4 @@ def begun_in_a_thread(name: str, work: Callable[[], T]) -> "asyncio.Future[T]":
         else:
             hand_over(partial(done.set_result, result))
 
-    try:
-        # A daemon, or a name that is never answered would keep the process from ending.
-        threading.Thread(target=run, name=name, daemon=True).start()
-    except RuntimeError:
-        raise OSError(errno.EAGAIN, "there can be no further thread for now") from None
-    return done
-
-
-async def in_a_thread(name: str, work: Callable[[], T]) -> T:
-    """Return what `work` returns, as `begun_in_a_thread` runs it. Raises what it raises, and `OSError`."""
-    return await begun_in_a_thread(name, work)
+    return run, done

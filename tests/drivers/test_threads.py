@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import pytest
 
 from drivers.cancellation import StrayCancellation
-from drivers.threads import in_a_thread
+from drivers.threads import ThreadOfItsOwn, in_a_thread
 from tests.drivers.test_names import MANY, ROOT, WITHIN
 
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
@@ -78,3 +78,31 @@ asyncio.run(give_up())
 """
     ended = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=WITHIN, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "given up\n", "")
+
+
+async def test_works_of_one_thread_run_there_in_their_order_even_if_nobody_waits_for_one() -> None:
+    thread, go_on, done = ThreadOfItsOwn("works"), threading.Event(), list[int]()
+    first = asyncio.create_task(thread.run(go_on.wait))
+    given_up = asyncio.create_task(thread.run(lambda: done.append(1)))
+    last = asyncio.create_task(thread.run(lambda: done.append(2)))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    go_on.set()
+    async with asyncio.timeout(WITHIN):
+        await asyncio.gather(first, last)
+        assert done == [1, 2]
+        assert await thread.run(threading.get_ident) == await thread.run(threading.get_ident)
+        with pytest.raises(ZeroDivisionError):
+            await thread.run(lambda: 1 // 0)
+    thread.end()
+
+
+async def test_a_thread_ends_after_its_works_and_begins_anew_with_a_later_one() -> None:
+    thread = ThreadOfItsOwn("works")
+    async with asyncio.timeout(WITHIN):
+        former = await thread.run(threading.current_thread)
+        thread.end()
+        thread.end()
+        await asyncio.to_thread(former.join)
+        assert await thread.run(threading.current_thread) is not former
+    thread.end()

@@ -31,7 +31,7 @@ from drivers import DriverError
 from drivers.cancellation import cancelled_only_if_asked
 from drivers.group_commit import GroupCommit, Job, do_together
 from drivers.shared import another
-from drivers.threads import in_a_thread
+from drivers.threads import ThreadOfItsOwn
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -68,6 +68,7 @@ class FleetTransactions:
         self.history = History(clock)
         self._clock = clock
         self._connection: psycopg.Connection[Any] | None = None
+        self._thread = ThreadOfItsOwn("the ledger's database")
         self._acknowledged = b"", -math.inf
         """The word of this owner in its last transaction that was committed, and when that began."""
         self.freed_tries = 0
@@ -83,7 +84,7 @@ class FleetTransactions:
     async def open(self) -> bool:
         """Connect, make the tables what they are today, and tell whether the ledger is new. Raises `ConfigurationError`."""
         try:
-            is_new = await in_a_thread("opening the ledger", self._prepare)
+            is_new = await self._thread.run(self._prepare)
         except psycopg.Error as problem:
             raise ConfigurationError([told(problem)]) from problem
         self._group = GroupCommit("the ledger", self._commit, self._explained)
@@ -94,7 +95,8 @@ class FleetTransactions:
         group, self._group = self._group, None
         if group is not None:
             await group.finish()
-            await in_a_thread("closing the ledger", self._leave)
+            await self._thread.run(self._leave)
+        self._thread.end()
 
     def together(self, do: Callable[[FleetTable, Sequence[Item]], Sequence[T]]) -> Callable[[Item], Awaitable[T]]:
         """Return a function that runs `do` with an item, together with all others that wait, as in `Transactions`."""
@@ -152,7 +154,7 @@ class FleetTransactions:
         self._warned |= diagnostic.severity_nonlocalized == "WARNING"
 
     async def _commit(self, batch: Sequence[Job[Any, Any]]) -> None:
-        await in_a_thread("a commit of the ledger", partial(self._commit_batch, batch))
+        await self._thread.run(partial(self._commit_batch, batch))
         if self._has_lost_track:
             self._lost_track()
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from connector.ledger.postgres import transactions
-from tests.simulation.fleet.cluster import in_a_thread
+from tests.simulation.fleet.cluster import NoThread
 from tests.simulation.loop import SimulatedLoop
 
 DAY_ONE = 1_700_000_000.0
@@ -33,7 +33,7 @@ def in_virtual_time(loop: SimulatedLoop, dice: Random) -> Iterator[None]:
     }
     modules = [vars(module) for name, module in [*sys.modules.items()] if name.startswith(("connector.", "drivers."))]
     with ExitStack() as stack:
-        stack.enter_context(patch.object(transactions, "in_a_thread", in_a_thread))
+        stack.enter_context(patch.object(transactions, "ThreadOfItsOwn", NoThread))
         for names in modules:
             other = {name: stand_in for name, (real, stand_in) in virtual.items() if names.get(name) is real}
             if other:

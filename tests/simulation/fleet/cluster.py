@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from drivers.threads import ThreadOfItsOwn
 from tests.simulation.fleet.nodes import Node
 from tests.simulation.fleet.postgres import Connection, Fate
 
@@ -129,6 +130,9 @@ class Wire:
 WIRE: ContextVar[Wire] = ContextVar("WIRE")
 
 
-async def in_a_thread(name: str, work: Callable[[], T]) -> T:
-    """Stand in for the thread of a transaction: what it does at once is one moment of a serial database."""
-    return await WIRE.get().carry(work)
+class NoThread(ThreadOfItsOwn):
+    """Stands in for the thread of transactions: what it does at once is one moment of a serial database."""
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Carry the work along the wire of the replica that is running."""
+        return await WIRE.get().carry(work)
