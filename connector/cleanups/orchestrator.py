@@ -25,7 +25,15 @@ from connector.ledger.bookkeeping import Bookkeeping
 from connector.model.cleanup import CleanupReport, CleanupRequest, Missed, Timed
 from connector.model.debts import Debt, LogoutState
 from connector.model.errors import BrokenOff
-from connector.model.outcomes import IN_HAND_ELSEWHERE, NOT_RECORDED, NOTHING_TO_END, EvictOutcome, HookOutcome, LogoutOutcome
+from connector.model.outcomes import (
+    BEING_RENEWED,
+    IN_HAND_ELSEWHERE,
+    NOT_RECORDED,
+    NOTHING_TO_END,
+    EvictOutcome,
+    HookOutcome,
+    LogoutOutcome,
+)
 from connector.runtime.steps import milliseconds_since
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
@@ -102,6 +110,7 @@ class Orchestrator:
         """Try an owed logout again, record what became of it, and say whether that could be done."""
         if debt.credential is None:
             raise ValueError("a debt is retried with its credential")
+        await self._live.refreshed(debt.login_id)
         may_send = partial(self._books.may_send, debt)
         sharing = self._logouts.sharing(
             login_of(debt), debt.login_id, places=debt.places, attempts=debt.attempts, may_send=may_send
@@ -260,6 +269,8 @@ class Orchestrator:
             return known(outcome_of_closed(debt))
         if debt is not None and debt.in_hand_elsewhere:
             return known(IN_HAND_ELSEWHERE)
+        if debt is not None and self._live.is_being_refreshed(request.login_id):
+            return known(BEING_RENEWED)
         may_send = None if debt is None else partial(self._books.may_send, debt)
         places, attempts = (debt.places, debt.attempts) if debt else ((origin,), 0)
         login = _login(request) if debt is None or debt.credential is None else login_of(debt)

@@ -60,7 +60,7 @@ class CleanupRecords(ClaimedTries, Protocol):
         A login has one row, however many cleanups it has. Their evictions add up, and `revision` tells them apart. A repeat
         counts as one more cleanup. A closed logout stays closed, and its outcome answers the duplicate. Any other logout is owed
         again. It is due when the grace is over, so that no retry takes what the cleanup itself is trying. A shared ledger has no
-        grace: the debt is due at once, and this owner claims it, unless another one has claimed it
+        grace: the debt is due at once, and this owner claims it, unless another one has claimed it or the refresh of its login
         (`Debt.in_hand_elsewhere`). Such a claim takes none of the room for retries.
 
         The session is closed: its rows of these `logins`, or all of them, become debts. No session is opened with one of these
@@ -201,7 +201,8 @@ class RenewedLogins(Protocol):
 
         To be called before a refresh is sent, or two would spend one refresh token. A login has one claim at a time, whatever
         its version. It is its owner's, as the claims of `DueDebts` are. It ends in the transaction that records what the refresh
-        has made (`Renewal.ends_refresh`), unless that was overtaken.
+        has made (`Renewal.ends_refresh`), unless that was overtaken. As long as it lasts, nobody tries what is owed of the login:
+        an end system does not know a credential that is spent, and says nothing of the login by that.
         """
         ...
 
@@ -226,7 +227,10 @@ class KnownSessions(Protocol):
         ...
 
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
-        """Return a session that is open by this login, with its credential; None if this ledger does not know it as open."""
+        """Return a session that is open by this login, with its credential; None if this ledger does not know it as open.
+
+        Raises `LedgerUnavailable` also if its store may have forgotten the session, and somebody may still know of it.
+        """
         ...
 
     async def open_logins(self, session_ids: Collection[str]) -> dict[str, OpenLogin]:

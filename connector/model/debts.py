@@ -54,7 +54,7 @@ class Debt(msgspec.Struct, frozen=True):
     unusable: str | None = None
     """Why the row is shown but never acted upon: it does not verify, or its key is missing. All that it says is a claim then."""
     in_hand_elsewhere: bool = False
-    """Whether another owner of the ledger tries it now. Only the answer to a cleanup tells it; it is no column."""
+    """Whether another owner of the ledger tries it now, or refreshes its login. Only the answer to a cleanup tells it."""
     moved_to: str | None = None
     """Where an administrator has it ended besides `origin`: where the end system is today."""
     credential: Credential | None = None

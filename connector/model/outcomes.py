@@ -91,6 +91,11 @@ IN_HAND_ELSEWHERE = LogoutOutcome(
 )
 """Of a login that this server has not asked the end system about, because two would ask at once. It is never recorded."""
 
+BEING_RENEWED = LogoutOutcome(
+    LogoutResult.PENDING, "being_renewed", "its credential is being renewed; it is logged out once that is over"
+)
+"""Of a login whose refresh takes too long: what is known of its credential may be spent. It is never recorded."""
+
 
 def late_answer(seconds: float) -> str:
     """Return the message of an outcome whose end system was too slow."""

@@ -146,6 +146,10 @@ class LiveSessions:
         if login_id in self.refreshing:
             await asyncio.wait([self.refreshing[login_id]], timeout=DEADLINE)
 
+    def is_being_refreshed(self, login_id: str) -> bool:
+        """Tell whether a refresh of a login runs, so that its end system may not know the present credential any more."""
+        return login_id in self.refreshing
+
     def renewed(self, sealed: Sealed, current: Current) -> None:
         """Note that the credential of a login was renewed, also in the ledger."""
         if self.may_have_row_of(sealed):

@@ -204,10 +204,13 @@ class Renewals:
     async def _has_claimed(self, sealed: Sealed) -> bool:
         """Claim the refresh of a login, and tell whether it is still due.
 
-        While it is another owner's, wait for what that one makes. Raises `LoginNotRenewed` after `DEADLINE` seconds.
+        While it is another owner's, wait for what that one makes. Raises `LoginNotRenewed` after `DEADLINE` seconds. A cleanup
+        that comes here meanwhile waits for nobody: what the other one makes is ended as well.
         """
         until = asyncio.get_running_loop().time() + DEADLINE
         while asyncio.get_running_loop().time() < until:
+            if not self._is_open(sealed):
+                return False
             asked = self._live.current(sealed).version
             claim = await in_time(self._ledger.claim_refresh(sealed.session_id, sealed.login_id, asked))
             match claim.state:

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from aiohttp import web
 
 from connector import session as session_of
-from tests.fleet.gates import counted, gate_before
-from tests.fleet.replicas import ROUTES, Fleet, Replica
+from connector.sessions import live, renewals
+from tests.fleet.gates import PATIENCE, counted, gate_before
+from tests.fleet.replicas import ROUTES, Fleet, Replica, eventually
 from tests.sessions.expiring import Expiring
 from tests.sessions.turnstile import Turnstile
 
@@ -67,6 +69,64 @@ async def test_a_cleanup_elsewhere_ends_what_a_renewal_has_made(renewing: Fleet,
         answer = await other.cleanup(session, headers)
 
     assert (answer.body["logout"]["outcome"], expiring.ended, expiring.refresh) == ("acknowledged", newest, {})
+
+
+async def test_a_cleanup_while_another_replica_renews_the_login_waits_for_what_that_makes(
+    renewing: Fleet, expiring: Expiring, session: str
+) -> None:
+    async with renewing.replicas() as (one, other):
+        headers = await one.opened(session)
+        expiring.expire()
+        with gate_before(one.ledger, "renew") as recording:
+            call = asyncio.create_task(works(one, headers))
+            await recording.met()
+            answer = await other.cleanup(session, headers)
+            recording.open()
+            await call
+        newest = [*expiring.refresh.values()]
+        await eventually(lambda: not expiring.refresh)
+
+    told = answer.body["logout"]
+    assert (answer.status, told["outcome"], told["code"]) == (200, "pending", "in_hand_elsewhere")
+    assert expiring.ended == newest
+
+
+async def test_a_cleanup_waits_for_no_call_that_waits_for_another_replica_to_renew_the_login(
+    renewing: Fleet, expiring: Expiring, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (live, renewals):
+        monkeypatch.setattr(module, "DEADLINE", 10 * PATIENCE)
+    async with renewing.replicas() as (one, other), asyncio.timeout(PATIENCE), asyncio.TaskGroup() as calls:
+        headers = await one.opened(session)
+        expiring.expire()
+        expiring.answering.clear()
+        calls.create_task(works(one, headers))
+        await expiring.refreshing.wait()
+        with counted(other.ledger, "claim_refresh") as asked:
+            calls.create_task(works(other, headers))
+            await eventually(partial(bool, asked))
+            answer = await other.cleanup(session, headers)
+        expiring.answering.set()
+        await eventually(lambda: not expiring.refresh)
+
+    assert (answer.status, answer.body["logout"]["code"], expiring.refreshes) == (200, "in_hand_elsewhere", 1)
+
+
+async def test_a_login_that_each_replica_renews_in_its_turn_keeps_nobody_waiting(
+    renewing: Fleet, expiring: Expiring, session: str
+) -> None:
+    async with renewing.replicas() as replicas:
+        headers = await replicas[0].opened(session)
+        for replica in (*replicas, *replicas):
+            await replica.live.look()
+            expiring.expire()
+            assert await works(replica, headers)
+            with counted(replica.ledger, "claim_due") as looks:
+                replica.parts.retries.nudge()
+                await eventually(partial(bool, looks))
+        answer = await replicas[0].cleanup(session, headers)
+
+    assert (expiring.refreshes, answer.body["logout"]["outcome"]) == (4, "acknowledged")
 
 
 async def ask(request: web.Request) -> web.Response:

@@ -1,7 +1,8 @@
-"""Mutants: plausible mistakes in who tries a logout. As a plugin of pytest it makes one of them: `--plant NAME`."""
+"""Mutants: plausible mistakes in who tries a logout, or renews a login. A plugin of pytest makes one of them: `--plant NAME`."""
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from connector.ledger.sql.operations import Operations
 from connector.model import settling
 from tests.sessions.planting import Mutant, nothing
 
-TRIES, CANCELLED, STANDSTILL = "first_tries_alone.py", "test_cancelled_tries.py", "test_standstill.py"
+TRIES, CANCELLED, STANDSTILL = "claims_alone.py", "test_cancelled_tries.py", "test_standstill.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,6 +74,13 @@ MUTANTS = {
     "who was cancelled has its debts in hand": Mutant(InHand, "over", nothing, CANCELLED),
     "a login that failed half-way is claimed by nobody": Mutant(Replica, "end_login", lambda _: Operations.end_login, TRIES),
     "nobody counts what may be sent twice": Mutant(FleetTransactions, "_tell_of", nothing, TRIES),
+    "the end of a refresh leaves it in hand": Mutant(
+        InHand, "ending_refresh", lambda _: lambda *_: nullcontext(lambda: None), TRIES
+    ),
+    "a cleanup sends what another owner refreshes": Mutant(
+        held_claims, "REFRESHED", lambda real: real + b" WHERE owner IS NULL", TRIES
+    ),
+    "retries send what is being refreshed": Mutant(held_claims, "UNCLAIMED", lambda real: real.partition(" AND ")[0], TRIES),
     "time within transactions is nobody's": Mutant(standstill, "SHORT", lambda _: -1.0, STANDSTILL),
     "a database that stands still is somebody's death": Mutant(standstill, "SHORT", lambda _: math.inf, STANDSTILL),
 }

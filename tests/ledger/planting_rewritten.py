@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector.ledger.postgres import epochs, history, rewriting, unheard
+from connector.ledger.postgres import certainty, epochs, history, rewriting, unheard
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.known_facts import KnownFacts
@@ -109,6 +109,12 @@ MUTANTS = {
     ),
     "nobody waits for owners": Mutant(
         history, "_is_settled", for_a_claim_alone, f"{SEATS}::test_a_replica_that_is_there_and_writes_nothing_again_is_waited_for"
+    ),
+    "what is not there was never opened": Mutant(
+        certainty,
+        "FoundOpen",
+        lambda real: lambda session, _: real(session, True),
+        f"{FAILOVER}::test_no_session_counts_as_closed_before_all_have_written_what_was_lost",
     ),
     "no fact is kept": Mutant(FleetTable, "note", nothing, f"{REWRITING}::test_a_session_whose_opening_was_lost_is_open_again"),
     "nobody else is told to invalidate": Mutant(

@@ -77,6 +77,23 @@ async def test_what_the_standby_lacks_is_written_again_before_anything_else_is_d
     assert found == ({session(2).session_id: "l2", session(3).session_id: "l3"}, {"l1": LogoutState.CLOSED})
 
 
+async def test_no_session_counts_as_closed_before_all_have_written_what_was_lost(pair: Pair) -> None:
+    opened_last = session(1).session_id, session(1).login_id
+    async with opened(pair) as loser, opened(pair) as other:
+        await open_(other, session(2, "t2", "l2"))
+        await pair.cut_off()
+        await open_(loser, session(1))
+        await pair.fail_over()
+        await record(await answering(other), 2, "t2", login="l2")
+        with pytest.raises(LedgerUnavailable, match="failed over"):
+            await other.open_by(*opened_last)
+        assert await other.open_by(session(2).session_id, "l2") is None
+        await rewinds(loser)
+        found = await other.open_by(*opened_last)
+
+    assert found is not None
+
+
 async def test_what_a_replica_lost_that_was_taken_for_gone_meanwhile_is_written_again(pair: Pair) -> None:
     clock = SetClock()
     async with opened(pair, Standstill(60.0, counted=math.inf, clock=clock)) as other, opened(pair) as loser:

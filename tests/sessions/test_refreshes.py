@@ -12,6 +12,7 @@ from connector.api.session_of_request import session as session_of
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.errors import LedgerUnavailable
 from connector.model.sessions import Current, Renewal
+from connector.sessions import live
 from tests.sessions.expiring import Expiring
 from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM
@@ -217,6 +218,26 @@ async def test_a_cleanup_that_comes_during_a_refresh_waits_for_it_and_ends_what_
         await call
 
     assert (expiring.ended, expiring.refresh) == (["r3.1"], {})
+
+
+async def test_a_cleanup_during_a_refresh_that_takes_too_long_sends_nothing_that_may_be_spent(
+    expiring: Expiring, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "DEADLINE", SOON)
+    expiring.answering.clear()
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        call = asyncio.create_task(server.opshub.call("/one", headers))
+        await expiring.refreshing.wait()
+        answer = await server.opshub.cleanup(session, headers, SYSTEM)
+        expiring.answering.set()
+        await call
+        await expiring.nobody.wait()
+
+    told = answer.body["logout"]
+    assert (answer.status, told["outcome"], told["code"], told["attempts"]) == (200, "pending", "being_renewed", 0)
+    assert expiring.ended == ["r3.1"]
 
 
 async def test_a_login_is_not_refreshed_once_its_session_was_cleaned_up(expiring: Expiring, session: str, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.claim_changes import ClaimChanges
-from connector.ledger.postgres.sent_together import Statements, translated
+from connector.ledger.postgres.sent_together import Later, Statements, translated
 from connector.ledger.rows import COLUMNS, Row
 from connector.ledger.sql.facts import Fact
 from connector.ledger.sql.table import NOBODYS, Heard, Table, Term
@@ -66,6 +66,10 @@ class FleetTable(Table):
         heard_of = super().sessions_heard_of(session_ids)
         [(self._last_id,)] = last.fetchall()
         return heard_of
+
+    def later(self, query: bytes) -> Later:
+        """Ask together with the next statement that is waited for."""
+        return self._statements.later(query)
 
     def write_claims(self) -> None:
         """Write what has changed of claims, because somebody is about to look at it, or the transaction ends."""

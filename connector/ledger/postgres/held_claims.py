@@ -10,21 +10,28 @@ from connector.ledger.sql import recording, selection, session_changes, session_
 from connector.ledger.sql.selection import Claimed
 from connector.ledger.sql.table import Table
 from connector.model.debts import Debt, LogoutState
-from connector.model.sessions import OpenSession, RefreshClaim, RefreshState
+from connector.model.sessions import Current, OpenSession, RefreshClaim, RefreshState, Renewal
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
 
 CLAIMED = "SELECT origin, count(*) AS number FROM claims WHERE origin IS NOT NULL GROUP BY origin"
-UNCLAIMED = "NOT EXISTS (SELECT FROM claims WHERE debt = debts.id)"
+UNCLAIMED = """NOT EXISTS (SELECT FROM claims WHERE debt = debts.id) AND NOT EXISTS
+    (SELECT FROM refreshes WHERE refreshes.session_id = debts.session_id AND refreshes.login_id = debts.login_id)"""
+"""The credential of a login that is being refreshed may be spent by now: an end system does not know it, and says nothing of
+the login. What comes of the refresh ends it."""
+REFRESHED = b"SELECT session_id, login_id, owner FROM refreshes"
 OF_LOGIN = "session_id = ? AND login_id = ?"
 Recording = tuple[Asked, Receiver]
 
 
 def record(table: FleetTable, asked: Sequence[Recording], in_hand: InHand) -> list[Debt]:
-    """Do what `recording.record` does, and claim what is to be tried. What another owner tries is marked so."""
+    """Do what `recording.record` does, and claim what is to be tried. What another owner tries or refreshes is marked so."""
+    refreshed = table.later(REFRESHED)
     debts = recording.record(table, [each for each, _ in asked])
     # Nobody else can have seen a row that is new, and so nobody is asked about it.
     elsewhere = _of_others(table, [debt.id for debt in debts if debt.revision > 1 and debt.state is LogoutState.OWED])
+    logins = {(session_id, login_id) for session_id, login_id, owner in refreshed.fetchall() if bytes(owner) != table.term.owner}
+    elsewhere |= {debt.id for debt in debts if (debt.session_id, debt.login_id) in logins}
     return [_tried(table, debt, receiver, in_hand, elsewhere) for debt, (_, receiver) in zip(debts, asked, strict=True)]
 
 
@@ -108,8 +115,17 @@ def release_refresh(table: Table, session_id: str, login_id: str) -> None:
     table.write(f"DELETE FROM refreshes WHERE {OF_LOGIN} AND owner = ?", values)  # noqa: S608 - ours
 
 
+def end_refresh(table: Table, renewal: Renewal, *, now: float) -> tuple[Current | None, bool]:
+    """Do what `session_changes.renew` does, and tell whether the claim has ended with it: it has not if it was overtaken."""
+    found = session_changes.renew(table, renewal, now=now)
+    is_overtaken = found is not None and found.is_open and found.credential != renewal.credential
+    if not is_overtaken:
+        release_refresh(table, renewal.session_id, renewal.login_id)
+    return found, not is_overtaken
+
+
 def _tried(table: FleetTable, debt: Debt, receiver: Receiver, in_hand: InHand, elsewhere: Collection[int]) -> Debt:
-    if debt.id in elsewhere:
+    if debt.id in elsewhere and debt.state is LogoutState.OWED:
         return replace(debt, in_hand_elsewhere=True)
     if debt.state is LogoutState.OWED and in_hand.give(receiver, [debt], table.term.owner, first=True):
         table.claims.tried(debt.id)
@@ -146,9 +162,9 @@ def _put_right(table: FleetTable, in_hand: InHand) -> None:
         else:
             table.claims.retried([id_])
     table.write_claims()
-    query, wanted = "SELECT session_id, login_id FROM refreshes WHERE owner = ?", {*in_hand.refreshes}
+    query = "SELECT session_id, login_id FROM refreshes WHERE owner = ?"
     refreshed = {(each["session_id"], each["login_id"]) for each in table.named(query, table.term.owner)}
-    for login in refreshed - wanted:
+    for login in refreshed - in_hand.refreshes:
         release_refresh(table, *login)
-    for login in wanted - refreshed:
+    for login in in_hand.lasting_refreshes - refreshed:
         table.write("INSERT INTO refreshes VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (*login, table.term.owner))

@@ -1,7 +1,7 @@
 """What an owner works on: what it was given, and has not given back. Transactions ask in their thread, callers in theirs."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -36,6 +36,23 @@ class InHand:
         self._holds: dict[int, Hold] = {}
         self.refreshes: set[tuple[str, str]] = set()
         """The ids of sessions and logins whose refreshes are asked for, or claimed."""
+        self._recording: set[tuple[str, str]] = set()
+        """Those of which the end is being recorded."""
+
+    @property
+    def lasting_refreshes(self) -> set[tuple[str, str]]:
+        """Those that go on: if nobody has claimed them, somebody has lost that."""
+        return self.refreshes - self._recording
+
+    @contextmanager
+    def ending_refresh(self, session_id: str, login_id: str) -> Iterator[Callable[[], None]]:
+        """Record the end of a refresh in the context, and give what notes that it was. Otherwise the refresh stays in hand."""
+        login = session_id, login_id
+        self._recording.add(login)
+        try:
+            yield lambda: self.refreshes.discard(login)
+        finally:
+            self._recording.discard(login)
 
     def give(self, receiver: Receiver, debts: Iterable[Debt], owner: bytes, *, first: bool = False) -> list[Debt]:
         """Give a call these debts instead of what an undone transaction gave it. A call that is over gets none."""

@@ -8,18 +8,19 @@ from functools import partial
 from typing import TypeVar, cast
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.postgres import held_claims, owners
+from connector.ledger.postgres import certainty, held_claims, owners
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.database_clock import DatabaseClock
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.in_hand import InHand, Receiver
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.postgres.transactions import FleetTransactions
-from connector.ledger.sql import session_changes, ticks
+from connector.ledger.sql import ticks
 from connector.ledger.sql.operations import Operations
 from connector.ledger.sql.table import Table
 from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState, Totals
+from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Current, OpenSession, RefreshClaim, RefreshState, Renewal
 from connector.model.transitions import Asked
@@ -39,6 +40,7 @@ class Replica(Operations):
         self._in_hand = InHand()
         self._record_tried = self._fleet.together(partial(held_claims.record, in_hand=self._in_hand))
         self._settle = self._fleet.together(partial(held_claims.settle, in_hand=self._in_hand))
+        self._found_open = self._fleet.together(certainty.open_by)
         self._in_fleet = self._fleet.together(one_by_one)
         self._turn = ""
         """The origin that was looked at last, so that each has its turn."""
@@ -86,22 +88,26 @@ class Replica(Operations):
             self._in_hand.back(debt)
         return is_gone
 
+    async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
+        found = await self._found_open((session_id, login_id))
+        if not found.is_certain:
+            raise LedgerUnavailable("its database has failed over, and not all replicas have written again what they know")
+        return found.session
+
     async def tick(self) -> int:
         number = await self.transact(partial(_tick, counted=self._counted))
         self._counted = (*self._counted[-1:], number)
         return number
 
     async def renew(self, renewal: Renewal) -> Current | None:
+        if not renewal.ends_refresh:
+            return await super().renew(renewal)
         now = self._clock()
-
-        def work(table: Table) -> Current | None:
-            found = session_changes.renew(table, renewal, now=now)
-            is_overtaken = found is not None and found.is_open and found.credential != renewal.credential
-            if renewal.ends_refresh and not is_overtaken:
-                held_claims.release_refresh(table, renewal.session_id, renewal.login_id)
-            return found
-
-        return await self.transact(work)
+        with self._in_hand.ending_refresh(renewal.session_id, renewal.login_id) as has_ended:
+            found, is_over = await self.transact(lambda table: held_claims.end_refresh(table, renewal, now=now))
+            if is_over:
+                has_ended()
+        return found
 
     async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
         login = session_id, login_id

@@ -159,6 +159,9 @@ class MemoryStore:
         """Give an owner a debt that its cleanup is about to try, unless another one tries it."""
         if debt.state is not LogoutState.OWED:
             return debt
+        refresh = self.refreshes.get((debt.session_id, debt.login_id))
+        if refresh is not None and refresh.owner is not owner:
+            return replace(debt, in_hand_elsewhere=True)
         claim = self.claims.setdefault(debt.id, Claim(owner, None))
         if claim.owner is not owner:
             return replace(debt, in_hand_elsewhere=True)
@@ -200,7 +203,8 @@ class MemoryStore:
         """Yield debts that wait for a try, and for how many there is room at the origin of each."""
         for debt in self.read(lambda debt: debt.state is LogoutState.OWED):
             room = per_origin - sum(claim.origin == debt.origin for claim in self.claims.values())
-            if debt.id not in self.claims and room > 0:
+            is_refreshed = (debt.session_id, debt.login_id) in self.refreshes
+            if debt.id not in self.claims and not is_refreshed and room > 0:
                 yield debt, room
 
     def _put_in_quarantine(self, debt: Debt) -> None:

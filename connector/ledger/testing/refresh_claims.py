@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from connector.ledger.port import Ledger
 from connector.ledger.testing.ledger_subject import (
     KEYS,
+    ORIGIN,
+    START,
     LedgerSubject,
     MakeLedger,
     SetClock,
@@ -15,6 +17,7 @@ from connector.ledger.testing.ledger_subject import (
     request,
     session,
 )
+from connector.model.debts import Debt
 from connector.model.sessions import Current, RefreshClaim, RefreshState, Renewal
 
 FIRST, SECOND = request(1, "first").credential, request(1, "second").credential
@@ -34,6 +37,11 @@ async def release(ledger: Ledger) -> None:
 
 async def renew(ledger: Ledger, *, ends_refresh: bool) -> Current | None:
     return await ledger.renew(Renewal(session(1).session_id, "l", 0, SECOND, ends_refresh=ends_refresh))
+
+
+async def cleaned_up(ledger: Ledger) -> Debt:
+    """Record a cleanup of session 1 whose logout is about to be tried."""
+    return await ledger.record(request(1, "first", login="l"), origin=ORIGIN, drivers=())
 
 
 class Refreshing(LedgerSubject):
@@ -80,6 +88,37 @@ class SharedRefreshing(LedgerSubject):
         await renew(first, ends_refresh=True)
         assert await claim(second) == RefreshClaim(RefreshState.NOT_DUE, Current(SECOND, 1))
         assert await claim(second, 1) == RefreshClaim(RefreshState.OURS, Current(SECOND, 1))
+
+    async def test_a_refresh_that_has_renewed_its_login_is_not_claimed_any_more(self, owners: Sequence[Ledger]) -> None:
+        first, second, _ = owners
+        await open_(first, session(1, "first"))
+        await claim(first)
+        await renew(first, ends_refresh=True)
+        await first.claim_due(START, per_origin=9, limit=9)
+        assert await claim(second, 1) == RefreshClaim(RefreshState.OURS, Current(SECOND, 1))
+
+    async def test_a_login_that_another_owner_refreshes_is_ended_by_nobody_before_that_is_over(
+        self, owners: Sequence[Ledger]
+    ) -> None:
+        first, second, third = owners
+        await open_(first, session(1, "first"))
+        await claim(first)
+        debt = await cleaned_up(second)
+        assert debt.in_hand_elsewhere
+        found = [await owner.claim_due(START, per_origin=9, limit=9) for owner in owners]
+        assert (found, await third.next_due(START)) == ([[], [], []], None)
+        await renew(first, ends_refresh=True)
+        (newest,) = await third.claim_due(START, per_origin=9, limit=9)
+        assert (newest.id, newest.credential) == (debt.id, SECOND)
+
+    async def test_a_login_whose_refresh_was_in_vain_is_ended_by_whoever_looks(self, owners: Sequence[Ledger]) -> None:
+        first, second, _ = owners
+        await open_(first, session(1, "first"))
+        await claim(first)
+        debt = await cleaned_up(second)
+        await release(first)
+        (found,) = await second.claim_due(START, per_origin=9, limit=9)
+        assert found.id == debt.id
 
     async def test_a_claim_outlives_a_renewal_by_another_answer(self, owners: Sequence[Ledger]) -> None:
         first, second, _ = owners

@@ -48,7 +48,13 @@ def seen_so_far(ground: Ground, place: Listening, crowd: Crowd, **in_the_end: An
     """Return all that was seen, and what was found `in_the_end`."""
     system, life = place.system, Life("the fleet", 0.0, tick=ground.tick)
     return FleetHistory(
-        crowd.caller.calls, [life], [*system.logins], beyond=[*system.beyond], troubles=ground.troubles, **in_the_end
+        crowd.caller.calls,
+        [life],
+        [*system.logins],
+        beyond=[*system.beyond],
+        troubles=ground.troubles,
+        lateness=ground.lateness,
+        **in_the_end,
     )
 
 

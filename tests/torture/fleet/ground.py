@@ -9,6 +9,7 @@ from tests.balancer import balancer
 from tests.drivers.stores import fresh_namespace
 from tests.torture.fleet.databases import Database, one_postgres
 from tests.torture.fleet.happenings import Happening
+from tests.torture.fleet.lateness import Lateness
 from tests.torture.fleet.replicas import Replica
 from tests.torture.fleet.restarts import Restarts
 from tests.torture.fleet.stores import Store, one_redis, redis_with_sentinels
@@ -82,6 +83,7 @@ class Ground:
     store: Store
     database: Database
     troubles: Troubles
+    lateness: Lateness
     tick: float
     """Seconds that count as a minute of idle time."""
     config: str
@@ -113,4 +115,6 @@ async def ground(folder: Path, end_system: str, deployment: Deployment) -> Async
             stack.push_async_callback(replica.kill)
             await replica.start()
         await restarts.all_up()
-        yield Ground(front.url, restarts, store, database, Troubles(), deployment.tick, configs[-1], environs[-1])
+        late = Lateness(restarts.processes)
+        async with late.watched():
+            yield Ground(front.url, restarts, store, database, Troubles(), late, deployment.tick, configs[-1], environs[-1])

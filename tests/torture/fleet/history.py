@@ -1,8 +1,11 @@
 """A run of a fleet as it was seen from outside. What one server's life tells elsewhere, here the troubles do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf
 
+from tests.torture.fleet.lateness import Lateness
 from tests.torture.fleet.troubles import Troubles
 from tests.torture.life.calls import Call, Kind, Life
 from tests.torture.life.history import History
@@ -20,6 +23,11 @@ class FleetHistory(History):
     """All that the clients and the end system saw, and what was done to the fleet meanwhile."""
 
     troubles: Troubles = field(default_factory=Troubles)
+    lateness: Lateness = field(default_factory=Lateness)
+
+    def is_the_machines(self, call: Call) -> bool:
+        """Tell whether a call was late because a process that it needs waited for a processor for half of the time."""
+        return self.lateness.between(call.began, call.left) >= (call.left - call.began) / 2
 
     def over(self, call: Call) -> float:
         is_over = call.status == 200 or (call.kind is Kind.CLEANUP and call.status is not None)
@@ -45,7 +53,22 @@ class FleetHistory(History):
 
     def is_forgotten(self, renewal: Renewal) -> bool:
         is_needed = renewal.is_refresh and renewal.carried == inf
-        return is_needed and self.troubles.excuse(renewal.asked, max(renewal.asked, min(renewal.told, renewal.asked + LATE_BY)))
+        return is_needed and self.troubles.excuse(renewal.asked, self._recorded_by(renewal))
+
+    def _recorded_by(self, renewal: Renewal) -> float:
+        """Return until when a refresh goes on: its end is recorded before the call is answered that has waited for it.
+
+        If a replica is killed meanwhile, the balancer or the client may send that call to another one.
+        """
+        login = self._refreshed[id(renewal)]
+        calls = self.by_session[self.initializes[login.ticket].session]
+        waiting = (call.left for call in calls if call.shown == login.ticket and call.began <= renewal.asked <= call.left)
+        told = max(renewal.asked, min(renewal.told, renewal.asked + LATE_BY))
+        return max([told, *(left for left in waiting if left < inf)])
+
+    @cached_property
+    def _refreshed(self) -> Mapping[int, Login]:
+        return {id(renewal): login for login in self.logins for renewal in login.refreshes}
 
     def life_at(self, moment: float) -> Life:
         """Return a server that knows all that was done in quiet times, or one that knows nothing."""

@@ -34,6 +34,8 @@ class Verdict:
     sent_twice: int = 0
     """Logins that were asked to end after a 200 had said that they had ended."""
     no_seat: int = 0
+    late: int = 0
+    """Calls that failed although nothing was done, because the machine was busy with something else."""
     failed: Mapping[str, int] = field(default_factory=dict)
     """By what was done: calls that were answered 503 or not at all because of it."""
     noticed: Mapping[str, float] = field(default_factory=dict)
@@ -66,6 +68,7 @@ def judged(history: FleetHistory) -> Verdict:
         reaped=sum(1 for login in history.logins if _is_reaped(history, login)),
         sent_twice=len({login.token for login, _, _ in _asked_again(history)}),
         no_seat=sum(call.word == licence.NO_SEAT for call in history.calls),
+        late=sum(_is_faulty(history, call) and history.is_the_machines(call) for call in history.calls),
         failed=Counter(trouble.what for _, trouble in blamed),
         noticed=noticed,
         faults=found,
@@ -83,7 +86,7 @@ def lost(history: FleetHistory) -> Iterator[Fault]:
 def failed(history: FleetHistory) -> Iterator[Fault]:
     """No call fails unless something was done to the fleet."""
     for call in history.calls:
-        if _failed(call) and not history.troubles.excuse(call.began, call.left):
+        if _is_faulty(history, call) and not history.is_the_machines(call):
             yield Fault(Wrong.DEFECT, f"nothing was wrong: {call}", call.session)
 
 
@@ -94,6 +97,10 @@ def twice(history: FleetHistory) -> Iterator[Fault]:
         is_under_way = any(other.began <= done.left and moment <= history.over(other) for other in others)
         if not (is_under_way or history.troubles.excuse(done.began, moment)):
             yield Fault(Wrong.TWICE, f"{login.ticket} is asked to end at {moment:.3f}, after: {done}", done.session)
+
+
+def _is_faulty(history: FleetHistory, call: Call) -> bool:
+    return _failed(call) and not history.troubles.excuse(call.began, call.left)
 
 
 def _blamed(history: FleetHistory, call: Call) -> Trouble | None:

@@ -48,7 +48,8 @@ all sessions are ended. The judge knows what the clients and the end system saw,
 * *twice*: the end system is asked to log out after a 200 said that this was done. It may be asked if something was done to the
   fleet meanwhile, or if another call of that session was under way;
 * *defect*: a 500, another answer that there should not be, or a 503 or no answer although nothing was wrong. An end system that
-  is late on a busy machine counts as no fault of the fleet's.
+  is late on a busy machine counts as no fault of the fleet's. Nor does a call during which a process of the fleet had to wait for
+  a processor for half of the time, as the kernel counts it.
 
 What is done is an excuse from its beginning until {recovers:.0f} seconds after it was mended. A rolling restart is none.
 Between two things, the fleet has some seconds in which nothing may fail at all. Each thing may make no more logins unknown, and
@@ -89,6 +90,7 @@ def _what_came_of_it(runs: Sequence[Run]) -> str:
         "calls": lambda run: sum(answers.total() for answers in run.calls.values()),
         "answered 503": lambda run: sum(answers["503"] for answers in run.calls.values()),
         "not answered": lambda run: sum(answers[NO_ANSWER] for answers in run.calls.values()),
+        "failed because this machine was busy with something else": lambda run: run.verdict.late,
         "initializes that found no seat": lambda run: run.verdict.no_seat,
         "logins": lambda run: run.verdict.logins,
         "refreshes": lambda run: run.verdict.refreshes,

@@ -33,6 +33,11 @@ class Replica:
     port: int = field(default_factory=free_port)
     _process: asyncio.subprocess.Process | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """Its process; None if it is not running."""
+        return None if self._process is None else self._process.pid
+
     async def start(self, more: Mapping[str, str] | None = None) -> None:
         """Start it, with these variables besides, and wait until it takes connections. What it logs is in `server.log`."""
         self.folder.mkdir(exist_ok=True)

@@ -1,6 +1,7 @@
 """What is done to the replicas of a fleet."""
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from random import Random
@@ -27,6 +28,10 @@ class Restarts:
             Happening("a replica paused for longer than a claim", partial(self._pause, seconds=BEYOND_A_CLAIM)),
             Happening("a rolling restart", lambda _: self.restart_all_in_turn(), recovers=None),
         ]
+
+    def processes(self) -> list[int]:
+        """Return the processes of the replicas, and this one, which has the end system and the clients."""
+        return [os.getpid(), *(replica.pid for replica in self._replicas if replica.pid is not None)]
 
     async def all_up(self) -> None:
         """Wait until the load balancer sends work to each replica."""

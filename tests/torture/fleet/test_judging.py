@@ -7,6 +7,7 @@ import pytest
 
 from tests.torture.fleet.history import FleetHistory
 from tests.torture.fleet.judging import judged
+from tests.torture.fleet.lateness import Lateness
 from tests.torture.fleet.troubles import Trouble, Troubles
 from tests.torture.life.faults import Wrong
 from tests.torture.life.told import Told
@@ -19,10 +20,12 @@ class ToldOfAFleet(Told):
     """A history in which nothing is done to the fleet, unless a test says otherwise."""
 
     troubles: Troubles = field(default_factory=Troubles)
+    lateness: Lateness = field(default_factory=Lateness)
 
     def history(self) -> FleetHistory:
         seen = super(ToldOfAFleet, self).history()
-        return FleetHistory(**{each.name: getattr(seen, each.name) for each in fields(seen)}, troubles=self.troubles)
+        known = {each.name: getattr(seen, each.name) for each in fields(seen)}
+        return FleetHistory(**known, troubles=self.troubles, lateness=self.lateness)
 
     def found(self) -> set[Wrong]:
         return {fault.wrong for fault in judged(self.history()).faults}
@@ -57,6 +60,17 @@ def test_a_call_that_fails_because_of_trouble_is_none(told: ToldOfAFleet, status
     assert told.found() == set()
 
 
+@pytest.mark.parametrize(("waited", "faults"), [(0.5, set()), (0.4, {Wrong.DEFECT})])
+def test_a_call_that_had_to_wait_for_a_processor_half_of_its_time_is_the_machines_fault(
+    told: ToldOfAFleet, waited: float, faults: set[Wrong]
+) -> None:
+    told.initialize("a")
+    failed = told.cleanup("a", None)
+    told.cleanup("a")
+    told.lateness.waited.append((failed.left, waited * (failed.left - failed.began)))
+    assert told.found() == faults
+
+
 def test_trouble_is_no_excuse_any_more_once_it_was_over_for_long_enough(told: ToldOfAFleet) -> None:
     told.initialize("a")
     failed = told.cleanup("a", 503)
@@ -70,6 +84,20 @@ def test_a_login_of_a_session_that_was_opened_is_lost_whatever_the_trouble(told:
     told.initialize("a")
     told.lost.add("a")
     assert Wrong.LOST in told.found()
+
+
+@pytest.mark.parametrize(("later", "faults"), [(0.0, set()), (0.1, {Wrong.LOST})])
+def test_a_refresh_goes_on_until_the_call_is_answered_that_waits_for_it(
+    told: ToldOfAFleet, later: float, faults: set[Wrong]
+) -> None:
+    told.initialize("a")
+    call = told.use("a")
+    told.refresh("a").asked = call.began + 0.1
+    told.logins["a"].renewals[0].told = call.began + 0.2
+    told.cleanup("a")
+    told.lost.add("a")
+    told.troubles.all.append(Trouble("a replica killed", call.left + later, recovers=0.0, ended=call.left + later))
+    assert told.found() == faults
 
 
 def test_a_login_that_trouble_has_met_is_unknown_and_has_to_have_a_row(told: ToldOfAFleet) -> None:

@@ -1,4 +1,4 @@
-"""First tries on PostgreSQL alone, for the mutants: with the contract they take minutes."""
+"""Claims on PostgreSQL alone, for the mutants: with the contract they take minutes."""
 
 import math
 
@@ -9,10 +9,11 @@ from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.testing import MakeLedger, SetClock
 from connector.ledger.testing.first_tries import SharedFirstTries
+from connector.ledger.testing.refresh_claims import SharedRefreshing
 from tests.postgres import Postgres
 
 
-class TestFirstTries(SharedFirstTries):
+class TestClaims(SharedFirstTries, SharedRefreshing):
     shared = True
 
     @pytest.fixture
