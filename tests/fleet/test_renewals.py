@@ -71,7 +71,7 @@ async def test_a_cleanup_elsewhere_ends_what_a_renewal_has_made(renewing: Fleet,
     assert (answer.body["logout"]["outcome"], expiring.ended, expiring.refresh) == ("acknowledged", newest, {})
 
 
-async def test_a_cleanup_while_another_replica_renews_the_login_waits_for_what_that_makes(
+async def test_a_cleanup_while_another_replica_renews_the_login_ends_what_that_makes(
     renewing: Fleet, expiring: Expiring, session: str
 ) -> None:
     async with renewing.replicas() as (one, other):
@@ -91,7 +91,7 @@ async def test_a_cleanup_while_another_replica_renews_the_login_waits_for_what_t
     assert expiring.ended == newest
 
 
-async def test_a_cleanup_waits_for_no_call_that_waits_for_another_replica_to_renew_the_login(
+async def test_a_cleanup_waits_for_no_call_that_waits_for_a_renewal_elsewhere(
     renewing: Fleet, expiring: Expiring, session: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (live, renewals):

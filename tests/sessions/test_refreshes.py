@@ -220,7 +220,7 @@ async def test_a_cleanup_that_comes_during_a_refresh_waits_for_it_and_ends_what_
     assert (expiring.ended, expiring.refresh) == (["r3.1"], {})
 
 
-async def test_a_cleanup_during_a_refresh_that_takes_too_long_sends_nothing_that_may_be_spent(
+async def test_a_cleanup_during_a_refresh_that_takes_too_long_sends_nothing_spent(
     expiring: Expiring, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "DEADLINE", SOON)

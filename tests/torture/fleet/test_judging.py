@@ -61,7 +61,7 @@ def test_a_call_that_fails_because_of_trouble_is_none(told: ToldOfAFleet, status
 
 
 @pytest.mark.parametrize(("waited", "faults"), [(0.5, set()), (0.4, {Wrong.DEFECT})])
-def test_a_call_that_had_to_wait_for_a_processor_half_of_its_time_is_the_machines_fault(
+def test_a_call_that_waited_for_a_processor_half_of_its_time_is_no_fault(
     told: ToldOfAFleet, waited: float, faults: set[Wrong]
 ) -> None:
     told.initialize("a")
