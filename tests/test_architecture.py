@@ -93,6 +93,7 @@ KNOW_THE_STORE = {
     "connector/ledger/sqlite/": "the store itself",
     "connector/assembly/ledgers.py": "which ledger there is",
     "connector/cli/ledger_at_rest.py": "the ledger of a server that is down",
+    "connector/cli/backup_commands.py": "a ledger that is written into a backup, or made of one",
     "connector/cli/ledger_commands.py": "a ledger that moves from one store to another",
     "connector/preflight/ledger_store.py": "whether the address of its database is one",
     "connector/preflight/keyfile.py": "whether the ledger needs keys that are lost",

@@ -4,14 +4,13 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connector.cli.options import ConfigOption, chosen
+from connector.cli.progress import progress
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
     from connector.ledger.postgres.address import Address
@@ -88,7 +87,7 @@ def _into_database(path: Path, address: "Address", config: Path | None) -> None:
     settings = read(chosen(config), os.environ).settings
     keyring = load_keyring(settings.ledger.key_file, os.environ, ledger=path)
     adoption = Adoption(keyring, _idle_ticks(settings.sessions.idle_timeout), time.time())
-    with leaving(path, keyring) as file, _progress() as advance:
+    with leaving(path, keyring) as file, progress("moving the ledger") as advance:
         damaged = file.damaged()
         was_done = arrive(address, file, adoption, advance)
     if was_done:
@@ -112,19 +111,6 @@ def _into_file(address: "Address", path: Path) -> None:
     from connector.ledger.postgres.departing import departing
     from connector.ledger.sqlite.moving_in import move_in
 
-    with _progress() as advance:
+    with progress("moving the ledger") as advance:
         move_in(path, departing(address), advance)
     typer.echo(f'moved to {path}, and read again. Set ledger.store = "sqlite" now, and ledger.path')
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[], None]]:
-    """Count the rows at a terminal; what is given is called for each."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    terminal = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("moving the ledger: {task.completed} rows"), TimeElapsedColumn())
-    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
-        task = progress.add_task("moving", total=None)
-        yield lambda: progress.advance(task)

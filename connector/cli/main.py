@@ -6,6 +6,7 @@ import typer
 
 from connector.cli import (
     audit_command,
+    backup_commands,
     check_config,
     doctor,
     drain,
@@ -53,6 +54,8 @@ app.command()(status.status)
 app.command()(drain.drain)
 app.command()(audit_command.audit)
 app.command()(rehearse.rehearse)
+app.command()(backup_commands.backup)
+app.command()(backup_commands.restore)
 app.add_typer(owed_commands.app, name="owed")
 app.add_typer(sessions_commands.app, name="sessions")
 app.add_typer(profiles.app, name="profiles")

@@ -28,6 +28,11 @@ def of_keys(keyring: Keyring) -> tuple[bytes, ...]:
     return tuple(keyring.mac("key", key_id.encode(), key_id=key_id)[:KEY_BYTES] for key_id in keyring.ids)
 
 
+def shown_keys(keyring: Keyring) -> dict[str, str]:
+    """Return the ids of the keys, the current one first, each with its digest in hexadecimal."""
+    return dict(zip(keyring.ids, (digest.hex() for digest in of_keys(keyring)), strict=True))
+
+
 def shares(credential: Credential, keyring: Keyring) -> list[bytes]:
     """Return the digest of a credential alone by each of the keys, the current one first: equal ones show as such."""
     message = identity(credential)

@@ -12,7 +12,7 @@ from secrets import token_bytes, token_hex
 import structlog
 
 from connector.config.variables import KEYS_VARIABLE
-from connector.ledger.fingerprints import of_keys
+from connector.ledger.fingerprints import shown_keys
 from connector.ledger.keyring import KEY_BYTES, Keyring
 from connector.ledger.sqlite.lost_keys import needs_keys
 from connector.model.errors import ConfigurationError
@@ -45,8 +45,8 @@ def load_keyring(path: Path, environ: Mapping[str, str], *, ledger: Path | None)
         raise ConfigurationError([f"ledger.key_file: {path}: {why_not(problem, path)}"]) from problem
 
 
-def given_keys(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the ids of the keys, the current one first, each with the digest by which replicas tell it. None are made.
+def given_keyring(path: Path, environ: Mapping[str, str]) -> Keyring:
+    """Return the keys that there are. None are made.
 
     Raises:
         ConfigurationError: as `load_keyring` does, or there are none.
@@ -56,8 +56,16 @@ def given_keys(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
             raise ConfigurationError([f"ledger.key_file: {path}: is not there, and {KEYS_VARIABLE} is not set"])
     except OSError as problem:
         raise ConfigurationError([f"ledger.key_file: {path}: {why_not(problem, path)}"]) from problem
-    keyring = load_keyring(path, environ, ledger=None)
-    return dict(zip(keyring.ids, (digest.hex() for digest in of_keys(keyring)), strict=True))
+    return load_keyring(path, environ, ledger=None)
+
+
+def given_keys(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the ids of the keys, the current one first, each with the digest by which replicas tell it.
+
+    Raises:
+        ConfigurationError: as `given_keyring` does.
+    """
+    return shown_keys(given_keyring(path, environ))
 
 
 def parsed(text: str, *, origin: str) -> Keyring:

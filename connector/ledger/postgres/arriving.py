@@ -14,7 +14,7 @@ from connector.ledger.postgres.layouts import MARKER, migrate
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.ledger.postgres.trouble import told
-from connector.ledger.sql.moving import COLUMNS, NUMBERED, Digest, LeavingLedger, Row
+from connector.ledger.sql.moving import COLUMNS, NUMBERED, Digest, LeavingLedger, LedgerRows, Row
 from connector.model.errors import ConfigurationError
 
 Connection = psycopg.Connection[Any]
@@ -48,15 +48,16 @@ def _arrived(
         return True
     if others := users(connection):
         raise refusal(address, others)
-    if _is_empty(connection):
-        _copy(connection, source, advance, address)
+    if is_empty(connection):
+        copy_rows(connection, source, advance, address)
     else:
         adopt(FleetTable(Statements(connection), adoption.keyring), source, adoption, advance)
     source.mark(str(address))
     return False
 
 
-def _copy(connection: Connection, source: LeavingLedger, advance: Callable[[], None], address: Address) -> None:
+def copy_rows(connection: Connection, source: LedgerRows, advance: Callable[[], None], address: Address) -> None:
+    """Write what is in a ledger in the place of what the tables hold, and read it again. Raises `ConfigurationError`."""
     for table, columns in COLUMNS.items():
         if _written(connection, table, columns, source.rows(table), advance) != Digest().of(read(connection, table, columns)):
             raise refusal(address, f"what was read again from {table} is not what was written: nothing is kept")
@@ -71,7 +72,7 @@ def ids(connection: Connection) -> list[bytes]:
     return [bytes(id_) for (id_,) in connection.execute("SELECT id FROM identity ORDER BY id")]
 
 
-def _is_empty(connection: Connection) -> bool:
+def is_empty(connection: Connection) -> bool:
     """Tell whether there is no row of a ledger, and none was ever used here: no seal names it."""
     query = sql.SQL("SELECT EXISTS (SELECT FROM {})")
     return (True,) not in [connection.execute(query.format(sql.Identifier(table))).fetchone() for table in COLUMNS]

@@ -91,6 +91,11 @@ class FleetTable(Table):
         self._statements.later(b"SELECT setval('debt_ids', %s)", [last + number])
         return int(last) + 1
 
+    def last_id(self, name: str) -> int:
+        sequence = "debt_ids" if name == "debts" else f"{name}_id_seq"
+        query = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}"  # noqa: S608 - names of our own
+        return int(self.connection.execute(query).fetchone()[0])
+
     def write_over(self, rows: Sequence[Row]) -> None:
         given, values = self.given(COLUMNS, rows)
         self.write(UPDATE.format(given), values)

@@ -24,8 +24,8 @@ MOVED = 1_000
 Row = Sequence[Any]
 
 
-class LeavingLedger(Protocol):
-    """A ledger that moves to another store, while nobody else uses it."""
+class LedgerRows(Protocol):
+    """All that is in a ledger, as it is at one moment."""
 
     @property
     def ids(self) -> Sequence[bytes]:
@@ -36,6 +36,10 @@ class LeavingLedger(Protocol):
 
     def rows(self, table: str) -> Iterable[Row]:
         """Return the rows of a table, ordered by the first column."""
+
+
+class LeavingLedger(LedgerRows, Protocol):
+    """A ledger that moves to another store, while nobody else uses it."""
 
     def mark(self, target: str) -> None:
         """Record that no server uses it any more. Raises `ConfigurationError` if it has moved elsewhere already."""

@@ -88,6 +88,10 @@ class Table(ABC):
         """Note what was made of rows of debts, sessions and openings. A store keeps it that may forget what it has committed."""
 
     @abstractmethod
+    def last_id(self, name: str) -> int:
+        """Return the highest id that a row of a table ever had; 0 if that is not known."""
+
+    @abstractmethod
     def size(self) -> int:
         """Return the bytes that the rows take in their store."""
 

@@ -7,6 +7,7 @@ from connector.ledger.sql.table import NOBODYS, Table, Term
 from connector.ledger.unverified import lenient_text
 
 NEXT_ID = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'debts'"
+LAST_ID = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?"
 SIZE = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
 
 
@@ -19,6 +20,9 @@ class FileTable(Table):
 
     def next_id(self, number: int) -> int:  # noqa: ARG002 - the ids above the highest one are free, however many are wanted
         return int(self.connection.execute(NEXT_ID).fetchone()[0])
+
+    def last_id(self, name: str) -> int:
+        return int(self.connection.execute(LAST_ID, (name,)).fetchone()[0])
 
     def size(self) -> int:
         return int(self.connection.execute(SIZE).fetchone()[0])

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from connector.ledger.sql.moving import MOVED
-from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, is_ledger, layout, version
+from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, is_backup, is_ledger, layout, version
 from connector.ledger.unverified import lenient_text
 from connector.model.errors import ConfigurationError
 from drivers.sqlite_file import is_damage
@@ -47,6 +47,8 @@ def connected(path: Path, mode: str) -> sqlite3.Connection:
 
 def _damage(connection: sqlite3.Connection, path: Path) -> str | None:
     found = version(connection)
+    if is_backup(connection):
+        raise ConfigurationError([f"ledger.path: {path}: is a backup; `connector restore` makes a ledger of it"])
     if not is_ledger(connection) and layout(connection):
         raise ConfigurationError([f"ledger.path: {path}: is no ledger, but a database of another program"])
     if target := moved_to(connection):

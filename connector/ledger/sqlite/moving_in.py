@@ -2,11 +2,11 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
-from connector.ledger.sql.moving import COLUMNS, NUMBERED, Digest, LeavingLedger
+from connector.ledger.sql.moving import COLUMNS, NUMBERED, Digest, LeavingLedger, LedgerRows
 from connector.ledger.sql.table import marks
 from connector.ledger.sqlite.opening import refusals
 from connector.ledger.sqlite.recovery import COMPANIONS
@@ -31,18 +31,34 @@ def move_in(path: Path, source: AbstractContextManager[LeavingLedger], advance: 
         if is_there(path):
             raise ConfigurationError([f"ledger.path: {path}: is there already; expected no file"])
         make_private_folder(path.parent)
-        for name in COMPANIONS:
-            made.with_name(made.name + name).unlink(missing_ok=True)
-        os.close(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        begin_anew(made)
         with source as leaving:
-            with closing(sqlite3.connect(made, isolation_level=None)) as connection:
-                _fill(connection, leaving, advance)
+            with closing(sqlite3.connect(made, isolation_level=None)) as connection, filled(connection, leaving, advance):
+                pass
             leaving.mark(str(path.absolute()))
         made.replace(path)
         synced_folder(path.parent)
 
 
-def _fill(connection: sqlite3.Connection, source: LeavingLedger, advance: Callable[[], None]) -> None:
+def begin_anew(path: Path) -> None:
+    """Make an empty file that only its owner may read, in the place of one that was left unfinished. Raises `OSError`."""
+    discard(path)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def discard(path: Path) -> None:
+    """Remove a file that nobody uses, and what SQLite has put beside it."""
+    for name in COMPANIONS:
+        path.with_name(path.name + name).unlink(missing_ok=True)
+
+
+@contextmanager
+def filled(connection: sqlite3.Connection, source: LedgerRows, advance: Callable[[], None]) -> Iterator[None]:
+    """Write what is in a ledger into an empty file, and read it again. It is kept when the context ends, and not if that raises.
+
+    Raises:
+        ConfigurationError: what was read again is not what was written.
+    """
     connection.execute("PRAGMA synchronous = FULL")
     migrate(connection)
     connection.execute("BEGIN IMMEDIATE")
@@ -52,11 +68,12 @@ def _fill(connection: sqlite3.Connection, source: LeavingLedger, advance: Callab
         _count_on(connection, table, source.last_id(table))
     connection.execute("DELETE FROM identity")
     connection.executemany("INSERT INTO identity VALUES (?)", [(id_,) for id_ in source.ids])
+    yield
     connection.execute("COMMIT")
 
 
 def _copy_table(
-    connection: sqlite3.Connection, source: LeavingLedger, table: str, columns: tuple[str, ...], advance: Callable[[], None]
+    connection: sqlite3.Connection, source: LedgerRows, table: str, columns: tuple[str, ...], advance: Callable[[], None]
 ) -> None:
     written, names = Digest(), ", ".join(columns)
     insert = f"INSERT INTO {table} ({names}) VALUES ({marks(columns)})"  # noqa: S608 - names of our own

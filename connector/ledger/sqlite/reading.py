@@ -29,6 +29,7 @@ def opened_read_only(path: Path, keyring: Keyring) -> Iterator[Table]:
         if damage := damage_of(path):
             raise ConfigurationError([f"ledger.path: {path}: is damaged ({damage}); the server saves what it can when it starts"])
         with closing(connected(path, "ro")) as connection, closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+            connection.execute("BEGIN")  # all that is shown is of one moment
             yield FileTable(_of_today(connection, copy), keyring, may_write=False)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 APPLICATION = 0x4F504C47
 """`application_id` of a ledger: "OPLG"."""
+APPLICATION_OF_BACKUP = 0x4F504C42
+"""That of a ledger's backup: "OPLB". No server of any version takes it for a ledger."""
 
 VERSION_1 = """
 CREATE TABLE debts (
@@ -141,6 +143,11 @@ def version(connection: sqlite3.Connection) -> int:
 def is_ledger(connection: sqlite3.Connection) -> bool:
     """Tell whether the file was made by this module."""
     return int(connection.execute("PRAGMA application_id").fetchone()[0]) == APPLICATION
+
+
+def is_backup(connection: sqlite3.Connection) -> bool:
+    """Tell whether the file is a backup of a ledger, of which no server may make use as it is."""
+    return int(connection.execute("PRAGMA application_id").fetchone()[0]) == APPLICATION_OF_BACKUP
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:

@@ -1,0 +1,148 @@
+"""`connector backup` and `connector restore`: a ledger in one file, and a ledger made of it."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from connector.cli.options import ConfigOption, JsonOption, chosen
+from connector.cli.progress import progress
+
+if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
+    from connector.config.settings import LedgerSection
+    from connector.ledger.keyring import Keyring
+    from connector.ledger.sql.snapshot import Snapshot
+    from connector.ledger.sql.table import Table
+    from connector.ledger.sqlite.backup import About
+    from connector.model.debts import Totals
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")],
+    *,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a backup of the ledger, while the server runs or not. Keep the keys apart from it: they are not in the file.
+
+    The file is read again, and each row verified, before it has its name. Only its owner may read it.
+    """
+    from connector.ledger.sql.snapshot import Snapshot
+    from connector.ledger.sqlite.backup import back_up
+
+    ledger, keyring = _configured(config)
+    with _opened(ledger, keyring) as table, progress("backup", (snapshot := Snapshot(table)).size()) as advance:
+        about = back_up(file, snapshot, keyring, ledger=_place(ledger), now=time.time(), advance=advance)
+    _tell_backup(file, about, as_json=as_json)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `connector backup` has written.")],
+    *,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a ledger of a backup, while no server runs. Whatever was open in it is ended once the server starts.
+
+    Nobody goes on with a login of that time, and everything cached is invalidated.
+    """
+    from connector.ledger.sqlite.backup import opened_backup
+
+    ledger, keyring = _configured(config)
+    with opened_backup(file, keyring) as (snapshot, about):
+        ended, totals = _restored(ledger, keyring, snapshot, about)
+    _tell_restored(file, ledger, about, ended, totals, as_json=as_json)
+
+
+def _configured(config: Path | None) -> "tuple[LedgerSection, Keyring]":
+    from connector.preflight.keyfile import given_keyring
+    from connector.preflight.loading import read
+
+    ledger = read(chosen(config), os.environ).settings.ledger
+    return ledger, given_keyring(ledger.key_file, os.environ)
+
+
+@contextmanager
+def _opened(ledger: "LedgerSection", keyring: "Keyring") -> "Iterator[Table]":
+    """Open the ledger for reading, beside a server that uses it."""
+    if ledger.store == "sqlite":
+        from connector.ledger.sqlite.reading import opened_read_only as file_opened
+
+        with file_opened(ledger.path, keyring) as table:
+            yield table
+    else:
+        from connector.preflight.ledger_store import ledger_address
+
+        address = ledger_address(ledger, os.environ)
+        from connector.ledger.postgres.looking import opened_read_only as database_opened
+
+        with database_opened(address, keyring) as table:
+            yield table
+
+
+def _restored(ledger: "LedgerSection", keyring: "Keyring", snapshot: "Snapshot", about: "About") -> "tuple[int, Totals]":
+    now, rows = time.time(), sum(about.rows.values()) + about.rows.get("sessions", 0)
+    with progress("restore", rows) as advance:
+        if ledger.store == "sqlite":
+            from connector.ledger.sqlite.restoring import restore as into_file
+
+            return into_file(ledger.path, snapshot, keyring, now=now, advance=advance)
+        from connector.preflight.ledger_store import ledger_address
+
+        address = ledger_address(ledger, os.environ)
+        from connector.ledger.postgres.restoring import restore as into_database
+
+        return into_database(address, snapshot, keyring, now=now, advance=advance)
+
+
+def _place(ledger: "LedgerSection") -> str:
+    """Return where the ledger is, without a password."""
+    if ledger.store == "sqlite":
+        return str(ledger.path.absolute())
+    from connector.preflight.ledger_store import ledger_address
+
+    return str(ledger_address(ledger, os.environ))
+
+
+def _tell_backup(file: Path, about: "About", *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        typer.echo(msgspec.json.encode({"file": str(file), **msgspec.to_builtins(about)}).decode())
+    else:
+        typer.echo(f"{file}: {sum(about.rows.values())} rows of {about.ledger}, and read again")
+        typer.echo(
+            f"needs these keys, which are not in it: {', '.join(f'{id_} ({digest})' for id_, digest in about.keys.items())}"
+        )
+    if about.damaged:
+        typer.echo(f"rows that do not verify went along as they are: {about.damaged}", err=True)
+    for key_id, number in about.without_key.items():
+        typer.echo(f"rows whose key {key_id} is missing went along as they are: {number}", err=True)
+
+
+def _tell_restored(file: Path, ledger: "LedgerSection", about: "About", ended: int, totals: "Totals", *, as_json: bool) -> None:
+    if as_json:
+        import msgspec
+
+        told = {
+            "ledger": _place(ledger),
+            "made_at": about.made_at,
+            "ended": ended,
+            "owed": totals.owed,
+            "waiting": totals.waiting,
+        }
+        told |= {"unknown": totals.openings + totals.unknown, "quarantined": totals.quarantined, "unreadable": totals.unreadable}
+        typer.echo(msgspec.json.encode(told).decode())
+        return
+    made_at = datetime.fromtimestamp(about.made_at, UTC)
+    typer.echo(f"{_place(ledger)}: restored from {file}, made at {made_at:%Y-%m-%d %H:%M:%S} UTC, and read again")
+    typer.echo(
+        f"sessions that were open then: {ended}. Once a server starts, their logins are ended, and nothing cached is served"
+    )
+    unknown, waiting = totals.openings + totals.unknown, totals.waiting + totals.quarantined
+    typer.echo(f"owed: {totals.owed}, needs attention: {waiting}, unknown: {unknown}")
