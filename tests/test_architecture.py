@@ -332,6 +332,7 @@ def test_what_an_administrator_is_shown_and_does_has_one_service_behind_every_fa
     faces = [module for module in modules() if module.file.startswith(("connector/api/control", "connector/cli/"))]
     known = {
         "connector/cli/ledger_at_rest.py": "opens the ledger for the service",
+        "connector/cli/backup_commands.py": "reads the ledger as a whole, or makes one while no server and no service has it",
         "connector/cli/ledger_commands.py": "moves the ledger while no server and no service has it",
     }
 

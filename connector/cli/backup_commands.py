@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.options import ConfigOption, JsonOption, chosen
+from connector.cli.printing import print_json
 from connector.cli.progress import progress
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
@@ -113,7 +114,7 @@ def _tell_backup(file: Path, about: "About", *, as_json: bool) -> None:
     import msgspec
 
     if as_json:
-        typer.echo(msgspec.json.encode({"file": str(file), **msgspec.to_builtins(about)}).decode())
+        print_json({"file": str(file), **msgspec.to_builtins(about)})
     else:
         typer.echo(f"{file}: {sum(about.rows.values())} rows of {about.ledger}, and read again")
         typer.echo(
@@ -127,8 +128,6 @@ def _tell_backup(file: Path, about: "About", *, as_json: bool) -> None:
 
 def _tell_restored(file: Path, ledger: "LedgerSection", about: "About", ended: int, totals: "Totals", *, as_json: bool) -> None:
     if as_json:
-        import msgspec
-
         told = {
             "ledger": _place(ledger),
             "made_at": about.made_at,
@@ -137,7 +136,7 @@ def _tell_restored(file: Path, ledger: "LedgerSection", about: "About", ended: i
             "waiting": totals.waiting,
         }
         told |= {"unknown": totals.openings + totals.unknown, "quarantined": totals.quarantined, "unreadable": totals.unreadable}
-        typer.echo(msgspec.json.encode(told).decode())
+        print_json(told)
         return
     made_at = datetime.fromtimestamp(about.made_at, UTC)
     typer.echo(f"{_place(ledger)}: restored from {file}, made at {made_at:%Y-%m-%d %H:%M:%S} UTC, and read again")
