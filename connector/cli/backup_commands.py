@@ -90,13 +90,13 @@ def _restored(ledger: "LedgerSection", keyring: "Keyring", snapshot: "Snapshot",
     now, rows = time.time(), sum(about.rows.values()) + about.rows.get("sessions", 0)
     with progress("restore", rows) as advance:
         if ledger.store == "sqlite":
-            from connector.ledger.sqlite.restoring import restore as into_file
+            from connector.ledger.sqlite.restored_file import restore as into_file
 
             return into_file(ledger.path, snapshot, keyring, now=now, advance=advance)
         from connector.preflight.ledger_store import ledger_address
 
         address = ledger_address(ledger, os.environ)
-        from connector.ledger.postgres.restoring import restore as into_database
+        from connector.ledger.postgres.restored_database import restore as into_database
 
         return into_database(address, snapshot, keyring, now=now, advance=advance)
 

@@ -13,12 +13,12 @@ from connector.ledger.port import Ledger
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.looking import opened_read_only as database_read
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
-from connector.ledger.postgres.restoring import restore as into_database
+from connector.ledger.postgres.restored_database import restore as into_database
 from connector.ledger.sql.snapshot import Snapshot
 from connector.ledger.sql.table import Table
 from connector.ledger.sqlite.backup import About, back_up, opened_backup
 from connector.ledger.sqlite.reading import opened_read_only as file_read
-from connector.ledger.sqlite.restoring import restore as into_file
+from connector.ledger.sqlite.restored_file import restore as into_file
 from connector.model.debts import LogoutState, Totals
 from connector.model.errors import ConfigurationError
 from connector.sessions.live import LiveSessions
