@@ -72,7 +72,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path, desk: Desk) -> 
     return made
 
 
-async def test_a_restored_ledger_ends_what_was_open_at_the_backup_and_serves_nothing_cached(
+async def test_a_restored_ledger_ends_what_was_open_and_serves_nothing_cached(
     installation: Installation, desk: Desk, session: str
 ) -> None:
     with installation.server() as server:
@@ -97,7 +97,7 @@ async def test_a_restored_ledger_ends_what_was_open_at_the_backup_and_serves_not
     assert len(desk.alive) == 1
 
 
-async def test_a_session_that_was_opened_after_the_backup_is_refused_and_its_cleanup_ends_it(
+async def test_a_session_opened_after_the_backup_is_refused_and_its_cleanup_ends_it(
     installation: Installation, desk: Desk, session: str
 ) -> None:
     with installation.server() as server:

@@ -105,7 +105,7 @@ def files(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-async def test_what_was_open_at_the_backup_of_a_ledger_in_use_is_owed_after_it_was_restored(place: Place) -> None:
+async def test_what_was_open_at_the_backup_of_a_ledger_in_use_is_owed_once_restored(place: Place) -> None:
     async with place.opened() as there:
         await open_(there, session(1))
         await open_(there, session(2, login="m"))
@@ -121,7 +121,7 @@ async def test_what_was_open_at_the_backup_of_a_ledger_in_use_is_owed_after_it_w
         assert there.lost_track
 
 
-async def test_the_seal_of_a_session_that_was_open_at_the_backup_is_dead_after_it_was_restored(place: Place) -> None:
+async def test_the_seal_of_a_session_that_was_open_at_the_backup_is_dead_once_restored(place: Place) -> None:
     async with place.opened() as there:
         static = session(2, None, login="static")
         of_session = [session(1), static]
@@ -141,7 +141,7 @@ async def test_the_seal_of_a_session_that_was_open_at_the_backup_is_dead_after_i
         assert [await there.is_closed(each.session_id, each.login_id, each.credential) for each in of_session] == [True, True]
 
 
-async def test_what_was_owed_waiting_or_under_way_at_the_backup_is_so_after_it_was_restored(place: Place) -> None:
+async def test_what_was_owed_waiting_or_under_way_at_the_backup_is_so_once_restored(place: Place) -> None:
     async with place.opened() as there:
         debts = [await record(there, number) for number in range(4)]
         await close(there, debts[0])
@@ -186,7 +186,7 @@ async def test_several_sessions_of_one_login_are_ended_once(place: Place) -> Non
         assert (await there.known_sessions()).logins == {}
 
 
-async def test_a_session_whose_key_was_missing_is_shown_and_opens_no_more_with_its_key_put_back(place: Place) -> None:
+async def test_a_session_whose_key_was_missing_stays_closed_with_its_key_put_back(place: Place) -> None:
     async with place.opened(keyring=ROTATED) as there:
         await open_(there, session(1))
         await record(there, 2)
