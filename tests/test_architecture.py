@@ -73,6 +73,8 @@ OPENS_FILES = {
     "connector/runtime/ownership.py": "the start",
     "connector/runtime/processes.py": "the start, and a replica that was taken for gone; what cannot be opened tells nothing",
     "connector/ledger/sqlite/moving_in.py": "a command",
+    "connector/ledger/sqlite/backup.py": "a command writes or reads it, and no server",
+    "connector/ledger/sqlite/restored_file.py": "a command makes it while no server runs",
     "connector/ledger/sqlite/reading.py": "commands",
     "connector/ledger/sqlite/recovery.py": "the start",
     "connector/ledger/sqlite/reserve.py": "a disk that was full; what cannot be opened is told, and tried again",
