@@ -23,6 +23,7 @@ from connector.assembly.ledgers import ledger_of
 from connector.assembly.parts import Parts, core_of, parts_of
 from connector.cleanups.hooks import Hooks
 from connector.config.settings import Settings
+from connector.console.serving import console_served
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.model.listed import TICK
@@ -96,7 +97,7 @@ def app_of(
     app = web.Application()
     parts = app[PARTS] = parts_of(core, hooks or Hooks(), sees_use=bool(routes))
     app[LAST_DAY] = LastDay(core.metrics, clock)
-    app.cleanup_ctx.append(partial(_running, settings=settings))
+    app.cleanup_ctx.append(partial(_running, settings=settings, environ=environ))
     add_routes(app, settings, parts.served, routes)
     return app
 
@@ -111,14 +112,18 @@ def _prepared(config: Prepared | Settings | Path | str, environ: Mapping[str, st
             return load(Path(config), environ)
 
 
-async def _running(app: web.Application, settings: Settings) -> AsyncIterator[None]:
+async def _running(app: web.Application, settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[None]:
     """Keep the parts of the application open, and serve what an administrator calls, while the application runs."""
     parts = app[PARTS]
     with nullcontext(app[DOORS]) if DOORS in app else opened_doors(settings, for_calls=False) as doors:
         served_metrics = metrics_served(parts.metrics, parts.ledger, settings, doors)
         async with parts.running(settings.server.deadlines.shutdown), served_metrics as url:
-            control = control_app(_admin(app, settings, url), parts.metrics)
-            async with control_served(control, settings, doors), supervised("the last day", app[LAST_DAY].run):
+            admin = _admin(app, settings, url)
+            async with (
+                console_served(admin, parts.metrics, settings, doors, environ) as link,
+                control_served(control_app(admin, parts.metrics, link), settings, doors),
+                supervised("the last day", app[LAST_DAY].run),
+            ):
                 yield
 
 

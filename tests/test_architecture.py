@@ -66,6 +66,8 @@ OPENS_FILES = {
     "connector/endsystems/profile/bundled.py": "the start: profiles",
     "connector/endsystems/http/egress.py": "the start: certificates",
     "connector/ledger/sqlite/inspection.py": "the start, and commands",
+    "connector/console/assets.py": "the start",
+    "connector/preflight/console_token.py": "the start",
     "connector/preflight/keyfile.py": "the start",
     "connector/preflight/key_changes.py": "commands",
     "connector/preflight/listener.py": "the start; a hang-up, at which what cannot be opened is told",
@@ -110,7 +112,7 @@ FLOORS = (
     ("testing",),
     ("server",),
     ("app",),
-    ("assembly",),
+    ("assembly", "console"),
     ("api", "doctor"),
     ("admin",),
     ("workers",),
@@ -192,7 +194,7 @@ def test_drivers_know_nothing_of_the_connector_and_of_http() -> None:
 
 
 def test_only_the_http_edge_knows_the_server_side_of_aiohttp() -> None:
-    rest = outside("connector/api/", "connector/app.py", "connector/server.py", *FOR_AUTHORS)
+    rest = outside("connector/api/", "connector/console/", "connector/app.py", "connector/server.py", *FOR_AUTHORS)
 
     assert [module.file for module in rest if module.imports_any("aiohttp.web")] == []
 
@@ -225,7 +227,11 @@ def test_nothing_is_served_without_the_bounds_of_a_connection() -> None:
         ("connector.server", ("connector/cli/",)),
         ("connector.app", ("connector/server.py",)),
         ("connector.assembly", ("connector/assembly/", "connector/app.py")),
-        ("connector.api", ("connector/api/", "connector/app.py", "connector/assembly/", "connector/server.py")),
+        ("connector.console", ("connector/console/", "connector/app.py")),
+        (
+            "connector.api",
+            ("connector/api/", "connector/app.py", "connector/assembly/", "connector/console/", "connector/server.py"),
+        ),
     ],
 )
 def test_what_lies_further_out_is_known_only_further_out(package: str, importers: tuple[str, ...]) -> None:
@@ -331,7 +337,11 @@ def test_no_part_of_the_connector_works_with_a_ledger_in_memory() -> None:
 
 
 def test_what_an_administrator_is_shown_and_does_has_one_service_behind_every_face() -> None:
-    faces = [module for module in modules() if module.file.startswith(("connector/api/control", "connector/cli/"))]
+    faces = [
+        module
+        for module in modules()
+        if module.file.startswith(("connector/api/control", "connector/cli/", "connector/console/"))
+    ]
     known = {
         "connector/cli/ledger_at_rest.py": "opens the ledger for the service",
         "connector/cli/backup_commands.py": "reads the ledger as a whole, or makes one while no server and no service has it",

@@ -147,6 +147,14 @@ class StoppedServer(msgspec.Struct, frozen=True, kw_only=True):
     ledger: ShownLedger
 
 
+class ShownLink(msgspec.Struct, frozen=True):
+    """A link into the console. It works once."""
+
+    url: str
+    seconds: float
+    """How long it has to be used."""
+
+
 def states_of(choice: Choice) -> list[LogoutState] | None:
     """Return the choice as `ShownDebts.listing` takes it."""
     match choice:

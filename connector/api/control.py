@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from connector.admin.service import Admin
+from connector.admin.shown import ShownLink
 from connector.api.actors import actor_of
 from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages
@@ -45,6 +47,8 @@ class AuditPage(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
 
 
+MakeLink = Callable[[str], ShownLink]
+"""Makes a link by which this user gets into the console, once."""
 REFUSALS: dict[type[ConnectorError], tuple[HTTPStatus, str]] = {
     NoSuchDebt: (HTTPStatus.NOT_FOUND, "no_such_row"),
     NoSuchSession: (HTTPStatus.NOT_FOUND, "no_such_session"),
@@ -57,14 +61,14 @@ REFUSALS: dict[type[ConnectorError], tuple[HTTPStatus, str]] = {
 """What an administrator is answered if the service does not do what he asks."""
 
 
-def control_app(admin: Admin, metrics: Metrics) -> web.Application:
+def control_app(admin: Admin, metrics: Metrics, link: MakeLink | None = None) -> web.Application:
     """Return the application for the control socket. Who may connect to it may call it: the socket's mode decides.
 
-    Web pages may not: somebody may have forwarded the socket to a port.
+    Web pages may not: somebody may have forwarded the socket to a port. Without a `link`, the console is switched off.
     """
     admitted = admitting((no_web_pages,), metrics.observe_rejection)
     outermost = boundary(ErrorShapes([""], []), level=logging.DEBUG)
-    app = web.Application(middlewares=[outermost, admitted, _in_time, _refusals])
+    app = web.Application(middlewares=[outermost, admitted, in_time, refusals])
     app[METRICS] = metrics
 
     async def status(_: web.Request) -> web.Response:
@@ -81,7 +85,13 @@ def control_app(admin: Admin, metrics: Metrics) -> web.Application:
         wanted = converted(dict(request.query), AuditPage)
         return ok(await admin.audit(before=wanted.before, limit=wanted.limit))
 
+    async def console(request: web.Request) -> web.Response:
+        if link is None:
+            raise ApiError(HTTPStatus.CONFLICT, "console_off", "The console is switched off: set console.enabled, and restart.")
+        return ok(link((await actor_of(request)).who))
+
     app.router.add_get("/status", status)
+    app.router.add_post("/console", console)
     app.router.add_get("/keys", keys)
     app.router.add_post("/drain", drain)
     app.router.add_get("/audit", audit)
@@ -91,7 +101,8 @@ def control_app(admin: Admin, metrics: Metrics) -> web.Application:
 
 
 @web.middleware
-async def _in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give each call its time."""
     try:
         async with asyncio.timeout(PATIENCE):
             return await handler(request)
@@ -101,7 +112,8 @@ async def _in_time(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 @web.middleware
-async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer what the service refuses."""
     try:
         return await handler(request)
     except tuple(REFUSALS) as problem:

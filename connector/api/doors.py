@@ -26,6 +26,8 @@ class Doors:
     """Empty if another application serves."""
     metrics: Sequence[socket.socket]
     """Empty if they are switched off."""
+    console: Sequence[socket.socket]
+    """Empty if it is switched off."""
     control: socket.socket | None
     """None on a platform that has no such sockets."""
 
@@ -48,10 +50,12 @@ def opened_doors(settings: Settings, *, for_calls: bool = True) -> Iterator[Door
         server = _bound(stack, "server", settings.server.host, settings.server.port, problems) if for_calls else []
         metrics = settings.metrics
         told = _bound(stack, "metrics", metrics.host, metrics.port, problems) if metrics.enabled else []
+        shown = settings.console
+        console = _bound(stack, "console", shown.host, shown.port, problems) if shown.enabled else []
         control = _control(stack, settings, problems)
         if problems:
             raise ConfigurationError(problems)
-        yield Doors(server, told, control)
+        yield Doors(server, told, console, control)
 
 
 class _Door(web.SockSite):

@@ -33,7 +33,7 @@ async def metrics_served(metrics: Metrics, ledger: Ledger, settings: Settings, d
         return
     hosts = Hosts(settings.server.allowed_hosts, settings.metrics.host)
     async with AsyncExitStack() as stack:
-        runner = await stack.enter_async_context(_running(metrics_app(metrics, hosts), settings))
+        runner = await stack.enter_async_context(running(metrics_app(metrics, hosts), settings))
         await listen(runner, "metrics", doors.metrics)
         host, port, *_ = runner.addresses[0]
         url = str(URL.build(scheme="http", host=host, port=port, path="/metrics"))
@@ -50,14 +50,15 @@ async def control_served(app: web.Application, settings: Settings, doors: Doors)
         log.warning("no control socket on this platform: `connector owed` and `connector status` read the ledger's file only")
         yield
         return
-    async with _running(app, settings) as runner:
+    async with running(app, settings) as runner:
         await web.SockSite(runner, doors.control, backlog=BESIDE).start()
         yield
 
 
 @asynccontextmanager
-async def _running(app: web.Application, settings: Settings) -> AsyncIterator[web.AppRunner]:
-    runner = guarded_runner(app, settings.server, most=BESIDE)
+async def running(app: web.Application, settings: Settings, *, most: int = BESIDE) -> AsyncIterator[web.AppRunner]:
+    """Run an application of ours, with at most so many connections, while the context is open."""
+    runner = guarded_runner(app, settings.server, most=most)
     try:
         await runner.setup()
         yield runner

@@ -8,8 +8,9 @@ from rich.segment import Segment, Segments
 from rich.table import Column, Table
 from rich.text import Text
 
+from connector.admin.phrases import moment, plain
 from connector.admin.shown import ShownDebt
-from connector.cli.words import moment, plain, remark
+from connector.cli.words import remark
 
 HEADINGS = ("id", "session", "system", "state", "tries", "next try")
 LONGEST_SESSION = 9

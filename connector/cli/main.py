@@ -8,6 +8,7 @@ from connector.cli import (
     audit_command,
     backup_commands,
     check_config,
+    console_command,
     doctor,
     drain,
     keys_commands,
@@ -53,6 +54,7 @@ app.command()(doctor.doctor)
 app.command()(status.status)
 app.command()(drain.drain)
 app.command()(audit_command.audit)
+app.command()(console_command.console)
 app.command()(rehearse.rehearse)
 app.command()(backup_commands.backup)
 app.command()(backup_commands.restore)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from connector.cli.words import moment
+from connector.admin.phrases import moment
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.profile.record import StepRecord
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult

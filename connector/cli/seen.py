@@ -23,6 +23,7 @@ from connector.admin.shown import (
     ShownDebt,
     ShownKeyring,
     ShownLedger,
+    ShownLink,
     SilentLedger,
     StoppedServer,
 )
@@ -110,6 +111,10 @@ class ServerSeen(Seen):
     def dismiss_login(self, session: ShownSession) -> None:
         """Give a login up of which nobody knows what it has made."""
         self.client.post(f"/sessions/{session.session}/dismiss", {"login": session.login})
+
+    def console_link(self) -> ShownLink:
+        """Return a link into the console."""
+        return _shown(self.client.post("/console"), ShownLink)
 
     def drain(self, *, close_sessions: bool) -> ShownDrain:
         """Empty the server, and tell what is left."""

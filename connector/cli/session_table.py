@@ -8,9 +8,9 @@ from rich.segment import Segment, Segments
 from rich.table import Column, Table
 from rich.text import Text
 
+from connector.admin.phrases import plain
 from connector.admin.shown_sessions import ShownSession
 from connector.cli.session_words import calls, idle, remark
-from connector.cli.words import plain
 
 HEADINGS = ("session", "system", "state", "idle", "calls")
 

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from connector.cli.words import moment, plain, span
+from connector.admin.phrases import moment, plain, span
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
     from connector.admin.shown_sessions import ClosedSession, ShownSession

@@ -1,12 +1,13 @@
-"""Rows of the ledger and moments in words, for a person."""
+"""Rows of the ledger in words, for a person."""
 
 from typing import TYPE_CHECKING
+
+from connector.admin.phrases import moment, plain
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
     from connector.admin.shown import ShownDebt
 
 HEADINGS = ("id", "session", "system", "state", "reason", "attempts", "last answer", "next try", "owed evictions")
-UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def cells(row: "ShownDebt", now: float) -> tuple[str, ...]:
@@ -49,21 +50,3 @@ def _answer(row: "ShownDebt") -> str:
         return ""
     outcome = f"{answer.outcome} (not proved)" if answer.proved is False else answer.outcome
     return plain(": ".join(filter(None, (outcome, answer.code, answer.message))))
-
-
-def plain(text: str | None) -> str:
-    """Return text of unknown origin without what could move a cursor or break a line."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text or "")
-
-
-def moment(at: float | None, now: float) -> str:
-    """Say when something is or was, for instance `in 40 s`; nothing for None."""
-    if at is None:
-        return ""
-    return f"in {span(at - now)}" if at > now else f"{span(now - at)} ago"
-
-
-def span(seconds: float) -> str:
-    """Say how long something takes in whole units, for instance `3 min`."""
-    size, unit = next((size, unit) for size, unit in UNITS if seconds >= size or size == 1)
-    return f"{seconds // size:.0f} {unit}"

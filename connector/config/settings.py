@@ -280,8 +280,37 @@ class MetricsSection(Section):
     """0 chooses a free port, which is logged."""
 
 
+class ConsoleTls(ServerTls):
+    """HTTPS on the console's address. Without `certificate`, it serves clear text."""
+
+
+class ConsoleSection(Section):
+    """The web console, on an address of its own: [Console](console.md)."""
+
+    enabled: bool = False
+    """Whether the console is served."""
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address or name to listen on. Beyond loopback, the console needs `console.tls.certificate` with a token, or
+    `trusted_user_header`."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 9465
+    """0 chooses a free port, which is logged."""
+    token_env: Annotated[str | None, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = None
+    """The name of the environment variable that holds the token by which anybody gets in. It needs 32 characters."""
+    token_file: Annotated[Path | None, Field(strict=False)] = None
+    """File that holds this token instead; only this user may read it."""
+    trusted_user_header: Annotated[str | None, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = None
+    """The header in which a proxy that authenticates names its user. Only proxies in `server.trusted_proxies` are believed. The
+    proxy has to remove the header from what its clients send."""
+    tls: ConsoleTls = ConsoleTls()
+
+    @property
+    def has_token(self) -> bool:
+        """Whether a token is configured."""
+        return self.token_env is not None or self.token_file is not None
+
+
 class ControlSection(Section):
-    """The socket by which `connector status`, `sessions`, `owed`, `audit`, `keys` and `drain` reach the running server."""
+    """The socket by which `connector status`, `sessions`, `owed`, `audit`, `keys`, `drain` and `console` reach the running server."""
 
     socket: Annotated[Path, Field(strict=False)] = Path("var/control.sock")
     """Unix socket, made with mode 0600, because its users may change what is owed. At most 100 bytes long, as an absolute path
@@ -308,6 +337,7 @@ class Settings(Section):
     audit: AuditSection = AuditSection()
     security: SecuritySection = SecuritySection()
     metrics: MetricsSection = MetricsSection()
+    console: ConsoleSection = ConsoleSection()
     control: ControlSection = ControlSection()
     logs: LogsSection = LogsSection()
 

@@ -5,7 +5,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from connector.config.problems import dotted
-from connector.config.settings import LedgerSection, ServerLimits, ServerSection, SessionsSection, Settings
+from connector.config.settings import (
+    ConsoleSection,
+    LedgerSection,
+    MetricsSection,
+    ServerLimits,
+    ServerSection,
+    SessionsSection,
+    Settings,
+)
 from connector.config.sources import Sources, variable_name
 from connector.endsystems.build import build_end_system
 from connector.endsystems.end_system import EndSystem
@@ -30,6 +38,7 @@ def combination_problems(settings: Settings, sources: Sources) -> list[str]:
         *_seats(settings),
         *_ledger(settings.ledger),
         *_ports(settings),
+        *_console(settings),
         *_base_paths(settings.server),
         *_limits(settings.server.limits),
         *_passwords_in_file(sources),
@@ -67,11 +76,36 @@ def _seals(settings: Settings) -> Iterator[str]:
 
 
 def _ports(settings: Settings) -> Iterator[str]:
-    server, metrics = settings.server, settings.metrics
-    hosts = {server.host, metrics.host}
-    same_host = len(hosts) == 1 or (EVERY_IPV4 in hosts and not any(":" in host for host in hosts))
-    if metrics.enabled and same_host and server.port == metrics.port != 0:
+    server, metrics, console = settings.server, settings.metrics, settings.console
+    if metrics.enabled and _meet(server, metrics):
         yield "metrics.port: expected another port than that of the calls, server.port"
+    if console.enabled and _meet(server, console):
+        yield "console.port: expected another port than that of the calls, server.port"
+    if console.enabled and metrics.enabled and _meet(metrics, console):
+        yield "console.port: expected another port than that of the metrics, metrics.port"
+
+
+def _meet(one: ServerSection | MetricsSection, other: MetricsSection | ConsoleSection) -> bool:
+    """Tell whether two listeners would have one address."""
+    hosts = {one.host, other.host}
+    same_host = len(hosts) == 1 or (EVERY_IPV4 in hosts and not any(":" in host for host in hosts))
+    return same_host and one.port == other.port != 0
+
+
+def _console(settings: Settings) -> Iterator[str]:
+    console = settings.console
+    if console.token_env is not None and console.token_file is not None:
+        yield "console.token_file: expected nothing, because console.token_env is set"
+    if not console.enabled:
+        return
+    if console.trusted_user_header is not None and not settings.server.trusted_proxies:
+        yield "console.trusted_user_header: expected server.trusted_proxies beside it, because nobody else is believed"
+    has_lock = console.tls.certificate is not None and console.has_token
+    if not (is_loopback(console.host) or has_lock or console.trusted_user_header is not None):
+        yield (
+            "console.host: beyond loopback, expected console.tls.certificate and a token (console.token_env or "
+            "console.token_file), or console.trusted_user_header"
+        )
 
 
 def _limits(limits: ServerLimits) -> Iterator[str]:

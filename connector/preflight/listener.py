@@ -7,17 +7,17 @@ from connector.config.settings import ServerTls
 from connector.model.errors import ConfigurationError
 from connector.runtime.certificates import show, trust
 
-CERTIFICATE, KEY, CLIENT_CA_FILE = (f"server.tls.{name}" for name in ("certificate", "key", "client_ca_file"))
+CERTIFICATE, KEY = "server.tls.certificate", "server.tls.key"
 
 
-def listener_tls(settings: ServerTls) -> ssl.SSLContext | None:
-    """Return what connections are made with; None for clear text.
+def listener_tls(settings: ServerTls, section: str = "server") -> ssl.SSLContext | None:
+    """Return what connections to the listener of this section are made with; None for clear text.
 
     Raises:
         ConfigurationError: a file cannot be used, or the certificate is missing.
     """
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    if problems := [*_set_up(tls, settings)]:
+    if problems := [*_set_up(tls, settings, section)]:
         raise ConfigurationError(problems)
     return None if settings.certificate is None else tls
 
@@ -29,12 +29,13 @@ def show_again(tls: ssl.SSLContext, settings: ServerTls) -> None:
         tls.load_cert_chain(settings.certificate, settings.key or settings.certificate)
 
 
-def _set_up(tls: ssl.SSLContext, settings: ServerTls) -> Iterator[str]:
+def _set_up(tls: ssl.SSLContext, settings: ServerTls, section: str) -> Iterator[str]:
+    certificate, key, client_ca_file = (f"{section}.tls.{name}" for name in ("certificate", "key", "client_ca_file"))
     if settings.certificate is None:
-        alone = {KEY: settings.key, CLIENT_CA_FILE: settings.client_ca_file}
-        yield from (f"{key}: expected {CERTIFICATE} beside it" for key, file in alone.items() if file is not None)
+        alone = {key: settings.key, client_ca_file: settings.client_ca_file}
+        yield from (f"{name}: expected {certificate} beside it" for name, file in alone.items() if file is not None)
         return
-    yield from show(tls, settings.certificate, settings.key or settings.certificate, (CERTIFICATE, KEY))
+    yield from show(tls, settings.certificate, settings.key or settings.certificate, (certificate, key))
     if settings.client_ca_file is not None:
         tls.verify_mode = ssl.CERT_REQUIRED
-        yield from trust(tls, settings.client_ca_file, CLIENT_CA_FILE)
+        yield from trust(tls, settings.client_ca_file, client_ca_file)

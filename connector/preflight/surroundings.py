@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from connector.config.settings import LedgerSection, Settings
+from connector.config.settings import ConsoleSection, LedgerSection, Settings
 from connector.config.variables import KEYS_VARIABLE
 from connector.model.errors import ConfigurationError
+from connector.preflight.console_token import console_token
 from connector.preflight.drivers import build_drivers, misconfigurations
 from connector.preflight.keyfile import load_keyring, problem_of_lost_keys, problem_of_shared_keys
 from connector.preflight.ledger_store import ledger_address, ledger_file, problem_of_sharing
@@ -31,6 +32,7 @@ def drivers_and_problems(settings: Settings, environ: Mapping[str, str]) -> tupl
     ledger, authority = settings.ledger, drivers[-1]
     problems = [
         *_listener(settings),
+        *_console(settings.console, environ),
         *_store(ledger, environ, authority),
         *_keys(ledger, environ, authority),
         *misconfigurations(drivers),
@@ -44,6 +46,17 @@ def _listener(settings: Settings) -> Iterator[str]:
         listener_tls(settings.server.tls)
     except ConfigurationError as found:
         yield from found.problems
+
+
+def _console(console: ConsoleSection, environ: Mapping[str, str]) -> Iterator[str]:
+    """Find what is wrong with the console's certificate and token."""
+    if not console.enabled:
+        return
+    for check in (lambda: listener_tls(console.tls, "console"), lambda: console_token(console, environ)):
+        try:
+            check()
+        except ConfigurationError as found:
+            yield from found.problems
 
 
 def _store(ledger: LedgerSection, environ: Mapping[str, str], authority: Driver) -> Iterator[str]:

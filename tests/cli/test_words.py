@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.cli.words import moment, plain, span
+from connector.admin.phrases import moment, plain, span
 
 NOW = 1_900_000_000.0
 

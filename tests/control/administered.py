@@ -16,7 +16,16 @@ from connector.api.doors import opened_doors
 from connector.api.sites import control_served
 from connector.cache.storage import Storage
 from connector.cli.control_client import ControlClient
-from connector.config.settings import ControlSection, LedgerSection, MetricsSection, Settings, StorageDeadlines
+from connector.config.settings import (
+    ConsoleSection,
+    ControlSection,
+    LedgerSection,
+    MetricsSection,
+    ServerSection,
+    Settings,
+    StorageDeadlines,
+)
+from connector.console.serving import console_served
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
@@ -39,6 +48,9 @@ WITHIN = 30.0
 TOKEN = "t0ken-canary"
 METRICS_URL = "http://127.0.0.1:9464/metrics"
 REAPED = {"idle": 3}
+CONSOLE_TOKEN = "f" * 40
+NO_CONSOLE = ConsoleSection()
+LOCAL = ServerSection()
 CONFIG = """
 [control]
 socket = "control.sock"
@@ -126,29 +138,33 @@ class Administered:
 
 
 @asynccontextmanager
-async def administered(folder: Path) -> AsyncIterator[Administered]:
-    """Serve the control socket in `folder`, which gets a `config.toml` that says where it is."""
+async def administered(
+    folder: Path, console: ConsoleSection = NO_CONSOLE, server: ServerSection = LOCAL
+) -> AsyncIterator[Administered]:
+    """Serve the control socket in `folder`, which gets a `config.toml` that says where it is; and the console, if it is on."""
     (folder / "config.toml").write_text(CONFIG)
     settings = Settings(
         control=ControlSection(socket=folder / "control.sock"),
         ledger=LedgerSection(path=folder / "ledger.sqlite3", key_file=folder / "ledger.keys"),
         metrics=MetricsSection(enabled=False),
+        console=console,
+        server=server,
     )
     keyring = load_keyring(settings.ledger.key_file, {}, ledger=settings.ledger.path)
     ledger = SqliteLedger(settings.ledger.path, keyring, grace=WITHIN)
     storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     async with ledger.opened():
-        server = Administered(folder, ledger, Lifecycle(), LiveSessions(ledger))
+        running = Administered(folder, ledger, Lifecycle(), LiveSessions(ledger))
         admin = Admin(
             ledger=ledger,
             audit_book=AuditBook(ledger),
-            readiness=ReadinessCheck(storage, ledger, server.live.unrecorded, server.lifecycle, needs_stores=False),
-            holding=holding(ledger, server.end_system),
-            closing=closing(ledger, server.live, server.end_system, storage),
+            readiness=ReadinessCheck(storage, ledger, running.live.unrecorded, running.lifecycle, needs_stores=False),
+            holding=holding(ledger, running.end_system),
+            closing=closing(ledger, running.live, running.end_system, storage),
             draining=draining(
-                ledger, server.live, server.end_system, storage, lifecycle=server.lifecycle, nudge=server.nudged.set
+                ledger, running.live, running.end_system, storage, lifecycle=running.lifecycle, nudge=running.nudged.set
             ),
-            nudge=server.nudged.set,
+            nudge=running.nudged.set,
             metrics_url=METRICS_URL,
             doubts=Doubts(),
             seats=None,
@@ -157,5 +173,8 @@ async def administered(folder: Path) -> AsyncIterator[Administered]:
             last_day=LastDay(Metrics()),
         )
         with opened_doors(settings, for_calls=False) as doors:
-            async with control_served(control_app(admin, Metrics()), settings, doors):
-                yield server
+            async with (
+                console_served(admin, Metrics(), settings, doors, {"CONSOLE_TOKEN": CONSOLE_TOKEN}) as link,
+                control_served(control_app(admin, Metrics(), link), settings, doors),
+            ):
+                yield running

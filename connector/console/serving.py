@@ -1,0 +1,66 @@
+"""The console while the server runs, if it is switched on. What it is made of is imported only then."""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+from yarl import URL
+
+from connector.admin.service import Admin
+from connector.admin.shown import ShownLink
+from connector.api.control import MakeLink
+from connector.api.doors import Doors, listen
+from connector.api.sites import running
+from connector.config.settings import Settings
+from connector.console.entrances import CODE_LASTS, Entrances
+from connector.model.addresses import is_loopback
+from connector.preflight.console_token import console_token
+from connector.preflight.listener import listener_tls
+from connector.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+MOST = 64
+"""Connections. Each window that watches has one, beside those for its pages."""
+EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing listens here
+"""Addresses that stand for all of a machine, and what a browser on it calls instead."""
+NEAR_PROXY = (
+    "the console believes whoever connects from this machine which user he is, because server.trusted_proxies has its own "
+    "addresses: every local user can get in; set console.tls.client_ca_file, or let the proxy be on another machine"
+)
+
+
+@asynccontextmanager
+async def console_served(
+    admin: Admin, metrics: Metrics, settings: Settings, doors: Doors, environ: Mapping[str, str]
+) -> AsyncIterator[MakeLink | None]:
+    """Serve the console while the context is open; yields how a link into it is made, or None if it is switched off.
+
+    Raises:
+        ConfigurationError: its address, its certificate or its token cannot be used.
+    """
+    if not doors.console:
+        yield None
+        return
+    from connector.console.console_app import console_app
+
+    entrances = Entrances(console_token(settings.console, environ))
+    tls = listener_tls(settings.console.tls, "console")
+    async with running(console_app(admin, metrics, settings, entrances), settings, most=MOST) as runner:
+        await listen(runner, "console", doors.console, tls)
+        url = _url(runner.addresses[0], tls)
+        _tell(settings, url)
+        yield lambda user: ShownLink(str(url.with_fragment(entrances.new_code(user))), CODE_LASTS)
+
+
+def _url(address: tuple[str, int], tls: ssl.SSLContext | None) -> URL:
+    host, port, *_ = address
+    return URL.build(scheme="https" if tls else "http", host=EVERY.get(host, host), port=port, path="/")
+
+
+def _tell(settings: Settings, url: URL) -> None:
+    log.info("serving the console; `connector console` prints a link that lets you in", url=str(url))
+    believes_all = settings.console.trusted_user_header is not None and settings.console.tls.client_ca_file is None
+    if believes_all and any(is_loopback(network.partition("/")[0]) for network in settings.server.trusted_proxies):
+        log.warning(NEAR_PROXY)
