@@ -310,7 +310,7 @@ class ConsoleSection(Section):
 
 
 class ControlSection(Section):
-    """The socket by which `connector status`, `sessions`, `owed`, `audit`, `keys`, `drain` and `console` reach the running server."""
+    """The socket of a running server: `connector status`, `sessions`, `owed`, `audit`, `keys`, `drain` and `console` use it."""
 
     socket: Annotated[Path, Field(strict=False)] = Path("var/control.sock")
     """Unix socket, made with mode 0600, because its users may change what is owed. At most 100 bytes long, as an absolute path

@@ -9,7 +9,7 @@ Field = tuple[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AskedFirst:
     """Asks whether an action is meant."""
 
     title: str
@@ -30,7 +30,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldAfterwards:
     """Says what became of an action."""
 
     kind: Literal["done", "attention", "waiting"]

@@ -11,7 +11,7 @@ from structlog.contextvars import bind_contextvars
 from connector.admin.service import Admin
 from connector.admin.shown import Choice, ShownDebt
 from connector.api.control_owed import LARGEST_ID, Dismissal, Retry
-from connector.console.asking import Field, Question, Told
+from connector.console.asking import AskedFirst, Field, ToldAfterwards
 from connector.console.forms import sent, wanted
 from connector.console.pages import Pages, actor_before
 from connector.console.session_pages import PAGE, answer_in_words
@@ -75,7 +75,7 @@ class OwedPages:
         row = await self.admin.row(_id(request))
         box = HERE if row.moved_to is not None or (row.reason or "").startswith("held back") else None
         action = f"{LIST}/{row.id}/retry"
-        question = Question("Try this logout again?", _about(row), RETRYING, action, "Try it now", back=LIST, here=box)
+        question = AskedFirst("Try this logout again?", _about(row), RETRYING, action, "Try it now", back=LIST, here=box)
         return self.pages.page(request, "ask.html", question=question)
 
     async def retry(self, request: web.Request) -> web.Response:
@@ -91,27 +91,27 @@ class OwedPages:
         """Ask whether a logout is to be given up, and why."""
         row = await self.admin.row(_id(request))
         action = f"{LIST}/{row.id}/dismiss"
-        question = Question("Dismiss this logout?", _about(row), DISMISSING, action, "Dismiss it", back=LIST, reason=True)
+        question = AskedFirst("Dismiss this logout?", _about(row), DISMISSING, action, "Dismiss it", back=LIST, reason=True)
         return self.pages.page(request, "ask.html", question=question)
 
     async def dismiss(self, request: web.Request) -> web.Response:
         """Give a logout up."""
         id_ = _id(request)
         await self.admin.dismiss(actor_before(request), id_, sent(request, Dismissal).reason)
-        told = Told("done", "The logout is dismissed", _about(await self.admin.row(id_)), back=LIST)
+        told = ToldAfterwards("done", "The logout is dismissed", _about(await self.admin.row(id_)), back=LIST)
         return self.pages.page(request, "told.html", told=told)
 
     def _told_of_tries(self, request: web.Request, row: ShownDebt, seen: int) -> web.Response:
         again = f"{LIST}/{row.id}/tried?attempts={seen}"
         match row.state:
             case "closed":
-                told = Told("done", "The logout is done", _about(row), back=LIST)
+                told = ToldAfterwards("done", "The logout is done", _about(row), back=LIST)
             case _ if row.attempts <= seen:
-                told = Told("waiting", "The logout is being tried", _about(row), back=LIST, look_again=again)
+                told = ToldAfterwards("waiting", "The logout is being tried", _about(row), back=LIST, look_again=again)
             case "owed":
-                told = Told("waiting", "It was tried, and is tried again later", _about(row), back=LIST)
+                told = ToldAfterwards("waiting", "It was tried, and is tried again later", _about(row), back=LIST)
             case _:
-                told = Told("attention", "It was tried, and needs attention", _about(row), back=LIST)
+                told = ToldAfterwards("attention", "It was tried, and needs attention", _about(row), back=LIST)
         return self.pages.page(request, "told.html", told=told)
 
 

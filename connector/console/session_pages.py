@@ -17,7 +17,7 @@ from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSe
 from connector.api.control_owed import LARGEST_ID
 from connector.api.control_sessions import OneLogin
 from connector.api.http_errors import ApiError
-from connector.console.asking import Field, Question, Told
+from connector.console.asking import AskedFirst, Field, ToldAfterwards
 from connector.console.forms import sent, wanted
 from connector.console.pages import Pages, actor_before
 from connector.model.errors import NoSuchSession
@@ -96,7 +96,7 @@ class SessionPages:
         """Forget a login of which nobody knows what it has made."""
         id_, login = _id(request), sent(request, OneLogin).login
         await self.admin.dismiss_login(actor_before(request), id_, login)
-        told = Told("done", "The login is dismissed", [("Session", id_), ("Login", login)], back=LIST)
+        told = ToldAfterwards("done", "The login is dismissed", [("Session", id_), ("Login", login)], back=LIST)
         return self.pages.page(request, "told.html", told=told)
 
     async def _row(self, request: web.Request) -> ShownSession:
@@ -115,25 +115,27 @@ def _id(request: web.Request) -> str:
     return id_
 
 
-def _question(row: ShownSession, title: str, consequence: str, verb: str, button: str) -> Question:
+def _question(row: ShownSession, title: str, consequence: str, verb: str, button: str) -> AskedFirst:
     about: list[Field] = [("Session", row.session), ("System", row.system or "not told"), ("End system", row.origin)]
     if row.idle is not None:
         about.append(("Not used for", span(row.idle)))
     if row.sharers:
         about.append(("Other sessions with the same login", row.sharers))
     action = f"{LIST}/{quote(row.session, safe='')}/{verb}"
-    return Question(title, about, consequence, action, button, back=LIST, hidden=[("login", row.login)])
+    return AskedFirst(title, about, consequence, action, button, back=LIST, hidden=[("login", row.login)])
 
 
-def _told(closed: ClosedSession) -> Told:
+def _told(closed: ClosedSession) -> ToldAfterwards:
     about = [("Session", closed.session), ("Logout", answer_in_words(closed.logout)), *_parts(closed)]
     match closed.state:
         case "closed":
-            return Told("done", "The session is closed", about, back=LIST)
+            return ToldAfterwards("done", "The session is closed", about, back=LIST)
         case "owed":
-            return Told("waiting", "The session is closed here, and its logout is owed: it is tried again", about, back="/owed")
+            return ToldAfterwards(
+                "waiting", "The session is closed here, and its logout is owed: it is tried again", about, back="/owed"
+            )
         case _:
-            return Told(
+            return ToldAfterwards(
                 "attention", "The session is closed here, and its logout needs attention", about, back="/owed?state=waiting"
             )
 
