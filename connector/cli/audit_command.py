@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.admin.phrases import plain
 from connector.cli.exits import exit_codes
 from connector.cli.options import ConfigOption, JsonOption
 from connector.cli.printing import print_json, print_table
-from connector.cli.words import plain
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
     from connector.admin.shown_audit import ShownAction

@@ -8,9 +8,9 @@ from rich.segment import Segment, Segments
 from rich.table import Column, Table
 from rich.text import Text
 
+from connector.admin.phrases import plain
 from connector.admin.shown_audit import ShownAction
 from connector.cli.audit_command import moment, outcome
-from connector.cli.words import plain
 
 HEADINGS = ("when", "action", "who", "from")
 
