@@ -26,10 +26,24 @@ Help for the tests of your connector. It needs the extra `test`, and in `conftes
 `pytest_plugins = ["connector.testing"]`.
 """
 PUBLIC = [name for name in vars(public) if not name.startswith("_")]
-MADE_BY_AUTHORS = (Exception, connector.Credential)
+MADE_BY_AUTHORS = (Exception, connector.Credential, testing.Clock)
 """Of these, the page shows how they are made; the others are given to an author, or show their fields."""
 QUOTE = "'"
-FOR_TESTS = ("OpsHub", "OpsHubSession", "Answer", "served", "opshub_at", "connector_environ", "opshub")
+FOR_TESTS = (
+    "OpsHub",
+    "OpsHubSession",
+    "Answer",
+    "session_without_server",
+    "call_handler",
+    "ScriptedEndSystem",
+    "Received",
+    "Clock",
+    "served",
+    "opshub_at",
+    "connector_environ",
+    "opshub",
+    "end_system",
+)
 
 
 def page() -> str:

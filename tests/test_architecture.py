@@ -34,10 +34,10 @@ CLIENTS = {
     "connector/cli/control_client.py": "the server on this machine, over a Unix socket",
     "connector/rehearsal/client.py": "the connectors that are rehearsed",
     "connector/rehearsal/front.py": "the end system that a rehearsal stands before",
-    "connector/testing.py": "the connector that its author tests",
+    "connector/testing/": "the connector that its author tests",
 }
 """Who opens connections, and to what."""
-FOR_AUTHORS = ("connector/public.py", "connector/cli/running.py", "connector/testing.py")
+FOR_AUTHORS = ("connector/public.py", "connector/cli/running.py", "connector/testing/")
 """What a connector's author starts from."""
 BOUNDARIES = {
     "connector/api/boundary.py": "the outermost middleware",
@@ -214,7 +214,7 @@ def test_only_the_parts_of_a_connection_reach_into_aiohttp() -> None:
 
 def test_nothing_is_served_without_the_bounds_of_a_connection() -> None:
     unbounded = {"AppRunner", "ServerRunner", "run_app", "Server"}
-    rest = outside("connector/api/parser.py", "connector/testing.py")
+    rest = outside("connector/api/parser.py", "connector/testing/on_a_free_port.py")
     called = {module.file: {call.func.attr for call in module.calls if isinstance(call.func, ast.Attribute)} for module in rest}
 
     assert [file for file, names in called.items() if names & unbounded] == []
@@ -235,7 +235,9 @@ def test_nothing_is_served_without_the_bounds_of_a_connection() -> None:
     ],
 )
 def test_what_lies_further_out_is_known_only_further_out(package: str, importers: tuple[str, ...]) -> None:
-    assert [module.file for module in outside(*importers, "connector/public.py") if module.imports_any(package)] == []
+    assert [
+        module.file for module in outside(*importers, "connector/public.py", "connector/testing/") if module.imports_any(package)
+    ] == []
 
 
 def test_only_the_application_wires_its_parts_together() -> None:

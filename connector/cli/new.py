@@ -14,7 +14,7 @@ from connector.version import __version__
 
 FILES = (
     *("README.md", "app.py", "config.toml", "profile.toml", "system.toml", "tool.py", "tests/conftest.py", "tests/test_app.py"),
-    *("Dockerfile", "pytest.toml", "requirements.txt", ".dockerignore", ".gitignore"),
+    *("tests/test_handlers.py", "Dockerfile", "pytest.toml", "requirements.txt", ".dockerignore", ".gitignore"),
 )
 """What is made, from templates with these names in `new-connector/`."""
 NO_NAME = re.compile(r"[^a-z0-9]+")

@@ -24,7 +24,7 @@ async def made(folder: Path) -> Path:
 async def test_the_tests_of_a_new_connector_pass_at_once(tmp_path: Path) -> None:
     folder = await made(tmp_path / "my-tool")
 
-    assert "2 passed" in await run(f"{PYTHON} -m pytest", folder)
+    assert "4 passed" in await run(f"{PYTHON} -m pytest", folder)
 
 
 async def test_a_new_connector_breaks_no_rule_of_opshub(tmp_path: Path) -> None:

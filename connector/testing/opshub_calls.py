@@ -1,32 +1,12 @@
-"""Help for an author's tests: serves the connector on a free port, and calls it as OpsHub does.
+"""Calls of a connector as OpsHub makes them, for an author's tests."""
 
-Needs the project's extra `test`, and in `conftest.py` the line `pytest_plugins = ["connector.testing"]`. Then for instance:
-
-    @pytest.fixture
-    def connector_app(connector_environ):
-        return create_app("config.toml", routes=ROUTES, environ=connector_environ)
-
-    async def test_users_are_listed(opshub):
-        session = await opshub.initialize({"url": TRACKER, "user": "demo", "password": "demo"})
-        assert (await session.get("/users")).status == 200
-        await session.cleanup()
-"""
-
-import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
-import pytest
-import pytest_asyncio
-from aiohttp import web
-
-from connector.config.settings import ServerLimits
 
 WITHIN = aiohttp.ClientTimeout(60)
 
@@ -108,36 +88,3 @@ async def opshub_at(url: str) -> AsyncIterator[OpsHub]:
     """Open an OpsHub for the connector at this root URL."""
     async with aiohttp.ClientSession(url, timeout=WITHIN) as http:
         yield OpsHub(http)
-
-
-@asynccontextmanager
-async def served(app: web.Application) -> AsyncIterator[str]:
-    """Serve an application on a free loopback port for as long as the context, and yield its root URL."""
-    runner = web.AppRunner(app, access_log=None, max_field_size=ServerLimits().header)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port, *_ = runner.addresses[0]
-        yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
-
-
-@pytest.fixture
-def connector_environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Give an environment in which a connector writes into a folder of its own, so that it disturbs no other."""
-    files = {
-        "CONNECTOR__LEDGER__PATH": "ledger.sqlite3",
-        "CONNECTOR__LEDGER__KEY_FILE": "ledger.keys",
-    }
-    places = {name: str(tmp_path / file) for name, file in files.items()}
-    with TemporaryDirectory() as folder:  # the other one may be too deep for a socket
-        places["CONNECTOR__CONTROL__SOCKET"] = f"{folder}/control.sock"
-        yield {**os.environ, **places, "CONNECTOR__STORAGE__DRIVERS": '["memory"]', "CONNECTOR__METRICS__PORT": "0"}
-
-
-@pytest_asyncio.fixture
-async def opshub(connector_app: web.Application) -> AsyncIterator[OpsHub]:
-    """Give an OpsHub for the author's connector, which is the fixture `connector_app`."""
-    async with served(connector_app) as url, opshub_at(url) as hub:
-        yield hub
