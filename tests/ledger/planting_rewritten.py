@@ -113,8 +113,14 @@ MUTANTS = {
     "what is not there was never opened": Mutant(
         certainty,
         "FoundOpen",
-        lambda real: lambda session, _: real(session, True),
+        lambda real: lambda session, is_certain: real(session, is_certain or session is None),
         f"{FAILOVER}::test_no_session_counts_as_closed_before_all_have_written_what_was_lost",
+    ),
+    "what is there was not ended": Mutant(
+        certainty,
+        "FoundOpen",
+        lambda real: lambda session, is_certain: real(session, is_certain or session is not None),
+        f"{FAILOVER}::test_no_session_is_open_before_all_have_written_which_ends_were_lost",
     ),
     "no fact is kept": Mutant(FleetTable, "note", nothing, f"{REWRITING}::test_a_session_whose_opening_was_lost_is_open_again"),
     "nobody else is told to invalidate": Mutant(

@@ -94,6 +94,24 @@ async def test_no_session_counts_as_closed_before_all_have_written_what_was_lost
     assert found is not None
 
 
+async def test_no_session_is_open_before_all_have_written_which_ends_were_lost(pair: Pair) -> None:
+    ended, still_open = (session(1).session_id, "l1"), (session(2).session_id, "l2")
+    async with opened(pair) as loser, opened(pair) as other:
+        await open_(other, session(1, "t1", "l1"))
+        await open_(other, session(2, "t2", "l2"))
+        await pair.cut_off()
+        await record(loser, 1, "t1", login="l1")
+        await pair.fail_over()
+        await rewinds(other)
+        for login in (ended, still_open):
+            with pytest.raises(LedgerUnavailable, match="failed over"):
+                await other.open_by(*login)
+        await rewinds(loser)
+        found = [await other.open_by(*login) for login in (ended, still_open)]
+
+    assert [each and each.login_id for each in found] == [None, "l2"]
+
+
 async def test_what_a_replica_lost_that_was_taken_for_gone_meanwhile_is_written_again(pair: Pair) -> None:
     clock = SetClock()
     async with opened(pair, Standstill(60.0, counted=math.inf, clock=clock)) as other, opened(pair) as loser:

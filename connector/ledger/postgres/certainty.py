@@ -14,7 +14,7 @@ class FoundOpen(NamedTuple):
 
     session: OpenSession | None
     is_certain: bool
-    """Whether that is all that anybody knows. A replica may still have to write that the session was opened."""
+    """Whether that is all that anybody knows. A replica may still have to write that the session was opened, or ended."""
 
 
 def open_by(table: Table, logins: Sequence[tuple[str, str]]) -> list[FoundOpen]:
@@ -23,5 +23,7 @@ def open_by(table: Table, logins: Sequence[tuple[str, str]]) -> list[FoundOpen]:
 
 
 def _judged(table: Table, session: OpenSession | None, login: tuple[str, str]) -> FoundOpen:
-    is_certain = session is not None or table.term.gives_seats or is_debt(table, *login, None)
-    return FoundOpen(session, is_certain)
+    """Judge what was found. What was opened may be known to a replica only that was itself forgotten. Ended is ended for good."""
+    if session is not None:
+        return FoundOpen(session, is_certain=table.term.is_complete)
+    return FoundOpen(None, is_certain=table.term.gives_seats or is_debt(table, *login, None))

@@ -76,7 +76,8 @@ class History:
         rewritten = self._write_again(table, since, there) if is_rewound else None
         lacked = is_rewound and self._journal.lacks(since)
         gives_seats = _is_settled(table, epoch, seen)
-        table.term = replace(table.term, gives_seats=gives_seats)
+        is_complete = epoch.is_settled or len(there) == len(seen.owners) - 1
+        table.term = replace(table.term, gives_seats=gives_seats, is_complete=is_complete)
         sequence = seen.owners[table.term.owner].sequence
         self._sent = Written(epoch.word, sequence, table.facts, has_entered or is_rewound, rewritten, lacked, gives_seats)
         return is_rewound

@@ -59,6 +59,8 @@ class Term:
     """How often each owner has looked which sessions were ended, if several own the ledger."""
     gives_seats: bool = True
     """Whether all that holds a seat has a row, as far as the store can know."""
+    is_complete: bool = True
+    """Whether all owners that are there have written what the store has perhaps forgotten."""
 
     @property
     def owners(self) -> tuple[bytes, ...]:

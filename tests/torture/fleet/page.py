@@ -13,7 +13,7 @@ from tests.torture.page import table
 INTRODUCTION = """\
 # What a fleet withstands
 
-Written by `make fleet`, which takes an hour.
+Written by `make fleet`, which takes an hour; `make verify` runs a short form of it.
 
 **In short**: three replicas serve behind HAProxy. They share one ledger on PostgreSQL, behind PgBouncer, and one Redis. Three
 Sentinels fail the Redis over, and Patroni the PostgreSQL. One thing after the other fails, while {clients} clients call. No stale
