@@ -8,6 +8,7 @@ import pytest
 from connector.ledger.port import Ledger
 from connector.ledger.testing.ledger_subject import every_row
 from connector.model.debts import LogoutState
+from connector.model.listed import SessionState
 from connector.model.sessions import OpenSession, Renewal
 from tests.ledger.ledgers import DRIVERS, PENDING, VERIFIED, opening, request, session
 from tests.ledger.rewound import Rewindable
@@ -81,7 +82,8 @@ async def shown(ledger: Ledger) -> object:
     """Return all that counts of what is open, begun and owed."""
     listed = []
     for each in await ledger.session_listing():
-        found = await ledger.open_by(each.session_id, each.login_id)
+        is_open = each.state is SessionState.OPEN
+        found = await ledger.open_by(each.session_id, each.login_id) if is_open else None
         listed.append((each.session_id, each.login_id, each.state, found and found.version))
     debts = [each for each in await every_row(ledger) if each.login_id or each.state is not LogoutState.CLOSED]
     return sorted(listed), sorted(
