@@ -102,7 +102,7 @@ clean: ## remove .venv and caches; data in var/ stays
 
 # The versions installed are stamped: once, and again when what is to be installed has changed.
 .venv/.run: $(INPUTS)
-	@.ci/install '[memcached,postgres,redis]'
+	@.ci/install '[memcached,otel,postgres,redis]'
 	@touch $@
 
 .venv/.dev: $(INPUTS)

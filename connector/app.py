@@ -21,6 +21,7 @@ from connector.api.routes import add_routes
 from connector.api.sites import control_served, metrics_served
 from connector.assembly.ledgers import ledger_of
 from connector.assembly.parts import Parts, core_of, parts_of
+from connector.assembly.tracing import Tracing, tracing_of
 from connector.cleanups.hooks import Hooks
 from connector.config.settings import Settings
 from connector.console.serving import console_served
@@ -93,11 +94,14 @@ def app_of(
         log.warning(advice, authority=start.drivers[-1].name)
     keyring = load_keyring(settings.ledger.key_file, environ, ledger=ledger_file(settings.ledger))
     ledger = make_ledger(settings, keyring, clock)
-    core = core_of(start, keyring, ledger, ledger.clock, tick)
-    app = web.Application()
+    tracing = tracing_of(settings)
+    if tracing.of_requests:
+        start.end_system.guarded.also = tracing.of_requests
+    core = core_of(start, keyring, ledger, ledger.clock, tick, kinds=tracing.kinds)
+    app = web.Application(middlewares=tracing.of_calls)
     parts = app[PARTS] = parts_of(core, hooks or Hooks(), sees_use=bool(routes))
     app[LAST_DAY] = LastDay(core.metrics, clock)
-    app.cleanup_ctx.append(partial(_running, settings=settings, environ=environ))
+    app.cleanup_ctx.append(partial(_running, settings=settings, environ=environ, tracing=tracing))
     add_routes(app, settings, parts.served, routes)
     return app
 
@@ -112,12 +116,12 @@ def _prepared(config: Prepared | Settings | Path | str, environ: Mapping[str, st
             return load(Path(config), environ)
 
 
-async def _running(app: web.Application, settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[None]:
+async def _running(app: web.Application, settings: Settings, environ: Mapping[str, str], tracing: Tracing) -> AsyncIterator[None]:
     """Keep the parts of the application open, and serve what an administrator calls, while the application runs."""
     parts = app[PARTS]
     with nullcontext(app[DOORS]) if DOORS in app else opened_doors(settings, for_calls=False) as doors:
         served_metrics = metrics_served(parts.metrics, parts.ledger, settings, doors)
-        async with parts.running(settings.server.deadlines.shutdown), served_metrics as url:
+        async with tracing.sent(), parts.running(settings.server.deadlines.shutdown), served_metrics as url:
             admin = _admin(app, settings, url)
             async with (
                 console_served(admin, parts.metrics, settings, doors, environ) as link,

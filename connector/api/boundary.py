@@ -50,7 +50,7 @@ def boundary(shapes: ErrorShapes, level: int = logging.INFO) -> Middleware:
         except KNOWN as problem:
             response = refused(_answer_to(problem), request)
         except Exception:
-            log.exception("unhandled exception: the request is answered 500", route=_route(request))
+            log.exception("unhandled exception: the request is answered 500", route=route_of(request))
             response = refused(internal_error(), request)
         _log_line(request, response.status, started, logging.WARNING if response.status >= 500 else level)
         if count := request.get(COUNT):
@@ -87,12 +87,12 @@ def _log_line(request: web.Request, status: int, started: float, level: int) -> 
         REQUEST,
         status=status,
         method=request.method if request.method in hdrs.METH_ALL else "other",
-        route=_route(request),
+        route=route_of(request),
         milliseconds=round((time.monotonic() - started) * 1000),
     )
 
 
-def _route(request: web.Request) -> str:
+def route_of(request: web.Request) -> str:
     """Return the template of the request's path; the path itself may hold anything."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else "none"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from connector.api.routes import Served
+from connector.assembly.kinds import UNTRACED, Kinds
 from connector.assembly.opening_parts import OpeningParts, opening_over
 from connector.assembly.reaping import reaper_rules
-from connector.cache import Caches, Entries, Loads
+from connector.cache import Caches, Entries
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hooks
 from connector.cleanups.one_at_a_time import OneAtATime
@@ -84,6 +85,7 @@ class Core:
     lines: SeatLines
     tick: float
     """Seconds between two ticks of the reaper."""
+    kinds: Kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +195,14 @@ class Parts:
         return cleanups.result() + logins.result() + renewals.result()
 
 
-def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[], float], tick: float) -> Core:
+def core_of(
+    start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[], float], tick: float, *, kinds: Kinds = UNTRACED
+) -> Core:
     """Make what all other parts are built on, over a ledger."""
     settings, tasks, metrics = start.settings, OwnedTasks(), Metrics(clock)
     lines = SeatLines(lambda pool: digests_of(pool, keyring))
     live = FleetSessions(ledger, clock) if ledger.shared else LiveSessions(ledger, clock)
-    storage = Storage(start.drivers, settings.storage.deadlines, owing=_owing(start.drivers) if ledger.shared else None)
+    storage = kinds.storage(start.drivers, settings.storage.deadlines, owing=_owing(start.drivers) if ledger.shared else None)
     core = Core(
         settings=settings,
         end_system=start.end_system,
@@ -209,12 +213,13 @@ def core_of(start: Prepared, keyring: Keyring, ledger: Ledger, clock: Callable[[
         seals=Seals(keyring),
         tasks=tasks,
         metrics=metrics,
-        logouts=Logouts(start.end_system, tasks, metrics, deadline=for_end_system(settings), background=live.background),
+        logouts=kinds.logouts(start.end_system, tasks, metrics, deadline=for_end_system(settings), background=live.background),
         clock=clock,
         peers=_peers(settings, keyring, storage, ledger),
         pools=seat_pools(settings.end_system, start.end_system),
         lines=lines,
         tick=tick,
+        kinds=kinds,
     )
     metrics.tell(StoreFigures(core.storage))
     metrics.tell(SessionFigures(core.live))
@@ -276,7 +281,9 @@ def _seat_figures(core: Core) -> SeatFigures | None:
 
 def _orchestrator(core: Core, hooks: Hooks) -> Orchestrator:
     deadline = core.settings.server.deadlines.hooks
-    return Orchestrator(core.logouts, core.storage, core.books, core.tasks, live=core.live, hooks=hooks, hook_deadline=deadline)
+    return core.kinds.orchestrator(
+        core.logouts, core.storage, core.books, core.tasks, live=core.live, hooks=hooks, hook_deadline=deadline
+    )
 
 
 def _opening(
@@ -328,7 +335,7 @@ def _reaper(core: Core, orchestrator: Orchestrator, planner: Planner, *, sees_us
         wanted = planner.by_record(session)
         return await orchestrator.cleanup(wanted, only_if_recorded=True, only_this_login=True, once_unused=once_unused)
 
-    return Reaper(
+    return core.kinds.reaper(
         core.ledger,
         core.live,
         cleanup,
@@ -357,7 +364,7 @@ def _served(core: Core, orchestrator: Orchestrator, planner: Planner, openings: 
 
 
 def _caches(core: Core) -> Caches:
-    return Caches(Entries(core.storage), Loads(core.settings.cache.slow_loader))
+    return Caches(Entries(core.storage), core.kinds.loads(core.settings.cache.slow_loader))
 
 
 def _admission(core: Core) -> Admission:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from connector.config.fields import PathIfToml, RenamedFrom
-from connector.model.addresses import canonical_host
+from connector.model.addresses import canonical_host, is_plain_url
 from connector.runtime.socket_names import LONGEST, socket_name
 from drivers.contract import Seconds
 
@@ -309,6 +309,22 @@ class ConsoleSection(Section):
         return self.token_env is not None or self.token_file is not None
 
 
+class TracesSection(Section):
+    """Spans of what the server does, for an OpenTelemetry collector. They need the extra `[otel]`."""
+
+    endpoint: str | None = None
+    """Where they are sent, over OTLP and HTTP: a URL such as `http://127.0.0.1:4318/v1/traces`. Default: nothing is traced."""
+    pass_on_to_end_system: bool = False
+    """Whether requests to the end system carry `traceparent`, so that its own spans join the caller's trace."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_url(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None and not is_plain_url(endpoint):
+            raise ValueError("expected a URL such as http://127.0.0.1:4318/v1/traces, without a user and a password")
+        return endpoint
+
+
 class ControlSection(Section):
     """The socket of a running server: `connector status`, `sessions`, `owed`, `audit`, `keys`, `drain` and `console` use it."""
 
@@ -338,6 +354,7 @@ class Settings(Section):
     security: SecuritySection = SecuritySection()
     metrics: MetricsSection = MetricsSection()
     console: ConsoleSection = ConsoleSection()
+    traces: TracesSection = TracesSection()
     control: ControlSection = ControlSection()
     logs: LogsSection = LogsSection()
 

@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -47,6 +48,15 @@ def canonical_host(host: str) -> str:
     name = (found[1] or found[2] or found[3]).lower()
     address = literal(name)
     return name if address is None else str(unmapped(address))
+
+
+def is_plain_url(text: str) -> bool:
+    """Tell whether this is the URL of a place on the web, with no user and no password in it."""
+    try:
+        url = urlsplit(text)
+        return url.scheme in {"http", "https"} and bool(url.hostname) and "@" not in url.netloc and url.port != 0
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

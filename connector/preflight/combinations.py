@@ -13,6 +13,7 @@ from connector.config.settings import (
     ServerSection,
     SessionsSection,
     Settings,
+    TracesSection,
 )
 from connector.config.sources import Sources, variable_name
 from connector.endsystems.build import build_end_system
@@ -39,6 +40,7 @@ def combination_problems(settings: Settings, sources: Sources) -> list[str]:
         *_ledger(settings.ledger),
         *_ports(settings),
         *_console(settings),
+        *_traces(settings.traces),
         *_base_paths(settings.server),
         *_limits(settings.server.limits),
         *_passwords_in_file(sources),
@@ -106,6 +108,11 @@ def _console(settings: Settings) -> Iterator[str]:
             "console.host: beyond loopback, expected console.tls.certificate and a token (console.token_env or "
             "console.token_file), or console.trusted_user_header"
         )
+
+
+def _traces(traces: TracesSection) -> Iterator[str]:
+    if traces.pass_on_to_end_system and traces.endpoint is None:
+        yield "traces.pass_on_to_end_system: expected traces.endpoint beside it"
 
 
 def _limits(limits: ServerLimits) -> Iterator[str]:

@@ -10,6 +10,7 @@ from connector.preflight.drivers import build_drivers, misconfigurations
 from connector.preflight.keyfile import load_keyring, problem_of_lost_keys, problem_of_shared_keys
 from connector.preflight.ledger_store import ledger_address, ledger_file, problem_of_sharing
 from connector.preflight.listener import listener_tls
+from connector.preflight.tracing_extra import problem_of_traces
 from connector.runtime.file_access import is_there, why_not
 from drivers import Driver, Sharing
 
@@ -36,6 +37,7 @@ def drivers_and_problems(settings: Settings, environ: Mapping[str, str]) -> tupl
         *_store(ledger, environ, authority),
         *_keys(ledger, environ, authority),
         *misconfigurations(drivers),
+        *filter(None, [problem_of_traces(settings.traces)]),
     ]
     return drivers, problems
 

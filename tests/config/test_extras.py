@@ -1,4 +1,4 @@
-"""An installation without the libraries of Redis, memcached and PostgreSQL."""
+"""An installation without the libraries of Redis, memcached, PostgreSQL and OpenTelemetry."""
 
 import asyncio
 import sys
@@ -9,7 +9,8 @@ import pytest
 from tests.cli.command import WITHIN, surroundings
 
 WITHOUT = (
-    "import sys; sys.modules |= dict.fromkeys(['redis', 'aiomcache', 'psycopg']); from connector.cli.main import main; main()"
+    "import sys; sys.modules |= dict.fromkeys(['redis', 'aiomcache', 'psycopg', 'opentelemetry']); "
+    "from connector.cli.main import main; main()"
 )
 
 
@@ -28,7 +29,7 @@ async def check_config(folder: Path, config: str = "") -> tuple[int, str]:
     return process.returncode or 0, f"{shown.decode()}{problems.decode()}"
 
 
-async def test_the_core_does_without_the_libraries_of_redis_memcached_and_postgresql(tmp_path: Path) -> None:
+async def test_the_core_does_without_the_libraries_of_every_extra(tmp_path: Path) -> None:
     assert (await check_config(tmp_path))[0] == 0
     in_memory = '[storage]\ndrivers = ["cache"]\n[storage.cache]\ndriver = "aiocache"\nbackend = "memory"\n'
     assert (await check_config(tmp_path, in_memory))[0] == 0
@@ -52,4 +53,14 @@ async def test_a_ledger_whose_library_is_missing_is_refused_with_the_extra_to_in
     assert (
         "ledger.store: needs the package psycopg, which is not installed: pip install 'opshub-connector-session[postgres]'"
         in told
+    )
+
+
+async def test_traces_whose_library_is_missing_are_refused_with_the_extra_to_install(tmp_path: Path) -> None:
+    exit_code, told = await check_config(tmp_path, '[traces]\nendpoint = "http://127.0.0.1:4318/v1/traces"\n')
+
+    assert exit_code == 78
+    assert (
+        "traces.endpoint: needs the packages of OpenTelemetry, which are not installed: "
+        "pip install 'opshub-connector-session[otel]'" in told
     )

@@ -65,6 +65,8 @@ class Desk(ProfiledEndSystem):
         """How many logins were beyond the licences."""
         self.asked: list[str] = []
         """Method and path of each request."""
+        self.traceparents: list[str | None] = []
+        """Which trace each request has named."""
         self._numbers = count(1)
         application = web.Application(middlewares=[self._note])
         application.router.add_post("/login", self.login)
@@ -140,6 +142,7 @@ class Desk(ProfiledEndSystem):
     @web.middleware
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.asked.append(f"{request.method} {request.path}")
+        self.traceparents.append(request.headers.get("traceparent"))
         return await handler(request)
 
     def _failure(self, secret: str) -> web.Response:

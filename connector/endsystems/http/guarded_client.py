@@ -70,6 +70,8 @@ class GuardedClient:
         to_connect = max(deadlines.connect, deadlines.total)
         self._patient = aiohttp.ClientTimeout(total=None, connect=to_connect, sock_connect=deadlines.connect)
         """For requests that are read to their end: it limits only the time before anything is sent."""
+        self.also: Sequence[aiohttp.ClientMiddlewareType] = ()
+        """Middlewares that see each request as it is sent."""
         self._session: aiohttp.ClientSession | None = None
         self._keeps = False
 
@@ -91,6 +93,7 @@ class GuardedClient:
     async def for_run(self) -> AsyncIterator["GuardedClient"]:
         """Yield this client for one run: all that it exchanges goes over one connection, which nobody else uses."""
         run = GuardedClient(self._deadlines, self._tls, self._proxy, resolver=self._resolver)
+        run.also = self.also
         await run.open(connection="kept")
         try:
             yield run
@@ -171,7 +174,7 @@ class GuardedClient:
             max_line_size=HEADER_LIMIT,
             max_field_size=HEADER_LIMIT,
             max_headers=MAX_HEADERS,
-            middlewares=middlewares,
+            middlewares=(*middlewares, *self.also),
             **options,
         )
 

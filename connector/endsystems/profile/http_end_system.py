@@ -30,6 +30,7 @@ class HttpEndSystem(EndSystem):
 
     def __init__(self, profile: Profile, site: Site) -> None:
         self.profile = profile
+        self.guarded = site.client
         self.needed_headers = frozenset(_headers(profile, site))
         self.opens_sessions = profile.opens_sessions
         self.ends_sessions = bool(profile.steps)

@@ -1,0 +1,32 @@
+"""The configuration of traces: what is refused, and in which words."""
+
+from pathlib import Path
+
+import pytest
+
+from connector.model.errors import ConfigurationError
+from connector.preflight.loading import read
+
+URL = "traces.endpoint: expected a URL such as http://127.0.0.1:4318/v1/traces, without a user and a password"
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ('endpoint = "127.0.0.1:4318"', URL),
+        ('endpoint = "grpc://127.0.0.1:4317"', URL),
+        ('endpoint = "http://user:c4nary@127.0.0.1:4318/v1/traces"', URL),
+        ('endpoint = "http:///v1/traces"', URL),
+        ("pass_on_to_end_system = true", "traces.pass_on_to_end_system: expected traces.endpoint beside it"),
+    ],
+)
+def test_what_cannot_work_is_refused_and_no_password_is_shown(tmp_path: Path, section: str, problem: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f"[traces]\n{section}\n")
+
+    with pytest.raises(ConfigurationError) as refused:
+        read(file, {})
+
+    assert len(refused.value.problems) == 1
+    assert refused.value.problems[0].startswith(problem)
+    assert "c4nary" not in str(refused.value)
