@@ -17,6 +17,7 @@ from connector.admin.service import Admin
 from connector.api.control import control_app
 from connector.api.doors import DOORS, opened_doors
 from connector.api.lifecycle import LIFECYCLE, READINESS
+from connector.api.probes import PROBES
 from connector.api.routes import add_routes
 from connector.api.sites import control_served, metrics_served
 from connector.assembly.ledgers import ledger_of
@@ -125,7 +126,7 @@ async def _running(app: web.Application, settings: Settings, environ: Mapping[st
             admin = _admin(app, settings, url)
             async with (
                 console_served(admin, parts.metrics, settings, doors, environ) as link,
-                control_served(control_app(admin, parts.metrics, link), settings, doors),
+                control_served(control_app(admin, parts.metrics, app[PROBES], link), settings, doors),
                 supervised("the last day", app[LAST_DAY].run),
             ):
                 yield

@@ -32,6 +32,7 @@ CLIENTS = {
     "connector/endsystems/": "end systems",
     "connector/sessions/session.py": "nothing: it hands on the clients that end systems make",
     "connector/cli/control_client.py": "the server on this machine, over a Unix socket",
+    "connector/doctor/public_url.py": "the public address of the server itself",
     "connector/rehearsal/client.py": "the connectors that are rehearsed",
     "connector/rehearsal/front.py": "the end system that a rehearsal stands before",
     "connector/testing/": "the connector that its author tests",

@@ -20,6 +20,7 @@ from connector.api.control_sessions import SessionCalls
 from connector.api.control_values import PATIENCE, body_of, converted, ok
 from connector.api.http_errors import ApiError
 from connector.api.metrics_endpoint import METRICS
+from connector.api.probes import ProbeControl, Probes
 from connector.api.rendering import ErrorShapes
 from connector.model.errors import (
     BrokenOff,
@@ -61,7 +62,7 @@ REFUSALS: dict[type[ConnectorError], tuple[HTTPStatus, str]] = {
 """What an administrator is answered if the service does not do what he asks."""
 
 
-def control_app(admin: Admin, metrics: Metrics, link: MakeLink | None = None) -> web.Application:
+def control_app(admin: Admin, metrics: Metrics, probes: Probes, link: MakeLink | None = None) -> web.Application:
     """Return the application for the control socket. Who may connect to it may call it: the socket's mode decides.
 
     Web pages may not: somebody may have forwarded the socket to a port. Without a `link`, the console is switched off.
@@ -97,6 +98,7 @@ def control_app(admin: Admin, metrics: Metrics, link: MakeLink | None = None) ->
     app.router.add_get("/audit", audit)
     app.router.add_routes(OwedCalls(admin).routes())
     app.router.add_routes(SessionCalls(admin).routes())
+    app.router.add_routes(ProbeControl(probes).routes())
     return app
 
 

@@ -10,6 +10,7 @@ from connector.api.discover import DiscoverCall, Introduction
 from connector.api.health import Alive, HealthCalls
 from connector.api.initialize import InitializeCall
 from connector.api.parameters import GLOBAL_CACHE, SYSTEM
+from connector.api.probes import ProbeCall
 from connector.api.report_body import ReportBody
 from connector.api.session_logout import CleanupCall
 from connector.api.settings_list import GivenSetting, ReturnedHeader
@@ -77,11 +78,18 @@ READY = DescribedCall(
     "Say whether the server can serve",
     answers={HTTPStatus.OK: Readiness, HTTPStatus.SERVICE_UNAVAILABLE: Readiness},
 )
+PROBE = DescribedCall(
+    "Note what arrives of a probe",
+    "`connector doctor --url` sends probes. Whoever has not begun one over the control socket finds nothing here.",
+    answers={HTTPStatus.OK: dict[str, Any]},
+    errors=BODY,
+)
 
 DESCRIBED: Mapping[Callable[..., Any], DescribedCall] = {
     CleanupCall.handle: CLEANUP,
     InitializeCall.handle: INITIALIZE,
     DiscoverCall.handle: DISCOVER,
+    ProbeCall.handle: PROBE,
     HealthCalls.live: LIVE,
     HealthCalls.ready: READY,
 }

@@ -16,6 +16,7 @@ from connector.api.lifecycle import LIFECYCLE, READINESS
 from connector.api.metrics_endpoint import METRICS
 from connector.api.openapi import OpenApiCall
 from connector.api.parameters import SESSION
+from connector.api.probes import PROBE, PROBES, ProbeCall, Probes
 from connector.api.rendering import ErrorShapes
 from connector.api.session_logout import CleanupCall
 from connector.api.session_of_request import AT_THE_ROOT, added_routes, in_sessions
@@ -62,6 +63,7 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     app[LIFECYCLE] = Lifecycle()
     app[READINESS] = _readiness(server, served, app[LIFECYCLE])
     app[METRICS] = served.metrics
+    app[PROBES] = Probes()
     live = _add_health(app, HealthCalls(app[READINESS]))
     shapes = ErrorShapes(server.base_paths, server.mbse_base_paths, lambda: live.canonical.removesuffix(LIVE))
     callers = Callers(server.allowed_callers, server.trusted_proxies)
@@ -88,6 +90,7 @@ def _add_calls(app: web.Application, settings: Settings, served: Served, callers
         app.router.add_post(f"{base}/cleanup/{{{SESSION}:[^/]+}}", cleanup.handle)
         app.router.add_post(f"{base}/initialize/{{{SESSION}:[^/]+}}", initialize.handle)
         app.router.add_get(f"{base}/discover", DiscoverCall(settings.connector).handle)
+        app.router.add_post(f"{base}{PROBE}", ProbeCall(app[PROBES], server).handle)
 
 
 def _bases(server: ServerSection) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from connector.sessions.seal import HEADER
 from connector.sessions.session import Session, SessionsInUse
 from connector.telemetry.logs import session_digest
 
-OWN_CALLS = ("/initialize", "/cleanup", "/discover")
+OWN_CALLS = ("/initialize", "/cleanup", "/discover", "/probe")
 """Paths that the connector serves itself, below each base path."""
 AT_THE_ROOT = ("/health/live", "/health/ready", "/openapi.json")
 """Paths that the connector serves itself, whatever the base paths are."""

@@ -12,6 +12,8 @@ from connector.cli.options import ConfigOption, JsonOption
 from connector.cli.printing import print_json
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
+    from yarl import URL
+
     from connector.doctor.finding import DoctorFinding
 
 STYLES = {"sound": "green", "warning": "bold yellow", "fault": "bold red"}
@@ -24,11 +26,14 @@ def doctor(
         Path | None,
         typer.Option(metavar="PATH", help="Log in, and out again, with the settings of this file, as for `rehearse`."),
     ] = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The base URL that OpsHub knows: look at what a proxy does to requests.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look at the whole installation: configuration, files, stores, the end system, the server and what is owed.
 
-    Nothing is changed. Ends with 0 if all is sound, with 1 if there is a warning, and with 2 if something does not work.
+    Nothing is changed in it. Ends with 0 if all is sound, with 1 if there is a warning, and with 2 if something does not work.
     """
     from connector.cli.examination import examined
     from connector.doctor.finding import EXIT_CODES, worst
@@ -36,7 +41,7 @@ def doctor(
 
     given = None if settings is None else {pair.key: pair.value for pair in read_settings(settings, os.environ)}
     findings = []
-    for finding in examined(config, given):
+    for finding in examined(config, given, None if url is None else _public(url)):
         findings.append(finding)
         if not as_json:
             _show(finding)
@@ -45,6 +50,15 @@ def doctor(
     else:
         typer.echo(_summary(findings))
     raise typer.Exit(EXIT_CODES[worst(findings)])
+
+
+def _public(text: str) -> "URL":
+    from yarl import URL
+
+    url = URL(text)
+    if url.scheme not in {"http", "https"} or not url.host or url.query_string or url.fragment or url.user:
+        raise typer.BadParameter("expected a base URL, such as https://connector.example.com/sdk-api/api/1.0", param_hint="--url")
+    return url
 
 
 def _show(finding: "DoctorFinding") -> None:

@@ -5,14 +5,17 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from connector.cli.control_client import NothingHere, NotYours, Refused
+from yarl import URL
+
+from connector.cli.control_client import NothingHere, NotYours, Refused, ServerDown
 from connector.cli.options import chosen
-from connector.cli.seen import seen
+from connector.cli.seen import running_server, seen
 from connector.cli.trial import makes_logins, try_login
 from connector.doctor.files import file_findings
 from connector.doctor.finding import DoctorFinding, fault, sound, warning
 from connector.doctor.ledger_database import database_findings
 from connector.doctor.machine import machine_findings
+from connector.doctor.public_url import public_url_findings
 from connector.doctor.reach import end_system_findings
 from connector.doctor.running_server import server_findings
 from connector.doctor.stores import store_findings
@@ -22,10 +25,11 @@ from connector.preflight.loading import Configuration, read
 from connector.preflight.surroundings import drivers_and_problems
 
 
-def examined(config: Path | None, settings: Mapping[str, str] | None) -> Iterator[DoctorFinding]:
+def examined(config: Path | None, settings: Mapping[str, str] | None = None, url: URL | None = None) -> Iterator[DoctorFinding]:
     """Look at an installation, and yield each finding as soon as it is known, what others depend on first.
 
-    `settings` are those of a system to log in with; without any, nobody logs in. It must run in a thread without an event loop.
+    `settings` are those of a system to log in with; without any, nobody logs in. `url` is the address that OpsHub knows; without
+    any, none is tried. It must run in a thread without an event loop.
     """
     yield from machine_findings()
     try:
@@ -39,6 +43,8 @@ def examined(config: Path | None, settings: Mapping[str, str] | None) -> Iterato
     if settings is not None:
         yield asyncio.run(_login(configuration, settings))
     yield from _server(config)
+    if url is not None:
+        yield from _public_url(config, url)
 
 
 def _configured(configuration: Configuration) -> Iterator[DoctorFinding]:
@@ -62,6 +68,14 @@ def _server(config: Path | None) -> Iterator[DoctorFinding]:
         yield sound("server", "it has never run here")
     except (NotYours, Refused, ConfigurationError) as problem:
         yield fault("server", str(problem), "run this as the user of the server, in its folder or with its --config")
+
+
+def _public_url(config: Path | None, url: URL) -> Iterator[DoctorFinding]:
+    try:
+        with running_server(config) as server:
+            yield from asyncio.run(public_url_findings(url, server))
+    except (ServerDown, NotYours, Refused) as problem:
+        yield fault("public-url", str(problem), "start the server, and run this as its user: it tells what arrives")
 
 
 async def _login(configuration: Configuration, settings: Mapping[str, str]) -> DoctorFinding:

@@ -28,6 +28,7 @@ from connector.admin.shown import (
     StoppedServer,
 )
 from connector.admin.shown_audit import ShownAction
+from connector.admin.shown_probes import Arrival
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession
 from connector.cli.control_client import ControlClient, ServerDown
 from connector.cli.ledger_at_rest import ledger_at_rest
@@ -127,6 +128,14 @@ class ServerSeen(Seen):
     def dismiss(self, id_: int, reason: str) -> None:
         """Give a logout up."""
         self.client.post(f"/owed/{id_}/dismiss", {"reason": reason})
+
+    def expect_probe(self, *, breaks: bool) -> str:
+        """Expect a probe of the public address, and return its token."""
+        return str(self.client.post("/probes", {"breaks": breaks})["token"])
+
+    def arrivals(self, token: str) -> list[Arrival]:
+        """Tell what has arrived of a probe."""
+        return _shown(self.client.get(f"/probes/{token}"), list[Arrival])
 
     def _lines(self, limit: int) -> Iterator[ShownAction]:
         before = None

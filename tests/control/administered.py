@@ -13,6 +13,7 @@ from connector.admin.readiness import Lifecycle, ReadinessCheck
 from connector.admin.service import Admin
 from connector.api.control import control_app
 from connector.api.doors import opened_doors
+from connector.api.probes import Probes
 from connector.api.sites import control_served
 from connector.cache.storage import Storage
 from connector.cli.control_client import ControlClient
@@ -175,6 +176,6 @@ async def administered(
         with opened_doors(settings, for_calls=False) as doors:
             async with (
                 console_served(admin, Metrics(), settings, doors, {"CONSOLE_TOKEN": CONSOLE_TOKEN}) as link,
-                control_served(control_app(admin, Metrics(), link), settings, doors),
+                control_served(control_app(admin, Metrics(), Probes(), link), settings, doors),
             ):
                 yield running

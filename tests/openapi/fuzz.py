@@ -17,6 +17,11 @@ from tests.openapi.hooks import SEAL
 from tests.sessions.desk import Desk, settings
 
 CONFIG = '\n[server]\nport = 0\n[logs]\nformat = "json"\n[metrics]\nport = 0\n'
+REJECTED = """
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 408, 413, 417, 431, 502, 503]
+"""
+"""By default schemathesis does not take 417 and 431, which what it sends is also answered, for rejections."""
 HOOKS = {"SCHEMATHESIS_HOOKS": "tests.openapi.hooks"}
 OPTIONS = ("--checks=all", "--continue-on-failure", "--generation-database=none", "--warnings=off", "--no-color")
 TO_END = 60
@@ -27,6 +32,7 @@ async def faults(folder: Path, seconds: int, seed: int) -> list[str]:
     """Fuzz a server for so long. Return what was wrong with an answer, with its log, or with its sessions afterwards."""
     async with Desk() as desk:
         (folder / "config.toml").write_text(desk.section + CONFIG)
+        (folder / "schemathesis.toml").write_text(REJECTED)
         command = (sys.executable, "-m", "tests.openapi.serving", folder / "config.toml")
         with started(command, folder, surroundings()) as server:
             async with OpsHub(server.url) as opshub:

@@ -21,6 +21,7 @@ OF_EACH_BASE = {
     ("/cleanup/{sdkSessionId}", "post"),
     ("/initialize/{sdkSessionId}", "post"),
     ("/discover", "get"),
+    ("/probe/{token}/{rest}", "post"),
     ("/projects", "get"),
     ("/entities/{kind}/{id}", "get"),
     ("/entities/{kind}", "post"),
