@@ -14,6 +14,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
+from connector.config.variables import OTEL_IS_WRONG
+from connector.model.errors import ConfigurationError
 from connector.runtime.outages import Outage
 from connector.runtime.steps import step
 from connector.version import __version__
@@ -27,6 +29,8 @@ About = Mapping[str, str | int | bool]
 
 LIBRARY = logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter")
 """Tells of each try that fails, for as long as a collector is away."""
+OF_HEADERS = logging.getLogger("opentelemetry.util.re")
+"""Repeats what it cannot read, which may hold a token."""
 LONGEST_REASON = 300
 """Characters."""
 
@@ -55,8 +59,9 @@ class _Words(logging.Filter):
         return said is None
 
 
-WORDS = _Words()
+WORDS, WORDS_ON_HEADERS = _Words(), _Words()
 LIBRARY.addFilter(WORDS)
+OF_HEADERS.addFilter(WORDS_ON_HEADERS)
 
 
 class _OneCollector:
@@ -64,6 +69,7 @@ class _OneCollector:
 
     def __init__(self, endpoint: str) -> None:
         self._otlp: SpanExporter = OTLPSpanExporter(endpoint=endpoint)
+        self._is_away = self._is_shut_down = False
         self._outage = Outage(
             "the collector does not take spans: those of the meantime are lost, and all else goes on (traces.endpoint)",
             "the collector takes spans again",
@@ -73,12 +79,20 @@ class _OneCollector:
         """Send spans, and try for some seconds. Runs in the thread of the library."""
         with WORDS.heard() as said:
             result = self._otlp.export(spans)
-        self._outage.note(None if result is SpanExportResult.SUCCESS else next(iter(said), "it does not say why"))
+        self._is_away = result is not SpanExportResult.SUCCESS
+        self._outage.note(next(iter(said), "it does not say why") if self._is_away else None)
         return result
 
+    def give_up_if_away(self) -> None:
+        """Try no more if the collector is away: what is left would only keep the server from ending."""
+        if self._is_away:
+            self.shutdown()
+
     def shutdown(self) -> None:
-        """Try no more."""
-        self._otlp.shutdown()
+        """Try no more. A second call does nothing."""
+        if not self._is_shut_down:
+            self._is_shut_down = True
+            self._otlp.shutdown()
 
     def force_flush(self, timeout_millis: int = 0) -> bool:
         """Do nothing: `export` keeps nothing back."""
@@ -90,21 +104,39 @@ class Traces:
     """Takes the spans of one application, and sends them in a thread of its own. What the collector does not take is lost."""
 
     def __init__(self, endpoint: str, service: str) -> None:
+        """Make it; `service` is its name there. Raises `ConfigurationError` if a variable of OpenTelemetry is wrong."""
         resource = Resource.create({SERVICE_NAME: service, SERVICE_VERSION: __version__})
-        # No handler at the process's exit, because it would wait for a collector that is away.
-        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        with _variables():
+            # No handler at the process's exit, because it would wait for a collector that is away.
+            self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._endpoint = endpoint
         self.tracer: Tracer = self._provider.get_tracer("connector", __version__)
 
     @asynccontextmanager
     async def sent(self) -> AsyncIterator[None]:
-        """Send spans while the context is open, and at its end those that are left."""
-        self._provider.add_span_processor(BatchSpanProcessor(cast("SpanExporter", _OneCollector(self._endpoint))))
+        """Send spans while the context is open, and at its end those that are left. Raises as the constructor does."""
+        with _variables():
+            collector = _OneCollector(self._endpoint)
+            self._provider.add_span_processor(BatchSpanProcessor(cast("SpanExporter", collector)))
         try:
             yield
         finally:
+            collector.give_up_if_away()
             finish = partial(in_a_thread, "the last spans", self._provider.shutdown)
             await step("sending the last spans", finish, deadline=LAST, late=None, failed=None)
+
+
+@contextmanager
+def _variables() -> Iterator[None]:
+    """Raise `ConfigurationError` for a wrong variable that the library reads in the context. Headers are not repeated."""
+    try:
+        with WORDS_ON_HEADERS.heard() as said:
+            yield
+    except ValueError as problem:
+        raise ConfigurationError([f"{OTEL_IS_WRONG}: {problem}"]) from None
+    if said:
+        what = "expected name=value, commas between several, and %20 for a space"
+        raise ConfigurationError([f"traces: OTEL_EXPORTER_OTLP_HEADERS in the environment: {what}"])
 
 
 @contextmanager

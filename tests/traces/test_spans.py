@@ -218,7 +218,7 @@ async def test_the_line_of_a_call_in_the_log_names_its_trace(session: str, tmp_p
 
 
 async def test_a_collector_that_is_away_costs_spans_and_nothing_else(session: str, tmp_path: Path) -> None:
-    environ = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_EXPORTER_OTLP_TIMEOUT": "3"}
+    environ = {"OTEL_BSP_SCHEDULE_DELAY": "50"}
     with connector_process(tmp_path, f'[traces]\nendpoint = "http://127.0.0.1:{free_port()}/v1/traces"\n', environ) as server:
         async with OpsHub(server.url) as opshub:
             answers = [await opshub.cleanup(session, None, SYSTEM) for _ in range(3)]
@@ -227,7 +227,7 @@ async def test_a_collector_that_is_away_costs_spans_and_nothing_else(session: st
         server.process.send_signal(signal.SIGTERM)
         assert await server.exit_code() == 0
 
+    told = [line for line in server.log.read_text().splitlines() if '"level": "info"' not in line]
     assert {answer.status for answer in answers} == {200}
     assert "refused" in away["reason"]
-    told = [line for line in server.log.read_text().splitlines() if '"level": "info"' not in line]
-    assert len(told) == 1
+    assert len(told) == 1  # also at the end, for which it does not wait until the last spans are late
