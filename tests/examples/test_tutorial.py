@@ -3,7 +3,10 @@
 import asyncio
 import os
 import re
+import socket
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,18 +15,40 @@ from tests.cli.command import surroundings
 from tests.endsystems.real_roundup import PASSWORD
 from tests.examples.running import EXAMPLE, running
 from tests.examples.tracker import Tracker
+from tests.ports import HOST
+from tests.provision import found
+from tests.servers import RealServer
+from tests.servers import running as running_server
 
 TUTORIAL = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text("utf-8")
-FILE = re.compile(r"`([a-z_]+\.(?:py|toml))`[^`]*\n\n```(?:python|toml)\n(.*?)```", re.DOTALL)
+FILE = re.compile(r"`([a-z_]+\.(?:py|toml|conf))`[^`]*\n\n```(?:python|toml|nginx)\n(.*?)```", re.DOTALL)
 FILES = dict(FILE.findall(TUTORIAL))
 COMMANDS = re.findall(r"```console\n\$ (.*?)\n```", TUTORIAL, re.DOTALL)
 WITHIN = 120.0
 
 
-def here(text: str, tracker: str, connector: str = "") -> str:
+def here(text: str, tracker: str, connector: str = "", proxy: str = "") -> str:
     """Put what runs here into the place of what the reader of the tutorial runs."""
-    text = text.replace("http://localhost:8917/demo", tracker).replace("http://127.0.0.1:8080", connector)
+    text = text.replace("http://localhost:8917/demo", tracker)
+    text = text.replace("http://127.0.0.1:8080", connector).replace("http://127.0.0.1:8090", proxy)
     return text.replace('"password": "admin"', f'"password": "{PASSWORD}"').replace("PASSWORD=admin", f"PASSWORD={PASSWORD}")
+
+
+@contextmanager
+def nginx(folder: Path, connector: str) -> Iterator[str]:
+    """Run nginx with the file of the tutorial before a connector, on a free port, and yield its URL."""
+
+    def command(port: int, _: Path) -> Sequence[str | Path]:
+        text = here(FILES["nginx.conf"], "", connector).replace("127.0.0.1:8090", f"{HOST}:{port}")
+        (folder / "nginx.conf").write_text(text)
+        return [found("nginx") or "nginx", "-e", "stderr", "-p", folder, "-c", "nginx.conf"]
+
+    def ask(port: int) -> bytes:
+        with socket.create_connection((HOST, port), timeout=1):
+            return b"up"
+
+    with running_server(RealServer(command, ask, b"up")) as server:
+        yield f"http://{HOST}:{server.port}"
 
 
 async def run(command: str, folder: Path) -> str:
@@ -43,13 +68,13 @@ async def run(command: str, folder: Path) -> str:
     return printed.decode()
 
 
-@pytest.mark.parametrize("name", ["app.py", "config.toml", "roundup.toml", "system.toml"])
+@pytest.mark.parametrize("name", ["app.py", "config.toml", "nginx.conf", "roundup.toml", "system.toml"])
 def test_the_tutorial_ends_with_the_example(name: str) -> None:
     assert FILES[name] == (EXAMPLE / name).read_text("utf-8")
 
 
 def test_every_file_of_the_tutorial_has_a_name() -> None:
-    assert len(FILES) == len(re.findall(r"```(?:python|toml)\n", TUTORIAL))
+    assert len(FILES) == len(re.findall(r"```(?:python|toml|nginx)\n", TUTORIAL))
 
 
 async def test_whoever_follows_the_tutorial_gets_a_connector_that_breaks_no_rule(
@@ -58,10 +83,11 @@ async def test_whoever_follows_the_tutorial_gets_a_connector_that_breaks_no_rule
     for name, content in FILES.items():
         (tmp_path / name).write_text(here(content, roundup_tracker.url))
 
-    with running(tmp_path, [roundup_tracker.url]) as url:
-        printed = [await run(here(command, roundup_tracker.url, url), tmp_path) for command in COMMANDS]
+    with running(tmp_path, [roundup_tracker.url]) as url, nginx(tmp_path, url) as proxy:
+        printed = [await run(here(command, roundup_tracker.url, url, proxy), tmp_path) for command in COMMANDS]
 
-    checked, rehearsed, tested = printed
+    checked, rehearsed, tested, rehearsed_through_nginx = printed
     assert "end_system.profile" in checked
     assert "fail: 0" in rehearsed
-    assert "1 passed" in tested
+    assert "2 passed" in tested
+    assert "fail: 0" in rehearsed_through_nginx
