@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,10 @@ from connector.cli.progress import progress
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
     from connector.config.settings import LedgerSection
     from connector.ledger.keyring import Keyring
+    from connector.ledger.sql.bringing_back import Restored
     from connector.ledger.sql.snapshot import Snapshot
     from connector.ledger.sql.table import Table
     from connector.ledger.sqlite.backup import About
-    from connector.model.debts import Totals
 
 
 def backup(
@@ -45,6 +45,9 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `connector backup` has written.")],
     *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of the ledger that is there. What it owes is owed, too.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,8 +59,10 @@ def restore(
 
     ledger, keyring = _configured(config)
     with opened_backup(file, keyring) as (snapshot, about):
-        ended, totals = _restored(ledger, keyring, snapshot, about)
-    _tell_restored(file, ledger, about, ended, totals, as_json=as_json)
+        rows = sum(about.rows.values()) + about.rows.get("sessions", 0)
+        with progress("restore", rows) as advance:
+            restored = _restored(ledger, snapshot, keyring, advance, replace=replace)
+    _tell_restored(file, ledger, about, restored, as_json=as_json)
 
 
 def _configured(config: Path | None) -> "tuple[LedgerSection, Keyring]":
@@ -86,19 +91,23 @@ def _opened(ledger: "LedgerSection", keyring: "Keyring") -> "Iterator[Table]":
             yield table
 
 
-def _restored(ledger: "LedgerSection", keyring: "Keyring", snapshot: "Snapshot", about: "About") -> "tuple[int, Totals]":
-    now, rows = time.time(), sum(about.rows.values()) + about.rows.get("sessions", 0)
-    with progress("restore", rows) as advance:
-        if ledger.store == "sqlite":
-            from connector.ledger.sqlite.restored_file import restore as into_file
+def _restored(
+    ledger: "LedgerSection", snapshot: "Snapshot", keyring: "Keyring", advance: Callable[[], None], *, replace: bool
+) -> "Restored":
+    from connector.model.audit import Action, Actor, begun
+    from connector.runtime.users import this_user
 
-            return into_file(ledger.path, snapshot, keyring, now=now, advance=advance)
-        from connector.preflight.ledger_store import ledger_address
+    entry = begun(Actor(this_user(), "command line"), Action.RESTORE, "ledger", time.time())
+    if ledger.store == "sqlite":
+        from connector.ledger.sqlite.restored_file import restore as into_file
 
-        address = ledger_address(ledger, os.environ)
-        from connector.ledger.postgres.restored_database import restore as into_database
+        return into_file(ledger.path, snapshot, keyring, entry, advance, replace=replace)
+    from connector.preflight.ledger_store import ledger_address
 
-        return into_database(address, snapshot, keyring, now=now, advance=advance)
+    address = ledger_address(ledger, os.environ)
+    from connector.ledger.postgres.restored_database import restore as into_database
+
+    return into_database(address, snapshot, keyring, entry, advance, replace=replace)
 
 
 def _place(ledger: "LedgerSection") -> str:
@@ -126,22 +135,20 @@ def _tell_backup(file: Path, about: "About", *, as_json: bool) -> None:
         typer.echo(f"rows whose key {key_id} is missing went along as they are: {number}", err=True)
 
 
-def _tell_restored(file: Path, ledger: "LedgerSection", about: "About", ended: int, totals: "Totals", *, as_json: bool) -> None:
-    if as_json:
-        told = {
-            "ledger": _place(ledger),
-            "made_at": about.made_at,
-            "ended": ended,
-            "owed": totals.owed,
-            "waiting": totals.waiting,
-        }
-        told |= {"unknown": totals.openings + totals.unknown, "quarantined": totals.quarantined, "unreadable": totals.unreadable}
-        print_json(told)
-        return
-    made_at = datetime.fromtimestamp(about.made_at, UTC)
-    typer.echo(f"{_place(ledger)}: restored from {file}, made at {made_at:%Y-%m-%d %H:%M:%S} UTC, and read again")
-    typer.echo(
-        f"sessions that were open then: {ended}. Once a server starts, their logins are ended, and nothing cached is served"
-    )
+def _tell_restored(file: Path, ledger: "LedgerSection", about: "About", restored: "Restored", *, as_json: bool) -> None:
+    totals = restored.totals
     unknown, waiting = totals.openings + totals.unknown, totals.waiting + totals.quarantined
-    typer.echo(f"owed: {totals.owed}, needs attention: {waiting}, unknown: {unknown}")
+    if as_json:
+        told = {"ledger": _place(ledger), "made_at": about.made_at, "ended": restored.ended, "unread": restored.unread}
+        print_json(told | {"owed": totals.owed, "waiting": waiting, "unknown": unknown, "unreadable": totals.unreadable})
+    else:
+        made_at = datetime.fromtimestamp(about.made_at, UTC)
+        typer.echo(f"{_place(ledger)}: restored from {file}, made at {made_at:%Y-%m-%d %H:%M:%S} UTC, and read again")
+        typer.echo(
+            f"sessions that were open: {restored.ended}. Once a server starts, it ends their logins, and serves nothing cached"
+        )
+        typer.echo(f"owed: {totals.owed}, needs attention: {waiting}, unknown: {unknown}")
+    if restored.unread:
+        typer.echo(
+            f"rows of the ledger that was there could not be read, and stay in the file aside: {restored.unread}", err=True
+        )

@@ -17,6 +17,7 @@ class Action(StrEnum):
     CLOSE = "close"
     DISMISS_LOGIN = "dismiss login"
     DRAIN = "drain"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The names of this machine's users."""
 
+import os
 import sys
 
 if sys.platform == "win32":
@@ -7,6 +8,10 @@ if sys.platform == "win32":
     def user_name(number: int) -> str:
         """Return what stands for a user."""
         return f"user {number}"
+
+    def this_user() -> str:
+        """Return the name of the user who runs this."""
+        return os.environ.get("USERNAME", "unknown")
 
 else:
     import pwd
@@ -17,3 +22,7 @@ else:
             return pwd.getpwuid(number).pw_name
         except KeyError:
             return f"user {number}"
+
+    def this_user() -> str:
+        """Return the name of the user who runs this."""
+        return user_name(os.geteuid())

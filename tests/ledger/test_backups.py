@@ -14,13 +14,17 @@ from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.looking import opened_read_only as database_read
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.restored_database import restore as into_database
+from connector.ledger.sql.bringing_back import Restored
 from connector.ledger.sql.snapshot import Snapshot
 from connector.ledger.sql.table import Table
 from connector.ledger.sqlite.backup import About, back_up, opened_backup
 from connector.ledger.sqlite.reading import opened_read_only as file_read
 from connector.ledger.sqlite.restored_file import restore as into_file
-from connector.model.debts import LogoutState, Totals
+from connector.model.audit import Action, Actor, begun
+from connector.model.credential import Credential
+from connector.model.debts import Debt, LogoutState
 from connector.model.errors import ConfigurationError
+from connector.model.sessions import OpenSession, Renewal
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed
 from tests.ledger.ledgers import (
@@ -33,6 +37,7 @@ from tests.ledger.ledgers import (
     SetClock,
     all_due,
     close,
+    damage,
     ledger,
     open_,
     opening,
@@ -77,12 +82,12 @@ class Place:
         with self.read(name, keyring) as table:
             return back_up(self.folder / FILE, Snapshot(table), keyring, ledger=name, now=START, advance=advance)
 
-    def restore(self, name: str = "new", keyring: Keyring = KEYS) -> tuple[int, Totals]:
+    def restore(self, name: str = "new", keyring: Keyring = KEYS, *, replace: bool = False) -> Restored:
+        entry = begun(Actor("alice", "command line"), Action.RESTORE, "ledger", LATER)
         with opened_backup(self.folder / FILE, keyring) as (backup, _):
             if self.postgres is None:
-                return into_file(self.file(name), backup, keyring, now=LATER, advance=lambda: None)
-            address = parsed(self.dsn(name), origin="x")
-            return into_database(address, backup, keyring, now=LATER, advance=lambda: None)
+                return into_file(self.file(name), backup, keyring, entry, lambda: None, replace=replace)
+            return into_database(parsed(self.dsn(name), origin="x"), backup, keyring, entry, lambda: None, replace=replace)
 
     def file(self, name: str) -> Path:
         (self.folder / name).mkdir(exist_ok=True)
@@ -112,7 +117,7 @@ async def test_what_was_open_at_the_backup_of_a_ledger_in_use_is_owed_once_resto
         place.back_up()
         await close(there, await record(there, 1, login="l"))
 
-    ended, _ = place.restore()
+    ended = place.restore().ended
 
     async with place.opened("new") as there:
         assert ended == 2
@@ -280,6 +285,74 @@ async def test_a_ledger_that_is_there_stays_as_it_is(place: Place) -> None:
         assert (await there.statistics()).owed == 1
 
 
+async def test_what_a_replaced_ledger_owed_or_had_open_is_owed_with_its_newest_credential(place: Place) -> None:
+    async with place.opened() as there:
+        for number in (1, 2):
+            await open_(there, session(number, "at the backup", login=f"l{number}"))
+        await there.begin_opening(opening(session(3, login="l3")))
+        place.back_up()
+        await close(there, await record(there, 1, "at the backup", login="l1"))
+        await there.renew(renewal(session(2, login="l2"), "renewed"))
+        await open_(there, session(3, "opened since", login="l3"))
+        await record(there, 4, "owed since", login="l4")
+        await there.begin_opening(opening(session(5, login="l5")))
+
+    restored = place.restore("old", replace=True)
+
+    async with place.opened() as there:
+        found = {debt.login_id: token_of(debt) for debt in await all_due(there)}
+        assert found == {"l1": "at the backup", "l2": "renewed", "l3": "opened since", "l4": "owed since"}
+        totals = await there.statistics()
+        assert (totals.sessions, totals.unknown, restored.unread) == (0, 1, 0)
+        assert [(line.who, line.action) for line in await there.audit_entries()] == [("alice", "restore")]
+
+
+async def test_seals_of_a_replaced_ledger_are_dead(place: Place) -> None:
+    async with place.opened("elsewhere"):
+        place.back_up("elsewhere")
+    async with place.opened() as there:
+        await open_(there, session(1))
+        ledger_id = (await there.known_sessions()).ledger_id
+
+    place.restore("old", replace=True)
+
+    async with place.opened() as there:
+        live = LiveSessions(there, SetClock())
+        await live.load()
+        of_session = session(1)
+        seal = Sealed(of_session.session_id, of_session.system_id, of_session.login_id, ledger_id, of_session.credential)
+        assert not await live.is_alive(seal)
+
+
+async def test_a_damaged_ledger_is_replaced_and_moved_aside(files: Place) -> None:
+    async with files.opened() as there:
+        for number in range(40):
+            await record(there, number, login=f"l{number}")
+        files.back_up()
+        await record(there, 99, login="since")
+    damage(files.file("old"), 0)
+
+    files.restore("old", replace=True)
+
+    async with files.opened() as there:
+        assert {debt.login_id for debt in await all_due(there)} == {*(f"l{number}" for number in range(40)), "since"}
+    assert [*files.file("old").parent.glob("*.replaced-*Z")]
+
+
+async def test_a_database_with_rows_of_a_missing_key_is_not_replaced(tmp_path: Path, postgres: Postgres) -> None:
+    place = Place(tmp_path, postgres)
+    async with place.opened("elsewhere"):
+        place.back_up("elsewhere")
+    async with place.opened(keyring=ROTATED) as there:
+        await record(there, 1)
+
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        place.restore("old", replace=True)
+
+    async with place.opened(keyring=ROTATED) as there:
+        assert (await there.statistics()).owed == 1
+
+
 async def test_a_ledger_that_a_server_uses_is_not_restored(place: Place) -> None:
     async with place.opened() as there:
         place.back_up()
@@ -337,9 +410,19 @@ async def test_a_backup_of_one_store_is_restored_into_the_other(tmp_path: Path, 
         await record(there, 2)
     in_file.back_up()
 
-    ended, totals = in_database.restore()
+    restored = in_database.restore()
 
-    assert (ended, totals.owed) == (1, 2)
+    assert (restored.ended, restored.totals.owed) == (1, 2)
+
+
+def renewal(of_session: OpenSession, token: str) -> Renewal:
+    credential = Credential([("Authorization", f"Bearer {token}")])
+    return Renewal(of_session.session_id, of_session.login_id, 0, credential)
+
+
+def token_of(debt: Debt) -> str:
+    assert debt.credential is not None
+    return debt.credential["Authorization"].removeprefix("Bearer ")
 
 
 def alter(path: Path, statement: str) -> None:

@@ -1,22 +1,38 @@
 """What a restored ledger makes of its rows: nobody goes on with a login of that time, and nothing cached then is served."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import NAMES, SessionRow, verify
-from connector.ledger.sql import session_rows
-from connector.ledger.sql.session_changes import end_anyhow, is_debt
+from connector.ledger.sql import audit_rows, session_rows
+from connector.ledger.sql.housekeeping import totals
+from connector.ledger.sql.replaced import Present, end, take_along
+from connector.ledger.sql.session_changes import is_debt
 from connector.ledger.sql.table import CLAIMS, Table, marks
 from connector.ledger.unverified import Unverified, claimed
+from connector.model.audit import AuditEntry, ended
+from connector.model.debts import Totals
 from connector.model.errors import ConfigurationError
-from connector.model.sessions import OpenSession
 
 LOST_TRACK = "the ledger was restored from a backup"
 QUARANTINE = f"INSERT INTO quarantine ({CLAIMS}) VALUES ({marks(CLAIMS.split())})"  # noqa: S608 - names of our own
 
 
-def bring_back(table: Table, *, now: float, advance: Callable[[], None]) -> int:
-    """Owe each login that is open, and have everything cached invalidated. Return how many were open.
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What has become of a backup."""
+
+    at: float
+    ended: int
+    """How many sessions were open in it, or in what it has taken the place of."""
+    unread: int
+    """How many rows of what it has taken the place of could not be read."""
+    totals: Totals
+
+
+def bring_back(table: Table, *, present: Present, entry: AuditEntry, advance: Callable[[], None]) -> Restored:
+    """Owe each login that is open in a backup's rows, or in what they take the place of, and invalidate everything cached.
 
     A session whose row is not to be believed is shown in quarantine. `advance` is called for each session.
 
@@ -25,20 +41,17 @@ def bring_back(table: Table, *, now: float, advance: Callable[[], None]) -> int:
     """
     sessions = [session for _, session in session_rows.found(table, "ORDER BY id")]
     for session in sessions:
-        end(table, session, now=now)
+        end(table, session, now=entry.at)
         advance()
     _set_aside_the_rest(table)
+    unread = take_along(table, present, now=entry.at)
+    ended_now = len(sessions) + len(present.sessions)
     table.write("INSERT INTO lost_track VALUES (?)", (LOST_TRACK,))
+    audit_rows.note(table, ended(entry, f"restored; {ended_now} sessions were open"))
     lost = sum(not is_debt(table, session.session_id, session.login_id, session.credential) for session in sessions)
     if lost or table.connection.execute("SELECT count(*) FROM sessions").fetchone()[0]:
         raise ConfigurationError([f"{lost} sessions are not known as ended when they are looked for: nothing is restored"])
-    return len(sessions)
-
-
-def end(table: Table, session: OpenSession, *, now: float) -> None:
-    """Owe the login of a session that is not open any more. Its seal is dead, even if there is nothing to end."""
-    session_rows.remove(table, session.session_id, session.login_id)
-    end_anyhow(table, session, now=now)
+    return Restored(entry.at, ended_now, unread, totals(table))
 
 
 def _set_aside_the_rest(table: Table) -> None:

@@ -53,11 +53,12 @@ class Snapshot:
         names = ", ".join(COLUMNS[table])
         for row in self._table.stream(f"SELECT {names} FROM {table} ORDER BY 1"):  # noqa: S608 - names of our own
             self.counted[table] += 1
-            is_damaged = table in VERIFIED and self._is_damaged(table, row)
-            yield [clean(value) if isinstance(value, str) else value for value in row] if is_damaged else row
+            if table in VERIFIED:
+                self._count(table, row)
+            yield [clean(value) if isinstance(value, str) else value for value in row]
 
-    def _is_damaged(self, table: str, row: Row) -> bool:
-        """Count a row, and tell whether it is damaged."""
+    def _count(self, table: str, row: Row) -> None:
+        """Count a row, by the key that has made it."""
         named, verify = VERIFIED[table]
         of_table = named(*row)
         try:
@@ -66,7 +67,5 @@ class Snapshot:
             self.without_key[shown(of_table.key_id) or ""] += 1
         except Unverified:
             self.damaged += 1
-            return True
         else:
             self.by_key[of_table.key_id] += 1
-        return False

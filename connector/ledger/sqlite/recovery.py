@@ -46,8 +46,7 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
     """
     saved = {statement: sound_rows(path, keyring, kind) for statement, kind in KINDS.items()}
     number = build(saved_to(path), saved, lost_track=f"the file was damaged: {damage}")
-    aside = _move_aside(path, now)
-    _put_in_place(saved_to(path), path)
+    aside = take_place(path, now=now)
     log.error(
         "THE LEDGER WAS DAMAGED: what verified was saved, some logouts may be lost, and everything cached is invalidated",
         damage=damage,
@@ -56,11 +55,20 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
     )
 
 
+def take_place(path: Path, *, now: float, why: str = "corrupt") -> Path:
+    """Put the ledger that is saved in the place of the one that is there. Return where that is now.
+
+    A process that is killed in between is finished by the next start.
+    """
+    aside = _move_aside(path, now, why)
+    _put_in_place(saved_to(path), path)
+    return aside
+
+
 def finish_interrupted(path: Path, *, now: float) -> None:
     """Finish what a process that was killed has begun: the old file is gone from its place and the new one is not yet there."""
     if not is_there(path) and is_there(saved_to(path)):
-        _move_aside(path, now)
-        _put_in_place(saved_to(path), path)
+        take_place(path, now=now)
 
 
 def _fill(path: Path, saved: Saved, lost_track: str | None) -> int:
@@ -93,9 +101,9 @@ def _put_in_place(made: Path, path: Path) -> None:
     synced_folder(path.parent)
 
 
-def _move_aside(path: Path, now: float) -> Path:
+def _move_aside(path: Path, now: float, why: str) -> Path:
     """Rename the file and its companions, the file first: as long as it has its name, nothing has happened."""
-    aside = _unused(path.with_name(f"{path.name}.corrupt-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"))
+    aside = _unused(path.with_name(f"{path.name}.{why}-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"))
     for name in COMPANIONS:
         if is_there(_with(path, name)):
             _with(path, name).rename(_with(aside, name))

@@ -2,59 +2,96 @@
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
+from connector.ledger.begun_logins import OpeningRow
 from connector.ledger.keyring import Keyring
-from connector.ledger.sql.bringing_back import bring_back
-from connector.ledger.sql.housekeeping import totals
+from connector.ledger.open_sessions import SessionRow
+from connector.ledger.rows import DebtRow
+from connector.ledger.sql.audit_rows import AuditRow
+from connector.ledger.sql.bringing_back import Restored, bring_back
 from connector.ledger.sql.moving import LedgerRows
+from connector.ledger.sql.replaced import Present
 from connector.ledger.sqlite.file_table import FileTable
+from connector.ledger.sqlite.inspection import UNREADABLE, connected, damage_of
 from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.moving_in import begin_anew, discard, filled
 from connector.ledger.sqlite.opening import refusals
-from connector.ledger.sqlite.recovery import COMPANIONS, saved_to
-from connector.model.debts import Totals
+from connector.ledger.sqlite.recovery import COMPANIONS, finish_interrupted, saved_to, take_place
+from connector.ledger.sqlite.salvage import AUDIT, DEBTS, OPENINGS, SESSIONS, sound_rows
+from connector.model.audit import AuditEntry
 from connector.model.errors import ConfigurationError
 from connector.runtime.file_access import is_there
 from connector.runtime.ownership import synced_folder
 from drivers.folders import make_private_folder
 
 
-def restore(path: Path, backup: LedgerRows, keyring: Keyring, *, now: float, advance: Callable[[], None]) -> tuple[int, Totals]:
-    """Make a ledger of a backup. Return how many sessions were open in it, and what the ledger counts now.
+def restore(
+    path: Path, backup: LedgerRows, keyring: Keyring, entry: AuditEntry, advance: Callable[[], None], *, replace: bool = False
+) -> Restored:
+    """Make a ledger of a backup, and write a line of its audit log. `advance` is called for each row and each open session.
+
+    With `replace`, it takes the place of the one that is there, which is moved aside. What that one owes is owed, too.
 
     Raises:
-        ConfigurationError: a server runs, there is a ledger, or it cannot be made.
+        ConfigurationError: a server runs, there is a ledger that is not to be replaced, or it cannot be made.
     """
     lock = Lock(path)
     with refusals(path):
         make_private_folder(path.parent)
         lock.acquire()
         try:
-            _must_be_new(path)
-            return _restored(path, backup, keyring, now, advance)
+            there = _found(path)
+            if there and not replace:
+                raise ConfigurationError([f"ledger.path: {path}: a ledger is there already: {there}; --replace moves it aside"])
+            present = _present(path, keyring, entry.at)
+            return _restored(path, partial(bring_back, present=present, entry=entry), backup, keyring, advance)
         finally:
             lock.release()
 
 
-def _restored(path: Path, backup: LedgerRows, keyring: Keyring, now: float, advance: Callable[[], None]) -> tuple[int, Totals]:
+def _restored(
+    path: Path, bring: Callable[..., Restored], backup: LedgerRows, keyring: Keyring, advance: Callable[[], None]
+) -> Restored:
     made = path.with_name(f"{path.name}.restoring")
     try:
         begin_anew(made)
         with closing(sqlite3.connect(made, isolation_level=None)) as connection, filled(connection, backup, advance):
-            table = FileTable(connection, keyring)
-            ended = bring_back(table, now=now, advance=advance)
-            counted = totals(table)
-        made.replace(path)
+            restored = bring(FileTable(connection, keyring), advance=advance)
+        made.replace(saved_to(path))
         synced_folder(path.parent)
+        take_place(path, now=restored.at, why="replaced")
     finally:
         discard(made)
-    return ended, counted
+    return restored
 
 
-def _must_be_new(path: Path) -> None:
-    there = [file for file in (*(path.with_name(path.name + name) for name in COMPANIONS), saved_to(path)) if is_there(file)]
-    if there:
-        names = ", ".join(map(str, there))
-        raise ConfigurationError([f"ledger.path: {path}: a ledger is there already ({names})"])
+def _found(path: Path) -> str:
+    """Name the files of a ledger that are there. Without the first of them, another one is the work of SQLite or of a start."""
+    names = [path.with_name(path.name + name) for name in COMPANIONS]
+    return ", ".join(str(file) for file in (*names, saved_to(path)) if is_there(file))
+
+
+def _present(path: Path, keyring: Keyring, now: float) -> Present:
+    """Return what can be read of the ledger that is there.
+
+    Raises:
+        ConfigurationError: it is no ledger, has moved, or is of a newer version.
+    """
+    finish_interrupted(path, now=now)
+    if not is_there(path):
+        return Present()
+    damage_of(path)  # what is damaged is no reason to keep it
+    rows = [row for kind in (DEBTS, SESSIONS, OPENINGS, AUDIT) for row in sound_rows(path, keyring, kind)]
+    ids: list[bytes] = []
+    with closing(connected(path, "ro")) as connection, suppress(*UNREADABLE):
+        ids = [bytes(id_) for (id_,) in connection.execute("SELECT id FROM identity")]
+    return Present(
+        [row for row in rows if isinstance(row, DebtRow)],
+        [row for row in rows if isinstance(row, SessionRow)],
+        [row for row in rows if isinstance(row, OpeningRow)],
+        [row for row in rows if isinstance(row, AuditRow)],
+        ids,
+    )
