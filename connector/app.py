@@ -20,6 +20,7 @@ from connector.api.lifecycle import LIFECYCLE, READINESS
 from connector.api.probes import PROBES
 from connector.api.routes import add_routes
 from connector.api.sites import control_served, metrics_served
+from connector.assembly.kept_secrets import KeptSecrets
 from connector.assembly.ledgers import ledger_of
 from connector.assembly.parts import Parts, core_of, parts_of
 from connector.assembly.tracing import Tracing, tracing_of
@@ -29,7 +30,7 @@ from connector.console.serving import console_served
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.model.listed import TICK
-from connector.preflight.keyfile import load_keyring
+from connector.preflight.keyfile import given_keyring, load_keyring
 from connector.preflight.ledger_store import advice_on_sharing, ledger_file
 from connector.preflight.loading import Prepared, load, prepared
 from connector.runtime.supervision import supervised
@@ -39,6 +40,7 @@ from connector.telemetry.logs import configure_logs
 log = structlog.get_logger(__name__)
 
 PARTS = web.AppKey("parts", Parts)
+SECRETS = web.AppKey("secrets", KeptSecrets)
 LAST_DAY = web.AppKey("last_day", LastDay)
 MakeLedger = Callable[[Settings, Keyring, Callable[[], float]], Ledger]
 """Makes the ledger of these settings and keys; the last is a clock."""
@@ -100,6 +102,9 @@ def app_of(
         start.end_system.guarded.also = tracing.of_requests
     core = core_of(start, keyring, ledger, ledger.clock, tick, kinds=tracing.kinds)
     app = web.Application(middlewares=tracing.of_calls)
+    app[SECRETS] = KeptSecrets(
+        keyring, partial(given_keyring, settings.ledger.key_file, environ), start.drivers, ledger, core.peers, core.tasks
+    )
     parts = app[PARTS] = parts_of(core, hooks or Hooks(), sees_use=bool(routes))
     app[LAST_DAY] = LastDay(core.metrics, clock)
     app.cleanup_ctx.append(partial(_running, settings=settings, environ=environ, tracing=tracing))

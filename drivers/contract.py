@@ -152,6 +152,9 @@ class Driver(ABC):
         A store that is out of reach raises `DriverUnavailable`. It may be usable later without another `open`.
         """
 
+    def read_secrets(self) -> None:
+        """Take what is in the files of its secrets by now for each connection that is made from now on, after a `check`."""
+
     async def aclose(self) -> None:
         """Release everything, also after a failed `open`. A second call does nothing."""
 

@@ -54,7 +54,7 @@ def add(*, config: ConfigOption = None) -> None:
 
     ledger = _ledger(config)
     key_id = add_key(ledger.key_file, os.environ, ledger=ledger_file(ledger))
-    told = f"Give every replica this file, restart each, and then: connector keys promote {key_id}"
+    told = f"Give every replica this file, send each SIGHUP or restart it, and then: connector keys promote {key_id}"
     typer.echo(f"added {key_id} to {ledger.key_file}. {told}")
 
 

@@ -34,14 +34,17 @@ class SealBroken(ConnectorError):
 
 
 class Keyring:
-    """Keys by id: the first makes whatever is new, all of them open what is old. Immutable, and silent when printed."""
+    """Keys by id: the first makes whatever is new, all of them open what is old. Silent when printed.
 
-    __slots__ = ("_derived", "ids")
+    It never loses a key, and its first one stays the first: keys can only be added behind it.
+    """
+
+    __slots__ = ("_derived", "_secrets", "ids")
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         self.ids = tuple(keys)
         """The first is the current one."""
-        secrets = dict(keys)
+        self._secrets = secrets = dict(keys)
         self._derived = lru_cache(maxsize=256)(lambda key_id, use: _derive(secrets[key_id], use))
 
     def __repr__(self) -> str:
@@ -51,6 +54,12 @@ class Keyring:
     def current(self) -> str:
         """The id of the key that makes whatever is new."""
         return self.ids[0]
+
+    def add_from(self, newer: "Keyring") -> None:
+        """Add the keys of another keyring whose ids are not here, so that they open what others make with them."""
+        for key_id in newer.ids:
+            self._secrets.setdefault(key_id, newer._secrets[key_id])  # noqa: SLF001 - of this class
+        self.ids = tuple(self._secrets)
 
     def seal(self, purpose: str, plaintext: bytes, associated: bytes = b"") -> bytes:
         """Encrypt and authenticate with the current key; `associated` is authenticated only, and needed again to unseal.

@@ -506,6 +506,14 @@ class AuditLog(ShownAudit, Protocol):
         ...
 
 
+class BetweenTransactions(Protocol):
+    """The moments at which what all transactions use may change."""
+
+    async def between_transactions(self, work: Callable[[], None]) -> None:
+        """Run what takes no time while this process has no transaction under way. After `LedgerUnavailable` it may have run."""
+        ...
+
+
 class Ledger(
     CleanupRecords,
     LateRecords,
@@ -523,6 +531,7 @@ class Ledger(
     Seats,
     Introductions,
     ShownKeys,
+    BetweenTransactions,
     Protocol,
 ):
     """All that a ledger does for a connector. A store is a class that inherits it: `sqlite/` has one."""

@@ -1,13 +1,14 @@
-"""What a running server takes from its configuration anew when it is asked to: the log, and the certificate that it shows."""
+"""What a running server takes anew when it is asked to: the log's settings, its certificate, new keys, passwords of stores."""
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from connector.config.settings import Settings
+from connector.ledger.keyring import Keyring
 from connector.model.errors import ConfigurationError
 from connector.preflight.listener import CERTIFICATE, KEY, show_again
 from connector.telemetry.logs import configure_logs
@@ -16,6 +17,18 @@ log = structlog.get_logger(__name__)
 
 APPLIED = (CERTIFICATE, KEY, "logs.")
 """Beginnings of the keys whose new values are applied at once."""
+
+
+class FromFiles(Protocol):
+    """The secrets that a server has read from files."""
+
+    def read(self) -> Keyring:
+        """Return the keys that are in the file by now. Raises `ConfigurationError`: they, or a password, cannot be read."""
+        ...
+
+    def apply(self, newer: Keyring) -> None:
+        """Take what is in the files by now, as far as a running server can, and warn of the rest."""
+        ...
 
 
 @dataclass(slots=True)
@@ -27,11 +40,13 @@ class Reloading:
     tls: ssl.SSLContext | None
     read: Callable[[], Settings]
     """Raises `ConfigurationError`."""
+    secrets: FromFiles
 
     def reload(self) -> None:
         """Apply what can be applied, and tell which changed keys need a restart."""
         try:
             settings = self.read()
+            keyring = self.secrets.read()
             if self.tls is not None:
                 show_again(self.tls, settings.server.tls)
         except ConfigurationError as found:
@@ -39,10 +54,13 @@ class Reloading:
             log.error(told, problems=found.problems)  # noqa: TRY400 - whoever has mistyped a key needs no traceback
             return
         configure_logs(settings.logs)
+        self.secrets.apply(keyring)
         old, new = dict(_leaves(self.settings.model_dump())), dict(_leaves(settings.model_dump()))
         applied = APPLIED if old[CERTIFICATE] and new[CERTIFICATE] else ("logs.",)  # HTTPS begins, and ends, with a restart
         changed = sorted(key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith(applied))
-        log.info("read the configuration again: the log, and the certificate of a server with HTTPS, are as it says by now")
+        log.info(
+            "read the configuration again: the log, the certificate of HTTPS, keys, and passwords in files are as it says by now"
+        )
         if changed:
             log.warning("some keys have changed that need a restart; until then they are as they were", keys=changed)
 

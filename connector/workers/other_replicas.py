@@ -40,6 +40,8 @@ class Peers:
     def __init__(self, me: Peer, storage: Storage, ledger: Introductions, sightings: Sightings | None = None) -> None:
         """`me` is what this replica tells first."""
         self._me = me
+        self.keys = me.keys
+        """The digests of the keys that others are told of from the next look on, that of the current one first."""
         self._storage = storage
         self._board = Board(storage)
         self._ledger = ledger
@@ -84,7 +86,7 @@ class Peers:
 
     async def look(self) -> None:
         """Look around once, and tell others of this replica."""
-        self._me = await self._look(self._me, tell=True)
+        self._me = await self._look(replace(self._me, keys=self.keys), tell=True)
         found = self._sightings.strangers
         self._storage.is_parted = any(stranger.differs is Difference.STORE for stranger in found)
         self._warn_of(found)

@@ -62,6 +62,11 @@ class AiocacheDriver(Driver):
         with translated(self._store, self._failures):
             await self._opened.open()
 
+    def read_secrets(self) -> None:
+        if self._opened is not None:
+            with translated(self._store):
+                self._opened.take(secrets_of(self.settings))
+
     async def aclose(self) -> None:
         layout, self._opened = self._opened, None
         if layout is not None:

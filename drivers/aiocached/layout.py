@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
+from drivers.aiocached.secret_settings import Passwords
 from drivers.aiocached.translation import OF_THE_SYSTEM, Failures
 from drivers.contract import MAX_TTL, Entry, Scope, Stamp, Statistics, lineage
 from drivers.keys import scope_digest
@@ -39,6 +40,9 @@ class Layout(ABC):
 
     async def open(self) -> None:
         """Make ready for use, and refuse a server that cannot work."""
+
+    def take(self, passwords: Passwords) -> None:
+        """Log in with these passwords when connections are made from now on."""
 
     async def aclose(self) -> None:
         """Release everything. A second call does nothing."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.credentials import CredentialProvider
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -51,6 +52,24 @@ class SocketConnection(_Noted, UnixDomainSocketConnection):
     def __init__(self, *, host: str, port: int, **options: Any) -> None:
         super().__init__(**options)
         self.host, self.port = host, port
+
+
+class Login(CredentialProvider):
+    """Who logs in to a server. Each connection that is made asks for it anew, because the password may have changed."""
+
+    def __init__(self, username: str | None, password: str | None) -> None:
+        self._username = username
+        self.password = password
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What redis-py is told of it: nothing if nobody logs in."""
+        return {"username": self._username} if self.password is None else {"credential_provider": self}
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """Return the name, unless it is the default user's, and the password."""
+        password = self.password or ""
+        return (password,) if self._username is None else (self._username, password)
 
 
 Addressed = AddressedConnection | AddressedTlsConnection | SocketConnection

@@ -13,7 +13,7 @@ from drivers import generations
 from drivers.aiocached import lua
 from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import Layout, Owners, Packed
-from drivers.aiocached.redis_connection import Addressed, connection_options
+from drivers.aiocached.redis_connection import Addressed, Login, connection_options
 from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.redis_greeting import Greeting
 from drivers.aiocached.redis_pool import RedisPool
@@ -38,7 +38,9 @@ class RedisLayout(Layout):
         self._root = f"{{{settings.namespace}}}"
         self._clock = clock
         self._has_sentinels = bool(settings.sentinels)
-        self._pool = _pool(settings, passwords)
+        self._server = Login(settings.username, passwords.server)
+        self._sentinels = Login(settings.sentinel_username, passwords.sentinels)
+        self._pool = _pool(settings, self._server, self._sentinels)
         self._checked = False
 
     async def open(self) -> None:
@@ -49,6 +51,9 @@ class RedisLayout(Layout):
                 raise  # they will name another one
             # At the start the address is wrong. Later a fail-over can lead it to such a server, and away again.
             raise DriverMisconfigured(str(unfit)) from unfit
+
+    def take(self, passwords: Passwords) -> None:
+        self._server.password, self._sentinels.password = passwords.server, passwords.sentinels
 
     async def aclose(self) -> None:
         await self._pool.aclose()
@@ -105,20 +110,20 @@ class RedisLayout(Layout):
         return await self._pool.run(script, len(keys), *keys, self._root, *arguments)
 
 
-def _pool(settings: AiocacheSettings, passwords: Passwords) -> RedisPool:
-    server = _connections(settings, settings.username, passwords.server)
-    return RedisPool(settings, partial(server, *settings.address), Greeting(settings, _route(settings, passwords)))
+def _pool(settings: AiocacheSettings, server: Login, sentinels: Login) -> RedisPool:
+    connections = _connections(settings, server)
+    return RedisPool(settings, partial(connections, *settings.address), Greeting(settings, _route(settings, sentinels)))
 
 
-def _route(settings: AiocacheSettings, passwords: Passwords) -> Route:
+def _route(settings: AiocacheSettings, sentinels: Login) -> Route:
     if settings.unix_socket_path is not None:
         return ToSocket(settings)
     if not settings.sentinels:
         return ToHost(settings)
-    return ToMaster(settings, Sentinels(settings, _connections(settings, settings.sentinel_username, passwords.sentinels)))
+    return ToMaster(settings, Sentinels(settings, _connections(settings, sentinels)))
 
 
-def _connections(settings: AiocacheSettings, username: str | None, password: str | None) -> Callable[[str, int], Addressed]:
+def _connections(settings: AiocacheSettings, login: Login) -> Callable[[str, int], Addressed]:
     """Return a function that makes aiocache's connections to a host and port, not connected yet."""
 
     def make(host: str, port: int) -> Addressed:
@@ -133,9 +138,8 @@ def _connections(settings: AiocacheSettings, username: str | None, password: str
             timeout=None,
             endpoint=host,
             port=port,
-            password=password,
             create_connection_timeout=settings.connect_timeout,
-            connection_pool_kwargs={"username": username} | connection_options(settings),
+            connection_pool_kwargs=login.options | connection_options(settings),
         ).client.connection_pool
 
     return make

@@ -192,3 +192,22 @@ async def test_a_full_server_is_unavailable_for_writing_and_says_why(own_redis: 
             await keep(driver, SESSION, "another", b"value")
         await run(admin, "CONFIG", "SET", "maxmemory", "0")
         await keep(driver, SESSION, "another", b"value")
+
+
+async def test_a_password_that_has_changed_in_its_file_counts_for_new_connections(own_redis: RealServer, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD)
+    async with administrator(own_redis) as admin:
+        await run(admin, "CONFIG", "SET", "requirepass", PASSWORD)
+        async with opened(aiocache_driver(own_redis, "redis", password_file=file)) as driver:
+            await keep(driver, SESSION, "key", b"value")
+            await run(admin, "CONFIG", "SET", "requirepass", f"{PASSWORD} anew")
+            await run(admin, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            with pytest.raises(DriverError):
+                await driver.evict(SYSTEM)
+
+            file.write_text(f"{PASSWORD} anew\n")
+            driver.read_secrets()
+
+            await driver.evict(SESSION)
+            assert await current(driver, SESSION, "key") is None

@@ -87,6 +87,9 @@ class Operations(Ledger):
         """Run `work` in a transaction and return its result once that is durable."""
         return cast("T", await self._transact(work))
 
+    async def between_transactions(self, work: Callable[[], None]) -> None:
+        await self.transact(lambda _: work())
+
     def _quarantined(self, debt: Debt) -> None:
         self.lost_track = True
         message = (
