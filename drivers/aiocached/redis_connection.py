@@ -54,7 +54,7 @@ class SocketConnection(_Noted, UnixDomainSocketConnection):
         self.host, self.port = host, port
 
 
-class Login(CredentialProvider):
+class StoreLogin(CredentialProvider):
     """Who logs in to a server. Each connection that is made asks for it anew, because the password may have changed."""
 
     def __init__(self, username: str | None, password: str | None) -> None:

@@ -13,7 +13,7 @@ from drivers import generations
 from drivers.aiocached import lua
 from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import Layout, Owners, Packed
-from drivers.aiocached.redis_connection import Addressed, Login, connection_options
+from drivers.aiocached.redis_connection import Addressed, StoreLogin, connection_options
 from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.redis_greeting import Greeting
 from drivers.aiocached.redis_pool import RedisPool
@@ -38,8 +38,8 @@ class RedisLayout(Layout):
         self._root = f"{{{settings.namespace}}}"
         self._clock = clock
         self._has_sentinels = bool(settings.sentinels)
-        self._server = Login(settings.username, passwords.server)
-        self._sentinels = Login(settings.sentinel_username, passwords.sentinels)
+        self._server = StoreLogin(settings.username, passwords.server)
+        self._sentinels = StoreLogin(settings.sentinel_username, passwords.sentinels)
         self._pool = _pool(settings, self._server, self._sentinels)
         self._checked = False
 
@@ -110,12 +110,12 @@ class RedisLayout(Layout):
         return await self._pool.run(script, len(keys), *keys, self._root, *arguments)
 
 
-def _pool(settings: AiocacheSettings, server: Login, sentinels: Login) -> RedisPool:
+def _pool(settings: AiocacheSettings, server: StoreLogin, sentinels: StoreLogin) -> RedisPool:
     connections = _connections(settings, server)
     return RedisPool(settings, partial(connections, *settings.address), Greeting(settings, _route(settings, sentinels)))
 
 
-def _route(settings: AiocacheSettings, sentinels: Login) -> Route:
+def _route(settings: AiocacheSettings, sentinels: StoreLogin) -> Route:
     if settings.unix_socket_path is not None:
         return ToSocket(settings)
     if not settings.sentinels:
@@ -123,7 +123,7 @@ def _route(settings: AiocacheSettings, sentinels: Login) -> Route:
     return ToMaster(settings, Sentinels(settings, _connections(settings, sentinels)))
 
 
-def _connections(settings: AiocacheSettings, login: Login) -> Callable[[str, int], Addressed]:
+def _connections(settings: AiocacheSettings, login: StoreLogin) -> Callable[[str, int], Addressed]:
     """Return a function that makes aiocache's connections to a host and port, not connected yet."""
 
     def make(host: str, port: int) -> Addressed:
