@@ -149,6 +149,4 @@ def _tell_restored(file: Path, ledger: "LedgerSection", about: "About", restored
         )
         typer.echo(f"owed: {totals.owed}, needs attention: {waiting}, unknown: {unknown}")
     if restored.unread:
-        typer.echo(
-            f"rows of the ledger that was there could not be read, and stay in the file aside: {restored.unread}", err=True
-        )
+        typer.echo(f"rows of the ledger that was there do not verify, and stay in the file aside: {restored.unread}", err=True)

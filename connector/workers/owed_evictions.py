@@ -129,7 +129,7 @@ class OwedEvictions:
             async with asyncio.timeout(self._storage.deadlines.evict):
                 await self._storage.evict(driver, [EVERYTHING])
             self._invalidated.add(driver.name)
-            log.warning("everything cached was invalidated, because the ledger was damaged", driver=driver.name)
+            log.warning("everything cached was invalidated, because the ledger was damaged or restored", driver=driver.name)
         if self._invalidated == {each.name for each in self._storage.drivers}:
             await self._ledger.track_regained()
             self._invalidated.clear()

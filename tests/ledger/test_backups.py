@@ -339,18 +339,30 @@ async def test_a_damaged_ledger_is_replaced_and_moved_aside(files: Place) -> Non
     assert [*files.file("old").parent.glob("*.replaced-*Z")]
 
 
-async def test_a_database_with_rows_of_a_missing_key_is_not_replaced(tmp_path: Path, postgres: Postgres) -> None:
-    place = Place(tmp_path, postgres)
+async def test_a_ledger_with_rows_of_a_missing_key_is_not_replaced(place: Place) -> None:
     async with place.opened("elsewhere"):
         place.back_up("elsewhere")
     async with place.opened(keyring=ROTATED) as there:
         await record(there, 1)
 
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="nobody would know of any more"):
         place.restore("old", replace=True)
 
     async with place.opened(keyring=ROTATED) as there:
         assert (await there.statistics()).owed == 1
+
+
+async def test_rows_that_do_not_verify_stay_in_the_file_aside_and_are_counted(files: Place) -> None:
+    async with files.opened() as there:
+        files.back_up()
+        for number in (1, 2):
+            await record(there, number)
+    with closing(sqlite3.connect(files.file("old"), isolation_level=None)) as connection:
+        connection.execute("UPDATE debts SET origin = 'https://elsewhere.example.com' WHERE id = 1")
+
+    restored = files.restore("old", replace=True)
+
+    assert (restored.unread, restored.totals.owed) == (1, 1)
 
 
 async def test_a_ledger_that_a_server_uses_is_not_restored(place: Place) -> None:

@@ -87,5 +87,5 @@ def _rows(connection: Connection, table: str) -> Iterable[Row]:
 
 
 def _unread(number: int) -> str:
-    hint = "put their keys back; or back this ledger up, and restore into another database"
-    return f"{number} rows of the ledger that is there cannot be read, and nobody would know of them any more: {hint}"
+    hint = "back this ledger up, and restore into another database"
+    return f"{number} rows of the ledger that is there do not verify, and nobody would know of them any more: {hint}"

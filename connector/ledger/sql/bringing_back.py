@@ -27,7 +27,7 @@ class Restored:
     ended: int
     """How many sessions were open in it, or in what it has taken the place of."""
     unread: int
-    """How many rows of what it has taken the place of could not be read."""
+    """How many rows of what it has taken the place of do not verify."""
     totals: Totals
 
 

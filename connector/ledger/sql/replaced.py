@@ -17,6 +17,7 @@ from connector.ledger.sql.table import Table
 from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
+from connector.model.errors import ConfigurationError
 from connector.model.logins import set_aside
 from connector.model.sessions import OpenSession
 
@@ -31,14 +32,19 @@ class Present:
     audit: Sequence[AuditRow] = ()
     ids: Sequence[bytes] = ()
     """What seals name."""
+    damaged: int = 0
+    """How many rows are known to be left out, because they do not verify."""
 
 
 def take_along(table: Table, present: Present, *, now: float) -> int:
-    """Owe in a restored ledger what the present one owes, or has open. Return how many rows could not be read.
+    """Owe in a restored ledger what the present one owes, or has open. Return how many rows do not verify.
 
     What is owed in either of them is owed. What the present one says of a login is newer.
+
+    Raises:
+        ConfigurationError: a row needs a key that is missing.
     """
-    unread = 0
+    unread = present.damaged
     for take, of_table in ((_take_debt, present.debts), (_take_session, present.sessions), (_take_opening, present.openings)):
         for row in of_table:
             unread += not _is_taken(take, table, row, now)
@@ -59,7 +65,12 @@ def end(table: Table, session: OpenSession, *, now: float) -> None:
 def _is_taken(take: Callable[..., None], table: Table, row: DebtRow | SessionRow | OpeningRow, now: float) -> bool:
     try:
         take(table, row, now)
-    except (KeyMissing, Unverified):
+    except KeyMissing as problem:
+        hint = "put it back; or, if it is lost for good, move that ledger away yourself, and restore without --replace"
+        raise ConfigurationError(
+            [f"the ledger that is there has rows that nobody would know of any more: {problem}; {hint}"]
+        ) from None
+    except Unverified:
         return False
     return True
 

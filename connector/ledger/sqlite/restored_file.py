@@ -27,6 +27,9 @@ from connector.runtime.file_access import is_there
 from connector.runtime.ownership import synced_folder
 from drivers.folders import make_private_folder
 
+KINDS = (DEBTS, SESSIONS, OPENINGS, AUDIT)
+COUNT = "SELECT count(*) FROM {}"
+
 
 def restore(
     path: Path, backup: LedgerRows, keyring: Keyring, entry: AuditEntry, advance: Callable[[], None], *, replace: bool = False
@@ -84,14 +87,17 @@ def _present(path: Path, keyring: Keyring, now: float) -> Present:
     if not is_there(path):
         return Present()
     damage_of(path)  # what is damaged is no reason to keep it
-    rows = [row for kind in (DEBTS, SESSIONS, OPENINGS, AUDIT) for row in sound_rows(path, keyring, kind)]
+    rows = [row for kind in KINDS for row in sound_rows(path, keyring, kind)]
     ids: list[bytes] = []
+    number = 0
     with closing(connected(path, "ro")) as connection, suppress(*UNREADABLE):
         ids = [bytes(id_) for (id_,) in connection.execute("SELECT id FROM identity")]
+        number = sum(connection.execute(COUNT.format(kind.table)).fetchone()[0] for kind in KINDS)
     return Present(
         [row for row in rows if isinstance(row, DebtRow)],
         [row for row in rows if isinstance(row, SessionRow)],
         [row for row in rows if isinstance(row, OpeningRow)],
         [row for row in rows if isinstance(row, AuditRow)],
         ids,
+        damaged=max(0, number - len(rows)),
     )
