@@ -7,14 +7,17 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from connector.assembly import parts
 from connector.cache.caches import Caches
 from connector.cache.storage import Storage
 from connector.cleanups.one_at_a_time import OneAtATime
+from connector.cleanups.orchestrator import Orchestrator
 from connector.ledger.bookkeeping import Bookkeeping
-from connector.ledger.testing import MemoryLedger
+from connector.ledger.testing import MemoryLedger, MemoryStore
+from connector.model.debts import Debt
 from connector.model.sessions import OpenLogin
 from connector.sessions import last_calls
 from connector.sessions.fleet import FleetSessions
@@ -33,6 +36,8 @@ from tests.sessions.planting import Mutant, not_done, nothing
 TRUTH, INTERLEAVINGS, STORES = "test_one_truth.py", "test_interleavings.py", "test_stores.py"
 SENDERS = "test_one_sender.py"
 REAPING, RENEWALS = "test_reaping.py", "test_renewals.py"
+A_DUPLICATE = "test_a_duplicate_on_another_replica_sends_nothing_and_says_that_one_logs_out"
+WHILE_A_REAP_WAITS = "test_a_login_that_is_cleaned_up_while_a_reap_waits_is_logged_out_once"
 MEETING, SIGHTINGS = "test_meeting.py", "test_sightings.py"
 
 
@@ -65,11 +70,11 @@ def alive_under_any_stamp(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def stamp_after_the_question(real: Callable[..., Any]) -> Callable[..., Any]:
-    async def must_be_alive(in_use: SessionsInUse, sealed: Sealed, stamp: Any) -> None:
+    async def must_be_alive(in_use: SessionsInUse, sealed: Sealed, scope: SessionScope, stamp: Any) -> None:
         live = in_use.live
         is_known = isinstance(live, FleetSessions) and live._stamps.get(sealed.session_id) == stamp
-        await real(in_use, sealed, stamp if is_known else None)
-        cache = await in_use.caches.of(SessionScope(sealed.session_id, sealed.system_id))
+        await real(in_use, sealed, scope, stamp if is_known else None)
+        cache = await in_use.caches.of(scope)
         if isinstance(live, FleetSessions) and cache.read_version is not None:
             live._stamps[sealed.session_id] = cache.read_version
 
@@ -99,6 +104,21 @@ def all_logins(_: Any) -> Any:
     return lambda *_, **__: None
 
 
+def as_before(_: Callable[..., Any]) -> Callable[..., Any]:
+    async def taken(does: Orchestrator, request: Any, started: float, debt: Any, origin: str) -> Any:
+        return await does._take_steps(request, started, debt, origin, {})
+
+    return taken
+
+
+def always_first(real: Callable[..., Any]) -> Callable[..., Any]:
+    def try_first(store: MemoryStore, owner: object, debt: Debt) -> Debt:
+        tried: Debt = real(store, owner, debt)
+        return msgspec.structs.replace(tried, in_hand_elsewhere=False)
+
+    return try_first
+
+
 def whichever_store(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda differs, _, other: (other.nonce, differs)
 
@@ -119,6 +139,8 @@ def every_driver(_: Any) -> Any:
     return owing
 
 
+WITHOUT_A_LOOK = Mutant(Bookkeeping, "may_send", answered(True), SENDERS)
+EVERYBODY_SENDS = Mutant(MemoryStore, "try_first", always_first, f"{SENDERS}::{A_DUPLICATE}", WITHOUT_A_LOOK)
 MUTANTS = {
     "memory decides, as in one process": Mutant(parts, "FleetSessions", lambda _: LiveSessions, TRUTH),
     "a login is alive under any stamp": Mutant(FleetSessions, "is_alive", alive_under_any_stamp, TRUTH),
@@ -146,7 +168,11 @@ MUTANTS = {
     "nobody is told of in the ledger": Mutant(MemoryLedger, "introduce", answered(()), MEETING),
     "what another store holds is served": Mutant(Storage, "trusted", lambda _: True, STORES),
     "who answers 401 evicts nothing": Mutant(Caches, "forget", answered(None), INTERLEAVINGS),
-    "nobody looks before it sends": Mutant(Bookkeeping, "may_send", answered(True), SENDERS),
+    "nobody looks before it sends": WITHOUT_A_LOOK,
+    "nobody looks, and a duplicate sends what another replica tries": EVERYBODY_SENDS,
+    "everybody sends, and who has waited goes on with what was owed before": Mutant(
+        Orchestrator, "_take_later_steps", as_before, f"{REAPING}::{WHILE_A_REAP_WAITS}", EVERYBODY_SENDS
+    ),
     "only sessions of this process need a seal": Mutant(FleetSessions, "is_open_elsewhere", answered(False), TRUTH),
     "a cleanup ends what memory knows": Mutant(FleetSessions, "ended_by_record", lambda _: LiveSessions.ended_by_record, TRUTH),
 }

@@ -32,9 +32,13 @@ class Mutant:
     mistaken: Callable[[Any], Any]
     """Makes it of the real one."""
     found_by: str
+    beside: "Mutant | None" = None
+    """Another mistake, which lets through what this one does."""
 
     def plant(self) -> None:
         """Make the mistake, in this process."""
+        if self.beside is not None:
+            self.beside.plant()
         setattr(self.owner, self.name, self.mistaken(getattr(self.owner, self.name)))
 
 

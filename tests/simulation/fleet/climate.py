@@ -8,6 +8,12 @@ MISCHIEF = ("kill", "pause", "break", "stall", "fail over", "lose", "away", "for
 """What may happen to replicas, to the database and to the store."""
 
 
+PAUSES: tuple[Seconds, ...] = ((0, 0.01), (0, 0.1, 1), (0.5, 2, 5))
+RESTS: Seconds = (3, 5, 12)
+"""After which a session is nearly idle for long enough to be reaped."""
+LONG: Seconds = (15, 40)
+
+
 @dataclass(frozen=True, slots=True)
 class Climate:
     """Lists of seconds are drawn from, each time anew."""
@@ -26,7 +32,9 @@ class Climate:
     """Shares of messages that are lost or late."""
     travel: Seconds
     pause: Seconds
-    """Between two things that OpsHub does."""
+    """Between two calls."""
+    lasts: Seconds
+    """Between two things that OpsHub does with a session, beside calls."""
     mischief: tuple[str, ...]
     """What may go wrong on a larger scale."""
     troubles: int
@@ -39,11 +47,18 @@ class Climate:
     """How far replicas' clocks are off."""
     forgets: bool
     """Whether OpsHub leaves sessions for the reaper to end."""
+    own_stores: bool = False
+    """Whether each replica has a store of its own; never drawn, because no such fleet may start."""
 
     @property
     def is_calm(self) -> bool:
         """Whether nothing goes wrong."""
         return not (self.bad_database or self.bad_store or self.bad_desk or self.troubles)
+
+    @property
+    def reaps_in_time(self) -> bool:
+        """Whether sessions are left to the reaper, and nothing keeps a replica from telling which of them it uses."""
+        return self.forgets and not (self.bad_database or self.bad_store or self.troubles)
 
     @property
     def has_splits(self) -> bool:
@@ -58,7 +73,8 @@ class Climate:
 
 def drawn(dice: Random) -> Climate:
     """Draw the climate of a run."""
-    is_calm = dice.random() < 0.2
+    is_calm, forgets = dice.random() < 0.2, dice.random() < 0.2
+    pause = dice.choice((*PAUSES, RESTS) if forgets else PAUSES)
     bad = (0.0,) if is_calm else (0.0, 0.0, 0.02, 0.1)
     return Climate(
         replicas=dice.choice((2, 2, 3)),
@@ -70,14 +86,15 @@ def drawn(dice: Random) -> Climate:
         bad_store=dice.choice(bad),
         bad_desk=dice.choice(bad),
         travel=dice.choice(((0,), (0, 0.001, 0.01), (0.01, 0.3))),
-        pause=dice.choice(((0, 0.01), (0, 0.1, 1), (0.5, 2, 5))),
+        pause=pause,
+        lasts=LONG if pause is RESTS else pause,
         mischief=_joined(dice.sample(MISCHIEF, dice.choice((1, 2, 4)))),
         troubles=0 if is_calm else dice.choice((0, 1, 2, 3)),
         races=dice.choice((0, 0.3, 0.7)),
         seats=dice.choice((None, None, None, 2)),
         replace=dice.choice(("after", "after", "before")),
         clocks=dice.choice(((0,), (0, 3600, -3600))),
-        forgets=dice.random() < 0.2,
+        forgets=forgets,
     )
 
 

@@ -11,11 +11,14 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from connector.ledger.postgres import transactions
+from connector.sessions import live
 from tests.simulation.fleet.cluster import NoThread
 from tests.simulation.loop import SimulatedLoop
 
 DAY_ONE = 1_700_000_000.0
 """When simulated time begins."""
+NOTE_EVERY = 2.0
+"""Seconds between two notes of use: a tick is shorter here, too."""
 AHEAD: ContextVar[float] = ContextVar("AHEAD", default=0.0)
 """How many seconds the clock of a process is ahead."""
 
@@ -34,6 +37,7 @@ def in_virtual_time(loop: SimulatedLoop, dice: Random) -> Iterator[None]:
     modules = [vars(module) for name, module in [*sys.modules.items()] if name.startswith(("connector.", "drivers."))]
     with ExitStack() as stack:
         stack.enter_context(patch.object(transactions, "ThreadOfItsOwn", NoThread))
+        stack.enter_context(patch.object(live, "NOTE_EVERY", NOTE_EVERY))
         for names in modules:
             other = {name: stand_in for name, (real, stand_in) in virtual.items() if names.get(name) is real}
             if other:

@@ -5,14 +5,24 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from connector.ledger.postgres import history
+import psycopg
+
+from connector.cache.storage import Storage
+from connector.ledger.postgres import history, replica
+from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.standstill import StandstillWatch
+from connector.ledger.postgres.transactions import FleetTransactions
+from connector.ledger.sql import opening_rows, recording, ticks
+from connector.preflight import ledger_store
+from connector.sessions.unrecorded import Unrecorded
 from tests.fleet.planting import MUTANTS as OF_SESSIONS
+from tests.sessions.planting import nothing
+from tests.simulation.fleet.climate import LONG, RESTS
 from tests.simulation.fleet.runs import simulate
 from tests.simulation.mutants import Killed, reported
 from tests.simulation.quiet import quiet
@@ -30,10 +40,17 @@ class Mistake:
     """Makes it of the real one."""
     favoured: Mapping[str, Any]
     """Values of the climate in which it matters."""
+    beside: "Mistake | None" = None
+    """Another mistake, without which this one would be mended."""
 
     @contextmanager
     def made(self) -> Iterator[None]:
         """Make the mistake as long as the context is."""
+        with nullcontext() if self.beside is None else self.beside.made(), self._made():
+            yield
+
+    @contextmanager
+    def _made(self) -> Iterator[None]:
         is_own, real = self.name in vars(self.owner), getattr(self.owner, self.name)
         setattr(self.owner, self.name, self.mistaken(real))
         try:
@@ -57,27 +74,92 @@ def never(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *_: False
 
 
-RACES = {"races": 0.7}
+def nothing_wrong(_: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *_: None
+
+
+def whatever_its_age(real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda watch, sequences: real(watch, dict.fromkeys(sequences, 0))
+
+
+def taken_for_done(real: Callable[..., Any]) -> Callable[..., Any]:
+    def end(fleet: FleetTransactions, commit: Callable[[], Any]) -> None:
+        with suppress(psycopg.OperationalError):
+            real(fleet, commit)
+
+    return end
+
+
+def seen_before_its_wait(real: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what looks as if its statements were in the transaction before the lock was waited for."""
+
+    def look(table: FleetTable, *arguments: Any, **named: Any) -> Any:
+        of_the_model: Any = table.connection
+        with of_the_model._connection.as_before_its_wait():
+            return real(table, *arguments, **named)
+
+    return look
+
+
+def counted_by_each(_: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda table, *_, **__: ticks.advance(table)
+
+
+PLAIN = {"near": False, "forgets": False, "seats": None, "clocks": (0,), "replace": "after", "replicas": 2, "watchers": 1}
+CALM = {"bad_database": 0.0, "bad_store": 0.0, "bad_desk": 0.0, "troubles": 0}
+CALLS = {**PLAIN, **CALM, "races": 0, "travel": (0.01, 0.3), "pause": (0, 0.1), "lasts": (0.5, 1), "watchers": 6, "sessions": 1}
+AT_ONCE = {**PLAIN, **CALM, "races": 1, "travel": (0,), "pause": (0, 0.01), "lasts": (0, 0.01), "sessions": 2, "steps": 8}
+SLOW = {**PLAIN, **CALM, "replicas": 3, "travel": (0.01, 0.3), "pause": (2, 5), "lasts": (2, 5), "steps": 8, "sessions": 3}
+SEATS = {**CALM, "seats": 2, "sessions": 3, "steps": 5, "races": 0.7}
+REAPS = {**CALM, "forgets": True, "pause": RESTS, "lasts": LONG, "steps": 5, "replicas": 3}
+BAD_DATABASE = {**PLAIN, **CALM, "bad_database": 0.1, "travel": (0,)}
 LOSES = {"troubles": 3, "mischief": ("lose",)}
 SPLITS = {"troubles": 3, "mischief": ("split",), "bad_database": 0.0}
+LONG_SPLITS = {
+    **PLAIN,
+    **CALM,
+    **SPLITS,
+    "races": 0,
+    "travel": (0,),
+    "pause": (0.3,),
+    "lasts": (2,),
+    "watchers": 3,
+    "sessions": 2,
+}
 FAVOURED: Mapping[str, Mapping[str, Any]] = {
     "memory decides, as in one process": {},
     "a login is alive under any stamp": {},
-    "the stamp is taken after the question": RACES,
-    "nobody looks for the ends of others": SPLITS,
+    "the stamp is taken after the question": {**CALLS, "steps": 8},
+    "nobody looks for the ends of others": {**LONG_SPLITS, "steps": 8},
     "a new login has the keys of the old one": SPLITS,
     "a cleanup ends what memory knows": {},
 }
 """Of the mistakes that `tests.fleet` plants, those that the simulation finds, too."""
+SERVED = Mistake(Storage, "trusted", lambda _: True, {})
+"""Replicas that meet two masters of a store find that out, too, and then ask the ledger about each call."""
 
 
 def _of_sessions(name: str) -> Mistake:
     planted = OF_SESSIONS[name]
-    return Mistake(planted.owner, planted.name, planted.mistaken, FAVOURED[name])
+    beside = SERVED if name == "nobody looks for the ends of others" else None
+    return Mistake(planted.owner, planted.name, planted.mistaken, FAVOURED[name], beside)
 
 
 MUTANTS = {
     **{name: _of_sessions(name) for name in FAVOURED},
+    "an owner is gone after a while, whatever it does": Mistake(
+        StandstillWatch, "gone", whatever_its_age, {**SLOW, "races": 0.7}
+    ),
+    "a cleanup looks before it waits": Mistake(recording, "record", seen_before_its_wait, AT_ONCE),
+    "replicas may have stores of their own": Mistake(
+        ledger_store, "problem_of_sharing", nothing_wrong, {**CALM, "own_stores": True}
+    ),
+    "seats are counted by what was there before the lock": Mistake(opening_rows, "has_room", seen_before_its_wait, SEATS),
+    "what was written down without an answer is left": Mistake(Unrecorded, "keep_in_vain", nothing, BAD_DATABASE),
+    "a COMMIT without an answer has taken effect": Mistake(
+        FleetTransactions, "_end", taken_for_done, BAD_DATABASE, Mistake(History, "_is_rewound", never, {})
+    ),
+    "each replica counts ticks": Mistake(replica, "_tick", counted_by_each, REAPS),
     "an owner is gone as soon as another is there": Mistake(StandstillWatch, "gone", gone_at_once, {}),
     "nothing is written again that was lost": Mistake(history, "write_again", written_by_nobody, LOSES),
     "what was lost is not noticed": Mistake(History, "_is_rewound", never, LOSES),

@@ -39,7 +39,7 @@ class Node:
             self.rows.execute("PRAGMA page_size = 512")
             # Of nothing at all, SQLite makes no picture. The column is one that PostgreSQL's tables have from version 2 on.
             self.rows.execute("CREATE TABLE ledger_version (number INTEGER NOT NULL, layout INTEGER)")
-        functions: dict[str, tuple[int, Callable[..., Any]]] = {
+        self._functions: dict[str, tuple[int, Callable[..., Any]]] = {
             LOCK: (1, lambda _: None),
             "hashtextextended": (2, lambda *_: 0),
             "current_schema": (0, lambda: "public"),
@@ -55,10 +55,13 @@ class Node:
             "last_of": (1, lambda name: self.numbers.get(name, 0)),
             "count_on": (2, lambda name, number: self.numbers.update({name: max(self.numbers.get(name, 0), number)})),
         }
-        for name, (arguments, function) in functions.items():
-            self.rows.create_function(name, arguments, function)
+        self._teach(self.rows)
         self.picture = self.before = picture
         """What is committed now, and what was before the last commit."""
+
+    def _teach(self, rows: sqlite3.Connection) -> None:
+        for name, (arguments, function) in self._functions.items():
+            rows.create_function(name, arguments, function)
 
     def drawn(self, sequence: str, number: int = 1) -> list[int]:
         """Return the next numbers of a sequence."""
@@ -80,6 +83,7 @@ class Node:
         rows = sqlite3.connect(":memory:")
         try:
             rows.deserialize(self.before)
+            self._teach(rows)
             yield rows
         finally:
             rows.close()

@@ -22,6 +22,14 @@ class Life:
     """The event at which a request was received that has ended it, and was answered 200."""
     over_at: float = 0.0
     """When that answer came."""
+    used_at: float = 0.0
+    """When it was last known to be alive."""
+    rested: float = 0.0
+    """The longest time until now in which nobody used it."""
+
+    def used(self, began: float, ended: float) -> None:
+        """Note a call that was served."""
+        self.rested, self.used_at = max(self.rested, began - self.used_at), max(self.used_at, ended)
 
 
 @dataclass(slots=True)

@@ -124,6 +124,15 @@ class Connection:
             raise
         self.execute("COMMIT")
 
+    @contextmanager
+    def as_before_its_wait(self) -> Iterator[None]:
+        """Let each statement see what was there before the transaction had its lock."""
+        before, self._has_locked = self._has_locked, False
+        try:
+            yield
+        finally:
+            self._has_locked = before
+
     def close(self) -> None:
         if self._status is not TransactionStatus.IDLE and not self.closed:
             self._ended(kept=False)
@@ -200,7 +209,8 @@ class Connection:
             text, values = spelled_out(text, values)
         if statement.looks and self._is_too_early:
             with self.node.as_before() as rows:
-                return rows.execute(text, values).fetchall(), [], -1
+                cursor = rows.execute(text, values)
+                return cursor.fetchall(), cursor.description, -1
         cursor = self.node.rows.execute(text, values)
         return cursor.fetchall(), cursor.description, cursor.rowcount
 

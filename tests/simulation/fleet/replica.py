@@ -34,7 +34,7 @@ from tests.simulation.weather import RemoteDriver
 
 T = TypeVar("T")
 TICK = 10.0
-"""Simulated seconds between two ticks."""
+"""Simulated seconds between two ticks, and what the shortest idle timeout comes to."""
 IDLE = 60.0
 """Seconds without a call after which a session is reaped, where OpsHub forgets some."""
 
@@ -45,11 +45,16 @@ class SharedStore(RemoteDriver):
     capabilities = Capabilities(shared=Sharing.MACHINES)
 
 
+class OwnStore(RemoteDriver):
+    """A store that one replica has for itself."""
+
+
 def settings_of(climate: Climate) -> Settings:
     """Return the settings of all replicas."""
     return Settings.model_validate(
         {
             "end_system": {"replace": climate.replace, "seats": climate.seats},
+            "ledger": {"store": "postgres", "dsn_env": "SIMULATED"},
             "sessions": {"idle_timeout": IDLE if climate.forgets else "off"},
         }
     )
@@ -80,10 +85,10 @@ class Replica:
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @property
-    def store(self) -> SharedStore:
+    def store(self) -> RemoteDriver:
         """The store, as it reaches it."""
         store = self.drivers[-1]
-        assert isinstance(store, SharedStore)
+        assert isinstance(store, RemoteDriver)
         return store
 
     @property

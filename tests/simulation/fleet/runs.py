@@ -28,6 +28,9 @@ def simulate(seed: int, favoured: Mapping[str, Any] = MappingProxyType({})) -> F
 
 async def _run(world: World) -> None:
     world.oracle.event(str(world.climate))
+    if not world.may_start():
+        world.oracle.counted["refused"] += 1
+        return
     async with asyncio.timeout(PATIENCE):
         for _ in range(world.climate.replicas):
             await world.start_one_more()

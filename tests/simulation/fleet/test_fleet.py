@@ -37,6 +37,10 @@ def test_no_dead_seal_is_served_and_no_login_is_left_whatever_goes_wrong() -> No
     assert counted["hits"] > counted["loads"] / 4
 
 
+def test_replicas_that_have_stores_of_their_own_do_not_start() -> None:
+    assert simulate(seed=1, favoured={"own_stores": True}).counted == {"refused": 1}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_dead_seal_is_served_and_no_login_is_left_in_five_hundred_runs(part: int) -> None:

@@ -5,12 +5,15 @@ import asyncio
 from connector.cache import Cache
 from connector.sessions.session import Session
 from drivers import Scope, SessionScope, SystemScope
+from tests.simulation.fleet.clocks import NOTE_EVERY
 from tests.simulation.fleet.opshub import AWAY, DEAD, NO_ANSWER, NO_SUCH, SYSTEM, OpsHub, token_of
 from tests.simulation.fleet.oracle import Life
-from tests.simulation.fleet.replica import Replica
+from tests.simulation.fleet.replica import TICK, Replica
 from tests.simulation.fleet.world import World
 from tests.simulation.oracle import Loaded, named
 
+RESTED = TICK - NOTE_EVERY - 2
+"""Seconds without use after which a session may be reaped: each use is noted some time after it."""
 SLACK = 4.0
 """Seconds in which each replica looks for ends of others, if it can."""
 
@@ -28,7 +31,9 @@ class Users:
     async def work(self, session_id: str) -> None:
         """Do with one session what OpsHub does, and end it if it is not forgotten."""
         for _ in range(self._climate.steps):
-            await self._world.pause()
+            if self._oracle.violations:
+                return
+            await self._world.pause(self._climate.lasts)
             async with asyncio.TaskGroup() as at_once:
                 for _ in range(2 if self._dice.random() < self._climate.races else 1):
                     at_once.create_task(self._step(session_id))
@@ -37,7 +42,7 @@ class Users:
 
     async def watch(self) -> None:
         """Call by any seal that there is or was."""
-        while not self._world.is_over.is_set():
+        while not (self._world.is_over.is_set() or self._oracle.violations):
             await self._world.pause()
             lives = [life for lives in self._oracle.lives.values() for life in lives[-3:]]
             if lives:
@@ -59,6 +64,7 @@ class Users:
         if status == 200:
             life = Life(session_id, seal, token_of(seal), received, may_be_over=asked.others)
             self._oracle.event(f"    {life.token} is the login of {session_id}")
+            life.used_at = self._world.loop.time()
             self._oracle.opened(life)
             self._oracle.ended(before, received, self._world.loop.time())
             await self._call_everywhere(session_id)
@@ -109,8 +115,16 @@ class Users:
             return
         if status == 200 and was_over and not self._may_not_know(replica, life, began):
             self._oracle.broken(f"the dead seal of {life.token}, over since {life.over}, is served by {replica.name}")
-        if status == DEAD and not (life.may_be_over or self._climate.forgets):
+        if status == 200:
+            life.used(began, self._world.loop.time())
+        if status == DEAD and not (life.may_be_over or self._may_be_reaped(life, began)):
             self._oracle.broken(f"the seal of {life.token} is refused although nobody has ended it")
+
+    def _may_be_reaped(self, life: Life, now: float) -> bool:
+        """Tell whether a session was not used for so long that the reaper may have ended it."""
+        if not self._climate.reaps_in_time:
+            return self._climate.forgets
+        return max(life.rested, now - life.used_at) >= RESTED
 
     def _may_not_know(self, replica: Replica, life: Life, began: float) -> bool:
         """Tell whether a replica may still serve a seal that is dead, because the store has two masters."""
@@ -127,6 +141,8 @@ class Handler:
         self._world = world
         self._process = process
         self._life = life
+        self._seconds = (0.01, 1, 3) if world.climate.reaps_in_time else (0, 0.01, 0.3)
+        """How long a load takes."""
 
     async def __call__(self, session: Session) -> None:
         oracle, dice = self._world.oracle, self._world.dice
@@ -137,9 +153,15 @@ class Handler:
         for scope in dice.choices([*caches], k=dice.choice((1, 2))):
             if dice.random() < 0.5:
                 began = oracle.event(f"    {self._process}: load of {named(scope)} begins")
-                await self._world.pause((0, 0.01, 0.3))
+                await self._world.pause(self._seconds)
                 await caches[scope].set("k", Loaded(named(scope), "k", began))
                 oracle.counted["loads"] += 1
             else:
                 reading = oracle.reading_of(self._process, scope, "k")
                 oracle.has_found(reading, await caches[scope].get("k", Loaded), self._life)
+        self._must_be_logged_in()
+
+    def _must_be_logged_in(self) -> None:
+        life, is_alive = self._life, self._world.desk.logins[self._life.token].is_alive
+        if not (is_alive or life.may_be_over) and self._world.climate.reaps_in_time:
+            self._world.oracle.broken(f"{life.token} is reaped under a call of {self._process}")

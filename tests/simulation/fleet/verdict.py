@@ -30,7 +30,7 @@ class Verdict:
         """Wait until nothing is owed any more, and see what is left."""
         loop = self._world.loop
         until, owed = loop.time() + QUIET, await self._owed()
-        while owed and loop.time() < until:
+        while owed and loop.time() < until and not self._oracle.violations:
             await asyncio.sleep(5)
             owed = await self._owed()
         if owed:

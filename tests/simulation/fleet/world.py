@@ -7,13 +7,14 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from connector.preflight import ledger_store
 from drivers.memory import MemoryDriver
 from tests.simulation.fleet.climate import Climate, Seconds, drawn
 from tests.simulation.fleet.clocks import DAY_ONE
 from tests.simulation.fleet.cluster import Cluster, Wire
 from tests.simulation.fleet.desk import Desk, DeskClient
 from tests.simulation.fleet.oracle import FleetOracle
-from tests.simulation.fleet.replica import Replica, SharedStore, settings_of
+from tests.simulation.fleet.replica import OwnStore, Replica, SharedStore, settings_of
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.weather import Store
 
@@ -65,6 +66,10 @@ class World:
         """Return a replica that the load balancer takes for one that serves."""
         return self.dice.choice(self.replicas)
 
+    def may_start(self) -> bool:
+        """Tell whether a server takes this configuration."""
+        return ledger_store.problem_of_sharing(self.settings.ledger, self._new_replica().store) is None
+
     async def start_one_more(self) -> None:
         """Start a replica, and wait until it serves. One that the database does not let start is started anew."""
         replica = self._new_replica()
@@ -100,7 +105,8 @@ class World:
         self._number += 1
         name, climate = f"r{self._number}", self.climate
         bad_store, bad_database = (0.0, 0.0) if self.is_quiet else (climate.bad_store, climate.bad_database)
-        store = SharedStore("authority", self.master, self.dice, travel=climate.travel, bad_days=bad_store)
+        kind, master = (OwnStore, self.new_store()) if climate.own_stores else (SharedStore, self.master)
+        store = kind("authority", master, self.dice, travel=climate.travel, bad_days=bad_store)
         near = [MemoryDriver("memory", MemoryDriver.Settings(), clock=self.clock)] if climate.near else []
         wire, off = Wire(self.cluster, name, climate.travel, bad_database), self.dice.choice(climate.clocks)
         return Replica(
