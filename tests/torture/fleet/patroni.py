@@ -17,7 +17,7 @@ from tests.postgres import PASSWORD, USER, Postgres, hand_over, not_as_root, pgb
 from tests.provision import found
 from tests.servers import RealServer, running
 from tests.torture.fleet.databases import Database
-from tests.torture.fleet.happenings import A_MOMENT, SETTLED, Happening, killed, paused
+from tests.torture.fleet.happenings import A_MOMENT, SETTLED, Happening, killed
 from tests.torture.fleet.patroni_node import Node, node
 
 WITHIN = 120.0
@@ -62,12 +62,9 @@ class Cluster:
             "the leading node paused until another one leads": self._pause,
             "the leader's Patroni paused until another one leads": self._pause_patroni,
             "a standby killed": self._kill_a_standby,
+            "etcd paused for two seconds": self._pause_etcd,
         }
-        return [
-            *(Happening(what, do, SETTLED) for what, do in done.items()),
-            killed("PgBouncer killed", self._bouncer),
-            paused("etcd paused for two seconds", self._etcd, A_MOMENT, SETTLED),
-        ]
+        return [*(Happening(what, do, SETTLED) for what, do in done.items()), killed("PgBouncer killed", self._bouncer)]
 
     def dsn(self, number: int) -> str:
         return self._leader.dsn(self._name, port=self._bouncer.port)
@@ -102,6 +99,11 @@ class Cluster:
             while not any([await asyncio.to_thread(_leads, each) for each in others]):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(LOOK_EVERY)
 
+    async def _until_led(self) -> None:
+        """Wait until the database answers, whoever leads. What Patroni tells may be from before a leader was gone."""
+        await _until_it_answers(self._leader)
+        await self.until_complete()
+
     async def _switch_over(self, random: Random) -> None:
         leader = await self.until_complete()
         address = f"http://{HOST}:{leader.patroni.port}/switchover"
@@ -113,7 +115,7 @@ class Cluster:
         leader = await self.until_complete()
         await asyncio.to_thread(leader.crash_postgres)
         await asyncio.sleep(LOOP_WAIT)
-        await self.until_complete()
+        await self._until_led()
 
     async def _kill(self, _: Random) -> None:
         leader = await self.until_complete()
@@ -153,6 +155,14 @@ class Cluster:
         await asyncio.sleep(A_MOMENT)
         leader.patroni.resume()
         await self.until_complete()
+
+    async def _pause_etcd(self, _: Random) -> None:
+        """Pause what tells who leads. A leader whose tries fail meanwhile gives up, and is promoted again after that."""
+        await asyncio.to_thread(self._etcd.pause)
+        await asyncio.sleep(A_MOMENT)
+        self._etcd.resume()
+        await asyncio.sleep(LOOP_WAIT + RETRY_TIMEOUT)
+        await self._until_led()
 
     async def _kill_a_standby(self, random: Random) -> None:
         leader = await self.until_complete()
