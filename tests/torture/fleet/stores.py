@@ -7,12 +7,17 @@ from dataclasses import replace
 from random import Random
 from typing import Protocol
 
+from redis.exceptions import RedisError
+
+from tests.drivers.redis_admin import administrator
 from tests.drivers.watched_redis import NAME, Watched, watched_redis
 from tests.fleet.cable import Cable, cable
 from tests.ports import HOST
 from tests.servers import RealServer, redis_server
 from tests.torture.fleet.happenings import A_MOMENT, Happening, cut, killed, paused
 
+WITHIN, LOOK_EVERY = 60.0, 0.1
+"""Seconds until the Redis takes writes again at the latest, and between two looks."""
 REQUIRED = ("--min-replicas-to-write", "1", "--min-replicas-max-lag", "1")
 """What the manual recommends where Sentinels fail over."""
 
@@ -91,7 +96,7 @@ class WatchedRedis:
         await asyncio.to_thread(self._watched.master.kill)
         await asyncio.to_thread(self._watched.master.start)
         await asyncio.sleep(A_MOMENT)  # Sentinels may have noticed it, and fail over
-        self._remember(await self._watched.leader())
+        await self._until_it_takes_writes()
 
     async def _kill_a_replica(self, random: Random) -> None:
         await killed("", random.choice(self._watched.replicas)).do(random)
@@ -101,6 +106,22 @@ class WatchedRedis:
 
     async def _promoted(self) -> None:
         self._remember(await self._watched.until_promoted())
+        await self._until_it_takes_writes()
+
+    async def _until_it_takes_writes(self) -> None:
+        """Wait until the master has the replica that it requires. One that lost all waits for seconds before it feeds any."""
+        async with asyncio.timeout(WITHIN):
+            while not await self._has_a_replica():  # noqa: ASYNC110 - other processes change it
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def _has_a_replica(self) -> bool:
+        self._remember(await self._watched.leader())
+        try:
+            async with administrator(self._watched.master) as asked:
+                told = await asked.info("replication")
+        except RedisError:
+            return False
+        return told["role"] == "master" and int(told.get("min_slaves_good_slaves", 0)) > 0
 
     def _remember(self, master: RealServer) -> None:
         servers = (self._watched.master, *self._watched.replicas)
