@@ -9,8 +9,8 @@ from structlog.contextvars import bind_contextvars
 from connector.api.boundary import route_of
 from connector.telemetry.traces import spanned
 
-HEALTH = "/health/"
-"""Begins the paths that have no spans: a load balancer asks every few seconds."""
+HEALTH = ("/health/live", "/health/ready")
+"""Paths that have no spans, also of an application that is mounted into another one: a load balancer asks every few seconds."""
 
 
 def traced_calls(tracer: Tracer) -> Middleware:
@@ -20,7 +20,7 @@ def traced_calls(tracer: Tracer) -> Middleware:
     @web.middleware
     async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
         route = route_of(request)
-        if route.startswith(HEALTH):
+        if route.endswith(HEALTH):
             return await handler(request)
         method = request.method if request.method in hdrs.METH_ALL else "_OTHER"
         about, context = {"http.request.method": method, "http.route": route}, context_of(request.headers)
