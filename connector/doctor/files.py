@@ -10,6 +10,7 @@ from pathlib import Path
 
 from connector.config.settings import Settings
 from connector.config.variables import KEYS_VARIABLE
+from connector.doctor.file_system import file_system_finding
 from connector.doctor.finding import Condition, DoctorFinding, fault, sound, warning
 from connector.runtime.file_access import is_there, why_not
 
@@ -25,7 +26,10 @@ def file_findings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Do
     yield from _keys(settings.ledger.key_file, environ)
     if settings.ledger.store == "sqlite":
         yield _private("ledger-mode", settings.ledger.path)
-        yield from _room(settings.ledger.path.parent)
+        folder = _that_is_there(settings.ledger.path.parent)
+        yield _room(folder)
+        if (found := file_system_finding(folder)) is not None:
+            yield found
 
 
 def _keys(file: Path, environ: Mapping[str, str]) -> Iterator[DoctorFinding]:
@@ -55,13 +59,17 @@ def _private(name: str, file: Path) -> DoctorFinding:
     return sound(name, f"only its owner may use {file}")
 
 
-def _room(folder: Path) -> Iterator[DoctorFinding]:
+def _that_is_there(folder: Path) -> Path:
+    """Return the folder, or the nearest one above that is there: the first start makes the others."""
     while not is_there(folder):
         folder = folder.parent
+    return folder
+
+
+def _room(folder: Path) -> DoctorFinding:
     free = shutil.disk_usage(folder).free
     seen = f"{free / 1_000_000:,.0f} MB are free at {folder}"
     remedy = "make room: without any, no cleanup can be recorded, and each is a 503"
     if free < SCARCE:
-        yield fault("disk-room", seen, remedy)
-    else:
-        yield sound("disk-room", seen) if free >= LITTLE else warning("disk-room", seen, remedy)
+        return fault("disk-room", seen, remedy)
+    return sound("disk-room", seen) if free >= LITTLE else warning("disk-room", seen, remedy)

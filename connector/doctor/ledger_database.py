@@ -1,12 +1,13 @@
-"""The database of a ledger that replicas share: whether it can hold one, what it may lose, and how long a round trip takes."""
+"""The database of a ledger that replicas share: whether it can hold one, what it may lose, how fast it is, and its clock."""
 
 from collections.abc import Iterator, Mapping
 
 from connector.config.settings import LedgerSection
+from connector.doctor.clock import clock_finding, timed
 from connector.doctor.finding import DoctorFinding, fault, sound
 from connector.doctor.stores import PINGS, latency
 from connector.model.errors import ConfigurationError
-from connector.preflight.ledger_store import ledger_round_trips, reached_ledger
+from connector.preflight.ledger_store import ledger_clock, ledger_round_trips, reached_ledger
 
 NAME = "ledger-database"
 
@@ -18,6 +19,7 @@ def database_findings(ledger: LedgerSection, environ: Mapping[str, str]) -> Iter
     try:
         yield sound(NAME, reached_ledger(ledger, environ))
         yield latency(NAME, ledger_round_trips(ledger, environ, PINGS))
+        yield clock_finding(NAME, *timed(lambda: ledger_clock(ledger, environ)))
     except ConfigurationError as refused:
         yield from (
             fault(NAME, problem, "start the database, or mend its address: docs/ledger.md") for problem in refused.problems

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from connector.config.settings import EndSystemSection
+from connector.doctor.date_header import told_clock
 from connector.doctor.finding import DoctorFinding, fault, sound, warning
 from connector.endsystems.http.egress import Egress, checked_egress
 from connector.endsystems.http.guard import UrlPrefix, url_prefix
@@ -18,7 +19,7 @@ REACH = "look at the name, the network and the firewall between this machine and
 
 
 async def end_system_findings(settings: EndSystemSection, environ: Mapping[str, str]) -> list[DoctorFinding]:
-    """Connect to each address that is configured, and send nothing. With a proxy, connect to that one instead."""
+    """Connect to each address that is configured, and ask for the time. With a proxy, connect to that one instead."""
     egress = checked_egress(settings, environ, [])
     deadline = settings.deadlines.connect
     if egress.proxy is not None:
@@ -41,30 +42,30 @@ async def _place(name: str, place: UrlPrefix, tls: ssl.SSLContext, deadline: flo
     except (OSError, TimeoutError) as problem:
         return [fault(f"{name}-name", f"{place.host} has no address: {_why(problem, deadline)}", REACH)]
     known = sound(f"{name}-name", f"{place.host} has the addresses {', '.join(addresses)}")
-    return [known, await _connected(name, place, addresses, tls if place.scheme == "https" else None, deadline)]
+    return [known, *await _connected(name, place, addresses, tls if place.scheme == "https" else None, deadline)]
 
 
 async def _connected(
     name: str, place: UrlPrefix, addresses: Sequence[str], tls: ssl.SSLContext | None, deadline: float
-) -> DoctorFinding:
+) -> list[DoctorFinding]:
     begun, problem = time.perf_counter(), OSError()
     for address in addresses:
         try:
             async with asyncio.timeout(deadline):
                 shown = place.host if tls else None
-                _, writer = await asyncio.open_connection(address, place.port, ssl=tls, server_hostname=shown)
-            return _answered(name, place, writer, time.perf_counter() - begun)
+                reader, writer = await asyncio.open_connection(address, place.port, ssl=tls, server_hostname=shown)
+            answered = _answered(name, place, writer, time.perf_counter() - begun)
+            return [answered, *await told_clock(name, place, reader, writer, deadline)]
         except ssl.SSLCertVerificationError as found:
             remedy = "renew the certificate, or name its authority in end_system.ca_file"
-            return fault(f"{name}-certificate", f"{place.host}:{place.port}: {found.verify_message}", remedy)
+            return [fault(f"{name}-certificate", f"{place.host}:{place.port}: {found.verify_message}", remedy)]
         except (OSError, TimeoutError) as found:
             problem = found
-    return fault(f"{name}-address", f"{place.host}:{place.port}: {_why(problem, deadline)}", REACH)
+    return [fault(f"{name}-address", f"{place.host}:{place.port}: {_why(problem, deadline)}", REACH)]
 
 
 def _answered(name: str, place: UrlPrefix, writer: asyncio.StreamWriter, took: float) -> DoctorFinding:
     certificate = writer.get_extra_info("peercert")
-    writer.transport.abort()
     if not certificate:
         return sound(f"{name}-address", f"{place.host}:{place.port} answers within {1000 * took:.0f} ms")
     days = (ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / DAY

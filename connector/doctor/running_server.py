@@ -30,6 +30,9 @@ def _running(found: RunningServer) -> Iterator[DoctorFinding]:
         yield warning(f"without-{name}", why, "docs/operations.md: a store is down")
     for line in found.replicas:
         yield fault("replicas", line, "give all replicas the same keys, names and stores: docs/sessions.md")
+    if found.reaped:
+        numbers = ", ".join(f"{reason}: {number}" for reason, number in found.reaped.items())
+        yield sound("reaped", f"sessions that were ended since the start because nobody cleaned them up: {numbers}")
     for place, number in found.doubted.items():
         remedy = "docs/operations.md: most logouts find no session"
         yield warning("doubtful-logouts", f"{number} logouts at {place} found no session", remedy)

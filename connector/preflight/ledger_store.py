@@ -55,6 +55,14 @@ def ledger_round_trips(ledger: LedgerSection, environ: Mapping[str, str], number
     return round_trips(address, number)
 
 
+def ledger_clock(ledger: LedgerSection, environ: Mapping[str, str]) -> float:
+    """Return what the clock of the ledger's database tells, in seconds since the epoch. Raises `ConfigurationError`."""
+    address = ledger_address(ledger, environ)
+    from connector.ledger.postgres.found_database import clock
+
+    return clock(address)
+
+
 def advice_on_sharing(ledger: LedgerSection, authority: Driver) -> str | None:
     """Return a warning of what works for a single server, and for several replicas does not; None if there is nothing to say."""
     if ledger.store == "sqlite" and authority.capabilities.shared is Sharing.MACHINES:

@@ -44,6 +44,16 @@ def round_trips(address: Address, number: int) -> list[float]:
     return seconds
 
 
+def clock(address: Address) -> float:
+    """Return what the database's clock tells, in seconds since the epoch. Raises `ConfigurationError`."""
+    try:
+        with address.connect() as connection:
+            [(now,)] = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchall()
+            return float(now)
+    except psycopg.Error as problem:
+        raise refusal(address, told(problem)) from None
+
+
 def _version(connection: Connection) -> str:
     major, minor = divmod(connection.info.server_version, 10_000)
     return f"PostgreSQL {major}.{minor}"
