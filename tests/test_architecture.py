@@ -64,6 +64,7 @@ OPENS_FILES = {
     "connector/cli/": "commands, in processes of their own",
     "connector/config/near_misses.py": "a profile, at the start",
     "connector/config/sources.py": "the start",
+    "connector/doctor/file_system.py": "a command",
     "connector/endsystems/profile/bundled.py": "the start: profiles",
     "connector/endsystems/http/egress.py": "the start: certificates",
     "connector/ledger/sqlite/inspection.py": "the start, and commands",
