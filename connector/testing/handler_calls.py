@@ -52,7 +52,7 @@ async def session_without_server(
         system_id: None as from an old OpsHub.
         clock: tells how old a cached value is: a `Clock`, for instance.
 
-    Work in the background begins as ever. What still runs at the end is cancelled.
+    Work in the background begins as ever. What still runs at the end is cancelled, so call the work itself to see what it does.
     """
     scope = SessionScope(session_id or str(uuid4()), system_id)
     async with AsyncExitStack() as stack:
