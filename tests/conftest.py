@@ -42,7 +42,7 @@ def redis_kin_binaries() -> None:
     if not redis_kin.are_offered():
         pytest.skip("there is no Redis 6.2 for this machine")
     if not redis_kin.are_there():
-        _do_without("Redis 6.2 and Valkey are not there: try `python -m tests.provision`")
+        do_without("Redis 6.2 and Valkey are not there: try `python -m tests.provision`")
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +96,7 @@ def own_postgres(postgres_binary: None) -> Iterator[Postgres]:
 def node_packages() -> None:
     """Skip the test where Node.js or the packages of the OAuth 2.0 server are missing; in CI, fail it."""
     if lacking := lacking_for_node():
-        _do_without(lacking)
+        do_without(lacking)
 
 
 @pytest.fixture(scope="session")
@@ -127,8 +127,8 @@ def own_memcached(memcached_binary: None) -> Iterator[RealServer]:
 
 def _need(binary: str) -> None:
     if found(binary) is None:
-        _do_without(how_to_install(binary))
+        do_without(how_to_install(binary))
 
 
-def _do_without(reason: str) -> None:
+def do_without(reason: str) -> None:
     pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)

@@ -34,6 +34,8 @@ if sys.platform == "linux":
 FOR_THE_FLEET = {"patroni": "patroni", "etcd": "etcd-server"}
 NODE_FOLDER = Path(__file__).parent / "endsystems" / "oidc"
 """Where the OAuth 2.0 server of the tests and the demo is, which runs on Node.js."""
+BROWSER_FOLDER = Path(__file__).parent / "console" / "browser"
+"""Where the script is that drives a browser for the tests of the console."""
 POLICY = Path("/usr/sbin/policy-rc.d")
 """Debian asks this program whether a package may start its service; 101 means no. The tests start servers of their own."""
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/none-for-tests.conf")
@@ -56,7 +58,18 @@ def lacking_for_node() -> str | None:
     """Say what a person has to do before the OAuth 2.0 server can run, or None where it can."""
     if shutil.which("node") is None:
         return how_to_install("node")
-    return None if _node_packages_installed() else "the OAuth 2.0 server is not installed: try `python -m tests.provision`"
+    installed = _node_packages_installed(NODE_FOLDER)
+    return None if installed else "the OAuth 2.0 server is not installed: try `python -m tests.provision`"
+
+
+def lacking_for_browser() -> str | None:
+    """Say what a person has to do before a browser can be driven, or None if it can."""
+    for binary in ("node", "chromium"):
+        if found(binary) is None:
+            return how_to_install(binary)
+    return (
+        None if _node_packages_installed(BROWSER_FOLDER) else "playwright-core is not installed: try `python -m tests.provision`"
+    )
 
 
 def main(packages: Mapping[str, str]) -> int:
@@ -67,7 +80,10 @@ def main(packages: Mapping[str, str]) -> int:
         missing = _missing(packages)
     for binary in missing:
         sys.stderr.write(f"{how_to_install(binary)}\n")
-    complete = all([_node_packages_installed() or _install_node_packages(), redis_kin.install(), not missing])
+    packages_of_node = [
+        _node_packages_installed(folder) or _install_node_packages(folder) for folder in (NODE_FOLDER, BROWSER_FOLDER)
+    ]
+    complete = all([*packages_of_node, redis_kin.install(), not missing])
     return 1 if not complete and os.environ.get("CI") == "true" else 0
 
 
@@ -94,13 +110,13 @@ def _install(packages: list[str], root: list[str]) -> None:
         _succeeds(*root, "systemctl", "disable", *packages)
 
 
-def _node_packages_installed() -> bool:
-    wanted, installed = NODE_FOLDER / "package-lock.json", NODE_FOLDER / "node_modules" / ".package-lock.json"
+def _node_packages_installed(folder: Path) -> bool:
+    wanted, installed = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
     return installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime
 
 
-def _install_node_packages() -> bool:
-    return shutil.which("npm") is not None and _succeeds("npm", "ci", "--prefix", str(NODE_FOLDER))
+def _install_node_packages(folder: Path) -> bool:
+    return shutil.which("npm") is not None and _succeeds("npm", "ci", "--prefix", str(folder))
 
 
 @contextmanager

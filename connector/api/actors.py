@@ -11,6 +11,8 @@ from connector.model.audit import Actor
 from connector.runtime.users import user_name
 from drivers.threads import in_a_thread
 
+ACTOR = web.RequestKey("actor", Actor)
+"""Who asks, if another face serves the same calls."""
 WHERE = "control socket"
 UNTOLD = "a user of this machine"
 """What is said if the system does not tell: only Linux does."""
@@ -21,7 +23,10 @@ PATIENCE = 1.0
 
 
 async def actor_of(request: web.Request) -> Actor:
-    """Return who asks."""
+    """Return who asks: whom another face has found out already, or who is at the other end of the socket."""
+    known: Actor | None = request.get(ACTOR)
+    if known is not None:
+        return known
     transport = request.transport
     link = None if transport is None else transport.get_extra_info("socket")
     if link is None or not hasattr(socket, "SO_PEERCRED") or link.family != socket.AF_UNIX:

@@ -18,15 +18,18 @@ from connector.api.metrics_endpoint import METRICS
 from connector.api.rejections import Rejections
 from connector.api.rendering import SERVER, ErrorShapes
 from connector.config.settings import Settings
+from connector.console.audit_pages import AuditPages
+from connector.console.chart_pages import ChartPages
 from connector.console.entrance_pages import REFUSED, EntrancePages
 from connector.console.entrances import Entrances
 from connector.console.overview_pages import EVENTS, OverviewPages
 from connector.console.owed_pages import OwedPages
 from connector.console.pages import BY_SCRIPT, Pages
 from connector.console.pulse import Pulse
+from connector.console.script_calls import ScriptCalls
 from connector.console.session_pages import SessionPages
 from connector.console.static_calls import StaticCalls
-from connector.console.visitors import Visitors
+from connector.console.visitors import API, Visitors
 from connector.model.addresses import canonical_host, is_loopback
 from connector.telemetry.metrics import Metrics
 
@@ -54,8 +57,15 @@ def console_app(admin: Admin, metrics: Metrics, settings: Settings, entrances: E
     app = web.Application(middlewares=[outermost, admitted, _AsPages(pages).show, _in_time, refusals, visitors.check])
     app[METRICS] = metrics
     overview = OverviewPages(Pulse(admin), pages, entrances)
-    entrance = EntrancePages(entrances, visitors, pages, Rejections(event=REFUSED))
-    for shown in (entrance, overview, SessionPages(admin, pages), OwedPages(admin, pages)):
+    entrance = EntrancePages(admin, entrances, visitors, pages, Rejections(event=REFUSED))
+    lists = (
+        SessionPages(admin, pages),
+        OwedPages(admin, pages),
+        ChartPages(admin, pages),
+        AuditPages(admin, pages),
+        ScriptCalls(admin),
+    )
+    for shown in (entrance, overview, *lists, ScriptCalls(admin)):
         app.router.add_routes(shown.routes(BASE))
     app.router.add_get("/static/{name}", StaticCalls(pages.static).handle)
     app.on_response_prepare.append(_protect)
@@ -107,7 +117,9 @@ class _AsPages:
 
     @web.middleware
     async def show(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer with a page that says what is wrong. Whoever is not logged in is sent to the entrance."""
+        """Answer with a page that says what is wrong. Whoever is not logged in is sent to the entrance. A script gets JSON."""
+        if request.path.startswith(API):
+            return await handler(request)
         try:
             return await handler(request)
         except ApiError as problem:

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 import structlog
 from yarl import URL
@@ -11,6 +12,7 @@ from connector.admin.service import Admin
 from connector.admin.shown import ShownLink
 from connector.api.control import MakeLink
 from connector.api.doors import Doors, listen
+from connector.api.http_errors import ApiError
 from connector.api.sites import running
 from connector.config.settings import Settings
 from connector.console.entrances import CODE_LASTS, Entrances
@@ -25,6 +27,7 @@ MOST = 64
 """Connections. Each window that watches has one, beside those for its pages."""
 EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing listens here
 """Addresses that stand for all of a machine, and what a browser on it calls instead."""
+BEHIND_PROXY = "The console serves other machines in clear text, so a link would be read on the way. Enter it through its proxy."
 NEAR_PROXY = (
     "the console believes whoever connects from this machine which user he is, because server.trusted_proxies has its own "
     "addresses: every local user can get in; set console.tls.client_ca_file, or let the proxy be on another machine"
@@ -51,7 +54,13 @@ async def console_served(
         await listen(runner, "console", doors.console, tls)
         url = _url(runner.addresses[0], tls)
         _tell(settings, url)
-        yield lambda user: ShownLink(str(url.with_fragment(entrances.new_code(user))), CODE_LASTS)
+
+        def link(user: str) -> ShownLink:
+            if url.scheme == "http" and not is_loopback(url.host or ""):
+                raise ApiError(HTTPStatus.CONFLICT, "console_behind_proxy", BEHIND_PROXY)
+            return ShownLink(str(url.with_fragment(entrances.new_code(user))), CODE_LASTS)
+
+        yield link
 
 
 def _url(address: tuple[str, int], tls: ssl.SSLContext | None) -> URL:

@@ -9,17 +9,27 @@ from ipaddress import ip_address
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from connector.api.callers import SEC_FETCH_SITE
-from connector.api.http_errors import ApiError
-from connector.console.entrances import Entrances, Login
+from connector.api.actors import ACTOR
+from connector.api.callers import SEC_FETCH_SITE, no_web_pages
+from connector.api.http_errors import ApiError, not_found
+from connector.console.entrances import BEARER, Entrances, Login
 from connector.console.forms import FORM, form_of
 from connector.console.pages import LOGIN
 from connector.model.addresses import Network, canonical_host, is_in, unmapped
+from connector.model.audit import Actor
 
-COOKIE = "console"
+OPEN_TO_ALL = frozenset(["/", "/login", "/static/{name}"])
+"""What needs no login."""
+API = "/api/"
+"""Where scripts call, which have no cookie."""
 LONGEST_NAME = 200
 """Characters of the name of a user."""
 FORWARDED_PROTO = "X-Forwarded-Proto"
+
+
+def cookie_of(place: str) -> str:
+    """Return the name of a login's cookie. It is as hard to guess as its place, so that no other server can set one before it."""
+    return f"console-{place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +76,17 @@ class Visitors:
         Raises:
             ApiError: 401 without a login, 403 if another page asks, or a page of an earlier login does.
         """
+        resource = request.match_info.route.resource
+        canonical = "" if resource is None else resource.canonical
+        if canonical.startswith(API):
+            request[ACTOR] = self._script(request)
+            return await handler(request)
         self._refuse_other_pages(request)
         login = None
         if place := request.match_info.get("place"):
             login = request[LOGIN] = self._login_at(request, place)
+        elif canonical and canonical not in OPEN_TO_ALL:  # so that no page is shown because somebody forgot to ask for its login
+            raise not_found()
         if request.method == hdrs.METH_POST:
             form = request[FORM] = await form_of(request)
             if login is not None and not hmac.compare_digest(form.get("csrf", "").encode(), login.csrf.encode()):
@@ -78,8 +95,21 @@ class Visitors:
                 )
         return await handler(request)
 
+    def _script(self, request: web.Request) -> Actor:
+        """Return which script calls: one that shows the token, or whose user a proxy names. No web page may."""
+        if no_web_pages(request) is not None:
+            raise ApiError(HTTPStatus.FORBIDDEN, "other_page", "A web page has sent this request. Nothing was done.")
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        user = self.named_by_proxy(request)
+        if user is None and scheme.lower() == "bearer" and self.entrances.is_token(token.strip()):
+            user = BEARER
+        if user is None:
+            message = "Send the console's token: Authorization: Bearer TOKEN."
+            raise ApiError(HTTPStatus.UNAUTHORIZED, "no_token", message, headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
+        return Actor(user, f"console {request.remote}")
+
     def _login_at(self, request: web.Request, place: str) -> Login:
-        login = self.entrances.login_at(place, request.cookies.get(COOKIE, ""))
+        login = self.entrances.login_at(place, request.cookies.get(cookie_of(place), ""))
         user = self.named_by_proxy(request)
         if login is None or (user is None and login.by_proxy) or (user is not None and user != login.user):
             raise ApiError(HTTPStatus.UNAUTHORIZED, "no_login", "You are not logged in, or your login has ended.")

@@ -12,6 +12,7 @@ LONGEST = 500
 class Action(StrEnum):
     """What somebody does that changes something. A later version may know more: a line keeps the text."""
 
+    CONSOLE_LOGIN = "console login"
     RETRY = "retry"
     DISMISS = "dismiss"
     CLOSE = "close"

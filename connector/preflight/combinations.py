@@ -102,6 +102,9 @@ def _console(settings: Settings) -> Iterator[str]:
         return
     if console.trusted_user_header is not None and not settings.server.trusted_proxies:
         yield "console.trusted_user_header: expected server.trusted_proxies beside it, because nobody else is believed"
+    if console.has_token and console.tls.certificate is None and not is_loopback(console.host):
+        yield "console.tls.certificate: expected beyond loopback, because the token would travel in clear text"
+        return
     has_lock = console.tls.certificate is not None and console.has_token
     if not (is_loopback(console.host) or has_lock or console.trusted_user_header is not None):
         yield (

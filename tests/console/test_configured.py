@@ -27,10 +27,14 @@ def problems(folder: Path, text: str, environ: Mapping[str, str] | None = None) 
     ("text", "wrong"),
     [
         ('host = "0.0.0.0"', "console.host: beyond loopback, expected console.tls.certificate and a token"),
-        ('host = "192.0.2.7"\ntoken_env = "TOKEN"', "console.host: beyond loopback"),
+        ('host = "192.0.2.7"\ntoken_env = "TOKEN"', "console.tls.certificate: expected beyond loopback"),
         ('host = "console.example.org"', "console.host: beyond loopback"),
         ('token_env = "TOKEN"\ntoken_file = "token"', "console.token_file: expected nothing, because console.token_env is set"),
         ('trusted_user_header = "X-User"', "console.trusted_user_header: expected server.trusted_proxies beside it"),
+        (
+            'host = "0.0.0.0"\ntoken_env = "TOKEN"\ntrusted_user_header = "X-User"\n[server]\ntrusted_proxies = ["192.0.2.7"]',
+            "console.tls.certificate: expected beyond loopback",
+        ),
         ("port = 8080", "console.port: expected another port than that of the calls"),
         ("port = 9464", "console.port: expected another port than that of the metrics"),
         ('token_env = "NOT_SET"', "console.token_env: NOT_SET: is not set or empty"),

@@ -11,12 +11,14 @@
 
   // The code of a link stands behind its #, so that neither a log nor a proxy sees it. It is sent like one that was typed.
   const login = of("login");
-  if (login && location.hash.length > 1 && of("code")) {
+  const useLink = () => {
+    if (!login || !of("code") || location.hash.length < 2) return;
     of("code").value = location.hash.slice(1);
     history.replaceState(null, "", location.pathname);
     login.requestSubmit();
-    return;
-  }
+  };
+  window.addEventListener("hashchange", useLink);
+  useLink();
 
   const say = (text, link) => {
     if (trouble.textContent === text) return;
@@ -65,7 +67,7 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     lastTruth = shownAt();
     const stale = of("stale");
-    if (event.detail.target.id === "rows" && stale) stale.hidden = true;
+    if (event.detail.target?.id === "rows" && stale) stale.hidden = true;
     if (event.detail.target !== content) return;
     if (!dialog.open) dialog.showModal();
     const title = of("dialog-title");
@@ -90,6 +92,12 @@
   document.addEventListener("htmx:sendError", lost);
   document.addEventListener("htmx:timeout", lost);
   document.addEventListener("htmx:sseOpen", () => say(""));
+  // A page that is left loses its events: that is no trouble, and nobody has to read of it.
+  htmx.createEventSource = (url) => {
+    const source = new EventSource(url);
+    window.addEventListener("beforeunload", () => source.close(), { once: true });
+    return source;
+  };
   document.addEventListener("htmx:sseMessage", () => { lastTruth = shownAt(); });
   document.addEventListener("htmx:sseError", async () => {
     try {
