@@ -17,6 +17,7 @@ from drivers.contract import (
     Stamp,
     Statistics,
     SystemScope,
+    Usage,
 )
 from drivers.driver_errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
 
@@ -38,4 +39,5 @@ __all__ = [
     "Stamp",
     "Statistics",
     "SystemScope",
+    "Usage",
 ]

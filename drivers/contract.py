@@ -72,6 +72,20 @@ class Statistics(msgspec.Struct, frozen=True, gc=False):
     """Room in memory or on the disk, unreachable entries included."""
 
 
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """What a driver holds of one scope. Some of it may be unreachable or expired, and not freed yet."""
+
+    entries: int
+    bytes: int | None
+    """About what they take; None if the store cannot tell."""
+    complete: bool = True
+    """Whether all was counted. If not, there is more: counting has a bound, so that it holds nobody up."""
+
+
+MOST_COUNTED = 10_000
+"""Entries that `Driver.usage` counts at most, about."""
+
+
 class Sharing(Enum):
     """How far a store reaches: whose entries, stamps and evictions an instance sees at once."""
 
@@ -231,3 +245,10 @@ class Driver(ABC):
     @abstractmethod
     async def statistics(self) -> Statistics:
         """Return a cheap estimate of what is held."""
+
+    async def usage(self, scope: Scope) -> Usage | None:  # noqa: ARG002 - for those that override it
+        """Return what is held of a scope, a system's sessions included, for a person; None if the store cannot tell.
+
+        It counts about `MOST_COUNTED` entries at most, and changes nothing.
+        """
+        return None

@@ -10,7 +10,7 @@ from drivers.aiocached.layout import Layout, owners_of, pack, unpack
 from drivers.aiocached.memory_layout import MemoryLayout
 from drivers.aiocached.secret_settings import check_client_certificate, secrets_of
 from drivers.aiocached.translation import OF_THE_SYSTEM, translated
-from drivers.contract import Capabilities, Driver, Entry, Scope, Sharing, Stamp, Statistics
+from drivers.contract import Capabilities, Driver, Entry, Scope, Sharing, Stamp, Statistics, Usage
 from drivers.driver_errors import DriverMisconfigured, DriverUnavailable
 from drivers.keys import digest, scope_digest
 
@@ -120,6 +120,10 @@ class AiocacheDriver(Driver):
     async def statistics(self) -> Statistics:
         with translated(self._store, self._failures):
             return await self._layout.statistics()
+
+    async def usage(self, scope: Scope) -> Usage | None:
+        with translated(self._store, self._failures):
+            return await self._layout.usage(scope_digest(scope))
 
     @property
     def _layout(self) -> Layout:

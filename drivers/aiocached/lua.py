@@ -179,3 +179,17 @@ end
 if seen > 0 then entries = entries * buckets / seen end
 return {entries, redis.call('SCARD', root .. ':garbage') + redis.call('ZCOUNT', root .. ':due', '-inf', now)}
 """)
+
+USAGE = reading(f"""{_COMMON}
+local tokens = current()
+if not tokens then return {{0, 0, 0, 0}} end
+local index, entries, bytes = root .. ':i:' .. tokens[1], 0, 0
+local buckets = redis.call('SRANDMEMBER', index, ARGV[2])
+for _, bucket in ipairs(buckets) do
+  entries = entries + redis.call('HLEN', root .. ':b:' .. bucket)
+  -- Of some entries, for the whole; a server may not have the command, or not for this user.
+  local size = bytes >= 0 and redis.pcall('MEMORY', 'USAGE', root .. ':b:' .. bucket)
+  if type(size) == 'table' then bytes = -1 elseif size then bytes = bytes + size end
+end
+return {{entries, bytes, #buckets, redis.call('SCARD', index)}}
+""")

@@ -10,13 +10,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from secrets import token_bytes
 
 from aiocache import SimpleMemoryCache
 
 from drivers import generations
 from drivers.aiocached.layout import Layout, Owners, Packed
-from drivers.contract import Stamp, Statistics
+from drivers.contract import MOST_COUNTED, Stamp, Statistics, Usage
 from drivers.driver_errors import DriverUnavailable
 from drivers.expiries import Expiries
 from drivers.keys import digest
@@ -34,6 +35,7 @@ class _OwnerLife:
     used: float
     generation: bytes = field(default_factory=generations.new_generation)
     buckets: "set[_FlatBucket]" = field(default_factory=set)
+    ended: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +104,10 @@ class MemoryLayout(Layout):
     async def forget(self, owners: Owners) -> None:
         for owner in owners:
             life = self._lives.pop(owner, None)
-            if life and life.buckets:
+            if life is None:
+                continue
+            life.ended = True
+            if life.buckets:
                 self._garbage.append(life)
 
     async def purge(self, limit: int) -> bool:
@@ -116,6 +121,14 @@ class MemoryLayout(Layout):
 
     async def statistics(self) -> Statistics:
         return Statistics(entries=len(self._held), garbage=len(self._garbage), bytes=self._bytes)
+
+    async def usage(self, owner: bytes) -> Usage:
+        life = self._lives.get(owner)
+        buckets = () if life is None else life.buckets
+        present = (bucket for bucket in buckets if not any(each.ended for each in bucket.lives))
+        sizes = (self._held[flat][1] for bucket in present for flat in bucket.expiries)
+        counted = [*islice(sizes, MOST_COUNTED)]
+        return Usage(len(counted), sum(counted), complete=next(sizes, None) is None)
 
     async def _made_room(self, size: int) -> bool:
         """Make room, a slice at a time; False if there cannot be any. No other task runs before the caller's next step."""

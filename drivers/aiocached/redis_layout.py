@@ -22,11 +22,13 @@ from drivers.aiocached.redis_script import ServerScript
 from drivers.aiocached.redis_sentinels import Sentinels
 from drivers.aiocached.redis_server import NotTheMaster, UnfitServer
 from drivers.aiocached.secret_settings import Passwords
-from drivers.contract import Stamp, Statistics
+from drivers.contract import Stamp, Statistics, Usage
 from drivers.driver_errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
 
 LONGEST_PURGE = 250
 """Entries or buckets that one script frees at most. It blocks the server, for some milliseconds."""
+MOST_BUCKETS = 500
+"""Buckets that one script looks at for a person: less than two milliseconds of the server's time."""
 
 
 class RedisLayout(Layout):
@@ -89,6 +91,10 @@ class RedisLayout(Layout):
     async def statistics(self) -> Statistics:
         entries, garbage = await self._run(lua.STATISTICS, (), repr(self._clock()))
         return Statistics(entries=entries, garbage=garbage)
+
+    async def usage(self, owner: bytes) -> Usage:
+        entries, size, counted, buckets = await self._run(lua.USAGE, (owner,), MOST_BUCKETS)
+        return Usage(entries, None if size < 0 else size, complete=counted >= buckets)
 
     async def _round_trip(self) -> None:
         written = token_hex(8)

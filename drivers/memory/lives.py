@@ -1,6 +1,7 @@
 """Generations of sessions and systems, and the buckets that they name."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from drivers import generations
@@ -59,6 +60,13 @@ class Lives:
                 if life.ended:
                     return None
         return bucket
+
+    def buckets(self, scope: Scope) -> Iterator[NamedBucket]:
+        """Yield the buckets that end with this scope. None of them may be freed meanwhile."""
+        life = self._lives.get(_owners(scope)[0])
+        for bucket in () if life is None else life.buckets:
+            if not any(each.ended for each in bucket.lives):
+                yield bucket
 
     def present(self, scope: Scope, now: float) -> NamedBucket:
         """Return the scope's bucket, a new one if it has none, and note that it is in use."""

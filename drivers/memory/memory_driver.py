@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
+from itertools import chain, islice
 from typing import Annotated, ClassVar
 
 from msgspec.structs import replace
 from pydantic import Field
 
-from drivers.contract import MAX_TTL, Driver, DriverSettings, Entry, Scope, Stamp, Statistics
+from drivers.contract import MAX_TTL, MOST_COUNTED, Driver, DriverSettings, Entry, Scope, Stamp, Statistics, Usage
 from drivers.driver_errors import DriverUnavailable
 from drivers.memory.lives import Lives, NamedBucket
 from drivers.memory.shelf import Shelf
@@ -113,6 +114,12 @@ class MemoryDriver(Driver):
     async def statistics(self) -> Statistics:
         self._must_be_open()
         return Statistics(entries=len(self._shelf), garbage=self._lives.garbage, bytes=self._shelf.bytes)
+
+    async def usage(self, scope: Scope) -> Usage:
+        self._must_be_open()
+        sizes = chain.from_iterable(map(self._shelf.sizes, self._lives.buckets(scope)))
+        counted = [*islice(sizes, MOST_COUNTED)]
+        return Usage(len(counted), sum(counted), complete=next(sizes, None) is None)
 
     def _must_be_open(self) -> None:
         if self._closed:

@@ -1,5 +1,6 @@
 """Entries in this process's memory, limited in number and in bytes, and ordered by age and expiry."""
 
+from collections.abc import Iterator
 from sys import getsizeof
 
 from drivers.contract import Entry
@@ -41,6 +42,10 @@ class Shelf:
         self._by_age.add(held)
         self._by_expiry.add(held)
         self.bytes += _size(key, entry)
+
+    def sizes(self, bucket: Bucket) -> Iterator[int]:
+        """Yield the bytes that each entry of a bucket takes."""
+        return (_size(held.key, held.entry) for held in bucket.entries.values())
 
     def forget(self, bucket: Bucket, key: str) -> None:
         """Drop an entry that is there."""

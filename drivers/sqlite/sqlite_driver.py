@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from drivers.contract import Capabilities, Driver, DriverSettings, Entry, Scope, Sharing, Stamp, Statistics
+from drivers.contract import Capabilities, Driver, DriverSettings, Entry, Scope, Sharing, Stamp, Statistics, Usage
 from drivers.driver_errors import DriverUnavailable
 from drivers.shared import result_of
 from drivers.sqlite import statements
@@ -141,6 +141,10 @@ class SqliteDriver(Driver):
     async def statistics(self) -> Statistics:
         file = await self._file()
         return Statistics(entries=None, garbage=file.reader.garbage(), bytes=file.reader.room().used)
+
+    async def usage(self, scope: Scope) -> Usage:
+        file = await self._file()
+        return await file.writer.submit(partial(statements.usage, scope=scope))  # in its thread: it may take milliseconds
 
     async def _file(self) -> _OpenFile:
         """Return the open file. It is opened anew if it is damaged, or if another file or none lies at the path.

@@ -7,7 +7,7 @@ from struct import pack
 from zlib import crc32
 
 from drivers import generations
-from drivers.contract import MAX_TTL, Entry, Scope, Stamp, lineage
+from drivers.contract import MAX_TTL, MOST_COUNTED, Entry, Scope, Stamp, Usage, lineage
 from drivers.keys import digest, scope_digest
 from drivers.sqlite_file import DamagedRow
 
@@ -80,6 +80,15 @@ def end(connection: sqlite3.Connection, which: str, *parameters: object) -> int:
     """Forget generations, and note that their buckets are garbage. `which` is a condition of our own."""
     connection.execute(f"INSERT INTO garbage SELECT token FROM generations WHERE {which}", parameters)  # noqa: S608
     return connection.execute(f"DELETE FROM generations WHERE {which}", parameters).rowcount  # noqa: S608
+
+
+def usage(connection: sqlite3.Connection, scope: Scope) -> Usage:
+    """Count what the buckets of a scope hold."""
+    counted = """SELECT count(*), coalesce(sum(size), 0) FROM (
+        SELECT length(value) AS size FROM buckets JOIN entries USING (bucket)
+        WHERE token = (SELECT token FROM generations WHERE scope = ?) LIMIT ?)"""
+    entries, size = connection.execute(counted, (_owners(scope)[0], MOST_COUNTED + 1)).fetchone()
+    return Usage(min(entries, MOST_COUNTED), size, complete=entries <= MOST_COUNTED)
 
 
 def checksum(scope: Scope, key: bytes, expires_at: float, stamp: bytes, value: bytes) -> int:

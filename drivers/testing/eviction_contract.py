@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from drivers.contract import EVERYTHING, Driver, Scope, SessionScope, SystemScope
+from drivers.contract import EVERYTHING, Driver, Scope, SessionScope, SystemScope, Usage
 from drivers.keys import scope_digest
 from drivers.testing.adversarial_names import NAMES
 from drivers.testing.subject import Keep, Subject, found, in_both_roles, keep_copy, purge_all
@@ -125,6 +125,20 @@ class EvictionContract(Subject):
             await keep_copy(driver, SessionScope(name), key, str(number).encode())
         held = [await found(driver, SessionScope(name), key) for name, key in AMBIGUOUS]
         assert held == [str(number).encode() for number in range(len(AMBIGUOUS))]
+
+    @in_both_roles
+    async def test_the_usage_of_a_system_counts_its_sessions_and_nothing_else(self, driver: Driver, keep_: Keep) -> None:
+        assert await driver.usage(A) in {None, Usage(0, 0)}
+        for scope in (S1, S10, A, B, SessionScope("s3")):
+            await keep_(driver, scope, "key", b"v" * 1000)
+        await driver.evict(S10)
+        await purge_all(driver)
+        held = [await driver.usage(scope) for scope in (A, S1, B, SystemScope("none"))]
+        await driver.evict(A)
+        held += [await driver.usage(scope) for scope in (A, B)]
+        told = [used for used in held if used is not None]
+        assert [used.entries for used in told] in ([], [2, 1, 1, 0, 0, 1]), "a store that cannot tell never does"
+        assert all(used.complete and (used.bytes is None or used.bytes >= 1000 * used.entries) for used in told)
 
 
 async def _put_its_name(driver: Driver, scope: Scope) -> None:

@@ -117,6 +117,7 @@ async def test_no_verb_enumerates_or_flushes_what_is_on_the_server(own_redis: Re
         await purge_all(driver)
         await driver.ping()
         await driver.statistics()
+        await driver.usage(SYSTEM)
         assert (ENUMERATING | FLUSHING).isdisjoint(await commands_run(admin))
 
 

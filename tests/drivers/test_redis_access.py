@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
 from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.translation import translated
-from drivers.contract import SessionScope, SystemScope
+from drivers.contract import SessionScope, SystemScope, Usage
 from drivers.driver_errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
 from drivers.testing.subject import current, keep, opened, purge_all
 from tests.drivers.redis_admin import administrator, run
@@ -88,6 +88,8 @@ async def test_the_documented_acl_user_can_do_all_that_the_driver_does(redis_wit
         await driver.evict(SESSION, SYSTEM)
         await purge_all(driver)
         await driver.statistics()
+        await keep(driver, SYSTEM, "key", b"value")
+        assert await driver.usage(SYSTEM) == Usage(1, None), "that user may not ask for the size"
         await driver.ping()
 
 
