@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from connector.admin.audited import AuditBook
+from connector.admin.caching import Caching
 from connector.admin.closing import Closing
 from connector.admin.draining import Draining
 from connector.admin.service import Admin
@@ -146,6 +147,7 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
         readiness=app[READINESS],
         holding=parts.holding,
         closing=closing,
+        caching=Caching(parts.storage, parts.orchestrator, parts.ledger, parts.metrics),
         draining=_draining(app, closing),
         nudge=parts.retries.nudge,
         metrics_url=metrics_url,

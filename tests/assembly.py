@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from connector.admin.caching import Caching
 from connector.admin.closing import Closing
 from connector.admin.draining import Draining
 from connector.admin.readiness import Lifecycle
@@ -63,6 +64,14 @@ def closing(ledger: Ledger, live: LiveSessions, end_system: EndSystem, storage: 
     orchestrator = Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30)
     planner = Planner(end_system, Admission(Seals(KEYRING), live, require_seal=False), live.current)
     return Closing(ledger, live, planner, orchestrator, Metrics())
+
+
+def caching(ledger: Ledger, live: LiveSessions, end_system: EndSystem, storage: Storage, hooks: Hooks | None = None) -> Caching:
+    """Return what shows and evicts what is cached, over parts of the caller's own."""
+    tasks, books = OwnedTasks(), Bookkeeping(ledger, Backoff(604_800))
+    logouts = Logouts(end_system, tasks, METRICS, deadline=30)
+    orchestrator = Orchestrator(logouts, storage, books, tasks, live=live, hooks=hooks or Hooks(), hook_deadline=30)
+    return Caching(storage, orchestrator, ledger, Metrics())
 
 
 def draining(

@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from connector.admin.audited import AuditBook
+from connector.admin.caching import Caching
 from connector.admin.closing import Closing
 from connector.admin.draining import Draining, ShownDrain
 from connector.admin.readiness import ReadinessCheck
@@ -28,6 +29,7 @@ from connector.admin.shown import (
     states_of,
 )
 from connector.admin.shown_audit import ShownAction, shown_action
+from connector.admin.shown_caches import EvictedSystem, ShownCaches
 from connector.admin.shown_history import ShownHistory
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession, closed_session, shown_session
 from connector.ledger.port import AuditLog, DismissedDebts, ShownAudit, ShownDebts, ShownKeys, ShownSessions
@@ -121,6 +123,7 @@ class Admin(LedgerView):
     readiness: ReadinessCheck
     holding: Holding
     closing: Closing
+    caching: Caching
     draining: Draining
     nudge: Callable[[], None]
     """Tells the retries that something may be due."""
@@ -201,6 +204,18 @@ class Admin(LedgerView):
         target = f"login {login_id} of session {session_id}"
         await self.audit_book.done(by, Action.DISMISS_LOGIN, target, dismissed, lambda _: "forgotten")
 
+    async def caches(self, system: str | None = None) -> ShownCaches:
+        """Tell what is cached, by driver and by system. Raises as `Caching.shown` does."""
+        return await self.caching.shown(system)
+
+    async def evict(self, by: Actor, system: str) -> EvictedSystem:
+        """Evict all that is cached of a system, and tell what became of it. Raises as `Caching.evict` does."""
+
+        async def evicted() -> EvictedSystem:
+            return await self.caching.evict(system)
+
+        return await self.audit_book.done(by, Action.EVICT, f"system {system}", evicted, _evictions)
+
     async def drain(self, by: Actor, *, close_sessions: bool) -> ShownDrain:
         """Begin to empty the server, and tell what is left. Raises as `Draining.drain` does.
 
@@ -237,3 +252,8 @@ class Admin(LedgerView):
 def _ending(closed: ClosedSession) -> str:
     """Say what became of a session that was closed, for the audit log."""
     return f"{closed.state}: {closed.logout.outcome}"
+
+
+def _evictions(evicted: EvictedSystem) -> str:
+    """Say what became of an eviction in each driver, for the audit log."""
+    return ", ".join(f"{driver}: {outcome}" for driver, outcome in evicted.evictions.items())

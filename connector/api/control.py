@@ -15,6 +15,7 @@ from connector.admin.shown import ShownLink
 from connector.api.actors import actor_of
 from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages
+from connector.api.control_caches import CacheCalls
 from connector.api.control_owed import LARGEST_ID, OwedCalls
 from connector.api.control_sessions import SessionCalls
 from connector.api.control_values import PATIENCE, body_of, converted, ok
@@ -99,6 +100,7 @@ def control_app(admin: Admin, metrics: Metrics, probes: Probes, link: MakeLink |
     app.router.add_routes(OwedCalls(admin).routes())
     app.router.add_routes(SessionCalls(admin).routes())
     app.router.add_routes(ProbeControl(probes).routes())
+    app.router.add_routes(CacheCalls(admin).routes())
     return app
 
 

@@ -7,6 +7,7 @@ import typer
 from connector.cli import (
     audit_command,
     backup_commands,
+    cache_commands,
     check_config,
     console_command,
     doctor,
@@ -60,6 +61,7 @@ app.command()(backup_commands.backup)
 app.command()(backup_commands.restore)
 app.add_typer(owed_commands.app, name="owed")
 app.add_typer(sessions_commands.app, name="sessions")
+app.add_typer(cache_commands.app, name="cache")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(keys_commands.app, name="keys")

@@ -28,6 +28,7 @@ from connector.admin.shown import (
     StoppedServer,
 )
 from connector.admin.shown_audit import ShownAction
+from connector.admin.shown_caches import EvictedSystem, ShownCaches
 from connector.admin.shown_probes import Arrival
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession
 from connector.cli.control_client import ControlClient, ServerDown
@@ -116,6 +117,14 @@ class ServerSeen(Seen):
     def console_link(self) -> ShownLink:
         """Return a link into the console."""
         return _shown(self.client.post("/console"), ShownLink)
+
+    def caches(self, system: str | None) -> ShownCaches:
+        """Tell what is cached, by driver and by system; without a system, of those of which sessions are open."""
+        return _shown(self.client.get("/caches", {"system": system}), ShownCaches)
+
+    def evict(self, system: str) -> EvictedSystem:
+        """Evict all that is cached of a system."""
+        return _shown(self.client.post("/caches/evict", {"system": system}), EvictedSystem)
 
     def drain(self, *, close_sessions: bool) -> ShownDrain:
         """Empty the server, and tell what is left."""

@@ -243,7 +243,7 @@ class LedgerSection(Section):
 
 
 class AuditSection(Section):
-    """The audit log: who has retried, dismissed, closed or drained something, from where, and what came of it."""
+    """The audit log: who has retried, dismissed, closed, evicted or drained something, from where, and what came of it."""
 
     keep: Annotated[float, Field(gt=0, le=3_650, allow_inf_nan=False)] = 90
     """Days for which a line is kept, in the ledger. `connector audit` shows them."""
@@ -326,7 +326,7 @@ class TracesSection(Section):
 
 
 class ControlSection(Section):
-    """The socket of a running server: `connector status`, `sessions`, `owed`, `audit`, `keys`, `drain` and `console` use it."""
+    """The socket of a server, for `connector status`, `sessions`, `owed`, `cache`, `audit`, `keys`, `drain`, `console`."""
 
     socket: Annotated[Path, Field(strict=False)] = Path("var/control.sock")
     """Unix socket, made with mode 0600, because its users may change what is owed. At most 100 bytes long, as an absolute path

@@ -416,6 +416,10 @@ class ShownSessions(Protocol):
         """Return them ordered by `place`, from `after` on."""
         ...
 
+    async def systems(self, limit: int) -> list[str]:
+        """Return at most `limit` systems of which sessions are open, ordered by their ids; nothing is verified for it."""
+        ...
+
 
 class SharedSessions(KnownSessions, ShownSessions, Protocol):
     """The sessions of a ledger that several processes share: what one of them remembers may be over.

@@ -18,6 +18,7 @@ class Action(StrEnum):
     CLOSE = "close"
     DISMISS_LOGIN = "dismiss login"
     DRAIN = "drain"
+    EVICT = "evict"
     RESTORE = "restore"
 
 

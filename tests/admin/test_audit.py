@@ -39,6 +39,7 @@ ACTIONS: dict[str, tuple[Act, str, str, str]] = {
         f"login unknown of session {UNKNOWN.session_id}",
         "forgotten",
     ),
+    "evict": (lambda asked: asked.evict(SOMEBODY, "A"), "evict", "system A", "memory: evicted"),
     "drain": (lambda asked: asked.drain(SOMEBODY, close_sessions=False), "drain", "the server", "begun"),
 }
 """Each action of the service, and its line."""
@@ -56,7 +57,7 @@ async def prepared(ledger: Ledger) -> None:
 
 
 def test_each_public_action_of_the_service_is_told_who_acts_and_has_its_line_below() -> None:
-    questions = {name for name in vars(LedgerView) if not name.startswith("_")} | {"status", "history"}
+    questions = {name for name in vars(LedgerView) if not name.startswith("_")} | {"status", "history", "caches"}
     methods = {name: each for name, each in vars(Admin).items() if inspect.isfunction(each) and not name.startswith("_")}
     actions = {name: [*inspect.signature(each).parameters.values()] for name, each in methods.items() if name not in questions}
     assert {name: (shape[1].name, shape[1].annotation) for name, shape in actions.items()} == dict.fromkeys(

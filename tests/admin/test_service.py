@@ -10,6 +10,7 @@ from connector.admin.readiness import Lifecycle, ReadinessCheck
 from connector.admin.service import Admin, LedgerView
 from connector.admin.shown import Choice, SilentLedger
 from connector.cache.storage import Storage
+from connector.cleanups.hooks import Hooks
 from connector.config.settings import StorageDeadlines
 from connector.ledger.sql.at_rest import LedgerAtRest
 from connector.ledger.sqlite.reading import opened_read_only
@@ -21,7 +22,7 @@ from connector.sessions.doubts import Doubts
 from connector.sessions.live import LiveSessions
 from connector.sessions.seat_lines import SeatLines
 from connector.telemetry.last_day import LastDay
-from tests.assembly import METRICS, closing, draining, holding
+from tests.assembly import METRICS, caching, closing, draining, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import KEYS, NAME, ORIGIN, close, ledger, opened, record, request
 
@@ -32,9 +33,12 @@ def admin(
     of: SqliteLedger,
     end_system: LocatedEndSystem | None = None,
     nudged: list[str] | None = None,
+    *,
     audit_book: AuditBook | None = None,
+    storage: Storage | None = None,
+    hooks: Hooks | None = None,
 ) -> Admin:
-    storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
+    storage = storage or Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     end_system, live = end_system or LocatedEndSystem(ORIGIN), LiveSessions(of)
     return Admin(
         ledger=of,
@@ -42,6 +46,7 @@ def admin(
         readiness=ReadinessCheck(storage, of, live.unrecorded, Lifecycle(), needs_stores=False),
         holding=holding(of, end_system),
         closing=closing(of, live, end_system, storage),
+        caching=caching(of, live, end_system, storage, hooks),
         draining=draining(of, live, end_system, storage),
         nudge=lambda: (nudged if nudged is not None else []).append("nudged"),
         metrics_url=None,

@@ -39,7 +39,7 @@ from connector.sessions.live import LiveSessions
 from connector.sessions.seat_lines import SeatLines
 from connector.telemetry.last_day import LastDay
 from connector.telemetry.metrics import Metrics
-from tests.assembly import closing, draining, holding
+from tests.assembly import caching, closing, draining, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import ORIGIN, opening
 
@@ -162,6 +162,7 @@ async def administered(
             readiness=ReadinessCheck(storage, ledger, running.live.unrecorded, running.lifecycle, needs_stores=False),
             holding=holding(ledger, running.end_system),
             closing=closing(ledger, running.live, running.end_system, storage),
+            caching=caching(ledger, running.live, running.end_system, storage),
             draining=draining(
                 ledger, running.live, running.end_system, storage, lifecycle=running.lifecycle, nudge=running.nudged.set
             ),

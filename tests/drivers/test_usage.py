@@ -40,7 +40,7 @@ async def test_of_a_system_with_very_many_entries_some_are_counted_and_it_is_tol
     assert [used and (used.entries, used.complete) for used in (whole, part)] == [(MOST_COUNTED, True), (MOST_COUNTED, False)]
 
 
-async def test_of_a_system_with_very_many_sessions_on_redis_some_are_counted_and_it_is_told(own_redis: RealServer) -> None:
+async def test_of_a_system_with_very_many_sessions_on_redis_some_are_counted(own_redis: RealServer) -> None:
     async with opened(aiocache_driver(own_redis, "redis")) as driver:
         sessions = [SessionScope(f"s{number}", "A") for number in range(501)]
         await asyncio.gather(*(keep_copy(driver, session, "key", b"v" * 1000) for session in sessions[:500]))

@@ -33,6 +33,9 @@ class LedgerAtRest(ShownDebts, ShownSessions, ShownKeys, ShownAudit):
         now = ticks.read(self._table)
         return session_listing.listing(self._table, wanted, now=now, after=after, limit=limit)
 
+    async def systems(self, limit: int) -> list[str]:
+        return session_listing.systems(self._table, limit)
+
     async def debt(self, id_: int) -> Debt:
         return housekeeping.debt(self._table, id_)
 

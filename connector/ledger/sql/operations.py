@@ -224,6 +224,9 @@ class Operations(Ledger):
             lambda table: session_listing.listing(table, wanted, now=table.term.tick, after=after, limit=limit)
         )
 
+    async def systems(self, limit: int) -> list[str]:
+        return await self.transact(lambda table: session_listing.systems(table, limit))
+
     async def debt(self, id_: int) -> Debt:
         return await self.transact(lambda table: housekeeping.debt(table, id_))
 

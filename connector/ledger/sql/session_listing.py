@@ -21,6 +21,8 @@ BEHIND_OPENINGS = 2**52
 RUNS = {SessionState.OPENING: "", SessionState.UNKNOWN: "NOT "}
 """Whether the owner of a begun login is there, in each state."""
 
+SYSTEMS = "SELECT DISTINCT system_id FROM sessions WHERE system_id IS NOT NULL ORDER BY system_id LIMIT ?"
+
 Condition = tuple[str, Sequence[str | bytes | int]]
 """What a row has to fulfil, and the values in it."""
 
@@ -29,6 +31,12 @@ def listing(table: Table, wanted: Wanted, *, now: int, after: int, limit: int) -
     """Return what is wanted in the order of its places, from `after` on; `now` is the present tick."""
     found = _begun(table, wanted, after, limit)
     return found + _open(table, wanted, now, max(0, after - BEHIND_OPENINGS), limit - len(found))
+
+
+def systems(table: Table, limit: int) -> list[str]:
+    """Return of which systems sessions are open. Text that was damaged is no system."""
+    found = (row["system_id"] for row in table.named(SYSTEMS, limit))
+    return [system for system in found if isinstance(system, str) and system.isprintable()]
 
 
 def _begun(table: Table, wanted: Wanted, after: int, limit: int) -> list[ListedSession]:

@@ -145,6 +145,10 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
             newest_first = reversed(store.audit.values())
             return [each for each in newest_first if before is None or each.id < before][:limit]
 
+    async def systems(self, limit: int) -> list[str]:
+        with self._transaction() as store:
+            return sorted({session.system_id for session in store.sessions.values() if session.system_id is not None})[:limit]
+
     async def session_listing(self, wanted: Wanted = EVERY, *, after: int = 0, limit: int = 1000) -> list[ListedSession]:
         with self._transaction() as store:
             return [each for each in listed(store) if each.place > after and fits(each, wanted)][:limit]
