@@ -35,7 +35,9 @@ def backup(
     """
     from connector.ledger.sql.snapshot import Snapshot
     from connector.ledger.sqlite.backup import back_up
+    from connector.runtime.signals import take_as_ctrl_c
 
+    take_as_ctrl_c()
     ledger, keyring = _configured(config)
     with _opened(ledger, keyring) as table, progress("backup", (snapshot := Snapshot(table)).size()) as advance:
         about = back_up(file, snapshot, keyring, ledger=_place(ledger), now=time.time(), advance=advance)
@@ -56,7 +58,9 @@ def restore(
     Nobody goes on with a login of that time, and everything cached is invalidated.
     """
     from connector.ledger.sqlite.backup import opened_backup
+    from connector.runtime.signals import take_as_ctrl_c
 
+    take_as_ctrl_c()
     ledger, keyring = _configured(config)
     with opened_backup(file, keyring) as (snapshot, about):
         rows = sum(about.rows.values()) + about.rows.get("sessions", 0)
