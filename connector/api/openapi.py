@@ -105,7 +105,8 @@ class _Description:
         return self._of_an_author() if self.call is None else self._of_the_connector(self.call)
 
     def _of_an_author(self) -> dict[str, Any]:
-        text = inspect.getdoc(self.route.handler)
+        handler = self.route.handler  # the text of any other object is that of its class
+        text = inspect.getdoc(handler) if inspect.isroutine(handler) or inspect.isclass(handler) else None
         answers = {**self._responses({}, SESSION_CALL), "default": {"description": "What its author answers."}}
         described = {"parameters": [*self._in_path()], "security": [{"session": []}], "responses": answers}
         return {"summary": text.splitlines()[0], **described} if text else described

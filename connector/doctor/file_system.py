@@ -1,12 +1,15 @@
 """The file system of the ledger: SQLite needs one whose locks and shared memory work."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 from connector.doctor.finding import DoctorFinding, fault, sound
 
 MOUNTS = Path("/proc/self/mountinfo")
+ESCAPED = re.compile(r"\\([0-7]{3})")
+"""How a space or a backslash is written there."""
 OF_A_NETWORK = frozenset(
     ["9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"]
 )
@@ -29,5 +32,5 @@ def _kind(folder: Path, mounts: str) -> str | None:
     kinds = {}
     for line in mounts.splitlines():
         mount, _, source = line.partition(" - ")
-        kinds[mount.split(" ")[4].encode().decode("unicode_escape")] = source.split(" ")[0]
+        kinds[ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), mount.split(" ")[4])] = source.split(" ")[0]
     return next((kinds[str(place)] for place in (folder, *folder.parents) if str(place) in kinds), None)

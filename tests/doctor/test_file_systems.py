@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is mounted
 MOUNTS = """\
 22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
 30 22 0:45 / {folder} rw,relatime shared:9 - tmpfs tmpfs rw
-31 30 0:46 / {folder}/share\\040one rw,relatime shared:10 master:3 - {kind} server:/export rw
+31 30 0:46 / {folder}/shäre\\040one rw,relatime shared:10 master:3 - {kind} server:/export rw
 """
 
 
@@ -21,8 +21,8 @@ MOUNTS = """\
     [("nfs4", Condition.FAULT), ("cifs", Condition.FAULT), ("fuse.sshfs", Condition.FAULT), ("xfs", Condition.SOUND)],
 )
 def test_the_nearest_mount_decides(tmp_path: Path, kind: str, condition: Condition) -> None:
-    mounts, folder = tmp_path / "mounts", tmp_path / "share one" / "var"
-    mounts.write_text(MOUNTS.format(folder=tmp_path, kind=kind))
+    mounts, folder = tmp_path / "mounts", tmp_path / "shäre one" / "var"
+    mounts.write_text(MOUNTS.format(folder=tmp_path, kind=kind), "utf-8")
 
     found = file_system_finding(folder, mounts)
 
