@@ -19,6 +19,7 @@ from connector.api.rejections import Rejections
 from connector.api.rendering import SERVER, ErrorShapes
 from connector.config.settings import Settings
 from connector.console.audit_pages import AuditPages
+from connector.console.cache_pages import CachePages
 from connector.console.chart_pages import ChartPages
 from connector.console.entrance_pages import REFUSED, EntrancePages
 from connector.console.entrances import Entrances
@@ -61,6 +62,7 @@ def console_app(admin: Admin, metrics: Metrics, settings: Settings, entrances: E
     lists = (
         SessionPages(admin, pages),
         OwedPages(admin, pages),
+        CachePages(admin, pages),
         ChartPages(admin, pages),
         AuditPages(admin, pages),
         ScriptCalls(admin),

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from connector.admin.service import Admin
 from connector.api.control import AuditPage
+from connector.api.control_caches import CacheCalls
 from connector.api.control_owed import OwedCalls
 from connector.api.control_sessions import SessionCalls
 from connector.api.control_values import converted, ok
@@ -23,7 +24,7 @@ class ScriptCalls:
         """Yield where they are called. They are no pages of a login, so `base` is none of theirs."""
         del base
         own = [web.get("/status", self.status), web.get("/history", self.history), web.get("/audit", self.audit)]
-        for call in [*own, *OwedCalls(self.admin).routes(), *SessionCalls(self.admin).routes()]:
+        for call in [*own, *CacheCalls(self.admin).routes(), *OwedCalls(self.admin).routes(), *SessionCalls(self.admin).routes()]:
             yield web.RouteDef(call.method, f"{API.rstrip('/')}{call.path}", call.handler, call.kwargs)
 
     async def status(self, _: web.Request) -> web.Response:

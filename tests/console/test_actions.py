@@ -1,5 +1,7 @@
 """What somebody sees and does in the console: sessions, what is owed, and each action with its question and its answer."""
 
+from html import unescape
+
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from tests.console.visitor import Visitor, visitor_of
 from tests.control.administered import TOKEN, Administered
@@ -158,3 +160,22 @@ async def test_a_console_shows_that_its_ledger_does_not_answer(server: Administe
 
     assert overview.status == 200
     assert "the ledger does not answer" in in_short.words
+
+
+async def test_a_system_is_evicted_after_a_question_and_each_store_tells(server: Administered, visitor: Visitor) -> None:
+    opened = await server.open(1, system_id="B & C")
+    shown = await visitor.get("/caches")
+
+    asked = await visitor.get("/caches/evict?system=B+%26+C")
+    told = await visitor.post("/caches/evict", asked.form("/evict"))
+
+    assert "B & C" in unescape(shown.words)
+    assert "The sessions stay open" in asked.words
+    assert "The system is evicted" in told.words
+    assert "Cache memory evicted" in told.words
+    assert server.live.login_of(opened.session_id) == "login 1"
+
+
+async def test_a_system_that_no_opshub_could_name_is_refused(visitor: Visitor) -> None:
+    for system in ("", "a%0Ab", "x" * 201):
+        assert (await visitor.get(f"/caches/evict?system={system}")).status == 400

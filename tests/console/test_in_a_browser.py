@@ -205,7 +205,7 @@ async def test_no_page_is_wider_than_its_window_or_breaks_its_own_rules(
         await window.see("Open sessions")
         base = str(URL(await window.does("url")).with_query(None))
         of_one = (f"sessions/{opened.session_id}", f"owed/{debt.id}", f"owed/{debt.id}/dismiss")
-        for path in ("", "sessions", "owed", "charts", "audit", *of_one):
+        for path in ("", "sessions", "owed", "caches", "charts", "audit", *of_one):
             assert await window.goto(base + path) == 200
             assert await window.does("evaluate", script=NOT_WIDER), path
         assert await window.does("complaints") == []
@@ -221,7 +221,7 @@ async def test_every_control_has_a_name_and_every_page_its_landmarks(window: Win
     nameless = """[...document.querySelectorAll("a, button, input:not([type=hidden]), select")].filter((each) =>
         !(each.innerText || each.textContent).trim() && !each.labels?.length && !each.ariaLabel).map((each) => each.outerHTML)"""
     headings = "[...document.querySelectorAll('main h1')].length === 1 && document.documentElement.lang === 'en'"
-    for page in ("Overview", "Sessions", "Owed", "Charts", "Audit log"):
+    for page in ("Overview", "Sessions", "Owed", "Caches", "Charts", "Audit log"):
         await at(window, page)
         assert await window.does("evaluate", script=nameless) == []
         assert await window.does("evaluate", script=headings)
@@ -237,6 +237,18 @@ async def test_ten_thousand_sessions_are_shown_in_pages_without_a_stall(window: 
         await window.see("From the beginning", "#rows")
 
     assert await window.does("evaluate", script="document.querySelectorAll('#rows tbody tr').length") == 100
+
+
+async def test_a_system_is_evicted_after_a_question(window: Window, server: Administered) -> None:
+    await server.open(1, system_id="B & C")
+    await at(window, "Caches")
+
+    await window.click('a.button:has-text("Evict …")')
+    await window.see("B & C", DIALOG)
+    await window.click(f'{DIALOG} button:has-text("Evict it")')
+
+    await window.see("The system is evicted", DIALOG)
+    await window.see("Cache memory", DIALOG)
 
 
 async def test_charts_are_drawn_and_said_in_numbers(window: Window) -> None:
