@@ -108,12 +108,14 @@ class Users:
     async def _call(self, life: Life, replica: Replica) -> None:
         was_over, began = life.over is not None, self._world.loop.time()
         is_forgotten = began < self._world.is_forgotten_until
+        two_masters = replica.name in self._oracle.not_judged
         status = await self._opshub.call(replica, life, Handler(self._world, replica.name, life))
+        two_masters |= replica.name in self._oracle.not_judged
         self._oracle.event(f"{replica.name}: a call of {life.session_id} by {life.token} is answered {status}")
         self._count("call", status)
         if is_forgotten or began < self._world.is_forgotten_until:
             return
-        if status == 200 and was_over and not self._may_not_know(replica, life, began):
+        if status == 200 and was_over and not (two_masters and self._may_not_know(life, began)):
             self._oracle.broken(f"the dead seal of {life.token}, over since {life.over}, is served by {replica.name}")
         if status == 200:
             life.used(began, self._world.loop.time())
@@ -126,10 +128,8 @@ class Users:
             return self._climate.forgets
         return max(life.rested, now - life.used_at) >= RESTED
 
-    def _may_not_know(self, replica: Replica, life: Life, began: float) -> bool:
-        """Tell whether a replica may still serve a seal that is dead, because the store has two masters."""
-        if replica.name not in self._oracle.not_judged:
-            return False
+    def _may_not_know(self, life: Life, began: float) -> bool:
+        """Tell whether a call at the time of two masters may still serve a seal that is dead."""
         self._oracle.counted["served in the window"] += 1
         return bool(self._climate.bad_database) or began < max(life.over_at, self._world.last_trouble) + SLACK
 
