@@ -45,7 +45,7 @@ async def session_without_server(
     """Give a real session for a unit test: nothing has logged in, and nothing listens.
 
     Args:
-        base_url: where the end system is, such as `end_system.url`. Without it, there is no `session.http`.
+        base_url: where the end system is, such as the `url` of a `ScriptedEndSystem`. Without it, there is no `session.http`.
         settings: what `session.settings` has.
         headers: what carries the login in each request of `session.http`.
         session_id: a new one unless it is given.

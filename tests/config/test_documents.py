@@ -20,8 +20,8 @@ PAGES = sorted(page for pages in (ROOT.glob("*.md"), (ROOT / "docs").rglob("*.md
 BLOCK = re.compile(r"^```toml\n([\s\S]*?)^```|((?:^    .*\n(?:^\n)*)+)", re.MULTILINE)
 OWN_CLASSES = ("my_package.", "acme.")
 """Classes that the reader is to write."""
-NO_KEY = re.compile(r"\.py$|^ledger\.sqlite3|^connector\.(testing|app)$|^connector\.\w+\.")
-"""Files and modules whose names begin as those of keys do."""
+NO_KEY = re.compile(r"\.py$|^ledger\.sqlite3|^connector\.(testing|app)$|^connector\.\w+\.|^server\.address$")
+"""Files, modules and OpenTelemetry's attributes whose names begin as those of keys do."""
 
 
 def pieces() -> Iterator[Any]:

@@ -13,10 +13,13 @@ from itertools import count
 from pathlib import Path
 
 from connector.ledger.port import Ledger
+from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from tests.ledger.ledgers import NAME, all_due, close, opened, opening, record, session
 
 DEBTS = 300
+COMMIT = 50
+"""Debts that are recorded at a time."""
 NUMBERS = count(10_000)
 PATIENCE = 30.0
 
@@ -32,7 +35,10 @@ class Disk:
 async def main(folder: Path, kind: str) -> None:
     disk = small_disk(folder / "filler") if kind == "disk" else limited_files(folder)
     async with opened(folder) as ledger:
-        debts = await asyncio.gather(*(record(ledger, number, "t" * 500) for number in range(DEBTS)))
+        debts = list[Debt]()
+        # In several commits: then the log is longer than the database becomes, which may not outgrow it either.
+        for first in range(0, DEBTS, COMMIT):
+            debts += await asyncio.gather(*(record(ledger, first + number, "t" * 500) for number in range(COMMIT)))
         disk.fill()
         acknowledged = await record_until_it_is_refused(ledger)
         for debt in debts:
