@@ -13,7 +13,7 @@ from connector.ledger.sql.operations import Operations
 from connector.ledger.sql.selection import Claimed
 from connector.ledger.sql.table import marks
 from connector.ledger.sqlite.file import LedgerFile
-from connector.model.debts import Debt
+from connector.model.debts import Debt, LogoutState
 from connector.model.sessions import RefreshClaim, RefreshState
 
 
@@ -54,8 +54,13 @@ class SoleOwner(Operations):
     async def release(self, debt: Debt) -> None:
         self._claims.pop((debt.id, debt.revision), None)
 
-    async def may_send(self, debt: Debt) -> bool:  # noqa: ARG002 - any
-        return True  # nobody else has the file, and what is tried here is shared
+    async def may_send(self, debt: Debt) -> bool:
+        # Nobody else has the file, and what is tried here is shared. But a cleanup may have ended, after a retry had claimed the
+        # debt and before it began.
+        if (debt.id, debt.revision) not in self._claims:
+            return True
+        now = await self.transact(lambda table: table.debts("id = ?", debt.id, credential=False))
+        return any(each.state is LogoutState.OWED for each in now)
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         claimed = self._claimed(per_origin)
