@@ -55,21 +55,22 @@ class SessionCalls:
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one session, with all of its logins."""
-        return ok(await self.admin.session(_id(request)))
+        return ok(await self.admin.session(id_of_session(request)))
 
     async def close(self, request: web.Request) -> web.Response:
         """Clean a session up."""
         meant = converted(await body_of(request), OneLogin)
-        return ok(await self.admin.close(await actor_of(request), _id(request), meant.login))
+        return ok(await self.admin.close(await actor_of(request), id_of_session(request), meant.login))
 
     async def dismiss(self, request: web.Request) -> web.Response:
         """Forget a login of which nobody knows what it has made."""
         meant = converted(await body_of(request), OneLogin)
-        await self.admin.dismiss_login(await actor_of(request), _id(request), meant.login)
-        return ok({"session": _id(request), "login": meant.login})
+        await self.admin.dismiss_login(await actor_of(request), id_of_session(request), meant.login)
+        return ok({"session": id_of_session(request), "login": meant.login})
 
 
-def _id(request: web.Request) -> str:
+def id_of_session(request: web.Request) -> str:
+    """Return the id of the session that a path names, and name its digest in the log. Raises `ApiError` if it is no UUID."""
     id_ = canonical(request.match_info["session"])
     if id_ is None:
         raise ApiError(HTTPStatus.BAD_REQUEST, "invalid_parameter", "The id of the session is no UUID.")

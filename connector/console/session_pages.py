@@ -2,27 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
 import msgspec
 from aiohttp import web
-from structlog.contextvars import bind_contextvars
 
 from connector.admin.phrases import span
 from connector.admin.service import Admin
 from connector.admin.shown import LastAnswer
 from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSession
 from connector.api.control_owed import LARGEST_ID
-from connector.api.control_sessions import OneLogin
-from connector.api.http_errors import ApiError
+from connector.api.control_sessions import OneLogin, id_of_session
 from connector.console.asking import AskedFirst, Field, ToldAfterwards
 from connector.console.forms import sent, wanted
 from connector.console.pages import Pages, actor_before
 from connector.model.errors import NoSuchSession
-from connector.model.session_ids import canonical
-from connector.telemetry.logs import session_digest
 
 PAGE = 100
 """Sessions that are shown at a time."""
@@ -73,7 +68,7 @@ class SessionPages:
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one session, with each of its logins."""
-        return self.pages.page(request, "session.html", rows=await self.admin.session(_id(request)))
+        return self.pages.page(request, "session.html", rows=await self.admin.session(id_of_session(request)))
 
     async def ask_close(self, request: web.Request) -> web.Response:
         """Ask whether a session is to be ended."""
@@ -83,7 +78,7 @@ class SessionPages:
 
     async def close(self, request: web.Request) -> web.Response:
         """End a session."""
-        closed = await self.admin.close(actor_before(request), _id(request), sent(request, OneLogin).login)
+        closed = await self.admin.close(actor_before(request), id_of_session(request), sent(request, OneLogin).login)
         return self.pages.page(request, "told.html", told=_told(closed))
 
     async def ask_dismiss(self, request: web.Request) -> web.Response:
@@ -94,25 +89,17 @@ class SessionPages:
 
     async def dismiss(self, request: web.Request) -> web.Response:
         """Forget a login of which nobody knows what it has made."""
-        id_, login = _id(request), sent(request, OneLogin).login
+        id_, login = id_of_session(request), sent(request, OneLogin).login
         await self.admin.dismiss_login(actor_before(request), id_, login)
         told = ToldAfterwards("done", "The login is dismissed", [("Session", id_), ("Login", login)], back=LIST)
         return self.pages.page(request, "told.html", told=told)
 
     async def _row(self, request: web.Request) -> ShownSession:
         meant = wanted(request, OneLogin).login
-        for row in await self.admin.session(_id(request)):
+        for row in await self.admin.session(id_of_session(request)):
             if row.login == meant:
                 return row
         raise NoSuchSession("the session has another login by now")
-
-
-def _id(request: web.Request) -> str:
-    id_ = canonical(request.match_info["session"])
-    if id_ is None:
-        raise ApiError(HTTPStatus.BAD_REQUEST, "invalid_parameter", "The id of the session is no UUID.")
-    bind_contextvars(session=session_digest(id_))
-    return id_
 
 
 def _question(row: ShownSession, title: str, consequence: str, verb: str, button: str) -> AskedFirst:
