@@ -1,6 +1,7 @@
 """A ledger that moves into a database: wholly or not at all, and read again before it counts."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import psycopg
@@ -29,6 +30,13 @@ def arrive(address: Address, source: LeavingLedger, adoption: Adoption, advance:
     Raises:
         ConfigurationError: the database cannot be used or is in use, or the source cannot move.
     """
+    with only_one(address) as connection:
+        return _arrived(connection, source, adoption, advance, address)
+
+
+@contextmanager
+def only_one(address: Address) -> Iterator[Connection]:
+    """Give a transaction that is the ledger's only one, on today's tables. Raises `ConfigurationError` if there can be none."""
     try:
         with address.connect() as connection:
             if unfit := why_unfit(connection, marker=MARKER):
@@ -36,7 +44,7 @@ def arrive(address: Address, source: LeavingLedger, adoption: Adoption, advance:
             migrate(connection)
             with connection.transaction():
                 connection.execute(TAKE_LOCK)
-                return _arrived(connection, source, adoption, advance, address)
+                yield connection
     except psycopg.Error as problem:
         raise refusal(address, told(problem)) from None
 

@@ -2,19 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
-import psycopg
-
 from connector.ledger.begun_logins import OpeningRow
 from connector.ledger.keyring import Keyring
 from connector.ledger.open_sessions import SessionRow
 from connector.ledger.postgres.address import Address
-from connector.ledger.postgres.arriving import Connection, copy_rows, ids, is_empty, read, refusal, users
+from connector.ledger.postgres.arriving import Connection, copy_rows, ids, is_empty, only_one, read, refusal, users
 from connector.ledger.postgres.dialect import FleetTable
-from connector.ledger.postgres.fitness import why_unfit
-from connector.ledger.postgres.layouts import MARKER, migrate
 from connector.ledger.postgres.sent_together import Statements
-from connector.ledger.postgres.tables import TAKE_LOCK
-from connector.ledger.postgres.trouble import told
 from connector.ledger.rows import DebtRow
 from connector.ledger.sql.audit_rows import AuditRow
 from connector.ledger.sql.bringing_back import Restored, bring_back
@@ -43,23 +37,15 @@ def restore(
         ConfigurationError: the database cannot be used, replicas run, there is a ledger that is not to be replaced, or one that
             cannot be read as a whole.
     """
-    try:
-        with address.connect() as connection:
-            if unfit := why_unfit(connection, marker=MARKER):
-                raise refusal(address, unfit)
-            migrate(connection)
-            with connection.transaction():
-                connection.execute(TAKE_LOCK)
-                _must_be_free(connection, address, replace=replace)
-                present = _present(connection)
-                copy_rows(connection, backup, advance, address)
-                table = FleetTable(Statements(connection), keyring)
-                restored = bring_back(table, present=present, entry=entry, advance=advance)
-                if restored.unread:
-                    raise refusal(address, _unread(restored.unread))
-                return restored
-    except psycopg.Error as problem:
-        raise refusal(address, told(problem)) from None
+    with only_one(address) as connection:
+        _must_be_free(connection, address, replace=replace)
+        present = _present(connection)
+        copy_rows(connection, backup, advance, address)
+        table = FleetTable(Statements(connection), keyring)
+        restored = bring_back(table, present=present, entry=entry, advance=advance)
+        if restored.unread:
+            raise refusal(address, _unread(restored.unread))
+        return restored
 
 
 def _must_be_free(connection: Connection, address: Address, *, replace: bool) -> None:
