@@ -77,7 +77,10 @@ class Bookkeeping:
         try:
             return await in_time(self._ledger.may_send(debt))
         except LedgerUnavailable as problem:
-            log.warning("an owed logout is put off, because another server may have taken it over", reason=str(problem))
+            log.warning(
+                "a logout is put off, because the ledger cannot say whether it is still owed; it is tried again",
+                reason=str(problem),
+            )
             return False
 
     async def release(self, debt: Debt) -> None:

@@ -44,7 +44,8 @@ class ClaimedTries(Protocol):
     async def may_send(self, debt: Debt) -> bool:
         """Tell whether this owner may ask the end system: it has its claim still, and nobody uses the credential again.
 
-        To be called just before, because the owner may have been paused since. It costs nothing if the owner was heard lately.
+        To be called just before, because the owner may have been paused since. A retry looks, because a cleanup of this owner or
+        a person may have ended the logout since it was claimed. A first try costs nothing if the owner was heard lately.
         """
         ...
 

@@ -14,6 +14,7 @@ from connector.ledger.testing import (
     SharedLedgerContract,
     Spoil,
 )
+from connector.ledger.testing.before_sending import BeforeSending
 from connector.model.debts import Debt
 from tests.ledger.ledgers import ledger, raw
 
@@ -46,3 +47,9 @@ class TestMemory(SharedLedgerContract):
     @pytest.fixture
     def spoil(self, store: MemoryStore) -> Spoil:
         return lambda debt: store.spoil(debt.id)
+
+
+class TestMemoryOfOneOwner(BeforeSending):
+    @pytest.fixture
+    def make_ledger(self, clock: SetClock) -> MakeLedger:
+        return lambda _: MemoryLedger(grace=GRACE, clock=clock)

@@ -13,7 +13,7 @@ from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome
 from connector.runtime.supervision import OwnedTasks, supervised
 from connector.workers.retries import Retries
-from tests.ledger.ledgers import GRACE, PENDING, REFUSED, START, VERIFIED, WITHIN, SetClock, close, opened, record, until
+from tests.ledger.ledgers import GRACE, PENDING, REFUSED, START, VERIFIED, WITHIN, SetClock, opened, record, until
 
 YEAR = 365 * 86_400.0
 
@@ -196,13 +196,3 @@ async def test_a_ledger_that_cannot_be_read_does_not_end_the_worker(tmp_path: Pa
             away.rename(tmp_path / "ledger.sqlite3")
             retries.nudge()
             await trier.until_tried(1)
-
-
-async def test_a_logout_that_a_cleanup_has_done_since_its_claim_may_not_be_sent_again(ledger: Ledger) -> None:
-    debt = await record(ledger, 1)
-    (claimed,) = await ledger.claim_due(START + GRACE, per_origin=1, limit=1)
-    assert await ledger.may_send(claimed)
-
-    await close(ledger, debt)
-
-    assert not await ledger.may_send(claimed)

@@ -67,7 +67,7 @@ def may_send(table: FleetTable, debt: Debt, in_hand: InHand) -> bool:
     if in_hand.owner_of(debt) != table.term.owner:
         return False
     now = table.debts("id = ?", debt.id, credential=False)
-    return any(each.state is LogoutState.OWED and each.version == debt.version for each in now)
+    return any(each.is_to_be_ended_as(debt) for each in now)
 
 
 def claim_due(

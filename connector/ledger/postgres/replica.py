@@ -142,8 +142,10 @@ class Replica(Operations):
 
     async def may_send(self, debt: Debt) -> bool:
         claimed_by = self._in_hand.owner_of(debt)
-        if claimed_by is None or claimed_by == self._fleet.certainly_there:
-            return claimed_by is not None
+        if claimed_by is None:
+            return False
+        if claimed_by == self._fleet.certainly_there and not self._in_hand.is_retried(debt.id):
+            return True
         return await self._transact_claims(partial(held_claims.may_send, debt=debt, in_hand=self._in_hand))
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:

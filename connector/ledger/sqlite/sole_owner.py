@@ -13,7 +13,7 @@ from connector.ledger.sql.operations import Operations
 from connector.ledger.sql.selection import Claimed
 from connector.ledger.sql.table import marks
 from connector.ledger.sqlite.file import LedgerFile
-from connector.model.debts import Debt, LogoutState
+from connector.model.debts import Debt
 from connector.model.sessions import RefreshClaim, RefreshState
 
 
@@ -60,7 +60,7 @@ class SoleOwner(Operations):
         if (debt.id, debt.revision) not in self._claims:
             return True
         now = await self.transact(lambda table: table.debts("id = ?", debt.id, credential=False))
-        return any(each.state is LogoutState.OWED for each in now)
+        return any(each.is_to_be_ended_as(debt) for each in now)
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         claimed = self._claimed(per_origin)

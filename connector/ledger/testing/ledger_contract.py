@@ -2,6 +2,7 @@
 
 from connector.ledger.testing.auditing import Auditing
 from connector.ledger.testing.before_logins import BeforeLogins, SharedBeforeLogins
+from connector.ledger.testing.before_sending import BeforeSending
 from connector.ledger.testing.claims import Claims, SharedClaims
 from connector.ledger.testing.first_tries import SharedFirstTries
 from connector.ledger.testing.introducing import Introducing, SharedIntroducing
@@ -23,6 +24,7 @@ class LedgerContract(
     Owing,
     Tries,
     Claims,
+    BeforeSending,
     BeforeLogins,
     Ticking,
     Seating,

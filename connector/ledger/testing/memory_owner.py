@@ -76,9 +76,10 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
 
     async def may_send(self, debt: Debt) -> bool:
         with self._transaction() as store:
+            if not store.has_claimed(self, debt):
+                return not self.shared  # a cleanup of a sole owner tries without a claim
             now = store.debts.get(debt.id)
-            is_to_be_ended = now is not None and now.state is LogoutState.OWED and now.version == debt.version
-            return not self.shared or (is_to_be_ended and store.has_claimed(self, debt))
+            return now is not None and now.is_to_be_ended_as(debt)
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         with self._transaction() as store:

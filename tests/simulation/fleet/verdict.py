@@ -48,6 +48,7 @@ class Verdict:
             "owed": totals.owed,
             "evictions": totals.evictions,
             "openings": totals.openings,
+            "what replicas have to write again": not totals.gives_seats,
             "under way at": [each.name for each in self._world.replicas if _is_busy(each)],
             "not trusted by": [each.name for each in self._world.replicas if not each.parts.storage.trusted],
             "sessions that OpsHub has forgotten": totals.sessions if self._world.climate.forgets else 0,
