@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from connector.admin.phrases import plain
+from connector.admin.phrases import plain, size
 from connector.admin.shown_caches import ShownCaches, ShownUsage
 
 STORES = ("store", "state", "entries", "size", "garbage", "hits", "misses")
 SYSTEMS = ("store", "system", "entries", "size")
-UNITS = ("B", "KB", "MB", "GB")
 
 
 def store_rows(found: ShownCaches) -> Iterator[tuple[str, ...]]:
@@ -27,16 +26,6 @@ def system_rows(found: ShownCaches) -> Iterator[tuple[str, ...]]:
 def number(value: int | None) -> str:
     """Return a number in words; nothing if it is not known."""
     return "" if value is None else str(value)
-
-
-def size(value: int | None) -> str:
-    """Return a number of bytes in words, for instance `1.2 MB`; nothing if it is not known."""
-    if value is None:
-        return ""
-    left, unit = float(value), 0
-    while left >= 1000 and unit < len(UNITS) - 1:
-        left, unit = left / 1000, unit + 1
-    return f"{left:.{1 if unit else 0}f} {UNITS[unit]}"
 
 
 def _held(usage: ShownUsage | None) -> tuple[str, str]:

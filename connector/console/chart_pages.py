@@ -55,9 +55,17 @@ def charts(points: Sequence[Point]) -> list[dict[str, Any]]:
 
 
 def _counted(kind: str, points: Sequence[Point]) -> dict[str, list[int]]:
-    """Return how many there were in each minute, by what became of them."""
-    words = sorted({word for point in points for word in getattr(point, kind)})
-    return {word: [getattr(point, kind).get(word, 0) for point in points] for word in words}
+    """Return how many there were in each minute, by what became of them: first what became of most."""
+    each: list[dict[str, int]] = [getattr(point, kind) for point in points]
+    sums = _summed(each)
+    return {word: [counts.get(word, 0) for counts in each] for word in sorted(sums, key=lambda word: (-sums[word], word))}
+
+
+def _summed(each: Iterable[dict[str, int]]) -> Counter[str]:
+    sums: Counter[str] = Counter()
+    for counts in each:
+        sums.update(counts)
+    return sums
 
 
 def _took(each: Iterable[Took | None]) -> tuple[list[float | None], list[float | None]]:
@@ -69,9 +77,7 @@ def _in_words(points: Sequence[Point]) -> list[Field]:
     """Say what was done in the last hour."""
     lines: list[Field] = []
     for kind in KINDS:
-        sums: Counter[str] = Counter()
-        for point in points:
-            sums.update(getattr(point, kind))
+        sums = _summed(getattr(point, kind) for point in points)
         lines.append((kind.capitalize(), ", ".join(f"{word}: {number}" for word, number in sorted(sums.items())) or "none"))
     slowest = [took.p99 for point in points for took in [point.cleanup_took] if took]
     lines.append(("Slowest minute of cleanups", f"99 of 100 within {max(slowest):.3g} s" if slowest else "there was none"))

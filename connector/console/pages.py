@@ -12,7 +12,7 @@ from aiohttp import web
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from connector.admin.phrases import moment, plain, span
+from connector.admin.phrases import moment, plain, size, span
 from connector.console.assets import Asset, static_files, templates
 from connector.console.entrances import Login
 from connector.model.audit import Actor
@@ -38,7 +38,7 @@ class Pages:
 
     def __post_init__(self) -> None:
         environment = Environment(loader=DictLoader(templates()), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-        environment.filters |= {"ago": _ago, "plain": plain, "said": _said, "span": span}
+        environment.filters |= {"ago": _ago, "plain": plain, "said": _said, "size": size, "span": span}
         environment.globals |= {"static": self._url, "version": __version__}
         for name in environment.list_templates():
             environment.get_template(name)  # compiled now, so that a mistake shows at the start

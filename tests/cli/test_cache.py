@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.cli.cache_tables import size
+from connector.admin.phrases import size
 from tests.cli.command import connector
 from tests.cli.terminal import at_a_terminal
 from tests.control.administered import CONFIG, Administered

@@ -1,19 +1,36 @@
 """The console in a real browser: every action, two windows at once, a restart under the page, and no mouse."""
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from yarl import URL
 
 from connector.config.settings import ConsoleSection
+from connector.telemetry.last_day import KEPT
 from tests.console.chromium import Chromium, Window
+from tests.console.inhabited import busy_day
 from tests.console.visitor import link_of
 from tests.control.administered import WITHIN, Administered, administered
 from tests.ports import free_port
 
 CLOSE = 'a.button:has-text("Close …")'
 DIALOG = "dialog[open]"
+WRITTEN = """(() => {
+    const written = [];
+    const write = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
+        const half = this.measureText(text).width / 2;
+        const chart = [...document.querySelectorAll(".chart canvas")].indexOf(this.canvas);
+        const moved = this.getTransform();
+        if (text.includes(":")) written.push({ text, chart, from: x + moved.e - half, to: x + moved.e + half });
+        return write.call(this, text, x, y, ...more);
+    };
+    window.times = () => written;
+    window.dispatchEvent(new Event("resize"));
+})()"""
+"""Draws the charts anew, and notes where which time is written below them."""
 NOT_WIDER = "document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -257,6 +274,25 @@ async def test_charts_are_drawn_and_said_in_numbers(window: Window) -> None:
 
     await window.until("document.querySelectorAll('.chart canvas').length === 4")
     assert await window.does("complaints") == []
+
+
+@pytest.mark.parametrize("width", [1280, 390], ids=["desk", "phone"])
+@pytest.mark.parametrize("minutes", [KEPT, 2], ids=["day", "minutes"])
+async def test_the_times_below_a_chart_are_there_and_do_not_touch_each_other(
+    browser: Chromium, tmp_path: Path, width: int, minutes: int
+) -> None:
+    console = ConsoleSection(enabled=True, port=0)
+    async with administered(tmp_path, console, last_day=busy_day(minutes)) as server, browser.window(width=width) as window:
+        await window.goto(await link_of(server))
+        await at(window, "Charts")
+        await window.until("document.querySelectorAll('.chart canvas').length === 4")
+        await window.does("evaluate", script=WRITTEN)
+        await window.until("times().length >= 4")
+        times = await window.does("evaluate", script="times()")
+
+    for left, right in pairwise(sorted(times, key=lambda time: (time["chart"], time["from"]))):
+        assert left["chart"] != right["chart"] or left["to"] + 5 < right["from"], (left, right)
+    assert {time["chart"] for time in times} == {0, 1, 2, 3}
 
 
 async def test_what_was_done_is_in_the_audit_log_with_who_did_it(window: Window, server: Administered) -> None:

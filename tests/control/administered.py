@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +39,7 @@ from connector.sessions.live import LiveSessions
 from connector.sessions.seat_lines import SeatLines
 from connector.telemetry.last_day import LastDay
 from connector.telemetry.metrics import Metrics
+from drivers import Driver
 from tests.assembly import caching, closing, draining, holding
 from tests.doubles import LocatedEndSystem, ScriptedDriver
 from tests.ledger.ledgers import ORIGIN, opening
@@ -140,9 +141,17 @@ class Administered:
 
 @asynccontextmanager
 async def administered(
-    folder: Path, console: ConsoleSection = NO_CONSOLE, server: ServerSection = LOCAL
+    folder: Path,
+    console: ConsoleSection = NO_CONSOLE,
+    server: ServerSection = LOCAL,
+    *,
+    last_day: LastDay | None = None,
+    drivers: Sequence[Driver] = (),
 ) -> AsyncIterator[Administered]:
-    """Serve the control socket in `folder`, which gets a `config.toml` that says where it is; and the console, if it is on."""
+    """Serve the control socket in `folder`, which gets a `config.toml` that says where it is; and the console, if it is on.
+
+    By default nothing was done in the last day, and one store holds what is cached.
+    """
     (folder / "config.toml").write_text(CONFIG)
     settings = Settings(
         control=ControlSection(socket=folder / "control.sock"),
@@ -153,7 +162,7 @@ async def administered(
     )
     keyring = load_keyring(settings.ledger.key_file, {}, ledger=settings.ledger.path)
     ledger = SqliteLedger(settings.ledger.path, keyring, grace=WITHIN)
-    storage = Storage([ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
+    storage = Storage(drivers or [ScriptedDriver("memory", ScriptedDriver.Settings())], StorageDeadlines())
     async with ledger.opened():
         running = Administered(folder, ledger, Lifecycle(), LiveSessions(ledger))
         admin = Admin(
@@ -172,7 +181,7 @@ async def administered(
             seats=None,
             lines=SeatLines(lambda _: ()),
             reaped=REAPED,
-            last_day=LastDay(Metrics()),
+            last_day=last_day or LastDay(Metrics()),
         )
         with opened_doors(settings, for_calls=False) as doors:
             async with (

@@ -6,6 +6,15 @@ const browser = await chromium.launch({ executablePath: process.argv[2], args: [
 const windows = new Map();
 const PATIENCE = 20_000;
 
+// Asks from outside: within a page, its content security policy lets no text be run, so that `waitForFunction` can ask only once.
+async function until({ page, script }) {
+  const ends = Date.now() + PATIENCE;
+  while (!(await page.evaluate(script))) {
+    if (Date.now() > ends) throw new Error(`it did not become true within ${PATIENCE} ms: ${script}`);
+    await page.waitForTimeout(30);
+  }
+}
+
 const commands = {
   async open({ window, width = 1280, height = 800, scheme = "light", with_cookies_of = null }) {
     const context = with_cookies_of !== null
@@ -32,7 +41,7 @@ const commands = {
   text: ({ page, selector }) => page.innerText(selector),
   url: ({ page }) => page.url(),
   evaluate: ({ page, script }) => page.evaluate(script),
-  until: async ({ page, script }) => { await page.waitForFunction(script); },
+  until,
   picture: async ({ page, path, whole = false }) => { await page.screenshot({ path, fullPage: whole }); },
   complaints: ({ complaints }) => complaints.splice(0),
   asked: ({ asked }) => asked.splice(0),
