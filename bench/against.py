@@ -7,8 +7,8 @@ beside it stand the smallest and the largest ratio of two neighbouring turns, wh
 import argparse
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
@@ -24,8 +24,9 @@ from bench.http.cores import ASKING
 from bench.http.load import new_sessions
 from bench.http.servers import ROOT, Server, served
 from bench.http.vitals import KNOWN, cpu_seconds, resident_bytes
+from bench.http.whole_lives import led
 from bench.measure import run_on_the_servers_loop
-from bench.questions.cleanups_per_second import Contender, Kind
+from bench.questions.cleanups_per_second import CONNECTIONS, Contender, Kind
 
 KINDS: Mapping[str, Kind] = {
     "something cached": Kind(own.observed, 12_000, holding=True),
@@ -33,7 +34,9 @@ KINDS: Mapping[str, Kind] = {
 }
 STARTS, ROUNDS = 9, 9
 LIVES = 2_000
-"""Sessions that are opened, used and cleaned up in each turn."""
+"""Sessions that are opened, used and cleaned up in each turn, each part of all of them at a time."""
+WHOLE_LIVES = 1_500
+"""Sessions of which each lives on its own, from login to logout."""
 PARTS = ("an initialize", "a call of a session", "a cleanup of an open session")
 
 
@@ -54,7 +57,8 @@ class Pairs:
 
 async def measure(other: Path, *, rounds: int, starts: int, share: float) -> list[tuple[str, ...]]:
     """Return a row for each figure: name, here, there, ratio, and the range of the ratio."""
-    return _starts(other, starts) + await _cleanups(other, rounds, share) + await _lives(other, rounds, share)
+    cleanups, parts = await _cleanups(other, rounds, share), await _lives(other, rounds, share)
+    return _starts(other, starts) + cleanups + parts + await _whole_lives(other, rounds, share)
 
 
 def _starts(other: Path, starts: int) -> list[tuple[str, ...]]:
@@ -102,11 +106,7 @@ async def _lives(other: Path, rounds: int, share: float) -> list[tuple[str, ...]
     if not KNOWN:
         return []
     found = {part: Pairs() for part in PARTS}
-    with ExitStack() as stack:
-        folders = [Path(stack.enter_context(TemporaryDirectory())) for _ in range(3)]
-        config = lives.config(stack.enter_context(served(lives.end_system, folders[0], core=ASKING)).port)
-        here = stack.enter_context(served(authored.serve, folders[1], config=config, copied=True))
-        there = stack.enter_context(served(authored.serve, folders[2], config=config, checkout=other, copied=True))
+    with _pair(other) as (here, there):
         for turn in track(range(1 + rounds), "opening sessions"):
             for server in (here, there) if turn % 2 else (there, here):
                 for part, spent in zip(PARTS, await _life(server, turn, round(LIVES * share)), strict=True):
@@ -126,6 +126,32 @@ async def _life(server: Server, seed: int, sessions: int) -> list[float]:
     await lives.cleaned_up(server.port, seals)
     cpu.append(cpu_seconds(server.pid))
     return [1_000_000 * (after - before) / sessions for before, after in pairwise(cpu)]
+
+
+async def _whole_lives(other: Path, rounds: int, share: float) -> list[tuple[str, ...]]:
+    """Compare whole lives, many at once, as the question "whole-life" leads them. Only Linux tells the processor time."""
+    rates, cpu = Pairs(), Pairs()
+    with _pair(other) as (here, there):
+        for turn in track(range(1 + rounds), "leading lives"):
+            for server in (here, there) if turn % 2 else (there, here):
+                many, before = round(WHOLE_LIVES * share), cpu_seconds(server.pid) if KNOWN else 0.0
+                load = await led(server.port, CONNECTIONS, many)
+                spent = (cpu_seconds(server.pid) if KNOWN else 0.0) - before
+                (rates.here if server is here else rates.there).append(many / load.seconds)
+                (cpu.here if server is here else cpu.there).append(1_000_000 * spent / many)
+    counted = [Pairs(each.here[1:], each.there[1:]) for each in (rates, cpu)]
+    rows = [counted[0].row("whole lives", "per second")]
+    return [*rows, counted[1].row("processor time of a whole life", "microseconds")] if KNOWN else rows
+
+
+@contextmanager
+def _pair(other: Path) -> Iterator[tuple[Server, Server]]:
+    """Serve both, with logins at one end system."""
+    with ExitStack() as stack:
+        folders = [Path(stack.enter_context(TemporaryDirectory())) for _ in range(3)]
+        config = lives.config(stack.enter_context(served(lives.end_system, folders[0], core=ASKING)).port)
+        here = stack.enter_context(served(authored.serve, folders[1], config=config, copied=True))
+        yield here, stack.enter_context(served(authored.serve, folders[2], config=config, checkout=other, copied=True))
 
 
 def _rates(contender: Contender) -> list[float]:

@@ -103,6 +103,11 @@ def a_panel_for_each(answers: Sequence[Answer]) -> list[Panel]:
     ]
 
 
+def a_panel_of_parts(title: str, answer: Answer) -> Panel:
+    """Draw what an answer is the sum of."""
+    return Panel(title, answer.unit, {name: {"": used} for name, used in answer.peers.items()}, logarithmic=False)
+
+
 OURS = "this project"
 """How this project is called in pictures where it is one of many; names that begin so are drawn in its colour."""
 

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import cast
 
 from bench.http.authored import CALL
-from bench.http.load import END_OF_HEAD, HOST, LENGTH, OK, SYSTEM
+from bench.http.load import SYSTEM
+from bench.http.talks import END_OF_HEAD, HOST, LENGTH, OK
 from bench.measure import run_on_the_servers_loop
 from bench.question import must
 
 PROFILE = Path(__file__).with_suffix(".toml")
 CONFIG = '[end_system]\nprofile = "{profile}"\nbase_url = "http://{host}:{port}"\n'
 CONNECTIONS, BACKLOG, PATIENCE = 32, 2_048, 120.0
+DATA = json.dumps([{"number": number, "name": f"project {number}", "description": "its text " * 5} for number in range(12)])
+"""About a kilobyte."""
 
 
 def end_system() -> None:
-    """Answer each login with another token, and each logout, for ever."""
+    """Answer each login with another token, each `GET` with `DATA`, and each logout, for ever."""
     run_on_the_servers_loop(_serve())
 
 
@@ -29,30 +32,32 @@ def config(port: int) -> str:
 
 async def initialized(port: int, sessions: Iterable[str]) -> dict[str, str]:
     """Open each of these sessions, and return the line of the header by which its calls are known."""
-    answers = await _asked(port, [(id_, _request("POST", f"/initialize/{id_}?systemId={SYSTEM}", body="[]")) for id_ in sessions])
-    return {id_: _line(body) for id_, body in answers.items()}
+    answers = await _asked(port, [(id_, request("POST", f"/initialize/{id_}?systemId={SYSTEM}", body="[]")) for id_ in sessions])
+    return {id_: header_line(body) for id_, body in answers.items()}
 
 
 async def used(port: int, seals: dict[str, str]) -> None:
     """Make a call of each session."""
-    answers = await _asked(port, [(id_, _request("GET", CALL, seal)) for id_, seal in seals.items()])
+    answers = await _asked(port, [(id_, request("GET", CALL, seal)) for id_, seal in seals.items()])
     must(all(body.decode() == id_ for id_, body in answers.items()), "each call is answered with its own session")
 
 
 async def cleaned_up(port: int, seals: dict[str, str]) -> None:
     """Clean each session up."""
     path = "/cleanup/{}?systemId=" + SYSTEM + "&cleanupGlobalCache=false"
-    answers = await _asked(port, [(id_, _request("POST", path.format(id_), seal)) for id_, seal in seals.items()])
+    answers = await _asked(port, [(id_, request("POST", path.format(id_), seal)) for id_, seal in seals.items()])
     ended = [json.loads(body)["logout"]["outcome"] == "acknowledged" for body in answers.values()]
     must(all(ended), "each cleanup ends the login of its session")
 
 
-def _request(method: str, path: str, line: str = "", body: str = "") -> bytes:
+def request(method: str, path: str, line: str = "", body: str = "") -> bytes:
+    """Return the bytes of a request with one more line in its head."""
     kind = "Content-Type: application/json\r\n" if body else ""
     return f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{kind}{line}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
-def _line(body: bytes) -> str:
+def header_line(body: bytes) -> str:
+    """Return the line of the header that an initialize has answered."""
     (header, *_) = json.loads(body)
     return f"{header['key']}: {header['value']}\r\n"
 
@@ -104,11 +109,14 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         if END_OF_HEAD in self._received:
-            is_login = self._received.startswith(b"POST /login ")
+            self._transport.write(self._answer())
             self._received = b""
-            self._transport.write(_logged_in(self._token()) if is_login else b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    def _answer(self) -> bytes:
+        if self._received.startswith(b"POST /login "):
+            return _found(json.dumps({"token": self._token()}))
+        return _found(DATA) if self._received.startswith(b"GET ") else b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
-def _logged_in(token: str) -> bytes:
-    body = json.dumps({"token": token})
+def _found(body: str) -> bytes:
     return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()

@@ -3,12 +3,14 @@
 import asyncio
 import itertools
 import os
+from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bench.http.authored import ROUTES
 from bench.http.load import SYSTEM, new_sessions
 from bench.http.sampling import Sampler
 from bench.measure import run_on_the_servers_loop
@@ -44,6 +46,12 @@ def observed() -> None:
     _serve_observed(app, settings)
 
 
+def living() -> None:
+    """Do the same as `observed`, with the calls of `authored`."""
+    app, settings = _application(ROUTES)
+    _serve_observed(app, settings)
+
+
 def without_group_commit() -> None:
     """Do the same as `observed`, but give everything that is written a transaction of its own."""
     group_commit.BATCH = 1
@@ -66,10 +74,10 @@ def used() -> None:
     _serve_observed(app, settings)
 
 
-def _application() -> tuple[web.Application, Settings]:
+def _application(routes: Collection[web.RouteDef] = ()) -> tuple[web.Application, Settings]:
     settings = load(Path(CONFIG), os.environ).settings
     configure_logs(settings.logs)
-    return create_app(settings), settings
+    return create_app(settings, routes=routes), settings
 
 
 async def _hold(app: web.Application, session: str) -> None:

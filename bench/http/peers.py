@@ -10,7 +10,7 @@ import uvloop
 from aiohttp import web
 from fastapi import FastAPI, Query
 
-from bench.http.load import HOST
+from bench.http.talks import HOST
 from bench.measure import run_on_the_servers_loop
 
 
@@ -18,7 +18,7 @@ def bare_aiohttp() -> None:
     """Serve with aiohttp on uvloop, for ever, without a log."""
     app = web.Application()
     app.router.add_post("/cleanup/{session}", _handle)
-    listening = _listening()
+    listening = listening_socket()
     web.run_app(app, sock=listening, access_log=None, print=None, loop=uvloop.new_event_loop())
 
 
@@ -46,10 +46,10 @@ def fastapi() -> None:
         return {"sdkSessionId": str(session), "systemId": system, "cleanupGlobalCache": global_cache}
 
     server = uvicorn.Server(uvicorn.Config(app, log_level=logging.CRITICAL, access_log=False))
-    run_on_the_servers_loop(server.serve(sockets=[_listening()]))
+    run_on_the_servers_loop(server.serve(sockets=[listening_socket()]))
 
 
-def _listening() -> socket.socket:
+def listening_socket() -> socket.socket:
     """Listen on a free port, and say on which, as our own server does in its log."""
     listening = socket.create_server((HOST, 0), backlog=1024)
     print(f"serving host={HOST} port={listening.getsockname()[1]}", flush=True)  # noqa: T201 - its parent process reads that

@@ -35,17 +35,21 @@ SWITCH = 0.00002
 less, and threads that wait for their turn leave no time to those whose turn it is."""
 Clocks = dict[int, float]
 """Thread -> processor time that it has used so far, in seconds."""
-OURS, DRIVERS = Path(connector.__file__).parent, Path(drivers.__file__).parent
+OURS, DRIVERS, AIOHTTP = (Path(str(module.__file__)).parent for module in (connector, drivers, aiohttp))
+CLIENT = ("client.py", "client_middlewares.py", "client_proto.py", "client_reqrep.py", "connector.py", "resolver.py")
+SERVER = ("web_protocol.py", "web_request.py", "web_response.py", "web_server.py", "web_app.py", "web_urldispatcher.py")
+"""aiohttp's modules that serve one side alone. What both sides share is charged to the one that calls it."""
 EVENT_LOOP = "event loop, sockets"
 PLACES: Sequence[tuple[Path, str]] = [
-    (Path(aiohttp.__file__).parent, "aiohttp"),
+    *((AIOHTTP / module, "aiohttp's client") for module in CLIENT),
+    *((AIOHTTP / module, "aiohttp's server") for module in SERVER),
     (OURS / "api", "HTTP edge"),
     (OURS / "telemetry" / "logs.py", "log"),
     (Path(structlog.__file__).parent, "log"),
     (OURS / "telemetry", "metrics"),
     (Path(prometheus_client.__file__).parent, "metrics"),
     (OURS / "ledger", "ledger"),
-    (OURS / "endsystems", "end system"),
+    (OURS / "endsystems", "logins and logouts"),
     (OURS, "orchestrator"),
     (DRIVERS / "sqlite_writer.py", "group commit"),
     (DRIVERS / "sqlite_file.py", "group commit"),

@@ -17,8 +17,8 @@ from typing import Any
 import aiohttp
 
 from bench.http.cores import SERVING, stay_on
-from bench.http.load import HOST
 from bench.http.own import CONFIG
+from bench.http.talks import HOST
 from connector.runtime.open_files import allow_as_many_as_possible
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def served(
     python = sys.executable if checkout == ROOT else str(checkout / ".venv/bin/python")
     module = _copied(server, folder) if copied else server.__module__
     command = (python, "-m", "bench.http.servers", module, server.__qualname__, str(core))
-    surroundings = os.environ | {"PYTHONPATH": str(checkout) + ":/tmp/moves"} | FREE_PORTS | {**environ}
+    surroundings = os.environ | {"PYTHONPATH": str(checkout)} | FREE_PORTS | {**environ}
     log = folder / "server.log"
     with log.open("wb") as out, subprocess.Popen(command, cwd=folder, env=surroundings, stdout=out, stderr=out) as process:
         try:

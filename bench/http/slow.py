@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import cast
 
-from bench.http.load import END_OF_HEAD, HOST
+from bench.http.talks import END_OF_HEAD, HOST
 from bench.measure import run_on_the_servers_loop
 from drivers import DriverSettings, Scope
 from drivers.memory import MemoryDriver

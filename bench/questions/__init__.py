@@ -15,6 +15,7 @@ from bench.questions import (
     open_sessions,
     start_up,
     where_time_goes,
+    whole_life,
 )
 
 ALL: tuple[Question, ...] = (
@@ -22,6 +23,7 @@ ALL: tuple[Question, ...] = (
     evict_system.QUESTION,
     evict_million.QUESTION,
     cleanups_per_second.QUESTION,
+    whole_life.QUESTION,
     fleet_cleanups.QUESTION,
     cleanup_parts.QUESTION,
     where_time_goes.QUESTION,

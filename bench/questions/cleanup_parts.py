@@ -17,8 +17,9 @@ import aiohttp
 
 from bench.http import own, slow
 from bench.http.cores import ASKING, SERVING, stay_on
-from bench.http.load import HOST, PATIENCE, Load, ask, new_sessions
+from bench.http.load import PATIENCE, Load, ask, new_sessions
 from bench.http.servers import Server, served
+from bench.http.talks import HOST
 from bench.measure import isolated
 from bench.question import Answer, Question, Run, at_most, must
 from connector.runtime.open_files import allow_as_many_as_possible

@@ -9,8 +9,9 @@ from time import perf_counter
 
 from bench.http import lives, own
 from bench.http.cores import ASKING
-from bench.http.load import HOST, load, new_sessions
+from bench.http.load import load, new_sessions
 from bench.http.servers import Server, served
+from bench.http.talks import HOST
 from bench.question import OURS, Answer, Question, Run, at_least
 from bench.questions.cleanups_per_second import CONNECTIONS
 from tests.postgres import postgres_server

@@ -7,7 +7,7 @@ from bench.http import own
 from bench.http.load import load
 from bench.http.servers import served
 from bench.http.vitals import KNOWN
-from bench.question import Answer, Panel, Question, Run, at_most
+from bench.question import Answer, Panel, Question, Run, a_panel_of_parts, at_most
 from bench.questions.cleanups_per_second import CONNECTIONS, PER_SECOND
 
 
@@ -32,15 +32,7 @@ async def measure(run: Run) -> Sequence[Answer]:
 
 def panels(answers: Sequence[Answer]) -> list[Panel]:
     """Draw the parts."""
-    return [
-        Panel(
-            "of the server's processor time for one cleanup",
-            answer.unit,
-            {name: {"": used} for name, used in answer.peers.items()},
-            logarithmic=False,
-        )
-        for answer in answers
-    ]
+    return [a_panel_of_parts("of the server's processor time for one cleanup", answer) for answer in answers]
 
 
 QUESTION = Question("where-time-goes", "Where the time of a cleanup goes", measure, panels)

@@ -22,6 +22,8 @@ def test_a_checkout_against_itself_has_a_ratio_for_each_figure() -> None:
         "processor time of an initialize (microseconds)",
         "processor time of a call of a session (microseconds)",
         "processor time of a cleanup of an open session (microseconds)",
+        "whole lives (per second)",
+        "processor time of a whole life (microseconds)",
     ]
 
 

@@ -1,6 +1,8 @@
 """What the bench asks servers with: nothing is counted that was not done, and time is charged to where it went."""
 
+import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 import connector.telemetry.logs
 import drivers.memory.memory_driver
-from bench.http import own, peers
+from bench.http import authored, bare_lives, lives, own, peers, whole_lives
 from bench.http.load import Load, load
 from bench.http.sampling import Sampler
 from bench.http.servers import served
@@ -44,6 +46,38 @@ async def test_an_answer_that_is_not_the_200_of_its_session_ends_the_measuring(s
     async with TestServer(application) as server:
         with pytest.raises(SanityCheckFailed):
             await load(server.port or 0, 2, cleanups=2)
+
+
+@pytest.mark.parametrize("serve", [authored.serve, bare_lives.serve, bare_lives.serve_anew])
+async def test_whole_lives_of_sessions_are_led(serve: Callable[[], None], tmp_path: Path) -> None:
+    folders = [tmp_path / "end-system", tmp_path / "server"]
+    for folder in folders:
+        folder.mkdir()
+    with served(lives.end_system, folders[0]) as end_system:
+        config = lives.config(end_system.port)
+        with served(serve, folders[1], config=config, copied=serve is authored.serve) as server:
+            found = await whole_lives.led(server.port, 4, 20)
+    assert found.cleanups == 20
+    assert 0 < found.p50 <= found.p99 <= found.seconds
+
+
+@pytest.mark.parametrize(("projects", "outcome"), [("another's", "acknowledged"), (lives.DATA, "pending")])
+async def test_a_life_with_a_wrong_body_or_a_login_left_open_ends_the_measuring(projects: str, outcome: str) -> None:
+    answers = {
+        ("POST", "/initialize/{session}"): json.dumps([{"key": "X-Connector-Session", "value": "any"}]),
+        ("GET", authored.PROJECTS): projects,
+        ("POST", "/cleanup/{session}"): json.dumps({"logout": {"outcome": outcome}}),
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        resource = request.match_info.route.resource
+        return web.Response(text=answers[request.method, resource.canonical if resource else ""])
+
+    application = web.Application()
+    application.add_routes([web.route(method, path, answer) for method, path in answers])
+    async with TestServer(application) as server:
+        with pytest.raises(SanityCheckFailed):
+            await whole_lives.led(server.port or 0, 1, 1)
 
 
 def test_99_of_100_are_answered_within_p99() -> None:
