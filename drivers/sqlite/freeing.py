@@ -4,14 +4,18 @@ Functions of a connection inside a transaction. No slice holds the writer for mo
 """
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from drivers import generations
 from drivers.sqlite.cache_schema import PAGE_SIZE
-from drivers.sqlite.statements import DAY, end, marks, tokens_of, whole
+from drivers.sqlite.statements import DAY, end, filled, marks, tokens_of, whole
 
 SLICE = 250
 """Rows that one transaction deletes at most."""
+TOGETHER = 64
+"""Buckets whose entries are looked up and deleted together."""
 SLICE_BYTES = 8 * 1024 * 1024
 """Bytes of values that one transaction deletes, about: each page of a long value has to be read."""
 SLICE_PAGES = 256
@@ -88,24 +92,35 @@ def _freed_slice(connection: sqlite3.Connection, now: float) -> bool:
 
 
 def _free_unreachable(connection: sqlite3.Connection, budget: Budget) -> None:
-    while not budget.is_spent:
-        token = connection.execute("SELECT token FROM garbage LIMIT 1").fetchone()
-        if token is None:
-            break
-        bucket = connection.execute("SELECT bucket FROM buckets WHERE token = ? LIMIT 1", token).fetchone()
-        if bucket is None:
-            connection.execute("DELETE FROM garbage WHERE token = ?", token)
-            budget.spend()
-        else:
-            _free_bucket(connection, whole(bucket[0]), budget)
+    """Free buckets of evicted generations, some of them together, because each statement costs more than its rows."""
+    found = "SELECT token, bucket FROM garbage LEFT JOIN buckets USING (token) LIMIT ?"
+    while not budget.is_spent and (rows := connection.execute(found, (min(budget.rows, TOGETHER),)).fetchall()):
+        if buckets := [whole(bucket) for _, bucket in rows if bucket is not None]:
+            _free_buckets(connection, [*dict.fromkeys(buckets)], budget)
+        if not budget.is_spent:
+            _forget_empty(connection, [*dict.fromkeys(token for token, _ in rows)], budget)
 
 
-def _free_bucket(connection: sqlite3.Connection, bucket: bytes, budget: Budget) -> None:
-    """Free entries of a bucket, and the bucket itself once it is empty."""
-    _delete(connection, budget, "WHERE bucket = ?", bucket)
+def _free_buckets(connection: sqlite3.Connection, buckets: Sequence[bytes], budget: Budget) -> None:
+    """Free entries of buckets, and the buckets themselves once they are empty."""
+    some = filled(buckets)
+    _delete(connection, budget, f"WHERE bucket IN ({marks(some)})", *some)
     if not budget.is_spent:
-        named = [(token, bucket) for token in tokens_of(bucket)]
-        connection.executemany("DELETE FROM buckets WHERE token = ? AND bucket = ?", named)
+        named = [(token, bucket) for bucket in buckets for token in tokens_of(bucket)]
+        for start in range(0, len(named), TOGETHER):
+            pairs = filled(named[start : start + TOGETHER])
+            which = " OR ".join(["token = ? AND bucket = ?"] * len(pairs))
+            connection.execute(f"DELETE FROM buckets WHERE {which}", [*chain.from_iterable(pairs)])  # noqa: S608
+        for _ in buckets:
+            budget.spend()
+
+
+def _forget_empty(connection: sqlite3.Connection, tokens: Sequence[bytes], budget: Budget) -> None:
+    """Forget those of the evicted generations that have no bucket any more."""
+    has_none = "NOT EXISTS (SELECT 1 FROM buckets WHERE buckets.token = garbage.token)"
+    some = filled(tokens)
+    forgotten = f"DELETE FROM garbage WHERE token IN ({marks(some)}) AND {has_none}"  # noqa: S608
+    for _ in range(connection.execute(forgotten, some).rowcount):
         budget.spend()
 
 
@@ -129,7 +144,8 @@ def _delete(connection: sqlite3.Connection, budget: Budget, which: str, *paramet
         budget.spend(size)
         if budget.is_spent:
             break
-    connection.execute(f"DELETE FROM entries WHERE id IN ({marks(chosen)})", chosen)  # noqa: S608
+    some = filled(chosen)
+    connection.execute(f"DELETE FROM entries WHERE id IN ({marks(some)})", some)  # noqa: S608
 
 
 def _end_idle(connection: sqlite3.Connection, limit: int, now: float) -> bool:

@@ -123,7 +123,7 @@ class SqliteDriver(Driver):
 
     async def evict(self, *scopes: Scope) -> None:
         file = await self._file()
-        await file.writer.submit(partial(statements.evict, scopes=scopes))
+        await file.writer.submit_item(statements.evict, scopes)
 
     def evict_at_once(self, *scopes: Scope) -> bool:
         """Tell whether no scope has a generation: without a stamp, nothing can be reached, and there is nothing to write."""

@@ -1,15 +1,19 @@
 """Writes to the cache file: functions of a connection inside a transaction. `cache_schema` has the layout."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+from itertools import chain
 from struct import pack
+from typing import TypeVar
 from zlib import crc32
 
 from drivers import generations
 from drivers.contract import MAX_TTL, MOST_COUNTED, Entry, Scope, Stamp, Usage, lineage
 from drivers.keys import digest, scope_digest
 from drivers.sqlite_file import DamagedRow
+
+T = TypeVar("T")
 
 TOGETHER = 500
 """Scopes that one statement evicts: SQLite bounds the values of a statement."""
@@ -67,13 +71,14 @@ def delete(connection: sqlite3.Connection, scope: Scope, key: str) -> None:
     connection.execute("DELETE FROM entries WHERE bucket = ? AND key = ?", (name_of(connection, scope), digest(key)))
 
 
-def evict(connection: sqlite3.Connection, scopes: Collection[Scope]) -> None:
-    """Forget the generations of the scopes, so that no bucket of theirs can be reached again."""
-    owners = [_owners(scope)[0] for scope in scopes]
+def evict(connection: sqlite3.Connection, evictions: Sequence[Collection[Scope]]) -> Sequence[None]:
+    """Forget the generations of the scopes of all `evictions`, so that no bucket of theirs can be reached again."""
+    owners = [_owners(scope)[0] for scope in chain.from_iterable(evictions)]
     # One statement for many scopes, because each statement costs more than its rows.
     for start in range(0, len(owners), TOGETHER):
-        some = owners[start : start + TOGETHER]
+        some = filled(owners[start : start + TOGETHER])
         end(connection, f"scope IN ({marks(some)})", *some)
+    return [None] * len(evictions)
 
 
 def end(connection: sqlite3.Connection, which: str, *parameters: object) -> int:
@@ -112,6 +117,11 @@ def whole(value: bytes | None) -> bytes:
 def marks(values: Collection[object]) -> str:
     """Return a question mark for each of the values."""
     return ", ".join("?" * len(values))
+
+
+def filled(values: Sequence[T]) -> list[T]:
+    """Repeat the last of some values, so that there are few numbers of them: SQLite has each statement ready then."""
+    return [*values, *[values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))] if values else []
 
 
 def tokens_of(bucket: bytes) -> list[bytes]:

@@ -14,6 +14,7 @@ from drivers.contract import MAX_TTL, Driver, Entry, Scope, SessionScope, System
 from drivers.memory import MemoryDriver, MemorySettings
 from drivers.sqlite import SqliteDriver, statements
 from drivers.sqlite.cache_schema import open_cache
+from drivers.sqlite.freeing import purge
 from drivers.sqlite_file import SqliteFile
 from drivers.testing.subject import found, opened, purge_all
 from tests.drivers.sqlite_rows import rows
@@ -123,9 +124,9 @@ async def test_freeing_a_large_bucket_never_holds_the_event_loop_up(clock: Clock
         for number in range(200_000):
             await driver.put(SESSION, str(number), entry)
         await driver.evict(SESSION)
-        purge = asyncio.create_task(driver.purge(10**9))
+        freeing = asyncio.create_task(driver.purge(10**9))
         slices = []
-        while not purge.done():
+        while not freeing.done():
             started = time.thread_time()  # not the clock on the wall, which other processes move
             await asyncio.sleep(0)
             slices.append(time.thread_time() - started)
@@ -148,9 +149,42 @@ def test_evicting_costs_the_same_whatever_lies_below(tmp_path: Path, scope: Syst
     assert 0 < costs[0] == costs[1]
 
 
+def test_evictions_that_come_together_take_two_statements(tmp_path: Path) -> None:
+    sessions = [SessionScope(str(number), "A") for number in range(60)]
+    with closing(SqliteFile(tmp_path / "cache.sqlite3")) as file, closing(open_cache(file)) as connection:
+        connection.execute("BEGIN")
+        for session in sessions:
+            statements.store(connection, session, "key", Entry(b"", statements.mint(connection, session, 0), 60), 0)
+        run = _statements(connection)
+        statements.evict(connection, [(session,) for session in sessions])
+        assert len(run) == 2
+        assert not any(statements.name_of(connection, session) for session in sessions)
+
+
+def test_what_was_evicted_is_freed_by_few_statements_however_many_sessions_it_is_of(tmp_path: Path) -> None:
+    sessions = [SessionScope(str(number), "A") for number in range(60)]
+    with closing(SqliteFile(tmp_path / "cache.sqlite3")) as file, closing(open_cache(file)) as connection:
+        connection.execute("BEGIN")
+        for session in sessions:
+            statements.store(connection, session, "key", Entry(b"", statements.mint(connection, session, 0), 60), 0)
+        statements.evict(connection, [(session,) for session in sessions])
+        run = _statements(connection)
+        assert not purge(connection, 1_000, 0)
+        assert len(run) < 15
+        for table in ("entries", "buckets", "garbage"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+def _statements(connection: sqlite3.Connection) -> list[str]:
+    """Return a list to which every statement is added that the connection runs from now on."""
+    run: list[str] = []
+    connection.set_trace_callback(run.append)
+    return run
+
+
 def _steps(connection: sqlite3.Connection, scope: Scope) -> int:
     """Count the steps that SQLite's machine takes to evict the scope."""
     steps = itertools.count()
     connection.set_progress_handler(lambda: next(steps) < 0, 1)
-    statements.evict(connection, (scope,))
+    statements.evict(connection, [(scope,)])
     return next(steps)
