@@ -71,10 +71,6 @@ class Debt(msgspec.Struct, frozen=True):
         """Where the logout may be sent."""
         return self.origin, self.moved_to
 
-    def is_to_be_ended_as(self, claimed: "Debt") -> bool:
-        """Tell whether a logout is still owed as somebody has claimed it: nothing has ended it, and no credential is newer."""
-        return self.state is LogoutState.OWED and self.version == claimed.version
-
     @property
     def owes_nothing(self) -> bool:
         """Whether the logout is closed and every eviction done."""

@@ -8,12 +8,13 @@ from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.testing import MakeLedger, SetClock
+from connector.ledger.testing.before_sending import BeforeSending
 from connector.ledger.testing.first_tries import SharedFirstTries
 from connector.ledger.testing.refresh_claims import SharedRefreshing
 from tests.postgres import Postgres
 
 
-class TestClaims(SharedFirstTries, SharedRefreshing):
+class TestClaims(BeforeSending, SharedFirstTries, SharedRefreshing):
     shared = True
 
     @pytest.fixture

@@ -13,6 +13,7 @@ from connector.ledger.postgres.claim_changes import ClaimChanges
 from connector.ledger.postgres.in_hand import InHand
 from connector.ledger.postgres.replica import Replica
 from connector.ledger.postgres.transactions import FleetTransactions
+from connector.ledger.sql import selection
 from connector.ledger.sql.operations import Operations
 from connector.model import settling
 from tests.sessions.planting import Mutant, nothing
@@ -68,8 +69,9 @@ MUTANTS = {
         FleetTransactions, "certainly_there", lambda _: property(lambda fleet: fleet._acknowledged[0]), TRIES
     ),
     "a look before sending sees the claim alone": Mutant(
-        held_claims, "may_send", lambda _: lambda table, debt, in_hand: in_hand.owner_of(debt) == table.term.owner, TRIES
+        selection, "still_owed", lambda _: lambda _, debts: [True] * len(debts), TRIES
     ),
+    "a retry relies on its claim": Mutant(InHand, "is_retried", always(answer=False), TRIES),
     "a release ends the claims of all tries": Mutant(InHand, "back", by_its_id_alone, TRIES),
     "who was cancelled has its debts in hand": Mutant(InHand, "over", nothing, CANCELLED),
     "a login that failed half-way is claimed by nobody": Mutant(Replica, "end_login", lambda _: Operations.end_login, TRIES),

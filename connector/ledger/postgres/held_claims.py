@@ -62,12 +62,10 @@ def forget(table: FleetTable, debt: Debt, in_hand: InHand) -> bool:
     return is_gone
 
 
-def may_send(table: FleetTable, debt: Debt, in_hand: InHand) -> bool:
-    """Tell whether this owner still has its claim, and nobody uses the credential again."""
-    if in_hand.owner_of(debt) != table.term.owner:
-        return False
-    now = table.debts("id = ?", debt.id, credential=False)
-    return any(each.is_to_be_ended_as(debt) for each in now)
+def may_send(table: FleetTable, debts: Sequence[Debt], in_hand: InHand) -> list[bool]:
+    """Tell whether this owner still has its claims of these, and nobody uses their credentials again."""
+    owed = selection.still_owed(table, debts)
+    return [is_owed and in_hand.owner_of(debt) == table.term.owner for debt, is_owed in zip(debts, owed, strict=True)]
 
 
 def claim_due(

@@ -40,6 +40,7 @@ class Replica(Operations):
         self._in_hand = InHand()
         self._record_tried = self._fleet.together(partial(held_claims.record, in_hand=self._in_hand))
         self._settle = self._fleet.together(partial(held_claims.settle, in_hand=self._in_hand))
+        self._may_send = self._fleet.together(partial(held_claims.may_send, in_hand=self._in_hand))
         self._found_open = self._fleet.together(certainty.open_by)
         self._in_fleet = self._fleet.together(one_by_one)
         self._turn = ""
@@ -146,7 +147,7 @@ class Replica(Operations):
             return False
         if claimed_by == self._fleet.certainly_there and not self._in_hand.is_retried(debt.id):
             return True
-        return await self._transact_claims(partial(held_claims.may_send, debt=debt, in_hand=self._in_hand))
+        return await self._may_send(debt)
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         return await self._transact_claims(partial(held_claims.next_due, now=now, per_origin=per_origin))

@@ -23,6 +23,7 @@ class SoleOwner(Operations):
     def __init__(self, path: Path, keyring: Keyring, *, grace: float, clock: Callable[[], float]) -> None:
         self._file = LedgerFile(path, keyring, self._quarantined)
         super().__init__(self._file, grace=grace, clock=clock)
+        self._still_owed = self._file.together(selection.still_owed)
         self._claims: dict[tuple[int, int], str] = {}
         """The debts that are being retried, by id and revision, with their origins. The file's one owner has all claims."""
         self._claiming = asyncio.Lock()
@@ -59,8 +60,7 @@ class SoleOwner(Operations):
         # debt and before it began.
         if (debt.id, debt.revision) not in self._claims:
             return True
-        now = await self.transact(lambda table: table.debts("id = ?", debt.id, credential=False))
-        return any(each.is_to_be_ended_as(debt) for each in now)
+        return await self._still_owed(debt)
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         claimed = self._claimed(per_origin)

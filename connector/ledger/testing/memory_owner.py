@@ -79,7 +79,7 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
             if not store.has_claimed(self, debt):
                 return not self.shared  # a cleanup of a sole owner tries without a claim
             now = store.debts.get(debt.id)
-            return now is not None and now.is_to_be_ended_as(debt)
+            return now is not None and now.state is LogoutState.OWED and now.version == debt.version
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         with self._transaction() as store:
