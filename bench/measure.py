@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import math
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -19,12 +20,18 @@ Sample = Callable[[], Awaitable[float]]
 """Runs a contender once, and returns the time or the amount."""
 TICK = 0.0005
 """Seconds between two checks that the event loop still turns."""
+FEWEST = 5
+"""Samples that everybody has, however long they take."""
 BURST, BURST_SECONDS = 10, 0.05
 """Samples of one contender in a row at most, and how long that may take before the next one's turn comes."""
 
 
-async def interleaved(contenders: Mapping[str, Sample], rounds: int, advance: Advance, *, burst: int = BURST) -> dict[str, float]:
+async def interleaved(
+    contenders: Mapping[str, Sample], rounds: int, advance: Advance, *, burst: int = BURST, enough: float = math.inf
+) -> dict[str, float]:
     """Return the median of each contender. All have a turn in each round; what is quick takes up to `burst` samples in its own.
+
+    A contender has no further turn after `FEWEST` samples that took `enough` seconds together.
 
     What lives already is left out of garbage collection meanwhile: its passes would cost each contender what all others hold.
     """
@@ -34,7 +41,8 @@ async def interleaved(contenders: Mapping[str, Sample], rounds: int, advance: Ad
     try:
         for _ in range(rounds):
             for name, sample in contenders.items():
-                samples[name] += await _burst(sample, burst)
+                if len(samples[name]) < FEWEST or sum(samples[name]) < enough:
+                    samples[name] += await _burst(sample, burst)
                 advance(1)
     finally:
         gc.unfreeze()

@@ -1,4 +1,4 @@
-"""The pictures: one SVG for a question, with a panel for each part of it, this project's own bars and lines in their colour."""
+"""The pictures: one SVG for a question, with a panel for each part of it, ours in one colour, the limit in another."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,14 +6,19 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from bench.numbers import short, written
 from bench.question import OURS, Panel, Question
 
 WIDTH, PANEL, BAR, LINES = 8.0, 0.9, 0.28, 3.6
 """Inches: of the picture, and how tall a panel's frame, one of its bars, and a panel of lines are."""
-OWN, PEERS = "#c4392b", "#7d97b5"
-GREYS = ("#30506f", "#7d97b5", "#a8a8a8", "#c9a227", "#5e8d5a", "#8a6fa8", "#b07a54", "#4aa3a3")
+OWN, LIMIT, PEERS, GOAL = "#c4392b", "#3a7d44", "#7d97b5", "#555555"
+FAR = 30
+"""How many times as large as the smallest figure the largest is, where an axis has to be logarithmic."""
+GREYS = ("#30506f", "#7d97b5", "#a8a8a8", "#c9a227", "#2f2f2f", "#8a6fa8", "#b07a54", "#4aa3a3")
+NUMBER = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+"""The ground of a bar's number, on which no line of the grid crosses it."""
 DASHES = ("-", "--", ":")
 
 
@@ -24,7 +29,7 @@ def draw(question: Question, panels: Sequence[Panel], file: Path) -> None:
     figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
     axes = figure.subplots(len(panels), squeeze=False, gridspec_kw={"height_ratios": heights})
     for panel, place in zip(panels, axes.flat, strict=True):
-        _draw_panel(panel, place)
+        _draw_panel(panel, place, question.limits)
     write(figure, file)
 
 
@@ -35,43 +40,73 @@ def write(figure: Figure, file: Path) -> None:
     file.write_text("".join(f"{line.rstrip()}\n" for line in file.read_text("utf-8").splitlines()), "utf-8")
 
 
-def _draw_panel(panel: Panel, place: Axes) -> None:
+def _draw_panel(panel: Panel, place: Axes, limits: Sequence[str]) -> None:
     place.set_title(panel.title, loc="left", fontsize=10)
     place.spines[["top", "right"]].set_visible(False)
     place.grid(visible=True, axis="both" if _has_lines(panel) else "x", alpha=0.25)
     if _has_lines(panel):
-        _draw_lines(panel, place)
+        _draw_lines(panel, place, limits)
     else:
-        _draw_bars(panel, place)
+        _draw_bars(panel, place, limits)
 
 
-def _draw_lines(panel: Panel, place: Axes) -> None:
+def _draw_lines(panel: Panel, place: Axes, limits: Sequence[str]) -> None:
     own = peers = 0
     for name, points in panel.series.items():
         if name.startswith(OURS):
             colour, dash, own = OWN, DASHES[own % len(DASHES)], own + 1
+        elif name in limits:
+            colour, dash = LIMIT, "-"
         else:
             colour, dash, peers = GREYS[peers % len(GREYS)], DASHES[peers // len(GREYS) % len(DASHES)], peers + 1
         place.plot([*points], [*points.values()], marker="o", markersize=3, color=colour, linestyle=dash, label=name)
     place.set_ylabel(panel.unit)
-    place.set_yscale("log" if panel.logarithmic else "linear")
-    place.yaxis.set_minor_formatter(NullFormatter())
+    figures = [figure for points in panel.series.values() for figure in points.values()]
+    _scale(place, panel, figures, across=False)
     place.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
 
 
-def _draw_bars(panel: Panel, place: Axes) -> None:
+def _draw_bars(panel: Panel, place: Axes, limits: Sequence[str]) -> None:
     figures = {name: sum(points.values()) for name, points in panel.series.items()}
-    names = sorted(figures, key=lambda name: -figures[name])
-    place.barh(names, [figures[name] for name in names], color=[OWN if name.startswith(OURS) else PEERS for name in names])
-    if panel.logarithmic and min(figures.values()) > 0:
-        place.set_xscale("log")
-        place.xaxis.set_minor_formatter(NullFormatter())
-        place.set_xlim(min(figures.values()) / 3, max(figures.values()) * 4)
-    else:
-        place.set_xlim(0, max(figures.values()) * 1.15 or 1)
+    names = [*figures] if panel.is_in_order else sorted(figures, key=lambda name: _rank(name, limits))
+    place.barh(names, [figures[name] for name in names], color=[_colour(name, limits) for name in names])
+    place.invert_yaxis()
+    _scale(place, panel, [*figures.values()], across=True)
     for row, name in enumerate(names):
-        place.annotate(f" {figures[name]:,.3g}", (figures[name], row), va="center", fontsize=8)
-    place.set_xlabel(panel.unit)
+        place.annotate(
+            short(figures[name]), (figures[name], row), (3, 0), textcoords="offset points", bbox=NUMBER, va="center", fontsize=8
+        )
+    if panel.goal:
+        place.axvline(panel.goal, color=GOAL, linewidth=1, linestyle="--", zorder=0)
+    place.set_xlabel(f"{panel.unit}; dashed: the goal" if panel.goal else panel.unit)
+
+
+def _rank(name: str, limits: Sequence[str]) -> tuple[bool, bool, str]:
+    """Put ours first, then the limits, then all others by name: the same order in each picture."""
+    return not name.startswith(OURS), name not in limits, name
+
+
+def _colour(name: str, limits: Sequence[str]) -> str:
+    if name.startswith(OURS):
+        return OWN
+    return LIMIT if name in limits else PEERS
+
+
+def _scale(place: Axes, panel: Panel, figures: Sequence[float], *, across: bool) -> None:
+    """Begin at 0, unless the figures are so far apart that the smaller ones would not be seen."""
+    shown = [*figures, panel.goal] if panel.goal else [*figures]
+    smallest, largest = min(shown), max(shown)
+    is_far = panel.logarithmic and smallest > 0 and largest / smallest > FAR
+    scale, ends = ("log", (smallest / 3, largest * 4)) if is_far else ("linear", (0, largest * 1.15 or 1))
+    if across:
+        place.set_xscale(scale)
+        place.set_xlim(*ends)
+    else:
+        place.set_yscale(scale)
+        place.set_ylim(*ends)
+    axis = place.xaxis if across else place.yaxis
+    axis.set_major_formatter(FuncFormatter(lambda figure, _: written(figure)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _has_lines(panel: Panel) -> bool:

@@ -6,6 +6,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TypeVar
 
+from bench.numbers import written
+
 T = TypeVar("T")
 Advance = Callable[[int], None]
 """Tells that so many steps more are done."""
@@ -33,7 +35,7 @@ class Goal:
         return figure >= self.bound if self.at_least else figure <= self.bound
 
     def __str__(self) -> str:
-        return f"at {'least' if self.at_least else 'most'} {self.bound:,.6g}"
+        return f"at {'least' if self.at_least else 'most'} {written(self.bound, 6)}"
 
 
 def at_most(bound: float) -> Goal:
@@ -73,6 +75,10 @@ class Panel:
     series: Mapping[str, Mapping[str, float]]
     """Name -> where -> how much. One place for each name makes bars, several make lines."""
     logarithmic: bool = True
+    """Whether it may be, if the figures are far apart."""
+    goal: float | None = None
+    is_in_order: bool = False
+    """Whether the series are drawn in their own order. By default all pictures have the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +103,21 @@ class Run:
 def a_panel_for_each(answers: Sequence[Answer]) -> list[Panel]:
     """Draw each answer that has peers as bars."""
     return [
-        Panel(answer.part, answer.unit, {name: {"": figure} for name, figure in {OURS: answer.figure, **answer.peers}.items()})
+        Panel(
+            answer.part,
+            answer.unit,
+            {name: {"": figure} for name, figure in {OURS: answer.figure, **answer.peers}.items()},
+            goal=answer.goal.bound,
+        )
         for answer in answers
         if answer.peers
     ]
 
 
-def a_panel_of_parts(title: str, answer: Answer) -> Panel:
-    """Draw what an answer is the sum of."""
-    return Panel(title, answer.unit, {name: {"": used} for name, used in answer.peers.items()}, logarithmic=False)
+def a_panel_of_parts(title: str, answer: Answer, order: Sequence[str]) -> Panel:
+    """Draw what an answer is the sum of, in this order."""
+    names = [*(name for name in order if name in answer.peers), *(name for name in answer.peers if name not in order)]
+    return Panel(title, answer.unit, {name: {"": answer.peers[name]} for name in names}, logarithmic=False, is_in_order=True)
 
 
 OURS = "this project"
@@ -121,3 +133,5 @@ class Question:
     title: str
     measure: Callable[[Run], Coroutine[None, None, Sequence[Answer]]]
     panels: Callable[[Sequence[Answer]], Sequence[Panel]] = a_panel_for_each
+    limits: Sequence[str] = ()
+    """Peers that show what could be reached at all: the machine itself, or a server that does nothing but answer."""

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from bench.numbers import written
 from bench.question import Advance, Answer, Question
 
 
@@ -30,8 +31,8 @@ def table(question: Question, answers: Sequence[Answer]) -> Table:
     shown = Table("", "measured", "goal", "reached", title=question.title, title_justify="left")
     for answer in answers:
         reached = "yes" if answer.reached else "[red]no[/]"
-        shown.add_row(f"[bold]{answer.part}[/]", f"{answer.figure:,.4g} {answer.unit}", str(answer.goal), reached)
+        shown.add_row(f"[bold]{answer.part}[/]", f"{written(answer.figure)} {answer.unit}", str(answer.goal), reached)
         for name, figure in sorted(answer.peers.items(), key=lambda peer: peer[1]):
-            shown.add_row(f"  {name}", f"{figure:,.4g}", style="dim")
+            shown.add_row(f"  {name}", written(figure), style="dim")
         shown.add_section()
     return shown

@@ -57,6 +57,11 @@ PLACES: Sequence[tuple[Path, str]] = [
     (DRIVERS, "drivers"),
 ]
 """Where the code of each part lies; the first that fits."""
+ORDER = (
+    *(EVENT_LOOP, "aiohttp's server", "HTTP edge", "orchestrator", "drivers", "logins and logouts", "aiohttp's client"),
+    *("ledger", "group commit", "metrics", "log"),
+)
+"""From the caller's request to the disk, and what is noted of it."""
 
 
 class Sampler:

@@ -21,7 +21,7 @@ from bench.http.load import PATIENCE, Load, ask, new_sessions
 from bench.http.servers import Server, served
 from bench.http.talks import HOST
 from bench.measure import isolated
-from bench.question import Answer, Question, Run, at_most, must
+from bench.question import OURS, Answer, Question, Run, at_most, must
 from connector.runtime.open_files import allow_as_many_as_possible
 
 CONFIG = """
@@ -44,7 +44,7 @@ EVICTION = 0.75
 """What an eviction from the slow driver takes, of what the logout takes: a part that nobody would like to wait for besides."""
 MOST = 1.1
 IN_SEQUENCE, ALONE = "one part after the other", "the logout alone, by aiohttp's client"
-DISKLESS = "the same, its files in memory"
+DISKLESS = f"{OURS}, its files in memory"
 """What shows how much of it is the disk, which takes its time over a flush now and then."""
 MEMORY = "/dev/shm" if sys.platform == "linux" else None  # noqa: S108 - `tempfile` makes a folder in it
 """A folder in memory; on systems other than Linux, the system's choice."""
@@ -164,4 +164,4 @@ def _answer(rush: Rush, which: str, seconds: float, beside: Mapping[str, float])
     return Answer(f"{rush}, {which}", seconds / rush.seconds, "times the logout", at_most(MOST), peers)
 
 
-QUESTION = Question("cleanup-parts", "A cleanup against its slowest part", measure)
+QUESTION = Question("cleanup-parts", "A cleanup against its slowest part", measure, limits=(ALONE,))

@@ -110,4 +110,4 @@ def _answer(part: str, figures: Mapping[str, float], unit: str, goal: Goal) -> A
     return Answer(part, figures[OURS], unit, goal, {name: figure for name, figure in figures.items() if name != OURS})
 
 
-QUESTION = Question("cleanups-per-second", "Durable cleanups over HTTP", measure)
+QUESTION = Question("cleanups-per-second", "Durable cleanups over HTTP", measure, limits=(BARE,))

@@ -10,8 +10,8 @@ from bench.stores.store import fill
 from drivers import SessionScope
 
 IN_A_SESSION = 100
-MANY = 10_000
-"""Sessions among which fewer rounds have to do: some peers take seconds then."""
+ROUNDS, ENOUGH = 31, 1.0
+"""Turns of each, one at a time, and seconds of evicting after which some peers need no more of them."""
 LOOKED_AT = 50
 """Sessions that are read when all is over: nobody else's entries have gone."""
 
@@ -35,13 +35,13 @@ async def measure(run: Run) -> Sequence[Answer]:
 
 async def _seconds(run: Run, field: Contest, among: Sequence[SessionScope], held: Mapping[str, bytes]) -> dict[str, float]:
     samples = field.bare_samples() | {store.name: losing_a_session(store, among, held) for store in field.stores}
-    rounds = run.pick(15 if len(among) < MANY else 7, 2)
+    rounds = run.pick(ROUNDS, 2)
     advance = run.begin(f"evicting among {len(among) * IN_A_SESSION:,} entries", rounds * len(samples))
-    seconds = await interleaved(samples, rounds, advance)
+    seconds = await interleaved(samples, rounds, advance, burst=1, enough=ENOUGH)
     for store in field.stores:
         for session in among[:: max(1, len(among) // LOOKED_AT)]:
             await must_hold(store, session, held)
     return seconds
 
 
-QUESTION = Question("evict-session", "Evict one session of 100 entries", measure, evicting.panels)
+QUESTION = Question("evict-session", "Evict one session of 100 entries", measure, evicting.panels, limits=evicting.LIMITS)

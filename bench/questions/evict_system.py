@@ -36,4 +36,4 @@ def _names(size: int, rounds: int) -> list[str]:
     return [f"system-{size:06}-{number:03}" for number in range(rounds)]
 
 
-QUESTION = Question("evict-system", "Evict a system with all of its sessions", measure, evicting.panels)
+QUESTION = Question("evict-system", "Evict a system with all of its sessions", measure, evicting.panels, limits=evicting.LIMITS)

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from bench.contest import Contest
 from bench.question import OURS, Answer, Goal, Panel, at_least, at_most
-from bench.stores.local_peers import AiocacheMemory
+from bench.stores.bare import BareRedis, BareSqlite
+from bench.stores.local_peers import AiocacheMemory, NestedDict
 from bench.stores.redis_peers import AiocacheRedis
 from bench.stores.store import Place
 
-MOST = {Place.MEMORY: 0.05, Place.SQLITE: 1.5, Place.REDIS: 1.5}
+MOST = {Place.MEMORY: 0.05, Place.SQLITE: 1.3, Place.REDIS: 1.5}
 UNIT = {Place.MEMORY: "ms", Place.SQLITE: "committed rows", Place.REDIS: "round trips"}
 FLAT = 1.5
+LIMITS = (NestedDict.name, BareRedis.name, BareSqlite.name)
 AIOCACHE = {Place.MEMORY: AiocacheMemory.name, Place.REDIS: AiocacheRedis.name}
 FASTER = {Place.MEMORY: 1_000, Place.REDIS: 100}
 """How many times faster than aiocache, at the largest size."""

@@ -20,7 +20,7 @@ from drivers import Entry, SessionScope
 from drivers.memory import MemoryDriver, MemorySettings
 from tests.servers import redis_server
 
-OWN = f"{OURS}, memory"
+OWN, DICTIONARY = f"{OURS}, memory", "dict, pop"
 SESSION = SessionScope("session", "system")
 CHUNK = 10_000
 
@@ -123,7 +123,7 @@ async def _redis(entries: int) -> AsyncIterator[LargeSession]:
 
 LARGE: Mapping[str, Callable[[int], AbstractAsyncContextManager[LargeSession]]] = {
     OWN: _own,
-    "dict, pop": _dictionary,
+    DICTIONARY: _dictionary,
     "aiocache memory, clear(namespace)": _aiocache,
     "SQLite DELETE, in a thread": _sqlite,
     "Redis UNLINK": _redis,

@@ -98,4 +98,4 @@ async def measure(run: Run) -> Sequence[Answer]:
     ]
 
 
-QUESTION = Question("memory-per-entry", "Memory of a million entries of 100 bytes", measure)
+QUESTION = Question("memory-per-entry", "Memory of a million entries of 100 bytes", measure, limits=(NESTED,))

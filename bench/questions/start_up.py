@@ -79,4 +79,4 @@ def _answers(owed: int, bare: float, empty: Sequence[Recovery], full: Sequence[R
     ]
 
 
-QUESTION = Question("start-up", "Start", measure)
+QUESTION = Question("start-up", "Start", measure, limits=(BARE,))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from bench.http import own
 from bench.http.load import load
+from bench.http.sampling import ORDER
 from bench.http.servers import served
 from bench.http.vitals import KNOWN
 from bench.question import Answer, Panel, Question, Run, a_panel_of_parts, at_most
@@ -32,7 +33,7 @@ async def measure(run: Run) -> Sequence[Answer]:
 
 def panels(answers: Sequence[Answer]) -> list[Panel]:
     """Draw the parts."""
-    return [a_panel_of_parts("of the server's processor time for one cleanup", answer) for answer in answers]
+    return [a_panel_of_parts("of the server's processor time for one cleanup", answer, ORDER) for answer in answers]
 
 
 QUESTION = Question("where-time-goes", "Where the time of a cleanup goes", measure, panels)

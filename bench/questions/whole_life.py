@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from bench.http import authored, bare_lives, lives, own
 from bench.http.cores import ASKING
+from bench.http.sampling import ORDER
 from bench.http.servers import Server, served
 from bench.http.vitals import KNOWN, cpu_seconds
 from bench.http.whole_lives import led
@@ -18,11 +19,12 @@ from bench.questions.cleanup_parts import DISKLESS, MEMORY
 from bench.questions.cleanups_per_second import CONNECTIONS
 
 BARE = "a bare aiohttp server and client, keeping nothing"
+ANEW = "the same, a connection for each request"
 SERVERS: Mapping[str, Callable[[], None]] = {
     OURS: authored.serve,
     DISKLESS: authored.serve,
     BARE: bare_lives.serve,
-    "the same, a connection for each request": bare_lives.serve_anew,
+    ANEW: bare_lives.serve_anew,
 }
 OF_BARE, ALONE = 0.5, 15
 """Half of what the bare server does, and milliseconds of a life while there is no other: five answers, four of them durable."""
@@ -123,7 +125,10 @@ def _others(figures: Mapping[str, float]) -> dict[str, float]:
 def panels(answers: Sequence[Answer]) -> list[Panel]:
     """Draw the peers, and the parts below them."""
     beside = [answer for answer in answers if answer.part != WHERE]
-    return [*a_panel_for_each(beside), *(a_panel_of_parts(WHERE, answer) for answer in answers if answer.part == WHERE)]
+    return [
+        *a_panel_for_each(beside),
+        *(a_panel_of_parts(WHERE, answer, (END_SYSTEM, *ORDER)) for answer in answers if answer.part == WHERE),
+    ]
 
 
-QUESTION = Question("whole-life", "A session's whole life", measure, panels)
+QUESTION = Question("whole-life", "A session's whole life", measure, panels, limits=(BARE, ANEW))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import run
-from bench.measure import Stalls, interleaved, isolated
+from bench.measure import FEWEST, Stalls, interleaved, isolated
 from bench.page import TEMPLATE, write_page
 from bench.question import OURS, Answer, Question, Run, SanityCheckFailed, at_least, at_most, must
 from bench.questions import ALL, memory_per_entry
@@ -57,6 +57,17 @@ async def test_all_have_a_turn_in_each_round_and_each_gets_its_median() -> None:
     contenders = {"a": contender("a", 1, 9, 2), "b": contender("b", 5, 5, 7)}
     assert await interleaved(contenders, 3, lambda _done: None, burst=1) == {"a": 2, "b": 5}
     assert turns == ["a", "b"] * 3
+
+
+async def test_a_contender_that_has_taken_long_enough_has_no_further_turn() -> None:
+    turns: list[float] = []
+
+    async def slow() -> float:
+        turns.append(10.0)
+        return turns[-1]
+
+    assert await interleaved({"slow": slow}, 3 * FEWEST, lambda _done: None, burst=1, enough=1) == {"slow": 10}
+    assert len(turns) == FEWEST
 
 
 async def test_what_holds_the_event_loop_up_is_seen() -> None:
