@@ -1,7 +1,7 @@
 """Actions that leave a line in the audit log: written before they begin, and again with what became of them."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import structlog
@@ -52,6 +52,11 @@ class AuditBook:
             raise
         await self._end(entry, told(result))
         return result
+
+    async def note(self, by: Actor, action: Action, target: str, outcome: str | None, *, word: bytes) -> None:
+        """Write that somebody begins to do something without the server, or how it has ended. Raises `LedgerUnavailable`."""
+        entry = replace(begun(by, action, target, self.ledger.clock()), word=word)
+        await in_time(self.ledger.note_action(entry if outcome is None else ended(entry, outcome)))
 
     async def _end(self, entry: AuditEntry, outcome: str) -> None:
         try:

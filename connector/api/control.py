@@ -16,6 +16,7 @@ from connector.api.actors import actor_of
 from connector.api.boundary import boundary
 from connector.api.callers import admitting, no_web_pages
 from connector.api.control_caches import CacheCalls
+from connector.api.control_keys import KeyCalls
 from connector.api.control_owed import LARGEST_ID, OwedCalls
 from connector.api.control_sessions import SessionCalls
 from connector.api.control_values import PATIENCE, body_of, converted, ok
@@ -76,9 +77,6 @@ def control_app(admin: Admin, metrics: Metrics, probes: Probes, link: MakeLink |
     async def status(_: web.Request) -> web.Response:
         return ok(await admin.status())
 
-    async def keys(_: web.Request) -> web.Response:
-        return ok(await admin.keys())
-
     async def drain(request: web.Request) -> web.Response:
         wanted = converted(await body_of(request) or {}, Drain)
         return ok(await admin.drain(await actor_of(request), close_sessions=wanted.close_sessions))
@@ -94,13 +92,13 @@ def control_app(admin: Admin, metrics: Metrics, probes: Probes, link: MakeLink |
 
     app.router.add_get("/status", status)
     app.router.add_post("/console", console)
-    app.router.add_get("/keys", keys)
     app.router.add_post("/drain", drain)
     app.router.add_get("/audit", audit)
     app.router.add_routes(OwedCalls(admin).routes())
     app.router.add_routes(SessionCalls(admin).routes())
     app.router.add_routes(ProbeControl(probes).routes())
     app.router.add_routes(CacheCalls(admin).routes())
+    app.router.add_routes(KeyCalls(admin).routes())
     return app
 
 

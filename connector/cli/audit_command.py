@@ -24,7 +24,7 @@ def audit(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the audit log, the newest line first: each retry, dismissal, closed session, eviction and drain."""
+    """Show the audit log, the newest line first: each retry, dismissal, closed session, eviction, drain and change of keys."""
     from connector.cli.seen import seen
 
     with exit_codes():

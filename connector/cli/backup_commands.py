@@ -98,10 +98,10 @@ def _opened(ledger: "LedgerSection", keyring: "Keyring") -> "Iterator[Table]":
 def _restored(
     ledger: "LedgerSection", snapshot: "Snapshot", keyring: "Keyring", advance: Callable[[], None], *, replace: bool
 ) -> "Restored":
-    from connector.model.audit import Action, Actor, begun
-    from connector.runtime.users import this_user
+    from connector.cli.audited_here import begun_here
+    from connector.model.audit import Action
 
-    entry = begun(Actor(this_user(), "command line"), Action.RESTORE, "ledger", time.time())
+    entry = begun_here(Action.RESTORE, "ledger")
     if ledger.store == "sqlite":
         from connector.ledger.sqlite.restored_file import restore as into_file
 

@@ -1,10 +1,12 @@
 """`connector keys`: see the keys of the ledger, and exchange them without a session that is refused."""
 
 import os
-from collections.abc import Iterator, Mapping
+import platform
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -12,11 +14,13 @@ from connector.admin.phrases import plain
 from connector.cli.exits import EXIT_NOT_NOW, EXIT_NOTHING, exit_codes
 from connector.cli.options import ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_table
+from connector.model.audit import Action
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
     from connector.admin.shown import ShownKeyring
     from connector.config.settings import LedgerSection
 
+T = TypeVar("T")
 RESTART = "restart this server, and do the same on each replica"
 
 app = typer.Typer(help="The keys of the ledger: see and exchange them.", no_args_is_help=True)
@@ -53,7 +57,8 @@ def add(*, config: ConfigOption = None) -> None:
     from connector.preflight.ledger_store import ledger_file
 
     ledger = _ledger(config)
-    key_id = add_key(ledger.key_file, os.environ, ledger=ledger_file(ledger))
+    work = partial(add_key, ledger.key_file, os.environ, ledger=ledger_file(ledger))
+    key_id = _changed(config, Action.ADD_KEY, "a new key", work, lambda id_: f"added {id_}")
     told = f"Give every replica this file, send each SIGHUP or restart it, and then: connector keys promote {key_id}"
     typer.echo(f"added {key_id} to {ledger.key_file}. {told}")
 
@@ -67,7 +72,8 @@ def promote(id_: KeyArgument, *, config: ConfigOption = None) -> None:
     digest = _digest(id_, keys)
     if lacking := [each.name for each in found.replicas if digest not in each.keys]:
         _not_now(f"not promoted: these replicas do not have it, or do not tell yet: {', '.join(map(plain, lacking))}")
-    change_keys(_ledger(config).key_file, promoted(id_), os.environ)
+    work = partial(change_keys, _ledger(config).key_file, promoted(id_), os.environ)
+    _changed(config, Action.PROMOTE_KEY, f"key {id_}", work, lambda _: "it is the first one")
     typer.echo(f"{id_} is the first key now: {RESTART}")
 
 
@@ -84,8 +90,17 @@ def retire(id_: KeyArgument, *, config: ConfigOption = None) -> None:
         _not_now(f"not retired: these replicas write with it: {', '.join(map(plain, writing))}")
     if rows := found.rows.get(id_):
         _not_now(f"not retired: rows that need it: {_counted(rows)}")
-    change_keys(_ledger(config).key_file, retired(id_), os.environ)
+    work = partial(change_keys, _ledger(config).key_file, retired(id_), os.environ)
+    _changed(config, Action.RETIRE_KEY, f"key {id_}", work, lambda _: "it is no key any more")
     typer.echo(f"{id_} is no key any more: {RESTART}")
+
+
+def _changed(config: Path | None, action: Action, which: str, work: Callable[[], T], told: Callable[[T], str]) -> T:
+    """Change the key file, with a line in the audit log before and after."""
+    from connector.cli.audited_here import done_here
+
+    with exit_codes():
+        return done_here(config, action, f"{which}, in {_ledger(config).key_file} of {platform.node()}", work, told)
 
 
 def _keys(config: Path | None) -> "tuple[dict[str, str], ShownKeyring]":

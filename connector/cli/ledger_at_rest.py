@@ -9,6 +9,7 @@ from connector.config.settings import LedgerSection
 from connector.config.variables import KEYS_VARIABLE
 from connector.ledger.keyring import Keyring
 from connector.ledger.sql.at_rest import LedgerAtRest
+from connector.model.audit import Note
 from connector.preflight.keyfile import load_keyring
 from connector.preflight.ledger_store import ledger_address, ledger_file
 from connector.runtime.file_access import is_there
@@ -42,6 +43,26 @@ def ledger_at_rest(ledger: LedgerSection, down: ServerDown, tell: Callable[[str]
         with database_opened(address, keyring) as table:
             there = introduced(table.connection)
             yield LedgerAtRest(table, durability=str(durability(table.connection)), owners=there)
+
+
+@contextmanager
+def audit_log_at_rest(ledger: LedgerSection) -> Iterator[Note | None]:
+    """Give what writes lines of the audit log; None if there is none yet. No server starts with a file meanwhile.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    if ledger.store == "sqlite":
+        from connector.ledger.sqlite.noted_in_file import noting as into_file
+
+        with into_file(ledger.path) as note:
+            yield note
+    else:
+        address = ledger_address(ledger, os.environ)
+        from connector.ledger.postgres.noted_in_database import noting as into_database
+
+        with into_database(address) as note:
+            yield note
 
 
 def _keyring(ledger: LedgerSection, down: ServerDown) -> Keyring:

@@ -3,14 +3,15 @@
 import os
 import re
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.audited_here import begun_here
 from connector.cli.options import ConfigOption, chosen
 from connector.cli.progress import progress
+from connector.model.audit import Action
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly
     from connector.ledger.postgres.address import Address
@@ -86,7 +87,7 @@ def _into_database(path: Path, address: "Address", config: Path | None) -> None:
 
     settings = read(chosen(config), os.environ).settings
     keyring = load_keyring(settings.ledger.key_file, os.environ, ledger=path)
-    adoption = Adoption(keyring, _idle_ticks(settings.sessions.idle_timeout), time.time())
+    adoption = Adoption(keyring, _idle_ticks(settings.sessions.idle_timeout), begun_here(Action.COPY_LEDGER, f"ledger {path}"))
     with leaving(path, keyring) as file, progress("moving the ledger") as advance:
         damaged = file.damaged()
         was_done = arrive(address, file, adoption, advance)
@@ -112,5 +113,5 @@ def _into_file(address: "Address", path: Path) -> None:
     from connector.ledger.sqlite.moving_in import move_in
 
     with progress("moving the ledger") as advance:
-        move_in(path, departing(address), advance)
+        move_in(path, departing(address), begun_here(Action.COPY_LEDGER, f"ledger {address}"), advance)
     typer.echo(f'moved to {path}, and read again. Set ledger.store = "sqlite" now, and ledger.path')

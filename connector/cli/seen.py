@@ -34,6 +34,7 @@ from connector.admin.shown_sessions import ClosedSession, SessionFilter, ShownSe
 from connector.cli.control_client import ControlClient, ServerDown
 from connector.cli.ledger_at_rest import ledger_at_rest
 from connector.cli.options import chosen
+from connector.model.audit import AuditEntry
 from connector.preflight.loading import read
 
 T = TypeVar("T")
@@ -125,6 +126,11 @@ class ServerSeen(Seen):
     def evict(self, system: str) -> EvictedSystem:
         """Evict all that is cached of a system."""
         return _shown(self.client.post("/caches/evict", {"system": system}), EvictedSystem)
+
+    def note(self, entry: AuditEntry) -> None:
+        """Have a line of the audit log written for a change of the key file, or its outcome."""
+        about = {"action": entry.action, "target": entry.target, "outcome": entry.outcome}
+        self.client.post("/keys/changes", {"word": entry.word.hex(), **about})
 
     def drain(self, *, close_sessions: bool) -> ShownDrain:
         """Empty the server, and tell what is left."""

@@ -1,5 +1,6 @@
 """What people have done to a running connector: one line for each action, with who did it, from where, and what came of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from secrets import token_bytes
@@ -20,6 +21,10 @@ class Action(StrEnum):
     DRAIN = "drain"
     EVICT = "evict"
     RESTORE = "restore"
+    COPY_LEDGER = "copy ledger"
+    ADD_KEY = "add key"
+    PROMOTE_KEY = "promote key"
+    RETIRE_KEY = "retire key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,10 @@ class AuditEntry:
     """What became of it; None if it has begun, and nobody knows how it ended."""
     id: int = 0
     """Numbers the lines of a ledger, the oldest first; 0 before it is written."""
+
+
+Note = Callable[[AuditEntry], None]
+"""Writes a line, or its outcome."""
 
 
 def begun(by: Actor, action: Action, target: str, at: float) -> AuditEntry:

@@ -1,16 +1,22 @@
 """`connector keys`: a key is added, promoted and retired, and no session is refused for it."""
 
+import platform
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connector.ledger.postgres.address import parsed
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.preflight.keyfile import load_keyring
+from connector.runtime.users import this_user
 from tests.cli.command import Ended, connector
 from tests.e2e.connector_process import connector_process
 from tests.ledger.ledgers import open_, session
+from tests.postgres import Postgres
 
 KEY_FILE = "var/keys/ledger.keys"
 
@@ -162,3 +168,74 @@ async def test_an_id_that_no_key_has_is_told(tmp_path: Path) -> None:
     ended = await keys(tmp_path, "promote", "nobody")
 
     assert (ended.exit_code, "no key has the id nobody" in ended.err) == (1, True)
+
+
+async def actions(folder: Path, environ: dict[str, str] | None = None) -> list[tuple[str, ...]]:
+    """What the audit log tells, the oldest line first."""
+    lines = (await connector("audit", "--json", folder=folder, environ=environ)).json
+    return [(line["who"], line["where"], line["action"], line["target"], line["outcome"]) for line in reversed(lines)]
+
+
+def told(which: str, folder: Path) -> str:
+    return f"{which}, in {folder}/{KEY_FILE} of {platform.node()}"
+
+
+async def test_each_change_of_the_keys_leaves_a_line_in_a_file_at_rest(tmp_path: Path) -> None:
+    await with_an_open_session(tmp_path)
+
+    await keys(tmp_path, "add")
+    new = ids(tmp_path)[1]
+    await keys(tmp_path, "promote", new)
+
+    here = (this_user(), "command line")
+    assert await actions(tmp_path) == [
+        (*here, "add key", told("a new key", tmp_path), f"added {new}"),
+        (*here, "promote key", told(f"key {new}", tmp_path), "it is the first one"),
+    ]
+
+
+async def test_a_running_server_writes_the_line_and_names_who_has_asked(tmp_path: Path) -> None:
+    with connector_process(tmp_path, ""):
+        await keys(tmp_path, "add")
+        new = ids(tmp_path)[1]
+        await keys(tmp_path, "retire", new)
+        refused = await connector("keys", "add", folder=tmp_path, environ={"CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"})
+        lines = await actions(tmp_path)
+
+    problem = "failed: CONNECTOR_LEDGER_KEYS: holds the keys, and this command changes files only; change its lines there"
+    here = (this_user(), "control socket")
+    assert refused.exit_code == 78
+    assert lines == [
+        (*here, "add key", told("a new key", tmp_path), f"added {new}"),
+        (*here, "retire key", told(f"key {new}", tmp_path), "it is no key any more"),
+        (*here, "add key", told("a new key", tmp_path), problem),
+    ]
+
+
+async def test_a_change_leaves_a_line_in_a_database_too(tmp_path: Path, postgres: Postgres) -> None:
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database())}
+    shared = '[ledger]\nstore = "postgres"\ndsn_env = "LEDGER_DSN"\n'
+    (tmp_path / "config.toml").write_text(shared)
+    first = await connector("keys", "add", folder=tmp_path, environ=environ)
+    ledger = PostgresLedger(parsed(environ["LEDGER_DSN"], origin="x"), load_keyring(tmp_path / KEY_FILE, {}, ledger=None))
+    async with ledger.opened():
+        pass
+
+    second = await connector("keys", "add", folder=tmp_path, environ=environ)
+
+    assert (first.exit_code, first.err) == (0, "there is no ledger yet, so no audit log tells of this\n")
+    assert (second.exit_code, second.err) == (0, "")
+    line = (this_user(), "command line", "add key", told("a new key", tmp_path), f"added {ids(tmp_path)[1]}")
+    assert await actions(tmp_path, environ) == [line]
+
+
+async def test_keys_stay_as_they_are_if_the_line_cannot_be_written(tmp_path: Path) -> None:
+    await with_an_open_session(tmp_path)
+    before = (tmp_path / KEY_FILE).read_text()
+    lock = Lock(tmp_path / "var" / "ledger.sqlite3")
+    lock.acquire()
+    ended = await keys(tmp_path, "add")
+    lock.release()
+
+    assert (ended.exit_code, (tmp_path / KEY_FILE).read_text()) == (78, before)
+    assert "another process" in ended.err

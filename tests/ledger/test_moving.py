@@ -14,7 +14,7 @@ from connector.ledger.postgres.departing import departing
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.sqlite.leaving import Leaving, leaving
 from connector.ledger.sqlite.moving_in import move_in
-from connector.model.audit import AuditEntry, ended
+from connector.model.audit import Action, Actor, AuditEntry, begun, ended
 from connector.model.debts import LogoutState
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.model.sessions import OpenSession
@@ -41,7 +41,8 @@ from tests.ledger.ledgers import (
 )
 from tests.postgres import PASSWORD, Postgres
 
-ADOPTION = Adoption(KEYS, idle_for=1, now=START)
+MOVED = begun(Actor("ada", "command line"), Action.COPY_LEDGER, "ledger x", START)
+ADOPTION = Adoption(KEYS, idle_for=1, entry=MOVED)
 """A session is idle here after two ticks."""
 
 
@@ -97,7 +98,8 @@ async def told(ledger: Ledger) -> tuple[object, ...]:
     ]
     listed = [replace(each, place=0) for each in await ledger.session_listing()]
     totals = replace(await ledger.statistics(), bytes=0)
-    return rows, sorted(listed, key=str), totals, await ledger.known_sessions(), due, await ledger.audit_entries()
+    actions = [line for line in await ledger.audit_entries() if line.word != MOVED.word]
+    return rows, sorted(listed, key=str), totals, await ledger.known_sessions(), due, actions
 
 
 async def test_all_that_a_file_told_the_database_tells(tmp_path: Path, address: Address) -> None:
@@ -179,7 +181,7 @@ async def test_two_files_move_into_one_database_which_has_the_rows_of_both(tmp_p
         totals = await there.statistics()
         assert (totals.sessions, totals.owed, totals.unknown) == (2, 2, 2)
         assert len({debt.id for debt in await all_due(there)}) == 2
-        assert [entry.target for entry in await there.audit_entries()] == ["owed 1", "owed 0"]
+        assert [entry.target for entry in await there.audit_entries()] == ["owed 1", "ledger x", "owed 0"]
         known = await there.known_sessions()
         assert {known.ledger_id, *known.adopted} == {*ids(tmp_path / "one"), *ids(tmp_path / "two")}
 
@@ -352,6 +354,25 @@ async def test_a_file_moves_by_a_command_that_shows_no_password(tmp_path: Path, 
     assert PASSWORD not in first.out + first.err + again.out + again.err
 
 
+async def test_each_move_leaves_a_line_where_the_ledger_is_then(tmp_path: Path, postgres: Postgres) -> None:
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+    assert (await connector("check-config", folder=tmp_path, environ=environ)).exit_code == 0
+    async with opened(tmp_path):
+        pass
+
+    for ends in ((NAME, "LEDGER_DSN"), (NAME, "LEDGER_DSN"), ("LEDGER_DSN", "new.sqlite3")):
+        ended_well = await connector("ledger", "copy", *ends, folder=tmp_path, environ=environ)
+        assert ended_well.exit_code == 0, ended_well.err
+    (tmp_path / "config.toml").write_text('[ledger]\npath = "new.sqlite3"\n')
+    lines = (await connector("audit", "--json", folder=tmp_path, environ=environ)).json
+
+    assert [(line["action"], line["where"]) for line in lines] == [("copy ledger", "command line")] * 2
+    assert [line["target"] for line in lines] == [f"ledger {parsed(environ['LEDGER_DSN'], origin='x')}", f"ledger {NAME}"]
+    assert lines[0]["outcome"] == f"moved to {tmp_path}/new.sqlite3"
+    assert lines[1]["outcome"].startswith("moved to 127.0.0.1")
+    assert PASSWORD not in str(lines)
+
+
 async def test_several_files_move_by_one_command_and_once(tmp_path: Path, postgres: Postgres) -> None:
     environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
     assert (await connector("check-config", folder=tmp_path, environ=environ)).exit_code == 0
@@ -371,7 +392,7 @@ async def test_several_files_move_by_one_command_and_once(tmp_path: Path, postgr
 
 
 def move_back(folder: Path, address: Address) -> None:
-    move_in(folder / NAME, departing(address), lambda: None)
+    move_in(folder / NAME, departing(address), MOVED, lambda: None)
 
 
 async def test_all_that_a_database_told_a_file_tells(tmp_path: Path, address: Address) -> None:

@@ -15,6 +15,7 @@ from connector.ledger.sql.facts import DebtWritten, Fact, OpeningWritten, Sessio
 from connector.ledger.sql.moving import COLUMNS, LeavingLedger, Row
 from connector.ledger.sql.session_changes import is_debt
 from connector.ledger.sql.table import Table, marks
+from connector.model.audit import AuditEntry
 from connector.model.credential import Credential
 from connector.model.errors import ConfigurationError
 from connector.model.sessions import OpenSession
@@ -27,7 +28,13 @@ class Adoption:
     keyring: Keyring
     idle_for: int
     """Ticks without a call after which a session is not open any more when it arrives, but owed."""
-    now: float
+    entry: AuditEntry
+    """The line of the audit log that the move gets, once it has begun."""
+
+    @property
+    def now(self) -> float:
+        """When the move has begun, in seconds since the epoch."""
+        return self.entry.at
 
 
 def adopt(table: FleetTable, source: LeavingLedger, adoption: Adoption, advance: Callable[[], None]) -> None:

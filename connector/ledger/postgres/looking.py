@@ -30,14 +30,15 @@ def opened_read_only(address: Address, keyring: Keyring) -> Iterator[Table]:
     try:
         with address.connect() as connection, connection.transaction():
             connection.execute(SNAPSHOT)
-            _must_be_of_today(connection, address)
+            must_be_of_today(connection, address)
             owners = tuple(bytes(id_) for (id_,) in connection.execute("SELECT id FROM owners"))
             yield FleetTable(Statements(connection), keyring, term=Term(others=owners), may_write=False)
     except psycopg.Error as problem:
         raise ConfigurationError([f"ledger.dsn_env: {address}: {told(problem)}"]) from None
 
 
-def _must_be_of_today(connection: "psycopg.Connection[Any]", address: Address) -> None:
+def must_be_of_today(connection: "psycopg.Connection[Any]", address: Address) -> None:
+    """Raise `ConfigurationError` if this version does not read what is there."""
     try:
         found = found_version(connection)
     except psycopg.errors.UndefinedTable:

@@ -4,6 +4,7 @@ import sys
 from typing import NamedTuple
 
 from connector.ledger.keyring import Keyring
+from connector.ledger.sql.database import Database
 from connector.ledger.sql.table import Table
 from connector.ledger.unverified import Unverified, shown
 from connector.model.audit import AuditEntry
@@ -31,7 +32,12 @@ FORGET = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? OR at
 
 def note(table: Table, entry: AuditEntry) -> None:
     """Write a line, or the outcome of one. A line that the store has forgotten is written with its outcome."""
-    table.write(NOTE, (entry.word, entry.at, entry.who, entry.where, entry.action, entry.target, entry.outcome))
+    table.write(NOTE, _values(entry))
+
+
+def note_at_rest(connection: Database, entry: AuditEntry) -> None:
+    """Write a line, or the outcome of one, into a ledger that no server of this machine has open."""
+    connection.execute(NOTE, _values(entry))
 
 
 def listing(table: Table, *, before: int | None, limit: int) -> list[AuditEntry]:
@@ -61,6 +67,10 @@ def verify(row: AuditRow, _: Keyring) -> None:
     texts = (row.who, row.place, row.action, row.target, row.outcome or "")
     if not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise Unverified("the line was altered or damaged")
+
+
+def _values(entry: AuditEntry) -> tuple[object, ...]:
+    return (entry.word, entry.at, entry.who, entry.where, entry.action, entry.target, entry.outcome)
 
 
 def _text(value: str) -> str:

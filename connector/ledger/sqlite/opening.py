@@ -37,7 +37,7 @@ def make_ready(path: Path, keyring: Keyring, *, now: float) -> None:
     if not is_there(path):
         build(path)
         log.info("no ledger was there: a new one is begun", path=str(path))
-    _must_be_ours(path)
+    must_be_ours(path)
     if damage := damage_of(path):
         recover(path, keyring, damage, now=now)
     connection = connected(path, "rw")
@@ -54,7 +54,7 @@ def claim_folder(path: Path) -> None:
     make_private_folder(path.parent)
 
 
-def _must_be_ours(path: Path) -> None:
+def must_be_ours(path: Path) -> None:
     """Refuse a file that is somebody else's or that cannot be written; one that is ours is made nobody else's to read."""
     if HAS_MODES and path.stat().st_uid != os.geteuid():
         raise ConfigurationError(
