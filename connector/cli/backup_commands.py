@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # a command imports what it works with when it runs, so that 
     from connector.ledger.sql.table import Table
     from connector.ledger.sqlite.backup import About
 
+EXIT_UNUSABLE_ROWS = 65
+"""The backup is written, and nobody can use some of its rows: `EX_DATAERR` of sysexits.h."""
+
 
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")],
@@ -31,7 +34,8 @@ def backup(
 ) -> None:
     """Write a backup of the ledger, while the server runs or not. Keep the keys apart from it: they are not in the file.
 
-    The file is read again, and each row verified, before it has its name. Only its owner may read it.
+    The file is read again, and each row verified, before it has its name. Only its owner may read it. Ends with 65 if the file is
+    there, and rows in it do not verify, or need a key that is missing: nobody can use these.
     """
     from connector.ledger.sql.snapshot import Snapshot
     from connector.ledger.sqlite.backup import back_up
@@ -42,6 +46,8 @@ def backup(
     with _opened(ledger, keyring) as table, progress("backup", (snapshot := Snapshot(table)).size()) as advance:
         about = back_up(file, snapshot, keyring, ledger=_place(ledger), now=time.time(), advance=advance)
     _tell_backup(file, about, as_json=as_json)
+    if about.damaged or about.without_key:
+        raise typer.Exit(EXIT_UNUSABLE_ROWS)
 
 
 def restore(
@@ -55,7 +61,8 @@ def restore(
 ) -> None:
     """Make a ledger of a backup, while no server runs. Whatever was open in it is ended once the server starts.
 
-    Nobody goes on with a login of that time, and everything cached is invalidated.
+    Nobody goes on with a login of that time, and everything cached is invalidated. If it is broken off, the ledger is as it was
+    or, once the new one takes its place, restored. If the command is killed just then, the next start finishes that.
     """
     from connector.ledger.sqlite.backup import opened_backup
     from connector.runtime.signals import take_as_ctrl_c
@@ -100,12 +107,13 @@ def _restored(
 ) -> "Restored":
     from connector.cli.audited_here import begun_here
     from connector.model.audit import Action
+    from connector.runtime.signals import ignore_all
 
     entry = begun_here(Action.RESTORE, "ledger")
     if ledger.store == "sqlite":
         from connector.ledger.sqlite.restored_file import restore as into_file
 
-        return into_file(ledger.path, snapshot, keyring, entry, advance, replace=replace)
+        return into_file(ledger.path, snapshot, keyring, entry, advance, replace=replace, last_moment=ignore_all)
     from connector.preflight.ledger_store import ledger_address
 
     address = ledger_address(ledger, os.environ)

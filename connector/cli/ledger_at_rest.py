@@ -25,8 +25,9 @@ def ledger_at_rest(ledger: LedgerSection, down: ServerDown, tell: Callable[[str]
     """
     if ledger.store == "sqlite":
         from connector.ledger.sqlite.reading import opened_read_only as file_opened
+        from connector.ledger.sqlite.recovery import is_half_done
 
-        if not is_there(ledger.path):
+        if not (is_there(ledger.path) or is_half_done(ledger.path)):
             raise NothingHere(f"{down}, and there is no ledger at {ledger.path}")
         keyring = _keyring(ledger, down)
         tell(f"{down}; reading the ledger's file, {ledger.path}")

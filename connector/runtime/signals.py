@@ -54,6 +54,13 @@ def take_as_ctrl_c() -> None:
             signal.signal(number, _interrupt)
 
 
+def ignore_all() -> None:
+    """Let no ending signal break this process off from now on, for a command that is about to end."""
+    for name in (*ENDING, HANG_UP):
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def _interrupt(*_: object) -> None:
     # Of a job that a script runs in the background, the shell has Ctrl-C ignored: that must not make SIGTERM kill it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

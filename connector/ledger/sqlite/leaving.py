@@ -9,12 +9,11 @@ from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.sql.moving import COLUMNS, MOVED, Row
 from connector.ledger.sqlite.inspection import connected, damage_of, moved_to
 from connector.ledger.sqlite.lock import Lock
-from connector.ledger.sqlite.opening import refusals
+from connector.ledger.sqlite.opening import must_be_there, refusals
 from connector.ledger.sqlite.salvage import AUDIT, DEBTS, OPENINGS, SESSIONS
 from connector.ledger.sqlite.schema import migrate, version
 from connector.ledger.unverified import Unverified
 from connector.model.errors import ConfigurationError
-from connector.runtime.file_access import is_there
 
 KINDS = {kind.table: kind for kind in (DEBTS, SESSIONS, OPENINGS, AUDIT)}
 
@@ -86,8 +85,7 @@ def leaving(path: Path, keyring: Keyring) -> Iterator[Leaving]:
     """
     lock = Lock(path)
     with refusals(path):
-        if not is_there(path):
-            raise ConfigurationError([f"ledger.path: {path}: there is no ledger"])
+        must_be_there(path)
         lock.acquire()
         try:
             with closing(connected(path, "rw")) as connection:

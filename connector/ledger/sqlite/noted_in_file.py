@@ -8,7 +8,8 @@ from pathlib import Path
 from connector.ledger.sql.audit_rows import note_at_rest
 from connector.ledger.sqlite.inspection import connected, damage_of
 from connector.ledger.sqlite.lock import Lock
-from connector.ledger.sqlite.opening import must_be_ours, refusals
+from connector.ledger.sqlite.opening import must_be_ours, must_be_there, refusals
+from connector.ledger.sqlite.recovery import is_half_done
 from connector.model.audit import Note
 from connector.model.errors import ConfigurationError
 from connector.runtime.file_access import is_there
@@ -23,13 +24,14 @@ def noting(path: Path) -> Iterator[Note | None]:
     Raises:
         ConfigurationError: a server uses it, or it is damaged, somebody else's, or cannot be written.
     """
-    if not is_there(path):
+    if not (is_there(path) or is_half_done(path)):
         yield None
         return
     lock = Lock(path)
     with refusals(path):
         lock.acquire()
         try:
+            must_be_there(path)
             must_be_ours(path)
             if damage := damage_of(path):
                 hint = "the server saves what it can when it starts"

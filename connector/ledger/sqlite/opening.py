@@ -10,7 +10,7 @@ import structlog
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.inspection import connected, damage_of
-from connector.ledger.sqlite.recovery import build, finish_interrupted, recover
+from connector.ledger.sqlite.recovery import build, finish_interrupted, is_half_done, recover, saved_to
 from connector.ledger.sqlite.schema import migrate
 from connector.model.errors import ConfigurationError
 from connector.runtime.file_access import is_there, why_not
@@ -29,6 +29,15 @@ def refusals(path: Path) -> Iterator[None]:
         raise ConfigurationError([f"ledger.path: {path}: {why_not(problem, path)}"]) from problem
     except sqlite3.Error as problem:
         raise ConfigurationError([f"ledger.path: {path}: {problem}"]) from problem
+
+
+def must_be_there(path: Path) -> None:
+    """Raise `ConfigurationError` if there is no ledger, or none before a start has finished what was broken off."""
+    if is_half_done(path):
+        told = f"a restore, or the repair of a damaged file, was broken off; a server that starts finishes it: {saved_to(path)}"
+        raise ConfigurationError([f"ledger.path: {path}: {told}"])
+    if not is_there(path):
+        raise ConfigurationError([f"ledger.path: {path}: there is no ledger"])
 
 
 def make_ready(path: Path, keyring: Keyring, *, now: float) -> None:

@@ -9,10 +9,9 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.sql.table import Table
 from connector.ledger.sqlite.file_table import FileTable
 from connector.ledger.sqlite.inspection import connected, damage_of
-from connector.ledger.sqlite.opening import refusals
+from connector.ledger.sqlite.opening import must_be_there, refusals
 from connector.ledger.sqlite.schema import MIGRATIONS, migrate, version
 from connector.model.errors import ConfigurationError
-from connector.runtime.file_access import is_there
 
 
 @contextmanager
@@ -23,8 +22,7 @@ def opened_read_only(path: Path, keyring: Keyring) -> Iterator[Table]:
         ConfigurationError: there is no ledger, it cannot be read, it is damaged, or of a newer version.
     """
     with refusals(path):
-        if not is_there(path):
-            raise ConfigurationError([f"ledger.path: {path}: there is no ledger"])
+        must_be_there(path)
         path.open("rb").close()  # SQLite does not say why it cannot
         if damage := damage_of(path):
             raise ConfigurationError([f"ledger.path: {path}: is damaged ({damage}); the server saves what it can when it starts"])

@@ -67,8 +67,13 @@ def take_place(path: Path, *, now: float, why: str = "corrupt") -> Path:
 
 def finish_interrupted(path: Path, *, now: float) -> None:
     """Finish what a process that was killed has begun: the old file is gone from its place and the new one is not yet there."""
-    if not is_there(path) and is_there(saved_to(path)):
+    if is_half_done(path):
         take_place(path, now=now)
+
+
+def is_half_done(path: Path) -> bool:
+    """Tell whether a process was killed after it had moved the old file away, and before the new one had its place."""
+    return not is_there(path) and is_there(saved_to(path))
 
 
 def _fill(path: Path, saved: Saved, lost_track: str | None) -> int:

@@ -32,11 +32,19 @@ COUNT = "SELECT count(*) FROM {}"
 
 
 def restore(
-    path: Path, backup: LedgerRows, keyring: Keyring, entry: AuditEntry, advance: Callable[[], None], *, replace: bool = False
+    path: Path,
+    backup: LedgerRows,
+    keyring: Keyring,
+    entry: AuditEntry,
+    advance: Callable[[], None],
+    *,
+    replace: bool = False,
+    last_moment: Callable[[], None] = lambda: None,
 ) -> Restored:
     """Make a ledger of a backup, and write a line of its audit log. `advance` is called for each row and each open session.
 
     With `replace`, it takes the place of the one that is there, which is moved aside. What that one owes is owed, too.
+    `last_moment` is called before it does so: whoever breaks it off from then on has the ledger restored by the next start.
 
     Raises:
         ConfigurationError: a server runs, there is a ledger that is not to be replaced, or it cannot be made.
@@ -50,14 +58,18 @@ def restore(
             if there and not replace:
                 raise ConfigurationError([f"ledger.path: {path}: a ledger is there already: {there}; --replace moves it aside"])
             present = _present(path, keyring, entry.at)
-            return _restored(path, partial(bring_back, present=present, entry=entry), backup, keyring, advance)
+            restored = _made(path, partial(bring_back, present=present, entry=entry), backup, keyring, advance)
+            last_moment()
+            take_place(path, now=restored.at, why="replaced")
+            return restored
         finally:
             lock.release()
 
 
-def _restored(
+def _made(
     path: Path, bring: Callable[..., Restored], backup: LedgerRows, keyring: Keyring, advance: Callable[[], None]
 ) -> Restored:
+    """Make the file that is to take the place of the one that is there."""
     made = path.with_name(f"{path.name}.restoring")
     try:
         begin_anew(made)
@@ -65,7 +77,6 @@ def _restored(
             restored = bring(FileTable(connection, keyring), advance=advance)
         made.replace(saved_to(path))
         synced_folder(path.parent)
-        take_place(path, now=restored.at, why="replaced")
     finally:
         discard(made)
     return restored
