@@ -34,6 +34,7 @@ from connector.model.listed import TICK
 from connector.preflight.keyfile import given_keyring, load_keyring
 from connector.preflight.ledger_store import advice_on_sharing, ledger_file
 from connector.preflight.loading import Prepared, load, prepared
+from connector.preflight.reloading import ReadAgain
 from connector.runtime.supervision import supervised
 from connector.telemetry.last_day import LastDay
 from connector.telemetry.logs import configure_logs
@@ -42,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 PARTS = web.AppKey("parts", Parts)
 SECRETS = web.AppKey("secrets", KeptSecrets)
+ALSO_READ = web.AppKey("also_read", list[ReadAgain])
+"""What else is read again at a hang-up, while the application runs."""
 LAST_DAY = web.AppKey("last_day", LastDay)
 MakeLedger = Callable[[Settings, Keyring, Callable[[], float]], Ledger]
 """Makes the ledger of these settings and keys; the last is a clock."""
@@ -103,6 +106,7 @@ def app_of(
         start.end_system.guarded.also = tracing.of_requests
     core = core_of(start, keyring, ledger, ledger.clock, tick, kinds=tracing.kinds)
     app = web.Application(middlewares=tracing.of_calls)
+    app[ALSO_READ] = []
     app[SECRETS] = KeptSecrets(
         keyring, partial(given_keyring, settings.ledger.key_file, environ), start.drivers, ledger, core.peers, core.tasks
     )
@@ -131,7 +135,7 @@ async def _running(app: web.Application, settings: Settings, environ: Mapping[st
         async with tracing.sent(), parts.running(settings.server.deadlines.shutdown), served_metrics as url:
             admin = _admin(app, settings, url)
             async with (
-                console_served(admin, parts.metrics, settings, doors, environ) as link,
+                console_served(admin, parts.metrics, settings, doors, environ, at_hang_up=app[ALSO_READ].append) as link,
                 control_served(control_app(admin, parts.metrics, app[PROBES], link), settings, doors),
                 supervised("the last day", app[LAST_DAY].run),
             ):

@@ -12,7 +12,7 @@ from aiohttp import web
 from connector.api.doors import DOORS, Doors, listen, opened_doors
 from connector.api.lifecycle import LIFECYCLE
 from connector.api.parser import GuardedRunner, guarded_runner
-from connector.app import PARTS, SECRETS, create_app
+from connector.app import ALSO_READ, PARTS, SECRETS, create_app
 from connector.cleanups.hooks import Hooks
 from connector.config.settings import ServerDeadlines, Settings
 from connector.model.addresses import is_loopback
@@ -75,7 +75,8 @@ async def serve_app(
     app[DOORS] = doors
     runner = guarded_runner(app, settings.server)
     tls = listener_tls(settings.server.tls)
-    stop = stop_signal(Reloading(settings, tls, read_again or (lambda: settings), app[SECRETS]).reload)
+    also = app[ALSO_READ]
+    stop = stop_signal(Reloading(settings, tls, read_again or (lambda: settings), app[SECRETS], also).reload)
     try:
         await runner.setup()
         await listen(runner, "server", doors.server, tls)

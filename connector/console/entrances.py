@@ -46,6 +46,12 @@ class Entrances:
     """Who a code is for and until when it lasts, by its digest: what is looked up tells nothing by how long that takes."""
     _logins: dict[str, Login] = field(default_factory=dict, init=False)
 
+    def take(self, token: str | None) -> None:
+        """Let in by another token from now on. Whoever has shown the one before has to show this one."""
+        if token != self.token:
+            self.token = token
+            self._logins = {place: login for place, login in self._logins.items() if login.user != BEARER}
+
     def new_code(self, user: str) -> str:
         """Return a code that lets this user in, once, within `CODE_LASTS` seconds."""
         _make_room(self._codes)

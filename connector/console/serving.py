@@ -1,8 +1,9 @@
 """The console while the server runs, if it is switched on. What it is made of is imported only then."""
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 
 import structlog
@@ -14,11 +15,12 @@ from connector.api.control import MakeLink
 from connector.api.doors import Doors, listen
 from connector.api.http_errors import ApiError
 from connector.api.sites import running
-from connector.config.settings import Settings
+from connector.config.settings import ConsoleSection, Settings
 from connector.console.entrances import CODE_LASTS, Entrances
 from connector.model.addresses import is_loopback
 from connector.preflight.console_token import console_token
-from connector.preflight.listener import listener_tls
+from connector.preflight.listener import listener_tls, show_again
+from connector.preflight.reloading import ReadAgain, Take
 from connector.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -36,9 +38,17 @@ NEAR_PROXY = (
 
 @asynccontextmanager
 async def console_served(
-    admin: Admin, metrics: Metrics, settings: Settings, doors: Doors, environ: Mapping[str, str]
+    admin: Admin,
+    metrics: Metrics,
+    settings: Settings,
+    doors: Doors,
+    environ: Mapping[str, str],
+    *,
+    at_hang_up: Callable[[ReadAgain], None] = lambda _: None,
 ) -> AsyncIterator[MakeLink | None]:
     """Serve the console while the context is open; yields how a link into it is made, or None if it is switched off.
+
+    `at_hang_up` is told how the console reads its certificate and its token again.
 
     Raises:
         ConfigurationError: its address, its certificate or its token cannot be used.
@@ -50,6 +60,7 @@ async def console_served(
 
     entrances = Entrances(console_token(settings.console, environ))
     tls = listener_tls(settings.console.tls, "console")
+    at_hang_up(partial(_read_again, settings.console, environ, entrances, tls))
     async with running(console_app(admin, metrics, settings, entrances), settings, most=MOST) as runner:
         await listen(runner, "console", doors.console, tls)
         url = _url(runner.addresses[0], tls)
@@ -61,6 +72,19 @@ async def console_served(
             return ShownLink(str(url.with_fragment(entrances.new_code(user))), CODE_LASTS)
 
         yield link
+
+
+def _read_again(console: ConsoleSection, environ: Mapping[str, str], entrances: Entrances, tls: ssl.SSLContext | None) -> Take:
+    """Read the token and the certificate, and return what takes them. Raises `ConfigurationError`."""
+    token = console_token(console, environ)
+    listener_tls(console.tls, "console")
+
+    def take() -> None:
+        entrances.take(token)
+        if tls is not None:
+            show_again(tls, console.tls, "console")
+
+    return take
 
 
 def _url(address: tuple[str, int], tls: ssl.SSLContext | None) -> URL:

@@ -22,9 +22,9 @@ def listener_tls(settings: ServerTls, section: str = "server") -> ssl.SSLContext
     return None if settings.certificate is None else tls
 
 
-def show_again(tls: ssl.SSLContext, settings: ServerTls) -> None:
+def show_again(tls: ssl.SSLContext, settings: ServerTls, section: str = "server") -> None:
     """Have new connections show what is in the files by now. Raises `ConfigurationError`: they show what they showed before."""
-    listener_tls(settings)  # in a context that nobody uses: a key that does not fit would spoil this one
+    listener_tls(settings, section)  # in a context that nobody uses: a key that does not fit would spoil this one
     if settings.certificate is not None:
         tls.load_cert_chain(settings.certificate, settings.key or settings.certificate)
 

@@ -1,7 +1,7 @@
-"""What a running server takes anew when it is asked to: the log's settings, its certificate, new keys, passwords of stores."""
+"""What a running server takes anew when it is asked to: settings of the log, certificates, new keys, passwords, tokens."""
 
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +31,12 @@ class FromFiles(Protocol):
         ...
 
 
+Take = Callable[[], None]
+"""Takes what was read."""
+ReadAgain = Callable[[], Take]
+"""Reads what is in files by now. Raises `ConfigurationError`."""
+
+
 @dataclass(slots=True)
 class Reloading:
     """Reads the configuration again. If something is wrong with it, all stays as it is."""
@@ -41,12 +47,15 @@ class Reloading:
     read: Callable[[], Settings]
     """Raises `ConfigurationError`."""
     secrets: FromFiles
+    also: Sequence[ReadAgain] = ()
+    """Other listeners: they take what they have read, once nothing is wrong with any of it."""
 
     def reload(self) -> None:
         """Apply what can be applied, and tell which changed keys need a restart."""
         try:
             settings = self.read()
             keyring = self.secrets.read()
+            taken = [read() for read in self.also]
             if self.tls is not None:
                 show_again(self.tls, settings.server.tls)
         except ConfigurationError as found:
@@ -55,11 +64,13 @@ class Reloading:
             return
         configure_logs(settings.logs)
         self.secrets.apply(keyring)
+        for take in taken:
+            take()
         old, new = dict(_leaves(self.settings.model_dump())), dict(_leaves(settings.model_dump()))
         applied = APPLIED if old[CERTIFICATE] and new[CERTIFICATE] else ("logs.",)  # HTTPS begins, and ends, with a restart
         changed = sorted(key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith(applied))
         log.info(
-            "read the configuration again: the log, the certificate of HTTPS, keys, and passwords in files are as it says by now"
+            "read the configuration again: the log, certificates, keys, and passwords and tokens in files are as it says by now"
         )
         if changed:
             log.warning("some keys have changed that need a restart; until then they are as they were", keys=changed)

@@ -18,6 +18,8 @@ from tests.e2e.surroundings import WITHOUT_TERMINAL
 from tests.endsystems.certificates import Authority, authority
 
 TLS = '[server.tls]\ncertificate = "server.pem"\n'
+CONSOLE = '[console]\nenabled = true\nport = 0\ntoken_file = "token"\n[console.tls]\ncertificate = "server.pem"\n'
+OLD, NEW = "o" * 32, "n" * 32
 WANTING_CLIENTS = f'{TLS}client_ca_file = "authority.pem"\n'
 
 
@@ -42,9 +44,13 @@ async def cleaned_up(http: aiohttp.ClientSession, session: str) -> int:
 
 async def shown(server: ConnectorProcess, trusted: Authority) -> bytes:
     """Return the certificate that a new connection is shown."""
+    return await shown_at(URL(server.url).port, trusted)
+
+
+async def shown_at(port: int | None, trusted: Authority) -> bytes:
     tls = ssl.create_default_context(cafile=trusted.file)
     async with asyncio.timeout(WITHIN):
-        _, writer = await asyncio.open_connection("127.0.0.1", URL(server.url).port, ssl=tls, server_hostname="localhost")
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname="localhost")
     certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
     assert isinstance(certificate, bytes)
@@ -142,3 +148,34 @@ async def test_what_is_wrong_with_the_files_is_told_before_anything_starts(
 
     assert [each.exit_code for each in ended] == [78, 78]
     assert all(told in each.err for each in ended)
+
+
+async def test_a_hang_up_gives_the_console_its_new_certificate_and_token(trusted: Authority, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text(OLD)
+    with connector_process(tmp_path, CONSOLE, launcher=WITHOUT_TERMINAL) as server:
+        port = URL((await server.logged("serving the console"))["url"]).port
+        url, tls = f"https://localhost:{port}/api/status", ssl.create_default_context(cafile=trusted.file)
+        before = await shown_at(port, trusted)
+        assert await answered(url, tls, OLD) == 200
+        trusted.server()
+        token.write_text(NEW)
+
+        server.process.send_signal(signal.SIGHUP)
+        await server.logged("read the configuration again")
+
+        assert await shown_at(port, trusted) != before
+        assert [await answered(url, tls, each) for each in (OLD, NEW)] == [401, 200]
+
+        token.write_text("short")
+        server.process.send_signal(signal.SIGHUP)
+        told = await server.logged("the configuration cannot be read again")
+        assert [each.partition(" ")[0] for each in told["problems"]] == ["console.token_file:"]
+        assert await answered(url, tls, NEW) == 200
+
+
+async def answered(url: str, tls: ssl.SSLContext, token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as http, http.get(url, headers=headers) as answer:
+        return answer.status

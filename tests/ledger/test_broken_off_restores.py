@@ -59,7 +59,7 @@ async def which(folder: Path) -> str:
     return "new"
 
 
-async def test_a_restore_that_is_killed_leaves_the_old_ledger_or_the_next_start_the_new_one(installation: Path) -> None:
+async def test_a_killed_restore_leaves_the_old_ledger_or_the_next_start_the_new_one(installation: Path) -> None:
     found = []
     for number in (1, 2, 3):
         folder = shutil.copytree(installation, installation.with_name(f"killed-{number}"))
@@ -72,7 +72,7 @@ async def test_a_restore_that_is_killed_leaves_the_old_ledger_or_the_next_start_
     assert found == ["old", "old", "new"]
 
 
-async def test_a_restore_that_is_asked_to_end_does_so_before_it_begins_to_replace_or_finishes_it(installation: Path) -> None:
+async def test_a_restore_that_is_asked_to_end_stops_before_it_replaces_or_finishes(installation: Path) -> None:
     found = []
     for number in (1, 2, 3):
         folder = shutil.copytree(installation, installation.with_name(f"asked-{number}"))
