@@ -15,6 +15,7 @@ from rich.console import Console
 from bench.machine import machine
 from bench.measure import run_on_the_servers_loop
 from bench.page import write_page
+from bench.process import keep_compiled
 from bench.question import Answer, Question, Run, SanityCheckFailed
 from bench.questions import ALL
 from bench.results import Results
@@ -64,4 +65,5 @@ def _measured(question: Question, console: Console, *, quick: bool) -> Sequence[
 
 
 if __name__ == "__main__":
+    keep_compiled()
     sys.exit(main())

@@ -26,6 +26,7 @@ from bench.http.servers import ROOT, Server, served
 from bench.http.vitals import KNOWN, cpu_seconds, resident_bytes
 from bench.http.whole_lives import led
 from bench.measure import run_on_the_servers_loop
+from bench.process import keep_compiled
 from bench.questions.cleanups_per_second import CONNECTIONS, Contender, Kind
 
 KINDS: Mapping[str, Kind] = {
@@ -181,4 +182,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_compiled()
     sys.exit(main())

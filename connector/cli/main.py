@@ -44,8 +44,10 @@ def main() -> None:
 @app.command()
 def serve(config: ConfigOption = None) -> None:
     """Serve until a signal asks to end (SIGTERM, Ctrl-C), then finish what has begun."""
-    from connector.cli.running import serve_file
+    from connector.runtime.quick_imports import quick_imports
 
+    with quick_imports():
+        from connector.cli.running import serve_file
     raise typer.Exit(serve_file(chosen(config)))
 
 
