@@ -82,13 +82,13 @@ class Cache:
         """Return the values that were found, by their keys, in the order asked for."""
         # Copied, because the caller's iterable may be a generator that can be read only once.
         wanted = [*keys]
-        found: dict[str, Any] = {}
         stamp = await self._entries.stamp(self.scope)
+        found = self._held(stamp, wanted, kind)
 
         async def find(key: str) -> None:
             found[key] = await self._find(stamp, key, kind)
 
-        await _for_each(wanted, find)
+        await _for_each([key for key in wanted if key not in found], find)
         return {key: found[key] for key in wanted if found[key] is not _ABSENT}
 
     async def set(self, key: str, value: object, *, ttl: float = DEFAULT_TTL) -> bool:
@@ -162,6 +162,13 @@ class Cache:
         """Return the value of this type that was stored under this stamp, or `_ABSENT`."""
         data = None if stamp is None else await self._entries.read(self.scope, self._login_id + key, stamp)
         return _ABSENT if data is None else _fitting(data, kind)
+
+    def _held(self, stamp: Stamp | None, keys: Sequence[str], kind: Any) -> dict[str, Any]:
+        """Return those values that are known without waiting; `_ABSENT` for one of another type."""
+        if stamp is None:
+            return {}
+        held = self._entries.held(self.scope, [self._login_id + key for key in keys], stamp)
+        return {key: _fitting(data, kind) for key, data in zip(keys, held, strict=True) if data is not None}
 
     def _entry(self, data: bytes, ttl: float) -> Entry | None:
         """Return what is stored, under the read version; None without one, because nothing may be stored then."""

@@ -1,5 +1,6 @@
 """Typed values in and out, and how long they live."""
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -135,6 +136,37 @@ async def test_many_are_set_and_found_by_their_keys_in_the_order_asked_for(cache
     assert [*found.items()] == [("99", 99), ("7", 7), ("0", 0)]
     assert await cache.set_many({})
     assert await cache.get_many([], int) == {}
+
+
+async def test_many_that_the_local_cache_has_are_found_without_a_task_for_any(cache: Cache) -> None:
+    keys = [str(number) for number in range(100)]
+    await cache.set_many(dict.fromkeys(keys, 1))
+    loop, begun = asyncio.get_running_loop(), 0
+
+    def counted(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> Any:
+        nonlocal begun
+        begun += 1
+        return asyncio.Task(work, loop=loop, **options)
+
+    loop.set_task_factory(counted)
+    try:
+        found = await cache.get_many(keys, int)
+    finally:
+        loop.set_task_factory(None)
+
+    assert (len(found), begun) == (100, 0)
+
+
+async def test_many_come_from_the_local_cache_and_from_the_authority(clock: Clock) -> None:
+    near, far = memory(clock, "near"), memory(clock)
+    stack = Stack([near, far], clock)
+    cache = await stack.caches.of(SESSION)
+    await cache.set_many({"near": 1, "far": 2, "another type": "text"})
+    await near.delete(SESSION, "far")
+    stack.storage.reads["near"].hits = stack.storage.reads["near"].misses = 0
+
+    assert await cache.get_many(["far", "another type", "nowhere", "near"], int) == {"far": 2, "near": 1}
+    assert (stack.storage.reads["near"].hits, stack.storage.reads["near"].misses) == (2, 2)
 
 
 async def test_a_key_is_any_text(cache: Cache) -> None:
