@@ -7,6 +7,7 @@ from typing import TypeVar
 import structlog
 
 from connector.model.cleanup import Timed
+from connector.model.errors import LedgerUnavailable
 from connector.runtime.deadline import Patience, within
 from drivers.cancellation import cancelled_only_if_asked
 
@@ -20,7 +21,10 @@ CLOSING = 30.0
 async def step(
     name: str, work: Callable[[], Awaitable[Outcome]], *, deadline: float | Patience, late: Outcome, failed: Outcome
 ) -> Timed[Outcome]:
-    """Run one step for at most `deadline` seconds. A defect is logged with its traceback and becomes `failed`."""
+    """Run one step for at most `deadline` seconds. A defect is logged with its traceback and becomes `failed`.
+
+    A ledger that does not answer breaks it off: that becomes `failed`, too, but is no defect.
+    """
     started = time.monotonic()
     try:
         with cancelled_only_if_asked:
@@ -29,6 +33,11 @@ async def step(
     except TimeoutError:
         log.warning("a step was late; the others go on", step=name, seconds=deadline)
         outcome = late
+    except LedgerUnavailable as problem:
+        log.warning(
+            "a step was broken off, because the ledger does not work for now; the others go on", step=name, reason=str(problem)
+        )
+        outcome = failed
     except Exception:
         log.exception("unhandled exception in a step; the other steps go on", step=name)
         outcome = failed

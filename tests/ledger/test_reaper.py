@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from connector.ledger.port import Ledger
 from connector.model.begun import Opening
 from connector.model.cleanup import CleanupReport, CleanupRequest, Timed
 from connector.model.credential import Credential
+from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import NOTHING_TO_END
 from connector.model.sessions import OpenSession, Use
 from connector.runtime.supervision import OwnedTasks, supervised
@@ -198,3 +200,24 @@ async def test_a_session_that_was_perhaps_never_handed_out_ends_after_a_grace_wi
 
     assert [each.session_id for each in cleaning.begun] == [session(1).session_id]
     assert [line["reason"] for line in logged] == ["unanswered"]
+
+
+async def test_a_ledger_that_stalls_during_a_reap_spares_the_session_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as ledger:
+        await open_(ledger, session(1))
+        async with reaper(ledger) as (made, cleaning):
+            now = await pass_time(made, ticks_of(MINUTE))
+            monkeypatch.setattr(cleaning.live, "still_open", stalled)
+            with capture_logs() as logs:
+                await made.reap(now)
+            monkeypatch.undo()
+            assert not cleaning.begun
+            await made.reap(now)
+            assert len(cleaning.begun) == 1
+    assert [(line["log_level"], line["reason"]) for line in logs] == [("warning", "not within 10 s")]
+
+
+async def stalled(_: OpenSession) -> OpenSession | None:
+    raise LedgerUnavailable("not within 10 s")
