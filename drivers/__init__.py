@@ -16,6 +16,7 @@ from drivers.contract import (
     Sharing,
     Stamp,
     Statistics,
+    StoreServer,
     SystemScope,
     Usage,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Sharing",
     "Stamp",
     "Statistics",
+    "StoreServer",
     "SystemScope",
     "Usage",
 ]

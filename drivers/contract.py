@@ -82,6 +82,17 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     """Whether all was counted. If not, there is more: counting has a bound, so that it holds nobody up."""
 
 
+class StoreServer(msgspec.Struct, frozen=True):
+    """The server that holds the entries, as it is at one moment."""
+
+    version: str
+    """What it is, and of which version: `Redis 7.0.15`."""
+    clock: float
+    """What time it has, in seconds since the epoch."""
+    risks: tuple[tuple[str, str], ...] = ()
+    """What its version or its settings put at risk, each with what to do about it."""
+
+
 MOST_COUNTED = 10_000
 """Entries that `Driver.usage` counts at most, about."""
 
@@ -251,4 +262,8 @@ class Driver(ABC):
 
         It counts about `MOST_COUNTED` entries at most, and changes nothing.
         """
+        return None
+
+    async def server(self) -> StoreServer | None:
+        """Return which server holds the entries, for a person; None if none does, or the store cannot tell."""
         return None

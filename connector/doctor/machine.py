@@ -9,6 +9,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from connector.doctor.finding import DoctorFinding, sound, warning
+from connector.doctor.known_traps import Product, trap_findings
 from connector.runtime.open_files import allow_as_many_as_possible, bounded
 from connector.version import __version__
 from drivers.sqlite_file import SQLITE_VERSION
@@ -24,6 +25,7 @@ WANTED = 1_024
 def machine_findings() -> Iterator[DoctorFinding]:
     """Look at the machine."""
     yield sound("versions", ", ".join(_versions()))
+    yield from trap_findings(Product.SQLITE, tuple(map(int, SQLITE_VERSION.split("."))))
     allow_as_many_as_possible()  # as a server does
     connections = bounded(None)
     seen = f"the limit of open files leaves room for {connections:,} connections"

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from statistics import quantiles
+from time import time
 
+from connector.doctor.clock import clock_finding
 from connector.doctor.finding import DoctorFinding, fault, sound, warning
-from connector.preflight.reaching import pinged
+from connector.preflight.reaching import opened_in_time, round_trip
 from connector.runtime.file_access import is_there
 from drivers import Driver, DriverError, DriverMisconfigured, Sharing
 
@@ -24,11 +26,22 @@ async def _of(driver: Driver) -> list[DoctorFinding]:
     if (path := getattr(driver.settings, "path", None)) is not None and not is_there(path):
         return [sound(name, f"{path} is not there yet; the first start makes it")]
     try:
-        return [sound(name, "it serves"), latency(name, await pinged(driver, PINGS))]
+        async with opened_in_time(driver):
+            took = latency(name, [await round_trip(driver) for _ in range(PINGS)])
+            return [sound(name, "it serves"), took, *await _server(name, driver)]
     except DriverMisconfigured as problem:
         return [fault(name, str(problem), f"see [storage.{driver.name}] in docs/configuration.md")]
     except DriverError as problem:
         return [fault(name, str(problem), "start the store, or mend the network to it; until then nothing is cached")]
+
+
+async def _server(name: str, driver: Driver) -> list[DoctorFinding]:
+    """Look at the version, the settings and the clock of the server that holds the entries, if one does and tells."""
+    begun, server, ended = time(), await driver.server(), time()
+    if server is None:
+        return []
+    risks = [warning(f"{name}-server", f"{server.version}: {what}", remedy) for what, remedy in server.risks]
+    return [*(risks or [sound(f"{name}-server", server.version)]), clock_finding(name, begun, server.clock, ended)]
 
 
 def latency(store: str, seconds: Sequence[float]) -> DoctorFinding:

@@ -55,6 +55,14 @@ def ledger_round_trips(ledger: LedgerSection, environ: Mapping[str, str], number
     return round_trips(address, number)
 
 
+def ledger_version(ledger: LedgerSection, environ: Mapping[str, str]) -> tuple[int, int]:
+    """Return the major and the minor version of the ledger's database. Raises `ConfigurationError`."""
+    address = ledger_address(ledger, environ)
+    from connector.ledger.postgres.found_database import version
+
+    return version(address)
+
+
 def ledger_clock(ledger: LedgerSection, environ: Mapping[str, str]) -> float:
     """Return what the clock of the ledger's database tells, in seconds since the epoch. Raises `ConfigurationError`."""
     address = ledger_address(ledger, environ)

@@ -1,8 +1,8 @@
 """Whether what the configuration names beyond this machine answers, and can be used."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -56,11 +56,18 @@ async def _reach(driver: Driver, reached: Reached) -> None:
 
 async def pinged(driver: Driver, times: int) -> list[float]:
     """Open a driver, ping it so many times, and close it. Return the seconds of each ping. Raises `DriverError`."""
+    async with opened_in_time(driver):
+        return [await round_trip(driver) for _ in range(times)]
+
+
+@asynccontextmanager
+async def opened_in_time(driver: Driver) -> AsyncIterator[None]:
+    """Open a driver, and close it at the end. Raises `DriverError`, also if all of it takes longer than `PATIENCE`."""
     try:
         with cancelled_only_if_asked:
             async with asyncio.timeout(PATIENCE):
                 await driver.open()
-                return [await _ping(driver) for _ in range(times)]
+                yield
     except TimeoutError:
         raise DriverUnavailable(f"no answer within {PATIENCE:g} s") from None
     finally:
@@ -68,7 +75,8 @@ async def pinged(driver: Driver, times: int) -> list[float]:
             await driver.aclose()
 
 
-async def _ping(driver: Driver) -> float:
+async def round_trip(driver: Driver) -> float:
+    """Ping an open driver, and return the seconds that it took. Raises `DriverError`."""
     begun = perf_counter()
     await driver.ping()
     return perf_counter() - begun

@@ -10,7 +10,7 @@ from drivers.aiocached.layout import Layout, owners_of, pack, unpack
 from drivers.aiocached.memory_layout import MemoryLayout
 from drivers.aiocached.secret_settings import check_client_certificate, secrets_of
 from drivers.aiocached.translation import OF_THE_SYSTEM, translated
-from drivers.contract import Capabilities, Driver, Entry, Scope, Sharing, Stamp, Statistics, Usage
+from drivers.contract import Capabilities, Driver, Entry, Scope, Sharing, Stamp, Statistics, StoreServer, Usage
 from drivers.driver_errors import DriverMisconfigured, DriverUnavailable
 from drivers.keys import digest, scope_digest
 
@@ -124,6 +124,10 @@ class AiocacheDriver(Driver):
     async def usage(self, scope: Scope) -> Usage | None:
         with translated(self._store, self._failures):
             return await self._layout.usage(scope_digest(scope))
+
+    async def server(self) -> StoreServer | None:
+        with translated(self._store, self._failures):
+            return await self._layout.server()
 
     @property
     def _layout(self) -> Layout:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from drivers.aiocached.secret_settings import Passwords
 from drivers.aiocached.translation import OF_THE_SYSTEM, Failures
-from drivers.contract import MAX_TTL, Entry, Scope, Stamp, Statistics, Usage, lineage
+from drivers.contract import MAX_TTL, Entry, Scope, Stamp, Statistics, StoreServer, Usage, lineage
 from drivers.keys import scope_digest
 
 Owners = tuple[bytes, ...]
@@ -81,6 +81,10 @@ class Layout(ABC):
 
     async def usage(self, owner: bytes) -> Usage | None:  # noqa: ARG002 - for those that override it
         """As `Driver.usage`, of what depends on this owner."""
+        return None
+
+    async def server(self) -> StoreServer | None:
+        """As `Driver.server`."""
         return None
 
 

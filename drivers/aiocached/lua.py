@@ -180,6 +180,8 @@ if seen > 0 then entries = entries * buckets / seen end
 return {entries, redis.call('SCARD', root .. ':garbage') + redis.call('ZCOUNT', root .. ':due', '-inf', now)}
 """)
 
+TIME = reading("return redis.call('TIME')")
+
 USAGE = reading(f"""{_COMMON}
 local tokens = current()
 if not tokens then return {{0, 0, 0, 0}} end

@@ -19,6 +19,11 @@ class Greeting:
         self._route = route
         self._topology = Topology()
 
+    @property
+    def server(self) -> ServerInfo:
+        """The server that was seen last."""
+        return self._topology.seen
+
     async def connect(self, connection: Addressed) -> None:
         """Connect, and ask the server what it is.
 

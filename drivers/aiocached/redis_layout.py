@@ -21,8 +21,9 @@ from drivers.aiocached.redis_routes import Route, ToHost, ToMaster, ToSocket
 from drivers.aiocached.redis_script import ServerScript
 from drivers.aiocached.redis_sentinels import Sentinels
 from drivers.aiocached.redis_server import NotTheMaster, UnfitServer
+from drivers.aiocached.redis_topology import risks
 from drivers.aiocached.secret_settings import Passwords
-from drivers.contract import Stamp, Statistics, Usage
+from drivers.contract import Stamp, Statistics, StoreServer, Usage
 from drivers.driver_errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
 
 LONGEST_PURGE = 250
@@ -42,7 +43,8 @@ class RedisLayout(Layout):
         self._has_sentinels = bool(settings.sentinels)
         self._server = StoreLogin(settings.username, passwords.server)
         self._sentinels = StoreLogin(settings.sentinel_username, passwords.sentinels)
-        self._pool = _pool(settings, self._server, self._sentinels)
+        self._greeting = Greeting(settings, _route(settings, self._sentinels))
+        self._pool = RedisPool(settings, partial(_connections(settings, self._server), *settings.address), self._greeting)
         self._checked = False
 
     async def open(self) -> None:
@@ -96,6 +98,11 @@ class RedisLayout(Layout):
         entries, size, counted, buckets = await self._run(lua.USAGE, (owner,), MOST_BUCKETS)
         return Usage(entries, None if size < 0 else size, complete=counted >= buckets)
 
+    async def server(self) -> StoreServer:
+        seconds, microseconds = map(int, await self._evaluate(lua.TIME, ()))
+        seen = self._greeting.server
+        return StoreServer(seen.product, seconds + microseconds / 1e6, (*risks(seen),))
+
     async def _round_trip(self) -> None:
         written = token_hex(8)
         layout, read = await self._evaluate(lua.PING, (), written)
@@ -114,11 +121,6 @@ class RedisLayout(Layout):
         # The namespace in braces is a hash tag: all keys of one instance lie in one slot.
         keys = [f"{self._root}:g:{owner.hex()}" for owner in owners]
         return await self._pool.run(script, len(keys), *keys, self._root, *arguments)
-
-
-def _pool(settings: AiocacheSettings, server: StoreLogin, sentinels: StoreLogin) -> RedisPool:
-    connections = _connections(settings, server)
-    return RedisPool(settings, partial(connections, *settings.address), Greeting(settings, _route(settings, sentinels)))
 
 
 def _route(settings: AiocacheSettings, sentinels: StoreLogin) -> Route:

@@ -1,6 +1,7 @@
 """What a server says of itself, and whether it can hold the entries."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,6 +30,8 @@ class ServerInfo:
 
     version: str = ""
     """Of Redis; what is compatible with it names the version that it equals."""
+    product: str = ""
+    """What the server calls itself, with its own version."""
     mode: str = ""
     """`standalone`, `cluster` or `sentinel`."""
     role: str = ""
@@ -50,6 +53,7 @@ class ServerInfo:
         said = dict(line.split(":", 1) for line in answer.splitlines() if ":" in line)
         return cls(
             version=said.get("redis_version", ""),
+            product=_product(said),
             mode=said.get("redis_mode", ""),
             role=said.get("role", ""),
             run_id=said.get("run_id", ""),
@@ -60,6 +64,16 @@ class ServerInfo:
             requires_replicas="min_slaves_good_slaves" in said,
             policy=said.get("maxmemory_policy", ""),
         )
+
+    @property
+    def may_drop_keys(self) -> bool:
+        """Whether it makes room by keys that are needed."""
+        return self.policy.startswith("allkeys-")
+
+    @property
+    def may_go_on_alone(self) -> bool:
+        """Whether it takes writes that its replicas never see, once another one has taken its place."""
+        return bool(self.replicas) and not self.requires_replicas
 
     @property
     def is_replica(self) -> bool:
@@ -82,6 +96,12 @@ class ServerInfo:
         if self.is_replica:
             return f"is a replica of {self.master}, and takes no writes; expected its master"
         return None
+
+
+def _product(said: Mapping[str, str]) -> str:
+    if "valkey_version" in said:
+        return f"Valkey {said['valkey_version']}"
+    return f"Redis {said.get('redis_version', 'of an unknown version')}"
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -44,6 +44,15 @@ def round_trips(address: Address, number: int) -> list[float]:
     return seconds
 
 
+def version(address: Address) -> tuple[int, int]:
+    """Return the major and the minor version of a database. Raises `ConfigurationError`."""
+    try:
+        with address.connect() as connection:
+            return divmod(connection.info.server_version, 10_000)
+    except psycopg.Error as problem:
+        raise refusal(address, told(problem)) from None
+
+
 def clock(address: Address) -> float:
     """Return what the database's clock tells, in seconds since the epoch. Raises `ConfigurationError`."""
     try:
