@@ -87,9 +87,10 @@ bench: .venv/.dev ## measure this project beside its peers; writes docs/performa
 	@$(BIN)/python -m $(if $(AGAINST),bench.against $(AGAINST),bench $(if $(QUICK),--quick build/bench)) $(ARGS)
 
 .PHONY: docs
-docs: .venv/.dev ## write docs/configuration.md anew from the settings, and docs/api.md from the docstrings
+docs: .venv/.dev ## write docs/configuration.md from the settings, docs/api.md from the docstrings, docs/doctor.md from broken installations
 	@$(BIN)/python -m connector.preflight.reference > docs/configuration.md
 	@$(BIN)/python -m tests.public_api > docs/api.md
+	@$(BIN)/python -m tests.doctor.broken > docs/doctor.md
 
 .PHONY: release
 release: .venv/.dev ## build the wheel, try it in an empty folder, and tag the version that connector/version.py and CHANGELOG.md name

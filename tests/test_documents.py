@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 WRITTEN_BY_COMMANDS = (
     "docs/api.md",
     "docs/configuration.md",
+    "docs/doctor.md",
     "docs/end-systems.md",
     "docs/fleet.md",
     "docs/performance.md",

@@ -66,7 +66,10 @@ def _server(config: Path | None) -> Iterator[DoctorFinding]:
         yield from server_findings(seen(config, lambda source: source.status()))
     except NothingHere:
         yield sound("server", "it has never run here")
-    except (NotYours, Refused, ConfigurationError) as problem:
+    except ConfigurationError as found:
+        for problem in found.problems:
+            yield fault("ledger", problem, "mend what it says; until then nobody can tell what is owed")
+    except (NotYours, Refused) as problem:
         yield fault("server", str(problem), "run this as the user of the server, in its folder or with its --config")
 
 
