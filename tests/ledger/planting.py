@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from connector.ledger.postgres import held_claims, standstill
+from connector.ledger.postgres import held_claims, owners, standstill
 from connector.ledger.postgres.claim_changes import ClaimChanges
 from connector.ledger.postgres.in_hand import InHand
 from connector.ledger.postgres.replica import Replica
+from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.ledger.postgres.transactions import FleetTransactions
 from connector.ledger.sql import selection
 from connector.ledger.sql.operations import Operations
@@ -19,6 +20,7 @@ from connector.model import settling
 from tests.sessions.planting import Mutant, nothing
 
 TRIES, CANCELLED, STANDSTILL = "claims_alone.py", "test_cancelled_tries.py", "test_standstill.py"
+ALONE = "test_postgres_one_at_a_time.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,6 +85,7 @@ MUTANTS = {
         held_claims, "REFRESHED", lambda real: real + b" WHERE owner IS NULL", TRIES
     ),
     "retries send what is being refreshed": Mutant(held_claims, "UNCLAIMED", lambda real: real.partition(" AND ")[0], TRIES),
+    "transactions take no lock": Mutant(owners, "BEGIN", lambda real: real.replace(TAKE_LOCK, "SELECT"), ALONE),
     "time within transactions is nobody's": Mutant(standstill, "SHORT", lambda _: -1.0, STANDSTILL),
     "a database that stands still is somebody's death": Mutant(standstill, "SHORT", lambda _: math.inf, STANDSTILL),
 }

@@ -12,10 +12,11 @@ from typing import Any
 import psycopg
 
 from connector.cache.storage import Storage
-from connector.ledger.postgres import history, replica
+from connector.ledger.postgres import history, owners, replica
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.standstill import StandstillWatch
+from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.ledger.postgres.transactions import FleetTransactions
 from connector.ledger.sql import opening_rows, recording, ticks
 from connector.preflight import ledger_store
@@ -101,6 +102,13 @@ def seen_before_its_wait(real: Callable[..., Any]) -> Callable[..., Any]:
     return look
 
 
+def locked_late(real: str) -> str:
+    """Return a prologue whose own row is written first."""
+    before, _, after = real.partition(TAKE_LOCK)
+    _, write, rest = after.split("; ", 2)
+    return f"{before}{write}; {TAKE_LOCK}; {rest}"
+
+
 def counted_by_each(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda table, *_, **__: ticks.advance(table)
 
@@ -160,6 +168,7 @@ MUTANTS = {
         FleetTransactions, "_end", taken_for_done, BAD_DATABASE, Mistake(History, "_is_rewound", never, {})
     ),
     "each replica counts ticks": Mistake(replica, "_tick", counted_by_each, REAPS),
+    "a transaction writes before it has the lock": Mistake(owners, "BEGIN", locked_late, {}),
     "an owner is gone as soon as another is there": Mistake(StandstillWatch, "gone", gone_at_once, {}),
     "nothing is written again that was lost": Mistake(history, "write_again", written_by_nobody, LOSES),
     "what was lost is not noticed": Mistake(History, "_is_rewound", never, LOSES),

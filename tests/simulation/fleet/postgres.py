@@ -90,6 +90,9 @@ class Connection:
         self._status = TransactionStatus.IDLE
         self._number = 0
         self._has_locked = False
+        """Whether it sees what was there once it had waited for the lock."""
+        self._is_alone = False
+        """Whether it has the lock."""
         self._notices: list[Notice] = []
         self._cursors: dict[str, Iterator[Any]] = {}
 
@@ -167,7 +170,7 @@ class Connection:
         return NO_ROWS, statement.kind.name
 
     def _begin(self) -> None:
-        self._fate, self._number, self._has_locked = self._fate_of_next(), 0, False
+        self._fate, self._number, self._has_locked, self._is_alone = self._fate_of_next(), 0, False, False
         self._status = TransactionStatus.INTRANS
         self.node.rows.execute("BEGIN")
 
@@ -178,6 +181,9 @@ class Connection:
             self._break()
         self._number += 1
         self._has_locked |= statement.locks
+        self._is_alone |= statement.locks
+        if statement.writes and not self._is_alone:
+            self._told(f"another transaction may write the same rows or keys as {statement.text!r}: it has not taken the lock")
         try:
             return self._found(statement, values)
         except sqlite3.IntegrityError as problem:
@@ -236,6 +242,7 @@ class Connection:
         if self.node.rows.in_transaction:
             self.node.rows.execute("COMMIT" if kept else "ROLLBACK")
         self._status = TransactionStatus.IDLE
+        self._is_alone = False
         if kept:
             self.node.committed()
 

@@ -59,6 +59,9 @@ NOT_ASKED = re.compile(
     r"SET LOCAL|SET TRANSACTION|COMMENT ON|CREATE SEQUENCE|ALTER TABLE \w+ (ADD COLUMN IF NOT|DROP CONSTRAINT|ALTER COLUMN)"
 )
 """What makes no difference to the model: limits, sequences that begin with their first use, and what is there already."""
+WRITES = re.compile(
+    r"(INSERT|UPDATE|DELETE|TRUNCATE|CREATE|ALTER|DROP|COMMENT)\b|.*\b(FOR (NO KEY )?UPDATE\b|setval\()", re.DOTALL
+)
 CANNED: Mapping[str, Sequence[Any]] = {
     "pg_total_relation_size": [(0,)],  # how big the ledger is
     "relkind IN ('r', 'p', 'v', 'm', 'f')": [(1, 1)],  # whether the tables are the ledger's
@@ -99,6 +102,8 @@ class Statement:
     """Whether it waits for the lock of the ledger."""
     looks: bool = False
     """Whether it reads rows."""
+    writes: bool = False
+    """Whether it changes or locks rows: another transaction that does the same has to wait for its end."""
 
 
 @lru_cache(maxsize=4096)
@@ -110,14 +115,15 @@ def understood(script: str) -> Sequence[Statement]:
 def _understood(text: str) -> Statement:
     if kind := WORDS.get(text.split(maxsplit=1)[0]):
         return Statement(text, kind)
+    writes = WRITES.match(text) is not None
     for kind, pattern in PATTERNS.items():
         if found := pattern.match(text):
-            return Statement(text, kind, found.groups())
+            return Statement(text, kind, found.groups(), writes=writes)
     for part, answer in CANNED.items():
         if part in text:
             return Statement(text, Kind.CANNED, answer=answer)
     looks = text.startswith("SELECT") and "FROM" in text
-    return Statement(in_sqlite(text), Kind.ROWS, locks=LOCK in text, looks=looks)
+    return Statement(in_sqlite(text), Kind.ROWS, locks=LOCK in text, looks=looks, writes=writes)
 
 
 def in_sqlite(statement: str) -> str:
