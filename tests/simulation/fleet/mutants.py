@@ -13,6 +13,7 @@ import psycopg
 
 from connector.cache.storage import Storage
 from connector.ledger.postgres import history, owners, replica
+from connector.ledger.postgres.database_clock import DatabaseClock
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.standstill import StandstillWatch
@@ -121,6 +122,7 @@ SLOW = {**PLAIN, **CALM, "replicas": 3, "travel": (0.01, 0.3), "pause": (2, 5), 
 SEATS = {**CALM, "seats": 2, "sessions": 3, "steps": 5, "races": 0.7}
 REAPS = {**CALM, "forgets": True, "pause": RESTS, "lasts": LONG, "steps": 5, "replicas": 3}
 BAD_DATABASE = {**PLAIN, **CALM, "bad_database": 0.1, "travel": (0,)}
+HOURS_APART = {"clocks": (3600, -3600)}
 LOSES = {"troubles": 3, "mischief": ("lose",)}
 SPLITS = {"troubles": 3, "mischief": ("split",), "bad_database": 0.0}
 LONG_SPLITS = {
@@ -169,6 +171,7 @@ MUTANTS = {
     ),
     "each replica counts ticks": Mistake(replica, "_tick", counted_by_each, REAPS),
     "a transaction writes before it has the lock": Mistake(owners, "BEGIN", locked_late, {}),
+    "a replica's own clock decides": Mistake(DatabaseClock, "saw", nothing, HOURS_APART),
     "an owner is gone as soon as another is there": Mistake(StandstillWatch, "gone", gone_at_once, {}),
     "nothing is written again that was lost": Mistake(history, "write_again", written_by_nobody, LOSES),
     "what was lost is not noticed": Mistake(History, "_is_rewound", never, LOSES),

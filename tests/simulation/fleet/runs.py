@@ -1,6 +1,7 @@
 """A run from its seed to its verdict."""
 
 import asyncio
+import traceback
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +21,11 @@ def simulate(seed: int, favoured: Mapping[str, Any] = MappingProxyType({})) -> F
     """Let one run happen, and return the oracle that has watched it. `favoured` are values of the climate that are not drawn."""
     world = World(seed, favoured)
     with in_virtual_time(world.loop, world.dice):
-        world.loop.simulate(_run(world))
+        try:
+            world.loop.simulate(_run(world))
+        except Exception as problem:  # noqa: BLE001 - the boundary of a run: whatever ends it is found at its seed
+            world.oracle.event("".join(traceback.format_exception(problem)))
+            world.oracle.broken(f"the run broke off: {problem!r}")
     for context in world.loop.unhandled:
         world.oracle.broken(f"nobody has looked at {context}")
     return world.oracle

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from connector.model.errors import LedgerUnavailable
 from tests.simulation.fleet.runs import simulate
+from tests.simulation.fleet.verdict import Verdict
 from tests.simulation.quiet import quiet
 
 ROOT = Path(__file__).parents[3]
@@ -39,6 +41,14 @@ def test_no_dead_seal_is_served_and_no_login_is_left_whatever_goes_wrong() -> No
 
 def test_replicas_that_have_stores_of_their_own_do_not_start() -> None:
     assert simulate(seed=1, favoured={"own_stores": True}).counted == {"refused": 1}
+
+
+def test_a_run_that_breaks_off_is_told_with_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def judge(_: Verdict) -> None:
+        raise LedgerUnavailable("its answer was not foreseen")
+
+    monkeypatch.setattr(Verdict, "judge", judge)
+    assert simulate(seed=1).violations == ["the run broke off: LedgerUnavailable('its answer was not foreseen')"]
 
 
 @pytest.mark.slow

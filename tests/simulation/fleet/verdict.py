@@ -1,17 +1,23 @@
 """What must be so in the end: nothing is owed, and no login is alive that nobody knows of."""
 
 import asyncio
+from collections.abc import Sequence
 
 from connector.ledger.port import Ledger
 from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable
 from connector.model.listed import SessionState
+from tests.simulation.fleet.clocks import DAY_ONE
 from tests.simulation.fleet.desk import TOKEN
 from tests.simulation.fleet.replica import Replica
 from tests.simulation.fleet.world import World
 
 QUIET = 600.0
 """Seconds after which nothing may be owed any more, once everything works."""
+
+
+OFF = 300.0
+"""Seconds by which a replica's idea of the database's time may be off: no answer that it goes by takes longer."""
 
 
 class Verdict:
@@ -61,6 +67,8 @@ class Verdict:
         unknown = [each for each in listed if each.state is SessionState.UNKNOWN]
         tokens = {await self._token(each.session_id, each.login_id) for each in listed if each.state is SessionState.OPEN}
         self._judge_open(tokens)
+        closed = await self._replica.begin(self._ledger.listing(states=[LogoutState.CLOSED]))
+        self._judge_moments([*(each.opened_at for each in listed), *(each.recorded_at for each in closed)])
         nobodys = [login.token for login in self._world.desk.alive if login.token not in tokens]
         self._oracle.counted["unknown"] += len(unknown)
         if len(nobodys) > len(unknown):
@@ -75,6 +83,11 @@ class Verdict:
         assert session is not None
         assert session.credential is not None
         return session.credential[TOKEN]
+
+    def _judge_moments(self, moments: Sequence[float]) -> None:
+        now = self._world.clock()
+        if strange := [moment for moment in moments if not DAY_ONE - OFF < moment < now + OFF]:
+            self._oracle.broken(f"{strange} were never the time of the database, where it is {now}")
 
     def _judge_open(self, tokens: set[str]) -> None:
         for token in sorted(tokens - {login.token for login in self._world.desk.alive}):
