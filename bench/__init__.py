@@ -10,5 +10,5 @@ To add a question:
 What is compared is measured by `bench.measure.interleaved`, so that whatever else the machine does meets all alike. What wants an
 interpreter of its own goes through `bench.measure.isolated`; what holds up the event loop is seen by `bench.measure.Stalls`. The
 sizes come from `Run.pick`, the folder for files from `Run.folder`. Pictures are drawn from the answers; `Question.panels`
-says how where one panel of bars for each answer does not show it.
+says how where one panel of bars for each answer does not show it. `Question.limits` names peers that show what can be reached.
 """

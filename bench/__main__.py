@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from bench.machine import machine
-from bench.measure import run_on_the_servers_loop
+from bench.measure import log_warnings_only, run_on_the_servers_loop
 from bench.page import write_page
 from bench.process import keep_compiled
 from bench.question import Answer, Question, Run, SanityCheckFailed
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.questions) - {question.name for question in ALL}:
         parser.error(f"{', '.join(sorted(unknown))}: expected some of {', '.join(question.name for question in ALL)}")
+    log_warnings_only()
     questions = [question for question in ALL if question.name in options.questions or not options.questions]
     if options.quick is None:
         return run(questions, HERE, HERE.parent / "docs", quick=False)

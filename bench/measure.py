@@ -115,12 +115,12 @@ def run_on_the_servers_loop(work: Coroutine[None, None, T]) -> T:
 
 def _main(module: str, function: str, arguments: str) -> None:
     work = getattr(import_module(module), function)
-    _log_warnings_only()
+    log_warnings_only()
     found = run_on_the_servers_loop(work(**json.loads(arguments)))
     sys.stdout.write(json.dumps(found))
 
 
-def _log_warnings_only() -> None:
+def log_warnings_only() -> None:
     """Keep the log out of the result. A process that has no structlog goes on without: its memory may be what is measured."""
     if structlog := sys.modules.get("structlog"):
         level = structlog.make_filtering_bound_logger(logging.WARNING)

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -23,6 +23,7 @@ from connector.runtime.open_files import allow_as_many_as_possible
 
 ROOT = Path(__file__).parents[2]
 FREE_PORTS = {"CONNECTOR__SERVER__PORT": "0", "CONNECTOR__METRICS__PORT": "0"}
+LOG = "server.log"
 SAID = re.compile(r"\bserving host=\S+ port=(\d+)")
 WITHIN = 30.0
 """Seconds that a start or an end may take on a busy machine."""
@@ -64,8 +65,22 @@ def served(
     python = sys.executable if checkout == ROOT else str(checkout / ".venv/bin/python")
     module = _copied(server, folder) if copied else server.__module__
     command = (python, "-m", "bench.http.servers", module, server.__qualname__, str(core))
-    surroundings = os.environ | {"PYTHONPATH": str(checkout)} | FREE_PORTS | {**environ}
-    log = folder / "server.log"
+    with _running(command, folder, {"PYTHONPATH": str(checkout), **environ}) as running:
+        yield running
+
+
+@contextmanager
+def commanded(folder: Path, *options: str) -> Iterator[Server]:
+    """Run the command `connector serve` with the shipped configuration, and with these options of Python's."""
+    (folder / CONFIG).write_text((ROOT / CONFIG).read_text("utf-8"), "utf-8")
+    command = (sys.executable, *options, "-m", "connector", "serve")
+    with _running(command, folder, {"PYTHONPATH": str(ROOT)}) as server:
+        yield server
+
+
+@contextmanager
+def _running(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Iterator[Server]:
+    log, surroundings = folder / LOG, os.environ | FREE_PORTS | {**environ}
     with log.open("wb") as out, subprocess.Popen(command, cwd=folder, env=surroundings, stdout=out, stderr=out) as process:
         try:
             yield Server(_port(process, log), process.pid, folder)

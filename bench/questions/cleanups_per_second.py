@@ -35,8 +35,9 @@ CONTENDERS: Mapping[str, Kind] = {
     FASTAPI: Kind(peers.fastapi, 12_000),
 }
 CONNECTIONS = 64
-PER_SECOND, OF_BARE, P99 = 3_000, 0.5, 50
-"""Cleanups, the share of what the bare handler answers, and milliseconds: the goals. The others follow from the first."""
+PER_SECOND, OF_BARE, P99, UNCACHED_CPU = 3_000, 0.5, 50, 85
+"""Cleanups, the share of what the bare handler answers, milliseconds, and microseconds: the goals. The others follow from the
+first."""
 
 
 @dataclass(slots=True)
@@ -89,9 +90,10 @@ def _answers(field: Mapping[str, Contender]) -> list[Answer]:
     ]
     if KNOWN:
         cpu = _medians(field, lambda each: [spent * 1_000_000 for spent in each.cpu])
-        answers.append(
-            _answer("processor time of the server for each", cpu, "microseconds", at_most(round(1_000_000 / PER_SECOND)))
-        )
+        answers += [
+            _answer("processor time of the server for each", cpu, "microseconds", at_most(round(1_000_000 / PER_SECOND))),
+            Answer("processor time of the server for each, nothing cached", cpu[UNCACHED], "microseconds", at_most(UNCACHED_CPU)),
+        ]
     return answers
 
 

@@ -4,19 +4,25 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
 import aiohttp
 
-from bench.question import OURS, Answer, Question, Run, at_most, must
+from bench.http.servers import commanded
+from bench.imports import imported
+from bench.process import resident_bytes
+from bench.question import OURS, Answer, Panel, Question, Run, a_panel_for_each, a_panel_of_parts, at_most, must
 from tests.torture.measurements import LOOK_EVERY, WITHIN, Recovery, recovery
 
 ROOT = Path(__file__).parents[2]
 BARE = "a bare aiohttp application"
-FIRST_ANSWER, READY = 1.5, 2.0
-"""The goals, in seconds: until the first cleanup is answered, and until the server is ready although much is owed."""
+FIRST_ANSWER, READY, IMPORTS, IDLE = 0.35, 2.0, 250, 60
+"""The goals: seconds until the first cleanup is answered, and until the server is ready although much is owed; milliseconds of
+imports; and megabytes of a server that has nothing to do."""
+IMPORTED, OTHERS, NAMED = "imports", "other libraries", 8
+"""The packages that take the most are named, and the others together."""
 
 
 async def measure(run: Run) -> Sequence[Answer]:
@@ -24,14 +30,34 @@ async def measure(run: Run) -> Sequence[Answer]:
     owed, rounds = run.pick(100_000, 500), run.pick(5, 1)
     bare: list[float] = []
     found: dict[int, list[Recovery]] = {0: [], owed: []}
-    advance = run.begin(f"starting with nothing and with {owed:,} logouts owed", (rounds + 1) * 3)
+    idle, imports = list[float](), list[Mapping[str, float]]()
+    advance = run.begin(f"starting with nothing and with {owed:,} logouts owed", (rounds + 1) * 5)
     for _ in range(rounds + 1):
         bare.append(await _bare_application())
         advance(1)
         for rows, starts in found.items():
             starts.append(await recovery(run.folder_of_its_own(), rows))
             advance(1)
-    return _answers(owed, median(bare[1:]), found[0][1:], found[owed][1:])
+        idle.append(_idle_megabytes(run.folder_of_its_own()))
+        imports.append(imported(run.folder_of_its_own()))
+        advance(2)
+    return [
+        *_answers(owed, median(bare[1:]), found[0][1:], found[owed][1:]),
+        _imports(imports[1:]),
+        Answer("memory of an idle server", median(idle[1:]), "MB", at_most(IDLE)),
+    ]
+
+
+def _idle_megabytes(folder: Path) -> float:
+    with commanded(folder) as server:
+        return resident_bytes(server.pid) / 1_000_000
+
+
+def _imports(found: Sequence[Mapping[str, float]]) -> Answer:
+    packages = {name: median(each.get(name, 0.0) for each in found) for name in {name for each in found for name in each}}
+    ranked = sorted(packages, key=lambda name: -packages[name])
+    peers = {name: packages[name] for name in ranked[:NAMED]} | {OTHERS: sum(packages[name] for name in ranked[NAMED:])}
+    return Answer(IMPORTED, sum(packages.values()), "ms", at_most(IMPORTS), peers)
 
 
 async def _bare_application() -> float:
@@ -79,4 +105,11 @@ def _answers(owed: int, bare: float, empty: Sequence[Recovery], full: Sequence[R
     ]
 
 
-QUESTION = Question("start-up", "Start", measure, limits=(BARE,))
+def panels(answers: Sequence[Answer]) -> list[Panel]:
+    """Draw the starts, and the packages that are imported, the dearest first."""
+    starts = [answer for answer in answers if answer.part != IMPORTED]
+    parts = [a_panel_of_parts("imports until it serves", answer, ()) for answer in answers if answer.part == IMPORTED]
+    return [*a_panel_for_each(starts), *parts]
+
+
+QUESTION = Question("start-up", "Start", measure, panels, limits=(BARE,))
