@@ -67,9 +67,8 @@ def lacking_for_browser() -> str | None:
     for binary in ("node", "chromium"):
         if found(binary) is None:
             return how_to_install(binary)
-    return (
-        None if _node_packages_installed(BROWSER_FOLDER) else "playwright-core is not installed: try `python -m tests.provision`"
-    )
+    installed = _node_packages_installed(BROWSER_FOLDER)
+    return None if installed else "what drives the browser is not installed: try `python -m tests.provision`"
 
 
 def main(packages: Mapping[str, str]) -> int:

@@ -47,10 +47,11 @@ class OverviewPages:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Tell a page how the server is whenever that changes, until the page, its login or the server ends."""
         stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await stream.prepare(request)
-        async for event, text in self._news(request[LOGIN]):
-            lines = "".join(f"data: {line}\n" for line in text.splitlines())
-            await stream.write(f"event: {event}\n{lines}\n".encode())
+        with suppress(ConnectionResetError):  # somebody has left the page: most ends are like that
+            await stream.prepare(request)
+            async for event, text in self._news(request[LOGIN]):
+                lines = "".join(f"data: {line}\n" for line in text.splitlines())
+                await stream.write(f"event: {event}\n{lines}\n".encode())
         return stream
 
     async def _news(self, login: Login) -> AsyncIterator[tuple[str, str]]:

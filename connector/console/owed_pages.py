@@ -1,6 +1,7 @@
 """The pages of what is owed: a list, one row, and how a logout is tried again or given up by hand."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -13,7 +14,7 @@ from connector.admin.shown import Choice, ShownDebt
 from connector.api.control_owed import LARGEST_ID, Dismissal, Retry
 from connector.console.asking import AskedFirst, Field, ToldAfterwards
 from connector.console.forms import sent, wanted
-from connector.console.pages import Pages, actor_before
+from connector.console.pages import BY_SCRIPT, Pages, actor_before
 from connector.console.session_pages import PAGE, answer_in_words
 
 LIST = "/owed"
@@ -84,8 +85,11 @@ class OwedPages:
         return self._told_of_tries(request, made_due, made_due.attempts)
 
     async def tried(self, request: web.Request) -> web.Response:
-        """Say what became of a logout that was made due."""
-        return self._told_of_tries(request, await self.admin.row(_id(request)), wanted(request, TriesSeen).attempts)
+        """Say what became of a logout that was made due. The page's script is told nothing before there is something new."""
+        row, seen = await self.admin.row(_id(request)), wanted(request, TriesSeen).attempts
+        if BY_SCRIPT in request.headers and _is_under_way(row, seen):
+            return web.Response(status=HTTPStatus.NO_CONTENT)
+        return self._told_of_tries(request, row, seen)
 
     async def ask_dismiss(self, request: web.Request) -> web.Response:
         """Ask whether a logout is to be given up, and why."""
@@ -106,7 +110,7 @@ class OwedPages:
         match row.state:
             case "closed":
                 told = ToldAfterwards("done", "The logout is done", _about(row), back=LIST)
-            case _ if row.attempts <= seen:
+            case _ if _is_under_way(row, seen):
                 told = ToldAfterwards("waiting", "The logout is being tried", _about(row), back=LIST, look_again=again)
             case "owed":
                 told = ToldAfterwards("waiting", "It was tried, and is tried again later", _about(row), back=LIST)
@@ -119,6 +123,11 @@ def _id(request: web.Request) -> int:
     id_ = int(request.match_info["id"])
     bind_contextvars(debt=id_)
     return id_
+
+
+def _is_under_way(row: ShownDebt, seen: int) -> bool:
+    """Tell whether a logout that was made due has not been tried since."""
+    return row.state != "closed" and row.attempts <= seen
 
 
 def _last_answer(row: ShownDebt) -> str:

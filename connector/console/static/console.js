@@ -54,9 +54,23 @@
   if (dialog) {
     dialog.addEventListener("close", () => {
       content.replaceChildren();
+      of("said").textContent = "";
       refresh();
     });
   }
+
+  // A question is read from its title on. What became of an action is said by the live region, also if it comes later by itself;
+  // the focus is then on what leads back. A live region in a dialog that opens only now would say nothing.
+  const present = (wasOpen) => {
+    const title = of("dialog-title");
+    if (!title) return;
+    if (wasOpen && !content.querySelector("form")) {
+      of("said").textContent = title.textContent;
+      content.querySelector("[data-close]").focus();
+    } else {
+      title.focus();
+    }
+  };
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target !== content) return;
@@ -69,9 +83,9 @@
     const stale = of("stale");
     if (event.detail.target?.id === "rows" && stale) stale.hidden = true;
     if (event.detail.target !== content) return;
-    if (!dialog.open) dialog.showModal();
-    const title = of("dialog-title");
-    if (title) title.focus();
+    const wasOpen = dialog.open;
+    if (!wasOpen) dialog.showModal();
+    present(wasOpen);
   });
   document.addEventListener("htmx:beforeRequest", (event) => {
     const rows = event.detail.elt;

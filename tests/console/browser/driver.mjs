@@ -1,5 +1,6 @@
 // Drives Chromium for the tests: each line on standard input is a command, and is answered by a line on standard output.
 import readline from "node:readline";
+import axe from "axe-core";
 import { chromium } from "playwright-core";
 
 const browser = await chromium.launch({ executablePath: process.argv[2], args: ["--no-sandbox", "--disable-dev-shm-usage"] });
@@ -14,6 +15,33 @@ async function until({ page, script }) {
     await page.waitForTimeout(30);
   }
 }
+
+// What axe-core finds wrong with a page, as it is now.
+async function violations({ page }) {
+  await page.evaluate(axe.source);
+  const { violations: found } = await page.evaluate("axe.run()");
+  return found.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" | ")}`);
+}
+
+// What a screen reader is told of a page: a line for each thing, with its role, its name and what else is said of it.
+async function heard({ page }) {
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send("Accessibility.getFullAXTree");
+  await session.detach();
+  const of = new Map(nodes.map((node) => [node.nodeId, node]));
+  const lines = [];
+  const tell = (node, depth) => {
+    const said = !node.ignored && !["none", "generic", "InlineTextBox"].includes(node.role?.value);
+    if (said) lines.push({ depth, role: node.role.value, name: node.name?.value ?? "", ...told(node) });
+    for (const child of node.childIds ?? []) if (of.has(child)) tell(of.get(child), depth + (said ? 1 : 0));
+  };
+  tell(nodes[0], 0);
+  return lines;
+}
+
+const told = (node) => Object.fromEntries((node.properties ?? [])
+  .filter(({ name }) => ["level", "live", "focused", "modal"].includes(name))
+  .map(({ name, value }) => [name, value.value]));
 
 const commands = {
   async open({ window, width = 1280, height = 800, scheme = "light", with_cookies_of = null }) {
@@ -42,6 +70,8 @@ const commands = {
   url: ({ page }) => page.url(),
   evaluate: ({ page, script }) => page.evaluate(script),
   until,
+  violations,
+  heard,
   picture: async ({ page, path, whole = false }) => { await page.screenshot({ path, fullPage: whole }); },
   complaints: ({ complaints }) => complaints.splice(0),
   asked: ({ asked }) => asked.splice(0),
