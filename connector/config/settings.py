@@ -300,7 +300,8 @@ class ConsoleSection(Section):
     """File that holds this token instead; only this user may read it."""
     trusted_user_header: Annotated[str | None, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = None
     """The header in which a proxy that authenticates names its user. Only proxies in `server.trusted_proxies` are believed. The
-    proxy has to remove the header from what its clients send."""
+    proxy has to remove the header from what its clients send. If there is a token, the proxy shows it in `X-Console-Token`. A
+    proxy on the same machine has to, or needs a certificate of `console.tls.client_ca_file`."""
     tls: ConsoleTls = ConsoleTls()
 
     @property

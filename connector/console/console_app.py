@@ -86,6 +86,7 @@ def _visitors(settings: Settings, entrances: Entrances) -> Visitors:
         entrances=entrances,
         user_header=settings.console.trusted_user_header,
         trusted=[ip_network(network) for network in server.trusted_proxies],
+        proxies_have_certificates=settings.console.tls.client_ca_file is not None,
         names=frozenset(map(canonical_host, server.allowed_hosts)),
     )
 

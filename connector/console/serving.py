@@ -30,10 +30,6 @@ MOST = 64
 EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing listens here
 """Addresses that stand for all of a machine, and what a browser on it calls instead."""
 BEHIND_PROXY = "The console serves other machines in clear text, so a link would be read on the way. Enter it through its proxy."
-NEAR_PROXY = (
-    "the console believes whoever connects from this machine which user he is, because server.trusted_proxies has its own "
-    "addresses: every local user can get in; set console.tls.client_ca_file, or let the proxy be on another machine"
-)
 
 
 @asynccontextmanager
@@ -64,7 +60,7 @@ async def console_served(
     async with running(console_app(admin, metrics, settings, entrances), settings, most=MOST) as runner:
         await listen(runner, "console", doors.console, tls)
         url = _url(runner.addresses[0], tls)
-        _tell(settings, url)
+        log.info("serving the console; `connector console` prints a link that lets you in", url=str(url))
 
         def link(user: str) -> ShownLink:
             if url.scheme == "http" and not is_loopback(url.host or ""):
@@ -90,10 +86,3 @@ def _read_again(console: ConsoleSection, environ: Mapping[str, str], entrances: 
 def _url(address: tuple[str, int], tls: ssl.SSLContext | None) -> URL:
     host, port, *_ = address
     return URL.build(scheme="https" if tls else "http", host=EVERY.get(host, host), port=port, path="/")
-
-
-def _tell(settings: Settings, url: URL) -> None:
-    log.info("serving the console; `connector console` prints a link that lets you in", url=str(url))
-    believes_all = settings.console.trusted_user_header is not None and settings.console.tls.client_ca_file is None
-    if believes_all and any(is_loopback(network.partition("/")[0]) for network in settings.server.trusted_proxies):
-        log.warning(NEAR_PROXY)

@@ -25,6 +25,19 @@ API = "/api/"
 LONGEST_NAME = 200
 """Characters of the name of a user."""
 FORWARDED_PROTO = "X-Forwarded-Proto"
+SHOWN_BY_PROXY = "X-Console-Token"
+"""In which a proxy shows the console's token. Its address alone does not tell it from the other users of its machine."""
+
+
+NOT_PROVED = f"A user is named, but {SHOWN_BY_PROXY} does not hold the console's token. Let the proxy send it, and nobody else."
+
+
+def _is_from_here(request: web.Request) -> bool:
+    """Tell whether this machine has made the connection, by whichever of its addresses."""
+    if (transport := request.transport) is None:
+        return True
+    peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+    return bool(peer[0] == own[0])
 
 
 def cookie_of(place: str) -> str:
@@ -40,6 +53,8 @@ class Visitors:
     user_header: str | None
     trusted: Sequence[Network]
     """The proxies that are believed."""
+    proxies_have_certificates: bool
+    """Whether nobody connects without a certificate, so that the token need not be shown."""
     names: frozenset[str]
     """By which a browser may know the console, although a proxy calls it by another name."""
 
@@ -47,14 +62,26 @@ class Visitors:
         """Return the user whom a trusted proxy names; None if there is no such proxy.
 
         Raises:
-            ApiError: the proxy names nobody, or several.
+            ApiError: the proxy names nobody, or several, or does not prove that it is the proxy.
         """
         if self.user_header is None or not self.is_trusted_proxy(request):
             return None
         named = request.headers.getall(self.user_header, [])
+        if not self._is_proved(request):
+            if named:
+                raise ApiError(HTTPStatus.FORBIDDEN, "not_the_proxy", NOT_PROVED)
+            return None
         if len(named) != 1 or not 0 < len(named[0]) <= LONGEST_NAME or not named[0].isprintable():
             raise ApiError(HTTPStatus.FORBIDDEN, "no_user", "The proxy does not name exactly one user. Log in there.")
         return named[0]
+
+    def _is_proved(self, request: web.Request) -> bool:
+        """Tell whether the proxy itself has connected. Without a token and certificates, only another machine may be one."""
+        if self.proxies_have_certificates:
+            return True
+        if self.entrances.token is not None:
+            return self.entrances.is_token(request.headers.get(SHOWN_BY_PROXY, ""))
+        return not _is_from_here(request)
 
     def is_trusted_proxy(self, request: web.Request) -> bool:
         """Tell whether a proxy has made the connection that is believed."""

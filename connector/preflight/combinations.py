@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 
 from connector.config.problems import dotted
@@ -19,7 +20,7 @@ from connector.config.sources import Sources, variable_name
 from connector.endsystems.build import build_end_system
 from connector.endsystems.end_system import EndSystem
 from connector.endsystems.naming_pools import seat_pools
-from connector.model.addresses import is_loopback
+from connector.model.addresses import LOOPBACK, is_loopback
 from connector.model.errors import ConfigurationError
 
 BASE_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
@@ -102,6 +103,11 @@ def _console(settings: Settings) -> Iterator[str]:
         return
     if console.trusted_user_header is not None and not settings.server.trusted_proxies:
         yield "console.trusted_user_header: expected server.trusted_proxies beside it, because nobody else is believed"
+    if console.trusted_user_header is not None and not _proxies_are_proved(settings):
+        yield (
+            "console.trusted_user_header: expected a token for the proxy to show in X-Console-Token (console.token_file or "
+            "console.token_env), or console.tls.client_ca_file, because server.trusted_proxies has addresses of this machine"
+        )
     if console.has_token and console.tls.certificate is None and not is_loopback(console.host):
         yield "console.tls.certificate: expected beyond loopback, because the token would travel in clear text"
         return
@@ -111,6 +117,14 @@ def _console(settings: Settings) -> Iterator[str]:
             "console.host: beyond loopback, expected console.tls.certificate and a token (console.token_env or "
             "console.token_file), or console.trusted_user_header"
         )
+
+
+def _proxies_are_proved(settings: Settings) -> bool:
+    """Tell whether no user of this machine can name himself as a proxy would."""
+    console = settings.console
+    networks = [ip_network(network) for network in settings.server.trusted_proxies]
+    near = [network for network in networks for own in LOOPBACK if network.version == own.version and network.overlaps(own)]
+    return not near or console.has_token or console.tls.client_ca_file is not None
 
 
 def _traces(traces: TracesSection) -> Iterator[str]:

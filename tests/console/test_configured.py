@@ -9,6 +9,7 @@ from connector.model.errors import ConfigurationError
 from connector.preflight.loading import load
 from tests.endsystems.certificates import authority
 
+OF_THIS_MACHINE = "because server.trusted_proxies has addresses of this machine"
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
@@ -35,6 +36,13 @@ def problems(folder: Path, text: str, environ: Mapping[str, str] | None = None) 
             'host = "0.0.0.0"\ntoken_env = "TOKEN"\ntrusted_user_header = "X-User"\n[server]\ntrusted_proxies = ["192.0.2.7"]',
             "console.tls.certificate: expected beyond loopback",
         ),
+        *(
+            (
+                f'trusted_user_header = "X-User"\n[server]\ntrusted_proxies = ["{near}"]',
+                OF_THIS_MACHINE,
+            )
+            for near in ("127.0.0.1", "::1", "127.0.0.0/8")
+        ),
         ("port = 8080", "console.port: expected another port than that of the calls"),
         ("port = 9464", "console.port: expected another port than that of the metrics"),
         ('token_env = "NOT_SET"', "console.token_env: NOT_SET: is not set or empty"),
@@ -60,6 +68,7 @@ def test_a_console_that_could_not_work_or_lets_everybody_in_is_refused(tmp_path:
         'host = "localhost"',
         'host = "::1"',
         'host = "0.0.0.0"\ntrusted_user_header = "X-User"\n[server]\ntrusted_proxies = ["192.0.2.7"]',
+        'trusted_user_header = "X-User"\ntoken_env = "TOKEN"\n[server]\ntrusted_proxies = ["127.0.0.1"]',
         'host = "0.0.0.0"\ntoken_env = "TOKEN"\n[console.tls]\ncertificate = "client.pem"\nkey = "client.key"',
     ],
     ids=str,

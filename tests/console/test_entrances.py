@@ -7,6 +7,7 @@ import pytest
 from connector.cli.control_client import Refused
 from connector.config.settings import ConsoleSection, LogsSection, ServerSection
 from connector.console.entrances import CODE_LASTS, LOGIN_LASTS, MOST, Entrances
+from connector.console.visitors import SHOWN_BY_PROXY
 from tests.api.log import logged
 from tests.console.visitor import Visitor, link_of, visitor_of
 from tests.control.administered import CONSOLE_TOKEN, Administered, administered
@@ -143,12 +144,42 @@ async def test_no_code_token_or_cookie_is_in_the_log(tmp_path: Path) -> None:
 
 
 def behind_a_proxy(*proxies: str) -> tuple[ConsoleSection, ServerSection]:
-    return ConsoleSection(enabled=True, port=0, trusted_user_header=HEADER), ServerSection(trusted_proxies=[*proxies])
+    console = ConsoleSection(enabled=True, port=0, trusted_user_header=HEADER, token_env="CONSOLE_TOKEN")
+    return console, ServerSection(trusted_proxies=[*proxies])
+
+
+SHOWN = {SHOWN_BY_PROXY: CONSOLE_TOKEN}
+"""By which a proxy is known."""
+
+
+async def test_a_local_user_who_connects_as_the_proxy_does_names_nobody(tmp_path: Path) -> None:
+    async with administered(tmp_path, *behind_a_proxy("127.0.0.1")) as server, visitor_of(server, enters=False) as visitor:
+        for shown in ({}, {SHOWN_BY_PROXY: ""}, {SHOWN_BY_PROXY: CONSOLE_TOKEN[:-1]}):
+            visitor.headers = {HEADER: "ann", **shown}
+            for path in ("/", "/api/status"):
+                seen = await visitor.get(path)
+                assert (seen.status, "not hold the console" in seen.words) == (403, True)
+
+
+async def test_somebody_beside_the_proxy_still_gets_in_by_a_link_and_a_script_by_the_token(tmp_path: Path) -> None:
+    async with administered(tmp_path, *behind_a_proxy("127.0.0.1")) as server, visitor_of(server) as visitor:
+        assert (await visitor.get("/")).status == 200
+        visitor.base = ""
+        assert (await visitor.get("/api/status", Authorization=f"Bearer {CONSOLE_TOKEN}")).status == 200
+
+
+async def test_without_a_token_no_user_of_this_machine_is_believed(tmp_path: Path) -> None:
+    console = ConsoleSection(enabled=True, port=0, trusted_user_header=HEADER)
+    server_section = ServerSection(trusted_proxies=["127.0.0.0/8"])
+    async with administered(tmp_path, console, server_section) as server, visitor_of(server, enters=False) as visitor:
+        visitor.headers[HEADER] = "ann"
+
+        assert (await visitor.get("/")).status == 403
 
 
 async def test_whom_a_trusted_proxy_names_is_in(tmp_path: Path) -> None:
     async with administered(tmp_path, *behind_a_proxy("127.0.0.1")) as server, visitor_of(server, enters=False) as visitor:
-        visitor.headers[HEADER] = "ann"
+        visitor.headers = {HEADER: "ann", **SHOWN}
         seen = await visitor.get("/")
 
     assert (seen.path.startswith("/s/"), "ann Log out" in seen.words) == (True, True)
@@ -164,7 +195,7 @@ async def test_whom_an_untrusted_machine_names_is_not_in(tmp_path: Path) -> None
 
 async def test_a_login_by_a_proxy_is_worth_nothing_without_it_and_for_another_user(tmp_path: Path) -> None:
     async with administered(tmp_path, *behind_a_proxy("127.0.0.1")) as server, visitor_of(server, enters=False) as visitor:
-        visitor.headers[HEADER] = "ann"
+        visitor.headers = {HEADER: "ann", **SHOWN}
         visitor.base = (await visitor.get("/")).path.rstrip("/")
         del visitor.headers[HEADER]
 
@@ -177,5 +208,5 @@ async def test_a_login_by_a_proxy_is_worth_nothing_without_it_and_for_another_us
 async def test_a_proxy_that_does_not_name_exactly_one_user_lets_nobody_in(tmp_path: Path, names: list[str]) -> None:
     async with administered(tmp_path, *behind_a_proxy("127.0.0.1")) as server, visitor_of(server, enters=False) as visitor:
         url = visitor.url.with_path("/").with_fragment(None)
-        async with visitor.http.get(url, headers=[(HEADER, name) for name in names]) as answer:
+        async with visitor.http.get(url, headers=[*SHOWN.items(), *((HEADER, name) for name in names)]) as answer:
             assert answer.status == 403

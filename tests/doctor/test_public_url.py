@@ -14,7 +14,7 @@ from connector.cli.seen import running_server
 from connector.doctor.finding import Condition, DoctorFinding
 from connector.doctor.public_url import public_url_findings
 from tests.cli.command import connector
-from tests.deploy.proxies import PROXIES, proxy
+from tests.deploy.proxies import PROXIES, STARTED, proxy
 from tests.e2e.connector_process import connector_process
 from tests.ports import HOST, free_port
 from tests.servers import RealServer, running
@@ -44,7 +44,7 @@ def nginx(folder: Path, server: str, lines: str) -> Iterator[str]:
     def command(port: int, place: Path) -> list[str | Path]:
         file = place / "careless.conf"
         file.write_text(NGINX.format(server=URL(server).authority, host=HOST, port=port, lines=lines))
-        return [*PROXIES["nginx.conf"](file)]
+        return [*STARTED[".conf"](file)]
 
     def ask(port: int) -> bytes:
         with socket.create_connection((HOST, port), timeout=1):
