@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
@@ -74,32 +75,48 @@ def control_app(admin: Admin, metrics: Metrics, probes: Probes, link: MakeLink |
     app = web.Application(middlewares=[outermost, admitted, in_time, refusals])
     app[METRICS] = metrics
 
-    async def status(_: web.Request) -> web.Response:
-        return ok(await admin.status())
-
-    async def drain(request: web.Request) -> web.Response:
-        wanted = converted(await body_of(request) or {}, Drain)
-        return ok(await admin.drain(await actor_of(request), close_sessions=wanted.close_sessions))
-
-    async def audit(request: web.Request) -> web.Response:
-        wanted = converted(dict(request.query), AuditPage)
-        return ok(await admin.audit(before=wanted.before, limit=wanted.limit))
-
-    async def console(request: web.Request) -> web.Response:
-        if link is None:
-            raise ApiError(HTTPStatus.CONFLICT, "console_off", "The console is switched off: set console.enabled, and restart.")
-        return ok(link((await actor_of(request)).who))
-
-    app.router.add_get("/status", status)
-    app.router.add_post("/console", console)
-    app.router.add_post("/drain", drain)
-    app.router.add_get("/audit", audit)
-    app.router.add_routes(OwedCalls(admin).routes())
-    app.router.add_routes(SessionCalls(admin).routes())
-    app.router.add_routes(ProbeControl(probes).routes())
-    app.router.add_routes(CacheCalls(admin).routes())
-    app.router.add_routes(KeyCalls(admin).routes())
+    of_rows = (OwedCalls(admin), SessionCalls(admin), CacheCalls(admin), KeyCalls(admin))
+    for each in (ServerCalls(admin, link), *of_rows, ProbeControl(probes)):
+        app.router.add_routes(each.routes())
     return app
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCalls:
+    """Asks the service about the server as a whole, and steers it."""
+
+    admin: Admin
+    link: MakeLink | None
+    """None if the console is switched off."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return where they are called."""
+        return [
+            web.get("/status", self.status),
+            web.get("/audit", self.audit),
+            web.post("/drain", self.drain),
+            web.post("/console", self.console),
+        ]
+
+    async def status(self, _: web.Request) -> web.Response:
+        """Tell how the server is."""
+        return ok(await self.admin.status())
+
+    async def audit(self, request: web.Request) -> web.Response:
+        """Tell what was done."""
+        wanted = converted(dict(request.query), AuditPage)
+        return ok(await self.admin.audit(before=wanted.before, limit=wanted.limit))
+
+    async def drain(self, request: web.Request) -> web.Response:
+        """Begin to empty the server."""
+        wanted = converted(await body_of(request) or {}, Drain)
+        return ok(await self.admin.drain(await actor_of(request), close_sessions=wanted.close_sessions))
+
+    async def console(self, request: web.Request) -> web.Response:
+        """Make a link into the console, for whoever asks. Raises `ApiError` if it is switched off."""
+        if self.link is None:
+            raise ApiError(HTTPStatus.CONFLICT, "console_off", "The console is switched off: set console.enabled, and restart.")
+        return ok(self.link((await actor_of(request)).who))
 
 
 @web.middleware

@@ -65,7 +65,6 @@ def console_app(admin: Admin, metrics: Metrics, settings: Settings, entrances: E
         CachePages(admin, pages),
         ChartPages(admin, pages),
         AuditPages(admin, pages),
-        ScriptCalls(admin),
     )
     for shown in (entrance, overview, *lists, ScriptCalls(admin)):
         app.router.add_routes(shown.routes(BASE))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from connector.admin.service import Admin
-from connector.api.control import AuditPage
+from connector.api.control import ServerCalls
 from connector.api.control_caches import CacheCalls
 from connector.api.control_owed import OwedCalls
 from connector.api.control_sessions import SessionCalls
-from connector.api.control_values import converted, ok
+from connector.api.control_values import ok
 from connector.console.visitors import API
 
 
@@ -23,19 +23,11 @@ class ScriptCalls:
     def routes(self, base: str) -> Iterator[web.RouteDef]:
         """Yield where they are called. They are no pages of a login, so `base` is none of theirs."""
         del base
-        own = [web.get("/status", self.status), web.get("/history", self.history), web.get("/audit", self.audit)]
+        server = ServerCalls(self.admin, None)
+        own = [web.get("/status", server.status), web.get("/history", self.history), web.get("/audit", server.audit)]
         for call in [*own, *CacheCalls(self.admin).routes(), *OwedCalls(self.admin).routes(), *SessionCalls(self.admin).routes()]:
             yield web.RouteDef(call.method, f"{API.rstrip('/')}{call.path}", call.handler, call.kwargs)
-
-    async def status(self, _: web.Request) -> web.Response:
-        """Tell how the server is."""
-        return ok(await self.admin.status())
 
     async def history(self, _: web.Request) -> web.Response:
         """Tell what this server did in the last day."""
         return ok(self.admin.history())
-
-    async def audit(self, request: web.Request) -> web.Response:
-        """Tell what was done."""
-        wanted = converted(dict(request.query), AuditPage)
-        return ok(await self.admin.audit(before=wanted.before, limit=wanted.limit))
