@@ -9,8 +9,8 @@ from aiohttp import web
 from connector.admin.service import Admin
 from connector.api.control_owed import LARGEST_ID
 from connector.console.forms import wanted
+from connector.console.listed_pages import ONE_MORE, one_page
 from connector.console.pages import Pages
-from connector.console.session_pages import PAGE
 
 
 class AuditWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +33,6 @@ class AuditPages:
     async def listing(self, request: web.Request) -> web.Response:
         """Show a page of the log."""
         before = wanted(request, AuditWanted).before
-        found = await self.admin.audit(before=before, limit=PAGE + 1)
-        rows, more = found[:PAGE], len(found) > PAGE
-        following = f"?before={rows[-1].id}" if more else None
+        found = await self.admin.audit(before=before, limit=ONE_MORE)
+        rows, following = one_page(request, found, "before", lambda row: row.id)
         return self.pages.page(request, "audit.html", rows=rows, before=before, following=following)

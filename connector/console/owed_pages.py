@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import web
@@ -14,8 +13,9 @@ from connector.admin.shown import Choice, ShownDebt
 from connector.api.control_owed import LARGEST_ID, Dismissal, Retry
 from connector.console.asking import AskedFirst, Field, ToldAfterwards
 from connector.console.forms import sent, wanted
+from connector.console.listed_pages import ONE_MORE, one_page
 from connector.console.pages import BY_SCRIPT, Pages, actor_before
-from connector.console.session_pages import PAGE, answer_in_words
+from connector.console.session_pages import answer_in_words
 
 LIST = "/owed"
 ROW = "/owed/{id:[0-9]{1,18}}"
@@ -60,10 +60,8 @@ class OwedPages:
     async def listing(self, request: web.Request) -> web.Response:
         """Show a page of the list."""
         chosen = wanted(request, OwedWanted)
-        found = await self.admin.rows(chosen.state, system=chosen.system, after=chosen.after, limit=PAGE + 1)
-        rows, more = found[:PAGE], len(found) > PAGE
-        kept = {name: value for name, value in request.query.items() if value and name != "after"}
-        following = f"?{urlencode({**kept, 'after': rows[-1].id})}" if more else None
+        found = await self.admin.rows(chosen.state, system=chosen.system, after=chosen.after, limit=ONE_MORE)
+        rows, following = one_page(request, found, "after", lambda row: row.id)
         return self.pages.page(request, "owed.html", rows=rows, chosen=chosen, following=following, words=_last_answer)
 
     async def show(self, request: web.Request) -> web.Response:

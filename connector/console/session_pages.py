@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
@@ -16,11 +16,10 @@ from connector.api.control_owed import LARGEST_ID
 from connector.api.control_sessions import OneLogin, id_of_session
 from connector.console.asking import AskedFirst, Field, ToldAfterwards
 from connector.console.forms import sent, wanted
+from connector.console.listed_pages import ONE_MORE, one_page
 from connector.console.pages import Pages, actor_before
 from connector.model.errors import NoSuchSession
 
-PAGE = 100
-"""Sessions that are shown at a time."""
 SESSION = "/sessions/{session}"
 LIST = "/sessions"
 CLOSING = (
@@ -60,10 +59,8 @@ class SessionPages:
     async def listing(self, request: web.Request) -> web.Response:
         """Show a page of the list."""
         chosen = wanted(request, SessionsWanted)
-        found = await self.admin.sessions(chosen, after=chosen.after, limit=PAGE + 1)
-        rows, more = found[:PAGE], len(found) > PAGE
-        kept = {name: value for name, value in request.query.items() if value and name != "after"}
-        following = f"?{urlencode({**kept, 'after': rows[-1].place})}" if more else None
+        found = await self.admin.sessions(chosen, after=chosen.after, limit=ONE_MORE)
+        rows, following = one_page(request, found, "after", lambda row: row.place)
         return self.pages.page(request, "sessions.html", rows=rows, chosen=chosen, following=following)
 
     async def show(self, request: web.Request) -> web.Response:
