@@ -5,6 +5,7 @@ its load began. A reader compares it with the current stamp; if they differ, the
 stamp differ from all earlier ones, in constant time. The bytes are freed later (`Driver.purge`).
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from enum import Enum
 from typing import Annotated, Any, ClassVar, NewType
@@ -125,7 +126,7 @@ class DriverSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-_SHORT_CUTS = {"stamp": "stamp_at_once", "get": "get_at_once", "evict": "evict_at_once"}
+_SHORT_CUTS = (("stamp", "stamp_at_once"), ("get", "get_at_once"), ("evict", "evict_at_once"), ("evict", "begin_to_evict"))
 
 
 def _place_of(method: str, driver: type) -> int:
@@ -151,7 +152,7 @@ class Driver(ABC):
         """Drop inherited short cuts of methods that a derived driver overrides: they would bypass the new method."""
         super().__init_subclass__(**options)
         # Compared by place in the ancestry: the short cut must be at least as new as the method that it abbreviates.
-        for way, short_cut in _SHORT_CUTS.items():
+        for way, short_cut in _SHORT_CUTS:
             if _place_of(way, cls) < _place_of(short_cut, cls):
                 setattr(cls, short_cut, getattr(Driver, short_cut))
 
@@ -245,6 +246,13 @@ class Driver(ABC):
         It saves a cleanup a task for this driver. If it returns False or raises, `evict` is called.
         """
         return False
+
+    def begin_to_evict(self, *scopes: Scope) -> asyncio.Future[None] | None:  # noqa: ARG002 - for those that override it
+        """Begin what `evict` does, and return the future of its end. By default, that takes a task.
+
+        It saves a cleanup the task. Whoever waits does not cancel it. If this returns None or raises, `evict` is called.
+        """
+        return None
 
     @abstractmethod
     async def purge(self, limit: int) -> bool:

@@ -86,11 +86,15 @@ class GroupCommit:
 
         Items take effect in the order in which they were submitted. That of a cancelled caller does all the same.
         """
+        return await self.begin(do, item)
+
+    def begin(self, do: Together[Any, Item, T], item: Item) -> asyncio.Future[T]:
+        """Begin what `submit_item` does, and return the future of its end."""
         self.must_be_open()
         job: Job[Item, T] = Job(do, item, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self._called.set()
-        return await job.done
+        return job.done
 
     def stop(self) -> None:
         """Take no more."""

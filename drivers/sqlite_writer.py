@@ -81,6 +81,10 @@ class SqliteWriter:
         """
         return await self._group.submit_item(do, item)
 
+    def begin(self, do: Together[Item, T], item: Item) -> asyncio.Future[T]:
+        """Begin what `submit_item` does, and return the future of its end."""
+        return self._group.begin(do, item)
+
     async def checkpoint(self) -> bool:
         """Move the write-ahead log into the file, and truncate it unless a reader still needs it.
 

@@ -1,9 +1,12 @@
 """Cleanups that have no login to end: what they evict is owed only where it is not done soon."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +29,7 @@ from connector.sessions.logouts import Logouts
 from drivers import Driver, DriverUnavailable, Entry, SessionScope, SystemScope
 from drivers.memory import MemoryDriver
 from drivers.sqlite import SqliteDriver
+from drivers.sqlite_file import SqliteFile
 from tests.assembly import METRICS, a_ledger, orchestrator
 from tests.doubles import ScriptedDriver, ScriptedEndSystem
 
@@ -112,6 +116,63 @@ async def test_an_eviction_that_fails_is_owed_and_tried_once_more(
     assert not await holds(near)
     (debt,) = await ledger.listing(states=ALL)
     assert {**debt.evictions} == {"authority": (SESSION,)}
+
+
+async def test_an_eviction_in_sqlite_that_is_done_soon_takes_no_task(ledger: Ledger, near: Driver, sqlite: Driver) -> None:
+    await hold(near, sqlite)
+    runs, begun = orchestrator(ScriptedEndSystem(), [near, sqlite], ledger), []
+
+    def note(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        begun.append(work)
+        return asyncio.Task(work, loop=loop, **options)
+
+    asyncio.get_running_loop().set_task_factory(note)
+    report = await runs.cleanup(request())
+    assert begun == []
+    assert answer(report).status == 200
+    assert not await holds(sqlite)
+
+
+async def test_an_eviction_in_sqlite_that_takes_its_time_is_owed_until_it_is_done(
+    ledger: Ledger, sqlite: Driver, tmp_path: Path
+) -> None:
+    await hold(sqlite)
+    runs = orchestrator(ScriptedEndSystem(), [sqlite], ledger)
+    with closing(SqliteFile(tmp_path / "cache.sqlite3")) as other, other.locked():
+        cleanup = asyncio.create_task(runs.cleanup(request()))
+        while not (owed := await ledger.listing(states=ALL)):  # noqa: ASYNC110 - what is waited for is in a file
+            await asyncio.sleep(0)
+        assert {**owed[0].evictions} == {"sqlite": (SESSION,)}
+    report = await cleanup
+    assert (answer(report).status, report.evictions["sqlite"].outcome.result) == (200, EvictResult.EVICTED)
+    assert not await holds(sqlite)
+    assert await ledger.listing(states=ALL) == []
+
+
+async def test_an_eviction_in_sqlite_is_owed_also_if_its_caller_has_gone(ledger: Ledger, sqlite: Driver, tmp_path: Path) -> None:
+    await hold(sqlite)
+    runs = orchestrator(ScriptedEndSystem(), [sqlite], ledger)
+    with closing(SqliteFile(tmp_path / "cache.sqlite3")) as other, other.locked():
+        cleanup = asyncio.create_task(runs.cleanup(request()))
+        await asyncio.sleep(0)
+        cleanup.cancel()
+        await asyncio.wait([cleanup])
+        assert cleanup.cancelled()
+        while not await ledger.listing(states=ALL):  # noqa: ASYNC110 - what is waited for is in a file
+            await asyncio.sleep(0)
+    assert await runs.drain(10) == 0
+    assert not await holds(sqlite)
+    assert await ledger.listing(states=ALL) == []
+
+
+async def test_an_eviction_in_sqlite_that_fails_is_owed(ledger: Ledger, sqlite: Driver, tmp_path: Path) -> None:
+    await hold(sqlite)
+    with closing(sqlite3.connect(tmp_path / "cache.sqlite3", isolation_level=None)) as other:
+        other.execute("CREATE TRIGGER none BEFORE DELETE ON generations BEGIN SELECT RAISE(ABORT, 'not now'); END")
+        report = await orchestrator(ScriptedEndSystem(), [sqlite], ledger).cleanup(request())
+    assert answer(report).status == 503
+    (debt,) = await ledger.listing(states=ALL)
+    assert {**debt.evictions} == {"sqlite": (SESSION,)}
 
 
 async def test_an_eviction_that_takes_its_time_is_owed_before_it_is_done(ledger: Ledger, authority: ScriptedDriver) -> None:

@@ -73,7 +73,8 @@ def add_routes(app: web.Application, settings: Settings, served: Served, routes:
     checks = (callers.check, no_web_pages, only_by(Hosts(server.allowed_hosts, server.host)))
     app.middlewares.append(boundary(shapes))
     app.middlewares.append(admitting(checks, served.metrics.observe_rejection))
-    app.middlewares.append(in_sessions(served.in_use, own))
+    if own:
+        app.middlewares.append(in_sessions(served.in_use, own))
 
 
 def _readiness(server: ServerSection, served: Served, lifecycle: Lifecycle) -> ReadinessCheck:

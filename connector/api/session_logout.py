@@ -9,7 +9,7 @@ from structlog.contextvars import bind_contextvars
 
 from connector.api.answers import answer
 from connector.api.body import discard_body
-from connector.api.boundary import COUNT
+from connector.api.boundary import COUNT, WORDS
 from connector.api.callers import Callers
 from connector.api.http_errors import Unavailable, unknown_session
 from connector.api.parameters import SESSION, session_id, system_and_global_cache
@@ -44,7 +44,7 @@ class CleanupCall:
         await self._must_be_admitted(wanted)
         report = await self._run(wanted)
         request[COUNT] = partial(self.metrics.observe_cleanup, report=report)
-        bind_contextvars(**words_of(report))
+        request[WORDS] = words_of(report)
         return self._rendered(report, request)
 
     def _parsed(self, request: web.Request) -> CleanupRequest:

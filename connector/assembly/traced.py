@@ -75,6 +75,9 @@ def _storage(tracer: Tracer) -> type[Storage]:
                 tracer.start_span("eviction", attributes={DRIVER: driver.name}, start_time=began).end()
             return done
 
+        def begin_to_evict(self, driver: Driver, scopes: Sequence[Scope]) -> None:
+            """Leave it to `evict`, which has a span."""
+
     return TracedStorage
 
 

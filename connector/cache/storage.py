@@ -77,7 +77,7 @@ class Storage:
     async def evict(self, driver: Driver, scopes: Sequence[Scope]) -> None:
         """Evict the scopes from one driver; their bytes are freed later. Raises `DriverError`; sets no deadline."""
         await driver.evict(*scopes)
-        self._evicted[driver.name].set()
+        self.has_evicted(driver)
 
     def evict_at_once(self, driver: Driver, scopes: Sequence[Scope]) -> bool:
         """Do what `evict` does if the driver need not wait, and tell whether it is done. `evict` tells why it failed."""
@@ -88,6 +88,17 @@ class Storage:
         if done:
             self._evicted[driver.name].set()
         return done
+
+    def begin_to_evict(self, driver: Driver, scopes: Sequence[Scope]) -> asyncio.Future[None] | None:
+        """Begin what `evict` does, if the driver needs no task for it. Whoever sees its end tells `has_evicted`."""
+        try:
+            return driver.begin_to_evict(*scopes)
+        except DriverError:
+            return None
+
+    def has_evicted(self, driver: Driver) -> None:
+        """Note that a driver has evicted something, whose bytes can be freed."""
+        self._evicted[driver.name].set()
 
     @property
     def trusted(self) -> bool:

@@ -11,11 +11,14 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from connector.cache.evictions import (
+    Begun,
     Evicting,
     begin_evictions,
+    begin_to_evict,
     evict_everywhere,
     evict_everywhere_at_once,
     evict_the_rest_soon,
+    evicted_soon,
     names_of_done,
 )
 from connector.cache.storage import Storage
@@ -101,10 +104,7 @@ class Orchestrator:
             ended = self._live.ended_by_record(logins, only=request.login_id if is_only else None)
             run = self._run(request, started, logins, ended, only_if_recorded=only_if_recorded, once_unused=once_unused)
             return await self._owned(run)
-        at_once = evict_everywhere_at_once(self._storage, request.scopes)
-        if len(at_once) == len(self._storage.drivers):
-            return self._report_of_evictions(request, started, at_once)
-        return await self._owned(self._evict(request, started, logins, at_once))
+        return await self._evict_only(request, started, logins)
 
     async def retry(self, debt: Debt) -> bool:
         """Try an owed logout again, record what became of it, and say whether that could be done."""
@@ -130,7 +130,8 @@ class Orchestrator:
     def _report_of_evictions(
         self, request: CleanupRequest, started: float, evictions: Mapping[str, Timed[EvictOutcome]]
     ) -> CleanupReport:
-        return self._report_without_asking(request, started, request.foregone or NOTHING_TO_END, evictions)
+        in_order = {driver.name: evictions[driver.name] for driver in self._storage.drivers}
+        return self._report_without_asking(request, started, request.foregone or NOTHING_TO_END, in_order)
 
     def _report_without_asking(
         self,
@@ -157,17 +158,38 @@ class Orchestrator:
         except StrayCancellation:
             raise BrokenOff("the server ends") from None
 
+    async def _evict_only(self, request: CleanupRequest, started: float, logins: Collection[str]) -> CleanupReport:
+        """Evict. There is a task for it only if a driver needs one, or if it takes longer than usual."""
+        at_once = evict_everywhere_at_once(self._storage, request.scopes)
+        if len(at_once) == len(self._storage.drivers):
+            return self._report_of_evictions(request, started, at_once)
+        begun = begin_to_evict(self._storage, request.scopes, at_once)
+        if len(at_once) + len(begun) == len(self._storage.drivers):
+            rest, is_broken_off = None, True
+            try:
+                rest, is_broken_off = await evicted_soon(self._storage, begun), False
+            finally:
+                if is_broken_off:  # its caller has gone, which changes nothing
+                    self._tasks.start(self._evict(request, started, logins, at_once, begun))
+            if rest is not None:
+                return self._report_of_evictions(request, started, {**at_once, **rest})
+        return await self._owned(self._evict(request, started, logins, at_once, begun))
+
     async def _evict(
-        self, request: CleanupRequest, started: float, logins: Collection[str], at_once: Mapping[str, Timed[EvictOutcome]]
+        self,
+        request: CleanupRequest,
+        started: float,
+        logins: Collection[str],
+        at_once: Mapping[str, Timed[EvictOutcome]],
+        begun: Begun,
     ) -> CleanupReport:
         """Evict what was not evicted `at_once`; what is not done soon is owed, as that of any other cleanup."""
         async with asyncio.TaskGroup() as steps:
-            rest = await evict_the_rest_soon(self._storage, request.scopes, at_once, steps)
+            rest = await evict_the_rest_soon(self._storage, request.scopes, at_once, begun, steps)
             done = {**at_once, **{name: eviction.result() for name, eviction in rest.items() if eviction.done()}}
             if len(done) < len(self._storage.drivers):
                 return await self._run(request, started, logins, self._live.ended_by_record(logins), rest)
-        evictions = {driver.name: done[driver.name] for driver in self._storage.drivers}
-        return self._report_of_evictions(request, started, evictions)
+        return self._report_of_evictions(request, started, done)
 
     async def _run(
         self,

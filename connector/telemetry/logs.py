@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,12 +16,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from connector.config.settings import LogsSection
 from connector.model.cleanup import CleanupReport
+from connector.model.moments import utc
 from connector.runtime.outlet import outlet_of
 
 REQUEST = "request"
 """The event of the line that each request has."""
-SECONDS = len("2026-01-01T00:00:00")
-"""Of a moment, what a person reads; a collector gets all of it."""
 _DIGEST_KEY = secrets.token_bytes(16)
 _NAMES = {
     logging.DEBUG: "debug",
@@ -43,7 +43,6 @@ def configure_logs(settings: LogsSection, stream: TextIO | None = None) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             *(_json() if settings.format == "json" else _console(stream)),
         ],
         wrapper_class=wrapper_class,
@@ -55,17 +54,19 @@ def configure_logs(settings: LogsSection, stream: TextIO | None = None) -> None:
 
 
 def tell(logger: str, level: int, event: str, **values: object) -> None:
-    """Log what `structlog.get_logger(logger).log` would log, in half the time, because each request has such a line."""
+    """Log what `structlog.get_logger(logger).log` would log, in a third of the time, because each request has such a line."""
     config = structlog.get_config()
     lines = config["logger_factory"]
     if not (isinstance(lines, _Lines) and config["wrapper_class"] is lines.wrapper_class):  # an author has configured another log
         structlog.get_logger(logger).log(level, event, **values)
     elif level >= lines.level:
         line: Any = {**values, "event": event}
-        with suppress(structlog.DropEvent):
+        try:
             for processor in config["processors"]:
                 line = processor(lines, _NAMES[level], line)
-            lines.msg(line)
+        except structlog.DropEvent:
+            return
+        lines.msg(line)
 
 
 def session_digest(session_id: str) -> str:
@@ -83,14 +84,35 @@ def words_of(report: CleanupReport) -> dict[str, object]:
 
 
 def _json() -> list[Processor]:
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [_to_the_microsecond(), structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 
 def _console(stream: TextIO) -> list[Processor]:
     if not stream.isatty():
-        return [structlog.processors.format_exc_info, _plain_line]
+        return [_ToTheSecond(), structlog.processors.format_exc_info, _plain_line]
     # If rich is installed, structlog prints tracebacks with all local variables by default: credentials would show.
-    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [_to_the_microsecond(), structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _to_the_microsecond() -> Processor:
+    return structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
+class _ToTheSecond:
+    """Adds the moment of a line. Its text is made once a second, because a busy server logs thousands of lines meanwhile."""
+
+    def __init__(self) -> None:
+        self._known = 0, ""
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Add it, as text."""
+        now = int(time.time())
+        second, text = self._known
+        if second != now:
+            text = utc(now)
+            self._known = now, text
+        event["timestamp"] = text
+        return event
 
 
 def _plain_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
@@ -101,9 +123,8 @@ def _plain_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     moment, level, what, traceback = event.pop("timestamp"), event.pop("level"), event.pop("event"), event.pop("exception", None)
     if what == REQUEST:
         what = f"{event.pop('status')} {event.pop('method')} {event.pop('route')} {event.pop('milliseconds')} ms"
-    parts = [f"{moment[:SECONDS]}Z {level}", what if what.isprintable() else repr(what)]
-    parts += [f"{name}={_shown(value)}" for name, value in sorted(event.items())]
-    line = " ".join(parts)
+    words = [f" {name}={_shown(event[name])}" for name in sorted(event)]
+    line = f"{moment} {level} {what if what.isprintable() else repr(what)}{''.join(words)}"
     return f"{line}\n{traceback}" if traceback else line
 
 

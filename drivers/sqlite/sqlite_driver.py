@@ -130,6 +130,10 @@ class SqliteDriver(Driver):
         file = self._file_in_place()
         return file is not None and not any(file.reader.has_generation(scope) for scope in scopes)
 
+    def begin_to_evict(self, *scopes: Scope) -> asyncio.Future[None] | None:
+        file = self._file_in_place()
+        return file.writer.begin(statements.evict, scopes) if file is not None else None
+
     async def purge(self, limit: int) -> bool:
         file = await self._file()
         for start in range(0, limit, SLICE):

@@ -73,7 +73,7 @@ def delete(connection: sqlite3.Connection, scope: Scope, key: str) -> None:
 
 def evict(connection: sqlite3.Connection, evictions: Sequence[Collection[Scope]]) -> Sequence[None]:
     """Forget the generations of the scopes of all `evictions`, so that no bucket of theirs can be reached again."""
-    owners = [_owners(scope)[0] for scope in chain.from_iterable(evictions)]
+    owners = [scope_digest(scope) for scope in chain.from_iterable(evictions)]
     # One statement for many scopes, because each statement costs more than its rows.
     for start in range(0, len(owners), TOGETHER):
         some = filled(owners[start : start + TOGETHER])

@@ -46,6 +46,19 @@ class EvictionContract(Subject):
         assert lost == changed == [done, done, done, False]
 
     @in_both_roles
+    async def test_evicting_that_has_begun_evicts_by_its_end_or_is_left_alone(self, driver: Driver, keep_: Keep) -> None:
+        scopes: Sequence[Scope] = (S1, S10, A, B)
+        for scope in scopes:
+            await keep_(driver, scope, "key", b"value")
+        stamps = [await driver.stamp(scope) for scope in scopes]
+        begun = driver.begin_to_evict(SessionScope("never seen", "A"), A)
+        if begun is not None:
+            await begun
+        lost = [await found(driver, scope, "key") is None for scope in scopes]
+        changed = [before != await driver.stamp(scope) for before, scope in zip(stamps, scopes, strict=True)]
+        assert lost == changed == [begun is not None] * 3 + [False]
+
+    @in_both_roles
     async def test_evicting_everything_takes_every_scope_along(self, driver: Driver, keep_: Keep) -> None:
         scopes = (S1, S10, ALONE, OTHER, A, B)
         for scope in scopes:
