@@ -18,7 +18,7 @@ CREATED = "_created"
 """The end of the name of a sample that tells since when is counted. The library's environment can switch these off."""
 
 
-class Count:
+class Tally:
     """A number that grows."""
 
     __slots__ = ("created", "value")
@@ -56,12 +56,12 @@ class Counters(Collector):
     def __init__(self, name: str, meaning: str, labels: Sequence[str], *, registry: CollectorRegistry) -> None:
         self._about = name, meaning
         self._labels = labels
-        self._children: dict[tuple[str, ...], Count] = {}
+        self._children: dict[tuple[str, ...], Tally] = {}
         registry.register(self)
 
-    def labels(self, *values: str) -> Count:
+    def labels(self, *values: str) -> Tally:
         """Return the counter with these values."""
-        return self._children.setdefault(values, Count())
+        return self._children.setdefault(values, Tally())
 
     def collect(self) -> Iterator[Metric]:
         """Yield all of them, as the registry wants them."""

@@ -18,7 +18,7 @@ from connector.model.listed import SessionState
 from connector.model.outcomes import EvictResult, LogoutOutcome, LogoutResult
 from connector.model.sessions import Reason
 from connector.runtime.outlet import lines_lost
-from connector.telemetry.measured import Count, Counters, Histograms, Spread
+from connector.telemetry.measured import Counters, Histograms, Spread, Tally
 from connector.version import __version__
 
 LAG_INTERVAL = 0.5
@@ -160,7 +160,7 @@ class Metrics:
         """Return everything in the Prometheus text format. Reads memory only, but for this process's own figures."""
         return generate_latest(self._registry)
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> _Labelled[Count]:
+    def _counter(self, name: str, meaning: str, *labels: str) -> _Labelled[Tally]:
         return _Labelled(Counters(name, meaning, labels, registry=self._registry))
 
     def _histogram(self, name: str, meaning: str, buckets: Sequence[float] = SECONDS) -> _Labelled[Spread]:
