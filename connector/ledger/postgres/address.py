@@ -8,6 +8,7 @@ import psycopg
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from connector.ledger.postgres.arrays import teach
 from connector.model.errors import ConfigurationError
 
 UNLESS_GIVEN = {
@@ -41,9 +42,11 @@ class Address:
     def connect(self) -> "psycopg.Connection[Any]":
         """Connect, each statement a transaction of its own unless one is begun. Raises `psycopg.Error`.
 
-        Nothing is prepared: a PgBouncer between would run another client's statement of the same name.
+        Nothing is prepared unless a transaction allows it, as `preparing` says.
         """
-        return psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=None)
+        connection = psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=None)
+        teach(connection)
+        return connection
 
 
 def parsed(text: str, *, origin: str) -> Address:

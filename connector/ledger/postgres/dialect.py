@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 from connector.ledger.keyring import Keyring
+from connector.ledger.postgres.arrays import Array
 from connector.ledger.postgres.claim_changes import ClaimChanges
 from connector.ledger.postgres.sent_together import Later, Statements, translated
 from connector.ledger.rows import COLUMNS, Row
@@ -22,6 +23,8 @@ TYPES = {
     **dict.fromkeys(["fingerprint", "credential", "share", "seat", "mac", "owner"], "bytea"),
 }
 """The types of columns, as far as they are not text."""
+TYPE_OF = {str: "text", int: "bigint", bytes: "bytea"}
+"""The types of what a column is compared with."""
 SET = ", ".join(f"{name} = column{place}" for place, name in enumerate(COLUMNS[1:], start=2))
 UPDATE = f"UPDATE debts SET {SET} FROM ({{}}) AS new WHERE debts.id = column1"  # noqa: S608 - names of our own
 LAST_ID = b"SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM debt_ids"
@@ -51,12 +54,17 @@ class FleetTable(Table):
         return self._statements.commit()
 
     def among(self, values: Collection[Any]) -> tuple[str, list[Any]]:
-        return "= ANY(?)", [[*values]]  # one value: a long statement takes its time to be read, here and there
+        if not values:
+            return "IN (NULL)", []
+        kind = TYPE_OF[type(next(iter(values)))]
+        return f"= ANY(?::{kind}[])", [Array(kind, [*values])]  # one value: a long statement takes its time to be read
 
     def given(self, names: Sequence[str], rows: Sequence[Row]) -> tuple[str, list[Any]]:
-        arrays = ", ".join(f"?::{TYPES.get(name, 'text')}[]" for name in names)
+        types = [TYPES.get(name, "text") for name in names]
+        arrays = ", ".join(f"?::{type_}[]" for type_ in types)
         columns = ", ".join(f"column{place}" for place in range(1, len(names) + 1))
-        return f"SELECT * FROM unnest({arrays}) AS given ({columns})", [[*column] for column in zip(*rows, strict=True)]  # noqa: S608 - ours
+        values = [Array(type_, column) for type_, column in zip(types, zip(*rows, strict=True), strict=True)]
+        return f"SELECT * FROM unnest({arrays}) AS given ({columns})", values  # noqa: S608 - names of our own
 
     def write(self, statement: str, values: Sequence[Any] = ()) -> None:
         self._statements.later(translated(statement), values)
@@ -73,8 +81,8 @@ class FleetTable(Table):
 
     def write_claims(self) -> None:
         """Write what has changed of claims, because somebody is about to look at it, or the transaction ends."""
-        for statement in self.claims.taken(self.term.owner):
-            self._statements.later(statement.encode())
+        for statement, values in self.claims.taken(self.term.owner):
+            self._statements.later(statement, values)
 
     def stream(self, query: str, *values: Any) -> Iterator[Any]:
         name = f"rows_{next(self._streams)}"

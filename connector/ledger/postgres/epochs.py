@@ -11,8 +11,9 @@ from connector.ledger.sql.database import Database
 
 WORD_BYTES = 16
 """Length of the random word that stands for an epoch."""
-LOOK = "SELECT word, timeline, is_settled, left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM epoch"
-"""The control file tells the timeline, too, but only after a checkpoint."""
+LOOK = """SELECT word, timeline, is_settled, left(pg_walfile_name(pg_current_wal_lsn()), 8), EXISTS (SELECT FROM lost_track),
+    extract(epoch FROM clock_timestamp())::double precision, pg_backend_pid() FROM epoch"""
+"""The present epoch, and what else a transaction looks at. The control file tells the timeline only after a checkpoint."""
 
 SPARE_IDS = 1_000_000
 """More debts than are recorded in the time that a fail-over can lose."""

@@ -15,6 +15,7 @@ import psycopg
 
 from connector.ledger.postgres.epochs import LOOK, LedgerEpoch
 from connector.ledger.postgres.layouts import found_version, lock_out_older
+from connector.ledger.postgres.preparing import prepare_if_direct
 from connector.ledger.postgres.standstill import StandstillWatch
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.sql.database import Database
@@ -23,21 +24,22 @@ from connector.runtime.processes import has_ended, own_process
 
 WORD_BYTES = 16
 """Length of the random word that stands for an owner."""
-LIMITS = {
+SETTINGS = {
     "idle_in_transaction_session_timeout": "5s",  # a replica that is paused in a transaction holds up all others for so long
     "lock_timeout": "12s",  # longer than that, so that whoever waits for it outlives it
     "statement_timeout": "20s",
+    "random_page_cost": "1",  # what is asked for is new, and so in memory: by default, a few thousand rows are read one by one
 }
+"""Of each transaction. One statement sets them all, because each takes its time to be read."""
 BEGIN = "; ".join(
     [
         "BEGIN",
-        *(f"SET LOCAL {name} = '{limit}'" for name, limit in LIMITS.items()),
+        "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in SETTINGS.items()),
         TAKE_LOCK,  # in a statement of its own: what the next ones see, nobody else changes
         "UPDATE owners SET sequence = sequence + 1, looks = {looks} WHERE id = '\\x{word}'",
         "SELECT id, sequence, epoch, reads, looks, (SELECT max(number) FROM ledger_version) FROM owners",
-        "SELECT key_id, number, mac, owner FROM ticks",
+        "SELECT key_id, number, mac FROM ticks",
         LOOK,
-        "SELECT EXISTS (SELECT FROM lost_track), extract(epoch FROM clock_timestamp())::double precision",
     ]
 )
 """One round trip. The word of an owner is put into it in hexadecimal."""
@@ -171,13 +173,14 @@ def introduced(database: Database) -> list[tuple[str, bytes | None]]:
 
 
 def _begun(connection: "psycopg.Connection[Any]", word: bytes, looks: int) -> Prologue:
-    cursor = connection.execute(BEGIN.format(word=word.hex(), looks=looks).encode())
+    cursor = connection.execute(BEGIN.format(word=word.hex(), looks=looks).encode(), prepare=False)
     answers = []
     while True:
         answers.append(cursor.fetchall() if cursor.description else [])
         if not cursor.nextset():
             break
-    *_, owners, ticks, (epoch,), ((has_lost_track, moment),) = answers
+    *_, owners, ticks, ((*epoch, has_lost_track, moment, process),) = answers
+    prepare_if_direct(connection, process)
     rows = {bytes(id_): OwnerRow(sequence, bytes(epoch), *more) for id_, sequence, epoch, *more in owners}
     own = rows.get(word)
     return Prologue(

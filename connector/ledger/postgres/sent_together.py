@@ -12,7 +12,6 @@ SAID_OTHERWISE = {
     "%": "%%",
     "?": "%s",
     "?::": "%b::",
-    "ANY(?": "ANY(%b",
     "instr(": "strpos(",
     "group_concat(id)": "string_agg(CAST(id AS text), ',')",
     " +": " ",
@@ -21,7 +20,7 @@ SAID_OTHERWISE = {
 
 Arrays go as binary values, in which nothing has to be escaped.
 """
-WORDS = re.compile(r"%|ANY\(\?|\?::|\?|\binstr\(|\bgroup_concat\(id\)| \+(?=[a-z])")
+WORDS = re.compile(r"%|\?::|\?|\binstr\(|\bgroup_concat\(id\)| \+(?=[a-z])")
 
 
 @dataclass(slots=True)
@@ -59,17 +58,19 @@ class Statements:
 
     def commit(self) -> str | None:
         """Run what is left, and commit. Return what the database says of that."""
-        return self._now(b"COMMIT").statusmessage
+        return self._now(b"COMMIT", prepare=False).statusmessage
 
-    def _now(self, statement: bytes, values: Sequence[Any] | None = None) -> "psycopg.Cursor[Any]":
+    def _now(
+        self, statement: bytes, values: Sequence[Any] | None = None, *, prepare: bool | None = None
+    ) -> "psycopg.Cursor[Any]":
         if not self._later:
-            return self._connection.execute(statement, values, binary=values is not None)
+            return self._connection.execute(statement, values, prepare=prepare, binary=values is not None)
         later, self._later = self._later, []
         try:
             with self._connection.pipeline():
                 for each in later:
                     each.cursor = self._connection.execute(each.statement, each.values, binary=True)
-                return self._connection.execute(statement, values, binary=True)
+                return self._connection.execute(statement, values, prepare=prepare, binary=True)
         except psycopg.Error:
             # After an error within a pipeline, answers may be left over that the next statements would take for theirs.
             self._connection.close()

@@ -11,6 +11,8 @@ from tests.simulation.fleet.speech import LOCK
 
 SHOWN = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "synchronous_standby_names": "*"}
 """Its settings, as far as anybody asks."""
+PROCESS = 7
+"""Which one of its processes answers."""
 
 
 class Node:
@@ -46,6 +48,8 @@ class Node:
             "pg_is_in_recovery": (0, lambda: 0),
             "pg_current_wal_lsn": (0, lambda: "0/1"),
             "pg_walfile_name": (1, lambda _: f"{self.timeline:08X}0000000000000001"),
+            "pg_backend_pid": (0, lambda: PROCESS),
+            "set_config": (3, lambda _, value, __: value),
             "current_setting": (1, SHOWN.__getitem__),
             "moment": (0, clock),
             "random_word": (0, lambda: dice.randbytes(16)),

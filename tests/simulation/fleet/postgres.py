@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
 
-from tests.simulation.fleet.nodes import Node
+from connector.ledger.postgres.arrays import Array
+from tests.simulation.fleet.nodes import PROCESS, Node
 from tests.simulation.fleet.speech import Kind, Statement, spelled_out, understood
 
 Notice = Callable[[Any], None]
@@ -99,7 +100,7 @@ class Connection:
     @property
     def info(self) -> Any:
         status = TransactionStatus.UNKNOWN if self.closed else self._status
-        return SimpleNamespace(transaction_status=status, server_version=16_00_00)
+        return SimpleNamespace(transaction_status=status, server_version=16_00_00, backend_pid=PROCESS)
 
     @property
     def pgconn(self) -> Any:
@@ -211,7 +212,7 @@ class Connection:
 
     def _rows(self, statement: Statement, values: Sequence[Any]) -> Answer:
         text = statement.text
-        if any(isinstance(value, list | tuple) for value in values):
+        if any(isinstance(value, Array) for value in values):
             text, values = spelled_out(text, values)
         if statement.looks and self._is_too_early:
             with self.node.as_before() as rows:

@@ -16,11 +16,7 @@ SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str]] = [
         (r"\bSELECT FROM\b", "SELECT 1 FROM"),
         (r"\(to_jsonb\((\w+)\)->>'(\w+)'\)", r"\1.\2"),
         (r"\bleft\(", "beginning_of("),
-        (r"\bunnest\('\{([0-9, ]*)\}'\) AS id\b", r"(SELECT value AS id FROM json_each('[\1]'))"),
-        (
-            r"\bINSERT INTO claims SELECT (id, \S+ FROM \(.*\))(?= ON CONFLICT)",
-            r"INSERT INTO claims (debt, owner) SELECT \1 WHERE true",
-        ),
+        (r"\bINSERT INTO claims SELECT id, (\S+) FROM unnest\b", r"INSERT INTO claims (debt, owner) SELECT id, \1 FROM unnest"),
         (r"\bextract\(epoch FROM (clock_timestamp|now)\(\)\)", "moment()"),
         (r"\bstrpos\(", "instr("),
         (r"\bstring_agg\(CAST\((\w+) AS text\), ','\)", r"group_concat(\1)"),
@@ -56,7 +52,7 @@ SEQUENCE = re.compile(r"SELECT nextval\('(\w+)'\) FROM generate_series\(1, %s\)"
 CURSOR = re.compile(r"DECLARE (\w+) NO SCROLL CURSOR FOR (.*)", re.DOTALL)
 FETCH = re.compile(r"FETCH (\d+) FROM (\w+)")
 NOT_ASKED = re.compile(
-    r"SET LOCAL|SET TRANSACTION|COMMENT ON|CREATE SEQUENCE|ALTER TABLE \w+ (ADD COLUMN IF NOT|DROP CONSTRAINT|ALTER COLUMN)"
+    r"SET TRANSACTION|COMMENT ON|CREATE SEQUENCE|ALTER TABLE \w+ (ADD COLUMN IF NOT|DROP CONSTRAINT|ALTER COLUMN)"
 )
 """What makes no difference to the model: limits, sequences that begin with their first use, and what is there already."""
 WRITES = re.compile(
@@ -141,7 +137,7 @@ def spelled_out(statement: str, values: Values) -> tuple[str, Values]:
         if found[0] == "?":
             flat.append(next(left))
             return "?"
-        arrays = [next(left) for _ in range(found[0].count("?"))]
+        arrays = [next(left).values for _ in range(found[0].count("?"))]
         rows = [*zip(*arrays, strict=True)]
         flat.extend(each for row in rows for each in row)
         if found[1] is None:
