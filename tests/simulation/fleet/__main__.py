@@ -4,14 +4,15 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulation.fleet.runs import simulate
+from tests.simulation.fleet.runs import judged, simulate
 from tests.simulation.quiet import quiet
 
-TOGETHER = 20
-"""Runs that a process makes before it tells of them."""
+TOGETHER, TASKS = 20, 10
+"""Runs of a process before it tells of them, and how often it does. A new one follows then, because each run keeps its world."""
+TOLD_EVERY = 500
+"""Runs between two lines that tell how far it is."""
 
 
 def tell(seed: int) -> int:
@@ -22,22 +23,17 @@ def tell(seed: int) -> int:
     return 1 if oracle.violations else 0
 
 
-def judged(seed: int) -> tuple[int, Sequence[str], Counter[str]]:
-    """Return the seed, what the oracle found fault with, and what it has counted."""
-    with quiet():
-        oracle = simulate(seed)
-    return seed, oracle.violations, oracle.counted
-
-
 def judge(seeds: int) -> int:
     """Print the runs that the oracle found fault with, and what was seen in all of them; 1 if there is one."""
     started, counted, failed = time.monotonic(), Counter[str](), 0
-    with ProcessPoolExecutor() as processes:
+    with ProcessPoolExecutor(max_tasks_per_child=TASKS) as processes:
         for seed, violations, seen in processes.map(judged, range(seeds), chunksize=TOGETHER):
             counted += seen
             for violation in violations[:1]:
                 failed += 1
                 print(f"seed {seed}: {violation}", flush=True)  # noqa: T201
+            if (seed + 1) % TOLD_EVERY == 0:
+                print(f"{seed + 1:,} of {seeds:,} seeds", file=sys.stderr, flush=True)  # noqa: T201
     seconds = time.monotonic() - started
     print(f"{seeds} seeds in {seconds:.0f} s: {failed} failed; {dict(sorted(counted.items()))}")  # noqa: T201
     return 1 if failed else 0

@@ -2,7 +2,8 @@
 
 import asyncio
 import traceback
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.simulation.fleet.troubles import Troubles
 from tests.simulation.fleet.users import Users
 from tests.simulation.fleet.verdict import Verdict
 from tests.simulation.fleet.world import World
+from tests.simulation.quiet import quiet
 
 PATIENCE = 24 * 3600.0
 """Simulated seconds after which a run must have come to its end."""
@@ -51,3 +53,10 @@ async def _run(world: World) -> None:
         world.quieten()
         await Verdict(world).judge()
         await world.end()
+
+
+def judged(seed: int) -> tuple[int, Sequence[str], Counter[str]]:
+    """Return the seed, what the oracle found fault with, and what it has counted."""
+    with quiet():
+        oracle = simulate(seed)
+    return seed, oracle.violations, oracle.counted
