@@ -4,10 +4,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import product
-from typing import Generic, Protocol, TypeVar
+from typing import TypeVar, cast
 
 import structlog
-from prometheus_client import CollectorRegistry, Info, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -18,7 +18,6 @@ from connector.model.listed import SessionState
 from connector.model.outcomes import EvictResult, LogoutOutcome, LogoutResult
 from connector.model.sessions import Reason
 from connector.runtime.outlet import lines_lost
-from connector.telemetry.measured import Counters, Histograms, Spread, Tally
 from connector.version import __version__
 
 LAG_INTERVAL = 0.5
@@ -36,28 +35,23 @@ INITIALIZES = (
 )
 """How an initialize ends: it is opened, or why it is not."""
 
-M = TypeVar("M")
-M_co = TypeVar("M_co", covariant=True)
+M = TypeVar("M", bound=Counter | Histogram)
 log = structlog.get_logger(__name__)
 
 
-class _Metric(Protocol[M_co]):
-    """All measurements of one name."""
+class _Labelled(dict[tuple[str, ...], M]):
+    """The measurements of one metric by the values of its labels.
 
-    def labels(self, *values: str) -> M_co: ...
+    They are kept here, because looking them up in the metric takes as long as all the rest of counting.
+    """
 
-    def collect(self) -> Iterator[Metric]: ...
-
-
-class _Labelled(dict[tuple[str, ...], M], Generic[M]):
-    """The measurements of one metric by the values of its labels: a dictionary, because each request looks some of them up."""
-
-    def __init__(self, metric: _Metric[M]) -> None:
+    def __init__(self, metric: M) -> None:
         super().__init__()
         self.metric = metric
 
     def __missing__(self, labels: tuple[str, ...]) -> M:
-        child = self[labels] = self.metric.labels(*labels)
+        child = cast("M", self.metric.labels(*labels)) if labels else self.metric
+        self[labels] = child
         return child
 
 
@@ -110,7 +104,7 @@ class Metrics:
         self._cleanups[(str(int(status)),)].inc()
         if report is None:
             return
-        self._cleanup_duration[()].observe(report.milliseconds / 1000)
+        self._cleanup_duration.observe(report.milliseconds / 1000)
         self.observe_evictions(report)
 
     def observe_reap(self, reason: Reason, report: CleanupReport) -> None:
@@ -135,7 +129,7 @@ class Metrics:
         if outcome.proved is False:
             self._logouts_unproved[()].inc()
         if outcome.closes:
-            self._logout_attempts[()].observe(attempts)
+            self._logout_attempts.observe(attempts)
 
     def observe_rejection(self, kind: str) -> None:
         """Count one request that the parser turned away. `kind` is one of a fixed set of words, never text from a request."""
@@ -147,29 +141,26 @@ class Metrics:
             # The delay of a timer is the time for which the event loop could not run anything else.
             due = time.monotonic() + every
             await asyncio.sleep(every)
-            self._loop_lag[()].observe(max(0.0, time.monotonic() - due))
+            self._loop_lag.observe(max(0.0, time.monotonic() - due))
 
     def for_charts(self) -> Iterator[Metric]:
         """Yield initializes, cleanups and logouts, and how long the last two took. Reads memory only."""
-        for each in (self._initializes, self._cleanups, self._logouts):
-            yield from each.metric.collect()
-        for took in (self._cleanup_duration, self._logout_duration):
-            yield from took.metric.collect()
+        counters = (self._initializes.metric, self._cleanups.metric, self._logouts.metric)
+        for metric in (*counters, self._cleanup_duration, self._logout_duration.metric):
+            yield from metric.collect()
 
     def exposition(self) -> bytes:
         """Return everything in the Prometheus text format. Reads memory only, but for this process's own figures."""
         return generate_latest(self._registry)
 
-    def _counter(self, name: str, meaning: str, *labels: str) -> _Labelled[Tally]:
-        return _Labelled(Counters(name, meaning, labels, registry=self._registry))
+    def _counter(self, name: str, meaning: str, *labels: str) -> _Labelled[Counter]:
+        return _Labelled(Counter(name, meaning, labels, registry=self._registry))
 
-    def _histogram(self, name: str, meaning: str, buckets: Sequence[float] = SECONDS) -> _Labelled[Spread]:
-        only = _Labelled(Histograms(name, meaning, (), buckets=buckets, registry=self._registry))
-        only[()]  # from zero on, as above
-        return only
+    def _histogram(self, name: str, meaning: str, buckets: Sequence[float] = SECONDS) -> Histogram:
+        return Histogram(name, meaning, buckets=buckets, registry=self._registry)
 
-    def _histograms(self, name: str, meaning: str, label: str) -> _Labelled[Spread]:
-        return _Labelled(Histograms(name, meaning, (label,), buckets=SECONDS, registry=self._registry))
+    def _histograms(self, name: str, meaning: str, label: str) -> _Labelled[Histogram]:
+        return _Labelled(Histogram(name, meaning, (label,), buckets=SECONDS, registry=self._registry))
 
 
 class _LinesLost(Collector):
