@@ -14,7 +14,7 @@ from connector.ledger.port import Ledger
 from connector.ledger.sql.at_rest import LedgerAtRest
 from connector.ledger.sqlite.reading import opened_read_only
 from connector.ledger.testing.memory_ledger import MemoryLedger
-from connector.model.audit import Action, Actor, AuditEntry
+from connector.model.audit import WORD_BYTES, Action, Actor, AuditEntry
 from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable, NoSuchDebt
 from tests.admin.test_service import SOMEBODY, admin
@@ -41,6 +41,12 @@ ACTIONS: dict[str, tuple[Act, str, str, str]] = {
     ),
     "evict": (lambda asked: asked.evict(SOMEBODY, "A"), "evict", "system A", "memory: evicted"),
     "drain": (lambda asked: asked.drain(SOMEBODY, close_sessions=False), "drain", "the server", "begun"),
+    "note": (
+        lambda asked: asked.note(SOMEBODY, Action.ADD_KEY, "the keys", "added", word=bytes(WORD_BYTES)),
+        "add key",
+        "the keys",
+        "added",
+    ),
 }
 """Each action of the service, and its line."""
 every_action = pytest.mark.parametrize(("act", "action", "target", "outcome"), ACTIONS.values(), ids=ACTIONS.keys())
