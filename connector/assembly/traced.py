@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from opentelemetry.trace import StatusCode, Tracer
+from opentelemetry.trace import SpanContext, StatusCode, Tracer
 
 from connector.assembly.kinds import Kinds
 from connector.cache import Loads
@@ -24,6 +24,8 @@ from drivers import Driver, Scope, SessionScope
 
 OUTCOME = "opshub.outcome"
 DRIVER = "opshub.driver"
+MOST_LINKED = 10_000
+"""Logins whose last try is remembered, so that the next one has a link to it. The oldest goes first."""
 
 
 def traced_kinds(tracer: Tracer) -> Kinds:
@@ -51,13 +53,24 @@ def _orchestrator(tracer: Tracer) -> type[Orchestrator]:
 
 def _logouts(tracer: Tracer) -> type[Logouts]:
     class TracedLogouts(Logouts):
+        def __init__(self, *parts: Any, **more: Any) -> None:
+            super().__init__(*parts, **more)
+            self._last_try: dict[str, SpanContext] = {}
+
         async def _try(self, login: SessionLogin, login_id: str, attempts: int, may_send: MaySend | None) -> Timed[LogoutOutcome]:
-            with spanned(tracer, "logout", {"opshub.attempts": attempts}) as span:
+            after = self._last_try.pop(login_id, None)
+            with spanned(tracer, "logout", {"opshub.attempts": attempts}, after=after) as span:
                 done = await super()._try(login, login_id, attempts, may_send)
                 span.set_attribute(OUTCOME, done.outcome.result.value)
                 if not done.outcome.closes:
                     span.set_status(StatusCode.ERROR)
+                    self._note_try(login_id, span.get_span_context())
                 return done
+
+        def _note_try(self, login_id: str, span: SpanContext) -> None:
+            if len(self._last_try) >= MOST_LINKED:
+                del self._last_try[next(iter(self._last_try))]
+            self._last_try[login_id] = span
 
     return TracedLogouts
 

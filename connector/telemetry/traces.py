@@ -12,7 +12,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, Tracer
 
 from connector.config.variables import OTEL_IS_WRONG
 from connector.model.errors import ConfigurationError
@@ -141,10 +141,21 @@ def _variables() -> Iterator[None]:
 
 @contextmanager
 def spanned(
-    tracer: Tracer, name: str, about: About, *, kind: SpanKind = SpanKind.INTERNAL, context: Context | None = None
+    tracer: Tracer,
+    name: str,
+    about: About,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    context: Context | None = None,
+    after: SpanContext | None = None,
 ) -> Iterator[Span]:
-    """Make a span of what is done in the context. Of an error it tells the class alone, because its text may hold a secret."""
-    with tracer.start_as_current_span(name, context, kind, about, record_exception=False, set_status_on_exception=False) as span:
+    """Make a span of what is done in the context, with a link to the span that it comes `after`.
+
+    Of an error it tells the class alone, because its text may hold a secret.
+    """
+    links = [Link(after)] if after is not None else ()
+    shape = partial(tracer.start_as_current_span, record_exception=False, set_status_on_exception=False)
+    with shape(name, context, kind, about, links) as span:
         try:
             yield span
         except Exception as problem:

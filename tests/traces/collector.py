@@ -1,6 +1,6 @@
 """A collector of spans, over OTLP and HTTP, as an OpenTelemetry collector takes them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -25,6 +25,8 @@ class Received:
     failed: bool
     nanoseconds: int
     service: str
+    after: Sequence[str]
+    """The spans to which it has a link."""
 
 
 class Collector:
@@ -93,4 +95,5 @@ def _received(span: trace_pb2.Span, service: str) -> Received:
         failed=span.status.code == trace_pb2.Status.STATUS_CODE_ERROR,
         nanoseconds=span.end_time_unix_nano - span.start_time_unix_nano,
         service=service,
+        after=[link.span_id.hex() for link in span.links],
     )

@@ -110,7 +110,9 @@ async def test_what_fails_is_marked_and_tells_the_class_of_its_error_alone(
     assert (load.failed, load.about) == (True, {"opshub.cache": "session", "error.type": "ValueError"})
 
 
-async def test_a_retry_has_a_trace_of_its_own(desk: Desk, session: str, tmp_path: Path, collector: Collector) -> None:
+async def test_a_retry_has_a_trace_of_its_own_with_a_link_to_the_try_before(
+    desk: Desk, session: str, tmp_path: Path, collector: Collector
+) -> None:
     async with served(tmp_path, desk.section + collector.section) as server, asyncio.timeout(30):
         headers = await opened(server, session)
         desk.stuck |= desk.alive
@@ -125,6 +127,7 @@ async def test_a_retry_has_a_trace_of_its_own(desk: Desk, session: str, tmp_path
     first, second = sorted(collector.named("logout"), key=lambda span: int(str(span.about["opshub.attempts"])))
     assert (first.trace, first.failed, first.about["opshub.outcome"]) == (TRACE, True, "pending")
     assert (second.parent, second.failed, second.about["opshub.outcome"]) == (retry.id, False, "acknowledged")
+    assert (first.after, second.after) == ([], [first.id])
     assert (retry.parent, retry.about) == ("", {"opshub.attempts": 1, "opshub.recorded": True})
 
 
