@@ -9,10 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.simulation.fleet.runs import judged, simulate
 from tests.simulation.quiet import quiet
 
-TOGETHER, TASKS = 20, 10
-"""Runs of a process before it tells of them, and how often it does. A new one follows then, because each run keeps its world."""
-TOLD_EVERY = 500
-"""Runs between two lines that tell how far it is."""
+TOGETHER = 20
+"""Runs that a process makes before it tells of them."""
+PORTION = 500
+"""Runs of the same processes. New ones follow, because each run keeps its world; then it is told how far it is."""
 
 
 def tell(seed: int) -> int:
@@ -26,14 +26,15 @@ def tell(seed: int) -> int:
 def judge(seeds: int) -> int:
     """Print the runs that the oracle found fault with, and what was seen in all of them; 1 if there is one."""
     started, counted, failed = time.monotonic(), Counter[str](), 0
-    with ProcessPoolExecutor(max_tasks_per_child=TASKS) as processes:
-        for seed, violations, seen in processes.map(judged, range(seeds), chunksize=TOGETHER):
-            counted += seen
-            for violation in violations[:1]:
-                failed += 1
-                print(f"seed {seed}: {violation}", flush=True)  # noqa: T201
-            if (seed + 1) % TOLD_EVERY == 0:
-                print(f"{seed + 1:,} of {seeds:,} seeds", file=sys.stderr, flush=True)  # noqa: T201
+    for first in range(0, seeds, PORTION):
+        portion = range(first, min(first + PORTION, seeds))
+        with ProcessPoolExecutor() as processes:
+            for seed, violations, seen in processes.map(judged, portion, chunksize=TOGETHER):
+                counted += seen
+                for violation in violations[:1]:
+                    failed += 1
+                    print(f"seed {seed}: {violation}", flush=True)  # noqa: T201
+        print(f"{portion.stop:,} of {seeds:,} seeds", file=sys.stderr, flush=True)  # noqa: T201
     seconds = time.monotonic() - started
     print(f"{seeds} seeds in {seconds:.0f} s: {failed} failed; {dict(sorted(counted.items()))}")  # noqa: T201
     return 1 if failed else 0
