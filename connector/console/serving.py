@@ -19,7 +19,7 @@ from connector.config.settings import ConsoleSection, Settings
 from connector.console.entrances import CODE_LASTS, Entrances
 from connector.model.addresses import is_loopback
 from connector.preflight.console_token import console_token
-from connector.preflight.listener import listener_tls, show_again
+from connector.preflight.listener import certificate_again, listener_tls
 from connector.preflight.reloading import ReadAgain, Take
 from connector.telemetry.metrics import Metrics
 
@@ -73,12 +73,12 @@ async def console_served(
 def _read_again(console: ConsoleSection, environ: Mapping[str, str], entrances: Entrances, tls: ssl.SSLContext | None) -> Take:
     """Read the token and the certificate, and return what takes them. Raises `ConfigurationError`."""
     token = console_token(console, environ)
-    listener_tls(console.tls, "console")
+    show_it = None if tls is None else certificate_again(tls, console.tls, "console")
 
     def take() -> None:
         entrances.take(token)
-        if tls is not None:
-            show_again(tls, console.tls, "console")
+        if show_it is not None:
+            show_it()
 
     return take
 

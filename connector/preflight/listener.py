@@ -1,7 +1,7 @@
 """HTTPS on the server's own address: what its connections show, and whom they trust."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from connector.config.settings import ServerTls
 from connector.model.errors import ConfigurationError
@@ -22,11 +22,15 @@ def listener_tls(settings: ServerTls, section: str = "server") -> ssl.SSLContext
     return None if settings.certificate is None else tls
 
 
-def show_again(tls: ssl.SSLContext, settings: ServerTls, section: str = "server") -> None:
-    """Have new connections show what is in the files by now. Raises `ConfigurationError`: they show what they showed before."""
+def certificate_again(tls: ssl.SSLContext, settings: ServerTls, section: str = "server") -> Callable[[], None]:
+    """Check what is in the files by now, and return what has new connections show it. Raises `ConfigurationError`."""
     listener_tls(settings, section)  # in a context that nobody uses: a key that does not fit would spoil this one
-    if settings.certificate is not None:
-        tls.load_cert_chain(settings.certificate, settings.key or settings.certificate)
+
+    def show_it() -> None:
+        if settings.certificate is not None:
+            tls.load_cert_chain(settings.certificate, settings.key or settings.certificate)
+
+    return show_it
 
 
 def _set_up(tls: ssl.SSLContext, settings: ServerTls, section: str) -> Iterator[str]:

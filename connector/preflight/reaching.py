@@ -48,16 +48,11 @@ async def reach(settings: Settings, drivers: Sequence[Driver], environ: Mapping[
 async def _reach(driver: Driver, reached: Reached) -> None:
     name = f"storage.{driver.name}"
     try:
-        await pinged(driver, 1)
+        async with opened_in_time(driver):
+            await round_trip(driver)
         reached.found[name] = "answers, and keeps what is written"
     except DriverError as problem:
         reached.problems.append(f"{name}: {problem}")
-
-
-async def pinged(driver: Driver, times: int) -> list[float]:
-    """Open a driver, ping it so many times, and close it. Return the seconds of each ping. Raises `DriverError`."""
-    async with opened_in_time(driver):
-        return [await round_trip(driver) for _ in range(times)]
 
 
 @asynccontextmanager

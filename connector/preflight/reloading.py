@@ -10,7 +10,7 @@ import structlog
 from connector.config.settings import Settings
 from connector.ledger.keyring import Keyring
 from connector.model.errors import ConfigurationError
-from connector.preflight.listener import CERTIFICATE, KEY, show_again
+from connector.preflight.listener import CERTIFICATE, KEY, certificate_again
 from connector.telemetry.logs import configure_logs
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ class Reloading:
             keyring = self.secrets.read()
             taken = [read() for read in self.also]
             if self.tls is not None:
-                show_again(self.tls, settings.server.tls)
+                taken.append(certificate_again(self.tls, settings.server.tls))
         except ConfigurationError as found:
             told = "the configuration cannot be read again, and all stays as it is"
             log.error(told, problems=found.problems)  # noqa: TRY400 - whoever has mistyped a key needs no traceback

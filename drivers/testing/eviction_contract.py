@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from drivers.contract import EVERYTHING, Driver, Scope, SessionScope, SystemScope, Usage
+from drivers.contract import EVERYTHING, Driver, Scope, SessionScope, Stamp, SystemScope, Usage
 from drivers.keys import scope_digest
 from drivers.testing.adversarial_names import NAMES
 from drivers.testing.subject import Keep, Subject, found, in_both_roles, keep_copy, purge_all
@@ -13,6 +13,22 @@ from drivers.testing.subject import Keep, Subject, found, in_both_roles, keep_co
 S1, S10, ALONE, OTHER = SessionScope("s1", "A"), SessionScope("s10", "A"), SessionScope("s1"), SessionScope("s1", "B")
 A, B = SystemScope("A"), SystemScope("B")
 AMBIGUOUS = [("a", "b:c"), ("a:b", "c"), ("ab", "c"), ("a", "bc"), ("", "abc"), ("abc", ""), ("a\0b", "c"), ("a", "b\0c")]
+
+SOME: Sequence[Scope] = (S1, S10, A, B)
+NEVER_SEEN = SessionScope("never seen", "A")
+
+
+async def _stamps_of_kept(driver: Driver, keep_: Keep) -> Sequence[Stamp]:
+    """Keep something of some scopes, and return their stamps."""
+    for scope in SOME:
+        await keep_(driver, scope, "key", b"value")
+    return [await driver.stamp(scope) for scope in SOME]
+
+
+async def _must_have_lost_what_is_below_a(driver: Driver, stamps: Sequence[Stamp], *, is_evicted: bool) -> None:
+    lost = [await found(driver, scope, "key") is None for scope in SOME]
+    changed = [before != await driver.stamp(scope) for before, scope in zip(stamps, SOME, strict=True)]
+    assert lost == changed == [is_evicted] * 3 + [False]
 
 
 class EvictionContract(Subject):
@@ -36,27 +52,17 @@ class EvictionContract(Subject):
 
     @in_both_roles
     async def test_evicting_at_once_evicts_or_leaves_it_alone(self, driver: Driver, keep_: Keep) -> None:
-        scopes: Sequence[Scope] = (S1, S10, A, B)
-        for scope in scopes:
-            await keep_(driver, scope, "key", b"value")
-        stamps = [await driver.stamp(scope) for scope in scopes]
-        done = driver.evict_at_once(SessionScope("never seen", "A"), A)
-        lost = [await found(driver, scope, "key") is None for scope in scopes]
-        changed = [before != await driver.stamp(scope) for before, scope in zip(stamps, scopes, strict=True)]
-        assert lost == changed == [done, done, done, False]
+        stamps = await _stamps_of_kept(driver, keep_)
+        done = driver.evict_at_once(NEVER_SEEN, A)
+        await _must_have_lost_what_is_below_a(driver, stamps, is_evicted=done)
 
     @in_both_roles
     async def test_evicting_that_has_begun_evicts_by_its_end_or_is_left_alone(self, driver: Driver, keep_: Keep) -> None:
-        scopes: Sequence[Scope] = (S1, S10, A, B)
-        for scope in scopes:
-            await keep_(driver, scope, "key", b"value")
-        stamps = [await driver.stamp(scope) for scope in scopes]
-        begun = driver.begin_to_evict(SessionScope("never seen", "A"), A)
+        stamps = await _stamps_of_kept(driver, keep_)
+        begun = driver.begin_to_evict(NEVER_SEEN, A)
         if begun is not None:
             await begun
-        lost = [await found(driver, scope, "key") is None for scope in scopes]
-        changed = [before != await driver.stamp(scope) for before, scope in zip(stamps, scopes, strict=True)]
-        assert lost == changed == [begun is not None] * 3 + [False]
+        await _must_have_lost_what_is_below_a(driver, stamps, is_evicted=begun is not None)
 
     @in_both_roles
     async def test_evicting_everything_takes_every_scope_along(self, driver: Driver, keep_: Keep) -> None:
