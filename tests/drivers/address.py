@@ -4,7 +4,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from threading import Thread
+from threading import Lock, Thread
 
 from tests.ports import HOST
 
@@ -20,6 +20,7 @@ class Address:
         self.made: list[int] = []
         """Where the connections that were made have been led."""
         self._led: list[_Led] = []
+        self._leading = Lock()
         self._listening = socket.create_server((HOST, 0))
         self.port: int = self._listening.getsockname()[1]
         self._thread = Thread(target=self._accept)
@@ -27,8 +28,9 @@ class Address:
 
     def reset_all(self) -> None:
         """Break off all connections with a reset, as firewalls and proxies do to those that they have forgotten."""
-        while self._led:
-            self._led.pop().reset()
+        with self._leading:  # one that is being led has its answers before it is in the list
+            while self._led:
+                self._led.pop().reset()
 
     def close(self) -> None:
         """Break everything off, and lead nobody any more."""
@@ -41,13 +43,17 @@ class Address:
         with suppress(OSError):  # it is closed
             while True:
                 client, _ = self._listening.accept()
-                self.made.append(self.target)
-                try:
-                    server = socket.create_connection((HOST, self.target))
-                except OSError:
-                    client.close()
-                else:
-                    self._led.append(_Led(client, server))
+                with self._leading:
+                    self._lead(client)
+
+    def _lead(self, client: socket.socket) -> None:
+        self.made.append(self.target)
+        try:
+            server = socket.create_connection((HOST, self.target))
+        except OSError:
+            client.close()
+        else:
+            self._led.append(_Led(client, server))
 
 
 class _Led:
