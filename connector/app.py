@@ -102,7 +102,7 @@ def app_of(
     keyring = load_keyring(settings.ledger.key_file, environ, ledger=ledger_file(settings.ledger))
     ledger = make_ledger(settings, keyring, clock)
     tracing = tracing_of(settings)
-    if tracing.of_requests:
+    if tracing.of_requests and hasattr(start.end_system, "guarded"):  # else no request is ever sent
         start.end_system.guarded.also = tracing.of_requests
     core = core_of(start, keyring, ledger, ledger.clock, tick, kinds=tracing.kinds)
     app = web.Application(middlewares=tracing.of_calls)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from connector.api.routes import Served
 from connector.assembly.kinds import UNTRACED, Kinds
@@ -18,8 +19,8 @@ from connector.cleanups.orchestrator import OnceUnused, Orchestrator
 from connector.cleanups.plan import Planner
 from connector.config.settings import Settings
 from connector.endsystems.authored import handed_on
+from connector.endsystems.build import build_seat_pools
 from connector.endsystems.end_system import LONGEST_LOGIN, EndSystem
-from connector.endsystems.naming_pools import SeatPools, seat_pools
 from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.fingerprints import of_keys
@@ -59,6 +60,9 @@ from connector.workers.retries import LONGEST_TRY, Retries
 from drivers import Driver, Sharing
 from drivers.cancellation import cancelled_only_if_asked
 
+if TYPE_CHECKING:  # a server that counts no seats does without
+    from connector.endsystems.naming_pools import SeatPools
+
 MARGIN = 1.0
 """Seconds that an end system has beyond its own deadline, so that it can say how far it got."""
 
@@ -80,7 +84,7 @@ class Core:
     clock: Callable[[], float]
     peers: Peers | None
     """None if no replica can share the authority."""
-    pools: SeatPools | None
+    pools: "SeatPools | None"
     """None if logins are not counted."""
     lines: SeatLines
     tick: float
@@ -112,7 +116,7 @@ class Parts:
     peers: Peers | None
     """None if no replica can share the authority."""
     lines: SeatLines
-    pools: SeatPools | None
+    pools: "SeatPools | None"
     """None if logins are not counted."""
     seat_figures: SeatFigures | None
 
@@ -145,7 +149,7 @@ class Parts:
         if self.peers is not None:
             await self.peers.meet(self.live.ledger_id)
 
-    async def _seat_all(self, pools: SeatPools) -> None:
+    async def _seat_all(self, pools: "SeatPools") -> None:
         """Count also the logins that were made while nobody counted them.
 
         Raises:
@@ -216,7 +220,7 @@ def core_of(
         logouts=kinds.logouts(start.end_system, tasks, metrics, deadline=for_end_system(settings), background=live.background),
         clock=clock,
         peers=_peers(settings, keyring, storage, ledger),
-        pools=seat_pools(settings.end_system, start.end_system),
+        pools=build_seat_pools(settings.end_system, start.end_system),
         lines=lines,
         tick=tick,
         kinds=kinds,
@@ -321,7 +325,7 @@ def _session_records(core: Core, nudge: Callable[[], None]) -> SessionRecords:
     return SessionRecords(core.logouts, core.ledger, core.storage, core.books, core.live, nudge=nudge, given_back=given_back)
 
 
-def _seat_rules(core: Core, pools: SeatPools, turns: OneAtATime, reaper: Reaper) -> SeatRules:
+def _seat_rules(core: Core, pools: "SeatPools", turns: OneAtATime, reaper: Reaper) -> SeatRules:
     idle, room = core.settings.sessions.seat_idle, None
     if idle != "off":
         room = MakingRoom(core.ledger, core.live, reaper.reap_one, lambda: reaper.now, idle=idle).make_room

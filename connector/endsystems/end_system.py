@@ -5,15 +5,17 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict
 
-from connector.endsystems.http.guarded_client import GuardedClient
 from connector.model.credential import Credential
 from connector.model.errors import LoginNotCarried
 from connector.model.outcomes import LoginResult, LogoutOutcome
+
+if TYPE_CHECKING:  # a server with nothing to log out of does without
+    from connector.endsystems.http.guarded_client import GuardedClient
 
 LONGEST_PLACE = 200
 """Characters of the name of a place where logins are ended."""
@@ -126,7 +128,7 @@ class EndSystem(ABC):
     ends_sessions: bool = True
     """False if there is never anything to log out of. `logout` is not called then."""
 
-    guarded: GuardedClient
+    guarded: "GuardedClient"
     """Reaches the end system with the guards of the configuration; there from `open` on. `guarded.http()` is aiohttp's client."""
 
     shares_logins: bool = False

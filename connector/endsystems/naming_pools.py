@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from connector.config import settings as config
-from connector.endsystems.build import perhaps_missing
+from connector.endsystems.by_profile import perhaps_missing
 from connector.endsystems.end_system import EndSystem
 from connector.endsystems.profile.grammar import parse
 from connector.endsystems.profile.http_end_system import HttpEndSystem

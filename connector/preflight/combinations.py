@@ -17,9 +17,8 @@ from connector.config.settings import (
     TracesSection,
 )
 from connector.config.sources import Sources, variable_name
-from connector.endsystems.build import build_end_system
+from connector.endsystems.build import build_end_system, build_seat_pools
 from connector.endsystems.end_system import EndSystem
-from connector.endsystems.naming_pools import seat_pools
 from connector.model.addresses import LOOPBACK, is_loopback
 from connector.model.errors import ConfigurationError
 
@@ -168,7 +167,7 @@ def checked_end_system(settings: Settings, sources: Sources, environ: Mapping[st
     """Make the end system, not yet open; or note what is wrong with its configuration, and return None."""
     try:
         end_system = build_end_system(settings.end_system, environ)
-        seat_pools(settings.end_system, end_system)
+        build_seat_pools(settings.end_system, end_system)
     except ConfigurationError as found:
         problems += [_with_folder(line, sources) for line in found.problems]
         return None

@@ -5,17 +5,19 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from secrets import token_urlsafe
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from connector.endsystems.naming_pools import SeatPools
 from connector.model.begun import Opening
 from connector.model.errors import BrokenOff, LedgerUnavailable
 from connector.sessions.logouts import Logouts
 from connector.sessions.opening_outcomes import Attempt, Caller, NotOpened, OpeningRequest, Result
 from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.running_logins import Login, RunningLogins
+
+if TYPE_CHECKING:  # a server that counts no seats does without
+    from connector.endsystems.naming_pools import SeatPools
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +47,7 @@ class Openings:
         *,
         turns: Turns | None = None,
         may_replace: Callable[[OpeningRequest], Awaitable[bool]] | None = None,
-        pools: SeatPools | None = None,
+        pools: "SeatPools | None" = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Make it.

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
-from connector.endsystems.naming_pools import SeatPools
 from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import Seats
 from connector.runtime.steps import step
@@ -17,6 +17,9 @@ from connector.sessions.opening_outcomes import Attempt, Beginning, OpeningReque
 from connector.sessions.opening_records import OpeningRecords
 from connector.sessions.seat_lines import PlaceInLine, SeatLine, SeatLines
 from connector.telemetry.logs import session_digest
+
+if TYPE_CHECKING:  # a server that counts no seats does without
+    from connector.endsystems.naming_pools import SeatPools
 
 LONGEST = 600.0
 """Seconds for ending a session that makes room; its parts have shorter deadlines of their own."""
@@ -32,7 +35,7 @@ MakeRoom = Callable[[str], Awaitable[bool]]
 class SeatRules:
     """How many logins are allowed, and how a seat comes free."""
 
-    pools: SeatPools
+    pools: "SeatPools"
     """Name the pool of a login, and say how many seats each has."""
     lines: SeatLines
     """Those who wait."""
