@@ -22,6 +22,7 @@ NOT_NEEDED = {
     "connector.endsystems.http.guarded_client": "there is nothing to log out of",
     "re2": "it searches what end systems answer",
     "xml": "it reads what end systems answer",
+    "connector.cli.commands": "a server is no other command",
     "rich.console": "a server prints nothing for a person but its log",
     "pygments": "comes with rich",
     "pytest": "is no dependency",
