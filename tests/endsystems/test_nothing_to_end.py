@@ -59,5 +59,5 @@ def test_a_client_is_refused_with_the_same_words(shipped: EndSystem, by_profile:
 
 def test_seats_without_a_login_are_refused_as_before(shipped: EndSystem) -> None:
     assert build_seat_pools(EndSystemSection(), shipped) is None
-    with pytest.raises(ConfigurationError, match="seats_per: expected end_system.seats"):
+    with pytest.raises(ConfigurationError, match=r"seats_per: expected end_system\.seats"):
         build_seat_pools(EndSystemSection(seats_per="{setting.username}"), shipped)
