@@ -9,11 +9,6 @@ from functools import lru_cache
 from hashlib import sha256
 from secrets import token_bytes
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from connector.model.errors import ConnectorError
 
 KEY_BYTES = 32
@@ -69,8 +64,10 @@ class Keyring:
         name = self.current.encode()
         head = FORMAT + bytes([len(name)]) + name
         nonce = token_bytes(NONCE_BYTES)
-        sealing = ChaCha20Poly1305(self._derived(self.current, f"seal {purpose}"))
-        return head + nonce + sealing.encrypt(nonce, plaintext, head + associated)
+        from connector.ledger.sealing import encrypted
+
+        key = self._derived(self.current, f"seal {purpose}")
+        return head + nonce + encrypted(key, nonce, plaintext, head + associated)
 
     def unseal(self, purpose: str, sealed: bytes, associated: bytes = b"") -> bytes:
         """Return what was sealed.
@@ -83,11 +80,13 @@ class Keyring:
         head, nonce, text = sealed[:end], sealed[end : end + NONCE_BYTES], sealed[end + NONCE_BYTES :]
         if not text:
             raise SealBroken("this is no seal")
-        sealing = ChaCha20Poly1305(self._use(head[2:].decode("ascii", "replace"), f"seal {purpose}"))
-        try:
-            return sealing.decrypt(nonce, text, head + associated)
-        except InvalidTag:
-            raise SealBroken("this was altered, or sealed for something else") from None
+        key = self._use(head[2:].decode("ascii", "replace"), f"seal {purpose}")
+        from connector.ledger.sealing import decrypted
+
+        plaintext = decrypted(key, nonce, text, head + associated)
+        if plaintext is None:
+            raise SealBroken("this was altered, or sealed for something else")
+        return plaintext
 
     def mac(self, purpose: str, message: bytes, *, key_id: str | None = None) -> bytes:
         """Return 32 bytes that only a holder of the key (None: the current one) can make: HMAC-SHA256. Raises `KeyMissing`."""
@@ -100,4 +99,6 @@ class Keyring:
 
 
 def _derive(secret: bytes, use: str) -> bytes:
-    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=f"opshub-connector {use}".encode()).derive(secret)
+    # HKDF (RFC 5869) with SHA-256, no salt, and as many bytes as one block has.
+    pseudorandom = hmac.digest(bytes(KEY_BYTES), secret, sha256)
+    return hmac.digest(pseudorandom, f"opshub-connector {use}\x01".encode(), sha256)

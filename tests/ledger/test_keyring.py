@@ -1,10 +1,15 @@
 """Seals and authentication codes: what opens them, and what does not."""
 
+import hmac
+from hashlib import sha256
+
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.ledger.keyring import KeyMissing, SealBroken
+from connector.ledger.keyring import KeyMissing, Keyring, SealBroken
 from tests.ledger.ledgers import KEYS, ONLY_NEW, ROTATED
 
 
@@ -59,3 +64,10 @@ def test_codes_differ_by_key_purpose_and_message() -> None:
 
 def test_no_key_shows_in_a_representation() -> None:
     assert repr(ROTATED) == "Keyring(new, old)"
+
+
+@given(st.binary(min_size=1, max_size=100), st.text(max_size=20), st.binary(max_size=100))
+def test_the_key_of_a_purpose_is_that_of_rfc_5869(secret: bytes, purpose: str, message: bytes) -> None:
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"opshub-connector mac {purpose}".encode()).derive(secret)
+
+    assert Keyring({"a": secret}).mac(purpose, message) == hmac.digest(derived, message, sha256)
