@@ -22,6 +22,7 @@ from connector.api.probes import PROBES
 from connector.api.routes import add_routes
 from connector.api.sites import control_served, metrics_served
 from connector.assembly.kept_secrets import KeptSecrets
+from connector.assembly.keys_in_use import KeysInUse
 from connector.assembly.ledgers import ledger_of
 from connector.assembly.parts import Parts, core_of, parts_of
 from connector.assembly.tracing import Tracing, tracing_of
@@ -107,9 +108,8 @@ def app_of(
     core = core_of(start, keyring, ledger, ledger.clock, tick, kinds=tracing.kinds)
     app = web.Application(middlewares=tracing.of_calls)
     app[ALSO_READ] = []
-    app[SECRETS] = KeptSecrets(
-        keyring, partial(given_keyring, settings.ledger.key_file, environ), start.drivers, ledger, core.peers, core.tasks
-    )
+    read_keys = partial(given_keyring, settings.ledger.key_file, environ)
+    app[SECRETS] = KeptSecrets(read_keys, start.drivers, KeysInUse(keyring, core.seals, ledger, core.peers), core.tasks)
     parts = app[PARTS] = parts_of(core, hooks or Hooks(), sees_use=bool(routes))
     app[LAST_DAY] = LastDay(core.metrics, clock)
     app.cleanup_ctx.append(partial(_running, settings=settings, environ=environ, tracing=tracing))

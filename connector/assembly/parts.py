@@ -204,7 +204,7 @@ def core_of(
 ) -> Core:
     """Make what all other parts are built on, over a ledger."""
     settings, tasks, metrics = start.settings, OwnedTasks(), Metrics(clock)
-    lines = SeatLines(lambda pool: digests_of(pool, keyring))
+    lines, seals = SeatLines(lambda pool: digests_of(pool, keyring)), Seals(keyring)
     live = FleetSessions(ledger, clock) if ledger.shared else LiveSessions(ledger, clock)
     storage = kinds.storage(start.drivers, settings.storage.deadlines, owing=_owing(start.drivers) if ledger.shared else None)
     core = Core(
@@ -214,12 +214,12 @@ def core_of(
         ledger=ledger,
         books=Bookkeeping(ledger, Backoff(settings.ledger.give_up_after), clock, given_back=lines.given_back),
         live=live,
-        seals=Seals(keyring),
+        seals=seals,
         tasks=tasks,
         metrics=metrics,
         logouts=kinds.logouts(start.end_system, tasks, metrics, deadline=for_end_system(settings), background=live.background),
         clock=clock,
-        peers=_peers(settings, keyring, storage, ledger),
+        peers=_peers(settings, keyring, seals, storage, ledger),
         pools=build_seat_pools(settings.end_system, start.end_system),
         lines=lines,
         tick=tick,
@@ -231,10 +231,11 @@ def core_of(
     return core
 
 
-def _peers(settings: Settings, keyring: Keyring, storage: Storage, ledger: Ledger) -> Peers | None:
+def _peers(settings: Settings, keyring: Keyring, seals: Seals, storage: Storage, ledger: Ledger) -> Peers | None:
     if storage.authority.capabilities.shared is not Sharing.MACHINES:
         return None
-    return Peers(this_process(settings.connector.name, of_keys(keyring)), storage, ledger)
+    me = this_process(settings.connector.name, of_keys(keyring))
+    return Peers(me, storage, ledger, keys=lambda: of_keys(keyring, first=seals.writing))
 
 
 def _owing(drivers: Sequence[Driver]) -> list[str]:

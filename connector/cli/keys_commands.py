@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # a command imports what it works with when it runs, so that 
     from connector.config.settings import LedgerSection
 
 T = TypeVar("T")
-RESTART = "restart this server, and do the same on each replica"
+RELOAD = "send this server SIGHUP or restart it, and do the same on each replica"
 
 app = typer.Typer(help="The keys of the ledger: see and exchange them.", no_args_is_help=True)
 KeyArgument = Annotated[str, typer.Argument(metavar="ID", help="A key's id, as `connector keys list` shows it.")]
@@ -74,7 +74,7 @@ def promote(id_: KeyArgument, *, config: ConfigOption = None) -> None:
         _not_now(f"not promoted: these replicas do not have it, or do not tell yet: {', '.join(map(plain, lacking))}")
     work = partial(change_keys, _ledger(config).key_file, promoted(id_), os.environ)
     _changed(config, Action.PROMOTE_KEY, f"key {id_}", work, lambda _: "it is the first one")
-    typer.echo(f"{id_} is the first key now: {RESTART}")
+    typer.echo(f"{id_} is the first key now: {RELOAD}")
 
 
 @app.command()
@@ -92,7 +92,7 @@ def retire(id_: KeyArgument, *, config: ConfigOption = None) -> None:
         _not_now(f"not retired: rows that need it: {_counted(rows)}")
     work = partial(change_keys, _ledger(config).key_file, retired(id_), os.environ)
     _changed(config, Action.RETIRE_KEY, f"key {id_}", work, lambda _: "it is no key any more")
-    typer.echo(f"{id_} is no key any more: {RESTART}")
+    typer.echo(f"{id_} is no key any more: {RELOAD}")
 
 
 def _changed(config: Path | None, action: Action, which: str, work: Callable[[], T], told: Callable[[T], str]) -> T:

@@ -23,9 +23,10 @@ def fingerprints(session_id: str, login_id: str, credential: Credential, keyring
     return [keyring.mac("fingerprint", message, key_id=key_id) for key_id in keyring.ids]
 
 
-def of_keys(keyring: Keyring) -> tuple[bytes, ...]:
-    """Return the digest of each of the keys, the current one first: who has the same key under the same id has the same one."""
-    return tuple(keyring.mac("key", key_id.encode(), key_id=key_id)[:KEY_BYTES] for key_id in keyring.ids)
+def of_keys(keyring: Keyring, *, first: str | None = None) -> tuple[bytes, ...]:
+    """Return the digest of each of the keys, the current one `first`: who has the same key under the same id has the same one."""
+    ids = keyring.ids if first is None else (first, *(key_id for key_id in keyring.ids if key_id != first))
+    return tuple(keyring.mac("key", key_id.encode(), key_id=key_id)[:KEY_BYTES] for key_id in ids)
 
 
 def shown_keys(keyring: Keyring) -> dict[str, str]:
@@ -39,9 +40,11 @@ def shares(credential: Credential, keyring: Keyring) -> list[bytes]:
     return [keyring.mac("shared login", message, key_id=key_id) for key_id in keyring.ids]
 
 
-def share_of(login: Debt | OpenSession, keyring: Keyring) -> bytes | None:
-    """Return what the row of a shared login shows of its credential; None for any other login."""
-    return shares(login.credential, keyring)[0] if login.is_shared and login.credential is not None else None
+def share_of(login: Debt | OpenSession, keyring: Keyring, *, key_id: str) -> bytes | None:
+    """Return what the row of a shared login shows of its credential, by the key of that row; None for any other login."""
+    if not login.is_shared or login.credential is None:
+        return None
+    return keyring.mac("shared login", identity(login.credential), key_id=key_id)
 
 
 def pools(name: str, keyring: Keyring) -> list[bytes]:

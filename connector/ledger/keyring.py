@@ -4,7 +4,7 @@ Every use has a purpose, and every purpose a key of its own (HKDF). So nothing t
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from secrets import token_bytes
@@ -31,7 +31,8 @@ class SealBroken(ConnectorError):
 class Keyring:
     """Keys by id: the first makes whatever is new, all of them open what is old. Silent when printed.
 
-    It never loses a key, and its first one stays the first: keys can only be added behind it.
+    While it is in use, keys are added, promoted and retired between two transactions of the ledger. Whoever goes through the
+    ids on the event loop can use each of them, because a key that was retired is forgotten there, by a step of its own.
     """
 
     __slots__ = ("_derived", "_secrets", "ids")
@@ -54,19 +55,35 @@ class Keyring:
         """Add the keys of another keyring whose ids are not here, so that they open what others make with them."""
         for key_id in newer.ids:
             self._secrets.setdefault(key_id, newer._secrets[key_id])  # noqa: SLF001 - of this class
-        self.ids = tuple(self._secrets)
+        self.ids = (*self.ids, *(key_id for key_id in newer.ids if key_id not in self.ids))
 
-    def seal(self, purpose: str, plaintext: bytes, associated: bytes = b"") -> bytes:
-        """Encrypt and authenticate with the current key; `associated` is authenticated only, and needed again to unseal.
+    def promote(self, key_id: str) -> None:
+        """Let a key that is here make whatever is new; the others open what they have made."""
+        self.ids = (key_id, *(other for other in self.ids if other != key_id))
 
-        ChaCha20-Poly1305 with a random nonce: good for 2**32 seals by one key for one purpose.
+    def retire(self, key_ids: Collection[str]) -> None:
+        """Take keys out, none of them the current one; they are in memory until `forget_retired`."""
+        self.ids = tuple(key_id for key_id in self.ids if key_id not in key_ids)
+
+    def forget_retired(self) -> None:
+        """Keep nothing of keys that were retired."""
+        for key_id in self._secrets.keys() - {*self.ids}:
+            del self._secrets[key_id]
+        self._derived.cache_clear()
+
+    def seal(self, purpose: str, plaintext: bytes, associated: bytes = b"", *, key_id: str | None = None) -> bytes:
+        """Encrypt and authenticate with a key (None: the current one). Raises `KeyMissing`.
+
+        `associated` is authenticated only, and needed again to unseal. ChaCha20-Poly1305 with a random nonce: good for 2**32
+        seals by one key for one purpose.
         """
-        name = self.current.encode()
+        key_id = key_id or self.current
+        name = key_id.encode()
         head = FORMAT + bytes([len(name)]) + name
         nonce = token_bytes(NONCE_BYTES)
         from connector.ledger.sealing import encrypted
 
-        key = self._derived(self.current, f"seal {purpose}")
+        key = self._use(key_id, f"seal {purpose}")
         return head + nonce + encrypted(key, nonce, plaintext, head + associated)
 
     def unseal(self, purpose: str, sealed: bytes, associated: bytes = b"") -> bytes:
@@ -93,9 +110,10 @@ class Keyring:
         return hmac.digest(self._use(key_id or self.current, f"mac {purpose}"), message, sha256)
 
     def _use(self, key_id: str, use: str) -> bytes:
-        if key_id not in self.ids:
-            raise KeyMissing(key_id)
-        return self._derived(key_id, use)
+        try:
+            return self._derived(key_id, use)
+        except KeyError:
+            raise KeyMissing(key_id) from None
 
 
 def _derive(secret: bytes, use: str) -> bytes:

@@ -62,14 +62,17 @@ _lasting = itemgetter(*(COLUMNS.index(name) for name in COLUMNS if name not in {
 
 
 def encoded(session: OpenSession, tick: int, keyring: Keyring, *, apart: bool) -> SessionRow:
-    """Return the row for a session that is opened at a tick, made with the current key, which is that of the session's seal.
+    """Return the row for a session that is opened at a tick, made with the key of its seal.
 
-    `apart` as in `authenticated`.
+    If that key is none of these, which opens no seal any more, or is not told, it is made with the current one. `apart` as in
+    `authenticated`.
     """
-    sealed = None if session.credential is None else keyring.seal(PURPOSE, packed(session.credential), _identity(session))
+    key_id = session.key_id if session.key_id in keyring.ids else keyring.current
+    credential = session.credential
+    sealed = None if credential is None else keyring.seal(PURPOSE, packed(credential), _identity(session), key_id=key_id)
     row = SessionRow(
         id=None,
-        key_id=keyring.current,
+        key_id=key_id,
         session_id=session.session_id,
         system_id=session.system_id,
         origin=session.origin,
@@ -78,7 +81,7 @@ def encoded(session: OpenSession, tick: int, keyring: Keyring, *, apart: bool) -
         used_at=float(session.used_at),
         credential=sealed,
         version=session.version,
-        share=share_of(session, keyring),
+        share=share_of(session, keyring, key_id=key_id),
         unanswered=1,
         opened_tick=tick,
         used_tick=tick,
@@ -88,8 +91,8 @@ def encoded(session: OpenSession, tick: int, keyring: Keyring, *, apart: bool) -
 
 
 def renewed(row: SessionRow, session: OpenSession, keyring: Keyring, *, apart: bool) -> SessionRow:
-    """Return the row with the credential that the session has now. It still names the key of the session's seal."""
-    made = encoded(session, row.opened_tick, keyring, apart=apart)
+    """Return the row with the credential that the session has now, made with the key that the row names."""
+    made = encoded(replace(session, key_id=row.key_id), row.opened_tick, keyring, apart=apart)
     changed = row._replace(credential=made.credential, version=made.version, share=made.share)
     return authenticated(changed, keyring, apart=apart)
 
@@ -141,6 +144,7 @@ def decoded(row: SessionRow, keyring: Keyring) -> OpenSession:
         version=row.version,
         is_shared=row.share is not None,
         seat=None if row.seat is None else Seat(row.seat, row.opened_tick),
+        key_id=row.key_id,
     )
     if row.credential is None:
         return session

@@ -171,7 +171,7 @@ class OpenedSessions(EndedLogins, Protocol):
         Of a shared login, that goes for what any session owes.
 
         Args:
-            session: as it is from now on.
+            session: as it is from now on. If its row is sealed, then by its `key_id` as long as that is there.
             replaced: what was open until now, if that is known. The session's row, if there is one, is replaced in any case.
             drivers: those that have to evict what the session has cached until now.
 

@@ -82,7 +82,7 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
         None if debt.credential is None else keyring.seal(PURPOSE, packed(debt.credential), _identity(debt)),
         debt.login_id,
         debt.version,
-        share_of(debt, keyring),
+        share_of(debt, keyring, key_id=keyring.current),
         *((debt.seat.pool, debt.seat.since, int(debt.seat.is_held)) if debt.seat else (None, 0, 0)),
     )
     return (*row, authentication.code(PURPOSE, row, EMPTY, keyring, keyring.current))

@@ -43,6 +43,8 @@ class OpenSession:
     """Whether its end system gives several sessions one login: it is ended with the last of those with this credential."""
     seat: Seat | None = None
     """That of its opening, as the ledger knows; None if logins are not counted."""
+    key_id: str | None = field(default=None, compare=False)
+    """The key of its seal, which its row names; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a running server takes anew when it is asked to: settings of the log, certificates, new keys, passwords, tokens."""
+"""What a running server takes anew when it is asked to: settings of the log, certificates, keys, passwords, tokens."""
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ class FromFiles(Protocol):
         ...
 
     def apply(self, newer: Keyring) -> None:
-        """Take what is in the files by now, as far as a running server can, and warn of the rest."""
+        """Take what is in the files by now; keys follow as soon as nothing stands against it, and the log tells of them."""
         ...
 
 
@@ -69,9 +69,7 @@ class Reloading:
         old, new = dict(_leaves(self.settings.model_dump())), dict(_leaves(settings.model_dump()))
         applied = APPLIED if old[CERTIFICATE] and new[CERTIFICATE] else ("logs.",)  # HTTPS begins, and ends, with a restart
         changed = sorted(key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith(applied))
-        log.info(
-            "read the configuration again: the log, certificates, keys, and passwords and tokens in files are as it says by now"
-        )
+        log.info("read the configuration again: the log, certificates, and passwords and tokens in files are as it says by now")
         if changed:
             log.warning("some keys have changed that need a restart; until then they are as they were", keys=changed)
 

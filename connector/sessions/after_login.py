@@ -64,13 +64,14 @@ class AfterLogin:
         session = self._session(attempt, outcome)
         if outcome.result not in OPEN:
             return await self._failed(attempt, session, outcome, patience)
-        done: Timed[Result] = await step(
-            "opening a session",
-            lambda: self._opened(attempt, session, outcome),
-            deadline=self._records.deadline,
-            late=NotOpened.NOT_RECORDED,
-            failed=NotOpened.DEFECT,
-        )
+        with self._issued.seals.for_a_session() as key_id:
+            done: Timed[Result] = await step(
+                "opening a session",
+                lambda: self._opened(attempt, replace(session, key_id=key_id), outcome),
+                deadline=self._records.deadline,
+                late=NotOpened.NOT_RECORDED,
+                failed=NotOpened.DEFECT,
+            )
         # Not open: what the login has made has to be ended.
         if isinstance(done.outcome, NotOpened):
             self._live.ended(session)

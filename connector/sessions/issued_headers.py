@@ -35,7 +35,7 @@ class IssuedHeaders:
         if problems:
             log.error("the end system returns headers that OpsHub cannot send back; the login is ended", problems=problems)
             return None
-        headers = {HEADER: self.seals.make(self._sealed(session, outcome, settings)), **outcome.returned}
+        headers = {HEADER: self.seals.make(self._sealed(session, outcome, settings), key_id=session.key_id), **outcome.returned}
         if len(headers[HEADER]) > self.longest:
             message = "the seal is longer than server.limits.header; the login is ended; raise that limit"
             log.error(message, bytes=len(headers[HEADER]))

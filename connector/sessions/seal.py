@@ -1,7 +1,9 @@
 """The seal: the header by which a caller owns a session. Any process with the keys can log out with it."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -64,9 +66,30 @@ class Seals:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
+        self._opening = Counter[str]()
+        """How many sessions are being opened by which key."""
 
-    def make(self, sealed: Sealed) -> str:
-        """Return the header's value: printable ASCII, different each time. Raises `TypeError` of a credential that is no text."""
+    @contextmanager
+    def for_a_session(self) -> Iterator[str]:
+        """Give the key for the seal and the row of a session, and count it as one to write with until the context ends."""
+        key_id = self._keyring.current
+        self._opening[key_id] += 1
+        try:
+            yield key_id
+        finally:
+            self._opening[key_id] -= 1
+
+    @property
+    def writing(self) -> str:
+        """The key that others have to keep: a former one by which a session may still be recorded, else the current one."""
+        current = self._keyring.current
+        return next((key_id for key_id, number in self._opening.items() if number and key_id != current), current)
+
+    def make(self, sealed: Sealed, *, key_id: str | None = None) -> str:
+        """Return the header's value by a key (None: the current one): printable ASCII, different each time.
+
+        Raises `TypeError` of a credential that is no text.
+        """
         for name, value in (sealed.credential or {}).items():
             if not isinstance(value, str):
                 raise TypeError(f"the credential of a login has {type(value).__name__} as value of {name}; expected text")
@@ -83,7 +106,7 @@ class Seals:
             sealed.opened_at,
             None if sealed.settings is None else {**sealed.settings},
         )
-        return _text(self._keyring.seal(PURPOSE, msgspec.msgpack.encode(payload)))
+        return _text(self._keyring.seal(PURPOSE, msgspec.msgpack.encode(payload), key_id=key_id))
 
     def opened(self, given: Sequence[str]) -> Sealed:
         """Return what the header's one value holds. Raises `UnknownSession` for anything but a seal made with one of our keys."""

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from secrets import token_bytes
 
@@ -37,11 +37,18 @@ class Peers:
     there. So those that share only one of both are found, too.
     """
 
-    def __init__(self, me: Peer, storage: Storage, ledger: Introductions, sightings: Sightings | None = None) -> None:
-        """`me` is what this replica tells first."""
+    def __init__(
+        self,
+        me: Peer,
+        storage: Storage,
+        ledger: Introductions,
+        sightings: Sightings | None = None,
+        *,
+        keys: Callable[[], tuple[bytes, ...]] | None = None,
+    ) -> None:
+        """`me` is what this replica tells first, and `keys` which ones it has by now; None if they stay."""
         self._me = me
-        self.keys = me.keys
-        """The digests of the keys that others are told of from the next look on, that of the current one first."""
+        self._keys = keys or (lambda: me.keys)
         self._storage = storage
         self._board = Board(storage)
         self._ledger = ledger
@@ -86,10 +93,15 @@ class Peers:
 
     async def look(self) -> None:
         """Look around once, and tell others of this replica."""
-        self._me = await self._look(replace(self._me, keys=self.keys), tell=True)
+        self._me = await self._look(replace(self._me, keys=self._keys()), tell=True)
         found = self._sightings.strangers
         self._storage.is_parted = any(stranger.differs is Difference.STORE for stranger in found)
         self._warn_of(found)
+
+    def keys_of_others(self, owners: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, tuple[bytes, ...]]]:
+        """Return which keys the other owners of the ledger have, of what `Ledger.owners` returns: none if one does not tell."""
+        told_by = [(name, None if about is None else heard(about)) for name, about in owners]
+        return [(name, peer.keys if peer else ()) for name, peer in told_by if peer is None or peer.nonce != self._me.nonce]
 
     async def _look(self, me: Peer, *, tell: bool = False) -> Peer:
         word = await self._board.word()

@@ -1,12 +1,15 @@
 """Replicas on one ledger whose key is exchanged by `connector keys`: no step goes ahead of the others."""
 
 import asyncio
+import platform
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,6 +17,9 @@ from tests.cli.command import Ended, connector
 from tests.drivers.stores import fresh_namespace
 from tests.e2e.connector_process import WITHIN, ConnectorProcess, connector_process
 from tests.e2e.sharing_servers import CONFIG, cleaned_up, opened
+from tests.e2e.surroundings import WITHOUT_TERMINAL
+from tests.e2e.test_key_rotation import NEW, OLD
+from tests.e2e.test_reloading import key_of
 from tests.postgres import Postgres
 from tests.servers import RealServer
 from tests.sessions.desk import Desk
@@ -37,8 +43,19 @@ class Replica:
             self.server.process.send_signal(signal.SIGTERM)
             assert await self.server.exit_code() == 0
             self._running.close()
-        self.server = self._running.enter_context(connector_process(self.folder, self.config, self.environment))
+        process = connector_process(self.folder, self.config, self.environment, launcher=WITHOUT_TERMINAL)
+        self.server = self._running.enter_context(process)
         return self.server
+
+    async def hang_up_until(self, event: str) -> dict[str, Any]:
+        """Have it read its keys again until this comes of it: what others tell takes some seconds."""
+        assert self.server is not None
+        async with asyncio.timeout(2 * WITHIN):
+            while True:
+                self.server.process.send_signal(signal.SIGHUP)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        return await self.server.logged(event)
 
     def stop(self) -> None:
         self._running.close()
@@ -56,6 +73,13 @@ class Replica:
 
     def ids(self) -> list[str]:
         return [line.partition(":")[0] for line in (self.folder / KEY_FILE).read_text().splitlines()]
+
+    def give(self, *keys: str) -> None:
+        """Write a key file by hand."""
+        file = self.folder / KEY_FILE
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text("\n".join(keys))
 
     def give_keys_to(self, other: "Replica") -> None:
         (other.folder / "var" / "keys").mkdir(parents=True, exist_ok=True)
@@ -104,3 +128,40 @@ async def test_a_key_is_exchanged_and_each_step_waits_for_all_replicas_and_rows(
     assert "not retired: rows that need it: 1 sessions" in needed.err
     assert (answer.status, answer.body["logout"]["outcome"]) == (200, "acknowledged")
     assert one.ids() == other.ids() == [new]
+
+
+async def test_hang_ups_exchange_a_key_once_all_replicas_and_all_rows_allow_it(
+    replicas: tuple[Replica, Replica], session: str
+) -> None:
+    one, other = replicas
+    for replica in replicas:
+        replica.give(OLD)
+    server, beside = await one.start(), await other.start()
+    headers = (await opened(server, session)).session_headers
+
+    one.give(NEW, OLD)
+    early = await one.hang_up_until("a key is not promoted")
+    meanwhile = (await opened(server, between := str(uuid4()))).session_headers
+    answers = [await cleaned_up(beside, between, meanwhile)]
+    other.give(NEW, OLD)
+    for replica in (other, one):
+        await replica.hang_up_until("a key was promoted")
+    promoted = (await opened(server, after := str(uuid4()))).session_headers
+    answers.append(await cleaned_up(beside, after, promoted))
+
+    for replica in replicas:
+        replica.give(NEW)
+    needed = await one.hang_up_until("a key that was taken out is still needed")
+    answers.append(await cleaned_up(server, session, headers))
+    for replica in replicas:
+        await replica.hang_up_until("keys were taken out")
+    refused = [(await cleaned_up(each, session, headers)).status for each in (server, beside)]
+    promoted = (await opened(beside, last := str(uuid4()))).session_headers
+    answers.append(await cleaned_up(server, last, promoted))
+
+    assert [name.partition(":")[0] for name in early["replicas"]] == [platform.node()]
+    assert [key_of(each) for each in (headers, meanwhile, promoted)] == ["old.", "old.", "new."]
+    assert "1 sessions" in needed["needed_by"]
+    assert [(answer.status, answer.body["logout"]["outcome"]) for answer in answers] == [(200, "acknowledged")] * 4
+    assert refused == [404, 404]
+    assert not [line for line in (server.log.read_text() + beside.log.read_text()).splitlines() if "does not share" in line]

@@ -1,9 +1,14 @@
 """A hang-up without a terminal: the configuration is read again, and what cannot be applied is named."""
 
+import asyncio
+import base64
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
+from connector.ledger.sql.tidying import TIDY_EVERY
+from connector.model.headers import SEAL
 from tests.cli.command import connector
 from tests.e2e.connector_process import connector_process
 from tests.e2e.opshub import OpsHub
@@ -69,16 +74,67 @@ async def test_a_key_that_is_added_opens_what_another_server_makes_with_it(tmp_p
         assert (answer.status, answer.body.get("errors")) == (200, None)
 
 
-async def test_a_key_that_is_promoted_or_exchanged_is_said_to_need_a_restart(tmp_path: Path) -> None:
-    give(tmp_path, [OLD, NEW])
+async def test_a_key_is_promoted_and_the_old_one_goes_once_no_session_needs_it(tmp_path: Path, session: str) -> None:
+    give(tmp_path, [OLD])
     with connector_process(tmp_path, "", launcher=WITHOUT_TERMINAL) as server:
-        give(tmp_path, [f"third:{'t' * 42}A", f"old.:{'o' * 42}A"])
+        async with OpsHub(server.url) as opshub:
+            old = (await opshub.initialize(session, [])).session_headers
+            give(tmp_path, [NEW])
+            server.process.send_signal(signal.SIGHUP)
+            promoted = await server.logged("a key was promoted")
+            needed = await server.logged("a key that was taken out is still needed")
+            new = (await opshub.initialize(other := str(uuid4()), [])).session_headers
+            answer = await opshub.cleanup(session, old)
+            # The counter of idle time is of the old key, too, until the ledger is tidied up.
+            async with asyncio.timeout(2 * TIDY_EVERY):
+                while not server.log.read_text().count("keys were taken out"):
+                    server.process.send_signal(signal.SIGHUP)
+                    await asyncio.sleep(1)
+            refused, accepted = await opshub.cleanup(session, old), await opshub.cleanup(other, new)
 
-        server.process.send_signal(signal.SIGHUP)
-        told = await server.logged("keys were promoted, exchanged or taken out")
+    assert (promoted["key"], promoted["before"], needed["key"]) == ("new.", "old.", "old.")
+    assert "1 sessions" in needed["needed_by"]
+    assert (key_of(old), key_of(new)) == ("old.", "new.")
+    assert [each.status for each in (answer, refused, accepted)] == [200, 404, 200]
 
-        assert told["keys"] == ["old.", "new.", "third"]
-        assert (await server.logged("keys were added"))["keys"] == ["third"]
+
+async def test_sessions_go_on_while_keys_are_promoted_to_and_fro(tmp_path: Path) -> None:
+    give(tmp_path, [OLD, NEW])
+    seals = set[str]()
+    statuses = set[int]()
+    with connector_process(tmp_path, "", launcher=WITHOUT_TERMINAL) as server:
+
+        async def lives(opshub: OpsHub) -> None:
+            for _ in range(40):
+                opened = await opshub.initialize(session := str(uuid4()), [])
+                seals.add(key_of(opened.session_headers))
+                statuses.update([opened.status, (await opshub.cleanup(session, opened.session_headers)).status])
+
+        async with OpsHub(server.url) as opshub, asyncio.TaskGroup() as users:
+            tasks = [users.create_task(lives(opshub)) for _ in range(4)]
+            turn = 0
+            while not all(task.done() for task in tasks):
+                turn += 1
+                give(tmp_path, [NEW, OLD] if turn % 2 else [OLD, NEW])
+                server.process.send_signal(signal.SIGHUP)
+                await asyncio.sleep(0.05)
+        assert server.log.read_text().count("a key was promoted") > 1
+    assert (statuses, seals) == ({200}, {"old.", "new."})
+
+
+async def test_a_key_with_another_secret_under_the_same_id_is_not_taken(tmp_path: Path, session: str) -> None:
+    give(tmp_path, [OLD])
+    with connector_process(tmp_path, "", launcher=WITHOUT_TERMINAL) as server:
+        async with OpsHub(server.url) as opshub:
+            headers = (await opshub.initialize(session, [])).session_headers
+            give(tmp_path, [f"old.:{'o' * 42}A", f"third:{'t' * 42}A"])
+            server.process.send_signal(signal.SIGHUP)
+            exchanged = await server.logged("keys have another secret under the same id")
+            added = await server.logged("keys were added")
+            answer = await opshub.cleanup(session, headers)
+
+    assert (exchanged["keys"], added["keys"]) == (["old."], ["third"])
+    assert (answer.status, answer.body.get("errors")) == (200, None)
 
 
 async def test_a_key_file_that_has_become_wrong_changes_nothing(tmp_path: Path) -> None:
@@ -90,6 +146,12 @@ async def test_a_key_file_that_has_become_wrong_changes_nothing(tmp_path: Path) 
         told = await server.logged("the configuration cannot be read again")
 
         assert [problem.partition(":")[0] for problem in told["problems"]] == ["ledger.key_file"]
+
+
+def key_of(headers: dict[str, str]) -> str:
+    """Return the id of the key that a seal names."""
+    sealed = base64.urlsafe_b64decode(headers[SEAL] + "==")
+    return sealed[2 : 2 + sealed[1]].decode()
 
 
 def key_file(folder: Path) -> Path:

@@ -71,3 +71,24 @@ def test_the_key_of_a_purpose_is_that_of_rfc_5869(secret: bytes, purpose: str, m
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"opshub-connector mac {purpose}".encode()).derive(secret)
 
     assert Keyring({"a": secret}).mac(purpose, message) == hmac.digest(derived, message, sha256)
+
+
+def test_a_promoted_key_seals_and_one_that_was_retired_opens_nothing() -> None:
+    keyring = Keyring({"old": b"o" * 32})
+    earlier = keyring.seal("p", b"earlier")
+    keyring.add_from(ROTATED)
+    between = keyring.seal("p", b"between")
+    keyring.promote("new")
+    assert [*keyring.ids] == ["new", "old"]
+    assert [keyring.unseal("p", sealed) for sealed in (earlier, between)] == [b"earlier", b"between"]
+    assert KEYS.unseal("p", keyring.seal("p", b"chosen", key_id="old")) == b"chosen"
+    assert ONLY_NEW.unseal("p", keyring.seal("p", b"later")) == b"later"
+
+    keyring.retire(["old"])
+    keyring.forget_retired()
+    keyring.add_from(ONLY_NEW)
+    assert [*keyring.ids] == ["new"]
+    with pytest.raises(KeyMissing, match="old"):
+        keyring.unseal("p", earlier)
+    with pytest.raises(KeyMissing, match="old"):
+        keyring.seal("p", b"text", key_id="old")

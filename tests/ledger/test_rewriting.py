@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
+from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
@@ -27,8 +29,8 @@ def database(postgres: Postgres) -> Rewindable:
 
 
 @asynccontextmanager
-async def replica(database: Rewindable, standstill: Standstill = NEVER) -> AsyncIterator[PostgresLedger]:
-    made = PostgresLedger(parsed(database.address, origin="test"), KEYS, clock=SetClock(), standstill=standstill)
+async def replica(database: Rewindable, standstill: Standstill = NEVER, keys: Keyring = KEYS) -> AsyncIterator[PostgresLedger]:
+    made = PostgresLedger(parsed(database.address, origin="test"), keys, clock=SetClock(), standstill=standstill)
     async with made.opened():
         yield made
 
@@ -74,6 +76,20 @@ async def test_a_session_whose_opening_was_lost_is_open_again(database: Rewindab
         assert await logins(ledger) == {session(1).session_id: "l1"}
         async with replica(database) as later:
             assert (ledger.lost_track, later.lost_track) == (True, True)
+
+
+async def test_a_lost_session_is_written_again_with_the_key_of_its_seal(database: Rewindable) -> None:
+    keyring = Keyring({key_id: key_id.encode() * 11 for key_id in ("one", "two")})
+    async with replica(database, keys=keyring) as ledger:
+        database.keep()
+        await open_(ledger, replace(session(1), key_id="one"))
+        await ledger.between_transactions(lambda: keyring.promote("two"))
+        database.rewind()
+        assert (await ledger.rows_by_key())["one"]["sessions"] == 1
+        await ledger.between_transactions(lambda: keyring.retire(["one"]))
+        keyring.forget_retired()
+        database.rewind()
+        assert (await ledger.rows_by_key())["two"]["sessions"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Rows that cannot be read: never acted upon, never lost, and in nobody's way."""
 
+from dataclasses import replace
+
 import pytest
 
 from connector.ledger.port import Ledger
@@ -21,6 +23,7 @@ from connector.ledger.testing.ledger_subject import (
     session,
 )
 from connector.model.errors import NoSuchDebt
+from connector.model.sessions import Renewal
 
 
 class Rot(LedgerSubject):
@@ -92,6 +95,19 @@ class Rot(LedgerSubject):
         for keyring in (ROTATED, ONLY_NEW):
             async with opened(make_ledger(keyring)) as ledger:
                 assert (await record(ledger, 1, login="l")).id == debt.id
+
+    async def test_all_of_a_session_is_made_with_the_key_of_its_seal(self, make_ledger: MakeLedger) -> None:
+        shared = replace(session(1), key_id="old", is_shared=True)
+        async with opened(make_ledger(ROTATED)) as ledger:
+            await open_(ledger, shared)
+            await open_(ledger, session(2))
+            await ledger.renew(Renewal(shared.session_id, "l", 0, request(1, "newer").credential))
+            rows = await ledger.rows_by_key()
+            assert {key_id: kinds["sessions"] for key_id, kinds in rows.items()} == ({"old": 1, "new": 1} if self.sealed else {})
+        async with opened(make_ledger(KEYS)) as ledger:
+            found = await ledger.open_by(shared.session_id, "l")
+            assert found is not None
+            assert found.credential == request(1, "newer").credential
 
     async def test_a_session_whose_key_is_missing_is_opened_anew_beside_its_row(self, make_ledger: MakeLedger) -> None:
         async with opened(make_ledger(KEYS)) as ledger:
