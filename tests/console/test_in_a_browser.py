@@ -245,15 +245,23 @@ async def test_every_control_has_a_name_and_every_page_its_landmarks(window: Win
         assert await window.does("evaluate", script="document.title") != ""
 
 
-async def test_ten_thousand_sessions_are_shown_in_pages_without_a_stall(window: Window, server: Administered) -> None:
+@pytest.mark.parametrize("width", [1280, 390], ids=["desk", "phone"])
+async def test_ten_thousand_sessions_are_shown_in_pages_without_a_stall(
+    browser: Chromium, server: Administered, width: int
+) -> None:
     await asyncio.gather(*(server.begin(number) for number in range(10_000)))
-    async with asyncio.timeout(WITHIN):
-        await at(window, "Sessions")
-        await window.see("100 shown", "#rows")
-        await window.click('a:has-text("The next ones")')
-        await window.see("From the beginning", "#rows")
+    async with browser.window(width=width) as window:
+        await window.goto(await link_of(server))
+        async with asyncio.timeout(WITHIN):
+            await at(window, "Sessions")
+            await window.see("100 shown", "#rows")
+            fits = [await window.does("evaluate", script=NOT_WIDER)]
+            await window.click('a:has-text("The next ones")')
+            await window.see("From the beginning", "#rows")
+            fits.append(await window.does("evaluate", script=NOT_WIDER))
 
-    assert await window.does("evaluate", script="document.querySelectorAll('#rows tbody tr').length") == 100
+        assert await window.does("evaluate", script="document.querySelectorAll('#rows tbody tr').length") == 100
+        assert (fits, await window.does("complaints")) == ([True, True], [])
 
 
 async def test_a_system_is_evicted_after_a_question(window: Window, server: Administered) -> None:
