@@ -27,6 +27,7 @@ PACKAGES = {
     "haproxy": "haproxy",
     "nginx": "nginx-light",
     "promtool": "prometheus",
+    "chromium": "chromium",
 }
 if sys.platform == "linux":
     PACKAGES |= {"strace": "strace", "systemd-analyze": "systemd"}  # no other system has them
