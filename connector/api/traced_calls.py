@@ -2,12 +2,12 @@
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
-from opentelemetry.trace import SpanKind, StatusCode, Tracer, format_trace_id
+from opentelemetry.trace import SpanKind, Tracer, format_trace_id
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from structlog.contextvars import bind_contextvars
 
 from connector.api.boundary import route_of
-from connector.telemetry.traces import spanned
+from connector.telemetry.traces import answered, spanned
 
 HEALTH = ("/health/live", "/health/ready")
 """Paths that have no spans, also of an application that is mounted into another one: a load balancer asks every few seconds."""
@@ -28,9 +28,7 @@ def traced_calls(tracer: Tracer) -> Middleware:
             if span.is_recording():
                 bind_contextvars(trace=format_trace_id(span.get_span_context().trace_id))
             response = await handler(request)
-            span.set_attribute("http.response.status_code", response.status)
-            if response.status >= 500:
-                span.set_status(StatusCode.ERROR)
+            answered(span, response.status)
             return response
 
     return trace

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import cast
 
 from opentelemetry.context import Context
@@ -137,6 +138,13 @@ def _variables() -> Iterator[None]:
     if said:
         what = "expected name=value, commas between several, and %20 for a space"
         raise ConfigurationError([f"traces: OTEL_EXPORTER_OTLP_HEADERS in the environment: {what}"])
+
+
+def answered(span: Span, status: int) -> None:
+    """Note the status of an answer. One of the server's own faults is an error, on both sides of a call."""
+    span.set_attribute("http.response.status_code", status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        span.set_status(StatusCode.ERROR)
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """A span for each request to an end system, of a login, a logout or a handler."""
 
 import aiohttp
-from opentelemetry.trace import SpanKind, StatusCode, Tracer
+from opentelemetry.trace import SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from connector.telemetry.traces import About, spanned
+from connector.telemetry.traces import About, answered, spanned
 
 TRACEPARENT = "traceparent"
 
@@ -26,9 +26,7 @@ def traced_requests(tracer: Tracer, *, pass_on: bool) -> aiohttp.ClientMiddlewar
             if pass_on and TRACEPARENT not in request.headers:
                 propagator.inject(request.headers)
             answer = await handler(request)
-            span.set_attribute("http.response.status_code", answer.status)
-            if answer.status >= 500:
-                span.set_status(StatusCode.ERROR)
+            answered(span, answer.status)
             return answer
 
     return trace
