@@ -15,6 +15,7 @@ from bench.questions import (
     million_cleanups,
     open_sessions,
     start_up,
+    traced_cleanups,
     where_time_goes,
     whole_life,
 )
@@ -28,6 +29,7 @@ ALL: tuple[Question, ...] = (
     fleet_cleanups.QUESTION,
     cleanup_parts.QUESTION,
     where_time_goes.QUESTION,
+    traced_cleanups.QUESTION,
     million_cleanups.QUESTION,
     get_hot.QUESTION,
     get_many.QUESTION,
