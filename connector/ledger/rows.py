@@ -1,5 +1,6 @@
 """A debt as a row and back: the credential sealed, every column authenticated, nothing believed before it was verified."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -88,8 +89,8 @@ def encoded(debt: Debt, keyring: Keyring) -> Row:
     return (*row, authentication.code(PURPOSE, row, EMPTY, keyring, keyring.current))
 
 
-def decoded(row: DebtRow, keyring: Keyring, *, credential: bool = True) -> Debt:
-    """Return the debt that a row holds, with its credential if that is asked for.
+def decoded(row: DebtRow, keyring: Keyring, *, needs_credential: Callable[[Debt], bool] = lambda _: True) -> Debt:
+    """Return the debt that a row holds, with its credential if it needs one, which is asked of the debt without it.
 
     Raises:
         KeyMissing: the row was made with a key that is not in the keyring, or claims so.
@@ -97,12 +98,12 @@ def decoded(row: DebtRow, keyring: Keyring, *, credential: bool = True) -> Debt:
     """
     verify(row, keyring)
     try:
-        return _read(row, keyring, credential=credential)
+        return _read(row, keyring, needs_credential)
     except (ValueError, LookupError, TypeError) as problem:
         raise Unverified(f"it cannot be read: {type(problem).__name__}") from None  # the error itself may hold a credential
 
 
-def _read(row: DebtRow, keyring: Keyring, *, credential: bool) -> Debt:
+def _read(row: DebtRow, keyring: Keyring, needs_credential: Callable[[Debt], bool]) -> Debt:
     last, moved_to = (None, None) if row.outcome is None else decoded_outcome(row.outcome)
     debt = Debt(
         id=row.id,
@@ -126,7 +127,7 @@ def _read(row: DebtRow, keyring: Keyring, *, credential: bool) -> Debt:
         is_shared=row.share is not None,
         seat=None if row.seat is None else Seat(row.seat, row.made_tick, row.holds == 1),
     )
-    if not credential or row.credential is None:
+    if row.credential is None or not needs_credential(debt):
         return debt
     return replace(debt, credential=_unsealed(row.credential, debt, keyring))
 

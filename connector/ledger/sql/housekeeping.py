@@ -33,7 +33,7 @@ def owed_evictions(table: Table, driver: str, *, after: int, limit: int) -> list
     values = (after, f'"{driver}":', *table.keyring.ids, limit)
     while True:
         damaged = len(table.quarantined)
-        found = table.debts(condition, *values, credential=False)
+        found = table.debts(condition, *values, needs_credential=lambda _: False)
         if len(table.quarantined) == damaged:
             return found
 

@@ -50,7 +50,10 @@ def settle(table: Table, settlements: Sequence[Settlement]) -> list[Debt | None]
     left = {each.debt.id for each in settlements} - gone
     # As a few statements for all, because each takes a way to the database and back.
     which, ids = table.among(left)
-    debts = {debt.id: debt for debt in table.debts(f"id {which}", *ids)} if left else {}
+    closed = {(each.debt.id, each.debt.version) for each in settlements if each.state is LogoutState.CLOSED}
+    # A closed logout keeps no credential, so its seal need not be broken.
+    found = table.debts(f"id {which}", *ids, needs_credential=lambda debt: (debt.id, debt.version) not in closed) if left else []
+    debts = {debt.id: debt for debt in found}
     for each in settlements:
         if (debt := debts.get(each.debt.id)) is not None:
             debts[debt.id] = settled(debt, each)

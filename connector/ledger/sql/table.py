@@ -1,7 +1,7 @@
 """The ledger's rows within one transaction: read and verified, written, or put in quarantine."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Flag
 from typing import Any
@@ -128,9 +128,9 @@ class Table(ABC):
         """Run a statement whose answer nobody needs. If it fails, that may be told by a later one."""
         self.connection.execute(statement, values)
 
-    def debts(self, condition: str, *values: Any, credential: bool = True) -> list[Debt]:
-        """Return the debts that verify, with their credentials if they are asked for; a row whose key is missing is left out."""
-        return [debt for debt in self._opened(condition, values, credential=credential) if debt.unusable is None]
+    def debts(self, condition: str, *values: Any, needs_credential: Callable[[Debt], bool] = lambda _: True) -> list[Debt]:
+        """Return the debts that verify, with the credentials of those that need them; a row whose key is missing is left out."""
+        return [debt for debt in self._opened(condition, values, needs_credential) if debt.unusable is None]
 
     def of_login(self, session_id: str, login_id: str, credential: Credential) -> list[Debt]:
         """Return the debts of one login, as `debts` does. One with an id is told by it: credentials are renewed."""
@@ -141,7 +141,7 @@ class Table(ABC):
 
     def shown(self, condition: str, *values: Any) -> list[Debt]:
         """Return debts without their credentials, those among them that are not to be believed marked as unusable."""
-        return self._opened(condition, values, credential=False)
+        return self._opened(condition, values, lambda _: False)
 
     def insert(self, debt: Debt) -> Debt:
         """Write a new row and return the debt with its id, which no other row ever had."""
@@ -225,11 +225,11 @@ class Table(ABC):
         """Return what rows in quarantine claim."""
         return [_claimed(row, f"in quarantine: {row['reason']}") for row in self.named(FROM_QUARANTINE)]
 
-    def _opened(self, condition: str, values: tuple[Any, ...], *, credential: bool) -> list[Debt]:
+    def _opened(self, condition: str, values: tuple[Any, ...], needs_credential: Callable[[Debt], bool]) -> list[Debt]:
         debts = []
         for row in [*self.rows(condition, *values)]:
             try:
-                debts.append(decoded(row, self.keyring, credential=credential))
+                debts.append(decoded(row, self.keyring, needs_credential=needs_credential))
             except (KeyMissing, Unverified) as problem:
                 unusable = _claimed(row, str(problem))
                 if self._may_write and isinstance(problem, Unverified):
