@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import iscoroutine
@@ -15,8 +15,10 @@ from yarl import URL
 
 from connector.cache import Cache, Caches
 from connector.endsystems.authored import checked_client
-from connector.endsystems.end_system import LoginInUse, SessionLogin
+from connector.endsystems.end_system import EndSystem, LoginInUse, SessionLogin
 from connector.endsystems.http.authors_client import AuthorsClient
+from connector.endsystems.http.client_at_need import ClientAtNeed
+from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.ledger.bookkeeping import in_time
 from connector.model.errors import LoginNotCarried, UnknownSession
 from connector.sessions.live import LiveSessions
@@ -52,8 +54,8 @@ class Session:
     system: System
     cache: Cache
     """What is evicted with the session, and with its system."""
-    _http: aiohttp.ClientSession | str = field(repr=False)
-    """The client, or the reason why there is none."""
+    _http: aiohttp.ClientSession | ClientAtNeed | str = field(repr=False)
+    """The client, what makes it, or the reason why there is none."""
     opened_at: float | None = field(default=None, repr=False)
     """When the session has logged in, in seconds since the epoch; None if its seal does not say."""
     _login: LoginInUse | None = field(default=None, repr=False)
@@ -86,7 +88,7 @@ class Session:
         """
         if isinstance(self._http, str):
             raise LoginNotCarried(self._http)
-        return self._http
+        return self._http.client if isinstance(self._http, ClientAtNeed) else self._http
 
     @property
     def base_url(self) -> URL:
@@ -95,7 +97,8 @@ class Session:
         Raises:
             LoginNotCarried: there is no `http`, or a class of your own has made one without a base URL.
         """
-        base_url = self.http.base_url if isinstance(self.http, AuthorsClient) else None
+        client = self.http
+        base_url = client.base_url if isinstance(client, AuthorsClient) else None
         if base_url is None:
             raise LoginNotCarried("`session.http` has no base URL: set `end_system.base_url`, or give `guarded.http` one")
         return base_url
@@ -166,15 +169,18 @@ class SessionsInUse:
             LedgerUnavailable: the ledger cannot tell for now whether a session of another process was closed here.
         """
         sealed = self.seals.opened(given)
-        # The stack closes the client with the request: its connections carry the login.
-        async with AsyncExitStack() as stack:
-            # Before it is known to be alive: from that answer on, nobody but a cleanup ends it under this call.
-            self.live.call_begins(sealed)
-            stack.callback(self.live.call_ends, sealed)
+        # Before it is known to be alive: from that answer on, nobody but a cleanup ends it under this call.
+        self.live.call_begins(sealed)
+        try:
             let_in = await self._let_in(sealed)
             self.live.note_call(sealed)
-            stack.callback(self.live.note_use, sealed)
-            yield await self._session(sealed, let_in, stack)
+            try:
+                async with self._session(sealed, let_in) as session:
+                    yield session
+            finally:
+                self.live.note_use(sealed)
+        finally:
+            self.live.call_ends(sealed)
 
     async def _let_in(self, sealed: Sealed) -> LetIn:
         """Return the caches and the login of a session that is alive. Raises as `of`."""
@@ -184,15 +190,18 @@ class SessionsInUse:
         await self._must_be_alive(sealed, scope, cache.read_version)
         return cache, system_cache, await self._login(sealed)
 
-    async def _session(self, sealed: Sealed, let_in: LetIn, stack: AsyncExitStack) -> Session:
-        """Return the session that the stack closes."""
+    @asynccontextmanager
+    async def _session(self, sealed: Sealed, let_in: LetIn) -> AsyncIterator[Session]:
         cache, system_cache, login = let_in
-        stack.callback(cache.close)
-        stack.callback(system_cache.close)
-        http = await self._client(login, stack)
         system, in_use = System(sealed.system_id, system_cache), None if login is None else login.in_use
         begin = partial(self._begin, sealed)
-        return Session(sealed.session_id, system, cache, http, sealed.opened_at, in_use, sealed.settings, begin)
+        try:
+            # The client is closed with the request: its connections carry the login.
+            async with self._client(login) as http:
+                yield Session(sealed.session_id, system, cache, http, sealed.opened_at, in_use, sealed.settings, begin)
+        finally:
+            system_cache.close()
+            cache.close()
 
     async def _begin(self, sealed: Sealed, work: Work) -> None:
         """Begin work in the background; see `Session.background`. Raises as `of`."""
@@ -210,8 +219,8 @@ class SessionsInUse:
 
     async def _work(self, sealed: Sealed, work: Work, let_in: "asyncio.Future[LetIn]") -> None:
         found = await let_in
-        async with AsyncExitStack() as stack:
-            await work(await self._session(sealed, found, stack))
+        async with self._session(sealed, found) as session:
+            await work(session)
 
     async def _must_be_alive(self, sealed: Sealed, scope: SessionScope, stamp: Stamp | None) -> None:
         if not await in_time(self.live.is_alive(sealed, stamp)):
@@ -236,10 +245,22 @@ class SessionsInUse:
     def _seen_alive(self, sealed: Sealed, in_use: LoginInUse) -> None:
         self.logouts.doubts.seen_alive(sealed.session_id, sealed.login_id, in_use.credential)
 
-    async def _client(self, login: SessionLogin | None, stack: AsyncExitStack) -> aiohttp.ClientSession | str:
+    def _client(self, login: SessionLogin | None) -> AbstractAsyncContextManager[aiohttp.ClientSession | ClientAtNeed | str]:
         if login is None:
-            return NEVER_LOGGED_IN
+            return nullcontext(NEVER_LOGGED_IN)
+        end_system = self.logouts.end_system
+        if isinstance(end_system, HttpEndSystem):
+            return ClientAtNeed(partial(end_system.made_client, login))
+        return _authors_client(end_system, login)
+
+
+@asynccontextmanager
+async def _authors_client(end_system: EndSystem, login: SessionLogin) -> AsyncIterator[aiohttp.ClientSession | str]:
+    """Open the client of an author's class before it is needed, because to open it may have to wait."""
+    async with AsyncExitStack() as stack:
+        client: aiohttp.ClientSession | str
         try:
-            return await stack.enter_async_context(checked_client(self.logouts.end_system.client(login)))
+            client = await stack.enter_async_context(checked_client(end_system.client(login)))
         except LoginNotCarried as problem:
-            return str(problem)
+            client = str(problem)
+        yield client

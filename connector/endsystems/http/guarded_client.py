@@ -125,9 +125,7 @@ class GuardedClient:
 
         Its requests raise `aiohttp.ClientError` or `TimeoutError`, such as `TargetNotAllowed`.
         """
-        base = self.base_url if base_url is None else base_url
-        # With a slash at the end, or joining a relative URL would drop the last segment.
-        root = URL(base.rstrip("/") + "/", encoded=True) if base else None
+        root = root_of(self.base_url if base_url is None else base_url)
         guard = carrying(headers, self._allowed)
         async with self.session(
             guard, *middlewares, base_url=root, accepted=accepted, for_login=for_login, connection=connection
@@ -229,6 +227,12 @@ class GuardedClient:
                     await read_rest(answer.content)
                 else:
                     answer.close()  # or the rest of a long answer would be read
+
+
+def root_of(base_url: str | None) -> URL | None:
+    """Return where paths begin below a base URL, None without one."""
+    # With a slash at the end, or joining a relative URL would drop the last segment.
+    return URL(base_url.rstrip("/") + "/", encoded=True) if base_url else None
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

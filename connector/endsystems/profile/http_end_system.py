@@ -6,6 +6,9 @@ from contextlib import AbstractAsyncContextManager
 import aiohttp
 
 from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
+from connector.endsystems.http.authorised import carrying
+from connector.endsystems.http.authors_client import AuthorsClient
+from connector.endsystems.http.guarded_client import root_of
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.half_made import HalfMade
@@ -106,6 +109,10 @@ class HttpEndSystem(EndSystem):
 
     def client(self, session: SessionLogin) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
         """Return a client that carries the login as the profile's `[http]` says. Relative URLs begin at the base URL."""
+        return self.made_client(session)
+
+    def made_client(self, session: SessionLogin) -> AuthorsClient:
+        """Make the client that `client` returns; the caller closes it. Raises `LoginNotCarried`."""
         if self.profile.http is None:
             raise LoginNotCarried("profile.http: is missing; it says which headers carry the login")
         try:
@@ -114,7 +121,8 @@ class HttpEndSystem(EndSystem):
         except CannotSend as problem:
             raise LoginNotCarried(problem.message) from None
         accepted = session.accepted if self._is_proved_by_use else None
-        return self._site.client.http(login.carry, base_url=base_url, accepted=accepted, connection=self.profile.connection)
+        guard, connection = carrying((), self._site.allowed), self.profile.connection
+        return self.guarded.session(guard, login.carry, base_url=root_of(base_url), accepted=accepted, connection=connection)
 
 
 def _headers(profile: Profile, site: Site) -> set[str]:
