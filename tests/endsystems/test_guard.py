@@ -79,7 +79,7 @@ def test_an_address_where_no_end_system_lives_is_never_connected_to(text: str) -
 async def test_the_connection_itself_is_refused_whatever_was_checked_before(host: str) -> None:
     client = GuardedClient(EndSystemDeadlines(), ssl.create_default_context(), None)
     await client.open()
-    outgoing = Outgoing("GET", URL(f"http://{host}:1/", encoded=True), [], None, "")
+    outgoing = Outgoing("GET", URL(f"http://{host}:1/", encoded=True), [], None)
     with pytest.raises(ExchangeFailed) as refused:
         await client.exchange(outgoing, until=asyncio.get_running_loop().time() + 5)
     await client.aclose()

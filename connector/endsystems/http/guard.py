@@ -20,7 +20,7 @@ HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
 
 KNOWN = 256
-"""Base URLs and addresses whose verdict is cached: none is secret, and a few are used again and again."""
+"""URLs and addresses whose verdict is cached: none is secret, and a few are used again and again."""
 
 
 class ForbiddenAddress(OSError):
@@ -55,9 +55,12 @@ def url_prefix(text: str) -> UrlPrefix:
     return UrlPrefix(url.scheme, url.host or "", url.port or 0, url.raw_path)
 
 
-def allowed_target(text: str, allowed: Sequence[UrlPrefix]) -> URL:
-    """Parse the URL of a request. Raises `ValueError` if it is not a URL, or is not allowed."""
-    url = checked_url(text)
+def allowed_target(text: str, allowed: Sequence[UrlPrefix], *, is_known: bool = False) -> URL:
+    """Parse the URL of a request. Raises `ValueError` if it is not a URL, or is not allowed.
+
+    One that `is_known` holds no secret, and is asked for again and again.
+    """
+    url = _known_url(text) if is_known else checked_url(text)
     if not any(prefix.covers(url) for prefix in allowed):
         raise ValueError("lies outside end_system.allowed_urls")
     return url
@@ -85,6 +88,9 @@ def checked_url(text: str) -> URL:
     if (address := literal(url.host or "")) is not None and is_forbidden(address):
         raise ValueError("expected no link-local, metadata, unspecified, multicast or broadcast address")
     return url
+
+
+_known_url = lru_cache(maxsize=KNOWN)(checked_url)
 
 
 def guarded_socket(address_info: AddrInfoType) -> socket.socket:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from connector.endsystems.end_system import LONGEST_LOGIN
 from connector.endsystems.http.guard import UrlPrefix, url_prefix
@@ -23,7 +24,7 @@ LEFT_BASE_URL = ":base_url"
 """The name under which a login leaves a base URL that its settings made, or that its answer named. No header has this name."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Site:
     """One end system, or several of one kind; then the settings or the credential choose."""
 
@@ -38,7 +39,7 @@ class Site:
     keeps_connection: bool = False
     """Whether all requests of a run go over one connection."""
 
-    @property
+    @cached_property
     def is_chosen_by_settings(self) -> bool:
         """Whether only the login knows the base URL, and has to leave it behind."""
         return not self.is_named_by_login and self.base_url is not None and bool(self.base_url.names(Source.SETTING))
@@ -48,7 +49,7 @@ class Site:
         """Whether OpsHub's requests bring the base URL along, or a part of it."""
         return self.base_url is not None and bool(self.base_url.names(Source.CREDENTIAL))
 
-    @property
+    @cached_property
     def base_url_of_logins(self) -> Template | None:
         """The base URL, made of what a login left behind."""
         is_left = self.is_named_by_login or self.is_chosen_by_settings
@@ -108,6 +109,7 @@ class Site:
 
 
 def _located(values: Values, base_url: Template | None) -> Values:
+    """Return what is known before the first answer, with the address. Raises `CannotSend`."""
     if base_url is None:
         return values
     # A session may choose the address, so it is checked each time, as the configured one was.
@@ -116,4 +118,4 @@ def _located(values: Values, base_url: Template | None) -> Values:
         url_prefix(address)
     except ValueError as problem:
         raise CannotSend("target_not_allowed", f"{BASE_URL}{problem}") from None
-    return replace(values, base_url=address)
+    return Values(values.credential, values.environ, address, settings=values.settings, made=values.made)

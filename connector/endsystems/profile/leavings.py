@@ -44,7 +44,8 @@ class Remnant(StrEnum):
 
 def remnant_of(credential: Credential) -> Remnant | None:
     """Return what is wrong with a credential; None if nothing is known to be."""
-    return next((remnant for remnant in Remnant if remnant.value == credential.get(REMNANT)), None)
+    left = credential.get(REMNANT)
+    return None if left is None else next((remnant for remnant in Remnant if remnant.value == left), None)
 
 
 def left_behind(profile: Profile, values: Values, addresses: Mapping[str, str]) -> Credential:
@@ -53,8 +54,7 @@ def left_behind(profile: Profile, values: Values, addresses: Mapping[str, str]) 
     for name, template in profile.credential.items():
         with suppress(LeftOut), at(f"credential.{name}"):
             entries[name] = _entry(template, values)
-    left = _credential({**entries, **addresses})
-    return Credential(left.items(), needed=left.keys(), stale_at=_stale_at(profile, values))
+    return _credential({**entries, **addresses}, stale_at=_stale_at(profile, values))
 
 
 def renewed_by(profile: Profile, values: Values) -> Credential:
@@ -65,7 +65,7 @@ def renewed_by(profile: Profile, values: Values) -> Credential:
         if captures and captures <= values.captured.keys():
             with suppress(LeftOut), at(f"credential.{name}"):
                 entries[name] = _entry(template, values)
-    return Credential(entries.items(), needed=entries.keys(), stale_at=_stale_at(profile, values))
+    return _credential(entries, stale_at=_stale_at(profile, values))
 
 
 def _stale_at(profile: Profile, values: Values) -> float | None:
@@ -108,8 +108,8 @@ def returned(profile: Profile, values: Values) -> Mapping[str, str]:
     return headers
 
 
-def _credential(entries: Mapping[str, str]) -> Credential:
-    return Credential(entries.items(), needed=entries.keys())
+def _credential(entries: Mapping[str, str], *, stale_at: float | None = None) -> Credential:
+    return Credential(entries.items(), needed=entries.keys(), stale_at=stale_at)
 
 
 def _entry(template: Template, values: Values) -> str:

@@ -4,15 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from yarl import URL
-
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.half_made import HalfMade
 from connector.endsystems.profile.leavings import Remnant, left_behind, returned
 from connector.endsystems.profile.logout import HttpLogout
 from connector.endsystems.profile.named_addresses import addresses_left, name_left
-from connector.endsystems.profile.outgoing import headers_of, make
+from connector.endsystems.profile.outgoing import Outgoing, headers_of, make
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
@@ -46,11 +44,11 @@ class HttpLogin:
         try:
             # A login whose logout cannot be made must not be begun: nobody could end it.
             values = self.site.before_login(effective(self.profile.settings, given))
-            urls = self.rehearsed(values, is_captured)
+            made = self.rehearsed(values, is_captured)
         except CannotSend as problem:
             return _refused(problem)
         async with self.site.run() as site:
-            failure, values = await self._take_steps(site.patient_sender(), values, urls, note)
+            failure, values = await self._take_steps(site.patient_sender(), values, made, note)
             return failure or await self._concluded(site.sender(until), values, note)
 
     async def _concluded(self, prober: Sender, values: Values, note: Callable[[StepRecord], None]) -> LoginOutcome:
@@ -100,10 +98,11 @@ class HttpLogin:
         failure = LoginOutcome(LoginResult.REFUSED, code=record.code or "not_alive", message=message)
         return self.half_made.to_be_undone(failure, remnant.of(credential))
 
-    def rehearsed(self, values: Values, unknown: Unknown) -> Sequence[URL]:
-        """Make every request without sending it, those of the logout included, and return the URLs that are known.
+    def rehearsed(self, values: Values, unknown: Unknown) -> Sequence[Outgoing]:
+        """Make every request without sending it, those of the logout included, and return those whose URLs are known.
 
-        A placeholder stands for what is `unknown`. Raises `CannotSend`.
+        A placeholder stands for what is `unknown`. The first one may be sent as it is if only captures are unknown, because it
+        needs none. Raises `CannotSend`.
         """
         coming, after = to_come(values, unknown), unknown_after_login(self.profile, unknown)
         made = [make(name, request, coming, self.site.allowed) for name, request in self.profile.login_requests]
@@ -112,7 +111,7 @@ class HttpLogin:
         self._rehearse_uses(left, after)
         returned(self.profile, coming)
         # Nobody knows yet which paths an address will have.
-        return [outgoing.url for outgoing in (*made, *([] if named else logout))]
+        return [*made, *([] if named else logout)]
 
     def _rehearse_uses(self, values: Values, unknown: Unknown) -> None:
         """Make what carries the login in an author's requests, and what renews it: without them, the login is of no use."""
@@ -123,11 +122,13 @@ class HttpLogin:
             list(headers_of("http", self.profile.http, coming))
 
     async def _take_steps(
-        self, sender: Sender, values: Values, urls: Sequence[URL], note: Callable[[StepRecord], None]
+        self, sender: Sender, values: Values, made: Sequence[Outgoing], note: Callable[[StepRecord], None]
     ) -> tuple[LoginOutcome | None, Values]:
         """Return what went wrong, or None, and the values with all captures so far."""
+        urls = [outgoing.url for outgoing in made]
         for place, (name, step) in enumerate(self.profile.login_requests):
-            record, values = await sender.take(name, step, values, following=urls[place + 1 :])
+            first = made[0] if place == 0 else None
+            record, values = await sender.take(name, step, values, made=first, following=urls[place + 1 :])
             note(record)
             if record.ends_the_run:
                 has_made, broke_off = self.half_made.has_made(place, record), record.broke_off

@@ -1,7 +1,6 @@
 """Makes a request of a profile's templates and one session's values. Every value is encoded for its place."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +26,6 @@ class Outgoing:
     url: URL
     headers: Sequence[tuple[str, str]]
     body: bytes | None
-    shown_url: str
-    """The URL for a person, without the session's values except the address."""
 
 
 def make(name: str, request: Request, values: Values, allowed: Sequence[UrlPrefix]) -> Outgoing:
@@ -36,14 +33,14 @@ def make(name: str, request: Request, values: Values, allowed: Sequence[UrlPrefi
     text = _url(name, request, values, places.url_part)
     return Outgoing(
         method=request.method,
-        url=_target(name, text, allowed),
+        url=_target(name, request, text, allowed),
         headers=[*headers_of(name, request, values), *_content_type(request)],
         body=body_of(name, request, values),
-        shown_url=_shown_url(name, request, values),
     )
 
 
-def _shown_url(name: str, request: Request, values: Values) -> str:
+def shown_url(name: str, request: Request, values: Values) -> str:
+    """Return the URL of a request for a person, without the session's values except the address. Raises as `make`."""
     first = request.url.parts[0]
     if isinstance(first, Reference) and first.source is Source.ADDRESS:
         return f"{URL(values.of(first), encoded=True).origin()}/{HIDDEN}"
@@ -55,13 +52,13 @@ def rendered_url(url: Template, value: Callable[[Reference], str], encode: Calla
     # An address keeps its slashes and its port; any other value is one segment at most.
     first, *rest = url.parts
     address = value(first) if isinstance(first, Reference) else first
-    tail = Template("", tuple(rest)).render(lambda reference: encode(value(reference)))
+    tail = "".join([part if isinstance(part, str) else encode(value(part)) for part in rest])
     return (address.rstrip("/") if tail.startswith("/") else address) + tail
 
 
-def _target(name: str, text: str, allowed: Sequence[UrlPrefix]) -> URL:
+def _target(name: str, request: Request, text: str, allowed: Sequence[UrlPrefix]) -> URL:
     try:
-        return allowed_target(text, allowed)
+        return allowed_target(text, allowed, is_known=request.url_is_fixed)
     except ValueError as problem:
         raise CannotSend("target_not_allowed", f"{name}.url: {problem}") from None
 
@@ -69,6 +66,8 @@ def _target(name: str, text: str, allowed: Sequence[UrlPrefix]) -> URL:
 def _url(name: str, request: Request, values: Values, encode: Callable[[str], str]) -> str:
     with at(f"{name}.url"):
         url = rendered_url(request.url, values.of, encode)
+    if not request.query:
+        return url
     pairs = [f"{places.url_part(key)}={encode(value)}" for key, value in _several(f"{name}.query", request.query, values)]
     return url + ("&" if "?" in url else "?") + "&".join(pairs) if pairs else url
 
@@ -163,10 +162,17 @@ def _kept(items: Iterable[tuple[Any, Any]], values: Values) -> Iterator[tuple[An
         yield key, filled
 
 
-@contextmanager
-def at(place: str) -> Iterator[None]:
-    """Name the place that a value does not fit."""
-    try:
-        yield
-    except CannotSend as problem:
-        raise type(problem)(problem.code, f"{place}: {problem.message}") from None
+class at:  # noqa: N801 - used as a function
+    """A context that names the place that a value does not fit."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, problem: BaseException | None, _where: object) -> None:
+        if isinstance(problem, CannotSend):
+            raise type(problem)(problem.code, f"{self._place}: {problem.message}") from None

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import chain
 from typing import Annotated, Any, Literal
 
@@ -143,6 +144,13 @@ class Request(Headed):
             yield "text", self.text
         if isinstance(self.json_body, Template):
             yield "json", self.json_body
+
+    @cached_property
+    def url_is_fixed(self) -> bool:
+        """Whether its URL is the same for all sessions of one base URL, so that no secret is in it."""
+        first, *rest = self.url.parts
+        begins = isinstance(first, str) or first.source is Source.BASE_URL
+        return begins and not self.query and all(isinstance(part, str) for part in rest)
 
     @property
     def text_is_xml(self) -> bool:

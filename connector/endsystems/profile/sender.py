@@ -17,7 +17,7 @@ from connector.endsystems.profile.absence import why_missing
 from connector.endsystems.profile.answered import AS_RETRY, IN_NO_LIST, explained
 from connector.endsystems.profile.expiry import expiry
 from connector.endsystems.profile.extract import Extract
-from connector.endsystems.profile.outgoing import Outgoing, make
+from connector.endsystems.profile.outgoing import Outgoing, make, shown_url
 from connector.endsystems.profile.profile import LoginStep, Step, Verify
 from connector.endsystems.profile.record import CAPTURE_MISSING, StepRecord
 from connector.endsystems.profile.request import Request
@@ -91,7 +91,7 @@ class Sender:
         try:
             # Made before it is sent, so that a value that does not fit sends nothing.
             outgoing = made or make(name, request, values, self.allowed)
-            record = replace(record, url=outgoing.shown_url)
+            record = replace(record, url=shown_url(name, request, values))
             answer = await self.client.exchange(outgoing, until=self.until)
             record = replace(record, status=answer.status)
         except CannotSend as problem:

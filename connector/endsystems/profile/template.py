@@ -13,7 +13,7 @@
 {{ and }}                              a brace
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,11 +50,11 @@ class Reference:
     """Whether the entry that it stands in is left out if there is no value."""
 
     @property
-    def leaves(self) -> "Iterator[Reference]":
+    def leaves(self) -> "Sequence[Reference]":
         """The references to a value within it: itself, or those that it joins."""
         if self.source is Source.JOINED:
-            return (part for part in self.joined if isinstance(part, Reference))
-        return iter((self,))
+            return [part for part in self.joined if isinstance(part, Reference)]
+        return (self,)
 
     @property
     def is_cookie(self) -> bool:
@@ -96,4 +96,4 @@ class Template:
 
     def render(self, value: Callable[[Reference], str]) -> str:
         """Put `value` of each expression in its place; it is the caller's to encode it for that place."""
-        return "".join(part if isinstance(part, str) else value(part) for part in self.parts)
+        return "".join([part if isinstance(part, str) else value(part) for part in self.parts])

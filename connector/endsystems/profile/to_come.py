@@ -25,7 +25,7 @@ class ToCome(Values):
 
     def of(self, reference: Reference) -> str:
         """Return the value, or a placeholder. Raises as `Values.of` does."""
-        if any(self.unknown(leaf) for leaf in reference.leaves):
+        if any(map(self.unknown, reference.leaves)):
             return PLACEHOLDER
         return Values.of(self, reference)
 
@@ -40,6 +40,6 @@ def unknown_after_login(profile: Profile, unknown: Unknown) -> Unknown:
     entries = {
         name.lower()
         for name, template in profile.credential.items()
-        if template.whole is not None and any(unknown(leaf) for leaf in template.whole.leaves)
+        if template.whole is not None and any(map(unknown, template.whole.leaves))
     }
     return lambda leaf: is_captured(leaf) or (leaf.source is Source.CREDENTIAL and leaf.name.lower() in entries)
