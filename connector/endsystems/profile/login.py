@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.site import Site
@@ -16,6 +16,7 @@ from connector.endsystems.profile.record import StepRecord
 from connector.endsystems.profile.rules import Verdict
 from connector.endsystems.profile.sender import Sender
 from connector.endsystems.profile.setting import effective
+from connector.endsystems.profile.template import Source
 from connector.endsystems.profile.to_come import Unknown, is_captured, to_come, unknown_after_login
 from connector.endsystems.profile.values import CannotSend, Values
 from connector.model.credential import Credential
@@ -24,9 +25,11 @@ from connector.runtime.steps import step as bounded
 
 PROOF = 1.0
 """Seconds that the probe of a new login may take beyond the deadline that it knows of."""
+SAME_FOR_ALL = frozenset([Source.CAPTURED, Source.CREDENTIAL, Source.ADDRESS, Source.ENV, Source.BASE_URL, Source.NULL])
+"""The sources of values that no setting of a session changes, as long as no login has been answered."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HttpLogin:
     """The steps of a login, in their order. If one fails, the outcome has what was made until then."""
 
@@ -104,14 +107,36 @@ class HttpLogin:
         A placeholder stands for what is `unknown`. The first one may be sent as it is if only captures are unknown, because it
         needs none. Raises `CannotSend`.
         """
-        coming, after = to_come(values, unknown), unknown_after_login(self.profile, unknown)
+        coming = to_come(values, unknown)
         made = [make(name, request, coming, self.site.allowed) for name, request in self.profile.login_requests]
+        is_known = unknown is is_captured and self._has_one_rest
+        return [*made, *(self._rest_of_all if is_known else self._rest(values, unknown))]
+
+    @cached_property
+    def _has_one_rest(self) -> bool:
+        """Whether what follows a login is the same for all of them, as far as it is known before."""
+        templates = [
+            *(template for _, head in self.profile.uses_of_a_login for template in head.templates),
+            *(template for _, template in self.profile.leavings),
+            *self.profile.returned.values(),
+        ]
+        sources = {reference.source for template in templates for reference in template.references}
+        is_at_one_place = self.site.base_url is None or not [*self.site.base_url.references]
+        return is_at_one_place and sources <= SAME_FOR_ALL
+
+    @cached_property
+    def _rest_of_all(self) -> Sequence[Outgoing]:
+        return self._rest(self.site.before_login({}), is_captured)
+
+    def _rest(self, values: Values, unknown: Unknown) -> Sequence[Outgoing]:
+        """Make what follows a login without sending it, and return those requests whose URLs are known. Raises `CannotSend`."""
+        coming, after = to_come(values, unknown), unknown_after_login(self.profile, unknown)
         named = {name_left(name): self.site.somewhere for name in self.profile.addresses}
         left, logout = self.logout.rehearsed(left_behind(self.profile, coming, {**self.site.chosen(values), **named}), after)
         self._rehearse_uses(left, after)
         returned(self.profile, coming)
         # Nobody knows yet which paths an address will have.
-        return [*made, *([] if named else logout)]
+        return [] if named else logout
 
     def _rehearse_uses(self, values: Values, unknown: Unknown) -> None:
         """Make what carries the login in an author's requests, and what renews it: without them, the login is of no use."""

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
@@ -124,12 +125,12 @@ class Profile(ProfileTable):
             *((f"addresses.{name}", template) for name, template in self.addresses.items()),
         ]
 
-    @property
+    @cached_property
     def login_requests(self) -> Sequence[tuple[str, LoginStep]]:
         """The requests of a login by their dotted names."""
         return [(f"login[{place}]", step) for place, step in enumerate(self.login)]
 
-    @property
+    @cached_property
     def refresh_requests(self) -> Sequence[tuple[str, LoginStep]]:
         """The requests that renew a login, by their dotted names."""
         return [(f"refresh[{place}]", step) for place, step in enumerate(self.refresh)]
@@ -140,17 +141,17 @@ class Profile(ProfileTable):
         firsts = [request.url.parts[0] for request in self.login]
         return {first.name for first in firsts if isinstance(first, Reference) and first.source is Source.SETTING}
 
-    @property
+    @cached_property
     def step_requests(self) -> Sequence[tuple[str, LogoutStep]]:
         """The steps of a logout by their dotted names."""
         return [(f"steps[{place}]", step) for place, step in enumerate(self.steps)]
 
-    @property
+    @cached_property
     def logout_requests(self) -> Sequence[tuple[str, Request]]:
         """The requests of a logout by their dotted names, the probes included."""
         return [*self.step_requests, *self.probes]
 
-    @property
+    @cached_property
     def probes(self) -> Sequence[tuple[str, Verify]]:
         """The probes by their dotted names."""
         single = len(self.verify) == 1
