@@ -21,6 +21,9 @@ def walks(raw_path: str) -> bool:
 
     A path that can be decoded more than `MOST_DECODINGS` times counts as if it held one.
     """
+    # The common case: there is no dot, and nothing that could become one.
+    if raw_path.isascii() and "." not in raw_path and "%" not in raw_path:
+        return False
     octets = raw_path.encode()
     for _ in range(MOST_DECODINGS):
         decoded = _respelled(unquote_to_bytes(octets))

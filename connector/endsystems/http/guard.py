@@ -20,7 +20,7 @@ HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
 
 KNOWN = 256
-"""URLs and addresses whose verdict is cached: none is secret, and a few are used again and again."""
+"""URLs, hosts and addresses whose verdict is cached: none is secret, and a few are used again and again."""
 
 
 class ForbiddenAddress(OSError):
@@ -85,7 +85,7 @@ def checked_url(text: str) -> URL:
         raise ValueError("expected no fragment in the URL")
     if walks(url.raw_path):
         raise ValueError("expected a path without dot segments")
-    if (address := literal(url.host or "")) is not None and is_forbidden(address):
+    if _is_forbidden_host(url.host or ""):
         raise ValueError("expected no link-local, metadata, unspecified, multicast or broadcast address")
     return url
 
@@ -100,6 +100,12 @@ def guarded_socket(address_info: AddrInfoType) -> socket.socket:
     if _is_forbidden_text(address[0]):
         raise ForbiddenAddress("link-local, metadata, unspecified, multicast or broadcast address")
     return socket.socket(family, kind, protocol)
+
+
+@lru_cache(maxsize=KNOWN)
+def _is_forbidden_host(host: str) -> bool:
+    address = literal(host)
+    return address is not None and is_forbidden(address)
 
 
 @lru_cache(maxsize=KNOWN)
