@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [0]
 SERVING, ASKING = CORES[0], CORES[-1]
@@ -11,3 +13,15 @@ def stay_on(core: int) -> None:
     """Keep this process, and the processes that it starts, on one core. On systems other than Linux, do nothing."""
     if sys.platform == "linux":
         os.sched_setaffinity(0, {core})
+
+
+@contextmanager
+def kept_on(core: int) -> Iterator[None]:
+    """Keep this process on one core for a while, and for good the processes that it starts meanwhile, unless they choose another."""
+    before = os.sched_getaffinity(0) if sys.platform == "linux" else set()
+    stay_on(core)
+    try:
+        yield
+    finally:
+        if sys.platform == "linux":
+            os.sched_setaffinity(0, before)

@@ -8,7 +8,7 @@ from statistics import median
 from time import perf_counter
 
 from bench.http import lives, own
-from bench.http.cores import ASKING
+from bench.http.cores import ASKING, kept_on
 from bench.http.load import load, new_sessions
 from bench.http.servers import Server, served
 from bench.http.talks import HOST
@@ -46,7 +46,7 @@ async def measure(run: Run) -> Sequence[Answer]:
     rounds, sessions = run.pick(9, 1), run.pick(SESSIONS, 100)
     advance = run.begin(f"{sessions:,} sessions", 2 * (1 + rounds))
     rates = Rates(list)
-    with _contenders(run) as contenders:
+    with kept_on(ASKING), _contenders(run) as contenders:  # both databases, too: the core of the servers is theirs alone
         for _ in range(1 + rounds):
             for name, server in contenders.items():
                 for done, seconds in (await _turn(server, sessions)).items():

@@ -30,3 +30,8 @@ class Recorded:
     """Whether the session is open. Otherwise a cleanup came first, or nobody knew of its opening: its login is owed."""
     owed: Debt | None = None
     """The eviction that is owed now; None if nothing is replaced."""
+
+    @property
+    def owes_logout(self) -> bool:
+        """Whether a login may be due by this record: its own, or that of what it replaces."""
+        return not self.is_open or self.owed is not None

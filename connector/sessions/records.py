@@ -82,7 +82,8 @@ class SessionRecords:
         # The debt names each of these drivers until it has evicted.
         opening = self._ledger.open_session(session, replaced, drivers=self._storage.owing)
         recorded = await self._written(opening)
-        self._nudge()
+        if recorded.owes_logout:
+            self._nudge()
         return recorded
 
     async def evict(self, owed: Debt) -> bool:

@@ -94,6 +94,13 @@ async def test_a_new_session_that_replaces_none_costs_no_eviction(parts: Recepti
     assert await parts.ledger.listing(states=[*LogoutState]) == []
 
 
+async def test_only_a_session_that_replaces_another_wakes_the_retries(parts: Reception, session: str) -> None:
+    await parts.opened(OpeningRequest(session, "A", {}))
+    assert not parts.nudged.is_set()  # each look of theirs is a transaction more
+    await parts.opened(OpeningRequest(session, "A", {}))
+    assert parts.nudged.is_set()
+
+
 async def test_an_eviction_is_owed_before_it_begins_and_the_old_seal_is_dead_by_then(parts: Reception, session: str) -> None:
     found: list[tuple[object, bool]] = []
     old = await parts.opened(OpeningRequest(session, "A", {}))

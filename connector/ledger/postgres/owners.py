@@ -174,12 +174,9 @@ def introduced(database: Database) -> list[tuple[str, bytes | None]]:
 
 def _begun(connection: "psycopg.Connection[Any]", word: bytes, looks: int) -> Prologue:
     cursor = connection.execute(BEGIN.format(word=word.hex(), looks=looks).encode(), prepare=False)
-    answers = []
-    while True:
-        answers.append(cursor.fetchall() if cursor.description else [])
-        if not cursor.nextset():
-            break
-    *_, owners, ticks, ((*epoch, has_lost_track, moment, process),) = answers
+    *_, owners, ticks, ((*epoch, has_lost_track, moment, process),) = [
+        cursor.fetchall() for _ in cursor.results() if cursor.pgresult and cursor.pgresult.nfields
+    ]
     prepare_if_direct(connection, process)
     rows = {bytes(id_): OwnerRow(sequence, bytes(epoch), *more) for id_, sequence, epoch, *more in owners}
     own = rows.get(word)

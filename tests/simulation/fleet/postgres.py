@@ -68,11 +68,13 @@ class Cursor:
         rows = self.answers[self._place][0]
         return rows.pop(0) if rows else None
 
-    def nextset(self) -> bool | None:
-        if self._place + 1 == len(self.answers):
-            return None
-        self._place += 1
-        return True
+    @property
+    def pgresult(self) -> Any:
+        return SimpleNamespace(nfields=len(self.description or ()))
+
+    def results(self) -> Iterator["Cursor"]:
+        for self._place in range(len(self.answers)):
+            yield self
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.fetchall())
