@@ -103,11 +103,17 @@ class TlsFiles:
 
 @contextmanager
 def redis_server(
-    *options: str | Path, authentication: str = "", tls: TlsFiles | None = None, binary: str | Path = "redis-server"
+    *options: str | Path,
+    authentication: str = "",
+    tls: TlsFiles | None = None,
+    binary: str | Path = "redis-server",
+    configured: Sequence[str] | None = None,
 ) -> Iterator[RealServer]:
     """Run a Redis server with these further options. It saves nothing of its own accord; what was saved is there after a restart.
 
     With a password or an ACL file, `authentication` is the `AUTH ...` command without which it would not answer that it is up.
+    The lines that are `configured` are a file's, into which Sentinels write what they make of the server. Without that file it is
+    after each restart what the options say.
     """
     context = _unverified_tls(tls) if tls else None
     greeting = (f"{authentication}\r\n" if authentication else "").encode() + b"PING\r\n"
@@ -118,11 +124,19 @@ def redis_server(
             auth = "yes" if tls.wants_clients else "no"
             listen = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", auth, "--tls-cert-file", tls.certificate]
             listen += ["--tls-key-file", tls.certificate, "--tls-ca-cert-file", tls.authority]
-        return [binary, "--bind", HOST, *listen, "--dir", folder, *MODESTLY, *options]
+        file = [] if configured is None else [_written(folder / "redis.conf", configured)]
+        return [binary, *file, "--bind", HOST, *listen, "--dir", folder, *MODESTLY, *options]
 
     alive = b"+OK\r\n+PONG" if authentication else b"+PONG"
     with running(RealServer(command, lambda port: _answer(port, greeting, alive, context), alive)) as server:
         yield server
+
+
+def _written(file: Path, lines: Sequence[str]) -> Path:
+    """Write a configuration, unless it is there: its server writes into it what it has learned."""
+    if not file.exists():
+        file.write_text("\n".join([*lines, ""]))
+    return file
 
 
 @contextmanager
@@ -131,9 +145,7 @@ def sentinel_server(*monitor: str, authentication: str = "") -> Iterator[RealSer
     greeting = (f"{authentication}\r\n" if authentication else "").encode() + b"PING\r\n"
 
     def command(port: int, folder: Path) -> list[str | Path]:
-        configuration = folder / "sentinel.conf"
-        if not configuration.exists():  # it writes what it has learned into it
-            configuration.write_text("\n".join([f"port {port}", f"bind {HOST}", *monitor, ""]))
+        configuration = _written(folder / "sentinel.conf", [f"port {port}", f"bind {HOST}", *monitor])
         return ["redis-server", configuration, "--sentinel"]
 
     alive = b"+OK\r\n+PONG" if authentication else b"+PONG"

@@ -64,9 +64,9 @@ async def watched_redis(*options: str, passwords: tuple[str, str] = ("", "")) ->
     locked = ["--requirepass", of_servers, "--masterauth", of_servers] if of_servers else []
     login = f"AUTH {of_servers}" if of_servers else ""
     async with AsyncExitStack() as stack:
-        master = stack.enter_context(redis_server(*options, *locked, authentication=login))
-        follows = ["--replicaof", HOST, str(master.port)]
-        slaves = [redis_server(*options, *locked, *follows, authentication=login) for _ in range(2)]
+        master = stack.enter_context(redis_server(*options, *locked, authentication=login, configured=[]))
+        follows = [f"replicaof {HOST} {master.port}"]
+        slaves = [redis_server(*options, *locked, authentication=login, configured=follows) for _ in range(2)]
         replicas = [stack.enter_context(slave) for slave in slaves]
         lines = [
             f"sentinel monitor {NAME} {HOST} {master.port} {QUORUM}",
