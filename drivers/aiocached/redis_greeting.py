@@ -55,7 +55,7 @@ class Greeting:
     async def _ask(self, connection: Addressed) -> None:
         async with asyncio.timeout(self._settings.operation_timeout):
             answer = await said(connection, "INFO")
-        server = ServerInfo.of(answer.decode(errors="replace"))
+        server = ServerInfo.of(answer.decode(errors="replace"), by_sentinels=bool(self._settings.sentinels))
         connection.run_id, connection.has_flags = server.run_id, server.has_flags
         self._topology.note(server, connection.place)
         if server.unfit is not None:

@@ -46,10 +46,12 @@ class ServerInfo:
     """Whether the server takes writes only while it has replicas that keep up."""
     policy: str = ""
     """The `maxmemory_policy`."""
+    forgets_its_role: bool = False
+    """Whether a restart undoes what Sentinels have made of the server: it has no file into which they could write that."""
 
     @classmethod
-    def of(cls, answer: str) -> Self:
-        """Return what an answer to `INFO` says. What it leaves out is empty."""
+    def of(cls, answer: str, *, by_sentinels: bool = False) -> Self:
+        """Return what an answer to `INFO` says. What it leaves out is empty; `by_sentinels` is whether they named the server."""
         said = dict(line.split(":", 1) for line in answer.splitlines() if ":" in line)
         return cls(
             version=said.get("redis_version", ""),
@@ -63,6 +65,7 @@ class ServerInfo:
             # The line is there only if `min-replicas-to-write` and `min-replicas-max-lag` are set.
             requires_replicas="min_slaves_good_slaves" in said,
             policy=said.get("maxmemory_policy", ""),
+            forgets_its_role=by_sentinels and said.get("config_file") == "",
         )
 
     @property

@@ -11,6 +11,9 @@ log = structlog.get_logger(__name__)
 MAY_DROP = "Redis may drop keys that are needed to free evicted data; set another maxmemory-policy"
 ALONE = "a former Redis master may serve old data after a fail-over, because it needs no replicas; set min-replicas-to-write"
 WITHOUT_FLAGS = "Redis before version 7 runs scripts also while it lacks the replicas that it requires; use version 7 or newer"
+FORGETS = (
+    "a Redis under Sentinels forgets its role at a restart, and then there may be no master; start it with a configuration file"
+)
 PREFERRED = {"maxmemory_policy": "volatile-lru", "replicas": "min-replicas-to-write 1, min-replicas-max-lag 2"}
 """Settings of the server."""
 
@@ -53,6 +56,7 @@ def risks(server: ServerInfo) -> Iterator[tuple[str, str]]:
         f"{MAY_DROP} (maxmemory-policy {PREFERRED['maxmemory_policy']})": server.may_drop_keys,
         f"{ALONE} ({PREFERRED['replicas']})": server.may_go_on_alone,
         WITHOUT_FLAGS: not server.has_flags,
+        FORGETS: server.forgets_its_role,
     }
     for text in (text for text, is_so in found.items() if is_so):
         what, _, remedy = text.partition("; ")
@@ -67,3 +71,5 @@ def _warn(server: ServerInfo, address: str) -> None:
         log.warning(ALONE, address=address, prefer=PREFERRED["replicas"])
     if not server.has_flags:
         log.warning(WITHOUT_FLAGS, address=address, version=server.version)
+    if server.forgets_its_role:
+        log.warning(FORGETS, address=address)

@@ -6,15 +6,17 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
+from drivers.aiocached.redis_topology import FORGETS
 from drivers.contract import Driver, SessionScope
 from drivers.driver_errors import DriverError, DriverMisconfigured, DriverUnavailable
 from drivers.testing.subject import current, keep, opened
 from tests.drivers.redis_admin import administrator, keys
 from tests.drivers.watched_redis import NAME, Watched, watched_redis
 from tests.ports import HOST, free_port
-from tests.servers import RealServer, sentinel_server
+from tests.servers import RealServer, redis_server, sentinel_server
 
 SESSION = SessionScope("s1", "A")
 SESSIONS = [SessionScope(f"s{number}", "A") for number in range(16)]
@@ -96,6 +98,30 @@ async def test_a_readiness_check_finds_the_new_master_though_the_old_one_answers
         await driver.ping()
 
         await assert_it_uses(successor, driver)
+
+
+async def test_a_promoted_master_that_restarts_at_once_is_no_replica_again(redis_binary: None) -> None:
+    async with watched_redis() as watched, opened(watched.driver()) as driver:
+        await watched.fail_over()
+        successor = await watched.until_promoted()
+        await until_it_serves(driver)
+        successor.kill()
+        successor.start()
+
+        await until_it_serves(driver)
+
+
+@pytest.mark.parametrize("configured", [None, []], ids=["without a configuration file", "with one"])
+async def test_a_server_that_would_forget_its_role_is_warned_of(redis_binary: None, configured: list[str] | None) -> None:
+    with redis_server(configured=configured) as master, sentinel_server(f"sentinel monitor {NAME} {HOST} {master.port} 1") as one:
+        driver = Watched(master, [], [one]).driver()
+        with capture_logs() as logs:
+            async with opened(driver):
+                server = await driver.server()
+        risks = [] if server is None else [risk for risk, _ in server.risks]
+
+    assert (FORGETS in [line["event"] for line in logs]) is (configured is None)
+    assert any(FORGETS.startswith(risk) for risk in risks) is (configured is None)
 
 
 async def test_a_sentinel_that_slept_through_a_fail_over_brings_nobody_back(redis_binary: None) -> None:
