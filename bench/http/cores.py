@@ -17,7 +17,7 @@ def stay_on(core: int) -> None:
 
 @contextmanager
 def kept_on(core: int) -> Iterator[None]:
-    """Keep this process on one core for a while, and for good the processes that it starts meanwhile, unless they choose another."""
+    """Keep this process on one core for a while, and what it starts meanwhile for good, unless that chooses another."""
     before = os.sched_getaffinity(0) if sys.platform == "linux" else set()
     stay_on(core)
     try:

@@ -73,7 +73,8 @@ class Cursor:
         return SimpleNamespace(nfields=len(self.description or ()))
 
     def results(self) -> Iterator["Cursor"]:
-        for self._place in range(len(self.answers)):
+        for place in range(len(self.answers)):
+            self._place = place
             yield self
 
     def __iter__(self) -> Iterator[Any]:
