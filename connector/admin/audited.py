@@ -1,10 +1,11 @@
 """Actions that leave a line in the audit log: written before they begin, and again with what became of them."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import structlog
+from msgspec import Struct
 
 from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import AuditLog
@@ -29,8 +30,7 @@ class TimedAuditLog(AuditLog, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AuditBook:
+class AuditBook(Struct, frozen=True):
     """The one way in which an action gets its line."""
 
     ledger: TimedAuditLog

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
 import structlog
+from msgspec import Struct
 
 from connector.admin.readiness import UP
 from connector.admin.shown_caches import (
@@ -38,8 +38,7 @@ MOST_SYSTEMS = 50
 UNTOLD = Statistics(entries=None, garbage=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Caching:
+class Caching(Struct, frozen=True):
     """Shows and evicts what is cached."""
 
     storage: Storage

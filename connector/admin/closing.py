@@ -1,9 +1,9 @@
 """Sessions that an administrator ends by hand: by the very same cleanup as OpsHub's, or by giving a login up."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+from msgspec import Struct
 
 from connector.cleanups.orchestrator import Orchestrator
 from connector.cleanups.plan import Planner
@@ -38,8 +38,7 @@ class SessionsByHand(ShownSessions, UnknownOpenings, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
+class Closing(Struct, frozen=True):
     """Ends sessions of a running server."""
 
     ledger: SessionsByHand

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from connector.cache.storage import Storage
 from connector.ledger.port import SoonestDue
@@ -54,8 +55,7 @@ class Readiness(msgspec.Struct, frozen=True):
     """What other replicas do not share with this one, although they have to."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadinessCheck:
+class ReadinessCheck(Struct, frozen=True):
     """Asks the ledger and all drivers at once."""
 
     storage: Storage

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from msgspec import Struct
 
 from connector.admin.service import Admin
 from connector.admin.shown import ShownLink
@@ -81,8 +81,7 @@ def control_app(admin: Admin, metrics: Metrics, probes: Probes, link: MakeLink |
     return app
 
 
-@dataclass(frozen=True, slots=True)
-class ServerCalls:
+class ServerCalls(Struct, frozen=True):
     """Asks the service about the server as a whole, and steers it."""
 
     admin: Admin

@@ -1,10 +1,10 @@
 """What an administrator asks about what is cached, and does about it."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from connector.admin.service import Admin
 from connector.api.actors import actor_of
@@ -25,8 +25,7 @@ class OneSystem(msgspec.Struct, forbid_unknown_fields=True):
     system: str
 
 
-@dataclass(frozen=True, slots=True)
-class CacheCalls:
+class CacheCalls(Struct, frozen=True):
     """Parses what an administrator asks about what is cached, asks the service, and renders its answers."""
 
     admin: Admin

@@ -1,10 +1,10 @@
 """What a command does to the keys itself, and has the server write into its audit log."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from connector.admin.service import Admin
 from connector.api.actors import actor_of
@@ -23,8 +23,7 @@ class NotedChange(msgspec.Struct, forbid_unknown_fields=True):
     outcome: Text | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KeyCalls:
+class KeyCalls(Struct, frozen=True):
     """Shows who has which key, and notes changes of the key file, which only a command makes."""
 
     admin: Admin

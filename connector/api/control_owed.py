@@ -1,10 +1,10 @@
 """What an administrator asks about what is owed, and does about it."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 from structlog.contextvars import bind_contextvars
 
 from connector.admin.service import Admin
@@ -39,8 +39,7 @@ class Dismissal(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
-@dataclass(frozen=True, slots=True)
-class OwedCalls:
+class OwedCalls(Struct, frozen=True):
     """Parses what an administrator asks about what is owed, asks the service, and renders its answers."""
 
     admin: Admin

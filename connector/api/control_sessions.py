@@ -1,11 +1,11 @@
 """What an administrator asks about sessions, and does about them."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 from structlog.contextvars import bind_contextvars
 
 from connector.admin.service import Admin
@@ -33,8 +33,7 @@ class OneLogin(msgspec.Struct, forbid_unknown_fields=True):
     login: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
-@dataclass(frozen=True, slots=True)
-class SessionCalls:
+class SessionCalls(Struct, frozen=True):
     """Parses what an administrator asks about sessions, asks the service, and renders its answers."""
 
     admin: Admin

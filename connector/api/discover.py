@@ -1,10 +1,10 @@
 """`GET /discover`: who this connector is. OpsHub asks every replica and wants the same answer."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from connector.api.rendering import json_answer
 from connector.config.settings import ConnectorSection
@@ -17,8 +17,7 @@ class Introduction(msgspec.Struct, rename="camel"):
     connector_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiscoverCall:
+class DiscoverCall(Struct, frozen=True):
     """Introduces the connector."""
 
     connector: ConnectorSection

@@ -8,9 +8,9 @@ import ssl
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 
 from aiohttp import web
+from msgspec import Struct
 
 from connector.api import unix_socket
 from connector.config.settings import Settings
@@ -18,8 +18,7 @@ from connector.model.errors import ConfigurationError
 from connector.runtime.open_files import shares
 
 
-@dataclass(frozen=True, slots=True)
-class Doors:
+class Doors(Struct, frozen=True):
     """Bound sockets. Those for requests do not listen yet: nobody can connect before the server can answer."""
 
     server: Sequence[socket.socket]

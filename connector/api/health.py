@@ -1,11 +1,11 @@
 """`GET /health/live` and `GET /health/ready`: what an orchestrator of containers and a load balancer ask."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from connector.admin.readiness import READY, ReadinessCheck
 from connector.api.rendering import json_answer
@@ -17,8 +17,7 @@ class Alive(msgspec.Struct):
     status: Literal["alive"] = "alive"
 
 
-@dataclass(frozen=True, slots=True)
-class HealthCalls:
+class HealthCalls(Struct, frozen=True):
     """Tells whether the process lives, and whether it can serve."""
 
     readiness: ReadinessCheck

@@ -1,10 +1,10 @@
 """`POST /initialize/{sdkSessionId}`: opens a session in the end system."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from aiohttp import web
+from msgspec import Struct
 from structlog.contextvars import bind_contextvars
 
 from connector.api.body import read_body
@@ -46,8 +46,7 @@ class Handover(web.Response):
         self._written()
 
 
-@dataclass(frozen=True, slots=True)
-class InitializeCall:
+class InitializeCall(Struct, frozen=True):
     """Parses, runs, renders."""
 
     openings: Openings

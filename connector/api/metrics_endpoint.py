@@ -1,8 +1,7 @@
 """`GET /metrics`: what the server has counted and measured, on an address of its own."""
 
-from dataclasses import dataclass
-
 from aiohttp import web
+from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from connector.api.boundary import boundary
@@ -23,8 +22,7 @@ def metrics_app(metrics: Metrics, hosts: Hosts) -> web.Application:
     return app
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsCall:
+class MetricsCall(Struct, frozen=True):
     """Answers a scrape."""
 
     metrics: Metrics

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import hdrs, web
+from msgspec import Struct
 
 from connector.api.described_calls import DESCRIBED, DescribedCall
 from connector.api.parameters import SCHEMAS
@@ -91,8 +92,7 @@ def _by_method(resource: web.AbstractResource) -> Iterator[tuple[str, web.Abstra
             yield method, route
 
 
-@dataclass(frozen=True, slots=True)
-class _Description:
+class _Description(Struct, frozen=True):
     """One call; what its types refer to is added to `schemas`."""
 
     path: str

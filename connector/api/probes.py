@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 from connector.admin.shown_probes import Arrival
 from connector.api.body import read_body
@@ -64,8 +65,7 @@ class Probes:
 PROBES = web.AppKey("probes", Probes)
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeCall:
+class ProbeCall(Struct, frozen=True):
     """Notes what arrives."""
 
     probes: Probes
@@ -85,8 +85,7 @@ class ProbeCall:
         return json_answer(HTTPStatus.OK, {})
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeControl:
+class ProbeControl(Struct, frozen=True):
     """Begins probes for an administrator, and tells what has arrived."""
 
     probes: Probes

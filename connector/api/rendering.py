@@ -1,12 +1,12 @@
 """Answers as bytes: everything is JSON, and an error has one of the two shapes of the SDK."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from aiohttp import web
+from msgspec import Struct
 
 SERVER = "opshub-connector"
 """The `Server` header. By default aiohttp sends its own version and Python's."""
@@ -42,8 +42,7 @@ class ErrorList(msgspec.Struct):
     errors: list[ErrorBody]
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorShapes:
+class ErrorShapes(Struct, frozen=True):
     """Knows which paths want errors as a list, as the MBSE variant of the SDK has them. The longest base path decides."""
 
     base_paths: Sequence[str]

@@ -1,10 +1,10 @@
 """`POST /cleanup/{sdkSessionId}`: Session Logout."""
 
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
+from msgspec import Struct
 from structlog.contextvars import bind_contextvars
 
 from connector.api.answers import answer
@@ -24,8 +24,7 @@ from connector.telemetry.logs import session_digest, words_of
 from connector.telemetry.metrics import Metrics
 
 
-@dataclass(frozen=True, slots=True)
-class CleanupCall:
+class CleanupCall(Struct, frozen=True):
     """Parses, runs, renders."""
 
     planner: Planner

@@ -5,11 +5,11 @@ where a connection is closed. It is gone only when its client has read what was 
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
+from msgspec import Struct
 
 from connector.admin.readiness import Lifecycle
 from connector.api.bounds import OpenConnections
@@ -17,8 +17,7 @@ from connector.api.rejections import Rejections
 from connector.api.rendering import ErrorShapes
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """What the connections of one server have in common."""
 
     shapes: ErrorShapes

@@ -1,6 +1,6 @@
 """Of which classes some parts are. With traces there are others, so that without them nothing is asked at any step."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from connector.cache import Loads
 from connector.cache.storage import Storage
@@ -9,8 +9,7 @@ from connector.sessions.logouts import Logouts
 from connector.workers.reaper import Reaper
 
 
-@dataclass(frozen=True, slots=True)
-class Kinds:
+class Kinds(Struct, frozen=True):
     """The classes of the parts whose work has spans."""
 
     storage: type[Storage] = Storage

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from connector.ledger.port import OpenedSessions
 from connector.model.begun import Opening
@@ -23,8 +24,7 @@ WAITING = 0.5
 """The part of its time that an initialize waits for a seat. The rest of it is the login's."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpeningParts:
+class OpeningParts(Struct, frozen=True):
     """What initialize calls, and the logins that it has begun."""
 
     openings: Openings

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
 
 from aiohttp import ClientMiddlewareType
 from aiohttp.typedefs import Middleware
+from msgspec import Struct
 
 from connector.assembly.kinds import UNTRACED, Kinds
 from connector.config.settings import Settings
@@ -13,8 +13,7 @@ from connector.model.errors import ConfigurationError
 from connector.preflight.tracing_extra import problem_of_traces
 
 
-@dataclass(frozen=True, slots=True)
-class Tracing:
+class Tracing(Struct, frozen=True):
     """By default that of an application without traces."""
 
     kinds: Kinds = UNTRACED

@@ -1,7 +1,8 @@
 """What a cleanup has to end, from what its caller has asked for. Nothing is looked up outside, and nothing is changed."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from connector.endsystems.end_system import EndSystem
 from connector.model.cleanup import CleanupRequest
@@ -12,8 +13,7 @@ from connector.sessions.admission import Admission
 from connector.sessions.seal import Sealed
 
 
-@dataclass(frozen=True, slots=True)
-class Planner:
+class Planner(Struct, frozen=True):
     """Plans cleanups. A seal says what has to be ended; without one, the caller's headers do."""
 
     end_system: EndSystem

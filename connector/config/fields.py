@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, MinLen
+from msgspec import Struct
 from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
@@ -27,13 +27,11 @@ WORDS = {
 LISTS = frozenset([list, tuple, set, frozenset])
 
 
-@dataclass(frozen=True, slots=True)
-class PathIfToml:
+class PathIfToml(Struct, frozen=True):
     """Marks a text that is the path of a file if it ends in `.toml`."""
 
 
-@dataclass(frozen=True, slots=True)
-class RenamedFrom:
+class RenamedFrom(Struct, frozen=True):
     """Marks a key that had another name in its table. The old name works for one version, with a warning."""
 
     name: str

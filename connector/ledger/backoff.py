@@ -1,7 +1,8 @@
 """When an owed logout is tried again, and when it needs attention."""
 
-from dataclasses import dataclass
 from random import Random
+
+from msgspec import Struct
 
 from connector.model.debts import Debt, LogoutState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
@@ -15,8 +16,7 @@ SHORTEST_ASKED = 1.0
 """Seconds: the least that is waited if the end system asks for it with `Retry-After`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What a logout's outcome means for the row: its state, and for one that stays owed the seconds until the next try."""
 
     state: LogoutState

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from secrets import token_bytes
 
+from msgspec import Struct
+
 WORD_BYTES = 16
 LONGEST = 500
 """Characters of a text in a line."""
@@ -27,8 +29,7 @@ class Action(StrEnum):
     RETIRE_KEY = "retire key"
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """Who acts, and from where."""
 
     who: str

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from connector.model.debts import Debt
 
 
@@ -22,8 +24,7 @@ class Opening:
     """Whose seat it takes; None if logins are not counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """What became of the record of a session."""
 
     is_open: bool

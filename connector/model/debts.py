@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
+from msgspec import Struct
 
 from connector.model.credential import Credential
 from connector.model.outcomes import LogoutOutcome
@@ -124,8 +125,7 @@ class Sorted(msgspec.Struct, frozen=True):
     """Why it cannot be ended today; None if it can be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Debts that are owed to one end system, or held back from it."""
 
     state: LogoutState

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 TICK = 60.0
 """Seconds of a running server that one tick of a ledger stands for."""
 
@@ -47,8 +49,7 @@ class ListedSession:
     """Why the row is shown but never acted upon: it does not verify, or its key is missing. All that it says is a claim then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which of them are wanted: each field that is not None has to fit."""
 
     states: Collection[SessionState] | None = None

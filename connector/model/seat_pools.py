@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 
 class Seat(msgspec.Struct, frozen=True):
@@ -51,8 +52,7 @@ class HeldSeats:
         return self.sessions + self.openings + self.unknown + self.owed + self.waiting + self.unproved
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """A pool of which seats are held."""
 
     name: str

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
+from msgspec import Struct
+
 from connector.model.credential import Credential
 from connector.model.seat_pools import Seat
 
@@ -47,8 +49,7 @@ class OpenSession:
     """The key of its seal, which its row names; None if that is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLogin:
+class OpenLogin(Struct, frozen=True):
     """By which login a session is open, without its secrets."""
 
     login_id: str
@@ -68,8 +69,7 @@ class Use:
     """How many calls have begun since the use that was noted before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(Struct, frozen=True):
     """A credential that an end system has put in the place of another one."""
 
     session_id: str
@@ -82,8 +82,7 @@ class Renewal:
     """Whether it is what a refresh has made, whose claim ends with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(Struct, frozen=True):
     """The credential of a login as its end system has renewed it last."""
 
     credential: Credential | None
@@ -104,8 +103,7 @@ class RefreshState(Enum):
     """Nobody does: the credential is another one by now, or the session is not open by this login."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshClaim:
+class RefreshClaim(Struct, frozen=True):
     """What became of the wish to refresh a login."""
 
     state: RefreshState
@@ -113,8 +111,7 @@ class RefreshClaim:
     """The login's credential now; None if the session is not open by it, or if it has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(Struct, frozen=True):
     """The login that a second initialize replaces."""
 
     login: OpenSession | None = None

@@ -1,9 +1,9 @@
 """From the sources to checked settings: every key, then every combination, then what a server needs besides."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from connector.config.deprecated_names import with_new_names
@@ -22,8 +22,7 @@ from connector.preflight.surroundings import ready_drivers
 from drivers import Driver
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """Checked settings, where they came from, and the end system that was made to check them."""
 
     settings: Settings
@@ -34,8 +33,7 @@ class Configuration:
     """Not open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """What one server starts with: the parts that checked the settings are those that serve. One application opens them, once."""
 
     settings: Settings

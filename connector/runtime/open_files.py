@@ -1,9 +1,9 @@
 """How many files and connections this process may have open, and who gets how many."""
 
 import sys
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 log = structlog.get_logger(__name__)
 
@@ -17,8 +17,7 @@ BACKLOG = 128
 """Connections that the system accepts before the server counts them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
+class Shares(Struct, frozen=True):
     """What the callers get of the open files. As many as `connections` are left to the end systems."""
 
     connections: int

@@ -1,15 +1,15 @@
 """Who may end a session: the holder of its seal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from connector.model.errors import UnknownSession
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed, Seals
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(Struct, frozen=True):
     """Decides on a cleanup before anything is looked up or changed."""
 
     seals: Seals

@@ -1,9 +1,9 @@
 """The headers that OpsHub is given with a new session: its seal, and what the end system returns."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 from connector.endsystems.end_system import LoginOutcome
 from connector.model.headers import ADVISED, size_of
@@ -17,8 +17,7 @@ HandedOn = Callable[[Mapping[str, str]], Mapping[str, str]]
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedHeaders:
+class IssuedHeaders(Struct, frozen=True):
     """Makes them."""
 
     seals: Seals

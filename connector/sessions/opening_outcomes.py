@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from msgspec import Struct
+
 from connector.endsystems.end_system import LoginOutcome
 from connector.model.begun import Opening
 from connector.sessions.seal import Sealed
@@ -53,8 +55,7 @@ class Beginning(Enum):
     """A cleanup of the session was received, the caller has gone, or the server ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One login, from before it is made."""
 
     request: OpeningRequest

@@ -8,6 +8,7 @@ from functools import reduce
 from itertools import count
 
 import structlog
+from msgspec import Struct
 
 from connector.endsystems.end_system import Change, Refresh
 from connector.endsystems.http.failures import LoginNotRenewed
@@ -302,8 +303,7 @@ class Renewals:
             self._nudge()
 
 
-@dataclass(frozen=True, slots=True)
-class RenewableLogin:
+class RenewableLogin(Struct, frozen=True):
     """The login of a seal, for whoever uses it: its newest credential, and how to renew it."""
 
     renewals: Renewals

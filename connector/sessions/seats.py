@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec import Struct
 
 from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import Seats
@@ -31,8 +31,7 @@ MakeRoom = Callable[[str], Awaitable[bool]]
 """Ends one idle session of a pool, and tells whether it did."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeatRules:
+class SeatRules(Struct, frozen=True):
     """How many logins are allowed, and how a seat comes free."""
 
     pools: "SeatPools"

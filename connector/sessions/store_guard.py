@@ -1,14 +1,13 @@
 """Whether a session may be opened anew, because the store can forget what its earlier login has cached."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from connector.cache.storage import Storage
 from connector.sessions.live import LiveSessions
 from connector.sessions.opening_outcomes import OpeningRequest
 
 
-@dataclass(frozen=True, slots=True)
-class StoreGuard:
+class StoreGuard(Struct, frozen=True):
     """Keeps a session as it is while its old cache could not be evicted: other processes would go on serving it."""
 
     live: LiveSessions

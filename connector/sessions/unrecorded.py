@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from math import inf
 
+from msgspec import Struct
 from msgspec.structs import replace as replaced
 
 from connector.endsystems.end_system import SessionLogin
@@ -22,8 +23,7 @@ LONGEST_WAIT = 60.0
 Key = tuple[str, str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class InVain:
+class InVain(Struct, frozen=True):
     """A login that has made no session, and may have a row as one that is under way."""
 
     opening: Opening

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from msgspec import Struct
+
 from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import RunningTime
 from connector.model.listed import TICK
@@ -26,8 +28,7 @@ class Lifetimes:
     """Without use, if it is unknown whether OpsHub was given its seal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(Struct, frozen=True):
     """A session that is beyond its time, and why."""
 
     session: OpenSession

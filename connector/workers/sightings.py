@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from connector.model.peers import Difference, Peer, difference
 
 MOVES = 2
@@ -13,8 +15,7 @@ FORGOTTEN = 10.0
 """Seconds after which a replica whose rounds stand still counts no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(Struct, frozen=True):
     """A replica that is alive, and what it does not share."""
 
     peer: Peer

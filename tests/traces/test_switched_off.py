@@ -41,7 +41,7 @@ def test_the_parts_are_the_plain_ones_and_no_middleware_is_added() -> None:
 def test_with_traces_each_part_is_one_of_its_own_kind() -> None:
     kinds = traced_kinds(Traces("http://127.0.0.1:4318/v1/traces", "a connector").tracer)
 
-    for name in Kinds.__slots__:
+    for name in Kinds.__struct_fields__:
         assert issubclass(getattr(kinds, name), getattr(UNTRACED, name))
         assert getattr(kinds, name) is not getattr(UNTRACED, name)
 

@@ -3,11 +3,11 @@
 import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 
 from aiohttp import AddrInfoType
+from msgspec import Struct
 from yarl import URL
 
 from connector.endsystems.http.dot_segments import walks
@@ -27,8 +27,7 @@ class ForbiddenAddress(OSError):
     """A forbidden address. An `OSError`, so that the other addresses of a name are still tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class UrlPrefix:
+class UrlPrefix(Struct, frozen=True):
     """Scheme, host, port and the path that a URL must lie within."""
 
     scheme: str

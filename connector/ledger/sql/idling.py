@@ -1,17 +1,17 @@
 """Which open sessions nobody uses, or are open for too long. The cost does not grow with those that are in use."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from heapq import merge
 from itertools import chain, takewhile
+
+from msgspec import Struct
 
 from connector.ledger.sql.session_rows import Believed, found
 from connector.ledger.sql.table import Table
 from connector.model.sessions import OpenSession
 
 
-@dataclass(frozen=True, slots=True)
-class Idle:
+class Idle(Struct, frozen=True):
     """Which sessions are wanted, as in `RunningTime.idle`."""
 
     unused_since: int | None

@@ -1,7 +1,8 @@
 """Logins that begin, and sessions that open, many within one transaction: as few statements serve them all as can."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from connector.ledger.sql import opening_rows, session_rows
 from connector.ledger.sql.session_changes import end_login, open_or_replace
@@ -10,8 +11,7 @@ from connector.model.begun import Opening, Recorded
 from connector.model.sessions import OpenSession, Replaced
 
 
-@dataclass(frozen=True, slots=True)
-class ToBegin:
+class ToBegin(Struct, frozen=True):
     """A login that is about to be sent, unless so many `seats` of its pool are held."""
 
     opening: Opening
@@ -28,8 +28,7 @@ class ToBegin:
         return self.seats is not None and self.opening.pool is not None
 
 
-@dataclass(frozen=True, slots=True)
-class ToOpen:
+class ToOpen(Struct, frozen=True):
     """A login that was made, and whose session is to be open."""
 
     session: OpenSession

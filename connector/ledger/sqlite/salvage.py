@@ -4,10 +4,11 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from msgspec import Struct
 
 from connector.ledger import begun_logins, open_sessions, rows
 from connector.ledger.begun_logins import OpeningRow
@@ -34,8 +35,7 @@ LACKING = {"login_id": "''", **dict.fromkeys(NUMBERS, "0")}
 SavedRow = DebtRow | SessionRow | OpeningRow | AuditRow
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What is worth saving: a table, its rows, and what tells a sound one."""
 
     table: str
