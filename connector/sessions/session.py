@@ -17,8 +17,7 @@ from connector.cache import Cache, Caches
 from connector.endsystems.authored import checked_client
 from connector.endsystems.end_system import EndSystem, LoginInUse, SessionLogin
 from connector.endsystems.http.authors_client import AuthorsClient
-from connector.endsystems.http.client_at_need import ClientAtNeed
-from connector.endsystems.profile.http_end_system import HttpEndSystem
+from connector.endsystems.http.client_at_need import ClientAtNeed, MakesClients
 from connector.ledger.bookkeeping import in_time
 from connector.model.errors import LoginNotCarried, UnknownSession
 from connector.sessions.live import LiveSessions
@@ -249,7 +248,7 @@ class SessionsInUse:
         if login is None:
             return nullcontext(NEVER_LOGGED_IN)
         end_system = self.logouts.end_system
-        if isinstance(end_system, HttpEndSystem):
+        if isinstance(end_system, MakesClients):
             return ClientAtNeed(partial(end_system.made_client, login))
         return _authors_client(end_system, login)
 

@@ -1,10 +1,20 @@
 """The client of a call that may need none."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Self
 
+from connector.endsystems.end_system import EndSystem, SessionLogin
 from connector.endsystems.http.authors_client import AuthorsClient
+
+
+class MakesClients(EndSystem):
+    """An end system that makes a client at once: nobody has to wait until it is open."""
+
+    @abstractmethod
+    def made_client(self, session: SessionLogin) -> AuthorsClient:
+        """Make the client that `client` returns; the caller closes it. Raises `LoginNotCarried`."""
 
 
 class ClientAtNeed(AbstractAsyncContextManager["ClientAtNeed"]):

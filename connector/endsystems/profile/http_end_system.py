@@ -5,9 +5,10 @@ from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 
-from connector.endsystems.end_system import EndSystem, LoginOutcome, SessionLogin
+from connector.endsystems.end_system import LoginOutcome, SessionLogin
 from connector.endsystems.http.authorised import carrying
 from connector.endsystems.http.authors_client import AuthorsClient
+from connector.endsystems.http.client_at_need import MakesClients
 from connector.endsystems.http.guarded_client import root_of
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.carried_login import CarriedLogin
@@ -28,7 +29,7 @@ from connector.model.errors import LoginNotCarried
 from connector.model.outcomes import LoginResult, LogoutOutcome
 
 
-class HttpEndSystem(EndSystem):
+class HttpEndSystem(MakesClients):
     """Logs in and out by sending the requests of a profile."""
 
     def __init__(self, profile: Profile, site: Site) -> None:
