@@ -44,6 +44,12 @@ class Site:
         """Whether only the login knows the base URL, and has to leave it behind."""
         return not self.is_named_by_login and self.base_url is not None and bool(self.base_url.names(Source.SETTING))
 
+    @cached_property
+    def fixed_base_url(self) -> str | None:
+        """The base URL, None if a session may choose a part of it. Raises `CannotSend`."""
+        is_fixed = self.base_url is not None and not [*self.base_url.references]
+        return _located(Values(Credential(), self.environ), self.base_url).base_url if is_fixed else None
+
     @property
     def is_chosen_by_callers(self) -> bool:
         """Whether OpsHub's requests bring the base URL along, or a part of it."""
@@ -83,6 +89,8 @@ class Site:
 
     def before_login(self, settings: Mapping[str, str]) -> Values:
         """Return what is known before a login. Raises `CannotSend`."""
+        if self.fixed_base_url is not None:
+            return Values(Credential(), self.environ, self.fixed_base_url, settings=settings)
         return _located(Values(Credential(), self.environ, settings=settings), self.base_url)
 
     def faults_of(self, settings: Mapping[str, str]) -> Iterator[str]:
@@ -95,9 +103,8 @@ class Site:
 
     def before_some_login(self, addresses: Collection[str]) -> Values:
         """Return what is known before any login. The settings of these names, and what else is not known, are `somewhere`."""
-        values = Values(Credential(), self.environ, self.somewhere, settings=dict.fromkeys(addresses, self.somewhere))
-        is_fixed = self.base_url is not None and not [*self.base_url.references]
-        return _located(values, self.base_url) if is_fixed else values
+        address = self.somewhere if self.fixed_base_url is None else self.fixed_base_url
+        return Values(Credential(), self.environ, address, settings=dict.fromkeys(addresses, self.somewhere))
 
     def chosen(self, values: Values) -> Mapping[str, str]:
         """Return the address that settings have chosen, for the login to leave behind: nobody else knows it."""
@@ -105,6 +112,8 @@ class Site:
 
     def after_login(self, credential: Credential) -> Values:
         """Return what is known of a login. Raises `CannotSend`."""
+        if self.fixed_base_url is not None and self.base_url_of_logins is self.base_url:
+            return Values(credential, self.environ, self.fixed_base_url)
         return _located(Values(credential, self.environ), self.base_url_of_logins)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 OTHER_LANGUAGE = re.compile(r"^\$\.|[\[\]]")
 """What JSONPath and other languages have. A key that holds it is written as a JSON Pointer."""
+AS_WRITTEN = json.JSONDecoder(parse_int=str, parse_float=str)
 KINDS = {dict: "an object", list: "a list", bool: "true or false", float: "no number", type(None): "null"}
 """What is neither a text nor a number, in words."""
 
@@ -41,7 +42,7 @@ def why_not_in_json(body: str, path: str) -> str:
 
 
 def _parsed(body: str) -> Any:
-    return json.loads(body, parse_int=str, parse_float=str)
+    return AS_WRITTEN.decode(body)
 
 
 def _keys(path: str) -> Sequence[str]:

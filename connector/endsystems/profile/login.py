@@ -66,6 +66,8 @@ class HttpLogin:
         if not self.profile.login:
             return LoginOutcome(LoginResult.NOT_APPLICABLE, credential, back)
         made = LoginOutcome(LoginResult.LOGGED_IN, credential, back)
+        if not self.profile.probes:
+            return made
         # A defect from here on must not lose the login.
         unproved = replace(made, message="not verified: the probe could not be sent")
         proving = partial(self.proved, made, prober, note)
@@ -121,7 +123,7 @@ class HttpLogin:
             *self.profile.returned.values(),
         ]
         sources = {reference.source for template in templates for reference in template.references}
-        is_at_one_place = self.site.base_url is None or not [*self.site.base_url.references]
+        is_at_one_place = self.site.base_url is None or self.site.fixed_base_url is not None
         return is_at_one_place and sources <= SAME_FOR_ALL
 
     @cached_property

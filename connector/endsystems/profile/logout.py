@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from dataclasses import replace as with_changes
 
 import structlog
 from msgspec.structs import replace
@@ -83,7 +82,7 @@ class HttpLogout:
         except CannotSend as problem:
             log.warning(UNFIT_COOKIE, reason=problem.code)
             return values
-        return with_changes(values, credential=kept.put_into(values.credential, cookies))
+        return replace(values, credential=kept.put_into(values.credential, cookies))
 
     def cookies_renewed_by(self, answer: Response, kept: KeptCookies, credential: Credential) -> Sequence[tuple[str, str]]:
         """Return the cookies of an answer that the logout takes. Raises `CannotSend` if it cannot take one that renews."""

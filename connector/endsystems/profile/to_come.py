@@ -1,7 +1,6 @@
 """The values of a run to come, by which every request can be made before the first one is sent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from connector.endsystems.profile.profile import Profile
 from connector.endsystems.profile.template import Reference, Source
@@ -17,8 +16,7 @@ def is_captured(reference: Reference) -> bool:
     return reference.source is Source.CAPTURED
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class ToCome(Values):
+class ToCome(Values, frozen=True):
     """What will be known. A placeholder stands for what is not known yet, whatever its filters will find there."""
 
     unknown: Unknown = is_captured

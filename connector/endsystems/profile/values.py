@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from secrets import token_urlsafe
+
+import msgspec
+from msgspec.structs import replace
 
 from connector.endsystems.http.response import Response
 from connector.endsystems.profile import filters
@@ -31,21 +33,23 @@ class LeftOut(CannotSend):
     """An optional value is missing. The entry that it stands in is left out."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Values:
-    """What is known when a request is made."""
+class Values(msgspec.Struct, frozen=True):
+    """What is known when a request is made. Silent when printed."""
 
     credential: Credential
     environ: Mapping[str, str]
     base_url: str = ""
-    captured: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, str] = field(default_factory=dict)
+    captured: Mapping[str, str] = msgspec.field(default_factory=dict)
+    settings: Mapping[str, str] = msgspec.field(default_factory=dict)
     cookies: frozenset[str] = frozenset()
     """The names of the captures that are the value of a cookie."""
     answers: Sequence[Response] = ()
     """The successful answers to earlier requests of the same run."""
-    made: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = msgspec.field(default_factory=dict)
     """The random values and the time of this run, from their first use on."""
+
+    def __repr__(self) -> str:
+        return type(self).__name__
 
     def of(self, reference: Reference) -> str:
         """Return the value, never an empty one. Raises `CannotSend`, or `LeftOut` if it is optional."""
