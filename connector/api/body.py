@@ -8,6 +8,7 @@ from aiohttp import web
 
 from connector.api.connection import BROKEN_BODY
 from connector.api.http_errors import ApiError, body_too_large
+from connector.runtime.deadline import within
 from drivers.cancellation import StrayCancellation, cancelled_only_if_asked
 
 
@@ -41,9 +42,9 @@ async def _pieces(request: web.Request, limit: int, deadline: float) -> AsyncIte
 
 async def _piece(request: web.Request, ends: float, deadline: float) -> bytes:
     try:
-        async with asyncio.timeout_at(ends):
-            with cancelled_only_if_asked:
-                return await request.content.readany()
+        with cancelled_only_if_asked:
+            # Mostly it has come together with the head, and nobody waits.
+            return await within(ends - asyncio.get_running_loop().time(), request.content.readany())
     except TimeoutError:
         raise ApiError(
             HTTPStatus.REQUEST_TIMEOUT, "body_too_slow", f"The body did not arrive within {deadline:g} seconds."

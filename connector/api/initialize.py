@@ -1,7 +1,9 @@
 """`POST /initialize/{sdkSessionId}`: opens a session in the end system."""
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 from msgspec import Struct
@@ -35,9 +37,9 @@ LONGEST_TEXT = 300
 class Handover(web.Response):
     """The answer that gives OpsHub a seal."""
 
-    def __init__(self, answer: web.Response, written: Callable[[], None]) -> None:
-        """Answer the same; `written` is called once the connection has taken all of it."""
-        super().__init__(status=answer.status, body=answer.body, headers=answer.headers)
+    def __init__(self, written: Callable[[], None], **options: Any) -> None:
+        """Make it as any answer; `written` is called once the connection has taken all of it."""
+        super().__init__(**options)
         self._written = written
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -69,7 +71,8 @@ class InitializeCall(Struct, frozen=True):
         finally:
             self.metrics.observe_initialize(_word(result))
         if isinstance(result, Opened):
-            return Handover(json_answer(HTTPStatus.OK, encoded(result.headers, settings.sensitive | {HEADER})), result.answered)
+            headers = encoded(result.headers, settings.sensitive | {HEADER})
+            return json_answer(HTTPStatus.OK, headers, kind=partial(Handover, result.answered))
         _note(result, wanted)
         return self.shapes.render(_error_of(result), request.rel_url.raw_path)
 
@@ -92,7 +95,8 @@ class InitializeCall(Struct, frozen=True):
 
 
 def _still_there(request: web.Request) -> bool:
-    return request.transport is not None and not request.transport.is_closing()
+    transport = request.transport
+    return transport is not None and not transport.is_closing()
 
 
 def _word(result: Result) -> str:

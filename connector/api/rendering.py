@@ -68,10 +68,16 @@ def _longest_base(path: str, base_paths: Sequence[str]) -> int:
     return max((len(base) for base in base_paths if f"{path}/".startswith(f"{base}/")), default=-1)
 
 
-def json_answer(status: HTTPStatus, body: Any, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return an answer of this server. It does not tell which software answers."""
+def json_answer(
+    status: HTTPStatus,
+    body: Any,
+    headers: Mapping[str, str] | None = None,
+    *,
+    kind: Callable[..., web.Response] = web.Response,
+) -> web.Response:
+    """Return an answer of this server, made by `kind`. It does not tell which software answers."""
     answer_headers = {"Server": SERVER, **(headers or {})}
-    return web.Response(status=status, body=_encoded(body), content_type="application/json", headers=answer_headers)
+    return kind(status=status, body=_encoded(body), content_type="application/json", headers=answer_headers)
 
 
 def in_full(answer: ErrorAnswer) -> bytes:

@@ -1,5 +1,6 @@
 """Whether OpsHub was given a seal: noted with the uses of sessions once the answer of initialize was written."""
 
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -51,7 +52,7 @@ async def test_an_answer_that_the_connection_did_not_take_is_not_noted() -> None
     async def answer(request: web.Request) -> web.Response:
         if "gone" in request.query and request.transport is not None:
             request.transport.abort()
-        return Handover(json_answer(HTTPStatus.OK, []), lambda: noted.append(request.query_string))
+        return json_answer(HTTPStatus.OK, [], kind=partial(Handover, lambda: noted.append(request.query_string)))
 
     application = web.Application()
     application.router.add_get("/", answer)
