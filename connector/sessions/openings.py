@@ -11,6 +11,7 @@ import structlog
 
 from connector.model.begun import Opening
 from connector.model.errors import BrokenOff, LedgerUnavailable
+from connector.runtime.deadline import is_done_within
 from connector.sessions.logouts import Logouts
 from connector.sessions.opening_outcomes import Attempt, Caller, NotOpened, OpeningRequest, Result
 from connector.sessions.opening_records import OpeningRecords
@@ -121,8 +122,7 @@ class Openings:
         )
 
     async def _answer_to(self, login: Login, seconds: float) -> Result:
-        await asyncio.wait([login], timeout=seconds)
-        if not login.done() or login.cancelled():
+        if not await is_done_within(seconds, login) or login.cancelled():
             log.warning("a login is late: its caller was answered, and what it makes will be ended", seconds=seconds)
             return self._logins.late
         return await asyncio.shield(login.result())
