@@ -61,7 +61,7 @@ def run(folder, with_file):
         file = folder / f"{port}.conf"
         if with_file and not file.exists():
             file.write_text(" ".join(options).removeprefix("--") + "\n")
-        fixed = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", "", "--logfile", f"{port}.log"]
+        fixed = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--save", "", "--logfile", str(folder / f"{port}.log")]
         running[port] = subprocess.Popen([binary, *([str(file)] if with_file else options), *fixed])
         until(lambda: "PONG" in answer(port, "PING"))
 
