@@ -177,5 +177,9 @@ def _fingerprint(table: Table, session: OpenSession) -> bytes:
 
 
 def _of_replacement(table: Table, session: OpenSession) -> bytes:
-    """Return what finds the eviction again that the opening of a session has left: no login has it."""
-    return table.keyring.mac("replacement", session.login_id.encode())
+    """Return what finds the eviction again that the opening of a session has left: no login has it.
+
+    It is by the key of the session's seal, because another one may be promoted before a transaction is repeated.
+    """
+    key_id = session.key_id if session.key_id in table.keyring.ids else None
+    return table.keyring.mac("replacement", session.login_id.encode(), key_id=key_id)

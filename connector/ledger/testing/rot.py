@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.ledger.testing.ledger_subject import (
+    DRIVERS,
     KEYS,
     ONLY_NEW,
     ROTATED,
@@ -108,6 +110,18 @@ class Rot(LedgerSubject):
             found = await ledger.open_by(shared.session_id, "l")
             assert found is not None
             assert found.credential == request(1, "newer").credential
+
+    async def test_a_repeated_opening_owes_its_eviction_although_a_key_was_promoted(self, make_ledger: MakeLedger) -> None:
+        keyring = Keyring({"old": b"o" * 32})
+        async with opened(make_ledger(keyring)) as ledger:
+            await open_(ledger, session(1, "t1", "l1"))
+            newer = replace(session(1, "t2", "l2"), key_id="old")
+            eviction = await open_(ledger, newer)
+            keyring.add_from(ROTATED)
+            keyring.promote("new")
+            repeated = await ledger.open_session(newer, None, drivers=DRIVERS)
+            assert eviction is not None
+            assert (repeated.is_open, repeated.owed and repeated.owed.id) == (True, eviction.id)
 
     async def test_a_session_whose_key_is_missing_is_opened_anew_beside_its_row(self, make_ledger: MakeLedger) -> None:
         async with opened(make_ledger(KEYS)) as ledger:
