@@ -71,6 +71,10 @@ class KeysInUse:
             told = "a key is not promoted: replicas do not have it, or do not tell yet; send SIGHUP once more when they do"
             log.warning(told, key=key_id, replicas=lacking)
             return
+        if self.seals.writing != before:  # others are told of one such key, so there is never a second one
+            told = "a key is not promoted: a session is being opened by an earlier one yet; send SIGHUP once more"
+            log.warning(told, key=key_id, earlier=self.seals.writing)
+            return
         await self.ledger.between_transactions(lambda: self.keyring.promote(key_id))
         log.info("a key was promoted: what is new is made with it", key=key_id, before=before)
 
@@ -96,6 +100,7 @@ class KeysInUse:
         digest = self._digest(key_id)
         here = ["this server, which writes with it"] if key_id in {self.keyring.current, self.seals.writing} else []
         replicas = [f"{name}, which writes with it" for name, keys in others if digest in keys[:1]]
+        replicas += [f"{name}, which does not tell yet what it writes with" for name, keys in others if not keys]
         return [*here, *replicas, *(f"{number} {kind}" for kind, number in sorted(rows.items()))]
 
     def _digest(self, key_id: str) -> bytes:

@@ -86,8 +86,8 @@ def retire(id_: KeyArgument, *, config: ConfigOption = None) -> None:
     digest = _digest(id_, keys)
     if id_ == next(iter(keys)):
         _not_now("not retired: it is the first key, which makes whatever is new. Promote another one before")
-    if writing := [each.name for each in found.replicas if digest in each.keys[:1]]:
-        _not_now(f"not retired: these replicas write with it: {', '.join(map(plain, writing))}")
+    if writing := [each.name for each in found.replicas if not each.keys or digest in each.keys[:1]]:
+        _not_now(f"not retired: these replicas write with it, or do not tell yet: {', '.join(map(plain, writing))}")
     if rows := found.rows.get(id_):
         _not_now(f"not retired: rows that need it: {_counted(rows)}")
     work = partial(change_keys, _ledger(config).key_file, retired(id_), os.environ)

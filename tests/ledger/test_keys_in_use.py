@@ -2,12 +2,22 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from connector.assembly.keys_in_use import KeysInUse
+from connector.cache.storage import Storage
+from connector.config.settings import StorageDeadlines
+from connector.ledger.fingerprints import of_keys
 from connector.ledger.keyring import Keyring
+from connector.ledger.postgres.address import parsed
+from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.model.peers import told
 from connector.sessions.seal import Seals
+from connector.workers.other_replicas import Peers, this_process
+from tests.cache.stacks import memory
 from tests.ledger.ledgers import KEYS, ONLY_NEW, ROTATED, ledger, opened
+from tests.postgres import Postgres
 
 
 def rotated() -> Keyring:
@@ -31,6 +41,45 @@ async def test_a_key_stays_while_a_session_is_being_opened_with_it(tmp_path: Pat
 
     assert (key_id, during, keyring.ids, seals.writing) == ("old", (("new", "old"), "old"), ("new",), "new")
     assert [line["needed_by"] for line in logs if "needed_by" in line] == [["this server, which writes with it"]]
+
+
+async def test_no_second_key_is_promoted_while_a_session_is_being_opened_by_an_earlier_one(tmp_path: Path) -> None:
+    keyring = rotated()
+    keyring.promote("old")
+    seals = Seals(keyring)
+    third = Keyring({"third": b"3" * 32})
+    third.add_from(ROTATED)
+    async with opened(tmp_path, keyring) as there:
+        keys = KeysInUse(keyring, seals, there, None)
+        with capture_logs() as logs:
+            with seals.for_a_session():
+                await keys.take(ROTATED)
+                await keys.take(third)
+                during = keyring.current
+            await keys.take(third)
+
+    assert (during, keyring.current) == ("new", "third")
+    assert [line["earlier"] for line in logs if "earlier" in line] == ["old"]
+
+
+async def test_a_key_stays_until_each_replica_has_told_what_it_writes_with(postgres: Postgres) -> None:
+    address = parsed(postgres.dsn(postgres.new_database()), origin="test")
+    keyring = rotated()
+    storage = Storage([memory()], StorageDeadlines())
+    here, other = PostgresLedger(address, keyring), PostgresLedger(address, keyring)
+    peers = Peers(this_process("tracker", of_keys(keyring)), storage, here)
+    async with storage.opened(), here.opened(), other.opened():
+        keys = KeysInUse(keyring, Seals(keyring), here, peers)
+        await other.introduce(None)
+        with capture_logs() as logs:
+            await keys.take(ONLY_NEW)
+            silent = keyring.ids
+            await other.introduce(told(replace(this_process("tracker", of_keys(ONLY_NEW)), name="other:1")))
+            await keys.take(ONLY_NEW)
+
+    assert (silent, keyring.ids) == (("new", "old"), ("new",))
+    (needed,) = [line["needed_by"] for line in logs if "needed_by" in line]
+    assert [why.partition(", ")[2] for why in needed] == ["which does not tell yet what it writes with"]
 
 
 async def test_without_the_ledger_all_keys_stay_as_they_are_and_it_is_said(tmp_path: Path) -> None:
