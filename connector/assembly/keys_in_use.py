@@ -92,8 +92,10 @@ class KeysInUse:
             else:
                 free.append(key_id)
         if free:
-            await self.ledger.between_transactions(lambda: self.keyring.retire(free))
-            self.keyring.forget_retired()
+            try:
+                await self.ledger.between_transactions(lambda: self.keyring.retire(free))
+            finally:
+                self.keyring.forget_retired()  # they may be out although the ledger cannot say so
             log.info("keys were taken out: nothing is opened with them any more", keys=free)
 
     def _needed_by(self, key_id: str, others: Sequence[tuple[str, tuple[bytes, ...]]], rows: Mapping[str, int]) -> list[str]:

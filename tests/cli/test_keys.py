@@ -229,6 +229,24 @@ async def test_a_change_leaves_a_line_in_a_database_too(tmp_path: Path, postgres
     assert await actions(tmp_path, environ) == [line]
 
 
+async def test_a_key_is_not_retired_while_a_replica_does_not_tell_what_it_writes_with(tmp_path: Path, postgres: Postgres) -> None:
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database())}
+    (tmp_path / "config.toml").write_text('[ledger]\nstore = "postgres"\ndsn_env = "LEDGER_DSN"\n')
+    for _ in range(2):
+        await connector("keys", "add", folder=tmp_path, environ=environ)
+    keyring = load_keyring(tmp_path / KEY_FILE, {}, ledger=None)
+    unused = keyring.ids[1]
+    ledger = PostgresLedger(parsed(environ["LEDGER_DSN"], origin="x"), keyring)
+    async with ledger.opened():
+        await ledger.introduce(None)
+        silent = await connector("keys", "retire", unused, folder=tmp_path, environ=environ)
+    alone = await connector("keys", "retire", unused, folder=tmp_path, environ=environ)
+
+    assert silent.exit_code == 75
+    assert "not retired: these replicas write with it, or do not tell yet: " in silent.err
+    assert (alone.exit_code, ids(tmp_path)) == (0, [keyring.current])
+
+
 async def test_keys_stay_as_they_are_if_the_line_cannot_be_written(tmp_path: Path) -> None:
     await with_an_open_session(tmp_path)
     before = (tmp_path / KEY_FILE).read_text()

@@ -1,7 +1,9 @@
 """Keys of a running server that cannot be taken as the file says: why not, and that nothing is lost by it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
@@ -9,9 +11,11 @@ from connector.assembly.keys_in_use import KeysInUse
 from connector.cache.storage import Storage
 from connector.config.settings import StorageDeadlines
 from connector.ledger.fingerprints import of_keys
-from connector.ledger.keyring import Keyring
+from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.ledger.testing import MemoryLedger, MemoryStore
+from connector.model.errors import LedgerUnavailable
 from connector.model.peers import told
 from connector.sessions.seal import Seals
 from connector.workers.other_replicas import Peers, this_process
@@ -80,6 +84,21 @@ async def test_a_key_stays_until_each_replica_has_told_what_it_writes_with(postg
     assert (silent, keyring.ids) == (("new", "old"), ("new",))
     (needed,) = [line["needed_by"] for line in logs if "needed_by" in line]
     assert [why.partition(", ")[2] for why in needed] == ["which does not tell yet what it writes with"]
+
+
+async def test_a_key_opens_nothing_once_it_is_out_although_the_ledger_cannot_say_so() -> None:
+    class Unsure(MemoryLedger):
+        async def between_transactions(self, work: Callable[[], None]) -> None:
+            await super().between_transactions(work)
+            raise LedgerUnavailable("the answer to a commit was lost")
+
+    keyring = rotated()
+    sealed = KEYS.seal("p", b"text")
+    await KeysInUse(keyring, Seals(keyring), Unsure(MemoryStore()), None).take(ONLY_NEW)
+
+    assert keyring.ids == ("new",)
+    with pytest.raises(KeyMissing):
+        keyring.unseal("p", sealed)
 
 
 async def test_without_the_ledger_all_keys_stay_as_they_are_and_it_is_said(tmp_path: Path) -> None:
