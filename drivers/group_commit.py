@@ -73,7 +73,8 @@ class GroupCommit:
     ) -> None:
         """`commit` gives each job its outcome, or raises that of all of them. `explained` makes of it what a caller gets.
 
-        After a transaction that `MANY` have shared, the next one waits for `pause` seconds, so that more share it.
+        After a transaction that `MANY` have shared, the next one waits for `pause` seconds, so that more share it, unless it is
+        full already.
         """
         self._name = name
         self._commit = commit
@@ -122,7 +123,7 @@ class GroupCommit:
             if not self._waiting:
                 await self._called.wait()
                 continue
-            if shared_by >= MANY and self._pause and not self._is_closing:
+            if shared_by >= MANY and self._pause and len(self._waiting) < BATCH and not self._is_closing:
                 await asyncio.sleep(self._pause)
             await asyncio.sleep(0)  # callers that the last commit has woken may write something now: one commit for all
             # A bound, because all of the batch wait for the slowest part of it.

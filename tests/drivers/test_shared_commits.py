@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from drivers.group_commit import MANY, GroupCommit, Job
+from drivers.group_commit import BATCH, MANY, GroupCommit, Job
 
 PAUSE = 0.2
 """Seconds, of which a work that comes at once takes a small part."""
@@ -39,6 +39,19 @@ async def test_only_after_many_have_shared_a_commit_the_next_one_waits_for_more(
 
     assert [await first, await second] == [1, 2]
     assert commits.sizes == sizes
+    await group.finish()
+
+
+async def test_a_commit_that_is_full_waits_for_no_more() -> None:
+    commits = Commits()
+    group = GroupCommit("a store", commits.commit, pause=PAUSE)
+    await asyncio.gather(*(group.submit_item(nothing, number) for number in range(MANY)))
+    waiting = [group.begin(nothing, number) for number in range(BATCH)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert commits.sizes == [MANY, BATCH]
+    await asyncio.gather(*waiting)
     await group.finish()
 
 
