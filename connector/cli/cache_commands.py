@@ -52,6 +52,7 @@ def evict(
     """
     if dry_run:
         show(system=system, config=config, as_json=as_json)
+        typer.echo("nothing was evicted: this is what is there", err=True)
         return
     with _server(config) as server:
         evicted = server.evict(system)

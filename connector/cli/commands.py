@@ -1,5 +1,7 @@
 """The other commands of `connector`. A command imports what it works with when it runs, so that each starts quickly."""
 
+import inspect
+
 import typer
 
 from connector.cli import (
@@ -39,3 +41,14 @@ def add_commands(app: typer.Typer) -> None:
     app.add_typer(profiles.app, name="profiles")
     app.add_typer(ledger_commands.app, name="ledger")
     app.add_typer(keys_commands.app, name="keys")
+    _join_lines(app)
+
+
+def _join_lines(app: typer.Typer) -> None:
+    """Make one line of each paragraph of a command's help, because Typer does so with the first one alone."""
+    for command in app.registered_commands:
+        paragraphs = (command.help or inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _join_lines(group.typer_instance)

@@ -26,7 +26,7 @@ NEXT = """\
     pip install -r requirements.txt
     python -m pytest
 
-Its README.md says how to go on."""
+Its README.md says how to go on, and what to do if pip does not find the connector's package."""
 
 
 def new(

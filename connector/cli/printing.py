@@ -28,7 +28,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console().print(table)
 
 
-def print_problems(problems: Sequence[str], title: str = "The configuration cannot work") -> None:
+def print_problems(problems: Sequence[str], title: str = "This cannot work") -> None:
     """Print what is wrong on standard error, each problem on a line of its own; at a terminal in a panel with this title."""
     if not sys.stderr.isatty():
         sys.stderr.writelines(f"{problem}\n" for problem in problems)

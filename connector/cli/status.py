@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from connector.admin.phrases import moment, plain, span
+from connector.admin.phrases import moment, plain, size, span
 from connector.cli.exits import EXIT_DOWN, exit_codes
 from connector.cli.options import ConfigOption, JsonOption
 from connector.cli.printing import print_json, print_table
@@ -71,7 +71,7 @@ def _ledger_lines(ledger: "ShownLedger | SilentLedger", now: float) -> Iterator[
     yield "logins unknown", str(ledger.unknown)
     if ledger.older_keys:
         yield "older keys they need", _counted(ledger.older_keys)
-    yield "ledger", f"{ledger.bytes / 1024:.0f} KiB"
+    yield "ledger", size(ledger.bytes)
     if ledger.durability:
         yield "durability", plain(ledger.durability)
     if ledger.maybe_twice:

@@ -39,9 +39,9 @@ def _running(found: RunningServer) -> Iterator[DoctorFinding]:
 
 
 def _owed(ledger: ShownLedger) -> Iterator[DoctorFinding]:
-    yield sound("owed", f"{ledger.owed} logouts are owed, and are tried by themselves")
+    yield sound("owed", f"logouts that are owed, and tried by themselves: {ledger.owed}")
     if ledger.waiting:
-        yield fault("attention", f"{ledger.waiting} logouts need attention", SEE_OWED)
+        yield fault("attention", f"logouts that need attention: {ledger.waiting}", SEE_OWED)
     if ledger.unknown:
         remedy = "`connector sessions list --state unknown` names them; they are given up after end_system.login_lifetime"
-        yield warning("unknown", f"of {ledger.unknown} logins nobody knows what they have made", remedy)
+        yield warning("unknown", f"logins of which nobody knows what they have made: {ledger.unknown}", remedy)

@@ -51,6 +51,7 @@ async def test_a_dry_run_shows_what_would_go_and_leaves_no_line(server: Administ
     ended = await connector("cache", "evict", "--system", "A", "--dry-run", folder=server.folder)
 
     assert (ended.exit_code, ended.out.splitlines()[-1]) == (0, "memory\tA\t0\t0 B")
+    assert ended.err == "nothing was evicted: this is what is there\n"
     assert await server.ledger.audit_entries() == []
 
 

@@ -56,7 +56,7 @@ async def test_a_person_at_a_terminal_sees_the_problems_in_a_panel(tmp_path: Pat
     exit_code, shown = await at_a_terminal("serve", folder=tmp_path)
 
     assert exit_code == 78
-    assert "The configuration cannot work" in shown
+    assert "This cannot work" in shown
     assert "server.prot: unknown key; did you mean `port`?" in shown
 
 

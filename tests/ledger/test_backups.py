@@ -303,7 +303,7 @@ async def test_what_a_replaced_ledger_owed_or_had_open_is_owed_with_its_newest_c
         found = {debt.login_id: token_of(debt) for debt in await all_due(there)}
         assert found == {"l1": "at the backup", "l2": "renewed", "l3": "opened since", "l4": "owed since"}
         totals = await there.statistics()
-        assert (totals.sessions, totals.unknown, restored.unread) == (0, 1, 0)
+        assert (restored.ended, totals.sessions, totals.unknown, restored.unread) == (3, 0, 1, 0)
         assert [(line.who, line.action) for line in await there.audit_entries()] == [("alice", "restore")]
 
 

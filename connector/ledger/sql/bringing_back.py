@@ -45,7 +45,8 @@ def bring_back(table: Table, *, present: Present, entry: AuditEntry, advance: Ca
         advance()
     _set_aside_the_rest(table)
     unread = take_along(table, present, now=entry.at)
-    ended_now = len(sessions) + len(present.sessions)
+    logins = {(each.session_id, each.login_id) for each in sessions}
+    ended_now = len(logins | {(row.session_id, row.login_id) for row in present.sessions})
     table.write("INSERT INTO lost_track VALUES (?)", (LOST_TRACK,))
     audit_rows.note(table, ended(entry, f"restored; {ended_now} sessions were open"))
     lost = sum(not is_debt(table, session.session_id, session.login_id, session.credential) for session in sessions)

@@ -53,7 +53,7 @@ def back_up(path: Path, snapshot: Snapshot, keyring: Keyring, *, ledger: str, no
     made = path.with_name(f"{path.name}.unfinished")
     with explained(path):
         if is_there(path):
-            raise ConfigurationError([f"{path}: is there already; expected no file"])
+            raise ConfigurationError([f"{path}: is there already; name a new file"])
         try:
             begin_anew(made)
             _must_be_private(made)

@@ -33,7 +33,7 @@ class Lock:
             with file:
                 owner = file.read(20).strip() or "unknown"
             raise ConfigurationError(
-                [f"ledger.path: {self._path}: another process (pid {owner}) uses it; a ledger has one owner"]
+                [f"ledger.path: {self._path}: another process (pid {owner}) uses it; it has one owner, so end that one first"]
             ) from None
         file.write(f"{os.getpid():<19}\n")  # over the old one, as long as it: no room is needed for it on a full disk
         file.flush()
