@@ -95,6 +95,11 @@ def test_both_replicas_of_the_compose_file_are_the_same_but_for_their_port() -> 
     assert first == second
 
 
+def test_the_key_is_handed_to_a_user_who_can_read_it() -> None:
+    assert "secrets" not in COMPOSE, "Compose mounts a secret's file with its owner outside, and ignores `uid` and `mode`"
+    assert "CONNECTOR_LEDGER_KEYS" in COMPOSE["services"]["connector-1"]["environment"]
+
+
 @pytest.mark.parametrize("file", DOCKERFILES.values(), ids=DOCKERFILES)
 def test_an_image_has_two_stages_and_no_root(file: Path) -> None:
     lines = file.read_text("utf-8").splitlines()
@@ -105,7 +110,7 @@ def test_an_image_has_two_stages_and_no_root(file: Path) -> None:
 
 
 def test_no_file_holds_a_password() -> None:
-    secrets = [value for name, value in environments_of_compose().items() if "PASSWORD" in name]
+    secrets = [value for name, value in environments_of_compose().items() if "PASSWORD" in name or name.endswith("_KEYS")]
 
     assert secrets
     assert all(value.startswith("${") for value in secrets)
