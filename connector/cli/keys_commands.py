@@ -46,7 +46,7 @@ def list_keys(*, config: ConfigOption = None, as_json: JsonOption = False) -> No
     if as_json:
         print_json(rows)
         return
-    cells = ((row.id, row.does, _counted(row.rows), f"{len(row.having)} of {len(row.having) + len(row.lacking)}") for row in rows)
+    cells = ((row.id, row.does, _counted(row.rows), _had(row)) for row in rows)
     print_table(("id", "does", "rows that need it", "replicas that have it"), cells)
 
 
@@ -133,6 +133,12 @@ def _listed(keys: Mapping[str, str], found: "ShownKeyring") -> Iterator[ListedKe
         does = "is missing" if digest is None else "seals" if id_ == next(iter(keys)) else "opens"
         having, lacking = ([each.name for each in found.replicas if (digest in each.keys) is has] for has in (True, False))
         yield ListedKey(id_, does, found.rows.get(id_, {}), having, lacking)
+
+
+def _had(row: ListedKey) -> str:
+    """Say how many replicas have a key; nothing if none is known, as with a ledger in a file."""
+    known = len(row.having) + len(row.lacking)
+    return f"{len(row.having)} of {known}" if known else ""
 
 
 def _counted(rows: Mapping[str, int]) -> str:
