@@ -97,6 +97,7 @@ class LedgerView:
             held_back=await self.ledger.held_back(),
             next_try_at=await self.ledger.next_due(time.time()),
             durability=self.ledger.durability,
+            shared_by=[name for name, _ in await self.ledger.owners()],
         )
 
 

@@ -68,6 +68,8 @@ class ShownLedger(msgspec.Struct, frozen=True, kw_only=True):
     gives_seats: bool = True
     durability: str | None = None
     """What the settings of its store allow to be lost, in words; None if that is no matter of settings."""
+    shared_by: list[str] = []
+    """The replicas that share it and are alive, each by its host and process id; none if one server has it for itself."""
 
 
 class ShownOwner(msgspec.Struct, frozen=True):

@@ -72,6 +72,8 @@ def _ledger_lines(ledger: "ShownLedger | SilentLedger", now: float) -> Iterator[
     if ledger.older_keys:
         yield "older keys they need", _counted(ledger.older_keys)
     yield "ledger", size(ledger.bytes)
+    if ledger.shared_by:
+        yield "replicas that share it", ", ".join(map(plain, ledger.shared_by))
     if ledger.durability:
         yield "durability", plain(ledger.durability)
     if ledger.maybe_twice:

@@ -1,6 +1,7 @@
 """Replicas on one ledger whose key is exchanged by `connector keys`: no step goes ahead of the others."""
 
 import asyncio
+import json
 import platform
 import shutil
 import signal
@@ -128,6 +129,16 @@ async def test_a_key_is_exchanged_and_each_step_waits_for_all_replicas_and_rows(
     assert "not retired: rows that need it: 1 sessions" in needed.err
     assert (answer.status, answer.body["logout"]["outcome"]) == (200, "acknowledged")
     assert one.ids() == other.ids() == [new]
+
+
+async def test_each_replica_shows_all_that_share_its_ledger(replicas: tuple[Replica, Replica]) -> None:
+    for replica in replicas:
+        replica.give(OLD)
+    servers = [await replica.start() for replica in replicas]
+    shown = [await connector("status", "--json", folder=each.folder, environ=each.environment) for each in replicas]
+
+    there = {f"{platform.node()}:{server.process.pid}" for server in servers}
+    assert [{*json.loads(ended.out)["ledger"]["shared_by"]} for ended in shown] == [there, there]
 
 
 async def test_hang_ups_exchange_a_key_once_all_replicas_and_all_rows_allow_it(
