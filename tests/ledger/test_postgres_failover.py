@@ -10,11 +10,11 @@ import pytest
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
-from connector.ledger.testing.ledger_subject import every_row
-from connector.model.debts import LogoutState
+from connector.ledger.testing.ledger_subject import every_row, untried
+from connector.model.debts import Debt, LogoutState
 from connector.model.errors import LedgerUnavailable
 from tests.ledger.failing_over import Pair, pair_of
-from tests.ledger.ledgers import KEYS, SetClock, close, logins, open_, record, session
+from tests.ledger.ledgers import DRIVERS, KEYS, ORIGIN, SetClock, close, logins, open_, record, request, session
 from tests.postgres import Postgres
 
 SOON = 40.0
@@ -47,6 +47,12 @@ async def answering(ledger: PostgresLedger) -> PostgresLedger:
     """Return the ledger once it has found the database again."""
     await rewinds(ledger)
     return ledger
+
+
+async def one_login_ended(ledger: PostgresLedger, number: int, token: str, login: str) -> Debt:
+    """Record the end of one login of a session, and of no other."""
+    asked = request(number, token, login=login)
+    return await untried(ledger, asked, origin=ORIGIN, drivers=DRIVERS, logins=[login])
 
 
 async def test_a_standby_without_the_last_commits_is_noticed_by_the_replica_that_made_them(pair: Pair) -> None:
@@ -84,7 +90,7 @@ async def test_no_session_counts_as_closed_before_all_have_written_what_was_lost
         await pair.cut_off()
         await open_(loser, session(1))
         await pair.fail_over()
-        await record(await answering(other), 2, "t2", login="l2")
+        await one_login_ended(await answering(other), 2, "t2", "l2")
         with pytest.raises(LedgerUnavailable, match="failed over"):
             await other.open_by(*opened_last)
         assert await other.open_by(session(2).session_id, "l2") is None
@@ -110,6 +116,22 @@ async def test_no_session_is_open_before_all_have_written_which_ends_were_lost(p
         found = [await other.open_by(*login) for login in (ended, still_open)]
 
     assert [each and each.login_id for each in found] == [None, "l2"]
+
+
+async def test_a_cleanup_of_a_whole_session_waits_until_all_replicas_have_written(pair: Pair) -> None:
+    async with opened(pair) as loser, opened(pair) as other:
+        await other.statistics()
+        await pair.cut_off()
+        await open_(loser, session(1, "t2", "l2"))
+        await pair.fail_over()
+        await answering(other)
+        with pytest.raises(LedgerUnavailable, match="failed over"):
+            await record(other, 1, "t1", login="l1")
+        await rewinds(loser)
+        await record(other, 1, "t1", login="l1")
+        found = await logins(other), {each.login_id for each in await every_row(other) if each.login_id}
+
+    assert found == ({}, {"l1", "l2"})
 
 
 async def test_what_a_replica_lost_that_was_taken_for_gone_meanwhile_is_written_again(pair: Pair) -> None:
@@ -163,7 +185,7 @@ async def test_no_id_of_a_debt_that_was_lost_is_given_to_another_one(pair: Pair)
         await pair.cut_off()
         lost = [(await record(loser, number)).id for number in range(3)]
         await pair.fail_over()
-        new = [(await record(await answering(other), number)).id for number in range(10, 13)]
+        new = [(await one_login_ended(await answering(other), number, "t", "l")).id for number in range(10, 13)]
         await rewinds(loser)
         there = {debt.id: debt.session_id for debt in await other.listing()}
 

@@ -24,8 +24,18 @@ OF_LOGIN = "session_id = ? AND login_id = ?"
 Recording = tuple[Asked, Receiver]
 
 
-def record(table: FleetTable, asked: Sequence[Recording], in_hand: InHand) -> list[Debt]:
-    """Do what `recording.record` does, and claim what is to be tried. What another owner tries or refreshes is marked so."""
+def record(table: FleetTable, asked: Sequence[Recording], in_hand: InHand) -> Sequence[Debt | None]:
+    """Do what `recording.record` does, and claim what is to be tried. What another owner tries or refreshes is marked so.
+
+    None stands for a cleanup of all that a session has, if nobody knows what that is: a replica may still have to write again
+    that it has opened the session. It would do so after the cleanup, and the session would be open.
+    """
+    if table.term.is_complete:
+        return _record(table, asked, in_hand)
+    return [None if each.logins is None else _record(table, [(each, receiver)], in_hand)[0] for each, receiver in asked]
+
+
+def _record(table: FleetTable, asked: Sequence[Recording], in_hand: InHand) -> list[Debt]:
     refreshed = table.later(REFRESHED)
     debts = recording.record(table, [each for each, _ in asked])
     # Nobody else can have seen a row that is new, and so nobody is asked about it.

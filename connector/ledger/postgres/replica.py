@@ -27,6 +27,7 @@ from connector.model.transitions import Asked
 from drivers.group_commit import one_by_one
 
 T = TypeVar("T")
+NOT_ALL_WRITTEN = "its database has failed over, and not all replicas have written again what they know"
 
 
 class Replica(Operations):
@@ -58,7 +59,10 @@ class Replica(Operations):
     ) -> Debt:
         receiver, now = Receiver(), self._clock()
         asked = Asked(request, origin, drivers, now=now, due_at=now, logins=logins)
-        return await self._given(receiver, self._record_tried((asked, receiver)))
+        debt = await self._given(receiver, self._record_tried((asked, receiver)))
+        if debt is None:
+            raise LedgerUnavailable(NOT_ALL_WRITTEN)
+        return debt
 
     async def end_login(self, session: OpenSession, *, being_tried: bool = False) -> Debt | None:
         if not being_tried:
@@ -92,7 +96,7 @@ class Replica(Operations):
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
         found = await self._found_open((session_id, login_id))
         if not found.is_certain:
-            raise LedgerUnavailable("its database has failed over, and not all replicas have written again what they know")
+            raise LedgerUnavailable(NOT_ALL_WRITTEN)
         return found.session
 
     async def tick(self) -> int:

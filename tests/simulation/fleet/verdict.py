@@ -90,9 +90,12 @@ class Verdict:
             self._oracle.broken(f"{strange} were never the time of the database, where it is {now}")
 
     def _judge_open(self, tokens: set[str]) -> None:
-        for token in sorted(tokens - {login.token for login in self._world.desk.alive}):
+        lives = [life for lives in self._oracle.lives.values() for life in lives]
+        # A cleanup that could not be recorded has ended them, and was answered 503. Until it is recorded, a kill forgets it.
+        maybe_forgotten = {life.token for life in lives if life.may_be_over and life.over is None} if self._world.dead else set()
+        for token in sorted(tokens - {login.token for login in self._world.desk.alive} - maybe_forgotten):
             self._oracle.broken(f"{token} has ended, and its session is open")
-        for life in (life for lives in self._oracle.lives.values() for life in lives):
+        for life in lives:
             if life.over is not None and life.token in tokens:
                 self._oracle.broken(f"the session of {life.token} is open, which is over since {life.over}")
             if not (life.may_be_over or self._world.climate.forgets) and life.token not in tokens:
