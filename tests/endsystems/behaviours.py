@@ -153,6 +153,8 @@ async def _trickle(writer: asyncio.StreamWriter) -> None:
 
 
 async def _endless(system: FaultySystem, request: Received, writer: asyncio.StreamWriter) -> None:
+    # Otherwise the operating system takes some megabytes that nobody reads, how many is a setting of the machine.
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, len(ZEROS))
     writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
     while True:
         writer.write(ZEROS)
