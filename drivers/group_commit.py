@@ -18,8 +18,6 @@ T = TypeVar("T")
 
 BATCH = 256
 """Works in one transaction at most."""
-MANY = 8
-"""Works that shared a transaction, from which on more are to be expected soon."""
 
 Together = Callable[[Subject, Sequence[Item]], Sequence[T]]
 """Does work for neighbouring items of one transaction, and returns an outcome for each."""
@@ -68,21 +66,14 @@ class GroupCommit:
         name: str,
         commit: Callable[[Sequence[Job[Any, Any]]], Awaitable[object]],
         explained: Callable[[Exception], Exception] = lambda problem: problem,
-        *,
-        pause: float = 0.0,
     ) -> None:
-        """`commit` gives each job its outcome, or raises that of all of them. `explained` makes of it what a caller gets.
-
-        After a transaction that `MANY` have shared, the next one waits for `pause` seconds, so that more share it, unless it is
-        full already.
-        """
+        """`commit` gives each job its outcome, or raises that of all of them. `explained` makes of it what a caller gets."""
         self._name = name
         self._commit = commit
         self._explained = explained
         self._waiting: deque[Job[Any, Any]] = deque()
         self._called = asyncio.Event()
         self._is_closing = False
-        self._pause = pause
         self._task = asyncio.create_task(self._write(), name=f"writer of {name}")
 
     def must_be_open(self) -> None:
@@ -117,19 +108,15 @@ class GroupCommit:
 
     async def _write(self) -> None:
         """Commit what waits, and when closing, all of it."""
-        shared_by = 0
         while self._waiting or not self._is_closing:
             self._called.clear()
             if not self._waiting:
                 await self._called.wait()
                 continue
-            if shared_by >= MANY and self._pause and len(self._waiting) < BATCH and not self._is_closing:
-                await asyncio.sleep(self._pause)
             await asyncio.sleep(0)  # callers that the last commit has woken may write something now: one commit for all
             # A bound, because all of the batch wait for the slowest part of it.
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             await self._do(batch)
-            shared_by = len(batch)
             for job in batch:
                 job.settle(self._explained)
 

@@ -41,8 +41,6 @@ OF_THE_DATABASE = (psycopg.OperationalError, LedgerUnavailable)
 """Errors that all works of a batch would meet again."""
 CERTAIN = 0.5
 """The part of a claim for which an owner that was heard may rely on its claims without a look."""
-GATHER = 0.004
-"""Seconds in which more may come to share a transaction, while many do. To begin and end one costs far more than a work in it."""
 PAUSE = 1.0
 """Seconds after a try to connect that failed, so that a server that is down is not asked for every request."""
 
@@ -89,7 +87,7 @@ class FleetTransactions:
             is_new = await self._thread.run(self._prepare)
         except psycopg.Error as problem:
             raise ConfigurationError([told(problem)]) from problem
-        self._group = GroupCommit("the ledger", self._commit, self._explained, pause=GATHER)
+        self._group = GroupCommit("the ledger", self._commit, self._explained)
         return is_new
 
     async def aclose(self) -> None:
