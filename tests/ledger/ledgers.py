@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from connector.ledger.keyring import Keyring
+from connector.ledger.port import Ledger
 from connector.ledger.sql.housekeeping import listing
 from connector.ledger.sqlite.reading import opened_read_only
 from connector.ledger.sqlite.store import SqliteLedger
@@ -33,6 +34,7 @@ from connector.ledger.testing.ledger_subject import (
     record,
     request,
     session,
+    untried,
 )
 from connector.model.debts import Debt, LogoutState
 
@@ -52,6 +54,7 @@ __all__ = [
     "all_due",
     "close",
     "logins",
+    "one_login_ended",
     "open_",
     "opening",
     "owed",
@@ -68,6 +71,12 @@ NAME = "ledger.sqlite3"
 
 def ledger(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> SqliteLedger:
     return SqliteLedger(folder / NAME, keyring, grace=GRACE, clock=clock or SetClock())
+
+
+async def one_login_ended(ledger: Ledger, number: int, token: str, login: str) -> Debt:
+    """Record the end of one login of a session, and of no other."""
+    asked = request(number, token, login=login)
+    return await untried(ledger, asked, origin=ORIGIN, drivers=DRIVERS, logins=[login])
 
 
 @asynccontextmanager

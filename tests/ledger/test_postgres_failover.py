@@ -10,11 +10,11 @@ import pytest
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
-from connector.ledger.testing.ledger_subject import every_row, untried
-from connector.model.debts import Debt, LogoutState
+from connector.ledger.testing.ledger_subject import every_row
+from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable
 from tests.ledger.failing_over import Pair, pair_of
-from tests.ledger.ledgers import DRIVERS, KEYS, ORIGIN, SetClock, close, logins, open_, record, request, session
+from tests.ledger.ledgers import KEYS, SetClock, close, logins, one_login_ended, open_, record, session
 from tests.postgres import Postgres
 
 SOON = 40.0
@@ -47,12 +47,6 @@ async def answering(ledger: PostgresLedger) -> PostgresLedger:
     """Return the ledger once it has found the database again."""
     await rewinds(ledger)
     return ledger
-
-
-async def one_login_ended(ledger: PostgresLedger, number: int, token: str, login: str) -> Debt:
-    """Record the end of one login of a session, and of no other."""
-    asked = request(number, token, login=login)
-    return await untried(ledger, asked, origin=ORIGIN, drivers=DRIVERS, logins=[login])
 
 
 async def test_a_standby_without_the_last_commits_is_noticed_by_the_replica_that_made_them(pair: Pair) -> None:

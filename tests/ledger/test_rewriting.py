@@ -14,7 +14,21 @@ from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.testing.ledger_subject import every_row
 from connector.model.debts import LogoutState
 from connector.model.sessions import RefreshState, Renewal
-from tests.ledger.ledgers import DRIVERS, KEYS, REFUSED, START, SetClock, close, logins, open_, opening, record, request, session
+from tests.ledger.ledgers import (
+    DRIVERS,
+    KEYS,
+    REFUSED,
+    START,
+    SetClock,
+    close,
+    logins,
+    one_login_ended,
+    open_,
+    opening,
+    record,
+    request,
+    session,
+)
 from tests.ledger.rewound import Rewindable
 from tests.postgres import Postgres
 
@@ -183,7 +197,7 @@ async def test_a_login_without_credential_that_was_replaced_is_dead_for_good(dat
         database.rewind()
         await other.statistics()
         if ended:
-            await record(other, 1, "t2", login="l2")
+            await one_login_ended(other, 1, "t2", "l2")
         found = (await logins(one)).get(static.session_id)
 
     assert found == (None if ended else "l2")
