@@ -28,6 +28,8 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "5s",  # a replica that is paused in a transaction holds up all others for so long
     "lock_timeout": "12s",  # longer than that, so that whoever waits for it outlives it
     "statement_timeout": "20s",
+    "enable_seqscan": "off",  # a plan that was made for a small table stays while it grows, and would read all of it each time
+    "jit": "off",  # it takes the price of a scan that nothing can replace for work
     "random_page_cost": "1",  # what is asked for is new, and so in memory: by default, a few thousand rows are read one by one
 }
 """Of each transaction. One statement sets them all, because each takes its time to be read."""
