@@ -82,7 +82,7 @@ MUTANTS = {
         InHand, "ending_refresh", lambda _: lambda *_: nullcontext(lambda: None), TRIES
     ),
     "a cleanup sends what another owner refreshes": Mutant(
-        held_claims, "REFRESHED", lambda real: real + b" WHERE owner IS NULL", TRIES
+        held_claims, "REFRESHED", lambda real: real + " WHERE owner IS NULL", TRIES
     ),
     "retries send what is being refreshed": Mutant(held_claims, "UNCLAIMED", lambda real: real.partition(" AND ")[0], TRIES),
     "transactions take no lock": Mutant(owners, "BEGIN", lambda real: real.replace(TAKE_LOCK, "SELECT"), ALONE),

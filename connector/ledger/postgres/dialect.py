@@ -1,13 +1,13 @@
 """The ledger's rows in PostgreSQL: the few things that it says in a way of its own."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.arrays import Array
 from connector.ledger.postgres.claim_changes import ClaimChanges
-from connector.ledger.postgres.sent_together import Later, Statements, translated
+from connector.ledger.postgres.sent_together import Statements, translated
 from connector.ledger.rows import COLUMNS, Row
 from connector.ledger.sql.facts import Fact
 from connector.ledger.sql.table import NOBODYS, Heard, Table, Term
@@ -75,9 +75,8 @@ class FleetTable(Table):
         [(self._last_id,)] = last.fetchall()
         return heard_of
 
-    def later(self, query: bytes) -> Later:
-        """Ask together with the next statement that is waited for."""
-        return self._statements.later(query)
+    def later(self, query: str, values: Sequence[Any] = ()) -> Callable[[], list[Any]]:
+        return self._statements.later(translated(query), values).fetchall
 
     def write_claims(self) -> None:
         """Write what has changed of claims, because somebody is about to look at it, or the transaction ends."""

@@ -19,7 +19,7 @@ UNCLAIMED = """NOT EXISTS (SELECT FROM claims WHERE debt = debts.id) AND NOT EXI
     (SELECT FROM refreshes WHERE refreshes.session_id = debts.session_id AND refreshes.login_id = debts.login_id)"""
 """The credential of a login that is being refreshed may be spent by now: an end system does not know it, and says nothing of
 the login. What comes of the refresh ends it."""
-REFRESHED = b"SELECT session_id, login_id, owner FROM refreshes"
+REFRESHED = "SELECT session_id, login_id, owner FROM refreshes"
 OF_LOGIN = "session_id = ? AND login_id = ?"
 Recording = tuple[Asked, Receiver]
 
@@ -40,7 +40,7 @@ def _record(table: FleetTable, asked: Sequence[Recording], in_hand: InHand) -> l
     debts = recording.record(table, [each for each, _ in asked])
     # Nobody else can have seen a row that is new, and so nobody is asked about it.
     elsewhere = _of_others(table, [debt.id for debt in debts if debt.revision > 1 and debt.state is LogoutState.OWED])
-    logins = {(session_id, login_id) for session_id, login_id, owner in refreshed.fetchall() if bytes(owner) != table.term.owner}
+    logins = {(session_id, login_id) for session_id, login_id, owner in refreshed() if bytes(owner) != table.term.owner}
     elsewhere |= {debt.id for debt in debts if (debt.session_id, debt.login_id) in logins}
     return [_tried(table, debt, receiver, in_hand, elsewhere) for debt, (_, receiver) in zip(debts, asked, strict=True)]
 

@@ -33,7 +33,9 @@ class Later:
 
     def fetchall(self) -> list[Any]:
         """Return the rows that it has found, once the next statement is done."""
-        return [] if self.cursor is None else self.cursor.fetchall()
+        if self.cursor is None:
+            raise RuntimeError("no statement was waited for since this was asked")
+        return self.cursor.fetchall()
 
 
 class Statements:

@@ -1,10 +1,11 @@
 """What a cleanup owes and what became of it, each within one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from connector.ledger.fingerprints import fingerprints
+from connector.ledger.open_sessions import SessionRow
 from connector.ledger.sql import session_rows
 from connector.ledger.sql.opening_rows import overtake
 from connector.ledger.sql.session_changes import close_session, is_open_by
@@ -22,6 +23,8 @@ from connector.model.transitions import Asked, as_known, asked_again, dismissed,
 
 def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
     """Record what each of these cleanups owes, in the row of its login; their sessions are not open, nor opened, any more."""
+    sealed = [each.request.session_id for each in asked if each.request.login_id]
+    rows = session_rows.asked_for(table, sealed) if sealed else list
     heard_of = table.sessions_heard_of([each.request.session_id for each in asked])
     for each in asked:
         if Heard.OPENING in heard_of.get(each.request.session_id, Heard(0)):
@@ -29,7 +32,7 @@ def record(table: Table, asked: Sequence[Asked]) -> list[Debt]:
     first: dict[str, Asked] = {}
     for each in asked:
         first.setdefault(each.request.session_id, each)
-    inserted = _recorded_together(table, first, heard_of)
+    inserted = _recorded_together(table, first, heard_of, rows)
     return [inserted.get(id(each)) or _record_one(table, each) for each in asked]
 
 
@@ -90,10 +93,15 @@ def dismiss(table: Table, id_: int, reason: str, *, now: float) -> None:
     table.update(dismissed(debt, reason, now))
 
 
-def _recorded_together(table: Table, asked: Mapping[str, Asked], heard_of: Mapping[str, Heard]) -> dict[int, Debt]:
-    """Record those cleanups that take no look at other rows, in one statement. Return the debts by what was asked."""
+def _recorded_together(
+    table: Table, asked: Mapping[str, Asked], heard_of: Mapping[str, Heard], rows: Callable[[], list[SessionRow]]
+) -> dict[int, Debt]:
+    """Record those cleanups that take no look at other rows, in one statement. Return the debts by what was asked.
+
+    `rows` returns those of the sessions that are cleaned up by a seal.
+    """
     by_seal = {id_: each.request.login_id for id_, each in asked.items() if heard_of.get(id_) is Heard.OPEN}
-    ended = session_rows.taken_alone(table, by_seal)
+    ended = session_rows.taken_alone(table, by_seal, rows() if by_seal else [])
     alone = {id_: _of_login(table, each, ended.get(id_)) for id_, each in asked.items() if id_ in ended or id_ not in heard_of}
     begun = table.insert_all([new(each, _fingerprint(table, each.request)) for each in alone.values()])
     return {id(asked[id_]): debt for id_, debt in zip(alone, begun, strict=True)}

@@ -4,7 +4,7 @@ A session has one row, that of its login. Beside it there may be rows whose key 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,6 +19,7 @@ from connector.model.sessions import Current, Known, OpenLogin, OpenSession, Ren
 
 INSERT = f"INSERT INTO sessions ({', '.join(COLUMNS[1:])})"
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
+OF_SESSIONS = "WHERE session_id {} ORDER BY id"
 Believed = tuple[SessionRow, OpenSession]
 """A row that is to be believed, and what it holds."""
 NOTED = ("id", "used_at", "unanswered", "used_tick", "calls", "mac")
@@ -82,7 +83,7 @@ def current(table: Table, session_id: str, login_id: str) -> Current | None:
 def open_by(table: Table, logins: Sequence[tuple[str, str]]) -> list[OpenSession | None]:
     """Return for each session the one that is open by this login; None if it has no row that is to be believed."""
     session_ids = dict(logins)
-    rows = [*_of_sessions(table, session_ids)]
+    rows = _of_sessions(table, session_ids)
     wanted = {*logins}
     found = _believed(table, [row for row in rows if (row.session_id, row.login_id) in wanted])
     by_login = {(row.session_id, row.login_id): session for row, session in found}
@@ -129,16 +130,22 @@ def taken(table: Table, session_id: str, which: Collection[str] | None = None) -
     return taken
 
 
-def taken_alone(table: Table, logins: Mapping[str, str]) -> dict[str, OpenSession]:
+def asked_for(table: Table, session_ids: Collection[str]) -> Callable[[], list[SessionRow]]:
+    """Ask for the rows of these sessions with the next statement, and return what then returns them."""
+    which, values = table.among(session_ids)
+    found = table.later(f"{SELECT} {OF_SESSIONS.format(which)}", values)
+    return lambda: [*map(SessionRow._make, found())]
+
+
+def taken_alone(table: Table, logins: Mapping[str, str], rows: Sequence[SessionRow]) -> dict[str, OpenSession]:
     """Remove the rows of sessions that are open by these logins and have no other row, and return by session what they held.
 
-    One that is not to be believed stays, and one whose login another session may have: they take a second look.
+    `rows` are all of theirs, and maybe more. One that is not to be believed stays, and one whose login another session may
+    have: they take a second look.
     """
-    if not logins:
-        return {}
-    rows = [*_of_sessions(table, logins)]
     number = Counter(row.session_id for row in rows)
-    alone = [row for row in rows if number[row.session_id] == 1 and row.login_id == logins[row.session_id] and row.share is None]
+    open_by = [row for row in rows if row.login_id == logins.get(row.session_id)]
+    alone = [row for row in open_by if number[row.session_id] == 1 and row.share is None]
     found = [*_believed(table, alone)]
     if found:
         which, ids = table.among([row.id for row, _ in found])
@@ -214,9 +221,9 @@ def _current(session: OpenSession) -> Current:
     return Current(session.credential, session.version)
 
 
-def _of_sessions(table: Table, session_ids: Collection[str]) -> Iterator[SessionRow]:
+def _of_sessions(table: Table, session_ids: Collection[str]) -> list[SessionRow]:
     which, values = table.among(session_ids)
-    return _rows(table, f"WHERE session_id {which} ORDER BY id", *values)
+    return [*_rows(table, OF_SESSIONS.format(which), *values)]
 
 
 def _rows(table: Table, condition: str, *values: str | bytes | int) -> Iterator[SessionRow]:

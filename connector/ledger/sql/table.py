@@ -116,6 +116,10 @@ class Table(ABC):
         """Read what a query finds, a few rows at a time, because not all of them may be wanted."""
         return iter(self.connection.execute(query, values))
 
+    def later(self, query: str, values: Sequence[Any] = ()) -> Callable[[], list[Any]]:
+        """Ask together with the next statement that is waited for, if that saves a way. Return what then returns the rows."""
+        return lambda: [*self.connection.execute(query, values)]
+
     def among(self, values: Collection[Any]) -> tuple[str, list[Any]]:
         """Return what is true of a column that has one of these values, and what goes with its question marks."""
         return f"IN ({marks(values)})", [*values]

@@ -6,13 +6,13 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 
 from connector.cache.storage import Storage
-from connector.ledger.postgres import history, owners, replica
+from connector.ledger.postgres import held_claims, history, owners, replica
 from connector.ledger.postgres.database_clock import DatabaseClock
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.history import History
@@ -114,6 +114,18 @@ def counted_by_each(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda table, *_, **__: ticks.advance(table)
 
 
+def as_if_all_had_written(real: Callable[..., Any]) -> Callable[..., Any]:
+    def record(table: FleetTable, *arguments: Any, **named: Any) -> Any:
+        told = table.term
+        table.term = replace(told, is_complete=True)
+        try:
+            return real(table, *arguments, **named)
+        finally:
+            table.term = told
+
+    return record
+
+
 PLAIN = {"near": False, "forgets": False, "seats": None, "clocks": (0,), "replace": "after", "replicas": 2, "watchers": 1}
 CALM = {"bad_database": 0.0, "bad_store": 0.0, "bad_desk": 0.0, "troubles": 0}
 CALLS = {**PLAIN, **CALM, "races": 0, "travel": (0.01, 0.3), "pause": (0, 0.1), "lasts": (0.5, 1), "watchers": 6, "sessions": 1}
@@ -124,6 +136,18 @@ REAPS = {**CALM, "forgets": True, "pause": RESTS, "lasts": LONG, "steps": 5, "re
 BAD_DATABASE = {**PLAIN, **CALM, "bad_database": 0.1, "travel": (0,)}
 HOURS_APART = {"clocks": (3600, -3600)}
 LOSES = {"troubles": 3, "mischief": ("lose",)}
+LOSES_AT_ONCE = {
+    **PLAIN,
+    **CALM,
+    **LOSES,
+    "replicas": 3,
+    "races": 0,
+    "travel": (0.3,),
+    "pause": (0, 0.1),
+    "lasts": (0, 0.1, 1),
+    "sessions": 3,
+    "steps": 8,
+}
 SPLITS = {"troubles": 3, "mischief": ("split",), "bad_database": 0.0}
 LONG_SPLITS = {
     **PLAIN,
@@ -174,6 +198,9 @@ MUTANTS = {
     "a replica's own clock decides": Mistake(DatabaseClock, "saw", nothing, HOURS_APART),
     "an owner is gone as soon as another is there": Mistake(StandstillWatch, "gone", gone_at_once, {}),
     "nothing is written again that was lost": Mistake(history, "write_again", written_by_nobody, LOSES),
+    "a cleanup ends what it finds, though others have to write again what they know": Mistake(
+        held_claims, "record", as_if_all_had_written, LOSES_AT_ONCE
+    ),
     "what was lost is not noticed": Mistake(History, "_is_rewound", never, LOSES),
 }
 
