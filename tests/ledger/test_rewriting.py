@@ -318,6 +318,24 @@ async def test_a_try_that_was_under_way_settles_the_debt_that_was_lost_and_no_ot
     assert found == {"l1": CLOSED, "l2": OWED}
 
 
+async def test_two_histories_of_one_database_give_no_id_to_two_debts(database: Rewindable) -> None:
+    """A standby is promoted, and the former primary comes back and takes its place again. A try of the one settles no other."""
+    async with replica(database) as one, replica(database) as other:
+        database.keep()
+        await open_first(one)
+        await reopen(other)
+        database.rewind()
+        await other.statistics()
+        tried = await one_login_ended(one, 3, "t3", "l3")
+        database.rewind()
+        another = await one_login_ended(other, 2, "t2", "l2")
+        await close(one, tried)
+        found = {debt.session_id: debt.state for debt in await every_row(other) if debt.login_id == another.login_id}
+
+    assert tried.id != another.id
+    assert found[another.session_id] is OWED
+
+
 async def test_an_attempt_that_was_lost_counts(database: Rewindable) -> None:
     async with replica(database) as ledger:
         debt = await record(ledger, 1, login="l1")
