@@ -27,7 +27,8 @@ TYPE_OF = {str: "text", int: "bigint", bytes: "bytea"}
 """The types of what a column is compared with."""
 SET = ", ".join(f"{name} = column{place}" for place, name in enumerate(COLUMNS[1:], start=2))
 UPDATE = f"UPDATE debts SET {SET} FROM ({{}}) AS new WHERE debts.id = column1"  # noqa: S608 - names of our own
-LAST_ID = b"SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM debt_ids"
+LAST = "SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM {}"
+LAST_ID = LAST.format("debt_ids").encode()
 SLICE = 200
 """Rows that are fetched at a time where not all may be wanted."""
 
@@ -100,8 +101,7 @@ class FleetTable(Table):
 
     def last_id(self, name: str) -> int:
         sequence = "debt_ids" if name == "debts" else f"{name}_id_seq"
-        query = f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}"  # noqa: S608 - names of our own
-        return int(self.connection.execute(query).fetchone()[0])
+        return int(self.connection.execute(LAST.format(sequence)).fetchone()[0])
 
     def write_over(self, rows: Sequence[Row]) -> None:
         given, values = self.given(COLUMNS, rows)

@@ -8,6 +8,7 @@ from secrets import token_bytes
 from typing import NamedTuple
 
 from connector.ledger.sql.database import Database
+from connector.ledger.sql.table import Table
 
 WORD_BYTES = 16
 """Length of the random word that stands for an epoch."""
@@ -18,7 +19,7 @@ LOOK = """SELECT word, timeline, is_settled, left(pg_walfile_name(pg_current_wal
 SPARE_IDS = 1_000_000
 """More debts than are recorded in the time that a fail-over can lose."""
 RANGES = 2**22
-"""From how many ranges of so many ids an epoch takes its own. With them, a thousand fail-overs stay below 2**53."""
+"""Of so many ids each. With as many, the ids stay below 2**53 for a thousand fail-overs."""
 
 
 class LedgerEpoch(NamedTuple):
@@ -45,11 +46,21 @@ def begin(database: Database, epoch: LedgerEpoch) -> None:
     """Write down that an epoch begins. From now on no debt gets an id that a debt may have had which is lost.
 
     The former primary may come back, and begins an epoch at the id at which the one that is lost then began. So each takes a
-    range by its random word: whoever tries a debt of the one would settle another of the other.
+    range at random: whoever tries a debt of the one would settle another of the other.
     """
     database.execute("UPDATE epoch SET word = ?, timeline = ?, is_settled = ?", epoch[:3])
-    skipped = SPARE_IDS * (1 + int.from_bytes(epoch.word) % RANGES)
-    database.execute("SELECT setval('debt_ids', nextval('debt_ids') + ?)", (skipped,))
+    database.execute("SELECT setval('debt_ids', nextval('debt_ids') + ?)", (skipped_ids(),))
+
+
+def count_on(table: Table, known: int) -> None:
+    """Give no id any more up to this one, nor any other that was perhaps given after it where it is from."""
+    if known > table.last_id("debts"):
+        table.connection.execute("SELECT setval('debt_ids', ?)", (known + skipped_ids(),))
+
+
+def skipped_ids() -> int:
+    """Return how many ids lie before a range that nobody else takes."""
+    return SPARE_IDS * (1 + int.from_bytes(token_bytes(4)) % RANGES)
 
 
 def settle(database: Database) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from msgspec.structs import replace
 
 from connector.ledger.begun_logins import OpeningRow
+from connector.ledger.postgres import epochs
 from connector.ledger.postgres.known_facts import KnownFacts
 from connector.ledger.postgres.unheard import insert_again, write_unheard
 from connector.ledger.sql import opening_rows, session_rows
@@ -21,8 +22,6 @@ from connector.model.logins import set_aside
 from connector.model.sessions import OpenSession
 from connector.model.transitions import closed_if_done
 
-COUNT_ON = "SELECT setval('debt_ids', greatest(last_value, ?)) FROM debt_ids"
-
 
 def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes], now: float) -> int:
     """Write what the facts say as far as the rows do not say it, and return of how many logins and debts they tell.
@@ -31,7 +30,7 @@ def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes]
     """
     known = KnownFacts.of(facts)
     if known.debts:
-        table.connection.execute(COUNT_ON, (max(known.debts),))
+        epochs.count_on(table, max(known.debts))
     heard_of = table.sessions_heard_of(known.sessions)
     unheard, heard = known.split(heard_of)
     write_unheard(table, unheard, there)

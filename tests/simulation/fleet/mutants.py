@@ -136,17 +136,20 @@ REAPS = {**CALM, "forgets": True, "pause": RESTS, "lasts": LONG, "steps": 5, "re
 BAD_DATABASE = {**PLAIN, **CALM, "bad_database": 0.1, "travel": (0,)}
 HOURS_APART = {"clocks": (3600, -3600)}
 LOSES = {"troubles": 3, "mischief": ("lose",)}
-LOSES_AT_ONCE = {
+LOSES_OFTEN = {
     **PLAIN,
     **CALM,
     **LOSES,
     "replicas": 3,
+    "sessions": 2,
     "races": 0,
-    "travel": (0.3,),
-    "pause": (0, 0.1),
-    "lasts": (0, 0.1, 1),
-    "sessions": 3,
-    "steps": 8,
+    "travel": (0.01,),
+    "pause": (0.1,),
+    "lasts": (0.1,),
+    "replace": "before",
+    "watchers": 0,
+    "steps": 40,
+    "troubles": 12,
 }
 SPLITS = {"troubles": 3, "mischief": ("split",), "bad_database": 0.0}
 LONG_SPLITS = {
@@ -199,7 +202,7 @@ MUTANTS = {
     "an owner is gone as soon as another is there": Mistake(StandstillWatch, "gone", gone_at_once, {}),
     "nothing is written again that was lost": Mistake(history, "write_again", written_by_nobody, LOSES),
     "a cleanup ends what it finds, though others have to write again what they know": Mistake(
-        held_claims, "record", as_if_all_had_written, LOSES_AT_ONCE
+        held_claims, "record", as_if_all_had_written, LOSES_OFTEN
     ),
     "what was lost is not noticed": Mistake(History, "_is_rewound", never, LOSES),
 }

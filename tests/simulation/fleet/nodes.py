@@ -57,7 +57,6 @@ class Node:
             "nextval": (1, lambda name: self.drawn(name)[0]),
             "setval": (2, self.numbers.__setitem__),
             "last_of": (1, lambda name: self.numbers.get(name, 0)),
-            "count_on": (2, lambda name, number: self.numbers.update({name: max(self.numbers.get(name, 0), number)})),
         }
         self._teach(self.rows)
         self.picture = self.before = picture

@@ -20,7 +20,6 @@ SAID_OTHERWISE: Sequence[tuple[re.Pattern[str], str]] = [
         (r"\bextract\(epoch FROM (clock_timestamp|now)\(\)\)", "moment()"),
         (r"\bstrpos\(", "instr("),
         (r"\bstring_agg\(CAST\((\w+) AS text\), ','\)", r"group_concat(\1)"),
-        (r"\bsetval\('(\w+)', greatest\(last_value, (%s|\?)\)\) FROM \1\b", r"count_on('\1', \2)"),
         (r"\blast_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM (\w+)", r"last_of('\1')"),
         (r"\bgreatest\(", "max("),
         (r"\bleast\(", "min("),
