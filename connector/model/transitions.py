@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
-from connector.model.outcomes import IN_USE_AGAIN, NO_LOGIN, SHARED, WITHOUT_ASKING, LogoutOutcome
+from connector.model.outcomes import IN_USE_AGAIN, NO_LOGIN, SHARED, USED_BY_OTHERS, WITHOUT_ASKING, LogoutOutcome
 from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession
 from drivers import Scope
@@ -83,15 +83,18 @@ def revived(debt: Debt, now: float) -> Debt:
     return closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=IN_USE_AGAIN), now)
 
 
-def renewed(debt: Debt, credential: Credential, now: float) -> Debt:
-    """Owe a login by the credential that its end system has made of the debt's, due at once.
+def renewed(debt: Debt, credential: Credential, now: float, *, version: int) -> Debt:
+    """Owe a login by a later version of the debt's credential, due at once.
 
-    A closed logout has ended an older credential, which may not have ended the login. So it is owed again.
+    A closed logout has ended an older credential, which may not have ended the login. So it is owed again, unless there was
+    nothing to ask the end system, or others use the login.
     """
+    if debt.outcome in WITHOUT_ASKING | USED_BY_OTHERS:
+        return debt
     return replace(
         due_at_once(debt, now),
         credential=credential,
-        version=debt.version + 1,
+        version=version,
         outcome=None,
         closed_at=None,
         dismissed=None,

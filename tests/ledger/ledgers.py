@@ -61,6 +61,7 @@ __all__ = [
     "record",
     "request",
     "session",
+    "untried",
 ]
 """What the contract of every ledger uses; tests of the one in SQLite use the same."""
 

@@ -4,22 +4,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import msgspec
 import pytest
 
+from connector.cleanups.one_at_a_time import ONLY_THE_LEDGER_KNOWS
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.testing.ledger_subject import every_row
+from connector.model.credential import Credential
 from connector.model.debts import LogoutState
 from connector.model.sessions import RefreshState, Renewal
 from tests.ledger.ledgers import (
     DRIVERS,
     KEYS,
+    ORIGIN,
     REFUSED,
     START,
+    VERIFIED,
     SetClock,
+    all_due,
     close,
     logins,
     one_login_ended,
@@ -28,6 +34,7 @@ from tests.ledger.ledgers import (
     record,
     request,
     session,
+    untried,
 )
 from tests.ledger.rewound import Rewindable
 from tests.postgres import Postgres
@@ -289,6 +296,27 @@ async def test_a_renewed_credential_that_was_lost_is_the_one_that_ends_the_login
         debt = await record(other, 1, "t1", login="l1")
 
     assert (debt.credential, debt.version) == (new, 1)
+
+
+@pytest.mark.parametrize("state", [LogoutState.OWED, LogoutState.WAITING, CLOSED])
+async def test_a_login_ended_without_its_credential_is_owed_by_the_one_that_was_lost(
+    database: Rewindable, state: LogoutState
+) -> None:
+    """Another replica knew only the id of the login when it ended it: the ledger had the credential, and has lost it."""
+    async with replica(database) as loser, replica(database) as other:
+        await other.statistics()
+        database.keep()
+        await open_first(loser)
+        database.rewind()
+        asked = request(1, login="l1")
+        nameless = msgspec.structs.replace(asked, credential=Credential(), version=ONLY_THE_LEDGER_KNOWS)
+        debt = await untried(other, nameless, origin=ORIGIN, drivers=DRIVERS, logins=["l1"])
+        await other.settle(debt, state=state, outcome=VERIFIED if state is CLOSED else REFUSED)
+        await loser.statistics()
+        (found,) = [debt for debt in await every_row(other) if debt.login_id]
+        (due,) = await all_due(other)
+
+    assert (found.state, due.credential, due.version, found.outcome) == (OWED, session(1, "t1").credential, 0, None)
 
 
 async def test_a_refresh_whose_claim_was_lost_is_still_that_of_its_owner(database: Rewindable) -> None:

@@ -20,7 +20,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import set_aside
 from connector.model.sessions import OpenSession
-from connector.model.transitions import closed_if_done
+from connector.model.transitions import closed_if_done, renewed
 
 
 def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes], now: float) -> int:
@@ -37,8 +37,7 @@ def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes]
     _write_heard(table, heard, there, now)
     owed = {(debt.session_id, debt.login_id) for debt in known.debts.values()}
     for session in known.over:
-        login = session.session_id, session.login_id
-        if login not in owed and not is_debt(table, *login, session.credential):
+        if (session.session_id, session.login_id) not in owed and not _is_owed_by_it(table, session, now):
             end_anyhow(table, session, now=now)
     return len(known.logins) + len(known.debts)
 
@@ -93,7 +92,7 @@ def _joined(found: Debt, known: Debt, now: float) -> Debt:
 
 def _write_session(table: Table, session: OpenSession, now: float) -> None:
     """Open a session by a login that is known to be open, if nobody has ended it, and if no other login is in its place."""
-    if is_debt(table, session.session_id, session.login_id, session.credential) or _is_ended_by_credential(table, session):
+    if _is_owed_by_it(table, session, now) or _is_ended_by_credential(table, session):
         session_rows.remove(table, session.session_id, session.login_id)
         return
     rows = [*session_rows.believed(table, session.session_id)]
@@ -107,6 +106,15 @@ def _write_session(table: Table, session: OpenSession, now: float) -> None:
         end_anyhow(table, session, now=now)
     else:
         session_rows.insert(table, session)
+
+
+def _is_owed_by_it(table: Table, session: OpenSession, now: float) -> bool:
+    """Tell whether a login is, or was, a debt. One with an older credential, or without any, is owed by the one that is known."""
+    debts = table.of_login(session.session_id, session.login_id, session.credential or Credential())
+    for debt in debts:
+        if session.credential is not None and debt.version < session.version:
+            table.update(renewed(debt, session.credential, now, version=session.version))
+    return bool(debts)
 
 
 def _is_ended_by_credential(table: Table, session: OpenSession) -> bool:

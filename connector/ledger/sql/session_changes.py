@@ -11,7 +11,6 @@ from connector.model.begun import Recorded
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_eviction, owed_login, set_aside
-from connector.model.outcomes import USED_BY_OTHERS, WITHOUT_ASKING
 from connector.model.sessions import Current, OpenSession, Renewal, Replaced
 from connector.model.transitions import renewed, revived
 
@@ -106,8 +105,9 @@ def renew(table: Table, renewal: Renewal, *, now: float) -> Current | None:
     if current := session_rows.renew(table, renewal):
         return current
     for debt in table.of_login(renewal.session_id, renewal.login_id, renewal.credential):
-        is_due = debt.version == renewal.version and debt.outcome not in WITHOUT_ASKING | USED_BY_OTHERS
-        now_owed = table.update(renewed(debt, renewal.credential, now)) if is_due else debt
+        now_owed = debt
+        if debt.version == renewal.version:
+            now_owed = table.update(renewed(debt, renewal.credential, now, version=renewal.version + 1))
         return Current(now_owed.credential, now_owed.version, is_open=False)
     return None
 

@@ -8,7 +8,6 @@ from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_login, set_aside
-from connector.model.outcomes import USED_BY_OTHERS, WITHOUT_ASKING
 from connector.model.sessions import Current, OpenSession, Renewal, Replaced
 from connector.model.transitions import Asked, as_known, asked_again, new, renewed, revived
 
@@ -99,8 +98,9 @@ def renew(store: MemoryStore, renewal: Renewal, now: float) -> Current | None:
             session = store.sessions[key] = replace(session, credential=renewal.credential, version=renewal.version + 1)
         return Current(session.credential, session.version)
     for debt in store.of_login(renewal.session_id, renewal.login_id, renewal.credential):
-        is_due = debt.version == renewal.version and debt.outcome not in WITHOUT_ASKING | USED_BY_OTHERS
-        now_owed = store.update(renewed(debt, renewal.credential, now)) if is_due else debt
+        now_owed = debt
+        if debt.version == renewal.version:
+            now_owed = store.update(renewed(debt, renewal.credential, now, version=renewal.version + 1))
         return Current(now_owed.credential, now_owed.version, is_open=False)
     return None
 
