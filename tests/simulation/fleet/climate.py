@@ -12,6 +12,8 @@ PAUSES: tuple[Seconds, ...] = ((0, 0.01), (0, 0.1, 1), (0.5, 2, 5))
 RESTS: Seconds = (3, 5, 12)
 """After which a session is nearly idle for long enough to be reaped."""
 LONG: Seconds = (15, 40)
+OFTEN = 0.15
+"""The share of runs in which more goes wrong, one thing soon after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,13 @@ class Climate:
 
 def drawn(dice: Random) -> Climate:
     """Draw the climate of a run."""
-    is_calm, forgets = dice.random() < 0.2, dice.random() < 0.2
+    is_calm, forgets, is_often = dice.random() < 0.2, dice.random() < 0.2, dice.random() < OFTEN
     pause = dice.choice((*PAUSES, RESTS) if forgets else PAUSES)
     bad = (0.0,) if is_calm else (0.0, 0.0, 0.02, 0.1)
     return Climate(
         replicas=dice.choice((2, 2, 3)),
         sessions=dice.choice((1, 2, 3)),
-        steps=dice.choice((3, 5, 8)),
+        steps=40 if is_often else dice.choice((3, 5, 8)),
         watchers=dice.choice((1, 2)),
         near=dice.random() < 0.4,
         bad_database=dice.choice(bad),
@@ -89,7 +91,7 @@ def drawn(dice: Random) -> Climate:
         pause=pause,
         lasts=LONG if pause is RESTS else pause,
         mischief=_joined(dice.sample(MISCHIEF, dice.choice((1, 2, 4)))),
-        troubles=0 if is_calm else dice.choice((0, 1, 2, 3)),
+        troubles=0 if is_calm else 12 if is_often else dice.choice((0, 1, 2, 3)),
         races=dice.choice((0, 0.3, 0.7)),
         seats=dice.choice((None, None, None, 2)),
         replace=dice.choice(("after", "after", "before")),

@@ -40,6 +40,8 @@ class FleetOracle(Oracle):
     """By session."""
     not_judged: set[str] = field(default_factory=set)
     """Processes whose store has two masters: what one of these is told, the other does not know."""
+    joined: int = 0
+    """The event after which there was one master again."""
 
     def lives_of(self, session_id: str) -> Sequence[Life]:
         """Return the lives that a session has had until now."""

@@ -127,5 +127,5 @@ class Troubles:
             await world.pause((1, 5))
         for replica in others:
             replica.store.store = world.master
-        self._tell("there is one master")
+        world.oracle.joined = world.oracle.event("there is one master")
         world.oracle.not_judged.clear()

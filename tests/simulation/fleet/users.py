@@ -110,7 +110,7 @@ class Users:
         is_forgotten = began < self._world.is_forgotten_until
         two_masters = replica.name in self._oracle.not_judged
         status = await self._opshub.call(replica, life, Handler(self._world, replica.name, life))
-        two_masters |= replica.name in self._oracle.not_judged
+        two_masters |= replica.name in self._oracle.not_judged or (life.over or 0) < self._oracle.joined
         self._oracle.event(f"{replica.name}: a call of {life.session_id} by {life.token} is answered {status}")
         self._count("call", status)
         if is_forgotten or began < self._world.is_forgotten_until:
