@@ -152,4 +152,22 @@ MUTANTS = {
     "ids go on where they were": Mutant(
         epochs, "SPARE_IDS", lambda _: 0, f"{FAILOVER}::test_no_id_of_a_debt_that_was_lost_is_given_to_another_one"
     ),
+    "all epochs take the same ids": Mutant(
+        epochs, "RANGES", lambda _: 1, f"{REWRITING}::test_two_histories_of_one_database_give_no_id_to_two_debts"
+    ),
+    "a replica whose row was lost is forgotten": Mutant(
+        History, "_await_lost", nothing, f"{REWRITING}::test_a_replica_whose_row_was_lost_with_its_login_is_waited_for"
+    ),
+    "who has lost nothing lets others have written what is over": Mutant(
+        history,
+        "remove_again",
+        nothing,
+        f"{REWRITING}::test_a_login_that_has_failed_does_not_come_back_by_whom_had_overtaken_it",
+    ),
+    "a debt keeps the credential that it was recorded with": Mutant(
+        rewriting,
+        "renewed",
+        lambda _: lambda debt, *_, **__: debt,
+        f"{REWRITING}::test_a_login_ended_without_its_credential_is_owed_by_the_one_that_was_lost",
+    ),
 }

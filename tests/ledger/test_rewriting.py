@@ -16,6 +16,7 @@ from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.testing.ledger_subject import every_row
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
+from connector.model.errors import LedgerUnavailable
 from connector.model.sessions import RefreshState, Renewal
 from tests.ledger.ledgers import (
     DRIVERS,
@@ -260,6 +261,39 @@ async def test_a_login_under_way_of_a_replica_whose_row_was_lost_is_nobodys(data
             found = await states(other)
 
     assert (unknown, recorded.is_open, found) == (1, False, {"l": OWED})
+
+
+async def test_a_login_that_has_failed_does_not_come_back_by_whom_had_overtaken_it(database: Rewindable) -> None:
+    """The one whose login it was has lost nothing."""
+    async with replica(database) as opener, replica(database) as ender:
+        await opener.begin_opening(opening(session(1)))
+        await record(ender, 1, "", login="")
+        await opener.opening_failed(opening(session(1)))
+        database.keep()
+        for _ in range(2):  # the second time, the database is before all that the ender did in its epoch
+            await ender.statistics()
+            database.rewind()
+        await ender.statistics()
+        await opener.statistics()
+        totals = await ender.statistics()
+
+    assert (totals.openings, totals.unknown) == (0, 0)
+
+
+async def test_a_replica_whose_row_was_lost_with_its_login_is_waited_for(database: Rewindable) -> None:
+    async with replica(database) as other:
+        database.keep()
+        async with replica(database) as late:
+            await open_first(late)
+            await other.statistics()
+            database.rewind()
+            for _ in range(2):
+                with pytest.raises(LedgerUnavailable, match="failed over"):
+                    await record(other, 1, "", login="l0")
+            await late.statistics()
+            found = await logins(other)
+
+    assert found == {session(1).session_id: "l1"}
 
 
 async def test_a_cleanup_that_is_written_again_brings_no_login_back_that_has_failed(database: Rewindable) -> None:

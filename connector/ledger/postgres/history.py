@@ -1,6 +1,6 @@
 """What a replica remembers of its transactions, to notice and mend what a fail-over of the database has lost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.epochs import LedgerEpoch
 from connector.ledger.postgres.journal import Journal
 from connector.ledger.postgres.owners import Prologue
-from connector.ledger.postgres.rewriting import write_again
+from connector.ledger.postgres.rewriting import remove_again, write_again
 from connector.ledger.sql.facts import Fact
 
 log = structlog.get_logger(__name__)
@@ -39,6 +39,8 @@ class Written(NamedTuple):
     """Whether some were too old to be remembered."""
     gives_seats: bool
     """Whether the epoch is settled."""
+    others: Collection[bytes]
+    """The other owners that were there."""
 
 
 class History:
@@ -57,6 +59,8 @@ class History:
         """The last one whose COMMIT was sent, if its answer is still to come, or was lost."""
         self._known = set[bytes]()
         """The epochs of acknowledged transactions."""
+        self._awaited = set[bytes]()
+        """The owners whose rows the database has lost, perhaps: they come back by other words, at a time that nobody knows."""
 
     def enter(self, table: FleetTable, seen: Prologue) -> bool:
         """Do in a transaction that has just begun what its place in the database's history wants.
@@ -73,13 +77,19 @@ class History:
             table.connection.execute(ENTER, (epoch.word, table.term.owner))
         since = self._kept(seen)
         there = [word for word, row in seen.owners.items() if row.epoch == epoch.word and word != table.term.owner]
+        if has_entered and not is_rewound:
+            remove_again(table, self._journal.above(0))
         rewritten = self._write_again(table, since, there) if is_rewound else None
         lacked = is_rewound and self._journal.lacks(since)
         gives_seats = _is_settled(table, epoch, seen)
-        is_complete = epoch.is_settled or len(there) == len(seen.owners) - 1
+        self._await_lost(seen, epoch)
+        have_all_written = len(there) == len(seen.owners) - 1 and not self._awaited
+        is_complete = epoch.is_settled or have_all_written
         table.term = replace(table.term, gives_seats=gives_seats, is_complete=is_complete)
         sequence = seen.owners[table.term.owner].sequence
-        self._sent = Written(epoch.word, sequence, table.facts, has_entered or is_rewound, rewritten, lacked, gives_seats)
+        others = seen.owners.keys() - {table.term.owner}
+        has_entered |= is_rewound
+        self._sent = Written(epoch.word, sequence, table.facts, has_entered, rewritten, lacked, gives_seats, others)
         return is_rewound
 
     def acknowledged(self) -> None:
@@ -115,6 +125,13 @@ class History:
         if own is None:
             return seen.epoch.is_over or seen.epoch.word != last.epoch
         return own.epoch != last.epoch or own.sequence < last.sequence
+
+    def _await_lost(self, seen: Prologue, epoch: LedgerEpoch) -> None:
+        """Note which owners are not there in a new epoch that were in the last one. They are awaited until it is settled."""
+        if self._last is not None and self._last.epoch != epoch.word:
+            self._awaited |= {*self._last.others} - seen.owners.keys()
+        if epoch.is_settled:
+            self._awaited.clear()
 
     def _kept(self, seen: Prologue) -> int:
         """Return up to which of its transactions the database knows them all."""

@@ -42,6 +42,16 @@ def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes]
     return len(known.logins) + len(known.debts)
 
 
+def remove_again(table: Table, facts: Iterable[Fact]) -> None:
+    """Remove the rows of logins that are not under way any more, as the facts say.
+
+    Of a login whose opening it had marked, another owner writes it again. This one has lost nothing, and writes nothing again
+    that would remove it.
+    """
+    known = KnownFacts.of(facts)
+    opening_rows.remove_all(table, [login for login, told in known.logins.items() if told.opening is None])
+
+
 def _write_heard(table: Table, known: KnownFacts, there: Collection[bytes], now: float) -> None:
     """Write what is known of sessions of which the database knows something as well, login by login."""
     for debt in known.debts.values():

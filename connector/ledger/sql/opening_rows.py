@@ -117,6 +117,14 @@ def remove(table: Table, session_id: str, login_id: str) -> None:
     table.note([OpeningRemoved(session_id, login_id)])
 
 
+def remove_all(table: Table, logins: Sequence[tuple[str, str]]) -> None:
+    """Do what `remove` does for each of these sessions and logins, in one statement."""
+    if logins:
+        given, values = table.given(("session_id", "login_id"), logins)
+        table.write(f"DELETE FROM openings WHERE id IN ({OF_LOGINS.format(given)})", values)  # noqa: S608 - ours
+        table.note(starmap(OpeningRemoved, logins))
+
+
 def let_go(table: Table, login_id: str) -> None:
     """Remove the row of a login of which nobody knows what it has made, whether the row is to be believed or not."""
     removed = f"DELETE FROM openings WHERE login_id = ? AND NOT {is_running(table)}"  # noqa: S608 - ours

@@ -60,7 +60,7 @@ class Term:
     gives_seats: bool = True
     """Whether all that holds a seat has a row, as far as the store can know."""
     is_complete: bool = True
-    """Whether all owners that are there have written what the store has perhaps forgotten."""
+    """Whether all owners that are known to be there have written what the store has perhaps forgotten."""
 
     @property
     def owners(self) -> tuple[bytes, ...]:
