@@ -92,12 +92,16 @@ class LedgerView:
 
     async def totals(self) -> ShownLedger:
         """Tell how much is owed. Raises `LedgerUnavailable`."""
+        ledger = self.ledger
+        totals, held_back, next_try_at, owners = await asyncio.gather(  # asked for at once, they share a transaction
+            ledger.statistics(), ledger.held_back(), ledger.next_due(time.time()), ledger.owners()
+        )
         return ShownLedger(
-            **asdict(await self.ledger.statistics()),
-            held_back=await self.ledger.held_back(),
-            next_try_at=await self.ledger.next_due(time.time()),
-            durability=self.ledger.durability,
-            shared_by=[name for name, _ in await self.ledger.owners()],
+            **asdict(totals),
+            held_back=held_back,
+            next_try_at=next_try_at,
+            durability=ledger.durability,
+            shared_by=[name for name, _ in owners],
         )
 
 
