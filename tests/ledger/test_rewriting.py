@@ -15,9 +15,10 @@ from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.testing.ledger_subject import every_row
 from connector.model.credential import Credential
-from connector.model.debts import LogoutState
+from connector.model.debts import Debt, LogoutState
 from connector.model.errors import LedgerUnavailable
-from connector.model.sessions import RefreshState, Renewal
+from connector.model.outcomes import IN_USE_AGAIN, SHARED, LogoutOutcome
+from connector.model.sessions import OpenSession, RefreshState, Renewal
 from tests.ledger.ledgers import (
     DRIVERS,
     KEYS,
@@ -42,6 +43,7 @@ from tests.postgres import Postgres
 
 Do = Callable[[Ledger], Awaitable[object]]
 NEVER = Standstill(1e9)
+LOST = session(1, "t1", "l1")
 OWED, CLOSED = LogoutState.OWED, LogoutState.CLOSED
 
 
@@ -84,6 +86,12 @@ async def clean_up_wholly(ledger: Ledger) -> None:
 
 async def clean_up_by_credential(ledger: Ledger) -> None:
     await record(ledger, 1, "t1")
+
+
+async def ended_by_its_id(ledger: Ledger) -> Debt:
+    """End login l1 of session 1 as a replica does that takes its credential from the ledger."""
+    asked = msgspec.structs.replace(request(1, login="l1"), credential=Credential(), version=ONLY_THE_LEDGER_KNOWS)
+    return await untried(ledger, asked, origin=ORIGIN, drivers=DRIVERS, logins=["l1"])
 
 
 async def nothing(_: Ledger) -> None:
@@ -263,13 +271,18 @@ async def test_a_login_under_way_of_a_replica_whose_row_was_lost_is_nobodys(data
     assert (unknown, recorded.is_open, found) == (1, False, {"l": OWED})
 
 
-async def test_a_login_that_has_failed_does_not_come_back_by_whom_had_overtaken_it(database: Rewindable) -> None:
-    """The one whose login it was has lost nothing."""
+@pytest.mark.parametrize("has_lost_something", [False, True])
+async def test_a_login_that_has_failed_does_not_come_back_by_whom_had_overtaken_it(
+    database: Rewindable, has_lost_something: bool
+) -> None:
+    """The one whose login it was has not lost its end."""
     async with replica(database) as opener, replica(database) as ender:
         await opener.begin_opening(opening(session(1)))
         await record(ender, 1, "", login="")
         await opener.opening_failed(opening(session(1)))
         database.keep()
+        if has_lost_something:
+            await opener.statistics()
         for _ in range(2):  # the second time, the database is before all that the ender did in its epoch
             await ender.statistics()
             database.rewind()
@@ -290,6 +303,9 @@ async def test_a_replica_whose_row_was_lost_with_its_login_is_waited_for(databas
             for _ in range(2):
                 with pytest.raises(LedgerUnavailable, match="failed over"):
                     await record(other, 1, "", login="l0")
+            async with replica(database) as newcomer:
+                with pytest.raises(LedgerUnavailable, match="failed over"):
+                    await record(newcomer, 1, "", login="l0")
             await late.statistics()
             found = await logins(other)
 
@@ -342,15 +358,50 @@ async def test_a_login_ended_without_its_credential_is_owed_by_the_one_that_was_
         database.keep()
         await open_first(loser)
         database.rewind()
-        asked = request(1, login="l1")
-        nameless = msgspec.structs.replace(asked, credential=Credential(), version=ONLY_THE_LEDGER_KNOWS)
-        debt = await untried(other, nameless, origin=ORIGIN, drivers=DRIVERS, logins=["l1"])
+        debt = await ended_by_its_id(other)
         await other.settle(debt, state=state, outcome=VERIFIED if state is CLOSED else REFUSED)
         await loser.statistics()
         (found,) = [debt for debt in await every_row(other) if debt.login_id]
         (due,) = await all_due(other)
 
     assert (found.state, due.credential, due.version, found.outcome) == (OWED, session(1, "t1").credential, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("lost", "used", "outcome"),
+    [
+        (replace(LOST, is_shared=True), replace(session(2, "t1", "l2"), is_shared=True), SHARED),
+        (LOST, session(1, "t1", "l2"), IN_USE_AGAIN),
+    ],
+)
+async def test_a_login_that_is_used_elsewhere_is_not_owed_by_a_credential_that_was_lost(
+    database: Rewindable, lost: OpenSession, used: OpenSession, outcome: LogoutOutcome
+) -> None:
+    async with replica(database) as loser, replica(database) as other:
+        await other.statistics()
+        database.keep()
+        await open_(loser, lost)
+        database.rewind()
+        await ended_by_its_id(other)
+        await open_(other, used)
+        await loser.statistics()
+        found = {debt.login_id: (debt.state, debt.outcome) for debt in await every_row(other) if debt.login_id}
+
+    assert found == {"l1": (CLOSED, outcome)}
+
+
+async def test_a_login_ended_without_its_credential_holds_the_seat_that_was_lost(database: Rewindable) -> None:
+    async with replica(database) as loser, replica(database) as other:
+        await other.statistics()
+        database.keep()
+        await loser.begin_opening(opening(LOST, "licence"))
+        assert (await loser.open_session(LOST, None, drivers=DRIVERS)).is_open
+        database.rewind()
+        await ended_by_its_id(other)
+        await loser.statistics()
+        held = await other.held_seats("licence")
+
+    assert (held.owed, held.total) == (1, 1)
 
 
 async def test_a_refresh_whose_claim_was_lost_is_still_that_of_its_owner(database: Rewindable) -> None:

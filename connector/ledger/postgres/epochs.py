@@ -45,8 +45,8 @@ class LedgerEpoch(NamedTuple):
 def begin(database: Database, epoch: LedgerEpoch) -> None:
     """Write down that an epoch begins. From now on no debt gets an id that a debt may have had which is lost.
 
-    The former primary may come back, and begins an epoch at the id at which the one that is lost then began. So each takes a
-    range at random: whoever tries a debt of the one would settle another of the other.
+    The former primary may come back, and begins an epoch at the id at which the one that is lost then began. The end of a try
+    from that one would settle another debt of the new one. So each epoch takes a range at random.
     """
     database.execute("UPDATE epoch SET word = ?, timeline = ?, is_settled = ?", epoch[:3])
     database.execute("SELECT setval('debt_ids', nextval('debt_ids') + ?)", (skipped_ids(),))
@@ -59,7 +59,7 @@ def count_on(table: Table, known: int) -> None:
 
 
 def skipped_ids() -> int:
-    """Return how many ids lie before a range that nobody else takes."""
+    """Return how many ids lie before a range that hardly any other epoch takes: one in four million."""
     return SPARE_IDS * (1 + int.from_bytes(token_bytes(4)) % RANGES)
 
 

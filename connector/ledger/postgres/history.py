@@ -77,13 +77,14 @@ class History:
             table.connection.execute(ENTER, (epoch.word, table.term.owner))
         since = self._kept(seen)
         there = [word for word, row in seen.owners.items() if row.epoch == epoch.word and word != table.term.owner]
-        if has_entered and not is_rewound:
+        if has_entered:
             remove_again(table, self._journal.above(0))
         rewritten = self._write_again(table, since, there) if is_rewound else None
         lacked = is_rewound and self._journal.lacks(since)
         gives_seats = _is_settled(table, epoch, seen)
         self._await_lost(seen, epoch)
-        have_all_written = len(there) == len(seen.owners) - 1 and not self._awaited
+        # A newcomer does not know who was there before.
+        have_all_written = len(there) == len(seen.owners) - 1 and not self._awaited and bool(self._known - {epoch.word})
         is_complete = epoch.is_settled or have_all_written
         table.term = replace(table.term, gives_seats=gives_seats, is_complete=is_complete)
         sequence = seen.owners[table.term.owner].sequence

@@ -14,13 +14,14 @@ from connector.ledger.postgres.known_facts import KnownFacts
 from connector.ledger.postgres.unheard import insert_again, write_unheard
 from connector.ledger.sql import opening_rows, session_rows
 from connector.ledger.sql.facts import Fact
-from connector.ledger.sql.session_changes import end_anyhow, is_debt
+from connector.ledger.sql.session_changes import end_anyhow, is_debt, is_open_by
 from connector.ledger.sql.table import Table
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import set_aside
+from connector.model.outcomes import SHARED
 from connector.model.sessions import OpenSession
-from connector.model.transitions import closed_if_done, renewed
+from connector.model.transitions import closed_if_done, renewed, revived
 
 
 def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes], now: float) -> int:
@@ -45,8 +46,8 @@ def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes]
 def remove_again(table: Table, facts: Iterable[Fact]) -> None:
     """Remove the rows of logins that are not under way any more, as the facts say.
 
-    Of a login whose opening it had marked, another owner writes it again. This one has lost nothing, and writes nothing again
-    that would remove it.
+    Of a login whose opening it had marked, another owner writes it again. This one has perhaps not lost its end, and then
+    writes nothing again that would remove it.
     """
     known = KnownFacts.of(facts)
     opening_rows.remove_all(table, [login for login, told in known.logins.items() if told.opening is None])
@@ -119,12 +120,27 @@ def _write_session(table: Table, session: OpenSession, now: float) -> None:
 
 
 def _is_owed_by_it(table: Table, session: OpenSession, now: float) -> bool:
-    """Tell whether a login is, or was, a debt. One with an older credential, or without any, is owed by the one that is known."""
+    """Tell whether a login is, or was, a debt. One with an older credential, or without any, gets what is known of the login."""
     debts = table.of_login(session.session_id, session.login_id, session.credential or Credential())
-    for debt in debts:
-        if session.credential is not None and debt.version < session.version:
-            table.update(renewed(debt, session.credential, now, version=session.version))
+    older = [debt for debt in debts if debt.version < session.version]
+    if older and session.credential is not None:
+        session_rows.remove(table, session.session_id, session.login_id)  # or it would count as one that uses the login
+        for debt in older:
+            now_owed = _by_newer(table, debt, session, session.credential, now)
+            if now_owed != debt:
+                table.update(now_owed)
     return bool(debts)
+
+
+def _by_newer(table: Table, debt: Debt, session: OpenSession, credential: Credential, now: float) -> Debt:
+    """Return a debt by a newer credential of its login, closed if others use that."""
+    is_closed = debt.state is LogoutState.CLOSED
+    if is_open_by(table, session.session_id, credential, session.origin):
+        return debt if is_closed else revived(debt, now)
+    if session_rows.has_sharers(table, session):
+        return debt if is_closed else closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=SHARED), now)
+    now_owed = renewed(debt, credential, now, version=session.version)
+    return debt if now_owed is debt else replace(now_owed, is_shared=session.is_shared, seat=now_owed.seat or session.seat)
 
 
 def _is_ended_by_credential(table: Table, session: OpenSession) -> bool:

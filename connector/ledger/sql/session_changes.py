@@ -107,7 +107,9 @@ def renew(table: Table, renewal: Renewal, *, now: float) -> Current | None:
     for debt in table.of_login(renewal.session_id, renewal.login_id, renewal.credential):
         now_owed = debt
         if debt.version == renewal.version:
-            now_owed = table.update(renewed(debt, renewal.credential, now, version=renewal.version + 1))
+            now_owed = renewed(debt, renewal.credential, now, version=renewal.version + 1)
+            if now_owed is not debt:
+                table.update(now_owed)
         return Current(now_owed.credential, now_owed.version, is_open=False)
     return None
 

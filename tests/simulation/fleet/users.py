@@ -14,6 +14,8 @@ from tests.simulation.oracle import Loaded, named
 
 RESTED = TICK - NOTE_EVERY - 2
 """Seconds without use after which a session may be reaped: each use is noted some time after it."""
+LOOKED = 60.0
+"""Seconds in which each replica has looked which sessions were ended, however bad its database is."""
 SLACK = 4.0
 """Seconds in which each replica looks for ends of others, if it can."""
 
@@ -110,7 +112,8 @@ class Users:
         is_forgotten = began < self._world.is_forgotten_until
         two_masters = replica.name in self._oracle.not_judged
         status = await self._opshub.call(replica, life, Handler(self._world, replica.name, life))
-        two_masters |= replica.name in self._oracle.not_judged or (life.over or 0) < self._oracle.joined
+        is_just_joined = (life.over or 0) < self._oracle.joined and began < life.over_at + LOOKED
+        two_masters |= replica.name in self._oracle.not_judged or is_just_joined
         self._oracle.event(f"{replica.name}: a call of {life.session_id} by {life.token} is answered {status}")
         self._count("call", status)
         if is_forgotten or began < self._world.is_forgotten_until:
