@@ -28,7 +28,7 @@ TYPE_OF = {str: "text", int: "bigint", bytes: "bytea"}
 SET = ", ".join(f"{name} = column{place}" for place, name in enumerate(COLUMNS[1:], start=2))
 UPDATE = f"UPDATE debts SET {SET} FROM ({{}}) AS new WHERE debts.id = column1"  # noqa: S608 - names of our own
 LAST = "SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM {}"
-LAST_ID = LAST.format("debt_ids").encode()
+DEBT_IDS = "debt_ids"
 SLICE = 200
 """Rows that are fetched at a time where not all may be wanted."""
 
@@ -71,9 +71,9 @@ class FleetTable(Table):
         self._statements.later(translated(statement), values)
 
     def sessions_heard_of(self, session_ids: Collection[str]) -> dict[str, Heard]:
-        last = self._statements.later(LAST_ID)  # whoever asks is about to insert debts
+        last = self.later(LAST.format(DEBT_IDS))  # whoever asks is about to insert debts
         heard_of = super().sessions_heard_of(session_ids)
-        [(self._last_id,)] = last.fetchall()
+        [(self._last_id,)] = last()
         return heard_of
 
     def later(self, query: str, values: Sequence[Any] = ()) -> Callable[[], list[Any]]:
@@ -93,14 +93,14 @@ class FleetTable(Table):
     def next_id(self, number: int) -> int:
         last = self._last_id
         if last is None:
-            [(last,)] = self.connection.execute(LAST_ID.decode()).fetchall()
+            last = self.last_id("debts")
         else:
             self._last_id = last + number  # no other owner has a transaction now
         self._statements.later(b"SELECT setval('debt_ids', %s)", [last + number])
-        return int(last) + 1
+        return last + 1
 
     def last_id(self, name: str) -> int:
-        sequence = "debt_ids" if name == "debts" else f"{name}_id_seq"
+        sequence = DEBT_IDS if name == "debts" else f"{name}_id_seq"
         return int(self.connection.execute(LAST.format(sequence)).fetchone()[0])
 
     def write_over(self, rows: Sequence[Row]) -> None:

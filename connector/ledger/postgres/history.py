@@ -83,9 +83,7 @@ class History:
         lacked = is_rewound and self._journal.lacks(since)
         gives_seats = _is_settled(table, epoch, seen)
         self._await_lost(seen, epoch)
-        # A newcomer does not know who was there before.
-        have_all_written = len(there) == len(seen.owners) - 1 and not self._awaited and bool(self._known - {epoch.word})
-        is_complete = epoch.is_settled or have_all_written
+        is_complete = epoch.is_settled or (len(there) == len(seen.owners) - 1 and self._knows_all(epoch))
         table.term = replace(table.term, gives_seats=gives_seats, is_complete=is_complete)
         sequence = seen.owners[table.term.owner].sequence
         others = seen.owners.keys() - {table.term.owner}
@@ -133,6 +131,10 @@ class History:
             self._awaited |= {*self._last.others} - seen.owners.keys()
         if epoch.is_settled:
             self._awaited.clear()
+
+    def _knows_all(self, epoch: LedgerEpoch) -> bool:
+        """Tell whether no owner is awaited whose row is lost. A newcomer does not know who was there before."""
+        return not self._awaited and not self._known <= {epoch.word}
 
     def _kept(self, seen: Prologue) -> int:
         """Return up to which of its transactions the database knows them all."""

@@ -38,7 +38,7 @@ def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes]
     _write_heard(table, heard, there, now)
     owed = {(debt.session_id, debt.login_id) for debt in known.debts.values()}
     for session in known.over:
-        if (session.session_id, session.login_id) not in owed and not _is_owed_by_it(table, session, now):
+        if (session.session_id, session.login_id) not in owed and not _write_into_debts(table, session, now):
             end_anyhow(table, session, now=now)
     return len(known.logins) + len(known.debts)
 
@@ -103,7 +103,7 @@ def _joined(found: Debt, known: Debt, now: float) -> Debt:
 
 def _write_session(table: Table, session: OpenSession, now: float) -> None:
     """Open a session by a login that is known to be open, if nobody has ended it, and if no other login is in its place."""
-    if _is_owed_by_it(table, session, now) or _is_ended_by_credential(table, session):
+    if _write_into_debts(table, session, now) or _is_ended_by_credential(table, session):
         session_rows.remove(table, session.session_id, session.login_id)
         return
     rows = [*session_rows.believed(table, session.session_id)]
@@ -119,8 +119,8 @@ def _write_session(table: Table, session: OpenSession, now: float) -> None:
         session_rows.insert(table, session)
 
 
-def _is_owed_by_it(table: Table, session: OpenSession, now: float) -> bool:
-    """Tell whether a login is, or was, a debt. One with an older credential, or without any, gets what is known of the login."""
+def _write_into_debts(table: Table, session: OpenSession, now: float) -> bool:
+    """Give a login's debts what is known of it, if their credential is older or missing. Tell whether there are any."""
     debts = table.of_login(session.session_id, session.login_id, session.credential or Credential())
     older = [debt for debt in debts if debt.version < session.version]
     if older and session.credential is not None:

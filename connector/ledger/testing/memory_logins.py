@@ -98,11 +98,10 @@ def renew(store: MemoryStore, renewal: Renewal, now: float) -> Current | None:
             session = store.sessions[key] = replace(session, credential=renewal.credential, version=renewal.version + 1)
         return Current(session.credential, session.version)
     for debt in store.of_login(renewal.session_id, renewal.login_id, renewal.credential):
-        now_owed = debt
-        if debt.version == renewal.version:
-            now_owed = renewed(debt, renewal.credential, now, version=renewal.version + 1)
-            if now_owed is not debt:
-                store.update(now_owed)
+        is_due, later = debt.version == renewal.version, renewal.version + 1
+        now_owed = renewed(debt, renewal.credential, now, version=later) if is_due else debt
+        if now_owed is not debt:
+            store.update(now_owed)
         return Current(now_owed.credential, now_owed.version, is_open=False)
     return None
 
