@@ -92,7 +92,9 @@ def test_what_cannot_be_read_at_one_connection_is_read_at_the_next(tmp_path: Pat
 def test_contexts_that_are_made_afterwards_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FILE, str(authority(tmp_path).file))
     with late_certificates():
-        pass
+        with late_certificates():
+            pass
+        assert type(ssl.create_default_context()) is LateContext
 
     context = ssl.create_default_context()
     assert type(context) is ssl.SSLContext

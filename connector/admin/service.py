@@ -235,10 +235,6 @@ class Admin(LedgerView):
             await self.audit_book.done(by, Action.DRAIN, target, begun, lambda _: "begun")
         return await self.draining.drain(close_sessions=close_sessions)
 
-    async def note(self, by: Actor, action: Action, target: str, outcome: str | None, *, word: bytes) -> None:
-        """Write into the audit log what a command begins to do itself, or how that has ended. Raises `LedgerUnavailable`."""
-        await self.audit_book.note(by, action, target, outcome, word=word)
-
     async def _pools(self) -> list[ShownPool]:
         """Tell who holds seats; nothing if the ledger does not answer, which is told beside it."""
         if self.seats is None:

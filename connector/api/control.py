@@ -75,7 +75,7 @@ def control_app(admin: Admin, metrics: Metrics, probes: Probes, link: MakeLink |
     app = web.Application(middlewares=[outermost, admitted, in_time, refusals])
     app[METRICS] = metrics
 
-    of_rows = (OwedCalls(admin), SessionCalls(admin), CacheCalls(admin), KeyCalls(admin))
+    of_rows = (OwedCalls(admin), SessionCalls(admin), CacheCalls(admin), KeyCalls(admin, admin.audit_book))
     for each in (ServerCalls(admin, link), *of_rows, ProbeControl(probes)):
         app.router.add_routes(each.routes())
     return app

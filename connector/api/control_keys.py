@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from connector.admin.audited import AuditBook
 from connector.admin.service import Admin
 from connector.api.actors import actor_of
 from connector.api.control_values import body_of, converted, ok
@@ -27,6 +28,7 @@ class KeyCalls(Struct, frozen=True):
     """Shows who has which key, and notes changes of the key file, which only a command makes."""
 
     admin: Admin
+    audit_book: AuditBook
 
     def routes(self) -> list[web.RouteDef]:
         """Return where they are called."""
@@ -40,5 +42,5 @@ class KeyCalls(Struct, frozen=True):
         """Write a line of the audit log, or its outcome, with who asks for it."""
         noted = converted(await body_of(request), NotedChange)
         by, word = await actor_of(request), bytes.fromhex(noted.word)
-        await self.admin.note(by, Action(noted.action), noted.target, noted.outcome, word=word)
+        await self.audit_book.note(by, Action(noted.action), noted.target, noted.outcome, word=word)
         return ok({})

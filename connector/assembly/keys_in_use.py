@@ -84,14 +84,11 @@ class KeysInUse:
         # Who writes with a key is asked first: once nobody does, no row of it comes any more.
         others = await self._others()
         rows = await self.ledger.rows_by_key()
-        free = []
-        for key_id in gone:
-            if needed_by := self._needed_by(key_id, others, rows.get(key_id, {})):
-                told = "a key that was taken out is still needed, and stays; send SIGHUP once more when nothing needs it"
-                log.warning(told, key=key_id, needed_by=needed_by)
-            else:
-                free.append(key_id)
-        if free:
+        found = {key_id: self._needed_by(key_id, others, rows.get(key_id, {})) for key_id in gone}
+        if needed := {key_id: "; ".join(by) for key_id, by in found.items() if by}:
+            told = "keys that were taken out are still needed, and stay; send SIGHUP once more when nothing needs them"
+            log.warning(told, keys=[*needed], needed_by=needed)
+        if free := [key_id for key_id in gone if key_id not in needed]:
             try:
                 await self.ledger.between_transactions(lambda: self.keyring.retire(free))
             finally:

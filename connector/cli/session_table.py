@@ -22,6 +22,8 @@ def print_sessions(rows: Sequence[ShownSession], now: float) -> None:
     console.print(Segments([*heading, Segment.line()]))
     for row, line in zip(rows, lines, strict=True):
         console.print(Segments([*line, Segment.line()]))
+        if (system := plain(row.system)) not in "".join(part.text for part in line):
+            console.print(Padding(Text(system), (0, 0, 0, 4)))
         console.print(Padding(Text(remark(row, now)), (0, 0, 0, 4)))
 
 

@@ -27,6 +27,9 @@ def late_certificates() -> Iterator[None]:
     aiohttp makes two when it is imported, and reads them for each. A server that opens no TLS connection uses none.
     """
     contexts: Any = ssl.SSLContext
+    if contexts.set_default_verify_paths is _later:  # as in the context around this one, which ends it
+        yield
+        return
     contexts.set_default_verify_paths = _later
     try:
         yield

@@ -249,7 +249,7 @@ class SessionsInUse:
             return nullcontext(NEVER_LOGGED_IN)
         end_system = self.logouts.end_system
         if isinstance(end_system, MakesClients):
-            return ClientAtNeed(partial(end_system.made_client, login))
+            return ClientAtNeed(partial(end_system.client, login))
         return _authors_client(end_system, login)
 
 

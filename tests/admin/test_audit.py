@@ -24,7 +24,8 @@ from tests.ledger.ledgers import KEYS, NAME, ORIGIN, open_, opened, opening, rec
 
 Act = Callable[[Admin], Awaitable[object]]
 SESSION, UNKNOWN = session(1), session(2, login="unknown")
-ACTIONS: dict[str, tuple[Act, str, str, str]] = {
+Line = tuple[Act, str, str, str]
+ACTIONS: dict[str, Line] = {
     "make_due": (lambda asked: asked.make_due(SOMEBODY, 1), "retry", "owed 1", "due now"),
     "dismiss": (lambda asked: asked.dismiss(SOMEBODY, 1, "gone"), "dismiss", "owed 1", "dismissed: gone"),
     "close": (
@@ -41,15 +42,18 @@ ACTIONS: dict[str, tuple[Act, str, str, str]] = {
     ),
     "evict": (lambda asked: asked.evict(SOMEBODY, "A"), "evict", "system A", "memory: evicted"),
     "drain": (lambda asked: asked.drain(SOMEBODY, close_sessions=False), "drain", "the server", "begun"),
+}
+"""Each action of the service, and its line."""
+NOTED: dict[str, Line] = {
     "note": (
-        lambda asked: asked.note(SOMEBODY, Action.ADD_KEY, "the keys", "added", word=bytes(WORD_BYTES)),
+        lambda asked: asked.audit_book.note(SOMEBODY, Action.ADD_KEY, "the keys", "added", word=bytes(WORD_BYTES)),
         "add key",
         "the keys",
         "added",
     ),
 }
-"""Each action of the service, and its line."""
-every_action = pytest.mark.parametrize(("act", "action", "target", "outcome"), ACTIONS.values(), ids=ACTIONS.keys())
+"""What a command does itself, and the service only writes down."""
+every_action = pytest.mark.parametrize(("act", "action", "target", "outcome"), (ACTIONS | NOTED).values(), ids=ACTIONS | NOTED)
 
 
 async def prepared(ledger: Ledger) -> None:

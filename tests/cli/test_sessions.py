@@ -48,9 +48,11 @@ async def test_a_script_gets_a_line_for_each_session_with_its_cells_between_tabs
     assert is_open == [one.session_id, "A", "open", "", "https://desk.example.com", "1 h ago", "2 h", "17", ""]
 
 
-@pytest.mark.parametrize("system", [LONG, WIDE, "A", None], ids=["long", "wide", "short", "none"])
+@pytest.mark.parametrize(
+    ("system", "is_cut"), [(LONG, True), (WIDE, True), ("A", False), (None, False)], ids=["long", "wide", "short", "none"]
+)
 async def test_a_person_at_80_columns_gets_whole_ids_and_what_does_not_fit_below(
-    server: Administered, system: str | None
+    server: Administered, system: str | None, is_cut: bool
 ) -> None:
     opened = await server.open(1, system_id=system, is_shared=True, opened_at=time.time() - AGO)
     await server.open(2, is_shared=True)
@@ -69,7 +71,8 @@ async def test_a_person_at_80_columns_gets_whole_ids_and_what_does_not_fit_below
         "look for it in the end system, and end it there"
     )
     assert re.fullmatch(rf"{opened.session_id} .*open +< 1 min +0", lines[4])
-    assert lines[5] == "    opened 1 h ago at https://desk.example.com; shares its login with one other"
+    assert lines[5 : 5 + is_cut] == [f"    {system}"] * is_cut
+    assert lines[5 + is_cut] == "    opened 1 h ago at https://desk.example.com; shares its login with one other"
 
 
 async def test_two_hundred_sessions_are_listed_each_in_two_lines(server: Administered) -> None:

@@ -162,7 +162,7 @@ async def test_hang_ups_exchange_a_key_once_all_replicas_and_all_rows_allow_it(
 
     for replica in replicas:
         replica.give(NEW)
-    needed = await one.hang_up_until("a key that was taken out is still needed")
+    needed = await one.hang_up_until("keys that were taken out are still needed")
     answers.append(await cleaned_up(server, session, headers))
     for replica in replicas:
         await replica.hang_up_until("keys were taken out")
@@ -172,7 +172,7 @@ async def test_hang_ups_exchange_a_key_once_all_replicas_and_all_rows_allow_it(
 
     assert [name.partition(":")[0] for name in early["replicas"]] == [platform.node()]
     assert [key_of(each) for each in (headers, meanwhile, promoted)] == ["old.", "old.", "new."]
-    assert "1 sessions" in needed["needed_by"]
+    assert "1 sessions" in needed["needed_by"]["old."]
     assert [(answer.status, answer.body["logout"]["outcome"]) for answer in answers] == [(200, "acknowledged")] * 4
     assert refused == [404, 404]
     assert not [line for line in (server.log.read_text() + beside.log.read_text()).splitlines() if "does not share" in line]

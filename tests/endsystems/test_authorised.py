@@ -1,18 +1,21 @@
 """The client for an author's own requests: it carries the login, and only to where the end system is."""
 
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from aiohttp.abc import ResolveResult
 from yarl import URL
 
 from connector.config.settings import EndSystemDeadlines
 from connector.endsystems.end_system import SessionLogin
 from connector.endsystems.http.authorised import TargetNotAllowed
-from connector.endsystems.http.guard import ForbiddenAddress
+from connector.endsystems.http.guard import ForbiddenAddress, url_prefix
 from connector.endsystems.http.guarded_client import GuardedClient
+from connector.endsystems.http.resolver import Resolver
 from connector.endsystems.profile.http_end_system import HttpEndSystem
 from connector.model.errors import LoginNotCarried
 from tests.doubles import ScriptedEndSystem
@@ -102,13 +105,16 @@ async def test_cookies_of_an_answer_are_not_kept() -> None:
 
 
 async def test_a_forbidden_address_is_never_connected_to_whatever_was_checked_before() -> None:
-    async def unchecked(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        return await handler(request)
+    class Changed(Resolver):
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AddressFamily.AF_INET
+        ) -> list[ResolveResult]:
+            return await super().resolve("169.254.169.254", port, family)
 
-    client = GuardedClient(EndSystemDeadlines(), ssl.create_default_context(), None)
-    async with client.session(unchecked, base_url=None) as http:
+    allowed, tls = [url_prefix("http://desk.example.com:1/")], ssl.create_default_context()
+    async with GuardedClient(EndSystemDeadlines(), tls, None, allowed=allowed, resolver=Changed()).http() as http:
         with pytest.raises(aiohttp.ClientConnectorError) as refused:
-            await http.get("http://169.254.169.254:1/")
+            await http.get("http://desk.example.com:1/")
     assert isinstance(refused.value.os_error, ForbiddenAddress)
 
 

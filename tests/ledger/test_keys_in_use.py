@@ -20,7 +20,7 @@ from connector.model.peers import told
 from connector.sessions.seal import Seals
 from connector.workers.other_replicas import Peers, this_process
 from tests.cache.stacks import memory
-from tests.ledger.ledgers import KEYS, ONLY_NEW, ROTATED, ledger, opened
+from tests.ledger.ledgers import KEYS, ONLY_NEW, ROTATED, ledger, open_, opened, session
 from tests.postgres import Postgres
 
 
@@ -44,7 +44,23 @@ async def test_a_key_stays_while_a_session_is_being_opened_with_it(tmp_path: Pat
             await keys.take(ONLY_NEW)
 
     assert (key_id, during, keyring.ids, seals.writing) == ("old", (("new", "old"), "old"), ("new",), "new")
-    assert [line["needed_by"] for line in logs if "needed_by" in line] == [["this server, which writes with it"]]
+    assert [line["needed_by"] for line in logs if "needed_by" in line] == [{"old": "this server, which writes with it"}]
+
+
+async def test_all_keys_that_stay_are_named_in_one_line_each_with_what_needs_it(tmp_path: Path) -> None:
+    keyring = rotated()
+    keyring.promote("old")
+    async with opened(tmp_path, keyring) as there:
+        await open_(there, session(1))
+        keyring.promote("new")
+        await open_(there, session(2))
+        third = Keyring({"third": b"3" * 32})
+        with capture_logs() as logs:
+            await KeysInUse(keyring, Seals(keyring), there, None).take(third)
+
+    (warned,) = [line for line in logs if line["log_level"] == "warning"]
+    assert (keyring.ids, warned["keys"]) == (("third", "new", "old"), ["new", "old"])
+    assert {key_id: "1 sessions" in needs for key_id, needs in warned["needed_by"].items()} == {"new": True, "old": True}
 
 
 async def test_no_second_key_is_promoted_while_a_session_is_being_opened_by_an_earlier_one(tmp_path: Path) -> None:
@@ -83,7 +99,7 @@ async def test_a_key_stays_until_each_replica_has_told_what_it_writes_with(postg
 
     assert (silent, keyring.ids) == (("new", "old"), ("new",))
     (needed,) = [line["needed_by"] for line in logs if "needed_by" in line]
-    assert [why.partition(", ")[2] for why in needed] == ["which does not tell yet what it writes with"]
+    assert needed["old"].partition(", ")[2] == "which does not tell yet what it writes with"
 
 
 async def test_a_key_opens_nothing_once_it_is_out_although_the_ledger_cannot_say_so() -> None:

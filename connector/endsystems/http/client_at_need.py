@@ -13,8 +13,8 @@ class MakesClients(EndSystem):
     """An end system that makes a client at once: nobody has to wait until it is open."""
 
     @abstractmethod
-    def made_client(self, session: SessionLogin) -> AuthorsClient:
-        """Make the client that `client` returns; the caller closes it. Raises `LoginNotCarried`."""
+    def client(self, session: SessionLogin) -> AuthorsClient:
+        """Make the client; the caller closes it. Raises `LoginNotCarried`."""
 
 
 class ClientAtNeed(AbstractAsyncContextManager["ClientAtNeed"]):

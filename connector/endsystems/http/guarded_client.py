@@ -100,8 +100,7 @@ class GuardedClient:
         finally:
             await run.aclose()
 
-    @asynccontextmanager
-    async def http(
+    def http(
         self,
         *middlewares: aiohttp.ClientMiddlewareType,
         headers: Iterable[tuple[str, str]] = (),
@@ -109,8 +108,8 @@ class GuardedClient:
         accepted: Callable[[], None] | None = None,
         for_login: bool = False,
         connection: Connection = None,
-    ) -> AsyncIterator[aiohttp.ClientSession]:
-        """Open a client for an author's requests, while the context is open. Its connections are its own.
+    ) -> AuthorsClient:
+        """Make a client for an author's requests; its context, or `close`, closes it. Its connections are its own.
 
         Args:
             middlewares: see each request once it was checked, also at a redirect: one that signs it, for instance.
@@ -125,28 +124,13 @@ class GuardedClient:
 
         Its requests raise `aiohttp.ClientError` or `TimeoutError`, such as `TargetNotAllowed`.
         """
-        root = root_of(self.base_url if base_url is None else base_url)
-        guard = carrying(headers, self._allowed)
-        async with self.session(
-            guard, *middlewares, base_url=root, accepted=accepted, for_login=for_login, connection=connection
-        ) as session:
-            yield session
-
-    def session(
-        self,
-        *middlewares: aiohttp.ClientMiddlewareType,
-        base_url: URL | None,
-        accepted: Callable[[], None] | None = None,
-        for_login: bool = False,
-        connection: Connection = None,
-    ) -> AuthorsClient:
-        """Make a client that checks addresses, but no URLs; the caller closes it. Within it, connections are used again."""
         return self._made(
             AuthorsClient,
+            carrying(headers, self._allowed),
             *middlewares,
             *([telling] if connection else []),
             connections=KeptConnector if connection else FOR_MANY_REQUESTS,
-            base_url=base_url,
+            base_url=_root_of(self.base_url if base_url is None else base_url),
             accepted=accepted,
             headers=USER_AGENT,
             timeout=self._patient if for_login else self._timeout(total=self._deadlines.total),
@@ -229,7 +213,7 @@ class GuardedClient:
                     answer.close()  # or the rest of a long answer would be read
 
 
-def root_of(base_url: str | None) -> URL | None:
+def _root_of(base_url: str | None) -> URL | None:
     """Return where paths begin below a base URL, None without one."""
     # With a slash at the end, or joining a relative URL would drop the last segment.
     return URL(base_url.rstrip("/") + "/", encoded=True) if base_url else None

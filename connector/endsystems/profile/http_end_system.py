@@ -1,15 +1,10 @@
 """An end system that a profile describes."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-
-import aiohttp
 
 from connector.endsystems.end_system import LoginOutcome, SessionLogin
-from connector.endsystems.http.authorised import carrying
 from connector.endsystems.http.authors_client import AuthorsClient
 from connector.endsystems.http.client_at_need import MakesClients
-from connector.endsystems.http.guarded_client import root_of
 from connector.endsystems.http.site import Site
 from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.half_made import HalfMade
@@ -108,12 +103,8 @@ class HttpEndSystem(MakesClients):
         """Log out, and yield a record of each request; `conclude` makes the outcome of them."""
         return self._logout.run(session.credential)
 
-    def client(self, session: SessionLogin) -> AbstractAsyncContextManager[aiohttp.ClientSession]:
-        """Return a client that carries the login as the profile's `[http]` says. Relative URLs begin at the base URL."""
-        return self.made_client(session)
-
-    def made_client(self, session: SessionLogin) -> AuthorsClient:
-        """Make the client that `client` returns; the caller closes it. Raises `LoginNotCarried`."""
+    def client(self, session: SessionLogin) -> AuthorsClient:
+        """Make a client that carries the login as the profile's `[http]` says. Relative URLs begin at the base URL."""
         if self.profile.http is None:
             raise LoginNotCarried("profile.http: is missing; it says which headers carry the login")
         try:
@@ -122,8 +113,7 @@ class HttpEndSystem(MakesClients):
         except CannotSend as problem:
             raise LoginNotCarried(problem.message) from None
         accepted = session.accepted if self._is_proved_by_use else None
-        guard, connection = carrying((), self._site.allowed), self.profile.connection
-        return self.guarded.session(guard, login.carry, base_url=root_of(base_url), accepted=accepted, connection=connection)
+        return self.guarded.http(login.carry, base_url=base_url, accepted=accepted, connection=self.profile.connection)
 
 
 def _headers(profile: Profile, site: Site) -> set[str]:
