@@ -7,6 +7,7 @@ stamp differ from all earlier ones, in constant time. The bytes are freed later 
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Any, ClassVar, NewType
 
@@ -126,7 +127,14 @@ class DriverSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-_SHORT_CUTS = (("stamp", "stamp_at_once"), ("get", "get_at_once"), ("evict", "evict_at_once"), ("evict", "begin_to_evict"))
+_SHORT_CUTS = (
+    ("stamp", "stamp_at_once"),
+    ("get", "get_at_once"),
+    ("get_at_once", "get_many_at_once"),
+    ("evict", "evict_at_once"),
+    ("evict", "begin_to_evict"),
+)
+"""Each method with one that abbreviates it: a short cut of a short cut comes after it."""
 
 
 def _place_of(method: str, driver: type) -> int:
@@ -214,6 +222,10 @@ class Driver(ABC):
     def get_at_once(self, scope: Scope, key: str) -> Entry | None:  # noqa: ARG002 - for those that override it
         """Do what `get` does, if that needs no waiting. If this returns None or raises, `get` is called."""
         return None
+
+    def get_many_at_once(self, scope: Scope, keys: Sequence[str]) -> Sequence[Entry | None]:
+        """Do what `get_at_once` does for each of the keys. If this raises, `get` is called for all of them."""
+        return [self.get_at_once(scope, key) for key in keys]
 
     @abstractmethod
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:

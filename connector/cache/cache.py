@@ -1,7 +1,7 @@
 """`session.cache` and `session.system.cache`: typed values under one scope."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from types import UnionType
@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar, cast, overload
 import msgspec
 import structlog
 
-from connector.cache.encoding import decoder_of, loaded, packed, unpacked
+from connector.cache.encoding import all_unpacked, decoder_of, loaded, packed, unpacked
 from connector.cache.entries import Entries
 from connector.cache.life import DEFAULT_TTL, checked
 from connector.cache.loads import Loads, Place
@@ -167,8 +167,9 @@ class Cache:
         """Return those values that are known without waiting; `_ABSENT` for one of another type."""
         if stamp is None:
             return {}
-        held = self._entries.held(self.scope, [self._login_id + key for key in keys], stamp)
-        return {key: _fitting(data, kind) for key, data in zip(keys, held, strict=True) if data is not None}
+        values = self._entries.held(self.scope, [self._login_id + key for key in keys], stamp)
+        held = {key: data for key, data in zip(keys, values, strict=True) if data is not None}
+        return dict(zip(held, _all_fitting(held.values(), kind), strict=True))
 
     def _entry(self, data: bytes, ttl: float) -> Entry | None:
         """Return what is stored, under the read version; None without one, because nothing may be stored then."""
@@ -183,6 +184,13 @@ def _fitting(data: bytes, kind: Any) -> Any:
     except msgspec.DecodeError as misfit:
         log.debug("a cached value does not fit the type asked for", error=type(misfit).__name__)  # its text may hold the value
         return _ABSENT
+
+
+def _all_fitting(values: Collection[bytes], kind: Any) -> list[Any]:
+    try:
+        return all_unpacked(values, kind)
+    except msgspec.DecodeError:
+        return [_fitting(data, kind) for data in values]
 
 
 async def _for_each(keys: Sequence[str], work: Callable[[str], Awaitable[None]]) -> None:

@@ -1,6 +1,7 @@
 """Typed values as bytes and back. What cannot be cached is refused with its key, and with what to do."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -34,6 +35,14 @@ def unpacked(data: bytes, kind: Any) -> Any:
     """
     try:
         return decoder_of(kind).decode(data)
+    except _NotDecodable as problem:
+        raise TypeError(f"kind={_named(kind)}: {problem}") from None
+
+
+def all_unpacked(values: Iterable[bytes], kind: Any) -> list[Any]:
+    """Return all values, if each fits `kind`; its decoder is looked up once. Raises as `unpacked`."""
+    try:
+        return [*map(decoder_of(kind).decode, values)]
     except _NotDecodable as problem:
         raise TypeError(f"kind={_named(kind)}: {problem}") from None
 

@@ -84,9 +84,8 @@ class Entries:
 
     def held(self, scope: Scope, keys: Sequence[str], stamp: Stamp) -> list[bytes | None]:
         """Return what is known without waiting of the values that were loaded under this stamp. None means nothing."""
-        get = self._nearest.get_at_once
         try:
-            entries = [get(scope, key) for key in keys]
+            entries = self._nearest.get_many_at_once(scope, keys)
         except DriverError:
             return [None] * len(keys)
         values = [entry.value if entry is not None and entry.stamp == stamp else None for entry in entries]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain, islice
 from typing import Annotated, ClassVar
 
@@ -71,6 +71,20 @@ class MemoryDriver(Driver):
             return None
         held.used = True
         return held.entry
+
+    def get_many_at_once(self, scope: Scope, keys: Sequence[str]) -> Sequence[Entry | None]:
+        self._must_be_open()
+        bucket = self._lives.bucket(scope)
+        if bucket is None:
+            return [None] * len(keys)
+        now, found = self._clock(), list[Entry | None]()
+        for held in map(bucket.entries.get, keys):
+            if held is None or held.entry.expires_at <= now:
+                found.append(None)
+            else:
+                held.used = True
+                found.append(held.entry)
+        return found
 
     async def put(self, scope: Scope, key: str, entry: Entry) -> None:
         if await self._made_room_for(key, entry):

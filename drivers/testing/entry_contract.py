@@ -111,6 +111,7 @@ class EntryContract(Subject):
             await asyncio.sleep(0.01)
         assert time.time() >= held.expires_at
         assert driver.get_at_once(SESSION, "key") is None
+        assert [*driver.get_many_at_once(SESSION, ["key"])] == [None]
         await driver.purge(100)
         assert await driver.get(SESSION, "key") is None
         assert await found(driver, SESSION, "stays") == b"value"

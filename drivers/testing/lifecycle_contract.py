@@ -25,6 +25,7 @@ CALLS: dict[str, Callable[[Driver], Awaitable[object]]] = {
 AT_ONCE: dict[str, Callable[[Driver], object]] = {
     "stamp": lambda driver: driver.stamp_at_once(SESSION),
     "get": lambda driver: driver.get_at_once(SESSION, "key"),
+    "get many": lambda driver: any(driver.get_many_at_once(SESSION, ["key"])),
     "evict": lambda driver: driver.evict_at_once(SESSION, SYSTEM),
 }
 at_once = pytest.mark.parametrize("call", AT_ONCE.values(), ids=AT_ONCE.keys())

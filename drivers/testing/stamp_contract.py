@@ -70,9 +70,12 @@ class StampContract(Subject):
         for value in (b"one", b"other"):
             await keep(driver, SESSION, "key", value)
             assert driver.stamp_at_once(SESSION) in (None, stamp)
-            assert driver.get_at_once(SESSION, "key") in (None, await driver.get(SESSION, "key"))
+            told = driver.get_at_once(SESSION, "key")
+            assert told in (None, await driver.get(SESSION, "key"))
+            assert [*driver.get_many_at_once(SESSION, ["never", "key", "key"])] == [None, told, told]
         await driver.delete(SESSION, "key")
         assert driver.get_at_once(SESSION, "key") is None
+        assert [*driver.get_many_at_once(SESSION, ["key"])] == [None]
 
     @pytest.mark.parametrize("evicted", [SESSION, ALONE, SYSTEM], ids=["itself", "by its id alone", "its system"])
     async def test_nothing_from_before_an_eviction_is_told_at_once(self, make_driver: MakeDriver, evicted: Scope) -> None:
@@ -84,6 +87,7 @@ class StampContract(Subject):
             await evicting.evict(evicted)
             assert reader.stamp_at_once(SESSION) != stamp
             assert reader.get_at_once(SESSION, "key") is None
+            assert [*reader.get_many_at_once(SESSION, ["key", "other"])] == [None, None]
 
     async def test_a_local_copy_with_an_old_stamp_is_told_from_a_current_one(self, driver: Driver) -> None:
         await keep_copy(driver, SESSION, "key", b"copied from elsewhere")

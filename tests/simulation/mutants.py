@@ -158,6 +158,14 @@ class AtOnceUnchecked(Entries):
         return entry.value if entry else None
 
 
+class ManyUnchecked(Entries):
+    """What the nearest driver has of many keys is served, whatever its stamp."""
+
+    def held(self, scope: Scope, keys: Sequence[str], stamp: Stamp) -> list[bytes | None]:
+        del stamp
+        return [entry.value if entry else None for entry in self._nearest.get_many_at_once(scope, keys)]
+
+
 class DebtsServedAtOnce(Entries):
     """What an authority says at once that owes an eviction is served."""
 
@@ -205,6 +213,7 @@ MUTANTS = {
     "loads are joined while the authority is away": Parts(entries=UnknownJoined),
     "an authority that owes an eviction is believed": Parts(entries=DebtsServed),
     "local copies are not checked where they are found at once": Parts(entries=AtOnceUnchecked),
+    "local copies are not checked where many are found at once": Parts(entries=ManyUnchecked),
     "an authority that owes an eviction is believed at once": Parts(entries=DebtsServedAtOnce),
     "a duplicate skips its own eviction": Parts(orchestrator=DuplicateSkipsEviction),
     "the answer comes before the generation changes": Parts(storage=AnsweredEarly),
