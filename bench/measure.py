@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
+from random import Random
 from statistics import median
 from time import perf_counter
 from typing import Any, TypeVar
@@ -27,20 +28,30 @@ BURST, BURST_SECONDS = 10, 0.05
 
 
 async def interleaved(
-    contenders: Mapping[str, Sample], rounds: int, advance: Advance, *, burst: int = BURST, enough: float = math.inf
+    contenders: Mapping[str, Sample],
+    rounds: int,
+    advance: Advance,
+    *,
+    burst: int = BURST,
+    enough: float = math.inf,
+    order: Random | None = None,
 ) -> dict[str, float]:
     """Return the median of each contender. All have a turn in each round; what is quick takes up to `burst` samples in its own.
 
-    A contender has no further turn after `FEWEST` samples that took `enough` seconds together.
+    A contender has no further turn after `FEWEST` samples that took `enough` seconds together. With `order`, who comes after whom
+    is drawn anew for each round. A single sample is quicker after a contender that runs the same code.
 
     What lives already is left out of garbage collection meanwhile: its passes would cost each contender what all others hold.
     """
     samples: dict[str, list[float]] = {name: [] for name in contenders}
+    turns = [*contenders.items()]
     gc.collect()
     gc.freeze()
     try:
         for _ in range(rounds):
-            for name, sample in contenders.items():
+            if order is not None:
+                order.shuffle(turns)
+            for name, sample in turns:
                 if len(samples[name]) < FEWEST or sum(samples[name]) < enough:
                     samples[name] += await _burst(sample, burst)
                 advance(1)

@@ -1,6 +1,7 @@
 """The cost to evict one session of 100 entries, among few others and among many."""
 
 from collections.abc import Mapping, Sequence
+from random import Random
 
 from bench.contest import Contest, contest, entries, losing_a_session, must_hold, sessions
 from bench.measure import interleaved
@@ -37,7 +38,8 @@ async def _seconds(run: Run, field: Contest, among: Sequence[SessionScope], held
     samples = field.bare_samples() | {store.name: losing_a_session(store, among, held) for store in field.stores}
     rounds = run.pick(ROUNDS, 2)
     advance = run.begin(f"evicting among {len(among) * IN_A_SESSION:,} entries", rounds * len(samples))
-    seconds = await interleaved(samples, rounds, advance, burst=1, enough=ENOUGH)
+    drawn = Random(1)  # noqa: S311 - no secret
+    seconds = await interleaved(samples, rounds, advance, burst=1, enough=ENOUGH, order=drawn)
     for store in field.stores:
         for session in among[:: max(1, len(among) // LOOKED_AT)]:
             await must_hold(store, session, held)

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -40,8 +41,8 @@ def measured(*found: tuple[Question, Sequence[Answer]]) -> Results:
     return results
 
 
-async def test_all_have_a_turn_in_each_round_and_each_gets_its_median() -> None:
-    turns: list[str] = []
+def _contenders(turns: list[str]) -> dict[str, Callable[[], "asyncio.Future[float]"]]:
+    """Return two that note whose turn it is, with three samples each."""
 
     def contender(name: str, *figures: float) -> Callable[[], "asyncio.Future[float]"]:
         given = iter(figures)
@@ -54,9 +55,23 @@ async def test_all_have_a_turn_in_each_round_and_each_gets_its_median() -> None:
 
         return sample
 
-    contenders = {"a": contender("a", 1, 9, 2), "b": contender("b", 5, 5, 7)}
-    assert await interleaved(contenders, 3, lambda _done: None, burst=1) == {"a": 2, "b": 5}
+    return {"a": contender("a", 1, 9, 2), "b": contender("b", 5, 5, 7)}
+
+
+async def test_all_have_a_turn_in_each_round_and_each_gets_its_median() -> None:
+    turns: list[str] = []
+    assert await interleaved(_contenders(turns), 3, lambda _done: None, burst=1) == {"a": 2, "b": 5}
     assert turns == ["a", "b"] * 3
+
+
+async def test_who_comes_after_whom_may_be_drawn_for_each_round() -> None:
+    turns: list[str] = []
+    drawn = Random(1)
+    assert await interleaved(_contenders(turns), 3, lambda _done: None, burst=1, order=drawn) == {"a": 2, "b": 5}
+    rounds = [turns[start : start + 2] for start in range(0, len(turns), 2)]
+    assert all(sorted(each) == ["a", "b"] for each in rounds)
+    assert ["a", "b"] in rounds
+    assert ["b", "a"] in rounds
 
 
 async def test_a_contender_that_has_taken_long_enough_has_no_further_turn() -> None:
