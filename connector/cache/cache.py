@@ -131,8 +131,12 @@ class Cache:
             RuntimeError: `loader` asks for this value itself.
         """
         life = checked(ttl)
+        known = self._entries.at_once(self.scope, self._login_id + key)
+        found: T | _Absent = _ABSENT if known is None else _fitting(known, kind)
+        if found is not _ABSENT:
+            return found
         stamp = await self._entries.stamp(self.scope)
-        found: T | _Absent = await self._find(stamp, key, kind)
+        found = await self._find(stamp, key, kind)
         if found is not _ABSENT:
             return found
         decoder_of(kind)  # refused before anything is loaded

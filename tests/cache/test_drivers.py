@@ -165,6 +165,37 @@ async def test_what_is_told_at_once_is_judged_like_all_else() -> None:
     assert await later.get("key", int) is None
 
 
+async def test_what_is_told_at_once_is_not_loaded_and_what_an_eviction_or_a_debt_forbids_is() -> None:
+    near, authority = memory(name="near"), memory(name="authority")
+    stack = Stack([near, authority])
+    loaded: list[str] = []
+
+    async def got(cache: Cache) -> str:
+        async def load() -> str:
+            loaded.append(f"load {len(loaded)}")
+            return loaded[-1]
+
+        return await cache.get_or_load("key", load, kind=str)
+
+    cache = await stack.caches.of(SESSION)
+    assert [await got(cache), await got(cache)] == ["load 0", "load 0"]
+    assert await cache.get_or_load("key", _seven, kind=int) == 7, "a value of another type is loaded"
+    await cache.delete("key")
+    assert [await got(cache), await got(cache)] == ["load 1", "load 1"]
+    stack.storage.owe(authority)
+    assert [await got(cache), await got(cache)] == ["load 2", "load 3"]
+    await stack.storage.next_debt(authority)
+    stack.storage.absolve(authority)
+    assert await got(cache) == "load 1"
+    await authority.evict(SESSION)
+    assert await got(cache) == "load 4", "the request was overtaken by the cleanup"
+    assert [await got(later := await stack.caches.of(SESSION)), await got(later)] == ["load 5", "load 5"]
+
+
+async def _seven() -> int:
+    return 7
+
+
 async def test_a_value_that_the_authority_did_not_take_is_in_no_near_driver(trio: Trio) -> None:
     cache = await trio.cache()
     await cache.set("key", "old")
