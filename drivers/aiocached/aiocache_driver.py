@@ -9,7 +9,7 @@ from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import Layout, owners_of, pack, unpack
 from drivers.aiocached.memory_layout import MemoryLayout
 from drivers.aiocached.secret_settings import check_client_certificate, secrets_of
-from drivers.aiocached.translation import OF_THE_SYSTEM, translated
+from drivers.aiocached.translation import Translation
 from drivers.contract import Capabilities, Driver, Entry, Scope, Sharing, Stamp, Statistics, StoreServer, Usage
 from drivers.driver_errors import DriverMisconfigured, DriverUnavailable
 from drivers.keys import digest, scope_digest
@@ -37,8 +37,8 @@ class AiocacheDriver(Driver):
         super().__init__(name, settings)
         self._clock = clock
         self._opened: Layout | None = None
-        self._failures = OF_THE_SYSTEM
         self._store = f"{name}: {settings.place}"
+        self._translated = Translation(self._store)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -48,41 +48,41 @@ class AiocacheDriver(Driver):
         # With it, aiocache skips every call and returns as if it had been done.
         if os.environ.get("AIOCACHE_DISABLE") == "1":
             raise DriverMisconfigured(f"{self.name}: AIOCACHE_DISABLE=1 makes aiocache do nothing and say that it did; unset it")
-        with translated(self._store):
+        with self._translated:
             secrets_of(self.settings)
             check_client_certificate(self.settings)
             _made_for(self.settings, self._clock)
 
     async def open(self) -> None:
         self.check()
-        with translated(self._store):
+        with self._translated:
             self._opened = _made_for(self.settings, self._clock)
         # Known before it is opened, because opening fails with the library's errors as well.
-        self._failures = self._opened.failures
-        with translated(self._store, self._failures):
+        self._translated = Translation(self._store, self._opened.failures)
+        with self._translated:
             await self._opened.open()
 
     def read_secrets(self) -> None:
         if self._opened is not None:
-            with translated(self._store):
+            with self._translated:
                 self._opened.take(secrets_of(self.settings))
 
     async def aclose(self) -> None:
         layout, self._opened = self._opened, None
         if layout is not None:
-            with translated(self._store, self._failures):
+            with self._translated:
                 await layout.aclose()
 
     async def ping(self) -> None:
-        with translated(self._store, self._failures):
+        with self._translated:
             await self._layout.ping()
 
     async def stamp(self, scope: Scope) -> Stamp:
-        with translated(self._store, self._failures):
+        with self._translated:
             return await self._layout.stamp(owners_of(scope))
 
     async def get(self, scope: Scope, key: str) -> Entry | None:
-        with translated(self._store, self._failures):
+        with self._translated:
             data = await self._layout.get(owners_of(scope), digest(key))
         if data is None:
             return None
@@ -101,32 +101,32 @@ class AiocacheDriver(Driver):
         packed = pack(entry, self._clock())
         if packed is None:
             return False
-        with translated(self._store, self._failures):
+        with self._translated:
             return await self._layout.put(owners_of(scope), digest(key), packed, stamp)
 
     async def delete(self, scope: Scope, key: str) -> None:
-        with translated(self._store, self._failures):
+        with self._translated:
             await self._layout.delete(owners_of(scope), digest(key))
 
     async def evict(self, *scopes: Scope) -> None:
         if scopes:
-            with translated(self._store, self._failures):
+            with self._translated:
                 await self._layout.forget(tuple(scope_digest(scope) for scope in scopes))
 
     async def purge(self, limit: int) -> bool:
-        with translated(self._store, self._failures):
+        with self._translated:
             return await self._layout.purge(limit)
 
     async def statistics(self) -> Statistics:
-        with translated(self._store, self._failures):
+        with self._translated:
             return await self._layout.statistics()
 
     async def usage(self, scope: Scope) -> Usage | None:
-        with translated(self._store, self._failures):
+        with self._translated:
             return await self._layout.usage(scope_digest(scope))
 
     async def server(self) -> StoreServer | None:
-        with translated(self._store, self._failures):
+        with self._translated:
             return await self._layout.server()
 
     @property

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
 from drivers.aiocached.redis_failures import FAILURES
-from drivers.aiocached.translation import translated
+from drivers.aiocached.translation import Translation
 from drivers.contract import SessionScope, SystemScope, Usage
 from drivers.driver_errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
 from drivers.testing.subject import current, keep, opened, purge_all
@@ -108,7 +108,7 @@ async def test_an_acl_user_without_a_right_to_the_namespace_is_a_misconfiguratio
     ids=["Redis 7", "Redis 8"],
 )
 def test_what_a_script_may_not_touch_is_told_in_the_words_of_each_version(answer: str) -> None:
-    with pytest.raises(DriverMisconfigured, match="does not permit"), translated("shared: redis at here", FAILURES):
+    with pytest.raises(DriverMisconfigured, match="does not permit"), Translation("shared: redis at here", FAILURES):
         raise ResponseError(answer)
 
 
