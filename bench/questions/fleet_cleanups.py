@@ -6,13 +6,15 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from statistics import median
 from time import perf_counter
+from typing import NamedTuple
 
 from bench.http import lives, own
 from bench.http.cores import ASKING, kept_on
 from bench.http.load import load, new_sessions
 from bench.http.servers import Server, served
 from bench.http.talks import HOST
-from bench.question import OURS, Answer, Question, Run, at_least
+from bench.http.vitals import KNOWN, cpu_seconds
+from bench.question import OURS, Answer, Question, Run, at_least, at_most
 from bench.questions.cleanups_per_second import CONNECTIONS
 from tests.postgres import postgres_server
 from tests.servers import redis_server
@@ -37,34 +39,52 @@ SQLITE = "the same, its ledger in SQLite"
 SESSIONS = 2_000
 """In each turn: some seconds' worth."""
 INITIALIZES, BY_SEAL, WITHOUT_SEAL = "initializes", "cleanups by seal", "cleanups without a seal"
-Rates = defaultdict[tuple[str, str], list[float]]
-"""How many there were a second in each turn, by what is done and by the contender."""
+Key = tuple[str, str]
+"""What is done, and the contender."""
+
+
+class Moment(NamedTuple):
+    """The time, and the processor time that a server has used so far, both in seconds."""
+
+    time: float
+    cpu: float
+
+    @classmethod
+    def now(cls, server: Server) -> "Moment":
+        """Look at both."""
+        return cls(perf_counter(), cpu_seconds(server.pid) if KNOWN else 0.0)
+
+    def since(self, earlier: "Moment") -> "Moment":
+        """Return what has passed."""
+        return Moment(self.time - earlier.time, self.cpu - earlier.cpu)
 
 
 async def measure(run: Run) -> Sequence[Answer]:
     """Have both servers up at once, and ask each in turn; their first turns do not count."""
     rounds, sessions = run.pick(9, 1), run.pick(SESSIONS, 100)
     advance = run.begin(f"{sessions:,} sessions", 2 * (1 + rounds))
-    rates = Rates(list)
+    spent = defaultdict[Key, list[Moment]](list)
     with kept_on(ASKING), _contenders(run) as contenders:  # both databases, too: the core of the servers is theirs alone
         for _ in range(1 + rounds):
             for name, server in contenders.items():
-                for done, seconds in (await _turn(server, sessions)).items():
-                    rates[done, name].append(sessions / seconds)
+                for done, took in (await _turn(server, sessions)).items():
+                    spent[done, name].append(took)
                 advance(1)
-    medians = {key: median(each[1:]) for key, each in rates.items()}
-    return [answer for done in (BY_SEAL, WITHOUT_SEAL, INITIALIZES) for answer in _answers(done, medians)]
+    rates = {key: median(sessions / each.time for each in turns[1:]) for key, turns in spent.items()}
+    cpu = {key: median(1_000_000 * each.cpu / sessions for each in turns[1:]) for key, turns in spent.items()}
+    return [answer for done in (BY_SEAL, WITHOUT_SEAL, INITIALIZES) for answer in _answers(done, rates, cpu)]
 
 
-async def _turn(server: Server, sessions: int) -> Mapping[str, float]:
-    """Open sessions and end them by their seals, then end as many that were opened elsewhere. Return the seconds of each."""
-    begun = perf_counter()
+async def _turn(server: Server, sessions: int) -> Mapping[str, Moment]:
+    """Open sessions and end them by their seals, then end as many that were opened elsewhere. Return what each has taken."""
+    begun = Moment.now(server)
     seals = await lives.initialized(server.port, islice(new_sessions(), sessions))
-    opened = perf_counter()
+    opened = Moment.now(server)
     await lives.cleaned_up(server.port, seals)
-    ended = perf_counter()
+    ended = Moment.now(server)
     found = await load(server.port, CONNECTIONS, cleanups=sessions)
-    return {INITIALIZES: opened - begun, BY_SEAL: ended - opened, WITHOUT_SEAL: found.seconds}
+    last = Moment(found.seconds, Moment.now(server).since(ended).cpu)
+    return {INITIALIZES: opened.since(begun), BY_SEAL: ended.since(opened), WITHOUT_SEAL: last}
 
 
 @contextmanager
@@ -84,12 +104,17 @@ def _contenders(run: Run) -> Iterator[dict[str, Server]]:
         yield {OURS: started("fleet", IN_POSTGRES), SQLITE: started("single", "")}  # servers with two ledgers share no namespace
 
 
-def _answers(done: str, rates: Mapping[tuple[str, str], float]) -> list[Answer]:
+def _answers(done: str, rates: Mapping[Key, float], cpu: Mapping[Key, float]) -> list[Answer]:
     ours, sqlite = rates[done, OURS], rates[done, SQLITE]
-    return [
+    answers = [
         Answer(f"{done}, of what they are with SQLite", ours / sqlite, "times", at_least(AS_MANY)),
         Answer(done, ours, "per second", at_least(AS_MANY * sqlite), {SQLITE: sqlite}),
     ]
+    if KNOWN:
+        ours, sqlite = cpu[done, OURS], cpu[done, SQLITE]
+        part = f"{done}, processor time of the server for each"
+        answers.append(Answer(part, ours, "microseconds", at_most(sqlite / AS_MANY), {SQLITE: sqlite}))
+    return answers
 
 
 AS_MANY = 1.0
