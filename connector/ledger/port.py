@@ -23,7 +23,7 @@ from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutOutcome
 from connector.model.seat_pools import HeldSeats, Pool
-from connector.model.sessions import Current, Known, OpenLogin, OpenSession, RefreshClaim, Renewal, Replaced, Use
+from connector.model.sessions import Current, Known, Login, OpenSession, RefreshClaim, Renewal, Replaced, Use
 
 
 class ClaimedTries(Protocol):
@@ -234,8 +234,15 @@ class KnownSessions(Protocol):
         """
         ...
 
-    async def open_logins(self, session_ids: Collection[str]) -> dict[str, OpenLogin]:
-        """Return by which logins these sessions are open; those that are not are left out. Of several logins, the last counts."""
+    async def login_now(self, session_id: str) -> str | None:
+        """Return by which login a session is open; None if it is not. Of several logins, the last counts."""
+        ...
+
+    async def changed_logins(self, known: Mapping[Login, int]) -> dict[Login, int | None]:
+        """Return those of these logins that are not open with this version of their credential, with theirs; None if it is over.
+
+        Rows are only compared, so that many may be asked about often: whether one is to be believed is told by `open_by`.
+        """
         ...
 
     async def note_use(self, used: Mapping[str, Use]) -> None:

@@ -49,12 +49,8 @@ class OpenSession:
     """The key of its seal, which its row names; None if that is not known."""
 
 
-class OpenLogin(Struct, frozen=True):
-    """By which login a session is open, without its secrets."""
-
-    login_id: str
-    version: int
-    """As in `OpenSession`."""
+Login = tuple[str, str]
+"""The id of a session, and of one of its logins."""
 
 
 @dataclass(frozen=True, slots=True)

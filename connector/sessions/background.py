@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from connector.model.sessions import Login
 from connector.runtime.supervision import OwnedTasks
 from connector.telemetry.logs import session_digest
 
@@ -16,9 +17,6 @@ AGAIN = 1.0
 """Seconds before work is cancelled once more: a library may have swallowed the first cancellation."""
 TRIES = 5
 """How often it is cancelled. Then its login is logged out all the same, because a seat must not be held for ever."""
-
-Login = tuple[str, str]
-"""The ids of a session and of its login."""
 
 
 class Background:

@@ -1,7 +1,7 @@
 """Which sessions of a shared ledger are alive: the ledger decides, and what a process remembers only saves it questions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
@@ -11,15 +11,17 @@ from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import SharedSessions
 from connector.model.errors import LedgerUnavailable
 from connector.model.listed import SessionState, Wanted
-from connector.model.sessions import Current, Known, OpenLogin, OpenSession
+from connector.model.sessions import Current, Known, Login, OpenSession
 from connector.runtime.outages import Outage
 from connector.sessions.last_calls import LastCalls
-from connector.sessions.live import SLICE, LiveSessions
+from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed
 from drivers import Stamp
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at which of the remembered sessions were ended elsewhere."""
+AT_ONCE = 2_000
+"""Logins that one transaction of the ledger compares."""
 REMEMBERED = 60.0
 """Seconds without a call after which a session is forgotten here. Its next call asks the ledger."""
 
@@ -87,8 +89,7 @@ class FleetSessions(LiveSessions):
 
     async def login_now(self, session_id: str) -> str | None:
         """Return by which login the session is open; see `LiveSessions`."""
-        now = (await in_time(self._shared.open_logins([session_id]))).get(session_id)
-        return None if now is None else now.login_id
+        return await in_time(self._shared.login_now(session_id))
 
     async def still_open(self, session: OpenSession) -> OpenSession | None:
         """Ask the ledger, because another process may use it or be ending it by now; see `LiveSessions`."""
@@ -162,10 +163,11 @@ class FleetSessions(LiveSessions):
         call runs here of a session that it has found ended.
         """
         self._forget_unused()
-        still_used = set[tuple[str, str]]()
-        waiting = iter({**self._logins, **dict.fromkeys(session_id for session_id, _ in (*self._calls, *self.background))})
+        still_used = set[Login]()
+        in_use = dict.fromkeys((*self._calls, *self.background), 0)
+        waiting = iter((in_use | {login: self._version(login[1]) for login in self._logins.items()}).items())
         try:
-            while some := [*islice(waiting, SLICE)]:
+            while some := dict(islice(waiting, AT_ONCE)):
                 still_used |= await self._look_at(some)
             self._looks.note(None)
         except LedgerUnavailable as problem:
@@ -173,26 +175,28 @@ class FleetSessions(LiveSessions):
         else:
             self._last_calls.looked(still_used)
 
-    async def _look_at(self, session_ids: Collection[str]) -> set[tuple[str, str]]:
-        """Forget which of these sessions were ended, and return the logins that are over and have calls or work."""
-        known = {session_id: self._logins[session_id] for session_id in session_ids if session_id in self._logins}
-        now = await in_time(self._shared.open_logins(session_ids))
-        for session_id, login_id in known.items():
-            self._compare(session_id, login_id, now.get(session_id))
-        asked, is_open = {*session_ids}, {(session_id, found.login_id) for session_id, found in now.items()}
-        over = {login for login in (*self._calls, *self.background) if login[0] in asked and login not in is_open}
+    async def _look_at(self, known: Mapping[Login, int]) -> set[Login]:
+        """Forget which of these logins are over, each with its version, and return those of them that have calls or work."""
+        changed = await in_time(self._shared.changed_logins(known))
+        for (session_id, login_id), version in changed.items():
+            self._changed(session_id, login_id, version)
+        over = {login for login, version in changed.items() if version is None}
         for login in over:
             self.background.end(*login)
-        return over
+        return {login for login in (*self._calls, *self.background) if login in over}
 
-    def _compare(self, session_id: str, login_id: str, now: OpenLogin | None) -> None:
+    def _changed(self, session_id: str, login_id: str, version: int | None) -> None:
         if self._logins.get(session_id) != login_id:
             return  # opened anew or closed here while the ledger was asked
-        if now is None or now.login_id != login_id:
+        if version is None:
             self._overtake(session_id, login_id)
             self._forget(session_id, login_id)
-        elif now.version != self._renewed.get(login_id, Current(None, 0)).version:
+        else:
             self._stamps.pop(session_id, None)  # renewed elsewhere: the next call asks for the credential
+
+    def _version(self, login_id: str) -> int:
+        renewed = self._renewed.get(login_id)
+        return 0 if renewed is None else renewed.version
 
     def _forget_unused(self) -> None:
         before = self._now() - REMEMBERED
@@ -219,7 +223,7 @@ class FleetSessions(LiveSessions):
         self._logins[session_id], self._seen[session_id] = login_id, self._now()
         if login_id not in self._rows.get(session_id, ()):
             self.beginning(session_id, login_id)  # a cleanup that comes here has to name it
-        if session.version > self._renewed.get(login_id, Current(None, 0)).version:
+        if session.version > self._version(login_id):
             self._renewed[login_id] = Current(session.credential, session.version)
         if stamp is None:
             self._stamps.pop(session_id, None)

@@ -18,7 +18,6 @@ from connector.cleanups.orchestrator import Orchestrator
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.testing import MemoryLedger, MemoryStore
 from connector.model.debts import Debt
-from connector.model.sessions import OpenLogin
 from connector.sessions import last_calls
 from connector.sessions.fleet import FleetSessions
 from connector.sessions.last_calls import LastCalls
@@ -89,11 +88,11 @@ def one_key_for_all_logins(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def without_versions(real: Callable[..., Any]) -> Callable[..., Any]:
-    def compare(live: FleetSessions, session_id: str, login_id: str, now: OpenLogin | None) -> None:
-        known = live._renewed.get(login_id)
-        real(live, session_id, login_id, None if now is None else OpenLogin(now.login_id, known.version if known else 0))
+    def changed(live: FleetSessions, session_id: str, login_id: str, version: int | None) -> None:
+        if version is None:
+            real(live, session_id, login_id, version)
 
-    return compare
+    return changed
 
 
 def counted_at_once(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -154,7 +153,7 @@ MUTANTS = {
     "a look counts while calls run of what was ended": Mutant(LastCalls, "looked", counted_at_once, REAPING),
     "the look that was under way is enough": Mutant(last_calls, "ENOUGH", lambda _: 1, REAPING),
     "a reap ends what the session has by then": Mutant(FleetSessions, "ended_by_record", all_logins, REAPING),
-    "renewals of others are not looked for": Mutant(FleetSessions, "_compare", without_versions, RENEWALS),
+    "renewals of others are not looked for": Mutant(FleetSessions, "_changed", without_versions, RENEWALS),
     "an end leaves questions as they are": Mutant(FleetSessions, "_overtake", nothing, INTERLEAVINGS),
     "nobody looks for the ends of others": Mutant(FleetSessions, "look", not_done, STORES),
     "a login replaces another without an eviction": Mutant(FleetSessions, "must_evict", lambda _: False, STORES),

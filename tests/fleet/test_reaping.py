@@ -170,7 +170,7 @@ async def test_a_look_that_has_begun_before_the_end_does_not_count(fleet: Fleet,
     async with fleet.replicas() as (one, other):
         headers = await opened(one, session)
         stay = await a_call_of(other, headers, lounge)
-        with gate_after(other.ledger, "open_logins") as late, counted(one.ledger, "looks") as asked:
+        with gate_after(other.ledger, "changed_logins") as late, counted(one.ledger, "looks") as asked:
             look = asyncio.create_task(other.live.look())
             await late.met()
             reaping = await begun_to_reap(one)

@@ -86,8 +86,19 @@ async def test_who_asks_by_which_login_a_session_is_open_shares_a_round_trip(led
     one, many = await counted(lambda number: ledger.open_by(request(number).session_id, f"l{number}"))
 
     assert many == one == 3
-    one, many = await counted(lambda number: ledger.open_logins([request(number).session_id]))
+    one, many = await counted(lambda number: ledger.login_now(request(number).session_id))
     assert many == one == 3
+
+
+async def test_a_look_at_many_sessions_takes_three_round_trips(ledger: PostgresLedger, counted: Counted) -> None:
+    for number in MANY:
+        await open_(ledger, session(number, login=f"l{number}"))
+    known = {(request(number).session_id, f"l{number}"): 0 for number in MANY}
+
+    one, _ = await counted(lambda _: ledger.changed_logins(known))
+
+    assert one == 3
+    assert await ledger.changed_logins(known) == {}
 
 
 async def test_each_who_asks_at_once_is_told_of_its_own_session(ledger: PostgresLedger) -> None:
@@ -96,8 +107,7 @@ async def test_each_who_asks_at_once_is_told_of_its_own_session(ledger: Postgres
 
     asked = [(1, "l1"), (2, "l1"), (2, "l2"), (99, "l99")]
     found = await asyncio.gather(*(ledger.open_by(request(number).session_id, login) for number, login in asked))
-    several = [[request(number).session_id for number in numbers] for numbers in ((1, 2), (2, 99), ())]
-    logins = await asyncio.gather(*map(ledger.open_logins, several))
+    logins = await asyncio.gather(*(ledger.login_now(request(number).session_id) for number in (1, 99, 2)))
 
     assert [each and each.login_id for each in found] == ["l1", None, "l2", None]
-    assert [[login.login_id for login in each.values()] for each in logins] == [["l1", "l2"], ["l2"], []]
+    assert logins == ["l1", None, "l2"]

@@ -15,10 +15,7 @@ from connector.ledger.sql.facts import (
     SessionWritten,
 )
 from connector.model.debts import Debt
-from connector.model.sessions import OpenSession
-
-Login = tuple[str, str]
-"""The ids of a session and of one of its logins."""
+from connector.model.sessions import Login, OpenSession
 
 
 @dataclass(slots=True)

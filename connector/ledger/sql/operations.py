@@ -33,7 +33,7 @@ from connector.model.errors import LedgerUnavailable
 from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutOutcome
 from connector.model.seat_pools import HeldSeats, Pool
-from connector.model.sessions import Current, Known, OpenLogin, OpenSession, Renewal, Replaced, Use
+from connector.model.sessions import Current, Known, Login, OpenSession, Renewal, Replaced, Use
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
 from drivers.group_commit import one_by_one
@@ -71,7 +71,7 @@ class Operations(Ledger):
         self._settle = transactions.together(recording.settle)
         self._initialize = transactions.together(initializing.initialize)
         self._open_by = transactions.together(session_rows.open_by)
-        self._open_logins = transactions.together(session_rows.open_logins)
+        self._login_now = transactions.together(session_rows.logins_now)
         self._transact = transactions.together(one_by_one)
         self._grace = grace
         self._clock = clock
@@ -173,8 +173,11 @@ class Operations(Ledger):
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
         return await self._open_by((session_id, login_id))
 
-    async def open_logins(self, session_ids: Collection[str]) -> dict[str, OpenLogin]:
-        return await self._open_logins(session_ids)
+    async def login_now(self, session_id: str) -> str | None:
+        return await self._login_now(session_id)
+
+    async def changed_logins(self, known: Mapping[Login, int]) -> dict[Login, int | None]:
+        return await self.transact(partial(session_rows.changed_logins, known=known)) if known else {}
 
     async def renew(self, renewal: Renewal) -> Current | None:
         now = self._clock()

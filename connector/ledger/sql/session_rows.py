@@ -15,11 +15,15 @@ from connector.ledger.sql.facts import SessionRemoved, SessionWritten
 from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
-from connector.model.sessions import Current, Known, OpenLogin, OpenSession, Renewal, Use
+from connector.model.sessions import Current, Known, Login, OpenSession, Renewal, Use
 
 INSERT = f"INSERT INTO sessions ({', '.join(COLUMNS[1:])})"
 SELECT = f"SELECT {NAMES} FROM sessions"  # noqa: S608 - ours
+OF_KNOWN = "WHERE session_id = column1 AND login_id = column2"
 OF_SESSIONS = "WHERE session_id {} ORDER BY id"
+CHANGED = f"""SELECT column1, column2, (SELECT max(version) FROM sessions {OF_KNOWN}) FROM ({{}}) AS known
+    WHERE NOT EXISTS (SELECT 1 FROM sessions {OF_KNOWN} AND version = column3)"""  # noqa: S608 - ours
+"""The database compares: hardly a row comes back."""
 Believed = tuple[SessionRow, OpenSession]
 """A row that is to be believed, and what it holds."""
 NOTED = ("id", "used_at", "unanswered", "used_tick", "calls", "mac")
@@ -90,12 +94,17 @@ def open_by(table: Table, logins: Sequence[tuple[str, str]]) -> list[OpenSession
     return [by_login.get(login) for login in logins]
 
 
-def open_logins(table: Table, asked: Sequence[Collection[str]]) -> list[dict[str, OpenLogin]]:
-    """Return for each of these questions by which logins its sessions are open, as far as their rows are to be believed."""
-    session_ids = {id_ for each in asked for id_ in each}
-    rows = _of_sessions(table, session_ids)
-    found = {row.session_id: OpenLogin(row.login_id, row.version) for row in rows if _is_verified(table, row)}
-    return [{id_: found[id_] for id_ in each if id_ in found} for each in asked]
+def logins_now(table: Table, session_ids: Sequence[str]) -> list[str | None]:
+    """Return by which logins these sessions are open, as far as their rows are to be believed; None for one that is not."""
+    now = {row.session_id: row.login_id for row in _of_sessions(table, {*session_ids}) if _is_verified(table, row)}
+    return [now.get(session_id) for session_id in session_ids]
+
+
+def changed_logins(table: Table, known: Mapping[Login, int]) -> dict[Login, int | None]:
+    """Return those of these logins that are not open with this version, with theirs; None if no row has one. See `Ledger`."""
+    given, values = table.given(("session_id", "login_id", "version"), [(*login, version) for login, version in known.items()])
+    found = table.connection.execute(CHANGED.format(given), values)
+    return {(session_id, login_id): version for session_id, login_id, version in found}
 
 
 def logins_of(table: Table, session_id: str) -> set[str]:

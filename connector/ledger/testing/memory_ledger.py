@@ -27,7 +27,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import owed_eviction
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome
-from connector.model.sessions import Current, Known, OpenLogin, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
+from connector.model.sessions import Current, Known, Login, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
 from connector.model.settling import Settlement, leaves_nothing, settled
 from connector.model.transitions import Asked
 
@@ -197,10 +197,14 @@ class MemoryLedger(Beginner, Ledger):
         with self._transaction() as store:
             return store.sessions.get((session_id, login_id))
 
-    async def open_logins(self, session_ids: Collection[str]) -> dict[str, OpenLogin]:
+    async def login_now(self, session_id: str) -> str | None:
         with self._transaction() as store:
-            wanted = (session for session in store.sessions.values() if session.session_id in session_ids)
-            return {session.session_id: OpenLogin(session.login_id, session.version) for session in wanted}
+            return next((login_id for open_id, login_id in reversed(store.sessions) if open_id == session_id), None)
+
+    async def changed_logins(self, known: Mapping[Login, int]) -> dict[Login, int | None]:
+        with self._transaction() as store:
+            now = {login: store.sessions[login].version if login in store.sessions else None for login in known}
+            return {login: version for login, version in now.items() if version != known[login]}
 
     def has_looked(self) -> None:
         with self._transaction() as store:

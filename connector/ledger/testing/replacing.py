@@ -27,7 +27,7 @@ from connector.ledger.testing.ledger_subject import (
 from connector.model.credential import Credential
 from connector.model.debts import LogoutState
 from connector.model.outcomes import NO_LOGIN
-from connector.model.sessions import OpenLogin, Renewal
+from connector.model.sessions import Renewal
 
 
 class Replacing(LedgerSubject):
@@ -92,10 +92,23 @@ class Replacing(LedgerSubject):
             await open_(ledger, session(number, "old", "first"))
         await open_(owners[-1], session(2, "new", "second"))
         await ledger.renew(Renewal(asked[0], "first", 0, request(1, "newer").credential))
-        now = [await each.open_logins(asked) for each in owners]
-        assert now == [{asked[0]: OpenLogin("first", 1), asked[1]: OpenLogin("second", 0)}] * len(owners)
+        assert [[await each.login_now(id_) for id_ in asked] for each in owners] == [["first", "second", None]] * len(owners)
         await record(owners[-1], 2, "new", login="second")
-        assert [await each.open_logins(asked[1:]) for each in owners] == [{}] * len(owners)
+        assert [await each.login_now(asked[1]) for each in owners] == [None] * len(owners)
+
+    async def test_any_owner_is_told_which_logins_are_over_and_which_have_another_credential(
+        self, owners: Sequence[Ledger]
+    ) -> None:
+        ledger, asked = owners[0], [session(number).session_id for number in (1, 2, 3, 4)]
+        for number in (1, 2, 3):
+            await open_(ledger, session(number, "old", "first"))
+        await ledger.renew(Renewal(asked[1], "first", 0, request(2, "newer").credential))
+        await open_(owners[-1], session(3, "new", "second"))
+        known = {(id_, "first"): 0 for id_ in asked} | {(asked[2], "second"): 0}
+        changed = {(asked[1], "first"): 1, (asked[2], "first"): None, (asked[3], "first"): None}
+        assert [await each.changed_logins(known) for each in owners] == [changed] * len(owners)
+        assert [await each.changed_logins({(asked[1], "first"): 1}) for each in owners] == [{}] * len(owners)
+        assert [await each.changed_logins({}) for each in owners] == [{}] * len(owners)
 
     async def test_a_session_without_a_login_leaves_no_debt(self, ledger: Ledger) -> None:
         await open_(ledger, session(1, None, "first"))
