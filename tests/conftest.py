@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 
@@ -130,5 +131,8 @@ def _need(binary: str) -> None:
         do_without(how_to_install(binary))
 
 
-def do_without(reason: str) -> None:
-    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+def do_without(reason: str) -> NoReturn:
+    """Skip the test; in CI, fail it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -75,7 +75,7 @@ def lacking_for_browser() -> str | None:
 def main(packages: Mapping[str, str]) -> int:
     """Install what is missing of these packages if that is permitted, otherwise say what to install."""
     missing = _missing(packages)
-    if missing and (root := _as_root()) is not None and shutil.which("apt-get"):
+    if missing and (root := as_root()) is not None and shutil.which("apt-get"):
         _install([packages[binary] for binary in missing], root)
         missing = _missing(packages)
     for binary in missing:
@@ -91,7 +91,7 @@ def _missing(packages: Mapping[str, str]) -> list[str]:
     return [binary for binary in packages if found(binary) is None]
 
 
-def _as_root() -> list[str] | None:
+def as_root() -> list[str] | None:
     """Return what to put before a command so that root runs it, or None where that would ask for a password."""
     if os.geteuid() == 0:
         return []

@@ -48,6 +48,7 @@ BOUNDARIES = {
     "connector/ledger/postgres/transactions.py": "one of the works that share a commit",
     "drivers/sqlite_writer.py": "one of the works that share a commit",
     "drivers/threads.py": "work in a thread, whose caller gets to see what it raises",
+    "drivers/shared.py": "a constructor of anybody's exception, which may do anything",
 }
 """Where everything may be caught."""
 CANCELLATION = ("drivers/cancellation.py", "drivers/testing/")
@@ -715,8 +716,18 @@ def _minds_stray_cancellation(node: ast.Try) -> bool:
 
 
 def _swallows_all(node: ast.AST) -> bool:
-    if not isinstance(node, ast.ExceptHandler):
-        return False
-    caught = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"BaseException"}
+    match node:
+        case ast.ExceptHandler(type=None):
+            caught = {"BaseException"}
+        case ast.ExceptHandler(type=ast.expr() as named):
+            caught = _names_in(named)
+        case ast.Call() if _called(node) == "suppress":
+            caught = _names_in(*node.args)
+        case _:
+            return False
     raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
     return not caught.isdisjoint({"Exception", "BaseException"}) and not raises
+
+
+def _names_in(*nodes: ast.expr) -> set[str]:
+    return {name.id for node in nodes for name in ast.walk(node) if isinstance(name, ast.Name)}

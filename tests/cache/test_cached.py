@@ -169,7 +169,7 @@ def test_what_could_be_mistaken_for_something_else_is_refused_at_once() -> None:
 
     with pytest.raises(TypeError, match="expected a `key`"):
         cached()(depends_on_more)
-    assert cached(key="mine")(depends_on_more)
+    assert cached(key="mine")(depends_on_more).__name__ == "depends_on_more"
     with pytest.raises(TypeError, match="says what it returns"):
         cached()(says_nothing)
     with pytest.raises(TypeError, match="`async def` function"):

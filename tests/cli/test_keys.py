@@ -100,7 +100,8 @@ async def test_a_running_server_is_asked_what_its_rows_need(tmp_path: Path) -> N
         (row,) = await listed(tmp_path)
         shown = await keys(tmp_path, "list")
 
-    assert (row["does"], row["rows"]) == ("seals", {"ticks": 1}) or row["rows"] == {}
+    assert row["does"] == "seals"
+    assert row["rows"] in ({}, {"ticks": 1}), "the counter of idle time may have no row yet"
     assert re.fullmatch(rf"{row['id']}\tseals\t(none|1 ticks)\t\n", shown.out)
     assert "no server listens" not in shown.err
 

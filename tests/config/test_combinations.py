@@ -130,7 +130,8 @@ def test_an_end_system_that_cannot_work_is_named(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, "[end_system]\nsettings = { a = 1 }")
 
     assert line.startswith("end_system.settings: expected none")
-    assert configuration(tmp_path, "[end_system]\nprofile = 'tests.config.desk.Desk'\nsettings = { pin = '1' }")
+    found = configuration(tmp_path, "[end_system]\nprofile = 'tests.config.desk.Desk'\nsettings = { pin = '1' }")
+    assert found.settings.end_system.settings == {"pin": "1"}
 
 
 def test_a_ledger_in_a_database_needs_the_name_of_a_variable_with_its_address(tmp_path: Path) -> None:

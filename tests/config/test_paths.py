@@ -123,7 +123,7 @@ def test_a_file_that_is_not_there_is_told_with_the_folder_in_which_it_was_looked
 
 
 def test_every_key_that_is_a_path_is_absolute_once_it_is_loaded(home: Path) -> None:
-    settings = read(home / "config.toml", {}).settings
+    settings, absolute = read(home / "config.toml", {}).settings, set[str]()
     for path, field in leaves(Settings):
         value: object = settings
         for name in path:
@@ -131,6 +131,9 @@ def test_every_key_that_is_a_path_is_absolute_once_it_is_loaded(home: Path) -> N
         if value is not None and is_path(field, value):
             assert isinstance(value, Path)
             assert value.is_absolute()
+            absolute.add(".".join(path))
+
+    assert {"ledger.path", "ledger.key_file", "control.socket"} <= absolute
 
 
 async def test_a_control_socket_in_a_deep_folder_is_reached_from_there(tmp_path: Path) -> None:

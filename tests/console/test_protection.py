@@ -1,6 +1,7 @@
 """What other web pages, other names and old pages cannot do; and what the browser is told about each answer."""
 
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,7 @@ async def test_what_comes_from_elsewhere_is_text_on_every_page(server: Administe
     for path in paths:
         seen = await visitor.get(path)
         assert seen.status == 200
+        assert evil in unescape(seen.text)
         assert "<script>alert" not in seen.text
         assert "<img" not in seen.text
         assert "' onclick='x" not in seen.text

@@ -12,6 +12,8 @@ from structlog.testing import capture_logs
 
 from connector.api.session_of_request import session as session_of
 from connector.cleanups.hooks import Hooks
+from connector.model.cleanup import CleanupRequest
+from connector.model.credential import Credential
 from connector.model.errors import ConfigurationError, RequestOver
 from connector.sessions.session import Session
 from tests.sessions.desk import Desk
@@ -110,14 +112,24 @@ def test_a_hook_that_cannot_be_called_is_refused_when_it_is_defined() -> None:
         hooks.on_system_cleanup(wrong_for_systems)
 
 
-def test_a_hook_may_be_a_partial_a_method_or_an_object() -> None:
-    class Files:
-        async def drop(self, session_id: str, system_id: str | None) -> None: ...
-        async def __call__(self, system_id: str) -> None: ...
+async def test_a_hook_may_be_a_partial_a_method_or_an_object() -> None:
+    called: list[tuple[str | None, ...]] = []
 
-    async def drop_from(folder: str, session_id: str, system_id: str | None) -> None: ...
+    class Files:
+        async def drop(self, session_id: str, system_id: str | None) -> None:
+            called.append((session_id, system_id))
+
+        async def __call__(self, system_id: str) -> None:
+            called.append((system_id,))
+
+    async def drop_from(folder: str, session_id: str, system_id: str | None) -> None:
+        called.append((folder, session_id, system_id))
 
     hooks = Hooks()
     hooks.on_session_cleanup(Files().drop)
     hooks.on_session_cleanup(partial(drop_from, "folder"))
     hooks.on_system_cleanup(Files())
+    for _, call in hooks.of(CleanupRequest("s", "A", global_cache=True, credential=Credential())):
+        await call()
+
+    assert called == [("s", "A"), ("folder", "s", "A"), ("A",)]

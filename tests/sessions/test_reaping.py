@@ -15,13 +15,14 @@ from structlog.testing import capture_logs
 from connector.api.session_of_request import session as session_of
 from connector.cache import Caches, Entries, Loads
 from connector.cleanups.hooks import Hooks
+from connector.model.cleanup import Missed
 from connector.model.sessions import OpenSession, Reason
 from connector.sessions.opening_outcomes import Opened, OpeningRequest
 from connector.sessions.renewals import Renewals, with_values
 from connector.sessions.seal import HEADER
 from connector.sessions.session import SessionsInUse
-from connector.workers.catching_up import EVERY
 from connector.workers.overdue import Overdue
+from tests.fleet.gates import in_place_of
 from tests.ledger.ledgers import SetClock, open_, until
 from tests.ledger.ledgers import session as in_ledger
 from tests.metrics.exposition import value
@@ -346,6 +347,19 @@ async def test_a_reap_of_an_end_system_that_is_away_is_a_debt_and_is_done_later(
     assert not desk.alive
 
 
+async def two_tries_to_record(server: Served) -> None:
+    """Wait until it was tried twice to record what the ledger could not take. After the first try a login would be ended."""
+    tries, record = asyncio.Semaphore(0), server.parts.ledger.record_late
+
+    async def counted(missed: Missed) -> None:
+        tries.release()
+        await record(missed)
+
+    with in_place_of(server.parts.ledger, "record_late", counted):
+        for _ in range(2):
+            await tries.acquire()
+
+
 async def test_what_the_ledger_cannot_close_for_now_is_logged_out_only_once_it_can(
     desk: Desk, session: str, tmp_path: Path
 ) -> None:
@@ -356,7 +370,7 @@ async def test_what_the_ledger_cannot_close_for_now_is_logged_out_only_once_it_c
         (tmp_path / "ledger.sqlite3").rename(tmp_path / "away")
         with capture_logs() as logged:
             assert await server.parts.reaper.reap_one(Overdue(idle, Reason.IDLE), lambda _: False)
-        await asyncio.sleep(2 * EVERY)  # in which a login that a cleanup has left would be ended without the ledger
+        await two_tries_to_record(server)  # in which a login that a cleanup has left would be ended without the ledger
         assert desk.alive, "after a kill, its row would say that it is open"
         (tmp_path / "away").rename(tmp_path / "ledger.sqlite3")
         await desk.ended.get()

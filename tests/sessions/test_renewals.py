@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -319,8 +320,8 @@ async def test_what_a_handler_has_seen_renewed_outlives_a_kill(turnstile: Turnst
             while await turnstile.calls.get() != "/plain":
                 pass
             killed.process.kill()
-            await asyncio.wait([call])
-            assert call.exception() or call.result()
+            with suppress(aiohttp.ClientError):  # unless its answer was faster
+                await call
     with connector_process(tmp_path, turnstile.section) as server:
         async with OpsHub(server.url) as opshub:
             answer = await opshub.cleanup(session, headers, SYSTEM)

@@ -1,10 +1,10 @@
 """What the torture needs of the machine. All of it is long by nature."""
 
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import do_without
 from tests.torture.tracing import lacking
 
 
@@ -19,4 +19,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def ptrace() -> None:
     """Skip the test where no process may be traced; in CI, fail it."""
     if reason := lacking():
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        do_without(reason)
