@@ -165,7 +165,7 @@ async def test_what_is_told_at_once_is_judged_like_all_else() -> None:
     assert await later.get("key", int) is None
 
 
-async def test_what_is_told_at_once_is_not_loaded_and_what_an_eviction_or_a_debt_forbids_is() -> None:
+async def test_what_is_told_at_once_is_not_loaded_and_what_an_eviction_or_debt_forbids_is() -> None:
     near, authority = memory(name="near"), memory(name="authority")
     stack = Stack([near, authority])
     loaded: list[str] = []
