@@ -50,6 +50,7 @@ def test_a_short_number_has_three_digits_unless_it_is_a_thousand_or_more() -> No
 
 def test_bars_stand_in_the_same_order_in_each_picture_ours_first_then_the_limit(tmp_path: Path) -> None:
     panels = a_panel_for_each([Answer("first", 3_631, "us", at_most(2), BESIDE), Answer("second", 2, "us", at_most(2), BESIDE)])
+    assert len(panels) == 2
     for panel in panels:
         svg = drawn(tmp_path, panel)
         places = [svg.index(f"{name}</text>") for name in (OURS, LIMIT, "a peer", "another")]

@@ -113,11 +113,10 @@ async def test_cached_values_grow_old_by_the_clock_of_the_test() -> None:
 
 
 async def test_work_in_the_background_begins_and_ends_with_the_session_of_a_test() -> None:
-    begun, ended = asyncio.Event(), asyncio.Event()
+    begun, ended = asyncio.Queue[Session](), asyncio.Event()
 
     async def work(given: Session) -> None:
-        assert given.settings == {}
-        begun.set()
+        begun.put_nowait(given)
         try:
             await asyncio.Event().wait()
         finally:
@@ -125,7 +124,7 @@ async def test_work_in_the_background_begins_and_ends_with_the_session_of_a_test
 
     async with session_without_server() as current:
         await current.background(work)
-        await begun.wait()
+        assert (await begun.get()).session_id == current.session_id
         assert not ended.is_set()
 
     assert ended.is_set()

@@ -22,7 +22,9 @@ async def exposition() -> str:
 
 
 async def test_names_units_and_help_follow_the_conventions_of_prometheus() -> None:
-    for family in text_string_to_metric_families(await exposition()):
+    families = [*text_string_to_metric_families(await exposition())]
+    assert {"counter", "gauge", "histogram"} <= {family.type for family in families}
+    for family in families:
         assert re.fullmatch(r"(connector|process)_[a-z_]+[a-z]", family.name), family.name
         assert family.documentation, f"{family.name} has no help"
         if family.type == "histogram" and "attempts" not in family.name:
