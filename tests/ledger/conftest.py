@@ -7,11 +7,18 @@ import pytest
 
 from connector.ledger.sqlite.store import SqliteLedger
 from tests.ledger.ledgers import SetClock, opened
+from tests.ledger.rewound import Rewindable
+from tests.postgres import Postgres
 
 
 @pytest.fixture
 def clock() -> SetClock:
     return SetClock()
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Rewindable:
+    return Rewindable(postgres, postgres.new_database())
 
 
 @pytest.fixture

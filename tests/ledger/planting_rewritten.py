@@ -17,6 +17,7 @@ from connector.ledger.sql import session_rows
 from tests.sessions.planting import Mutant, always, nothing
 
 REWRITING, SEATS, FAILOVER = "test_rewriting.py", "test_rewritten_seats.py", "test_postgres_failover.py"
+DEBTS, EPOCHS = "test_rewritten_debts.py", "test_rewritten_epochs.py"
 TOGETHER = "test_what_was_lost_and_what_another_replica_did_meanwhile_come_together"
 
 
@@ -147,16 +148,16 @@ MUTANTS = {
         unheard,
         "TAKEN",
         lambda _: "SELECT id FROM (VALUES (1), (2), (3)) AS taken (id) WHERE {ids} + {ids} > 0",
-        f"{REWRITING}::test_a_try_that_was_under_way_settles_the_debt_that_was_lost_and_no_other",
+        f"{DEBTS}::test_a_try_that_was_under_way_settles_the_debt_that_was_lost_and_no_other",
     ),
     "ids go on where they were": Mutant(
         epochs, "SPARE_IDS", lambda _: 0, f"{FAILOVER}::test_no_id_of_a_debt_that_was_lost_is_given_to_another_one"
     ),
     "all epochs take the same ids": Mutant(
-        epochs, "RANGES", lambda _: 1, f"{REWRITING}::test_two_histories_of_one_database_give_no_id_to_two_debts"
+        epochs, "RANGES", lambda _: 1, f"{DEBTS}::test_two_histories_of_one_database_give_no_id_to_two_debts"
     ),
     "a replica whose row was lost is forgotten": Mutant(
-        History, "_await_lost", nothing, f"{REWRITING}::test_a_replica_whose_row_was_lost_with_its_login_is_waited_for"
+        History, "_await_lost", nothing, f"{EPOCHS}::test_a_replica_whose_row_was_lost_with_its_login_is_waited_for"
     ),
     "who has lost nothing lets others have written what is over": Mutant(
         history,
@@ -168,6 +169,6 @@ MUTANTS = {
         rewriting,
         "renewed",
         lambda _: lambda debt, *_, **__: debt,
-        f"{REWRITING}::test_a_login_ended_without_its_credential_is_owed_by_the_one_that_was_lost",
+        f"{DEBTS}::test_a_login_ended_without_its_credential_is_owed_by_the_one_that_was_lost",
     ),
 }

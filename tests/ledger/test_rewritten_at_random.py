@@ -11,8 +11,7 @@ from connector.model.debts import LogoutState
 from connector.model.listed import SessionState
 from connector.model.sessions import OpenSession, Renewal
 from tests.ledger.ledgers import DRIVERS, PENDING, VERIFIED, opening, request, session
-from tests.ledger.rewound import Rewindable
-from tests.ledger.test_rewriting import replica
+from tests.ledger.rewound import Rewindable, replica
 from tests.postgres import Postgres
 
 STEPS = 30

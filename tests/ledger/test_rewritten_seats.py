@@ -2,14 +2,10 @@
 
 import asyncio
 
-import pytest
-
 from connector.ledger.port import Ledger
 from connector.ledger.postgres.standstill import Standstill
 from tests.ledger.ledgers import open_, opening, session
-from tests.ledger.rewound import Rewindable
-from tests.ledger.test_rewriting import replica
-from tests.postgres import Postgres
+from tests.ledger.rewound import Rewindable, replica
 
 SOON = 30.0
 QUICK = Standstill(0.2, counted=0.2)
@@ -18,13 +14,8 @@ OLDER = """INSERT INTO owners (id, name, sequence) VALUES ('older', 'older', {})
     ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence"""
 
 
-@pytest.fixture
-def database(postgres: Postgres) -> Rewindable:
-    return Rewindable(postgres, postgres.new_database())
-
-
-async def gets_a_seat(ledger: Ledger, number: int, *, seats: int = 1) -> bool:
-    return await ledger.begin_opening(opening(session(number), POOL), seats=seats)
+async def gets_a_seat(ledger: Ledger, number: int, *, seats: int = 1, login: str = "l") -> bool:
+    return await ledger.begin_opening(opening(session(number, login=login), POOL), seats=seats)
 
 
 async def until_given(ledger: Ledger, number: int, *, seats: int = 1) -> None:

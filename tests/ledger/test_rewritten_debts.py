@@ -1,0 +1,154 @@
+"""What replicas owe is written again into a database that has forgotten it, by the latest credential that anybody knows."""
+
+from dataclasses import replace
+
+import pytest
+
+from connector.ledger.testing.ledger_subject import every_row
+from connector.model.debts import LogoutState
+from connector.model.outcomes import IN_USE_AGAIN, SHARED, LogoutOutcome
+from connector.model.sessions import OpenSession, RefreshState, Renewal
+from tests.ledger.ledgers import (
+    DRIVERS,
+    REFUSED,
+    START,
+    VERIFIED,
+    all_due,
+    close,
+    one_login_ended,
+    open_,
+    opening,
+    record,
+    request,
+    session,
+)
+from tests.ledger.rewound import Rewindable, ended_by_its_id, open_first, reopen, replica, states
+
+LOST = session(1, "t1", "l1")
+OWED, CLOSED = LogoutState.OWED, LogoutState.CLOSED
+
+
+async def test_a_renewed_credential_that_was_lost_is_the_one_that_ends_the_login(database: Rewindable) -> None:
+    new = request(1, "newer").credential
+    async with replica(database) as ledger, replica(database) as other:
+        await open_first(ledger)
+        database.keep()
+        await ledger.renew(Renewal(session(1).session_id, "l1", 0, new))
+        database.rewind()
+        await ledger.statistics()
+        debt = await record(other, 1, "t1", login="l1")
+
+    assert (debt.credential, debt.version) == (new, 1)
+
+
+@pytest.mark.parametrize("state", [LogoutState.OWED, LogoutState.WAITING, CLOSED])
+async def test_a_login_ended_without_its_credential_is_owed_by_the_one_that_was_lost(
+    database: Rewindable, state: LogoutState
+) -> None:
+    """Another replica knew only the id of the login when it ended it: the ledger had the credential, and has lost it."""
+    async with replica(database) as loser, replica(database) as other:
+        await other.statistics()
+        database.keep()
+        await open_first(loser)
+        database.rewind()
+        debt = await ended_by_its_id(other)
+        await other.settle(debt, state=state, outcome=VERIFIED if state is CLOSED else REFUSED)
+        await loser.statistics()
+        (found,) = [debt for debt in await every_row(other) if debt.login_id]
+        (due,) = await all_due(other)
+
+    assert (found.state, due.credential, due.version, found.outcome) == (OWED, session(1, "t1").credential, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("lost", "used", "outcome"),
+    [
+        (replace(LOST, is_shared=True), replace(session(2, "t1", "l2"), is_shared=True), SHARED),
+        (LOST, session(1, "t1", "l2"), IN_USE_AGAIN),
+    ],
+)
+async def test_a_login_that_is_used_elsewhere_is_not_owed_by_a_credential_that_was_lost(
+    database: Rewindable, lost: OpenSession, used: OpenSession, outcome: LogoutOutcome
+) -> None:
+    async with replica(database) as loser, replica(database) as other:
+        await other.statistics()
+        database.keep()
+        await open_(loser, lost)
+        database.rewind()
+        await ended_by_its_id(other)
+        await open_(other, used)
+        await loser.statistics()
+        found = {debt.login_id: (debt.state, debt.outcome) for debt in await every_row(other) if debt.login_id}
+
+    assert found == {"l1": (CLOSED, outcome)}
+
+
+async def test_a_login_ended_without_its_credential_holds_the_seat_that_was_lost(database: Rewindable) -> None:
+    async with replica(database) as loser, replica(database) as other:
+        await other.statistics()
+        database.keep()
+        await loser.begin_opening(opening(LOST, "licence"))
+        assert (await loser.open_session(LOST, None, drivers=DRIVERS)).is_open
+        database.rewind()
+        await ended_by_its_id(other)
+        await loser.statistics()
+        held = await other.held_seats("licence")
+
+    assert (held.owed, held.total) == (1, 1)
+
+
+async def test_a_refresh_whose_claim_was_lost_is_still_that_of_its_owner(database: Rewindable) -> None:
+    login = session(1).session_id, "l1", 0
+    async with replica(database) as owner, replica(database) as other:
+        await open_first(owner)
+        database.keep()
+        assert (await owner.claim_refresh(*login)).state is RefreshState.OURS
+        database.rewind()
+        await owner.claim_due(START, per_origin=1, limit=1)
+        found = (await other.claim_refresh(*login)).state
+
+    assert found is RefreshState.ANOTHERS
+
+
+async def test_a_try_that_was_under_way_settles_the_debt_that_was_lost_and_no_other(database: Rewindable) -> None:
+    async with replica(database) as loser, replica(database) as other:
+        await other.statistics()
+        database.keep()
+        debt = await record(loser, 1, "t1", login="l1")
+        database.rewind()
+        another = await record(other, 2, "t2", login="l2")
+        await close(loser, debt)
+        found = await states(other)
+
+    assert another.id != debt.id
+    assert found == {"l1": CLOSED, "l2": OWED}
+
+
+async def test_two_histories_of_one_database_give_no_id_to_two_debts(database: Rewindable) -> None:
+    """A standby is promoted, and the former primary comes back and takes its place again. A try of the one settles no other."""
+    async with replica(database) as one, replica(database) as other:
+        database.keep()
+        await open_first(one)
+        await reopen(other)
+        database.rewind()
+        await other.statistics()
+        tried = await one_login_ended(one, 3, "t3", "l3")
+        database.rewind()
+        another = await one_login_ended(other, 2, "t2", "l2")
+        await close(one, tried)
+        found = {debt.session_id: debt.state for debt in await every_row(other) if debt.login_id == another.login_id}
+
+    assert tried.id != another.id
+    assert found[another.session_id] is OWED
+
+
+async def test_an_attempt_that_was_lost_counts(database: Rewindable) -> None:
+    async with replica(database) as ledger:
+        debt = await record(ledger, 1, login="l1")
+        database.keep()
+        await ledger.settle(debt, state=LogoutState.WAITING, outcome=REFUSED, evicted=DRIVERS)
+        database.rewind()
+        await ledger.statistics()
+        (found,) = await every_row(ledger)
+
+    assert (found.state, found.outcome, found.attempts) == (LogoutState.WAITING, REFUSED, 1)
