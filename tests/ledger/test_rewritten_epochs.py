@@ -2,9 +2,10 @@
 
 import pytest
 
+from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import logins, record, session
-from tests.ledger.rewound import Rewindable, open_first, replica
+from tests.ledger.ledgers import logins, open_, record, session
+from tests.ledger.rewound import Rewindable, clean_up_wholly, open_first, replica, states
 
 SID = session(1).session_id
 
@@ -26,3 +27,55 @@ async def test_a_replica_whose_row_was_lost_with_its_login_is_waited_for(databas
             found = await logins(other)
 
     assert found == {session(1).session_id: "l1"}
+
+
+async def test_a_former_primary_that_comes_back_is_not_believed_by_whom_it_does_not_know(database: Rewindable) -> None:
+    """The first to see it again has started since. What another one has ended meanwhile is open there."""
+    async with replica(database) as one:
+        await open_first(one)
+        database.keep()
+        await one.statistics()
+        database.rewind()  # a fail-over
+        await one.statistics()
+        async with replica(database) as newcomer:
+            await clean_up_wholly(one)
+            database.rewind()  # the former primary comes back
+            with pytest.raises(LedgerUnavailable, match="failed over"):
+                await newcomer.open_by(SID, "l1")
+            await one.statistics()
+            assert await newcomer.open_by(SID, "l1") is None
+            assert await states(one) == {"l1": LogoutState.CLOSED}
+
+
+async def test_a_newcomer_of_an_epoch_does_not_know_who_is_lost_after_the_next_fail_over_either(database: Rewindable) -> None:
+    async with replica(database) as other:
+        database.keep()
+        async with replica(database) as late:
+            await open_first(late)
+            await other.statistics()
+            database.rewind()
+            await other.statistics()
+            async with replica(database) as newcomer:
+                database.keep()
+                await newcomer.statistics()
+                database.rewind()
+                for _ in range(3):
+                    await other.statistics()
+                    with pytest.raises(LedgerUnavailable, match="failed over"):
+                        await record(newcomer, 1, "", login="l0")
+
+
+async def test_what_is_lost_while_track_is_regained_is_lost(database: Rewindable) -> None:
+    async with replica(database) as ledger:
+        database.keep()
+        await open_first(ledger)
+        database.rewind()
+        await ledger.statistics()
+        database.keep()
+        await open_(ledger, session(2))
+        database.rewind()
+        await ledger.track_regained()
+        async with replica(database) as later:
+            assert (ledger.lost_track, later.lost_track) == (True, True)
+        await ledger.track_regained()
+        assert not ledger.lost_track

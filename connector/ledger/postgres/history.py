@@ -57,8 +57,8 @@ class History:
         """The last transaction that was acknowledged."""
         self._sent: Written | None = None
         """The last one whose COMMIT was sent, if its answer is still to come, or was lost."""
-        self._known = set[bytes]()
-        """The epochs of acknowledged transactions."""
+        self._knows_others = False
+        """Whether it was there while an epoch was settled. A newcomer does not know who was there before."""
         self._awaited = set[bytes]()
         """The owners whose rows the database has lost, perhaps: they come back by other words, at a time that nobody knows."""
 
@@ -71,7 +71,7 @@ class History:
         if self._sent is not None and _knows(seen, self._sent):
             self.acknowledged()
         is_rewound = self._is_rewound(seen)
-        epoch = self._begun(table, seen.epoch, is_rewound=is_rewound)
+        epoch = self._begun(table, seen, is_rewound=is_rewound)
         has_entered = seen.own is None or seen.own.epoch != epoch.word
         if has_entered:
             table.connection.execute(ENTER, (epoch.word, table.term.owner))
@@ -83,7 +83,7 @@ class History:
         lacked = is_rewound and self._journal.lacks(since)
         gives_seats = _is_settled(table, epoch, seen)
         self._await_lost(seen, epoch)
-        is_complete = epoch.is_settled or (len(there) == len(seen.owners) - 1 and self._knows_all(epoch))
+        is_complete = epoch.is_settled or (len(there) == len(seen.owners) - 1 and self._knows_others and not self._awaited)
         table.term = replace(table.term, gives_seats=gives_seats, is_complete=is_complete)
         sequence = seen.owners[table.term.owner].sequence
         others = seen.owners.keys() - {table.term.owner}
@@ -97,7 +97,7 @@ class History:
         if done is None:
             return
         self._last = done._replace(facts=())
-        self._known.add(done.epoch)
+        self._knows_others |= done.gives_seats
         if done.has_entered:
             self._journal.renumber(done.sequence)
         self._journal.add(done.sequence, done.facts)
@@ -108,11 +108,16 @@ class History:
             self.gives_seats = done.gives_seats
             log.warning(SEATS[done.gives_seats])
 
-    def _begun(self, table: FleetTable, epoch: LedgerEpoch, *, is_rewound: bool) -> LedgerEpoch:
-        """Begin another epoch if the database has failed over, or if one of its epochs that this replica has seen comes back."""
-        if not (epoch.is_over or (is_rewound and epoch.word in self._known)):
-            return epoch
-        another = epoch.next()
+    def _begun(self, table: FleetTable, seen: Prologue, *, is_rewound: bool) -> LedgerEpoch:
+        """Begin another epoch if the database has failed over, or if an earlier one comes back.
+
+        That this replica has never seen an epoch tells nothing: it may be older than the replica. Its row tells, if it is of the
+        last epoch that this replica was in: the present one began after that.
+        """
+        is_later = seen.own is not None and self._last is not None and seen.own.epoch == self._last.epoch != seen.epoch.word
+        if not seen.epoch.is_over and (is_later or not is_rewound):
+            return seen.epoch
+        another = seen.epoch.next()
         epochs.begin(table.connection, another)
         return another
 
@@ -132,10 +137,6 @@ class History:
         if epoch.is_settled:
             self._awaited.clear()
 
-    def _knows_all(self, epoch: LedgerEpoch) -> bool:
-        """Tell whether no owner is awaited whose row is lost. A newcomer does not know who was there before."""
-        return not self._awaited and not self._known <= {epoch.word}
-
     def _kept(self, seen: Prologue) -> int:
         """Return up to which of its transactions the database knows them all."""
         is_same = self._last is not None and seen.own is not None and seen.own.epoch == self._last.epoch
@@ -143,6 +144,7 @@ class History:
 
     def _write_again(self, table: FleetTable, since: int, there: Sequence[bytes]) -> int:
         """Write what the database has forgotten. What began under a word that is gone is nobody's."""
+        table.has_lost_track = True
         table.connection.execute(LOST_TRACK)
         return write_again(table, self._journal.above(since), there=there, now=self._clock())
 

@@ -143,9 +143,14 @@ def has_lost_track(table: Table) -> bool:
     return bool(table.connection.execute("SELECT EXISTS (SELECT * FROM lost_track)").fetchone()[0])
 
 
-def regain_track(table: Table) -> None:
-    """Record that everything cached is invalidated."""
-    table.write("DELETE FROM lost_track")
+def regain_track(table: Table) -> bool:
+    """Record that everything cached is invalidated, and tell whether that goes for all that was lost.
+
+    What this very transaction has lost, it has not: everything was invalidated before.
+    """
+    if not table.has_lost_track:
+        table.write("DELETE FROM lost_track")
+    return not table.has_lost_track
 
 
 def _count(table: Table, query: str) -> int:

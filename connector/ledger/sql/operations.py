@@ -273,5 +273,4 @@ class Operations(Ledger):
         return replace(await self.transact(housekeeping.totals), maybe_twice=self._unsettled)
 
     async def track_regained(self) -> None:
-        await self.transact(housekeeping.regain_track)
-        self.lost_track = False
+        self.lost_track = not await self.transact(housekeeping.regain_track)
