@@ -2,9 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from connector.ledger.port import Ledger
 from connector.ledger.postgres.standstill import Standstill
-from tests.ledger.ledgers import open_, opening, session
+from connector.model.cleanup import Missed
+from connector.model.errors import LedgerUnavailable
+from tests.ledger.ledgers import ORIGIN, one_login_ended, open_, opening, record, request, session
 from tests.ledger.rewound import Rewindable, replica
 
 SOON = 30.0
@@ -98,3 +102,23 @@ async def test_logins_that_take_no_seat_go_on_meanwhile(database: Rewindable) ->
         await ledger.statistics()
         database.rewind()
         assert await ledger.begin_opening(opening(session(1)))
+
+
+@pytest.mark.parametrize("knows_the_end", [False, True])
+async def test_a_cleanup_that_is_recorded_late_keeps_the_seat_that_was_lost(database: Rewindable, knows_the_end: bool) -> None:
+    lost = session(1, "t1", "l1")
+    async with replica(database) as loser, replica(database) as other:
+        database.keep()
+        assert await gets_a_seat(loser, 1, login="l1")
+        assert (await loser.open_session(lost, None, drivers=())).is_open
+        if knows_the_end:
+            await one_login_ended(loser, 1, "t1", "l1")
+        await other.statistics()
+        database.rewind()
+        with pytest.raises(LedgerUnavailable, match="failed over"):
+            await record(other, 1, "t1", login="l1")
+        await other.record_late(Missed(request(1, "t1", login="l1"), ORIGIN, (), logins=["l1"]))
+        await loser.statistics()
+        held = await other.held_seats(POOL)
+
+    assert (held.owed, held.total) == (1, 1)

@@ -13,13 +13,14 @@ from connector.ledger.postgres import epochs
 from connector.ledger.postgres.known_facts import KnownFacts
 from connector.ledger.postgres.unheard import insert_again, write_unheard
 from connector.ledger.sql import opening_rows, session_rows
-from connector.ledger.sql.facts import Fact
+from connector.ledger.sql.facts import Fact, SessionRemoved
 from connector.ledger.sql.session_changes import end_anyhow, is_debt, is_open_by
 from connector.ledger.sql.table import Table
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import set_aside
 from connector.model.outcomes import SHARED
+from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession
 from connector.model.transitions import closed_if_done, renewed, revived
 
@@ -35,11 +36,14 @@ def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes]
     heard_of = table.sessions_heard_of(known.sessions)
     unheard, heard = known.split(heard_of)
     write_unheard(table, unheard, there)
+    ended = _ended(table, heard)
     _write_heard(table, heard, there, now)
     owed = {(debt.session_id, debt.login_id) for debt in known.debts.values()}
     for session in known.over:
         if (session.session_id, session.login_id) not in owed and not _write_into_debts(table, session, now):
             end_anyhow(table, session, now=now)
+    for session in ended:
+        _write_into_debts(table, session, now)
     return len(known.logins) + len(known.debts)
 
 
@@ -53,14 +57,23 @@ def remove_again(table: Table, facts: Iterable[Fact]) -> None:
     opening_rows.remove_all(table, [login for login, told in known.logins.items() if told.opening is None])
 
 
+def _ended(table: Table, known: KnownFacts) -> list[OpenSession]:
+    """Remove the rows of sessions that are known as ended. Return what they held: it may be newer than what has ended them."""
+    logins = {(debt.session_id, debt.login_id) for debt in known.debts.values() if debt.login_id}
+    logins |= {(session.session_id, session.login_id) for session in known.over}
+    if not logins:
+        return []
+    ended = [session for session in session_rows.open_by(table, [*logins]) if session is not None]
+    table.note(map(SessionRemoved, ended))
+    for login in logins:
+        session_rows.remove(table, *login)
+    return ended
+
+
 def _write_heard(table: Table, known: KnownFacts, there: Collection[bytes], now: float) -> None:
     """Write what is known of sessions of which the database knows something as well, login by login."""
     for debt in known.debts.values():
         _write_debt(table, debt, now)
-        if debt.login_id:
-            session_rows.remove(table, debt.session_id, debt.login_id)
-    for session in known.over:
-        session_rows.remove(table, session.session_id, session.login_id)
     for session in known.open:
         _write_session(table, session, now)
     for (session_id, login_id), login in known.logins.items():
@@ -76,7 +89,7 @@ def _write_debt(table: Table, debt: Debt, now: float) -> None:
         if found.state is LogoutState.CLOSED and debt.state is not LogoutState.CLOSED and debt.id > found.id:
             table.update(set_aside(found))  # this login was owed once more, and by a row of its own
             continue
-        joined = _joined(found, debt, now)
+        joined = _seated(_joined(found, debt, now), debt.seat)
         if joined != found:
             table.update(joined)
         return
@@ -120,27 +133,33 @@ def _write_session(table: Table, session: OpenSession, now: float) -> None:
 
 
 def _write_into_debts(table: Table, session: OpenSession, now: float) -> bool:
-    """Give a login's debts what is known of it, if their credential is older or missing. Tell whether there are any."""
+    """Give a login's debts what is known of it: its seat, and its credential if theirs is older. Tell whether there are any."""
     debts = table.of_login(session.session_id, session.login_id, session.credential or Credential())
-    older = [debt for debt in debts if debt.version < session.version]
-    if older and session.credential is not None:
+    if debts:
         session_rows.remove(table, session.session_id, session.login_id)  # or it would count as one that uses the login
-        for debt in older:
-            now_owed = _by_newer(table, debt, session, session.credential, now)
-            if now_owed != debt:
-                table.update(now_owed)
+    for debt in debts:
+        is_newest = session.credential is None or debt.version >= session.version
+        now_owed = _seated(debt if is_newest else _by_newer(table, debt, session, now), session.seat)
+        if now_owed != debt:
+            table.update(now_owed)
     return bool(debts)
 
 
-def _by_newer(table: Table, debt: Debt, session: OpenSession, credential: Credential, now: float) -> Debt:
+def _seated(debt: Debt, seat: Seat | None) -> Debt:
+    """Return a debt with the seat that its login is known to have, unless that has surely ended."""
+    has_ended = debt.state is LogoutState.CLOSED and not debt.is_unproved
+    return debt if debt.seat is not None or has_ended else replace(debt, seat=seat)
+
+
+def _by_newer(table: Table, debt: Debt, session: OpenSession, now: float) -> Debt:
     """Return a debt by a newer credential of its login, closed if others use that."""
-    is_closed = debt.state is LogoutState.CLOSED
+    is_closed, credential = debt.state is LogoutState.CLOSED, session.credential or Credential()
     if is_open_by(table, session.session_id, credential, session.origin):
         return debt if is_closed else revived(debt, now)
     if session_rows.has_sharers(table, session):
         return debt if is_closed else closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=SHARED), now)
     now_owed = renewed(debt, credential, now, version=session.version)
-    return debt if now_owed is debt else replace(now_owed, is_shared=session.is_shared, seat=now_owed.seat or session.seat)
+    return debt if now_owed is debt else replace(now_owed, is_shared=session.is_shared)
 
 
 def _is_ended_by_credential(table: Table, session: OpenSession) -> bool:
