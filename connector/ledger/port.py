@@ -187,10 +187,10 @@ class RenewedLogins(Protocol):
     async def renew(self, renewal: Renewal) -> Current | None:
         """Record durably that an end system has renewed the credential of a login, if it still had this `version`.
 
-        The seal's credential has version 0, and each renewal the next one. Whoever ends the login from now on ends the new
-        credential: a cleanup by its seal, a retry, and a session that replaces it. A session that is closed stays closed. Its
-        login is owed by the new credential then, due at once, also if an older one was ended meanwhile. A try that has begun
-        with an older credential closes nothing.
+        An older version will do as well: then the ledger has forgotten this one. The seal's credential has version 0, and each
+        renewal the next one. Whoever ends the login from now on ends the new credential: a cleanup by its seal, a retry, and a
+        session that replaces it. A session that is closed stays closed. Its login is owed by the new credential then, due at
+        once, also if an older one was ended meanwhile. A try that has begun with an older credential closes nothing.
 
         Returns:
             what is current after the call, be it this renewal or another one; None if this ledger does not know the login.

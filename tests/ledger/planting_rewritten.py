@@ -13,7 +13,7 @@ from connector.ledger.postgres import certainty, epochs, history, rewriting, unh
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.known_facts import KnownFacts
-from connector.ledger.sql import session_rows
+from connector.ledger.sql import housekeeping, session_rows
 from tests.sessions.planting import Mutant, always, nothing
 
 REWRITING, SEATS, FAILOVER = "test_rewriting.py", "test_rewritten_seats.py", "test_postgres_failover.py"
@@ -42,7 +42,7 @@ def by_the_number_alone(_: Callable[..., bool]) -> Callable[..., bool]:
 
 
 def only_with_a_timeline(real: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda memory, table, epoch, is_rewound: real(memory, table, epoch, is_rewound=False)
+    return lambda memory, table, seen, is_rewound: real(memory, table, seen, is_rewound=False)
 
 
 def without_a_claim(real: Callable[..., bool]) -> Callable[..., bool]:
@@ -83,6 +83,30 @@ def each_for_itself(_: Callable[..., None]) -> Callable[..., None]:
         login.session, login.is_over = session, False
 
     return open_by
+
+
+def if_its_row_is_there(real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda memory, table, seen, is_rewound: real(memory, table, seen, is_rewound=is_rewound and seen.own is not None)
+
+
+def whoever_it_is(real: Callable[[History], None]) -> Callable[[History], None]:
+    def acknowledged(memory: History) -> None:
+        real(memory)
+        memory._knows_others = True
+
+    return acknowledged
+
+
+def whatever_rows_hold(real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda table, known: [each for each in real(table, known) if each is None]
+
+
+def of_all_that_is_lost(_: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    def regain_track(table: Any) -> bool:
+        table.write("DELETE FROM lost_track")
+        return True
+
+    return regain_track
 
 
 MUTANTS = {
@@ -170,5 +194,41 @@ MUTANTS = {
         "renewed",
         lambda _: lambda debt, *_, **__: debt,
         f"{DEBTS}::test_a_login_ended_without_its_credential_is_owed_by_the_one_that_was_lost",
+    ),
+    "an epoch from before a replica is one that has begun since": Mutant(
+        History,
+        "_begun",
+        if_its_row_is_there,
+        f"{EPOCHS}::test_a_former_primary_that_comes_back_is_not_believed_by_whom_it_does_not_know",
+    ),
+    "a newcomer knows by the next fail-over who was there": Mutant(
+        History,
+        "acknowledged",
+        whoever_it_is,
+        f"{EPOCHS}::test_a_newcomer_of_an_epoch_does_not_know_who_is_lost_after_the_next_fail_over_either",
+    ),
+    "whoever has regained track has lost nothing meanwhile": Mutant(
+        housekeeping,
+        "regain_track",
+        of_all_that_is_lost,
+        f"{EPOCHS}::test_what_is_lost_while_track_is_regained_is_lost",
+    ),
+    "a row that was ended goes with its credential": Mutant(
+        rewriting,
+        "_ended",
+        whatever_rows_hold,
+        f"{DEBTS}::test_a_debt_takes_the_credential_of_the_row_which_it_ends",
+    ),
+    "what nobody has written again yet is not renewed": Mutant(
+        certainty,
+        "FoundCurrent",
+        lambda real: lambda current, is_certain: real(current, is_certain or current is None),
+        f"{DEBTS}::test_a_renewal_of_a_login_that_is_not_there_yet_is_not_dropped",
+    ),
+    "a debt that was recorded without its seat holds none": Mutant(
+        rewriting,
+        "_seated",
+        lambda _: lambda debt, seat: debt,
+        f"{SEATS}::test_a_cleanup_that_is_recorded_late_keeps_the_seat_that_was_lost",
     ),
 }

@@ -6,8 +6,9 @@ import pytest
 
 from connector.ledger.testing.ledger_subject import every_row
 from connector.model.debts import LogoutState
+from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import IN_USE_AGAIN, SHARED, LogoutOutcome
-from connector.model.sessions import OpenSession, RefreshState, Renewal
+from connector.model.sessions import Current, OpenSession, RefreshState, Renewal
 from tests.ledger.ledgers import (
     DRIVERS,
     REFUSED,
@@ -152,3 +153,84 @@ async def test_an_attempt_that_was_lost_counts(database: Rewindable) -> None:
         (found,) = await every_row(ledger)
 
     assert (found.state, found.outcome, found.attempts) == (LogoutState.WAITING, REFUSED, 1)
+
+
+async def test_a_debt_without_credential_takes_that_of_the_row_which_it_ends(database: Rewindable) -> None:
+    async with replica(database) as loser, replica(database) as other:
+        await other.statistics()
+        database.keep()
+        await open_first(loser)
+        database.rewind()
+        await ended_by_its_id(other)
+        database.rewind()
+        await loser.statistics()
+        await other.statistics()
+        (due,) = await all_due(other)
+
+    assert (due.credential, due.version) == (session(1, "t1").credential, 0)
+
+
+async def test_a_debt_takes_the_credential_of_the_row_which_it_ends(database: Rewindable) -> None:
+    new = request(1, "newer").credential
+    async with replica(database) as loser, replica(database) as other:
+        await open_first(loser)
+        database.keep()
+        await loser.renew(Renewal(LOST.session_id, "l1", 0, new))
+        database.rewind()
+        await one_login_ended(other, 1, "t1", "l1")
+        database.rewind()
+        await loser.statistics()
+        await other.statistics()
+        (due,) = await all_due(other)
+
+    assert (due.credential, due.version) == (new, 1)
+
+
+async def test_a_renewal_of_a_login_that_is_not_there_yet_is_not_dropped(database: Rewindable) -> None:
+    new = request(1, "newer").credential
+    async with replica(database) as opener, replica(database) as other:
+        database.keep()
+        await open_first(opener)
+        await other.statistics()
+        database.rewind()
+        renewal = Renewal(LOST.session_id, "l1", 0, new)
+        with pytest.raises(LedgerUnavailable, match="failed over"):
+            await other.renew(renewal)
+        await opener.statistics()
+        assert await other.renew(renewal) == Current(new, 1)
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+async def test_a_renewal_of_a_credential_that_was_lost_counts(database: Rewindable, is_ended: bool) -> None:
+    newer, newest = request(1, "newer").credential, request(1, "newest").credential
+    async with replica(database) as one, replica(database) as other:
+        await open_first(one)
+        if is_ended:
+            await one_login_ended(one, 1, "t1", "l1")
+        database.keep()
+        await one.renew(Renewal(LOST.session_id, "l1", 0, newer))
+        await other.statistics()
+        database.rewind()
+        found = await other.renew(Renewal(LOST.session_id, "l1", 1, newest))
+        await one.statistics()
+        again = await one.renew(Renewal(LOST.session_id, "l1", 1, newer))
+
+    assert found == again == Current(newest, 2, is_open=not is_ended)
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+async def test_a_refresh_of_a_login_that_is_not_there_yet_waits_unless_it_was_ended(database: Rewindable, is_ended: bool) -> None:
+    login = LOST.session_id, "l1", 0
+    async with replica(database) as opener, replica(database) as other:
+        database.keep()
+        await open_first(opener)
+        await other.statistics()
+        database.rewind()
+        if is_ended:
+            await one_login_ended(other, 1, "t1", "l1")
+            assert (await other.claim_refresh(*login)).state is RefreshState.NOT_DUE
+        else:
+            with pytest.raises(LedgerUnavailable, match="failed over"):
+                await other.claim_refresh(*login)
+            await opener.statistics()
+            assert (await other.claim_refresh(*login)).state is RefreshState.OURS

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from connector.ledger.sql import session_rows
+from connector.ledger.sql import session_changes, session_rows
 from connector.ledger.sql.session_changes import is_debt
 from connector.ledger.sql.table import Table
-from connector.model.sessions import OpenSession
+from connector.model.sessions import Current, OpenSession, Renewal
 
 
 class FoundOpen(NamedTuple):
@@ -15,6 +15,20 @@ class FoundOpen(NamedTuple):
     session: OpenSession | None
     is_certain: bool
     """Whether that is all that anybody knows. A replica may still have to write that the session was opened, or ended."""
+
+
+class FoundCurrent(NamedTuple):
+    """What the rows say of a login whose credential is renewed."""
+
+    current: Current | None
+    is_certain: bool
+    """Whether that is all that anybody knows, as above. What nobody has written again yet must not be taken for unknown."""
+
+
+def renew(table: Table, renewal: Renewal, *, now: float) -> FoundCurrent:
+    """Do what `session_changes.renew` does, and tell whether it can be relied upon."""
+    current = session_changes.renew(table, renewal, now=now)
+    return FoundCurrent(current, is_certain=current is not None or table.term.gives_seats)
 
 
 def open_by(table: Table, logins: Sequence[tuple[str, str]]) -> list[FoundOpen]:

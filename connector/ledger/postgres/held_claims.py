@@ -4,13 +4,15 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
+from connector.ledger.postgres import certainty
+from connector.ledger.postgres.certainty import FoundCurrent
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.in_hand import InHand, Receiver
 from connector.ledger.sql import recording, selection, session_changes, session_rows
 from connector.ledger.sql.selection import Claimed
 from connector.ledger.sql.table import Table
 from connector.model.debts import Debt, LogoutState
-from connector.model.sessions import Current, OpenSession, RefreshClaim, RefreshState, Renewal
+from connector.model.sessions import OpenSession, RefreshClaim, RefreshState, Renewal
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
 
@@ -101,17 +103,22 @@ def release(table: FleetTable, id_: int, in_hand: InHand) -> None:
         table.claims.ended(id_)
 
 
-def claim_refresh(table: Table, session_id: str, login_id: str, version: int) -> RefreshClaim:
-    """Claim the refresh of a login for this owner, unless it is not due or another's."""
+def claim_refresh(table: Table, session_id: str, login_id: str, version: int) -> RefreshClaim | None:
+    """Claim the refresh of a login for this owner, unless it is not due or another's.
+
+    None stands for a login that is not there, if a replica may still have to write it again. A version from before the one that
+    is meant was forgotten, too: the refresh is due.
+    """
     current = session_rows.current(table, session_id, login_id)
     if current is None:
-        return RefreshClaim(RefreshState.NOT_DUE, None)
+        is_certain = table.term.gives_seats or session_changes.is_debt(table, session_id, login_id, None)
+        return RefreshClaim(RefreshState.NOT_DUE, None) if is_certain else None
     query = f"SELECT owner FROM refreshes WHERE {OF_LOGIN}"  # noqa: S608 - ours
     owner = next((bytes(each["owner"]) for each in table.named(query, session_id, login_id)), None)
     if owner not in {None, table.term.owner}:
         return RefreshClaim(RefreshState.ANOTHERS, current)
     release_refresh(table, session_id, login_id)
-    if current.version != version:
+    if current.version > version:
         return RefreshClaim(RefreshState.NOT_DUE, current)
     table.write("INSERT INTO refreshes VALUES (?, ?, ?)", (session_id, login_id, table.term.owner))
     return RefreshClaim(RefreshState.OURS, current)
@@ -123,13 +130,18 @@ def release_refresh(table: Table, session_id: str, login_id: str) -> None:
     table.write(f"DELETE FROM refreshes WHERE {OF_LOGIN} AND owner = ?", values)  # noqa: S608 - ours
 
 
-def end_refresh(table: Table, renewal: Renewal, *, now: float) -> tuple[Current | None, bool]:
-    """Do what `session_changes.renew` does, and tell whether the claim has ended with it: it has not if it was overtaken."""
-    found = session_changes.renew(table, renewal, now=now)
-    is_overtaken = found is not None and found.is_open and found.credential != renewal.credential
-    if not is_overtaken:
+def end_refresh(table: Table, renewal: Renewal, *, now: float) -> tuple[FoundCurrent, bool]:
+    """Do what `certainty.renew` does, and tell whether the claim has ended with it.
+
+    It has not if the refresh was overtaken, or if nobody knows whether the login is there.
+    """
+    found = certainty.renew(table, renewal, now=now)
+    current = found.current
+    is_overtaken = current is not None and current.is_open and current.credential != renewal.credential
+    is_over = found.is_certain and not is_overtaken
+    if is_over:
         release_refresh(table, renewal.session_id, renewal.login_id)
-    return found, not is_overtaken
+    return found, is_over
 
 
 def _tried(table: FleetTable, debt: Debt, receiver: Receiver, in_hand: InHand, elsewhere: Collection[int]) -> Debt:

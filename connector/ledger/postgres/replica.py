@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres import certainty, held_claims, owners
 from connector.ledger.postgres.address import Address
+from connector.ledger.postgres.certainty import FoundCurrent, FoundOpen
 from connector.ledger.postgres.database_clock import DatabaseClock
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.in_hand import InHand, Receiver
@@ -95,8 +96,7 @@ class Replica(Operations):
 
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
         found = await self._found_open((session_id, login_id))
-        if not found.is_certain:
-            raise LedgerUnavailable(NOT_ALL_WRITTEN)
+        _must_be_certain(found)
         return found.session
 
     async def tick(self) -> int:
@@ -105,14 +105,17 @@ class Replica(Operations):
         return number
 
     async def renew(self, renewal: Renewal) -> Current | None:
-        if not renewal.ends_refresh:
-            return await super().renew(renewal)
         now = self._clock()
+        if not renewal.ends_refresh:
+            done = await self.transact(lambda table: certainty.renew(table, renewal, now=now))
+            _must_be_certain(done)
+            return done.current
         with self._in_hand.ending_refresh(renewal.session_id, renewal.login_id) as has_ended:
             found, is_over = await self.transact(lambda table: held_claims.end_refresh(table, renewal, now=now))
+            _must_be_certain(found)
             if is_over:
                 has_ended()
-        return found
+        return found.current
 
     async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
         login = session_id, login_id
@@ -120,6 +123,8 @@ class Replica(Operations):
         is_ours = False
         try:
             claim = await self.transact(lambda table: held_claims.claim_refresh(table, session_id, login_id, version))
+            if claim is None:
+                raise LedgerUnavailable(NOT_ALL_WRITTEN)
             is_ours = claim.state is RefreshState.OURS
             return claim
         finally:
@@ -181,6 +186,11 @@ class Replica(Operations):
 
     def _lose_track(self) -> None:
         self.lost_track = True
+
+
+def _must_be_certain(found: FoundOpen | FoundCurrent) -> None:
+    if not found.is_certain:
+        raise LedgerUnavailable(NOT_ALL_WRITTEN)
 
 
 def _tick(table: Table, counted: tuple[int, ...]) -> int:

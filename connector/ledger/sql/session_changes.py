@@ -98,14 +98,15 @@ def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) 
 
 
 def renew(table: Table, renewal: Renewal, *, now: float) -> Current | None:
-    """Replace a login's credential if it has this version. Return what is current then; None if the login is not known here.
+    """Replace a login's credential if it has this version, or one from before it that the store has forgotten.
 
-    A login that is no session's any more is owed by its new credential, also if an older one of it was ended.
+    Return what is current then; None if the login is not known here. A login that is no session's any more is owed by its new
+    credential, also if an older one of it was ended.
     """
     if current := session_rows.renew(table, renewal):
         return current
     for debt in table.of_login(renewal.session_id, renewal.login_id, renewal.credential):
-        is_due, later = debt.version == renewal.version, renewal.version + 1
+        is_due, later = debt.version <= renewal.version, renewal.version + 1
         now_owed = renewed(debt, renewal.credential, now, version=later) if is_due else debt
         if now_owed is not debt:
             table.update(now_owed)

@@ -14,7 +14,6 @@ from connector.ledger.open_sessions import COLUMNS, NAMES, SessionRow, authentic
 from connector.ledger.sql.facts import SessionRemoved, SessionWritten
 from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import Unverified
-from connector.model.credential import Credential
 from connector.model.sessions import Current, Known, Login, OpenSession, Renewal, Use
 
 INSERT = f"INSERT INTO sessions ({', '.join(COLUMNS[1:])})"
@@ -70,11 +69,14 @@ def note_use(table: Table, used: Mapping[str, Use]) -> None:
 
 
 def renew(table: Table, renewal: Renewal) -> Current | None:
-    """Replace the credential of an open session if it has this version. Return what is current then; None if it is not open."""
+    """Replace the credential of an open session if it has this version, or an older one: the store has forgotten this one.
+
+    Return what is current then; None if it is not open.
+    """
     for row, session in believed(table, renewal.session_id):
         if session.login_id == renewal.login_id:
-            is_due = session.credential is not None and session.version == renewal.version
-            return _current(_renewed(table, row, session, renewal.credential) if is_due else session)
+            is_due = session.credential is not None and session.version <= renewal.version
+            return _current(_renewed(table, row, session, renewal) if is_due else session)
     return None
 
 
@@ -220,8 +222,8 @@ def _is_verified(table: Table, row: SessionRow) -> bool:
     return False
 
 
-def _renewed(table: Table, row: SessionRow, session: OpenSession, credential: Credential) -> OpenSession:
-    done = replace(session, credential=credential, version=session.version + 1)
+def _renewed(table: Table, row: SessionRow, session: OpenSession, renewal: Renewal) -> OpenSession:
+    done = replace(session, credential=renewal.credential, version=renewal.version + 1)
     write_credential(table, row, done)
     return done
 

@@ -151,7 +151,7 @@ class MemoryLedger(Beginner, Ledger):
             session = store.sessions.get((session_id, login_id))
             if session is None or session.credential is None:
                 return RefreshClaim(RefreshState.NOT_DUE, None)
-            state = store.claim_refresh(self, session, self._clock(), is_due=session.version == version)
+            state = store.claim_refresh(self, session, self._clock(), is_due=session.version <= version)
             return RefreshClaim(state, Current(session.credential, session.version))
 
     async def release_refresh(self, session_id: str, login_id: str) -> None:

@@ -91,14 +91,14 @@ def end_login(store: MemoryStore, session: OpenSession, now: float, *, due_at: f
 
 
 def renew(store: MemoryStore, renewal: Renewal, now: float) -> Current | None:
-    """Replace a login's credential if it has this version, and return what is current then."""
+    """Replace a login's credential if it has this version, or an older one, and return what is current then."""
     key = renewal.session_id, renewal.login_id
     if (session := store.sessions.get(key)) is not None:
-        if session.credential is not None and session.version == renewal.version:
+        if session.credential is not None and session.version <= renewal.version:
             session = store.sessions[key] = replace(session, credential=renewal.credential, version=renewal.version + 1)
         return Current(session.credential, session.version)
     for debt in store.of_login(renewal.session_id, renewal.login_id, renewal.credential):
-        is_due, later = debt.version == renewal.version, renewal.version + 1
+        is_due, later = debt.version <= renewal.version, renewal.version + 1
         now_owed = renewed(debt, renewal.credential, now, version=later) if is_due else debt
         if now_owed is not debt:
             store.update(now_owed)
