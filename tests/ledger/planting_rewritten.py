@@ -205,9 +205,9 @@ MUTANTS = {
         History,
         "acknowledged",
         whoever_it_is,
-        f"{EPOCHS}::test_a_newcomer_of_an_epoch_does_not_know_who_is_lost_after_the_next_fail_over_either",
+        f"{EPOCHS}::test_a_newcomer_does_not_know_who_was_there_after_the_next_fail_over_either",
     ),
-    "whoever has regained track has lost nothing meanwhile": Mutant(
+    "a replica that has regained track has lost nothing meanwhile": Mutant(
         housekeeping,
         "regain_track",
         of_all_that_is_lost,

@@ -254,3 +254,15 @@ async def test_a_login_that_was_given_up_does_not_come_back(database: Rewindable
         await ledger.opening_failed(opening(session(1)))
         database.rewind()
         assert (await ledger.statistics()).openings == 0
+
+
+async def test_a_login_that_a_person_has_let_go_does_not_come_back(database: Rewindable) -> None:
+    async with replica(database) as opener, replica(database) as other:
+        await opener.begin_opening(opening(session(1)))
+        await opener.opening_unanswered(opening(session(1)))
+        database.keep()
+        await other.let_go_opening("l")
+        database.rewind()
+        totals = await other.statistics()
+
+    assert (totals.openings, totals.unknown) == (0, 0)

@@ -47,7 +47,7 @@ async def test_a_former_primary_that_comes_back_is_not_believed_by_whom_it_does_
             assert await states(one) == {"l1": LogoutState.CLOSED}
 
 
-async def test_a_newcomer_of_an_epoch_does_not_know_who_is_lost_after_the_next_fail_over_either(database: Rewindable) -> None:
+async def test_a_newcomer_does_not_know_who_was_there_after_the_next_fail_over_either(database: Rewindable) -> None:
     async with replica(database) as other:
         database.keep()
         async with replica(database) as late:

@@ -126,8 +126,11 @@ def remove_all(table: Table, logins: Sequence[tuple[str, str]]) -> None:
 
 def let_go(table: Table, login_id: str) -> None:
     """Remove the row of a login of which nobody knows what it has made, whether the row is to be believed or not."""
-    removed = f"DELETE FROM openings WHERE login_id = ? AND NOT {is_running(table)}"  # noqa: S608 - ours
-    if not table.connection.execute(removed, (login_id, *table.term.owners)).rowcount:
+    which = f"login_id = ? AND NOT {is_running(table)}"
+    removed = f"DELETE FROM openings WHERE {which} RETURNING session_id, login_id"  # noqa: S608 - ours
+    gone = table.connection.execute(removed, (login_id, *table.term.owners)).fetchall()
+    table.note(starmap(OpeningRemoved, gone))
+    if not gone:
         found = table.connection.execute("SELECT count(*) FROM openings WHERE login_id = ?", (login_id,)).fetchone()[0]
         raise NoSuchOpening("this login is under way" if found else "no login that was begun has this id")
 
