@@ -14,7 +14,7 @@ from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
-from tests.conftest import do_without
+from tests.conftest import cannot_be_had_here, do_without
 from tests.ledger.ledgers import KEYS, SetClock, close, record
 from tests.postgres import AS_ANOTHER, USER, Postgres
 from tests.provision import as_root
@@ -27,7 +27,7 @@ ROOM = 2_000_000
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
-    """A file system of a few megabytes, which only root may mount; in CI, without one the test fails."""
+    """A file system of a few megabytes, which only root may mount, and in some containers nobody."""
     root = as_root()
     if root is None:
         do_without("no right to mount a small file system")
@@ -35,7 +35,7 @@ def small_disk() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         if subprocess.run([*root, "mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], check=False).returncode:
-            do_without("nothing may be mounted here")
+            cannot_be_had_here("nothing may be mounted here")
         try:
             subprocess.run([*root, "chown", str(os.geteuid() or AS_ANOTHER), folder], check=True)
             yield folder

@@ -3,10 +3,12 @@
 import asyncio
 import json
 import socket
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from random import Random
 
@@ -105,10 +107,9 @@ class Cluster:
         await self.until_complete()
 
     async def _switch_over(self, random: Random) -> None:
-        leader = await self.until_complete()
-        address = f"http://{HOST}:{leader.patroni.port}/switchover"
-        request = urllib.request.Request(address, json.dumps({"leader": leader.name}).encode(), method="POST")
-        await asyncio.to_thread(urllib.request.urlopen, request, timeout=WITHIN)
+        async with asyncio.timeout(WITHIN):
+            while not await asyncio.to_thread(_is_asked_to_hand_over, await self.until_complete()):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(LOOK_EVERY)
         await self.until_complete()
 
     async def _crash(self, _: Random) -> None:
@@ -240,6 +241,19 @@ def _told(port: int, path: str) -> bytes:
     with socket.create_connection((HOST, port), timeout=2) as connection:
         connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         return connection.recv(1024)
+
+
+def _is_asked_to_hand_over(leader: Node) -> bool:
+    """Ask Patroni for a switchover, and tell whether it makes one: it does not (412) until another node is fit to lead."""
+    address = f"http://{HOST}:{leader.patroni.port}/switchover"
+    request = urllib.request.Request(address, json.dumps({"leader": leader.name}).encode(), method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=WITHIN):
+            return True
+    except urllib.error.HTTPError as refusal:
+        if refusal.code != HTTPStatus.PRECONDITION_FAILED:
+            raise
+        return False
 
 
 def _leads(asked: Node) -> bool:
