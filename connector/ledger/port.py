@@ -204,6 +204,8 @@ class RenewedLogins(Protocol):
         its version. It is its owner's, as the claims of `DueDebts` are. It ends in the transaction that records what the refresh
         has made (`Renewal.ends_refresh`), unless that was overtaken. As long as it lasts, nobody tries what is owed of the login:
         an end system does not know a credential that is spent, and says nothing of the login by that.
+
+        Raises `LedgerUnavailable` also if its store may have forgotten that the credential was renewed.
         """
         ...
 
@@ -241,7 +243,8 @@ class KnownSessions(Protocol):
     async def changed_logins(self, known: Mapping[Login, int]) -> dict[Login, int | None]:
         """Return those of these logins that are not open with this version of their credential, with theirs; None if it is over.
 
-        Rows are only compared, so that many may be asked about often: whether one is to be believed is told by `open_by`.
+        Rows are only compared, so that many may be asked about often: whether one is to be believed is told by `open_by`. Raises
+        `LedgerUnavailable` also if its store may have forgotten one of them, as `open_by` does.
         """
         ...
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector.ledger.postgres import certainty, epochs, history, rewriting, unheard
+from connector.ledger.postgres import certainty, epochs, held_claims, history, rewriting, unheard
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.known_facts import KnownFacts
@@ -107,6 +107,14 @@ def of_all_that_is_lost(_: Callable[[Any], bool]) -> Callable[[Any], bool]:
         return True
 
     return regain_track
+
+
+def as_if_all_had_written(real: Callable[..., Any]) -> Callable[..., Any]:
+    def claim_refresh(table: Any, *asked: Any) -> Any:
+        table.term = replace(table.term, is_complete=True)
+        return real(table, *asked)
+
+    return claim_refresh
 
 
 MUTANTS = {
@@ -224,6 +232,18 @@ MUTANTS = {
         "FoundCurrent",
         lambda real: lambda current, is_certain: real(current, is_certain or current is None),
         f"{DEBTS}::test_a_renewal_of_a_login_that_is_not_there_yet_is_not_dropped",
+    ),
+    "what nobody has written again yet is over": Mutant(
+        certainty,
+        "changed_logins",
+        lambda _: session_rows.changed_logins,
+        f"{EPOCHS}::test_a_login_that_is_not_there_yet_is_not_over_unless_it_was_ended",
+    ),
+    "a credential that was perhaps spent is spent again": Mutant(
+        held_claims,
+        "claim_refresh",
+        as_if_all_had_written,
+        f"{DEBTS}::test_a_refresh_waits_for_who_may_have_spent_the_credential",
     ),
     "a debt that was recorded without its seat holds none": Mutant(
         rewriting,

@@ -8,7 +8,7 @@ from connector.ledger.testing.ledger_subject import every_row
 from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import IN_USE_AGAIN, SHARED, LogoutOutcome
-from connector.model.sessions import Current, OpenSession, RefreshState, Renewal
+from connector.model.sessions import Current, OpenSession, RefreshClaim, RefreshState, Renewal
 from tests.ledger.ledgers import (
     DRIVERS,
     REFUSED,
@@ -234,3 +234,19 @@ async def test_a_refresh_of_a_login_that_is_not_there_yet_waits_unless_it_was_en
                 await other.claim_refresh(*login)
             await opener.statistics()
             assert (await other.claim_refresh(*login)).state is RefreshState.OURS
+
+
+async def test_a_refresh_waits_for_who_may_have_spent_the_credential(database: Rewindable) -> None:
+    login, new = (LOST.session_id, "l1", 0), request(1, "newer").credential
+    async with replica(database) as one, replica(database) as other:
+        await open_first(one)
+        database.keep()
+        await one.renew(Renewal(LOST.session_id, "l1", 0, new))
+        await other.statistics()
+        database.rewind()
+        with pytest.raises(LedgerUnavailable, match="failed over"):
+            await other.claim_refresh(*login)
+        await one.statistics()
+        found = await other.claim_refresh(*login)
+
+    assert found == RefreshClaim(RefreshState.NOT_DUE, Current(new, 1))

@@ -4,7 +4,7 @@ import pytest
 
 from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import logins, open_, record, session
+from tests.ledger.ledgers import logins, one_login_ended, open_, record, session
 from tests.ledger.rewound import Rewindable, clean_up_wholly, open_first, replica, states
 
 SID = session(1).session_id
@@ -79,3 +79,21 @@ async def test_what_is_lost_while_track_is_regained_is_lost(database: Rewindable
             assert (ledger.lost_track, later.lost_track) == (True, True)
         await ledger.track_regained()
         assert not ledger.lost_track
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+async def test_a_login_that_is_not_there_yet_is_not_over_unless_it_was_ended(database: Rewindable, is_ended: bool) -> None:
+    """A replica remembers it, and would end what it does in the background."""
+    async with replica(database) as opener, replica(database) as other:
+        database.keep()
+        await open_first(opener)
+        await other.statistics()
+        database.rewind()
+        if is_ended:
+            await one_login_ended(other, 1, "t1", "l1")
+            assert await other.changed_logins({(SID, "l1"): 0}) == {(SID, "l1"): None}
+        else:
+            with pytest.raises(LedgerUnavailable, match="failed over"):
+                await other.changed_logins({(SID, "l1"): 0})
+            await opener.statistics()
+            assert await other.changed_logins({(SID, "l1"): 0}) == {}

@@ -7,8 +7,9 @@ import pytest
 from connector.ledger.port import Ledger
 from connector.ledger.postgres.standstill import Standstill
 from connector.model.cleanup import Missed
+from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import ORIGIN, one_login_ended, open_, opening, record, request, session
+from tests.ledger.ledgers import ORIGIN, REFUSED, all_due, one_login_ended, open_, opening, record, request, session
 from tests.ledger.rewound import Rewindable, replica
 
 SOON = 30.0
@@ -122,3 +123,23 @@ async def test_a_cleanup_that_is_recorded_late_keeps_the_seat_that_was_lost(data
         held = await other.held_seats(POOL)
 
     assert (held.owed, held.total) == (1, 1)
+
+
+async def test_a_debt_keeps_its_seat_if_one_without_it_is_written_again(database: Rewindable) -> None:
+    """A replica has recorded and tried the logout where the login's row was lost, and then that row is there once more."""
+    lost = session(1, "t1", "l1")
+    async with replica(database) as opener, replica(database) as other:
+        await other.statistics()
+        database.keep()
+        assert await gets_a_seat(opener, 1, login="l1")
+        assert (await opener.open_session(lost, None, drivers=())).is_open
+        database.rewind()
+        await other.record_late(Missed(request(1, "t1", login="l1"), ORIGIN, (), logins=["l1"]))
+        (due,) = await all_due(other)
+        await other.settle(due, state=LogoutState.WAITING, outcome=REFUSED)
+        database.rewind()
+        await one_login_ended(opener, 1, "t1", "l1")
+        await other.statistics()
+        held = await opener.held_seats(POOL)
+
+    assert (held.waiting, held.total) == (1, 1)

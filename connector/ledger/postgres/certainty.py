@@ -1,12 +1,12 @@
 """What is asked of a database that has failed over: not all that was acknowledged before may have been written again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from connector.ledger.sql import session_changes, session_rows
 from connector.ledger.sql.session_changes import is_debt
 from connector.ledger.sql.table import Table
-from connector.model.sessions import Current, OpenSession, Renewal
+from connector.model.sessions import Current, Login, OpenSession, Renewal
 
 
 class FoundOpen(NamedTuple):
@@ -29,6 +29,14 @@ def renew(table: Table, renewal: Renewal, *, now: float) -> FoundCurrent:
     """Do what `session_changes.renew` does, and tell whether it can be relied upon."""
     current = session_changes.renew(table, renewal, now=now)
     return FoundCurrent(current, is_certain=current is not None or table.term.gives_seats)
+
+
+def changed_logins(table: Table, known: Mapping[Login, int]) -> dict[Login, int | None] | None:
+    """Do what `session_rows.changed_logins` does; None if one of these may be open that is not there, as above."""
+    changed = session_rows.changed_logins(table, known)
+    gone = (login for login, version in changed.items() if version is None)
+    is_certain = table.term.gives_seats or all(is_debt(table, *login, None) for login in gone)
+    return changed if is_certain else None
 
 
 def open_by(table: Table, logins: Sequence[tuple[str, str]]) -> list[FoundOpen]:

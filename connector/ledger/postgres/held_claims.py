@@ -106,8 +106,8 @@ def release(table: FleetTable, id_: int, in_hand: InHand) -> None:
 def claim_refresh(table: Table, session_id: str, login_id: str, version: int) -> RefreshClaim | None:
     """Claim the refresh of a login for this owner, unless it is not due or another's.
 
-    None stands for a login that is not there, if a replica may still have to write it again. A version from before the one that
-    is meant was forgotten, too: the refresh is due.
+    None stands for a login that a replica may still have to write again, or a renewal of it: the credential may be spent by now.
+    A version from before the one that is meant was forgotten, too: the refresh is due.
     """
     current = session_rows.current(table, session_id, login_id)
     if current is None:
@@ -120,6 +120,8 @@ def claim_refresh(table: Table, session_id: str, login_id: str, version: int) ->
     release_refresh(table, session_id, login_id)
     if current.version > version:
         return RefreshClaim(RefreshState.NOT_DUE, current)
+    if not table.term.is_complete:
+        return None
     table.write("INSERT INTO refreshes VALUES (?, ?, ?)", (session_id, login_id, table.term.owner))
     return RefreshClaim(RefreshState.OURS, current)
 

@@ -23,7 +23,7 @@ from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState, Totals
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome
-from connector.model.sessions import Current, OpenSession, RefreshClaim, RefreshState, Renewal
+from connector.model.sessions import Current, Login, OpenSession, RefreshClaim, RefreshState, Renewal
 from connector.model.transitions import Asked
 from drivers.group_commit import one_by_one
 
@@ -98,6 +98,12 @@ class Replica(Operations):
         found = await self._found_open((session_id, login_id))
         _must_be_certain(found)
         return found.session
+
+    async def changed_logins(self, known: Mapping[Login, int]) -> dict[Login, int | None]:
+        changed = await self.transact(partial(certainty.changed_logins, known=known)) if known else {}
+        if changed is None:
+            raise LedgerUnavailable(NOT_ALL_WRITTEN)
+        return changed
 
     async def tick(self) -> int:
         number = await self.transact(partial(_tick, counted=self._counted))

@@ -89,7 +89,7 @@ def _write_debt(table: Table, debt: Debt, now: float) -> None:
         if found.state is LogoutState.CLOSED and debt.state is not LogoutState.CLOSED and debt.id > found.id:
             table.update(set_aside(found))  # this login was owed once more, and by a row of its own
             continue
-        joined = _seated(_joined(found, debt, now), debt.seat)
+        joined = _seated(_joined(found, debt, now), debt.seat or found.seat)
         if joined != found:
             table.update(joined)
         return
