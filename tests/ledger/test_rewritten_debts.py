@@ -250,3 +250,20 @@ async def test_a_refresh_waits_for_who_may_have_spent_the_credential(database: R
         found = await other.claim_refresh(*login)
 
     assert found == RefreshClaim(RefreshState.NOT_DUE, Current(new, 1))
+
+
+async def test_of_two_renewals_of_one_version_all_replicas_go_on_with_one(database: Rewindable) -> None:
+    """One was lost, and the other recorded meanwhile. Neither may go on with a credential that the ledger does not have."""
+    login, lost, kept = (LOST.session_id, "l1"), request(1, "lost").credential, request(1, "kept").credential
+    async with replica(database) as one, replica(database) as other:
+        await open_first(one)
+        database.keep()
+        await one.renew(Renewal(*login, 0, lost))
+        database.rewind()
+        assert await other.renew(Renewal(*login, 0, kept)) == Current(kept, 1)
+        for each in (one, other, one):
+            assert await each.changed_logins({login: 1}) == {login: 2}
+        found = await other.open_by(*login)
+
+    assert found is not None
+    assert (found.credential, found.version) == (kept, 2)

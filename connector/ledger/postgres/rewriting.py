@@ -4,6 +4,7 @@ Ended beats open. An opening takes only an empty place. Any other login is owed.
 stays as it is. To write the same facts twice changes nothing.
 """
 
+import dataclasses
 from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
@@ -124,6 +125,9 @@ def _write_session(table: Table, session: OpenSession, now: float) -> None:
     for row, found in own:
         if found.version < session.version:
             session_rows.write_credential(table, row, session)
+        elif found.version == session.version and found.credential != session.credential:
+            # Renewed once more meanwhile, by who did not know of this one. Both replicas see a later version, and ask for it.
+            session_rows.write_credential(table, row, dataclasses.replace(found, version=found.version + 1))
     if own:
         return
     if rows or opening_rows.is_overtaken(table, session.session_id, session.login_id):
