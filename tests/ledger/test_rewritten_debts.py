@@ -12,7 +12,6 @@ from connector.model.sessions import Current, OpenSession, RefreshClaim, Refresh
 from tests.ledger.ledgers import (
     DRIVERS,
     REFUSED,
-    START,
     VERIFIED,
     all_due,
     close,
@@ -105,7 +104,7 @@ async def test_a_refresh_whose_claim_was_lost_is_still_that_of_its_owner(databas
         database.keep()
         assert (await owner.claim_refresh(*login)).state is RefreshState.OURS
         database.rewind()
-        await owner.claim_due(START, per_origin=1, limit=1)
+        await owner.statistics()
         found = (await other.claim_refresh(*login)).state
 
     assert found is RefreshState.ANOTHERS

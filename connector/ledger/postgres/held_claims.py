@@ -84,7 +84,7 @@ def claim_due(
     table: FleetTable, now: float, in_hand: InHand, receiver: Receiver, *, per_origin: int, limit: int, after: str
 ) -> list[Debt]:
     """Claim at most `limit` debts that are due, taking the origins in turn, those behind `after` first."""
-    _put_right(table, in_hand)
+    put_right(table, in_hand)
     found = selection.due(table, now, _claimed(table, per_origin), limit=limit, after=after)
     given = in_hand.give(receiver, found, table.term.owner)
     table.claims.retried(debt.id for debt in given)
@@ -146,6 +146,27 @@ def end_refresh(table: Table, renewal: Renewal, *, now: float) -> tuple[FoundCur
     return found, is_over
 
 
+def put_right(table: FleetTable, in_hand: InHand) -> None:
+    """Free what calls have claimed that were cancelled, and claim again what others may have taken this owner for gone of."""
+    table.write_claims()
+    held = in_hand.origins()
+    claimed = {each["debt"] for each in table.named("SELECT debt FROM claims WHERE owner = ?", table.term.owner)}
+    for id_ in claimed - held.keys():
+        table.claims.ended(id_)
+    for id_ in held.keys() - claimed:
+        if held[id_] is None:
+            table.claims.tried(id_)
+        else:
+            table.claims.retried([id_])
+    table.write_claims()
+    query = "SELECT session_id, login_id FROM refreshes WHERE owner = ?"
+    refreshed = {(each["session_id"], each["login_id"]) for each in table.named(query, table.term.owner)}
+    for login in refreshed - in_hand.refreshes:
+        release_refresh(table, *login)
+    for login in in_hand.lasting_refreshes - refreshed:
+        table.write("INSERT INTO refreshes VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (*login, table.term.owner))
+
+
 def _tried(table: FleetTable, debt: Debt, receiver: Receiver, in_hand: InHand, elsewhere: Collection[int]) -> Debt:
     if debt.id in elsewhere and debt.state is LogoutState.OWED:
         return replace(debt, in_hand_elsewhere=True)
@@ -169,24 +190,3 @@ def _of_others(table: Table, ids: Sequence[int]) -> set[int]:
 
 def _claimed(table: Table, per_origin: int) -> Claimed:
     return Claimed(per_origin, {each["origin"]: each["number"] for each in table.named(CLAIMED)}, UNCLAIMED)
-
-
-def _put_right(table: FleetTable, in_hand: InHand) -> None:
-    """Free what calls have claimed that were cancelled, and claim again what others may have taken this owner for gone of."""
-    table.write_claims()
-    held = in_hand.origins()
-    claimed = {each["debt"] for each in table.named("SELECT debt FROM claims WHERE owner = ?", table.term.owner)}
-    for id_ in claimed - held.keys():
-        table.claims.ended(id_)
-    for id_ in held.keys() - claimed:
-        if held[id_] is None:
-            table.claims.tried(id_)
-        else:
-            table.claims.retried([id_])
-    table.write_claims()
-    query = "SELECT session_id, login_id FROM refreshes WHERE owner = ?"
-    refreshed = {(each["session_id"], each["login_id"]) for each in table.named(query, table.term.owner)}
-    for login in refreshed - in_hand.refreshes:
-        release_refresh(table, *login)
-    for login in in_hand.lasting_refreshes - refreshed:
-        table.write("INSERT INTO refreshes VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (*login, table.term.owner))

@@ -35,11 +35,17 @@ class Replica(Operations):
     """What a ledger does, in a database that is open."""
 
     def __init__(self, address: Address, keyring: Keyring, *, clock: DatabaseClock, standstill: Standstill) -> None:
+        self._in_hand = InHand()
         self._fleet = FleetTransactions(
-            address, keyring, standstill, clock=clock, quarantined=self._quarantined, lost_track=self._lose_track
+            address,
+            keyring,
+            standstill,
+            clock=clock,
+            quarantined=self._quarantined,
+            lost_track=self._lose_track,
+            claim_again=partial(held_claims.put_right, in_hand=self._in_hand),
         )
         super().__init__(self._fleet, grace=0.0, clock=clock)
-        self._in_hand = InHand()
         self._record_tried = self._fleet.together(partial(held_claims.record, in_hand=self._in_hand))
         self._settle = self._fleet.together(partial(held_claims.settle, in_hand=self._in_hand))
         self._may_send = self._fleet.together(partial(held_claims.may_send, in_hand=self._in_hand))

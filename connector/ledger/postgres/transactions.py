@@ -57,8 +57,12 @@ class FleetTransactions:
         clock: DatabaseClock,
         quarantined: Callable[[Debt], None],
         lost_track: Callable[[], None],
+        claim_again: Callable[[FleetTable], None],
     ) -> None:
-        """`quarantined` is told of each row that a transaction has put there, `lost_track` if evictions may be unknown."""
+        """`quarantined` is told of each row that a transaction has put there, `lost_track` if evictions may be unknown.
+
+        `claim_again` claims what is in hand, in a transaction whose database has forgotten commits.
+        """
         self._address = address
         self._keyring = keyring
         self._quarantined = quarantined
@@ -80,6 +84,7 @@ class FleetTransactions:
         """The row of the counter that was verified last, and its number."""
         self._has_lost_track = False
         self._lost_track = lost_track
+        self._claim_again = claim_again
 
     async def open(self) -> bool:
         """Connect, make the tables what they are today, and tell whether the ledger is new. Raises `ConfigurationError`."""
@@ -171,7 +176,9 @@ class FleetTransactions:
             with cancelled_only_if_asked:
                 connection, seen = self._begun()
                 table = self._table(connection, seen)
-                self._has_lost_track |= self.history.enter(table, seen)
+                if self.history.enter(table, seen):
+                    self._has_lost_track = True
+                    self._claim_again(table)
                 do_together(_awaited(batch), table)
                 self._end(table.commit)
                 self._acknowledged = self._owner.word, began
