@@ -358,6 +358,10 @@ class OwedEvictionRecords(Protocol):
     """Whether owed evictions may be unknown, because something was damaged. It stays true, across restarts, until all that is
     cached is invalidated and `track_regained` is called."""
 
+    async def losses(self) -> Collection[str]:
+        """Return what has made owed evictions unknown: a line for each time."""
+        ...
+
     async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         """Return debts that owe an eviction from this driver, without credentials, ordered by id, from `after` on.
 
@@ -365,8 +369,8 @@ class OwedEvictionRecords(Protocol):
         """
         ...
 
-    async def track_regained(self) -> None:
-        """Record that everything cached is invalidated: `lost_track` is over."""
+    async def track_regained(self, losses: Collection[str]) -> None:
+        """Record that everything cached was invalidated after these `losses`: `lost_track` is over unless there are others."""
         ...
 
 

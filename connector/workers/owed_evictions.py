@@ -40,7 +40,8 @@ class OwedEvictions:
         self._storage = storage
         self._books = books
         self._count = count
-        self._invalidated: set[str] = set()
+        self._invalidated: dict[str, frozenset[str]] = {}
+        """The name of each driver that was invalidated -> the losses after which it was."""
 
     async def watch(self) -> None:
         """Look for ever for evictions that the ledger does not know.
@@ -124,12 +125,16 @@ class OwedEvictions:
         log.info("owed evictions made good", driver=driver.name, debts=len(debts))
 
     async def _invalidate(self, driver: Driver) -> None:
-        """Evict everything, once; the last driver to do it ends the ledger's doubt."""
-        if driver.name not in self._invalidated:
+        """Evict everything, once for all that was lost by now; the last driver to do it ends the ledger's doubt.
+
+        A driver may be down for long. What is lost meanwhile has the others invalidated once more.
+        """
+        losses, known = frozenset(await self._ledger.losses()), self._invalidated.get(driver.name)
+        if known is None or not losses <= known:
             async with asyncio.timeout(self._storage.deadlines.evict):
                 await self._storage.evict(driver, [EVERYTHING])
-            self._invalidated.add(driver.name)
+            self._invalidated[driver.name] = losses
             log.warning("everything cached was invalidated, because the ledger was damaged or restored", driver=driver.name)
-        if self._invalidated == {each.name for each in self._storage.drivers}:
-            await self._ledger.track_regained()
+        if self._invalidated.keys() == {each.name for each in self._storage.drivers}:
+            await self._ledger.track_regained(frozenset.intersection(*self._invalidated.values()))
             self._invalidated.clear()

@@ -101,10 +101,10 @@ def whatever_rows_hold(real: Callable[..., Any]) -> Callable[..., Any]:
     return lambda table, known: [each for each in real(table, known) if each is None]
 
 
-def of_all_that_is_lost(_: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    def regain_track(table: Any) -> bool:
+def of_all_that_is_lost(_: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def regain_track(table: Any, losses: Any) -> bool:
         table.write("DELETE FROM lost_track")
-        return True
+        return False
 
     return regain_track
 

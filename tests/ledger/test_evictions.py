@@ -17,7 +17,7 @@ from connector.model.debts import LogoutState
 from connector.runtime.supervision import supervised
 from connector.telemetry.metrics import Metrics
 from connector.workers.owed_evictions import SLICE, OwedEvictions
-from drivers import DriverUnavailable, SessionScope
+from drivers import DriverUnavailable, SessionScope, Stamp
 from tests.assembly import METRICS
 from tests.doubles import ScriptedDriver
 from tests.ledger.ledgers import DRIVERS, SetClock, raw, record, request, until
@@ -128,6 +128,34 @@ async def test_an_authority_that_is_away_is_not_trusted_and_made_good_once_it_is
         authority.before_evict = None
         await until(partial(is_trusted, storage))
         assert not await ledger.owed_evictions(authority.name)
+
+
+async def test_what_is_lost_while_a_driver_is_away_has_the_others_invalidated_once_more(
+    ledger: Ledger, storage: Storage, drivers: Sequence[ScriptedDriver], clock: SetClock, tmp_path: Path
+) -> None:
+    (near, authority), scope = drivers, SessionScope(request(9).session_id, "A")
+
+    async def lose(number: int) -> None:
+        debt = await record(ledger, number)
+        with raw(tmp_path) as file:
+            file.execute("UPDATE debts SET attempts = 7 WHERE id = ?", (debt.id,))
+        await ledger.owed_evictions(near.name)
+
+    async def is_invalidated(since: Stamp) -> bool:
+        return await near.stamp(scope) != since
+
+    async def has_track() -> bool:
+        return not ledger.lost_track
+
+    authority.before_evict = away
+    async with at_work(ledger, storage, clock):
+        for number in (1, 2):
+            before = await near.stamp(scope)
+            await lose(number)
+            await until(partial(is_invalidated, before))
+            assert ledger.lost_track
+        authority.before_evict = None
+        await until(has_track)
 
 
 @pytest.mark.parametrize("defect", [RuntimeError, asyncio.CancelledError])

@@ -70,14 +70,14 @@ async def test_what_is_lost_while_track_is_regained_is_lost(database: Rewindable
         database.keep()
         await open_first(ledger)
         database.rewind()
-        await ledger.statistics()
+        lost = await ledger.losses()
         database.keep()
         await open_(ledger, session(2))
         database.rewind()
-        await ledger.track_regained()
+        await ledger.track_regained(lost)
         async with replica(database) as later:
             assert (ledger.lost_track, later.lost_track) == (True, True)
-        await ledger.track_regained()
+        await ledger.track_regained(await ledger.losses())
         assert not ledger.lost_track
 
 

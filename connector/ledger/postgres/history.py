@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from secrets import token_hex
 from typing import NamedTuple
 
 import structlog
@@ -16,7 +17,8 @@ from connector.ledger.sql.facts import Fact
 
 log = structlog.get_logger(__name__)
 
-LOST_TRACK = "INSERT INTO lost_track VALUES ('the database had forgotten commits')"
+LOST_TRACK = "INSERT INTO lost_track VALUES (?)"
+"""Each time in a line of its own."""
 SEATS = {
     False: "the ledger's database has failed over: no seat is given until each replica has written what it knows, or is gone",
     True: "each replica has written what it knows since the ledger's database failed over: seats are given again",
@@ -144,8 +146,7 @@ class History:
 
     def _write_again(self, table: FleetTable, since: int, there: Sequence[bytes]) -> int:
         """Write what the database has forgotten. What began under a word that is gone is nobody's."""
-        table.has_lost_track = True
-        table.connection.execute(LOST_TRACK)
+        table.connection.execute(LOST_TRACK, (f"the database had forgotten commits, {token_hex(8)}",))
         return write_again(table, self._journal.above(since), there=there, now=self._clock())
 
 

@@ -143,14 +143,16 @@ def has_lost_track(table: Table) -> bool:
     return bool(table.connection.execute("SELECT EXISTS (SELECT * FROM lost_track)").fetchone()[0])
 
 
-def regain_track(table: Table) -> bool:
-    """Record that everything cached is invalidated, and tell whether that goes for all that was lost.
+def losses(table: Table) -> list[str]:
+    """Return what has made owed evictions unknown."""
+    return [reason for (reason,) in table.connection.execute("SELECT reason FROM lost_track")]
 
-    What this very transaction has lost, it has not: everything was invalidated before.
-    """
-    if not table.has_lost_track:
-        table.write("DELETE FROM lost_track")
-    return not table.has_lost_track
+
+def regain_track(table: Table, losses: Collection[str]) -> bool:
+    """Record that everything cached was invalidated after these losses, and tell whether there are others."""
+    which, reasons = table.among(losses)
+    table.write(f"DELETE FROM lost_track WHERE reason {which}", reasons)  # noqa: S608 - question marks
+    return has_lost_track(table)
 
 
 def _count(table: Table, query: str) -> int:

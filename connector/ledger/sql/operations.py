@@ -272,5 +272,8 @@ class Operations(Ledger):
     async def statistics(self) -> Totals:
         return replace(await self.transact(housekeeping.totals), maybe_twice=self._unsettled)
 
-    async def track_regained(self) -> None:
-        self.lost_track = not await self.transact(housekeeping.regain_track)
+    async def losses(self) -> Collection[str]:
+        return await self.transact(housekeeping.losses)
+
+    async def track_regained(self, losses: Collection[str]) -> None:
+        self.lost_track = await self.transact(partial(housekeeping.regain_track, losses=losses))

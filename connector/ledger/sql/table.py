@@ -81,8 +81,6 @@ class Table(ABC):
         self._may_write = may_write
         self.quarantined: list[Debt] = []
         """What this transaction has put there."""
-        self.has_lost_track = False
-        """Whether this transaction has found that evictions may be unknown."""
 
     @abstractmethod
     def next_id(self, number: int) -> int:
@@ -251,7 +249,6 @@ class Table(ABC):
         self.delete("debts", debt.id)
         self.write("INSERT INTO lost_track VALUES (?)", (f"debt {debt.id} was put in quarantine",))
         self.quarantined.append(debt)
-        self.has_lost_track = True
 
 
 def _claimed(row: DebtRow | Mapping[str, Any], reason: str) -> Debt:

@@ -40,7 +40,7 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
     shared: bool
 
     def __init__(self, store: MemoryStore, clock: Callable[[], float] = time.time) -> None:
-        self.lost_track = store.lost_track
+        self.lost_track = bool(store.losses)
         self._store = store
         self._clock = clock
         self._turn = ""
@@ -56,7 +56,7 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
         if not self._is_open:
             raise LedgerUnavailable("the ledger in memory is closed")
         yield self._store
-        self.lost_track = self._store.lost_track
+        self.lost_track = bool(self._store.losses)
 
     async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
         with self._transaction() as store:
@@ -90,9 +90,13 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
         with self._transaction() as store:
             return [*map(_shown, store.read(lambda debt: driver in debt.evictions and debt.id > after))][:limit]
 
-    async def track_regained(self) -> None:
+    async def losses(self) -> Collection[str]:
         with self._transaction() as store:
-            store.lost_track = False
+            return [*store.losses]
+
+    async def track_regained(self, losses: Collection[str]) -> None:
+        with self._transaction() as store:
+            store.losses -= {*losses}
 
     async def actionable(self, id_: int) -> Debt:
         with self._transaction() as store:

@@ -93,7 +93,7 @@ class MemoryStore:
         """The owner who counts ticks for all."""
         self.audit: dict[bytes, AuditEntry] = {}
         """By their words, the oldest first."""
-        self.lost_track = False
+        self.losses = set[str]()
         self._ids = count(1)
         self._spoiled: set[int] = set()
 
@@ -209,7 +209,7 @@ class MemoryStore:
 
     def _put_in_quarantine(self, debt: Debt) -> None:
         del self.debts[debt.id]
-        self.lost_track = True
+        self.losses.add(f"debt {debt.id}")
         self.quarantine[debt.id] = Debt(
             id=debt.id,
             session_id=debt.session_id,

@@ -124,7 +124,7 @@ CALLS: dict[str, Call] = {
     "sort": lambda ledger, at: ledger.sort([Sorted(at.debt, OTHER_END_SYSTEM)]),
     "note an action": lambda ledger, at: ledger.note_action(action(at)),
     "note its outcome": lambda ledger, at: ledger.note_action(ended(action(at), "due now")),
-    "track regained": lambda ledger, _: ledger.track_regained(),
+    "track regained": lambda ledger, _: ledger.track_regained([]),
 }
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 

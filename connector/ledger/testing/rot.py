@@ -65,7 +65,12 @@ class Rot(LedgerSubject):
             assert ledger.lost_track
         async with opened(make_ledger(KEYS)) as ledger:
             assert ledger.lost_track
-            await ledger.track_regained()
+            lost = await ledger.losses()
+            spoil(await record(ledger, 2))
+            await all_due(ledger)
+            await ledger.track_regained(lost)
+            assert ledger.lost_track, "the second row was not known when everything was invalidated"
+            await ledger.track_regained(await ledger.losses())
             assert not ledger.lost_track
         async with opened(make_ledger(KEYS)) as ledger:
             assert not ledger.lost_track
