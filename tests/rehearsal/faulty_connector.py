@@ -103,6 +103,13 @@ class Office:
     requests: int = 0
     end_system: str = ""
     """URL of a page of the end system that each call asks first; empty if there is none."""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """That a call has come."""
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    """That calls are answered, as they are from the beginning: until then, they wait."""
+
+    def __post_init__(self) -> None:
+        self.answers.set()
 
     @property
     def open_sessions(self) -> set[str]:
@@ -193,6 +200,8 @@ class Replica:
         return pairs
 
     async def projects(self, request: web.Request) -> web.Response:
+        self.office.asked.set()
+        await self.office.answers.wait()
         session = self._session(_ticket(request))
         if self.office.end_system:
             self._check_end_system(await _status_of(self.office.end_system), session)

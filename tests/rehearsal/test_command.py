@@ -59,6 +59,7 @@ async def test_a_rehearsal_that_is_asked_to_end_closes_its_sessions(
     asked_by: signal.Signals, ignored: str, tmp_path: Path, settings: list[str]
 ) -> None:
     async with small_connector() as small, asyncio.timeout(WITHIN):
+        small.office.answers.clear()  # or it might end by itself before the signal
         process = await asyncio.create_subprocess_exec(
             *("sh", "-c", f'{ignored}exec "$@"', "sh"),
             *(sys.executable, "-m", "connector", "rehearse", *small.urls, *settings),
@@ -66,13 +67,13 @@ async def test_a_rehearsal_that_is_asked_to_end_closes_its_sessions(
             env=surroundings({"DESK_PASSWORD": CANARY}),
             stderr=asyncio.subprocess.DEVNULL,
         )
-        while not small.office.open_sessions:
-            assert process.returncode is None
-            await asyncio.sleep(0)
+        await small.office.asked.wait()
+        assert small.office.open_sessions
         process.send_signal(asked_by)
 
         assert await process.wait() > 0, "it has ended by itself"
         assert small.office.open_sessions == set()
+        small.office.answers.set()
 
 
 async def test_a_failed_check_ends_with_1_and_a_script_reads_which_one(tmp_path: Path, settings: list[str]) -> None:
