@@ -67,9 +67,9 @@ def test_no_pattern_takes_long_for_a_long_text(name: str, text: str | bytes, fla
     compiled = re.compile(text, flags)
     for method in USES[name]:
         for tried in TEXTS:
-            started = time.process_time()
+            started = time.thread_time()
             _run(compiled, method, tried if isinstance(text, str) else tried.encode())
-            assert time.process_time() - started < MOST, f"{method} of {tried[:4]!r} over and over"
+            assert time.thread_time() - started < MOST, f"{method} of {tried[:4]!r} over and over"
 
 
 def _run(compiled: "re.Pattern[str] | re.Pattern[bytes]", method: str, text: str | bytes) -> None:
