@@ -109,11 +109,7 @@ class OneAtATime:
 
     async def _owed(self, session_id: str) -> list[Debt]:
         """Return the logouts that are in the way: a login of another end system is not, and its logout waits for that one."""
-        is_known = False
-        while not is_known:  # or a debt would be tried again that was done while it was read
-            with self._logouts.watching(session_id) as watch:
-                owed = await in_time(self._ledger.owed_of(session_id))
-            is_known = not watch.has_seen_one
+        owed = await in_time(self._ledger.owed_of(session_id))
         return [debt for debt in owed if self._logouts.held(debt) is None]
 
 

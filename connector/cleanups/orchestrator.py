@@ -111,7 +111,7 @@ class Orchestrator:
         if debt.credential is None:
             raise ValueError("a debt is retried with its credential")
         await self._live.refreshed(debt.login_id)
-        may_send = partial(self._books.may_send, debt)
+        may_send = partial(self._books.may_send, debt, retried=True)
         sharing = self._logouts.sharing(
             login_of(debt), debt.login_id, places=debt.places, attempts=debt.attempts, may_send=may_send
         )

@@ -72,10 +72,10 @@ class Bookkeeping:
 
         return (await step("recording what is owed", recorded, deadline=DEADLINE, late=None, failed=None)).outcome
 
-    async def may_send(self, debt: Debt) -> bool:
+    async def may_send(self, debt: Debt, *, retried: bool = False) -> bool:
         """Tell whether a logout may be sent now, as the ledger does. While nobody knows, it may not: it stays owed."""
         try:
-            return await in_time(self._ledger.may_send(debt))
+            return await in_time(self._ledger.may_send(debt, retried=retried))
         except LedgerUnavailable as problem:
             log.warning(
                 "a logout is put off, because the ledger cannot say whether it is still owed; it is tried again",

@@ -41,11 +41,12 @@ class ClaimedTries(Protocol):
         """
         ...
 
-    async def may_send(self, debt: Debt) -> bool:
+    async def may_send(self, debt: Debt, *, retried: bool) -> bool:
         """Tell whether this owner may ask the end system: it has its claim still, and nobody uses the credential again.
 
-        To be called just before, because the owner may have been paused since. A retry looks, because a cleanup of this owner or
-        a person may have ended the logout since it was claimed. A first try costs nothing if the owner was heard lately.
+        To be called just before, because the owner may have been paused since. What is `retried` is looked up, because a cleanup
+        of this owner or a person may have ended the logout since it was read. A first try, of a debt that this owner has just
+        recorded, costs nothing if the owner was heard lately.
         """
         ...
 

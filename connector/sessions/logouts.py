@@ -1,8 +1,8 @@
 """Logging out of the end system: one try at a time for each login, shared by all who ask."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -58,14 +58,6 @@ class SharedLogout:
         return self.task.done() and (self.task.cancelled() or not self.task.result().outcome.closes)
 
 
-@dataclass(slots=True, eq=False)
-class LogoutWatch:
-    """Whether a logout of a session has ended since the watch began."""
-
-    session_id: str
-    has_seen_one: bool = False
-
-
 def login_of(debt: Debt) -> SessionLogin:
     """Return the login of a debt that was read with its credential."""
     return SessionLogin(debt.session_id, debt.system_id, debt.credential or Credential())
@@ -108,7 +100,6 @@ class Logouts:
         self._deadline = deadline
         self._background = background
         self._shared: dict[tuple[str, str, Credential], SharedLogout] = {}
-        self._watches: list[LogoutWatch] = []
 
     def origin(self, login: SessionLogin) -> str:
         """Return the place where today's end system would end this login; empty if an author's class raises an exception."""
@@ -178,18 +169,6 @@ class Logouts:
             shared.users -= 1
             if not shared.users and self._shared.get(key) is shared:
                 del self._shared[key]
-            for watch in self._watches:
-                watch.has_seen_one |= watch.session_id == login.session_id
-
-    @contextmanager
-    def watching(self, session_id: str) -> Iterator[LogoutWatch]:
-        """Watch the logouts of a session while the context is open: a debt that was read meanwhile may be done."""
-        watch = LogoutWatch(session_id)
-        self._watches.append(watch)
-        try:
-            yield watch
-        finally:
-            self._watches.remove(watch)
 
     async def _try(self, login: SessionLogin, login_id: str, attempts: int, may_send: MaySend | None) -> Timed[LogoutOutcome]:
         if self._background is not None and (login.session_id, login_id) in self._background:

@@ -31,11 +31,6 @@ def pytest_configure(config: pytest.Config) -> None:
     MUTANTS[config.getoption("--plant")].plant()
 
 
-def always(answer: object) -> Callable[[Any], Any]:
-    """Return what makes a function give this answer, whatever it is asked."""
-    return lambda _: lambda *_, **__: answer
-
-
 def of_any_owner(real: Callable[..., Any]) -> Callable[..., Any]:
     def of_others(table: Any, ids: Any) -> Any:
         return real(table, ids) and set()
@@ -57,6 +52,10 @@ def by_its_id_alone(real: Callable[..., Any]) -> Callable[..., Any]:
     return back
 
 
+def as_a_first_try(real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda ledger, debt, **_: real(ledger, debt, retried=False)
+
+
 def with_room_taken(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda changes, id_: changes.retried([id_])
 
@@ -73,7 +72,7 @@ MUTANTS = {
     "a look before sending sees the claim alone": Mutant(
         selection, "still_owed", lambda _: lambda _, debts: [True] * len(debts), TRIES
     ),
-    "a retry relies on its claim": Mutant(InHand, "is_retried", always(answer=False), TRIES),
+    "a retry relies on its claim": Mutant(Replica, "may_send", as_a_first_try, TRIES),
     "a release ends the claims of all tries": Mutant(InHand, "back", by_its_id_alone, TRIES),
     "who was cancelled has its debts in hand": Mutant(InHand, "over", nothing, CANCELLED),
     "a login that failed half-way is claimed by nobody": Mutant(Replica, "end_login", lambda _: Operations.end_login, TRIES),

@@ -1,15 +1,19 @@
 """An end system that allows one login at a time: the earlier one is ended, and confirmed, before the new one is made."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
+from connector.cleanups.orchestrator import Orchestrator
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from connector.sessions.opening_outcomes import NotOpened, OpeningRequest
+from tests.e2e.opshub import Answer
 from tests.ledger.ledgers import until
 from tests.sessions.desk import Desk, settings
 from tests.sessions.records import open_sessions
@@ -26,6 +30,17 @@ def section(desk: Desk) -> str:
 async def again(server: Served, session: str, headers: dict[str, str] | None = None) -> tuple[int, str | None]:
     answer = await server.opshub.initialize(session, settings(), headers, SYSTEM)
     return answer.status, None if answer.status == HTTPStatus.OK else answer.body["errors"]["code"]
+
+
+@asynccontextmanager
+async def being_cleaned_up(desk: Desk, session: str, folder: Path) -> AsyncIterator[tuple[Served, asyncio.Task[Answer]]]:
+    """Give a server, and the cleanup of the session that waits there for the desk."""
+    async with served(folder, section(desk)) as server:
+        headers = await opened(server, session)
+        desk.ending.clear()
+        cleanup = asyncio.create_task(server.opshub.cleanup(session, headers, SYSTEM))
+        await desk.logging_out.get()
+        yield server, cleanup
 
 
 async def test_by_default_the_new_login_is_made_first_and_a_single_system_refuses_it(
@@ -134,11 +149,7 @@ async def test_an_earlier_login_is_left_alone_while_its_end_cannot_be_recorded(d
 async def test_a_logout_that_ends_while_its_debt_is_read_is_not_sent_again(
     desk: Desk, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with served(tmp_path, section(desk)) as server:
-        headers = await opened(server, session)
-        desk.ending.clear()
-        cleanup = asyncio.create_task(server.opshub.cleanup(session, headers, SYSTEM))
-        await desk.logging_out.get()
+    async with being_cleaned_up(desk, session, tmp_path) as (server, cleanup):
         real = server.parts.ledger.owed_of
 
         async def owed_of(session_id: str) -> list[Debt]:
@@ -149,6 +160,22 @@ async def test_a_logout_that_ends_while_its_debt_is_read_is_not_sent_again(
             return owed
 
         monkeypatch.setattr(server.parts.ledger, "owed_of", owed_of)
+        assert await again(server, session) == (200, None)
+        assert desk.logouts.total() == 1
+
+
+async def test_a_logout_that_ends_before_its_debt_is_tried_again_is_not_sent_again(
+    desk: Desk, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with being_cleaned_up(desk, session, tmp_path) as (server, cleanup):
+        real = Orchestrator.retry
+
+        async def retry(self: Orchestrator, debt: Debt) -> bool:
+            desk.ending.set()
+            assert (await cleanup).status == HTTPStatus.OK
+            return await real(self, debt)
+
+        monkeypatch.setattr(Orchestrator, "retry", retry)
         assert await again(server, session) == (200, None)
         assert desk.logouts.total() == 1
 

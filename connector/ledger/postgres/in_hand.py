@@ -102,12 +102,6 @@ class InHand:
             hold = self._holds.get(debt.id)
             return hold.owner if hold is not None and debt.revision in hold.tries else None
 
-    def is_retried(self, id_: int) -> bool:
-        """Tell whether a debt in hand is retried: its login may have ended since it was claimed."""
-        with self._lock:
-            hold = self._holds.get(id_)
-            return hold is not None and hold.origin is not None
-
     def origins(self) -> dict[int, str | None]:
         """Return the ids of the debts in hand, with the origins of those that are retried."""
         with self._lock:

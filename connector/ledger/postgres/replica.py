@@ -162,11 +162,11 @@ class Replica(Operations):
         if self._in_hand.back(debt):
             await self._transact_claims(partial(held_claims.release, id_=debt.id, in_hand=self._in_hand))
 
-    async def may_send(self, debt: Debt) -> bool:
+    async def may_send(self, debt: Debt, *, retried: bool) -> bool:
         claimed_by = self._in_hand.owner_of(debt)
         if claimed_by is None:
             return False
-        if claimed_by == self._fleet.certainly_there and not self._in_hand.is_retried(debt.id):
+        if claimed_by == self._fleet.certainly_there and not retried:
             return True
         return await self._may_send(debt)
 

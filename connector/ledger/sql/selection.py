@@ -53,15 +53,15 @@ def next_due(table: Table, now: float, claimed: Claimed = NOTHING) -> float | No
     return min((moment for origin in origins for moment in _moments(table, origin, now, claimed)), default=None)
 
 
-def still_owed(table: Table, claimed: Sequence[Debt]) -> list[bool]:
-    """Tell which of these logouts are owed as they were claimed: nothing has ended them, and no credential is newer.
+def still_owed(table: Table, debts: Sequence[Debt]) -> list[bool]:
+    """Tell which of these logouts stand as they were read: nothing has ended them, and no credential is newer.
 
-    Rows are not verified once more, because what is sent is what was claimed.
+    Rows are not verified once more, because what is sent is what was read.
     """
-    which, values = table.among([debt.id for debt in claimed])
-    query = f"SELECT id, version FROM debts WHERE id {which} AND state = 'owed'"  # noqa: S608 - question marks
+    which, values = table.among([debt.id for debt in debts])
+    query = f"SELECT id, version FROM debts WHERE id {which} AND state <> 'closed'"  # noqa: S608 - question marks
     versions = dict(table.connection.execute(query, values).fetchall())
-    return [versions.get(debt.id) == debt.version for debt in claimed]
+    return [versions.get(debt.id) == debt.version for debt in debts]
 
 
 def _origins_in_turn(table: Table, after: str) -> Iterator[str]:

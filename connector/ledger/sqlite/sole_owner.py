@@ -55,12 +55,9 @@ class SoleOwner(Operations):
     async def release(self, debt: Debt) -> None:
         self._claims.pop((debt.id, debt.revision), None)
 
-    async def may_send(self, debt: Debt) -> bool:
-        # Nobody else has the file, and what is tried here is shared. But a cleanup may have ended, after a retry had claimed the
-        # debt and before it began.
-        if (debt.id, debt.revision) not in self._claims:
-            return True
-        return await self._still_owed(debt)
+    async def may_send(self, debt: Debt, *, retried: bool) -> bool:
+        # Nobody else has the file, and what is tried here is shared. But a cleanup may have ended since a retry read the debt.
+        return not retried or await self._still_owed(debt)
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         claimed = self._claimed(per_origin)

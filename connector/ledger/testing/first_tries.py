@@ -54,8 +54,8 @@ class SharedFirstTries(LedgerSubject):
         debt = await tried(first)
         duplicate = await tried(second)
         assert (duplicate.in_hand_elsewhere, duplicate.id, duplicate.revision) == (True, debt.id, 2)
-        assert not await second.may_send(duplicate)
-        assert await first.may_send(debt)
+        assert not await second.may_send(duplicate, retried=False)
+        assert await first.may_send(debt, retried=False)
         await second.release(duplicate)
         assert await due(second) == []
 
@@ -101,7 +101,7 @@ class SharedFirstTries(LedgerSubject):
         async def cleaned_up(owner: Ledger, number: int) -> None:
             debt = await tried(owner, number)
             if not debt.in_hand_elsewhere:
-                assert await owner.may_send(debt)
+                assert await owner.may_send(debt, retried=False)
                 await settle(owner, debt, LogoutState.OWED)
 
         cleanups = [cleaned_up(owner, number % 10) for owner in (first, second) for number in range(60)]
@@ -121,7 +121,7 @@ class SharedFirstTries(LedgerSubject):
         debt = await tried(gone)
         await self.take_for_gone(other, clock)
         assert await due(other) == [debt.id]
-        assert not await gone.may_send(debt)
+        assert not await gone.may_send(debt, retried=False)
 
     async def test_what_may_be_sent_twice_is_counted_by_whoever_took_it_over(
         self, owners: Sequence[Ledger], clock: SetClock
@@ -163,23 +163,23 @@ class SharedFirstTries(LedgerSubject):
         debt = await tried(first)
         await open_(second, session(1, login="again"))  # its end system has handed the credential out once more
         clock.now += 0.6 * self.gone_after
-        assert not await first.may_send(debt)
+        assert not await first.may_send(debt, retried=False)
 
     async def test_what_was_renewed_is_not_sent_by_its_older_credential(self, owners: Sequence[Ledger], clock: SetClock) -> None:
         first, second, _ = owners
         debt = await tried(first)
         clock.now += 0.6 * self.gone_after
-        assert await first.may_send(debt)
+        assert await first.may_send(debt, retried=False)
         await second.renew(Renewal(debt.session_id, "l", 0, request(1, "newer").credential))
         clock.now += 0.6 * self.gone_after
-        assert not await first.may_send(debt)
+        assert not await first.may_send(debt, retried=False)
 
     async def test_a_login_that_failed_half_way_is_tried_by_its_owner_alone(self, owners: Sequence[Ledger]) -> None:
         first, second, _ = owners
         await first.begin_opening(opening(session(1)))
         debt = await first.end_login(session(1), being_tried=True)
         assert debt is not None
-        assert (await due(second), await first.may_send(debt)) == ([], True)
+        assert (await due(second), await first.may_send(debt, retried=False)) == ([], True)
         assert await first.forget(debt)
         assert (await tried(second)).in_hand_elsewhere is False
 

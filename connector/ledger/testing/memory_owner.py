@@ -74,12 +74,13 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
         with self._transaction() as store:
             store.release(self, debt)
 
-    async def may_send(self, debt: Debt) -> bool:
+    async def may_send(self, debt: Debt, *, retried: bool) -> bool:
         with self._transaction() as store:
-            if not store.has_claimed(self, debt):
-                return not self.shared  # a cleanup of a sole owner tries without a claim
+            if not (self.shared or retried):
+                return True
             now = store.debts.get(debt.id)
-            return now is not None and now.state is LogoutState.OWED and now.version == debt.version
+            is_owed = now is not None and now.state is not LogoutState.CLOSED and now.version == debt.version
+            return is_owed and (not self.shared or store.has_claimed(self, debt))
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         with self._transaction() as store:
