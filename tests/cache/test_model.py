@@ -14,7 +14,7 @@ from drivers.memory import MemoryDriver
 from drivers.sqlite import SqliteDriver, SqliteSettings
 from tests.cache.machine import CacheMachine
 from tests.cache.stacks import MakeDrivers
-from tests.drivers.stores import aiocache_driver, fresh_namespace
+from tests.drivers.stores import PATIENT, aiocache_driver, fresh_namespace
 
 Clock = Callable[[], float]
 Deployment = Callable[[], MakeDrivers]
@@ -40,7 +40,7 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
 
     def remote(backend: str) -> MakeDrivers:
         server, namespace = request.getfixturevalue(backend), fresh_namespace()
-        return lambda clock: [near(clock), aiocache_driver(server, backend, clock=clock, namespace=namespace)]
+        return lambda clock: [near(clock), aiocache_driver(server, backend, clock=clock, namespace=namespace, **PATIENT)]
 
     def make() -> MakeDrivers:
         file = tmp_path / f"{next(files)}.sqlite3"
