@@ -93,7 +93,7 @@ class OneAtATime:
         owed = await self._owed(request.session_id)  # outside of the group, which would hide what this raises in one of its own
         async with asyncio.TaskGroup() as retries:
             for debt in owed:
-                retries.create_task(self._orchestrator.retry(debt))
+                retries.create_task(self._orchestrator.retry_unclaimed(debt))
         return not await self._owed(request.session_id)
 
     async def _earlier(self, request: OpeningRequest, spared: str | None) -> AsyncIterator[CleanupRequest]:

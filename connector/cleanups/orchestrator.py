@@ -119,6 +119,15 @@ class Orchestrator:
             await asyncio.shield(shared.task)
             return await self._books.settle(debt, outcome=shared.to_be_recorded(), evicted=(), retried=True, release=True)
 
+    async def retry_unclaimed(self, debt: Debt) -> None:
+        """Try an owed logout again that was only read, unless another process tries it, or the ledger cannot tell."""
+        if not await self._books.claim(debt):
+            return
+        try:
+            await self.retry(debt)
+        finally:
+            await self._books.release(debt)
+
     async def drain(self, deadline: float) -> int:
         """Wait at most `deadline` seconds for the running cleanups; returns how many tasks had to be broken off."""
         return await self._tasks.drain(deadline)

@@ -72,6 +72,12 @@ class Bookkeeping:
 
         return (await step("recording what is owed", recorded, deadline=DEADLINE, late=None, failed=None)).outcome
 
+    async def claim(self, debt: Debt) -> bool:
+        """Claim a debt that was only read, and tell whether it may be tried. While nobody knows, it may not."""
+        with suppress(LedgerUnavailable):
+            return await in_time(self._ledger.claim(debt))
+        return False
+
     async def may_send(self, debt: Debt, *, retried: bool = False) -> bool:
         """Tell whether a logout may be sent now, as the ledger does. While nobody knows, it may not: it stays owed."""
         try:

@@ -34,6 +34,14 @@ class ClaimedTries(Protocol):
     only paused, a debt may be tried twice at a time. To log out twice is safe, to forget is not.
     """
 
+    async def claim(self, debt: Debt) -> bool:
+        """Claim a debt that was only read, to try it at once, and tell whether it may be tried.
+
+        It may not if another owner has claimed it, or the refresh of its login; nor if the logout is closed by now, or its
+        credential renewed. Such a claim takes none of the room for retries.
+        """
+        ...
+
     async def release(self, debt: Debt) -> None:
         """End a claim, if there is one: the debt can be claimed again when it is due. If this fails, the claim ends by itself.
 

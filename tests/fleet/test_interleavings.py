@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from http import HTTPStatus
 from uuid import uuid4
 
 import pytest
@@ -145,6 +146,22 @@ async def test_one_login_at_a_time_ends_that_of_another_replica_first(fleet: Fle
         statuses = [(await each.status(old), await each.status(new)) for each in (one, other)]
 
     assert statuses == [(DEAD, 200)] * 2
+
+
+async def test_an_earlier_login_whose_logout_has_failed_is_ended_by_whichever_replica_needs_that(
+    fleet: Fleet, session: str
+) -> None:
+    fleet.desk.is_single = True
+    one_at_a_time = replace(fleet, end_system='replace = "before"\n')
+    async with one_at_a_time.replicas() as (one, other):
+        headers = await one.opened(session)
+        fleet.desk.status = HTTPStatus.SERVICE_UNAVAILABLE
+        cleaned = await one.cleanup(session, headers)
+        refused = [(await each.initialize(session)).status for each in (one, other)]
+        fleet.desk.status = HTTPStatus.OK
+        await other.opened(session)
+
+    assert (cleaned.body["logout"]["outcome"], refused) == ("pending", [503, 503])
 
 
 @pytest.mark.parametrize("kept_in", ["memory"])

@@ -72,6 +72,7 @@ MUTANTS = {
     "a look before sending sees the claim alone": Mutant(
         selection, "still_owed", lambda _: lambda _, debts: [True] * len(debts), TRIES
     ),
+    "what is tried at once is claimed by nobody": Mutant(held_claims, "claim", lambda _: lambda *_, **__: True, TRIES),
     "a retry relies on its claim": Mutant(Replica, "may_send", as_a_first_try, TRIES),
     "a release ends the claims of all tries": Mutant(InHand, "back", by_its_id_alone, TRIES),
     "who was cancelled has its debts in hand": Mutant(InHand, "over", nothing, CANCELLED),

@@ -1,6 +1,6 @@
 """Debts and refreshes that owners have claimed, each within one transaction of the database."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -12,7 +12,7 @@ from connector.ledger.sql import recording, selection, session_changes, session_
 from connector.ledger.sql.selection import Claimed
 from connector.ledger.sql.table import Table
 from connector.model.debts import Debt, LogoutState
-from connector.model.sessions import OpenSession, RefreshClaim, RefreshState, Renewal
+from connector.model.sessions import Login, OpenSession, RefreshClaim, RefreshState, Renewal
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
 
@@ -38,11 +38,11 @@ def record(table: FleetTable, asked: Sequence[Recording], in_hand: InHand) -> Se
 
 
 def _record(table: FleetTable, asked: Sequence[Recording], in_hand: InHand) -> list[Debt]:
-    refreshed = table.later(REFRESHED)
+    refreshed = _refreshed_by_others(table)
     debts = recording.record(table, [each for each, _ in asked])
     # Nobody else can have seen a row that is new, and so nobody is asked about it.
     elsewhere = _of_others(table, [debt.id for debt in debts if debt.revision > 1 and debt.state is LogoutState.OWED])
-    logins = {(session_id, login_id) for session_id, login_id, owner in refreshed() if bytes(owner) != table.term.owner}
+    logins = refreshed()
     elsewhere |= {debt.id for debt in debts if (debt.session_id, debt.login_id) in logins}
     return [_tried(table, debt, receiver, in_hand, elsewhere) for debt, (_, receiver) in zip(debts, asked, strict=True)]
 
@@ -89,6 +89,18 @@ def claim_due(
     given = in_hand.give(receiver, found, table.term.owner)
     table.claims.retried(debt.id for debt in given)
     return given
+
+
+def claim(table: FleetTable, debt: Debt, in_hand: InHand, receiver: Receiver) -> bool:
+    """Claim a debt to be tried at once, and tell whether that may be: nothing has ended it, and no other owner has it."""
+    refreshed = _refreshed_by_others(table)
+    (is_owed,) = selection.still_owed(table, [debt])
+    if not is_owed or (debt.session_id, debt.login_id) in refreshed() or _of_others(table, [debt.id]):
+        return False
+    if not in_hand.give(receiver, [debt], table.term.owner, first=True):
+        return False
+    table.claims.tried(debt.id)
+    return True
 
 
 def next_due(table: FleetTable, now: float, *, per_origin: int) -> float | None:
@@ -186,6 +198,12 @@ def _of_others(table: Table, ids: Sequence[int]) -> set[int]:
     which, values = table.among(ids)
     query = f"SELECT debt FROM claims WHERE debt {which} AND owner <> ?"  # noqa: S608 - question marks
     return {each["debt"] for each in table.named(query, *values, table.term.owner)}
+
+
+def _refreshed_by_others(table: FleetTable) -> Callable[[], set[Login]]:
+    """Ask together with the next statement which logins other owners refresh, and return what tells that."""
+    found = table.later(REFRESHED)
+    return lambda: {(session_id, login_id) for session_id, login_id, owner in found() if bytes(owner) != table.term.owner}
 
 
 def _claimed(table: Table, per_origin: int) -> Claimed:

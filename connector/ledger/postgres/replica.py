@@ -158,6 +158,12 @@ class Replica(Operations):
         self._turn = found[-1].origin if found else ""
         return found
 
+    async def claim(self, debt: Debt) -> bool:
+        receiver = Receiver()
+        return await self._given(
+            receiver, self._transact_claims(partial(held_claims.claim, debt=debt, in_hand=self._in_hand, receiver=receiver))
+        )
+
     async def release(self, debt: Debt) -> None:
         if self._in_hand.back(debt):
             await self._transact_claims(partial(held_claims.release, id_=debt.id, in_hand=self._in_hand))

@@ -52,6 +52,9 @@ class SoleOwner(Operations):
             self._claims |= {(debt.id, debt.revision): debt.origin for debt in found}
             return found
 
+    async def claim(self, debt: Debt) -> bool:
+        return await self._still_owed(debt)  # nobody else has the file, and what is tried here is shared
+
     async def release(self, debt: Debt) -> None:
         self._claims.pop((debt.id, debt.revision), None)
 

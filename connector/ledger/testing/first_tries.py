@@ -65,6 +65,45 @@ class SharedFirstTries(LedgerSubject):
         assert len(await due(first)) == 1
         assert (await tried(second)).in_hand_elsewhere
 
+    async def test_who_claims_what_was_read_tries_it_alone(self, owners: Sequence[Ledger]) -> None:
+        first, second, third = owners
+        await first.release(await tried(first))
+        (read,) = await second.owed_of(request(1).session_id)
+        assert [await second.claim(read), await third.claim(read), await second.claim(read)] == [True, False, True]
+        assert [await each.may_send(read, retried=True) for each in (second, third)] == [True, False]
+        assert await due(third) == []
+        await second.release(read)
+        assert await due(third) == [read.id]
+
+    async def test_what_needs_attention_is_claimed_as_well(self, owners: Sequence[Ledger]) -> None:
+        first, second, third = owners
+        debt = await tried(first)
+        await settle(first, debt, LogoutState.WAITING)
+        (read,) = await second.owed_of(debt.session_id)
+        assert [await second.claim(read), await third.claim(read), await second.may_send(read, retried=True)] == [
+            True,
+            False,
+            True,
+        ]
+        await settle(second, read)
+        assert not await third.claim(read)
+
+    async def test_nobody_claims_what_a_cleanup_is_trying_elsewhere(self, owners: Sequence[Ledger]) -> None:
+        first, second, _ = owners
+        await tried(first)
+        (read,) = await second.owed_of(request(1).session_id)
+        assert not await second.claim(read)
+
+    async def test_nobody_claims_what_another_owner_refreshes(self, owners: Sequence[Ledger]) -> None:
+        first, second, _ = owners
+        await open_(first, session(1, login="l"))
+        await first.claim_refresh(session(1).session_id, "l", 0)
+        await second.release(await tried(second))
+        (read,) = await second.owed_of(session(1).session_id)
+        assert not await second.claim(read)
+        await first.release_refresh(session(1).session_id, "l")
+        assert await second.claim(read)
+
     async def test_a_try_that_is_settled_leaves_its_debt_to_any_owner(self, owners: Sequence[Ledger]) -> None:
         first, second, _ = owners
         debt = await tried(first)

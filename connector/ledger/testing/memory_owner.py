@@ -70,6 +70,10 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
             store.claims |= {debt.id: Claim(self, debt.origin, {debt.revision}) for debt in found[:limit]}
             return found[:limit]
 
+    async def claim(self, debt: Debt) -> bool:
+        with self._transaction() as store:
+            return _stands(store, debt) and (not self.shared or store.try_at_once(self, debt))
+
     async def release(self, debt: Debt) -> None:
         with self._transaction() as store:
             store.release(self, debt)
@@ -78,9 +82,7 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
         with self._transaction() as store:
             if not (self.shared or retried):
                 return True
-            now = store.debts.get(debt.id)
-            is_owed = now is not None and now.state is not LogoutState.CLOSED and now.version == debt.version
-            return is_owed and (not self.shared or store.has_claimed(self, debt))
+            return _stands(store, debt) and (not self.shared or store.has_claimed(self, debt))
 
     async def next_due(self, now: float, *, per_origin: int = sys.maxsize) -> float | None:
         with self._transaction() as store:
@@ -218,3 +220,9 @@ def _actionable(store: MemoryStore, id_: int) -> Debt:
             raise NoSuchDebt(f"the logout {id_} is closed")
         return debt
     raise NoSuchDebt(f"nothing that could be acted upon has the id {id_}")
+
+
+def _stands(store: MemoryStore, debt: Debt) -> bool:
+    """Tell whether a logout stands as it was read: nothing has ended it, and no credential is newer."""
+    now = store.debts.get(debt.id)
+    return now is not None and now.state is not LogoutState.CLOSED and now.version == debt.version

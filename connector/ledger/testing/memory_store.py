@@ -157,16 +157,19 @@ class MemoryStore:
 
     def try_first(self, owner: object, debt: Debt) -> Debt:
         """Give an owner a debt that its cleanup is about to try, unless another one tries it."""
-        if debt.state is not LogoutState.OWED:
-            return debt
+        is_tried = debt.state is LogoutState.OWED
+        return replace(debt, in_hand_elsewhere=True) if is_tried and not self.try_at_once(owner, debt) else debt
+
+    def try_at_once(self, owner: object, debt: Debt) -> bool:
+        """Give an owner a try of a debt, and tell whether no other one has it, or the refresh of its login."""
         refresh = self.refreshes.get((debt.session_id, debt.login_id))
         if refresh is not None and refresh.owner is not owner:
-            return replace(debt, in_hand_elsewhere=True)
+            return False
         claim = self.claims.setdefault(debt.id, Claim(owner, None))
         if claim.owner is not owner:
-            return replace(debt, in_hand_elsewhere=True)
+            return False
         claim.tries.add(debt.revision)
-        return debt
+        return True
 
     def has_claimed(self, owner: object, debt: Debt) -> bool:
         """Tell whether an owner has this try of a debt."""
