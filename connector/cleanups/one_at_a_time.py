@@ -85,7 +85,7 @@ class OneAtATime:
         return is_over and not await self._live.may_have_row_beside(request.session_id, spared)
 
     async def _has_ended_earlier(self, request: OpeningRequest, spared: str | None = None) -> bool:
-        async for earlier in self._earlier(request, spared):
+        async for earlier in self._earlier(request):
             # What cannot be recorded is not ended: no login could be made then, and after a kill the session would be open.
             report = await self._orchestrator.cleanup(earlier, spared=spared, only_if_recorded=True)
             if not report.recorded:
@@ -96,15 +96,17 @@ class OneAtATime:
                 retries.create_task(self._orchestrator.retry_unclaimed(debt))
         return not await self._owed(request.session_id)
 
-    async def _earlier(self, request: OpeningRequest, spared: str | None) -> AsyncIterator[CleanupRequest]:
+    async def _earlier(self, request: OpeningRequest) -> AsyncIterator[CleanupRequest]:
         """Yield the cleanup of the login that the caller's seal shows, then that by which the session is still open.
 
-        The first may take long. Meanwhile the session may have been opened by the login that is `spared`.
+        The first may take long, and its caller may be gone by then: a login that was made meanwhile is no earlier one.
         """
+        login_id = await self._live.login_now(request.session_id)
         if request.replaced is not None:
             yield self._planner.by_seal(request.replaced)
-        login_id = await self._live.login_now(request.session_id)
-        if login_id not in {None, spared}:
+            if await self._live.login_now(request.session_id) != login_id:
+                return
+        if login_id is not None:
             yield _of_login(request, login_id)
 
     async def _owed(self, session_id: str) -> list[Debt]:

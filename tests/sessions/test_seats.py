@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from connector.cleanups.hooks import Hooks
 from connector.model.errors import ConfigurationError
 from connector.model.listed import SessionState, Wanted
 from connector.model.seat_pools import HeldSeats
@@ -235,6 +236,25 @@ async def test_no_login_is_made_while_the_end_of_a_sessions_own_one_is_not_confi
             assert desk.logins == 1
         assert told(await initialize(server, session, headers=headers)) == OPEN
     assert desk.refused == 0
+
+
+async def test_an_initialize_that_was_told_to_wait_ends_no_login_that_was_made_since(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    hooks, go_on = Hooks(), asyncio.Event()
+
+    @hooks.on_session_cleanup
+    async def drop_files(session_id: str, system_id: str | None) -> None:
+        await go_on.wait()
+
+    async with served(tmp_path, section(desk, 1, total=0.5), hooks=hooks) as server:
+        headers = await opened(server, session)
+        assert told(await initialize(server, session, headers=headers)) == NO_SEAT
+        await opened(server, session)
+        go_on.set()
+        await server.parts.orchestrator.drain(60)
+        assert server.parts.live.is_open_here(session)
+    assert (desk.logins, len(desk.alive)) == (2, 1)
 
 
 async def test_two_initializes_of_one_session_take_one_seat_in_turn(desk: Desk, session: str, tmp_path: Path) -> None:
