@@ -252,6 +252,9 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
     planner = Planner(core.end_system, _admission(core), renewals.current)
     reaper = _reaper(core, orchestrator, planner, sees_use=sees_use)
     opening = _opening(core, orchestrator, planner, retries.nudge, reaper, hands_settings_on=sees_use)
+    owed_evictions = OwedEvictions(
+        core.ledger, core.storage, core.books, core.live.unrecorded, core.metrics.observe_late_evictions, clock=core.clock
+    )
     return Parts(
         end_system=core.end_system,
         storage=core.storage,
@@ -266,7 +269,7 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
         retries=retries,
         reaper=reaper,
         renewals=renewals,
-        owed_evictions=OwedEvictions(core.ledger, core.storage, core.books, core.metrics.observe_late_evictions, core.clock),
+        owed_evictions=owed_evictions,
         metrics=core.metrics,
         doubts=core.logouts.doubts,
         peers=core.peers,

@@ -1,7 +1,7 @@
 """The configured drivers as one: opened, evicted from and purged together. The last one is the authority."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -106,10 +106,16 @@ class Storage:
         return not self.is_parted and self.authority.name not in self._distrusted
 
     def owe(self, driver: Driver) -> None:
-        """Note that the driver owes an eviction, which the ledger knows."""
+        """Note that the driver owes an eviction, which the ledger knows, or what it could not take."""
         self._distrusted.add(driver.name)
         self.watch.doubt(driver)
         self._in_debt[driver.name].set()
+
+    def owe_but(self, names: Collection[str]) -> None:
+        """Note that all drivers owe an eviction but those with these names."""
+        for driver in self.drivers:
+            if driver.name not in names:
+                self.owe(driver)
 
     async def next_debt(self, driver: Driver) -> None:
         """Wait until the driver owes an eviction that has not begun yet."""

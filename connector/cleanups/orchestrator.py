@@ -230,6 +230,8 @@ class Orchestrator:
             report = await self._take_steps(request, started, debt, origin, begun)
             if debt is None:
                 evicted = names_of_done(report.evictions)
+                # Once more: whoever does what is owed may have looked meanwhile, and found nothing.
+                self._storage.owe_but(evicted)
                 left, outcome = replace(left, drivers=self._live.owed_late(drivers, evicted)), report.logout.outcome
         finally:
             if debt is None:

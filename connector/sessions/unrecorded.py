@@ -14,6 +14,7 @@ from connector.model.begun import Opening
 from connector.model.cleanup import Missed
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.sessions import OpenSession
+from drivers import Scope
 
 MOST = 10_000
 """Beyond this number no login begins, and only what owes something is still kept."""
@@ -132,6 +133,11 @@ class Unrecorded:
     def keep_in_vain(self, left: InVain) -> None:
         """Keep what became of a login, because its row would count it as one that is under way, or unknown."""
         self._keep(Kept((left.opening.session_id, left.opening.login_id, None), left))
+
+    def evictions(self, driver: str) -> list[Scope]:
+        """Return what a driver still has to evict of the cleanups that are kept."""
+        missed = [kept.left for kept in self._kept.values() if isinstance(kept.left, Missed)]
+        return [scope for left in missed if driver in left.drivers for scope in left.request.scopes]
 
     def has_closed(self, session_id: str, login_id: str) -> bool:
         """Tell whether a cleanup has asked to end this login."""

@@ -11,7 +11,8 @@ from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.port import OwedEvictionRecords
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
-from drivers import EVERYTHING, Driver, DriverError
+from connector.sessions.unrecorded import Unrecorded
+from drivers import EVERYTHING, Driver, DriverError, Scope
 
 log = structlog.get_logger(__name__)
 
@@ -31,14 +32,26 @@ class OwedEvictions:
         ledger: OwedEvictionRecords,
         storage: Storage,
         books: Bookkeeping,
+        unrecorded: Unrecorded,
         count: Callable[[str, int], None],
+        *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`count` is told how many evictions of which driver were made good; `clock` tells what is overdue."""
+        """Make it.
+
+        Args:
+            ledger: knows what is owed.
+            storage: the drivers.
+            books: record what was made good.
+            unrecorded: what the ledger could not take, which may owe evictions as well.
+            count: is told how many evictions of which driver were made good.
+            clock: tells what is overdue.
+        """
         self._clock = clock
         self._ledger = ledger
         self._storage = storage
         self._books = books
+        self._unrecorded = unrecorded
         self._count = count
         self._invalidated: dict[str, frozenset[str]] = {}
         """The name of each driver that was invalidated -> the losses after which it was."""
@@ -106,6 +119,8 @@ class OwedEvictions:
         """Evict what is owed now. What comes during the last slice is of a running cleanup, which owes it anew if it fails."""
         if self._ledger.lost_track:
             await self._invalidate(driver)
+        if scopes := self._unrecorded.evictions(driver.name):
+            await self._evict_within(driver, scopes)
         last, more = 0, True
         while more:
             debts = await self._ledger.owed_evictions(driver.name, after=last, limit=SLICE)
@@ -116,13 +131,16 @@ class OwedEvictions:
 
     async def _evict(self, driver: Driver, debts: Sequence[Debt]) -> None:
         scopes = {scope for debt in debts for scope in debt.evictions[driver.name]}
-        async with asyncio.timeout(self._storage.deadlines.evict):
-            await self._storage.evict(driver, [*scopes])
+        await self._evict_within(driver, [*scopes])
         self._count(driver.name, len(debts))
         async with asyncio.TaskGroup() as settling:
             for debt in debts:
                 settling.create_task(self._books.settle(debt, outcome=None, evicted=[driver.name]))
         log.info("owed evictions made good", driver=driver.name, debts=len(debts))
+
+    async def _evict_within(self, driver: Driver, scopes: Sequence[Scope]) -> None:
+        async with asyncio.timeout(self._storage.deadlines.evict):
+            await self._storage.evict(driver, scopes)
 
     async def _invalidate(self, driver: Driver) -> None:
         """Evict everything, once for all that was lost by now; the last driver to do it ends the ledger's doubt.
@@ -131,8 +149,7 @@ class OwedEvictions:
         """
         losses, known = frozenset(await self._ledger.losses()), self._invalidated.get(driver.name)
         if known is None or not losses <= known:
-            async with asyncio.timeout(self._storage.deadlines.evict):
-                await self._storage.evict(driver, [EVERYTHING])
+            await self._evict_within(driver, [EVERYTHING])
             self._invalidated[driver.name] = losses
             log.warning("everything cached was invalidated, because the ledger was damaged or restored", driver=driver.name)
         if self._invalidated.keys() == {each.name for each in self._storage.drivers}:

@@ -15,6 +15,7 @@ from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.port import Ledger
 from connector.model.debts import LogoutState
 from connector.runtime.supervision import supervised
+from connector.sessions.unrecorded import Unrecorded
 from connector.telemetry.metrics import Metrics
 from connector.workers.owed_evictions import SLICE, OwedEvictions
 from drivers import DriverUnavailable, SessionScope, Stamp
@@ -38,7 +39,7 @@ def storage(drivers: Sequence[ScriptedDriver]) -> Storage:
 async def at_work(ledger: Ledger, storage: Storage, clock: SetClock, metrics: Metrics = METRICS) -> AsyncIterator[Bookkeeping]:
     """Start as the application does: each driver owes what the ledger says."""
     books = Bookkeeping(ledger, Backoff(1), clock)
-    worker = OwedEvictions(ledger, storage, books, metrics.observe_late_evictions)
+    worker = OwedEvictions(ledger, storage, books, Unrecorded(), metrics.observe_late_evictions)
     async with storage.opened(), AsyncExitStack() as stack:
         await stack.enter_async_context(supervised("watch", worker.watch))
         for driver in storage.drivers:

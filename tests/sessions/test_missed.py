@@ -1,5 +1,6 @@
 """A cleanup while the ledger does not work: once it does again, what was closed stays closed, and what is left is owed."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,14 +19,16 @@ from connector.model.outcomes import IN_USE_AGAIN
 from connector.runtime.supervision import supervised
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed
+from drivers import DriverUnavailable, SystemScope
 from tests.assembly import a_ledger, cleaner
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem
+from tests.fleet.gates import in_place_of
 from tests.ledger.ledgers import ORIGIN, START, SetClock, all_due, logins, open_, opened, owed, raw, request, until
 from tests.ledger.ledgers import session as a_session
 from tests.ledger.test_evictions import away
 from tests.sessions.desk import Desk, settings
 from tests.sessions.served import served
-from tests.sessions.test_cleanup import SYSTEM
+from tests.sessions.test_cleanup import GLOBAL, SYSTEM
 from tests.sessions.test_in_use import ROUTES
 
 A_DAY = 86_400.0
@@ -116,6 +119,38 @@ async def test_an_eviction_neither_recorded_nor_done_is_owed_once_the_ledger_wor
             await until(is_owed)
         (debt,) = await ledger.listing()
         assert (debt.state, debt.evictions) == (LogoutState.CLOSED, {"authority": asked.scopes})
+
+
+async def test_nothing_cached_before_an_eviction_neither_done_nor_recorded_is_served(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    """A full disk: the ledger takes nothing new, and tells what it has."""
+
+    async def full(*_: object, **__: object) -> None:
+        raise LedgerUnavailable("the disk is full")
+
+    async def gone(*_: object) -> None:
+        raise DriverUnavailable("the disk is full")
+
+    async with served(tmp_path, desk.section) as server:
+        storage, ledger, scope = server.parts.storage, server.parts.ledger, SystemScope("A")
+
+        async def is_trusted() -> bool:
+            return storage.trusted
+
+        headers = (await server.opshub.initialize(session, settings(), query=SYSTEM)).session_headers
+        before = await storage.authority.stamp(scope)
+        with in_place_of(ledger, "record", full), in_place_of(ledger, "record_late", full):
+            with in_place_of(storage.authority, "evict", gone):
+                desk.ending.clear()
+                cleanup = asyncio.create_task(server.opshub.cleanup(session, headers, GLOBAL))
+                await desk.logging_out.get()
+                await until(is_trusted)  # the ledger has been asked what is owed, and knows of nothing
+                desk.ending.set()
+                assert (await cleanup).status == 503
+                assert not storage.trusted
+            await until(is_trusted)
+            assert await storage.authority.stamp(scope) != before
 
 
 def missed(token: str, *logins: str) -> Missed:

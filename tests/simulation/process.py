@@ -14,6 +14,7 @@ from connector.ledger.backoff import Backoff
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.testing import MemoryLedger
 from connector.runtime.supervision import supervised
+from connector.sessions.unrecorded import Unrecorded
 from connector.workers.owed_evictions import OwedEvictions
 from drivers import Driver
 from tests.assembly import METRICS, orchestrator_of
@@ -46,7 +47,7 @@ async def running(
     storage = parts.storage(drivers, StorageDeadlines())
     ledger = MemoryLedger(clock=clock)
     books = Bookkeeping(ledger, Backoff(604_800), clock)
-    owed = OwedEvictions(ledger, storage, books, METRICS.observe_late_evictions)
+    owed = OwedEvictions(ledger, storage, books, Unrecorded(), METRICS.observe_late_evictions)
     orchestrator = orchestrator_of(parts.orchestrator, end_system, storage, ledger, books)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(ledger.opened())
