@@ -107,10 +107,15 @@ class Orchestrator:
         return await self._evict_only(request, started, logins)
 
     async def retry(self, debt: Debt) -> bool:
-        """Try an owed logout again, record what became of it, and say whether that could be done."""
+        """Try an owed logout again, record what became of it, and say whether that could be done.
+
+        It is not while a refresh of its login takes too long: what is known of its credential may be spent.
+        """
         if debt.credential is None:
             raise ValueError("a debt is retried with its credential")
         await self._live.refreshed(debt.login_id)
+        if self._live.is_being_refreshed(debt.login_id):
+            return False
         may_send = partial(self._books.may_send, debt, retried=True)
         sharing = self._logouts.sharing(
             login_of(debt), debt.login_id, places=debt.places, attempts=debt.attempts, may_send=may_send
@@ -304,7 +309,9 @@ class Orchestrator:
             return known(IN_HAND_ELSEWHERE)
         if debt is not None and self._live.is_being_refreshed(request.login_id):
             return known(BEING_RENEWED)
-        may_send = None if debt is None else partial(self._books.may_send, debt)
+        # Work in the background is waited for, and its login may be in use again by then.
+        has_to_wait = (request.session_id, request.login_id) in self._live.background
+        may_send = None if debt is None else partial(self._books.may_send, debt, retried=has_to_wait)
         places, attempts = (debt.places, debt.attempts) if debt else ((origin,), 0)
         login = _login(request) if debt is None or debt.credential is None else login_of(debt)
         return self._logouts.sharing(login, request.login_id, places=places, attempts=attempts, may_send=may_send)

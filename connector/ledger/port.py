@@ -53,8 +53,8 @@ class ClaimedTries(Protocol):
         """Tell whether this owner may ask the end system: it has its claim still, and nobody uses the credential again.
 
         To be called just before, because the owner may have been paused since. What is `retried` is looked up, because a cleanup
-        of this owner or a person may have ended the logout since it was read. A first try, of a debt that this owner has just
-        recorded, costs nothing if the owner was heard lately.
+        of this owner or a person may have ended the logout since it was read. So is a first try that had to wait. Any other one,
+        of a debt that this owner has just recorded, costs nothing if the owner was heard lately.
         """
         ...
 

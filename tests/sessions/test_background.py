@@ -13,6 +13,7 @@ from connector.api.session_of_request import session as session_of
 from connector.cleanups.hooks import Hooks
 from connector.sessions import background
 from connector.sessions.session import Session
+from tests.ledger.ledgers import until
 from tests.sessions.desk import Desk
 from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM, opened
@@ -173,6 +174,26 @@ async def test_work_that_does_not_end_holds_no_login_for_ever(
 
     assert answer.body["logout"]["outcome"] == "acknowledged"
     assert [line["log_level"] for line in logs if line["event"] == HANGING] == ["error"]
+
+
+async def test_a_login_that_is_handed_out_again_while_its_work_ends_is_not_logged_out(
+    desk: Desk, office: Office, session: str, tmp_path: Path
+) -> None:
+    desk.only_token = "only"
+    async with served(tmp_path, desk.section, routes=office.routes) as server:
+        headers = await opened(server, session)
+        await begun(server, headers, "/stubborn")
+        await office.begun.wait()
+        cleanup = asyncio.create_task(server.opshub.cleanup(session, headers, SYSTEM))
+
+        async def is_owed() -> bool:
+            return bool(await server.parts.ledger.owed_of(session))
+
+        await until(is_owed)
+        await opened(server, session)
+        office.may_go_on.set()
+        assert (await cleanup).status == 200
+        assert (desk.alive, desk.logouts.total()) == ({desk.only_token}, 0)
 
 
 async def test_what_escapes_the_work_is_logged_and_its_session_goes_on(

@@ -240,6 +240,26 @@ async def test_a_cleanup_during_a_refresh_that_takes_too_long_sends_nothing_spen
     assert expiring.ended == ["r3.1"]
 
 
+async def test_an_initialize_during_a_refresh_that_takes_too_long_sends_nothing_spent(
+    expiring: Expiring, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tries what is owed again, and makes no login while the earlier one may be alive."""
+    monkeypatch.setattr(live, "DEADLINE", SOON)
+    expiring.answering.clear()
+    async with served(tmp_path, f'{expiring.section}replace = "before"\n', routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        call = asyncio.create_task(server.opshub.call("/one", headers))
+        await expiring.refreshing.wait()
+        answer = await server.opshub.initialize(session, [], headers, SYSTEM)
+        expiring.answering.set()
+        await call
+        assert answer.status == 503
+        await expiring.nobody.wait()
+
+    assert expiring.ended == ["r3.1"]
+
+
 async def test_a_login_is_not_refreshed_once_its_session_was_cleaned_up(expiring: Expiring, session: str, tmp_path: Path) -> None:
     async with served(tmp_path, expiring.section, routes=ROUTES) as server:
         headers = await opened(server, session)
