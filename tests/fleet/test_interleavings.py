@@ -148,9 +148,7 @@ async def test_one_login_at_a_time_ends_that_of_another_replica_first(fleet: Fle
     assert statuses == [(DEAD, 200)] * 2
 
 
-async def test_an_earlier_login_whose_logout_has_failed_is_ended_by_whichever_replica_needs_that(
-    fleet: Fleet, session: str
-) -> None:
+async def test_an_earlier_login_whose_logout_has_failed_is_ended_by_who_needs_that(fleet: Fleet, session: str) -> None:
     fleet.desk.is_single = True
     one_at_a_time = replace(fleet, end_system='replace = "before"\n')
     async with one_at_a_time.replicas() as (one, other):
