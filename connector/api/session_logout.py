@@ -19,7 +19,7 @@ from connector.cleanups.plan import Planner
 from connector.config.settings import ServerSection
 from connector.model.cleanup import CleanupReport, CleanupRequest
 from connector.model.errors import BrokenOff, LedgerUnavailable, UnknownSession
-from connector.sessions.seal import HEADER
+from connector.sessions.seal import HEADER, Sealed
 from connector.telemetry.logs import session_digest, words_of
 from connector.telemetry.metrics import Metrics
 
@@ -37,35 +37,32 @@ class CleanupCall(Struct, frozen=True):
     async def handle(self, request: web.Request) -> web.Response:
         """Clean up one session. Raises `ApiError` if the cleanup is refused or broken off; one that has run has an answer."""
         request[COUNT] = self.metrics.observe_cleanup
-        wanted = self._parsed(request)
-        bind_contextvars(session=session_digest(wanted.session_id))
+        session = session_id(request.match_info[SESSION])
+        system, global_cache = system_and_global_cache(request.rel_url.raw_query_string)
+        sealed = self._let_in(request, session, system, global_cache=global_cache)
+        bind_contextvars(session=session_digest(session))
         await discard_body(request, limit=self.server.limits.body, deadline=self.server.deadlines.body)
-        await self._must_be_admitted(wanted)
+        if sealed is None:
+            await self._must_be_admitted(session)
+        # Nothing is awaited between the plan and the session's death.
+        wanted = self.planner.plan(session, system, sealed, global_cache=global_cache, headers=request.headers.items())
         report = await self._run(wanted)
         request[COUNT] = partial(self.metrics.observe_cleanup, report=report)
         request[WORDS] = words_of(report)
         return self._rendered(report, request)
 
-    def _parsed(self, request: web.Request) -> CleanupRequest:
-        session = session_id(request.match_info[SESSION])
-        system, global_cache = system_and_global_cache(request.rel_url.raw_query_string)
+    def _let_in(self, request: web.Request, session: str, system: str | None, *, global_cache: bool) -> Sealed | None:
         seals = request.headers.getall(HEADER, ())
+        from_beyond = not any(seals) and self.callers.are_beyond(request)
         try:
-            return self.planner.plan(
-                session,
-                system,
-                global_cache=global_cache,
-                seals=seals,
-                headers=request.headers.items(),
-                from_beyond=not any(seals) and self.callers.are_beyond(request),
-            )
+            return self.planner.let_in(session, system, global_cache=global_cache, seals=seals, from_beyond=from_beyond)
         except UnknownSession:
             raise unknown_session() from None
 
-    async def _must_be_admitted(self, wanted: CleanupRequest) -> None:
+    async def _must_be_admitted(self, session: str) -> None:
         """Refuse a cleanup without a seal of a session that another process has opened."""
         try:
-            await self.planner.admit(wanted)
+            await self.planner.admit(session)
         except UnknownSession:
             raise unknown_session() from None
         except LedgerUnavailable:

@@ -21,44 +21,50 @@ class Planner(Struct, frozen=True):
     current: Callable[[Sealed], Current]
     """Returns the newest credential of a seal's login that is known here."""
 
-    def plan(
-        self,
-        session_id: str,
-        system_id: str | None,
-        *,
-        global_cache: bool,
-        seals: Sequence[str],
-        headers: Iterable[tuple[str, str]],
-        from_beyond: bool,
-    ) -> CleanupRequest:
-        """Return what has to be ended.
+    def let_in(
+        self, session_id: str, system_id: str | None, *, global_cache: bool, seals: Sequence[str], from_beyond: bool
+    ) -> Sealed | None:
+        """Return what the caller's seal holds; None without a seal, if none is needed.
 
         Args:
             session_id: canonical UUID text.
             system_id: the system that the caller names, if any.
             global_cache: whether all that is cached of the system has to go, too.
             seals: the values of the seal's header.
-            headers: those of the call. Only those that the end system needs for a logout are read.
             from_beyond: whether the call comes from beyond this machine.
 
         Raises:
             UnknownSession: nothing shows that the caller owns the session.
         """
-        sealed = self.admission.of(session_id, system_id, seals, whole_system=global_cache, from_beyond=from_beyond)
+        return self.admission.of(session_id, system_id, seals, whole_system=global_cache, from_beyond=from_beyond)
+
+    async def admit(self, session_id: str) -> None:
+        """Do nothing if the ledger allows a cleanup without a seal.
+
+        Raises:
+            UnknownSession: another process has opened the session.
+            LedgerUnavailable: the ledger cannot tell.
+        """
+        await self.admission.without_seal(session_id)
+
+    def plan(
+        self,
+        session_id: str,
+        system_id: str | None,
+        sealed: Sealed | None,
+        *,
+        global_cache: bool,
+        headers: Iterable[tuple[str, str]],
+    ) -> CleanupRequest:
+        """Return what has to be ended, to be called just before that is: its credential may be renewed at any time.
+
+        `sealed` is what `let_in` has returned. Of the `headers` of the call, only those are read that the end system needs for a
+        logout.
+        """
         if sealed is not None:
             return self.by_seal(sealed, global_cache=global_cache)
         credential = Credential(headers, needed=self.end_system.needed_headers)
         return CleanupRequest(session_id, system_id, global_cache, credential, foregone=self._foregone(credential))
-
-    async def admit(self, request: CleanupRequest) -> None:
-        """Do nothing if the ledger allows a cleanup that was planned.
-
-        Raises:
-            UnknownSession: it has no seal, and another process has opened the session.
-            LedgerUnavailable: the ledger cannot tell.
-        """
-        if not request.login_id:
-            await self.admission.without_seal(request.session_id)
 
     def _foregone(self, credential: Credential) -> LogoutOutcome | None:
         """Return how the logout without a seal ends, if that is known already: no login can be ended."""

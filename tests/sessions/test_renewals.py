@@ -11,6 +11,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from connector.api import session_logout
+from connector.api.http_errors import BadRequest
 from connector.api.session_of_request import session as session_of
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.errors import LedgerUnavailable
@@ -21,7 +23,8 @@ from connector.sessions.seal import Sealed
 from tests.cli.command import connector
 from tests.e2e.connector_process import ROOT, connector_process, started
 from tests.e2e.opshub import OpsHub
-from tests.ledger.ledgers import open_
+from tests.fleet.gates import in_place_of
+from tests.ledger.ledgers import open_, until
 from tests.ledger.ledgers import opened as opened_ledger
 from tests.ledger.ledgers import session as a_session
 from tests.sessions.records import ledger_in
@@ -365,6 +368,33 @@ async def test_a_cleanup_ends_a_renewed_login_that_the_ledger_could_not_take(
         answer = await server.opshub.cleanup(session, headers, SYSTEM)
 
     assert (answer.body["logout"]["outcome"], turnstile.ended) == ("acknowledged", ["t2.1"])
+
+
+async def test_a_cleanup_whose_body_breaks_off_takes_no_renewed_login_upon_itself(
+    turnstile: Turnstile, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_away, renew = True, SqliteLedger.renew
+
+    async def failing(self: SqliteLedger, renewal: Renewal) -> Current | None:
+        if is_away:
+            raise LedgerUnavailable("the disk is full")
+        return await renew(self, renewal)
+
+    async def broken(*_: object, **__: object) -> None:
+        raise BadRequest("The body broke off.", code="body_incomplete")
+
+    async def is_ended() -> bool:
+        return "t2.1" in turnstile.ended
+
+    monkeypatch.setattr(SqliteLedger, "renew", failing)
+    async with served(tmp_path, turnstile.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        assert (await server.opshub.call("/several", headers)).status == 503
+        with in_place_of(session_logout, "discard_body", broken):
+            assert (await server.opshub.cleanup(session, headers, SYSTEM)).status == 400
+        await opened(server, session)
+        is_away = False
+        await until(is_ended)
 
 
 async def test_each_cleanup_ends_the_newest_cookie_while_the_ledger_can_record_none(

@@ -95,8 +95,10 @@ class OpsHub:
         served = replica.parts.served
         seals = [] if seal is None else [seal]
         try:
-            request = served.planner.plan(session_id, SYSTEM, global_cache=everything, seals=seals, headers=(), from_beyond=False)
-            await served.planner.admit(request)
+            sealed = served.planner.let_in(session_id, SYSTEM, global_cache=everything, seals=seals, from_beyond=False)
+            if sealed is None:
+                await served.planner.admit(session_id)
+            request = served.planner.plan(session_id, SYSTEM, sealed, global_cache=everything, headers=())
             return answer(await served.orchestrator.cleanup(request)).status
         except UnknownSession:
             return NO_SUCH
