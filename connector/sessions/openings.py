@@ -29,7 +29,7 @@ class Turns(Protocol):
     def turn(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> AbstractAsyncContextManager[bool]:
         """Wait, end the session's earlier login, and give whether it is surely over. Raises `LedgerUnavailable`.
 
-        Nothing is ended for a caller who has gone meanwhile.
+        Nothing is ended if no login is wanted any more by then.
         """
         ...
 
@@ -95,9 +95,12 @@ class Openings:
     async def _open_in_turn(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> Result:
         if self._turns is None:
             return await self._open(request, is_wanted)
-        async with self._turns.turn(request, is_wanted) as may_log_in:
-            why_not = NotOpened.NOT_ENDED if is_wanted() else NotOpened.OVERTAKEN
-            return await self._open(request, is_wanted) if may_log_in else why_not
+        async with self._turns.turn(request, lambda: is_wanted() and not self._logins.are_stopping) as may_log_in:
+            if may_log_in:
+                return await self._open(request, is_wanted)
+            if self._logins.are_stopping:
+                return NotOpened.STOPPING
+            return NotOpened.NOT_ENDED if is_wanted() else NotOpened.OVERTAKEN
 
     async def _open(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> Result:
         attempt = Attempt(request, self._opening(request), Caller(is_wanted))

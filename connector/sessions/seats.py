@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 
 EndOwn = Callable[[OpeningRequest, str], Awaitable[bool]]
 """Ends what a session is open by, but not the login to come with this id. Tells whether it is surely over."""
-MakeRoom = Callable[[str], Awaitable[bool]]
-"""Ends one idle session of a pool, and tells whether it did."""
+MakeRoom = Callable[[str, Callable[[], bool]], Awaitable[bool]]
+"""Ends one idle session of a pool if somebody waits for that by then, and tells whether it did."""
 
 
 class SeatRules(Struct, frozen=True):
@@ -142,9 +142,9 @@ class SeatKeeper:
         """Have an idle session end for the first of the line, one at a time, and one for each who waits."""
         is_searching = line.victim is not None and not line.victim.done()
         if self._make_room is not None and line.is_first(place) and not place.has_had_a_victim and not is_searching:
-            line.victim = self._tasks.start(self._search(self._make_room, attempt, place))
+            room = partial(self._make_room, attempt.opening.pool or "", lambda: place in line.places)
+            line.victim = self._tasks.start(self._search(room, place))
 
-    async def _search(self, make_room: MakeRoom, attempt: Attempt, place: PlaceInLine) -> None:
-        work = partial(make_room, attempt.opening.pool or "")
-        done = await step("making room for a session", work, deadline=LONGEST, late=False, failed=False)
+    async def _search(self, make_room: Callable[[], Awaitable[bool]], place: PlaceInLine) -> None:
+        done = await step("making room for a session", make_room, deadline=LONGEST, late=False, failed=False)
         place.has_had_a_victim = done.outcome

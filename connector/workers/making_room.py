@@ -40,25 +40,26 @@ class MakingRoom:
         self._now = now
         self._idle = idle
 
-    async def make_room(self, pool: str) -> bool:
-        """End one session of a pool, and tell whether that was done.
+    async def make_room(self, pool: str, is_waited_for: Callable[[], bool]) -> bool:
+        """End one session of a pool if somebody waits for that by then, and tell whether that was done.
 
         None is ended while the pool has a logout that is not confirmed: a broken logout gives no seat back, and would cost
         session after session.
         """
         now = self._now()
         try:
-            return now is not None and await self._has_ended_one(pool, now - ticks_of(self._idle))
+            return now is not None and await self._has_ended_one(pool, now - ticks_of(self._idle), is_waited_for)
         except LedgerUnavailable:
             return False
 
-    async def _has_ended_one(self, pool: str, unused_since: int) -> bool:
+    async def _has_ended_one(self, pool: str, unused_since: int, is_waited_for: Callable[[], bool]) -> bool:
         held = await in_time(self._ledger.held_seats(pool))
         if held.owed or held.waiting or held.unproved:
             return False
         with self._live.watched() as was_used:
             idle = await in_time(self._ledger.idle_holders(pool, unused_since=unused_since, limit=LOOKED_AT))
             for session in idle:
-                if await self._reap(Overdue(session, Reason.SEAT), was_used):
+                # The reaper asks at the very end, because it may have had no place for this one until then.
+                if await self._reap(Overdue(session, Reason.SEAT), lambda each: was_used(each) or not is_waited_for()):
                     return True
         return False

@@ -134,6 +134,24 @@ async def test_who_has_gone_before_it_is_his_turn_ends_no_login_of_the_session(
     assert await open_sessions(tmp_path) == {session}
 
 
+async def test_a_server_that_ends_meanwhile_ends_no_login_for_one_that_it_will_not_make(
+    desk: Desk, session: str, tmp_path: Path
+) -> None:
+    desk.answering.clear()
+    async with served(tmp_path, section(desk)) as server:
+        first = asyncio.create_task(again(server, session))
+        await desk.logging_in.get()
+        asked = OpeningRequest(session, SYSTEM["systemId"], {each["key"]: each["value"] for each in settings()})
+        second = asyncio.create_task(server.parts.served.openings.open(asked))
+        await asyncio.sleep(0)  # it waits for its turn by now
+        server.parts.logins.stop()
+        desk.answering.set()
+        assert (await first, await second) == ((200, None), NotOpened.STOPPING)
+
+    assert len(desk.alive) == 1
+    assert await open_sessions(tmp_path) == {session}
+
+
 async def test_an_earlier_login_is_left_alone_while_its_end_cannot_be_recorded(desk: Desk, session: str, tmp_path: Path) -> None:
     async with served(tmp_path, section(desk)) as server:
         headers = await opened(server, session)

@@ -10,6 +10,7 @@ from connector.model.errors import ConfigurationError
 from connector.model.seat_pools import HeldSeats
 from connector.preflight.loading import load
 from connector.sessions import seat_lines
+from tests.fleet.gates import gate_before
 from tests.sessions.desk import Desk
 from tests.sessions.records import open_sessions
 from tests.sessions.served import KEYS, Served, served
@@ -123,6 +124,18 @@ async def test_nobody_who_is_in_use_makes_room_also_by_a_use_that_is_not_written
         handlers.may_end.set()
         assert (await call).body == [200, 200]
         await used(server, used_now)
+
+
+async def test_nobody_makes_room_for_one_who_waits_no_longer(desk: Desk, tmp_path: Path, handlers: Handlers) -> None:
+    async with served(tmp_path, section(desk, 1, total=0.3) + IDLE, routes=handlers.routes) as server:
+        await opened(server, one())
+        await pass_time(server, BEYOND)
+        with gate_before(server.parts.ledger, "idle_holders") as gate:
+            assert told(await initialize(server, one())) == NO_SEAT
+            gate.open()
+            await server.parts.orchestrator.drain(60)
+        assert reaped(server) == 0
+    assert len(desk.alive) == 1
 
 
 async def test_without_the_setting_or_in_time_nobody_makes_room(desk: Desk, tmp_path: Path, handlers: Handlers) -> None:
