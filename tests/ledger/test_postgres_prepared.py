@@ -61,6 +61,34 @@ async def test_a_connection_that_is_made_anew_prepares_anew(postgres: Postgres) 
         assert await prepared_after_some_work(ledger) > 3
 
 
+@pytest.mark.parametrize("works", [0, 1, *OFTEN[-1:]])
+async def test_a_transaction_that_was_rolled_back_leaves_the_next_ones_what_they_need(postgres: Postgres, works: int) -> None:
+    """psycopg may deallocate all that is prepared after a ROLLBACK, and what begins a transaction is called by its name."""
+
+    def fail(_: Table) -> None:
+        raise ZeroDivisionError
+
+    async with opened(postgres.dsn(postgres.new_database())) as ledger:
+        for number in range(works):
+            await record(ledger, number)
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                await ledger.transact(fail)
+        assert await prepared_after_some_work(ledger) > 3
+
+
+async def test_what_begins_each_transaction_is_prepared_once(postgres: Postgres) -> None:
+    def begun(table: Table) -> list[Any]:
+        query = "SELECT name, generic_plans + custom_plans FROM pg_prepared_statements WHERE name LIKE 'begin%' ORDER BY name"
+        return table.connection.execute(query.replace("%", "%%")).fetchall()
+
+    async with opened(postgres.dsn(postgres.new_database())) as ledger:
+        before, after = [await ledger.transact(begun) for _ in range(2)]
+
+    assert len(before) == 6
+    assert [(name, times + 1) for name, times in before] == after
+
+
 async def test_rows_that_are_streamed_differ_though_the_statement_is_the_same(postgres: Postgres) -> None:
     async with opened(postgres.dsn(postgres.new_database())) as ledger:
         for _ in OFTEN:

@@ -114,6 +114,16 @@ async def test_once_no_older_replica_was_there_for_a_while_none_comes_back(older
     assert older.execute("SELECT number FROM ledger_version").fetchall() == [(len(MIGRATIONS),)]
 
 
+async def test_who_locks_older_ones_out_goes_on_though_psycopg_forgets_then_what_is_prepared(
+    older: Connection, clock: SetClock
+) -> None:
+    async with todays(older, clock).opened() as ledger:
+        for number in range(9):
+            await record(ledger, number)
+        await an_upgrade_passes(ledger, clock)
+        assert [(await record(ledger, number)).revision for number in range(9)] == [2] * 9
+
+
 async def test_an_older_replica_that_moves_is_never_locked_out(older: Connection, clock: SetClock) -> None:
     async with todays(older, clock).opened() as ledger:
         for _ in range(8):

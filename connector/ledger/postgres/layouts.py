@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from connector.ledger.postgres.preparing import forget_prepared
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.sql.moving import MOVED
 from connector.model.errors import ConfigurationError
@@ -83,6 +84,7 @@ def lock_out_older(connection: Connection, version: int) -> None:
     """Record that no version before this one works with the tables any more, as a part of the transaction that is under way."""
     connection.execute("UPDATE ledger_version SET number = %s", (version,))
     connection.execute(LOCK_OUT.format(int(version)).encode())
+    forget_prepared(connection)
 
 
 def _note(connection: Connection, layout: TablesVersion) -> None:

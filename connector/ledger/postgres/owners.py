@@ -15,7 +15,7 @@ import psycopg
 
 from connector.ledger.postgres.epochs import LOOK, LedgerEpoch
 from connector.ledger.postgres.layouts import found_version, lock_out_older
-from connector.ledger.postgres.preparing import prepare_if_direct
+from connector.ledger.postgres.preparing import as_prepared, prepare_if_direct
 from connector.ledger.postgres.standstill import StandstillWatch
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.sql.database import Database
@@ -38,13 +38,13 @@ BEGIN = "; ".join(
         "BEGIN",
         "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in SETTINGS.items()),
         TAKE_LOCK,  # in a statement of its own: what the next ones see, nobody else changes
-        "UPDATE owners SET sequence = sequence + 1, looks = {looks} WHERE id = '\\x{word}'",
+        "UPDATE owners SET sequence = sequence + 1, looks = {looks} WHERE id = {word}",
         "SELECT id, sequence, epoch, reads, looks, (SELECT max(number) FROM ledger_version) FROM owners",
         "SELECT key_id, number, mac FROM ticks",
         LOOK,
     ]
 )
-"""One round trip. The word of an owner is put into it in hexadecimal."""
+"""One round trip."""
 
 INTRODUCED = "SELECT about FROM introductions JOIN owners ON owners.id = owner WHERE owner <> ?"
 """A replica of an older version that removes an owner leaves what that one has told."""
@@ -175,11 +175,12 @@ def introduced(database: Database) -> list[tuple[str, bytes | None]]:
 
 
 def _begun(connection: "psycopg.Connection[Any]", word: bytes, looks: int) -> Prologue:
-    cursor = connection.execute(BEGIN.format(word=word.hex(), looks=looks).encode(), prepare=False)
+    script = as_prepared(connection, BEGIN).format(word=f"'\\x{word.hex()}'", looks=looks)
+    cursor = connection.execute(script.encode(), prepare=False)
     *_, owners, ticks, ((*epoch, has_lost_track, moment, process),) = [
         cursor.fetchall() for _ in cursor.results() if cursor.pgresult and cursor.pgresult.nfields
     ]
-    prepare_if_direct(connection, process)
+    prepare_if_direct(connection, process, BEGIN)
     rows = {bytes(id_): OwnerRow(sequence, bytes(epoch), *more) for id_, sequence, epoch, *more in owners}
     own = rows.get(word)
     return Prologue(

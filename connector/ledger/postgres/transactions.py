@@ -19,6 +19,7 @@ from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.layouts import MARKER, migrate
 from connector.ledger.postgres.owners import GoneOwner, OwnRow, Prologue, remove
+from connector.ledger.postgres.preparing import forget_prepared
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.standstill import Standstill, StandstillWatch
 from connector.ledger.postgres.tables import USE_APART
@@ -262,6 +263,7 @@ class FleetTransactions:
             return False
         try:
             self._connection.execute("ROLLBACK")
+            forget_prepared(self._connection)
         except psycopg.Error:
             self._connection.close()
         return not self._is_broken

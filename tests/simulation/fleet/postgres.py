@@ -88,6 +88,7 @@ class Connection:
         """`fate` is asked at each BEGIN; `told` hears of what the model does not understand."""
         self.node = node
         self.closed = False
+        self.prepare_threshold: int | None = None
         self._fate_of_next = fate
         self._fate = Fate()
         self._told = told
@@ -103,7 +104,8 @@ class Connection:
     @property
     def info(self) -> Any:
         status = TransactionStatus.UNKNOWN if self.closed else self._status
-        return SimpleNamespace(transaction_status=status, server_version=16_00_00, backend_pid=PROCESS)
+        # As behind a bouncer, where nothing is prepared: the model knows no names of statements.
+        return SimpleNamespace(transaction_status=status, server_version=16_00_00, backend_pid=PROCESS + 1)
 
     @property
     def pgconn(self) -> Any:
