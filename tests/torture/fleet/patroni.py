@@ -75,7 +75,10 @@ class Cluster:
         return self._leader.administer(statement, self._name)
 
     async def until_complete(self) -> Node:
-        """Wait until one node leads, and the others follow it, and return the one that leads."""
+        """Wait until one node leads, and the others follow it, by what each says itself, and return the one that leads.
+
+        What is told of a node may be from before it was paused. One that led takes itself for the leader for a moment after that.
+        """
         async with asyncio.timeout(WITHIN):
             while (leader := await asyncio.to_thread(self._look)) is None:  # noqa: ASYNC110 - other processes change it
                 await asyncio.sleep(LOOK_EVERY)
@@ -92,13 +95,15 @@ class Cluster:
             leaders = [each["name"] for each in members if each["role"] == "leader" and each["state"] == "running"]
             if len(followers) != len(self._nodes) - 1 or len(leaders) != 1:
                 return None
-        return next(each for each in self._nodes if each.name == leaders[0])
+        leader = next(each for each in self._nodes if each.name == leaders[0])
+        are_so = (_says_that_it_leads(each) if each is leader else _says_that_it_follows(each) for each in self._nodes)
+        return leader if all(are_so) else None
 
     async def _until_another_leads(self, former: Node) -> None:
         """Wait until another node takes writes."""
         others = [each for each in self._nodes if each is not former]
         async with asyncio.timeout(WITHIN):
-            while not any([await asyncio.to_thread(_leads, each) for each in others]):  # noqa: ASYNC110 - as above
+            while not any([await asyncio.to_thread(_says_that_it_leads, each) for each in others]):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(LOOK_EVERY)
 
     async def _until_led(self) -> None:
@@ -256,9 +261,17 @@ def _is_asked_to_hand_over(leader: Node) -> bool:
         return False
 
 
-def _leads(asked: Node) -> bool:
+def _says_that_it_leads(asked: Node) -> bool:
+    return _is_200(asked, "/primary")
+
+
+def _says_that_it_follows(asked: Node) -> bool:
+    return _is_200(asked, "/replica")
+
+
+def _is_200(asked: Node, path: str) -> bool:
     try:
-        return b" 200 " in _told(asked.patroni.port, "/primary")[:20]
+        return b" 200 " in _told(asked.patroni.port, path)[:20]
     except OSError:
         return False
 
