@@ -107,7 +107,8 @@ class OneAtATime:
             if await self._live.login_now(request.session_id) != login_id:
                 return
         if login_id is not None:
-            yield _of_login(request, login_id)
+            session = await in_time(self._ledger.open_by(request.session_id, login_id))
+            yield _of_login(request, login_id) if session is None else self._planner.by_record(session)
 
     async def _owed(self, session_id: str) -> list[Debt]:
         """Return the logouts that are in the way: a login of another end system is not, and its logout waits for that one."""
@@ -116,7 +117,7 @@ class OneAtATime:
 
 
 def _of_login(request: OpeningRequest, login_id: str) -> CleanupRequest:
-    """Return the cleanup of a login of which only the id is known here."""
+    """Return the cleanup of a login of which only the id is known here, because its row cannot be read."""
     return CleanupRequest(
         request.session_id,
         request.system_id,

@@ -397,6 +397,21 @@ async def test_a_cleanup_whose_body_breaks_off_takes_no_renewed_login_upon_itsel
         await until(is_ended)
 
 
+async def test_an_initialize_without_a_seal_ends_a_renewed_login_that_is_not_recorded(
+    turnstile: Turnstile, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(self: SqliteLedger, renewal: Renewal) -> Current | None:
+        raise LedgerUnavailable("the disk is full")
+
+    monkeypatch.setattr(SqliteLedger, "renew", failing)
+    async with served(tmp_path, f'{turnstile.section}replace = "before"\n', routes=ROUTES) as server:
+        headers = await opened(server, session)
+        assert (await server.opshub.call("/several", headers)).status == 503
+        await opened(server, session)
+
+    assert (turnstile.ended, turnstile.refused) == (["t2.1"], 0)
+
+
 async def test_each_cleanup_ends_the_newest_cookie_while_the_ledger_can_record_none(
     turnstile: Turnstile, session: str, tmp_path: Path
 ) -> None:
