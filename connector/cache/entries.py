@@ -136,11 +136,13 @@ class Entries:
     async def set(self, scope: Scope, key: str, entry: Entry) -> bool:
         """Store the entry if its stamp is still current, and tell so. If not, an older one may still be there."""
         with self._changing(scope, key):
-            if await self._ask(self._authority, self._authority.put_if_current(scope, key, entry)):
-                await self._copy(self._local, scope, key, entry)
-                return True
-            await self._delete_local(scope, key)
-            return False
+            epoch = self.epoch(scope, key)
+            is_stored = bool(await self._ask(self._authority, self._authority.put_if_current(scope, key, entry)))
+            if is_stored:
+                await self._copy(self._local, scope, key, entry, epoch)
+            if not is_stored or epoch.over:  # changed meanwhile: which of the two came last at the authority is unknown
+                await self._delete_local(scope, key)
+            return is_stored
 
     async def delete(self, scope: Scope, key: str) -> None:
         """Forget the entry in every driver. Raises `DriverError` if the authority could not."""
@@ -165,7 +167,7 @@ class Entries:
         if epoch := self._epochs.pop((scope, key), None):
             epoch.over = True
 
-    async def _copy(self, drivers: tuple[Driver, ...], scope: Scope, key: str, entry: Entry, epoch: Epoch | None = None) -> None:
+    async def _copy(self, drivers: tuple[Driver, ...], scope: Scope, key: str, entry: Entry, epoch: Epoch | None) -> None:
         # A local copy lives shorter, because this process does not hear of another one's `set` or `delete`.
         copy = replace(entry, expires_at=min(entry.expires_at, self._clock() + LOCAL_LIFE))
         for driver in drivers:

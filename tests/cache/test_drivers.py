@@ -10,6 +10,7 @@ from drivers import Driver, DriverError, DriverUnavailable, Entry, Scope
 from tests.cache.gate import Gate
 from tests.cache.slow_loader import SlowLoader
 from tests.cache.stacks import SESSION, Clock, Stack, memory
+from tests.fleet.gates import gate_after
 
 IMPATIENT = 0.02
 """Seconds that a driver has in a test in which it takes longer."""
@@ -259,6 +260,18 @@ async def test_a_loaded_value_that_arrives_after_a_delete_does_not_stay() -> Non
     await cache.delete("key")
     authority.release.set()
     assert await loading == "from before the delete"
+    assert await cache.get("key", str) is None
+
+
+async def test_a_value_whose_storing_is_heard_of_after_a_delete_does_not_stay() -> None:
+    authority = memory()
+    cache = await Stack([memory(name="near"), authority]).caches.of(SESSION)
+    with gate_after(authority, "put_if_current") as gate:
+        setting = asyncio.create_task(cache.set("key", "from before the delete"))
+        await gate.met()
+        await cache.delete("key")
+        gate.open()
+        assert await setting
     assert await cache.get("key", str) is None
 
 
