@@ -114,9 +114,7 @@ async def test_once_no_older_replica_was_there_for_a_while_none_comes_back(older
     assert older.execute("SELECT number FROM ledger_version").fetchall() == [(len(MIGRATIONS),)]
 
 
-async def test_who_locks_older_ones_out_goes_on_though_psycopg_forgets_then_what_is_prepared(
-    older: Connection, clock: SetClock
-) -> None:
+async def test_who_locks_older_ones_out_goes_on_though_nothing_is_prepared_any_more(older: Connection, clock: SetClock) -> None:
     async with todays(older, clock).opened() as ledger:
         for number in range(9):
             await record(ledger, number)
