@@ -104,10 +104,11 @@ class OneAtATime:
         login_id = await self._live.login_now(request.session_id)
         if request.replaced is not None:
             yield self._planner.by_seal(request.replaced)
-            if await self._live.login_now(request.session_id) != login_id:
-                return
-        if login_id is not None:
-            session = await in_time(self._ledger.open_by(request.session_id, login_id))
+        if login_id is None or (request.replaced is not None and request.replaced.login_id == login_id):
+            return
+        session = await in_time(self._ledger.open_by(request.session_id, login_id))
+        # The last look: a cleanup ends whatever the session is open by here.
+        if await self._live.login_now(request.session_id) == login_id:
             yield _of_login(request, login_id) if session is None else self._planner.by_record(session)
 
     async def _owed(self, session_id: str) -> list[Debt]:

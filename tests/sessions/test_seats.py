@@ -16,6 +16,7 @@ from connector.model.seat_pools import HeldSeats
 from connector.preflight.loading import load
 from connector.sessions import seat_lines
 from tests.e2e.opshub import Answer
+from tests.fleet.gates import gate_before
 from tests.ledger.ledgers import until
 from tests.sessions.desk import PROFILE, Desk, settings
 from tests.sessions.served import KEYS, Served, served
@@ -252,6 +253,18 @@ async def test_an_initialize_that_was_told_to_wait_ends_no_login_that_was_made_s
         assert told(await initialize(server, session, headers=headers)) == NO_SEAT
         await opened(server, session)
         go_on.set()
+        await server.parts.orchestrator.drain(60)
+        assert server.parts.live.is_open_here(session)
+    assert (desk.logins, len(desk.alive)) == (2, 1)
+
+
+async def test_nor_does_one_that_was_still_reading_what_is_to_end(desk: Desk, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, section(desk, 1, total=0.5)) as server:
+        await opened(server, session)
+        with gate_before(server.parts.ledger, "open_by") as gate:
+            assert told(await initialize(server, session)) == NO_SEAT
+        await opened(server, session)
+        gate.open()
         await server.parts.orchestrator.drain(60)
         assert server.parts.live.is_open_here(session)
     assert (desk.logins, len(desk.alive)) == (2, 1)
