@@ -89,6 +89,14 @@ def if_its_row_is_there(real: Callable[..., Any]) -> Callable[..., Any]:
     return lambda memory, table, seen, is_rewound: real(memory, table, seen, is_rewound=is_rewound and seen.own is not None)
 
 
+def if_it_is_there(real: Callable[..., None]) -> Callable[..., None]:
+    def await_(memory: History, others: Any, there: Any, epoch: Any) -> None:
+        real(memory, others, there, epoch)
+        memory._awaited &= {*others}
+
+    return await_
+
+
 def whoever_it_is(real: Callable[[History], None]) -> Callable[[History], None]:
     def acknowledged(memory: History) -> None:
         real(memory)
@@ -189,7 +197,22 @@ MUTANTS = {
         epochs, "RANGES", lambda _: 1, f"{DEBTS}::test_two_histories_of_one_database_give_no_id_to_two_debts"
     ),
     "a replica whose row was lost is forgotten": Mutant(
-        History, "_await_lost", nothing, f"{EPOCHS}::test_a_replica_whose_row_was_lost_with_its_login_is_waited_for"
+        History, "_await", nothing, f"{EPOCHS}::test_a_replica_whose_row_was_lost_with_its_login_is_waited_for"
+    ),
+    "an owner that is taken for gone is awaited no more": Mutant(
+        History,
+        "_await",
+        if_it_is_there,
+        f"{EPOCHS}::test_a_replica_that_is_taken_for_gone_before_it_has_written_is_waited_for",
+    ),
+    "who was taken for gone opens again what others were told is closed": Mutant(
+        History, "_is_late", never, f"{FAILOVER}::test_what_a_replica_opened_that_was_taken_for_gone_meanwhile_is_owed"
+    ),
+    "who was taken for gone closes what others know as open": Mutant(
+        rewriting,
+        "_without_row",
+        lambda _: lambda table, known: [(session.session_id, session.login_id) for session in known.open],
+        f"{FAILOVER}::test_what_a_replica_opened_that_was_taken_for_gone_meanwhile_is_owed",
     ),
     "who has lost nothing lets others have written what is over": Mutant(
         history,

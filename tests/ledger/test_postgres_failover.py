@@ -128,17 +128,22 @@ async def test_a_cleanup_of_a_whole_session_waits_until_all_replicas_have_writte
     assert found == ({}, {"l1", "l2"})
 
 
-async def test_what_a_replica_lost_that_was_taken_for_gone_meanwhile_is_written_again(pair: Pair) -> None:
+async def test_what_a_replica_opened_that_was_taken_for_gone_meanwhile_is_owed(pair: Pair) -> None:
+    """OpsHub was told by others that the session is closed. What they know as open stays."""
     clock = SetClock()
     async with opened(pair, Standstill(60.0, counted=math.inf, clock=clock)) as other, opened(pair) as loser:
+        await open_(loser, session(2, "t2", "l2"))
         await pair.cut_off()
-        await open_(loser, session(1))
+        await open_(loser, session(1, "t1", "l1"))
         await pair.fail_over()
-        await rewinds(other)
-        clock.now += 61
-        await rewinds(other)
+        for _ in range(3):
+            await rewinds(other)
+            clock.now += 61
+        await close(other, await record(other, 1, "t0", login="l0"))
         await rewinds(loser)
-        assert await logins(other) == {session(1).session_id: "l"}
+        found = await logins(other), {each.login_id: each.state for each in await every_row(other) if each.login_id}
+
+    assert found == ({session(2).session_id: "l2"}, {"l0": LogoutState.CLOSED, "l1": LogoutState.OWED})
 
 
 async def test_a_standby_that_lacks_nothing_is_no_loss(pair: Pair) -> None:

@@ -1,10 +1,13 @@
 """Who is waited for after a fail-over, and which history counts."""
 
+import math
+
 import pytest
 
+from connector.ledger.postgres.standstill import Standstill
 from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import logins, one_login_ended, open_, record, session
+from tests.ledger.ledgers import SetClock, logins, one_login_ended, open_, record, session
 from tests.ledger.rewound import Rewindable, clean_up_wholly, open_first, replica, states
 
 SID = session(1).session_id
@@ -27,6 +30,21 @@ async def test_a_replica_whose_row_was_lost_with_its_login_is_waited_for(databas
             found = await logins(other)
 
     assert found == {session(1).session_id: "l1"}
+
+
+async def test_a_replica_that_is_taken_for_gone_before_it_has_written_is_waited_for(database: Rewindable) -> None:
+    clock = SetClock()
+    async with replica(database) as late, replica(database, Standstill(60.0, counted=math.inf, clock=clock)) as other:
+        database.keep()
+        await open_first(late)
+        await other.statistics()
+        database.rewind()
+        await other.statistics()
+        clock.now += 61
+        with pytest.raises(LedgerUnavailable, match="failed over"):
+            await record(other, 1, "", login="l0")
+        await late.statistics()
+        assert await logins(other) == {SID: "l1"}
 
 
 async def test_a_former_primary_that_comes_back_is_not_believed_by_whom_it_does_not_know(database: Rewindable) -> None:

@@ -43,6 +43,8 @@ class Written(NamedTuple):
     """Whether the epoch is settled."""
     others: Collection[bytes]
     """The other owners that were there."""
+    timeline: str
+    """That of the database."""
 
 
 class History:
@@ -62,7 +64,8 @@ class History:
         self._knows_others = False
         """Whether it was there while an epoch was settled. A newcomer does not know who was there before."""
         self._awaited = set[bytes]()
-        """The owners whose rows the database has lost, perhaps: they come back by other words, at a time that nobody knows."""
+        """The owners that have yet to write in the epoch. One whose row the database has lost, or that was taken for gone, comes
+        back by another word, at a time that nobody knows."""
 
     def enter(self, table: FleetTable, seen: Prologue) -> bool:
         """Do in a transaction that has just begun what its place in the database's history wants.
@@ -73,7 +76,8 @@ class History:
         if self._sent is not None and _knows(seen, self._sent):
             self.acknowledged()
         is_rewound = self._is_rewound(seen)
-        epoch = self._begun(table, seen, is_rewound=is_rewound)
+        is_late = is_rewound and self._is_late(seen)
+        epoch = self._begun(table, seen, is_rewound=is_rewound and not is_late)
         has_entered = seen.own is None or seen.own.epoch != epoch.word
         if has_entered:
             table.connection.execute(ENTER, (epoch.word, table.term.owner))
@@ -81,16 +85,17 @@ class History:
         there = [word for word, row in seen.owners.items() if row.epoch == epoch.word and word != table.term.owner]
         if has_entered:
             remove_again(table, self._journal.above(0))
-        rewritten = self._write_again(table, since, there) if is_rewound else None
+        rewritten = self._write_again(table, since, there, is_late=is_late) if is_rewound else None
         lacked = is_rewound and self._journal.lacks(since)
         gives_seats = _is_settled(table, epoch, seen)
-        self._await_lost(seen, epoch)
-        is_complete = epoch.is_settled or (len(there) == len(seen.owners) - 1 and self._knows_others and not self._awaited)
+        others = seen.owners.keys() - {table.term.owner}
+        self._await(others, there, epoch)
+        is_complete = epoch.is_settled or (self._knows_others and not self._awaited)
         table.term = replace(table.term, gives_seats=gives_seats, is_complete=is_complete)
         sequence = seen.owners[table.term.owner].sequence
-        others = seen.owners.keys() - {table.term.owner}
         has_entered |= is_rewound
-        self._sent = Written(epoch.word, sequence, table.facts, has_entered, rewritten, lacked, gives_seats, others)
+        timeline = epoch.timeline_now
+        self._sent = Written(epoch.word, sequence, table.facts, has_entered, rewritten, lacked, gives_seats, others, timeline)
         return is_rewound
 
     def acknowledged(self) -> None:
@@ -132,22 +137,28 @@ class History:
             return seen.epoch.is_over or seen.epoch.word != last.epoch
         return own.epoch != last.epoch or own.sequence < last.sequence
 
-    def _await_lost(self, seen: Prologue, epoch: LedgerEpoch) -> None:
-        """Note which owners are not there in a new epoch that were in the last one. They are awaited until it is settled."""
-        if self._last is not None and self._last.epoch != epoch.word:
-            self._awaited |= {*self._last.others} - seen.owners.keys()
-        if epoch.is_settled:
-            self._awaited.clear()
+    def _is_late(self, seen: Prologue) -> bool:
+        """Tell whether others have settled an epoch after the last one of this replica: they have taken it for gone.
+
+        On a later timeline, the epoch began after that. Otherwise it may be an earlier one, which a former primary brings back.
+        """
+        is_later = self._last is not None and seen.epoch.timeline_now > self._last.timeline
+        return is_later and seen.own is None and seen.epoch.is_settled and not seen.epoch.is_over
+
+    def _await(self, others: Collection[bytes], there: Collection[bytes], epoch: LedgerEpoch) -> None:
+        """Await the owners that are there, or were before the epoch, until they have written in it, or it is settled."""
+        before = () if self._last is None or self._last.epoch == epoch.word else self._last.others
+        self._awaited = set() if epoch.is_settled else {*self._awaited, *before, *others} - {*there}
 
     def _kept(self, seen: Prologue) -> int:
         """Return up to which of its transactions the database knows them all."""
         is_same = self._last is not None and seen.own is not None and seen.own.epoch == self._last.epoch
         return seen.own.sequence if is_same and seen.own is not None else 0
 
-    def _write_again(self, table: FleetTable, since: int, there: Sequence[bytes]) -> int:
+    def _write_again(self, table: FleetTable, since: int, there: Sequence[bytes], *, is_late: bool) -> int:
         """Write what the database has forgotten. What began under a word that is gone is nobody's."""
         table.connection.execute(LOST_TRACK, (f"the database had forgotten commits, {token_hex(8)}",))
-        return write_again(table, self._journal.above(since), there=there, now=self._clock())
+        return write_again(table, self._journal.above(since), there=there, now=self._clock(), is_late=is_late)
 
 
 def _is_settled(table: FleetTable, epoch: LedgerEpoch, seen: Prologue) -> bool:

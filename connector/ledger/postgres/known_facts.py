@@ -62,6 +62,11 @@ class KnownFacts:
         """Sessions by logins that they are not open by any more, and that may be owed."""
         return (each.session for each in self.logins.values() if each.session is not None and each.is_over and not each.is_done)
 
+    def end(self, logins: Iterable[Login]) -> None:
+        """Note that no session is open by any of these logins any more."""
+        for login in logins:
+            self.logins[login].is_over = True
+
     def split(self, sessions: Collection[str]) -> "tuple[KnownFacts, KnownFacts]":
         """Return what is known of other sessions than these, and of these."""
         others, these = KnownFacts(), KnownFacts()

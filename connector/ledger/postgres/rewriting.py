@@ -22,16 +22,19 @@ from connector.model.debts import Debt, LogoutState
 from connector.model.logins import set_aside
 from connector.model.outcomes import SHARED
 from connector.model.seat_pools import Seat
-from connector.model.sessions import OpenSession
+from connector.model.sessions import Login, OpenSession
 from connector.model.transitions import closed_if_done, renewed, revived
 
 
-def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes], now: float) -> int:
+def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes], now: float, is_late: bool = False) -> int:
     """Write what the facts say as far as the rows do not say it, and return of how many logins and debts they tell.
 
-    `there` are owners that have written what they know already: what they have under way has a row.
+    `there` are owners that have written what they know already: what they have under way has a row. After `is_late`, everybody
+    has been told meanwhile that what has no row is closed: no session is opened, and its login is owed.
     """
     known = KnownFacts.of(facts)
+    if is_late:
+        known.end(_without_row(table, known))
     if known.debts:
         epochs.count_on(table, max(known.debts))
     heard_of = table.sessions_heard_of(known.sessions)
@@ -56,6 +59,12 @@ def remove_again(table: Table, facts: Iterable[Fact]) -> None:
     """
     known = KnownFacts.of(facts)
     opening_rows.remove_all(table, [login for login, told in known.logins.items() if told.opening is None])
+
+
+def _without_row(table: Table, known: KnownFacts) -> list[Login]:
+    """Return by which logins sessions are known as open that the rows do not know."""
+    logins = [(session.session_id, session.login_id) for session in known.open]
+    return [login for login, found in zip(logins, session_rows.open_by(table, logins), strict=True) if found is None]
 
 
 def _ended(table: Table, known: KnownFacts) -> list[OpenSession]:

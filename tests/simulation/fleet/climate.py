@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 Seconds = tuple[float, ...]
-MISCHIEF = ("kill", "pause", "break", "stall", "fail over", "lose", "away", "forget", "split", "cut")
+MISCHIEF = ("kill", "pause", "break", "stall", "fail over", "lose", "away", "forget", "split", "cut", "join")
 """What may happen to replicas, to the database and to the store."""
 
 
@@ -41,6 +41,10 @@ class Climate:
     """What may go wrong on a larger scale."""
     troubles: int
     """How often it does."""
+    joins: float
+    """The share of fail-overs right after which one more replica starts, perhaps before the others have noticed."""
+    balances: bool
+    """Whether the load balancer leads to a replica that has little to do, as one does that counts connections."""
     races: float
     """The share of steps that are two at once, on two replicas."""
     seats: int | None
@@ -92,6 +96,8 @@ def drawn(dice: Random) -> Climate:
         lasts=LONG if pause is RESTS else pause,
         mischief=_joined(dice.sample(MISCHIEF, dice.choice((1, 2, 4)))),
         troubles=0 if is_calm else 12 if is_often else dice.choice((0, 1, 2, 3)),
+        joins=dice.choice((0, 0, 0.7)),
+        balances=dice.random() < 0.3,
         races=dice.choice((0, 0.3, 0.7)),
         seats=dice.choice((None, None, None, 2)),
         replace=dice.choice(("after", "after", "before")),

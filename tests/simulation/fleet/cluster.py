@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from connector.ledger.postgres.standstill import CLAIM
 from drivers.threads import ThreadOfItsOwn
 from tests.simulation.fleet.nodes import Node
 from tests.simulation.fleet.postgres import Connection, Fate
@@ -17,14 +18,20 @@ T = TypeVar("T")
 
 GIVEN_UP = (0.5, 3, 20)
 """Seconds until a client takes a connection for broken whose server says nothing."""
+SILENT = 0.5
+"""The share of fail-overs after which the server before says nothing to a client."""
 
 
 class Cluster:
     """A primary with its standby. A client that connects finds whichever node its network leads to."""
 
-    def __init__(self, dice: Random, clock: Callable[[], float], told: Callable[[str], None]) -> None:
+    def __init__(
+        self, dice: Random, clock: Callable[[], float], told: Callable[[str], None], late: Callable[[str], None]
+    ) -> None:
+        """`told` hears of what the model does not understand, `late` of a client that others have taken for gone."""
         self.dice = dice
         self.told = told
+        self.late = late
         self.primary = Node(dice, clock)
         self.former: Node | None = None
         """One that was primary before, and takes itself for it."""
@@ -100,13 +107,22 @@ class Wire:
         if not self.cluster.goes_on.is_set():
             await self.cluster.goes_on.wait()
         if self.is_cut or (self.connection is not None and self.connection.node is not self.cluster.node_of(self.client)):
-            self.break_connection()
+            await self._notice()
         try:
             return work()
         finally:
             if self.connection is not None and self.connection.closed and not self.is_cut:
                 await asyncio.sleep(self.cluster.dice.choice(GIVEN_UP))
             await self._travel()
+
+    async def _notice(self) -> None:
+        """Find the server gone, at once or after a while in which it says nothing."""
+        self.break_connection()
+        if not self.is_cut and self.cluster.dice.random() < SILENT:
+            pause = self.cluster.dice.choice(GIVEN_UP)
+            await asyncio.sleep(pause)
+            if pause > CLAIM:
+                self.cluster.late(self.client)
 
     async def _travel(self) -> None:
         await asyncio.sleep(self.cluster.dice.choice(self.travel))

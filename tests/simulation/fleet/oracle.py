@@ -16,6 +16,9 @@ class Life:
     token: str
     made: int
     """The event after which its login was made."""
+    opened_by: str
+    """The process."""
+    opened_at: float
     may_be_over: bool
     """Whether somebody has asked for its end."""
     over: int | None = None
@@ -55,6 +58,11 @@ class FleetOracle(Oracle):
         """Note that somebody asks for the end of a session, or of its login."""
         for life in self.lives_of(session_id):
             life.may_be_over = True
+
+    def let_go(self, process: str, since: float) -> None:
+        """Note that nobody may know of what a process has opened since then."""
+        for life in (life for lives in self.lives.values() for life in lives):
+            life.may_be_over |= life.opened_by == process and life.opened_at >= since
 
     def ended(self, lives: Sequence[Life], received: int, now: float) -> None:
         """Note that OpsHub was told that these are over."""

@@ -1,11 +1,13 @@
 """What goes wrong on a larger scale: with replicas, with the database, and with the store."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.simulation.fleet.world import World
+from tests.simulation.fleet.replica import Replica
+from tests.simulation.fleet.world import FORGOTTEN, World
 
-FORGOTTEN = 60.0
-"""Seconds in which every replica has noticed that the database has forgotten commits, and has written them again."""
+NEWCOMERS = 2
+"""How many replicas there may be beyond those that a run begins with."""
 
 
 class Troubles:
@@ -26,27 +28,50 @@ class Troubles:
             "forget": self._forget,
             "split": self._split,
             "cut": self._cut,
+            "join": self._join,
         }
+        self._beside = asyncio.TaskGroup()
+        """What goes on beside the trouble that is being made."""
 
     async def make(self) -> None:
         """Make as many as the climate has, as long as OpsHub works."""
-        for _ in range(self._world.climate.troubles):
-            await self._world.pause((0.1, 1, 5))
-            if not self._world.is_over.is_set():
-                self._world.troubles += 1
-                await self._kinds[self._dice.choice(self._world.climate.mischief)]()
-                self._world.last_trouble = self._world.loop.time()
+        async with self._beside:
+            for _ in range(self._world.climate.troubles):
+                await self._world.pause((0.1, 1, 5))
+                if not self._world.is_over.is_set():
+                    self._world.troubles += 1
+                    await self._kinds[self._dice.choice(self._world.climate.mischief)]()
+                    self._world.last_trouble = self._world.loop.time()
 
     async def _kill(self) -> None:
-        replica = self._world.anywhere()
+        self._end(self._world.anywhere())
+        if not self._world.replicas:
+            await self._world.start_one_more()
+        await self._world.pause((0.1, 3))
+        await self._world.start_one_more()
+
+    def _end(self, replica: Replica) -> None:
         self._tell(f"{replica.name} is killed")
         self._world.troubles += replica.under_way  # each may be a login of which nobody knows what it has made
         replica.kill()
         self._world.dead.append(replica)
         self._world.replicas.remove(replica)
-        if not self._world.replicas:
-            await self._world.start_one_more()
-        await self._world.pause((0.1, 3))
+
+    async def _join(self) -> None:
+        """Start one more replica, which may be killed soon: it knows nothing that the database has forgotten."""
+        newcomer = await self._world.start_one_more()
+        await self._world.pause((0.1, 3, 20))
+        if len(self._world.replicas) > self._world.climate.replicas + NEWCOMERS or self._dice.random() < 0.5:
+            self._end(newcomer)
+
+    def _may_join(self) -> None:
+        """Start one more replica beside a fail-over, at times: it may look before the others do."""
+        is_room = len(self._world.replicas) < self._world.climate.replicas + NEWCOMERS
+        if is_room and self._dice.random() < self._world.climate.joins:
+            self._beside.create_task(self._joined_soon())
+
+    async def _joined_soon(self) -> None:
+        await self._world.pause((0, 0, 0.1, 1))
         await self._world.start_one_more()
 
     async def _pause(self) -> None:
@@ -73,6 +98,7 @@ class Troubles:
         stay = [replica.name for replica in self._world.replicas if self._dice.random() < 0.5]
         self._tell(f"the database fails over; with the former primary stay {stay}")
         self._world.cluster.fail_over(stay)
+        self._may_join()
         await self._world.pause((1, 5, 20))
         self._tell("the former primary is ended")
         self._world.cluster.heal()
@@ -85,11 +111,14 @@ class Troubles:
         down = world.cluster.lose(standby)
         world.is_forgotten_until = world.loop.time() + FORGOTTEN
         self._tell("the standby is promoted, and lacks the last commits")
+        self._may_join()
         await world.pause((1, 5, 20))
         if self._dice.random() < 0.3:
             world.cluster.come_back(down)
+            world.troubles += 1
             world.is_forgotten_until = world.loop.time() + FORGOTTEN
             self._tell("the former primary comes back, and takes its place again")
+            self._may_join()
             await world.pause((1, 5))
 
     async def _be_away(self) -> None:

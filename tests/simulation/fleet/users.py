@@ -64,11 +64,11 @@ class Users:
         status, seal = await self._opshub.initialize(asked, shown)
         self._tell("initialize", replica, session_id, received, status)
         if status == 200:
-            life = Life(session_id, seal, token_of(seal), received, may_be_over=asked.others)
+            now = self._world.loop.time()
+            life = Life(session_id, seal, token_of(seal), received, replica.name, now, may_be_over=asked.others, used_at=now)
             self._oracle.event(f"    {life.token} is the login of {session_id}")
-            life.used_at = self._world.loop.time()
             self._oracle.opened(life)
-            self._oracle.ended(before, received, self._world.loop.time())
+            self._oracle.ended(before, received, now)
             await self._call_everywhere(session_id)
         elif status not in {NO_ANSWER, AWAY, 403, 409}:
             self._oracle.broken(f"an initialize was answered {status}")

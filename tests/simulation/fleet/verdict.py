@@ -47,7 +47,8 @@ class Verdict:
     async def _owed(self) -> str:
         """Return what still has to be done, in words; empty if nothing is."""
         try:
-            totals = await self._replica.begin(self._ledger.statistics())
+            for each in self._world.replicas:  # one that was silent may still have to write again what it knows
+                totals = await each.begin(each.parts.ledger.statistics())
         except LedgerUnavailable as problem:
             return f"a ledger that does not answer: {problem}"
         left = {

@@ -1,6 +1,7 @@
 """One simulated run of a fleet: replicas, OpsHub and its users, and bad luck."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
@@ -18,6 +19,9 @@ from tests.simulation.fleet.replica import OwnStore, Replica, SharedStore, setti
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.weather import Store
 
+FORGOTTEN = 60.0
+"""Seconds in which every replica has noticed that the database has forgotten commits, and has written them again."""
+
 
 class World:
     """Everything that a run shares."""
@@ -29,7 +33,7 @@ class World:
         self.loop = SimulatedLoop(self.dice)
         self.climate: Climate = replace(drawn(self.dice), **favoured)
         self.settings = settings_of(self.climate)
-        self.cluster = Cluster(self.dice, self.clock, self.oracle.broken)
+        self.cluster = Cluster(self.dice, self.clock, self.oracle.broken, self._late)
         self.desk = Desk(self.dice, self.oracle.event, self.climate.travel, self.climate.bad_desk)
         self.master = self.new_store()
         """The store's server."""
@@ -64,22 +68,25 @@ class World:
 
     def anywhere(self) -> Replica:
         """Return a replica that the load balancer takes for one that serves."""
-        return self.dice.choice(self.replicas)
+        least = min(each.under_way for each in self.replicas) if self.climate.balances else math.inf
+        return self.dice.choice([each for each in self.replicas if each.under_way <= least])
 
     def may_start(self) -> bool:
         """Tell whether a server takes this configuration."""
         return ledger_store.problem_of_sharing(self.settings.ledger, self._new_replica().store) is None
 
-    async def start_one_more(self) -> None:
+    async def start_one_more(self) -> Replica:
         """Start a replica, and wait until it serves. One that the database does not let start is started anew."""
         replica = self._new_replica()
         self.oracle.event(f"{replica.name} starts")
         self.replicas.append(replica)
+        if self.oracle.not_judged:
+            self.oracle.not_judged.add(replica.name)
         while True:
             start, serves = replica.start(), asyncio.create_task(replica.serves.wait())
             await asyncio.wait([start, serves], return_when=asyncio.FIRST_COMPLETED)
             if serves.done():
-                return
+                return replica
             serves.cancel()
             start.result()
             if self.oracle.violations:
@@ -100,6 +107,11 @@ class World:
             replica.stop()
         for replica in (*self.dead, *self.replicas):
             await replica.bury()
+
+    def _late(self, name: str) -> None:
+        """Let go what a replica has just opened that others have taken for gone: it is closed if the database has lost it."""
+        if self.loop.time() < self.is_forgotten_until:
+            self.oracle.let_go(name, since=self.loop.time() - FORGOTTEN)
 
     def _new_replica(self) -> Replica:
         self._number += 1
