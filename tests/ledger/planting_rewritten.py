@@ -74,7 +74,7 @@ def what_is_known_counts(_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def as_if_nobody_were_there(real: Callable[..., int]) -> Callable[..., int]:
-    return lambda table, facts, there, now: real(table, facts, there=(), now=now)
+    return lambda table, facts, there, now, is_late: real(table, facts, there=(), now=now, is_late=is_late)
 
 
 def each_for_itself(_: Callable[..., None]) -> Callable[..., None]:

@@ -26,9 +26,12 @@ class Cluster:
     """A primary with its standby. A client that connects finds whichever node its network leads to."""
 
     def __init__(
-        self, dice: Random, clock: Callable[[], float], told: Callable[[str], None], late: Callable[[str], None]
+        self, dice: Random, clock: Callable[[], float], told: Callable[[str], None], late: Callable[[str, bool], None]
     ) -> None:
-        """`told` hears of what the model does not understand, `late` of a client that others have taken for gone."""
+        """`told` hears of what the model does not understand, `late` of a client that others have taken for gone.
+
+        It is told whether they count as written again all that was known.
+        """
         self.dice = dice
         self.told = told
         self.late = late
@@ -117,12 +120,14 @@ class Wire:
 
     async def _notice(self) -> None:
         """Find the server gone, at once or after a while in which it says nothing."""
+        gone = None if self.connection is None else self.connection.node
         self.break_connection()
         if not self.is_cut and self.cluster.dice.random() < SILENT:
             pause = self.cluster.dice.choice(GIVEN_UP)
             await asyncio.sleep(pause)
             if pause > CLAIM:
-                self.cluster.late(self.client)
+                node = self.cluster.node_of(self.client)
+                self.cluster.late(self.client, gone is not None and node.timeline > gone.timeline and node.is_settled)
 
     async def _travel(self) -> None:
         await asyncio.sleep(self.cluster.dice.choice(self.travel))

@@ -141,16 +141,19 @@ LOSES_OFTEN = {
     **CALM,
     **LOSES,
     "replicas": 3,
-    "sessions": 2,
+    "sessions": 6,
     "races": 0,
     "travel": (0.01,),
     "pause": (0.1,),
     "lasts": (0.1,),
     "replace": "before",
     "watchers": 0,
-    "steps": 40,
-    "troubles": 12,
+    "steps": 12,
+    "troubles": 4,
+    "joins": 0,
+    "balances": True,
 }
+NEWCOMERS = {**LOSES_OFTEN, "replicas": 2, "sessions": 4, "steps": 15, "joins": 1}
 SPLITS = {"troubles": 3, "mischief": ("split",), "bad_database": 0.0}
 LONG_SPLITS = {
     **PLAIN,
@@ -204,6 +207,7 @@ MUTANTS = {
     "a cleanup ends what it finds, though others have to write again what they know": Mistake(
         held_claims, "record", as_if_all_had_written, LOSES_OFTEN
     ),
+    "who was taken for gone opens again what others were told is closed": Mistake(History, "_is_late", never, NEWCOMERS),
     "what was lost is not noticed": Mistake(History, "_is_rewound", never, LOSES),
 }
 

@@ -76,6 +76,12 @@ class Node:
         """Note that a transaction has taken effect."""
         self.before, self.picture = self.picture, self.rows.serialize()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the ledger counts all as written again that was known before this server became the primary."""
+        found = self.rows.execute("SELECT is_settled FROM epoch WHERE timeline = ?", (f"{self.timeline:08X}",)).fetchone()
+        return found is not None and bool(found[0])
+
     def standby(self, dice: Random) -> "Node":
         """Return a server that has all that is committed now, and would be on the next timeline."""
         return Node(dice, self._clock, timeline=self.timeline + 1, picture=self.picture, numbers=self.numbers)

@@ -23,6 +23,9 @@ class Life:
     """Whether somebody has asked for its end."""
     over: int | None = None
     """The event at which a request was received that has ended it, and was answered 200."""
+    is_over_for_good: bool = False
+    """Whether OpsHub was told so by a cleanup, or by an initialize when the database had forgotten nothing. Otherwise
+    another replica may open it again, once the login is over that has replaced it: docs/ledger.md has it among the known gaps."""
     over_at: float = 0.0
     """When that answer came."""
     used_at: float = 0.0
@@ -59,14 +62,17 @@ class FleetOracle(Oracle):
         for life in self.lives_of(session_id):
             life.may_be_over = True
 
-    def let_go(self, process: str, since: float) -> None:
-        """Note that nobody may know of what a process has opened since then."""
+    def let_go(self, process: str, since: float, *, for_good: bool) -> None:
+        """Note that nobody may know of what a process has opened since then; with `for_good`, it opens nothing again."""
         for life in (life for lives in self.lives.values() for life in lives):
-            life.may_be_over |= life.opened_by == process and life.opened_at >= since
+            if life.opened_by == process and life.opened_at >= since:
+                life.may_be_over = True
+                life.is_over_for_good |= for_good
 
-    def ended(self, lives: Sequence[Life], received: int, now: float) -> None:
+    def ended(self, lives: Sequence[Life], received: int, now: float, *, for_good: bool = True) -> None:
         """Note that OpsHub was told that these are over."""
         for life in lives:
+            life.is_over_for_good |= for_good
             if life.over is None:
                 life.may_be_over, life.over, life.over_at = True, received, now
 

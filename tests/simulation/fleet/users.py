@@ -68,7 +68,7 @@ class Users:
             life = Life(session_id, seal, token_of(seal), received, replica.name, now, may_be_over=asked.others, used_at=now)
             self._oracle.event(f"    {life.token} is the login of {session_id}")
             self._oracle.opened(life)
-            self._oracle.ended(before, received, now)
+            self._oracle.ended(before, received, now, for_good=now >= self._world.is_forgotten_until)
             await self._call_everywhere(session_id)
         elif status not in {NO_ANSWER, AWAY, 403, 409}:
             self._oracle.broken(f"an initialize was answered {status}")

@@ -97,7 +97,7 @@ class Verdict:
         for token in sorted(tokens - {login.token for login in self._world.desk.alive} - maybe_forgotten):
             self._oracle.broken(f"{token} has ended, and its session is open")
         for life in lives:
-            if life.over is not None and life.token in tokens:
+            if life.over is not None and life.is_over_for_good and life.token in tokens:
                 self._oracle.broken(f"the session of {life.token} is open, which is over since {life.over}")
             if not (life.may_be_over or self._world.climate.forgets) and life.token not in tokens:
                 self._oracle.broken(f"the session of {life.token} is not open, although nobody has ended it")

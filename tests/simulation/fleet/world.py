@@ -108,10 +108,10 @@ class World:
         for replica in (*self.dead, *self.replicas):
             await replica.bury()
 
-    def _late(self, name: str) -> None:
+    def _late(self, name: str, is_settled: bool) -> None:
         """Let go what a replica has just opened that others have taken for gone: it is closed if the database has lost it."""
         if self.loop.time() < self.is_forgotten_until:
-            self.oracle.let_go(name, since=self.loop.time() - FORGOTTEN)
+            self.oracle.let_go(name, since=self.loop.time() - FORGOTTEN, for_good=is_settled)
 
     def _new_replica(self) -> Replica:
         self._number += 1
