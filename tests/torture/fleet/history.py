@@ -15,7 +15,9 @@ from tests.torture.life.logins import Login, Renewal
 OUTLASTS = 60.0
 """Seconds for which a replica may go on with a call whose client has no answer: it may have been paused meanwhile."""
 SETTLES = 2.0
-"""Seconds in which all replicas know that a login is dead, on a busy machine."""
+"""Seconds in which all replicas know that a login is dead, on a busy machine: each looks once a second."""
+NO_STORE = "store_unavailable"
+"""The code of an initialize that has replaced a login, and whose replica could not change the session's stamp."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class FleetHistory(History):
 
     def is_under_way(self, login: Login) -> bool:
         return self.is_met_by_a_kill(self.initializes[login.ticket])
+
+    def may_not_have_heard(self, call: Call) -> bool:
+        replaced = (other for other in self.by_session[call.session] if other.kind is Kind.INITIALIZE and other.word == NO_STORE)
+        return any(other.began <= call.began <= other.left + SETTLES for other in replaced)
 
     def withholds_seats(self, call: Call) -> bool:
         return self.troubles.excuse(call.began, call.left)

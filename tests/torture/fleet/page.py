@@ -5,6 +5,7 @@ from functools import partial
 
 from tests.torture.fleet.clients import AT_ONCE, CALLS_EACH
 from tests.torture.fleet.happenings import BEYOND_A_CLAIM, RECOVERS
+from tests.torture.fleet.history import SETTLES
 from tests.torture.fleet.run import NO_ANSWER, Run
 from tests.torture.life.end_system import SEATS
 from tests.torture.life.faults import Wrong
@@ -38,7 +39,8 @@ all sessions are ended. The judge knows what the clients and the end system saw,
 * *no trace*: a login is alive in the end, and the ledger does not list it as unknown;
 * *unknown without a cause*: the ledger lists more unknown logins of a session than initializes that something has met;
 * *not ended*: a login is alive when nothing is owed, but its session was cleaned up (200 or 502) or opened anew (200);
-* *dead seal served*: a call is answered 200, but its seal was dead before the call began;
+* *dead seal served*: a call is answered 200, but its seal was dead before the call began. A replica without a store may have
+  replaced its login (`store_unavailable`): then the others have {looks:.0f} seconds to notice;
 * *stale*: a call is given a value that was loaded before a cleanup or a new login, and that was answered before the call began;
 * *turned away*: a call is answered 401, but nobody has ended its session, or a login ends by itself under a call;
 * *open on paper*: when nothing is owed, the ledger has a session as open that has no login, or does not have one that has;
@@ -61,6 +63,7 @@ def written(runs: Sequence[Run]) -> str:
     """Return the page of these runs."""
     about = {
         "silent": BEYOND_A_CLAIM,
+        "looks": SETTLES,
         "clients": AT_ONCE,
         "under_way": AT_ONCE * CALLS_EACH,
         "seats": SEATS,

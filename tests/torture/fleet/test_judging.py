@@ -10,6 +10,7 @@ from tests.torture.fleet.judging import judged
 from tests.torture.fleet.lateness import Lateness
 from tests.torture.fleet.troubles import Trouble, Troubles
 from tests.torture.life.faults import Wrong
+from tests.torture.life.logins import Asked
 from tests.torture.life.told import Told
 
 FOREVER = Trouble("a replica killed", 0.0, recovers=0.0, ended=inf)
@@ -115,6 +116,26 @@ def test_an_unknown_login_without_trouble_has_no_cause(told: ToldOfAFleet) -> No
     told.cleanup("a")
     told.unknown = ["s"]
     assert told.found() == {Wrong.NO_CAUSE, Wrong.DEFECT}, "and more than the trouble allows"
+
+
+@pytest.mark.parametrize(
+    ("word", "waits", "wrong"),
+    [("store_unavailable", 0, set()), ("store_unavailable", 2, {Wrong.DEAD_SEAL}), ("ledger_unavailable", 0, {Wrong.DEAD_SEAL})],
+)
+def test_a_replaced_login_is_served_for_a_second_where_a_replica_without_a_store_has_replaced_it(
+    told: ToldOfAFleet, word: str, waits: int, wrong: set[Wrong]
+) -> None:
+    told.troubles.all.append(FOREVER)
+    told.initialize("a")
+    seen = told.loaded("a")
+    told.initialize("b", 503, word)
+    told.logins["a"].asked_to_end.append(Asked(told.calls[-1].began + 0.5, 0))
+    for _ in range(waits):
+        told.initialize("c", session="another")
+    told.use("a", own=seen, shared=seen)
+    told.cleanup("a")
+    told.alive.clear()
+    assert told.found() == wrong
 
 
 def test_a_logout_that_is_sent_after_its_200_is_twice_unless_something_was_wrong(told: ToldOfAFleet) -> None:

@@ -150,6 +150,10 @@ class History:
         has_had_time = proved + WRITES < min(moment, self.life_at(min(proved, moment)).died)
         return has_had_time and not self._was_crowded(proved, proved + WRITES)
 
+    def may_not_have_heard(self, call: Call) -> bool:
+        """Tell whether a call may be let in because another server has ended its session and could not tell that yet."""
+        return False
+
     def withholds_seats(self, call: Call) -> bool:
         """Tell whether there was another reason than the licence to give an initialize no seat."""
         return False

@@ -59,7 +59,7 @@ def closed_seals(history: History) -> Iterator[Fault]:
     for call, shown in history.served:
         turned_away = closed.get(shown.ticket, inf)
         asked = min((asked.moment for asked in history.by_ticket[shown.ticket].asked_to_end), default=inf)
-        is_known = not any(map(history.is_unaware, history.by_session[call.session]))
+        is_known = not any(map(history.is_unaware, history.by_session[call.session])) and not history.may_not_have_heard(call)
         if min(turned_away, asked if is_known else inf) < call.began:
             yield Fault(Wrong.DEAD_SEAL, f"{call}, closed at {min(turned_away, asked):.3f}", call.session)
 
