@@ -39,6 +39,8 @@ class Line:
     """Those that are not durable yet."""
     ends_refresh: bool = False
     """Whether what a refresh has made is among them. Its claim ends once they are durable."""
+    told: set[Credential] = field(default_factory=set)
+    """What the ledger was told to record, and may have recorded without an answer."""
     given: Credential | None = None
     """What a cleanup was given while some were not durable: it records that itself, and ends it."""
     users: int = 0
@@ -278,6 +280,7 @@ class Renewals:
                     return  # and keep it, because the cleanup may be unrecorded, and another one has to know it, too
                 break
             renewal = Renewal(sealed.session_id, sealed.login_id, current.version, wanted, ends_refresh)
+            line.told.add(wanted)
             found = await self._ledger.renew(renewal)
             # A version that has not grown: the ledger does not know the login, or it has nothing to end.
             if found is None or found.version <= current.version:
@@ -287,10 +290,11 @@ class Renewals:
             # Somebody else was faster. What a refresh has made comes on top of his, because the credential before it is spent.
             # What an answer has set gives way to his: that may be in use by now, and its use ends what was not used before.
             theirs = found.credential or current.credential
-            if not ends_refresh:
+            if not ends_refresh and theirs not in line.told:
                 changes.append(with_values(theirs.where_it_differs_from(current.credential)))
             current = Current(theirs, found.version, found.is_open)
         del line.changes[:number]
+        line.told.clear()
         if ends_refresh:
             line.ends_refresh = False
             if not is_done:

@@ -23,7 +23,7 @@ from connector.sessions.seal import Sealed
 from tests.cli.command import connector
 from tests.e2e.connector_process import ROOT, connector_process, started
 from tests.e2e.opshub import OpsHub
-from tests.fleet.gates import in_place_of
+from tests.fleet.gates import answers_lost, in_place_of
 from tests.ledger.ledgers import open_, until
 from tests.ledger.ledgers import opened as opened_ledger
 from tests.ledger.ledgers import session as a_session
@@ -250,6 +250,21 @@ async def test_no_request_is_sent_while_another_cookie_waits_to_be_recorded(
         carried = renewals.durable(sealed)
         assert carried == renewals.current(sealed).credential, "it would end the cookie that is recorded later"
         await asyncio.gather(*answered)
+
+
+async def test_a_newer_cookie_does_not_give_way_to_one_that_was_recorded_unnoticed(tmp_path: Path) -> None:
+    """The answers to two requests come one after the other, and the ledger's to the first one not at all."""
+    async with opened_ledger(tmp_path) as ledger:
+        await open_(ledger, session := a_session(1, "token", "login"))
+        await (live := LiveSessions(ledger)).load()
+        renewals = Renewals(ledger, live, nudge=lambda: None)
+        sealed = Sealed(session.session_id, session.system_id, session.login_id, live.ledger_id, session.credential)
+        with answers_lost(ledger, "renew"), pytest.raises(LedgerUnavailable):
+            await renewals.renew(sealed, with_values({"Authorization": "newer"}))
+        await renewals.renew(sealed, with_values({"Authorization": "newest"}))
+        durable = renewals.durable(sealed)
+        assert durable is not None
+        assert durable.get("Authorization") == "newest"
 
 
 async def test_an_answer_that_comes_late_brings_no_older_cookie_back_after_the_cleanup(
