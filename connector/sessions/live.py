@@ -238,6 +238,19 @@ class LiveSessions:
         self._logins[session.session_id] = session.login_id
         self._foreign.pop(session.session_id, None)
 
+    async def forget_replaced(self, session_id: str) -> bool:
+        """Forget by which login a session is open if the ledger has recorded another one unnoticed, and tell whether it had.
+
+        The caller sets a deadline. Raises `LedgerUnavailable`.
+        """
+        login_id = self._logins.get(session_id)
+        if login_id is None or await self._ledger.open_by(session_id, login_id) is not None:
+            return False
+        if self._logins.get(session_id) == login_id:  # or somebody else has noticed meanwhile
+            self.rows_gone(session_id, [login_id])
+            self._forget_login(session_id)
+        return True
+
     def ended(self, session: OpenSession) -> None:
         """Note that this login of a session has failed. A login that has replaced it is left alone."""
         if self._logins.get(session.session_id) == session.login_id:

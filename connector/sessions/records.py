@@ -103,14 +103,14 @@ class SessionRecords:
             self._storage.owe(driver)
 
     async def end(self, session: OpenSession) -> None:
-        """Record that an unused login has to be ended.
+        """Record that an unused login has to be ended, and notice if it was recorded as a session in spite of all.
 
         The retries end it. While the ledger cannot take it, the worker of what is `unrecorded` ends it.
         """
         recorded = False  # also after a cancellation, which is no `LedgerUnavailable`
         try:
             with suppress(LedgerUnavailable):
-                await self._written(self._ledger.end_login(session))
+                await self._written(self._ended_by_record(session))
                 recorded = True
         finally:
             if not recorded:
@@ -118,6 +118,11 @@ class SessionRecords:
         if recorded:
             self._gone(session)
             self._nudge()
+
+    async def _ended_by_record(self, session: OpenSession) -> None:
+        await self._ledger.end_login(session)
+        if await self._live.forget_replaced(session.session_id):
+            self.evict_soon()
 
     async def undo(self, session: OpenSession) -> LogoutOutcome:
         """Record a login that failed half-way, then log it out, and return what became of that.

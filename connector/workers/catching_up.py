@@ -104,8 +104,10 @@ class CatchingUp:
         match kept.left:
             case Missed():
                 await self._ledger.record_late(kept.left)
-            case OpenSession():
+            case OpenSession(session_id):
                 await self._ledger.end_login(kept.left)
+                if await self._live.forget_replaced(session_id):
+                    self._storage.owe_but(())
             case InVain(opening, is_unknown=True):
                 await self._ledger.opening_unanswered(opening)
             case InVain(opening):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,21 @@ from aiohttp import web
 
 from connector.api.session_of_request import session as session_of
 from connector.cache import Cache, Caches, Entries, Loads
+from connector.ledger import bookkeeping
 from connector.model.debts import LogoutState
 from connector.model.errors import UnknownSession
 from connector.sessions.opening_outcomes import OpeningRequest
 from connector.sessions.renewals import Renewals
 from connector.sessions.session import SessionsInUse
 from drivers import DriverUnavailable, Scope, SessionScope
+from drivers.group_commit import GroupCommit
 from tests.e2e.connector_process import WITHIN
+from tests.fleet.gates import answers_lost, gate_before
+from tests.ledger.ledgers import until
 from tests.sessions.desk import Desk, settings
 from tests.sessions.lagging import LaggingDriver
 from tests.sessions.reception import AUTHORITY, NEAR, ReceivingEndSystem, Reception, credential, reception
-from tests.sessions.served import served
+from tests.sessions.served import Served, served
 from tests.sessions.test_cleanup import SYSTEM, opened
 
 
@@ -124,6 +129,39 @@ async def test_a_session_of_another_ledger_whose_seal_is_shown_is_replaced_too(t
         before = await other.storage.authority.stamp(SessionScope(session, "A"))
         await other.opened(OpeningRequest(session, "A", {}, shown))
         assert await other.storage.authority.stamp(SessionScope(session, "A")) != before
+
+
+async def is_over(server: Served, headers: dict[str, str]) -> bool:
+    """Tell whether a seal is dead and nothing is owed to a driver any more."""
+    answer, authority = await server.opshub.call("/recall", headers), server.parts.storage.authority
+    return answer.status == HTTPStatus.UNAUTHORIZED and not await server.parts.ledger.owed_evictions(authority.name)
+
+
+async def test_a_seal_is_dead_if_its_login_was_replaced_and_nobody_was_told_so(desk: Desk, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, desk.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        with answers_lost(server.parts.ledger, "open_session"):
+            assert (await server.opshub.initialize(session, settings(), query=SYSTEM)).status == HTTPStatus.SERVICE_UNAVAILABLE
+        await until(partial(is_over, server, headers))
+        assert len(server.parts.live) == 0
+
+
+async def test_a_seal_is_dead_if_a_disk_that_hung_has_replaced_its_login_late(
+    desk: Desk, session: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(tmp_path, desk.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        await desk.logging_in.get()
+        desk.answering.clear()
+        opening = asyncio.create_task(server.opshub.initialize(session, settings(), query=SYSTEM))
+        await desk.logging_in.get()
+        with gate_before(GroupCommit, "_do") as disk, monkeypatch.context() as impatience:
+            impatience.setattr(bookkeeping, "DEADLINE", 0.1)
+            desk.answering.set()
+            assert (await opening).status == HTTPStatus.SERVICE_UNAVAILABLE
+            assert (await server.opshub.call("/recall", headers)).status == HTTPStatus.OK
+            disk.open()
+        await until(partial(is_over, server, headers))
 
 
 @pytest.mark.parametrize("place", [0, 1])
