@@ -92,7 +92,7 @@ class SeatKeeper:
                         return begun
                     if not await self._has_own(attempt):
                         return await self._in_turn(attempt, line, place, is_wanted, until)
-            begun = await self._by_its_own(attempt, line, until) if is_wanted() else Beginning.NOT_WANTED
+            begun = await self._by_its_own(attempt, line, is_wanted, until)
             if begun is not Beginning.NO_SEAT:
                 return begun
             with line.joined() as place:
@@ -120,12 +120,14 @@ class SeatKeeper:
                 return Beginning.NO_SEAT
         return Beginning.NOT_WANTED
 
-    async def _by_its_own(self, attempt: Attempt, line: SeatLine, until: float) -> Beginning:
+    async def _by_its_own(self, attempt: Attempt, line: SeatLine, is_wanted: Callable[[], bool], until: float) -> Beginning:
         """End what the session is open by, and take its seat. Nobody in the line takes it meanwhile.
 
         Who has none, or does not surely give it back, takes no other one before those who wait.
         """
         has_own = await self._has_own(attempt)
+        if not is_wanted():
+            return Beginning.NOT_WANTED
         with line.one_kept_back() if has_own else nullcontext():
             if not await self._has_ended_own(attempt, until):
                 return Beginning.NOT_ENDED if self._ends_before else Beginning.NO_SEAT

@@ -15,6 +15,7 @@ from connector.model.listed import SessionState, Wanted
 from connector.model.seat_pools import HeldSeats
 from connector.preflight.loading import load
 from connector.sessions import seat_lines
+from connector.sessions.opening_outcomes import OpeningRequest
 from tests.e2e.opshub import Answer
 from tests.fleet.gates import gate_before
 from tests.ledger.ledgers import until
@@ -336,6 +337,21 @@ async def test_who_has_gone_waits_no_longer(desk: Desk, tmp_path: Path) -> None:
         task.cancel()
         await waiting(server, 0)
     assert desk.logins == 1
+
+
+async def test_who_has_gone_while_the_ledger_told_of_his_seat_ends_no_login(desk: Desk, session: str, tmp_path: Path) -> None:
+    async with served(tmp_path, section(desk, 1, 'replace = "before"')) as server:
+        await opened(server, session)
+        asked = OpeningRequest(session, SYSTEM["systemId"], {each["key"]: each["value"] for each in settings()})
+        with gate_before(server.parts.ledger, "holds_seat") as gate:
+            task = asyncio.create_task(server.parts.served.openings.open(asked))
+            await gate.met()
+            task.cancel()
+            await asyncio.wait([task])
+            gate.open()
+        await server.parts.logins.drain(60)
+        assert server.parts.live.is_open_here(session)
+    assert (desk.logins, len(desk.alive)) == (1, 1)
 
 
 @pytest.mark.usefixtures("only_called")
