@@ -13,7 +13,7 @@ from connector.ledger.postgres import certainty, epochs, held_claims, history, r
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.known_facts import KnownFacts
-from connector.ledger.sql import housekeeping, session_rows
+from connector.ledger.sql import housekeeping, initializing, session_rows
 from tests.sessions.planting import Mutant, always, nothing
 
 REWRITING, SEATS, FAILOVER = "test_rewriting.py", "test_rewritten_seats.py", "test_postgres_failover.py"
@@ -150,6 +150,12 @@ MUTANTS = {
     ),
     "nobody waits for owners": Mutant(
         history, "_is_settled", for_a_claim_alone, f"{SEATS}::test_a_replica_that_is_there_and_writes_nothing_again_is_waited_for"
+    ),
+    "what is not there leaves nothing cached": Mutant(
+        initializing,
+        "Replaced",
+        nothing,
+        f"{EPOCHS}::test_until_all_have_written_any_initialize_owes_an_eviction_because_others_may_serve_a_lost_login",
     ),
     "what is not there was never opened": Mutant(
         certainty,

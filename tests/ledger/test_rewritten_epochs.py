@@ -7,7 +7,7 @@ import pytest
 from connector.ledger.postgres.standstill import Standstill
 from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import SetClock, logins, one_login_ended, open_, record, session
+from tests.ledger.ledgers import DRIVERS, SetClock, logins, one_login_ended, open_, record, session
 from tests.ledger.rewound import Rewindable, clean_up_wholly, open_first, replica, states
 
 SID = session(1).session_id
@@ -81,6 +81,22 @@ async def test_a_newcomer_does_not_know_who_was_there_after_the_next_fail_over_e
                     await other.statistics()
                     with pytest.raises(LedgerUnavailable, match="failed over"):
                         await record(newcomer, 1, "", login="l0")
+
+
+async def test_until_all_have_written_any_initialize_owes_an_eviction_because_others_may_serve_a_lost_login(
+    database: Rewindable,
+) -> None:
+    async with replica(database) as opener, replica(database) as other:
+        assert await open_(other, session(2)) is None
+        database.keep()
+        await open_first(opener)
+        await other.statistics()
+        database.rewind()
+        owed = await open_(other, session(1, "t2", "l2"))
+        assert owed is not None
+        assert {*owed.evictions} == {*DRIVERS}
+        await opener.statistics()
+        assert await logins(other) == {SID: "l2", session(2).session_id: session(2).login_id}
 
 
 async def test_what_is_lost_while_track_is_regained_is_lost(database: Rewindable) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from connector.ledger.sql import opening_rows, session_rows
 from connector.ledger.sql.session_changes import end_login, open_or_replace
@@ -77,6 +78,8 @@ def begin_all(table: Table, begun: Sequence[ToBegin]) -> list[bool]:
 
 def open_all(table: Table, made: Sequence[ToOpen]) -> list[Recorded]:
     """Open sessions. One of which the ledger knows nothing has nothing to replace, so that nothing is read for it."""
+    if not table.term.gives_seats:  # somebody may still have to write again that one of these was open, and others serve it
+        made = [replace(each, replaced=each.replaced or Replaced()) for each in made]
     known = table.sessions_known([each.session_id for each in made])
     first = {each.session_id: each for each in reversed(made)}
     new = {id_: each for id_, each in first.items() if id_ not in known and each.stands_alone}
