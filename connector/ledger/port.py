@@ -127,6 +127,8 @@ class EndedLogins(Protocol):
 
         It is due at once; or, if the caller is about to end it (`being_tried`), it is due and claimed as by `record`.
 
+        One without a credential has nothing to end, or nothing any more: what is owed for it is over.
+
         Returns:
             what is owed; None if somebody else ends the login or uses it. So does a repeat: the retries end what the first owed.
         """

@@ -73,6 +73,10 @@ IN_USE_AGAIN = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "in_use_again", "the e
 """Of a login that another session uses as well: ending that one ends both."""
 SHARED = LogoutOutcome(LogoutResult.NOT_APPLICABLE, "shared", "other sessions have this login; the last one ends it")
 """Of a session whose login other sessions have as well, where the profile says that they share it."""
+OVER_BEFORE = LogoutOutcome(
+    LogoutResult.NOT_APPLICABLE, "over_before", "it was ended before the ledger could record that it has to be"
+)
+"""Of a login that the ledger has as owed, and this process has logged out while the ledger could not be told."""
 USED_BY_OTHERS = frozenset([IN_USE_AGAIN, SHARED])
 """Of logins that were not ended, because others use them."""
 WITHOUT_ASKING = frozenset([NOTHING_TO_END, NO_LOGIN, UNKNOWN_LOGIN])

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
-from connector.model.outcomes import IN_USE_AGAIN, NO_LOGIN, SHARED, USED_BY_OTHERS, WITHOUT_ASKING, LogoutOutcome
+from connector.model.outcomes import IN_USE_AGAIN, NO_LOGIN, OVER_BEFORE, SHARED, USED_BY_OTHERS, WITHOUT_ASKING, LogoutOutcome
 from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession
 from drivers import Scope
@@ -100,6 +100,13 @@ def renewed(debt: Debt, credential: Credential, now: float, *, version: int) -> 
         dismissed=None,
         seat=debt.seat and replace(debt.seat, is_held=True),
     )
+
+
+def over_before(debt: Debt, now: float) -> Debt:
+    """Close the logout of a login that has ended already: its seat is free, whatever another try has found since."""
+    if debt.state is LogoutState.CLOSED and not debt.is_unproved:
+        return debt
+    return closed_if_done(replace(debt, state=LogoutState.CLOSED, outcome=OVER_BEFORE), now)
 
 
 def given_back(debt: Debt) -> Debt:

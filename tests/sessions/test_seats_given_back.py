@@ -1,15 +1,20 @@
 """A seat is given back once, in whichever way its login ends: the next one in line takes it, and never two."""
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
+from connector.ledger import bookkeeping
 from connector.ledger.port import Ledger
 from connector.model.debts import LogoutState
 from connector.model.seat_pools import HeldSeats
 from connector.sessions import seat_lines
+from connector.workers import catching_up
+from drivers.group_commit import GroupCommit
+from tests.fleet.gates import gate_before
 from tests.ledger.ledgers import raw, until
 from tests.sessions.desk import PROFILE, Desk, settings
 from tests.sessions.served import Served, served
@@ -203,3 +208,27 @@ async def test_a_session_that_got_another_seat_is_not_ended_by_giving_its_own_ba
         desk.ending.set()
     assert len(desk.alive) == 1, "the login of the second initialize, and no other"
     assert desk.logins == 3
+
+
+async def test_a_seat_is_free_if_its_login_was_ended_before_the_ledger_took_its_end(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(tmp_path, section(desk, 1)) as server:
+        desk.answering.clear()
+        opening = asyncio.create_task(initialize(server, one()))
+        await desk.logging_in.get()
+        with gate_before(GroupCommit, "_do") as disk, monkeypatch.context() as impatience:
+            for module in (bookkeeping, catching_up):
+                impatience.setattr(module, "DEADLINE", 0.1)
+            desk.answering.set()
+            assert (await opening).status == HTTPStatus.SERVICE_UNAVAILABLE
+            await desk.ended.get()
+            (kept,) = server.parts.live.unrecorded
+
+            async def is_known_to_be_ended() -> bool:
+                return kept.login is None
+
+            await until(is_known_to_be_ended)
+            disk.open()
+        await until(partial(is_held, server.parts.ledger, HeldSeats()))
+        assert told(await initialize(server, one())) == OPEN

@@ -12,7 +12,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_eviction, owed_login, set_aside
 from connector.model.sessions import Current, OpenSession, Renewal, Replaced
-from connector.model.transitions import renewed, revived
+from connector.model.transitions import over_before, renewed, revived
 
 
 def open_or_replace(
@@ -85,12 +85,18 @@ def close_session(
 def end_login(table: Table, session: OpenSession, *, now: float, due_at: float) -> Debt | None:
     """Record that nobody will use a login: remove its rows, and return what is owed for it.
 
-    Nothing is owed if a cleanup has seen to it, or if the session is open by the same credential, handed out twice.
+    Nothing is owed if a cleanup has seen to it, or if the session is open by the same credential, handed out twice. If it has no
+    credential, nothing is owed any more: it was ended, and this may be the repeat of a record that was late.
     """
     opening = opening_rows.taken(table, session.session_id, session.login_id)
     (newest, *_) = (*taken(table, session.session_id, [session.login_id]), opening.seated(session))
     remove(table, session.session_id, session.login_id)
     table.note([SessionRemoved(newest)])
+    if session.credential is None:
+        for debt in table.of_login(session.session_id, session.login_id, Credential()):
+            if (over := over_before(debt, now)) is not debt:
+                table.update(over)
+        return None
     is_asked_for = is_debt(table, session.session_id, session.login_id, session.credential)
     if is_asked_for or is_open_by(table, session.session_id, newest.credential, session.origin):
         return None

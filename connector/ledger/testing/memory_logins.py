@@ -9,7 +9,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_login, set_aside
 from connector.model.sessions import Current, OpenSession, Renewal, Replaced
-from connector.model.transitions import Asked, as_known, asked_again, new, renewed, revived
+from connector.model.transitions import Asked, as_known, asked_again, new, over_before, renewed, revived
 
 
 def recorded(store: MemoryStore, asked: Asked) -> Debt:
@@ -85,6 +85,10 @@ def end_login(store: MemoryStore, session: OpenSession, now: float, *, due_at: f
     begun = store.openings.pop(key, None)
     newest = store.sessions.pop(key, replace(session, seat=begun.seat if begun else session.seat))
     is_asked_for = store.of_login(session.session_id, session.login_id, session.credential)
+    if session.credential is None:
+        for debt in is_asked_for:
+            store.update(over_before(debt, now))
+        return None
     if is_asked_for or is_open_by(store, session.session_id, newest.credential, session.origin):
         return None
     return owe(store, newest, now, due_at=due_at)

@@ -206,6 +206,19 @@ class Seating(LedgerSubject):
         await ledger.record_late(Missed(request(2, "l", login="l"), ORIGIN, (), ["l"]))
         assert await ledger.held_seats(POOL) == HeldSeats(owed=2)
 
+    async def test_a_login_that_was_ended_before_its_end_was_recorded_gives_its_seat_back(self, ledger: Ledger) -> None:
+        """The first record of it is late, and so is the one that opens its session; the retries may have tried it since."""
+        owed, retried, late = [await seated(ledger, number) for number in (1, 2, 3)]
+        assert await ledger.end_login(owed) is not None
+        tried = await ledger.end_login(retried)
+        assert tried is not None
+        await ledger.settle(tried, state=LogoutState.CLOSED, outcome=UNPROVED)
+        assert await ledger.held_seats(POOL) == HeldSeats(sessions=1, owed=1, unproved=1)
+        for each in (owed, retried, late):
+            assert await ledger.end_login(replace(each, credential=None)) is None
+        assert await ledger.held_seats(POOL) == HeldSeats()
+        assert await all_due(ledger) == []
+
     async def test_the_longest_unused_holders_are_told_first_and_none_that_shares_its_login(self, ledger: Ledger) -> None:
         for number in (1, 2, 3):
             await seated(ledger, number)
