@@ -155,7 +155,7 @@ MUTANTS = {
         initializing,
         "Replaced",
         nothing,
-        f"{EPOCHS}::test_until_all_have_written_any_initialize_owes_an_eviction_because_others_may_serve_a_lost_login",
+        f"{EPOCHS}::test_until_all_have_written_any_initialize_owes_an_eviction",
     ),
     "what is not there was never opened": Mutant(
         certainty,

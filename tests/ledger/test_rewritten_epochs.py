@@ -83,7 +83,7 @@ async def test_a_newcomer_does_not_know_who_was_there_after_the_next_fail_over_e
                         await record(newcomer, 1, "", login="l0")
 
 
-async def test_until_all_have_written_any_initialize_owes_an_eviction_because_others_may_serve_a_lost_login(
+async def test_until_all_have_written_any_initialize_owes_an_eviction(
     database: Rewindable,
 ) -> None:
     async with replica(database) as opener, replica(database) as other:

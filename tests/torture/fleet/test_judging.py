@@ -122,7 +122,7 @@ def test_an_unknown_login_without_trouble_has_no_cause(told: ToldOfAFleet) -> No
     ("word", "waits", "wrong"),
     [("store_unavailable", 0, set()), ("store_unavailable", 2, {Wrong.DEAD_SEAL}), ("ledger_unavailable", 0, {Wrong.DEAD_SEAL})],
 )
-def test_a_replaced_login_is_served_for_a_second_where_a_replica_without_a_store_has_replaced_it(
+def test_a_login_that_a_replica_without_a_store_has_replaced_is_served_a_second(
     told: ToldOfAFleet, word: str, waits: int, wrong: set[Wrong]
 ) -> None:
     told.troubles.all.append(FOREVER)
