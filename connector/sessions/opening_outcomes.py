@@ -1,5 +1,6 @@
 """One initialize as values: the request, the login that is made for it, and its outcome."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -29,6 +30,8 @@ class Caller:
 
     is_there: Callable[[], bool]
     was_answered: bool = False
+    came: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    """When, by the clock of the event loop."""
     waited: float = 0.0
     """Seconds for a seat."""
 

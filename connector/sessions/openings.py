@@ -93,17 +93,18 @@ class Openings:
             return NotOpened.STOPPING
 
     async def _open_in_turn(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> Result:
+        caller = Caller(is_wanted)
         if self._turns is None:
-            return await self._open(request, is_wanted)
+            return await self._open(request, caller)
         async with self._turns.turn(request, lambda: is_wanted() and not self._logins.are_stopping) as may_log_in:
             if may_log_in:
-                return await self._open(request, is_wanted)
+                return await self._open(request, caller)
             if self._logins.are_stopping:
                 return NotOpened.STOPPING
             return NotOpened.NOT_ENDED if is_wanted() else NotOpened.OVERTAKEN
 
-    async def _open(self, request: OpeningRequest, is_wanted: Callable[[], bool]) -> Result:
-        attempt = Attempt(request, self._opening(request), Caller(is_wanted))
+    async def _open(self, request: OpeningRequest, caller: Caller) -> Result:
+        attempt = Attempt(request, self._opening(request), caller)
         try:
             login = await self._logins.begin(attempt)
             if isinstance(login, NotOpened):

@@ -56,7 +56,7 @@ class SeatKeeper:
     """
 
     def __init__(self, rules: SeatRules, begun: OpeningRecords, *, patience: float) -> None:
-        """`begun` records logins. An initialize waits for at most `patience` seconds."""
+        """`begun` records logins. An initialize waits in line for at most `patience` seconds since it came."""
         self._seats = rules.pools.seats
         self._lines = rules.lines
         self._ledger = rules.ledger
@@ -84,6 +84,8 @@ class SeatKeeper:
             LedgerUnavailable: it cannot tell who has a seat. Nothing may be sent.
         """
         until = asyncio.get_running_loop().time() + self._patience
+        # Or each initialize of a session would wait as long as all before it together, and longer than its caller does.
+        in_line_until = attempt.caller.came + self._patience
         with self._lines.of(attempt.opening.pool or "") as line:
             if not self._ends_before:
                 with line.joined() as place:
@@ -91,12 +93,12 @@ class SeatKeeper:
                     if begun is not Beginning.NO_SEAT:
                         return begun
                     if not await self._has_own(attempt):
-                        return await self._in_turn(attempt, line, place, is_wanted, until)
+                        return await self._in_turn(attempt, line, place, is_wanted, in_line_until)
             begun = await self._by_its_own(attempt, line, is_wanted, until)
             if begun is not Beginning.NO_SEAT:
                 return begun
             with line.joined() as place:
-                return await self._in_turn(attempt, line, place, is_wanted, until)
+                return await self._in_turn(attempt, line, place, is_wanted, in_line_until)
 
     async def _has_own(self, attempt: Attempt) -> bool:
         return await in_time(self._ledger.holds_seat(attempt.opening.pool or "", attempt.request.session_id))

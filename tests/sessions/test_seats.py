@@ -129,6 +129,19 @@ async def test_seats_are_taken_in_the_order_of_arrival_each_when_a_session_ends(
     assert (desk.logins, desk.refused) == (5, 0)
 
 
+async def test_initializes_of_one_session_wait_side_by_side_though_they_take_turns(desk: Desk, tmp_path: Path) -> None:
+    """One after the other, they would wait for six seconds, and a load balancer for less."""
+    async with served(tmp_path, section(desk, 1, total=2)) as server:
+        await opened(server, str(uuid4()))
+        session, loop = str(uuid4()), asyncio.get_running_loop()
+        began = loop.time()
+        answers = await asyncio.gather(*(initialize(server, session) for _ in range(4)))
+        took = loop.time() - began
+
+    assert [told(each) for each in answers] == [NO_SEAT] * 4
+    assert took < 4
+
+
 async def test_who_comes_later_takes_no_seat_before_those_who_wait(desk: Desk, tmp_path: Path) -> None:
     async with served(tmp_path, section(desk, 1)) as server:
         first, second, *crowd = ids(12)

@@ -153,7 +153,6 @@ LOSES_OFTEN = {
     "joins": 0,
     "balances": True,
 }
-NEWCOMERS = {**LOSES_OFTEN, "replicas": 2, "sessions": 4, "steps": 15, "joins": 1}
 SPLITS = {"troubles": 3, "mischief": ("split",), "bad_database": 0.0}
 LONG_SPLITS = {
     **PLAIN,
@@ -207,7 +206,6 @@ MUTANTS = {
     "a cleanup ends what it finds, though others have to write again what they know": Mistake(
         held_claims, "record", as_if_all_had_written, LOSES_OFTEN
     ),
-    "who was taken for gone opens again what others were told is closed": Mistake(History, "_is_late", never, NEWCOMERS),
     "what was lost is not noticed": Mistake(History, "_is_rewound", never, LOSES),
 }
 
