@@ -99,8 +99,7 @@ class SessionRecords:
 
     def evict_soon(self) -> None:
         """Have every driver evict what the ledger says is owed: a session may have been replaced, and nobody was told so."""
-        for driver in self._storage.drivers:
-            self._storage.owe(driver)
+        self._storage.owe_but(())
 
     async def end(self, session: OpenSession) -> None:
         """Record that an unused login has to be ended, and notice if it was recorded as a session in spite of all.
