@@ -62,7 +62,7 @@ def closing(ledger: Ledger, live: LiveSessions, end_system: EndSystem, storage: 
     tasks, books = OwnedTasks(), Bookkeeping(ledger, Backoff(604_800))
     logouts = Logouts(end_system, tasks, METRICS, deadline=30)
     orchestrator = Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30)
-    planner = Planner(end_system, Admission(Seals(KEYRING), live, require_seal=False), live.current)
+    planner = Planner(end_system, live.current)
     return Closing(ledger, live, planner, orchestrator, Metrics())
 
 
@@ -149,7 +149,8 @@ def served(end_system: EndSystem, drivers: Sequence[Driver], ledger: Ledger) -> 
     books = Bookkeeping(ledger, Backoff(604_800))
     records = SessionRecords(logouts, ledger, storage, books, live, nudge=lambda: None)
     return Served(
-        planner=Planner(end_system, Admission(seals, live, require_seal=False), live.current),
+        admission=Admission(seals, live, require_seal=False),
+        planner=Planner(end_system, live.current),
         orchestrator=Orchestrator(logouts, storage, books, tasks, live=live, hooks=Hooks(), hook_deadline=30),
         end_system=end_system,
         openings=opening_over(logouts, live, seals, ledger, records, deadline=30, longest_header=32_768).openings,

@@ -26,6 +26,7 @@ from connector.cleanups.plan import Planner
 from connector.config.settings import ServerSection, Settings
 from connector.endsystems.end_system import EndSystem
 from connector.ledger.port import SoonestDue
+from connector.sessions.admission import Admission
 from connector.sessions.live import LiveSessions
 from connector.sessions.openings import Openings
 from connector.sessions.seal import Seals
@@ -40,6 +41,7 @@ LIVE, READY, OPENAPI = AT_THE_ROOT
 class Served:
     """What the calls are made of."""
 
+    admission: Admission
     planner: Planner
     orchestrator: Orchestrator
     end_system: EndSystem
@@ -84,7 +86,7 @@ def _readiness(server: ServerSection, served: Served, lifecycle: Lifecycle) -> R
 
 def _add_calls(app: web.Application, settings: Settings, served: Served, callers: Callers, shapes: ErrorShapes) -> None:
     server, metrics = settings.server, served.metrics
-    cleanup = CleanupCall(served.planner, served.orchestrator, callers, server, shapes, metrics)
+    cleanup = CleanupCall(served.admission, served.planner, served.orchestrator, callers, server, shapes, metrics)
     initialize = InitializeCall(served.openings, served.end_system, served.seals, server, shapes, metrics)
     for base in _bases(server):
         # aiohttp's own pattern for a segment leaves out braces, in which a UUID may stand.

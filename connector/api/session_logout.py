@@ -19,6 +19,7 @@ from connector.cleanups.plan import Planner
 from connector.config.settings import ServerSection
 from connector.model.cleanup import CleanupReport, CleanupRequest
 from connector.model.errors import BrokenOff, LedgerUnavailable, UnknownSession
+from connector.sessions.admission import Admission
 from connector.sessions.seal import HEADER, Sealed
 from connector.telemetry.logs import session_digest, words_of
 from connector.telemetry.metrics import Metrics
@@ -27,6 +28,7 @@ from connector.telemetry.metrics import Metrics
 class CleanupCall(Struct, frozen=True):
     """Parses, runs, renders."""
 
+    admission: Admission
     planner: Planner
     orchestrator: Orchestrator
     callers: Callers
@@ -55,14 +57,14 @@ class CleanupCall(Struct, frozen=True):
         seals = request.headers.getall(HEADER, ())
         from_beyond = not any(seals) and self.callers.are_beyond(request)
         try:
-            return self.planner.let_in(session, system, global_cache=global_cache, seals=seals, from_beyond=from_beyond)
+            return self.admission.of(session, system, seals, whole_system=global_cache, from_beyond=from_beyond)
         except UnknownSession:
             raise unknown_session() from None
 
     async def _must_be_admitted(self, session: str) -> None:
         """Refuse a cleanup without a seal of a session that another process has opened."""
         try:
-            await self.planner.admit(session)
+            await self.admission.without_seal(session)
         except UnknownSession:
             raise unknown_session() from None
         except LedgerUnavailable:

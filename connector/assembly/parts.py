@@ -249,7 +249,7 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
     per_origin = core.settings.ledger.per_origin
     retries = Retries(core.ledger, orchestrator.retry, core.tasks, per_origin=per_origin, clock=core.clock)
     renewals = Renewals(core.ledger, core.live, longest=LONGEST_LOGIN * for_end_system(core.settings), nudge=retries.nudge)
-    planner = Planner(core.end_system, _admission(core), renewals.current)
+    planner = Planner(core.end_system, renewals.current)
     reaper = _reaper(core, orchestrator, planner, sees_use=sees_use)
     opening = _opening(core, orchestrator, planner, retries.nudge, reaper, hands_settings_on=sees_use)
     owed_evictions = OwedEvictions(
@@ -357,6 +357,7 @@ def _reaper(core: Core, orchestrator: Orchestrator, planner: Planner, *, sees_us
 
 def _served(core: Core, orchestrator: Orchestrator, planner: Planner, openings: Openings, renewals: Renewals) -> Served:
     return Served(
+        admission=_admission(core),
         planner=planner,
         orchestrator=orchestrator,
         end_system=core.end_system,

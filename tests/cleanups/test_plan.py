@@ -49,9 +49,8 @@ def planned(
     from_beyond: bool = False,
 ) -> CleanupRequest:
     live = LiveSessions(a_ledger(folder))
-    planner = Planner(end_system, Admission(SEALS, live, require_seal=False), live.current)
-    sealed = planner.let_in(SESSION, "A", global_cache=False, seals=seals, from_beyond=from_beyond)
-    return planner.plan(SESSION, "A", sealed, global_cache=False, headers=headers)
+    sealed = Admission(SEALS, live, require_seal=False).of(SESSION, "A", seals, from_beyond=from_beyond)
+    return Planner(end_system, live.current).plan(SESSION, "A", sealed, global_cache=False, headers=headers)
 
 
 def test_a_seal_says_which_login_ends_and_headers_beside_it_are_not_read(tmp_path: Path) -> None:

@@ -95,9 +95,9 @@ class OpsHub:
         served = replica.parts.served
         seals = [] if seal is None else [seal]
         try:
-            sealed = served.planner.let_in(session_id, SYSTEM, global_cache=everything, seals=seals, from_beyond=False)
+            sealed = served.admission.of(session_id, SYSTEM, seals, whole_system=everything)
             if sealed is None:
-                await served.planner.admit(session_id)
+                await served.admission.without_seal(session_id)
             request = served.planner.plan(session_id, SYSTEM, sealed, global_cache=everything, headers=())
             return answer(await served.orchestrator.cleanup(request)).status
         except UnknownSession:
