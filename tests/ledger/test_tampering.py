@@ -10,6 +10,8 @@ import pytest
 from connector.ledger import authentication
 from connector.ledger.rows import COLUMNS, EMPTY, PURPOSE
 from connector.model.debts import LogoutState
+from drivers.group_commit import GroupCommit
+from tests.fleet.gates import gate_before
 from tests.ledger.ledgers import KEYS, ONLY_NEW, REFUSED, ROTATED, START, SetClock, all_due, close, opened, raw, record
 
 ALTERATIONS = {
@@ -50,6 +52,22 @@ async def test_a_row_with_any_column_altered_is_quarantined_and_never_due(tmp_pa
         (shown,) = await ledger.listing(states=[LogoutState.WAITING])
         assert shown.unusable is not None
         assert "in quarantine" in shown.unusable
+        assert ledger.lost_track
+
+
+async def test_a_row_is_told_of_though_the_caller_who_met_it_has_gone(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        debt = await record(ledger, 1)
+        with raw(tmp_path) as file:
+            file.execute("UPDATE debts SET mac = x'00'")
+        with gate_before(GroupCommit, "_do") as disk:
+            looking = asyncio.create_task(ledger.owed_of(debt.session_id))
+            await disk.reached.wait()
+            looking.cancel()
+            await asyncio.wait([looking])
+            assert looking.cancelled()
+            disk.open()
+        assert (await ledger.statistics()).quarantined == 1
         assert ledger.lost_track
 
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -67,6 +68,8 @@ class FleetTransactions:
         self._address = address
         self._keyring = keyring
         self._quarantined = quarantined
+        self._untold: deque[Debt] = deque()
+        """Rows that the last transactions have put in quarantine, until the event loop's thread tells of them."""
         self._standstill = standstill
         self._watch = StandstillWatch(standstill)
         self._owner = OwnRow(self._watch)
@@ -107,21 +110,13 @@ class FleetTransactions:
     def together(self, do: Callable[[FleetTable, Sequence[Item]], Sequence[T]]) -> Callable[[Item], Awaitable[T]]:
         """Return a function that runs `do` with an item, together with all others that wait, as in `Transactions`."""
 
-        def with_table(table: FleetTable, items: Sequence[Item]) -> list[tuple[T, list[Debt]]]:
-            before = len(table.quarantined)
-            outcomes = do(table, items)
-            return [*zip(outcomes, [table.quarantined[before:], *[[]] * (len(outcomes) - 1)], strict=True)]
-
         async def submit(item: Item) -> T:
             if self._group is None:
                 raise LedgerUnavailable("the ledger in the database: closed")
             try:
-                outcome, quarantined = await self._group.submit_item(with_table, item)
+                return await self._group.submit_item(do, item)
             except DriverError as problem:
                 raise LedgerUnavailable(str(problem)) from problem
-            for debt in quarantined:
-                self._quarantined(debt)
-            return outcome
 
         return submit
 
@@ -161,6 +156,8 @@ class FleetTransactions:
 
     async def _commit(self, batch: Sequence[Job[Any, Any]]) -> None:
         await self._thread.run(partial(self._commit_batch, batch))
+        while self._untold:
+            self._quarantined(self._untold.popleft())
         if self._has_lost_track:
             self._lost_track()
 
@@ -184,6 +181,7 @@ class FleetTransactions:
                 self._end(table.commit)
                 self._acknowledged = self._owner.word, began
                 self.history.acknowledged()
+                self._untold.extend(table.quarantined)
                 self._tell_of(seen.gone)
         except Exception as problem:  # noqa: BLE001 - the boundary of a transaction: its callers get to see it
             for job in batch:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -45,6 +46,8 @@ class LedgerWriter:
         self.term = Term()
         """That of the transactions to come."""
         self._quarantined = quarantined
+        self._untold: deque[Debt] = deque()
+        """Rows in quarantine that nobody was told of. Whoever comes back next tells: the caller of that work may have gone."""
         self._file = SqliteFile(self._path)
         self._writer: SqliteWriter | None = None
         self._identity: tuple[int, int] | None = None
@@ -58,22 +61,23 @@ class LedgerWriter:
         It returns the item's outcome once that is durable, or raises `LedgerUnavailable`.
         """
 
-        def with_table(connection: sqlite3.Connection, items: Sequence[Item]) -> list[tuple[T, list[Debt]]]:
+        def with_table(connection: sqlite3.Connection, items: Sequence[Item]) -> Sequence[T]:
             self._must_be_ours()
             table = FileTable(connection, self._keyring, term=self.term)
             outcomes = do(table, items)
-            return [*zip(outcomes, [table.quarantined, *[[]] * (len(outcomes) - 1)], strict=True)]
+            self._untold.extend(table.quarantined)
+            return outcomes
 
         async def submit(item: Item) -> T:
             writer = await self._sound_writer()
             try:
-                outcome, quarantined = await writer.submit_item(with_table, item)
+                return await writer.submit_item(with_table, item)
             except DriverError as problem:
                 self._broken |= not isinstance(problem, FullDisk | Busy)
                 raise LedgerUnavailable(str(problem)) from problem
-            for debt in quarantined:
-                self._quarantined(debt)
-            return outcome
+            finally:
+                while self._untold:
+                    self._quarantined(self._untold.popleft())
 
         return submit
 
