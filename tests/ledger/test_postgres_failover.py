@@ -27,8 +27,8 @@ async def pair(own_postgres: Postgres) -> AsyncIterator[Pair]:
 
 
 @asynccontextmanager
-async def opened(pair: Pair, standstill: Standstill | None = None) -> AsyncIterator[PostgresLedger]:
-    ledger = PostgresLedger(parsed(pair.address, origin="test"), KEYS, clock=SetClock(), standstill=standstill)
+async def opened(pair: Pair, standstill: Standstill | None = None, *, to: str = "") -> AsyncIterator[PostgresLedger]:
+    ledger = PostgresLedger(parsed(to or pair.address, origin="test"), KEYS, clock=SetClock(), standstill=standstill)
     async with ledger.opened():
         yield ledger
 
@@ -144,6 +144,23 @@ async def test_what_a_replica_opened_that_was_taken_for_gone_meanwhile_is_owed(p
         found = await logins(other), {each.login_id: each.state for each in await every_row(other) if each.login_id}
 
     assert found == ({session(2).session_id: "l2"}, {"l0": LogoutState.CLOSED, "l1": LogoutState.OWED})
+
+
+async def test_who_is_left_with_a_former_primary_finds_open_what_others_have_ended(pair: Pair) -> None:
+    """`docs/ledger.md` says so of replication that is not synchronous."""
+    clock, login = SetClock(), (session(1).session_id, "l1")
+    former = pair.primary.dsn(pair.database)
+    async with opened(pair, Standstill(60.0, counted=math.inf, clock=clock)) as other, opened(pair, to=former) as left_behind:
+        await open_(other, session(1, "t1", "l1"))
+        await pair.cut_off()
+        await pair.fail_over()
+        for _ in range(3):
+            await rewinds(other)
+            clock.now += 61
+        await record(other, 1, "t1", login="l1")
+        found = [await each.open_by(*login) for each in (left_behind, other)]
+
+    assert [each and each.login_id for each in found] == ["l1", None]
 
 
 async def test_a_standby_that_lacks_nothing_is_no_loss(pair: Pair) -> None:

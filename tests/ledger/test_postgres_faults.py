@@ -21,7 +21,8 @@ from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import KEYS, START, SetClock, close, opening, record, session, until
+from connector.model.sessions import OpenSession
+from tests.ledger.ledgers import KEYS, START, SetClock, close, open_, opening, record, session, until
 from tests.ledger.lossy_proxy import lossy_proxy
 from tests.postgres import ADMINISTRATOR, PASSWORD, Postgres
 from tests.servers import RealServer
@@ -170,6 +171,27 @@ async def test_a_commit_whose_wait_for_a_standby_was_cancelled_is_unknown(own_po
         wait_for_standby(own_postgres, "")
         await record(ledger, 1)
         assert len(await ledger.listing()) == 1
+
+
+async def test_no_session_counts_as_open_at_a_primary_whose_standby_has_left_it(own_postgres: Postgres) -> None:
+    """Another one may have been promoted, where others have ended the session: what this one finds is not durable."""
+    async with opened(own_postgres.dsn(own_postgres.new_database())) as ledger:
+        await open_(ledger, session(1))
+        wait_for_standby(own_postgres, "nobody")
+        async with asyncio.timeout(SOON):
+            asking = asyncio.create_task(open_by(ledger, 1))
+            while own_postgres.administer(CANCEL_WAIT) == []:
+                if asking.done():  # the server had not read its settings yet
+                    asking = asyncio.create_task(open_by(ledger, 1))
+                await asyncio.sleep(0.02)
+        with pytest.raises(LedgerUnavailable, match="nobody knows"):
+            await asking
+        wait_for_standby(own_postgres, "")
+        assert await open_by(ledger, 1) is not None
+
+
+async def open_by(ledger: PostgresLedger, number: int) -> OpenSession | None:
+    return await ledger.open_by(session(number).session_id, session(number).login_id)
 
 
 def wait_for_standby(postgres: Postgres, names: str) -> None:
