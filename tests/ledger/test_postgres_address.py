@@ -1,5 +1,6 @@
 """The address of a ledger's database: what libpq makes of it, and what is shown of it."""
 
+import shutil
 from pathlib import Path
 from traceback import format_exception
 
@@ -8,6 +9,8 @@ import pytest
 
 from connector.ledger.postgres.address import parsed
 from connector.model.errors import ConfigurationError
+from tests.endsystems.certificates import authority
+from tests.ports import HOST
 from tests.postgres import PASSWORD, Postgres
 from tests.servers import RealServer
 
@@ -58,6 +61,31 @@ def test_a_host_that_can_only_be_read_is_passed_over(postgres: Postgres) -> None
 
     with pytest.raises(psycopg.OperationalError, match="read-only"):
         psycopg.connect(parsed(postgres.dsn(database), origin="x").conninfo)
+
+
+def test_tls_is_spoken_with_a_server_whose_certificate_and_name_verify(own_postgres: Postgres, tmp_path: Path) -> None:
+    trusted = authority(tmp_path)
+    trusted.server("localhost")
+    use_certificate(own_postgres, tmp_path / "server.pem")
+    dsn = f"{own_postgres.dsn('postgres')} hostaddr={HOST} sslmode=verify-full"
+
+    with psycopg.connect(parsed(f"{dsn} host=localhost sslrootcert={trusted.file}", origin="x").conninfo) as connection:
+        assert connection.pgconn.ssl_in_use
+    for wrong in (f"{dsn} sslrootcert={trusted.file}", f"{dsn} host=localhost sslrootcert={tmp_path / 'server.pem'}"):
+        with pytest.raises(psycopg.OperationalError, match="certificate"):
+            psycopg.connect(parsed(wrong, origin="x").conninfo)
+
+
+def use_certificate(postgres: Postgres, certificate: Path) -> None:
+    """Let a server speak TLS. Its key may be nobody's but its own."""
+    file = postgres.server.folder / "data" / "server.pem"
+    file.touch(0o600)
+    file.write_bytes(certificate.read_bytes())
+    shutil.chown(file, file.parent.owner(), file.parent.group())
+    for setting, value in {"ssl_cert_file": file, "ssl_key_file": file, "ssl": "on"}.items():
+        postgres.administer(f"ALTER SYSTEM SET {setting} = '{value}'")
+    postgres.server.kill()
+    postgres.server.start()
 
 
 def test_an_address_may_lead_to_pgbouncer(postgres: Postgres, bouncer: RealServer) -> None:
