@@ -3,6 +3,7 @@
 As a plugin of pytest it makes one of them in the process of the tests: `-p tests.fleet.planting --plant NAME`.
 """
 
+import asyncio
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 
 from connector.assembly import parts
 from connector.cache.caches import Caches
+from connector.cache.evictions import begin_evictions
 from connector.cache.storage import Storage
 from connector.cleanups.one_at_a_time import OneAtATime
 from connector.cleanups.orchestrator import Orchestrator
 from connector.ledger.bookkeeping import Bookkeeping
 from connector.ledger.testing import MemoryLedger, MemoryStore
+from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt
 from connector.sessions import last_calls
 from connector.sessions.fleet import FleetSessions
@@ -110,6 +113,16 @@ def as_before(_: Callable[..., Any]) -> Callable[..., Any]:
     return taken
 
 
+def evicted_first(real: Callable[..., Any]) -> Callable[..., Any]:
+    async def run(does: Orchestrator, request: CleanupRequest, *known: Any, **how: Any) -> Any:
+        scopes = {driver.name: request.scopes for driver in does._storage.drivers}
+        async with asyncio.TaskGroup() as steps:
+            begun = begin_evictions(does._storage, scopes, steps)
+        return await real(does, request, *known, begun, **how)
+
+    return run
+
+
 def always_first(real: Callable[..., Any]) -> Callable[..., Any]:
     def try_first(store: MemoryStore, owner: object, debt: Debt) -> Debt:
         tried: Debt = real(store, owner, debt)
@@ -144,6 +157,7 @@ MUTANTS = {
     "memory decides, as in one process": Mutant(parts, "FleetSessions", lambda _: LiveSessions, TRUTH),
     "a login is alive under any stamp": Mutant(FleetSessions, "is_alive", alive_under_any_stamp, TRUTH),
     "the stamp is taken after the question": Mutant(SessionsInUse, "_must_be_alive", stamp_after_the_question, INTERLEAVINGS),
+    "an end evicts before it is durable": Mutant(Orchestrator, "_run", evicted_first, INTERLEAVINGS),
     "a late record evicts nothing more": Mutant(FleetSessions, "owed_late", lambda _: LiveSessions.owed_late, INTERLEAVINGS),
     "a record without an answer evicts nothing": Mutant(SessionRecords, "evict_soon", nothing, INTERLEAVINGS),
     "two processes may begin a login at once": Mutant(OneAtATime, "is_alone", answered(True), INTERLEAVINGS),

@@ -31,6 +31,20 @@ async def test_an_answer_from_before_a_cleanup_elsewhere_does_not_keep_the_seal_
     assert (cleaned.status, statuses) == (200, [DEAD, DEAD])
 
 
+async def test_who_asks_just_before_an_end_is_durable_keeps_no_seal_alive(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await one.opened(session)
+        with gate_before(other.live, "look"), gate_before(one.ledger, "record") as ends:
+            cleaning = asyncio.create_task(one.cleanup(session, headers))
+            await ends.met()
+            before = await other.status(headers)
+            ends.open()
+            cleaned = await cleaning
+            statuses = [await other.status(headers) for _ in range(2)]
+
+    assert (before, cleaned.status, statuses) == (200, 200, [DEAD, DEAD])
+
+
 async def test_once_one_replica_has_answered_401_no_other_one_serves_the_seal(fleet: Fleet, session: str) -> None:
     async with fleet.replicas(3) as (one, other, third):
         headers = await one.opened(session)

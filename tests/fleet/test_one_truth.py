@@ -1,7 +1,10 @@
 """A session that is initialised on one replica, used on another and cleaned up on a third: there is one truth about it."""
 
+from dataclasses import replace
 from uuid import uuid4
 
+from connector.ledger.testing import MemoryLedger, MemoryStore
+from tests.drivers.stores import fresh_namespace
 from tests.fleet.gates import counted, gate_after
 from tests.fleet.replicas import Fleet, eventually
 
@@ -45,11 +48,12 @@ async def test_an_old_seal_reads_nothing_of_the_new_login_and_does_not_harm_it(f
         old = await one.opened(session)
         assert await other.remember(old, "of the old login")
         new = await other.opened(session, old)
-        assert await other.remember(new, "of the new login")
-        statuses = [(await each.opshub.call("/recall", old)).status for each in (one, other)]
+        for base in ("", "/system"):
+            assert await other.remember(new, "of the new login", base)
+        statuses = [(await each.opshub.call(f"{base}/recall", old)).status for each in (one, other) for base in ("", "/system")]
         found = [await each.recall(new) for each in (one, other)]
 
-    assert (statuses, found) == ([DEAD] * 2, ["of the new login"] * 2)
+    assert (statuses, found) == ([DEAD] * 4, ["of the new login"] * 2)
 
 
 async def test_every_login_that_is_replaced_elsewhere_is_ended(fleet: Fleet) -> None:
@@ -83,6 +87,18 @@ async def test_a_cleanup_by_an_old_seal_ends_the_login_that_another_replica_has_
         statuses = [await each.status(new) for each in (one, other)]
         assert (answer.status, statuses) == (200, [DEAD] * 2)
         await eventually(lambda: not fleet.desk.alive)
+
+
+async def test_a_seal_of_a_ledger_that_was_not_adopted_is_a_503_and_its_cleanup_is_done(fleet: Fleet, session: str) -> None:
+    before = replace(fleet, namespace=fresh_namespace(), make_ledger=lambda *_: MemoryLedger(MemoryStore()))
+    async with before.replica("before") as former:
+        headers = await former.opened(session)
+    async with fleet.replicas() as (one, other):
+        statuses = [await each.status(headers) for each in (one, other)]
+        cleaned = await other.cleanup(session, headers)
+
+    assert (statuses, cleaned.status) == ([503, 503], 200)
+    assert not fleet.desk.alive
 
 
 async def test_without_its_seal_nobody_cleans_up_what_another_replica_has_opened(fleet: Fleet, session: str) -> None:
