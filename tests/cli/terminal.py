@@ -24,6 +24,7 @@ UNLOCK, PEER = 0x40045431, 0x5441
 async def at_a_terminal(
     *arguments: str | Path,
     folder: Path,
+    environ: Mapping[str, str] | None = None,
     answers: Mapping[str, str] | None = None,
     columns: int = 200,
     lines: int = 24,
@@ -37,7 +38,7 @@ async def at_a_terminal(
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "connector", *arguments),
         cwd=folder,
-        env=surroundings({"COLUMNS": str(columns), "LINES": str(lines), "TERM": "xterm"}),
+        env=surroundings({"COLUMNS": str(columns), "LINES": str(lines), "TERM": "xterm", **(environ or {})}),
         stdin=its,
         stdout=its,
         stderr=its,

@@ -11,6 +11,7 @@ from connector.ledger.postgres.address import Address, parsed
 from connector.ledger.postgres.adopting import Adoption
 from connector.ledger.postgres.arriving import arrive
 from connector.ledger.postgres.departing import departing
+from connector.ledger.postgres.layouts import migrate
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.sqlite.leaving import Leaving, leaving
 from connector.ledger.sqlite.moving_in import move_in
@@ -21,6 +22,7 @@ from connector.model.sessions import OpenSession
 from connector.sessions.fleet import FleetSessions
 from connector.sessions.seal import Sealed
 from tests.cli.command import connector
+from tests.cli.terminal import at_a_terminal
 from tests.ledger.ledgers import (
     DRIVERS,
     KEYS,
@@ -44,6 +46,10 @@ from tests.postgres import PASSWORD, Postgres
 MOVED = begun(Actor("ada", "command line"), Action.COPY_LEDGER, "ledger x", START)
 ADOPTION = Adoption(KEYS, idle_for=1, entry=MOVED)
 """A session is idle here after two ticks."""
+
+
+LOSES_DEBTS = b"CREATE RULE lost AS ON INSERT TO debts DO INSTEAD NOTHING"
+"""For a database that has them no more when they are looked for."""
 
 
 class BrokenOff(Exception):
@@ -154,6 +160,30 @@ async def test_a_file_that_the_database_cannot_take_stays_usable(tmp_path: Path,
 
     async with opened(tmp_path) as ledger:
         assert (await ledger.statistics()).sessions == 1
+
+
+@pytest.mark.parametrize(
+    ("is_new", "said"),
+    [(True, "what was read again from debts is not what was written"), (False, "1 of the rows were not there")],
+    ids=["into an empty database", "beside another ledger"],
+)
+async def test_a_move_whose_rows_do_not_arrive_leaves_all_as_it_was(
+    tmp_path: Path, address: Address, is_new: bool, said: str
+) -> None:
+    if not is_new:
+        async with database(address).opened() as there:
+            await there.tick()
+    async with opened(tmp_path) as ledger:
+        await record(ledger, 1)
+    with address.connect() as connection:
+        migrate(connection)
+        connection.execute(LOSES_DEBTS)
+
+    with pytest.raises(ConfigurationError, match=said):
+        move(tmp_path, address)
+
+    async with opened(tmp_path) as ledger, database(address).opened() as there:
+        assert ((await ledger.statistics()).owed, len((await there.known_sessions()).adopted)) == (1, 0)
 
 
 async def test_ids_that_debts_had_are_not_given_again(tmp_path: Path, address: Address) -> None:
@@ -352,6 +382,18 @@ async def test_a_file_moves_by_a_command_that_shows_no_password(tmp_path: Path, 
     assert "and read again" in first.out
     assert "was moved to 127.0.0.1" in again.out
     assert PASSWORD not in first.out + first.err + again.out + again.err
+
+
+async def test_a_person_sees_how_far_a_move_is(tmp_path: Path, postgres: Postgres) -> None:
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+    assert (await connector("check-config", folder=tmp_path, environ=environ)).exit_code == 0
+    async with opened(tmp_path) as ledger:
+        for number in range(3):
+            await record(ledger, number)
+
+    exit_code, shown = await at_a_terminal("ledger", "copy", NAME, "LEDGER_DSN", folder=tmp_path, environ=environ)
+
+    assert (exit_code, "moving the ledger: 3 rows" in shown, "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in shown) == (0, True, True), shown
 
 
 async def test_each_move_leaves_a_line_where_the_ledger_is_then(tmp_path: Path, postgres: Postgres) -> None:

@@ -45,6 +45,10 @@ class Leaving:
         if table == "lost_track" and (number := self.damaged()):
             yield (f"~ when the ledger moved, rows did not verify: {number}",)
 
+    def size(self) -> int:
+        """Count all rows that may move."""
+        return sum(self._count(table) for table in COLUMNS)
+
     def damaged(self) -> int:
         """Count the rows that do not verify."""
         return sum(self._count(table) - sum(1 for _ in self.rows(table)) for table in KINDS)
