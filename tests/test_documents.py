@@ -136,6 +136,27 @@ def test_every_file_of_the_project_that_a_page_names_is_there(page: str) -> None
     assert [file for file in named if not (ROOT / file).exists()] == []
 
 
+def names_of_tests(folder: str) -> set[str]:
+    """Return the names of all tests of a folder."""
+    files = (ROOT / folder).rglob("test_*.py")
+    return {name for file in files for name in re.findall(r"def (test_\w+)\(", file.read_text("utf-8"))}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_test_that_a_page_names_is_there(page: str) -> None:
+    named = re.findall(r"`(test_\w+)`", (ROOT / page).read_text("utf-8"))
+
+    assert {*named} <= names_of_tests("tests")
+
+
+def test_each_guarantee_of_redis_names_a_run_that_is_there() -> None:
+    _, table = (ROOT / "docs/drivers/aiocache-redis.md").read_text("utf-8").split("| run that shows it |\n")
+    runs = [run for row in re.findall(r"^\|.*\| (`[^|]*) \|$", table, re.MULTILINE) for run in re.findall(r"\w+", row)]
+
+    assert len(runs) > 6
+    assert [run for run in runs if not any(run in name for name in names_of_tests("tests/drivers"))] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_target_of_make_that_a_page_names_is_there(page: str) -> None:
     targets = {*re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)}

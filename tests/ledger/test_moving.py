@@ -393,7 +393,9 @@ async def test_a_person_sees_how_far_a_move_is(tmp_path: Path, postgres: Postgre
 
     exit_code, shown = await at_a_terminal("ledger", "copy", NAME, "LEDGER_DSN", folder=tmp_path, environ=environ)
 
-    assert (exit_code, "moving the ledger: 3 rows" in shown, "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in shown) == (0, True, True), shown
+    assert (exit_code, "moving the ledger: 3 rows" in shown, "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in shown) == (0, True, True), (
+        shown
+    )
 
 
 async def test_each_move_leaves_a_line_where_the_ledger_is_then(tmp_path: Path, postgres: Postgres) -> None:
