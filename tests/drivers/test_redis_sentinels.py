@@ -1,9 +1,10 @@
 """A master that Sentinels name: fail-overs are followed, and what is wrong with the Sentinels is said."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
@@ -26,9 +27,9 @@ DISTANCE = 0.3
 PASSWORD, ANOTHER = "canary-5up3r", "canary-an0ther"
 
 
-async def in_use(driver: Driver) -> None:
+async def in_use(driver: Driver, sessions: Sequence[SessionScope] = SESSIONS) -> None:
     """Keep something for several sessions at once, over several connections."""
-    await asyncio.gather(*(keep(driver, session, "key", b"value") for session in SESSIONS))
+    await asyncio.gather(*(keep(driver, session, "key", b"value") for session in sessions))
 
 
 async def until_it_serves(driver: Driver) -> None:
@@ -41,9 +42,11 @@ async def until_it_serves(driver: Driver) -> None:
 
 
 async def assert_it_uses(server: RealServer, driver: Driver) -> None:
-    await in_use(driver)
+    new = [SessionScope(str(uuid4()), "A") for _ in SESSIONS]  # what was kept before was replicated
     async with administrator(server) as admin:
-        assert len([key for key in await keys(admin) if b":g:" in key]) > len(SESSIONS)
+        before = {key for key in await keys(admin) if b":g:" in key}
+        await in_use(driver, new)
+        assert len({key for key in await keys(admin) if b":g:" in key} - before) >= len(new)
 
 
 async def test_a_fail_over_after_the_master_died_is_followed_without_a_restart(redis_binary: None) -> None:
@@ -60,15 +63,17 @@ async def test_a_fail_over_after_the_master_died_is_followed_without_a_restart(r
         await assert_it_uses(successor, driver)
 
 
-async def test_a_switch_over_with_the_former_master_alive_is_followed_by_the_next_call(redis_binary: None) -> None:
-    async with watched_redis() as watched, opened(watched.driver()) as driver:
-        await in_use(driver)
-        await watched.fail_over()
-        successor = await watched.until_promoted()
+async def test_a_former_master_that_is_made_a_replica_is_left_by_the_next_call(redis_binary: None) -> None:
+    with capture_logs() as logs:
+        async with watched_redis() as watched, opened(watched.driver()) as driver:
+            await in_use(driver)
+            await watched.fail_over()
+            successor = await watched.until_promoted()
+            await watched.until_demoted()
 
-        await until_it_serves(driver)
-
-        await assert_it_uses(successor, driver)
+            await assert_it_uses(successor, driver)
+    told = [(line["address"], line["role"], line["replicas_required"]) for line in logs if "replicas_required" in line]
+    assert (told[0], told[-1]) == tuple((f"{HOST}:{server.port}", "master", False) for server in (watched.master, successor))
 
 
 async def test_a_master_that_does_not_answer_is_left_once_another_is_named(redis_binary: None) -> None:
@@ -104,7 +109,7 @@ async def test_a_promoted_master_that_restarts_at_once_is_no_replica_again(redis
     async with watched_redis() as watched, opened(watched.driver()) as driver:
         await watched.fail_over()
         successor = await watched.until_promoted()
-        await until_it_serves(driver)
+        await watched.until_demoted()
         successor.kill()
         successor.start()
 
@@ -129,15 +134,13 @@ async def test_a_sentinel_that_slept_through_a_fail_over_brings_nobody_back(redi
         late = watched.sentinels[2]
         late.pause()
         await watched.fail_over()
-        await watched.until_promoted()
+        successor = await watched.until_promoted()
         await until_it_serves(driver)
         for sentinel in watched.sentinels[:2]:
             sentinel.kill()
         late.resume()
 
-        await keep(driver, SESSION, "key", b"value")
-
-        assert await current(driver, SESSION, "key") == b"value"
+        await assert_it_uses(successor, driver)
 
 
 async def test_sentinels_that_are_far_away_are_waited_for(redis_binary: None) -> None:

@@ -34,6 +34,7 @@ BUSY = 5.0
 async def switched_over(watched: Watched, _fleet: Fleet) -> None:
     await watched.fail_over()
     await watched.until_promoted()
+    await watched.until_demoted()
 
 
 async def killed(watched: Watched, _fleet: Fleet) -> None:

@@ -50,6 +50,12 @@ class Watched:
                     await asyncio.sleep(0.05)
         return next(replica for replica in self.replicas if replica.port == port)
 
+    async def until_demoted(self) -> None:
+        """Wait until the Sentinels have made a replica of the former master, which is well: for seconds it serves on."""
+        async with administrator(self.master) as asked, asyncio.timeout(WITHIN):
+            while (await asked.info("replication"))["role"] != "slave":  # noqa: ASYNC110 - Sentinels change it
+                await asyncio.sleep(0.05)
+
     async def leader(self) -> RealServer:
         """Return the server that the first Sentinel names as the master."""
         async with administrator(self.sentinels[0]) as asked:
