@@ -36,9 +36,12 @@ def doctor(
     Nothing is changed in it. Ends with 0 if all is sound, with 1 if there is a warning, and with 2 if something does not work.
     """
     from connector.cli.examination import examined
+    from connector.config.settings import LogsSection
     from connector.doctor.finding import EXIT_CODES, worst
     from connector.rehearsal.settings_file import read_settings
+    from connector.telemetry.logs import configure_logs
 
+    configure_logs(LogsSection(level="warning"))  # what a driver warns of goes to standard error, not between the findings
     given = None if settings is None else {pair.key: pair.value for pair in read_settings(settings, os.environ)}
     findings = []
     for finding in examined(config, given, None if url is None else _public(url)):

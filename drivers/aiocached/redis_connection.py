@@ -71,6 +71,10 @@ class StoreLogin(CredentialProvider):
         password = self.password or ""
         return (password,) if self._username is None else (self._username, password)
 
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        """Return the same. redis-py's own method logs a warning for each connection."""
+        return self.get_credentials()
+
 
 Addressed = AddressedConnection | AddressedTlsConnection | SocketConnection
 

@@ -19,6 +19,7 @@ from tests.endsystems.certificates import authority
 from tests.endsystems.faulty import faulty_system
 from tests.ports import free_port
 from tests.postgres import PASSWORD as DATABASE_PASSWORD
+from tests.servers import RealServer
 from tests.sessions.desk import PASSWORD, USER, Desk, settings
 
 SYSTEM = f"""
@@ -140,12 +141,16 @@ async def test_old_keys_are_a_warning(tmp_path: Path) -> None:
 
 
 async def test_a_store_that_is_down_is_a_fault(tmp_path: Path) -> None:
-    redis = f'[storage]\ndrivers = ["shared"]\n[storage.shared]\ndriver = "aiocache"\nbackend = "redis"\nport = {free_port()}\n'
-
-    wrong = await found_wrong(configured(tmp_path, redis))
+    wrong = await found_wrong(configured(tmp_path, on_redis(free_port())))
 
     assert wrong["store-shared"].condition is Condition.FAULT
     assert "start" in wrong  # replicas need the same keys
+
+
+async def test_what_a_store_logs_does_not_stand_between_the_findings(tmp_path: Path, redis: RealServer) -> None:
+    ended = await connector("doctor", "--json", folder=configured(tmp_path, on_redis(redis.port)))
+
+    assert "store-shared" in [each["name"] for each in ended.json["findings"] if each["condition"] == "sound"]
 
 
 async def test_a_host_without_an_address_is_a_fault(tmp_path: Path) -> None:
@@ -185,6 +190,10 @@ async def test_a_person_sees_the_counts_at_the_end(tmp_path: Path) -> None:
     ended: Ended = await connector("doctor", folder=configured(tmp_path, ""))
 
     assert ended.out.splitlines()[-1].startswith("fault: 0, warning: 0, sound: ")
+
+
+def on_redis(port: int) -> str:
+    return f'[storage]\ndrivers = ["shared"]\n[storage.shared]\ndriver = "aiocache"\nbackend = "redis"\nport = {port}\n'
 
 
 def end_system(url: str) -> str:

@@ -59,6 +59,15 @@ async def test_the_password_comes_from_the_settings_a_variable_or_a_file(
             await driver.ping()
 
 
+async def test_a_login_with_a_password_leaves_no_warning_of_the_library_in_the_log(
+    redis_with_password: RealServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(aiocache_driver(redis_with_password, "redis", password=PASSWORD)) as driver:
+        await driver.ping()
+
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("redis")] == []
+
+
 async def test_a_password_that_is_not_where_the_settings_say_is_a_misconfiguration(
     redis_with_password: RealServer, tmp_path: Path
 ) -> None:
