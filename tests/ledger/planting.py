@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from connector.ledger.postgres import held_claims, owners, standstill
+from connector.ledger.postgres import held_claims, owners, standstill, transactions
 from connector.ledger.postgres.claim_changes import ClaimChanges
 from connector.ledger.postgres.in_hand import InHand
 from connector.ledger.postgres.replica import Replica
@@ -20,7 +20,9 @@ from connector.model import settling
 from tests.sessions.planting import Mutant, nothing
 
 TRIES, CANCELLED, STANDSTILL = "claims_alone.py", "test_cancelled_tries.py", "test_standstill.py"
-ALONE = "test_postgres_one_at_a_time.py"
+ALONE, FAULTS = "test_postgres_one_at_a_time.py", "test_postgres_faults.py"
+CANCELLED_WAIT = "test_a_commit_whose_wait_for_a_standby_was_cancelled_is_unknown"
+LATE = "test_a_record_whose_caller_has_gone_ends_no_session_that_was_opened_since"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -85,6 +87,12 @@ MUTANTS = {
         held_claims, "REFRESHED", lambda real: real + " WHERE owner IS NULL", TRIES
     ),
     "retries send what is being refreshed": Mutant(held_claims, "UNCLAIMED", lambda real: real.partition(" AND ")[0], TRIES),
+    "a COMMIT whose wait was cancelled has taken effect": Mutant(
+        FleetTransactions, "_end", lambda _: lambda _, commit: commit(), f"{FAULTS}::{CANCELLED_WAIT}"
+    ),
+    "what nobody waits for any more is done": Mutant(
+        transactions, "_awaited", lambda _: lambda batch: batch, f"{FAULTS}::{LATE}"
+    ),
     "transactions take no lock": Mutant(owners, "BEGIN", lambda real: real.replace(TAKE_LOCK, "SELECT"), ALONE),
     "time within transactions is nobody's": Mutant(standstill, "SHORT", lambda _: -1.0, STANDSTILL),
     "a database that stands still is somebody's death": Mutant(standstill, "SHORT", lambda _: math.inf, STANDSTILL),

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import psycopg
 import pytest
@@ -21,8 +21,7 @@ from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
-from connector.model.sessions import OpenSession
-from tests.ledger.ledgers import KEYS, START, SetClock, close, open_, opening, record, session, until
+from tests.ledger.ledgers import DRIVERS, KEYS, ORIGIN, START, SetClock, close, open_, opening, record, request, session, until
 from tests.ledger.lossy_proxy import lossy_proxy
 from tests.postgres import ADMINISTRATOR, PASSWORD, Postgres
 from tests.servers import RealServer
@@ -157,46 +156,53 @@ async def test_a_commit_without_an_answer_is_unknown_and_a_repeat_finds_out(post
 
 
 async def test_a_commit_whose_wait_for_a_standby_was_cancelled_is_unknown(own_postgres: Postgres) -> None:
-    database = own_postgres.new_database()
-    async with opened(own_postgres.dsn(database)) as ledger:
-        wait_for_standby(own_postgres, "nobody")
-        recording = asyncio.create_task(record(ledger, 1))
-        async with asyncio.timeout(SOON):
-            while own_postgres.administer(CANCEL_WAIT) == []:
-                if recording.done():  # the server had not read its settings yet
-                    recording = asyncio.create_task(record(ledger, 1))
-                await asyncio.sleep(0.02)
-        with pytest.raises(LedgerUnavailable, match="nobody knows"):
-            await recording
-        wait_for_standby(own_postgres, "")
+    async with opened(own_postgres.dsn(own_postgres.new_database())) as ledger:
+        with commits_that_wait_for_a_standby(own_postgres):
+            recording = await cancelled_in_its_wait(
+                own_postgres, lambda: ledger.record(request(1), origin=ORIGIN, drivers=DRIVERS)
+            )
+            with pytest.raises(LedgerUnavailable, match="nobody knows"):
+                await recording
         await record(ledger, 1)
         assert len(await ledger.listing()) == 1
 
 
 async def test_no_session_counts_as_open_at_a_primary_whose_standby_has_left_it(own_postgres: Postgres) -> None:
     """Another one may have been promoted, where others have ended the session: what this one finds is not durable."""
+    login = session(1).session_id, session(1).login_id
     async with opened(own_postgres.dsn(own_postgres.new_database())) as ledger:
         await open_(ledger, session(1))
-        wait_for_standby(own_postgres, "nobody")
-        async with asyncio.timeout(SOON):
-            asking = asyncio.create_task(open_by(ledger, 1))
-            while own_postgres.administer(CANCEL_WAIT) == []:
-                if asking.done():  # the server had not read its settings yet
-                    asking = asyncio.create_task(open_by(ledger, 1))
-                await asyncio.sleep(0.02)
-        with pytest.raises(LedgerUnavailable, match="nobody knows"):
-            await asking
-        wait_for_standby(own_postgres, "")
-        assert await open_by(ledger, 1) is not None
+        with commits_that_wait_for_a_standby(own_postgres):
+            asking = await cancelled_in_its_wait(own_postgres, lambda: ledger.open_by(*login))
+            with pytest.raises(LedgerUnavailable, match="nobody knows"):
+                await asking
+        assert await ledger.open_by(*login) is not None
 
 
-async def open_by(ledger: PostgresLedger, number: int) -> OpenSession | None:
-    return await ledger.open_by(session(number).session_id, session(number).login_id)
+@contextmanager
+def commits_that_wait_for_a_standby(postgres: Postgres) -> Iterator[None]:
+    """Have each commit wait for one that is not there, as long as the context is."""
+    wait_for_standby(postgres, "nobody")
+    try:
+        yield
+    finally:
+        wait_for_standby(postgres, "")
 
 
 def wait_for_standby(postgres: Postgres, names: str) -> None:
     postgres.administer(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
     postgres.administer("SELECT pg_reload_conf()")
+
+
+async def cancelled_in_its_wait(postgres: Postgres, ask: Callable[[], Coroutine[Any, Any, object]]) -> "asyncio.Task[object]":
+    """Ask until the one commit of that waits, and end its wait. The server reads its settings some time after it was told to."""
+    asking = asyncio.create_task(ask())
+    async with asyncio.timeout(SOON):
+        while postgres.administer(CANCEL_WAIT) == []:
+            if asking.done():
+                asking = asyncio.create_task(ask())
+            await asyncio.sleep(0.02)
+    return asking
 
 
 async def test_a_replica_paused_in_a_transaction_holds_up_the_others_for_seconds_only(postgres: Postgres) -> None:

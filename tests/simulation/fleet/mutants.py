@@ -172,6 +172,7 @@ FAVOURED: Mapping[str, Mapping[str, Any]] = {
     "nobody looks for the ends of others": {**LONG_SPLITS, "steps": 8},
     "a new login has the keys of the old one": SPLITS,
     "a cleanup ends what memory knows": {},
+    "an end evicts before it is durable": {},
 }
 """Of the mistakes that `tests.fleet` plants, those that the simulation finds, too."""
 SERVED = Mistake(Storage, "trusted", lambda _: True, {})
