@@ -70,6 +70,13 @@ def test_values_that_differ_are_named_and_text_of_several_words_is_quoted() -> N
     assert log.text.endswith(" info it happened eviction=near:evicted,far:owed reason='two words'\n")
 
 
+def test_a_number_always_says_of_what_it_is() -> None:
+    with logged(LogsSection(format="console")) as log:
+        structlog.get_logger().info("it happened", sessions_by_key={"4d555c4c": 3})
+
+    assert log.text.endswith(" info it happened sessions_by_key=4d555c4c:3\n")
+
+
 @pytest.mark.parametrize("settings", [LogsSection(format="json"), LogsSection(format="console")], ids=["json", "console"])
 def test_a_traceback_shows_code_and_no_values(settings: LogsSection) -> None:
     with logged(settings) as log:

@@ -129,10 +129,11 @@ def _plain_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return the value as one word, or as the literal that it is."""
+    """Return the value as one word, or as the literal that it is. A word that all parts have stands alone, a number does not."""
     if isinstance(value, dict) and value:
-        words = {*value.values()}
-        value = words.pop() if len(words) == 1 else ",".join(f"{name}:{word}" for name, word in value.items())
+        first, *others = {*value.values()}
+        alone = isinstance(first, str) and not others
+        value = first if alone else ",".join(f"{name}:{word}" for name, word in value.items())
     text = value if isinstance(value, str) else str(value)
     return text if text.isprintable() and " " not in text else repr(value)
 

@@ -14,6 +14,7 @@ from typing import IO, Any, cast
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
@@ -249,12 +250,15 @@ async def test_a_restart_does_not_wait_for_the_claims_of_a_process_that_was_kill
             assert await beside_a_paused_one.claim_due(FAR, per_origin=9, limit=9) == []
         works.kill()
         works.wait()
-    async with opened(address) as restarted:
-        found = await restarted.claim_due(FAR, per_origin=9, limit=9)
-        totals = await restarted.statistics()
+    with capture_logs() as logs:
+        async with opened(address) as restarted:
+            found = await restarted.claim_due(FAR, per_origin=9, limit=9)
+            totals = await restarted.statistics()
 
     assert [debt.session_id for debt in found] == [session(6).session_id]
     assert (totals.openings, totals.unknown, totals.maybe_twice) == (0, 1, 1)
+    (told,) = [line for line in logs if line["event"].startswith("a server that shares the ledger is gone")]
+    assert (told["tried"], told["unknown_logins"]) == (1, 1)
 
 
 class Watched(SetClock):

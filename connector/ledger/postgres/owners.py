@@ -74,6 +74,8 @@ class GoneOwner(NamedTuple):
     name: str
     tries: int
     """How many debts it was trying: nobody knows how that ended."""
+    logins: int
+    """How many logins it had under way: nobody knows what they have made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,9 @@ def remove(connection: "psycopg.Connection[Any]", word: bytes) -> GoneOwner:
     tries = connection.execute("DELETE FROM claims WHERE owner = %s", (word,)).rowcount
     for statement in ("DELETE FROM refreshes WHERE owner = %s", "DELETE FROM introductions WHERE owner = %s"):
         connection.execute(statement, (word,))
+    logins = connection.execute("SELECT FROM openings WHERE owner = %s", (word,)).rowcount
     found = connection.execute("DELETE FROM owners WHERE id = %s RETURNING name", (word,)).fetchone()
-    return GoneOwner("unknown" if found is None else str(found[0]), tries)
+    return GoneOwner("unknown" if found is None else str(found[0]), tries, logins)
 
 
 def introduce(table: Table, about: bytes | None) -> list[bytes]:

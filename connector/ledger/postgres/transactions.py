@@ -198,6 +198,7 @@ class FleetTransactions:
                 "a server that shares the ledger is gone: others do what it owed, and may repeat a logout that it was trying",
                 server=owner.name,
                 tried=owner.tries,
+                unknown_logins=owner.logins,
             )
 
     def _begun(self) -> "tuple[psycopg.Connection[Any], Prologue]":
