@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.ledger.postgres.tables import MIGRATIONS as VERSIONS_OF_THE_DATABASE
+from connector.ledger.sqlite.schema import MIGRATIONS as VERSIONS_OF_THE_FILE
 from tests.house.count import between_rooms, imports
 from tests.house.source import modules
 
@@ -194,3 +196,10 @@ def test_the_files_that_a_new_reader_needs_are_there() -> None:
 
     assert len(lines) >= 5
     assert [file for line in lines for file in line.split(", ") if not (ROOT / file).exists()] == []
+
+
+def test_the_page_about_the_ledger_names_the_version_of_each_store() -> None:
+    page = (ROOT / "docs" / "ledger.md").read_text()
+
+    assert f"Version {len(VERSIONS_OF_THE_FILE)} (`PRAGMA user_version`)" in page
+    assert f"the version that they have: {len(VERSIONS_OF_THE_DATABASE)} |" in page

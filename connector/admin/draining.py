@@ -32,7 +32,7 @@ LONGEST = 172_800.0
 """Seconds for trying what is owed, or for ending sessions; their parts have shorter deadlines of their own."""
 NOTHING = Totals(owed=0, waiting=0, closed=0, evictions=0, quarantined=0, unreadable=0, oldest=None)
 """What is left in a ledger whose other servers do what is owed there."""
-NOT_ITS_OWN = "the ledger is shared: its other servers serve the open sessions, and `connector sessions close` ends one"
+NOT_ITS_OWN = "the ledger is shared; others serve its sessions: leave out --close-sessions. `connector sessions close` ends one"
 OPEN = Wanted(states=[SessionState.OPEN])
 BEGUN = (
     "an administrator empties this server: it opens no session any more, is not ready, and tries what is owed; "

@@ -71,7 +71,8 @@ def promote(id_: KeyArgument, *, config: ConfigOption = None) -> None:
     keys, found = _keys(config)
     digest = _digest(id_, keys)
     if lacking := [each.name for each in found.replicas if digest not in each.keys]:
-        _not_now(f"not promoted: these replicas do not have it, or do not tell yet: {', '.join(map(plain, lacking))}")
+        what = f"these replicas do not have it, or do not tell yet: {', '.join(map(plain, lacking))}"
+        _not_now(f"not promoted: {what}. Give them this file, and send each SIGHUP or restart it")
     work = partial(change_keys, _ledger(config).key_file, promoted(id_), os.environ)
     _changed(config, Action.PROMOTE_KEY, f"key {id_}", work, lambda _: "it is the first one")
     typer.echo(f"{id_} is the first key now: {RELOAD}")
@@ -87,9 +88,10 @@ def retire(id_: KeyArgument, *, config: ConfigOption = None) -> None:
     if id_ == next(iter(keys)):
         _not_now("not retired: it is the first key, which makes whatever is new. Promote another one before")
     if writing := [each.name for each in found.replicas if not each.keys or digest in each.keys[:1]]:
-        _not_now(f"not retired: these replicas write with it, or do not tell yet: {', '.join(map(plain, writing))}")
+        what = f"these replicas write with it, or do not tell yet: {', '.join(map(plain, writing))}"
+        _not_now(f"not retired: {what}. Promote another one there, and send each SIGHUP or restart it")
     if rows := found.rows.get(id_):
-        _not_now(f"not retired: rows that need it: {_counted(rows)}")
+        _not_now(f"not retired: rows that need it: {_counted(rows)}. Try again once `connector keys list` shows none")
     work = partial(change_keys, _ledger(config).key_file, retired(id_), os.environ)
     _changed(config, Action.RETIRE_KEY, f"key {id_}", work, lambda _: "it is no key any more")
     typer.echo(f"{id_} is no key any more: {RELOAD}")

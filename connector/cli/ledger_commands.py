@@ -65,11 +65,11 @@ def copy(
             raise typer.BadParameter("expected what moves, and where to")
         case [Address() as address], Path() as file:
             _into_file(address, file)
+        case [Address(), *_], Path():
+            raise typer.BadParameter("expected one new file")
         case _, Path():
-            named = ", ".join(map(str, [*sources, target]))
-            raise typer.BadParameter(
-                f"expected a variable that is set, and files; all are files, or several move into one: {named}"
-            )
+            named = ", ".join(str(end) for end in [*sources, target] if isinstance(end, Path))
+            raise typer.BadParameter(f"expected a variable that is set, and files; these count as files: {named}")
         case _, Address() as address:
             files = [source for source in sources if isinstance(source, Path)]
             if len(files) < len(sources):

@@ -79,7 +79,7 @@ async def test_a_key_that_rows_need_is_not_retired_and_it_is_said_how_many(tmp_p
     ended = await keys(tmp_path, "retire", old)
 
     assert (ended.exit_code, ids(tmp_path)[1]) == (75, old)
-    assert "not retired: rows that need it: 1 sessions" in ended.err
+    assert "not retired: rows that need it: 1 sessions. Try again once `connector keys list` shows none" in ended.err
 
 
 async def test_a_key_that_nothing_needs_is_retired_and_the_first_never(tmp_path: Path) -> None:

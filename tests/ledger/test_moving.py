@@ -314,7 +314,7 @@ async def test_a_file_with_rows_of_a_missing_key_joins_no_ledger_and_stays_usabl
             await record(ledger, 1)
     move(tmp_path / "one", address)
 
-    with pytest.raises(ConfigurationError, match="put it into the keyring"):
+    with pytest.raises(ConfigurationError, match="is not in the keyring: put its line after the others"):
         move(tmp_path / "other", address)
 
     async with opened(tmp_path / "other", ROTATED) as ledger:
@@ -432,7 +432,7 @@ async def test_several_files_move_by_one_command_and_once(tmp_path: Path, postgr
 
     assert [line.split()[:2] for line in moved.out.splitlines()] == [[path, "moved"] for path in paths], moved.err
     assert [line.split()[:3] for line in again.out.splitlines()] == [[path, "was", "moved"] for path in paths]
-    assert (into_a_file.exit_code, "several move into one" in into_a_file.err) == (2, True)
+    assert (into_a_file.exit_code, "expected a variable that is set" in into_a_file.err) == (2, True)
 
 
 def move_back(folder: Path, address: Address) -> None:

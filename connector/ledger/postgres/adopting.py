@@ -50,7 +50,8 @@ def adopt(table: FleetTable, source: LeavingLedger, adoption: Adoption, advance:
     try:
         facts = [*_facts(source, adoption, advance)]
     except KeyMissing as problem:
-        raise ConfigurationError([f"{problem}: put it into the keyring for as long as the ledger moves"]) from None
+        todo = "put its line after the others, and leave it there until `connector keys retire` takes it out"
+        raise ConfigurationError([f"ledger.key_file: {problem}: {todo}"]) from None
     write_again(table, facts, there=(), now=adoption.now)
     _write_the_rest(table, source, advance)
     for id_ in source.ids:
