@@ -151,7 +151,9 @@ class OwedEvictions:
         if known is None or not losses <= known:
             await self._evict_within(driver, [EVERYTHING])
             self._invalidated[driver.name] = losses
-            log.warning("everything cached was invalidated, because the ledger was damaged or restored", driver=driver.name)
+            log.warning(
+                "everything cached was invalidated, because the ledger was damaged, restored or moved", driver=driver.name
+            )
         if self._invalidated.keys() == {each.name for each in self._storage.drivers}:
             await self._ledger.track_regained(frozenset.intersection(*self._invalidated.values()))
             self._invalidated.clear()

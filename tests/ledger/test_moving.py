@@ -452,6 +452,21 @@ async def test_all_that_a_database_told_a_file_tells(tmp_path: Path, address: Ad
         assert (await record(ledger, 99)).id == 5
 
 
+async def test_a_move_has_everything_cached_invalidated_because_other_stores_go_with_it(tmp_path: Path, address: Address) -> None:
+    async with opened(tmp_path):
+        pass
+    move(tmp_path, address)
+    async with database(address).opened() as fleet:
+        in_the_database = fleet.lost_track
+        await fleet.track_regained(await fleet.losses())
+        assert not fleet.lost_track
+    (tmp_path / NAME).unlink()
+    move_back(tmp_path, address)
+
+    async with opened(tmp_path) as ledger:
+        assert (in_the_database, ledger.lost_track) == (True, True)
+
+
 async def test_no_replica_starts_with_a_database_whose_ledger_has_moved(tmp_path: Path, address: Address) -> None:
     async with database(address).opened():
         pass

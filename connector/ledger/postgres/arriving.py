@@ -16,7 +16,7 @@ from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql.audit_rows import note_at_rest
-from connector.ledger.sql.moving import COLUMNS, NUMBERED, Digest, LeavingLedger, LedgerRows, Row
+from connector.ledger.sql.moving import COLUMNS, LOSE_TRACK, NUMBERED, Digest, LeavingLedger, LedgerRows, Row
 from connector.model.audit import ended
 from connector.model.errors import ConfigurationError
 
@@ -26,9 +26,9 @@ Connection = psycopg.Connection[Any]
 def arrive(address: Address, source: LeavingLedger, adoption: Adoption, advance: Callable[[], None]) -> bool:
     """Move a ledger into a database, and tell whether that was done before. `advance` is called for each row.
 
-    One that is empty holds the same rows then, and one with a ledger adopts this one. Its audit log gets a line. The source is
-    marked once all is written and read again, and before the database keeps it. A move that was broken off is begun again by
-    another call.
+    One that is empty holds the same rows then, and one with a ledger adopts this one. Its audit log gets a line. The next start
+    invalidates everything cached. The source is marked once all is written and read again, and before the database keeps it. A
+    move that was broken off is begun again by another call.
 
     Raises:
         ConfigurationError: the database cannot be used or is in use, or the source cannot move.
@@ -63,6 +63,7 @@ def _arrived(
         copy_rows(connection, source, advance, address)
     else:
         adopt(FleetTable(Statements(connection), adoption.keyring), source, adoption, advance)
+    connection.execute(LOSE_TRACK)
     note_at_rest(Statements(connection), ended(adoption.entry, f"moved to {address}"))
     source.mark(str(address))
     return False

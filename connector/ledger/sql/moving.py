@@ -38,6 +38,10 @@ class LedgerRows(Protocol):
         """Return the rows of a table, ordered by the first column."""
 
 
+LOSE_TRACK = "INSERT INTO lost_track VALUES ('the ledger was moved')"
+"""Has everything cached invalidated: a store that is used with the new ledger may have missed cleanups."""
+
+
 class LeavingLedger(LedgerRows, Protocol):
     """A ledger that moves to another store, while nobody else uses it."""
 

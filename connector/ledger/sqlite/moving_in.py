@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from connector.ledger.sql.audit_rows import note_at_rest
-from connector.ledger.sql.moving import COLUMNS, NUMBERED, Digest, LeavingLedger, LedgerRows
+from connector.ledger.sql.moving import COLUMNS, LOSE_TRACK, NUMBERED, Digest, LeavingLedger, LedgerRows
 from connector.ledger.sql.table import marks
 from connector.ledger.sqlite.opening import refusals
 from connector.ledger.sqlite.recovery import COMPANIONS
@@ -22,8 +22,8 @@ from drivers.folders import make_private_folder
 def move_in(path: Path, source: AbstractContextManager[LeavingLedger], entry: AuditEntry, advance: Callable[[], None]) -> None:
     """Move a ledger into a new file, and write a line of its audit log. `advance` is called for each row.
 
-    The source is marked once all is written and read again, and before the file has its name. A move that was broken off is begun
-    again by another call.
+    The next start invalidates everything cached. The source is marked once all is written and read again, and before the file has
+    its name. A move that was broken off is begun again by another call.
 
     Raises:
         ConfigurationError: there is a file, it cannot be made, or the source cannot move.
@@ -36,6 +36,7 @@ def move_in(path: Path, source: AbstractContextManager[LeavingLedger], entry: Au
         begin_anew(made)
         with source as leaving:
             with closing(sqlite3.connect(made, isolation_level=None)) as connection, filled(connection, leaving, advance):
+                connection.execute(LOSE_TRACK)
                 note_at_rest(connection, ended(entry, f"moved to {path.absolute()}"))
             leaving.mark(str(path.absolute()))
         made.replace(path)
