@@ -87,7 +87,8 @@ def _into_database(path: Path, address: "Address", config: Path | None) -> None:
 
     settings = read(chosen(config), os.environ).settings
     keyring = load_keyring(settings.ledger.key_file, os.environ, ledger=path)
-    adoption = Adoption(keyring, _idle_ticks(settings.sessions.idle_timeout), begun_here(Action.COPY_LEDGER, f"ledger {path}"))
+    begun = begun_here(Action.COPY_LEDGER, f"ledger {path.absolute()}")
+    adoption = Adoption(keyring, _idle_ticks(settings.sessions.idle_timeout), begun)
     with leaving(path, keyring) as file, progress("moving the ledger", file.size()) as advance:
         damaged = file.damaged()
         was_done = arrive(address, file, adoption, advance)

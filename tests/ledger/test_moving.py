@@ -411,7 +411,8 @@ async def test_each_move_leaves_a_line_where_the_ledger_is_then(tmp_path: Path, 
     lines = (await connector("audit", "--json", folder=tmp_path, environ=environ)).json
 
     assert [(line["action"], line["where"]) for line in lines] == [("copy ledger", "command line")] * 2
-    assert [line["target"] for line in lines] == [f"ledger {parsed(environ['LEDGER_DSN'], origin='x')}", f"ledger {NAME}"]
+    where = [str(parsed(environ["LEDGER_DSN"], origin="x")), str(tmp_path / NAME)]
+    assert [line["target"] for line in lines] == [f"ledger {each}" for each in where]
     assert lines[0]["outcome"] == f"moved to {tmp_path}/new.sqlite3"
     assert lines[1]["outcome"].startswith("moved to 127.0.0.1")
     assert PASSWORD not in str(lines)
