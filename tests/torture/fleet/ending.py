@@ -46,7 +46,7 @@ async def ended(folder: Path, ground: Ground, place: Listening, crowd: Crowd) ->
 
 def seen_so_far(ground: Ground, place: Listening, crowd: Crowd, **in_the_end: Any) -> FleetHistory:
     """Return all that was seen, and what was found `in_the_end`."""
-    system, life = place.system, Life("the fleet", 0.0, tick=ground.tick)
+    system, life = place.system, Life("the fleet", 0.0, tick=ground.deployment.tick)
     return FleetHistory(
         crowd.caller.calls,
         [life],

@@ -68,9 +68,11 @@ class Deployment:
     store: Callable[[], AbstractAsyncContextManager[Store]]
     tick: float = NO_TICK
     """Seconds that count as a minute of idle time."""
+    begins_older: bool = False
+    """Whether its replicas are of an earlier version until a rolling upgrade, which is the first thing that is done."""
 
 
-PLAIN = Deployment("one PostgreSQL and one Redis", one_postgres, one_redis)
+PLAIN = Deployment("one PostgreSQL and one Redis", one_postgres, one_redis, begins_older=True)
 WATCHED = Deployment("one PostgreSQL, and a Redis with three Sentinels", one_postgres, redis_with_sentinels, tick=3.0)
 
 
@@ -84,15 +86,19 @@ class Ground:
     database: Database
     troubles: Troubles
     lateness: Lateness
-    tick: float
-    """Seconds that count as a minute of idle time."""
+    deployment: Deployment
     config: str
     environ: Mapping[str, str]
     """Those of a replica that nothing is done to."""
 
     @property
+    def beginning(self) -> Sequence[Happening]:
+        """What is done before all else, and never again."""
+        return [self.restarts.upgrade] if self.deployment.begins_older else []
+
+    @property
     def happenings(self) -> Sequence[Happening]:
-        """All that may be done."""
+        """All that may be done, as often as there is time."""
         return [*self.restarts.happenings, *self.store.happenings, *self.database.happenings]
 
 
@@ -106,8 +112,8 @@ async def ground(folder: Path, end_system: str, deployment: Deployment) -> Async
         configs = [CONFIG.format(store=store.lines(number), **about) for number in range(len(CLOCKS))]
         environs = [{"LEDGER_DSN": database.dsn(number), **KEYS} for number in range(len(CLOCKS))]
         replicas = [
-            Replica(folder / f"replica{number}", configs[number], environs[number], deployment.tick, ahead)
-            for number, ahead in enumerate(CLOCKS)
+            Replica(folder / f"replica{number}", config, environ, deployment.tick, ahead, is_older=deployment.begins_older)
+            for number, (config, environ, ahead) in enumerate(zip(configs, environs, CLOCKS, strict=True))
         ]
         front = stack.enter_context(balancer([replica.port for replica in replicas], patience=PATIENCE, check=CHECK))
         restarts = Restarts(replicas, front)
@@ -117,4 +123,4 @@ async def ground(folder: Path, end_system: str, deployment: Deployment) -> Async
         await restarts.all_up()
         late = Lateness(restarts.processes)
         async with late.watched():
-            yield Ground(front.url, restarts, store, database, Troubles(), late, deployment.tick, configs[-1], environs[-1])
+            yield Ground(front.url, restarts, store, database, Troubles(), late, deployment, configs[-1], environs[-1])

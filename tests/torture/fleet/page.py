@@ -53,9 +53,11 @@ all sessions are ended. The judge knows what the clients and the end system saw,
   is late on a busy machine counts as no fault of the fleet's. Nor does a call during which a process of the fleet had to wait for
   a processor for half of the time, as the kernel counts it.
 
-What is done is an excuse from its beginning until {recovers:.0f} seconds after it was mended. A rolling restart is none.
-Between two things, the fleet has some seconds in which nothing may fail at all. Each thing may make no more logins unknown, and
-no more logouts be sent again, than calls can be under way at once: {under_way}.
+What is done is an excuse from its beginning until {recovers:.0f} seconds after it was mended. Neither a rolling restart nor a
+rolling upgrade is one. The fleet on one Redis begins with replicas of a version that knows nothing of the last layout of the
+tables. The first thing that is done is to upgrade them. Between two things, the fleet has some seconds in which nothing may
+fail at all. Each thing may make no more logins unknown, and no more logouts be sent again, than calls can be under way at
+once: {under_way}.
 """
 
 

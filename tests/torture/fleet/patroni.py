@@ -11,6 +11,8 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from random import Random
+from time import monotonic
+from typing import Any
 
 import psycopg
 
@@ -87,8 +89,7 @@ class Cluster:
     def _look(self) -> Node | None:
         for asked in self._nodes:
             try:
-                with urllib.request.urlopen(f"http://{HOST}:{asked.patroni.port}/cluster", timeout=2) as answer:
-                    members = json.load(answer)["members"]
+                members = _members(asked)
             except OSError:
                 return None
             followers = [each for each in members if each["role"] != "leader" and each["state"] in {"running", "streaming"}]
@@ -112,9 +113,11 @@ class Cluster:
         await self.until_complete()
 
     async def _switch_over(self, random: Random) -> None:
-        async with asyncio.timeout(WITHIN):
-            while not await asyncio.to_thread(_is_asked_to_hand_over, await self.until_complete()):  # noqa: ASYNC110 - as above
-                await asyncio.sleep(LOOK_EVERY)
+        end = monotonic() + WITHIN
+        while refusal := await asyncio.to_thread(_refused_to_hand_over, await self.until_complete()):
+            if monotonic() > end:
+                raise TimeoutError(refusal)
+            await asyncio.sleep(LOOK_EVERY)
         await self.until_complete()
 
     async def _crash(self, _: Random) -> None:
@@ -248,17 +251,24 @@ def _told(port: int, path: str) -> bytes:
         return connection.recv(1024)
 
 
-def _is_asked_to_hand_over(leader: Node) -> bool:
-    """Ask Patroni for a switchover, and tell whether it makes one: it does not (412) until another node is fit to lead."""
+def _refused_to_hand_over(leader: Node) -> str:
+    """Ask Patroni for a switchover. If it makes none (412) until another node is fit to lead, return what it says of all."""
     address = f"http://{HOST}:{leader.patroni.port}/switchover"
     request = urllib.request.Request(address, json.dumps({"leader": leader.name}).encode(), method="POST")
     try:
         with urllib.request.urlopen(request, timeout=WITHIN):
-            return True
+            return ""
     except urllib.error.HTTPError as refusal:
         if refusal.code != HTTPStatus.PRECONDITION_FAILED:
             raise
-        return False
+        return f"{leader.name}: {refusal.read().decode()} {_members(leader)}"
+
+
+def _members(asked: Node) -> list[dict[str, Any]]:
+    """Return what a node tells of all. Raises `OSError`."""
+    with urllib.request.urlopen(f"http://{HOST}:{asked.patroni.port}/cluster", timeout=2) as answer:
+        members: list[dict[str, Any]] = json.load(answer)["members"]
+        return members
 
 
 def _says_that_it_leads(asked: Node) -> bool:

@@ -30,6 +30,8 @@ class Replica:
     """Seconds that it counts as a minute of idle time."""
     ahead: float
     """Seconds by which its clock is ahead of everybody's."""
+    is_older: bool = False
+    """Whether it is of a version that knows nothing of the last layout of the tables, from its next start on."""
     port: int = field(default_factory=free_port)
     _process: asyncio.subprocess.Process | None = None
 
@@ -45,8 +47,9 @@ class Replica:
         deadlines = "deadlines = { drain = 8, shutdown = 10 }"
         config.write_text(f"{self.config}\n[server]\nport = {self.port}\n{deadlines}\n")
         command = ("-m", "tests.ahead", str(self.ahead), "tests.torture.fleet.serving", str(config), str(self.tick))
+        version = ("older",) if self.is_older else ()
         environ = {**os.environ, **self.environ, **(more or {}), "PYTHONPATH": str(ROOT)}
-        self._process = await asyncio.create_subprocess_exec(sys.executable, *command, env=environ)
+        self._process = await asyncio.create_subprocess_exec(sys.executable, *command, *version, env=environ)
         async with asyncio.timeout(WITHIN):
             while not await self._takes_connections():
                 if self._process.returncode is not None:

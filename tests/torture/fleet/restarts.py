@@ -29,6 +29,11 @@ class Restarts:
             Happening("a rolling restart", lambda _: self.restart_all_in_turn(), recovers=None),
         ]
 
+    @property
+    def upgrade(self) -> Happening:
+        """Return what makes all of today's version."""
+        return Happening("a rolling upgrade", lambda _: self._upgrade_all_in_turn(), recovers=None)
+
     def processes(self) -> list[int]:
         """Return the processes of the replicas, and this one, which has the end system and the clients."""
         return [os.getpid(), *(replica.pid for replica in self._replicas if replica.pid is not None)]
@@ -48,6 +53,11 @@ class Restarts:
                 replica.tick = tick or replica.tick
                 await replica.start(more)
                 await self._front.until(number, "UP")
+
+    async def _upgrade_all_in_turn(self) -> None:
+        for replica in self._replicas:
+            replica.is_older = False
+        await self.restart_all_in_turn()
 
     async def _kill(self, random: Random) -> None:
         replica = random.choice(self._replicas)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -52,9 +53,9 @@ class Run:
 async def ran(
     folder: Path, deployment: Deployment, seed: int, *, minutes: float = 0.0, only: str = "", told: Tell = lambda _: None
 ) -> Run:
-    """Let each thing happen at least once, and go on for so many minutes. `told` hears how it goes.
+    """Let each thing happen at least once after what the ground begins with, and go on for so many minutes.
 
-    `only` is a part of the names of what is to happen.
+    `told` hears how it goes. `only` is a part of the names of what is to happen.
     """
     random, run, began = Random(seed), Run(deployment.name, seed), monotonic()
     async with AsyncExitStack() as stack:
@@ -65,7 +66,7 @@ async def ran(
         place.system.habits = REFRESHED
         crowd = crowd_of(opshub, place.system, random)
         async with crowd.calling(AT_ONCE):
-            for happening in _drawn(random, happenings, until=began + 60 * minutes):
+            for happening in chain(standing.beginning, _drawn(random, happenings, until=began + 60 * minutes)):
                 told(f"{monotonic() - began:.0f} s, {len(crowd.caller.calls):,} calls: {happening.what}")
                 await _let(standing, happening, random)
                 run.happened[happening.what] += 1

@@ -67,6 +67,7 @@ class WatchedRedis:
             Happening("the Redis master killed until another one is promoted", self._kill),
             Happening("the Redis master paused until another one is promoted", self._pause),
             Happening("the Redis master restarted at once, and empty", self._restart),
+            Happening("the Redis master cut off from its replicas", self._leave_it_alone),
             Happening("a replica of Redis killed", self._kill_a_replica),
             Happening("a Sentinel killed", self._kill_a_sentinel),
         ]
@@ -96,6 +97,16 @@ class WatchedRedis:
         await asyncio.to_thread(self._watched.master.kill)
         await asyncio.to_thread(self._watched.master.start)
         await asyncio.sleep(A_MOMENT)  # Sentinels may have noticed it, and fail over
+        await self._until_it_takes_writes()
+
+    async def _leave_it_alone(self, _: Random) -> None:
+        """Let it hear nothing of its replicas, so that it takes no writes. Nobody else can be promoted meanwhile."""
+        replicas = self._watched.replicas
+        for replica in replicas:
+            await asyncio.to_thread(replica.pause)
+        await asyncio.sleep(2 * A_MOMENT)
+        for replica in replicas:
+            replica.resume()
         await self._until_it_takes_writes()
 
     async def _kill_a_replica(self, random: Random) -> None:
