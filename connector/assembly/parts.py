@@ -148,6 +148,18 @@ class Parts:
         await stack.enter_async_context(self.storage.opened())
         if self.peers is not None:
             await self.peers.meet(self.live.ledger_id)
+        await self._serve_from_the_authority()
+
+    async def _serve_from_the_authority(self) -> None:
+        """Have everything invalidated if another store was the authority until now: this one has missed evictions.
+
+        Raises:
+            ConfigurationError: the ledger does not work.
+        """
+        try:
+            await self.ledger.serve_from(self.storage.authority_as_configured)
+        except LedgerUnavailable as problem:
+            raise ConfigurationError([f"ledger: {problem}"]) from problem
 
     async def _seat_all(self, pools: "SeatPools") -> None:
         """Count also the logins that were made while nobody counted them.

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 
 import structlog
 
@@ -52,6 +53,13 @@ class Storage:
         """Whether another replica uses another store as authority, so that evictions of one do not reach the other."""
         self.watch = Watch(self.drivers, deadlines.ping)
         self.reads = {driver.name: Reads() for driver in self.drivers}
+
+    @property
+    def authority_as_configured(self) -> str:
+        """The authority's name, and a digest of its settings: a later start can tell by it whether another one decides."""
+        kind, settings = type(self.authority), self.authority.settings.model_dump()  # where a secret does not show its value
+        digest = sha256(f"{kind.__module__}.{kind.__qualname__} {settings!r}".encode("utf-8", "backslashreplace"))
+        return f"{self.authority.name} {digest.hexdigest()[:16]}"
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:

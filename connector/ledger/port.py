@@ -373,10 +373,17 @@ class OwedEvictionRecords(Protocol):
         """Return what has made owed evictions unknown: a line for each time."""
         ...
 
-    async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
+    async def serve_from(self, authority: str) -> None:
+        """Note by which store it is decided from now on what is served. Another one than before may have missed evictions.
+
+        `lost_track` is true then.
+        """
+        ...
+
+    async def owed_evictions(self, driver: str | None, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         """Return debts that owe an eviction from this driver, without credentials, ordered by id, from `after` on.
 
-        If there are fewer than `limit`, there are no more.
+        None stands for any driver. If there are fewer than `limit`, there are no more.
         """
         ...
 

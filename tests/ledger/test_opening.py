@@ -294,6 +294,20 @@ async def test_the_layout_of_version_8_is_read_with_all_that_it_holds(tmp_path: 
         assert layout(file) == expected_layout()
 
 
+async def test_the_layout_of_version_9_is_read_with_all_that_it_holds(tmp_path: Path) -> None:
+    with raw(tmp_path) as file:
+        file.executescript((FIXTURES / "v9.sql").read_text("utf-8"))
+    async with opened(tmp_path, FIXTURE_KEYS) as ledger:
+        assert len((await ledger.known_sessions()).logins) == 2
+        await ledger.serve_from("sqlite 0123456789abcdef")
+        assert not ledger.lost_track
+        await ledger.serve_from("memory 0123456789abcdef")
+        assert ledger.lost_track
+    with raw(tmp_path) as file:
+        assert version(file) == len(MIGRATIONS)
+        assert layout(file) == expected_layout()
+
+
 async def test_a_session_of_version_6_is_authenticated_apart_from_its_use_by_the_next_use(tmp_path: Path) -> None:
     with raw(tmp_path) as file:
         file.executescript((FIXTURES / "v6.sql").read_text("utf-8"))
@@ -318,7 +332,17 @@ def test_there_is_a_file_of_every_version_and_of_today_too() -> None:
 
 @pytest.mark.parametrize(
     ("fixture", "debts"),
-    [("v1.sql", 3), ("v2.sql", 2), ("v3.sql", 4), ("v4.sql", 1), ("v5.sql", 1), ("v6.sql", 1), ("v7.sql", 0), ("v8.sql", 0)],
+    [
+        ("v1.sql", 3),
+        ("v2.sql", 2),
+        ("v3.sql", 4),
+        ("v4.sql", 1),
+        ("v5.sql", 1),
+        ("v6.sql", 1),
+        ("v7.sql", 0),
+        ("v8.sql", 0),
+        ("v9.sql", 0),
+    ],
 )
 def test_a_ledger_of_an_older_version_is_read_as_it_is_and_not_migrated(tmp_path: Path, fixture: str, debts: int) -> None:
     with raw(tmp_path) as file:

@@ -1,6 +1,7 @@
 """The ledger looked at as a whole: listed, counted, and tidied up a slice at a time."""
 
 from collections.abc import Collection, Mapping
+from secrets import token_hex
 
 from msgspec.structs import replace
 
@@ -23,14 +24,14 @@ FORGET = """DELETE FROM debts WHERE id IN (
     SELECT id FROM debts WHERE closed_at IS NOT NULL AND (closed_at < ? OR closed_at > ?) AND holds = 0 LIMIT ?)"""
 
 
-def owed_evictions(table: Table, driver: str, *, after: int, limit: int) -> list[Debt]:
-    """Return debts that owe an eviction from the driver, which is a key in the JSON text of `evictions`.
+def owed_evictions(table: Table, driver: str | None, *, after: int, limit: int) -> list[Debt]:
+    """Return debts that owe an eviction from the driver, which is a key in the JSON text of `evictions`; None for any.
 
     What is damaged among them goes into quarantine, and others take its place: fewer than `limit` are all that there are.
     """
     keys = marks(table.keyring.ids)
     condition = f"evictions IS NOT NULL AND id > ? AND instr(evictions, ?) > 0 AND key_id IN ({keys}) ORDER BY id LIMIT ?"
-    values = (after, f'"{driver}":', *table.keyring.ids, limit)
+    values = (after, "" if driver is None else f'"{driver}":', *table.keyring.ids, limit)
     while True:
         damaged = len(table.quarantined)
         found = table.debts(condition, *values, needs_credential=lambda _: False)
@@ -136,6 +137,18 @@ def patrol(table: Table, *, after: int, limit: int) -> int:
     if ids:
         table.shown("id BETWEEN ? AND ?", ids[0], ids[-1])
     return ids[-1] if len(ids) == limit else 0
+
+
+def serve_from(table: Table, authority: str) -> bool:
+    """Note which store decides what is served, and tell whether that was another one until now, or track is lost anyway."""
+    before = [store for (store,) in table.connection.execute("SELECT store FROM authority")]
+    if before != [authority]:
+        table.write("DELETE FROM authority")
+        table.write("INSERT INTO authority VALUES (?)", (authority,))
+    if before and before != [authority]:
+        # Each time in a line of its own: it may be yet another one before this one has evicted anything.
+        table.write("INSERT INTO lost_track VALUES (?)", (f"{before[0]} was the authority until {token_hex(8)}",))
+    return has_lost_track(table)
 
 
 def has_lost_track(table: Table) -> bool:

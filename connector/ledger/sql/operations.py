@@ -214,7 +214,7 @@ class Operations(Ledger):
             await self._transactions.relieve()
             return await self._settle(settlement)
 
-    async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
+    async def owed_evictions(self, driver: str | None, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         return await self.transact(lambda table: housekeeping.owed_evictions(table, driver, after=after, limit=limit))
 
     async def listing(
@@ -271,6 +271,9 @@ class Operations(Ledger):
 
     async def statistics(self) -> Totals:
         return replace(await self.transact(housekeeping.totals), maybe_twice=self._unsettled)
+
+    async def serve_from(self, authority: str) -> None:
+        self.lost_track = await self.transact(partial(housekeeping.serve_from, authority=authority))
 
     async def losses(self) -> Collection[str]:
         return await self.transact(housekeeping.losses)

@@ -131,7 +131,20 @@ CREATE UNIQUE INDEX audit_by_word ON audit (word);
 CREATE INDEX audit_by_moment ON audit (at);
 """
 
-MIGRATIONS: tuple[str, ...] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8)
+VERSION_9 = "CREATE TABLE authority (store TEXT NOT NULL) STRICT"
+"""The store that decides what is served, as the last start has it."""
+
+MIGRATIONS: tuple[str, ...] = (
+    VERSION_1,
+    VERSION_2,
+    VERSION_3,
+    VERSION_4,
+    VERSION_5,
+    VERSION_6,
+    VERSION_7,
+    VERSION_8,
+    VERSION_9,
+)
 """The statements that lead from each version to the next; the first makes version 1 out of nothing."""
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace as with_changes
+from secrets import token_hex
 
 from msgspec.structs import replace
 
@@ -89,9 +90,18 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
             waiting = [debt for debt, _ in store.unclaimed(per_origin)]
             return min((now if debt.due_at > now + FURTHEST else debt.due_at for debt in waiting), default=None)
 
-    async def owed_evictions(self, driver: str, *, after: int = 0, limit: int = 1000) -> list[Debt]:
+    async def serve_from(self, authority: str) -> None:
         with self._transaction() as store:
-            return [*map(_shown, store.read(lambda debt: driver in debt.evictions and debt.id > after))][:limit]
+            if store.authority not in {None, authority}:
+                store.losses.add(f"{store.authority} was the authority until {token_hex(8)}")
+            store.authority = authority
+
+    async def owed_evictions(self, driver: str | None, *, after: int = 0, limit: int = 1000) -> list[Debt]:
+        def owes(debt: Debt) -> bool:
+            return bool(debt.evictions) if driver is None else driver in debt.evictions
+
+        with self._transaction() as store:
+            return [*map(_shown, store.read(lambda debt: owes(debt) and debt.id > after))][:limit]
 
     async def losses(self) -> Collection[str]:
         with self._transaction() as store:

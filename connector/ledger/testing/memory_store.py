@@ -94,6 +94,7 @@ class MemoryStore:
         self.audit: dict[bytes, AuditEntry] = {}
         """By their words, the oldest first."""
         self.losses = set[str]()
+        self.authority: str | None = None
         self._ids = count(1)
         self._spoiled: set[int] = set()
 

@@ -75,6 +75,23 @@ class Rot(LedgerSubject):
         async with opened(make_ledger(KEYS)) as ledger:
             assert not ledger.lost_track
 
+    async def test_another_authority_than_the_last_one_may_have_missed_evictions(self, make_ledger: MakeLedger) -> None:
+        async with opened(make_ledger(KEYS)) as ledger:
+            await ledger.serve_from("one")
+            await ledger.serve_from("one")
+            assert not ledger.lost_track
+        async with opened(make_ledger(KEYS)) as ledger:
+            await ledger.serve_from("two")
+            assert ledger.lost_track
+            lost = await ledger.losses()
+            await ledger.serve_from("one")
+            await ledger.track_regained(lost)
+            assert ledger.lost_track, "the first one has missed what came to the second one"
+            await ledger.track_regained(await ledger.losses())
+        async with opened(make_ledger(KEYS)) as ledger:
+            await ledger.serve_from("one")
+            assert not ledger.lost_track
+
     async def test_rows_whose_key_is_missing_stay_and_work_again_with_their_key(self, make_ledger: MakeLedger) -> None:
         async with opened(make_ledger(KEYS)) as ledger:
             first = await record(ledger, 1)

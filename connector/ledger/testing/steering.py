@@ -75,6 +75,7 @@ class Steering(LedgerSubject):
             slices.append(found)
         assert [len(each) for each in slices] == [10, 10, 5]
         assert [debt.id for each in slices for debt in each] == ids
+        assert [debt.id for debt in await ledger.owed_evictions(None)] == ids
 
     async def test_a_listing_holds_no_credential_and_comes_in_slices(self, ledger: Ledger) -> None:
         debts = [await record(ledger, number) for number in range(5)]
