@@ -10,6 +10,7 @@ from connector.ledger import authentication
 from connector.ledger.open_sessions import APART
 from connector.ledger.postgres import layouts, owners
 from connector.ledger.postgres.tables import MIGRATIONS, USE_APART
+from connector.ledger.sql.operations import Operations
 from connector.ledger.unverified import Unverified
 from tests.e2e.unhurried import slow
 
@@ -24,9 +25,14 @@ def verify(purpose: str, *values: Any, **named: Any) -> None:
     real_verify(purpose, *values, **named)
 
 
+async def serve_from(_: Operations, authority: str) -> None:
+    """Know nothing of the table of the authority."""
+
+
 def become_older() -> None:
     """Turn this process into one of that version."""
     authentication.verify = verify
+    Operations.serve_from = serve_from  # type: ignore[method-assign, assignment]
     layouts.migrate.__defaults__ = (MIGRATIONS[:LAYOUT],)
     owners.OwnRow.__init__.__defaults__ = (LAYOUT,)
 
