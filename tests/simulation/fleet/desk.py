@@ -46,7 +46,8 @@ class Desk:
     sent_twice: int = 0
     """Logouts that came while another one of the same login was under way."""
     faults: int = 0
-    most_alive: int = 0
+    at_once: list[set[str]] = field(default_factory=list)
+    """The logins that were alive when each of them was made, itself among them."""
 
     @property
     def alive(self) -> list[Login]:
@@ -55,7 +56,7 @@ class Desk:
     def log_in(self, session_id: str) -> Login:
         login = Login(f"t{len(self.logins) + 1}", session_id)
         self.logins[login.token] = login
-        self.most_alive = max(self.most_alive, len(self.alive))
+        self.at_once.append({each.token for each in self.alive})
         self.event(f"    the end system makes {login.token} for {session_id}")
         return login
 

@@ -46,6 +46,8 @@ class FleetOracle(Oracle):
     """By session."""
     not_judged: set[str] = field(default_factory=set)
     """Processes whose store has two masters: what one of these is told, the other does not know."""
+    nobodys: set[str] = field(default_factory=set)
+    """Logins that only a replica knew which others had taken for gone: their seats were given to others."""
     joined: int = 0
     """The event after which there was one master again."""
 
@@ -68,6 +70,7 @@ class FleetOracle(Oracle):
             if life.opened_by == process and life.opened_at >= since:
                 life.may_be_over = True
                 life.is_over_for_good |= for_good
+                self.nobodys.add(life.token)
 
     def ended(self, lives: Sequence[Life], received: int, now: float, *, for_good: bool = True) -> None:
         """Note that OpsHub was told that these are over."""

@@ -107,8 +107,8 @@ class Verdict:
         self._oracle.counted["sent twice"] += desk.sent_twice
         if desk.sent_twice > self._world.faults:
             self._oracle.broken(f"{desk.sent_twice} logouts were sent twice after {self._world.faults} faults")
-        if seats is not None and desk.most_alive > seats:
-            self._oracle.broken(f"{desk.most_alive} logins were alive at a time, where {seats} are allowed")
+        if seats is not None and (crowds := [alive for alive in desk.at_once if len(alive - self._oracle.nobodys) > seats]):
+            self._oracle.broken(f"{sorted(crowds[0])} were alive at a time, where {seats} are allowed")
 
 
 def _is_busy(replica: Replica) -> bool:
