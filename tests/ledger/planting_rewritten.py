@@ -12,6 +12,7 @@ import pytest
 from connector.ledger.postgres import certainty, epochs, held_claims, history, rewriting, unheard
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.history import History
+from connector.ledger.postgres.journal import Journal, Known
 from connector.ledger.postgres.known_facts import KnownFacts
 from connector.ledger.sql import housekeeping, initializing, session_rows
 from tests.sessions.planting import Mutant, always, nothing
@@ -39,6 +40,15 @@ def by_the_number_alone(_: Callable[..., bool]) -> Callable[..., bool]:
         return last is not None and seen.own is not None and seen.own.sequence < last.sequence
 
     return is_rewound
+
+
+def with_no_earlier_epoch(real: Callable[..., None]) -> Callable[..., None]:
+    def entered(journal: Journal, done: Known) -> None:
+        for entry in journal._entries:
+            entry.numbers.clear()
+        real(journal, done)
+
+    return entered
 
 
 def only_with_a_timeline(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -224,7 +234,13 @@ MUTANTS = {
         history,
         "remove_again",
         nothing,
-        f"{REWRITING}::test_a_login_that_has_failed_does_not_come_back_by_whom_had_overtaken_it",
+        f"{REWRITING}::test_a_login_that_has_failed_does_not_come_back_by_who_was_taken_for_gone",
+    ),
+    "a former primary that comes back knows nothing of what was done there": Mutant(
+        Journal,
+        "entered",
+        with_no_earlier_epoch,
+        f"{REWRITING}::test_a_login_that_has_failed_does_not_come_back_after_its_replica_has_ended",
     ),
     "a debt keeps the credential that it was recorded with": Mutant(
         rewriting,

@@ -1,5 +1,6 @@
 """What replicas write again into a database that has forgotten their last commits, whatever others have done in it meanwhile."""
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -7,8 +8,10 @@ import pytest
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
+from connector.ledger.postgres.standstill import Standstill
 from connector.model.debts import LogoutState
 from tests.ledger.ledgers import (
+    SetClock,
     logins,
     one_login_ended,
     open_,
@@ -228,6 +231,44 @@ async def test_a_login_that_has_failed_does_not_come_back_by_whom_had_overtaken_
             database.rewind()
         await ender.statistics()
         await opener.statistics()
+        totals = await ender.statistics()
+
+    assert (totals.openings, totals.unknown) == (0, 0)
+
+
+async def test_a_login_that_has_failed_does_not_come_back_by_who_was_taken_for_gone(database: Rewindable) -> None:
+    """Whoever had overtaken it has no row any more, and so does not know what the database knows."""
+    clock = SetClock()
+    watching = Standstill(60.0, counted=math.inf, clock=clock)
+    async with replica(database) as opener, replica(database) as ender, replica(database, watching) as other:
+        await opener.begin_opening(opening(session(1)))
+        await record(ender, 1, "", login="")
+        await opener.opening_failed(opening(session(1)))
+        await other.statistics()
+        await opener.statistics()
+        clock.now += 61
+        await other.statistics()
+        database.keep()
+        await other.statistics()
+        database.rewind()
+        for replica_ in (other, ender, opener):
+            await replica_.statistics()
+        totals = await other.statistics()
+
+    assert (totals.openings, totals.unknown) == (0, 0)
+
+
+async def test_a_login_that_has_failed_does_not_come_back_after_its_replica_has_ended(database: Rewindable) -> None:
+    """Whoever had overtaken it loses its epoch, and nothing that it did before that: the former primary knows it."""
+    async with replica(database) as ender:
+        async with replica(database) as opener:
+            await opener.begin_opening(opening(session(1)))
+            await record(ender, 1, "", login="")
+            await opener.opening_failed(opening(session(1)))
+        database.keep()
+        for _ in range(2):
+            await ender.statistics()
+            database.rewind()
         totals = await ender.statistics()
 
     assert (totals.openings, totals.unknown) == (0, 0)

@@ -10,7 +10,7 @@ import structlog
 from connector.ledger.postgres import epochs
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.epochs import LedgerEpoch
-from connector.ledger.postgres.journal import Journal
+from connector.ledger.postgres.journal import Journal, Known
 from connector.ledger.postgres.owners import Prologue
 from connector.ledger.postgres.rewriting import remove_again, write_again
 from connector.ledger.sql.facts import Fact
@@ -81,12 +81,12 @@ class History:
         has_entered = seen.own is None or seen.own.epoch != epoch.word
         if has_entered:
             table.connection.execute(ENTER, (epoch.word, table.term.owner))
-        since = self._kept(seen)
+        known = None if seen.own is None else Known(seen.own.epoch, seen.own.sequence)
         there = [word for word, row in seen.owners.items() if row.epoch == epoch.word and word != table.term.owner]
         if has_entered:
-            remove_again(table, self._journal.above(0))
-        rewritten = self._write_again(table, since, there, is_late=is_late) if is_rewound else None
-        lacked = is_rewound and self._journal.lacks(since)
+            remove_again(table, self._journal.all)
+        rewritten = self._write_again(table, known, there, is_late=is_late) if is_rewound else None
+        lacked = is_rewound and self._journal.lacks(known)
         gives_seats = _is_settled(table, epoch, seen)
         others = seen.owners.keys() - {table.term.owner}
         self._await(others, there, epoch)
@@ -105,9 +105,10 @@ class History:
             return
         self._last = done._replace(facts=())
         self._knows_others |= done.gives_seats
+        number = Known(done.epoch, done.sequence)
         if done.has_entered:
-            self._journal.renumber(done.sequence)
-        self._journal.add(done.sequence, done.facts)
+            self._journal.entered(number)
+        self._journal.add(number, done.facts)
         if done.rewritten is not None:
             self.rewinds += 1
             _tell(done.rewritten, lacked=done.lacked)
@@ -150,15 +151,10 @@ class History:
         before = () if self._last is None or self._last.epoch == epoch.word else self._last.others
         self._awaited = set() if epoch.is_settled else {*self._awaited, *before, *others} - {*there}
 
-    def _kept(self, seen: Prologue) -> int:
-        """Return up to which of its transactions the database knows them all."""
-        is_same = self._last is not None and seen.own is not None and seen.own.epoch == self._last.epoch
-        return seen.own.sequence if is_same and seen.own is not None else 0
-
-    def _write_again(self, table: FleetTable, since: int, there: Sequence[bytes], *, is_late: bool) -> int:
+    def _write_again(self, table: FleetTable, known: Known | None, there: Sequence[bytes], *, is_late: bool) -> int:
         """Write what the database has forgotten. What began under a word that is gone is nobody's."""
         table.connection.execute(LOST_TRACK, (f"the database had forgotten commits, {token_hex(8)}",))
-        return write_again(table, self._journal.above(since), there=there, now=self._clock(), is_late=is_late)
+        return write_again(table, self._journal.unknown_to(known), there=there, now=self._clock(), is_late=is_late)
 
 
 def _is_settled(table: FleetTable, epoch: LedgerEpoch, seen: Prologue) -> bool:

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from connector.ledger.sql.facts import Fact
@@ -13,12 +14,28 @@ MOST = 20_000
 """Facts that are kept. Each is a row, of about a kilobyte."""
 
 
-class WrittenFacts(NamedTuple):
+class Known(NamedTuple):
+    """Up to which of its transactions a database knows those of a replica: what the replica's row says there."""
+
+    epoch: bytes
+    """The word of the epoch in which the replica has written last."""
+    sequence: int
+    """The number of its last transaction, in that epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFacts:
     """What one transaction has made of rows."""
 
-    sequence: int
     moment: float
     facts: Sequence[Fact]
+    numbers: dict[bytes, int]
+    """By the word of each epoch since: the number of the transaction with which a database knows these facts in that epoch."""
+
+    def is_in(self, known: Known | None) -> bool:
+        """Tell whether a database that knows so much knows these facts."""
+        number = None if known is None else self.numbers.get(known.epoch)
+        return known is not None and number is not None and number <= known.sequence
 
 
 class Journal:
@@ -30,29 +47,36 @@ class Journal:
         self._most = most
         self._entries: deque[WrittenFacts] = deque()
         self._size = 0
-        self._dropped = 0
-        """The sequence of the last entry that was dropped."""
+        self._dropped: WrittenFacts | None = None
+        """The last entry that was dropped. Whoever knows it knows all before it."""
 
-    def add(self, sequence: int, facts: Sequence[Fact]) -> None:
+    @property
+    def all(self) -> list[Fact]:
+        """What is remembered of all transactions, in their order."""
+        return self.unknown_to(None)
+
+    def add(self, done: Known, facts: Sequence[Fact]) -> None:
         """Keep what a transaction has done, and drop what is too old or too much."""
         now = self._clock()
         if facts:
-            self._entries.append(WrittenFacts(sequence, now, facts))
+            self._entries.append(WrittenFacts(now, facts, {done.epoch: done.sequence}))
             self._size += len(facts)
         while self._entries and (self._size > self._most or self._entries[0].moment < now - self._longest):
-            dropped = self._entries.popleft()
-            self._size -= len(dropped.facts)
-            self._dropped = dropped.sequence
+            self._dropped = self._entries.popleft()
+            self._size -= len(self._dropped.facts)
 
-    def above(self, sequence: int) -> list[Fact]:
-        """Return what transactions with a higher number have done, in their order."""
-        return [fact for entry in self._entries if entry.sequence > sequence for fact in entry.facts]
+    def unknown_to(self, known: Known | None) -> list[Fact]:
+        """Return what transactions have done that are not known to a database that knows so much, in their order."""
+        return [fact for entry in self._entries if not entry.is_in(known) for fact in entry.facts]
 
-    def lacks(self, sequence: int) -> bool:
-        """Tell whether facts of transactions with a higher number were dropped."""
-        return self._dropped > sequence
+    def lacks(self, known: Known | None) -> bool:
+        """Tell whether facts of such transactions were dropped."""
+        return self._dropped is not None and not self._dropped.is_in(known)
 
-    def renumber(self, sequence: int) -> None:
-        """Give all that is kept this number: the transaction with it has seen to it that the database knows them."""
-        self._entries = deque(entry._replace(sequence=sequence) for entry in self._entries)
-        self._dropped = min(self._dropped, sequence)
+    def entered(self, done: Known) -> None:
+        """Note that this transaction, the first of its epoch, has seen to it that the database knows all that is kept.
+
+        An earlier epoch may come back, with a former primary: what was known there is known then.
+        """
+        for entry in (*self._entries, *([self._dropped] if self._dropped else [])):
+            entry.numbers[done.epoch] = done.sequence
