@@ -12,7 +12,7 @@ import pytest
 from connector.ledger.postgres import certainty, epochs, held_claims, history, rewriting, unheard
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.history import History
-from connector.ledger.postgres.journal import Journal, Known
+from connector.ledger.postgres.journal import Journal, KnownUpTo
 from connector.ledger.postgres.known_facts import KnownFacts
 from connector.ledger.sql import housekeeping, initializing, session_rows
 from tests.sessions.planting import Mutant, always, nothing
@@ -43,7 +43,7 @@ def by_the_number_alone(_: Callable[..., bool]) -> Callable[..., bool]:
 
 
 def with_no_earlier_epoch(real: Callable[..., None]) -> Callable[..., None]:
-    def entered(journal: Journal, done: Known) -> None:
+    def entered(journal: Journal, done: KnownUpTo) -> None:
         for entry in journal._entries:
             entry.numbers.clear()
         real(journal, done)

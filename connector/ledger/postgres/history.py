@@ -10,7 +10,7 @@ import structlog
 from connector.ledger.postgres import epochs
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.epochs import LedgerEpoch
-from connector.ledger.postgres.journal import Journal, Known
+from connector.ledger.postgres.journal import Journal, KnownUpTo
 from connector.ledger.postgres.owners import Prologue
 from connector.ledger.postgres.rewriting import remove_again, write_again
 from connector.ledger.sql.facts import Fact
@@ -81,7 +81,7 @@ class History:
         has_entered = seen.own is None or seen.own.epoch != epoch.word
         if has_entered:
             table.connection.execute(ENTER, (epoch.word, table.term.owner))
-        known = None if seen.own is None else Known(seen.own.epoch, seen.own.sequence)
+        known = None if seen.own is None else KnownUpTo(seen.own.epoch, seen.own.sequence)
         there = [word for word, row in seen.owners.items() if row.epoch == epoch.word and word != table.term.owner]
         if has_entered:
             remove_again(table, self._journal.all)
@@ -105,7 +105,7 @@ class History:
             return
         self._last = done._replace(facts=())
         self._knows_others |= done.gives_seats
-        number = Known(done.epoch, done.sequence)
+        number = KnownUpTo(done.epoch, done.sequence)
         if done.has_entered:
             self._journal.entered(number)
         self._journal.add(number, done.facts)
@@ -151,7 +151,7 @@ class History:
         before = () if self._last is None or self._last.epoch == epoch.word else self._last.others
         self._awaited = set() if epoch.is_settled else {*self._awaited, *before, *others} - {*there}
 
-    def _write_again(self, table: FleetTable, known: Known | None, there: Sequence[bytes], *, is_late: bool) -> int:
+    def _write_again(self, table: FleetTable, known: KnownUpTo | None, there: Sequence[bytes], *, is_late: bool) -> int:
         """Write what the database has forgotten. What began under a word that is gone is nobody's."""
         table.connection.execute(LOST_TRACK, (f"the database had forgotten commits, {token_hex(8)}",))
         return write_again(table, self._journal.unknown_to(known), there=there, now=self._clock(), is_late=is_late)

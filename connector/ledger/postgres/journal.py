@@ -14,7 +14,7 @@ MOST = 20_000
 """Facts that are kept. Each is a row, of about a kilobyte."""
 
 
-class Known(NamedTuple):
+class KnownUpTo(NamedTuple):
     """Up to which of its transactions a database knows those of a replica: what the replica's row says there."""
 
     epoch: bytes
@@ -32,7 +32,7 @@ class WrittenFacts:
     numbers: dict[bytes, int]
     """By the word of each epoch since: the number of the transaction with which a database knows these facts in that epoch."""
 
-    def is_in(self, known: Known | None) -> bool:
+    def is_in(self, known: KnownUpTo | None) -> bool:
         """Tell whether a database that knows so much knows these facts."""
         number = None if known is None else self.numbers.get(known.epoch)
         return known is not None and number is not None and number <= known.sequence
@@ -55,7 +55,7 @@ class Journal:
         """What is remembered of all transactions, in their order."""
         return self.unknown_to(None)
 
-    def add(self, done: Known, facts: Sequence[Fact]) -> None:
+    def add(self, done: KnownUpTo, facts: Sequence[Fact]) -> None:
         """Keep what a transaction has done, and drop what is too old or too much."""
         now = self._clock()
         if facts:
@@ -65,15 +65,15 @@ class Journal:
             self._dropped = self._entries.popleft()
             self._size -= len(self._dropped.facts)
 
-    def unknown_to(self, known: Known | None) -> list[Fact]:
+    def unknown_to(self, known: KnownUpTo | None) -> list[Fact]:
         """Return what transactions have done that are not known to a database that knows so much, in their order."""
         return [fact for entry in self._entries if not entry.is_in(known) for fact in entry.facts]
 
-    def lacks(self, known: Known | None) -> bool:
+    def lacks(self, known: KnownUpTo | None) -> bool:
         """Tell whether facts of such transactions were dropped."""
         return self._dropped is not None and not self._dropped.is_in(known)
 
-    def entered(self, done: Known) -> None:
+    def entered(self, done: KnownUpTo) -> None:
         """Note that this transaction, the first of its epoch, has seen to it that the database knows all that is kept.
 
         An earlier epoch may come back, with a former primary: what was known there is known then.
