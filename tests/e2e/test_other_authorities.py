@@ -8,7 +8,7 @@ import pytest
 
 from tests.drivers.stores import fresh_namespace
 from tests.e2e.connector_process import WITHIN
-from tests.e2e.opshub import OpsHub
+from tests.e2e.opshub import OpsHub, until_degraded
 from tests.e2e.sharing_servers import SYSTEM
 from tests.e2e.test_restored_ledgers import APP, MORE, Installation
 from tests.fleet.cable import cable
@@ -53,6 +53,7 @@ async def loaded_by(installation: Installation, session: str) -> tuple[int, int]
     """Run a server; return which one loaded the value that it serves, and its own process."""
     with installation.server() as server:
         async with OpsHub(server.url) as opshub, asyncio.timeout(WITHIN):
+            await until_degraded(opshub)  # at a start, the authority is trusted once what is owed is evicted
             headers = (await opshub.initialize(session, settings(), query=SYSTEM)).session_headers
             return (await opshub.call("/loader", headers)).body, server.process.pid
 
@@ -89,6 +90,7 @@ async def test_nothing_is_owed_to_a_store_that_is_taken_out_nor_served_once_it_i
         first, _ = await loaded_by(installation, session)
         with installation.server() as server:
             async with OpsHub(server.url) as opshub, asyncio.timeout(WITHIN):
+                await until_degraded(opshub)
                 headers = (await opshub.initialize(session, settings(), query=SYSTEM)).session_headers
                 assert (await opshub.call("/loader", headers)).body == first
                 await laid.cut()
