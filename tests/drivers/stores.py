@@ -7,6 +7,7 @@ from typing import Any
 
 from drivers.aiocached import AiocacheDriver, AiocacheSettings
 from drivers.testing import MakeDriver
+from tests.fleet.cable import Cable
 from tests.servers import RealServer
 
 PATIENT: Any = {"connect_timeout": 60, "operation_timeout": 60}
@@ -20,8 +21,8 @@ def fresh_namespace() -> str:
     return f"test-{next(_namespaces)}"
 
 
-def memory_before(redis: RealServer) -> str:
-    """Return the part of a configuration that keeps what is cached in memory and in this Redis."""
+def memory_before(redis: RealServer | Cable) -> str:
+    """Return the part of a configuration that keeps what is cached in memory and in this Redis. More of its table may follow."""
     return f"""
 [storage]
 drivers = ["memory", "shared"]

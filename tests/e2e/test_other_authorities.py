@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.stores import fresh_namespace
+from tests.drivers.stores import fresh_namespace, memory_before
 from tests.e2e.connector_process import WITHIN
 from tests.e2e.opshub import OpsHub, until_degraded
 from tests.e2e.sharing_servers import SYSTEM
@@ -18,15 +18,6 @@ from tests.sessions.served import KEYS
 
 GLOBAL = {**SYSTEM, "cleanupGlobalCache": "true"}
 IN_A_FILE = '[storage]\ndrivers = ["memory", "sqlite"]\n[storage.sqlite]\npath = "var/cache.sqlite3"\n'
-IN_REDIS = """
-[storage]
-drivers = ["memory", "shared"]
-[storage.shared]
-driver = "aiocache"
-backend = "redis"
-port = {port}
-namespace = "{namespace}"
-"""
 OTHERS = {
     "in memory alone": '[storage]\ndrivers = ["memory"]\n',
     "in another file": IN_A_FILE.replace("cache.sqlite3", "other.sqlite3"),
@@ -85,7 +76,7 @@ async def test_nothing_is_owed_to_a_store_that_is_taken_out_nor_served_once_it_i
     installation: Installation, configure: Configure, redis: RealServer, session: str
 ) -> None:
     async with cable(redis.port) as laid:
-        in_redis = IN_REDIS.format(port=laid.port, namespace=fresh_namespace())
+        in_redis = f'{memory_before(laid)}namespace = "{fresh_namespace()}"\n'
         configure(in_redis)
         first, _ = await loaded_by(installation, session)
         with installation.server() as server:

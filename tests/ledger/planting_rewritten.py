@@ -181,7 +181,7 @@ MUTANTS = {
     ),
     "no fact is kept": Mutant(FleetTable, "note", nothing, f"{REWRITING}::test_a_session_whose_opening_was_lost_is_open_again"),
     "nobody else is told to invalidate": Mutant(
-        history, "LOST_TRACK", lambda _: "SELECT 1", f"{REWRITING}::test_a_session_whose_opening_was_lost_is_open_again"
+        FleetTable, "lose_track", nothing, f"{REWRITING}::test_a_session_whose_opening_was_lost_is_open_again"
     ),
     "open beats ended": Mutant(rewriting, "_write_session", whatever_is_there, f"{REWRITING}::{TOGETHER}"),
     "an opening takes any place": Mutant(rewriting, "_write_session", in_any_place, f"{REWRITING}::{TOGETHER}"),

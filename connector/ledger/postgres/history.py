@@ -17,8 +17,6 @@ from connector.ledger.sql.facts import Fact
 
 log = structlog.get_logger(__name__)
 
-LOST_TRACK = "INSERT INTO lost_track VALUES (?)"
-"""Each time in a line of its own."""
 SEATS = {
     False: "the ledger's database has failed over: no seat is given until each replica has written what it knows, or is gone",
     True: "each replica has written what it knows since the ledger's database failed over: seats are given again",
@@ -153,7 +151,7 @@ class History:
 
     def _write_again(self, table: FleetTable, known: KnownUpTo | None, there: Sequence[bytes], *, is_late: bool) -> int:
         """Write what the database has forgotten. What began under a word that is gone is nobody's."""
-        table.connection.execute(LOST_TRACK, (f"the database had forgotten commits, {token_hex(8)}",))
+        table.lose_track(f"the database had forgotten commits, {token_hex(8)}")
         return write_again(table, self._journal.unknown_to(known), there=there, now=self._clock(), is_late=is_late)
 
 

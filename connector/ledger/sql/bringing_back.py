@@ -15,7 +15,6 @@ from connector.model.audit import AuditEntry, ended
 from connector.model.debts import Totals
 from connector.model.errors import ConfigurationError
 
-LOST_TRACK = "the ledger was restored from a backup"
 QUARANTINE = f"INSERT INTO quarantine ({CLAIMS}) VALUES ({marks(CLAIMS.split())})"  # noqa: S608 - names of our own
 
 
@@ -47,7 +46,7 @@ def bring_back(table: Table, *, present: Present, entry: AuditEntry, advance: Ca
     unread = take_along(table, present, now=entry.at)
     logins = {(each.session_id, each.login_id) for each in sessions}
     ended_now = len(logins | {(row.session_id, row.login_id) for row in present.sessions})
-    table.write("INSERT INTO lost_track VALUES (?)", (LOST_TRACK,))
+    table.lose_track("the ledger was restored from a backup")
     audit_rows.note(table, ended(entry, f"restored; {ended_now} sessions were open"))
     lost = sum(not is_debt(table, session.session_id, session.login_id, session.credential) for session in sessions)
     if lost or table.connection.execute("SELECT count(*) FROM sessions").fetchone()[0]:

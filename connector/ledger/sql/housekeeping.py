@@ -142,12 +142,12 @@ def patrol(table: Table, *, after: int, limit: int) -> int:
 def serve_from(table: Table, authority: str) -> bool:
     """Note which store decides what is served, and tell whether that was another one until now, or track is lost anyway."""
     before = [store for (store,) in table.connection.execute("SELECT store FROM authority")]
-    if before != [authority]:
-        table.write("DELETE FROM authority")
-        table.write("INSERT INTO authority VALUES (?)", (authority,))
-    if before and before != [authority]:
-        # Each time in a line of its own: it may be yet another one before this one has evicted anything.
-        table.write("INSERT INTO lost_track VALUES (?)", (f"{before[0]} was the authority until {token_hex(8)}",))
+    if before == [authority]:
+        return has_lost_track(table)
+    table.write("DELETE FROM authority")
+    table.write("INSERT INTO authority VALUES (?)", (authority,))
+    for store in before:
+        table.lose_track(f"{store} was the authority, {token_hex(8)}")  # and perhaps again before this one has evicted anything
     return has_lost_track(table)
 
 

@@ -21,6 +21,8 @@ NUMBERED = ("debts", "sessions", "openings", "audit")
 """Tables whose next id is behind the highest one."""
 MOVED = 1_000
 """Added to the version of a ledger that has moved: no server of any version uses it any more."""
+LOSE_TRACK = "INSERT INTO lost_track VALUES ('the ledger was moved')"
+"""Has everything cached invalidated: a store that is used with the new ledger may have missed cleanups."""
 Row = Sequence[Any]
 
 
@@ -36,10 +38,6 @@ class LedgerRows(Protocol):
 
     def rows(self, table: str) -> Iterable[Row]:
         """Return the rows of a table, ordered by the first column."""
-
-
-LOSE_TRACK = "INSERT INTO lost_track VALUES ('the ledger was moved')"
-"""Has everything cached invalidated: a store that is used with the new ledger may have missed cleanups."""
 
 
 class LeavingLedger(LedgerRows, Protocol):

@@ -225,6 +225,10 @@ class Table(ABC):
         """Remove a row and say whether there was one."""
         return self.connection.execute(f"DELETE FROM {table} WHERE id = ?", (id_,)).rowcount > 0  # noqa: S608 - ours
 
+    def lose_track(self, reason: str) -> None:
+        """Write down that evictions that were owed may be unknown. Each time needs a reason of its own."""
+        self.write("INSERT INTO lost_track VALUES (?)", (reason,))
+
     def quarantine(self) -> list[Debt]:
         """Return what rows in quarantine claim."""
         return [_claimed(row, f"in quarantine: {row['reason']}") for row in self.named(FROM_QUARANTINE)]
@@ -247,7 +251,7 @@ class Table(ABC):
         values = (debt.id, debt.unusable, debt.session_id, debt.system_id, debt.origin, debt.recorded_at)
         self.write(INTO_QUARANTINE, values)
         self.delete("debts", debt.id)
-        self.write("INSERT INTO lost_track VALUES (?)", (f"debt {debt.id} was put in quarantine",))
+        self.lose_track(f"debt {debt.id} was put in quarantine")
         self.quarantined.append(debt)
 
 

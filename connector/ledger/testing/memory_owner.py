@@ -93,7 +93,7 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
     async def serve_from(self, authority: str) -> None:
         with self._transaction() as store:
             if store.authority not in {None, authority}:
-                store.losses.add(f"{store.authority} was the authority until {token_hex(8)}")
+                store.losses.add(f"{store.authority} was the authority, {token_hex(8)}")
             store.authority = authority
 
     async def owed_evictions(self, driver: str | None, *, after: int = 0, limit: int = 1000) -> list[Debt]:
