@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from bench.question import Advance, must
+from connector.runtime.event_loop import loop_factory
 
 T = TypeVar("T")
 Sample = Callable[[], Awaitable[float]]
@@ -116,11 +117,7 @@ async def isolated(function: Callable[..., Awaitable[Any]], **arguments: Any) ->
 
 def run_on_the_servers_loop(work: Coroutine[None, None, T]) -> T:
     """Run it on the event loop that the server runs on."""
-    if sys.platform == "win32":
-        return asyncio.run(work)
-    import uvloop  # noqa: PLC0415 - there is none for Windows
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(work)
 
 

@@ -1,7 +1,6 @@
 """The process: listens, serves, and on a signal finishes what it has begun."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -20,6 +19,7 @@ from connector.model.listed import TICK
 from connector.preflight.listener import listener_tls
 from connector.preflight.loading import Prepared
 from connector.preflight.reloading import Reloading
+from connector.runtime.event_loop import loop_factory
 from connector.runtime.garbage_collection import raise_threshold
 from connector.runtime.open_files import allow_as_many_as_possible
 from connector.runtime.signals import stop_signal
@@ -55,17 +55,9 @@ def serve(
     allow_as_many_as_possible()
     raise_threshold()
     settings = config.settings if isinstance(config, Prepared) else config
-    with opened_doors(settings) as doors, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with opened_doors(settings) as doors, asyncio.Runner(loop_factory=loop_factory()) as runner:
         app = create_app(config, routes=routes, hooks=hooks, tick=tick)
         return runner.run(serve_app(app, settings, doors, read_again))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
-    import uvloop  # noqa: PLC0415 - there is none for Windows
-
-    return uvloop.new_event_loop
 
 
 async def serve_app(

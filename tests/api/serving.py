@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import uvloop
 from aiohttp import web
 
 from connector.api.parser import IDLE, guarded_runner
@@ -18,6 +17,7 @@ from connector.api.routes import add_routes
 from connector.config.settings import LogsSection, ServerDeadlines, ServerSection, Settings
 from connector.endsystems.end_system import SessionLogin
 from connector.model.outcomes import LogoutOutcome
+from connector.runtime.event_loop import loop_factory
 from connector.telemetry.logs import configure_logs
 from tests.assembly import a_ledger, served
 from tests.doubles import ACKNOWLEDGED, ScriptedDriver, ScriptedEndSystem
@@ -98,7 +98,7 @@ class EdgeProcess:
 
 @contextmanager
 def edge_process(log: Path, environment: Mapping[str, str] | None = None, *, body: float = PATIENCE) -> Iterator[EdgeProcess]:
-    """Serve the edge in a process of its own, on uvloop as in production, with its log as JSON in `log`.
+    """Serve the edge in a process of its own, on the event loop of a server, with its log as JSON in `log`.
 
     It waits `body` seconds for a body.
     """
@@ -129,4 +129,5 @@ async def _serve_until_input_ends(body: float) -> None:
 
 if __name__ == "__main__":
     configure_logs(LogsSection(format="json"))
-    uvloop.run(_serve_until_input_ends(float(sys.argv[1])))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_serve_until_input_ends(float(sys.argv[1])))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 
+from connector.runtime.event_loop import loop_factory
 from drivers.contract import Driver, SessionScope
 from drivers.driver_errors import DriverUnavailable
 from drivers.testing.subject import current, keep, opened
@@ -26,7 +26,7 @@ WITHIN = 60.0
 CONNECTIONS = 4
 
 Test = Callable[[Driver, Address], Awaitable[None]]
-loops = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+loops = pytest.mark.parametrize("loop", [asyncio.new_event_loop, loop_factory()], ids=["asyncio", "uvloop"])
 
 
 @dataclass(frozen=True, slots=True)
