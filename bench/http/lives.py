@@ -30,9 +30,10 @@ def config(port: int) -> str:
     return CONFIG.format(profile=PROFILE, host=HOST, port=port)
 
 
-async def initialized(port: int, sessions: Iterable[str]) -> dict[str, str]:
+async def initialized(port: int, sessions: Iterable[str], *, connections: int = CONNECTIONS) -> dict[str, str]:
     """Open each of these sessions, and return the line of the header by which its calls are known."""
-    answers = await _asked(port, [(id_, request("POST", f"/initialize/{id_}?systemId={SYSTEM}", body="[]")) for id_ in sessions])
+    requests = [(id_, request("POST", f"/initialize/{id_}?systemId={SYSTEM}", body="[]")) for id_ in sessions]
+    answers = await _asked(port, requests, connections)
     return {id_: header_line(body) for id_, body in answers.items()}
 
 
@@ -42,10 +43,10 @@ async def used(port: int, seals: dict[str, str]) -> None:
     must(all(body.decode() == id_ for id_, body in answers.items()), "each call is answered with its own session")
 
 
-async def cleaned_up(port: int, seals: dict[str, str]) -> None:
+async def cleaned_up(port: int, seals: dict[str, str], *, connections: int = CONNECTIONS) -> None:
     """Clean each session up."""
     path = "/cleanup/{}?systemId=" + SYSTEM + "&cleanupGlobalCache=false"
-    answers = await _asked(port, [(id_, request("POST", path.format(id_), seal)) for id_, seal in seals.items()])
+    answers = await _asked(port, [(id_, request("POST", path.format(id_), seal)) for id_, seal in seals.items()], connections)
     ended = [json.loads(body)["logout"]["outcome"] == "acknowledged" for body in answers.values()]
     must(all(ended), "each cleanup ends the login of its session")
 
@@ -62,7 +63,7 @@ def header_line(body: bytes) -> str:
     return f"{header['key']}: {header['value']}\r\n"
 
 
-async def _asked(port: int, requests: Sequence[tuple[str, bytes]]) -> dict[str, bytes]:
+async def _asked(port: int, requests: Sequence[tuple[str, bytes]], connections: int = CONNECTIONS) -> dict[str, bytes]:
     """Return the body of each answer, by the id of its session."""
     waiting, answers = iter(requests), dict[str, bytes]()
 
@@ -75,7 +76,7 @@ async def _asked(port: int, requests: Sequence[tuple[str, bytes]]) -> dict[str, 
         await writer.wait_closed()
 
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as asking:
-        for _ in range(CONNECTIONS):
+        for _ in range(connections):
             asking.create_task(ask())
     return answers
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
+from itertools import islice, product
 from statistics import median
 from time import perf_counter
 from typing import NamedTuple
@@ -15,7 +15,6 @@ from bench.http.servers import Server, served
 from bench.http.talks import HOST
 from bench.http.vitals import KNOWN, cpu_seconds
 from bench.question import OURS, Answer, Question, Run, at_least, at_most
-from bench.questions.cleanups_per_second import CONNECTIONS
 from tests.postgres import postgres_server
 from tests.servers import redis_server
 
@@ -39,8 +38,10 @@ SQLITE = "the same, its ledger in SQLite"
 SESSIONS = 2_000
 """In each turn: some seconds' worth."""
 INITIALIZES, BY_SEAL, WITHOUT_SEAL = "initializes", "cleanups by seal", "cleanups without a seal"
-Key = tuple[str, str]
-"""What is done, and the contender."""
+AT_ONCE = (32, 128)
+"""Callers: each asks for the next thing when it has its answer."""
+Key = tuple[str, int, str]
+"""What is done, by how many at once, and the contender."""
 
 
 class Moment(NamedTuple):
@@ -62,27 +63,28 @@ class Moment(NamedTuple):
 async def measure(run: Run) -> Sequence[Answer]:
     """Have both servers up at once, and ask each in turn; their first turns do not count."""
     rounds, sessions = run.pick(9, 1), run.pick(SESSIONS, 100)
-    advance = run.begin(f"{sessions:,} sessions", 2 * (1 + rounds))
+    advance = run.begin(f"{sessions:,} sessions", 2 * len(AT_ONCE) * (1 + rounds))
     spent = defaultdict[Key, list[Moment]](list)
     with kept_on(ASKING), _contenders(run) as contenders:  # both databases, too: the core of the servers is theirs alone
         for _ in range(1 + rounds):
-            for name, server in contenders.items():
-                for done, took in (await _turn(server, sessions)).items():
-                    spent[done, name].append(took)
+            for callers, name in product(AT_ONCE, contenders):
+                for done, took in (await _turn(contenders[name], sessions, callers)).items():
+                    spent[done, callers, name].append(took)
                 advance(1)
     rates = {key: median(sessions / each.time for each in turns[1:]) for key, turns in spent.items()}
     cpu = {key: median(1_000_000 * each.cpu / sessions for each in turns[1:]) for key, turns in spent.items()}
-    return [answer for done in (BY_SEAL, WITHOUT_SEAL, INITIALIZES) for answer in _answers(done, rates, cpu)]
+    shown = (BY_SEAL, WITHOUT_SEAL, INITIALIZES)
+    return [answer for what in shown for callers in AT_ONCE for answer in _answers(what, callers, rates, cpu)]
 
 
-async def _turn(server: Server, sessions: int) -> Mapping[str, Moment]:
+async def _turn(server: Server, sessions: int, callers: int) -> Mapping[str, Moment]:
     """Open sessions and end them by their seals, then end as many that were opened elsewhere. Return what each has taken."""
     begun = Moment.now(server)
-    seals = await lives.initialized(server.port, islice(new_sessions(), sessions))
+    seals = await lives.initialized(server.port, islice(new_sessions(), sessions), connections=callers)
     opened = Moment.now(server)
-    await lives.cleaned_up(server.port, seals)
+    await lives.cleaned_up(server.port, seals, connections=callers)
     ended = Moment.now(server)
-    found = await load(server.port, CONNECTIONS, cleanups=sessions)
+    found = await load(server.port, callers, cleanups=sessions)
     last = Moment(found.seconds, Moment.now(server).since(ended).cpu)
     return {INITIALIZES: opened.since(begun), BY_SEAL: ended.since(opened), WITHOUT_SEAL: last}
 
@@ -104,14 +106,15 @@ def _contenders(run: Run) -> Iterator[dict[str, Server]]:
         yield {OURS: started("fleet", IN_POSTGRES), SQLITE: started("single", "")}  # servers with two ledgers share no namespace
 
 
-def _answers(done: str, rates: Mapping[Key, float], cpu: Mapping[Key, float]) -> list[Answer]:
-    ours, sqlite = rates[done, OURS], rates[done, SQLITE]
+def _answers(what: str, callers: int, rates: Mapping[Key, float], cpu: Mapping[Key, float]) -> list[Answer]:
+    done = f"{what}, {callers} at once"
+    ours, sqlite = rates[what, callers, OURS], rates[what, callers, SQLITE]
     answers = [
         Answer(f"{done}, of what they are with SQLite", ours / sqlite, "times", at_least(AS_MANY)),
         Answer(done, ours, "per second", at_least(AS_MANY * sqlite), {SQLITE: sqlite}),
     ]
     if KNOWN:
-        ours, sqlite = cpu[done, OURS], cpu[done, SQLITE]
+        ours, sqlite = cpu[what, callers, OURS], cpu[what, callers, SQLITE]
         part = f"{done}, processor time of the server for each"
         answers.append(Answer(part, ours, "microseconds", at_most(sqlite / AS_MANY), {SQLITE: sqlite}))
     return answers
