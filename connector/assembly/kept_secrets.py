@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from connector.assembly.keys_in_use import KeysInUse
+from connector.config.problems import driver_problem
 from connector.ledger.keyring import Keyring
 from connector.model.errors import ConfigurationError
 from connector.runtime.supervision import OwnedTasks
@@ -38,5 +39,5 @@ def _problem_of(driver: Driver) -> str | None:
     try:
         driver.check()
     except DriverError as problem:
-        return f"storage.{driver.name}: {problem}"
+        return driver_problem(driver.name, problem)
     return None

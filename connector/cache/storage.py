@@ -10,6 +10,7 @@ from hashlib import sha256
 import structlog
 
 from connector.cache.watch import Watch
+from connector.config.problems import driver_problem
 from connector.config.settings import StorageDeadlines
 from connector.model.errors import ConfigurationError
 from connector.runtime.steps import close
@@ -163,7 +164,7 @@ class Storage:
         except DriverUnavailable as problem:
             self.watch.found(driver, str(problem))
         except DriverError as problem:
-            return [f"storage.{driver.name}: {problem}"]
+            return [driver_problem(driver.name, problem)]
         return []
 
 

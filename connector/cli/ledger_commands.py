@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,6 +114,6 @@ def _into_file(address: "Address", path: Path) -> None:
     from connector.ledger.postgres.departing import departing
     from connector.ledger.sqlite.moving_in import move_in
 
-    with progress("moving the ledger") as advance:
-        move_in(path, departing(address), begun_here(Action.COPY_LEDGER, f"ledger {address}"), advance)
+    entry = begun_here(Action.COPY_LEDGER, f"ledger {address}")
+    move_in(path, departing(address), entry, partial(progress, "moving the ledger"))
     typer.echo(f'moved to {path}, and read again. Set ledger.store = "sqlite" now, and ledger.path')

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from connector.admin.phrases import moment, plain, size, span
-from connector.cli.exits import EXIT_DOWN, exit_codes
+from connector.cli.exits import EXIT_DOWN, EXIT_NOT_NOW, exit_codes
 from connector.cli.options import ConfigOption, JsonOption
 from connector.cli.printing import print_json, print_table
 
@@ -16,8 +16,11 @@ if TYPE_CHECKING:  # a command imports what it works with when it runs, so that 
 
 
 def status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Tell how the server is and how much is owed. Ends with 69 if the server is down; then the figures are from the file."""
-    from connector.admin.shown import StoppedServer
+    """Tell how the server is and how much is owed. Ends with 69 if the server is down; then the figures are from the file.
+
+    Ends with 75 if the server's ledger does not answer for now.
+    """
+    from connector.admin.shown import SilentLedger, StoppedServer
     from connector.cli.seen import seen
 
     with exit_codes():
@@ -28,6 +31,8 @@ def status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
         print_table(("what", "value"), [*_lines(found, time.time())])
     if isinstance(found, StoppedServer):
         raise typer.Exit(EXIT_DOWN)
+    if isinstance(found.ledger, SilentLedger):
+        raise typer.Exit(EXIT_NOT_NOW)
 
 
 def _lines(found: "RunningServer | StoppedServer", now: float) -> Iterator[tuple[str, str]]:

@@ -37,6 +37,11 @@ def problem(path: KeyPath, reason: str, sources: Sources) -> str:
     return f"{dotted(path)}: {reason}" + (f" ({origin})" if origin else "")
 
 
+def driver_problem(name: str, raised: Exception) -> str:
+    """Return one line for what a storage driver has raised, which names the driver already."""
+    return f"storage.{name}: {str(raised).removeprefix(f'{name}: ')}"
+
+
 def dotted(path: KeyPath) -> str:
     """Return a key's name for a message. A key with strange characters is escaped and cut short."""
     return ".".join(key if PLAIN_KEY.fullmatch(key) else ascii(key)[:64] for key in path)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from connector.config.dotted_paths import imported
 from connector.config.fields import KeyPath
-from connector.config.problems import problem, secrets_in_file, suggestion, validation_problems
+from connector.config.problems import driver_problem, problem, secrets_in_file, suggestion, validation_problems
 from connector.config.settings import StorageSection
 from connector.config.sources import Sources
 from connector.model.errors import ConfigurationError
@@ -45,7 +45,7 @@ def build_drivers(storage: StorageSection) -> list[Driver]:
         try:
             drivers.append(_made(name, (storage.model_extra or {}).get(name, {})))
         except DriverMisconfigured as problem:
-            problems.append(f"storage.{name}: {problem}")
+            problems.append(driver_problem(name, problem))
     if problems:
         raise ConfigurationError(problems)
     return drivers
@@ -57,7 +57,7 @@ def misconfigurations(drivers: Iterable[Driver]) -> Iterator[str]:
         try:
             driver.check()
         except DriverMisconfigured as problem:
-            yield f"storage.{driver.name}: {problem}"
+            yield driver_problem(driver.name, problem)
 
 
 def check_instances(sources: Sources) -> tuple[dict[str, Instance], list[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
 
+from connector.config.problems import driver_problem
 from connector.config.settings import Settings
 from connector.model.errors import ConfigurationError
 from connector.preflight.ledger_store import reached_ledger
@@ -52,7 +53,7 @@ async def _reach(driver: Driver, reached: Reached) -> None:
             await round_trip(driver)
         reached.found[name] = "answers, and keeps what is written"
     except DriverError as problem:
-        reached.problems.append(f"{name}: {problem}")
+        reached.problems.append(driver_problem(driver.name, problem))
 
 
 @asynccontextmanager

@@ -136,6 +136,5 @@ class AiocacheSettings(DriverSettings):
         """Where the store is, for a message."""
         if self.backend == "memory":
             return self.backend
-        if self.sentinels:
-            return f"{self.backend} master {self.master_name}"
-        return f"{self.backend} at {self.unix_socket_path or '{}:{}'.format(*self.address)}"
+        where = f"master {self.master_name}" if self.sentinels else f"at {self.unix_socket_path or '{}:{}'.format(*self.address)}"
+        return f"{self.backend} {where}{' over TLS' if self.tls else ''}"

@@ -87,7 +87,7 @@ async def test_a_store_that_cannot_be_used_is_told_beside_a_database_that_can(
 
     for ended, said in ((away, "127.0.0.1:1"), (unfit, "takes no writes; expected its master")):
         (problem,) = ended.json["problems"]
-        assert (ended.exit_code, problem.startswith("storage.shared: "), said in problem) == (78, True, True)
+        assert (ended.exit_code, problem.startswith("storage.shared: redis at "), said in problem) == (78, True, True)
         assert ended.json["reached"].keys() == {"ledger.dsn_env"}
 
 

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from connector.cli.exits import WHERE_IT_IS
 from connector.model.outcomes import OTHER_END_SYSTEM
 from tests.cli.command import connector
@@ -67,13 +69,13 @@ async def test_a_key_that_open_sessions_need_and_that_is_not_the_current_one_is_
     assert {"open sessions\t1", f"older keys they need\t{older.partition(':')[0]} (1)"} <= {*lines}
 
 
-async def test_a_ledger_that_cannot_be_read_is_told_in_its_line(server: Administered) -> None:
+@pytest.mark.parametrize(("option", "told"), [("--config=config.toml", "ledger\t"), ("--json", '"unavailable": ')])
+async def test_a_ledger_that_cannot_be_read_is_told_and_ends_with_75(server: Administered, option: str, told: str) -> None:
     await server.ledger.aclose()
 
-    ended = await connector("status", folder=server.folder)
+    ended = await connector("status", option, folder=server.folder)
 
-    assert ended.exit_code == 0
-    assert "ledger\t" in ended.out
+    assert (ended.exit_code, told in ended.out) == (75, True)
 
 
 async def test_a_server_that_never_ran_here_ends_with_78(tmp_path: Path) -> None:

@@ -134,6 +134,12 @@ async def test_tls_is_spoken_with_a_server_whose_certificate_and_name_verify(red
         assert isinstance(await refusal(server, tls=False, operation_timeout=1), DriverUnavailable)
 
 
+async def test_a_server_that_speaks_no_tls_is_told_with_the_way_that_was_tried(redis: RealServer) -> None:
+    problem = await refusal(redis, tls=True, operation_timeout=1)
+    assert isinstance(problem, DriverUnavailable)
+    assert str(problem) == f"shared: redis at 127.0.0.1:{redis.port} over TLS did not answer in time"
+
+
 async def test_a_client_certificate_is_shown_to_a_server_that_wants_one(redis_binary: None, tmp_path: Path) -> None:
     trusted = authority(tmp_path)
     trusted.server("localhost")

@@ -27,6 +27,11 @@ class DepartingLedger:
         """The random words that seals name."""
         return ids(self._connection)
 
+    def size(self) -> int:
+        """Count all rows that move."""
+        counts = (self._connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))) for name in COLUMNS)
+        return sum(number for count in counts for (number,) in count)
+
     def last_id(self, table: str) -> int:
         """Return the highest id that a row of a table ever had."""
         sequence = sql.Identifier("debt_ids" if table == "debts" else f"{table}_id_seq")

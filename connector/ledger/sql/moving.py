@@ -43,6 +43,9 @@ class LedgerRows(Protocol):
 class LeavingLedger(LedgerRows, Protocol):
     """A ledger that moves to another store, while nobody else uses it."""
 
+    def size(self) -> int:
+        """Count all rows that may move."""
+
     def mark(self, target: str) -> None:
         """Record that no server uses it any more. Raises `ConfigurationError` if it has moved elsewhere already."""
 

@@ -19,8 +19,15 @@ from connector.runtime.ownership import synced_folder
 from drivers.folders import make_private_folder
 
 
-def move_in(path: Path, source: AbstractContextManager[LeavingLedger], entry: AuditEntry, advance: Callable[[], None]) -> None:
-    """Move a ledger into a new file, and write a line of its audit log. `advance` is called for each row.
+def move_in(
+    path: Path,
+    source: AbstractContextManager[LeavingLedger],
+    entry: AuditEntry,
+    progress: Callable[[int], AbstractContextManager[Callable[[], None]]],
+) -> None:
+    """Move a ledger into a new file, and write a line of its audit log.
+
+    `progress` is told how many rows there are. What it gives is called for each.
 
     The next start invalidates everything cached. The source is marked once all is written and read again, and before the file has
     its name. A move that was broken off is begun again by another call.
@@ -34,7 +41,7 @@ def move_in(path: Path, source: AbstractContextManager[LeavingLedger], entry: Au
             raise ConfigurationError([f"ledger.path: {path}: is there already; expected no file"])
         make_private_folder(path.parent)
         begin_anew(made)
-        with source as leaving:
+        with source as leaving, progress(leaving.size()) as advance:
             with closing(sqlite3.connect(made, isolation_level=None)) as connection, filled(connection, leaving, advance):
                 connection.execute(LOSE_TRACK)
                 note_at_rest(connection, ended(entry, f"moved to {path.absolute()}"))
