@@ -41,10 +41,8 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     chosen = [DEPLOYMENTS[arguments.on]] if arguments.on else [*DEPLOYMENTS.values()]
     runs = [_ran(deployment, arguments, arguments.minutes / len(chosen)) for deployment in chosen]
-    page = written(runs)
-    _say(page[page.index("## ") :])
     if not (arguments.on or arguments.only):
-        PAGE.write_text(page)
+        PAGE.write_text(written(runs))
     return 0 if all(run.verdict.clean for run in runs) else 1
 
 
@@ -53,6 +51,8 @@ def _ran(deployment: Deployment, arguments: argparse.Namespace, minutes: float) 
     with TemporaryDirectory() if arguments.folder is None else nullcontext(arguments.folder / deployment.name) as folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         found = asyncio.run(ran(Path(folder), deployment, arguments.seed, minutes=minutes, only=arguments.only, told=_say))
+    part = written([found])
+    _say(part[part.index("## ") :])  # now, because a later one may break off
     if not found.verdict.clean:
         sys.stderr.write(said(found))
     return found

@@ -29,8 +29,9 @@ Redis fails over, sessions are reaped, too: they are idle after some seconds.
 
 Patroni has three nodes and one etcd. With *synchronous* replication (`synchronous_mode`, `synchronous_mode_strict`), a commit
 waits for a standby. With *asynchronous* replication, a fail-over may lose the last commits. There, it is provoked: the standbys
-are stopped for two seconds before the leading node dies. The Redis that Sentinels watch requires one replica
-(`min-replicas-to-write 1`, `min-replicas-max-lag 1`).
+are stopped for two seconds before the leading node dies. Patroni 3.0.2 that was paused may not be able any more to note which
+standby is synchronous ("updated by someone else"). Then no other node may lead, so it is started again. The Redis that
+Sentinels watch requires one replica (`min-replicas-to-write 1`, `min-replicas-max-lag 1`).
 
 When all is over, what is owed is tried again until nothing is owed. Each session that has to be open is used. Then
 all sessions are ended. The judge knows what the clients and the end system saw, and what was done when. These are faults:

@@ -6,7 +6,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -26,6 +26,8 @@ from tests.torture.fleet.patroni_node import Node, node
 
 WITHIN = 120.0
 LOOK_EVERY = 0.2
+PATIENCE = 15.0
+"""Seconds: far longer than Patroni takes to note which standby is synchronous."""
 TTL, LOOP_WAIT, RETRY_TIMEOUT = 10, 1, 3
 """Seconds until a leader that is silent is none any more, between two looks, and for the tries of one."""
 BEFORE = """\
@@ -49,7 +51,10 @@ backend leader
 class Cluster:
     """The nodes, and what leads to the one that leads."""
 
-    def __init__(self, nodes: Sequence[Node], etcd: RealServer, leader: Postgres, bouncer: RealServer) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], etcd: RealServer, leader: Postgres, bouncer: RealServer, *, is_synchronous: bool
+    ) -> None:
+        self._is_synchronous = is_synchronous
         self._nodes = nodes
         self._etcd = etcd
         self._leader = leader
@@ -82,9 +87,26 @@ class Cluster:
         What is told of a node may be from before it was paused. One that led takes itself for the leader for a moment after that.
         """
         async with asyncio.timeout(WITHIN):
-            while (leader := await asyncio.to_thread(self._look)) is None:  # noqa: ASYNC110 - other processes change it
-                await asyncio.sleep(LOOK_EVERY)
-            return leader
+            while True:
+                while (leader := await asyncio.to_thread(self._look)) is None:  # noqa: ASYNC110 - other processes change it
+                    await asyncio.sleep(LOOK_EVERY)
+                if not self._is_synchronous or await self._knows_a_standby(leader):
+                    return leader
+                await asyncio.to_thread(leader.start_patroni_again)
+
+    async def _knows_a_standby(self, leader: Node) -> bool:
+        """Wait until a node that leads has noted which standby is synchronous: no other one may lead before.
+
+        Patroni 3.0.2 that was paused, or whose etcd was, may take its own note for somebody else's from then on ("updated by
+        someone else"), until it is started again. PostgreSQL has its synchronous standby meanwhile, and acknowledges commits.
+        """
+        end = monotonic() + PATIENCE
+        while monotonic() < end:
+            with suppress(OSError):
+                if any(each["role"] == "sync_standby" for each in await asyncio.to_thread(_members, leader)):
+                    return True
+            await asyncio.sleep(LOOK_EVERY)
+        return False
 
     def _look(self) -> Node | None:
         for asked in self._nodes:
@@ -200,7 +222,7 @@ async def patroni(*, is_synchronous: bool) -> AsyncIterator[Database]:
         await _until_it_answers(leader)
         leader.administer(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
         bouncer = stack.enter_context(pgbouncer(leader))
-        cluster = Cluster(nodes, etcd, leader, bouncer)
+        cluster = Cluster(nodes, etcd, leader, bouncer, is_synchronous=is_synchronous)
         await cluster.until_complete()
         yield cluster
 

@@ -53,6 +53,11 @@ class Node:
         """Start it again."""
         self.patroni.start()
 
+    def start_patroni_again(self) -> None:
+        """End Patroni and start it again; PostgreSQL goes on."""
+        self.patroni.kill()
+        self.patroni.start()
+
     def pause(self) -> None:
         """Let nothing of it go on."""
         self.patroni.pause()
