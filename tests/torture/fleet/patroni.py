@@ -97,8 +97,8 @@ class Cluster:
     async def _knows_a_standby(self, leader: Node) -> bool:
         """Wait until a node that leads has noted which standby is synchronous: no other one may lead before.
 
-        Patroni 3.0.2 that was paused, or whose etcd was, may take its own note for somebody else's from then on ("updated by
-        someone else"), until it is started again. PostgreSQL has its synchronous standby meanwhile, and acknowledges commits.
+        Patroni before 3.1.0 that was paused, or whose etcd was, may take its own note for somebody else's from then on, until it
+        is started again (its issue 2779). PostgreSQL has its synchronous standby meanwhile, and acknowledges commits.
         """
         end = monotonic() + PATIENCE
         while monotonic() < end:
