@@ -150,7 +150,7 @@ def _pair(other: Path) -> Iterator[tuple[Server, Server]]:
     """Serve both, with logins at one end system."""
     with ExitStack() as stack:
         folders = [Path(stack.enter_context(TemporaryDirectory())) for _ in range(3)]
-        config = lives.config(stack.enter_context(served(lives.end_system, folders[0], core=ASKING)).port)
+        config = lives.config(stack.enter_context(served(lives.end_system, folders[0], cores=[ASKING])).port)
         here = stack.enter_context(served(authored.serve, folders[1], config=config, copied=True))
         yield here, stack.enter_context(served(authored.serve, folders[2], config=config, checkout=other, copied=True))
 

@@ -9,10 +9,10 @@ CORES = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [0]
 SERVING, ASKING = CORES[0], CORES[-1]
 
 
-def stay_on(core: int) -> None:
-    """Keep this process, and the processes that it starts, on one core. On systems other than Linux, do nothing."""
+def stay_on(*cores: int) -> None:
+    """Keep this process, and the processes that it starts, on these cores. On systems other than Linux, do nothing."""
     if sys.platform == "linux":
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, cores)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Servers, each started in a process and a folder of its own, on a free loopback port and one core."""
+"""Servers, each started in a process and a folder of its own, on a free loopback port and one core, if no others are named."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def served(
     folder: Path,
     *,
     config: str | None = None,
-    core: int = SERVING,
+    cores: Sequence[int] = (SERVING,),
     checkout: Path = ROOT,
     copied: bool = False,
     environ: Mapping[str, str] = MappingProxyType({}),
@@ -64,7 +64,7 @@ def served(
     (folder / CONFIG).write_text((checkout / CONFIG).read_text("utf-8") if config is None else config, "utf-8")
     python = sys.executable if checkout == ROOT else str(checkout / ".venv/bin/python")
     module = _copied(server, folder) if copied else server.__module__
-    command = (python, "-m", "bench.http.servers", module, server.__qualname__, str(core))
+    command = (python, "-m", "bench.http.servers", module, server.__qualname__, *map(str, cores))
     with _running(command, folder, {"PYTHONPATH": str(checkout), **environ}) as running:
         yield running
 
@@ -106,8 +106,8 @@ def _port(process: "subprocess.Popen[bytes]", log: Path) -> int:
     raise RuntimeError(f"the server did not come up:\n{log.read_text()}")
 
 
-def _main(module: str, function: str, core: str) -> None:
-    stay_on(int(core))
+def _main(module: str, function: str, *cores: str) -> None:
+    stay_on(*map(int, cores))
     allow_as_many_as_possible()
     getattr(import_module(module), function)()
 

@@ -125,7 +125,7 @@ class _Found:
 async def _answers(run: Run, rush: Rush) -> list[Answer]:
     advance, found = run.begin(str(rush), rush.repeats), _Found()
     with ExitStack() as stack:
-        end_system = stack.enter_context(served(slow.end_system, run.folder_of_its_own(), core=ASKING))
+        end_system = stack.enter_context(served(slow.end_system, run.folder_of_its_own(), cores=[ASKING]))
         site = f"http://{HOST}:{end_system.port}/{rush.seconds}"
         config = CONFIG.format(eviction=EVICTION * rush.seconds, profile=slow.PROFILE, site=site)
         server = stack.enter_context(served(own.command, run.folder_of_its_own(), config=config))

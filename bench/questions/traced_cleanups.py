@@ -73,7 +73,7 @@ async def measure(run: Run) -> Sequence[Answer]:
     rounds, cleanups = run.pick(9, 1), run.pick(12_000, 600)
     advance = run.begin(f"{CONNECTIONS} at once", 2 * (1 + rounds))
     with ExitStack() as stack:
-        collector = stack.enter_context(served(taking_spans.collector, run.folder_of_its_own(), core=ASKING))
+        collector = stack.enter_context(served(taking_spans.collector, run.folder_of_its_own(), cores=[ASKING]))
         shipped = (ROOT / own.CONFIG).read_text("utf-8")
         config = shipped + TRACED.format(host=HOST, port=collector.port, path=taking_spans.TRACES)
         untraced = stack.enter_context(served(own.observed, run.folder_of_its_own(), config=shipped))

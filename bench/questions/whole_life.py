@@ -51,7 +51,7 @@ async def measure(run: Run) -> Sequence[Answer]:
     advance = run.begin(f"{CONNECTIONS} at once", (1 + rounds) * len(SERVERS))
     found = {name: Found() for name in SERVERS}
     with ExitStack() as stack:
-        site = stack.enter_context(served(lives.end_system, run.folder_of_its_own(), core=ASKING))
+        site = stack.enter_context(served(lives.end_system, run.folder_of_its_own(), cores=[ASKING]))
         config = lives.config(site.port)
         servers = stack.enter_context(_servers(run, config))
         for _ in range(1 + rounds):
