@@ -86,13 +86,16 @@ class Cluster:
 
         What is told of a node may be from before it was paused. One that led takes itself for the leader for a moment after that.
         """
-        async with asyncio.timeout(WITHIN):
-            while True:
-                while (leader := await asyncio.to_thread(self._look)) is None:  # noqa: ASYNC110 - other processes change it
-                    await asyncio.sleep(LOOK_EVERY)
-                if not self._is_synchronous or await self._knows_a_standby(leader):
-                    return leader
-                await asyncio.to_thread(leader.start_patroni_again)
+        try:
+            async with asyncio.timeout(WITHIN):
+                while True:
+                    while (leader := await asyncio.to_thread(self._look)) is None:  # noqa: ASYNC110 - other processes change it
+                        await asyncio.sleep(LOOK_EVERY)
+                    if not self._is_synchronous or await self._knows_a_standby(leader):
+                        return leader
+                    await asyncio.to_thread(leader.start_patroni_again)
+        except TimeoutError:
+            raise TimeoutError("\n".join(each.last_words() for each in self._nodes)) from None
 
     async def _knows_a_standby(self, leader: Node) -> bool:
         """Wait until a node that leads has noted which standby is synchronous: no other one may lead before.

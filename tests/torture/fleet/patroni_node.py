@@ -18,6 +18,8 @@ from tests.provision import found
 from tests.servers import RealServer, running
 
 GONE_WITHIN = 30.0
+TOLD = 60
+"""Lines of a log."""
 SMALL = {"shared_buffers": "16MB", "max_wal_size": "128MB", "timezone": "UTC"}
 
 
@@ -57,6 +59,11 @@ class Node:
         """End Patroni and start it again; PostgreSQL goes on."""
         self.patroni.kill()
         self.patroni.start()
+
+    def last_words(self) -> str:
+        """Return the end of its log: Patroni's, and PostgreSQL's."""
+        lines = (self.patroni.folder / "output.log").read_text(errors="replace").splitlines()
+        return "\n".join([f"{self.name}:", *lines[-TOLD:]])
 
     def pause(self) -> None:
         """Let nothing of it go on."""
