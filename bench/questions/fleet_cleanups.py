@@ -66,12 +66,12 @@ class Moment(NamedTuple):
 async def measure(run: Run) -> Sequence[Answer]:
     """Have all servers up at once, and ask each in turn; their first turns do not count."""
     rounds, sessions = run.pick(9, 1), run.pick(SESSIONS, 100)
-    turns = [*product(AT_ONCE, (OURS, SQLITE)), *product(AT_ONCE[-1:], (FLEET, ALONE))]
-    advance = run.begin(f"{sessions:,} sessions", len(turns) * (1 + rounds))
+    asked = [*product(AT_ONCE, (OURS, SQLITE)), *product(AT_ONCE[-1:], (FLEET, ALONE))]
+    advance = run.begin(f"{sessions:,} sessions", len(asked) * (1 + rounds))
     spent = defaultdict[Key, list[Moment]](list)
-    with kept_on(ASKING), _contenders(run) as contenders:  # both databases, too: the core of the servers is theirs alone
+    with kept_on(ASKING), _contenders(run) as contenders:  # both databases, too: one server has its core for itself
         for _ in range(1 + rounds):
-            for callers, name in turns:
+            for callers, name in asked:
                 for done, took in (await _turn(contenders[name], sessions, callers)).items():
                     spent[done, callers, name].append(took)
                 advance(1)
