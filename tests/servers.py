@@ -47,13 +47,14 @@ class RealServer:
         """Start the server and wait until it answers; the first time on a free port, then on the same again."""
         self.port = self.port or free_port()
         output = self.folder / "output.log"
-        with output.open("wb") as log:
+        with output.open("ab") as log:
+            begins = log.tell()
             self._process = subprocess.Popen(self.command(self.port, self.folder), cwd=self.folder, stdout=log, stderr=log)
         deadline = time.monotonic() + READY_WITHIN
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise ServerDidNotStart(output.read_text(errors="replace"))
+                raise ServerDidNotStart(output.read_bytes()[begins:].decode(errors="replace"))
             time.sleep(POLL)
 
     def kill(self) -> None:

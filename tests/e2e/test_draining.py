@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.connector_process import WITHIN
 from tests.e2e.opshub import OpsHub
 from tests.e2e.replicas import Replica
+from tests.e2e.unhurried import BEGUN
 from tests.sessions.desk import Desk, settings
 from tests.sessions.test_cleanup import SYSTEM
 
@@ -22,7 +23,7 @@ async def test_a_handler_that_runs_when_the_server_is_told_to_end_has_all_of_the
             headers = (await opshub.initialize(session, settings(), query=SYSTEM)).session_headers
             # Longer than the connections have for their last answers, several times over: nothing but time has to pass.
             slow = asyncio.create_task(opshub.call("/slow?seconds=6", headers))
-            await opshub.call("/slow", headers)
+            await server.logged(BEGUN, seconds=6)
             server.process.terminate()
             with pytest.raises(aiohttp.ClientConnectionError):
                 await opshub.until_ready_answers(0)
@@ -38,7 +39,7 @@ async def test_a_handler_that_never_ends_is_broken_off_at_the_deadline_and_the_l
         async with OpsHub(server.url) as opshub:
             headers = (await opshub.initialize(session, settings(), query=SYSTEM)).session_headers
             endless = asyncio.create_task(opshub.call("/slow?seconds=3600", headers))
-            await opshub.call("/slow", headers)
+            await server.logged(BEGUN, seconds=3600)
             server.process.terminate()
             assert await server.exit_code() == 0
             with pytest.raises(aiohttp.ClientConnectionError):

@@ -26,8 +26,8 @@ from tests.torture.fleet.patroni_node import Node, node
 
 WITHIN = 120.0
 LOOK_EVERY = 0.2
-PATIENCE = 15.0
-"""Seconds: far longer than Patroni takes to note which standby is synchronous."""
+PATIENCE = 30.0
+"""Seconds: far longer than Patroni takes to note which standby is synchronous, also when it has just been started again."""
 TTL, LOOP_WAIT, RETRY_TIMEOUT = 10, 1, 3
 """Seconds until a leader that is silent is none any more, between two looks, and for the tries of one."""
 BEFORE = """\

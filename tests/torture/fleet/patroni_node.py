@@ -18,8 +18,8 @@ from tests.provision import found
 from tests.servers import RealServer, running
 
 GONE_WITHIN = 30.0
-TOLD = 60
-"""Lines of a log."""
+TOLD = 400
+"""Lines of a log: of some minutes."""
 SMALL = {"shared_buffers": "16MB", "max_wal_size": "128MB", "timezone": "UTC"}
 
 
@@ -61,7 +61,7 @@ class Node:
         self.patroni.start()
 
     def last_words(self) -> str:
-        """Return the end of its log: Patroni's, and PostgreSQL's."""
+        """Return the end of its log: Patroni's, and PostgreSQL's, also from before Patroni was started again."""
         lines = (self.patroni.folder / "output.log").read_text(errors="replace").splitlines()
         return "\n".join([f"{self.name}:", *lines[-TOLD:]])
 
