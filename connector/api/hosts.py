@@ -16,7 +16,10 @@ LONGEST = 262
 
 
 class Hosts:
-    """The names of one listener: those that were configured or, on loopback, those that this machine has for itself.
+    """The names of one listener: those that were configured, and those that this machine has for itself.
+
+    To the latter belongs the address at which the connection came in: a health check or Prometheus calls a server by that. A page
+    whose name is an address was loaded from there, so none of them is the name of another's page.
 
     `host` is where the configuration says that the server listens. If that is beyond loopback, and no names are configured,
     every name is right. An application that is mounted into another is served elsewhere: the connection tells where.
@@ -29,36 +32,31 @@ class Hosts:
     def are_met_by(self, request: web.Request) -> bool:
         """Tell whether a request calls the server by one of its names, and by no other.
 
-        Only HTTP/1.0, which no browser speaks, may leave the name out, and only if none were configured.
+        Only HTTP/1.0, which no browser speaks, may leave the name out.
         """
         if self._any:
             return True
-        named = request.headers.get(hdrs.HOST)  # there is one at most: aiohttp rejects more
-        if named is not None and self._know(named) and self._know_target(request):
+        local = _address_of(request)
+        if not self._names and local is not None and not is_loopback(local):
             return True
-        if self._names or _came_over_loopback(request):
-            return named is None and not self._names and request.version < HttpVersion11 and self._know_target(request)
-        return True
+        named = request.headers.get(hdrs.HOST)  # there is one at most: aiohttp rejects more
+        is_right = request.version < HttpVersion11 if named is None else self._know(named, local)
+        # A target may be a whole URL: then the host in it is the one that counts (RFC 9112, 3.2.2).
+        return is_right and (request.raw_path.startswith("/") or self._know(request.host or "", local))
 
-    def _know(self, host: str) -> bool:
+    def _know(self, host: str, local: str | None) -> bool:
         if len(host) > LONGEST:
             return False
-        return _canonical(host) in self._names if self._names else _is_own(host)
-
-    def _know_target(self, request: web.Request) -> bool:
-        """A target may be a whole URL: then the host in it is the one that counts (RFC 9112, 3.2.2)."""
-        return request.raw_path.startswith("/") or self._know(request.host or "")
+        name = _canonical(host)
+        return name in self._names or is_loopback(name) or (name != "" and name == local)
 
 
 _canonical = lru_cache(maxsize=256)(canonical_host)
 
 
-@lru_cache(maxsize=256)
-def _is_own(host: str) -> bool:
-    return is_loopback(canonical_host(host))
-
-
-def _came_over_loopback(request: web.Request) -> bool:
-    """Tell whether the connection arrived at an address of this machine alone; one that has broken counts as if it did."""
+def _address_of(request: web.Request) -> str | None:
+    """Return the address at which a connection came in, empty of a Unix socket; None if it has broken, which counts as loopback."""
     local = request.get_extra_info("sockname")
-    return local is None or (isinstance(local, tuple) and is_loopback(local[0]))
+    if local is None:
+        return None
+    return _canonical(local[0]) if isinstance(local, tuple) else ""

@@ -82,8 +82,9 @@ class ServerSection(Section):
     allowed_callers: Annotated[list[str], Field(min_length=1)] = ["0.0.0.0/0", "::/0"]
     """Networks whose clients may call. All others get a 404."""
     allowed_hosts: Annotated[list[str], RenamedFrom("hosts")] = []
-    """Names and addresses, without a port, that a request's `Host` may have, also at the metrics. If empty, a server on
-    loopback allows `localhost` and loopback addresses; any other server allows every name."""
+    """Names and addresses, without a port, that a request's `Host` may have, also at the metrics and the console. `localhost`,
+    loopback addresses, and the address at which a connection comes in need none. If empty, a server beyond loopback allows
+    every name."""
     trusted_proxies: list[str] = []
     """Addresses or networks of proxies that name their callers in `X-Forwarded-For` or `Forwarded`. No other proxy is trusted:
     its requests count as from beyond this machine."""

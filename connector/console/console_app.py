@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 
 from connector.admin.service import Admin
 from connector.api.boundary import boundary, note_reason
-from connector.api.callers import Check, Refusal, admitting
+from connector.api.callers import admitting, only_by
 from connector.api.control import in_time, refusals
 from connector.api.hosts import Hosts
 from connector.api.http_errors import ApiError, not_found
@@ -31,7 +31,7 @@ from connector.console.script_calls import ScriptCalls
 from connector.console.session_pages import SessionPages
 from connector.console.static_calls import StaticCalls
 from connector.console.visitors import API, Visitors
-from connector.model.addresses import canonical_host, is_loopback
+from connector.model.addresses import canonical_host
 from connector.telemetry.metrics import Metrics
 
 BASE = "/s/{place:[A-Za-z0-9_-]{1,64}}"
@@ -53,7 +53,7 @@ HEADERS = {
 def console_app(admin: Admin, metrics: Metrics, settings: Settings, entrances: Entrances) -> web.Application:
     """Return the application that serves the console."""
     pages, visitors = Pages(), _visitors(settings, entrances)
-    admitted = admitting((_by_own_names(settings),), metrics.observe_rejection)
+    admitted = admitting((only_by(Hosts(settings.server.allowed_hosts, settings.console.host)),), metrics.observe_rejection)
     outermost = boundary(ErrorShapes([""], []), level=logging.DEBUG)
     app = web.Application(middlewares=[outermost, admitted, _AsPages(pages).show, _in_time, refusals, visitors.check])
     app[METRICS] = metrics
@@ -88,13 +88,6 @@ def _visitors(settings: Settings, entrances: Entrances) -> Visitors:
         proxies_have_certificates=settings.console.tls.client_ca_file is not None,
         names=frozenset(map(canonical_host, server.allowed_hosts)),
     )
-
-
-def _by_own_names(settings: Settings) -> Check:
-    """Return the check that refuses calls by another name. A console on loopback is called so also where names are configured."""
-    host = settings.console.host
-    known = [Hosts(settings.server.allowed_hosts, host), *([Hosts([], host)] if is_loopback(host) else [])]
-    return lambda request: None if any(hosts.are_met_by(request) for hosts in known) else Refusal.HOST
 
 
 @web.middleware

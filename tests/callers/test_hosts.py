@@ -1,5 +1,6 @@
 """By which names a server may be called."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.api.hosts import Hosts
 from connector.app import create_app
 from connector.model.addresses import canonical_host, is_loopback
 from connector.preflight.loading import load
@@ -103,12 +106,47 @@ async def test_a_server_with_names_is_called_by_them(tmp_path: Path, host: str) 
         assert (await sent(server.url, "/health/live", f"Host: {host}")).status == 200
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "example.org", "x.connector.example.org", ""])
+@pytest.mark.parametrize("host", ["example.org", "x.connector.example.org", "192.0.2.8", "evil.localhost", "0.0.0.0", ""])
 @pytest.mark.parametrize("listens_on", ["127.0.0.1", "0.0.0.0"])
 async def test_a_server_with_names_is_called_by_no_other_wherever_it_listens(tmp_path: Path, host: str, listens_on: str) -> None:
     async with served(tmp_path, f'{NAMED}\nserver.host = "{listens_on}"') as server:
         assert (await sent(server.url, "/health/live", f"Host: {host}")).refused
-        assert (await sent(server.url, "/health/live", version="1.0")).refused
+
+
+async def test_a_whole_url_is_held_to_the_names_of_the_server(tmp_path: Path) -> None:
+    async with served(tmp_path, NAMED) as server:
+        foreign = await sent(server.url, "http://evil.example/health/live", "Host: connector.example.org")
+        named = await sent(server.url, "http://connector.example.org/health/live", "Host: connector.example.org")
+    assert (foreign.refused, named.status) == (True, 200)
+
+
+@pytest.mark.parametrize("host", OWN)
+@pytest.mark.parametrize("listens_on", ["127.0.0.1", "0.0.0.0"])
+async def test_the_health_checks_of_this_machine_need_no_name_of_the_server(tmp_path: Path, host: str, listens_on: str) -> None:
+    async with served(tmp_path, f'{NAMED}\nserver.host = "{listens_on}"') as server:
+        assert (await sent(server.url, "/health/live", f"Host: {host}")).status == 200
+        assert (await sent(server.url, "/health/live", version="1.0")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("arrived_at", "host", "is_met"),
+    [
+        ("192.0.2.9", "192.0.2.9:8080", True),
+        ("192.0.2.9", "192.0.2.10:8080", False),
+        ("192.0.2.9", "connector.example.org", True),
+        ("192.0.2.9", "evil.example", False),
+        ("::ffff:192.0.2.9", "192.0.2.9", True),
+        ("2001:db8::9", "[2001:DB8:0::9]:8080", True),
+        ("2001:db8::9", "[2001:db8::a]:8080", False),
+        ("fe80::1%eth0", "", False),
+    ],
+)
+def test_a_server_with_names_is_called_by_the_address_at_which_the_connection_came_in(
+    arrived_at: str, host: str, is_met: bool
+) -> None:
+    there = asyncio.Transport(extra={"sockname": (arrived_at, 8080)})
+    request = make_mocked_request("GET", "/health/ready", {"Host": host}, transport=there)
+    assert Hosts(["connector.example.org"], "0.0.0.0").are_met_by(request) is is_met
 
 
 @pytest.mark.parametrize("host", ["anything.example", "localhost", "192.0.2.7:8080", ""])

@@ -1,5 +1,6 @@
 """How the aiocache driver gets into a Redis, and which servers it refuses."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
-from drivers.aiocached import AiocacheDriver, AiocacheSettings
+from drivers.aiocached import AiocacheDriver, AiocacheSettings, lua
 from drivers.aiocached.redis_failures import FAILURES
 from drivers.aiocached.translation import Translation
 from drivers.contract import SessionScope, SystemScope, Usage
@@ -24,6 +25,12 @@ PASSWORD = "canary-5up3r"
 PAGE = Path(__file__).parents[2] / "docs" / "drivers" / "aiocache-redis.md"
 
 
+def documented_rule() -> str:
+    """Return the line of an ACL file that the documentation shows."""
+    (rule,) = [line for line in PAGE.read_text().splitlines() if line.startswith("    user connector ")]
+    return rule
+
+
 @pytest.fixture
 def redis_with_password(redis_binary: None) -> Iterator[RealServer]:
     with redis_server("--requirepass", PASSWORD, authentication=f"AUTH {PASSWORD}") as server:
@@ -33,7 +40,7 @@ def redis_with_password(redis_binary: None) -> Iterator[RealServer]:
 @pytest.fixture
 def redis_with_users(redis_binary: None, tmp_path: Path) -> Iterator[RealServer]:
     """With the one user that the documentation describes."""
-    (rule,) = [line for line in PAGE.read_text().splitlines() if line.startswith("    user connector ")]
+    rule = documented_rule()
     users = tmp_path / "users.acl"
     users.write_text(f"user default off\n{rule.strip().replace('>PASSWORD', f'>{PASSWORD}')}\n")
     with redis_server("--aclfile", users, authentication=f"AUTH connector {PASSWORD}") as server:
@@ -100,6 +107,13 @@ async def test_the_documented_acl_user_can_do_all_that_the_driver_does(redis_wit
         await keep(driver, SYSTEM, "key", b"value")
         assert await driver.usage(SYSTEM) == Usage(1, None), "that user may not ask for the size"
         await driver.ping()
+        assert await driver.server() is not None
+
+
+def test_the_documented_acl_user_may_run_what_the_scripts_do_and_nothing_else() -> None:
+    called = {command.lower() for command in re.findall(r"redis\.p?call\('([A-Z]+)'", Path(lua.__file__).read_text())}
+    may = {word[1:] for word in documented_rule().split() if word.startswith("+")}
+    assert may == (called - {"memory"}) | {"ping", "eval", "evalsha"}, "MEMORY USAGE is named beside it, for who wants sizes"
 
 
 async def test_an_acl_user_without_a_right_to_the_namespace_is_a_misconfiguration(redis_with_users: RealServer) -> None:
