@@ -10,7 +10,7 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = {
     "TlsHandshake": "a client speaks HTTPS to a port of plain HTTP, and cannot be understood: "
-    "register the connector with http://, or let a proxy that speaks HTTPS stand before it"
+    "register the connector with http://, set server.tls.certificate, or let a proxy that speaks HTTPS stand before it"
 }
 """What is logged as soon as it comes first in an interval: whoever sets the connector up made a mistake."""
 INTERVAL = 60.0
