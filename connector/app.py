@@ -1,4 +1,4 @@
-"""The application: its parts, its calls, and which ledger it has."""
+"""The application: its parts and its calls."""
 
 import os
 import time

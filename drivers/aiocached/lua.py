@@ -1,7 +1,7 @@
 """The Redis layout, as the scripts that keep it: one for each verb, each a single round trip and atomic.
 
     {opshub}:format          string   version of this layout
-    {opshub}:g:<owner>       string   generation of a session or system: the server's life in which it was minted, then the token
+    {opshub}:g:<owner>       string   generation of a session, a system or everything: the life of its server, then the token
     {opshub}:b:<bucket>      hash     key digest -> packed entry; a bucket is named by the tokens of its owners, joined by a dot
     {opshub}:x:<bucket>      zset     key digest -> when it expires
     {opshub}:i:<token>       set      the buckets that depend on this generation

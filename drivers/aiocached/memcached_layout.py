@@ -1,6 +1,6 @@
 """Entries in memcached: flat keys that are named by the generations of their owners.
 
-    set <namespace>:g:<owner> 0 2592000 32                         the owner's generation, made by `add`
+    add <namespace>:g:<owner> 0 2592000 16                         the generation of a session, a system or everything
     set <namespace>:e:<digest of generations and key> 0 <ttl> ...  packed entry
 
 memcached may drop anything. A dropped generation is made anew, and entries under the old one are unreachable. memcached cannot

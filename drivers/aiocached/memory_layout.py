@@ -30,7 +30,7 @@ OVERHEAD = 700
 
 @dataclass(slots=True, eq=False)
 class _OwnerLife:
-    """The present life of a session or system: its generation, and the buckets whose names it is part of."""
+    """The present life of a session, a system or everything: its generation, and the buckets whose names it is part of."""
 
     used: float
     generation: bytes = field(default_factory=generations.new_generation)

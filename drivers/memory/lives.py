@@ -18,7 +18,7 @@ _EVERYTHING: _Owner = ("everything", "")
 
 @dataclass(slots=True, eq=False)
 class _Life:
-    """The present life of one session or system: its generation, and the buckets whose names it is part of."""
+    """The present life of a session, a system or everything: its generation, and the buckets whose names it is part of."""
 
     generation: bytes = field(default_factory=generations.new_generation)
     buckets: "set[NamedBucket]" = field(default_factory=set)
