@@ -24,7 +24,7 @@ class Verdict:
     unknown: int = 0
     """Logins of which the ledger said in the end that nobody knows what they have made."""
     alive: int = 0
-    """Those of them that are alive in the end."""
+    """Logins that are alive in the end, after the cleanup of all sessions."""
     cookies: int = 0
     """New cookies that answers have set."""
     refreshes: int = 0

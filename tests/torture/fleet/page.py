@@ -103,7 +103,7 @@ def _what_came_of_it(runs: Sequence[Run]) -> str:
         "reaped, because nobody used their sessions": lambda run: run.verdict.reaped,
         "open in the end, and ended by their cleanup": lambda run: run.verdict.open,
         "unknown": lambda run: run.verdict.unknown,
-        "unknown and alive": lambda run: run.verdict.alive,
+        "alive in the end": lambda run: run.verdict.alive,
         "asked to end again after a 200": lambda run: run.verdict.sent_twice,
         **{wrong.value: partial(_faults, wrong=wrong) for wrong in Wrong},
     }
