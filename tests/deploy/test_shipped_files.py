@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from connector.assembly.parts import for_end_system
+from connector.endsystems.end_system import LONGEST_LOGIN
 from connector.model.errors import ConfigurationError
 from connector.preflight.loading import read
 from tests.provision import found
@@ -56,6 +59,29 @@ def test_the_services_configuration_is_right_and_writes_where_the_unit_lets_it()
 
     writes = [settings.ledger.path, settings.ledger.key_file, settings.control.socket]
     assert {str(path.parent) for path in writes} == {"/var/lib/opshub-connector", "/run/opshub-connector"}
+
+
+def test_commands_find_the_services_files_from_any_folder() -> None:
+    configuration = tomllib.loads((FILES / "systemd" / "config.toml").read_text("utf-8"))
+
+    paths = [configuration["storage"]["sqlite"]["path"], *configuration["ledger"].values(), configuration["control"]["socket"]]
+    assert [path for path in paths if not Path(path).is_absolute()] == []
+
+
+def waits() -> Iterator[tuple[str, int, dict[str, str]]]:
+    """Yield for how many seconds each of the files waits before it kills a server, and what it sets for the server."""
+    minutes = re.findall(r"^TimeoutStopSec=(\d+)min$", UNIT.read_text("utf-8"), flags=re.MULTILINE)
+    yield "systemd", 60 * int(minutes[0]), {}
+    told = dict(environments())
+    yield "compose", 60 * int(COMPOSE["x-connector"]["stop_grace_period"].removesuffix("m")), told["compose"]
+    yield "kubernetes", MANIFEST[0]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], told["kubernetes"]
+
+
+def test_a_server_is_given_the_time_that_it_may_take_to_end() -> None:
+    for name, seconds, environ in waits():
+        settings = read(None, environ).settings
+        deadlines = settings.server.deadlines
+        assert seconds > deadlines.drain + LONGEST_LOGIN * for_end_system(settings) + deadlines.shutdown, name
 
 
 @pytest.mark.parametrize("release", RELEASES)
