@@ -55,7 +55,7 @@ _canonical = lru_cache(maxsize=256)(canonical_host)
 
 
 def _address_of(request: web.Request) -> str | None:
-    """Return the address at which a connection came in, empty of a Unix socket; None if it has broken, which counts as loopback."""
+    """Return the address where a connection came in, empty of a Unix socket; None if it has broken, which counts as loopback."""
     local = request.get_extra_info("sockname")
     if local is None:
         return None

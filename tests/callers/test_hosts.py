@@ -141,9 +141,7 @@ async def test_the_health_checks_of_this_machine_need_no_name_of_the_server(tmp_
         ("fe80::1%eth0", "", False),
     ],
 )
-def test_a_server_with_names_is_called_by_the_address_at_which_the_connection_came_in(
-    arrived_at: str, host: str, is_met: bool
-) -> None:
+def test_a_server_with_names_is_called_by_the_address_of_the_connection(arrived_at: str, host: str, is_met: bool) -> None:
     there = asyncio.Transport(extra={"sockname": (arrived_at, 8080)})
     request = make_mocked_request("GET", "/health/ready", {"Host": host}, transport=there)
     assert Hosts(["connector.example.org"], "0.0.0.0").are_met_by(request) is is_met
