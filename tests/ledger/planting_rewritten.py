@@ -135,7 +135,17 @@ def as_if_all_had_written(real: Callable[..., Any]) -> Callable[..., Any]:
     return claim_refresh
 
 
+def by_what_is_lost_alone(_: Callable[..., KnownFacts]) -> Callable[..., KnownFacts]:
+    return lambda facts: KnownFacts.of(fact for fact, is_lost in facts if is_lost)
+
+
 MUTANTS = {
+    "what the database knows tells of no login that was replaced": Mutant(
+        KnownFacts,
+        "of_lost",
+        by_what_is_lost_alone,
+        f"{REWRITING}::test_of_three_logins_by_two_replicas_the_last_is_open_in_any_order",
+    ),
     "an earlier login is open as well": Mutant(
         KnownFacts, "_open_by", each_for_itself, f"{REWRITING}::test_of_two_logins_of_one_replica_the_later_is_open"
     ),

@@ -1,10 +1,14 @@
 """What a replica remembers of its last transactions, and for how long."""
 
 from connector.ledger.postgres.journal import Journal, KnownUpTo
-from connector.ledger.sql.facts import DebtRemoved
+from connector.ledger.sql.facts import DebtRemoved, Fact
 from tests.ledger.ledgers import SetClock
 
 FIRST, NEXT, LAST = b"first", b"next", b"last"
+
+
+def unknown(journal: Journal, known: KnownUpTo | None) -> list[Fact]:
+    return [fact for fact, is_unknown in journal.beside(known) if is_unknown]
 
 
 def test_it_tells_what_was_done_above_a_number_in_its_order() -> None:
@@ -12,9 +16,10 @@ def test_it_tells_what_was_done_above_a_number_in_its_order() -> None:
     for sequence in (3, 4, 7):
         journal.add(KnownUpTo(FIRST, sequence), [DebtRemoved(sequence), DebtRemoved(-sequence)])
 
-    assert journal.unknown_to(KnownUpTo(FIRST, 3)) == [DebtRemoved(4), DebtRemoved(-4), DebtRemoved(7), DebtRemoved(-7)]
-    assert (journal.unknown_to(KnownUpTo(FIRST, 7)), journal.lacks(None)) == ([], False)
-    assert journal.unknown_to(None) == journal.unknown_to(KnownUpTo(NEXT, 7)) == journal.all
+    assert unknown(journal, KnownUpTo(FIRST, 3)) == [DebtRemoved(4), DebtRemoved(-4), DebtRemoved(7), DebtRemoved(-7)]
+    assert (unknown(journal, KnownUpTo(FIRST, 7)), journal.lacks(None)) == ([], False)
+    assert [fact for fact, _ in journal.beside(KnownUpTo(FIRST, 7))] == journal.all
+    assert unknown(journal, None) == unknown(journal, KnownUpTo(NEXT, 7)) == journal.all
 
 
 def test_what_is_too_much_is_forgotten_and_that_is_known() -> None:
@@ -42,8 +47,8 @@ def test_what_the_database_knows_by_a_later_transaction_is_lost_only_with_that()
     journal.entered(KnownUpTo(NEXT, 7))
     journal.add(KnownUpTo(NEXT, 8), [DebtRemoved(2)])
 
-    assert journal.unknown_to(KnownUpTo(NEXT, 6)) == [DebtRemoved(1), DebtRemoved(2)]
-    assert journal.unknown_to(KnownUpTo(NEXT, 7)) == [DebtRemoved(2)]
+    assert unknown(journal, KnownUpTo(NEXT, 6)) == [DebtRemoved(1), DebtRemoved(2)]
+    assert unknown(journal, KnownUpTo(NEXT, 7)) == [DebtRemoved(2)]
 
 
 def test_a_former_primary_that_comes_back_knows_what_was_done_there() -> None:
@@ -53,7 +58,7 @@ def test_a_former_primary_that_comes_back_knows_what_was_done_there() -> None:
     journal.entered(KnownUpTo(NEXT, 9))
     journal.add(KnownUpTo(NEXT, 10), [DebtRemoved(4)])
 
-    assert journal.unknown_to(KnownUpTo(FIRST, 2)) == [DebtRemoved(3), DebtRemoved(4)]
+    assert unknown(journal, KnownUpTo(FIRST, 2)) == [DebtRemoved(3), DebtRemoved(4)]
     assert (journal.lacks(KnownUpTo(FIRST, 1)), journal.lacks(KnownUpTo(FIRST, 0)), journal.lacks(KnownUpTo(LAST, 99))) == (
         False,
         True,

@@ -132,15 +132,35 @@ async def test_of_two_logins_that_came_one_after_the_other_the_later_is_open_in_
     assert found == ({session(1).session_id: "l2"}, {"l1": OWED})
 
 
-async def test_of_two_logins_of_one_replica_the_later_is_open(database: Rewindable) -> None:
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_of_two_logins_of_one_replica_the_later_is_open(database: Rewindable, is_kept: bool) -> None:
     """Another replica has opened the session in between, and has died with all that it knew."""
     async with replica(database) as one:
-        async with replica(database) as other:
-            database.keep()
+        if is_kept:
             await open_first(one)
+        database.keep()
+        async with replica(database) as other:
+            if not is_kept:
+                await open_first(one)
             await reopen(other)
         await reopen_otherwise(one)
         database.rewind()
+        found = await logins(one), await states(one)
+
+    assert found == ({session(1).session_id: "l3"}, {"l1": OWED, "l2": OWED})
+
+
+@pytest.mark.parametrize("first", ["earlier", "between"])
+async def test_of_three_logins_by_two_replicas_the_last_is_open_in_any_order(database: Rewindable, first: str) -> None:
+    """The database knows the first one, also after it has forgotten the others."""
+    async with replica(database) as one, replica(database) as other:
+        await open_first(one)
+        database.keep()
+        await reopen(other)
+        await reopen_otherwise(one)
+        database.rewind()
+        for each in (one, other) if first == "earlier" else (other, one):
+            await each.statistics()
         found = await logins(one), await states(one)
 
     assert found == ({session(1).session_id: "l3"}, {"l1": OWED, "l2": OWED})

@@ -8,6 +8,7 @@ from connector.ledger.begun_logins import OpeningRow
 from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.open_sessions import SessionRow
 from connector.ledger.postgres.dialect import FleetTable
+from connector.ledger.postgres.known_facts import KnownFacts
 from connector.ledger.postgres.rewriting import write_again
 from connector.ledger.rows import DebtRow
 from connector.ledger.sql import audit_rows, session_rows, ticks
@@ -52,7 +53,7 @@ def adopt(table: FleetTable, source: LeavingLedger, adoption: Adoption, advance:
     except KeyMissing as problem:
         todo = "put its line after the others, and leave it there until `connector keys retire` takes it out"
         raise ConfigurationError([f"ledger.key_file: {problem}: {todo}"]) from None
-    write_again(table, facts, there=(), now=adoption.now)
+    write_again(table, KnownFacts.of(facts), there=(), now=adoption.now)
     _write_the_rest(table, source, advance)
     for id_ in source.ids:
         table.write("INSERT INTO identity VALUES (?)", (id_,))

@@ -11,6 +11,7 @@ from connector.ledger.postgres import epochs
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.epochs import LedgerEpoch
 from connector.ledger.postgres.journal import Journal, KnownUpTo
+from connector.ledger.postgres.known_facts import KnownFacts
 from connector.ledger.postgres.owners import Prologue
 from connector.ledger.postgres.rewriting import remove_again, write_again
 from connector.ledger.sql.facts import Fact
@@ -82,7 +83,7 @@ class History:
         known = None if seen.own is None else KnownUpTo(seen.own.epoch, seen.own.sequence)
         there = [word for word, row in seen.owners.items() if row.epoch == epoch.word and word != table.term.owner]
         if has_entered:
-            remove_again(table, self._journal.all)
+            remove_again(table, KnownFacts.of(self._journal.all))
         rewritten = self._write_again(table, known, there, is_late=is_late) if is_rewound else None
         lacked = is_rewound and self._journal.lacks(known)
         gives_seats = _is_settled(table, epoch, seen)
@@ -152,7 +153,8 @@ class History:
     def _write_again(self, table: FleetTable, known: KnownUpTo | None, there: Sequence[bytes], *, is_late: bool) -> int:
         """Write what the database has forgotten. What began under a word that is gone is nobody's."""
         table.lose_track(f"the database had forgotten commits, {token_hex(8)}")
-        return write_again(table, self._journal.unknown_to(known), there=there, now=self._clock(), is_late=is_late)
+        lost = KnownFacts.of_lost(self._journal.beside(known))
+        return write_again(table, lost, there=there, now=self._clock(), is_late=is_late)
 
 
 def _is_settled(table: FleetTable, epoch: LedgerEpoch, seen: Prologue) -> bool:

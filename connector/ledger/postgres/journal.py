@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,7 +53,7 @@ class Journal:
     @property
     def all(self) -> list[Fact]:
         """What is remembered of all transactions, in their order."""
-        return self.unknown_to(None)
+        return [fact for entry in self._entries for fact in entry.facts]
 
     def add(self, done: KnownUpTo, facts: Sequence[Fact]) -> None:
         """Keep what a transaction has done, and drop what is too old or too much."""
@@ -65,9 +65,12 @@ class Journal:
             self._dropped = self._entries.popleft()
             self._size -= len(self._dropped.facts)
 
-    def unknown_to(self, known: KnownUpTo | None) -> list[Fact]:
-        """Return what transactions have done that are not known to a database that knows so much, in their order."""
-        return [fact for entry in self._entries if not entry.is_in(known) for fact in entry.facts]
+    def beside(self, known: KnownUpTo | None) -> Iterator[tuple[Fact, bool]]:
+        """Yield all that is remembered, in its order, each with whether a database that knows so much does not know it."""
+        for entry in self._entries:
+            is_unknown = not entry.is_in(known)
+            for fact in entry.facts:
+                yield fact, is_unknown
 
     def lacks(self, known: KnownUpTo | None) -> bool:
         """Tell whether facts of such transactions were dropped."""

@@ -47,6 +47,23 @@ class KnownFacts:
             known._add(fact)
         return known
 
+    @classmethod
+    def of_lost(cls, facts: Iterable[tuple[Fact, bool]]) -> "KnownFacts":
+        """Return what is known of the logins and debts of which the database lacks something; facts come with whether it does.
+
+        Facts that it has count, too: they tell which login a lost one has replaced. If another replica was in between, only that
+        one has told how the replaced login ended, and it may never come back.
+        """
+        known, logins, debts = cls(), set[Login](), set[int]()
+        for fact, is_lost in facts:
+            if is_lost:
+                logins.update(known._logins_of(fact))
+                debts.update(known._debts_of(fact))
+            known._add(fact)
+        known.logins = defaultdict(LoginFacts, {login: told for login, told in known.logins.items() if login in logins})
+        known.debts = {id_: debt for id_, debt in known.debts.items() if id_ in debts}
+        return known
+
     @property
     def sessions(self) -> set[str]:
         """The ids of all sessions of which something is known."""
@@ -75,6 +92,26 @@ class KnownFacts:
         for id_, debt in self.debts.items():
             (these if debt.session_id in sessions else others).debts[id_] = debt
         return others, these
+
+    def _logins_of(self, fact: Fact) -> Iterator[Login]:
+        """Yield the logins of which a fact tells that comes next: also the one that it shows as replaced."""
+        match fact:
+            case OpeningWritten(row):
+                yield row.session_id, row.login_id
+            case OpeningRemoved(session_id, login_id):
+                yield session_id, login_id
+            case SessionWritten(session):
+                yield session.session_id, session.login_id
+                yield session.session_id, self._open.get(session.session_id, session.login_id)
+            case SessionRemoved(session):
+                yield session.session_id, session.login_id
+            case DebtRemoved(id_) if gone := self.debts.get(id_):
+                yield gone.session_id, gone.login_id
+
+    def _debts_of(self, fact: Fact) -> Iterator[int]:
+        """Yield the debt of which a fact tells."""
+        if isinstance(fact, DebtWritten):
+            yield fact.debt.id
 
     def _add(self, fact: Fact) -> None:
         match fact:

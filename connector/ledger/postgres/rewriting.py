@@ -5,7 +5,7 @@ stays as it is. To write the same facts twice changes nothing.
 """
 
 import dataclasses
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from msgspec.structs import replace
 
@@ -14,7 +14,7 @@ from connector.ledger.postgres import epochs
 from connector.ledger.postgres.known_facts import KnownFacts
 from connector.ledger.postgres.unheard import insert_again, write_unheard
 from connector.ledger.sql import opening_rows, session_rows
-from connector.ledger.sql.facts import Fact, SessionRemoved
+from connector.ledger.sql.facts import SessionRemoved
 from connector.ledger.sql.session_changes import end_anyhow, is_debt, is_open_by
 from connector.ledger.sql.table import Table
 from connector.model.credential import Credential
@@ -26,13 +26,12 @@ from connector.model.sessions import Login, OpenSession
 from connector.model.transitions import closed_if_done, renewed, revived
 
 
-def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes], now: float, is_late: bool = False) -> int:
-    """Write what the facts say as far as the rows do not say it, and return of how many logins and debts they tell.
+def write_again(table: Table, known: KnownFacts, *, there: Collection[bytes], now: float, is_late: bool = False) -> int:
+    """Write what is known as far as the rows do not say it, and return of how many logins and debts something is known.
 
     `there` are owners that have written what they know already: what they have under way has a row. After `is_late`, everybody
     has been told meanwhile that what has no row is closed: no session is opened, and its login is owed.
     """
-    known = KnownFacts.of(facts)
     if is_late:
         known.end(_without_row(table, known))
     if known.debts:
@@ -51,13 +50,12 @@ def write_again(table: Table, facts: Iterable[Fact], *, there: Collection[bytes]
     return len(known.logins) + len(known.debts)
 
 
-def remove_again(table: Table, facts: Iterable[Fact]) -> None:
-    """Remove the rows of logins that are not under way any more, as the facts say.
+def remove_again(table: Table, known: KnownFacts) -> None:
+    """Remove the rows of logins that are known not to be under way any more.
 
     Of a login whose opening it had marked, another owner writes it again. This one has perhaps not lost its end, and then
     writes nothing again that would remove it.
     """
-    known = KnownFacts.of(facts)
     opening_rows.remove_all(table, [login for login, told in known.logins.items() if told.opening is None])
 
 
