@@ -376,8 +376,12 @@ class OwedEvictionRecords(Protocol):
     async def serve_from(self, authority: str) -> None:
         """Note by which store it is decided from now on what is served. Another one than before may have missed evictions.
 
-        `lost_track` is true then.
+        `lost_track` is true then, and if nobody knows which one it was, unless the ledger is new.
         """
+        ...
+
+    async def lose_track(self, reason: str) -> None:
+        """Record that stores may have missed evictions. `lost_track` is true then, also for all others who share the ledger."""
         ...
 
     async def owed_evictions(self, driver: str | None, *, after: int = 0, limit: int = 1000) -> list[Debt]:
@@ -509,6 +513,10 @@ class Introductions(Protocol):
         It is forgotten once the owner has closed the ledger or is gone. None tells nothing.
         """
         ...
+
+
+class MetInLedger(Introductions, OwedEvictionRecords, Protocol):
+    """The ledger, as whoever looks for other owners uses it."""
 
 
 class ShownKeys(Protocol):

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from connector.cache.board import Board
 from connector.cache.storage import Storage
 from connector.ledger.bookkeeping import in_time
-from connector.ledger.port import Introductions
+from connector.ledger.port import MetInLedger
 from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.model.peers import Difference, Peer, explained, heard, told
 from connector.workers.sightings import Sightings, Stranger
@@ -28,6 +28,7 @@ LOOK_AGAIN = 0.25
 PATIENCE = 7.0
 """Seconds that such a start waits for the other one to move: twice as long as any replica takes from one round to the next."""
 NONCE_BYTES = 16
+SEVERAL_STORES = "replicas used several stores as authority at once"
 
 
 class Peers:
@@ -41,7 +42,7 @@ class Peers:
         self,
         me: Peer,
         storage: Storage,
-        ledger: Introductions,
+        ledger: MetInLedger,
         sightings: Sightings | None = None,
         *,
         keys: Callable[[], tuple[bytes, ...]] | None = None,
@@ -54,6 +55,8 @@ class Peers:
         self._ledger = ledger
         self._sightings = sightings or Sightings()
         self._warned: frozenset[tuple[bytes, Difference]] = frozenset()
+        self._has_lost_track = False
+        """Whether the ledger knows that the replicas have parted."""
 
     @property
     def strangers(self) -> list[str]:
@@ -95,7 +98,7 @@ class Peers:
         """Look around once, and tell others of this replica."""
         self._me = await self._look(replace(self._me, keys=self._keys()), tell=True)
         found = self._sightings.strangers
-        self._storage.is_parted = any(stranger.differs is Difference.STORE for stranger in found)
+        await self._part_or_join(is_parted=any(stranger.differs is Difference.STORE for stranger in found))
         self._warn_of(found)
 
     def keys_of_others(self, owners: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, tuple[bytes, ...]]]:
@@ -111,6 +114,25 @@ class Peers:
         if tell and word:
             await self._board.write(told(me), word)
         return me
+
+    async def _part_or_join(self, *, is_parted: bool) -> None:
+        """Let nothing be served while replicas use several stores, nor after that before everything is invalidated.
+
+        What one of them has evicted, the others' stores still hold. A replica that starts now knows that from the ledger alone.
+        """
+        self._storage.is_parted |= is_parted
+        if self._storage.is_parted and not self._has_lost_track:
+            self._has_lost_track = await self._lose_track()
+        if not is_parted and self._has_lost_track:
+            self._storage.owe_but([])
+            self._storage.is_parted = self._has_lost_track = False
+
+    async def _lose_track(self) -> bool:
+        try:
+            await in_time(self._ledger.lose_track(SEVERAL_STORES))
+        except LedgerUnavailable:
+            return False
+        return True
 
     async def _in_ledger(self, about: bytes | None) -> Collection[bytes]:
         with suppress(LedgerUnavailable):

@@ -135,11 +135,14 @@ class OwedEvictions:
         except (TimeoutError, DriverError, LedgerUnavailable) as problem:
             log.debug("owed evictions are put off", driver=driver.name, reason=str(problem) or "late")
             return False
-        return True
+        return not self._ledger.lost_track or not self._storage.is_parted
 
     async def _make_good(self, driver: Driver) -> None:
-        """Evict what is owed now. What comes during the last slice is of a running cleanup, which owes it anew if it fails."""
-        if self._ledger.lost_track:
+        """Evict what is owed now. What comes during the last slice is of a running cleanup, which owes it anew if it fails.
+
+        While replicas use several stores, each of them goes on to miss evictions: everything is invalidated after that.
+        """
+        if self._ledger.lost_track and not self._storage.is_parted:
             await self._invalidate(driver)
         if scopes := self._unrecorded.evictions(driver.name):
             await self._evict_within(driver, scopes)

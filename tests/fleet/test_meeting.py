@@ -139,3 +139,22 @@ async def test_replicas_that_share_only_the_ledger_are_found_there(make_storage:
                 await other.meet(LEDGER)
 
     assert not elsewhere.is_parted
+
+
+async def test_a_ledger_knows_from_the_beginning_that_replicas_have_parted_until_all_was_invalidated(
+    make_storage: MakeStorage,
+) -> None:
+    store, here, elsewhere = MemoryStore(), await make_storage(), await make_storage(namespace=fresh_namespace())
+    async with MemoryLedger(store).opened() as first, MemoryLedger(store).opened() as second, MemoryLedger(store).opened() as new:
+        one, other = Peers(replace(ME, ledger=LEDGER), here, first), Peers(replace(OTHER, ledger=LEDGER), elsewhere, second)
+        for _ in range(4):
+            await one.look()
+            await other.look()
+        parted, losses = (here.is_parted, elsewhere.is_parted), len(await new.losses())
+        await new.track_regained(await new.losses())
+        for _ in range(4):
+            await one.look()
+            await other.look()
+        again = len(await new.losses())
+
+    assert (parted, losses, again) == ((True, True), 2, 0)

@@ -5,6 +5,7 @@ import asyncio
 from tests.fleet.gates import gate_after, gate_before
 from tests.fleet.replicas import Fleet, eventually
 from tests.servers import RealServer
+from tests.sessions.test_cleanup import GLOBAL
 
 DEAD = 401
 PARTED = "another replica uses another store: reads are misses until both use one"
@@ -37,11 +38,30 @@ async def test_of_two_stores_at_once_nothing_is_served_once_the_replicas_know(
         found = [await each.recall(headers) for each in (one, other)]
         ready = [await each.opshub.call("/health/ready") for each in (one, other)]
         await other.cable.lead_to(fleet.redis.port)
-        await eventually(lambda: not any(each.parts.storage.is_parted for each in (one, other)))
-        afterwards = await one.recall(headers)
+        await eventually(lambda: all(each.parts.storage.trusted for each in (one, other)))
+        afterwards = [await each.recall(headers) for each in (one, other)]
+        kept_then, found_then = await one.remember(headers, "later"), await other.recall(headers)
 
-    assert (kept, found, afterwards) == ([True, True], [None, None], "value")
+    assert (kept, found, afterwards) == ([True, True], [None, None], [None, None])
+    assert (kept_then, found_then) == (True, "later")
     assert [(each.status, each.body["degraded"]["shared"]) for each in ready] == [(200, PARTED)] * 2
+
+
+async def test_what_only_another_store_was_told_to_evict_is_not_served_when_there_is_one_again(
+    fleet: Fleet, own_redis: RealServer, session: str
+) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await one.opened(session)
+        await one.remember(headers, "stale", "/system")
+        await other.cable.lead_to(own_redis.port)
+        await eventually(lambda: all(each.parts.storage.is_parted for each in (one, other)))
+        cleaned = await other.opshub.cleanup(session, headers, GLOBAL)
+        again = await one.opened(session)
+        await other.cable.lead_to(fleet.redis.port)
+        await eventually(lambda: not any(each.parts.storage.is_parted for each in (one, other)))
+        found = [await each.recall(again, "/system") for each in (one, other)]
+
+    assert (cleaned.status, found) == (200, [None, None])
 
 
 async def test_the_end_of_a_session_that_only_memory_knows_is_looked_for_by_itself(

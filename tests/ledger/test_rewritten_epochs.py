@@ -131,3 +131,17 @@ async def test_a_login_that_is_not_there_yet_is_not_over_unless_it_was_ended(dat
                 await other.changed_logins({(SID, "l1"): 0})
             await opener.statistics()
             assert await other.changed_logins({(SID, "l1"): 0}) == {}
+
+
+async def test_which_store_decided_what_is_served_is_forgotten_with_what_is_lost(database: Rewindable) -> None:
+    """The former one has missed evictions since, whichever the database names."""
+    async with replica(database) as ledger:
+        await ledger.serve_from("one")
+        database.keep()
+        await ledger.serve_from("two")
+        await ledger.track_regained(await ledger.losses())
+        database.rewind()
+        await ledger.track_regained(await ledger.losses())
+        async with replica(database) as later:
+            await later.serve_from("one")
+            assert later.lost_track

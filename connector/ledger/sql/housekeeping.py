@@ -5,7 +5,7 @@ from secrets import token_hex
 
 from msgspec.structs import replace
 
-from connector.ledger.sql import opening_rows
+from connector.ledger.sql import opening_rows, ticks
 from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import shown
 from connector.model.debts import Debt, LogoutState, Totals
@@ -20,6 +20,8 @@ KINDS = ("debts", "sessions", "openings", "ticks")
 """The tables whose rows name the key that has made them."""
 BY_KEY = " UNION ALL ".join(f"SELECT key_id, '{kind}' AS kind, count(*) AS number FROM {kind} GROUP BY key_id" for kind in KINDS)  # noqa: S608 - ours
 IN_QUARANTINE = "SELECT count(*) FROM quarantine"
+NOBODY_KNOWS = "nobody knows what"
+"""Stands for an authority that may have been any."""
 FORGET = """DELETE FROM debts WHERE id IN (
     SELECT id FROM debts WHERE closed_at IS NOT NULL AND (closed_at < ? OR closed_at > ?) AND holds = 0 LIMIT ?)"""
 
@@ -144,11 +146,26 @@ def serve_from(table: Table, authority: str) -> bool:
     before = [store for (store,) in table.connection.execute("SELECT store FROM authority")]
     if before == [authority]:
         return has_lost_track(table)
-    table.write("DELETE FROM authority")
-    table.write("INSERT INTO authority VALUES (?)", (authority,))
-    for store in before:
+    _note_authority(table, authority)
+    for store in before or ([] if _is_new(table) else [NOBODY_KNOWS]):
         table.lose_track(f"{store} was the authority, {token_hex(8)}")  # and perhaps again before this one has evicted anything
     return has_lost_track(table)
+
+
+def forget_authority(table: Table) -> None:
+    """Forget which store decides what is served: the next start invalidates everything."""
+    _note_authority(table, NOBODY_KNOWS)
+
+
+def _note_authority(table: Table, authority: str) -> None:
+    table.write("DELETE FROM authority")
+    table.write("INSERT INTO authority VALUES (?)", (authority,))
+
+
+def _is_new(table: Table) -> bool:
+    """Tell whether nobody has done anything with a ledger yet."""
+    rows = "SELECT EXISTS (SELECT * FROM debts) OR EXISTS (SELECT * FROM sessions) OR EXISTS (SELECT * FROM openings)"
+    return ticks.read(table) == 0 and not table.connection.execute(rows).fetchone()[0]
 
 
 def has_lost_track(table: Table) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from secrets import token_hex
 from typing import Protocol, TypeVar, cast
 
 import structlog
@@ -274,6 +275,10 @@ class Operations(Ledger):
 
     async def serve_from(self, authority: str) -> None:
         self.lost_track = await self.transact(partial(housekeeping.serve_from, authority=authority))
+
+    async def lose_track(self, reason: str) -> None:
+        await self.transact(lambda table: table.lose_track(f"{reason}, {token_hex(8)}"))
+        self.lost_track = True
 
     async def losses(self) -> Collection[str]:
         return await self.transact(housekeeping.losses)

@@ -92,9 +92,13 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
 
     async def serve_from(self, authority: str) -> None:
         with self._transaction() as store:
-            if store.authority not in {None, authority}:
+            if store.authority != authority and not (store.authority is None and store.is_new):
                 store.losses.add(f"{store.authority} was the authority, {token_hex(8)}")
             store.authority = authority
+
+    async def lose_track(self, reason: str) -> None:
+        with self._transaction() as store:
+            store.losses.add(f"{reason}, {token_hex(8)}")
 
     async def owed_evictions(self, driver: str | None, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         def owes(debt: Debt) -> bool:

@@ -98,6 +98,11 @@ class MemoryStore:
         self._ids = count(1)
         self._spoiled: set[int] = set()
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nobody has done anything with it yet."""
+        return not (self.tick or self.debts or self.sessions or self.openings)
+
     def spoil(self, id_: int) -> None:
         """Make the row of a debt unreadable, as a damaged disk would."""
         self._spoiled.add(id_)

@@ -92,6 +92,23 @@ class Rot(LedgerSubject):
             await ledger.serve_from("one")
             assert not ledger.lost_track
 
+    async def test_a_ledger_of_which_nobody_knows_the_authority_may_have_missed_evictions(self, make_ledger: MakeLedger) -> None:
+        async with opened(make_ledger(KEYS)) as ledger:
+            await record(ledger, 1)
+            await ledger.serve_from("one")
+            assert ledger.lost_track
+
+    async def test_who_has_missed_evictions_can_be_told_until_it_is_regained(self, make_ledger: MakeLedger) -> None:
+        async with opened(make_ledger(KEYS)) as ledger:
+            await ledger.lose_track("two stores")
+            first = await ledger.losses()
+            await ledger.lose_track("two stores")
+            await ledger.track_regained(first)
+            assert (ledger.lost_track, len(first)) == (True, 1), "the second time has a reason of its own"
+        async with opened(make_ledger(KEYS)) as ledger:
+            await ledger.serve_from("one")
+            assert ledger.lost_track
+
     async def test_rows_whose_key_is_missing_stay_and_work_again_with_their_key(self, make_ledger: MakeLedger) -> None:
         async with opened(make_ledger(KEYS)) as ledger:
             first = await record(ledger, 1)
