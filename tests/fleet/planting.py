@@ -40,6 +40,7 @@ SENDERS = "test_one_sender.py"
 REAPING, RENEWALS = "test_reaping.py", "test_renewals.py"
 A_DUPLICATE = "test_a_duplicate_on_another_replica_sends_nothing_and_says_that_one_logs_out"
 WHILE_A_REAP_WAITS = "test_a_login_that_is_cleaned_up_while_a_reap_waits_is_logged_out_once"
+JOINED = f"{STORES}::test_what_only_another_store_was_told_to_evict_is_not_served_when_there_is_one_again"
 MEETING, SIGHTINGS = "test_meeting.py", "test_sightings.py"
 
 
@@ -179,6 +180,7 @@ MUTANTS = {
     "a store that was another one before is another one": Mutant(sightings, "_compared", whichever_store, SIGHTINGS),
     "a start tells before it looks": Mutant(Peers, "meet", telling_first, MEETING),
     "nobody is told of in the ledger": Mutant(MemoryLedger, "introduce", answered(()), MEETING),
+    "the ledger does not know that replicas have parted": Mutant(Peers, "_lose_track", answered(True), JOINED),
     "what another store holds is served": Mutant(Storage, "trusted", lambda _: True, STORES),
     "who answers 401 evicts nothing": Mutant(Caches, "forget", answered(None), INTERLEAVINGS),
     "nobody looks before it sends": WITHOUT_A_LOOK,
