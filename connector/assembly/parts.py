@@ -57,6 +57,7 @@ from connector.workers.other_replicas import Peers, this_process
 from connector.workers.owed_evictions import OwedEvictions
 from connector.workers.reaper import Reaper
 from connector.workers.retries import LONGEST_TRY, Retries
+from connector.workers.unused_stores import UnusedStores
 from drivers import Driver, Sharing
 from drivers.cancellation import cancelled_only_if_asked
 
@@ -111,6 +112,7 @@ class Parts:
     reaper: Reaper
     renewals: Renewals
     owed_evictions: OwedEvictions
+    unused_stores: UnusedStores
     metrics: Metrics
     doubts: Doubts
     peers: Peers | None
@@ -181,6 +183,7 @@ class Parts:
         if self.peers is not None:
             yield "other replicas", self.peers.run
         yield "watch over the ledger", self.owed_evictions.watch
+        yield "evictions that unused stores owe", self.unused_stores.run
         if self.ledger.shared:
             yield "evictions that others owe", self.owed_evictions.stand_in
         yield "retries", self._retry
@@ -282,6 +285,7 @@ def parts_of(core: Core, hooks: Hooks, *, sees_use: bool) -> Parts:
         reaper=reaper,
         renewals=renewals,
         owed_evictions=owed_evictions,
+        unused_stores=UnusedStores(core.ledger, core.storage, core.books),
         metrics=core.metrics,
         doubts=core.logouts.doubts,
         peers=core.peers,

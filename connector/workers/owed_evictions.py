@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
@@ -61,36 +60,15 @@ class OwedEvictions:
         """Look for ever for evictions that the ledger does not know.
 
         If owed evictions may be unknown, everything is owed to every driver. What was done and could not be recorded is done
-        again, and recorded. What is owed to stores that are not configured is owed no more.
+        again, and recorded.
         """
-        has_let_go = False
         while True:
-            has_let_go = has_let_go or await self._let_go()
             for driver in self._storage.drivers:
                 if self._ledger.lost_track:
                     self._storage.owe(driver)
                 if driver.name in self._books.unsettled:
                     await self._owe_again(driver)
             await asyncio.sleep(PAUSE)
-
-    async def _let_go(self) -> bool:
-        """Forget what is owed to stores that are not configured, and tell whether that could be done.
-
-        Nothing is served from them. If one is configured again, then either as a local cache, whose stamps the authority judges,
-        or as the authority: what it holds is invalidated then.
-        """
-        names, let_go, is_done = {driver.name for driver in self._storage.drivers}, Counter[str](), True
-        try:
-            async for debts in self._slices(None):
-                for debt in debts:
-                    if gone := debt.evictions.keys() - names:
-                        is_done &= await self._books.settle(debt, outcome=None, evicted=[*gone])
-                        let_go.update(gone)
-        except LedgerUnavailable:
-            return False
-        for store, number in let_go.items():
-            log.info("a store that is not configured owes no evictions any more", store=store, debts=number)
-        return is_done
 
     async def _owe_again(self, driver: Driver) -> None:
         self._books.unsettled.discard(driver.name)
@@ -146,18 +124,8 @@ class OwedEvictions:
             await self._invalidate(driver)
         if scopes := self._unrecorded.evictions(driver.name):
             await self._evict_within(driver, scopes)
-        async for debts in self._slices(driver.name):
+        async for debts in owed_slices(self._ledger, driver.name):
             await self._evict(driver, debts)
-
-    async def _slices(self, driver: str | None) -> AsyncIterator[Sequence[Debt]]:
-        """Yield the debts that owe an eviction from a driver, or None: from any, a slice at a time."""
-        last, more = 0, True
-        while more:
-            debts = await self._ledger.owed_evictions(driver, after=last, limit=SLICE)
-            more = len(debts) == SLICE
-            if debts:
-                last = debts[-1].id
-                yield debts
 
     async def _evict(self, driver: Driver, debts: Sequence[Debt]) -> None:
         scopes = {scope for debt in debts for scope in debt.evictions[driver.name]}
@@ -189,3 +157,14 @@ class OwedEvictions:
         if self._invalidated.keys() == {each.name for each in self._storage.drivers}:
             await self._ledger.track_regained(frozenset.intersection(*self._invalidated.values()))
             self._invalidated.clear()
+
+
+async def owed_slices(ledger: OwedEvictionRecords, driver: str | None) -> AsyncIterator[Sequence[Debt]]:
+    """Yield the debts that owe an eviction from a driver, or None: from any, a slice at a time."""
+    last, more = 0, True
+    while more:
+        debts = await ledger.owed_evictions(driver, after=last, limit=SLICE)
+        more = len(debts) == SLICE
+        if debts:
+            last = debts[-1].id
+            yield debts
