@@ -1,5 +1,6 @@
 """What a replica tells the others of itself, and what two of them have to share."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -83,3 +84,10 @@ def heard(raw: bytes) -> Peer | None:
         return msgspec.msgpack.decode(raw, type=Peer)
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
+
+
+def use_one_store(told_by_each: Iterable[bytes | None]) -> bool:
+    """Tell whether replicas use the same authority. It is not known if one does not tell, or if its store does not answer."""
+    peers = [heard(about or b"") for about in told_by_each]
+    stores = {peer.store if peer else b"" for peer in peers}
+    return len(stores) == 1 and b"" not in stores

@@ -29,7 +29,7 @@ from connector.sessions.records import SessionRecords
 from connector.sessions.seal import Sealed
 from connector.sessions.session import SessionsInUse
 from connector.sessions.store_guard import StoreGuard
-from connector.workers import sightings
+from connector.workers import sightings, unused_stores
 from connector.workers.other_replicas import Peers
 from connector.workers.owed_evictions import OwedEvictions
 from drivers import Driver, Scope, SessionScope
@@ -41,6 +41,7 @@ REAPING, RENEWALS = "test_reaping.py", "test_renewals.py"
 A_DUPLICATE = "test_a_duplicate_on_another_replica_sends_nothing_and_says_that_one_logs_out"
 WHILE_A_REAP_WAITS = "test_a_login_that_is_cleaned_up_while_a_reap_waits_is_logged_out_once"
 JOINED = f"{STORES}::test_what_only_another_store_was_told_to_evict_is_not_served_when_there_is_one_again"
+STILL_USED = f"{STORES}::test_what_is_owed_to_a_store_stays_owed_as_long_as_another_replica_uses_it"
 MEETING, SIGHTINGS = "test_meeting.py", "test_sightings.py"
 
 
@@ -181,6 +182,7 @@ MUTANTS = {
     "a start tells before it looks": Mutant(Peers, "meet", telling_first, MEETING),
     "nobody is told of in the ledger": Mutant(MemoryLedger, "introduce", answered(()), MEETING),
     "the ledger does not know that replicas have parted": Mutant(Peers, "_lose_track", answered(True), JOINED),
+    "what another replica still uses is struck out": Mutant(unused_stores, "use_one_store", lambda _: lambda _: True, STILL_USED),
     "what another store holds is served": Mutant(Storage, "trusted", lambda _: True, STORES),
     "who answers 401 evicts nothing": Mutant(Caches, "forget", answered(None), INTERLEAVINGS),
     "nobody looks before it sends": WITHOUT_A_LOOK,

@@ -155,6 +155,8 @@ class Fleet:
     end_system: str = ""
     """Further keys of its section."""
     tick: float = TICK
+    store: str = "shared"
+    """The name of the authority."""
     routes: Sequence[web.RouteDef] = tuple(ROUTES)
 
     @asynccontextmanager
@@ -188,7 +190,7 @@ class Fleet:
         system = (self.served or self.desk).section + self.end_system
         store = f'driver = "aiocache"\nbackend = "redis"\nport = {port}\nnamespace = "{self.namespace}"\n'
         file.write_text(
-            f'{system}\n[storage]\ndrivers = ["memory", "shared"]\n[storage.shared]\n{store}'
+            f'{system}\n[storage]\ndrivers = ["memory", "{self.store}"]\n[storage.{self.store}]\n{store}'
             f'[ledger]\npath = "{folder}/ledger.sqlite3"\n[control]\nsocket = "{folder}/control.sock"\n[metrics]\nport = 0\n'
         )
         return file

@@ -1,9 +1,13 @@
 """A store that is away, or two of them at once, and what becomes of the sessions of a fleet."""
 
 import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
 
+from tests.drivers.stores import fresh_namespace
 from tests.fleet.gates import gate_after, gate_before
 from tests.fleet.replicas import Fleet, eventually
+from tests.ledger.ledgers import record, until
 from tests.servers import RealServer
 from tests.sessions.test_cleanup import GLOBAL
 
@@ -148,3 +152,34 @@ async def test_only_the_eviction_of_the_shared_store_is_owed_and_the_others_are_
 
     assert owed == [{"shared"}]
     assert {name: each["outcome"] for name, each in answer.body["eviction"].items()} == {"memory": "evicted", "shared": "evicted"}
+
+
+async def test_what_is_owed_to_a_store_stays_owed_as_long_as_another_replica_uses_it(fleet: Fleet, session: str) -> None:
+    elsewhere = replace(fleet, store="elsewhere", namespace=fresh_namespace())
+    async with AsyncExitStack() as life:
+        one = await life.enter_async_context(fleet.replica("one"))
+        headers = await one.opened(session)
+        await one.lose_the_store()
+        assert one.parts.peers is not None
+        await one.parts.peers.look()  # tells that its store does not answer: another replica may start without it
+        cleaned = await one.cleanup(session, headers)
+        async with elsewhere.replica("other") as other:
+            struck = await other.parts.unused_stores.look()
+            owed = [{*debt.evictions} for debt in await other.ledger.owed_evictions(None)]
+            await life.aclose()
+            struck_alone = await other.parts.unused_stores.look()
+            left = await other.ledger.owed_evictions(None)
+
+    assert (cleaned.status, struck, owed) == (503, False, [{"shared"}])
+    assert (struck_alone, left) == (True, [])
+
+
+async def test_replicas_that_use_one_store_strike_out_what_is_owed_to_another_one(fleet: Fleet) -> None:
+    async with fleet.replicas() as (one, _):
+        await record(one.ledger, 1, drivers=("gone",))
+
+        async def owes_nothing() -> bool:
+            await one.parts.unused_stores.look()
+            return not await one.ledger.owed_evictions("gone")
+
+        await until(owes_nothing)

@@ -122,6 +122,20 @@ async def test_what_the_ledger_cannot_take_is_left_to_a_later_look(ledger: Ledge
     assert found == [False, False, True, False]
 
 
+async def test_a_store_whose_evictions_were_struck_out_serves_nothing_that_it_held(database: Rewindable) -> None:
+    gone = storage_of(GONE).authority_as_configured
+    async with replica(database) as ledger:
+        await ledger.serve_from(storage_of(*DRIVERS).authority_as_configured)
+        async with replica(database) as later:
+            await later.serve_from(gone)
+            await record(later, 1, drivers=(GONE,))
+        assert await worker_of(ledger).look()
+        await ledger.track_regained(await ledger.losses())
+        async with replica(database) as back:
+            await back.serve_from(gone)
+            assert back.lost_track
+
+
 async def test_a_ledger_that_hangs_meanwhile_keeps_nobody_from_distrusting_the_authority(tmp_path: Path) -> None:
     async with served(tmp_path) as server:
         await record(server.parts.ledger, 1, drivers=(GONE,))
