@@ -141,7 +141,7 @@ async def test_replicas_that_share_only_the_ledger_are_found_there(make_storage:
     assert not elsewhere.is_parted
 
 
-async def test_a_ledger_knows_from_the_beginning_that_replicas_have_parted_until_all_was_invalidated(
+async def test_a_ledger_knows_from_the_beginning_that_replicas_have_parted(
     make_storage: MakeStorage,
 ) -> None:
     store, here, elsewhere = MemoryStore(), await make_storage(), await make_storage(namespace=fresh_namespace())
