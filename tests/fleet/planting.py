@@ -40,7 +40,7 @@ SENDERS = "test_one_sender.py"
 REAPING, RENEWALS = "test_reaping.py", "test_renewals.py"
 A_DUPLICATE = "test_a_duplicate_on_another_replica_sends_nothing_and_says_that_one_logs_out"
 WHILE_A_REAP_WAITS = "test_a_login_that_is_cleaned_up_while_a_reap_waits_is_logged_out_once"
-JOINED = f"{STORES}::test_what_only_another_store_was_told_to_evict_is_not_served_when_there_is_one_again"
+JOINED = f"{STORES}::test_what_only_another_store_was_told_to_evict_is_not_served_afterwards"
 STILL_USED = f"{STORES}::test_what_is_owed_to_a_store_stays_owed_as_long_as_another_replica_uses_it"
 MEETING, SIGHTINGS = "test_meeting.py", "test_sightings.py"
 

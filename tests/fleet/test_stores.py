@@ -51,7 +51,7 @@ async def test_of_two_stores_at_once_nothing_is_served_once_the_replicas_know(
     assert [(each.status, each.body["degraded"]["shared"]) for each in ready] == [(200, PARTED)] * 2
 
 
-async def test_what_only_another_store_was_told_to_evict_is_not_served_when_there_is_one_again(
+async def test_what_only_another_store_was_told_to_evict_is_not_served_afterwards(
     fleet: Fleet, own_redis: RealServer, session: str
 ) -> None:
     async with fleet.replicas() as (one, other):
