@@ -381,7 +381,10 @@ class OwedEvictionRecords(Protocol):
         ...
 
     async def lose_track(self, reason: str) -> None:
-        """Record that stores may have missed evictions. `lost_track` is true then, also for all others who share the ledger."""
+        """Record that stores may have missed evictions. `lost_track` is true then, also for all others who share the ledger.
+
+        Nobody knows any more which store was the authority, so that the next start loses track, too.
+        """
         ...
 
     async def owed_evictions(self, driver: str | None, *, after: int = 0, limit: int = 1000) -> list[Debt]:

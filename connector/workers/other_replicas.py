@@ -55,8 +55,10 @@ class Peers:
         self._ledger = ledger
         self._sightings = sightings or Sightings()
         self._warned: frozenset[tuple[bytes, Difference]] = frozenset()
-        self._has_lost_track = False
+        self._has_told = False
         """Whether the ledger knows that the replicas have parted."""
+        self._elsewhere = set[bytes]()
+        """The words of other stores that were seen in use."""
 
     @property
     def strangers(self) -> list[str]:
@@ -98,7 +100,7 @@ class Peers:
         """Look around once, and tell others of this replica."""
         self._me = await self._look(replace(self._me, keys=self._keys()), tell=True)
         found = self._sightings.strangers
-        await self._part_or_join(is_parted=any(stranger.differs is Difference.STORE for stranger in found))
+        await self._part_or_join([stranger.peer.store for stranger in found if stranger.differs is Difference.STORE])
         self._warn_of(found)
 
     def keys_of_others(self, owners: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, tuple[bytes, ...]]]:
@@ -115,17 +117,21 @@ class Peers:
             await self._board.write(told(me), word)
         return me
 
-    async def _part_or_join(self, *, is_parted: bool) -> None:
-        """Let nothing be served while replicas use several stores, nor after that before everything is invalidated.
+    async def _part_or_join(self, others: Collection[bytes]) -> None:
+        """Let nothing be served while replicas use other stores, nor after that before everything is invalidated.
 
         What one of them has evicted, the others' stores still hold. A replica that starts now knows that from the ledger alone.
+        One that is silent by now may have left a store behind, to which the address of this one's may lead later.
         """
-        self._storage.is_parted |= is_parted
-        if self._storage.is_parted and not self._has_lost_track:
-            self._has_lost_track = await self._lose_track()
-        if not is_parted and self._has_lost_track:
+        self._elsewhere.update(others)
+        is_another = self._me.store in self._elsewhere - {*others}
+        self._elsewhere.discard(self._me.store)
+        self._storage.is_parted |= bool(others) or is_another
+        if others and not self._has_told:
+            self._has_told = await self._lose_track()
+        elif not others and self._storage.is_parted and await self._lose_track():
             self._storage.owe_but([])
-            self._storage.is_parted = self._has_lost_track = False
+            self._storage.is_parted = self._has_told = False
 
     async def _lose_track(self) -> bool:
         try:

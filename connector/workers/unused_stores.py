@@ -14,6 +14,7 @@ from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
 from connector.model.peers import use_one_store
 from connector.workers.owed_evictions import owed_slices
+from drivers import DriverError
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,8 @@ class UnusedStores:
                     if not (await self._may_strike_out() and await self._strike_out(owing)):
                         return False
                     struck.update(store for _, stores in owing for store in stores)
-        except LedgerUnavailable:
+        except (TimeoutError, DriverError, LedgerUnavailable) as problem:
+            log.debug("evictions that unused stores owe are put off", reason=str(problem) or "late")
             return False
         finally:
             for store, number in struck.items():
@@ -80,7 +82,13 @@ class UnusedStores:
         return True
 
     async def _strike_out(self, owing: Sequence[tuple[Debt, Collection[str]]]) -> bool:
-        """Do so in as few transactions as possible, and tell whether the ledger could take it."""
+        """Do so in as few transactions as possible, and tell whether the ledger could take it.
+
+        A store may be known by another name here. So what is owed is evicted first. From any other store, it does no harm.
+        """
+        scopes = {scope for debt, stores in owing for store in stores for scope in debt.evictions[store]}
+        async with asyncio.timeout(self._storage.deadlines.evict):
+            await self._storage.evict(self._storage.authority, [*scopes])
         async with asyncio.TaskGroup() as settling:
             tasks = [settling.create_task(self._books.settle(debt, outcome=None, evicted=[*stores])) for debt, stores in owing]
         return all(task.result() for task in tasks)

@@ -68,6 +68,29 @@ async def test_what_only_another_store_was_told_to_evict_is_not_served_afterward
     assert (cleaned.status, found) == (200, [None, None])
 
 
+async def test_what_a_replica_that_is_gone_has_left_in_another_store_is_not_served_from_there(
+    fleet: Fleet, own_redis: RealServer, session: str
+) -> None:
+    async with AsyncExitStack() as life, fleet.replica("other") as other:
+        one = await life.enter_async_context(fleet.replica("one"))
+        headers = await one.opened(session)
+        await one.remember(headers, "stale", "/system")
+        await other.cable.lead_to(own_redis.port)
+        await eventually(lambda: all(each.parts.storage.is_parted for each in (one, other)))
+        await life.aclose()
+        await eventually(lambda: other.parts.storage.trusted)
+        cleaned = await other.opshub.cleanup(session, headers, GLOBAL)
+        again = await other.opened(session)
+        await other.cable.lead_to(fleet.redis.port)
+        assert other.parts.peers is not None
+        await other.parts.peers.look()
+        found = await other.recall(again, "/system")
+        await eventually(lambda: other.parts.storage.trusted)
+        found_then = await other.recall(again, "/system")
+
+    assert (cleaned.status, found, found_then) == (200, None, None)
+
+
 async def test_the_end_of_a_session_that_only_memory_knows_is_looked_for_by_itself(
     fleet: Fleet, own_redis: RealServer, session: str
 ) -> None:

@@ -20,10 +20,12 @@ from connector.runtime.supervision import supervised
 from connector.workers import unused_stores
 from connector.workers.owed_evictions import SLICE
 from connector.workers.unused_stores import UnusedStores
+from drivers import SessionScope
 from tests.doubles import ScriptedDriver
 from tests.fleet.gates import away, in_place_of
 from tests.ledger.ledgers import DRIVERS, SetClock, opened, record, until
 from tests.ledger.rewound import Rewindable, replica
+from tests.ledger.test_evictions import away as is_away
 from tests.ledger.test_evictions import owes_no_eviction
 from tests.sessions.served import served
 
@@ -120,6 +122,21 @@ async def test_what_the_ledger_cannot_take_is_left_to_a_later_look(ledger: Ledge
     found += [await worker.look(), await worker.look()]
     assert await owes_no_eviction(ledger, GONE)
     assert found == [False, False, True, False]
+
+
+async def test_what_is_owed_to_a_store_of_another_name_is_evicted_here_before_it_is_struck_out(ledger: Ledger) -> None:
+    """It may be the same store: its name is changed on one replica after the other."""
+    debt, storage = await record(ledger, 1, drivers=(GONE,)), storage_of(*DRIVERS)
+    scope, authority = SessionScope(debt.session_id, "A"), storage.authority
+    assert isinstance(authority, ScriptedDriver)
+    before = await authority.stamp(scope)
+    worker = UnusedStores(ledger, storage, Bookkeeping(ledger, Backoff(1)))
+    authority.before_evict = is_away
+    found = [await worker.look(), await owes_no_eviction(ledger, GONE), await authority.stamp(scope) == before]
+    authority.before_evict = None
+    found_then = [await worker.look(), await owes_no_eviction(ledger, GONE), await authority.stamp(scope) == before]
+
+    assert (found, found_then) == ([False, False, True], [True, True, False])
 
 
 async def test_a_store_whose_evictions_were_struck_out_serves_nothing_that_it_held(database: Rewindable) -> None:

@@ -15,7 +15,7 @@ from connector.ledger.postgres.known_facts import KnownFacts
 from connector.ledger.postgres.owners import Prologue
 from connector.ledger.postgres.rewriting import remove_again, write_again
 from connector.ledger.sql.facts import Fact
-from connector.ledger.sql.housekeeping import forget_authority
+from connector.ledger.sql.housekeeping import lose_track
 
 log = structlog.get_logger(__name__)
 
@@ -153,8 +153,7 @@ class History:
 
     def _write_again(self, table: FleetTable, known: KnownUpTo | None, there: Sequence[bytes], *, is_late: bool) -> int:
         """Write what the database has forgotten. What began under a word that is gone is nobody's."""
-        table.lose_track(f"the database had forgotten commits, {token_hex(8)}")
-        forget_authority(table)  # it may be that of the start before the last one
+        lose_track(table, f"the database had forgotten commits, {token_hex(8)}")
         lost = KnownFacts.of_lost(self._journal.beside(known))
         return write_again(table, lost, there=there, now=self._clock(), is_late=is_late)
 

@@ -152,8 +152,9 @@ def serve_from(table: Table, authority: str) -> bool:
     return has_lost_track(table)
 
 
-def forget_authority(table: Table) -> None:
-    """Forget which store decides what is served: the next start invalidates everything."""
+def lose_track(table: Table, reason: str) -> None:
+    """Write down that stores may have missed evictions, also the one from which the next start serves."""
+    table.lose_track(reason)
     _note_authority(table, NOBODY_KNOWS)
 
 

@@ -274,10 +274,10 @@ class Operations(Ledger):
         return replace(await self.transact(housekeeping.totals), maybe_twice=self._unsettled)
 
     async def serve_from(self, authority: str) -> None:
-        self.lost_track = await self.transact(partial(housekeeping.serve_from, authority=authority))
+        self.lost_track |= await self.transact(partial(housekeeping.serve_from, authority=authority))
 
     async def lose_track(self, reason: str) -> None:
-        await self.transact(lambda table: table.lose_track(f"{reason}, {token_hex(8)}"))
+        await self.transact(partial(housekeeping.lose_track, reason=f"{reason}, {token_hex(8)}"))
         self.lost_track = True
 
     async def losses(self) -> Collection[str]:

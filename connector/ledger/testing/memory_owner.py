@@ -57,7 +57,7 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
         if not self._is_open:
             raise LedgerUnavailable("the ledger in memory is closed")
         yield self._store
-        self.lost_track = bool(self._store.losses)
+        self.lost_track |= bool(self._store.losses)
 
     async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
         with self._transaction() as store:
@@ -99,6 +99,7 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
     async def lose_track(self, reason: str) -> None:
         with self._transaction() as store:
             store.losses.add(f"{reason}, {token_hex(8)}")
+            store.authority = "nobody knows what"
 
     async def owed_evictions(self, driver: str | None, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         def owes(debt: Debt) -> bool:
@@ -114,6 +115,7 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
     async def track_regained(self, losses: Collection[str]) -> None:
         with self._transaction() as store:
             store.losses -= {*losses}
+        self.lost_track = bool(self._store.losses)
 
     async def actionable(self, id_: int) -> Debt:
         with self._transaction() as store:

@@ -109,6 +109,16 @@ class Rot(LedgerSubject):
             await ledger.serve_from("one")
             assert ledger.lost_track
 
+    async def test_who_has_missed_evictions_may_be_the_store_of_the_next_start(self, make_ledger: MakeLedger) -> None:
+        async with opened(make_ledger(KEYS)) as ledger:
+            await ledger.serve_from("one")
+            await ledger.lose_track("two stores")
+            await ledger.track_regained(await ledger.losses())
+            assert not ledger.lost_track
+        async with opened(make_ledger(KEYS)) as ledger:
+            await ledger.serve_from("one")
+            assert ledger.lost_track
+
     async def test_rows_whose_key_is_missing_stay_and_work_again_with_their_key(self, make_ledger: MakeLedger) -> None:
         async with opened(make_ledger(KEYS)) as ledger:
             first = await record(ledger, 1)
