@@ -240,6 +240,10 @@ class KnownSessions(Protocol):
         """Return the logouts that a session still owes, or that need attention, with their credentials."""
         ...
 
+    async def owes_evictions(self, session_id: str) -> bool:
+        """Tell whether evictions of a session are owed, whatever became of its logouts; a row that cannot be read may say so."""
+        ...
+
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
         """Return a session that is open by this login, with its credential; None if this ledger does not know it as open.
 

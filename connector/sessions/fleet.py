@@ -81,7 +81,7 @@ class FleetSessions(LiveSessions):
 
     async def owes_eviction(self, session_id: str) -> bool:
         """Tell whether what has ended a login of the session is still to be evicted; see `LiveSessions`."""
-        return any(debt.evictions for debt in await self._shared.owed_of(session_id))
+        return await self._shared.owes_evictions(session_id)
 
     async def is_open_elsewhere(self, session_id: str) -> bool:
         """Tell whether the session is open; see `LiveSessions`."""

@@ -152,7 +152,7 @@ class OwedEvictions:
             log.warning(
                 "everything cached was invalidated: it may have missed evictions",
                 driver=driver.name,
-                reason="; ".join(sorted(losses)),
+                reason="; ".join(sorted(losses)) or "another server that shares the ledger has told why",
             )
         if self._invalidated.keys() == {each.name for each in self._storage.drivers}:
             await self._ledger.track_regained(frozenset.intersection(*self._invalidated.values()))

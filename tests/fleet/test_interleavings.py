@@ -59,6 +59,21 @@ async def test_once_one_replica_has_answered_401_no_other_one_serves_the_seal(fl
     assert (before, statuses) == (200, [DEAD, DEAD])
 
 
+async def test_once_one_replica_has_answered_401_to_a_replaced_seal_no_other_one_serves_it(fleet: Fleet, session: str) -> None:
+    """What has replaced it owes the eviction still, in a row that owes no logout."""
+    async with fleet.replicas(3) as (one, other, third):
+        headers = await one.opened(session)
+        before = await third.status(headers)
+        with gate_before(third.live, "look"), gate_after(one.ledger, "open_session") as recorded:
+            opening = one.begin_to_open(session)
+            await recorded.met()
+            statuses = [await each.status(headers) for each in (other, third)]
+            recorded.open()
+            again = await opening
+
+    assert (before, statuses, again.status) == (200, [DEAD, DEAD], 200)
+
+
 async def test_a_cleanup_here_kills_a_call_that_is_still_being_admitted(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         headers = await one.opened(session)

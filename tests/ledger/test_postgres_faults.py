@@ -22,6 +22,7 @@ from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
+from tests.fleet.gates import in_place_of
 from tests.ledger.ledgers import DRIVERS, KEYS, ORIGIN, START, SetClock, close, open_, opening, record, request, session, until
 from tests.ledger.lossy_proxy import lossy_proxy
 from tests.postgres import ADMINISTRATOR, PASSWORD, Postgres
@@ -322,3 +323,22 @@ async def waiting_for_the_lock(postgres: Postgres, database: str, number: int) -
 
 async def _finds(postgres: Postgres, query: str, number: int) -> bool:
     return postgres.administer(query) == [(number,)]
+
+
+async def test_a_claim_whose_release_failed_ends_with_the_next_tick(postgres: Postgres) -> None:
+    """A server that is being emptied claims nothing more, which would end it as well."""
+
+    async def unavailable(_: object) -> None:
+        raise LedgerUnavailable("the database is away")
+
+    address = postgres.dsn(postgres.new_database())
+    async with opened(address) as one, opened(address) as other:
+        await record(one, 1)
+        (claimed,) = await one.claim_due(FAR, per_origin=9, limit=9)
+        with in_place_of(one, "_transact_claims", unavailable), pytest.raises(LedgerUnavailable):
+            await one.release(claimed)
+        before = await other.claim_due(FAR, per_origin=9, limit=9)
+        await one.tick()
+        found = await other.claim_due(FAR, per_origin=9, limit=9)
+
+    assert (before, [debt.id for debt in found]) == ([], [claimed.id])

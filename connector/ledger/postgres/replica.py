@@ -18,7 +18,6 @@ from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.postgres.transactions import FleetTransactions
 from connector.ledger.sql import ticks
 from connector.ledger.sql.operations import Operations
-from connector.ledger.sql.table import Table
 from connector.model.cleanup import CleanupRequest
 from connector.model.debts import Debt, LogoutState, Totals
 from connector.model.errors import LedgerUnavailable
@@ -112,7 +111,7 @@ class Replica(Operations):
         return changed
 
     async def tick(self) -> int:
-        number = await self.transact(partial(_tick, counted=self._counted))
+        number = await self._transact_claims(partial(_tick, counted=self._counted, in_hand=self._in_hand))
         self._counted = (*self._counted[-1:], number)
         return number
 
@@ -211,8 +210,12 @@ def _must_be_certain(found: FoundOpen | FoundCurrent) -> None:
         raise LedgerUnavailable(NOT_ALL_WRITTEN)
 
 
-def _tick(table: Table, counted: tuple[int, ...]) -> int:
-    """Advance the counter, unless another replica does it. It stood still for two ticks of this one if that one is stuck."""
+def _tick(table: FleetTable, counted: tuple[int, ...], in_hand: InHand) -> int:
+    """Advance the counter, unless another replica does it. It stood still for two ticks of this one if that one is stuck.
+
+    Claims that nobody tries end: a replica that is being emptied asks for no other debts, which would do that as well.
+    """
+    held_claims.put_right(table, in_hand)
     counts = next((each["owner"] for each in table.named("SELECT owner FROM ticks")), None)
     another = counts is not None and bytes(counts) in table.term.others
     if another and counted != (table.term.tick,) * 2:

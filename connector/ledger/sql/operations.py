@@ -171,6 +171,9 @@ class Operations(Ledger):
     async def owed_of(self, session_id: str) -> list[Debt]:
         return await self.transact(lambda table: table.debts("session_id = ? AND state <> 'closed' ORDER BY id", session_id))
 
+    async def owes_evictions(self, session_id: str) -> bool:
+        return await self.transact(partial(session_changes.owes_evictions, session_id=session_id))
+
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
         return await self._open_by((session_id, login_id))
 

@@ -193,6 +193,10 @@ class MemoryLedger(Beginner, Ledger):
         with self._transaction() as store:
             return store.read(lambda debt: debt.session_id == session_id and debt.state is not LogoutState.CLOSED)
 
+    async def owes_evictions(self, session_id: str) -> bool:
+        with self._transaction() as store:
+            return any(debt.evictions for debt in store.read(lambda debt: debt.session_id == session_id))
+
     async def open_by(self, session_id: str, login_id: str) -> OpenSession | None:
         with self._transaction() as store:
             return store.sessions.get((session_id, login_id))

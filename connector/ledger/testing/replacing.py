@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from connector.ledger.port import Ledger
 from connector.ledger.testing.ledger_subject import (
+    DRIVERS,
     KEYS,
     ORIGIN,
     START,
@@ -155,6 +156,16 @@ class Replacing(LedgerSubject):
         assert debt.credential == request(1, "old").credential
         await close(ledger, debt)
         assert await ledger.owed_of(session(1).session_id) == []
+
+    async def test_what_a_session_owes_of_evictions_is_told_whatever_became_of_its_logouts(self, ledger: Ledger) -> None:
+        await open_(ledger, session(1, None, "first"))
+        before = await ledger.owes_evictions(session(1).session_id)
+        await open_(ledger, session(1, None, "second"))
+        assert (before, await ledger.owes_evictions(session(1).session_id)) == (False, True)
+        assert await ledger.owed_of(session(1).session_id) == []
+        for debt in await ledger.owed_evictions(DRIVERS[0]):
+            await ledger.settle(debt, state=LogoutState.CLOSED, evicted=DRIVERS)
+        assert not await ledger.owes_evictions(session(1).session_id)
 
     async def test_a_cleanup_that_has_no_credential_of_its_own_ends_that_of_its_login(self, ledger: Ledger) -> None:
         await open_(ledger, session(1, "known"))
