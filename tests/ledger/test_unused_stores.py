@@ -124,7 +124,7 @@ async def test_what_the_ledger_cannot_take_is_left_to_a_later_look(ledger: Ledge
     assert found == [False, False, True, False]
 
 
-async def test_what_is_owed_to_a_store_of_another_name_is_evicted_here_before_it_is_struck_out(ledger: Ledger) -> None:
+async def test_what_is_owed_to_a_store_of_another_name_is_evicted_before_that(ledger: Ledger) -> None:
     """It may be the same store: its name is changed on one replica after the other."""
     debt, storage = await record(ledger, 1, drivers=(GONE,)), storage_of(*DRIVERS)
     scope, authority = SessionScope(debt.session_id, "A"), storage.authority
