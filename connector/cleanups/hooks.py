@@ -38,7 +38,8 @@ class Hooks:
     """What else a cleanup has to do. Hooks run beside the logout and the evictions, each with a deadline of its own.
 
     Every cleanup runs them, a repeated one too: a hook has to bear the same call twice. A hook that fails is reported and
-    logged, and not tried again. The others still run.
+    logged, and not tried again. The others still run. A reap, or an administrator's end of a login, skips those of a session
+    that is open by another login just before, or may be. It may still be opened while a hook runs.
     """
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from connector.cache.evictions import (
 from connector.cache.storage import Storage
 from connector.cleanups.hooks import Hook, Hooks, run_hook
 from connector.endsystems.end_system import SessionLogin
-from connector.ledger.bookkeeping import Bookkeeping
+from connector.ledger.bookkeeping import DEADLINE, Bookkeeping
 from connector.model.cleanup import CleanupReport, CleanupRequest, Missed, Timed
 from connector.model.debts import Debt, LogoutState
 from connector.model.errors import BrokenOff
@@ -33,11 +33,13 @@ from connector.model.outcomes import (
     IN_HAND_ELSEWHERE,
     NOT_RECORDED,
     NOTHING_TO_END,
+    OPEN_ANEW,
+    PERHAPS_OPEN_ANEW,
     EvictOutcome,
     HookOutcome,
     LogoutOutcome,
 )
-from connector.runtime.steps import milliseconds_since
+from connector.runtime.steps import milliseconds_since, step
 from connector.runtime.supervision import OwnedTasks
 from connector.sessions.live import LiveSessions
 from connector.sessions.logouts import Logouts, SharedLogout, known, login_of, outcome_of_closed
@@ -88,8 +90,8 @@ class Orchestrator:
 
         A login of the session that is about to be made is `spared`, by its id, if it is for that one that the session ends.
         With `only_if_recorded`, what cannot be recorded is not tried before it is: the logout is `held`. With `only_this_login`,
-        other processes' later logins of the session stay. With `once_unused`, what has to be recorded is evicted first, and all
-        else waits for that context.
+        other processes' later logins of the session stay, and hooks leave them alone. With `once_unused`, what has to be recorded
+        is evicted first, and all else waits for that context.
 
         Raises:
             BrokenOff: the server ends, and waits no longer.
@@ -102,8 +104,8 @@ class Orchestrator:
         if owes_more:
             is_only = only_this_login or spared is not None  # the spared one may be there when this is recorded
             ended = self._live.ended_by_record(logins, only=request.login_id if is_only else None)
-            run = self._run(request, started, logins, ended, only_if_recorded=only_if_recorded, once_unused=once_unused)
-            return await self._owned(run)
+            run = partial(self._run, only_if_recorded=only_if_recorded, only_this_login=only_this_login, once_unused=once_unused)
+            return await self._owned(run(request, started, logins, ended))
         return await self._evict_only(request, started, logins)
 
     async def retry(self, debt: Debt) -> bool:
@@ -214,6 +216,7 @@ class Orchestrator:
         begun: Evicting = MappingProxyType({}),
         *,
         only_if_recorded: bool = False,
+        only_this_login: bool = False,
         once_unused: OnceUnused | None = None,
     ) -> CleanupReport:
         """Record what is owed and take the steps. What could not be recorded stays in memory, however this ends."""
@@ -232,7 +235,7 @@ class Orchestrator:
                 await evict_everywhere(self._storage, _owed(self._storage.drivers, request, debt))
                 async with once_unused():
                     return await self._take_later_steps(request, started, debt, origin)
-            report = await self._take_steps(request, started, debt, origin, begun)
+            report = await self._take_steps(request, started, debt, origin, begun, only_this_login=only_this_login)
             if debt is None:
                 evicted = names_of_done(report.evictions)
                 # Once more: whoever does what is owed may have looked meanwhile, and found nothing.
@@ -256,20 +259,28 @@ class Orchestrator:
         if now is None:
             return replace(self._report_without_asking(request, started, NOT_RECORDED), recorded=True, attempts=debt.attempts)
         try:
-            return await self._take_steps(request, started, now, origin, MappingProxyType({}))
+            return await self._take_steps(request, started, now, origin, MappingProxyType({}), only_this_login=True)
         finally:
             await self._books.release(now)
 
     async def _take_steps(
-        self, request: CleanupRequest, started: float, debt: Debt | None, origin: str, begun: Evicting
+        self,
+        request: CleanupRequest,
+        started: float,
+        debt: Debt | None,
+        origin: str,
+        begun: Evicting,
+        *,
+        only_this_login: bool = False,
     ) -> CleanupReport:
         drivers = self._storage.drivers
+        run = partial(self._run_hook, request, only_this_login=only_this_login)
         async with self._logout_of(request, debt, origin) as shared:
             async with asyncio.TaskGroup() as steps:
                 owed = _owed(drivers, request, debt)
                 same = {name: eviction for name, eviction in begun.items() if {*owed[name]} == {*request.scopes}}
                 evicting = begin_evictions(self._storage, owed, steps, same)
-                hooked = {name: steps.create_task(self._run_hook(request, name, hook)) for name, hook in self._hooks.of(request)}
+                hooked = {name: steps.create_task(run(name, hook)) for name, hook in self._hooks.of(request)}
                 logout = await asyncio.shield(shared.task)
                 if same:
                     await asyncio.wait(same.values())
@@ -288,10 +299,25 @@ class Orchestrator:
             hooks=_results(hooked),
         )
 
-    async def _run_hook(self, request: CleanupRequest, name: str, hook: Hook) -> Timed[HookOutcome]:
-        """Run a hook once no work in the background can undo it."""
+    async def _run_hook(self, request: CleanupRequest, name: str, hook: Hook, *, only_this_login: bool) -> Timed[HookOutcome]:
+        """Run a hook once no work in the background can undo it. That of one login alone leaves a later one alone."""
         await self._live.background.over(request.session_id, request.login_id)
+        # The last look: what an author keeps is kept by session, and may be the later login's by now.
+        if only_this_login and (skipped := await self._open_anew(request)) is not None:
+            return Timed(skipped, 0)
         return await run_hook(name, hook, self._hook_deadline)
+
+    async def _open_anew(self, request: CleanupRequest) -> HookOutcome | None:
+        """Return why the session's hooks are skipped: it is open by another login than the one that ends, or may be."""
+
+        async def asked() -> HookOutcome | None:
+            login_id = await self._live.login_now(request.session_id)
+            return None if login_id in {None, request.login_id} else OPEN_ANEW
+
+        # If nobody knows, nothing is deleted: leftovers wait for the session's next cleanup, but what is in use would be lost.
+        unknown: HookOutcome | None = PERHAPS_OPEN_ANEW
+        known = await step("asking whether a session is open again", asked, deadline=DEADLINE, late=unknown, failed=unknown)
+        return known.outcome
 
     def _origin(self, request: CleanupRequest) -> str:
         """Return where the login of a cleanup was made: today's end system, unless the seal says another."""

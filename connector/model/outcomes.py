@@ -141,6 +141,8 @@ class HookResult(StrEnum):
     DONE = "done"
     TIMED_OUT = "timed_out"
     FAILED = "failed"
+    SKIPPED = "skipped"
+    """It was not run: only one login was to be ended, and the session is open by another one, or may be."""
 
 
 class HookOutcome(msgspec.Struct, frozen=True):
@@ -148,3 +150,7 @@ class HookOutcome(msgspec.Struct, frozen=True):
 
     result: HookResult
     message: str | None = None
+
+
+OPEN_ANEW = HookOutcome(HookResult.SKIPPED, "the session is open again, by another login")
+PERHAPS_OPEN_ANEW = HookOutcome(HookResult.SKIPPED, "the ledger does not tell whether the session is open again")

@@ -13,6 +13,7 @@ from connector.api.parser import guarded_runner
 from connector.api.session_of_request import session as session_of
 from connector.app import PARTS, MakeLedger, app_of
 from connector.assembly.parts import Parts
+from connector.cleanups.hooks import Hooks
 from connector.ledger.port import Ledger
 from connector.model.debts import LogoutState
 from connector.model.listed import TICK
@@ -158,6 +159,7 @@ class Fleet:
     store: str = "shared"
     """The name of the authority."""
     routes: Sequence[web.RouteDef] = tuple(ROUTES)
+    hooks: Hooks | None = None
 
     @asynccontextmanager
     async def replica(self, name: str) -> AsyncIterator[Replica]:
@@ -167,7 +169,7 @@ class Fleet:
         async with cable(self.redis.port) as laid:
             start = load(self._file(folder, laid.port), KEYS)
             tick, clock = self.tick, time.time
-            app = app_of(start, self.make_ledger, routes=self.routes, hooks=None, environ=KEYS, clock=clock, tick=tick)
+            app = app_of(start, self.make_ledger, routes=self.routes, hooks=self.hooks, environ=KEYS, clock=clock, tick=tick)
             runner = guarded_runner(app, start.settings.server)
             await runner.setup()
             try:

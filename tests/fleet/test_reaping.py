@@ -1,15 +1,20 @@
 """Sessions that nobody cleans up: each replica looks for them, and one of them ends each."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from connector.admin.closing import Closing
+from connector.cleanups.hooks import Hooks
 from connector.model.errors import LedgerUnavailable
+from connector.model.outcomes import HookResult
 from connector.model.sessions import Reason
 from connector.sessions import last_calls
 from connector.workers.overdue import Overdue
@@ -19,6 +24,7 @@ from tests.fleet.replicas import ROUTES, Fleet, Replica, eventually, me
 
 WITHIN = 10.0
 """Seconds for what is certain to come."""
+REAPED = "a session that nobody has cleaned up is reaped"
 LONG_AGO = 10_000
 """Ticks: longer than any session may be unused."""
 
@@ -54,11 +60,29 @@ def lounge() -> Lounge:
     return Lounge()
 
 
+class Drawer:
+    """What an author keeps of sessions, and deletes when one is cleaned up."""
+
+    def __init__(self) -> None:
+        self.hooks = Hooks()
+        self.emptied: list[str] = []
+        self.hooks.on_session_cleanup(self.empty)
+
+    async def empty(self, session_id: str, system_id: str | None) -> None:
+        del system_id
+        self.emptied.append(session_id)
+
+
 @pytest.fixture
-def fleet(fleet: Fleet, lounge: Lounge, monkeypatch: pytest.MonkeyPatch) -> Fleet:
-    """Replicas with a lounge. Who reaps asks often whether the others have looked."""
+def drawer() -> Drawer:
+    return Drawer()
+
+
+@pytest.fixture
+def fleet(fleet: Fleet, lounge: Lounge, drawer: Drawer, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """Replicas with a lounge and a hook. Who reaps asks often whether the others have looked."""
     monkeypatch.setattr(last_calls, "ASK_EVERY", 0.02)
-    return replace(fleet, routes=[*ROUTES, web.get("/stay", lounge.stay)])
+    return replace(fleet, routes=[*ROUTES, web.get("/stay", lounge.stay)], hooks=drawer.hooks)
 
 
 async def opened(replica: Replica, session: str) -> dict[str, str]:
@@ -79,6 +103,15 @@ async def reap_one(replica: Replica) -> bool:
     since = {"unused_since": LONG_AGO, "opened_since": None, "unanswered_since": None}
     (session,) = await replica.ledger.idle(**since, limit=2)
     return await replica.parts.reaper.reap_one(Overdue(session, Reason.IDLE), lambda _: False)
+
+
+async def failing(*_: object, **__: object) -> None:
+    raise LedgerUnavailable("as the test wants it")
+
+
+def hooks_of_the_reap(logged: Sequence[Mapping[str, Any]]) -> object:
+    (line,) = [line for line in logged if line["event"] == REAPED]
+    return line["hooks"]
 
 
 async def begun_to_reap(replica: Replica) -> "asyncio.Task[bool]":
@@ -224,9 +257,6 @@ async def test_a_login_that_is_cleaned_up_while_a_reap_waits_is_logged_out_once(
 
 
 async def test_a_logout_that_could_not_be_settled_after_the_wait_is_retried(fleet: Fleet, session: str) -> None:
-    async def failing(*_: object, **__: object) -> None:
-        raise LedgerUnavailable("as the test wants it")
-
     async with fleet.replicas() as (one, _):
         await opened(one, session)
         fleet.desk.status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -294,3 +324,63 @@ async def test_a_session_whose_use_was_noted_elsewhere_since_it_was_listed_stays
         status = await one.status(headers)
 
     assert status == 200
+
+
+async def test_hooks_of_a_reap_leave_a_session_alone_that_is_open_anew(
+    fleet: Fleet, session: str, lounge: Lounge, drawer: Drawer
+) -> None:
+    async with fleet.replicas() as (one, other):
+        stay = await a_call_of(other, await opened(one, session), lounge)
+        with capture_logs() as logged:
+            reaping = await begun_to_reap(one)
+            await other.opened(session)
+            drawer.emptied.clear()
+            assert await stay.is_served()
+            await reaping
+
+    assert not drawer.emptied
+    assert hooks_of_the_reap(logged) == {"empty": "skipped"}
+
+
+async def test_hooks_of_a_reap_run_if_nobody_has_opened_its_session_anew(fleet: Fleet, session: str, drawer: Drawer) -> None:
+    async with fleet.replicas() as (one, _):
+        await opened(one, session)
+        with capture_logs() as logged:
+            await reap_one(one)
+
+    assert drawer.emptied == [session]
+    assert hooks_of_the_reap(logged) == {"empty": "done"}
+
+
+async def test_hooks_of_a_reap_are_skipped_if_the_ledger_does_not_tell_who_is_open(
+    fleet: Fleet, session: str, drawer: Drawer
+) -> None:
+    async with fleet.replicas() as (one, _):
+        await opened(one, session)
+        with in_place_of(one.ledger, "login_now", failing), capture_logs() as logged:
+            await reap_one(one)
+
+    assert not drawer.emptied
+    assert hooks_of_the_reap(logged) == {"empty": "skipped"}
+    assert not fleet.desk.alive
+
+
+async def test_hooks_of_an_administrators_end_leave_a_session_alone_that_is_open_anew(
+    fleet: Fleet, session: str, drawer: Drawer
+) -> None:
+    async with fleet.replicas() as (one, other):
+        await opened(one, session)
+        served = one.parts.served
+        closing = Closing(one.ledger, one.live, served.planner, served.orchestrator, served.metrics)
+        login = await one.live.login_now(session)
+        assert login is not None
+        with gate_before(one.ledger, "record") as ends:
+            close = asyncio.create_task(closing.close(session, login))
+            await ends.met()
+            await other.opened(session)
+            drawer.emptied.clear()
+            ends.open()
+            report = await close
+
+    assert not drawer.emptied
+    assert [step.outcome.result for step in report.hooks.values()] == [HookResult.SKIPPED]
