@@ -91,7 +91,7 @@ class Orchestrator:
         A login of the session that is about to be made is `spared`, by its id, if it is for that one that the session ends.
         With `only_if_recorded`, what cannot be recorded is not tried before it is: the logout is `held`. With `only_this_login`,
         other processes' later logins of the session stay, and hooks leave them alone. With `once_unused`, what has to be recorded
-        is evicted first, and all else waits for that context.
+        is evicted first, and all else waits for that context. It is a reap in a fleet: one that cannot be recorded is given up.
 
         Raises:
             BrokenOff: the server ends, and waits no longer.
@@ -219,7 +219,7 @@ class Orchestrator:
         only_this_login: bool = False,
         once_unused: OnceUnused | None = None,
     ) -> CleanupReport:
-        """Record what is owed and take the steps. What could not be recorded stays in memory, however this ends."""
+        """Record what is owed and take the steps. What could not be recorded stays in memory, unless it is given up."""
         origin, drivers = self._origin(request), self._storage.owing
         left, outcome, debt = Missed(request, origin, drivers, logins), None, None
         try:
@@ -243,7 +243,7 @@ class Orchestrator:
                 left, outcome = replace(left, drivers=self._live.owed_late(drivers, evicted)), report.logout.outcome
         finally:
             if debt is None:
-                self._live.keep_cleanup(left, outcome)
+                self._live.keep_cleanup(left, outcome, is_reap=once_unused is not None)
             else:
                 await self._books.release(debt)
         return report

@@ -65,7 +65,7 @@ class Bookkeeping:
                 return await self._ledger.record(request, origin=origin, drivers=drivers, logins=logins)
             except LedgerUnavailable as problem:
                 log.warning(
-                    "a cleanup could not be recorded; it is tried now, and recorded when the ledger works again",
+                    "a cleanup could not be recorded; what was asked for is recorded when the ledger works again",
                     reason=str(problem),
                 )
                 return None

@@ -9,8 +9,10 @@ from typing import ClassVar
 
 from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import SharedSessions
+from connector.model.cleanup import Missed
 from connector.model.errors import LedgerUnavailable
 from connector.model.listed import SessionState, Wanted
+from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Current, Known, Login, OpenSession
 from connector.runtime.outages import Outage
 from connector.sessions.last_calls import LastCalls
@@ -123,11 +125,22 @@ class FleetSessions(LiveSessions):
         """Return all: until the end is recorded, other processes find the session alive under the stamp of an early eviction."""
         return [*drivers]
 
+    def keep_cleanup(self, left: Missed, outcome: LogoutOutcome | None, *, is_reap: bool = False) -> None:
+        """Keep nothing of a reap; see `LiveSessions`. The ledger decides whether its session is open, and the next look finds it.
+
+        Other processes let in its calls meanwhile. Recorded late, its login would end under one of them.
+        """
+        if not is_reap:
+            super().keep_cleanup(left, outcome)
+        elif self._logins.get(left.request.session_id) != left.request.login_id:  # or a call has asked the ledger since
+            self.rows_gone(left.request.session_id, [left.request.login_id])
+
     def may_be_ended(self, session: OpenSession) -> bool:
-        """Tell whether no call of a session runs here, and nobody opens it anew here; see `LiveSessions`."""
+        """Tell whether no call of a session runs here, and nobody opens it anew or has closed it here; see `LiveSessions`."""
         session_id, login_id = session.session_id, session.login_id
         is_alone = {*self._rows.get(session_id, ())} <= {login_id}
-        return is_alone and (session_id, login_id) not in self._calls
+        is_closed = self.unrecorded.has_closed(session_id, login_id)
+        return is_alone and not is_closed and (session_id, login_id) not in self._calls
 
     def renewed(self, sealed: Sealed, current: Current) -> None:
         """Note that the credential of a login was renewed, also in the ledger."""

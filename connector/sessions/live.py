@@ -288,8 +288,12 @@ class LiveSessions:
         """Return which drivers have to evict once a cleanup is recorded that could not be when it came."""
         return [name for name in drivers if name not in evicted]
 
-    def keep_cleanup(self, left: Missed, outcome: LogoutOutcome | None) -> None:
-        """Keep what is left of a cleanup that the ledger could not take; see `Unrecorded`."""
+    def keep_cleanup(self, left: Missed, outcome: LogoutOutcome | None, *, is_reap: bool = False) -> None:  # noqa: ARG002
+        """Keep what is left of a cleanup that the ledger could not take; see `Unrecorded`.
+
+        Nobody has asked for one that `is_reap`. It is kept all the same: memory has its session as dead, and may not revive
+        it, because the record may have taken effect without an answer.
+        """
         self.unrecorded.keep_cleanup(left, outcome)
         self._closing.not_recorded(left.logins)
 

@@ -44,7 +44,7 @@ class MakingRoom:
         """End one session of a pool if somebody waits for that by then, and tell whether that was done.
 
         None is ended while the pool has a logout that is not confirmed: a broken logout gives no seat back, and would cost
-        session after session.
+        session after session. Neither is one while the ledger has not taken the end of another.
         """
         now = self._now()
         try:
@@ -54,7 +54,7 @@ class MakingRoom:
 
     async def _has_ended_one(self, pool: str, unused_since: int, is_waited_for: Callable[[], bool]) -> bool:
         held = await in_time(self._ledger.held_seats(pool))
-        if held.owed or held.waiting or held.unproved:
+        if held.owed or held.waiting or held.unproved or self._live.unrecorded:
             return False
         with self._live.watched() as was_used:
             idle = await in_time(self._ledger.idle_holders(pool, unused_since=unused_since, limit=LOOKED_AT))

@@ -38,6 +38,8 @@ LET_GO = (
     "if logins live longer there, look for it in the end system, and end it by hand"
 )
 
+NOTHING_ENDED = "it cannot record for now that sessions are ended"
+
 
 @dataclass(frozen=True, slots=True)
 class ReaperRules:
@@ -152,24 +154,45 @@ class Reaper:
             log.warning(LET_GO, seconds=self._since(opening.opened_at), **about)
 
     async def _reap_some(self, now: int) -> bool:
-        """End some of the sessions that are beyond their time, and say whether any was ended."""
+        """End some of the sessions that are beyond their time, and say whether any was ended.
+
+        Raises:
+            LedgerUnavailable: it cannot tell for now, or none of the ends could be recorded.
+        """
         turns = defaultdict[str, asyncio.Semaphore](partial(asyncio.Semaphore, self._rules.per_origin))
         with self._live.watched() as was_used:
             found = await overdue(self._ledger, self._rules.lifetimes, now, SLICE)
             async with asyncio.TaskGroup() as reaps:
-                done = [reaps.create_task(self.reap_one(each, was_used, turns[each.session.origin])) for each in found]
-        return any(each.result() for each in done)
+                done = [reaps.create_task(self._tried(each, was_used, turns[each.session.origin])) for each in found]
+        results = {each.result() for each in done}
+        # The ledger still lists what could not be recorded: a round that ends nothing would go on for ever, without a pause.
+        if None in results and True not in results:
+            raise LedgerUnavailable(NOTHING_ENDED)
+        return True in results
+
+    async def _tried(self, found: Overdue, was_used: WasUsed, turn: asyncio.Semaphore) -> bool | None:
+        """Do as `reap_one`, but return None if the ledger fails: no reap ends the others."""
+        try:
+            return await self.reap_one(found, was_used, turn)
+        except LedgerUnavailable:
+            return None
 
     async def reap_one(self, found: Overdue, was_used: WasUsed, turn: asyncio.Semaphore | None = None) -> bool:
         """End a session that nobody uses, and tell whether that was done.
 
         `was_used` is of a watch that is on; `turn` is the end system's, if it may have several.
+
+        Raises:
+            LedgerUnavailable: it could not be recorded. In a fleet, the session goes on; otherwise it ends once that can be done.
         """
         work = partial(self._end, found, was_used, turn)
         report = (await step("reaping a session", work, deadline=LONGEST, late=None, failed=None)).outcome
-        if report is not None:
-            self._tell(found, report)
-        return report is not None
+        if report is None:
+            return False
+        if not report.recorded:
+            raise LedgerUnavailable(NOTHING_ENDED)
+        self._tell(found, report)
+        return True
 
     async def _end(self, found: Overdue, was_used: WasUsed, turn: asyncio.Semaphore | None) -> CleanupReport | None:
         if self._live.has_others:

@@ -104,6 +104,10 @@ def counted_at_once(real: Callable[..., Any]) -> Callable[..., Any]:
     return lambda calls, _: real(calls, ())
 
 
+def kept_in_any_case(_: Any) -> Any:
+    return LiveSessions.keep_cleanup
+
+
 def all_logins(_: Any) -> Any:
     return lambda *_, **__: None
 
@@ -168,6 +172,8 @@ MUTANTS = {
     "who reaps waits for no call": Mutant(FleetSessions, "calls_over", not_done, REAPING),
     "a look counts while calls run of what was ended": Mutant(LastCalls, "looked", counted_at_once, REAPING),
     "the look that was under way is enough": Mutant(last_calls, "ENOUGH", lambda _: 1, REAPING),
+    "a reap that cannot be recorded is recorded late": Mutant(FleetSessions, "keep_cleanup", kept_in_any_case, REAPING),
+    "hooks of a reap do not ask who is open": Mutant(Orchestrator, "_open_anew", answered(None), REAPING),
     "a reap ends what the session has by then": Mutant(FleetSessions, "ended_by_record", all_logins, REAPING),
     "renewals of others are not looked for": Mutant(FleetSessions, "_changed", without_versions, RENEWALS),
     "an end leaves questions as they are": Mutant(FleetSessions, "_overtake", nothing, INTERLEAVINGS),

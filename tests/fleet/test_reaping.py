@@ -384,3 +384,50 @@ async def test_hooks_of_an_administrators_end_leave_a_session_alone_that_is_open
 
     assert not drawer.emptied
     assert [step.outcome.result for step in report.hooks.values()] == [HookResult.SKIPPED]
+
+
+async def test_a_reap_that_cannot_be_recorded_pauses_and_counts_as_none(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, _):
+        headers = await opened(one, session)
+        with (
+            in_place_of(one.ledger, "record", failing),
+            counted(one.live, "still_open") as tries,
+            capture_logs() as logged,
+        ):
+            async with asyncio.timeout(WITHIN):
+                await one.parts.reaper.reap(LONG_AGO)
+        status = await one.status(headers)
+
+    assert len(tries) == 1
+    assert not one.parts.reaper.reaped
+    assert REAPED not in [line["event"] for line in logged]
+    assert status == 200
+
+
+async def test_a_session_whose_reap_could_not_be_recorded_lives_on(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, other):
+        headers = await opened(one, session)
+        with in_place_of(one.ledger, "record", failing), pytest.raises(LedgerUnavailable):
+            await reap_one(one)
+        statuses = [await each.status(headers) for each in (other, one)]
+        kept = len(one.live.unrecorded)
+        await one.caught_up()
+        statuses += [await each.status(headers) for each in (other, one)]
+        assert not fleet.desk.logouts
+        await reap_one(one)
+
+    assert (statuses, kept) == ([200] * 4, 0)
+    assert not fleet.desk.alive
+
+
+async def test_a_login_whose_cleanup_could_not_be_recorded_is_not_reaped(fleet: Fleet, session: str) -> None:
+    async with fleet.replicas() as (one, _):
+        headers = await opened(one, session)
+        with in_place_of(one.ledger, "record", failing), in_place_of(one.ledger, "record_late", failing):
+            await one.cleanup(session, headers)
+            with counted(one.ledger, "record") as asked:
+                assert not await reap_one(one)
+        await one.caught_up()
+
+    assert not asked
+    assert not fleet.desk.alive

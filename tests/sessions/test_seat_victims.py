@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.model.seat_pools import HeldSeats
 from connector.preflight.loading import load
 from connector.sessions import seat_lines
-from tests.fleet.gates import gate_before
+from tests.fleet.gates import gate_before, in_place_of
 from tests.sessions.desk import Desk
 from tests.sessions.records import open_sessions
 from tests.sessions.served import KEYS, Served, served
@@ -109,6 +109,24 @@ async def test_none_makes_room_as_long_as_a_logout_of_the_pool_is_not_proved(
         desk.alive.clear()
         assert [told(await initialize(server, new)) for new in ids(2)] == [NO_SEAT] * 2
         assert await held(server) == HeldSeats(sessions=2, unproved=1)
+
+
+async def test_one_session_makes_room_at_most_as_long_as_its_end_cannot_be_recorded(
+    desk: Desk, tmp_path: Path, handlers: Handlers
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise LedgerUnavailable("as the test wants it")
+
+    async with served(tmp_path, section(desk, 3, total=0.5) + IDLE, routes=handlers.routes) as server:
+        ledger = server.parts.ledger
+        for session in ids(3):
+            await opened(server, session)
+        await pass_time(server, BEYOND)
+        with in_place_of(ledger, "record", full), in_place_of(ledger, "record_late", full):
+            assert told(await initialize(server, one())) == NO_SEAT
+            assert len(server.parts.live) == 2
+            assert reaped(server) == 0
+            assert len(desk.alive) == 3
 
 
 async def test_nobody_who_is_in_use_makes_room_also_by_a_use_that_is_not_written_yet(
