@@ -1,6 +1,7 @@
 """`@cached`: an author's loader function whose results are cached."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import cached_property, partial, update_wrapper
 from inspect import iscoroutinefunction, signature
 from types import SimpleNamespace
@@ -57,7 +58,7 @@ class CachedFunction(Generic[Owner, P, T]):
         bound.apply_defaults()
         _, *arguments = bound.arguments.values()
         try:
-            return f"{self._name} {msgspec.msgpack.encode(arguments, order='deterministic').hex()}"
+            return f"{self._name} {_encoded([arguments, [*_types(arguments)]]).hex()}"
         except (TypeError, ValueError, OverflowError) as problem:
             text = f"{self._name}: its arguments tell results apart, and one of them cannot be encoded; pass an id in its place"
             raise TypeError(text) from problem
@@ -74,8 +75,8 @@ class CachedFunction(Generic[Owner, P, T]):
 def cached(*, ttl: float = DEFAULT_TTL, key: str | None = None) -> Callable[[Loader[Owner, P, T]], CachedFunction[Owner, P, T]]:
     """Cache what an `async def` function returns, in the cache of its first parameter: a session, a system, or a `Cache`.
 
-    `key`, by default the function's full name, and all further arguments tell results apart. msgspec has to be able to encode
-    these arguments. Results come back as the type that the function is annotated to return.
+    `key`, by default the function's full name, and all further arguments with their types tell results apart. msgspec has to be
+    able to encode these arguments. Results come back as the type that the function is annotated to return.
 
     Raises `TypeError` for a function without that annotation, and for a closure without a `key`.
     """
@@ -90,6 +91,30 @@ def cached(*, ttl: float = DEFAULT_TTL, key: str | None = None) -> Callable[[Loa
         return CachedFunction(function, key or f"{function.__module__}.{function.__qualname__}", life)
 
     return decorate
+
+
+def _types(value: Any) -> Iterator[str]:
+    """Yield the names of the types of a value and of all that it holds: equal values of two types are encoded alike."""
+    yield f"{type(value).__module__}.{type(value).__qualname__}"
+    match value:
+        case Mapping():
+            for name, each in sorted(value.items(), key=lambda item: _encoded(item[0])):
+                yield from (*_types(name), *_types(each))
+        case set() | frozenset():
+            yield from sorted(name for each in value for name in _types(each))
+        case list() | tuple():
+            for each in value:
+                yield from _types(each)
+        case msgspec.Struct():
+            for field in value.__struct_fields__:
+                yield from _types(getattr(value, field))
+        case _ if is_dataclass(value):
+            for described in fields(value):
+                yield from _types(getattr(value, described.name))
+
+
+def _encoded(value: Any) -> bytes:
+    return msgspec.msgpack.encode(value, order="deterministic")
 
 
 def _cache_of(owner: Cache | HasCache) -> Cache:

@@ -11,7 +11,7 @@ import structlog
 
 from connector.cache.encoding import shown
 from connector.cache.entries import Epoch
-from connector.model.errors import OfOneSession
+from connector.model.errors import OfOneSession, RequestOver
 from drivers import Scope, SessionScope, Stamp
 from drivers.cancellation import cancelled_only_if_asked
 from drivers.shared import result_of
@@ -50,9 +50,9 @@ class Loads:
     async def join(self, place: Place, load: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return what the running load of this place returns, or run `load` in the caller's own task.
 
-        A failed load raises a copy of its error in everybody who joined it. If the caller that loads is cancelled, one of the
-        others takes over. One takes over, too, if sessions share the value and the caller's own session is dead. It takes as
-        long as the load: the author sets its deadline.
+        A failed load raises a copy of its error in everybody who joined it. If the caller that loads is cancelled, or its request
+        is over, one of the others takes over. One takes over, too, if sessions share the value and the caller's own session is
+        dead. It takes as long as the load: the author sets its deadline.
 
         Raises:
             RuntimeError: the caller is a loader, and this load waits for its end.
@@ -123,4 +123,6 @@ def _tell_slow(key: str, seconds: float) -> None:
 
 
 def _may_be_loaded_by_another(scope: Scope, problem: Exception) -> bool:
-    return isinstance(problem, OfOneSession) and not isinstance(scope, SessionScope)
+    """Tell whether an error is of the caller that loads: of its request, or of its session, if others share the value."""
+    of_its_session = isinstance(problem, OfOneSession) and not isinstance(scope, SessionScope)
+    return of_its_session or isinstance(problem, RequestOver)

@@ -96,6 +96,50 @@ async def test_no_two_lists_of_arguments_are_taken_for_each_other(stack: Stack) 
     assert await search(one, y=2, x=1) == found[-2]
 
 
+@dataclass(frozen=True)
+class User:
+    number: int
+
+
+@dataclass(frozen=True)
+class Group:
+    number: int
+
+
+class Both(msgspec.Struct, frozen=True):
+    left: object
+    right: object
+
+
+@cached()
+async def name_of(cache: Cache, of: object) -> str:
+    return repr(of)
+
+
+ALIKE = [
+    [User(1), Group(1)],
+    [[User(1), Group(2)], [Group(1), User(2)]],
+    [{"a": User(1), "b": Group(2)}, {"a": Group(1), "b": User(2)}],
+    [Both(User(1), Group(2)), Both(Group(1), User(2))],
+    [frozenset({User(1)}), frozenset({Group(1)})],
+    [UUID(int=7), str(UUID(int=7))],
+]
+
+
+@pytest.mark.parametrize("alike", ALIKE)
+async def test_arguments_of_two_types_are_not_taken_for_each_other(stack: Stack, alike: list[object]) -> None:
+    cache = await stack.caches.of(SESSION)
+    assert [await name_of(cache, each) for each in alike] == [repr(each) for each in alike]
+
+
+async def test_equal_arguments_have_one_result_in_whatever_order_they_were_made(stack: Stack) -> None:
+    cache = await stack.caches.of(SESSION)
+    first = await name_of(cache, {"a": User(1), "b": Group(2)})
+    assert await name_of(cache, {"b": Group(2), "a": User(1)}) == first
+    numbers = [{*range(100)}, {*reversed(range(100))}]
+    assert len({await name_of(cache, each) for each in numbers}) == 1
+
+
 async def test_functions_sessions_and_systems_do_not_share_results(stack: Stack) -> None:
     owners = [await session(stack, scope) for scope in (SESSION, OTHER, SYSTEM)]
     for owner in owners:

@@ -9,6 +9,8 @@ import pytest
 
 from connector.api.http_errors import NotFound, Unauthorized
 from connector.cache import Cache
+from connector.model.errors import RequestOver
+from drivers import Scope
 from drivers.cancellation import StrayCancellation
 from drivers.sqlite import SqliteDriver, SqliteSettings
 from drivers.testing.subject import opened
@@ -172,6 +174,29 @@ async def test_when_the_one_that_loads_is_cancelled_another_takes_over(cache: Ca
     assert [await second, await third] == ["1", "1"]
     assert first.cancelled()
     assert (cancelled.calls, taking_over.calls, waiting.calls) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("scope", [SESSION, SYSTEM])
+async def test_when_the_request_of_the_one_that_loads_is_over_another_takes_over(stack: Stack, scope: Scope) -> None:
+    over, going_on = await stack.caches.of(scope), await stack.caches.of(scope)
+    called, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def asks_its_cache() -> str:
+        called.set()
+        await may_go_on.wait()
+        return str(await over.get("another", str))
+
+    first = asyncio.create_task(over.get_or_load("key", asks_its_cache, kind=str))
+    await called.wait()
+    loader = SlowLoader("value")
+    second = asyncio.create_task(going_on.get_or_load("key", loader, kind=str))
+    await asyncio.sleep(0)
+    over.close()
+    may_go_on.set()
+    loader.finish()
+    assert await second == "value"
+    with pytest.raises(RequestOver):
+        await first
 
 
 async def test_one_that_joined_may_be_cancelled_and_the_load_goes_on(cache: Cache) -> None:
