@@ -160,6 +160,7 @@ def _admin(app: web.Application, settings: Settings, metrics_url: str | None) ->
         lines=parts.lines,
         reaped=parts.reaper.reaped,
         last_day=app[LAST_DAY],
+        keys_of_all=app[SECRETS].keys.of_all,
     )
 
 

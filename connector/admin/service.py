@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
@@ -82,7 +82,7 @@ class LedgerView:
         raise NoSuchSession(f"no session is open with the id {session_id}")
 
     async def keys(self) -> ShownKeyring:
-        """Tell which keys are needed, and which replica has which. Raises `LedgerUnavailable`."""
+        """Tell which keys are needed, and which owner of the ledger has which. Raises `LedgerUnavailable`."""
         owners = [ShownOwner(name, digests_in(about)) for name, about in await self.ledger.owners()]
         return ShownKeyring(await self.ledger.rows_by_key(), owners)
 
@@ -109,6 +109,10 @@ def digests_in(about: bytes | None) -> list[str]:
     """Return the digests of the keys that a replica tells."""
     peer = None if about is None else heard(about)
     return [] if peer is None else [digest.hex() for digest in peer.keys]
+
+
+KeysOfAll = Callable[[Iterable[tuple[str, bytes | None]]], Sequence[tuple[str, tuple[bytes, ...]]]]
+"""Returns the keys of the running server, by its name, and those of the other owners of the ledger, as `KeysInUse.of_all`."""
 
 
 class SteeredLedger(ShownContents, DismissedDebts, AuditLog, Protocol):
@@ -140,11 +144,19 @@ class Admin(LedgerView):
     reaped: Mapping[str, int]
     """Sessions that were reaped since the start, by the reason."""
     last_day: LastDay
+    keys_of_all: KeysOfAll
     started: float = field(default_factory=time.monotonic)
 
     def history(self, since: float = 0.0) -> ShownHistory:
         """Show what this server did in each minute that has ended after `since`, for a day at most, and in the present one."""
         return ShownHistory(self.last_day.since(since), self.last_day.present)
+
+    async def keys(self) -> ShownKeyring:
+        """Tell which keys are needed, and which server has which, this one first. Raises `LedgerUnavailable`."""
+        # Who writes with a key is asked first: once nobody does, no row of it comes any more.
+        servers = self.keys_of_all(await self.ledger.owners())
+        shown = [ShownOwner(name, [digest.hex() for digest in keys]) for name, keys in servers]
+        return ShownKeyring(await self.ledger.rows_by_key(), shown, answers=True)
 
     async def status(self) -> RunningServer:
         """Tell how the server is, whatever is broken in it."""

@@ -73,12 +73,12 @@ class ShownLedger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownOwner(msgspec.Struct, frozen=True):
-    """A replica, and which keys it has."""
+    """A server, and which keys it has."""
 
     name: str
     """Its host and process id."""
     keys: list[str]
-    """The digests of its keys, that of the current one first; empty if its version does not tell, or has not told yet."""
+    """The digests of its keys, that of the one it writes with first; empty if its version does not tell, or has not told yet."""
 
 
 class ShownKeyring(msgspec.Struct, frozen=True):
@@ -87,7 +87,9 @@ class ShownKeyring(msgspec.Struct, frozen=True):
     rows: dict[str, dict[str, int]]
     """How many rows each key has made, by the kind of row."""
     replicas: list[ShownOwner]
-    """Those that share the ledger; none if one server has it for itself."""
+    """The running server, if it is what answers, and those that share the ledger with it."""
+    answers: bool = False
+    """Whether a running server answers: then it is the first of the replicas."""
 
 
 class SilentLedger(msgspec.Struct, frozen=True):

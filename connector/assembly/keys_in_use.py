@@ -1,7 +1,7 @@
 """The keys of a running server: added, promoted and taken out as its key file says, once nothing stands against it."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.port import BetweenTransactions, ShownKeys
 from connector.model.errors import LedgerUnavailable
 from connector.sessions.seal import Seals
-from connector.workers.other_replicas import Peers
+from connector.workers.other_replicas import Peers, keys_of_others, this_process
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +47,15 @@ class KeysInUse:
             except LedgerUnavailable as problem:
                 told = "keys cannot be changed while the ledger does not work; send SIGHUP once more when it does"
                 log.error(told, reason=str(problem))  # noqa: TRY400 - the reason is no defect
+
+    def of_all(self, owners: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, tuple[bytes, ...]]]:
+        """Return which keys this server and the other owners of the ledger have, of what `Ledger.owners` returns.
+
+        This one is the first, with the keys that it has by now and the one it writes with before the rest. A ledger in a file
+        has no owners to tell, and one in a database may tell of this server's keys as they were some seconds ago.
+        """
+        me = self.peers.me if self.peers else this_process("", ())
+        return [(me.name, of_keys(self.keyring, first=self.seals.writing)), *keys_of_others(owners, me)]
 
     def _exchanged(self, newer: Keyring) -> list[str]:
         """Return which keys have another secret than before, and warn of them: rows name a key by its id."""
@@ -110,4 +119,4 @@ class KeysInUse:
         if self.peers is None:
             return []
         await self.peers.look()
-        return self.peers.keys_of_others(await self.ledger.owners())
+        return keys_of_others(await self.ledger.owners(), self.peers.me)

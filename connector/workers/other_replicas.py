@@ -103,10 +103,10 @@ class Peers:
         await self._part_or_join([stranger.peer.store for stranger in found if stranger.differs is Difference.STORE])
         self._warn_of(found)
 
-    def keys_of_others(self, owners: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, tuple[bytes, ...]]]:
-        """Return which keys the other owners of the ledger have, of what `Ledger.owners` returns: none if one does not tell."""
-        told_by = [(name, None if about is None else heard(about)) for name, about in owners]
-        return [(name, peer.keys if peer else ()) for name, peer in told_by if peer is None or peer.nonce != self._me.nonce]
+    @property
+    def me(self) -> Peer:
+        """What this replica has told of itself last."""
+        return self._me
 
     async def _look(self, me: Peer, *, tell: bool = False) -> Peer:
         word = await self._board.word()
@@ -162,6 +162,18 @@ def _consequence(stranger: Stranger) -> str:
     if stranger.differs is Difference.STORE:
         return "another replica uses another store: nothing cached is served until both use one"
     return "another replica does not share what it has to: this server is not ready until one of them has ended"
+
+
+def keys_of_others(owners: Iterable[tuple[str, bytes | None]], me: Peer) -> list[tuple[str, tuple[bytes, ...]]]:
+    """Return which keys the other owners of the ledger have, of what `Ledger.owners` returns: none if one does not tell.
+
+    Until this replica has told the ledger of itself, it is taken for the one of its name that tells nothing.
+    """
+    told_by = [(name, None if about is None else heard(about)) for name, about in owners]
+    others = [(name, peer) for name, peer in told_by if peer is None or peer.nonce != me.nonce]
+    if len(others) == len(told_by) and (me.name, None) in others:
+        others.remove((me.name, None))  # only one of them: containers may share a name
+    return [(name, peer.keys if peer else ()) for name, peer in others]
 
 
 def this_process(connector: str, keys: tuple[bytes, ...]) -> Peer:

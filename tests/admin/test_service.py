@@ -55,6 +55,7 @@ def admin(
         lines=SeatLines(lambda _: ()),
         reaped={},
         last_day=LastDay(METRICS),
+        keys_of_all=lambda _: [],
     )
 
 

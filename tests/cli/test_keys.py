@@ -102,7 +102,7 @@ async def test_a_running_server_is_asked_what_its_rows_need(tmp_path: Path) -> N
 
     assert row["does"] == "seals"
     assert row["rows"] in ({}, {"ticks": 1}), "the counter of idle time may have no row yet"
-    assert re.fullmatch(rf"{row['id']}\tseals\t(none|1 ticks)\t\n", shown.out)
+    assert re.fullmatch(rf"{row['id']}\tseals\t(none|1 ticks)\t1 of 1\n", shown.out)
     assert "no server listens" not in shown.err
 
 
@@ -244,7 +244,7 @@ async def test_a_key_is_not_retired_while_a_replica_does_not_tell_what_it_writes
     alone = await connector("keys", "retire", unused, folder=tmp_path, environ=environ)
 
     assert silent.exit_code == 75
-    assert "not retired: these replicas write with it, or do not tell yet: " in silent.err
+    assert "not retired: these servers write with it, or do not tell yet: " in silent.err
     assert (alone.exit_code, ids(tmp_path)) == (0, [keyring.current])
 
 

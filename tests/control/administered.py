@@ -27,6 +27,7 @@ from connector.config.settings import (
     StorageDeadlines,
 )
 from connector.console.serving import console_served
+from connector.ledger.fingerprints import of_keys
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
@@ -182,6 +183,7 @@ async def administered(
             lines=SeatLines(lambda _: ()),
             reaped=REAPED,
             last_day=last_day or LastDay(Metrics()),
+            keys_of_all=lambda _: [("here:1", of_keys(keyring))],
         )
         with opened_doors(settings, for_calls=False) as doors:
             async with (

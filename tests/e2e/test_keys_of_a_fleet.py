@@ -124,7 +124,7 @@ async def test_a_key_is_exchanged_and_each_step_waits_for_all_replicas_and_rows(
     retired = [await each.keys_until(0, "retire", old) for each in replicas]
     server, beside = await one.start(), await other.start()
 
-    assert "not promoted: these replicas do not have it, or do not tell yet: " in early.err
+    assert "not promoted: these servers do not have it, or do not tell yet: " in early.err
     assert [ended.exit_code for ended in (*promoted, *retired)] == [0] * 4
     assert "not retired: rows that need it: 1 sessions" in needed.err
     assert (answer.status, answer.body["logout"]["outcome"]) == (200, "acknowledged")

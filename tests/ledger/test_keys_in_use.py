@@ -102,6 +102,31 @@ async def test_a_key_stays_until_each_replica_has_told_what_it_writes_with(postg
     assert needed["old"].partition(", ")[2] == "which does not tell yet what it writes with"
 
 
+@pytest.mark.parametrize("meets", [True, False], ids=["shared authority", "authority of its own"])
+async def test_a_server_is_listed_once_and_by_the_key_it_writes_with_by_now(postgres: Postgres, *, meets: bool) -> None:
+    address = parsed(postgres.dsn(postgres.new_database()), origin="test")
+    keyring = rotated()
+    keyring.promote("old")
+    storage = Storage([memory()], StorageDeadlines())
+    here, other = PostgresLedger(address, keyring), PostgresLedger(address, rotated())
+    peers = Peers(this_process("tracker", of_keys(keyring)), storage, here) if meets else None
+    seals = Seals(keyring)
+    keys = KeysInUse(keyring, seals, here, peers)
+    async with storage.opened(), here.opened():
+        untold = keys.of_all(await here.owners())
+        if peers is not None:
+            await peers.look()
+        with seals.for_a_session():
+            keyring.promote("new")
+            during = keys.of_all(await here.owners())
+        async with other.opened():
+            beside = keys.of_all(await here.owners())
+
+    me, old, new = this_process("", ()).name, of_keys(rotated(), first="old"), of_keys(rotated(), first="new")
+    assert (untold, during) == ([(me, old)], [(me, old)])
+    assert beside == [(me, new), (me, ())], "the other one is of this process, too, and tells nothing yet"
+
+
 async def test_a_key_opens_nothing_once_it_is_out_although_the_ledger_cannot_say_so() -> None:
     class Unsure(MemoryLedger):
         async def between_transactions(self, work: Callable[[], None]) -> None:
