@@ -2,33 +2,44 @@
 
 from collections.abc import Awaitable
 
-from aiohttp import ClientError, ClientResponseError, ContentTypeError, RedirectClientError, TooManyRedirects
+from aiohttp import (
+    ClientError,
+    ClientHttpProxyError,
+    ClientResponseError,
+    ContentTypeError,
+    RedirectClientError,
+    TooManyRedirects,
+)
 
 from connector.endsystems.authored import returned
 from connector.endsystems.end_system import LoginOutcome
 from connector.endsystems.http.authorised import TargetNotAllowed
 from connector.endsystems.http.authors_answer import AnswerNotJson, ErrorStatus
-from connector.endsystems.http.failures import ExchangeFailed, explained, may_pass
+from connector.endsystems.http.authors_login import watched
+from connector.endsystems.http.failures import ExchangeFailed, explained, may_be_carried_out, may_pass
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 
 
 async def logged_in(login: Awaitable[LoginOutcome]) -> LoginOutcome:
     """Return what becomes of a login. No answer, or a status that may pass, is an outage; any other error is a refusal.
 
+    It may be made if its last request may have been carried out, or if an earlier one has succeeded that may have made it.
+
     Raises `TypeError` if the method returns no outcome.
     """
-    try:
-        return await returned(login, LoginOutcome)
-    except ClientError as problem:
-        failed = _explained(problem)
-        result = LoginResult.UNAVAILABLE if failed.passing else LoginResult.REFUSED
-        return LoginOutcome(
-            result,
-            code=failed.code,
-            message=failed.message,
-            retry_after=_retry_after(problem),
-            may_be_made=failed.may_have_worked,
-        )
+    with watched() as so_far:
+        try:
+            return await returned(login, LoginOutcome)
+        except ClientError as problem:
+            failed = _explained(problem)
+            result = LoginResult.UNAVAILABLE if failed.passing else LoginResult.REFUSED
+            return LoginOutcome(
+                result,
+                code=failed.code,
+                message=failed.message,
+                retry_after=_retry_after(problem),
+                may_be_made=failed.may_have_worked or so_far.may_be_made,
+            )
 
 
 async def logged_out(logout: Awaitable[LogoutOutcome]) -> LogoutOutcome:
@@ -49,13 +60,15 @@ def _explained(problem: ClientError) -> ExchangeFailed:
         case TargetNotAllowed():
             return ExchangeFailed("target_not_allowed", str(problem), passing=False)
         case ContentTypeError(status=status):
-            return _unreadable("is not of the type that was expected", may_have_worked=status < 400)
+            return _unreadable("is not of the type that was expected", may_have_worked=status < 400 or may_be_carried_out(status))
         case AnswerNotJson():
             return _unreadable("is not the JSON that it says to be", may_have_worked=True)
         case TooManyRedirects() | RedirectClientError():
             return _unreadable("redirects, and leads nowhere", may_have_worked=True)
         case ClientResponseError(status=status) if status >= 400:
-            return ExchangeFailed(f"http_{status}", f"answered {status}", passing=may_pass(status))
+            # A proxy that opens no tunnel has sent nothing on.
+            worked = may_be_carried_out(status) and not isinstance(problem, ClientHttpProxyError)
+            return ExchangeFailed(f"http_{status}", f"answered {status}", passing=may_pass(status), may_have_worked=worked)
     return explained(problem)
 
 

@@ -35,6 +35,8 @@ CLIENT_CERTIFICATE = (
 
 PASSING = frozenset([408, 425, 429])
 """Statuses besides 5xx that may pass by themselves."""
+OF_A_GATEWAY = frozenset([502, 504])
+"""What a gateway answers that has got no answer to what it has sent on. The end system may carry that out all the same."""
 
 
 class ExchangeFailed(Exception):
@@ -61,6 +63,11 @@ class LoginNotRenewed(aiohttp.ClientConnectionError):
 def may_pass(status: int) -> bool:
     """Tell whether a later try may be answered with another status than this one."""
     return status in PASSING or status >= 500
+
+
+def may_be_carried_out(status: int) -> bool:
+    """Tell whether a request may be carried out although it was answered with this error: a gateway need not know."""
+    return status in OF_A_GATEWAY
 
 
 @contextmanager

@@ -21,7 +21,7 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
     status: int | None = None
     """None if nothing was sent or no answer came."""
     may_have_worked: bool = False
-    """Whether it may have been carried out although no answer came."""
+    """Whether it may have been carried out although no answer of the end system's own came."""
     rule: str | None = None
     """The rule that decided, `success[0]`, or `default`."""
     code: str | None = None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 from yarl import URL
 
-from connector.endsystems.http.failures import ExchangeFailed, may_pass
+from connector.endsystems.http.failures import ExchangeFailed, may_be_carried_out, may_pass
 from connector.endsystems.http.guard import UrlPrefix
 from connector.endsystems.http.guarded_client import GuardedClient
 from connector.endsystems.http.response import Response
@@ -107,8 +107,10 @@ def _of_head(
     record: StepRecord, step: Step, answer: Response, values: Values, following: Sequence[URL]
 ) -> tuple[StepRecord, Values]:
     """Take from the head of a success what its body, which broke off, does not change: somebody is logged in by it."""
-    verdict, _, _ = judge(answer, step.lists) or (Verdict.REFUSED, "", None)
-    if verdict is not Verdict.SUCCESS:
+    judged = judge(answer, step.lists)
+    if judged is None:
+        return replace(record, may_have_worked=may_be_carried_out(answer.status)), values
+    if judged[0] is not Verdict.SUCCESS:
         return record, values
     of_head = {key: extract for key, extract in step.capture.items() if not extract.needs_a_body}
     _, after = _captured(of_head, answer, values, following)
@@ -132,10 +134,12 @@ def _judged(record: StepRecord, step: Step, answer: Response, values: Values) ->
     record = replace(record, verdict=verdict, rule=rule)
     if not record.ends_the_run:
         return record
-    unlisted = rule == "default" and verdict is Verdict.REFUSED
-    unnamed = None if rule != "default" else IN_NO_LIST if unlisted else AS_RETRY
+    by_default = rule == "default"
+    unlisted = by_default and verdict is Verdict.REFUSED
+    unnamed = None if not by_default else IN_NO_LIST if unlisted else AS_RETRY
     return replace(
         record,
+        may_have_worked=by_default and may_be_carried_out(answer.status),
         code=(step.unlisted if unlisted else None) or _own_code(step, answer, values) or f"http_{answer.status}",
         message=words or f"{record.step}: {explained(answer, step.lists, unnamed)}",
         retry_after=answer.retry_after(datetime.now(UTC)) if verdict is Verdict.AWAY else None,

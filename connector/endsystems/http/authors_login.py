@@ -1,0 +1,48 @@
+"""What an author's login has done so far: an error that escapes it need not mean that nothing was made."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import aiohttp
+
+SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
+
+
+class LoginSoFar:
+    """The requests of a login that have ended."""
+
+    may_be_made = False
+    """Whether one of them may have made it."""
+
+    def note(self, answer: aiohttp.ClientResponse) -> None:
+        """Note an answer, and the redirects that have led to it."""
+        succeeded = [*answer.history, *([answer] if answer.ok else [])]
+        self.may_be_made = self.may_be_made or any(_may_log_in(each.request_info) for each in succeeded)
+
+
+def _may_log_in(request: aiohttp.RequestInfo) -> bool:
+    # One that only fetches a page, such as a form with its token, logs nobody in unless it says who asks.
+    return request.method not in SAFE or "Authorization" in request.headers
+
+
+_LOGIN: ContextVar[LoginSoFar | None] = ContextVar("login", default=None)
+"""The login whose requests this task sends."""
+
+
+@contextmanager
+def watched() -> Iterator[LoginSoFar]:
+    """Give what the login within this context has done so far."""
+    login = LoginSoFar()
+    token = _LOGIN.set(login)
+    try:
+        yield login
+    finally:
+        _LOGIN.reset(token)
+
+
+def note(answer: aiohttp.ClientResponse) -> None:
+    """Note an answer to a request, if it is one of a login."""
+    login = _LOGIN.get()
+    if login is not None:
+        login.note(answer)
