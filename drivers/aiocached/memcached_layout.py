@@ -2,9 +2,11 @@
 
     add <namespace>:g:<owner> 0 2592000 16                         the generation of a session, a system or everything
     set <namespace>:e:<digest of generations and key> 0 <ttl> ...  packed entry
+    add <namespace>:server 0 0 16                                  which server this is: random bytes, read by each new connection
 
 memcached may drop anything. A dropped generation is made anew, and entries under the old one are unreachable. memcached cannot
-list its entries either: evicted ones stay until they expire, or until it needs the room.
+list its entries either: evicted ones stay until they expire, or until it needs the room. A server whose token was dropped passes
+for another one. That costs one invalidation of everything for each process that had read the former token.
 """
 
 import math
@@ -19,13 +21,15 @@ from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import Layout, Owners, Packed
 from drivers.aiocached.memcached_failures import FAILURES
 from drivers.aiocached.memcached_pool import MemcachedPool
-from drivers.contract import Stamp, Statistics
+from drivers.contract import EVERYTHING, Stamp, Statistics
 from drivers.driver_errors import DriverUnavailable
-from drivers.keys import digest
+from drivers.keys import digest, scope_digest
 
 log = structlog.get_logger(__name__)
 
 PING_LIFE = 60
+FOR_EVER = 0
+"""A time to live, as memcached has it."""
 MINT_ATTEMPTS = 10
 """Tries to make a generation. If it exists and is gone again so often in a row, the server keeps nothing."""
 TOO_LARGE = "object too large"
@@ -38,7 +42,7 @@ class MemcachedLayout(Layout):
 
     def __init__(self, settings: AiocacheSettings) -> None:
         self._namespace = settings.namespace
-        self._pool = MemcachedPool(settings)
+        self._pool = MemcachedPool(settings, self._server, self._invalidated)
         self._warned = False
 
     async def open(self) -> None:
@@ -109,17 +113,13 @@ class MemcachedLayout(Layout):
         return await self._current(cache, owners) or Stamp(b"".join([await self._generation(cache, owner) for owner in owners]))
 
     async def _generation(self, cache: MemcachedCache, owner: bytes) -> bytes:
-        for _ in range(MINT_ATTEMPTS):
-            found: bytes | None = await cache.get(self._owner(owner))
-            if found is not None:
-                return found
-            fresh = generations.new_generation()
-            try:
-                await cache.add(self._owner(owner), fresh, ttl=generations.LIFE)
-            except ValueError:  # another process was faster: its generation counts
-                continue
-            return fresh
-        raise DriverUnavailable("does not keep what is written")
+        return await _found_or_added(cache, self._owner(owner), generations.LIFE)
+
+    async def _server(self, cache: MemcachedCache) -> bytes:
+        return await _found_or_added(cache, f"{self._namespace}:server", FOR_EVER)
+
+    async def _invalidated(self, cache: MemcachedCache) -> None:
+        await cache.delete(self._owner(scope_digest(EVERYTHING)))
 
     async def _store(self, cache: MemcachedCache, key: str, packed: Packed) -> None:
         # memcached counts whole seconds on a clock that ticks once a second. One more, or an entry might go too early.
@@ -144,3 +144,18 @@ class MemcachedLayout(Layout):
 
     def _entry(self, stamp: Stamp, key: bytes) -> str:
         return f"{self._namespace}:e:{digest(stamp, key).hex()}"
+
+
+async def _found_or_added(cache: MemcachedCache, key: str, ttl: int) -> bytes:
+    """Return the random bytes under a key, which all callers share; the first one makes them."""
+    for _ in range(MINT_ATTEMPTS):
+        found: bytes | None = await cache.get(key)
+        if found is not None:
+            return found
+        fresh = generations.new_generation()
+        try:
+            await cache.add(key, fresh, ttl=ttl)
+        except ValueError:  # another process was faster: what it made counts
+            continue
+        return fresh
+    raise DriverUnavailable("does not keep what is written")

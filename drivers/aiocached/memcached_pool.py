@@ -10,7 +10,7 @@ from typing import TypeVar
 import aiomcache
 from aiocache import MemcachedCache
 from aiocache.serializers import NullSerializer
-from aiomcache.pool import Connection
+from aiomcache.pool import Connection, MemcachePool
 
 from drivers.aiocached.aiocache_settings import SILENCE, AiocacheSettings
 from drivers.aiocached.translation import BROKEN
@@ -30,6 +30,8 @@ class _Connected:
     cache: MemcachedCache
     since: float
     """When it was connected, by the monotonic clock."""
+    era: int
+    """The pool's era to which it belongs."""
 
 
 class MemcachedPool:
@@ -38,19 +40,26 @@ class MemcachedPool:
     If a server does not answer, all clients from before are closed. The next ones look the address up anew. So does a client
     that has reached its age.
 
+    All clients of one era lead to the same server. If a new one has reached another server, it begins an era, and the others are
+    closed. Before that, everything on its server is invalidated: what the pool evicted elsewhere may be there still.
+
     aiomcache's own pool takes back a connection whose command was cancelled. The next command then reads the answer to the one
     before (https://github.com/aio-libs/aiomcache/issues/489). It also forgets callers that wait for a lost connection, and has
     no deadlines.
     """
 
-    def __init__(self, settings: AiocacheSettings) -> None:
+    def __init__(self, settings: AiocacheSettings, server: Work[bytes], invalidate: Work[None]) -> None:
+        """`server` asks which server it is, and `invalidate` makes everything there unreachable."""
         self._settings = settings
+        self._ask_which, self._invalidate = server, invalidate
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._names = Names()
         self._idle: list[_Connected] = []
         self._closed = False
-        self._doubted_at = 0.0
-        """When the server did not answer. Clients from before may lead to one that has been replaced."""
+        self._era = 0
+        """Rises whenever the server did not answer, or a new client has reached another one."""
+        self._server: bytes | None = None
+        """The one that clients of this era lead to."""
 
     async def run(self, work: Work[T]) -> T:
         """Run `work` with an idle client or, if the server has closed that one meanwhile, again with a new one.
@@ -63,7 +72,7 @@ class MemcachedPool:
                 with suppress(*CLOSED):
                     return await self._done_with(client, work)
                 await self._close_idle()  # the others are as old
-            return await self._done_with(await self._connected(), work)
+            return await self._done_with(await self._new(), work)
 
     async def aclose(self) -> None:
         """Close what is idle now, and what is in use when it comes back."""
@@ -89,7 +98,7 @@ class MemcachedPool:
         return None
 
     def _is_stale(self, client: _Connected) -> bool:
-        return client.since <= self._doubted_at or time.monotonic() - client.since > self._settings.connection_max_age
+        return client.era != self._era or time.monotonic() - client.since > self._settings.connection_max_age
 
     async def _done_with(self, client: _Connected, work: Work[T]) -> T:
         begun, done = time.monotonic(), False
@@ -99,29 +108,55 @@ class MemcachedPool:
         finally:
             if not done and time.monotonic() - begun >= SILENCE:
                 await self._doubt(client)
-        if self._closed:
+        # One of an earlier era leads to a server that was left while this one was in use.
+        if self._closed or client.era != self._era:
             await client.cache.close()
         else:
             self._idle.append(client)
         return result
 
     async def _doubt(self, client: _Connected) -> None:
-        """Close all clients of this one's time or before; those in use once they come back."""
-        if not self._is_stale(client):
-            self._doubted_at = time.monotonic()
+        """Close all clients of this one's era; those in use once they come back."""
+        if client.era == self._era:
+            self._era += 1
             await self._close_idle()
 
-    async def _connected(self) -> _Connected:
-        host, port = self._settings.address
-        since = time.monotonic()
+    async def _new(self) -> _Connected:
         async with asyncio.timeout(self._settings.connect_timeout):
-            addresses = await self._names.addresses(Question(host))
-            return _Connected(await first_to_answer(addresses, lambda address: self._connected_to(address, port)), since)
+            while True:
+                # Noted before it connects: one that began in an earlier era may have reached the former server.
+                era, since = self._era, time.monotonic()
+                cache, server = await self._connected()
+                async with AsyncExitStack() as unless_used:
+                    unless_used.push_async_callback(cache.close)
+                    if await self._is_of(era, cache, server):
+                        client = _Connected(cache, since, self._era)
+                        if client.era != era:
+                            await self._close_idle()
+                        unless_used.pop_all()
+                        return client
 
-    async def _connected_to(self, address: str, port: int) -> MemcachedCache:
+    async def _is_of(self, era: int, cache: MemcachedCache, server: bytes) -> bool:
+        """Tell whether a new client is of this era. If it has reached another server than the others, it begins the next one."""
+        moved = self._server not in {None, server}
+        if moved:
+            await _done_whole(cache, self._invalidate, self._settings.operation_timeout)
+        # Meanwhile another client may have changed the server, and evictions been sent to that one alone.
+        if era != self._era:
+            return False
+        self._server = server
+        self._era += moved
+        return True
+
+    async def _connected(self) -> tuple[MemcachedCache, bytes]:
+        """Return a new client, and its server."""
+        host, port = self._settings.address
+        addresses = await self._names.addresses(Question(host))
+        return await first_to_answer(addresses, lambda address: self._connected_to(address, port))
+
+    async def _connected_to(self, address: str, port: int) -> tuple[MemcachedCache, bytes]:
         cache = _client(address, port)
-        await _done_whole(cache, lambda new: new.raw("version"), self._settings.connect_timeout)
-        return cache
+        return cache, await _done_whole(cache, self._ask_which, self._settings.connect_timeout)
 
     async def _close_idle(self) -> None:
         while self._idle:
@@ -142,7 +177,23 @@ async def _done_whole(cache: MemcachedCache, work: Work[T], seconds: float) -> T
         return result
 
 
+class _OneConnection(MemcachePool):
+    """A pool that connects once. aiomcache's connects anew without a word, and nobody would ask which server that one is."""
+
+    _has_connected = False
+
+    async def _create_new_conn(self) -> Connection | None:
+        if self._has_connected:
+            raise ConnectionResetError("the server has closed the connection")
+        self._has_connected = True
+        return await super()._create_new_conn()
+
+
 class _MemcachedClient(aiomcache.Client):
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port, pool_size=1)
+        self._pool = _OneConnection(host, port, minsize=1, maxsize=1)
+
     async def _execute_simple_command(self, conn: Connection, raw_command: bytes) -> bytes:
         # If the server has closed the connection, aiomcache reads the rest of the line for ever, without suspending once. The
         # whole process would hang (https://github.com/aio-libs/aiomcache/issues/502).
@@ -159,5 +210,5 @@ def _client(host: str, port: int) -> MemcachedCache:
     cache = MemcachedCache(
         serializer=NullSerializer(encoding=None), namespace="", timeout=None, endpoint=host, port=port, pool_size=1
     )
-    cache.client = _MemcachedClient(host, port, pool_size=1)
+    cache.client = _MemcachedClient(host, port)
     return cache

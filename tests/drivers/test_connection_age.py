@@ -1,14 +1,16 @@
 """Connections are replaced: at a greatest age, and when a server does not answer, so that an address that moved is found."""
 
 import asyncio
+import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
 
-from drivers.contract import SessionScope
+from drivers.contract import SessionScope, SystemScope
 from drivers.testing.subject import current, keep, opened
-from tests.drivers.address import address
+from tests.drivers.address import Address, address
+from tests.drivers.fleet import fleet_at_work
 from tests.drivers.outages import on_its_way
 from tests.drivers.redis_admin import administrator
 from tests.drivers.stores import aiocache_driver
@@ -79,6 +81,65 @@ async def test_a_new_connection_that_leads_elsewhere_takes_all_others_along(redi
             while (await admin.info("clients"))["connected_clients"] > 1:  # noqa: ASYNC110 - another process changes it
                 await asyncio.sleep(0.01)
             assert await driver.get(SESSION, "key") is None
+
+
+@every_backend
+async def test_an_eviction_that_finds_another_server_ends_reads_from_the_former(
+    former: RealServer, successor: RealServer, backend: str
+) -> None:
+    with address(former.port) as way:
+        driver = aiocache_driver(way.port, backend, pool_size=CONNECTIONS, operation_timeout=FOR_EVER)
+        async with opened(driver), asyncio.timeout(WITHIN):
+            await keep(driver, SESSION, "key", b"stale")
+            former.pause()
+            try:
+                in_use = asyncio.create_task(driver.get(SESSION, "key"))
+                await on_its_way()
+                way.target = successor.port
+                await driver.evict(SESSION)
+            finally:
+                former.resume()
+            await in_use
+
+            assert await asyncio.gather(*(current(driver, SESSION, "key") for _ in range(CONNECTIONS))) == [None] * CONNECTIONS
+            assert way.made[1:] == [successor.port] * (len(way.made) - 1)
+
+
+def _aged(_way: Address) -> None:
+    """Do nothing: every connection is too old at once."""
+
+
+def _reset(way: Address) -> None:
+    way.reset_all()
+
+
+@pytest.mark.parametrize(("start", "end", "age"), [(memcached_server, _aged, 0.0001), (memcached_server, _reset, 300)])
+async def test_what_was_evicted_elsewhere_is_gone_when_an_address_comes_back(
+    former: RealServer, successor: RealServer, end: Callable[[Address], None], age: float
+) -> None:
+    with address(former.port) as way:
+        async with opened(aiocache_driver(way.port, "memcached", connection_max_age=age)) as driver:
+            await keep(driver, SESSION, "key", b"stale")
+            for target in (successor, former):
+                way.target = target.port
+                end(way)
+                await on_its_way()
+                await driver.evict(SESSION if target is successor else SystemScope("another"))
+            assert way.made[-1] == former.port
+            assert await current(driver, SESSION, "key") is None
+
+
+@pytest.mark.parametrize("start", [memcached_server])
+async def test_an_address_that_moves_to_and_fro_under_load_shows_nothing_stale(former: RealServer, successor: RealServer) -> None:
+    dice = random.Random(4)
+    with address(former.port) as way:
+        driver = aiocache_driver(way.port, "memcached", pool_size=CONNECTIONS, connection_max_age=0.02)
+        async with fleet_at_work(driver) as fleet:
+            for _ in range(60):
+                await fleet.until_more(served=dice.randrange(20), evicted=1)
+                way.target = dice.choice([former, successor]).port
+    assert fleet.stale_at == []
+    assert {*way.made} == {former.port, successor.port}
 
 
 @every_backend

@@ -59,6 +59,20 @@ async def test_a_generation_that_the_server_dropped_is_a_miss_and_a_new_life(own
         await driver.ping()
 
 
+async def test_a_server_whose_token_is_dropped_passes_for_another_one_once(own_memcached: RealServer) -> None:
+    drivers = [aiocache_driver(own_memcached, "memcached", namespace="one", connection_max_age=0.0001) for _ in range(3)]
+    async with opened(drivers[0]), opened(drivers[1]), opened(drivers[2]):
+        await keep(drivers[0], SESSION, "key", b"value")
+        assert [await current(driver, SESSION, "key") for driver in drivers] == [b"value"] * 3
+        await _say(own_memcached, b"delete one:server\r\n")
+        await asyncio.gather(*(driver.ping() for driver in drivers))
+        assert await drivers[0].get(SESSION, "key") is None
+
+        await keep(drivers[0], SESSION, "key", b"new")
+        for _ in range(10):
+            assert [await current(driver, SESSION, "key") for driver in drivers] == [b"new"] * 3
+
+
 async def test_a_stopped_server_is_unavailable_at_once_and_usable_again_when_it_is_back(own_memcached: RealServer) -> None:
     async with opened(aiocache_driver(own_memcached, "memcached")) as driver:
         own_memcached.kill()
@@ -187,11 +201,11 @@ async def test_a_server_killed_under_load_serves_nothing_stale_and_works_again(o
 
 @asynccontextmanager
 async def _server_that_breaks_off(rest: bytes) -> AsyncIterator[int]:
-    """Serve on a free port what knows its version, and answers anything else with these bytes and the connection's end."""
+    """Serve on a free port what knows which server it is, and answers all else with these bytes and the connection's end."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while (await reader.readline()).startswith(b"version"):
-            writer.write(b"VERSION 1.6.18\r\n")
+        while (asked := await reader.readline()).endswith(b":server\r\n"):
+            writer.write(b"VALUE %s 0 5\r\ntoken\r\nEND\r\n" % asked.split()[1])
         writer.write(rest)
         writer.close()
 
