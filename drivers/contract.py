@@ -194,7 +194,10 @@ class Driver(ABC):
 
     @abstractmethod
     async def ping(self) -> None:
-        """Make one real round trip through the store. Raises `DriverError` if it cannot serve reads *and* writes now."""
+        """Make one real round trip through the store. Raises `DriverError` if it cannot serve reads *and* writes now.
+
+        A store that is full may pass, if it serves reads and evictions.
+        """
 
     @abstractmethod
     async def stamp(self, scope: Scope) -> Stamp:

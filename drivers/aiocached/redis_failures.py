@@ -17,6 +17,9 @@ NOT_THE_MASTER = (redis_errors.ReadOnlyError, redis_errors.BusyLoadingError, red
 NOT_THE_MASTER_BY_ANSWER = ("-READONLY ", "NOREPLICAS ", "cluster is down", "in a cluster node")
 """The same by words: in a script they are an `ERR`, for which redis-py has no type."""
 
+FULL_BY_ANSWER = ("out of memory", "-OOM ")
+"""How a full server says so in a script of Redis 6.2, and what is compatible with Redis."""
+
 TOO_OLD = "does not know HELLO; expected Redis 6.2 or newer, or Valkey"
 
 FAILURES = Failures(
@@ -52,6 +55,11 @@ FAILURES = Failures(
         ("NOREPLICAS", DriverUnavailable, "has too few replicas to take writes"),
     ),
 )
+
+
+def is_from_a_full_server(answer: redis_errors.RedisError) -> bool:
+    """Tell whether a server has no room for what was written."""
+    return isinstance(answer, redis_errors.OutOfMemoryError) or any(words in str(answer) for words in FULL_BY_ANSWER)
 
 
 def is_from_no_master(answer: redis_errors.RedisError) -> bool:

@@ -6,15 +6,17 @@ from functools import cache, partial
 from secrets import token_hex
 from typing import Any
 
+import structlog
 from aiocache import RedisCache
 from aiocache.serializers import NullSerializer
+from redis.exceptions import RedisError
 
 from drivers import generations
 from drivers.aiocached import lua
 from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import Layout, Owners, Packed
 from drivers.aiocached.redis_connection import Addressed, StoreLogin, connection_options
-from drivers.aiocached.redis_failures import FAILURES
+from drivers.aiocached.redis_failures import FAILURES, is_from_a_full_server
 from drivers.aiocached.redis_greeting import Greeting
 from drivers.aiocached.redis_pool import RedisPool
 from drivers.aiocached.redis_routes import Route, ToHost, ToMaster, ToSocket
@@ -26,6 +28,9 @@ from drivers.aiocached.secret_settings import Passwords
 from drivers.contract import Stamp, Statistics, StoreServer, Usage
 from drivers.driver_errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
 
+log = structlog.get_logger(__name__)
+
+FULL = "the Redis server is full: it keeps nothing new, and goes on with reads and evictions"
 LONGEST_PURGE = 250
 """Entries or buckets that one script frees at most. It blocks the server, for some milliseconds."""
 MOST_BUCKETS = 500
@@ -46,6 +51,7 @@ class RedisLayout(Layout):
         self._greeting = Greeting(settings, _route(settings, self._sentinels))
         self._pool = RedisPool(settings, partial(_connections(settings, self._server), *settings.address), self._greeting)
         self._checked = False
+        self._is_full = False
 
     async def open(self) -> None:
         try:
@@ -68,7 +74,7 @@ class RedisLayout(Layout):
 
     async def stamp(self, owners: Owners) -> Stamp:
         # Reading first, because nearly every scope has its generations already.
-        tokens = await self._run(lua.STAMP, owners) or await self._run(lua.MINT, owners, *_fresh(owners))
+        tokens = await self._run(lua.STAMP, owners) or await self._write(lua.MINT, owners, *_fresh(owners))
         return Stamp(bytes.fromhex(tokens.decode()))
 
     async def get(self, owners: Owners, key: bytes) -> bytes | None:
@@ -78,8 +84,8 @@ class RedisLayout(Layout):
     async def put(self, owners: Owners, key: bytes, packed: Packed, stamp: Stamp | None) -> bool:
         entry = (key, packed.data, repr(packed.expires_at), math.ceil(packed.ttl * 1000))
         if stamp is None:
-            return bool(await self._run(lua.PUT, owners, *entry, *_fresh(owners)))
-        return bool(await self._run(lua.PUT_IF_CURRENT, owners, *entry, stamp.hex()))
+            return bool(await self._write(lua.PUT, owners, *entry, *_fresh(owners)))
+        return bool(await self._write(lua.PUT_IF_CURRENT, owners, *entry, stamp.hex()))
 
     async def delete(self, owners: Owners, key: bytes) -> None:
         await self._run(lua.DELETE, owners, key)
@@ -111,6 +117,18 @@ class RedisLayout(Layout):
         if read != written.encode():
             raise DriverUnavailable("does not keep what is written")
         self._checked = True
+
+    async def _write(self, script: ServerScript, owners: Owners, *arguments: str | bytes | int) -> Any:
+        """Run a script that needs room. If the server has none, the log says so once until it has."""
+        try:
+            answer = await self._run(script, owners, *arguments)
+        except RedisError as problem:
+            if is_from_a_full_server(problem) and not self._is_full:
+                self._is_full = True
+                log.warning(FULL)
+            raise
+        self._is_full = False
+        return answer
 
     async def _run(self, script: ServerScript, owners: Owners, *arguments: str | bytes | int) -> Any:
         if not self._checked:

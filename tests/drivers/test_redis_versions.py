@@ -1,14 +1,16 @@
 """The same on Redis 6.2, on Redis 7 and on Valkey; and what the flags of scripts change where there are any."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from structlog.testing import capture_logs
 
-from drivers.contract import SessionScope
+from drivers.aiocached.redis_layout import FULL
+from drivers.contract import SessionScope, SystemScope
 from drivers.driver_errors import DriverUnavailable
 from drivers.testing import DriverContract, MakeDriver
-from drivers.testing.subject import current, keep, opened, purge_all
+from drivers.testing.subject import current, entry, keep, opened, purge_all
 from tests.drivers.redis_admin import administrator, run
 from tests.drivers.stores import aiocache_driver, maker
 from tests.ports import HOST
@@ -88,6 +90,38 @@ async def test_a_full_server_still_reads_evicts_and_frees(server: RealServer) ->
         assert await driver.get(SESSION, "key") is None
         await purge_all(driver)
         assert (await driver.statistics()).entries == 0
+
+
+@every_version
+async def test_a_driver_that_starts_on_a_full_server_reads_evicts_and_frees(server: RealServer) -> None:
+    running, fresh, of_another_namespace = (aiocache_driver(server, "redis", namespace=name) for name in ("one", "one", "two"))
+    async with opened(running), administrator(server) as admin:
+        await keep(running, SESSION, "key", b"value")
+        await run(admin, "CONFIG", "SET", "maxmemory", "1")
+        await running.ping()
+        async with opened(fresh), opened(of_another_namespace):
+            await fresh.ping()
+            assert await current(fresh, SESSION, "key") == b"value"
+            with pytest.raises(DriverUnavailable, match="is full"):
+                await keep(fresh, SESSION, "another", b"value")
+            await fresh.evict(SESSION)
+            assert await fresh.get(SESSION, "key") is None
+            await purge_all(fresh)
+            assert (await fresh.statistics()).entries == 0
+            await of_another_namespace.evict(SESSION)
+
+
+@every_version
+async def test_a_full_server_is_warned_of_each_time_that_it_gets_full(server: RealServer) -> None:
+    async with opened(aiocache_driver(server, "redis")) as driver, administrator(server) as admin:
+        with capture_logs() as logs:
+            for room in ("1", "1", "0", "1"):
+                await run(admin, "CONFIG", "SET", "maxmemory", room)
+                with suppress(DriverUnavailable):
+                    await driver.put(SESSION, "key", entry())
+                with suppress(DriverUnavailable):
+                    await driver.stamp(SystemScope(f"after {len(logs)}"))
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == [FULL, FULL]
 
 
 @every_version
