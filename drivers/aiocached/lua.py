@@ -20,7 +20,17 @@ from drivers.aiocached.redis_script import reading, writing
 
 FORMAT = "1"
 
-_COMMON = """
+_ON_A_MASTER = """
+local replication = redis.call('INFO', 'replication')
+-- A master that has just become a replica still has its ids and its data. What has nothing to write there would count as done.
+if not string.find(replication, 'role:master', 1, true) then
+  return redis.error_reply('READONLY this server is a replica by now')
+end
+"""
+
+_COMMON = (
+    _ON_A_MASTER
+    + """
 local root = ARGV[1]
 local LIFE, RENEW_BELOW = 30 * 86400000, 29.5 * 86400000  -- an entry lives 29 days at most
 
@@ -40,11 +50,6 @@ end
 
 -- The tokens that are current, in the order of KEYS; nil if one is missing and there are no fresh ones to mint it from.
 local function current(fresh)
-  local replication = redis.call('INFO', 'replication')
-  -- A master that has just become a replica still has its ids and its data; it refuses nothing but what is written.
-  if not string.find(replication, 'role:master', 1, true) then
-    return fresh and redis.call('SET', root .. ':ping', '') and nil
-  end
   local life, tokens = id(redis.call('INFO', 'server'), 'run_id:') .. id(replication, 'master_replid:'), {}
   for place, key in ipairs(KEYS) do
     local stored = redis.call('GET', key)
@@ -82,9 +87,10 @@ local function store(tokens, field, packed, expires_at, ttl)
   end
 end
 """
+)
 
 # It needs hardly any room, and a full server that reads and evicts is not down.
-PING = reading(f"""
+PING = reading(f"""{_ON_A_MASTER}
 local format, ping = ARGV[1] .. ':format', ARGV[1] .. ':ping'
 redis.call('DEL', ping)  -- a full Redis 6.2 lets a script go on that has written
 redis.call('SET', format, '{FORMAT}', 'NX')

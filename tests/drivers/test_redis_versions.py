@@ -1,13 +1,13 @@
 """The same on Redis 6.2, on Redis 7 and on Valkey; and what the flags of scripts change where there are any."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 
 import pytest
 from structlog.testing import capture_logs
 
 from drivers.aiocached.redis_layout import FULL
-from drivers.contract import SessionScope, SystemScope
+from drivers.contract import Driver, SessionScope, SystemScope
 from drivers.driver_errors import DriverUnavailable
 from drivers.testing import DriverContract, MakeDriver
 from drivers.testing.subject import current, entry, keep, opened, purge_all
@@ -76,6 +76,35 @@ async def test_calls_fail_while_the_server_is_a_replica_on_open_connections_too(
                 await call
         await run(admin, "REPLICAOF", "NO", "ONE")
         await keep(driver, SESSION, "key", b"new")
+
+
+VERBS: dict[str, Callable[[Driver], Awaitable[object]]] = {
+    "evict": lambda driver: driver.evict(SystemScope("without a generation")),
+    "delete": lambda driver: driver.delete(SESSION, "key"),
+    "purge": lambda driver: driver.purge(1),
+    "stamp": lambda driver: driver.stamp(SESSION),
+    "get": lambda driver: driver.get(SESSION, "key"),
+    "put": lambda driver: driver.put(SESSION, "key", entry()),
+    "put_if_current": lambda driver: driver.put_if_current(SESSION, "key", entry()),
+    "usage": lambda driver: driver.usage(SESSION),
+    "ping": lambda driver: driver.ping(),
+}
+
+
+@every_version
+@pytest.mark.parametrize("takes_writes", [False, True], ids=["read only", "that takes writes"])
+@pytest.mark.parametrize("verb", VERBS)
+async def test_no_call_counts_as_done_on_a_server_that_has_become_a_replica(
+    server: RealServer, verb: str, takes_writes: bool
+) -> None:
+    async with opened(aiocache_driver(server, "redis")) as driver, administrator(server) as admin:
+        await keep(driver, SESSION, "another", b"value")
+        await driver.evict(SESSION)  # there is garbage already, so that an eviction need not write that
+        await run(admin, "CONFIG", "SET", "replica-read-only", "no" if takes_writes else "yes")
+        await run(admin, "REPLICAOF", HOST, "1")
+
+        with pytest.raises(DriverUnavailable, match="is a replica of"):
+            await VERBS[verb](driver)
 
 
 @every_version
