@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
+from aiocache import MemcachedCache
 
+from drivers.aiocached.aiocache_settings import AiocacheSettings
+from drivers.aiocached.memcached_pool import MemcachedPool
 from drivers.contract import SessionScope, SystemScope
 from drivers.testing.subject import current, keep, opened
 from tests.drivers.address import Address, address
@@ -127,6 +130,45 @@ async def test_what_was_evicted_elsewhere_is_gone_when_an_address_comes_back(
                 await driver.evict(SESSION if target is successor else SystemScope("another"))
             assert way.made[-1] == former.port
             assert await current(driver, SESSION, "key") is None
+
+
+@pytest.mark.parametrize("start", [memcached_server])
+async def test_a_connection_made_while_the_address_moved_and_came_back_is_made_again(
+    former: RealServer, successor: RealServer
+) -> None:
+    held, invalidated = asyncio.Event(), list[int]()
+
+    async def where(cache: MemcachedCache) -> bytes:
+        return str((await cache.raw("stats"))[b"pid"]).encode()
+
+    async def invalidate(_cache: MemcachedCache) -> None:
+        invalidated.append(way.target)
+        if len(invalidated) == 1:
+            await held.wait()
+
+    async def where_for_long(cache: MemcachedCache) -> bytes:
+        await held.wait()
+        return await where(cache)
+
+    with address(former.port) as way:
+        pool = MemcachedPool(AiocacheSettings(backend="memcached", port=way.port), where, invalidate)
+        async with asyncio.timeout(WITHIN), asyncio.TaskGroup() as tasks:
+            at_former = await pool.run(where)
+            tasks.create_task(pool.run(where_for_long))
+            await on_its_way()
+            way.target = successor.port
+            slow = tasks.create_task(pool.run(where))
+            while not invalidated:  # noqa: ASYNC110 - it is called by the pool
+                await asyncio.sleep(0.001)
+            assert await pool.run(where) != at_former
+            tasks.create_task(pool.run(where_for_long))
+            await on_its_way()
+            way.target = former.port
+            assert await pool.run(where) == at_former
+            held.set()
+        assert invalidated == [successor.port, successor.port, former.port]
+        assert slow.result() == at_former
+        await pool.aclose()
 
 
 @pytest.mark.parametrize("start", [memcached_server])
