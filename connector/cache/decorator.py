@@ -1,6 +1,6 @@
 """`@cached`: an author's loader function whose results are cached."""
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cached_property, partial, update_wrapper
 from inspect import iscoroutinefunction, signature
@@ -11,6 +11,8 @@ import msgspec
 
 from connector.cache.cache import Cache
 from connector.cache.life import DEFAULT_TTL, checked
+
+PLAIN = frozenset([bool, bytes, float, int, str, type(None)])
 
 
 class HasCache(Protocol):
@@ -95,22 +97,30 @@ def cached(*, ttl: float = DEFAULT_TTL, key: str | None = None) -> Callable[[Loa
 
 def _types(value: Any) -> Iterator[str]:
     """Yield the names of the types of a value and of all that it holds: equal values of two types are encoded alike."""
-    yield f"{type(value).__module__}.{type(value).__qualname__}"
+    if type(value) in PLAIN:
+        yield ""  # told apart by how it is encoded
+        return
+    yield _name_of_type(value)
+    for part in _parts(value):
+        yield from _types(part)
+
+
+def _name_of_type(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _parts(value: Any) -> Sequence[Any]:
+    """Return what a value holds, always in the same order."""
     match value:
         case Mapping():
-            for name, each in sorted(value.items(), key=lambda item: _encoded(item[0])):
-                yield from (*_types(name), *_types(each))
+            return [part for item in sorted(value.items(), key=lambda item: _encoded(item[0])) for part in item]
         case set() | frozenset():
-            yield from sorted(name for each in value for name in _types(each))
+            return sorted(value, key=lambda each: (_encoded(each), _name_of_type(each)))
         case list() | tuple():
-            for each in value:
-                yield from _types(each)
+            return value
         case msgspec.Struct():
-            for field in value.__struct_fields__:
-                yield from _types(getattr(value, field))
-        case _ if is_dataclass(value):
-            for described in fields(value):
-                yield from _types(getattr(value, described.name))
+            return [getattr(value, field) for field in value.__struct_fields__]
+    return [getattr(value, described.name, None) for described in fields(value)] if is_dataclass(value) else ()
 
 
 def _encoded(value: Any) -> bytes:

@@ -1,6 +1,7 @@
 """Entries in Redis or Valkey: one atomic script, and one round trip, for each verb."""
 
 import math
+import time
 from collections.abc import Callable
 from functools import cache, partial
 from secrets import token_hex
@@ -30,6 +31,8 @@ from drivers.driver_errors import DriverFormatError, DriverMisconfigured, Driver
 
 log = structlog.get_logger(__name__)
 
+WARN_EVERY = 60.0
+"""Seconds between two warnings of a full server, which may have room for a moment in between."""
 FULL = "the Redis server is full: it keeps nothing new, and goes on with reads and evictions"
 LONGEST_PURGE = 250
 """Entries or buckets that one script frees at most. It blocks the server, for some milliseconds."""
@@ -51,7 +54,8 @@ class RedisLayout(Layout):
         self._greeting = Greeting(settings, _route(settings, self._sentinels))
         self._pool = RedisPool(settings, partial(_connections(settings, self._server), *settings.address), self._greeting)
         self._checked = False
-        self._is_full = False
+        self._warn_after = 0.0
+        """When the log may say again that the server is full, by the monotonic clock."""
 
     async def open(self) -> None:
         try:
@@ -119,15 +123,14 @@ class RedisLayout(Layout):
         self._checked = True
 
     async def _write(self, script: ServerScript, owners: Owners, *arguments: str | bytes | int) -> Any:
-        """Run a script that needs room. If the server has none, the log says so once until it has."""
+        """Run a script that needs room. If the server has none, the log says so, once a minute at most."""
         try:
             answer = await self._run(script, owners, *arguments)
         except RedisError as problem:
-            if is_from_a_full_server(problem) and not self._is_full:
-                self._is_full = True
+            if is_from_a_full_server(problem) and time.monotonic() >= self._warn_after:
+                self._warn_after = time.monotonic() + WARN_EVERY
                 log.warning(FULL)
             raise
-        self._is_full = False
         return answer
 
     async def _run(self, script: ServerScript, owners: Owners, *arguments: str | bytes | int) -> Any:

@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 from structlog.testing import capture_logs
 
+from drivers.aiocached import redis_layout
 from drivers.aiocached.redis_layout import FULL
 from drivers.contract import Driver, SessionScope, SystemScope
 from drivers.driver_errors import DriverUnavailable
@@ -141,7 +142,11 @@ async def test_a_driver_that_starts_on_a_full_server_reads_evicts_and_frees(serv
 
 
 @every_version
-async def test_a_full_server_is_warned_of_each_time_that_it_gets_full(server: RealServer) -> None:
+@pytest.mark.parametrize(("every", "warnings"), [(60.0, 1), (0.0, 6)])
+async def test_a_full_server_is_warned_of_now_and_then(
+    server: RealServer, monkeypatch: pytest.MonkeyPatch, every: float, warnings: int
+) -> None:
+    monkeypatch.setattr(redis_layout, "WARN_EVERY", every)
     async with opened(aiocache_driver(server, "redis")) as driver, administrator(server) as admin:
         with capture_logs() as logs:
             for room in ("1", "1", "0", "1"):
@@ -150,7 +155,7 @@ async def test_a_full_server_is_warned_of_each_time_that_it_gets_full(server: Re
                     await driver.put(SESSION, "key", entry())
                 with suppress(DriverUnavailable):
                     await driver.stamp(SystemScope(f"after {len(logs)}"))
-    assert [line["event"] for line in logs if line["log_level"] == "warning"] == [FULL, FULL]
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == [FULL] * warnings
 
 
 @every_version

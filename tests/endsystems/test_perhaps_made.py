@@ -60,6 +60,8 @@ async def may_be_made(text: str, url: str) -> bool:
         ("garbage", True),
         ("status/502", True),
         ("status/504", True),
+        ("status/520", True),
+        ("status/524", True),
         ("status/500", False),
         ("status/503", False),
         ("status/401", False),
@@ -112,6 +114,8 @@ async def test_the_same_holds_for_an_error_that_escapes_a_class(path: str, *, ex
     [
         ("POST fine, GET", {}, True),
         ("POST status/302?location=/fine, GET", {}, True),
+        ("POST status/302?location=http://elsewhere.example/, GET", {}, True),
+        ("POST status/302?location=/status/401, GET", {}, True),
         ("POST fine, POST fine, POST", {}, True),
         ("GET fine, GET", {"as": "Basic c2VjcmV0"}, True),
         ("GET fine, POST", {}, False),

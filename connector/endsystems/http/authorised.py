@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import aiohttp
 from yarl import URL
 
+from connector.endsystems.http import authors_login
 from connector.endsystems.http.guard import UrlPrefix, allowed_target
 
 
@@ -35,6 +36,8 @@ def carrying(headers: Iterable[tuple[str, str]], allowed: Sequence[UrlPrefix]) -
         # Set at each hop, because aiohttp drops credentials at a redirect to another origin, which may still be allowed.
         for name, value in added:
             request.headers[name] = value
-        return await handler(request)
+        answer = await handler(request)
+        authors_login.note(answer)  # now, because a redirect that is followed next may fail
+        return answer
 
     return carry

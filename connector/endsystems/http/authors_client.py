@@ -7,7 +7,6 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from connector.endsystems.http import authors_login
 from connector.endsystems.http.authorised import RedirectNotAllowed, TargetNotAllowed
 from connector.endsystems.http.authors_answer import EndSystemAnswer
 from connector.model.errors import RequestOver
@@ -44,7 +43,6 @@ with warnings.catch_warnings():
                 options["middlewares"] = (*self._middlewares, *own)
             answer = await self._guarded(method, self._below_base(URL(str_or_url)), options)
             self._note(answer)
-            authors_login.note(answer)
             if isinstance(answer, EndSystemAnswer) and options.get("raise_for_status") is not False:
                 answer.hand_over()
             return answer

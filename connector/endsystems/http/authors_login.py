@@ -16,9 +16,8 @@ class LoginSoFar:
     """Whether one of them may have made it."""
 
     def note(self, answer: aiohttp.ClientResponse) -> None:
-        """Note an answer, and the redirects that have led to it."""
-        succeeded = [*answer.history, *([answer] if answer.ok else [])]
-        self.may_be_made = self.may_be_made or any(_may_log_in(each.request_info) for each in succeeded)
+        """Note an answer, which may be a redirect."""
+        self.may_be_made |= answer.ok and _may_log_in(answer.request_info)
 
 
 def _may_log_in(request: aiohttp.RequestInfo) -> bool:

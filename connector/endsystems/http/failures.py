@@ -35,8 +35,11 @@ CLIENT_CERTIFICATE = (
 
 PASSING = frozenset([408, 425, 429])
 """Statuses besides 5xx that may pass by themselves."""
-OF_A_GATEWAY = frozenset([502, 504])
-"""What a gateway answers that has got no answer to what it has sent on. The end system may carry that out all the same."""
+OF_A_GATEWAY = frozenset([502, 504, 520, 524])
+"""What a gateway answers that has got no answer to what it has sent on. The end system may carry that out all the same.
+
+520 and 524 are Cloudflare's: the answer was empty or could not be understood, or did not come in time.
+"""
 
 
 class ExchangeFailed(Exception):
