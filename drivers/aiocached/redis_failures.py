@@ -46,8 +46,7 @@ FAILURES = Failures(
         ("unknown command 'HELLO'", DriverMisconfigured, TOO_OLD),
         ("unknown command `HELLO`", DriverMisconfigured, TOO_OLD),  # Redis 5
         ("DB index is out of range", DriverMisconfigured, "has no database of that number"),
-        ("out of memory", DriverUnavailable, "is full"),
-        ("-OOM ", DriverUnavailable, "is full"),  # of a script in Redis 6.2
+        *((words, DriverUnavailable, "is full") for words in FULL_BY_ANSWER),
         ("MISCONF", DriverUnavailable, "takes no writes while it cannot save its data"),
         ("-READONLY ", DriverUnavailable, "is a replica and takes no writes"),
         ("MASTERDOWN", DriverUnavailable, "is a replica that has lost its master"),

@@ -125,13 +125,12 @@ class RedisLayout(Layout):
     async def _write(self, script: ServerScript, owners: Owners, *arguments: str | bytes | int) -> Any:
         """Run a script that needs room. If the server has none, the log says so, once a minute at most."""
         try:
-            answer = await self._run(script, owners, *arguments)
+            return await self._run(script, owners, *arguments)
         except RedisError as problem:
             if is_from_a_full_server(problem) and time.monotonic() >= self._warn_after:
                 self._warn_after = time.monotonic() + WARN_EVERY
                 log.warning(FULL)
             raise
-        return answer
 
     async def _run(self, script: ServerScript, owners: Owners, *arguments: str | bytes | int) -> Any:
         if not self._checked:

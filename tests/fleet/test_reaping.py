@@ -1,7 +1,8 @@
 """Sessions that nobody cleans up: each replica looks for them, and one of them ends each."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -13,13 +14,14 @@ from structlog.testing import capture_logs
 
 from connector.admin.closing import Closing
 from connector.cleanups.hooks import Hooks
+from connector.model.cleanup import CleanupReport
 from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import HookResult
 from connector.model.sessions import Reason
 from connector.sessions import last_calls
 from connector.workers.overdue import Overdue
 from tests.e2e.opshub import Answer
-from tests.fleet.gates import counted, gate_after, gate_before, in_place_of
+from tests.fleet.gates import Gate, counted, gate_after, gate_before, in_place_of
 from tests.fleet.replicas import ROUTES, Fleet, Replica, eventually, me
 
 WITHIN = 10.0
@@ -107,6 +109,19 @@ async def reap_one(replica: Replica) -> bool:
 
 async def failing(*_: object, **__: object) -> None:
     raise LedgerUnavailable("as the test wants it")
+
+
+@asynccontextmanager
+async def about_to_end(replica: Replica, session: str) -> AsyncIterator[tuple[Gate, "asyncio.Task[CleanupReport]"]]:
+    """Let an administrator end the login that he is shown, and give the gate before its record."""
+    served = replica.parts.served
+    closing = Closing(replica.ledger, replica.live, served.planner, served.orchestrator, served.metrics)
+    login = await replica.live.login_now(session)
+    assert login is not None
+    with gate_before(replica.ledger, "record") as ends:
+        close = asyncio.create_task(closing.close(session, login))
+        await ends.met()
+        yield ends, close
 
 
 def hooks_of_the_reap(logged: Sequence[Mapping[str, Any]]) -> object:
@@ -296,13 +311,7 @@ async def test_a_session_that_is_opened_anew_before_its_reap_is_durable_stays_op
 async def test_an_administrator_ends_the_login_that_he_was_shown_and_no_later_one(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         await opened(one, session)
-        served = one.parts.served
-        closing = Closing(one.ledger, one.live, served.planner, served.orchestrator, served.metrics)
-        login = await one.live.login_now(session)
-        assert login is not None
-        with gate_before(one.ledger, "record") as ends:
-            close = asyncio.create_task(closing.close(session, login))
-            await ends.met()
+        async with about_to_end(one, session) as (ends, close):
             new = await other.opened(session)
             ends.open()
             await close
@@ -370,13 +379,7 @@ async def test_hooks_of_an_administrators_end_leave_a_session_alone_that_is_open
 ) -> None:
     async with fleet.replicas() as (one, other):
         await opened(one, session)
-        served = one.parts.served
-        closing = Closing(one.ledger, one.live, served.planner, served.orchestrator, served.metrics)
-        login = await one.live.login_now(session)
-        assert login is not None
-        with gate_before(one.ledger, "record") as ends:
-            close = asyncio.create_task(closing.close(session, login))
-            await ends.met()
+        async with about_to_end(one, session) as (ends, close):
             await other.opened(session)
             drawer.emptied.clear()
             ends.open()
