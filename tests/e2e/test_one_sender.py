@@ -38,9 +38,10 @@ def paused(server: ConnectorProcess) -> Iterator[None]:
 
 
 def without_haste(fleet: Fleet) -> Fleet:
-    """Return servers that wait for answers for as long as a pause takes."""
+    """Return servers that wait for answers for as long as a pause takes, Redis too: it may answer during that."""
     waiting = "deadlines = { read = 120, total = 120 }\n[storage]\ndeadlines = { evict = 120 }"
-    return replace(fleet, config=fleet.config.replace("[storage]", waiting, 1))
+    config = fleet.config.replace("[storage]", waiting, 1)
+    return replace(fleet, config=config.replace("[storage.shared]", "[storage.shared]\noperation_timeout = 120", 1))
 
 
 async def fill(fleet: Fleet, origin: str) -> None:
