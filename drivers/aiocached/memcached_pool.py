@@ -41,7 +41,7 @@ class MemcachedPool:
     that has reached its age.
 
     All clients of one era lead to the same server. If a new one has reached another server, it begins an era, and the others are
-    closed. Before that, everything on its server is invalidated: what the pool evicted elsewhere may be there still.
+    closed. Before it is used, everything on its server is invalidated: what the pool evicted elsewhere may be there still.
 
     aiomcache's own pool takes back a connection whose command was cancelled. The next command then reads the answer to the one
     before (https://github.com/aio-libs/aiomcache/issues/489). It also forgets callers that wait for a lost connection, and has
@@ -60,6 +60,13 @@ class MemcachedPool:
         """Rises whenever the server did not answer, or a new client has reached another one."""
         self._server: bytes | None = None
         """The one that clients of this era lead to."""
+        self._is_clean = True
+        """Whether nothing is there that was evicted elsewhere."""
+
+    @property
+    def era(self) -> int:
+        """Of the clients that are used from now on."""
+        return self._era
 
     async def run(self, work: Work[T]) -> T:
         """Run `work` with an idle client or, if the server has closed that one meanwhile, again with a new one.
@@ -129,24 +136,25 @@ class MemcachedPool:
                 cache, server = await self._connected()
                 async with AsyncExitStack() as unless_used:
                     unless_used.push_async_callback(cache.close)
-                    if await self._is_of(era, cache, server):
-                        client = _Connected(cache, since, self._era)
-                        if client.era != era:
-                            await self._close_idle()
+                    if era == self._era and await self._is_of_an_era(cache, server):
                         unless_used.pop_all()
-                        return client
+                        return _Connected(cache, since, self._era)
 
-    async def _is_of(self, era: int, cache: MemcachedCache, server: bytes) -> bool:
-        """Tell whether a new client is of this era. If it has reached another server than the others, it begins the next one."""
-        moved = self._server not in {None, server}
-        if moved:
+    async def _is_of_an_era(self, cache: MemcachedCache, server: bytes) -> bool:
+        """Tell whether a new client may be used. If it has reached another server than the others, it begins the next era."""
+        is_another = self._server not in {None, server}
+        self._server, self._era = server, self._era + is_another
+        era = self._era
+        if is_another:
+            # At once, so that no eviction goes to the former one alone while this one is used.
+            self._is_clean = False
+            await self._close_idle()
+        # Each new client does so until one has: none waits for another one.
+        if not self._is_clean:
             await _done_whole(cache, self._invalidate, self._settings.operation_timeout)
+            self._is_clean |= era == self._era
         # Meanwhile another client may have changed the server, and evictions been sent to that one alone.
-        if era != self._era:
-            return False
-        self._server = server
-        self._era += moved
-        return True
+        return era == self._era
 
     async def _connected(self) -> tuple[MemcachedCache, bytes]:
         """Return a new client, and its server."""

@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 from drivers import generations
 from drivers.aiocached import lua
 from drivers.aiocached.aiocache_settings import AiocacheSettings
-from drivers.aiocached.layout import Layout, Owners, Packed
+from drivers.aiocached.layout import Layout, Owners, Packed, owners_of
+from drivers.aiocached.moves import done_where_it_counts
 from drivers.aiocached.redis_connection import Addressed, StoreLogin, connection_options
 from drivers.aiocached.redis_failures import FAILURES, is_from_a_full_server
 from drivers.aiocached.redis_greeting import Greeting
@@ -26,7 +27,7 @@ from drivers.aiocached.redis_sentinels import Sentinels
 from drivers.aiocached.redis_server import NotTheMaster, UnfitServer
 from drivers.aiocached.redis_topology import risks
 from drivers.aiocached.secret_settings import Passwords
-from drivers.contract import Stamp, Statistics, StoreServer, Usage
+from drivers.contract import EVERYTHING, Stamp, Statistics, StoreServer, Usage
 from drivers.driver_errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
 
 log = structlog.get_logger(__name__)
@@ -52,7 +53,8 @@ class RedisLayout(Layout):
         self._server = StoreLogin(settings.username, passwords.server)
         self._sentinels = StoreLogin(settings.sentinel_username, passwords.sentinels)
         self._greeting = Greeting(settings, _route(settings, self._sentinels))
-        self._pool = RedisPool(settings, partial(_connections(settings, self._server), *settings.address), self._greeting)
+        connection = partial(_connections(settings, self._server), *settings.address)
+        self._pool = RedisPool(settings, connection, self._greeting, self._arguments(owners_of(EVERYTHING)))
         self._checked = False
         self._warn_after = 0.0
         """When the log may say again that the server is full, by the monotonic clock."""
@@ -92,10 +94,10 @@ class RedisLayout(Layout):
         return bool(await self._write(lua.PUT_IF_CURRENT, owners, *entry, stamp.hex()))
 
     async def delete(self, owners: Owners, key: bytes) -> None:
-        await self._run(lua.DELETE, owners, key)
+        await done_where_it_counts(self._pool, lambda: self._run(lua.DELETE, owners, key))
 
     async def forget(self, owners: Owners) -> None:
-        await self._run(lua.FORGET, owners)
+        await done_where_it_counts(self._pool, lambda: self._run(lua.FORGET, owners))
 
     async def purge(self, limit: int) -> bool:
         return bool(await self._run(lua.PURGE, (), repr(self._clock()), max(1, min(limit, LONGEST_PURGE))))
@@ -138,9 +140,12 @@ class RedisLayout(Layout):
         return await self._evaluate(script, owners, *arguments)
 
     async def _evaluate(self, script: ServerScript, owners: Owners, *arguments: str | bytes | int) -> Any:
+        return await self._pool.run(script, *self._arguments(owners, *arguments))
+
+    def _arguments(self, owners: Owners, *arguments: str | bytes | int) -> tuple[str | bytes | int, ...]:
         # The namespace in braces is a hash tag: all keys of one instance lie in one slot.
         keys = [f"{self._root}:g:{owner.hex()}" for owner in owners]
-        return await self._pool.run(script, len(keys), *keys, self._root, *arguments)
+        return len(keys), *keys, self._root, *arguments
 
 
 def _route(settings: AiocacheSettings, sentinels: StoreLogin) -> Route:

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from drivers.aiocached import lua
 from drivers.aiocached.aiocache_settings import SILENCE, AiocacheSettings
 from drivers.aiocached.redis_connection import Addressed, Word, said
 from drivers.aiocached.redis_failures import is_from_no_master
@@ -17,6 +18,9 @@ from drivers.aiocached.redis_greeting import Greeting
 from drivers.aiocached.redis_script import ServerScript
 from drivers.aiocached.translation import BROKEN
 from drivers.driver_errors import DriverUnavailable
+
+NEVER = -1
+"""The era of a connection that was never made."""
 
 
 class RedisPool:
@@ -27,13 +31,26 @@ class RedisPool:
 
     If a server answers that it is not the master, or does not answer, all connections from before are closed. The next ones
     look the address up anew, and may reach the server that has taken over. So does a connection that has reached its age.
+
+    If a new connection has reached another server, the others are closed, and everything there is invalidated before it is
+    used: that server may have been in use earlier, and what was evicted elsewhere since is there still.
     """
 
-    def __init__(self, settings: AiocacheSettings, connection: Callable[[], Addressed], greeting: Greeting) -> None:
-        """`connection` makes a connection that is not connected yet, and that has a connect timeout of its own."""
+    def __init__(
+        self, settings: AiocacheSettings, connection: Callable[[], Addressed], greeting: Greeting, invalidate: tuple[Word, ...]
+    ) -> None:
+        """Make it without any connection.
+
+        Args:
+            settings: where the server is, and how long it may take.
+            connection: makes a connection that is not connected yet, and that has a connect timeout of its own.
+            greeting: connects it.
+            invalidate: the arguments with which `lua.FORGET` makes everything unreachable.
+        """
         self._settings = settings
         self._connection = connection
         self._greeting = greeting
+        self._everything = invalidate
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._free: list[Addressed] = []
         self._closed = False
@@ -41,6 +58,13 @@ class RedisPool:
         """Rises whenever the connections turned out to lead to a server that does not serve, or no longer is the one to use."""
         self._run_id = ""
         """Of the server that a connection reached last."""
+        self._is_clean = True
+        """Whether nothing is there that was evicted elsewhere."""
+
+    @property
+    def era(self) -> int:
+        """Of the connections that are used from now on."""
+        return self._era
 
     async def run(self, script: ServerScript, *arguments: Word) -> Any:
         """Return what the script answers. It is sent twice if its connection fails, or if the server is not the master.
@@ -149,21 +173,38 @@ class RedisPool:
                 await each.disconnect(nowait=True)
 
     async def _connect(self, connection: Addressed) -> None:
-        await connection.disconnect(nowait=True)
-        # Noted before it connects: a fail-over during that makes it stale at once.
-        connection.era, connection.since = self._era, time.monotonic()
-        await self._greeting.connect(connection)
+        connection.era = NEVER
         # One that began in an earlier era may have reached the former server.
-        if connection.era == self._era:
-            await self._note_the_server(connection)
+        while connection.era != self._era:
+            await connection.disconnect(nowait=True)
+            # Noted before it connects: a fail-over during that makes it stale at once.
+            connection.era, connection.since = self._era, time.monotonic()
+            await self._greeting.connect(connection)
+            if connection.era == self._era:
+                await self._note_the_server(connection)
 
     async def _note_the_server(self, connection: Addressed) -> None:
         """Leave the server from before if a new connection has reached another one: nobody may use two masters at once."""
-        if self._run_id not in {"", connection.run_id}:
+        is_another = self._run_id not in {"", connection.run_id}
+        self._run_id = connection.run_id
+        if is_another:
+            # At once, so that no eviction goes to the former one alone while this one is used.
+            self._is_clean = False
             self._era += 1
             connection.era = self._era
             await self._close_stale(*self._free)
-        self._run_id = connection.run_id
+        if not self._is_clean:
+            await self._invalidate(connection)
+
+    async def _invalidate(self, connection: Addressed) -> None:
+        """Make everything there unreachable. Each new connection does so until one has: none waits for another one."""
+        try:
+            await self._evaluate(connection, lua.FORGET, self._everything)
+        except BaseException:
+            # Whatever came in between: it must not be used.
+            await connection.disconnect(nowait=True)
+            raise
+        self._is_clean |= connection.era == self._era
 
 
 async def _take_leave(connection: Addressed) -> None:

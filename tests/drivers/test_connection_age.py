@@ -116,12 +116,13 @@ def _reset(way: Address) -> None:
     way.reset_all()
 
 
-@pytest.mark.parametrize(("start", "end", "age"), [(memcached_server, _aged, 0.0001), (memcached_server, _reset, 300)])
+@every_backend
+@pytest.mark.parametrize(("end", "age"), [(_aged, 0.0001), (_reset, 300)])
 async def test_what_was_evicted_elsewhere_is_gone_when_an_address_comes_back(
-    former: RealServer, successor: RealServer, end: Callable[[Address], None], age: float
+    former: RealServer, successor: RealServer, backend: str, end: Callable[[Address], None], age: float
 ) -> None:
     with address(former.port) as way:
-        async with opened(aiocache_driver(way.port, "memcached", connection_max_age=age)) as driver:
+        async with opened(aiocache_driver(way.port, backend, connection_max_age=age)) as driver:
             await keep(driver, SESSION, "key", b"stale")
             for target in (successor, former):
                 way.target = target.port
@@ -171,11 +172,13 @@ async def test_a_connection_made_while_the_address_moved_and_came_back_is_made_a
         await pool.aclose()
 
 
-@pytest.mark.parametrize("start", [memcached_server])
-async def test_an_address_that_moves_to_and_fro_under_load_shows_nothing_stale(former: RealServer, successor: RealServer) -> None:
+@every_backend
+async def test_an_address_that_moves_to_and_fro_under_load_shows_nothing_stale(
+    former: RealServer, successor: RealServer, backend: str
+) -> None:
     dice = random.Random(4)
     with address(former.port) as way:
-        driver = aiocache_driver(way.port, "memcached", pool_size=CONNECTIONS, connection_max_age=0.02)
+        driver = aiocache_driver(way.port, backend, pool_size=CONNECTIONS, connection_max_age=0.02)
         async with fleet_at_work(driver) as fleet:
             for _ in range(60):
                 await fleet.until_more(served=dice.randrange(20), evicted=1)
