@@ -55,7 +55,7 @@ class Balancer:
     async def until(self, replica: int, state: str) -> None:
         """Wait until a replica, by its number, is in a state, `UP` or `DOWN`; the caller sets the deadline."""
         while True:
-            states = await asyncio.to_thread(self._states)
+            states = await self.states()
             if states[f"replica{replica}"].startswith(state):
                 return
             await asyncio.sleep(LOOK_EVERY)
@@ -64,6 +64,11 @@ class Balancer:
         """Wait until each replica was asked several times, so that one that is not ready is out."""
         # HAProxy counts no checks that succeed, so time has to pass: ten times what it needs to notice.
         await asyncio.sleep(10 * FALL * INTERVAL)
+
+    async def states(self) -> dict[str, str]:
+        """Return the state of each replica by its name."""
+        states = await asyncio.to_thread(self._states)
+        return {name: state for name, state in states.items() if name.startswith("replica")}
 
     def _states(self) -> dict[str, str]:
         with urllib.request.urlopen(f"{self.url}/stats;csv", timeout=10) as answer:

@@ -20,6 +20,8 @@ LOOK_EVERY = 15.0
 """Seconds between two pings of a store that serves. A call that fails brings the next one forward."""
 LOOK_AGAIN_EVERY = 2.0
 """Seconds between two pings of a store that is down."""
+SOON = 0.3
+"""Seconds that a question whether all serve waits for a store: a load balancer may wait for one second in all."""
 REST = 0.5
 """Seconds between two pings at least, so that failing calls do not make a storm of them."""
 
@@ -56,8 +58,12 @@ class Watch:
             log.warning(self._consequence(driver), driver=driver.name, reason=reason)
 
     async def ping(self) -> dict[str, str | None]:
-        """Ask every driver at once whether it serves: its name -> None, or the reason why not."""
-        reasons = await asyncio.gather(*map(self._ping, self._drivers))
+        """Ask every driver at once whether it serves: its name -> None, or the reason why not.
+
+        One that has not answered soon is as it was found last, and asked again in the background. So nobody waits for a store
+        that is silent, and takes all replicas for down because of it.
+        """
+        reasons = await asyncio.gather(*map(self._soon, self._drivers))
         return {driver.name: reason for driver, reason in zip(self._drivers, reasons, strict=True)}
 
     async def run(self, driver: Driver) -> None:
@@ -78,6 +84,14 @@ class Watch:
         # What a store holds is asked after the ping, because a slow answer to it is no outage.
         serves = await self._ping(driver) is None
         self.holdings[driver.name] = await self._holding(driver) if serves else None
+
+    async def _soon(self, driver: Driver) -> str | None:
+        try:
+            return await within(SOON, self._ping(driver))
+        except TimeoutError:
+            self.doubt(driver)
+            reason, _ = self._down.get(driver.name, (None, 0.0))
+            return reason
 
     async def _ping(self, driver: Driver) -> str | None:
         late: str | None = f"no answer within {self._deadline:g} s"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -71,20 +72,23 @@ async def test_a_client_behind_a_load_balancer_sees_no_failure_while_its_replica
     assert not desk.alive
 
 
-async def test_replicas_that_lose_their_shared_store_go_on_serving_behind_a_balancer(
-    own_redis: RealServer, postgres: Postgres, desk: Desk, session: str, tmp_path: Path
+@pytest.mark.parametrize("lose", [RealServer.kill, RealServer.pause], ids=["gone", "silent"])
+async def test_replicas_whose_store_is_gone_or_silent_go_on_serving_behind_a_balancer(
+    own_redis: RealServer, postgres: Postgres, desk: Desk, tmp_path: Path, lose: Callable[[RealServer], None]
 ) -> None:
+    session = str(uuid4())
     replicas = replicas_on(postgres, desk.section + memory_before(own_redis), "drain = 0", tmp_path)
-    with balancer([replica.port for replica in replicas], check=5) as front, ExitStack() as lives:
+    with balancer([replica.port for replica in replicas], check=1) as front, ExitStack() as lives:
         servers = [lives.enter_context(replica.running()) for replica in replicas]
         for number in range(len(replicas)):
             await front.until(number, "UP")
         async with OpsHub(front.url) as opshub, asyncio.timeout(2 * WITHIN):
             headers = (await opshub.initialize(session, settings(), query=SYSTEM)).session_headers
-            own_redis.kill()
+            lose(own_redis)
             for server in servers:
                 await server.logged("the authority is down", driver="shared")
             await front.until_checked_again()
+            assert await front.states() == {"replica0": "UP", "replica1": "UP"}
             calls = [(await opshub.call("/slow", headers)).status for _ in range(4)]
             opened = await opshub.initialize(str(uuid4()), settings(), query=SYSTEM)
             cleaned_up = await opshub.cleanup(session, headers, SYSTEM)
