@@ -11,7 +11,8 @@ import structlog
 
 from connector.admin.closing import Closing
 from connector.admin.readiness import Lifecycle
-from connector.ledger.port import ShownDebts, ShownSessions
+from connector.ledger.bookkeeping import in_time
+from connector.ledger.port import ShownDebts, ShownKeys, ShownSessions
 from connector.model.debts import LogoutState, Totals
 from connector.model.errors import BrokenOff, DebtHeldBack, LedgerUnavailable, NoSuchDebt, NoSuchSession, ServedByOthers
 from connector.model.listed import ListedSession, SessionState, Wanted
@@ -68,13 +69,8 @@ class ShownDrain(msgspec.Struct, frozen=True, kw_only=True):
         return self.waiting + self.unknown
 
 
-class DrainedLedger(ShownDebts, ShownSessions, Protocol):
+class DrainedLedger(ShownDebts, ShownSessions, ShownKeys, Protocol):
     """A ledger whose server is emptied."""
-
-    @property
-    def shared(self) -> bool:
-        """Whether other servers do what is owed there; see `Ledger.shared`."""
-        ...
 
 
 @dataclass(slots=True)
@@ -105,23 +101,24 @@ class Draining:
     async def drain(self, *, close_sessions: bool) -> ShownDrain:
         """Begin to empty the server, and tell what is left. Called again, it tells so again, and tries nothing sooner.
 
-        With `close_sessions`, open sessions are ended as an administrator ends one. What is in a shared ledger is handed over.
+        With `close_sessions`, open sessions are ended as an administrator ends one. What is in the ledger is handed over if
+        other servers have it, too.
 
         Raises:
             ServedByOthers: others serve the open sessions. Nothing has begun.
-            LedgerUnavailable: it cannot be told.
+            LedgerUnavailable: it cannot be told, and whether others serve the open sessions neither: none of them is ended.
         """
-        self.begin(close_sessions=close_sessions)
+        await self.begin(close_sessions=close_sessions)
         # Counted before the ledger is asked: what is over by then, and what it has made, is among what the ledger tells.
         under_way, unrecorded = self._under_way, len(self.unrecorded) + self.renewals.unrecorded
-        totals = NOTHING if self.ledger.shared else await self.ledger.statistics()
+        totals = NOTHING if await self._has_others() else await self.ledger.statistics()
         if close_sessions and totals.sessions and (self._ending is None or self._ending.done()):
             self._ending = self._begin("ending open sessions", self._end_sessions)
         return _shown(totals, under_way, unrecorded)
 
-    def begin(self, *, close_sessions: bool) -> None:
+    async def begin(self, *, close_sessions: bool) -> None:
         """Begin to empty the server, if that has not begun. Raises `ServedByOthers` as `drain` does."""
-        if close_sessions and self.ledger.shared:
+        if close_sessions and await self._has_others():
             raise ServedByOthers(NOT_ITS_OWN)
         self._ends_sessions |= close_sessions
         if self._has_begun:
@@ -130,10 +127,20 @@ class Draining:
         log.warning(BEGUN)
         self.lifecycle.drain()
         self.logins.stop()
-        if self.ledger.shared:
+        if await self._may_have_others():
             self.stop_retries()
         else:
             self._begin("trying what is owed", self._try_owed)
+
+    async def _has_others(self) -> bool:
+        """Tell whether other servers have the ledger, too: the last one of a fleet has nobody to hand anything over to."""
+        return len(await in_time(self.ledger.owners())) > 1
+
+    async def _may_have_others(self) -> bool:
+        try:
+            return await self._has_others()
+        except LedgerUnavailable:
+            return True
 
     @property
     def _under_way(self) -> int:

@@ -240,7 +240,7 @@ class Admin(LedgerView):
         """
 
         async def begun() -> None:
-            self.draining.begin(close_sessions=close_sessions)
+            await self.draining.begin(close_sessions=close_sessions)
 
         if not self.draining.has_begun(close_sessions=close_sessions):
             target = "the server, and its open sessions" if close_sessions else "the server"

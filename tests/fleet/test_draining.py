@@ -30,6 +30,23 @@ async def test_what_a_drained_replica_owes_is_handed_over_and_done_by_another(fl
     assert not fleet.desk.alive
 
 
+async def test_the_last_replica_hands_nothing_over_and_says_what_is_left(fleet: Fleet, session: str) -> None:
+    async with fleet.replica("one") as one:
+        await one.opened(session)
+        open_ = await connector("drain", "--timeout", "1s", "--json", folder=fleet.folder / "one", environ=KEYS)
+        fleet.desk.status = HTTPStatus.SERVICE_UNAVAILABLE
+        owed = await connector(
+            "drain", "--close-sessions", "--timeout", "5s", "--json", folder=fleet.folder / "one", environ=KEYS
+        )
+        fleet.desk.status = HTTPStatus.OK
+        emptied = await connector("drain", "--timeout", "60s", "--json", folder=fleet.folder / "one", environ=KEYS)
+
+    assert (open_.exit_code, open_.json) == (75, {**NOTHING, "sessions": 1})
+    assert (owed.exit_code, owed.json) == (75, {**NOTHING, "owed": 1})
+    assert (emptied.exit_code, emptied.json) == (0, NOTHING)
+    assert not fleet.desk.alive
+
+
 async def test_sessions_that_other_replicas_serve_are_not_ended_with_one_of_them(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         headers = await one.opened(session)
