@@ -1,6 +1,7 @@
 """Two servers, each a process of its own as it is started, with one ledger in PostgreSQL and one Redis."""
 
 import asyncio
+import shutil
 from http import HTTPStatus
 
 from tests.e2e.connector_process import WITHIN
@@ -9,12 +10,19 @@ from tests.postgres import PASSWORD
 from tests.sessions.desk import Desk
 
 
-async def test_a_session_of_a_server_that_was_killed_is_ended_by_another_one(fleet: Fleet, desk: Desk, session: str) -> None:
+async def test_a_session_of_a_server_that_was_lost_with_its_disk_is_ended_elsewhere(
+    fleet: Fleet, desk: Desk, session: str
+) -> None:
+    """Nobody shows its seal, so that the ledger alone has what ends it."""
     with fleet.server("one") as one, fleet.server("other") as other:
-        headers = (await opened(one, session)).session_headers
+        await opened(one, session)
+        lost = await desk.logging_in.get()
         one.process.kill()
         one.process.wait(WITHIN)
+        shutil.rmtree(fleet.folder / "one")
 
+        headers = (await opened(other, session)).session_headers
+        assert await asyncio.wait_for(desk.ended.get(), WITHIN) == lost
         answer = await cleaned_up(other, session, headers)
 
     assert (answer.status, answer.body["logout"]["outcome"]) == (200, "acknowledged")

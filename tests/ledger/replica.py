@@ -9,7 +9,8 @@ from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.sql.table import Table
 from connector.model.errors import LedgerUnavailable
-from tests.ledger.ledgers import KEYS, START, opening, record, session
+from connector.model.sessions import RefreshState
+from tests.ledger.ledgers import KEYS, START, open_, opening, record, session
 
 
 async def main(address: str, what: str) -> None:
@@ -37,8 +38,10 @@ async def paused_in_a_transaction(ledger: PostgresLedger) -> None:
 
 
 async def at_work(ledger: PostgresLedger) -> None:
-    """Have a login under way and a debt in hand, and go on looking for work until it is killed."""
+    """Have a login under way, one that is refreshed, and a debt in hand, and go on looking for work until it is killed."""
     await ledger.begin_opening(opening(session(5)))
+    await open_(ledger, session(4))
+    assert (await ledger.claim_refresh(session(4).session_id, session(4).login_id, 0)).state is RefreshState.OURS
     await record(ledger, 6)
     assert await ledger.claim_due(START * 2, per_origin=9, limit=9)
     say("at work")

@@ -259,7 +259,7 @@ async def test_a_restart_does_not_wait_for_the_claims_of_a_process_that_was_kill
     assert [debt.session_id for debt in found] == [session(6).session_id]
     assert (totals.openings, totals.unknown, totals.maybe_twice) == (0, 1, 1)
     (told,) = [line for line in logs if line["event"].startswith("a server that shares the ledger is gone")]
-    assert (told["tried"], told["unknown_logins"]) == (1, 1)
+    assert (told["tried"], told["unknown_logins"], told["unknown_refreshes"]) == (1, 1, 1)
 
 
 class Watched(SetClock):

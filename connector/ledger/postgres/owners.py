@@ -76,6 +76,8 @@ class GoneOwner(NamedTuple):
     """How many debts it was trying: nobody knows how that ended."""
     logins: int
     """How many logins it had under way: nobody knows what they have made."""
+    refreshes: int
+    """How many logins it was refreshing: their newest credentials may be known to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +158,11 @@ def _ended(connection: "psycopg.Connection[Any]") -> list[bytes]:
 def remove(connection: "psycopg.Connection[Any]", word: bytes) -> GoneOwner:
     """Remove an owner with all its claims. What it has begun is nobody's from now on."""
     tries = connection.execute("DELETE FROM claims WHERE owner = %s", (word,)).rowcount
-    for statement in ("DELETE FROM refreshes WHERE owner = %s", "DELETE FROM introductions WHERE owner = %s"):
-        connection.execute(statement, (word,))
+    refreshes = connection.execute("DELETE FROM refreshes WHERE owner = %s", (word,)).rowcount
+    connection.execute("DELETE FROM introductions WHERE owner = %s", (word,))
     logins = connection.execute("SELECT FROM openings WHERE owner = %s", (word,)).rowcount
     found = connection.execute("DELETE FROM owners WHERE id = %s RETURNING name", (word,)).fetchone()
-    return GoneOwner("unknown" if found is None else str(found[0]), tries, logins)
+    return GoneOwner("unknown" if found is None else str(found[0]), tries, logins, refreshes)
 
 
 def introduce(table: Table, about: bytes | None) -> list[bytes]:

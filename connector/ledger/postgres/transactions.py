@@ -199,6 +199,7 @@ class FleetTransactions:
                 server=owner.name,
                 tried=owner.tries,
                 unknown_logins=owner.logins,
+                unknown_refreshes=owner.refreshes,
             )
 
     def _begun(self) -> "tuple[psycopg.Connection[Any], Prologue]":
