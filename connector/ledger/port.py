@@ -377,10 +377,11 @@ class OwedEvictionRecords(Protocol):
         """Return what has made owed evictions unknown: a line for each time."""
         ...
 
-    async def serve_from(self, authority: str) -> None:
+    async def serve_from(self, authority: str, *, starts: bool = True) -> None:
         """Note by which store it is decided from now on what is served. Another one than before may have missed evictions.
 
-        `lost_track` is true then, and if nobody knows which one it was, unless the ledger is new.
+        `lost_track` is true then, and if nobody knows which one it was, unless the ledger is new. One who serves already, and
+        does not `start`, leaves it at that nobody knows: the next start has to lose track.
         """
         ...
 

@@ -120,12 +120,13 @@ class OwedEvictions:
 
         While replicas use several stores, each of them goes on to miss evictions: everything is invalidated after that.
         """
-        if self._ledger.lost_track and not self._storage.is_parted:
-            await self._invalidate(driver)
+        await self._invalidate_if_due(driver)
         if scopes := self._unrecorded.evictions(driver.name):
             await self._evict_within(driver, scopes)
         async for debts in owed_slices(self._ledger, driver.name):
             await self._evict(driver, debts)
+        # A row that was read only now may have turned out not to be believed.
+        await self._invalidate_if_due(driver)
 
     async def _evict(self, driver: Driver, debts: Sequence[Debt]) -> None:
         scopes = {scope for debt in debts for scope in debt.evictions[driver.name]}
@@ -139,6 +140,10 @@ class OwedEvictions:
     async def _evict_within(self, driver: Driver, scopes: Sequence[Scope]) -> None:
         async with asyncio.timeout(self._storage.deadlines.evict):
             await self._storage.evict(driver, scopes)
+
+    async def _invalidate_if_due(self, driver: Driver) -> None:
+        if self._ledger.lost_track and not self._storage.is_parted:
+            await self._invalidate(driver)
 
     async def _invalidate(self, driver: Driver) -> None:
         """Evict everything, once for all that was lost by now; the last driver to do it ends the ledger's doubt.

@@ -78,7 +78,7 @@ class UnusedStores:
         if len(owners) > 1 and not use_one_store(about for _, about in owners):
             return False
         if owners:  # a start with another authority may have come after this one's
-            await self._ledger.serve_from(self._storage.authority_as_configured)
+            await self._ledger.serve_from(self._storage.authority_as_configured, starts=False)
         return True
 
     async def _strike_out(self, owing: Sequence[tuple[Debt, Collection[str]]]) -> bool:

@@ -25,7 +25,7 @@ def verify(purpose: str, *values: Any, **named: Any) -> None:
     real_verify(purpose, *values, **named)
 
 
-async def serve_from(_: Operations, authority: str) -> None:
+async def serve_from(_: Operations, authority: str, *, starts: bool = True) -> None:
     """Know nothing of the table of the authority."""
 
 

@@ -116,6 +116,21 @@ async def test_a_slice_with_damaged_rows_is_filled_up_for_a_short_one_is_the_las
     assert [debt.id for debt in slice_] == [debts[0].id, debts[2].id]
 
 
+async def test_a_row_that_is_found_damaged_has_all_invalidated_before_a_store_is_trusted(
+    ledger: Ledger, storage: Storage, drivers: Sequence[ScriptedDriver], clock: SetClock, tmp_path: Path
+) -> None:
+    authority = drivers[-1]
+    another = SessionScope(request(7).session_id, "A")
+    debt = await record(ledger, 1)
+    with raw(tmp_path) as file:
+        file.execute("UPDATE debts SET attempts = 7 WHERE id = ?", (debt.id,))
+    async with at_work(ledger, storage, clock):
+        before = await authority.stamp(another)
+        while not storage.trusted:  # noqa: ASYNC110 - looked at in each turn of the loop
+            await asyncio.sleep(0)
+        assert await authority.stamp(another) != before
+
+
 async def test_an_authority_that_is_away_is_not_trusted_and_made_good_once_it_is_back(
     ledger: Ledger, storage: Storage, drivers: Sequence[ScriptedDriver], clock: SetClock
 ) -> None:

@@ -141,10 +141,13 @@ def patrol(table: Table, *, after: int, limit: int) -> int:
     return ids[-1] if len(ids) == limit else 0
 
 
-def serve_from(table: Table, authority: str) -> bool:
-    """Note which store decides what is served, and tell whether that was another one until now, or track is lost anyway."""
+def serve_from(table: Table, authority: str, *, starts: bool) -> bool:
+    """Note which store decides what is served, and tell whether that was another one until now, or track is lost anyway.
+
+    If nobody knows which one it was, only one who `starts` notes that: the next start loses track, as it has to.
+    """
     before = [store for (store,) in table.connection.execute("SELECT store FROM authority")]
-    if before == [authority]:
+    if before == [authority] or (before == [NOBODY_KNOWS] and not starts):
         return has_lost_track(table)
     _note_authority(table, authority)
     for store in before or ([] if _is_new(table) else [NOBODY_KNOWS]):

@@ -276,8 +276,8 @@ class Operations(Ledger):
     async def statistics(self) -> Totals:
         return replace(await self.transact(housekeeping.totals), maybe_twice=self._unsettled)
 
-    async def serve_from(self, authority: str) -> None:
-        self.lost_track |= await self.transact(partial(housekeeping.serve_from, authority=authority))
+    async def serve_from(self, authority: str, *, starts: bool = True) -> None:
+        self.lost_track |= await self.transact(partial(housekeeping.serve_from, authority=authority, starts=starts))
 
     async def lose_track(self, reason: str) -> None:
         await self.transact(partial(housekeeping.lose_track, reason=f"{reason}, {token_hex(8)}"))

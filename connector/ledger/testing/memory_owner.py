@@ -31,6 +31,9 @@ from connector.model.outcomes import LogoutResult
 from connector.model.settling import FURTHEST
 from connector.model.transitions import dismissed, due_at_once, held_or_let_go
 
+NOBODY_KNOWS = "nobody knows what"
+"""The authority that is none: which one it was is not known any more."""
+
 SLICE = 200
 """Debts that `next_of` returns at a time."""
 
@@ -90,8 +93,10 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
             waiting = [debt for debt, _ in store.unclaimed(per_origin)]
             return min((now if debt.due_at > now + FURTHEST else debt.due_at for debt in waiting), default=None)
 
-    async def serve_from(self, authority: str) -> None:
+    async def serve_from(self, authority: str, *, starts: bool = True) -> None:
         with self._transaction() as store:
+            if store.authority == NOBODY_KNOWS and not starts:
+                return
             if store.authority != authority and not (store.authority is None and store.is_new):
                 store.losses.add(f"{store.authority} was the authority, {token_hex(8)}")
             store.authority = authority
@@ -99,7 +104,7 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
     async def lose_track(self, reason: str) -> None:
         with self._transaction() as store:
             store.losses.add(f"{reason}, {token_hex(8)}")
-            store.authority = "nobody knows what"
+            store.authority = NOBODY_KNOWS
 
     async def owed_evictions(self, driver: str | None, *, after: int = 0, limit: int = 1000) -> list[Debt]:
         def owes(debt: Debt) -> bool:

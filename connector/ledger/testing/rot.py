@@ -114,6 +114,7 @@ class Rot(LedgerSubject):
             await ledger.serve_from("one")
             await ledger.lose_track("two stores")
             await ledger.track_regained(await ledger.losses())
+            await ledger.serve_from("one", starts=False)
             assert not ledger.lost_track
         async with opened(make_ledger(KEYS)) as ledger:
             await ledger.serve_from("one")
