@@ -60,7 +60,7 @@ class CachedFunction(Generic[Owner, P, T]):
         bound.apply_defaults()
         _, *arguments = bound.arguments.values()
         try:
-            return f"{self._name} {_encoded([arguments, [*_types(arguments)]]).hex()}"
+            return f"{self._name} {_encoded(_told_apart(arguments)).hex()}"
         except (TypeError, ValueError, OverflowError) as problem:
             text = f"{self._name}: its arguments tell results apart, and one of them cannot be encoded; pass an id in its place"
             raise TypeError(text) from problem
@@ -93,6 +93,11 @@ def cached(*, ttl: float = DEFAULT_TTL, key: str | None = None) -> Callable[[Loa
         return CachedFunction(function, key or f"{function.__module__}.{function.__qualname__}", life)
 
     return decorate
+
+
+def _told_apart(arguments: Sequence[Any]) -> Sequence[Any]:
+    """Return arguments with the types of what they hold, unless all are plain: no two of these are encoded alike."""
+    return arguments if PLAIN.issuperset(map(type, arguments)) else [arguments, [*_types(arguments)]]
 
 
 def _types(value: Any) -> Iterator[str]:
