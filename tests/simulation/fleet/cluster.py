@@ -115,7 +115,7 @@ class Wire:
             return work()
         finally:
             if self.connection is not None and self.connection.closed and not self.is_cut:
-                await asyncio.sleep(self.cluster.dice.choice(GIVEN_UP))
+                await self._give_up(self.connection.node)
             await self._travel()
 
     async def _notice(self) -> None:
@@ -123,11 +123,15 @@ class Wire:
         gone = None if self.connection is None else self.connection.node
         self.break_connection()
         if not self.is_cut and self.cluster.dice.random() < SILENT:
-            pause = self.cluster.dice.choice(GIVEN_UP)
-            await asyncio.sleep(pause)
-            if pause > CLAIM:
-                node = self.cluster.node_of(self.client)
-                self.cluster.late(self.client, gone is not None and node.timeline > gone.timeline and node.is_settled)
+            await self._give_up(gone)
+
+    async def _give_up(self, gone: Node | None) -> None:
+        """Wait as long as a client does until it gives a server up. After a long wait, others have taken it for gone."""
+        pause = self.cluster.dice.choice(GIVEN_UP)
+        await asyncio.sleep(pause)
+        if pause > CLAIM:
+            node = self.cluster.node_of(self.client)
+            self.cluster.late(self.client, gone is not None and node.timeline > gone.timeline and node.is_settled)
 
     async def _travel(self) -> None:
         await asyncio.sleep(self.cluster.dice.choice(self.travel))

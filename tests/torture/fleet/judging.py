@@ -129,6 +129,8 @@ def bounded(history: FleetHistory) -> Iterator[Fault]:
 
 def _is_reaped(history: FleetHistory, login: Login) -> bool:
     opened = history.initializes[login.ticket]
+    if opened.checked:
+        return False  # it was opened to see what is left, and is ended by that
     is_over = opened.status == 200 and login.token not in history.alive_when_settled
     return is_over and not any(history.may_end(call, opened) for call in history.by_session[opened.session] if not call.checked)
 

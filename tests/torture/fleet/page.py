@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from connector.ledger.postgres.standstill import CLAIM
 from tests.torture.fleet.clients import AT_ONCE, CALLS_EACH
-from tests.torture.fleet.happenings import BEYOND_A_CLAIM, RECOVERS
+from tests.torture.fleet.happenings import RECOVERS, SETTLED
 from tests.torture.fleet.history import SETTLES
 from tests.torture.fleet.run import NO_ANSWER, Run
 from tests.torture.life.end_system import SEATS
@@ -30,14 +31,16 @@ Redis fails over, sessions are reaped, too: they are idle after some seconds.
 Patroni has three nodes and one etcd. With *synchronous* replication (`synchronous_mode`, `synchronous_mode_strict`), a commit
 waits for a standby. With *asynchronous* replication, a fail-over may lose the last commits. There, it is provoked: the standbys
 are stopped for two seconds before the leading node dies. Patroni 3.0.2 that was paused may not be able any more to note which
-standby is synchronous ("updated by someone else"). Then no other node may lead, so it is started again. The Redis that
+standby is synchronous ("updated by someone else"). Then no other node may lead, so it is started again. If that does not help,
+its note is removed from etcd: it is that of a node which was promoted meanwhile, and has lost the lead again. The Redis that
 Sentinels watch requires one replica (`min-replicas-to-write 1`, `min-replicas-max-lag 1`).
 
 When all is over, what is owed is tried again until nothing is owed. Each session that has to be open is used. Then
 all sessions are ended. The judge knows what the clients and the end system saw, and what was done when. These are faults:
 
 * *lost*: a login is alive in the end, and nothing was done to the fleet during its initialize or its last refresh;
-* *no trace*: a login is alive in the end, and the ledger does not list it as unknown;
+* *no trace*: a login is alive in the end, and the ledger does not list it as unknown. One whose last refresh was cut off by what
+  was done is in no list: nobody has its newest credential, and its logout is told that there is no such login;
 * *unknown without a cause*: the ledger lists more unknown logins of a session than initializes that something has met;
 * *not ended*: a login is alive when nothing is owed, but its session was cleaned up (200 or 502) or opened anew (200);
 * *dead seal served*: a call is answered 200, but its seal was dead before the call began. A replica without a store may have
@@ -45,7 +48,7 @@ all sessions are ended. The judge knows what the clients and the end system saw,
 * *stale*: a call is given a value that was loaded before a cleanup or a new login, and that was answered before the call began;
 * *turned away*: a call is answered 401, but nobody has ended its session, or a login ends by itself under a call;
 * *open on paper*: when nothing is owed, the ledger has a session as open that has no login, or does not have one that has;
-* *beyond the licence*: a login is sent while {seats} of its pool are alive;
+* *beyond the licence*: a login is sent while {seats} of its pool are alive, those of such a refresh left out;
 * *stalled*: an initialize finds no seat, although fewer than {seats} logins of its pool may hold one. After a fail-over of the
   database, none is given until each replica has written its facts again, or was silent for {silent:.0f} seconds;
 * *twice*: the end system is asked to log out after a 200 said that this was done. It may be asked if something was done to the
@@ -54,18 +57,20 @@ all sessions are ended. The judge knows what the clients and the end system saw,
   is late on a busy machine counts as no fault of the fleet's. Nor does a call during which a process of the fleet had to wait for
   a processor for half of the time, as the kernel counts it.
 
-What is done is an excuse from its beginning until {recovers:.0f} seconds after it was mended. Neither a rolling restart nor a
-rolling upgrade is one. The fleet on one Redis begins with replicas of a version that knows nothing of the last layout of the
-tables. The first thing that is done is to upgrade them. Between two things, the fleet has some seconds in which nothing may
-fail at all. Each thing may make no more logins unknown, and no more logouts be sent again, than calls can be under way at
-once: {under_way}.
+What is done is an excuse from its beginning until {recovers:.0f} seconds after it was mended, and {settled:.0f} seconds after
+a fail-over of the database, because seats are withheld then. How many calls fail in this time is not bounded; the tables tell it.
+Neither a rolling restart nor a rolling upgrade is an excuse. The fleet on one Redis begins with replicas that know nothing of the
+last layouts of the tables: today's code, with these taken out. The first thing that is done is to upgrade them. Between two
+things, the fleet has some seconds in which nothing may fail at all. All that is done may make no more logins unknown, and no more
+logouts be sent again, than {under_way} for each thing: so many calls can be under way at once.
 """
 
 
 def written(runs: Sequence[Run]) -> str:
     """Return the page of these runs."""
     about = {
-        "silent": BEYOND_A_CLAIM,
+        "silent": CLAIM,
+        "settled": SETTLED,
         "looks": SETTLES,
         "clients": AT_ONCE,
         "under_way": AT_ONCE * CALLS_EACH,

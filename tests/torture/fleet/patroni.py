@@ -1,6 +1,7 @@
 """The database that a fleet shares: a PostgreSQL that Patroni fails over, with three nodes on one etcd, behind PgBouncer."""
 
 import asyncio
+import base64
 import json
 import socket
 import urllib.error
@@ -22,7 +23,7 @@ from tests.provision import found
 from tests.servers import RealServer, running
 from tests.torture.fleet.databases import Database
 from tests.torture.fleet.happenings import A_MOMENT, SETTLED, Happening, killed
-from tests.torture.fleet.patroni_node import Node, node
+from tests.torture.fleet.patroni_node import SCOPE, Node, node
 
 WITHIN = 120.0
 LOOK_EVERY = 0.2
@@ -86,6 +87,7 @@ class Cluster:
 
         What is told of a node may be from before it was paused. One that led takes itself for the leader for a moment after that.
         """
+        is_started_again = False
         try:
             async with asyncio.timeout(WITHIN):
                 while True:
@@ -93,7 +95,8 @@ class Cluster:
                         await asyncio.sleep(LOOK_EVERY)
                     if not self._is_synchronous or await self._knows_a_standby(leader):
                         return leader
-                    await asyncio.to_thread(leader.start_patroni_again)
+                    await asyncio.to_thread(self._remove_the_note if is_started_again else leader.start_patroni_again)
+                    is_started_again = True
         except TimeoutError:
             raise TimeoutError("\n".join(each.last_words() for each in self._nodes)) from None
 
@@ -101,7 +104,8 @@ class Cluster:
         """Wait until a node that leads has noted which standby is synchronous: no other one may lead before.
 
         Patroni before 3.1.0 that was paused, or whose etcd was, may take its own note for somebody else's from then on, until it
-        is started again (its issue 2779). PostgreSQL has its synchronous standby meanwhile, and acknowledges commits.
+        is started again (its issue 2779). If it has taken its lock back from one that was promoted meanwhile, the note is that
+        one's, and stays so. PostgreSQL has its synchronous standby meanwhile, and acknowledges commits.
         """
         end = monotonic() + PATIENCE
         while monotonic() < end:
@@ -110,6 +114,14 @@ class Cluster:
                     return True
             await asyncio.sleep(LOOK_EVERY)
         return False
+
+    def _remove_the_note(self) -> None:
+        """Have etcd forget who is synchronous, as an administrator would: a Patroni that leads writes it down anew."""
+        key = base64.b64encode(f"/service/{SCOPE}/sync".encode()).decode()
+        address = f"http://{HOST}:{self._etcd.port}/v3/kv/deleterange"
+        request = urllib.request.Request(address, json.dumps({"key": key}).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=WITHIN):
+            pass
 
     def _look(self) -> Node | None:
         for asked in self._nodes:

@@ -17,6 +17,8 @@ from tests.processes import children
 from tests.provision import found
 from tests.servers import RealServer, running
 
+SCOPE = "ledger"
+"""The name of the cluster in etcd."""
 GONE_WITHIN = 30.0
 TOLD = 400
 """Lines of a log: of some minutes."""
@@ -112,7 +114,7 @@ def _configuration(name: str, folder: Path, ports: tuple[int, int, int], setting
     rest, postgres, etcd = (f"{HOST}:{port}" for port in ports)
     access = {"username": ADMINISTRATOR, "password": "unused"}
     return {
-        "scope": "ledger",
+        "scope": SCOPE,
         "name": name,
         "restapi": {"listen": rest, "connect_address": rest},
         "etcd3": {"host": etcd},

@@ -150,6 +150,14 @@ def test_a_logout_that_is_sent_after_its_200_is_twice_unless_something_was_wrong
     assert judged(told.history()).sent_twice == 1
 
 
+def test_a_login_that_ended_by_itself_was_reaped_unless_it_was_made_to_see_that(told: ToldOfAFleet) -> None:
+    told.initialize("a")
+    told.alive.clear()
+    told.initialize("b", session="another").checked = True
+    told.cleanup("b", session="another").checked = True
+    assert judged(told.history()).reaped == 1
+
+
 def test_a_call_by_a_dead_seal_is_served_in_no_trouble(told: ToldOfAFleet) -> None:
     told.troubles.all.append(FOREVER)
     told.initialize("a")
