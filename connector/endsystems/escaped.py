@@ -8,6 +8,7 @@ from aiohttp import (
     ClientResponseError,
     ContentTypeError,
     RedirectClientError,
+    RequestInfo,
     TooManyRedirects,
 )
 
@@ -23,7 +24,8 @@ from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
 async def logged_in(login: Awaitable[LoginOutcome]) -> LoginOutcome:
     """Return what becomes of a login. No answer, or a status that may pass, is an outage; any other error is a refusal.
 
-    It may be made if its last request may have been carried out, or if an earlier one has succeeded that may have made it.
+    It may be made if the request that failed may have been carried out, or an earlier one has succeeded. A request that only
+    fetches something makes none.
 
     Raises `TypeError` if the method returns no outcome.
     """
@@ -38,7 +40,7 @@ async def logged_in(login: Awaitable[LoginOutcome]) -> LoginOutcome:
                 code=failed.code,
                 message=failed.message,
                 retry_after=_retry_after(problem),
-                may_be_made=failed.may_have_worked or so_far.may_be_made,
+                may_be_made=so_far.may_be_made or (failed.may_have_worked and so_far.may_come_of(_request_of(problem))),
             )
 
 
@@ -53,6 +55,10 @@ async def logged_out(logout: Awaitable[LogoutOutcome]) -> LogoutOutcome:
         failed = _explained(problem)
         result = LogoutResult.PENDING if failed.passing else LogoutResult.REFUSED
         return LogoutOutcome(result, failed.code, failed.message, _retry_after(problem))
+
+
+def _request_of(problem: ClientError) -> RequestInfo | None:
+    return problem.request_info if isinstance(problem, ClientResponseError) else None
 
 
 def _explained(problem: ClientError) -> ExchangeFailed:

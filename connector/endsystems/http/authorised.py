@@ -36,7 +36,8 @@ def carrying(headers: Iterable[tuple[str, str]], allowed: Sequence[UrlPrefix]) -
         # Set at each hop, because aiohttp drops credentials at a redirect to another origin, which may still be allowed.
         for name, value in added:
             request.headers[name] = value
-        answer = await handler(request)
+        with authors_login.sending(request):
+            answer = await handler(request)
         authors_login.note(answer)  # now, because a redirect that is followed next may fail
         return answer
 
