@@ -86,13 +86,19 @@ def ending(closed: "ClosedSession") -> list[str]:
     """Say what became of a session that was closed, line by line."""
     answer = closed.logout
     told = plain(": ".join(filter(None, (answer.outcome, answer.code, answer.message))))
-    evictions = [driver for driver, result in closed.evictions.items() if result != "evicted"]
-    failed = [hook for hook, result in closed.hooks.items() if result != "done"]
     lines = [f"closed: {closed.session}", f"logout: {told}{FOLLOWS[closed.state]}"]
-    if evictions:
-        lines.append(f"evictions owed: {plain(', '.join(evictions))}")
-    if failed:
-        lines.append(f"hooks that failed: {plain(', '.join(failed))}")
+    lines += [f"{what}: {plain(', '.join(names))}" for what, names in _left(closed).items() if names]
     if not closed.recorded:
         lines.append("the ledger could not record it: it is recorded once the ledger works again")
     return lines
+
+
+def _left(closed: "ClosedSession") -> dict[str, list[str]]:
+    hooks = closed.hooks.items()
+    return {
+        "evictions owed": [driver for driver, result in closed.evictions.items() if result != "evicted"],
+        "hooks that failed": [hook for hook, result in hooks if result not in {"done", "skipped"}],
+        "hooks that were skipped, because the session is open again or may be": [
+            hook for hook, result in hooks if result == "skipped"
+        ],
+    }

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from connector.admin.shown import LastAnswer
+from connector.admin.shown_sessions import ClosedSession
 from connector.cli.exits import WHERE_IT_IS
+from connector.cli.session_words import ending
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.sessions import Use
 from tests.cli.command import connector
@@ -197,6 +200,18 @@ async def test_closing_where_nobody_can_be_asked_wants_a_yes(server: Administere
     assert (asked.exit_code, asked_as_json.exit_code, still_open) == (2, 2, "login 1")
     assert (agreed.exit_code, agreed.out) == (0, f"closed: {opened.session_id}\nlogout: acknowledged\n")
     assert (again.exit_code, again.out, again.err) == (1, "", f"no session is open with the id {opened.session_id}\n")
+
+
+def test_hooks_that_were_skipped_are_not_told_as_failed() -> None:
+    hooks = {"drop_files": "skipped", "drop_index": "done", "drop_tables": "failed", "tell": "timed_out", "drop_all": "skipped"}
+    answer = LastAnswer("verified", None, None, None)
+    closed = ClosedSession(
+        session=NOBODY, login="login 1", recorded=True, state="closed", logout=answer, evictions={}, hooks=hooks
+    )
+    assert ending(closed)[2:] == [
+        "hooks that failed: drop_tables, tell",
+        "hooks that were skipped, because the session is open again or may be: drop_files, drop_all",
+    ]
 
 
 @pytest.mark.parametrize(
