@@ -154,7 +154,8 @@ def written_beside(path: Path, text: str) -> Iterator[Path]:
     """Write a private file beside `path`, wholly on the disk, to be put into its place. What is left of it goes at the end."""
     unfinished = path.with_name(f"{path.name}.{token_hex(4)}")
     try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii", errors="surrogateescape") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -108,3 +108,54 @@ def test_a_key_that_is_added_while_a_server_makes_the_file_takes_no_other_ones_p
     added = key_changes.add_key(path, {}, ledger=None)
 
     assert [*load_keyring(path, {}, ledger=tmp_path / "ledger.sqlite3").ids] == [made, added]
+
+
+@pytest.mark.parametrize("remark", ["# Schl\u00fcssel von J\u00f6rg".encode(), b"# Schl\xfcssel", "# \u9375".encode()])
+def test_a_remark_in_any_letters_survives_each_change(tmp_path: Path, remark: bytes) -> None:
+    path = key_file(tmp_path, "")
+    path.write_bytes(remark + f"\nold:{KEY} ".encode() + remark + b"\n")
+
+    added = key_changes.add_key(path, {}, ledger=None)
+    key_changes.change_keys(path, key_changes.promoted(added), {})
+    between = path.read_bytes().splitlines()
+    key_changes.change_keys(path, key_changes.retired("old"), {})
+
+    assert [*loaded(path).ids] == [added]
+    assert (between[0], between[2]) == (remark, f"old:{KEY} ".encode() + remark)
+    assert path.read_bytes().splitlines()[0] == remark
+
+
+def test_keys_that_are_added_at_once_are_all_there(tmp_path: Path) -> None:
+    path = key_file(tmp_path, f"old:{KEY}\n")
+    with ThreadPoolExecutor(8) as threads:
+        added = [*threads.map(lambda _: key_changes.add_key(path, {}, ledger=None), range(24))]
+    assert {*loaded(path).ids} == {"old", *added}
+
+
+def test_a_change_that_does_not_end_is_told_and_not_waited_for_any_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_changes, "LONGEST", 0)
+    path = key_file(tmp_path, f"old:{KEY}\n")
+    with key_changes.changing(path), pytest.raises(ConfigurationError, match="another command is changing it"):
+        key_changes.add_key(path, {}, ledger=None)
+    assert [*loaded(path).ids] == ["old"]
+    assert stat.S_IMODE((tmp_path / "ledger.keys.changing").stat().st_mode) == 0o600
+
+    key_changes.add_key(path, {}, ledger=None)
+    assert len([*loaded(path).ids]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (key_changes.promoted("gone"), "gone: is no key any more"),
+        (key_changes.retired("gone"), "gone: is no key any more"),
+        (key_changes.retired("old"), "old: is the first key by now"),
+    ],
+)
+def test_what_another_command_has_changed_meanwhile_is_seen(tmp_path: Path, change: key_changes.Change, why: str) -> None:
+    path = key_file(tmp_path, text := f"old:{KEY}\nnew:{OTHER_KEY}\n")
+    with pytest.raises(ConfigurationError, match=why):
+        key_changes.change_keys(path, change, {})
+    assert path.read_text() == text

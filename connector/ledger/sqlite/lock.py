@@ -1,11 +1,11 @@
 """One process owns a ledger: an advisory lock on a file beside it, which ends with the process, however that ends."""
 
 import os
-import sys
 from pathlib import Path
 from typing import IO
 
 from connector.model.errors import ConfigurationError
+from connector.runtime.file_lock import lock_at_once
 
 
 class Lock:
@@ -28,7 +28,7 @@ class Lock:
             errors="replace",
         )
         try:
-            _lock(file)
+            lock_at_once(file)
         except BlockingIOError:
             with file:
                 owner = file.read(20).strip() or "unknown"
@@ -44,24 +44,3 @@ class Lock:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    FAR = 1 << 30
-    """Windows keeps others from reading what is locked: a byte far behind the number."""
-
-    def _lock(file: IO[str]) -> None:
-        file.seek(FAR)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except PermissionError as taken:
-            raise BlockingIOError from taken
-        finally:
-            file.seek(0)
-else:
-    import fcntl
-
-    def _lock(file: IO[str]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
