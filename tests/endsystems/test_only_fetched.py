@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -33,6 +34,19 @@ class Reading(InSteps):
         ):
             await answer.json()
         raise AssertionError("it succeeded")
+
+
+class Persistent(InSteps):
+    """Goes on after a request that has failed, as one that tries again, and lets only the last error escape."""
+
+    async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
+        async with self.guarded.http(for_login=True) as http:
+            with suppress(aiohttp.ClientError):
+                async with http.request(settings["method"], settings["path"]) as answer:
+                    assert answer.status >= 400
+            async with http.get("status/401") as answer:
+                await answer.read()
+        raise AssertionError("the last one succeeded")
 
 
 class ByForm(InSteps):
@@ -116,6 +130,25 @@ async def test_what_fails_of_a_login_counts_only_if_it_may_log_in(
         system.answers += answers
         told = {"method": method, "path": path, "header": header}
         assert await may_be_made(Reading, system.url, told, deadlines=SOON.model_copy(update={"total": 5})) is expected
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("POST", "before", True),
+        ("POST", "garbage", True),
+        ("POST", "status/502", True),
+        ("POST", "status/503", False),
+        ("POST", "http://elsewhere.example/", False),
+        ("GET", "before", False),
+        ("GET", "status/502", False),
+    ],
+)
+async def test_what_a_class_goes_on_after_may_have_logged_in(method: str, path: str, *, expected: bool) -> None:
+    told = {"method": method, "path": path}
+    async with faulty_system() as system:
+        assert await may_be_made(Persistent, system.url, told) is expected
+    assert not await may_be_made(Persistent, f"http://{HOST}:{free_port()}", told)
 
 
 async def test_a_body_may_say_who_asks() -> None:

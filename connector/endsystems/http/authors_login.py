@@ -6,6 +6,8 @@ from contextvars import ContextVar
 
 import aiohttp
 
+from connector.endsystems.http.failures import explained, may_be_carried_out
+
 SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
 OF_ANYBODY = frozenset(
     [
@@ -37,12 +39,17 @@ class LoginSoFar:
         self._under_way += 1
         try:
             yield
+        except (aiohttp.ClientError, TimeoutError) as problem:
+            # The class may go on after it, and then another request may fail.
+            self.may_be_made |= _is_unanswered(problem) and self._may_log_in(request.request_info)
+            raise
         finally:
             self._under_way -= 1
 
     def note(self, answer: aiohttp.ClientResponse) -> None:
         """Note an answer, which may be a redirect."""
-        self.may_be_made |= answer.ok and self._may_log_in(answer.request_info)
+        may_have_worked = answer.ok or may_be_carried_out(answer.status)
+        self.may_be_made |= may_have_worked and self._may_log_in(answer.request_info)
         self._handed_out.update(f"{name}={cookie.coded_value}" for name, cookie in answer.cookies.items())
 
     def may_come_of(self, request: aiohttp.RequestInfo | None) -> bool:
@@ -62,6 +69,14 @@ class LoginSoFar:
         cookies = {cookie.strip() for text in request.headers.getall("Cookie", []) for cookie in text.split(";")}
         names = {name.lower() for name in request.headers} - OF_ANYBODY - {"cookie"}
         return bool(names) or not cookies <= self._handed_out
+
+
+def _is_unanswered(problem: aiohttp.ClientError | TimeoutError) -> bool:
+    # What is not HTTP is of this very class. Other answers with an error are to what a middleware has fetched for the request.
+    is_of_the_way = (
+        isinstance(problem, aiohttp.ClientConnectionError | TimeoutError) or type(problem) is aiohttp.ClientResponseError
+    )
+    return is_of_the_way and explained(problem).may_have_worked
 
 
 _LOGIN: ContextVar[LoginSoFar | None] = ContextVar("login", default=None)
