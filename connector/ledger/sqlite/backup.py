@@ -15,9 +15,10 @@ from connector.ledger.sql.snapshot import Snapshot
 from connector.ledger.sqlite.file_table import FileTable
 from connector.ledger.sqlite.inspection import UNREADABLE, connected
 from connector.ledger.sqlite.moving_in import begin_anew, discard, filled
+from connector.ledger.sqlite.recovery import files_there
 from connector.ledger.sqlite.schema import APPLICATION_OF_BACKUP, MIGRATIONS, is_backup, migrate, version
 from connector.model.errors import ConfigurationError
-from connector.runtime.file_access import is_there, why_not
+from connector.runtime.file_access import why_not
 from connector.runtime.ownership import problem_of_secret, synced_folder
 from connector.version import __version__
 
@@ -52,7 +53,7 @@ def back_up(path: Path, snapshot: Snapshot, keyring: Keyring, *, ledger: str, no
     """
     made = path.with_name(f"{path.name}.unfinished")
     with explained(path):
-        if is_there(path):
+        if files_there(path):  # SQLite would take what belongs to another one for a part of it
             raise ConfigurationError([f"{path}: is there already; name a new file"])
         try:
             begin_anew(made)

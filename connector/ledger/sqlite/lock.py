@@ -12,11 +12,12 @@ class Lock:
     """The lock of the ledger at `path`, held from `acquire` to `release`.
 
     Its file, `<name>.owner`, stays, with the number of the process that held it last. It is not the ledger itself: a process
-    that closes any descriptor of a file loses all the locks that SQLite holds on it.
+    that closes any descriptor of a file loses all the locks that SQLite holds on it. It lies beside the file, and not beside a
+    link to that: all names of a ledger have one lock.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.resolve()
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 from connector.ledger.sql.audit_rows import note_at_rest
 from connector.ledger.sql.moving import COLUMNS, LOSE_TRACK, NUMBERED, Digest, LeavingLedger, LedgerRows
 from connector.ledger.sql.table import marks
+from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.opening import refusals
-from connector.ledger.sqlite.recovery import COMPANIONS
+from connector.ledger.sqlite.recovery import COMPANIONS, files_there
 from connector.ledger.sqlite.schema import migrate
 from connector.model.audit import AuditEntry, ended
 from connector.model.errors import ConfigurationError
-from connector.runtime.file_access import is_there
 from connector.runtime.ownership import synced_folder
 from drivers.folders import make_private_folder
 
@@ -33,21 +33,35 @@ def move_in(
     its name. A move that was broken off is begun again by another call.
 
     Raises:
-        ConfigurationError: there is a file, it cannot be made, or the source cannot move.
+        ConfigurationError: there is one, another process makes it or uses it, it cannot be made, or the source cannot move.
     """
-    made = path.with_name(f"{path.name}.moving")
+    target, path = str(path.absolute()), path.resolve()  # a link to the file stays
+    lock = Lock(path)
     with refusals(path):
-        if is_there(path):
-            raise ConfigurationError([f"ledger.path: {path}: is there already; expected no file"])
         make_private_folder(path.parent)
-        begin_anew(made)
-        with source as leaving, progress(leaving.size()) as advance:
-            with closing(sqlite3.connect(made, isolation_level=None)) as connection, filled(connection, leaving, advance):
-                connection.execute(LOSE_TRACK)
-                note_at_rest(connection, ended(entry, f"moved to {path.absolute()}"))
-            leaving.mark(str(path.absolute()))
-        made.replace(path)
-        synced_folder(path.parent)
+        lock.acquire()
+        try:
+            if there := ", ".join(map(str, files_there(path))):
+                raise ConfigurationError([f"ledger.path: {path}: is there already; expected no file: {there}"])
+            with source as leaving, progress(leaving.size()) as advance:
+                _move(path, leaving, ended(entry, f"moved to {target}"), advance)
+                leaving.mark(target)
+            _made(path).replace(path)
+            synced_folder(path.parent)
+        finally:
+            lock.release()
+
+
+def _move(path: Path, leaving: LeavingLedger, entry: AuditEntry, advance: Callable[[], None]) -> None:
+    """Make the file that is to get the name."""
+    begin_anew(_made(path))
+    with closing(sqlite3.connect(_made(path), isolation_level=None)) as connection, filled(connection, leaving, advance):
+        connection.execute(LOSE_TRACK)
+        note_at_rest(connection, entry)
+
+
+def _made(path: Path) -> Path:
+    return path.with_name(f"{path.name}.moving")
 
 
 def begin_anew(path: Path) -> None:

@@ -27,6 +27,7 @@ def noting(path: Path) -> Iterator[Note | None]:
     if not (is_there(path) or is_half_done(path)):
         yield None
         return
+    path = path.resolve()
     lock = Lock(path)
     with refusals(path):
         lock.acquire()

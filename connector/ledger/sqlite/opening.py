@@ -10,7 +10,15 @@ import structlog
 
 from connector.ledger.keyring import Keyring
 from connector.ledger.sqlite.inspection import connected, damage_of
-from connector.ledger.sqlite.recovery import build, finish_interrupted, is_half_done, recover, saved_to
+from connector.ledger.sqlite.recovery import (
+    begin_beside_leftovers,
+    build,
+    files_there,
+    finish_interrupted,
+    is_half_done,
+    recover,
+    saved_to,
+)
 from connector.ledger.sqlite.schema import migrate
 from connector.model.errors import ConfigurationError
 from connector.runtime.file_access import is_there, why_not
@@ -43,9 +51,11 @@ def must_be_there(path: Path) -> None:
 def make_ready(path: Path, keyring: Keyring, *, now: float) -> None:
     """Leave a sound ledger of today's layout at `path`, whatever was there, or raise. To be called under the ledger's lock."""
     finish_interrupted(path, now=now)
-    if not is_there(path):
+    if not files_there(path):
         build(path)
         log.info("no ledger was there: a new one is begun", path=str(path))
+    elif not is_there(path):
+        begin_beside_leftovers(path, now=now)
     must_be_ours(path)
     if damage := damage_of(path):
         recover(path, keyring, damage, now=now)

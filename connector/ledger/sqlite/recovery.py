@@ -55,6 +55,20 @@ def recover(path: Path, keyring: Keyring, damage: str, *, now: float) -> None:
     )
 
 
+def begin_beside_leftovers(path: Path, *, now: float) -> None:
+    """Begin a new ledger where only the companions of one are, and move these aside: SQLite would write their pages into it.
+
+    A process that is killed in between does it again, or finishes it, at the next start.
+    """
+    build(saved_to(path), lost_track="the file was gone, and others that belong to it were there")
+    aside = take_place(path, now=now)
+    log.error(
+        "THE LEDGER'S FILE WAS GONE, AND OTHERS THAT BELONG TO IT WERE THERE: they are moved aside, a new ledger is begun, and"
+        " everything cached is invalidated; put the file back, or restore a backup",
+        moved_to=str(aside),
+    )
+
+
 def take_place(path: Path, *, now: float, why: str = "corrupt") -> Path:
     """Put the ledger that is saved in the place of the one that is there. Return where that is now.
 
@@ -74,6 +88,11 @@ def finish_interrupted(path: Path, *, now: float) -> None:
 def is_half_done(path: Path) -> bool:
     """Tell whether a process was killed after it had moved the old file away, and before the new one had its place."""
     return not is_there(path) and is_there(saved_to(path))
+
+
+def files_there(path: Path) -> list[Path]:
+    """Return the files of a ledger that are there. Without the first of them, another one is the work of SQLite or of a start."""
+    return [file for file in (*(_with(path, name) for name in COMPANIONS), saved_to(path)) if is_there(file)]
 
 
 def _fill(path: Path, saved: Saved, lost_track: str | None) -> int:
@@ -119,15 +138,15 @@ def _move_aside(path: Path, now: float, why: str) -> Path:
 def _unused(path: Path) -> Path:
     number = 1
     candidate = path
-    while is_there(candidate):
+    while any(is_there(_with(candidate, name)) for name in COMPANIONS):
         number += 1
         candidate = path.with_name(f"{path.name}-{number}")
     return candidate
 
 
 def saved_to(path: Path) -> Path:
-    """Return where the rows of a damaged ledger are saved to, until that file takes its place."""
-    return _with(path, ".saved")
+    """Return where the rows of a damaged ledger are saved to, until that file takes its place. No link counts."""
+    return _with(path.resolve(), ".saved")
 
 
 def _with(path: Path, ending: str) -> Path:

@@ -19,7 +19,7 @@ from connector.ledger.sqlite.inspection import UNREADABLE, connected, damage_of
 from connector.ledger.sqlite.lock import Lock
 from connector.ledger.sqlite.moving_in import begin_anew, discard, filled
 from connector.ledger.sqlite.opening import refusals
-from connector.ledger.sqlite.recovery import COMPANIONS, finish_interrupted, saved_to, take_place
+from connector.ledger.sqlite.recovery import files_there, finish_interrupted, saved_to, take_place
 from connector.ledger.sqlite.salvage import AUDIT, DEBTS, OPENINGS, SESSIONS, sound_rows
 from connector.model.audit import AuditEntry
 from connector.model.errors import ConfigurationError
@@ -49,12 +49,13 @@ def restore(
     Raises:
         ConfigurationError: a server runs, there is a ledger that is not to be replaced, or it cannot be made.
     """
+    path = path.resolve()  # a link to the file stays
     lock = Lock(path)
     with refusals(path):
         make_private_folder(path.parent)
         lock.acquire()
         try:
-            there = _found(path)
+            there = ", ".join(map(str, files_there(path)))
             if there and not replace:
                 raise ConfigurationError([f"ledger.path: {path}: a ledger is there already: {there}; --replace moves it aside"])
             present = _present(path, keyring, entry.at)
@@ -80,12 +81,6 @@ def _made(
     finally:
         discard(made)
     return restored
-
-
-def _found(path: Path) -> str:
-    """Name the files of a ledger that are there. Without the first of them, another one is the work of SQLite or of a start."""
-    names = [path.with_name(path.name + name) for name in COMPANIONS]
-    return ", ".join(str(file) for file in (*names, saved_to(path)) if is_there(file))
 
 
 def _present(path: Path, keyring: Keyring, now: float) -> Present:
