@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connector.cli.options import ConfigOption, JsonOption, chosen
+from connector.cli.options import EXIT_UNUSABLE_ROWS, ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json
 from connector.cli.progress import progress
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:  # a command imports what it works with when it runs, so that 
     from connector.ledger.sql.snapshot import Snapshot
     from connector.ledger.sql.table import Table
     from connector.ledger.sqlite.backup import About
-
-EXIT_UNUSABLE_ROWS = 65
-"""The backup is written, and nobody can use some of its rows: `EX_DATAERR` of sysexits.h."""
 
 
 def backup(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.audited_here import begun_here
-from connector.cli.options import ConfigOption, chosen
+from connector.cli.options import EXIT_UNUSABLE_ROWS, ConfigOption, chosen
 from connector.cli.progress import progress
 from connector.model.audit import Action
 
@@ -56,7 +56,8 @@ def copy(
     """Move a ledger from a file into a PostgreSQL database, or back. No server starts with the old one any more.
 
     Several files move into one database, one after the other. Each goes over at once, and is read again. If the command is broken
-    off, run it once more.
+    off, run it once more. Ends with 65 if all is done, and rows of a file do not verify or need a key that is missing. The former
+    stay behind.
     """
     *sources, target = [_end(text) for text in ends]
     from connector.ledger.postgres.address import Address  # psycopg is an extra, and `_end` tells that it is missing
@@ -75,11 +76,13 @@ def copy(
             files = [source for source in sources if isinstance(source, Path)]
             if len(files) < len(sources):
                 raise typer.BadParameter("expected files and a database, and not two databases")
-            for file in files:
-                _into_database(file, address, config)
+            usable = [_into_database(file, address, config) for file in files]
+            if not all(usable):
+                raise typer.Exit(EXIT_UNUSABLE_ROWS)
 
 
-def _into_database(path: Path, address: "Address", config: Path | None) -> None:
+def _into_database(path: Path, address: "Address", config: Path | None) -> bool:
+    """Move a file, and tell whether all its rows can be used there."""
     from connector.ledger.postgres.adopting import Adoption
     from connector.ledger.postgres.arriving import arrive
     from connector.ledger.sqlite.leaving import leaving
@@ -91,14 +94,18 @@ def _into_database(path: Path, address: "Address", config: Path | None) -> None:
     begun = begun_here(Action.COPY_LEDGER, f"ledger {path.absolute()}")
     adoption = Adoption(keyring, _idle_ticks(settings.sessions.idle_timeout), begun)
     with leaving(path, keyring) as file, progress("moving the ledger", file.size()) as advance:
-        damaged = file.damaged()
         was_done = arrive(address, file, adoption, advance)
+        damaged, without_key = file.damaged(), file.without_key()
     if was_done:
         typer.echo(f"{path} was moved to {address} before; nothing is left to do")
-        return
-    typer.echo(f"{path} moved to {address}, and read again. Set ledger.store and ledger.dsn_env now")
+        without_key = 0  # keys may have been taken out since
+    else:
+        typer.echo(f"{path} moved to {address}, and read again. Set ledger.store and ledger.dsn_env now")
     if damaged:
         typer.echo(f"rows that do not verify stay in {path}: {damaged}. Everything cached will be invalidated", err=True)
+    if without_key:
+        typer.echo(f"rows whose key is missing went along as they are: {without_key}", err=True)
+    return not (damaged or without_key)
 
 
 def _idle_ticks(timeout: float | str | None) -> int:

@@ -11,6 +11,8 @@ from connector.runtime.file_access import is_there
 
 EXIT_CONFIGURATION = 78
 """The configuration cannot work: `EX_CONFIG` of sysexits.h."""
+EXIT_UNUSABLE_ROWS = 65
+"""It is done, and nobody can use some of the rows: `EX_DATAERR`."""
 
 EXIT_NOT_YOURS = 77
 """A file is another user's, or may not be used: `EX_NOPERM`."""

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -43,6 +44,7 @@ __all__ = [
     "GRACE",
     "HOUR",
     "KEYS",
+    "KEYS_LINE",
     "ONLY_NEW",
     "ORIGIN",
     "PENDING",
@@ -68,6 +70,8 @@ __all__ = [
 WITHIN = 30.0
 """Seconds that a test waits at most for something that is certain to come."""
 NAME = "ledger.sqlite3"
+KEYS_LINE = f"old:{urlsafe_b64encode(b'o' * 32).decode().rstrip('=')}"
+"""`KEYS`, as `CONNECTOR_LEDGER_KEYS` has them."""
 
 
 def ledger(folder: Path, keyring: Keyring = KEYS, clock: SetClock | None = None) -> SqliteLedger:

@@ -27,6 +27,7 @@ from tests.cli.terminal import at_a_terminal
 from tests.ledger.ledgers import (
     DRIVERS,
     KEYS,
+    KEYS_LINE,
     NAME,
     REFUSED,
     ROTATED,
@@ -61,7 +62,8 @@ class BrokenOffSource:
     """A source that is marked, and with which nothing happens afterwards."""
 
     def __init__(self, file: Leaving) -> None:
-        self.ids, self.last_id, self.rows, self.size = file.ids, file.last_id, file.rows, file.size
+        self.path, self.ids, self.last_id, self.rows, self.size = file.path, file.ids, file.last_id, file.rows, file.size
+        self.moved_to, self.must_verify = file.moved_to, file.must_verify
         self._file = file
 
     def mark(self, target: str) -> None:
@@ -372,7 +374,7 @@ async def test_rows_that_do_not_verify_stay_behind_and_the_cache_is_invalidated(
 
 
 async def test_a_file_moves_by_a_command_that_shows_no_password(tmp_path: Path, postgres: Postgres) -> None:
-    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": KEYS_LINE}
     assert (await connector("check-config", folder=tmp_path, environ=environ)).exit_code == 0
     async with opened(tmp_path) as ledger:
         await record(ledger, 1)
@@ -386,7 +388,7 @@ async def test_a_file_moves_by_a_command_that_shows_no_password(tmp_path: Path, 
 
 
 async def test_a_person_sees_how_far_a_move_is(tmp_path: Path, postgres: Postgres) -> None:
-    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": KEYS_LINE}
     assert (await connector("check-config", folder=tmp_path, environ=environ)).exit_code == 0
     async with opened(tmp_path) as ledger:
         for number in range(3):
@@ -401,7 +403,7 @@ async def test_a_person_sees_how_far_a_move_is(tmp_path: Path, postgres: Postgre
 
 
 async def test_each_move_leaves_a_line_where_the_ledger_is_then(tmp_path: Path, postgres: Postgres) -> None:
-    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": KEYS_LINE}
     assert (await connector("check-config", folder=tmp_path, environ=environ)).exit_code == 0
     async with opened(tmp_path):
         pass
@@ -421,7 +423,7 @@ async def test_each_move_leaves_a_line_where_the_ledger_is_then(tmp_path: Path, 
 
 
 async def test_several_files_move_by_one_command_and_once(tmp_path: Path, postgres: Postgres) -> None:
-    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": KEYS_LINE}
     assert (await connector("check-config", folder=tmp_path, environ=environ)).exit_code == 0
     paths = []
     for name in ("one", "two"):
@@ -505,7 +507,7 @@ async def test_a_database_that_replicas_use_does_not_move_nor_does_one_move_over
 
 
 async def test_a_ledger_moves_there_and_back_by_commands(tmp_path: Path, postgres: Postgres) -> None:
-    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": f"one:{'k' * 42}A"}
+    environ = {"LEDGER_DSN": postgres.dsn(postgres.new_database()), "CONNECTOR_LEDGER_KEYS": KEYS_LINE}
     async with opened(tmp_path) as ledger:
         await record(ledger, 1)
 

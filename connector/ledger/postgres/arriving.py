@@ -16,14 +16,19 @@ from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.ledger.postgres.trouble import told
 from connector.ledger.sql.audit_rows import note_at_rest
-from connector.ledger.sql.moving import COLUMNS, LOSE_TRACK, NUMBERED, Digest, LeavingLedger, LedgerRows, Row
+from connector.ledger.sql.moving import COLUMNS, LOSE_TRACK, NUMBERED, CheckedLedger, Digest, LedgerRows, Row
 from connector.model.audit import ended
 from connector.model.errors import ConfigurationError
 
 Connection = psycopg.Connection[Any]
+NOT_MOVED = (
+    "holds a ledger of this identity, and {0} has not been moved there: one is a copy of the other, or was restored from a"
+    " backup. Name a database without a ledger. If replicas use this one, start a server with {0}, have `connector drain"
+    " --close-sessions` end what it holds, and leave the file out"
+)
 
 
-def arrive(address: Address, source: LeavingLedger, adoption: Adoption, advance: Callable[[], None]) -> bool:
+def arrive(address: Address, source: CheckedLedger, adoption: Adoption, advance: Callable[[], None]) -> bool:
     """Move a ledger into a database, and tell whether that was done before. `advance` is called for each row.
 
     One that is empty holds the same rows then, and one with a ledger adopts this one. Its audit log gets a line. The next start
@@ -31,7 +36,8 @@ def arrive(address: Address, source: LeavingLedger, adoption: Adoption, advance:
     move that was broken off is begun again by another call.
 
     Raises:
-        ConfigurationError: the database cannot be used or is in use, or the source cannot move.
+        ConfigurationError: the database cannot be used or is in use, the source cannot move, none of its rows verifies, or the
+            database has a ledger of its identity, and it is not marked.
     """
     with only_one(address) as connection:
         return _arrived(connection, source, adoption, advance, address)
@@ -53,20 +59,37 @@ def only_one(address: Address) -> Iterator[Connection]:
 
 
 def _arrived(
-    connection: Connection, source: LeavingLedger, adoption: Adoption, advance: Callable[[], None], address: Address
+    connection: Connection, source: CheckedLedger, adoption: Adoption, advance: Callable[[], None], address: Address
 ) -> bool:
-    if {*source.ids} <= {*ids(connection)}:
+    if _was_done(connection, source, address):
         return True
     if others := users(connection):
         raise refusal(address, others)
     if is_empty(connection):
+        source.must_verify()
         copy_rows(connection, source, advance, address)
     else:
         adopt(FleetTable(Statements(connection), adoption.keyring), source, adoption, advance)
+        source.must_verify()  # a key that is missing is told by its name before
     connection.execute(LOSE_TRACK)
     note_at_rest(Statements(connection), ended(adoption.entry, f"moved to {address}"))
     source.mark(str(address))
     return False
+
+
+def _was_done(connection: Connection, source: CheckedLedger, address: Address) -> bool:
+    """Tell whether the source has moved into the database: one is marked, and the other has all its identities.
+
+    A copy of the source has its identities, too. So has what was restored from its backup.
+    """
+    known = {*source.ids} & {*ids(connection)}
+    if not known:
+        return False
+    if (earlier := source.moved_to()) is None or known != {*source.ids}:
+        raise refusal(address, NOT_MOVED.format(source.path))
+    if earlier != str(address):
+        raise ConfigurationError([f"{source.path}: was moved to {earlier}, and so cannot move to {address}"])
+    return True
 
 
 def copy_rows(connection: Connection, source: LedgerRows, advance: Callable[[], None], address: Address) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Protocol
 
 from connector.ledger import begun_logins, open_sessions, rows
@@ -48,6 +49,20 @@ class LeavingLedger(LedgerRows, Protocol):
 
     def mark(self, target: str) -> None:
         """Record that no server uses it any more. Raises `ConfigurationError` if it has moved elsewhere already."""
+
+
+class CheckedLedger(LeavingLedger, Protocol):
+    """A ledger that moves, and whose rows stay behind if they do not verify."""
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+
+    def moved_to(self) -> str | None:
+        """Return where it has gone, or is about to; None if it is not marked."""
+
+    def must_verify(self) -> None:
+        """Raise `ConfigurationError` if there are rows, and none of them verifies."""
 
 
 class Digest:

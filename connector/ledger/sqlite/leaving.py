@@ -1,8 +1,11 @@
 """A ledger's file that moves to another store: it is read, and then marked, so that no server ever starts with it again."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from enum import Enum, auto
+from functools import cached_property
 from pathlib import Path
 
 from connector.ledger.keyring import KeyMissing, Keyring
@@ -16,6 +19,21 @@ from connector.ledger.unverified import Unverified
 from connector.model.errors import ConfigurationError
 
 KINDS = {kind.table: kind for kind in (DEBTS, SESSIONS, OPENINGS, AUDIT)}
+KEYED = ("debts", "sessions", "openings")
+"""The tables whose rows have a code that a key has made."""
+NOT_ITS_KEYS = (
+    "none of the {} rows of {} verifies with these keys. Put its own keys into ledger.key_file, or into CONNECTOR_LEDGER_KEYS."
+    " If they are lost, dismiss these rows first; if the rows were altered, a server that starts with the file puts them in"
+    " quarantine"
+)
+
+
+class RowVerdict(Enum):
+    """What a row is found to be."""
+
+    SOUND = auto()
+    WITHOUT_KEY = auto()
+    DAMAGED = auto()
 
 
 class Leaving:
@@ -38,9 +56,8 @@ class Leaving:
 
     def rows(self, table: str) -> Iterator[Row]:
         """Yield the rows of a table, the lowest id first. Those that do not verify stay behind, and the track of them is lost."""
-        names = ", ".join(COLUMNS[table])
-        for row in self._connection.execute(f"SELECT {names} FROM {table} ORDER BY 1"):  # noqa: S608 - names of our own
-            if table not in KINDS or self._is_sound(table, row):
+        for row in self._all(table):
+            if table not in KINDS or self._verdict(table, row) is not RowVerdict.DAMAGED:
                 yield row
         if table == "lost_track" and (number := self.damaged()):
             yield (f"~ when the ledger moved, rows did not verify: {number}",)
@@ -51,7 +68,21 @@ class Leaving:
 
     def damaged(self) -> int:
         """Count the rows that do not verify."""
-        return sum(self._count(table) - sum(1 for _ in self.rows(table)) for table in KINDS)
+        return self._found[RowVerdict.DAMAGED]
+
+    def without_key(self) -> int:
+        """Count the rows whose key is missing. They move as they are."""
+        return self._found[RowVerdict.WITHOUT_KEY]
+
+    def must_verify(self) -> None:
+        """Raise `ConfigurationError` if there are rows that keys have made, and none of them verifies."""
+        number = sum(self._count(table) for table in KEYED)
+        if number and not self._found[RowVerdict.SOUND]:
+            raise ConfigurationError([f"ledger.key_file: {NOT_ITS_KEYS.format(number, self.path)}"])
+
+    def moved_to(self) -> str | None:
+        """Return where it has gone, or is about to; None if it is not marked."""
+        return moved_to(self._connection)
 
     def mark(self, target: str) -> None:
         """Record durably that the ledger is at `target` from now on. Raises `ConfigurationError` if it is elsewhere already."""
@@ -69,15 +100,26 @@ class Leaving:
     def _count(self, table: str) -> int:
         return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - names of our own
 
-    def _is_sound(self, table: str, row: Row) -> bool:
+    @cached_property
+    def _found(self) -> Counter[RowVerdict]:
+        """How many rows were found to be what. Lines of the audit log have no code, and so only count if they are damaged."""
+        of_log = Counter(self._verdict("audit", row) for row in self._all("audit"))
+        of_keys = Counter(self._verdict(table, row) for table in KEYED for row in self._all(table))
+        return of_keys + Counter({RowVerdict.DAMAGED: of_log[RowVerdict.DAMAGED]})
+
+    def _all(self, table: str) -> Iterator[Row]:
+        names = ", ".join(COLUMNS[table])
+        return self._connection.execute(f"SELECT {names} FROM {table} ORDER BY 1")  # noqa: S608 - names of our own
+
+    def _verdict(self, table: str, row: Row) -> RowVerdict:
         kind = KINDS[table]
         try:
             kind.verify(kind.row._make(row), self._keyring)
         except KeyMissing:
-            return True  # readers verify it anyway
+            return RowVerdict.WITHOUT_KEY  # readers verify it anyway
         except Unverified:
-            return False
-        return True
+            return RowVerdict.DAMAGED
+        return RowVerdict.SOUND
 
 
 @contextmanager
