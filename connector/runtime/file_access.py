@@ -17,6 +17,14 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def followed(path: Path) -> Path:
+    """Return the file that a name leads to, whether it is there or not.
+
+    Of links that lead in a circle, it is one, and using it tells so. `Path.resolve` raises another error before Python 3.13.
+    """
+    return Path(os.path.realpath(path))
+
+
 def why_not(problem: OSError, path: Path) -> str:
     """Return why a file could not be used: whose it is, if that is the reason."""
     if isinstance(problem, PermissionError) and (owner := _other_owner(path.absolute())):

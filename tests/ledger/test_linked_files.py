@@ -90,3 +90,15 @@ async def test_a_repair_that_was_broken_off_is_seen_by_a_link(link: Path) -> Non
         opened_read_only(link, KEYS),
     ):
         pass
+
+
+async def test_links_that_lead_in_a_circle_are_told(link: Path) -> None:
+    link.unlink()
+    link.symlink_to(link.parent / "other")
+    (link.parent / "other").symlink_to(link)
+
+    with pytest.raises(ConfigurationError, match="Too many levels of symbolic links"):
+        replaced(link)
+    with pytest.raises(ConfigurationError, match="Too many levels of symbolic links"):
+        async with opened(link.parent):
+            pass

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import IO
 
 from connector.model.errors import ConfigurationError
+from connector.runtime.file_access import followed
 from connector.runtime.file_lock import lock_at_once
 
 
@@ -17,7 +18,7 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.resolve()
+        self._path = followed(path)
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:

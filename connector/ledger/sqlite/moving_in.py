@@ -15,6 +15,7 @@ from connector.ledger.sqlite.recovery import COMPANIONS, files_there
 from connector.ledger.sqlite.schema import migrate
 from connector.model.audit import AuditEntry, ended
 from connector.model.errors import ConfigurationError
+from connector.runtime.file_access import followed
 from connector.runtime.ownership import synced_folder
 from drivers.folders import make_private_folder
 
@@ -35,7 +36,7 @@ def move_in(
     Raises:
         ConfigurationError: there is one, another process makes it or uses it, it cannot be made, or the source cannot move.
     """
-    target, path = str(path.absolute()), path.resolve()  # a link to the file stays
+    target, path = str(path.absolute()), followed(path)  # a link to the file stays
     lock = Lock(path)
     with refusals(path):
         make_private_folder(path.parent)

@@ -12,7 +12,7 @@ from connector.ledger.sqlite.opening import must_be_ours, must_be_there, refusal
 from connector.ledger.sqlite.recovery import is_half_done
 from connector.model.audit import Note
 from connector.model.errors import ConfigurationError
-from connector.runtime.file_access import is_there
+from connector.runtime.file_access import followed, is_there
 
 HAS_LOG = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'audit'"
 
@@ -27,7 +27,7 @@ def noting(path: Path) -> Iterator[Note | None]:
     if not (is_there(path) or is_half_done(path)):
         yield None
         return
-    path = path.resolve()
+    path = followed(path)
     lock = Lock(path)
     with refusals(path):
         lock.acquire()

@@ -13,7 +13,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.rows import Row
 from connector.ledger.sqlite.salvage import AUDIT, DEBTS, OPENINGS, SESSIONS, sound_rows
 from connector.ledger.sqlite.schema import migrate
-from connector.runtime.file_access import is_there
+from connector.runtime.file_access import followed, is_there
 from connector.runtime.ownership import synced_folder
 
 log = structlog.get_logger(__name__)
@@ -146,7 +146,7 @@ def _unused(path: Path) -> Path:
 
 def saved_to(path: Path) -> Path:
     """Return where the rows of a damaged ledger are saved to, until that file takes its place. No link counts."""
-    return _with(path.resolve(), ".saved")
+    return _with(followed(path), ".saved")
 
 
 def _with(path: Path, ending: str) -> Path:

@@ -23,7 +23,7 @@ from connector.ledger.sqlite.recovery import files_there, finish_interrupted, sa
 from connector.ledger.sqlite.salvage import AUDIT, DEBTS, OPENINGS, SESSIONS, sound_rows
 from connector.model.audit import AuditEntry
 from connector.model.errors import ConfigurationError
-from connector.runtime.file_access import is_there
+from connector.runtime.file_access import followed, is_there
 from connector.runtime.ownership import synced_folder
 from drivers.folders import make_private_folder
 
@@ -49,7 +49,7 @@ def restore(
     Raises:
         ConfigurationError: a server runs, there is a ledger that is not to be replaced, or it cannot be made.
     """
-    path = path.resolve()  # a link to the file stays
+    path = followed(path)  # a link to the file stays
     lock = Lock(path)
     with refusals(path):
         make_private_folder(path.parent)

@@ -13,6 +13,7 @@ from connector.ledger.sql.table import Table, Term
 from connector.ledger.sqlite.file_table import FileTable
 from connector.model.debts import Debt
 from connector.model.errors import LedgerUnavailable
+from connector.runtime.file_access import followed
 from drivers import DriverError
 from drivers.sqlite_file import FullDisk, SqliteFile
 from drivers.sqlite_lock import Busy
@@ -41,7 +42,7 @@ class LedgerWriter:
 
     def __init__(self, path: Path, keyring: Keyring, quarantined: Callable[[Debt], None]) -> None:
         """`quarantined` is told of each row that a transaction has put in quarantine."""
-        self._path = path.resolve()
+        self._path = followed(path)
         self._keyring = keyring
         self.term = Term()
         """That of the transactions to come."""
