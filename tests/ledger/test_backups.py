@@ -20,10 +20,13 @@ from connector.ledger.sql.table import Table
 from connector.ledger.sqlite.backup import About, back_up, opened_backup
 from connector.ledger.sqlite.reading import opened_read_only as file_read
 from connector.ledger.sqlite.restored_file import restore as into_file
+from connector.ledger.testing.seating import POOL, cleaned_up, seated
+from connector.ledger.testing.ticking import ticks
 from connector.model.audit import Action, Actor, begun
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.errors import ConfigurationError
+from connector.model.seat_pools import HeldSeats
 from connector.model.sessions import OpenSession, Renewal
 from connector.sessions.live import LiveSessions
 from connector.sessions.seal import Sealed
@@ -305,6 +308,33 @@ async def test_what_a_replaced_ledger_owed_or_had_open_is_owed_with_its_newest_c
         totals = await there.statistics()
         assert (restored.ended, totals.sessions, totals.unknown, restored.unread) == (3, 0, 1, 0)
         assert [(line.who, line.action) for line in await there.audit_entries()] == [("alice", "restore")]
+
+
+@pytest.mark.parametrize(("before", "since", "then"), [(40, 5, 38), (2, 30, 0)], ids=["of an older ledger", "of a younger one"])
+async def test_a_login_that_outlives_a_replaced_ledger_is_as_old_as_before(
+    place: Place, before: int, since: int, then: int
+) -> None:
+    """The counter is that of the backup from then on."""
+    async with place.opened("elsewhere") as there:
+        await ticks(there, before)
+        place.back_up("elsewhere")
+    async with place.opened() as there:
+        await ticks(there, since - 2)
+        await there.begin_opening(opening(session(1), POOL))
+        debt = await cleaned_up(there, await seated(there, 2))
+        await seated(there, 3)
+        await there.settle(debt, state=LogoutState.WAITING, outcome=REFUSED)
+        await ticks(there, 2)
+
+    place.restore("old", replace=True)
+
+    async with place.opened() as there:
+        for each in await all_due(there):
+            await there.settle(each, state=LogoutState.WAITING, outcome=REFUSED)
+        assert await there.let_go_unknown(then) == []
+        assert await there.held_seats(POOL) == HeldSeats(unknown=1, waiting=2)
+        gone = await there.let_go_unknown(then + 1)
+        assert (len(gone), await there.held_seats(POOL)) == (1, HeldSeats())
 
 
 async def test_seals_of_a_replaced_ledger_are_dead(place: Place) -> None:

@@ -16,9 +16,12 @@ from connector.ledger.postgres.layouts import migrate
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.sqlite.leaving import Leaving, leaving
 from connector.ledger.sqlite.moving_in import move_in
+from connector.ledger.testing.seating import POOL, UNPROVED, cleaned_up, seated
+from connector.ledger.testing.ticking import ticks
 from connector.model.audit import Action, Actor, AuditEntry, begun, ended
 from connector.model.debts import LogoutState
 from connector.model.errors import ConfigurationError, LedgerUnavailable
+from connector.model.seat_pools import HeldSeats
 from connector.model.sessions import OpenSession
 from connector.sessions.fleet import FleetSessions
 from connector.sessions.seal import Sealed
@@ -307,6 +310,68 @@ async def test_a_session_that_was_idle_for_long_arrives_owed(tmp_path: Path, add
     async with database(address).opened() as there:
         assert set((await logins(there)).values()) == {"first", "first late", "idle late"}
         assert [debt.login_id for debt in await all_due(there)] == ["idle"]
+
+
+@pytest.mark.parametrize(("there", "here", "age", "then"), [(50, 7, 3, 47), (50, 7, 6, 44), (2, 40, 9, 0), (40, 40, 1, 39)])
+async def test_what_waits_for_the_end_of_its_login_is_as_old_as_before_a_move(
+    tmp_path: Path, address: Address, *, there: int, here: int, age: int, then: int
+) -> None:
+    """Each ledger counts by itself for how long servers have run with it."""
+    async with database(address).opened() as fleet:
+        await ticks(fleet, there)
+    for name, number in (("one", 1), ("two", 2)):
+        (tmp_path / name).mkdir()
+        async with opened(tmp_path / name) as ledger:
+            await ticks(ledger, here - age)
+            await ledger.begin_opening(opening(session(number, login=name), POOL))
+            await unproved(ledger, 10 + number)
+            await ticks(ledger, age)
+        move(tmp_path / name, address)
+
+    async with database(address).opened() as fleet:
+        assert await fleet.let_go_unknown(then) == []
+        assert await fleet.held_seats(POOL) == HeldSeats(unknown=2, unproved=2)
+        gone = await fleet.let_go_unknown(then + 1)
+        assert ({each.login_id for each in gone}, await fleet.held_seats(POOL)) == ({"one", "two"}, HeldSeats())
+
+
+async def test_an_idle_session_that_arrives_owed_keeps_its_seat_for_as_long_as_before(tmp_path: Path, address: Address) -> None:
+    async with database(address).opened() as fleet:
+        await ticks(fleet, 50)
+    async with opened(tmp_path) as ledger:
+        await seated(ledger, 1)
+        await ticks(ledger, 4)
+    move(tmp_path, address)
+
+    async with database(address).opened() as fleet:
+        await fleet.settle((await all_due(fleet))[0], state=LogoutState.WAITING, outcome=REFUSED)
+        await fleet.let_go_unknown(46)
+        assert await fleet.held_seats(POOL) == HeldSeats(waiting=1)
+        await fleet.let_go_unknown(47)
+        assert await fleet.held_seats(POOL) == HeldSeats()
+
+
+@pytest.mark.parametrize("changed", ["DELETE FROM ticks", "UPDATE ticks SET number = 1000000"], ids=["lost", "altered"])
+async def test_a_login_from_a_file_whose_counter_is_not_to_be_believed_is_kept(
+    tmp_path: Path, address: Address, changed: str
+) -> None:
+    async with database(address).opened() as fleet:
+        await ticks(fleet, 50)
+    async with opened(tmp_path) as ledger:
+        await ticks(ledger, 3)
+        await ledger.begin_opening(opening(session(1)))
+    with raw(tmp_path) as connection:
+        connection.execute(changed)
+    move(tmp_path, address)
+
+    async with database(address).opened() as fleet:
+        assert await fleet.let_go_unknown(50) == []
+
+
+async def unproved(ledger: Ledger, number: int) -> None:
+    """Have a logout closed that may not have ended its login."""
+    debt = await cleaned_up(ledger, await seated(ledger, number))
+    await ledger.settle(debt, state=LogoutState.CLOSED, outcome=UNPROVED, evicted=DRIVERS)
 
 
 async def test_a_file_with_rows_of_a_missing_key_joins_no_ledger_and_stays_usable(tmp_path: Path, address: Address) -> None:

@@ -12,6 +12,7 @@ from connector.ledger.postgres.known_facts import KnownFacts
 from connector.ledger.postgres.rewriting import write_again
 from connector.ledger.rows import DebtRow
 from connector.ledger.sql import audit_rows, session_rows, ticks
+from connector.ledger.sql.carried_ticks import Shift, counter
 from connector.ledger.sql.facts import DebtWritten, Fact, OpeningWritten, SessionRemoved, SessionWritten
 from connector.ledger.sql.moving import COLUMNS, LeavingLedger, Row
 from connector.ledger.sql.session_changes import is_debt
@@ -42,14 +43,15 @@ def adopt(table: FleetTable, source: LeavingLedger, adoption: Adoption, advance:
     """Write what a ledger holds beside what the database does. `advance` is called for each row.
 
     A debt in either of them beats an open session. Of two logins by which one session is open, that of the database stays.
-    The other is owed. Of a login that was under way, nobody knows what it has made.
+    The other is owed. Of a login that was under way, nobody knows what it has made. What waits for a login to end by itself is
+    as old as before.
 
     Raises:
         ConfigurationError: a row needs a key that is missing, or something was not there when it was looked for.
     """
     table.term = replace(table.term, tick=ticks.read(table), writes_use_apart=False)  # what any version reads
     try:
-        facts = [*_facts(source, adoption, advance)]
+        facts = [*_facts(source, adoption, _shift(table, source), advance)]
     except KeyMissing as problem:
         todo = "put its line after the others, and leave it there until `connector keys retire` takes it out"
         raise ConfigurationError([f"ledger.key_file: {problem}: {todo}"]) from None
@@ -62,19 +64,23 @@ def adopt(table: FleetTable, source: LeavingLedger, adoption: Adoption, advance:
         raise ConfigurationError([f"{missing} of the rows were not there when they were looked for: nothing is kept"])
 
 
-def _facts(source: LeavingLedger, adoption: Adoption, advance: Callable[[], None]) -> Iterator[Fact]:
+def _shift(table: FleetTable, source: LeavingLedger) -> Shift:
+    sessions, openings = map(SessionRow._make, source.rows("sessions")), map(OpeningRow._make, source.rows("openings"))
+    return Shift(counter(source.rows("ticks"), sessions, openings, table.keyring), table.term.tick)
+
+
+def _facts(source: LeavingLedger, adoption: Adoption, shift: Shift, advance: Callable[[], None]) -> Iterator[Fact]:
     keyring = adoption.keyring
     for row in _noted(source.rows("debts"), advance):
-        yield DebtWritten(rows.decoded(DebtRow._make(row), keyring))
-    tick = max((int(number) for _, number, _ in source.rows("ticks")), default=0)
+        yield DebtWritten(shift.debt(rows.decoded(DebtRow._make(row), keyring)))
     for row in _noted(source.rows("sessions"), advance):
         of_session = SessionRow._make(row)
-        session = open_sessions.decoded(of_session, keyring)
-        is_idle = tick - of_session.used_tick > adoption.idle_for
+        session = shift.session(open_sessions.decoded(of_session, keyring))
+        is_idle = shift.origin - of_session.used_tick > adoption.idle_for
         yield SessionRemoved(session) if is_idle else SessionWritten(session)
     for row in _noted(source.rows("openings"), advance):
         begun_logins.verify(opening := OpeningRow._make(row), keyring)
-        yield OpeningWritten(begun_logins.authenticated(opening._replace(owner=None), keyring))
+        yield OpeningWritten(begun_logins.authenticated(shift.opening(opening)._replace(owner=None), keyring))
 
 
 def _write_the_rest(table: FleetTable, source: LeavingLedger, advance: Callable[[], None]) -> None:

@@ -65,6 +65,7 @@ def _present(connection: Connection) -> Present:
         [*map(OpeningRow._make, _rows(connection, "openings"))],
         [*map(AuditRow._make, _rows(connection, "audit"))],
         ids(connection),
+        [*_rows(connection, "ticks")],
     )
 
 

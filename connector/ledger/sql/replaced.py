@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -10,10 +11,12 @@ from connector.ledger.begun_logins import OpeningRow
 from connector.ledger.keyring import KeyMissing
 from connector.ledger.open_sessions import SessionRow
 from connector.ledger.rows import DebtRow
-from connector.ledger.sql import opening_rows, session_rows
+from connector.ledger.sql import opening_rows, session_rows, ticks
 from connector.ledger.sql.audit_rows import NOTE, AuditRow
+from connector.ledger.sql.carried_ticks import Shift, counter
 from connector.ledger.sql.session_changes import end_anyhow, is_debt
 from connector.ledger.sql.table import Table
+from connector.ledger.sql.ticks import CounterRow
 from connector.ledger.unverified import Unverified
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
@@ -32,6 +35,8 @@ class Present:
     audit: Sequence[AuditRow] = ()
     ids: Sequence[bytes] = ()
     """What seals name."""
+    counter: Sequence[CounterRow] = ()
+    """What tells for how long servers have run with it."""
     damaged: int = 0
     """How many rows are known to be left out, because they do not verify."""
 
@@ -39,15 +44,17 @@ class Present:
 def take_along(table: Table, present: Present, *, now: float) -> int:
     """Owe in a restored ledger what the present one owes, or has open. Return how many rows do not verify.
 
-    What is owed in either of them is owed. What the present one says of a login is newer.
+    What is owed in either of them is owed. What the present one says of a login is newer. What waits for a login to end by itself
+    is as old as before, although the counter is now that of the backup.
 
     Raises:
         ConfigurationError: a row needs a key that is missing.
     """
     unread = present.damaged
+    shift = Shift(counter(present.counter, present.sessions, present.openings, table.keyring), ticks.read(table))
     for take, of_table in ((_take_debt, present.debts), (_take_session, present.sessions), (_take_opening, present.openings)):
         for row in of_table:
-            unread += not _is_taken(take, table, row, now)
+            unread += not _is_taken(partial(take, shift=shift, now=now), table, row)
     for line in present.audit:
         table.write(NOTE, line[1:])
     there = {bytes(id_) for (id_,) in table.connection.execute("SELECT id FROM identity")}
@@ -62,9 +69,9 @@ def end(table: Table, session: OpenSession, *, now: float) -> None:
     end_anyhow(table, session, now=now)
 
 
-def _is_taken(take: Callable[..., None], table: Table, row: DebtRow | SessionRow | OpeningRow, now: float) -> bool:
+def _is_taken(take: Callable[..., None], table: Table, row: DebtRow | SessionRow | OpeningRow) -> bool:
     try:
-        take(table, row, now)
+        take(table, row)
     except KeyMissing as problem:
         hint = "put it back; or, if it is lost for good, move that ledger away yourself, and restore without --replace"
         raise ConfigurationError(
@@ -75,8 +82,8 @@ def _is_taken(take: Callable[..., None], table: Table, row: DebtRow | SessionRow
     return True
 
 
-def _take_debt(table: Table, row: DebtRow, now: float) -> None:
-    debt = rows.decoded(row, table.keyring)
+def _take_debt(table: Table, row: DebtRow, shift: Shift, now: float) -> None:
+    debt = shift.debt(rows.decoded(row, table.keyring))
     if debt.state is LogoutState.CLOSED:  # what it owes to stores is done for all
         return
     opening_rows.remove(table, debt.session_id, debt.login_id)
@@ -89,8 +96,8 @@ def _take_debt(table: Table, row: DebtRow, now: float) -> None:
     table.insert(replace(debt, due_at=min(debt.due_at, now)))
 
 
-def _take_session(table: Table, row: SessionRow, now: float) -> None:
-    session = open_sessions.decoded(row, table.keyring)
+def _take_session(table: Table, row: SessionRow, shift: Shift, now: float) -> None:
+    session = shift.session(open_sessions.decoded(row, table.keyring))
     opening_rows.remove(table, session.session_id, session.login_id)
     found = table.of_login(session.session_id, session.login_id, session.credential or Credential())
     _keep_newest(table, found, session.credential, session.version, now)
@@ -104,7 +111,8 @@ def _keep_newest(table: Table, found: Sequence[Debt], credential: Credential | N
             table.update(replace(debt, credential=credential, version=version, state=LogoutState.OWED, due_at=now))
 
 
-def _take_opening(table: Table, row: OpeningRow, now: float) -> None:  # noqa: ARG001 - as the others
+def _take_opening(table: Table, row: OpeningRow, shift: Shift, now: float) -> None:  # noqa: ARG001 - as the others
     begun_logins.verify(row, table.keyring)
     if not is_debt(table, row.session_id, row.login_id, None):
-        opening_rows.insert_all(table, [begun_logins.authenticated(row._replace(owner=None), table.keyring)])
+        unknown = shift.opening(row)._replace(owner=None)
+        opening_rows.insert_all(table, [begun_logins.authenticated(unknown, table.keyring)])

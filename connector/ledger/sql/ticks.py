@@ -1,12 +1,18 @@
 """The ledger's counter: how long servers have run with it, in ticks. No clock moves it."""
 
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
 from connector.ledger import authentication
-from connector.ledger.keyring import KeyMissing
+from connector.ledger.keyring import KeyMissing, Keyring
 from connector.ledger.sql import idling, opening_rows
 from connector.ledger.sql.table import Table, marks
 from connector.ledger.unverified import Unverified
 
 PURPOSE = "tick"
+CounterRow = Sequence[Any]
+"""The key's name, the number, and its authentication code. As long as it is not verified, each may hold anything."""
 
 
 def read(table: Table) -> int:
@@ -14,13 +20,17 @@ def read(table: Table) -> int:
 
     If it does not verify, or is not there yet, it is the highest that a row tells which verifies: nobody becomes idle by that.
     """
-    for row in table.named("SELECT key_id, number, mac FROM ticks"):
-        try:
-            authentication.verify(PURPOSE, [row["number"]], (), table.keyring, key_id=row["key_id"], mac=row["mac"])
-        except (KeyMissing, Unverified):
-            continue
-        return int(row["number"])
-    return max(idling.latest_tick(table), opening_rows.latest_tick(table))
+    number = verified(table.connection.execute("SELECT key_id, number, mac FROM ticks"), table.keyring)
+    return max(idling.latest_tick(table), opening_rows.latest_tick(table)) if number is None else number
+
+
+def verified(found: Iterable[CounterRow], keyring: Keyring) -> int | None:
+    """Return the counter that one of these rows tells, None if none of them verifies."""
+    for key_id, number, mac in found:
+        with suppress(KeyMissing, Unverified):
+            authentication.verify(PURPOSE, [number], (), keyring, key_id=key_id, mac=mac)
+            return int(number)
+    return None
 
 
 def advance(table: Table) -> int:

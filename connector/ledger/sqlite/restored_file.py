@@ -12,7 +12,7 @@ from connector.ledger.open_sessions import SessionRow
 from connector.ledger.rows import DebtRow
 from connector.ledger.sql.audit_rows import AuditRow
 from connector.ledger.sql.bringing_back import Restored, bring_back
-from connector.ledger.sql.moving import LedgerRows
+from connector.ledger.sql.moving import LedgerRows, Row
 from connector.ledger.sql.replaced import Present
 from connector.ledger.sqlite.file_table import FileTable
 from connector.ledger.sqlite.inspection import UNREADABLE, connected, damage_of
@@ -94,16 +94,21 @@ def _present(path: Path, keyring: Keyring, now: float) -> Present:
         return Present()
     damage_of(path)  # what is damaged is no reason to keep it
     rows = [row for kind in KINDS for row in sound_rows(path, keyring, kind)]
-    ids: list[bytes] = []
-    number = 0
-    with closing(connected(path, "ro")) as connection, suppress(*UNREADABLE):
-        ids = [bytes(id_) for (id_,) in connection.execute("SELECT id FROM identity")]
-        number = sum(connection.execute(COUNT.format(kind.table)).fetchone()[0] for kind in KINDS)
+    ids, counter = _readable(path, "SELECT id FROM identity"), _readable(path, "SELECT key_id, number, mac FROM ticks")
+    number = sum(count for kind in KINDS for (count,) in _readable(path, COUNT.format(kind.table)))
     return Present(
         [row for row in rows if isinstance(row, DebtRow)],
         [row for row in rows if isinstance(row, SessionRow)],
         [row for row in rows if isinstance(row, OpeningRow)],
         [row for row in rows if isinstance(row, AuditRow)],
-        ids,
+        [bytes(id_) for (id_,) in ids],
+        counter,
         damaged=max(0, number - len(rows)),
     )
+
+
+def _readable(path: Path, query: str) -> list[Row]:
+    """Return what a query finds, as far as the file can be read; one of an older version may lack the table."""
+    with closing(connected(path, "ro")) as connection, suppress(*UNREADABLE):
+        return connection.execute(query).fetchall()
+    return []
