@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from msgspec.structs import replace as debt_with
 from connector.ledger.port import Ledger
 from connector.ledger.postgres.address import Address, parsed
 from connector.ledger.postgres.adopting import Adoption
-from connector.ledger.postgres.arriving import arrive
+from connector.ledger.postgres.arriving import Connection, arrive
 from connector.ledger.postgres.departing import departing
 from connector.ledger.postgres.layouts import migrate
+from connector.ledger.postgres.noted_in_database import noting
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
+from connector.ledger.sql.moving import COLUMNS
 from connector.ledger.sqlite.leaving import Leaving, leaving
 from connector.ledger.sqlite.moving_in import move_in
 from connector.ledger.testing.seating import POOL, UNPROVED, cleaned_up, seated
@@ -545,6 +548,44 @@ async def test_no_replica_starts_with_a_database_whose_ledger_has_moved(tmp_path
     with pytest.raises(ConfigurationError, match=f'was moved to {tmp_path / NAME}; expected ledger.store = "sqlite"'):
         async with database(address).opened():
             pass
+
+
+async def test_a_replica_that_comes_back_after_its_ledger_has_moved_does_nothing(tmp_path: Path, address: Address) -> None:
+    """It was paused or cut off for so long that others took it for gone."""
+    async with database(address).opened() as paused:
+        debt = await record(paused, 1)
+        with address.connect() as connection:
+            connection.execute("DELETE FROM owners")
+            move_back(tmp_path, address)
+            before = all_rows(connection)
+            for work in (
+                partial(record, paused, 2),
+                partial(paused.begin_opening, opening(session(3))),
+                partial(paused.settle, debt, state=LogoutState.CLOSED),
+                partial(paused.open_by, session(1).session_id, "l"),
+                partial(paused.next_due, START),
+                paused.tick,
+            ):
+                with pytest.raises(LedgerUnavailable, match=rf'was moved to {tmp_path / NAME}; expected ledger.store = "sqlite"'):
+                    await work()
+            assert all_rows(connection) == before
+    with address.connect() as connection:
+        assert all_rows(connection) == before
+
+
+async def test_no_line_is_written_into_a_database_whose_ledger_has_moved_meanwhile(tmp_path: Path, address: Address) -> None:
+    async with database(address).opened():
+        pass
+    with noting(address) as note:
+        assert note is not None
+        move_back(tmp_path, address)
+        with pytest.raises(ConfigurationError, match=f"was moved to {tmp_path / NAME}"):
+            note(MOVED)
+
+
+def all_rows(connection: Connection) -> list[list[tuple[object, ...]]]:
+    tables = (*COLUMNS, "owners", "claims", "refreshes", "introductions", "epoch", "ledger_version", "identity")
+    return [connection.execute(f"SELECT * FROM {table} ORDER BY 1".encode()).fetchall() for table in tables]
 
 
 async def test_a_way_back_that_was_broken_off_is_begun_again(tmp_path: Path, address: Address) -> None:

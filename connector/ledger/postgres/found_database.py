@@ -8,7 +8,7 @@ from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.arriving import Connection, refusal
 from connector.ledger.postgres.durability import durability
 from connector.ledger.postgres.fitness import why_unfit
-from connector.ledger.postgres.layouts import MARKER, found_version, moved_to
+from connector.ledger.postgres.layouts import MARKER, found_version, why_elsewhere
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import MIGRATIONS
 from connector.ledger.postgres.trouble import told
@@ -72,8 +72,8 @@ def _held(connection: Connection, address: Address) -> str:
     [(is_there,)] = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [MARKER]).fetchall()
     if not is_there:
         return "no ledger yet, so the first start makes one"
-    if target := moved_to(connection):
-        raise refusal(address, f'was moved to {target}; expected ledger.store = "sqlite"')
+    if elsewhere := why_elsewhere(connection):
+        raise refusal(address, elsewhere)
     found, newest = found_version(connection), len(MIGRATIONS)
     if found.oldest > newest:
         raise refusal(address, f"has format {found.oldest}; this version reads up to {newest}")

@@ -13,7 +13,7 @@ import psycopg
 from connector.ledger.postgres.preparing import forget_prepared
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.sql.moving import MOVED
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, LedgerUnavailable
 
 MARKER = "ledger_version"
 """The table that every ledger has."""
@@ -60,6 +60,18 @@ def moved_to(connection: Connection) -> str | None:
     return str(target)
 
 
+def why_elsewhere(connection: Connection) -> str | None:
+    """Say where a ledger has gone that was moved, and what to do; None if it is here."""
+    target = moved_to(connection)
+    return target and f'was moved to {target}; expected ledger.store = "sqlite"'
+
+
+def must_be_here(connection: Connection, oldest: int) -> None:
+    """Raise `LedgerUnavailable` if the oldest version that works with the tables says that nobody reads them any more."""
+    if oldest > MOVED:
+        raise LedgerUnavailable(f"the ledger in the database: {why_elsewhere(connection)}")
+
+
 def migrate(connection: Connection, migrations: Sequence[str] = MIGRATIONS) -> bool:
     """Bring an empty schema or an older layout to the last of `migrations`: wholly, or not at all. Tell whether it was empty.
 
@@ -69,8 +81,8 @@ def migrate(connection: Connection, migrations: Sequence[str] = MIGRATIONS) -> b
         connection.execute(TAKE_LOCK)
         connection.execute(MAKE_VERSION)
         found = found_version(connection)
-        if target := moved_to(connection):
-            raise ConfigurationError([f'was moved to {target}; expected ledger.store = "sqlite"'])
+        if elsewhere := why_elsewhere(connection):
+            raise ConfigurationError([elsewhere])
         if found.oldest > len(migrations):
             raise ConfigurationError([f"has format {found.oldest}; this version reads up to {len(migrations)}"])
         for step in migrations[found.made :]:

@@ -9,7 +9,7 @@ import psycopg
 from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.dialect import FleetTable
-from connector.ledger.postgres.layouts import found_version, moved_to
+from connector.ledger.postgres.layouts import found_version, why_elsewhere
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import MIGRATIONS
 from connector.ledger.postgres.trouble import told
@@ -43,8 +43,8 @@ def must_be_of_today(connection: "psycopg.Connection[Any]", address: Address) ->
         found = found_version(connection)
     except psycopg.errors.UndefinedTable:
         raise ConfigurationError([f"ledger.dsn_env: {address}: holds no ledger"]) from None
-    if target := moved_to(connection):
-        raise ConfigurationError([f'ledger.dsn_env: {address}: was moved to {target}; expected ledger.store = "sqlite"'])
+    if elsewhere := why_elsewhere(connection):
+        raise ConfigurationError([f"ledger.dsn_env: {address}: {elsewhere}"])
     if not found.oldest <= len(MIGRATIONS) <= found.made:
         reads = f"this version reads {len(MIGRATIONS)}, and brings an older one to it when a server starts"
         raise ConfigurationError([f"ledger.dsn_env: {address}: has format {found.made}; {reads}"])

@@ -32,7 +32,7 @@ def noting(address: Address) -> Iterator[Note | None]:
                 yield None
                 return
             must_be_of_today(connection, address)
-            yield partial(_note, connection)
+            yield partial(_note, connection, address)
     except psycopg.Error as problem:
         raise refusal(address, told(problem)) from None
 
@@ -42,7 +42,8 @@ def _holds_a_ledger(connection: Connection) -> bool:
     return bool(is_there)
 
 
-def _note(connection: Connection, entry: AuditEntry) -> None:
+def _note(connection: Connection, address: Address, entry: AuditEntry) -> None:
     with connection.transaction():
         connection.execute(TAKE_LOCK)
+        must_be_of_today(connection, address)  # it may have moved since the command has begun
         note_at_rest(Statements(connection), entry)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from connector.ledger.postgres.epochs import LOOK, LedgerEpoch
-from connector.ledger.postgres.layouts import found_version, lock_out_older
+from connector.ledger.postgres.layouts import found_version, lock_out_older, must_be_here
 from connector.ledger.postgres.preparing import as_prepared, prepare_if_direct
 from connector.ledger.postgres.standstill import StandstillWatch
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
@@ -114,9 +114,14 @@ class OwnRow:
         self._watch = watch
 
     def begin(self, connection: "psycopg.Connection[Any]") -> Prologue:
-        """Begin a transaction, wait until it is the only one, and end what belongs to owners that are gone."""
+        """Begin a transaction, wait until it is the only one, and end what belongs to owners that are gone.
+
+        Raises:
+            LedgerUnavailable: the ledger has moved since this replica was taken for gone.
+        """
         seen = _begun(connection, self.word, self.looks)
         own = seen.own or self._inserted(connection)
+        must_be_here(connection, own.oldest)
         others = {word: row for word, row in seen.owners.items() if word != self.word}
         # An epoch in which not all have written yet is watched like an owner that stands still.
         unsettled = {} if seen.epoch.is_settled or seen.epoch.is_over else {seen.epoch.word: 0}
