@@ -65,6 +65,18 @@ MUTANTS = {
         for_todays_alone,
         f"{UPGRADE}::test_tables_that_an_older_replica_uses_become_todays_and_stay_usable_for_it",
     ),
+    "a migration waits as long as a backup takes": Mutant(
+        layouts,
+        "WAIT",
+        lambda _: "0",
+        f"{UPGRADE}::test_a_start_that_a_backup_holds_up_is_refused_and_older_replicas_go_on",
+    ),
+    "a lock-out waits as long as a backup takes": Mutant(
+        layouts,
+        "BRIEFLY",
+        lambda _: "0",
+        f"{UPGRADE}::test_older_versions_are_locked_out_once_no_backup_is_under_way",
+    ),
     "a migration takes no lock": Mutant(
         layouts,
         "TAKE_LOCK",

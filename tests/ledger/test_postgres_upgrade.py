@@ -1,26 +1,36 @@
 """Two versions side by side on one database: the older ones go on, and read all that is written while one of them is there."""
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
 
 from connector.ledger import authentication
 from connector.ledger.open_sessions import EMPTY, NAMES, PURPOSE, SessionRow
+from connector.ledger.postgres import layouts, owners
 from connector.ledger.postgres.address import parsed
 from connector.ledger.postgres.layouts import migrate
+from connector.ledger.postgres.looking import SNAPSHOT
 from connector.ledger.postgres.postgres_ledger import PostgresLedger
 from connector.ledger.postgres.standstill import Standstill
-from connector.ledger.postgres.tables import MIGRATIONS
+from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.testing.ticking import use
 from connector.ledger.unverified import Unverified
 from connector.model.errors import ConfigurationError
-from tests.ledger.ledgers import KEYS, START, SetClock, open_, record, session
+from tests.ledger.ledgers import KEYS, START, SetClock, open_, record, session, until
 from tests.postgres import Postgres
 
 Connection = psycopg.Connection[tuple[object, ...]]
 AN_OLDER_REPLICA = "INSERT INTO owners VALUES ('old', 'a replica of version 1', 1)"
 ITS_TRANSACTION = "UPDATE owners SET sequence = sequence + 1 WHERE id = 'old'"
+WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'relation'"
+"""What waits for somebody who reads a table."""
+SOON = 40.0
+"""Seconds within which a busy machine does what should take a few."""
 CLAIM = 15.0
 UPGRADE = 20 * CLAIM
 
@@ -120,6 +130,94 @@ async def test_who_locks_older_ones_out_goes_on_though_nothing_is_prepared_any_m
             await record(ledger, number)
         await an_upgrade_passes(ledger, clock)
         assert [(await record(ledger, number)).revision for number in range(9)] == [2] * 9
+
+
+async def test_a_start_that_a_backup_holds_up_is_refused_and_older_replicas_go_on(
+    older: Connection, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layouts, "PATIENCE", 0.0)
+    with reading(older) as backup:
+        starting = asyncio.create_task(started(older, clock))
+        await until(partial(waits_for_a_lock, older))
+        await asyncio.to_thread(does_a_transaction, older)
+        with pytest.raises(ConfigurationError) as refused:
+            await asyncio.wait_for(starting, SOON)
+        said = f"has tables of version 1 that nightly (process {backup.info.backend_pid}) is reading"
+    assert said in refused.value.problems[0]
+    assert versions(older) == [(1, 1)]
+    await started(older, clock)
+
+
+async def test_a_start_that_a_backup_holds_up_goes_on_once_that_has_ended(
+    older: Connection, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = list[float]()
+
+    async def has_tried_twice() -> bool:
+        return len(pauses) > 1
+
+    monkeypatch.setattr(layouts, "WAIT", "50ms")
+    monkeypatch.setattr(layouts, "sleep", pauses.append)
+    with reading(older):
+        starting = asyncio.create_task(started(older, clock))
+        await until(has_tried_twice)
+        assert not starting.done()
+    await asyncio.wait_for(starting, SOON)
+    assert versions(older) == [(1, len(MIGRATIONS))]
+
+
+async def test_older_versions_are_locked_out_once_no_backup_is_under_way(
+    older: Connection, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries, real = list[bool](), layouts.lock_out_older
+
+    def counted(connection: psycopg.Connection[Any], version: int) -> bool:
+        tries.append(real(connection, version))
+        return tries[-1]
+
+    monkeypatch.setattr(owners, "lock_out_older", counted)
+    async with todays(older, clock).opened() as ledger:
+        with reading(older):
+            await an_upgrade_passes(ledger, clock)
+            for number in range(9):
+                await record(ledger, number)
+            assert (tries, versions(older)) == ([False], [(1, len(MIGRATIONS))])
+            clock.now += CLAIM
+            await ledger.statistics()
+        clock.now += CLAIM
+        assert [(await record(ledger, number)).revision for number in range(9)] == [2] * 9
+    assert (tries, versions(older)) == ([False, False, True], [(len(MIGRATIONS), len(MIGRATIONS))])
+
+
+@contextmanager
+def reading(older: Connection) -> Iterator[Connection]:
+    """Back up the ledger as long as the context is: what it has looked at stays as it is."""
+    dsn = f"{older.info.dsn} password={older.info.password} application_name=nightly"
+    with psycopg.connect(dsn) as backup:
+        backup.execute(SNAPSHOT)
+        backup.execute("SELECT FROM ledger_version, owners")
+        yield backup
+
+
+async def started(older: Connection, clock: SetClock) -> None:
+    async with todays(older, clock).opened():
+        pass
+
+
+def does_a_transaction(older: Connection) -> None:
+    """Let the older replica have its turn, for which it waits as long as any."""
+    with older.transaction():
+        older.execute("SET LOCAL lock_timeout = '12s'")
+        older.execute(TAKE_LOCK.encode())
+        assert older.execute(ITS_TRANSACTION).rowcount == 1
+
+
+async def waits_for_a_lock(watcher: Connection) -> bool:
+    return bool(watcher.execute(WAITING).fetchall())
+
+
+def versions(older: Connection) -> list[tuple[object, ...]]:
+    return older.execute("SELECT number, layout FROM ledger_version").fetchall()
 
 
 async def test_an_older_replica_that_moves_is_never_locked_out(older: Connection, clock: SetClock) -> None:

@@ -6,6 +6,7 @@ written only after they are locked out, which is done once all owners that are t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -28,6 +29,22 @@ NOTE = (
 LOCK_OUT = """ALTER TABLE owners DROP CONSTRAINT IF EXISTS owner_is_of_today,
     ADD CONSTRAINT owner_is_of_today CHECK (reads >= {})"""
 """A replica of an older version that was paused, and comes back, gets no row, and so does nothing."""
+LIMIT = "SELECT set_config('lock_timeout', %s, true)"
+"""For as long as the transaction lasts, or what is left of it."""
+WAIT = "2s"
+"""For how long a migration waits for somebody who reads the tables. All replicas, and whoever is to read next, wait with it."""
+PAUSE = 4.0
+"""Seconds until it is tried again. Replicas go on meanwhile."""
+PATIENCE = 30.0
+"""Seconds after which a start gives up. A dump of a large ledger takes longer."""
+BRIEFLY = "100ms"
+"""As `WAIT`, for what can be put off."""
+HOLDERS = """SELECT DISTINCT application_name, pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE granted AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND relation IN (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace) AND NOT EXISTS (
+        SELECT FROM pg_locks AS held WHERE held.pid = pg_stat_activity.pid AND locktype = 'advisory' AND granted
+    ) ORDER BY pid"""
+"""Everybody may see the name of a program. Whoever has the ledger's lock is a replica, and holds nobody up for long."""
 Connection = psycopg.Connection[Any]
 
 
@@ -75,10 +92,40 @@ def must_be_here(connection: Connection, oldest: int) -> None:
 def migrate(connection: Connection, migrations: Sequence[str] = MIGRATIONS) -> bool:
     """Bring an empty schema or an older layout to the last of `migrations`: wholly, or not at all. Tell whether it was empty.
 
-    Replicas that start at once do it one after the other. Raises `ConfigurationError` if this version is too old for the tables.
+    Replicas that start at once do it one after the other. A reader of the tables, such as a backup, holds it up: then it is tried
+    again for a while. Raises `ConfigurationError` if that is too long, or if this version is too old for the tables.
     """
+    gives_up = monotonic() + PATIENCE
+    while True:
+        try:
+            return _migrated(connection, migrations)
+        except psycopg.errors.LockNotAvailable:
+            if monotonic() >= gives_up:
+                raise ConfigurationError([_held_up(connection)]) from None
+        sleep(PAUSE)
+
+
+def lock_out_older(connection: Connection, version: int) -> bool:
+    """Record that no version before this one works with the tables any more, as a part of the transaction that is under way.
+
+    Tell whether that is done. It waits for nobody who reads the tables, because all replicas would wait with it.
+    """
+    try:
+        with connection.transaction():
+            connection.execute(LIMIT, [BRIEFLY])
+            connection.execute("UPDATE ledger_version SET number = %s", (version,))
+            connection.execute(LOCK_OUT.format(int(version)).encode())
+    except psycopg.errors.LockNotAvailable:
+        return False
+    finally:
+        forget_prepared(connection)
+    return True
+
+
+def _migrated(connection: Connection, migrations: Sequence[str]) -> bool:
     with connection.transaction():
         connection.execute(TAKE_LOCK)
+        connection.execute(LIMIT, [WAIT])
         connection.execute(MAKE_VERSION)
         found = found_version(connection)
         if elsewhere := why_elsewhere(connection):
@@ -92,11 +139,12 @@ def migrate(connection: Connection, migrations: Sequence[str] = MIGRATIONS) -> b
         return found.oldest == 0
 
 
-def lock_out_older(connection: Connection, version: int) -> None:
-    """Record that no version before this one works with the tables any more, as a part of the transaction that is under way."""
-    connection.execute("UPDATE ledger_version SET number = %s", (version,))
-    connection.execute(LOCK_OUT.format(int(version)).encode())
-    forget_prepared(connection)
+def _held_up(connection: Connection) -> str:
+    """Say who reads the tables, as far as that is known, and what to do."""
+    named = [f"{name or 'a program'} (process {pid})" for name, pid in connection.execute(HOLDERS).fetchall()]
+    who, is_ = ", ".join(named) or "another program", "are" if len(named) > 1 else "is"
+    version = found_version(connection).made
+    return f"has tables of version {version} that {who} {is_} reading, and that cannot change meanwhile: start again after that"
 
 
 def _note(connection: Connection, layout: TablesVersion) -> None:

@@ -110,7 +110,8 @@ class OwnRow:
         self.word = b""
         self.looks = 0
         self._reads = reads
-        self._without_older_since = math.inf
+        self._locks_out_at = math.inf
+        """When older versions are to be locked out."""
         self._watch = watch
 
     def begin(self, connection: "psycopg.Connection[Any]") -> Prologue:
@@ -135,17 +136,21 @@ class OwnRow:
         return replace(seen, owners=owners, layout=layout, is_silent=seen.epoch.word in gone, gone=removed)
 
     def _layout(self, connection: "psycopg.Connection[Any]", all_read: int, oldest: int) -> int:
-        """Return the layout that may be written. Older versions are locked out once none of them was there for a while."""
+        """Return the layout that may be written. Older versions are locked out once none of them was there for a while.
+
+        If somebody reads the tables just then, such as a backup, that is put off.
+        """
         standstill = self._watch.standstill
         if all_read <= oldest:
-            self._without_older_since = math.inf
+            self._locks_out_at = math.inf
             return all_read
         now = standstill.clock()
-        self._without_older_since = min(self._without_older_since, now)
-        if now < self._without_older_since + standstill.upgrade:
-            return oldest
-        lock_out_older(connection, all_read)
-        return all_read
+        self._locks_out_at = min(self._locks_out_at, now + standstill.upgrade)
+        if now >= self._locks_out_at:
+            if lock_out_older(connection, all_read):
+                return all_read
+            self._locks_out_at = now + standstill.claim
+        return oldest
 
     def _inserted(self, connection: "psycopg.Connection[Any]") -> OwnerRow:
         self.word = token_bytes(WORD_BYTES)
