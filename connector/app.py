@@ -176,5 +176,6 @@ def _draining(app: web.Application, closing: Closing) -> Draining:
         closing=closing,
         holding=parts.holding,
         nudge=parts.retries.nudge,
-        stop_retries=parts.retries.stop,
+        pause_retries=parts.retries.pause,
+        resume_retries=parts.retries.go_on,
     )

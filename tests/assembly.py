@@ -97,7 +97,8 @@ def draining(
         closing=closing(ledger, live, end_system, storage),
         holding=holding(ledger, end_system),
         nudge=nudge,
-        stop_retries=lambda: None,
+        pause_retries=lambda: None,
+        resume_retries=lambda: None,
     )
 
 

@@ -88,9 +88,12 @@ class Draining:
     holding: Holding
     nudge: Callable[[], None]
     """Tells the retries that something is due."""
-    stop_retries: Callable[[], None]
-    """Lets the retries begin nothing any more: the other servers of a shared ledger take what is owed."""
+    pause_retries: Callable[[], None]
+    """Lets the retries begin nothing: the other servers of a shared ledger take what is owed."""
+    resume_retries: Callable[[], None]
+    """Lets them go on."""
     _has_begun: bool = field(default=False, init=False)
+    _tries_owed: bool = field(default=False, init=False)
     _ends_sessions: bool = field(default=False, init=False)
     _ending: asyncio.Task[object] | None = field(default=None, init=False)
 
@@ -111,7 +114,9 @@ class Draining:
         await self.begin(close_sessions=close_sessions)
         # Counted before the ledger is asked: what is over by then, and what it has made, is among what the ledger tells.
         under_way, unrecorded = self._under_way, len(self.unrecorded) + self.renewals.unrecorded
-        totals = NOTHING if await self._has_others() else await self.ledger.statistics()
+        has_others = await self._has_others()
+        self._share_what_is_owed(has_others=has_others)
+        totals = NOTHING if has_others else await self.ledger.statistics()
         if close_sessions and totals.sessions and (self._ending is None or self._ending.done()):
             self._ending = self._begin("ending open sessions", self._end_sessions)
         return _shown(totals, under_way, unrecorded)
@@ -127,20 +132,19 @@ class Draining:
         log.warning(BEGUN)
         self.lifecycle.drain()
         self.logins.stop()
-        if await self._may_have_others():
-            self.stop_retries()
-        else:
+
+    def _share_what_is_owed(self, *, has_others: bool) -> None:
+        """Leave what is owed to the other servers, or else try it here: they may end or come while this one is emptied."""
+        if has_others:
+            self.pause_retries()
+        elif not self._tries_owed:
+            self.resume_retries()
             self._begin("trying what is owed", self._try_owed)
+        self._tries_owed = not has_others
 
     async def _has_others(self) -> bool:
         """Tell whether other servers have the ledger, too: the last one of a fleet has nobody to hand anything over to."""
         return len(await in_time(self.ledger.owners())) > 1
-
-    async def _may_have_others(self) -> bool:
-        try:
-            return await self._has_others()
-        except LedgerUnavailable:
-            return True
 
     @property
     def _under_way(self) -> int:

@@ -41,6 +41,7 @@ class Retries:
         self._per_origin = per_origin
         self._changed = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._is_paused = False
         self._outage = Outage(
             "the ledger does not work: owed logouts are put off, and tried again until it does",
             "the ledger works again: owed logouts are tried",
@@ -54,13 +55,21 @@ class Retries:
         """Begin nothing any more; what has begun goes on."""
         self._stopped.set()
 
+    def pause(self) -> None:
+        """Begin nothing until told to go on; what has begun goes on."""
+        self._is_paused = True
+
+    def go_on(self) -> None:
+        """Begin again what is due. Without a pause, this changes nothing."""
+        self._is_paused = False
+        self.nudge()
+
     async def run(self) -> None:
         """Work until told to stop."""
         while not self._stopped.is_set():
             self._changed.clear()
             try:
-                await self._take_due()
-                pause = await self._until_next()
+                pause = LOOK_EVERY if self._is_paused else await self._take_due()
                 self._outage.note(None)
             except LedgerUnavailable as problem:
                 self._outage.note(str(problem))
@@ -69,9 +78,11 @@ class Retries:
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
 
-    async def _take_due(self) -> None:
+    async def _take_due(self) -> float:
+        """Try what is due, and return the seconds until something else may be."""
         for debt in await self._ledger.claim_due(self._clock(), per_origin=self._per_origin, limit=SLICE):
             self._tasks.start(self._try(debt))
+        return await self._until_next()
 
     async def _try(self, debt: Debt) -> None:
         try:

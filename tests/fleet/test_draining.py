@@ -47,6 +47,22 @@ async def test_the_last_replica_hands_nothing_over_and_says_what_is_left(fleet: 
     assert not fleet.desk.alive
 
 
+async def test_what_a_replica_has_handed_over_is_its_own_again_once_it_is_the_last(fleet: Fleet, session: str) -> None:
+    async with fleet.replica("one") as one, AsyncExitStack() as life:
+        await life.enter_async_context(fleet.replica("other"))
+        headers = await one.opened(session)
+        fleet.desk.status = HTTPStatus.SERVICE_UNAVAILABLE
+        assert (await one.cleanup(session, headers)).body["logout"]["outcome"] == "pending"
+        handed_over = await connector("drain", "--timeout", "10s", "--json", folder=fleet.folder / "one", environ=KEYS)
+        await life.aclose()
+        fleet.desk.status = HTTPStatus.OK
+        emptied = await connector("drain", "--timeout", "10s", "--json", folder=fleet.folder / "one", environ=KEYS)
+
+    assert (handed_over.exit_code, handed_over.json) == (0, NOTHING)
+    assert (emptied.exit_code, emptied.json) == (0, NOTHING)
+    assert not fleet.desk.alive
+
+
 async def test_sessions_that_other_replicas_serve_are_not_ended_with_one_of_them(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         headers = await one.opened(session)

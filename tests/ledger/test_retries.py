@@ -182,6 +182,19 @@ async def test_once_told_to_stop_it_begins_nothing_and_ends_what_it_has_begun(
     assert len(trier.tried) == 1
 
 
+async def test_during_a_pause_it_begins_nothing_and_goes_on_after_it(ledger: Ledger, trier: Trier, clock: SetClock) -> None:
+    await record(ledger, 1)
+    async with at_work(ledger, trier, clock) as retries:
+        retries.pause()
+        clock.now += GRACE
+        for _ in range(50):
+            retries.nudge()
+            await ledger.statistics()  # a round trip through the file
+        assert not trier.tried
+        retries.go_on()
+        await trier.until_tried(1)
+
+
 async def test_a_ledger_that_cannot_be_read_does_not_end_the_worker(tmp_path: Path, clock: SetClock) -> None:
     async with opened(tmp_path, clock=clock) as ledger:
         await record(ledger, 1)
