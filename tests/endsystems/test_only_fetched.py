@@ -24,6 +24,10 @@ NOT_JSON = [Canned(200, "<html>", [("Content-Type", "application/json")])]
 FORM, LOGO = Canned(200, headers=[("Set-Cookie", "form=1; Path=/")]), Canned(200)
 
 
+PATIENCE = 0.5
+"""Seconds that a class waits for an answer by a timeout of its own."""
+
+
 class Reading(InSteps):
     """Reads one answer as JSON, at the deadlines of a handler."""
 
@@ -41,8 +45,8 @@ class Persistent(InSteps):
 
     async def login(self, session_id: str, settings: Mapping[str, str]) -> LoginOutcome:
         async with self.guarded.http(for_login=True) as http:
-            with suppress(aiohttp.ClientError):
-                async with http.request(settings["method"], settings["path"]) as answer:
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with asyncio.timeout(PATIENCE), http.request(settings["method"], settings["path"]) as answer:
                     assert answer.status >= 400
             async with http.get("status/401") as answer:
                 await answer.read()
@@ -138,6 +142,8 @@ async def test_what_fails_of_a_login_counts_only_if_it_may_log_in(
         ("POST", "before", True),
         ("POST", "garbage", True),
         ("POST", "status/502", True),
+        ("POST", "hang", True),
+        ("GET", "hang", False),
         ("POST", "status/503", False),
         ("POST", "http://elsewhere.example/", False),
         ("GET", "before", False),

@@ -37,14 +37,17 @@ class LoginSoFar:
             self._last = []
         self._last.append(request)
         self._under_way += 1
+        has_no_answer = True
         try:
             yield
+            has_no_answer = False
         except (aiohttp.ClientError, TimeoutError) as problem:
-            # The class may go on after it, and then another request may fail.
-            self.may_be_made |= _is_unanswered(problem) and self._may_log_in(request.request_info)
+            has_no_answer = _is_unanswered(problem)
             raise
         finally:
             self._under_way -= 1
+            # Also if it was cancelled, by a timeout of the class's own: it may go on after that, and then another request fail.
+            self.may_be_made |= has_no_answer and self._may_log_in(request.request_info)
 
     def note(self, answer: aiohttp.ClientResponse) -> None:
         """Note an answer, which may be a redirect."""
