@@ -142,10 +142,31 @@ async def test_a_start_that_a_backup_holds_up_is_refused_and_older_replicas_go_o
         await asyncio.to_thread(does_a_transaction, older)
         with pytest.raises(ConfigurationError) as refused:
             await asyncio.wait_for(starting, SOON)
-        said = f"has tables of version 1 that nightly (process {backup.info.backend_pid}) is reading"
+        said = f"has tables of an older version that nightly (process {backup.info.backend_pid}) is using"
     assert said in refused.value.problems[0]
     assert versions(older) == [(1, 1)]
     await started(older, clock)
+
+
+def test_who_has_locked_the_tables_is_named_in_a_schema_with_capitals(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layouts, "PATIENCE", 0.0)
+    monkeypatch.setattr(layouts, "WAIT", "50ms")
+    dsn = postgres.dsn(postgres.new_database())
+    with (
+        psycopg.connect(dsn, autocommit=True) as replica,
+        psycopg.connect(f"{dsn} application_name=nightly", autocommit=True) as holder,
+    ):
+        replica.execute('CREATE SCHEMA "OpsHub"')
+        for each in (replica, holder):
+            each.execute('SET search_path = "OpsHub"')
+        migrate(replica, MIGRATIONS[:1])
+        with holder.transaction():
+            holder.execute("LOCK TABLE ledger_version")
+            with pytest.raises(ConfigurationError, match=f"nightly .process {holder.info.backend_pid}. is using"):
+                migrate(replica)
+        assert migrate(replica) is False
 
 
 async def test_a_start_that_a_backup_holds_up_goes_on_once_that_has_ended(

@@ -88,7 +88,8 @@ def _was_done(connection: Connection, source: CheckedLedger, address: Address) -
     if (earlier := source.moved_to()) is None or known != {*source.ids}:
         raise refusal(address, NOT_MOVED.format(source.path))
     if earlier != str(address):
-        raise ConfigurationError([f"{source.path}: was moved to {earlier}, and so cannot move to {address}"])
+        same = "if that is the same database by another name, leave this file out"
+        raise ConfigurationError([f"{source.path}: was moved to {earlier}, and so cannot move to {address}; {same}"])
     return True
 
 

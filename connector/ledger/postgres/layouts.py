@@ -41,7 +41,8 @@ BRIEFLY = "100ms"
 """As `WAIT`, for what can be put off."""
 HOLDERS = """SELECT DISTINCT application_name, pid FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE granted AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND relation IN (SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace) AND NOT EXISTS (
+    AND relation IN (SELECT pg_class.oid FROM pg_class JOIN pg_namespace ON relnamespace = pg_namespace.oid
+        WHERE nspname = current_schema()) AND NOT EXISTS (
         SELECT FROM pg_locks AS held WHERE held.pid = pg_stat_activity.pid AND locktype = 'advisory' AND granted
     ) ORDER BY pid"""
 """Everybody may see the name of a program. Whoever has the ledger's lock is a replica, and holds nobody up for long."""
@@ -143,8 +144,7 @@ def _held_up(connection: Connection) -> str:
     """Say who reads the tables, as far as that is known, and what to do."""
     named = [f"{name or 'a program'} (process {pid})" for name, pid in connection.execute(HOLDERS).fetchall()]
     who, is_ = ", ".join(named) or "another program", "are" if len(named) > 1 else "is"
-    version = found_version(connection).made
-    return f"has tables of version {version} that {who} {is_} reading, and that cannot change meanwhile: start again after that"
+    return f"has tables of an older version that {who} {is_} using, and that cannot change meanwhile: start again after that"
 
 
 def _note(connection: Connection, layout: TablesVersion) -> None:
