@@ -91,6 +91,7 @@ class World:
             start.result()
             if self.oracle.violations:
                 raise AssertionError(self.oracle.violations[0])  # or it would be started for ever
+            replica.drivers = [*self._near(), replica.store]  # another process has a memory of its own: that one is closed
             await self.pause((1,))
 
     def quieten(self) -> None:
@@ -113,14 +114,15 @@ class World:
         if self.loop.time() < self.is_forgotten_until:
             self.oracle.let_go(name, since=self.loop.time() - FORGOTTEN, for_good=is_settled)
 
+    def _near(self) -> list[MemoryDriver]:
+        return [MemoryDriver("memory", MemoryDriver.Settings(), clock=self.clock)] if self.climate.near else []
+
     def _new_replica(self) -> Replica:
         self._number += 1
         name, climate = f"r{self._number}", self.climate
         bad_store, bad_database = (0.0, 0.0) if self.is_quiet else (climate.bad_store, climate.bad_database)
         kind, master = (OwnStore, self.new_store()) if climate.own_stores else (SharedStore, self.master)
         store = kind("authority", master, self.dice, travel=climate.travel, bad_days=bad_store)
-        near = [MemoryDriver("memory", MemoryDriver.Settings(), clock=self.clock)] if climate.near else []
         wire, off = Wire(self.cluster, name, climate.travel, bad_database), self.dice.choice(climate.clocks)
-        return Replica(
-            name, self.settings, DeskClient(self.desk), [*near, store], wire, self.loop, self.dice, off, climate.has_splits
-        )
+        drivers = [*self._near(), store]
+        return Replica(name, self.settings, DeskClient(self.desk), drivers, wire, self.loop, self.dice, off, climate.has_splits)
