@@ -21,7 +21,6 @@ from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import Layout, Owners, Packed
 from drivers.aiocached.memcached_failures import FAILURES
 from drivers.aiocached.memcached_pool import MemcachedPool
-from drivers.aiocached.moves import done_where_it_counts
 from drivers.contract import EVERYTHING, Stamp, Statistics
 from drivers.driver_errors import DriverUnavailable
 from drivers.keys import digest, scope_digest
@@ -91,14 +90,14 @@ class MemcachedLayout(Layout):
             if stamp:
                 await cache.delete(self._entry(stamp, key))
 
-        await done_where_it_counts(self._pool, lambda: self._pool.run(remove))
+        await self._pool.eras.done_where_it_counts(lambda: self._pool.run(remove))
 
     async def forget(self, owners: Owners) -> None:
         async def remove(cache: MemcachedCache) -> None:
             for owner in owners:
                 await cache.delete(self._owner(owner))
 
-        await done_where_it_counts(self._pool, lambda: self._pool.run(remove))
+        await self._pool.eras.done_where_it_counts(lambda: self._pool.run(remove))
 
     async def purge(self, limit: int) -> bool:  # noqa: ARG002 - there is nothing that could be found and freed
         return False

@@ -13,6 +13,7 @@ from aiocache.serializers import NullSerializer
 from aiomcache.pool import Connection, MemcachePool
 
 from drivers.aiocached.aiocache_settings import SILENCE, AiocacheSettings
+from drivers.aiocached.eras import Eras
 from drivers.aiocached.translation import BROKEN
 from drivers.host_names import Names, Question, first_to_answer
 
@@ -56,17 +57,8 @@ class MemcachedPool:
         self._names = Names()
         self._idle: list[_Connected] = []
         self._closed = False
-        self._era = 0
-        """Rises whenever the server did not answer, or a new client has reached another one."""
-        self._server: bytes | None = None
-        """The one that clients of this era lead to."""
-        self._is_clean = True
-        """Whether nothing is there that was evicted elsewhere."""
-
-    @property
-    def era(self) -> int:
-        """Of the clients that are used from now on."""
-        return self._era
+        self.eras = Eras()
+        """One ends whenever the server did not answer, or a new client has reached another one."""
 
     async def run(self, work: Work[T]) -> T:
         """Run `work` with an idle client or, if the server has closed that one meanwhile, again with a new one.
@@ -105,7 +97,7 @@ class MemcachedPool:
         return None
 
     def _is_stale(self, client: _Connected) -> bool:
-        return client.era != self._era or time.monotonic() - client.since > self._settings.connection_max_age
+        return client.era != self.eras.now or time.monotonic() - client.since > self._settings.connection_max_age
 
     async def _done_with(self, client: _Connected, work: Work[T]) -> T:
         begun, done = time.monotonic(), False
@@ -116,7 +108,7 @@ class MemcachedPool:
             if not done and time.monotonic() - begun >= SILENCE:
                 await self._doubt(client)
         # One of an earlier era leads to a server that was left while this one was in use.
-        if self._closed or client.era != self._era:
+        if self._closed or client.era != self.eras.now:
             await client.cache.close()
         else:
             self._idle.append(client)
@@ -124,37 +116,30 @@ class MemcachedPool:
 
     async def _doubt(self, client: _Connected) -> None:
         """Close all clients of this one's era; those in use once they come back."""
-        if client.era == self._era:
-            self._era += 1
+        if client.era == self.eras.now:
+            self.eras.end()
             await self._close_idle()
 
     async def _new(self) -> _Connected:
         async with asyncio.timeout(self._settings.connect_timeout):
             while True:
                 # Noted before it connects: one that began in an earlier era may have reached the former server.
-                era, since = self._era, time.monotonic()
+                era, since = self.eras.now, time.monotonic()
                 cache, server = await self._connected()
                 async with AsyncExitStack() as unless_used:
                     unless_used.push_async_callback(cache.close)
-                    if era == self._era and await self._is_of_an_era(cache, server):
+                    if era == self.eras.now and await self._is_of_an_era(cache, server):
                         unless_used.pop_all()
-                        return _Connected(cache, since, self._era)
+                        return _Connected(cache, since, self.eras.now)
 
     async def _is_of_an_era(self, cache: MemcachedCache, server: bytes) -> bool:
         """Tell whether a new client may be used. If it has reached another server than the others, it begins the next era."""
-        is_another = self._server not in {None, server}
-        self._server, self._era = server, self._era + is_another
-        era = self._era
-        if is_another:
-            # At once, so that no eviction goes to the former one alone while this one is used.
-            self._is_clean = False
+        begins, era = self.eras.reached(server), self.eras.now
+        if begins:
             await self._close_idle()
-        # Each new client does so until one has: none waits for another one.
-        if not self._is_clean:
-            await _done_whole(cache, self._invalidate, self._settings.operation_timeout)
-            self._is_clean |= era == self._era
+        await self.eras.clean(era, lambda: _done_whole(cache, self._invalidate, self._settings.operation_timeout))
         # Meanwhile another client may have changed the server, and evictions been sent to that one alone.
-        return era == self._era
+        return era == self.eras.now
 
     async def _connected(self) -> tuple[MemcachedCache, bytes]:
         """Return a new client, and its server."""

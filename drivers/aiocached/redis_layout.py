@@ -16,7 +16,6 @@ from drivers import generations
 from drivers.aiocached import lua
 from drivers.aiocached.aiocache_settings import AiocacheSettings
 from drivers.aiocached.layout import Layout, Owners, Packed, owners_of
-from drivers.aiocached.moves import done_where_it_counts
 from drivers.aiocached.redis_connection import Addressed, StoreLogin, connection_options
 from drivers.aiocached.redis_failures import FAILURES, is_from_a_full_server
 from drivers.aiocached.redis_greeting import Greeting
@@ -94,10 +93,10 @@ class RedisLayout(Layout):
         return bool(await self._write(lua.PUT_IF_CURRENT, owners, *entry, stamp.hex()))
 
     async def delete(self, owners: Owners, key: bytes) -> None:
-        await done_where_it_counts(self._pool, lambda: self._run(lua.DELETE, owners, key))
+        await self._pool.eras.done_where_it_counts(lambda: self._run(lua.DELETE, owners, key))
 
     async def forget(self, owners: Owners) -> None:
-        await done_where_it_counts(self._pool, lambda: self._run(lua.FORGET, owners))
+        await self._pool.eras.done_where_it_counts(lambda: self._run(lua.FORGET, owners))
 
     async def purge(self, limit: int) -> bool:
         return bool(await self._run(lua.PURGE, (), repr(self._clock()), max(1, min(limit, LONGEST_PURGE))))

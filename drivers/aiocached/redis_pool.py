@@ -12,15 +12,13 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from drivers.aiocached import lua
 from drivers.aiocached.aiocache_settings import SILENCE, AiocacheSettings
+from drivers.aiocached.eras import NEVER, Eras
 from drivers.aiocached.redis_connection import Addressed, Word, said
 from drivers.aiocached.redis_failures import is_from_no_master
 from drivers.aiocached.redis_greeting import Greeting
 from drivers.aiocached.redis_script import ServerScript
 from drivers.aiocached.translation import BROKEN
 from drivers.driver_errors import DriverUnavailable
-
-NEVER = -1
-"""The era of a connection that was never made."""
 
 
 class RedisPool:
@@ -54,17 +52,8 @@ class RedisPool:
         self._turns = asyncio.Semaphore(settings.pool_size)
         self._free: list[Addressed] = []
         self._closed = False
-        self._era = 0
-        """Rises whenever the connections turned out to lead to a server that does not serve, or no longer is the one to use."""
-        self._run_id = ""
-        """Of the server that a connection reached last."""
-        self._is_clean = True
-        """Whether nothing is there that was evicted elsewhere."""
-
-    @property
-    def era(self) -> int:
-        """Of the connections that are used from now on."""
-        return self._era
+        self.eras = Eras()
+        """One ends when a server turned out not to serve, or no longer to be the one to use."""
 
     async def run(self, script: ServerScript, *arguments: Word) -> Any:
         """Return what the script answers. It is sent twice if its connection fails, or if the server is not the master.
@@ -116,7 +105,7 @@ class RedisPool:
         self._free.append(connection)
         self._turns.release()
         # One of an earlier era leads to a server that was left while this one was in use.
-        if self._closed or connection.era != self._era:
+        if self._closed or connection.era != self.eras.now:
             await connection.disconnect(nowait=True)
 
     async def _answer(self, connection: Addressed, ask: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
@@ -157,14 +146,14 @@ class RedisPool:
     def _is_stale(self, connection: Addressed) -> bool:
         return (
             not connection.is_connected
-            or connection.era != self._era
+            or connection.era != self.eras.now
             or time.monotonic() - connection.since > self._settings.connection_max_age
         )
 
     async def _leave_the_server(self, connection: Addressed) -> None:
         """Close all connections of this one's time or before; those in use once they come back."""
-        if connection.era == self._era:
-            self._era += 1
+        if connection.era == self.eras.now:
+            self.eras.end()
         await self._close_stale(connection, *self._free)
 
     async def _close_stale(self, *connections: Addressed) -> None:
@@ -175,36 +164,25 @@ class RedisPool:
     async def _connect(self, connection: Addressed) -> None:
         connection.era = NEVER
         # One that began in an earlier era may have reached the former server.
-        while connection.era != self._era:
+        while connection.era != self.eras.now:
             await connection.disconnect(nowait=True)
             # Noted before it connects: a fail-over during that makes it stale at once.
-            connection.era, connection.since = self._era, time.monotonic()
+            connection.era, connection.since = self.eras.now, time.monotonic()
             await self._greeting.connect(connection)
-            if connection.era == self._era:
+            if connection.era == self.eras.now:
                 await self._note_the_server(connection)
 
     async def _note_the_server(self, connection: Addressed) -> None:
         """Leave the server from before if a new connection has reached another one: nobody may use two masters at once."""
-        is_another = self._run_id not in {"", connection.run_id}
-        self._run_id = connection.run_id
-        if is_another:
-            # At once, so that no eviction goes to the former one alone while this one is used.
-            self._is_clean = False
-            self._era += 1
-            connection.era = self._era
+        if self.eras.reached(connection.run_id):
+            connection.era = self.eras.now
             await self._close_stale(*self._free)
-        if not self._is_clean:
-            await self._invalidate(connection)
-
-    async def _invalidate(self, connection: Addressed) -> None:
-        """Make everything there unreachable. Each new connection does so until one has: none waits for another one."""
         try:
-            await self._evaluate(connection, lua.FORGET, self._everything)
+            await self.eras.clean(connection.era, lambda: self._evaluate(connection, lua.FORGET, self._everything))
         except BaseException:
             # Whatever came in between: it must not be used.
             await connection.disconnect(nowait=True)
             raise
-        self._is_clean |= connection.era == self._era
 
 
 async def _take_leave(connection: Addressed) -> None:
