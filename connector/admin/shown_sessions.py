@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from connector.admin.shown import LastAnswer
+from connector.model.begun import refreshed_by
 from connector.model.cleanup import CleanupReport
 from connector.model.debts import LogoutState
 from connector.model.listed import TICK, ListedSession, SessionState, Wanted
@@ -16,6 +17,10 @@ SessionChoice = Literal["open", "opening", "unknown"]
 LONGEST_IDLE = 1e10
 """Seconds: some centuries."""
 LOOK_FOR_IT = "nobody knows what its login has made: look for it in the end system, and end it there"
+LOOK_BEHIND_IT = (
+    "nobody knows what a refresh of its login has made, and the logout could only use the credential before that: look for the"
+    " login in the end system, and end it there"
+)
 OVERTAKEN = "a cleanup came while its login is under way: what it makes is ended"
 
 
@@ -132,5 +137,5 @@ def _reason(listed: ListedSession) -> str | None:
     if listed.unusable is not None:
         return listed.unusable
     if listed.state is SessionState.UNKNOWN:
-        return LOOK_FOR_IT
+        return LOOK_FOR_IT if refreshed_by(listed.login_id) is None else LOOK_BEHIND_IT
     return OVERTAKEN if listed.overtaken else None

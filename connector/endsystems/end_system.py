@@ -27,7 +27,7 @@ Change = Callable[[Credential], Credential]
 """Makes the new credential out of the one that is current."""
 Refresh = Callable[[Credential], Awaitable[Mapping[str, str] | None]]
 """Has the end system renew a credential. Returns the values that are new by their names, None if it made nothing. A `Credential`
-says when it is stale. Raises `LoginNotRenewed` if another try may do better."""
+says when it is stale. Raises `LoginNotRenewed` if another try may do better. After any other error, nobody knows what it made."""
 
 
 class LoginInUse(Protocol):

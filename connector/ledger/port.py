@@ -216,12 +216,19 @@ class RenewedLogins(Protocol):
         has made (`Renewal.ends_refresh`), unless that was overtaken. As long as it lasts, nobody tries what is owed of the login:
         an end system does not know a credential that is spent, and says nothing of the login by that.
 
+        Its owner may be gone before it tells what the refresh has made. So a claimed refresh is an opening, too (`refresh_of`),
+        which holds no seat while the login holds one. It is over once the login is renewed, or ended by an end system that knew
+        it. If the end system did not know it, that proves nothing: the logout keeps the seat as an unproved one.
+
         Raises `LedgerUnavailable` also if its store may have forgotten that the credential was renewed.
         """
         ...
 
-    async def release_refresh(self, session_id: str, login_id: str) -> None:
-        """End this owner's claim of a refresh, if there is one: nothing came of it. If this fails, the claim ends by itself."""
+    async def release_refresh(self, session_id: str, login_id: str, *, unanswered: bool = False) -> None:
+        """End this owner's claim of a refresh, if there is one. If this fails, the claim ends by itself.
+
+        Nothing came of it; or, if it is `unanswered`, nobody knows what did: then it counts as a login that may be alive.
+        """
         ...
 
 

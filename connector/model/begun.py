@@ -6,6 +6,19 @@ from msgspec import Struct
 
 from connector.model.debts import Debt
 
+REFRESH = "refresh."
+"""How the id begins that the refresh of a login has as an opening. No login's own id has a full stop."""
+
+
+def refresh_of(login_id: str) -> str:
+    """Return the id of the opening that a refresh of this login is."""
+    return REFRESH + login_id
+
+
+def refreshed_by(opening_id: str) -> str | None:
+    """Return which login is refreshed by an opening; None if that makes a login of its own."""
+    return opening_id.removeprefix(REFRESH) if opening_id.startswith(REFRESH) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -17,7 +30,7 @@ class Opening:
     origin: str
     """Where today's end system is. No credential tells where a login will be made."""
     login_id: str
-    """A random word, which the session gets as well."""
+    """A random word, which the session gets as well; of a refresh, see `refresh_of`."""
     opened_at: float
     """When the login was about to be sent, in seconds since the epoch; shown only."""
     pool: str | None = field(default=None, repr=False)

@@ -77,6 +77,10 @@ class Renewal(Struct, frozen=True):
     ends_refresh: bool = False
     """Whether it is what a refresh has made, whose claim ends with it."""
 
+    def is_overtaken_by(self, current: "Current") -> bool:
+        """Tell whether the session is open by another credential that somebody has recorded meanwhile."""
+        return current.is_open and current.credential != self.credential
+
 
 class Current(Struct, frozen=True):
     """The credential of a login as its end system has renewed it last."""

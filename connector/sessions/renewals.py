@@ -230,20 +230,24 @@ class Renewals:
         raise LoginNotRenewed(f"another process renews it, and has not done so within {DEADLINE:g} s")
 
     async def _made(self, line: Line, stale: Credential, make: Refresh) -> None:
-        renewed = None
+        renewed, is_unanswered = None, True
         try:
             renewed = await make(stale)
+            is_unanswered = False
+        except LoginNotRenewed as problem:
+            is_unanswered = problem.may_have_worked
+            raise
         finally:
             if not renewed:
-                await self._release(line.sealed)
+                await self._release(line.sealed, unanswered=is_unanswered)
         if renewed:
             line.changes.append(with_values(renewed))
             line.ends_refresh = True
             await self._written(line)
 
-    async def _release(self, sealed: Sealed) -> None:
+    async def _release(self, sealed: Sealed, *, unanswered: bool = False) -> None:
         with suppress(LedgerUnavailable):  # the claim ends by itself
-            await in_time(self._ledger.release_refresh(sealed.session_id, sealed.login_id))
+            await in_time(self._ledger.release_refresh(sealed.session_id, sealed.login_id, unanswered=unanswered))
 
     async def _recorded(self, line: Line) -> None:
         """Record all changes of a login that wait. It goes on if the caller is cancelled. Raises `LedgerUnavailable`."""
@@ -269,7 +273,7 @@ class Renewals:
 
     async def _write(self, line: Line) -> None:
         changes, ends_refresh, sealed = [*line.changes], line.ends_refresh, line.sealed
-        number, current, is_done = len(changes), self._live.current(sealed), False
+        number, current, is_done, is_unknown = len(changes), self._live.current(sealed), False, False
         while not is_done and current.credential is not None:
             wanted = _changed(current.credential, changes)
             if wanted == current.credential and wanted.stale_at == current.credential.stale_at:
@@ -283,6 +287,7 @@ class Renewals:
             line.told.add(wanted)
             found = await self._ledger.renew(renewal)
             # A version that has not grown: the ledger does not know the login, or it has nothing to end.
+            is_unknown = found is None
             if found is None or found.version <= current.version:
                 break
             self._note(sealed, found)
@@ -298,7 +303,7 @@ class Renewals:
         if ends_refresh:
             line.ends_refresh = False
             if not is_done:
-                await self._release(sealed)
+                await self._release(sealed, unanswered=is_unknown)
 
     def _note(self, sealed: Sealed, found: Current) -> None:
         if found.is_open:

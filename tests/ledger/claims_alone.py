@@ -11,10 +11,11 @@ from connector.ledger.testing import MakeLedger, SetClock
 from connector.ledger.testing.before_sending import BeforeSending
 from connector.ledger.testing.first_tries import SharedFirstTries
 from connector.ledger.testing.refresh_claims import SharedRefreshing
+from connector.ledger.testing.unanswered_refreshes import SharedUnansweredRefreshes, UnansweredRefreshes
 from tests.postgres import Postgres
 
 
-class TestClaims(BeforeSending, SharedFirstTries, SharedRefreshing):
+class TestClaims(BeforeSending, SharedFirstTries, SharedRefreshing, UnansweredRefreshes, SharedUnansweredRefreshes):
     shared = True
 
     @pytest.fixture

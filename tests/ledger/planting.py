@@ -14,9 +14,10 @@ from connector.ledger.postgres.in_hand import InHand
 from connector.ledger.postgres.replica import Replica
 from connector.ledger.postgres.tables import TAKE_LOCK
 from connector.ledger.postgres.transactions import FleetTransactions
-from connector.ledger.sql import selection
+from connector.ledger.sql import opening_rows, refresh_rows, selection
 from connector.ledger.sql.operations import Operations
 from connector.model import settling
+from connector.model.begun import refresh_of
 from tests.sessions.planting import Mutant, nothing
 
 TRIES, CANCELLED, STANDSTILL = "claims_alone.py", "test_cancelled_tries.py", "test_standstill.py"
@@ -54,6 +55,15 @@ def by_its_id_alone(real: Callable[..., Any]) -> Callable[..., Any]:
     return back
 
 
+def of_any_refresh(real: Callable[..., Any]) -> Callable[..., Any]:
+    def over(table: Any, session_id: str, login_id: str, *, unanswered: bool) -> None:
+        real(table, session_id, login_id, unanswered=unanswered)
+        if not unanswered:
+            opening_rows.remove(table, session_id, refresh_of(login_id))
+
+    return over
+
+
 def as_a_first_try(real: Callable[..., Any]) -> Callable[..., Any]:
     return lambda ledger, debt, **_: real(ledger, debt, retried=False)
 
@@ -87,6 +97,13 @@ MUTANTS = {
         held_claims, "REFRESHED", lambda real: real + " WHERE owner IS NULL", TRIES
     ),
     "retries send what is being refreshed": Mutant(held_claims, "UNCLAIMED", lambda real: real.partition(" AND ")[0], TRIES),
+    "a refresh leaves no row": Mutant(refresh_rows, "begin", nothing, TRIES),
+    "a credential that may be spent proves that its login is over": Mutant(
+        refresh_rows, "judged", lambda _: lambda settlements, _: settlements, TRIES
+    ),
+    "a refresh is in doubt although its login was ended": Mutant(refresh_rows, "end", nothing, TRIES),
+    "a refresh is in doubt although a later one has worked": Mutant(refresh_rows, "renewed", nothing, TRIES),
+    "a refresh that came to nothing ends the doubt about the one before": Mutant(refresh_rows, "over", of_any_refresh, TRIES),
     "a COMMIT whose wait was cancelled has taken effect": Mutant(
         FleetTransactions, "_end", lambda _: lambda _, commit: commit(), f"{FAULTS}::{CANCELLED_WAIT}"
     ),

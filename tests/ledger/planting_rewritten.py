@@ -128,9 +128,9 @@ def of_all_that_is_lost(_: Callable[[Any, Any], bool]) -> Callable[[Any, Any], b
 
 
 def as_if_all_had_written(real: Callable[..., Any]) -> Callable[..., Any]:
-    def claim_refresh(table: Any, *asked: Any) -> Any:
+    def claim_refresh(table: Any, *asked: Any, now: float) -> Any:
         table.term = replace(table.term, is_complete=True)
-        return real(table, *asked)
+        return real(table, *asked, now=now)
 
     return claim_refresh
 

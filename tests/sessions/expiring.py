@@ -26,6 +26,8 @@ class Expiring(ProfiledEndSystem):
         """Whether a refresh makes another refresh token, or an access token alone."""
         self.is_away = 0
         """The status by which it says that it can do no refresh for now."""
+        self.breaks_off = False
+        """Whether it breaks the connection once it has done a refresh."""
         self.refreshes = 0
         self.ended: list[str] = []
         """The refresh tokens that logouts have ended."""
@@ -72,6 +74,8 @@ class Expiring(ProfiledEndSystem):
         pair = self._pair(login) if self.rotates else {"access": self._access(login)}
         self.refreshing.set()
         await self.answering.wait()
+        if self.breaks_off and request.transport is not None:
+            request.transport.abort()
         return web.json_response(pair)
 
     async def log_out(self, request: web.Request) -> web.Response:

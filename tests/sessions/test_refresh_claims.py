@@ -193,3 +193,55 @@ async def test_a_refresh_that_could_not_be_recorded_is_recorded_and_not_sent_aga
         assert [await one.call(), await waiting] == [200, 200]
 
     assert desk.system.refreshes == 1
+
+
+@pytest.mark.parametrize(("status", "is_in_doubt"), [(503, False), (502, True)])
+async def test_a_gateway_that_got_no_answer_leaves_a_refresh_in_doubt(desk: Desk, status: int, *, is_in_doubt: bool) -> None:
+    async with desk.connector() as one:
+        desk.system.is_away = status
+        with pytest.raises(LoginNotRenewed):
+            await one.call()
+        assert desk.store.is_in_doubt(SESSION, LOGIN) == is_in_doubt
+        desk.system.is_away = 0
+        assert await one.call() == 200
+        assert not desk.store.is_in_doubt(SESSION, LOGIN)
+
+
+async def test_a_refresh_whose_answer_breaks_off_stays_in_doubt_when_the_next_one_is_refused(desk: Desk) -> None:
+    async with desk.connector() as one:
+        desk.system.breaks_off = True
+        with pytest.raises(LoginNotRenewed):
+            await one.call()
+        assert await one.call() == 401
+        assert desk.store.is_in_doubt(SESSION, LOGIN)
+
+
+@pytest.mark.parametrize("is_in_doubt", [False, True])
+async def test_whoever_cannot_refresh_says_whether_it_may_have_worked(desk: Desk, *, is_in_doubt: bool) -> None:
+    async def late(_: Credential) -> Credential:
+        raise LoginNotRenewed("not now", may_have_worked=is_in_doubt)
+
+    async with desk.connector() as one:
+        with pytest.raises(LoginNotRenewed):
+            await one.login.refresh(desk.credential, late)
+        assert desk.store.is_in_doubt(SESSION, LOGIN) == is_in_doubt
+
+
+async def test_nobody_knows_what_a_refresh_has_made_that_ends_in_an_error_of_its_own(desk: Desk) -> None:
+    async def broken(_: Credential) -> Credential:
+        raise ZeroDivisionError
+
+    async with desk.connector() as one:
+        with pytest.raises(ZeroDivisionError):
+            await one.login.refresh(desk.credential, broken)
+        assert desk.store.is_in_doubt(SESSION, LOGIN)
+
+
+async def test_what_a_login_that_nobody_knows_any_more_was_renewed_to_is_in_doubt(desk: Desk) -> None:
+    async def while_it_goes(stale: Credential) -> Credential:
+        del desk.store.sessions[SESSION, LOGIN]
+        return stale.with_values({"X-Refresh": "newer"})
+
+    async with desk.connector() as one:
+        await one.login.refresh(desk.credential, while_it_goes)
+        assert desk.store.is_in_doubt(SESSION, LOGIN)

@@ -11,6 +11,7 @@ from aiohttp import web
 from connector.api.session_of_request import session as session_of
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model.errors import LedgerUnavailable
+from connector.model.listed import ListedSession, SessionState, Wanted
 from connector.model.sessions import Current, Renewal
 from connector.sessions import live
 from tests.sessions.expiring import Expiring
@@ -293,3 +294,24 @@ async def test_a_refresh_whose_caller_has_given_up_is_recorded_before_the_server
         await server.opshub.cleanup(session, headers, SYSTEM)
 
     assert (expiring.ended, expiring.refresh) == (["r3.1"], {})
+
+
+async def test_a_login_whose_refresh_got_no_answer_is_listed_when_its_logout_finds_nothing(
+    expiring: Expiring, session: str, tmp_path: Path
+) -> None:
+    async with served(tmp_path, expiring.section, routes=ROUTES) as server:
+        headers = await opened(server, session)
+        expiring.expire()
+        expiring.breaks_off = True
+        assert (await server.opshub.call("/one", headers)).status == 503
+        assert await unknown(server) == []
+        answer = await server.opshub.cleanup(session, headers, SYSTEM)
+        assert (answer.status, answer.body["logout"]["outcome"], len(expiring.refresh)) == (200, "already_out", 1)
+        [lost] = await unknown(server)
+        assert lost.session_id == session
+        assert (await server.parts.ledger.statistics()).unknown == 1
+
+
+async def unknown(server: Served) -> list[ListedSession]:
+    """Return the logins of which nobody knows what they are."""
+    return await server.parts.ledger.session_listing(Wanted(states=[SessionState.UNKNOWN]))

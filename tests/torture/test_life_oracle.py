@@ -2,7 +2,7 @@
 
 from tests.torture.life.calls import NO_TICK, Life, Seen
 from tests.torture.life.faults import Wrong
-from tests.torture.life.logins import Asked, Beyond, Login
+from tests.torture.life.logins import Asked, Beyond, Login, Way
 from tests.torture.life.oracle import judged
 from tests.torture.life.told import Told
 
@@ -496,10 +496,39 @@ def test_a_login_beyond_the_licence_is_a_fault_unless_nobody_could_know_of_anoth
     told.lost.clear()
     told.beyond.append(Beyond("d", 100.0, frozenset(["a", "b", "c"])))
     assert told.found() == {Wrong.BEYOND}
-    told.refresh("a").untold = told.logins["a"].untold = True
-    told.alive.remove("a")
+    cookie = told.logins["a"].renew(told.use("a").began)
+    cookie.told = cookie.asked + 0.1
+    cookie.carried = told.cleanup("a", None, session="a").began
+    told.crowded = [(cookie.asked, cookie.carried)]
+    told.dies()
     verdict = judged(told.history())
     assert (verdict.clean, verdict.excused) == (True, 1)
+
+
+def test_a_login_whose_refresh_is_in_doubt_holds_its_seat_and_has_a_row() -> None:
+    told = Told(lost={"a"})
+    for ticket in ("a", "b", "c", "d"):
+        told.initialize(ticket, session=ticket)
+    told.refresh("a").untold = told.logins["a"].untold = True
+    assert not told.found()
+    told.unknown = []
+    assert told.found() == {Wrong.NO_TRACE}
+    told.unknown = ["a", "a"]
+    assert told.found() == {Wrong.NO_CAUSE}
+    told.unknown = None
+    told.beyond.append(Beyond("d", 100.0, frozenset(["a", "b", "c"])))
+    assert told.found() == {Wrong.BEYOND}
+
+
+def test_a_refresh_that_has_failed_may_be_listed_although_the_end_system_has_made_nothing() -> None:
+    told = Told(unknown=["s"])
+    told.initialize("a")
+    told.logins["a"].way = Way.REFRESH
+    call = told.use("a")
+    told.cleanup("a")
+    assert told.found() == {Wrong.NO_CAUSE}
+    call.status = 503
+    assert not told.found()
 
 
 def test_an_initialize_that_finds_no_seat_is_a_fault_if_fewer_logins_may_hold_one() -> None:

@@ -60,7 +60,14 @@ class ExchangeFailed(Exception):
 
 
 class LoginNotRenewed(aiohttp.ClientConnectionError):
-    """The end system could not be asked, for now, to renew a login. Its text names neither the URL nor a value."""
+    """The end system could not be asked, for now, to renew a login. Its text names neither the URL nor a value.
+
+    `may_have_worked` tells whether it may have renewed the login all the same, so that nobody has the new credential.
+    """
+
+    def __init__(self, message: str, *, may_have_worked: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_worked = may_have_worked
 
 
 def may_pass(status: int) -> bool:

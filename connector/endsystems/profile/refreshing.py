@@ -68,7 +68,7 @@ class HttpRefresh:
                 note(record)
                 lacks_some = record.code == CAPTURE_MISSING and not step.capture.keys().isdisjoint(values.captured)
                 if record.verdict is Verdict.AWAY:
-                    raise LoginNotRenewed(record.message)
+                    raise LoginNotRenewed(record.message or name, may_have_worked=record.may_have_worked or record.broke_off)
                 if record.ends_the_run and not lacks_some:
                     return None, record.message
             return renewed_by(self.profile, values), None

@@ -8,11 +8,11 @@ from connector.ledger.postgres import certainty
 from connector.ledger.postgres.certainty import FoundCurrent
 from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.in_hand import InHand, Receiver
-from connector.ledger.sql import recording, selection, session_changes, session_rows
+from connector.ledger.sql import recording, refresh_rows, selection, session_changes, session_rows
 from connector.ledger.sql.selection import Claimed
 from connector.ledger.sql.table import Table
 from connector.model.debts import Debt, LogoutState
-from connector.model.sessions import Login, OpenSession, RefreshClaim, RefreshState, Renewal
+from connector.model.sessions import Current, Login, OpenSession, RefreshClaim, RefreshState, Renewal
 from connector.model.settling import Settlement
 from connector.model.transitions import Asked
 
@@ -115,33 +115,36 @@ def release(table: FleetTable, id_: int, in_hand: InHand) -> None:
         table.claims.ended(id_)
 
 
-def claim_refresh(table: Table, session_id: str, login_id: str, version: int) -> RefreshClaim | None:
+def claim_refresh(table: Table, login: Login, version: int, in_hand: InHand, *, now: float) -> RefreshClaim | None:
     """Claim the refresh of a login for this owner, unless it is not due or another's.
 
     None stands for a login that a replica may still have to write again, or a renewal of it: the credential may be spent by now.
     A version from before the one that is meant was forgotten, too: the refresh is due.
     """
-    current = session_rows.current(table, session_id, login_id)
-    if current is None:
-        is_certain = table.term.gives_seats or session_changes.is_debt(table, session_id, login_id, None)
+    [session] = session_rows.open_by(table, [login])
+    if session is None or session.credential is None:
+        is_certain = table.term.gives_seats or session_changes.is_debt(table, *login, None)
         return RefreshClaim(RefreshState.NOT_DUE, None) if is_certain else None
+    current = Current(session.credential, session.version)
     query = f"SELECT owner FROM refreshes WHERE {OF_LOGIN}"  # noqa: S608 - ours
-    owner = next((bytes(each["owner"]) for each in table.named(query, session_id, login_id)), None)
+    owner = next((bytes(each["owner"]) for each in table.named(query, *login)), None)
     if owner not in {None, table.term.owner}:
         return RefreshClaim(RefreshState.ANOTHERS, current)
-    release_refresh(table, session_id, login_id)
+    if owner is not None:
+        release_refresh(table, login, unanswered=login in in_hand.in_doubt)
     if current.version > version:
         return RefreshClaim(RefreshState.NOT_DUE, current)
     if not table.term.is_complete:
         return None
-    table.write("INSERT INTO refreshes VALUES (?, ?, ?)", (session_id, login_id, table.term.owner))
+    table.write("INSERT INTO refreshes VALUES (?, ?, ?)", (*login, table.term.owner))
+    refresh_rows.begin(table, session, now=now)
     return RefreshClaim(RefreshState.OURS, current)
 
 
-def release_refresh(table: Table, session_id: str, login_id: str) -> None:
-    """End this owner's claim of a refresh, if there is one."""
-    values = (session_id, login_id, table.term.owner)
-    table.write(f"DELETE FROM refreshes WHERE {OF_LOGIN} AND owner = ?", values)  # noqa: S608 - ours
+def release_refresh(table: Table, login: Login, *, unanswered: bool) -> None:
+    """End this owner's claim of a refresh, if there is one, as `refresh_rows.over` does."""
+    _free_refresh(table, login)
+    refresh_rows.over(table, *login, unanswered=unanswered)
 
 
 def end_refresh(table: Table, renewal: Renewal, *, now: float) -> tuple[FoundCurrent, bool]:
@@ -150,11 +153,10 @@ def end_refresh(table: Table, renewal: Renewal, *, now: float) -> tuple[FoundCur
     It has not if the refresh was overtaken, or if nobody knows whether the login is there.
     """
     found = certainty.renew(table, renewal, now=now)
-    current = found.current
-    is_overtaken = current is not None and current.is_open and current.credential != renewal.credential
+    is_overtaken = found.current is not None and renewal.is_overtaken_by(found.current)
     is_over = found.is_certain and not is_overtaken
     if is_over:
-        release_refresh(table, renewal.session_id, renewal.login_id)
+        _free_refresh(table, (renewal.session_id, renewal.login_id))
     return found, is_over
 
 
@@ -174,7 +176,7 @@ def put_right(table: FleetTable, in_hand: InHand) -> None:
     query = "SELECT session_id, login_id FROM refreshes WHERE owner = ?"
     refreshed = {(each["session_id"], each["login_id"]) for each in table.named(query, table.term.owner)}
     for login in refreshed - in_hand.refreshes:
-        release_refresh(table, *login)
+        release_refresh(table, login, unanswered=login in in_hand.in_doubt)
     for login in in_hand.lasting_refreshes - refreshed:
         table.write("INSERT INTO refreshes VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (*login, table.term.owner))
 
@@ -185,6 +187,10 @@ def _tried(table: FleetTable, debt: Debt, receiver: Receiver, in_hand: InHand, e
     if debt.state is LogoutState.OWED and in_hand.give(receiver, [debt], table.term.owner, first=True):
         table.claims.tried(debt.id)
     return debt
+
+
+def _free_refresh(table: Table, login: Login) -> None:
+    table.write(f"DELETE FROM refreshes WHERE {OF_LOGIN} AND owner = ?", (*login, table.term.owner))  # noqa: S608 - ours
 
 
 def _ended(table: FleetTable, debt: Debt, in_hand: InHand) -> None:

@@ -36,6 +36,8 @@ class InHand:
         self._holds: dict[int, Hold] = {}
         self.refreshes: set[tuple[str, str]] = set()
         """The ids of sessions and logins whose refreshes are asked for, or claimed."""
+        self.in_doubt: set[tuple[str, str]] = set()
+        """Those that are in hand no more although their end could not be recorded, and of which nobody knows what has come."""
         self._recording: set[tuple[str, str]] = set()
         """Those of which the end is being recorded."""
 

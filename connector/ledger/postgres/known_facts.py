@@ -116,7 +116,10 @@ class KnownFacts:
     def _add(self, fact: Fact) -> None:
         match fact:
             case OpeningWritten(row):
-                self.logins[row.session_id, row.login_id].opening = row
+                login = self.logins[row.session_id, row.login_id]
+                is_unknown = login.opening is not None and login.opening.owner is None
+                if row.owner is None or not is_unknown:  # a refresh that begins leaves the row of an earlier one as it is
+                    login.opening = row
             case OpeningRemoved(session_id, login_id):
                 self.logins[session_id, login_id].opening = None
             case SessionWritten(session):

@@ -19,6 +19,7 @@ from connector.ledger.postgres.preparing import as_prepared, prepare_if_direct
 from connector.ledger.postgres.standstill import StandstillWatch
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.sql.database import Database
+from connector.ledger.sql.opening_rows import IS_REFRESH
 from connector.ledger.sql.table import Table
 from connector.runtime.processes import has_ended, own_process
 
@@ -170,7 +171,7 @@ def remove(connection: "psycopg.Connection[Any]", word: bytes) -> GoneOwner:
     tries = connection.execute("DELETE FROM claims WHERE owner = %s", (word,)).rowcount
     refreshes = connection.execute("DELETE FROM refreshes WHERE owner = %s", (word,)).rowcount
     connection.execute("DELETE FROM introductions WHERE owner = %s", (word,))
-    logins = connection.execute("SELECT FROM openings WHERE owner = %s", (word,)).rowcount
+    logins = connection.execute(f"SELECT FROM openings WHERE owner = %s AND NOT {IS_REFRESH}", (word,)).rowcount
     found = connection.execute("DELETE FROM owners WHERE id = %s RETURNING name", (word,)).fetchone()
     return GoneOwner("unknown" if found is None else str(found[0]), tries, logins, refreshes)
 

@@ -129,22 +129,28 @@ class Replica(Operations):
         return found.current
 
     async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
-        login = session_id, login_id
+        login, now = (session_id, login_id), self._clock()
         self._in_hand.refreshes.add(login)
         is_ours = False
         try:
-            claim = await self.transact(lambda table: held_claims.claim_refresh(table, session_id, login_id, version))
+            claim = await self.transact(lambda table: held_claims.claim_refresh(table, login, version, self._in_hand, now=now))
             if claim is None:
                 raise LedgerUnavailable(NOT_ALL_WRITTEN)
             is_ours = claim.state is RefreshState.OURS
+            if claim.current is not None:
+                self._in_hand.in_doubt.discard(login)
             return claim
         finally:
             if not is_ours:
                 self._in_hand.refreshes.discard(login)
 
-    async def release_refresh(self, session_id: str, login_id: str) -> None:
-        self._in_hand.refreshes.discard((session_id, login_id))
-        await self.transact(lambda table: held_claims.release_refresh(table, session_id, login_id))
+    async def release_refresh(self, session_id: str, login_id: str, *, unanswered: bool = False) -> None:
+        login = session_id, login_id
+        self._in_hand.refreshes.discard(login)
+        if unanswered:
+            self._in_hand.in_doubt.add(login)
+        await self.transact(lambda table: held_claims.release_refresh(table, login, unanswered=unanswered))
+        self._in_hand.in_doubt.discard(login)
 
     async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
         receiver = Receiver()

@@ -16,7 +16,7 @@ from connector.ledger.unverified import Unverified
 from connector.model.seat_pools import Seat
 
 SESSIONS = f"{session_rows.SELECT} WHERE seat IS NULL AND credential IS NOT NULL"
-OPENINGS = f"{opening_rows.SELECT} WHERE seat IS NULL"
+OPENINGS = f"{opening_rows.SELECT} WHERE seat IS NULL AND NOT {opening_rows.IS_REFRESH}"
 
 
 def seat_uncounted(table: Table, pool_of: Callable[[str], str]) -> None:

@@ -16,10 +16,13 @@ from connector.ledger.sql.facts import OpeningRemoved, OpeningWritten
 from connector.ledger.sql.seat_holders import has_room
 from connector.ledger.sql.table import Table, is_running, marks
 from connector.ledger.unverified import Unverified
-from connector.model.begun import Opening
+from connector.model.begun import REFRESH, Opening, refreshed_by
+from connector.model.credential import Credential
+from connector.model.debts import LogoutState
 from connector.model.errors import NoSuchOpening
 from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession
+from connector.model.transitions import given_back
 
 INSERT = f"INSERT INTO openings ({', '.join(COLUMNS[1:])})"
 SELECT = f"SELECT {NAMES} FROM openings"  # noqa: S608 - ours
@@ -28,6 +31,10 @@ OF_LOGINS = "SELECT id FROM ({}) AS wanted JOIN openings ON session_id = column1
 TAKE = f"DELETE FROM openings WHERE id IN ({OF_LOGINS}) RETURNING {NAMES}"  # noqa: S608 - ours
 FIND = f"SELECT count(*) FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
 REMOVE = f"DELETE FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
+IS_REFRESH = f"substr(login_id, 1, {len(REFRESH)}) = '{REFRESH}'"
+IS_WAITED_FOR = f"""({IS_REFRESH} AND EXISTS (SELECT 1 FROM sessions
+    WHERE sessions.session_id = openings.session_id AND '{REFRESH}' || sessions.login_id = openings.login_id))"""  # noqa: S608 - ours
+"""Whether it is a refresh of an open session: the next one, or the logout, tells what has come of it."""
 
 
 class Taken(NamedTuple):
@@ -85,30 +92,30 @@ def taken_all(table: Table, logins: Mapping[str, str]) -> defaultdict[str, Taken
 
 def overtake(table: Table, session_id: str, logins: Collection[str] | None) -> None:
     """Note that a cleanup of the session came: no session is opened with these logins, or with any of them."""
-    for row in _believed(table, session_id):
+    for row in believed(table, session_id):
         if logins is None or row.login_id in logins:
-            _update(table, row._replace(overtaken=1))
+            update(table, row._replace(overtaken=1))
 
 
 def is_overtaken(table: Table, session_id: str, login_id: str) -> bool:
     """Tell whether a cleanup came for a login that is under way."""
-    return any(row.login_id == login_id and row.overtaken for row in _believed(table, session_id))
+    return any(row.login_id == login_id and row.overtaken for row in believed(table, session_id))
 
 
 def unanswered(table: Table, opening: Opening) -> None:
     """Note that nobody will know what a login has made."""
-    for row in _believed(table, opening.session_id):
+    for row in believed(table, opening.session_id):
         if row.login_id == opening.login_id:
-            _update(table, row._replace(owner=None))
+            update(table, row._replace(owner=None))
 
 
 def complete(table: Table, row: OpeningRow) -> None:
     """Note in the row of a login what this one says and it does not, if there is one."""
-    for there in _believed(table, row.session_id):
+    for there in believed(table, row.session_id):
         owner = there.owner if row.owner else None
         said = there._replace(owner=owner, overtaken=max(there.overtaken, row.overtaken))
         if there.login_id == row.login_id and said != there:
-            _update(table, said)
+            update(table, said)
 
 
 def remove(table: Table, session_id: str, login_id: str) -> None:
@@ -125,11 +132,18 @@ def remove_all(table: Table, logins: Sequence[tuple[str, str]]) -> None:
 
 
 def let_go(table: Table, login_id: str) -> None:
-    """Remove the row of a login of which nobody knows what it has made, whether the row is to be believed or not."""
+    """Remove the row of a login of which nobody knows what it has made, whether the row is to be believed or not.
+
+    If it was a refresh, the logout of its login has nothing to hold its seat for any more.
+    """
     which = f"login_id = ? AND NOT {is_running(table)}"
     removed = f"DELETE FROM openings WHERE {which} RETURNING session_id, login_id"  # noqa: S608 - ours
     gone = table.connection.execute(removed, (login_id, *table.term.owners)).fetchall()
     table.note(starmap(OpeningRemoved, gone))
+    for session_id, refresh in gone:
+        if refreshed := refreshed_by(refresh):
+            closed = [debt for debt in table.of_login(session_id, refreshed, Credential()) if debt.state is LogoutState.CLOSED]
+            table.update_all([*map(given_back, closed)])
     if not gone:
         found = table.connection.execute("SELECT count(*) FROM openings WHERE login_id = ?", (login_id,)).fetchone()[0]
         raise NoSuchOpening("this login is under way" if found else "no login that was begun has this id")
@@ -152,7 +166,7 @@ def renew_keys(table: Table) -> None:
     """Write the rows anew that were made with an older key of the keyring."""
     older = table.keyring.ids[1:]
     for row in _verified(table, f"{SELECT} WHERE key_id IN ({marks(older)})", *older):
-        _update(table, row._replace(key_id=table.keyring.current))
+        update(table, row._replace(key_id=table.keyring.current))
 
 
 def latest_tick(table: Table) -> int:
@@ -161,10 +175,15 @@ def latest_tick(table: Table) -> int:
 
 
 def counted(table: Table) -> tuple[int, int]:
-    """Return how many logins are under way, and of how many nobody knows what they have made; nothing is verified for it."""
-    query = f"SELECT count(*) AS number, count(*) FILTER (WHERE {is_running(table)}) AS running FROM openings"  # noqa: S608 - ours
-    (row,) = table.named(query, *table.term.owners)
-    return row["running"], row["number"] - row["running"]
+    """Return how many logins are under way, and of how many logins and refreshes nobody knows what they have made.
+
+    A refresh of an open session does not count, because it will tell. Nothing is verified for it.
+    """
+    runs = is_running(table)
+    query = f"""SELECT count(*) FILTER (WHERE {runs} AND NOT {IS_REFRESH}) AS running,
+        count(*) FILTER (WHERE NOT {runs} AND NOT {IS_WAITED_FOR}) AS unknown FROM openings"""  # noqa: S608 - ours
+    (row,) = table.named(query, *table.term.owners * 2)
+    return row["running"], row["unknown"]
 
 
 def _has_room(table: Table, pool: str | None, seats: int | None) -> bool:
@@ -175,7 +194,8 @@ def _is_begun(table: Table, opening: Opening) -> bool:
     return bool(table.connection.execute(FIND, (opening.session_id, opening.login_id)).fetchone()[0])
 
 
-def _believed(table: Table, session_id: str) -> Iterator[OpeningRow]:
+def believed(table: Table, session_id: str) -> Iterator[OpeningRow]:
+    """Yield the session's rows that are to be believed."""
     return _verified(table, f"{SELECT} WHERE session_id = ?", session_id)
 
 
@@ -186,7 +206,8 @@ def _verified(table: Table, query: str, *values: str | bytes | int) -> Iterator[
             yield row
 
 
-def _update(table: Table, row: OpeningRow) -> None:
+def update(table: Table, row: OpeningRow) -> None:
+    """Write a row over the one with its id, with its owner and whether it was overtaken."""
     changed = authenticated(row, table.keyring)
     values = (changed.key_id, changed.owner, changed.overtaken, changed.mac, row.id)
     table.write("UPDATE openings SET key_id = ?, owner = ?, overtaken = ?, mac = ? WHERE id = ?", values)

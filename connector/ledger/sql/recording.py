@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from connector.ledger.fingerprints import fingerprints
 from connector.ledger.open_sessions import SessionRow
-from connector.ledger.sql import session_rows
+from connector.ledger.sql import refresh_rows, session_rows
 from connector.ledger.sql.opening_rows import overtake
 from connector.ledger.sql.session_changes import close_session, is_open_by
 from connector.ledger.sql.session_rows import has_sharers
@@ -16,7 +16,7 @@ from connector.model.debts import Debt, LogoutState, Sorted
 from connector.model.errors import NoSuchDebt
 from connector.model.outcomes import IN_USE_AGAIN
 from connector.model.seat_pools import Seat
-from connector.model.sessions import OpenSession
+from connector.model.sessions import Login, OpenSession
 from connector.model.settling import Settlement, leaves_nothing, settled
 from connector.model.transitions import Asked, as_known, asked_again, dismissed, due_at_once, held_or_let_go, new
 
@@ -55,12 +55,16 @@ def settle(table: Table, settlements: Sequence[Settlement]) -> list[Debt | None]
     which, ids = table.among(left)
     closed = {(each.debt.id, each.debt.version) for each in settlements if each.state is LogoutState.CLOSED}
     # A closed logout keeps no credential, so its seal need not be broken.
-    found = table.debts(f"id {which}", *ids, needs_credential=lambda debt: (debt.id, debt.version) not in closed) if left else []
-    debts = {debt.id: debt for debt in found}
-    for each in settlements:
+    if not left:
+        return [None] * len(settlements)
+    in_doubt = refresh_rows.in_doubt(table, [(each.debt.session_id, each.debt.login_id) for each in settlements])
+    found = table.debts(f"id {which}", *ids, needs_credential=lambda debt: (debt.id, debt.version) not in closed)
+    debts, doubted = {debt.id: debt for debt in found}, in_doubt()
+    for each in refresh_rows.judged(settlements, doubted):
         if (debt := debts.get(each.debt.id)) is not None:
             debts[debt.id] = settled(debt, each)
     done = {debt.id: debt for debt in table.update_all([*debts.values()])}
+    refresh_rows.end(table, done.values(), doubted)
     return [done.get(each.debt.id) for each in settlements]
 
 
@@ -122,7 +126,18 @@ def _of_login(table: Table, asked: Asked, ended: OpenSession | None) -> Asked:
 
 
 def _recorded(table: Table, asked: Asked) -> Debt:
-    request, fingerprint = asked.request, _fingerprint(table, asked.request)
+    request = asked.request
+    login = request.session_id, request.login_id
+    doubted: set[Login] = set()
+    if request.foregone is not None and (doubted := refresh_rows.in_doubt(table, [login])()):
+        asked = replace(asked, request=replace(request, foregone=request.foregone.in_doubt))
+    debt = _written(table, asked, _fingerprint(table, request))
+    refresh_rows.end(table, [debt], doubted)
+    return debt
+
+
+def _written(table: Table, asked: Asked, fingerprint: bytes) -> Debt:
+    request = asked.request
     for known in table.of_login(request.session_id, request.login_id, request.credential):
         return table.update(asked_again(known, asked, fingerprint))
     return table.insert(new(asked, fingerprint))

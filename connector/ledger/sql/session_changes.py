@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from connector.ledger.fingerprints import fingerprints, shares
-from connector.ledger.sql import opening_rows, session_rows
+from connector.ledger.sql import opening_rows, refresh_rows, session_rows
 from connector.ledger.sql.facts import SessionRemoved
 from connector.ledger.sql.session_rows import believed, insert, logins_of, remove, taken
 from connector.ledger.sql.table import Table, marks
@@ -109,6 +109,13 @@ def renew(table: Table, renewal: Renewal, *, now: float) -> Current | None:
     Return what is current then; None if the login is not known here. A login that is no session's any more is owed by its new
     credential, also if an older one of it was ended.
     """
+    current = _renewed(table, renewal, now)
+    if renewal.ends_refresh and current is not None and not renewal.is_overtaken_by(current):
+        refresh_rows.renewed(table, renewal.session_id, renewal.login_id)
+    return current
+
+
+def _renewed(table: Table, renewal: Renewal, now: float) -> Current | None:
     if current := session_rows.renew(table, renewal):
         return current
     for debt in table.of_login(renewal.session_id, renewal.login_id, renewal.credential):

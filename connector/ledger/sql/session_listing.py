@@ -18,8 +18,11 @@ from connector.model.sessions import OpenSession
 
 BEHIND_OPENINGS = 2**52
 """What the place of an open session has more than the id of its row. Clients that count in floating point tell it apart, too."""
-RUNS = {SessionState.OPENING: "", SessionState.UNKNOWN: "NOT "}
-"""Whether the owner of a begun login is there, in each state."""
+RUNS = {
+    SessionState.OPENING: f"NOT {opening_rows.IS_REFRESH} AND ",
+    SessionState.UNKNOWN: f"NOT {opening_rows.IS_WAITED_FOR} AND NOT ",
+}
+"""Before whether the owner of a begun login is there, in each state. The refresh of an open session is no line of its own."""
 
 SYSTEMS = "SELECT DISTINCT system_id FROM sessions WHERE system_id IS NOT NULL ORDER BY system_id LIMIT ?"
 

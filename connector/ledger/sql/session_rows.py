@@ -80,12 +80,6 @@ def renew(table: Table, renewal: Renewal) -> Current | None:
     return None
 
 
-def current(table: Table, session_id: str, login_id: str) -> Current | None:
-    """Return the credential of an open session's login; None if it has none, or no row that is to be believed."""
-    sessions = (session for _, session in believed(table, session_id) if session.login_id == login_id)
-    return next((_current(session) for session in sessions if session.credential is not None), None)
-
-
 def open_by(table: Table, logins: Sequence[tuple[str, str]]) -> list[OpenSession | None]:
     """Return for each session the one that is open by this login; None if it has no row that is to be believed."""
     session_ids = dict(logins)

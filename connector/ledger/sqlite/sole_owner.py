@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from connector.ledger.keyring import Keyring
-from connector.ledger.sql import selection, session_rows, ticks
+from connector.ledger.sql import refresh_rows, selection, session_rows, ticks
 from connector.ledger.sql.operations import Operations
 from connector.ledger.sql.selection import Claimed
-from connector.ledger.sql.table import marks
+from connector.ledger.sql.table import Table, marks
 from connector.ledger.sqlite.file import LedgerFile
 from connector.model.debts import Debt
-from connector.model.sessions import RefreshClaim, RefreshState
+from connector.model.sessions import Current, Login, RefreshClaim, RefreshState
 
 
 class SoleOwner(Operations):
@@ -29,6 +29,8 @@ class SoleOwner(Operations):
         self._claiming = asyncio.Lock()
         self._turn = ""
         """The origin that was looked at last, so that each has its turn."""
+        self._unreleased: dict[Login, bool] = {}
+        """Refreshes that are over although that could not be recorded yet: whether nobody knows what has come of them."""
 
     async def tick(self) -> int:
         number = await self.transact(ticks.advance)
@@ -36,13 +38,31 @@ class SoleOwner(Operations):
         return number
 
     async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
-        # The file has one owner, who is asked only once at a time. So nobody else can have the claim, and nothing is written.
-        current = await self.transact(lambda table: session_rows.current(table, session_id, login_id))
-        is_due = current is not None and current.version == version
-        return RefreshClaim(RefreshState.OURS if is_due else RefreshState.NOT_DUE, current)
+        # The file has one owner, who is asked only once at a time. So nobody else can have the claim.
+        login, now = (session_id, login_id), self._clock()
+        earlier = self._unreleased.get(login)
 
-    async def release_refresh(self, session_id: str, login_id: str) -> None:
-        """Do nothing: see `claim_refresh`."""
+        def claim(table: Table) -> RefreshClaim:
+            if earlier is not None:
+                refresh_rows.over(table, session_id, login_id, unanswered=earlier)
+            [session] = session_rows.open_by(table, [login])
+            if session is None or session.credential is None:
+                return RefreshClaim(RefreshState.NOT_DUE, None)
+            is_due = session.version == version
+            if is_due:
+                refresh_rows.begin(table, session, now=now)
+            return RefreshClaim(
+                RefreshState.OURS if is_due else RefreshState.NOT_DUE, Current(session.credential, session.version)
+            )
+
+        claimed = await self.transact(claim)
+        self._unreleased.pop(login, None)
+        return claimed
+
+    async def release_refresh(self, session_id: str, login_id: str, *, unanswered: bool = False) -> None:
+        self._unreleased[session_id, login_id] = unanswered
+        await self.transact(lambda table: refresh_rows.over(table, session_id, login_id, unanswered=unanswered))
+        self._unreleased.pop((session_id, login_id), None)
 
     async def claim_due(self, now: float, *, per_origin: int, limit: int) -> list[Debt]:
         async with self._claiming:

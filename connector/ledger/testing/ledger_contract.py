@@ -18,6 +18,7 @@ from connector.ledger.testing.sharing import SharedLogins
 from connector.ledger.testing.steering import Steering
 from connector.ledger.testing.ticking import SharedTicking, Ticking
 from connector.ledger.testing.tries import Tries
+from connector.ledger.testing.unanswered_refreshes import SharedUnansweredRefreshes, UnansweredRefreshes
 
 
 class LedgerContract(
@@ -31,6 +32,7 @@ class LedgerContract(
     Replacing,
     Renewing,
     Refreshing,
+    UnansweredRefreshes,
     SharedLogins,
     ListedSessions,
     Introducing,
@@ -50,6 +52,7 @@ class SharedLedgerContract(
     SharedTicking,
     SharedSeating,
     SharedRefreshing,
+    SharedUnansweredRefreshes,
     SharedIntroducing,
 ):
     """Derive from this if your store may have several owners at a time."""

@@ -21,7 +21,7 @@ from connector.ledger.testing.memory_logins import (
     revive,
 )
 from connector.ledger.testing.memory_store import MemoryStore, SessionUse, fingerprint
-from connector.model.begun import Recorded
+from connector.model.begun import Recorded, refresh_of
 from connector.model.cleanup import CleanupRequest, Missed
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
@@ -86,6 +86,8 @@ class MemoryLedger(Beginner, Ledger):
     ) -> Debt | None:
         with self._transaction() as store:
             is_late = release and self.shared and not store.has_claimed(self, debt)
+            if outcome is not None and store.is_in_doubt(debt.session_id, debt.login_id):
+                outcome = outcome.in_doubt
             settlement = Settlement(debt, state, outcome, due_at, waited, evicted, self._clock(), is_late=is_late)
             if release:
                 store.release(self, debt)
@@ -93,7 +95,9 @@ class MemoryLedger(Beginner, Ledger):
                 if leaves_nothing(settlement) and found.revision == 1:
                     del store.debts[debt.id]
                     return None
-                return store.update(settled(found, settlement))
+                done = store.update(settled(found, settlement))
+                store.closed(done)
+                return done
             return None
 
     async def open_session(self, session: OpenSession, replaced: Replaced | None, *, drivers: Sequence[str]) -> Recorded:
@@ -141,9 +145,10 @@ class MemoryLedger(Beginner, Ledger):
     async def renew(self, renewal: Renewal) -> Current | None:
         with self._transaction() as store:
             found = renew(store, renewal, self._clock())
-            is_overtaken = found is not None and found.is_open and found.credential != renewal.credential
-            if renewal.ends_refresh and not is_overtaken:
+            if renewal.ends_refresh and not (found is not None and renewal.is_overtaken_by(found)):
                 store.end_refresh(self, renewal.session_id, renewal.login_id)
+                if found is not None:
+                    store.openings.pop((renewal.session_id, refresh_of(renewal.login_id)), None)
             return found
 
     async def claim_refresh(self, session_id: str, login_id: str, version: int) -> RefreshClaim:
@@ -154,9 +159,10 @@ class MemoryLedger(Beginner, Ledger):
             state = store.claim_refresh(self, session, self._clock(), is_due=session.version <= version)
             return RefreshClaim(state, Current(session.credential, session.version))
 
-    async def release_refresh(self, session_id: str, login_id: str) -> None:
+    async def release_refresh(self, session_id: str, login_id: str, *, unanswered: bool = False) -> None:
         with self._transaction() as store:
             store.end_refresh(self, session_id, login_id)
+            store.refresh_is_over(self, session_id, login_id, unanswered=unanswered)
 
     async def introduce(self, about: bytes | None) -> Collection[bytes]:
         with self._transaction() as store:
@@ -182,7 +188,7 @@ class MemoryLedger(Beginner, Ledger):
                 for session in store.sessions.values()
                 if session.version and logins[session.session_id] == session.login_id
             }
-            unknown = sum(begun.owner is None for begun in store.openings.values())
+            unknown = sum(map(store.is_unknown, store.openings.values()))
             return Known(store.ledger_id, logins, {}, {}, keyless=0, damaged=0, renewed=renewed, unknown=unknown)
 
     async def is_closed(self, session_id: str, login_id: str, credential: Credential | None) -> bool:

@@ -27,6 +27,8 @@ def fits(listed: ListedSession, wanted: Wanted) -> bool:
 def _begun(store: MemoryStore) -> Iterator[ListedSession]:
     for key, begun in store.openings.items():
         opening = begun.opening
+        if begun.is_refresh and not store.is_unknown(begun):
+            continue
         yield ListedSession(
             store.places[key],
             opening.session_id,

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+import msgspec
+
 from connector.ledger.testing.memory_store import MemoryStore, fingerprint
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
@@ -15,10 +17,13 @@ from connector.model.transitions import Asked, as_known, asked_again, new, over_
 def recorded(store: MemoryStore, asked: Asked) -> Debt:
     """Write down what a cleanup owes, in the row of its login."""
     request = asked.request
+    if request.foregone is not None and store.is_in_doubt(request.session_id, request.login_id):
+        asked = msgspec.structs.replace(asked, request=msgspec.structs.replace(request, foregone=request.foregone.in_doubt))
     wanted = fingerprint(request.session_id, request.login_id, request.credential)
-    for known in store.of_login(request.session_id, request.login_id, request.credential):
-        return store.update(asked_again(known, asked, wanted))
-    return store.insert(new(asked, wanted))
+    earlier = store.of_login(request.session_id, request.login_id, request.credential)
+    debt = store.update(asked_again(earlier[0], asked, wanted)) if earlier else store.insert(new(asked, wanted))
+    store.closed(debt)
+    return debt
 
 
 def origin_of_login(told: str, ended: OpenSession | None) -> str:

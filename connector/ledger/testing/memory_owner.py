@@ -24,12 +24,13 @@ from connector.ledger.testing.memory_listing import fits, listed
 from connector.ledger.testing.memory_store import Claim, MemoryStore
 from connector.ledger.texts import clean
 from connector.model.audit import AuditEntry
+from connector.model.begun import refreshed_by
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import LedgerUnavailable, NoSuchDebt, NoSuchOpening
 from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutResult
 from connector.model.settling import FURTHEST
-from connector.model.transitions import dismissed, due_at_once, held_or_let_go
+from connector.model.transitions import dismissed, due_at_once, given_back, held_or_let_go
 
 NOBODY_KNOWS = "nobody knows what"
 """The authority that is none: which one it was is not known any more."""
@@ -199,6 +200,10 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
             for key, begun in [*store.openings.items()]:
                 if key[1] == login_id and begun.owner is None:
                     del store.openings[key]
+                    if refreshed := refreshed_by(login_id):
+                        for debt in store.of_login(key[0], refreshed, None):
+                            if debt.state is LogoutState.CLOSED:
+                                store.update(given_back(debt))
                     return
             raise NoSuchOpening("no login has this id of which nobody knows what it has made")
 
@@ -216,8 +221,8 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
                 maybe_twice=store.freed_tries[self],
                 oldest=min((debt.recorded_at for debt in owing), default=None),
                 sessions=len(store.sessions),
-                openings=sum(begun.owner is not None for begun in store.openings.values()),
-                unknown=sum(begun.owner is None for begun in store.openings.values()),
+                openings=sum(begun.owner is not None and not begun.is_refresh for begun in store.openings.values()),
+                unknown=sum(map(store.is_unknown, store.openings.values())),
             )
 
 

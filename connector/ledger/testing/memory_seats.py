@@ -60,7 +60,7 @@ def give_back(store: MemoryStore, made_before: int) -> None:
 def seat_uncounted(store: MemoryStore, pool_of: Callable[[str], str]) -> None:
     """Give what is alive, or may be, a seat of the pool of its end system if it has none."""
     for key, begun in store.openings.items():
-        if begun.seat is None:
+        if begun.seat is None and not begun.is_refresh:
             store.openings[key] = replace(begun, opening=replace(begun.opening, pool=pool_of(begun.opening.origin)))
     for key, session in store.sessions.items():
         if session.seat is None and session.credential is not None:

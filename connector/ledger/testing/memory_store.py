@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from connector.ledger.credentials import identity
 from connector.ledger.texts import decoded_outcome, encoded_outcome
 from connector.model.audit import AuditEntry
-from connector.model.begun import Opening
+from connector.model.begun import Opening, refresh_of, refreshed_by
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.seat_pools import Seat
@@ -45,6 +45,11 @@ class BegunLogin:
     tick: int
     overtaken: bool = False
     """Whether a cleanup of its session came meanwhile."""
+
+    @property
+    def is_refresh(self) -> bool:
+        """Tell whether it is a refresh of a login that is there."""
+        return refreshed_by(self.opening.login_id) is not None
 
     @property
     def seat(self) -> Seat | None:
@@ -200,6 +205,8 @@ class MemoryStore:
         if not is_due:
             return RefreshState.NOT_DUE
         self.refreshes[key] = Claim(owner, login.origin)
+        refresh = Opening(login.session_id, login.system_id, login.origin, refresh_of(login.login_id), now)
+        self.openings.setdefault((login.session_id, refresh.login_id), BegunLogin(refresh, owner, self.tick))
         return RefreshState.OURS
 
     def end_refresh(self, owner: object, session_id: str, login_id: str) -> None:
@@ -207,6 +214,34 @@ class MemoryStore:
         held = self.refreshes.get((session_id, login_id))
         if held is not None and held.owner is owner:
             del self.refreshes[session_id, login_id]
+
+    def refresh_is_over(self, owner: object, session_id: str, login_id: str, *, unanswered: bool) -> None:
+        """Note that nothing came of an owner's refresh, or that nobody knows what did. An earlier one stays unknown."""
+        key = session_id, refresh_of(login_id)
+        begun = self.openings.get(key)
+        if begun is not None and begun.owner is owner:
+            del self.openings[key]
+            if unanswered:
+                self.openings[key] = with_changes(begun, owner=None)
+
+    def is_unknown(self, begun: BegunLogin) -> bool:
+        """Tell whether nobody knows what has come of a login. A refresh of an open session will tell."""
+        opening = begun.opening
+        is_waited_for = (opening.session_id, refreshed_by(opening.login_id)) in self.sessions
+        return begun.owner is None and not is_waited_for
+
+    def is_in_doubt(self, session_id: str, login_id: str) -> bool:
+        """Tell whether the newest credential of a login may be unknown."""
+        return (session_id, refresh_of(login_id)) in self.openings
+
+    def closed(self, debt: Debt) -> None:
+        """Note that a login was closed. If it was ended, so is what a refresh has made of it. Else nobody will tell."""
+        key = debt.session_id, refresh_of(debt.login_id)
+        if debt.state is not LogoutState.CLOSED or key not in self.openings:
+            return
+        begun = self.openings.pop(key)
+        if debt.outcome is None or not debt.outcome.has_ended:
+            self.openings[key] = with_changes(begun, owner=None)
 
     def unclaimed(self, per_origin: int) -> Iterator[tuple[Debt, int]]:
         """Yield debts that wait for a try, and for how many there is room at the origin of each."""

@@ -74,6 +74,12 @@ async def let_go_unknown(ledger: Ledger, at: Situation) -> None:
     assert await ledger.let_go_unknown(1) in ([at.opening], [])
 
 
+async def refreshed_in_vain(ledger: Ledger, at: Situation) -> None:
+    """Refresh a login, and get no answer. To do it again leaves it at that."""
+    await ledger.claim_refresh(request(at.open).session_id, "l", 0)
+    await ledger.release_refresh(request(at.open).session_id, "l", unanswered=True)
+
+
 def action(at: Situation) -> AuditEntry:
     """Return the line of an action on a session."""
     return AuditEntry(at.open.to_bytes(16), START, "ada", "control socket", "close", request(at.open).session_id)
@@ -117,6 +123,7 @@ CALLS: dict[str, Call] = {
     ),
     "claim a refresh": lambda ledger, at: ledger.claim_refresh(request(at.open).session_id, "l", 0),
     "release a refresh": lambda ledger, at: ledger.release_refresh(request(at.open).session_id, "l"),
+    "end a refresh without an answer": refreshed_in_vain,
     "forget": lambda ledger, at: ledger.forget(at.debt),
     "note use": lambda ledger, at: ledger.note_use({request(at.open).session_id: Use("l", START + 5, calls=3)}),
     "make due": lambda ledger, at: ledger.make_due(at.debt.id, here="https://new.example.com"),

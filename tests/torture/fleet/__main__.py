@@ -38,6 +38,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="a part of the names of what is to happen; no page is written then")
     parser.add_argument("--folder", type=Path, help="where the replicas' logs stay; a temporary one by default")
     arguments = parser.parse_args()
+    if arguments.folder is not None and arguments.folder.is_dir() and any(arguments.folder.iterdir()):
+        parser.error(f"--folder: {arguments.folder} is not empty, and what an earlier run has left there would be in the way")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     chosen = [DEPLOYMENTS[arguments.on]] if arguments.on else [*DEPLOYMENTS.values()]
     runs = [_ran(deployment, arguments, arguments.minutes / len(chosen)) for deployment in chosen]

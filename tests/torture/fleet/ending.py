@@ -36,10 +36,10 @@ async def ended(folder: Path, ground: Ground, place: Listening, crowd: Crowd) ->
         await _owing_nothing(ledger)
         settled = frozenset(place.system.alive)
         open_rows = frozenset(str(session) for (session,) in ground.database.rows(OPEN_ROWS))
-        unknown = [row.session_id for row in await ledger.session_listing(NOBODY_KNOWS, limit=MANY)]
         seen = seen_so_far(ground, place, crowd)
         await _end_everything(seen, crowd, settled)
         await _owing_nothing(ledger)
+        unknown = [row.session_id for row in await ledger.session_listing(NOBODY_KNOWS, limit=MANY)]
     about = {"alive_when_settled": settled, "open_rows": open_rows, "unknown": unknown}
     return seen_so_far(ground, place, crowd, alive_in_the_end=frozenset(place.system.alive), **about)
 

@@ -58,8 +58,10 @@ class FleetHistory(History):
         return call.status != 200 and self.troubles.excuse(call.began, call.left + LATE_BY)
 
     def is_forgotten(self, renewal: Renewal) -> bool:
-        is_needed = renewal.is_refresh and renewal.carried == inf
-        return is_needed and self.troubles.excuse(renewal.asked, self._recorded_by(renewal))
+        return renewal.is_refresh and renewal.carried == inf and self.is_cut_off_in(renewal)
+
+    def is_cut_off_in(self, renewal: Renewal) -> bool:
+        return self.troubles.excuse(renewal.asked, self._recorded_by(renewal))
 
     def _recorded_by(self, renewal: Renewal) -> float:
         """Return until when a refresh goes on: its end is recorded before the call is answered that has waited for it.

@@ -39,9 +39,8 @@ When all is over, what is owed is tried again until nothing is owed. Each sessio
 all sessions are ended. The judge knows what the clients and the end system saw, and what was done when. These are faults:
 
 * *lost*: a login is alive in the end, and nothing was done to the fleet during its initialize or its last refresh;
-* *no trace*: a login is alive in the end, and the ledger does not list it as unknown. One whose last refresh was cut off by what
-  was done is in no list: nobody has its newest credential, and its logout is told that there is no such login;
-* *unknown without a cause*: the ledger lists more unknown logins of a session than initializes that something has met;
+* *no trace*: a login is alive in the end, and the ledger lists neither it nor a refresh of it as unknown;
+* *unknown without a cause*: the ledger lists more unknown logins and refreshes of a session than something has met;
 * *not ended*: a login is alive when nothing is owed, but its session was cleaned up (200 or 502) or opened anew (200);
 * *dead seal served*: a call is answered 200, but its seal was dead before the call began. A replica without a store may have
   replaced its login (`store_unavailable`): then the others have {looks:.0f} seconds to notice;

@@ -98,7 +98,10 @@ def test_a_refresh_goes_on_until_the_call_is_answered_that_waits_for_it(
     told.cleanup("a")
     told.lost.add("a")
     told.troubles.all.append(Trouble("a replica killed", call.left + later, recovers=0.0, ended=call.left + later))
+    told.unknown = [] if faults else ["s"]
     assert told.found() == faults
+    told.unknown = []
+    assert told.found() == (faults or {Wrong.NO_TRACE})
 
 
 def test_a_login_that_trouble_has_met_is_unknown_and_has_to_have_a_row(told: ToldOfAFleet) -> None:

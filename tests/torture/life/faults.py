@@ -27,7 +27,7 @@ class Wrong(StrEnum):
     NO_TRACE = "no trace"
     """A login is alive, nobody has its credential, and the ledger has no row of it."""
     NO_CAUSE = "unknown without a cause"
-    """The ledger has more unknown logins of a session than there are initializes whose login a kill or no answer accounts for."""
+    """The ledger has more unknown logins of a session than logins and refreshes that a kill or no answer accounts for."""
     DEFECT = "defect"
     """An answer that there should not be, a server that does not end well, two logins for one initialize or two refreshes by
     one credential."""

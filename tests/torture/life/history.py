@@ -8,7 +8,7 @@ from functools import cached_property
 from math import inf
 
 from tests.torture.life.calls import Call, Kind, Life
-from tests.torture.life.logins import Beyond, Login, Renewal
+from tests.torture.life.logins import Beyond, Login, Renewal, Way
 
 ENDED = frozenset([200, 502])
 """What a cleanup is answered that is recorded and has evicted: from then on its session is dead."""
@@ -39,7 +39,7 @@ class History:
     open_rows: frozenset[str] = frozenset()
     """The sessions that the ledger's file had as open when nothing was owed."""
     unknown: Sequence[str] = ()
-    """The sessions of the logins of which the ledger said then that nobody knows what they have made, one for each login."""
+    """The sessions of logins and refreshes of which the ledger said in the end that nobody knows what they have made."""
     beyond: Sequence[Beyond] = ()
     """Logins that the end system has refused because of its licence."""
     broken_off: Collection[str] = ()
@@ -176,13 +176,28 @@ class History:
             is_needed = renewal.is_refresh  # or the older ones are as good
         else:
             is_needed = renewal.carried < died <= renewal.used and self._was_crowded(renewal.asked, renewal.carried)
-        recorded = self._opened_after(renewal.told, renewal.asked)
-        return is_needed and self._is_met_by_a_kill(renewal.asked, renewal.told, recorded)
+        return is_needed and self.is_cut_off_in(renewal)
 
     def is_cut_off(self, login: Login) -> bool:
         """Tell whether a kill, or the end system itself, came between a login and its newest credential: nobody has that."""
+        return self.is_in_doubt(login) or any(map(self.is_forgotten, needed(login)))
+
+    def is_in_doubt(self, login: Login) -> bool:
+        """Tell whether that was so of what a refresh has made, which the ledger had a row of before it was sent."""
         is_untold = any(newest.is_refresh and newest.untold for newest in login.renewals[-1:])
-        return is_untold or any(map(self.is_forgotten, needed(login)))
+        return is_untold or any(renewal.is_refresh and self.is_forgotten(renewal) for renewal in needed(login))
+
+    def may_be_in_doubt(self, login: Login) -> bool:
+        """Tell whether the ledger may list a refresh of a login: a kill has met it, or there was no answer that is known of."""
+        calls = self.by_session[self.initializes[login.ticket].session]
+        has_failed = any(call.kind is Kind.USE and call.shown == login.ticket and call.status in {None, 503} for call in calls)
+        return login.way is Way.REFRESH and (
+            has_failed or any(each.untold or self.is_cut_off_in(each) for each in login.refreshes)
+        )
+
+    def is_cut_off_in(self, renewal: Renewal) -> bool:
+        """Tell whether a kill has met a renewal before its server can have recorded it."""
+        return self._is_met_by_a_kill(renewal.asked, renewal.told, self._opened_after(renewal.told, renewal.asked))
 
     def _is_met_by_a_kill(self, asked: float, answered: float, recorded: float) -> bool:
         life = self.life_at(asked)

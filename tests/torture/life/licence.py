@@ -17,7 +17,8 @@ NO_SEAT = "no_seat"
 def beyond(history: History) -> Iterator[Fault]:
     """The server counts what it has sent, and what it cannot know to be over: no kill makes it send one too many.
 
-    It cannot count a login whose newest credential nobody has: its logout is told that there is no such login.
+    It cannot count a login whose newest cookie nobody has: its logout is told that there is no such login. What a refresh may
+    have made counts as long as that is in doubt.
     """
     for refused in history.beyond:
         if not is_excused(history, refused):
@@ -26,9 +27,9 @@ def beyond(history: History) -> Iterator[Fault]:
 
 
 def is_excused(history: History, refused: Beyond) -> bool:
-    """Tell whether a login is beyond the licence only because of others whose newest credential nobody has."""
+    """Tell whether a login is beyond the licence only because of others whose newest cookie nobody has."""
     logins = [login for login in history.logins if login.token in refused.alive]
-    return sum(not history.is_cut_off(login) for login in logins) < SEATS
+    return sum(not _has_lost_a_cookie(history, login) for login in logins) < SEATS
 
 
 def stalled(history: History) -> Iterator[Fault]:
@@ -50,7 +51,7 @@ def _may_hold_a_seat(history: History, other: Call, call: Call) -> bool:
     if other.left > call.began or may_be_unknown(history, other):
         return True
     login = history.by_ticket.get(other.ticket)
-    return login is not None and not history.is_known_to_be_dead(login, call.began)
+    return login is not None and (history.may_be_in_doubt(login) or not history.is_known_to_be_dead(login, call.began))
 
 
 def no_trace(history: History) -> Iterator[Fault]:
@@ -63,6 +64,7 @@ def no_trace(history: History) -> Iterator[Fault]:
 def without_a_cause(history: History) -> Iterator[Fault]:
     rows = Counter(history.unknown)
     causes = Counter(call.session for call in history.calls if may_be_unknown(history, call))
+    causes += Counter(history.initializes[login.ticket].session for login in history.logins if history.may_be_in_doubt(login))
     for session, number in (rows - causes).items():
         yield Fault(Wrong.NO_CAUSE, f"{number} rows of unknown logins too many", session)
 
@@ -81,8 +83,12 @@ def has_no_answer(history: History, call: Call) -> bool:
 
 
 def _is_unknown(history: History, login: Login) -> bool:
-    is_left = login.token in history.alive_in_the_end and not history.is_cut_off(login)
-    return is_left and (login.untold or history.is_under_way(login))
+    is_left = login.token in history.alive_in_the_end and not _has_lost_a_cookie(history, login)
+    return is_left and (login.untold or history.is_under_way(login) or history.is_in_doubt(login))
+
+
+def _has_lost_a_cookie(history: History, login: Login) -> bool:
+    return history.is_cut_off(login) and not history.is_in_doubt(login)
 
 
 RULES = (beyond, stalled, no_trace, without_a_cause)

@@ -13,7 +13,7 @@ from connector.endsystems.profile.carried_login import CarriedLogin
 from connector.endsystems.profile.half_made import HalfMade
 from connector.ledger.backoff import Backoff, Decision
 from connector.ledger.port import Ledger
-from connector.ledger.sql import recording, seat_holders, session_changes, session_rows
+from connector.ledger.sql import recording, refresh_rows, seat_holders, session_changes, session_rows
 from connector.ledger.sqlite.store import SqliteLedger
 from connector.model import transitions
 from connector.model.cleanup import CleanupRequest
@@ -28,6 +28,8 @@ from drivers import SessionScope
 from tests.torture.life.faults import Wrong
 from tests.torture.life.renewal_mistakes import (
     also_from_errors,
+    as_it_is_told,
+    as_nothing,
     as_the_seal_says,
     by_each_who_asks,
     in_the_order_of_the_answers,
@@ -229,6 +231,10 @@ MUTANTS = {
     ),
     "a token is refreshed by each who asks": Mutant(
         Renewals, "refresh", by_each_who_asks, {Wrong.DEFECT}, "two calls need a refresh"
+    ),
+    "a refresh leaves no row": Mutant(refresh_rows, "begin", as_nothing, {Wrong.NO_TRACE}, "a kill meets a refresh"),
+    "a credential that may be spent proves that its login is over": Mutant(
+        refresh_rows, "judged", as_it_is_told, {Wrong.BEYOND}, "a kill meets a refresh"
     ),
     "the cookie of an error renews a login": Mutant(
         CarriedLogin, "_take_renewed", also_from_errors, {Wrong.LOST, Wrong.TURNED_AWAY}, "an error sets a cookie"

@@ -54,3 +54,11 @@ def also_from_errors(real: Callable[..., Any]) -> Callable[..., Any]:
         await real(login, SimpleNamespace(headers=answer.headers, url=answer.url, status=200), number)
 
     return take
+
+
+def as_nothing(_: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *_, **__: None
+
+
+def as_it_is_told(_: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda settlements, _: settlements

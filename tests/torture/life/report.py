@@ -51,12 +51,13 @@ clients and the end system saw, and when servers lived. It knows nothing else. T
 * *open on paper*: when nothing is owed, the ledger's file has a session as open that has no login, or it does not have one that
   has. A cleanup that finds a ledger that cannot be written is done all the same, and its session is open after a kill;
 * *beyond the licence*: a login is sent while three of its pool are alive. No kill accounts for that: a login is recorded before
-  it is sent, and holds its seat until its end is known. If nobody has the newest credential of a login, the server cannot
-  know that it is alive. Such logins do not count here, and are shown below;
+  it is sent, and holds its seat until its end is known. If nobody has the newest cookie of a login, the server cannot know
+  that it is alive. Such logins do not count here, and are shown below. What a refresh may have made counts;
 * *stalled*: an initialize finds no seat, although fewer than three logins of its pool may hold one;
-* *no trace*: a login is alive in the end, nobody has its credential, and the ledger does not list it as unknown;
-* *unknown without a cause*: the ledger lists more unknown logins of a session than initializes that a kill has met, or whose
-  connection the end system has reset;
+* *no trace*: a login is alive in the end, nobody has its credential, and the ledger lists neither it nor a refresh of it as
+  unknown;
+* *unknown without a cause*: the ledger lists more unknown logins and refreshes of a session than a kill has met, or than got no
+  answer;
 * *defect*: a 500 or another answer that there should not be, a bad exit code, two logins for one initialize, two refreshes that
   spend one credential.
 """

@@ -1,9 +1,11 @@
 """Situations in which a mistake in the life of sessions shows. Each campaign begins with them, whatever chance brings then."""
 
+import asyncio
 import signal
 
 from tests.torture.life.calls import Call, End
 from tests.torture.life.clients import Book
+from tests.torture.life.end_system import SEATS
 from tests.torture.life.logins import Way
 from tests.torture.life.orders import Fate
 from tests.torture.life.seat_situations import (
@@ -131,6 +133,23 @@ async def two_calls_need_a_refresh(stage: Stage) -> None:
             refresh.go.set()
 
 
+async def a_kill_meets_a_refresh(stage: Stage) -> None:
+    """Nobody has the credential that it has made. The login may be alive, so that it holds a seat."""
+    async with stage.server():
+        for _ in range(SEATS - 1):
+            await stage.opened("all")
+        stage.renewing(Way.REFRESH)
+        book, refresh = stage.book("all"), stage.system.orders.hold("/refresh")
+        await stage.log_in(book)
+        met = asyncio.ensure_future(_used(stage, book))
+        await refresh.done.wait()
+    refresh.go.set()
+    await met
+    async with stage.server():
+        await stage.clean_up(book)
+        await stage.log_in(stage.book("all"), patience=2 * SOON)
+
+
 async def an_error_sets_a_cookie(stage: Stage) -> None:
     async with stage.server():
         book = await stage.opened()
@@ -178,6 +197,7 @@ SITUATIONS: dict[str, Situation] = {
         cookies_outlive_a_kill,
         a_newer_cookie_overtakes_an_older_one,
         two_calls_need_a_refresh,
+        a_kill_meets_a_refresh,
         an_error_sets_a_cookie,
         sessions_become_idle,
         a_logout_keeps_its_seat_while_it_fails,

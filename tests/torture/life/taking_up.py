@@ -42,9 +42,9 @@ async def taken_up(config: Path, scene: Scene) -> History:
     async with _served(config, clock) as parts:
         await _owing_nothing(parts, clock)
         settled, open_rows = frozenset(scene.place.system.alive), _open_in(config.parent / "data" / "ledger.sqlite3")
-        unknown = [row.session_id for row in await parts.ledger.session_listing(NOBODY_KNOWS, limit=MANY)]
         await _end_everything(scene, settled)
         await _owing_nothing(parts, clock)
+        unknown = [row.session_id for row in await parts.ledger.session_listing(NOBODY_KNOWS, limit=MANY)]
         assert not parts.ledger.lost_track, "the ledger was damaged"
     must_be_sound(*(config.parent / "data").glob("*.sqlite3"))
     in_the_end = frozenset(scene.place.system.alive)

@@ -8,7 +8,7 @@ from tests.torture.life.calls import Call, Kind, Life, Seen
 from tests.torture.life.faults import Wrong
 from tests.torture.life.history import History
 from tests.torture.life.licence import may_be_unknown
-from tests.torture.life.logins import Asked, Beyond, Login, Renewal
+from tests.torture.life.logins import Asked, Beyond, Login, Renewal, Way
 from tests.torture.life.oracle import judged
 
 SESSION, SYSTEM = "s", "A"
@@ -47,6 +47,7 @@ class Told:
     def refresh(self, ticket: str) -> Renewal:
         """Spend the credential of a login for another one, which nobody has carried yet."""
         moment = float(next(self._clock))
+        self.logins[ticket].way = Way.REFRESH
         refresh = self.logins[ticket].refresh(moment + 0.1)
         refresh.told = moment + 0.2
         return refresh
@@ -94,7 +95,9 @@ class Told:
         untold = {login.ticket for login in logins if login.untold}
         more: Any = {"beyond": self.beyond, "closed": self.closed, "broken_off": untold}
         history = History(self.calls, self.lives, logins, alive, lost, self.crowded, rows, **more)
-        nobody_knows = [call.session for call in self.calls if call.ticket in lost and may_be_unknown(history, call)]
+        in_doubt = {login.ticket for login in logins if history.is_in_doubt(login)}
+        lost_calls = [call for call in self.calls if call.ticket in lost]
+        nobody_knows = [call.session for call in lost_calls if call.ticket in in_doubt or may_be_unknown(history, call)]
         return replace(history, unknown=nobody_knows if self.unknown is None else self.unknown)
 
     def _call(self, kind: Kind, session: str, *, shown: str | None = None, ticket: str = "", whole_system: bool = False) -> Call:
