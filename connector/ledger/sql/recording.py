@@ -126,21 +126,15 @@ def _of_login(table: Table, asked: Asked, ended: OpenSession | None) -> Asked:
 
 
 def _recorded(table: Table, asked: Asked) -> Debt:
-    request = asked.request
+    request, fingerprint = asked.request, _fingerprint(table, asked.request)
     login = request.session_id, request.login_id
-    doubted: set[Login] = set()
-    if request.foregone is not None and (doubted := refresh_rows.in_doubt(table, [login])()):
+    in_doubt: Callable[[], set[Login]] = set if request.foregone is None else refresh_rows.in_doubt(table, [login])
+    known, doubted = table.of_login(*login, request.credential), in_doubt()
+    if request.foregone is not None and doubted:
         asked = replace(asked, request=replace(request, foregone=request.foregone.in_doubt))
-    debt = _written(table, asked, _fingerprint(table, request))
+    debt = table.update(asked_again(known[0], asked, fingerprint)) if known else table.insert(new(asked, fingerprint))
     refresh_rows.end(table, [debt], doubted)
     return debt
-
-
-def _written(table: Table, asked: Asked, fingerprint: bytes) -> Debt:
-    request = asked.request
-    for known in table.of_login(request.session_id, request.login_id, request.credential):
-        return table.update(asked_again(known, asked, fingerprint))
-    return table.insert(new(asked, fingerprint))
 
 
 def _origin(told: str, ended: OpenSession | None) -> str:
