@@ -207,7 +207,7 @@ async def test_a_gateway_that_got_no_answer_leaves_a_refresh_in_doubt(desk: Desk
         assert not desk.store.is_in_doubt(SESSION, LOGIN)
 
 
-async def test_a_refresh_whose_answer_breaks_off_stays_in_doubt_when_the_next_one_is_refused(desk: Desk) -> None:
+async def test_a_refresh_without_an_answer_stays_in_doubt_if_the_next_one_is_refused(desk: Desk) -> None:
     async with desk.connector() as one:
         desk.system.breaks_off = True
         with pytest.raises(LoginNotRenewed):

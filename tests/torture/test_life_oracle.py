@@ -520,7 +520,7 @@ def test_a_login_whose_refresh_is_in_doubt_holds_its_seat_and_has_a_row() -> Non
     assert told.found() == {Wrong.BEYOND}
 
 
-def test_a_refresh_that_has_failed_may_be_listed_although_the_end_system_has_made_nothing() -> None:
+def test_a_refresh_that_has_failed_may_be_listed_although_nothing_was_made() -> None:
     told = Told(unknown=["s"])
     told.initialize("a")
     told.logins["a"].way = Way.REFRESH
