@@ -58,16 +58,6 @@ class LogoutOutcome(msgspec.Struct, frozen=True):
         return self.result is LogoutResult.ALREADY_OUT and not self.proved
 
     @property
-    def has_ended(self) -> bool:
-        """Whether the end system knew the session, and has ended it."""
-        return self.result in {LogoutResult.VERIFIED, LogoutResult.ACKNOWLEDGED}
-
-    @property
-    def in_doubt(self) -> "LogoutOutcome":
-        """The outcome if nobody knows the newest credential: that an older one was not known proves nothing."""
-        return msgspec.structs.replace(self, proved=False) if self.result is LogoutResult.ALREADY_OUT else self
-
-    @property
     def closes(self) -> bool:
         """Whether nothing is left to do for this login."""
         return self.result not in {LogoutResult.PENDING, LogoutResult.REFUSED, LogoutResult.FAILED, LogoutResult.HELD}

@@ -17,7 +17,7 @@ from connector.model.errors import NoSuchDebt
 from connector.model.outcomes import IN_USE_AGAIN
 from connector.model.seat_pools import Seat
 from connector.model.sessions import Login, OpenSession
-from connector.model.settling import Settlement, leaves_nothing, settled
+from connector.model.settling import Settlement, in_doubt, leaves_nothing, settled
 from connector.model.transitions import Asked, as_known, asked_again, dismissed, due_at_once, held_or_let_go, new
 
 
@@ -51,15 +51,15 @@ def settle(table: Table, settlements: Sequence[Settlement]) -> list[Debt | None]
     """Record what became of each of these tries. None stands for a row that is gone, or not needed any more."""
     gone = table.delete_unshared([each.debt.id for each in settlements if leaves_nothing(each)])
     left = {each.debt.id for each in settlements} - gone
+    if not left:
+        return [None] * len(settlements)
     # As a few statements for all, because each takes a way to the database and back.
     which, ids = table.among(left)
     closed = {(each.debt.id, each.debt.version) for each in settlements if each.state is LogoutState.CLOSED}
+    ask = refresh_rows.ask_for_doubts(table, [(each.debt.session_id, each.debt.login_id) for each in settlements])
     # A closed logout keeps no credential, so its seal need not be broken.
-    if not left:
-        return [None] * len(settlements)
-    in_doubt = refresh_rows.in_doubt(table, [(each.debt.session_id, each.debt.login_id) for each in settlements])
     found = table.debts(f"id {which}", *ids, needs_credential=lambda debt: (debt.id, debt.version) not in closed)
-    debts, doubted = {debt.id: debt for debt in found}, in_doubt()
+    debts, doubted = {debt.id: debt for debt in found}, ask()
     for each in refresh_rows.judged(settlements, doubted):
         if (debt := debts.get(each.debt.id)) is not None:
             debts[debt.id] = settled(debt, each)
@@ -128,10 +128,10 @@ def _of_login(table: Table, asked: Asked, ended: OpenSession | None) -> Asked:
 def _recorded(table: Table, asked: Asked) -> Debt:
     request, fingerprint = asked.request, _fingerprint(table, asked.request)
     login = request.session_id, request.login_id
-    in_doubt: Callable[[], set[Login]] = set if request.foregone is None else refresh_rows.in_doubt(table, [login])
-    known, doubted = table.of_login(*login, request.credential), in_doubt()
+    ask: Callable[[], set[Login]] = set if request.foregone is None else refresh_rows.ask_for_doubts(table, [login])
+    known, doubted = table.of_login(*login, request.credential), ask()
     if request.foregone is not None and doubted:
-        asked = replace(asked, request=replace(request, foregone=request.foregone.in_doubt))
+        asked = replace(asked, request=replace(request, foregone=in_doubt(request.foregone)))
     debt = table.update(asked_again(known[0], asked, fingerprint)) if known else table.insert(new(asked, fingerprint))
     refresh_rows.end(table, [debt], doubted)
     return debt

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from connector.ledger.sql import opening_rows
 from connector.ledger.sql.table import Table
+from connector.model import settling
 from connector.model.begun import Opening, refresh_of, refreshed_by
 from connector.model.debts import Debt, LogoutState
 from connector.model.sessions import Login, OpenSession
@@ -37,7 +38,7 @@ def renewed(table: Table, session_id: str, login_id: str) -> None:
     opening_rows.remove(table, session_id, refresh_of(login_id))
 
 
-def in_doubt(table: Table, logins: Collection[Login]) -> Callable[[], set[Login]]:
+def ask_for_doubts(table: Table, logins: Collection[Login]) -> Callable[[], set[Login]]:
     """Ask with the next statement of which of these logins the newest credential may be unknown. Return what then tells it."""
     of_sessions, sessions = table.among({session_id for session_id, _ in logins})
     of_refreshes, refreshes = table.among({refresh_of(login_id) for _, login_id in logins})
@@ -50,14 +51,14 @@ def judged(settlements: Sequence[Settlement], doubted: Collection[Login]) -> Ite
     """Yield what became of tries: of a login that is in doubt, it proves nothing that its end system did not know it."""
     for each in settlements:
         is_doubted = each.outcome is not None and (each.debt.session_id, each.debt.login_id) in doubted
-        yield replace(each, outcome=each.outcome.in_doubt) if is_doubted and each.outcome else each
+        yield replace(each, outcome=settling.in_doubt(each.outcome)) if is_doubted and each.outcome else each
 
 
 def end(table: Table, debts: Iterable[Debt], doubted: Collection[Login]) -> None:
     """Note that logins that are in doubt were closed. If one was ended, so is its newest credential. Else nobody will tell."""
     for debt in debts:
         if debt.state is LogoutState.CLOSED and (debt.session_id, debt.login_id) in doubted:
-            if debt.outcome is not None and debt.outcome.has_ended:
+            if settling.has_ended(debt.outcome):
                 renewed(table, debt.session_id, debt.login_id)
             else:
                 over(table, debt.session_id, debt.login_id, unanswered=True)

@@ -19,6 +19,7 @@ from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession, RefreshState
+from connector.model.settling import has_ended
 
 GONE_AFTER = 60.0
 """Seconds after which an owner counts as gone that has claimed nothing since."""
@@ -240,7 +241,7 @@ class MemoryStore:
         if debt.state is not LogoutState.CLOSED or key not in self.openings:
             return
         begun = self.openings.pop(key)
-        if debt.outcome is None or not debt.outcome.has_ended:
+        if not has_ended(debt.outcome):
             self.openings[key] = with_changes(begun, owner=None)
 
     def unclaimed(self, per_origin: int) -> Iterator[tuple[Debt, int]]:

@@ -27,6 +27,7 @@ from connector.model.listed import SessionState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.seat_pools import HeldSeats
 from connector.model.sessions import RefreshState, Renewal
+from connector.model.settling import in_doubt
 
 SESSION, LOGIN = session(1).session_id, "l"
 NOT_KNOWN = LogoutOutcome(LogoutResult.ALREADY_OUT, proved=True)
@@ -125,7 +126,7 @@ class UnansweredRefreshes(LedgerSubject):
         await seated(ledger, 1)
         await doubt(ledger)
         closed = await ended(ledger, NOT_KNOWN)
-        assert (closed.outcome, await listed(ledger)) == (NOT_KNOWN.in_doubt, [IN_DOUBT])
+        assert (closed.outcome, await listed(ledger)) == (in_doubt(NOT_KNOWN), [IN_DOUBT])
         assert await ledger.held_seats(POOL) == HeldSeats(unproved=1)
         await ledger.let_go_opening(refresh_of(LOGIN))
         assert (await listed(ledger), await ledger.held_seats(POOL)) == ([], HeldSeats())

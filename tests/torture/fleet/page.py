@@ -47,7 +47,7 @@ all sessions are ended. The judge knows what the clients and the end system saw,
 * *stale*: a call is given a value that was loaded before a cleanup or a new login, and that was answered before the call began;
 * *turned away*: a call is answered 401, but nobody has ended its session, or a login ends by itself under a call;
 * *open on paper*: when nothing is owed, the ledger has a session as open that has no login, or does not have one that has;
-* *beyond the licence*: a login is sent while {seats} of its pool are alive, those of such a refresh left out;
+* *beyond the licence*: a login is sent while {seats} of its pool are alive;
 * *stalled*: an initialize finds no seat, although fewer than {seats} logins of its pool may hold one. After a fail-over of the
   database, none is given until each replica has written its facts again, or was silent for {silent:.0f} seconds;
 * *twice*: the end system is asked to log out after a 200 said that this was done. It may be asked if something was done to the
@@ -57,7 +57,8 @@ all sessions are ended. The judge knows what the clients and the end system saw,
   a processor for half of the time, as the kernel counts it.
 
 What is done is an excuse from its beginning until {recovers:.0f} seconds after it was mended, and {settled:.0f} seconds after
-a fail-over of the database, because seats are withheld then. How many calls fail in this time is not bounded; the tables tell it.
+a fail-over of the database, because seats are withheld then. A call that fails at any other time is a defect. So what fails is
+bounded by how often something is done, and by how long each may show. The tables tell how many calls it was.
 Neither a rolling restart nor a rolling upgrade is an excuse. The fleet on one Redis begins with replicas that know nothing of the
 last layouts of the tables: today's code, with these taken out. The first thing that is done is to upgrade them. Between two
 things, the fleet has some seconds in which nothing may fail at all. All that is done may make no more logins unknown, and no more
