@@ -217,8 +217,9 @@ class RenewedLogins(Protocol):
         an end system does not know a credential that is spent, and says nothing of the login by that.
 
         Its owner may be gone before it tells what the refresh has made. So a claimed refresh is an opening, too (`refresh_of`),
-        which holds no seat while the login holds one. It is over once the login is renewed, or ended by an end system that knew
-        it. If the end system did not know it, that proves nothing: the logout keeps the seat as an unproved one.
+        which holds no seat while the login holds one. It is over once the login is renewed. No logout ends it, because an end
+        system may confirm that of a credential that is spent. If it says that it does not know the credential, the login may be
+        alive: the seat that its logout gives back is that of the refresh.
 
         Raises `LedgerUnavailable` also if its store may have forgotten that the credential was renewed.
         """

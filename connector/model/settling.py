@@ -42,16 +42,6 @@ def settled(debt: Debt, settlement: Settlement) -> Debt:
     return closed_if_done(done, settlement.now)
 
 
-def has_ended(outcome: LogoutOutcome | None) -> bool:
-    """Tell whether the end system knew the login, and has ended it."""
-    return outcome is not None and outcome.result in {LogoutResult.VERIFIED, LogoutResult.ACKNOWLEDGED}
-
-
-def in_doubt(outcome: LogoutOutcome) -> LogoutOutcome:
-    """Return an outcome if nobody knows the newest credential: that an older one was not known proves nothing."""
-    return replace(outcome, proved=False) if outcome.result is LogoutResult.ALREADY_OUT else outcome
-
-
 def leaves_nothing(settlement: Settlement) -> bool:
     """Tell whether nobody will ask again what became of a cleanup.
 

@@ -98,10 +98,7 @@ MUTANTS = {
     ),
     "retries send what is being refreshed": Mutant(held_claims, "UNCLAIMED", lambda real: real.partition(" AND ")[0], TRIES),
     "a refresh leaves no row": Mutant(refresh_rows, "begin", nothing, TRIES),
-    "a credential that may be spent proves that its login is over": Mutant(
-        refresh_rows, "judged", lambda _: lambda settlements, _: settlements, TRIES
-    ),
-    "a refresh is in doubt although its login was ended": Mutant(refresh_rows, "end", nothing, TRIES),
+    "the seat of a login that may be alive is given away": Mutant(refresh_rows, "leave", nothing, TRIES),
     "a refresh is in doubt although a later one has worked": Mutant(refresh_rows, "renewed", nothing, TRIES),
     "a refresh that came to nothing ends the doubt about the one before": Mutant(refresh_rows, "over", of_any_refresh, TRIES),
     "a COMMIT whose wait was cancelled has taken effect": Mutant(

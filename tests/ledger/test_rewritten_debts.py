@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from connector.ledger.testing.ledger_subject import every_row
+from connector.model.begun import refresh_of
 from connector.model.debts import LogoutState
 from connector.model.errors import LedgerUnavailable
+from connector.model.listed import SessionState
 from connector.model.outcomes import IN_USE_AGAIN, SHARED, LogoutOutcome
 from connector.model.sessions import Current, OpenSession, RefreshClaim, RefreshState, Renewal
 from tests.ledger.ledgers import (
@@ -108,6 +110,26 @@ async def test_a_refresh_whose_claim_was_lost_is_still_that_of_its_owner(databas
         found = (await other.claim_refresh(*login)).state
 
     assert found is RefreshState.ANOTHERS
+
+
+async def test_a_refresh_in_doubt_outlives_what_an_earlier_refresh_has_left_elsewhere(database: Rewindable) -> None:
+    login, newer = (session(1).session_id, "l1"), request(1, "newer").credential
+    async with replica(database) as before, replica(database) as last:
+        await open_first(before)
+        assert (await before.claim_refresh(*login, 0)).state is RefreshState.OURS
+        await before.renew(Renewal(*login, 0, newer, ends_refresh=True))
+        assert (await last.claim_refresh(*login, 1)).state is RefreshState.OURS
+        await last.release_refresh(*login, unanswered=True)
+        database.keep()
+        await before.statistics()
+        database.rewind()
+        for each in (before, last):
+            await each.statistics()
+        debt = await record(before, 1, "newer", login="l1")
+        await close(before, debt)
+        listed = await last.session_listing()
+
+    assert [(each.login_id, each.state) for each in listed] == [(refresh_of("l1"), SessionState.UNKNOWN)]
 
 
 async def test_a_try_that_was_under_way_settles_the_debt_that_was_lost_and_no_other(database: Rewindable) -> None:

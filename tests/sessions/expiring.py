@@ -28,6 +28,8 @@ class Expiring(ProfiledEndSystem):
         """The status by which it says that it can do no refresh for now."""
         self.breaks_off = False
         """Whether it breaks the connection once it has done a refresh."""
+        self.breaks_off_its_body = False
+        """Whether it does so within the body of its answer."""
         self.refreshes = 0
         self.ended: list[str] = []
         """The refresh tokens that logouts have ended."""
@@ -62,7 +64,7 @@ class Expiring(ProfiledEndSystem):
     async def log_in(self, request: web.Request) -> web.Response:
         return web.json_response(self._pair(str(next(self._logins))))
 
-    async def renew(self, request: web.Request) -> web.Response:
+    async def renew(self, request: web.Request) -> web.StreamResponse:
         self.refreshes += 1
         if self.is_away:
             return web.Response(status=self.is_away)
@@ -76,6 +78,12 @@ class Expiring(ProfiledEndSystem):
         await self.answering.wait()
         if self.breaks_off and request.transport is not None:
             request.transport.abort()
+        if self.breaks_off_its_body and request.transport is not None:
+            answer = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "1000"})
+            await answer.prepare(request)
+            await answer.write(b'{"')
+            request.transport.close()
+            return answer
         return web.json_response(pair)
 
     async def log_out(self, request: web.Request) -> web.Response:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -245,3 +246,36 @@ async def test_what_a_login_that_nobody_knows_any_more_was_renewed_to_is_in_doub
     async with desk.connector() as one:
         await one.login.refresh(desk.credential, while_it_goes)
         assert desk.store.is_in_doubt(SESSION, LOGIN)
+
+
+@pytest.mark.parametrize("answers", ["refused = [401]", "retry = [401]"])
+async def test_a_step_that_fails_after_one_that_has_spent_the_token_leaves_doubt(
+    desk: Desk, tmp_path: Path, answers: str
+) -> None:
+    step = f'[[refresh]]\nmethod = "POST"\nurl = "{{base_url}}/more"\nsuccess = [200]\n{answers}\n\n'
+    profile = tmp_path / "two.toml"
+    profile.write_text(PROFILE.read_text().replace("[credential]", f"{step}[credential]"))
+    desk.end_system = build_end_system(EndSystemSection(profile=str(profile), base_url=desk.system.url), {})
+    await desk.end_system.open()
+    async with desk.connector() as one:
+        with pytest.raises(LoginNotRenewed):
+            await one.call()
+        assert desk.store.is_in_doubt(SESSION, LOGIN)
+    await desk.end_system.aclose()
+
+
+async def test_an_answer_that_breaks_off_after_its_head_leaves_doubt(desk: Desk, tmp_path: Path) -> None:
+    text = PROFILE.read_text()
+    profile = tmp_path / "body.toml"
+    profile.write_text(
+        text.replace("success = [200]\nrefused = [400]", 'success = [{ status = 200, body = "access" }]\nrefused = [400]')
+    )
+    assert profile.read_text() != text
+    desk.end_system = build_end_system(EndSystemSection(profile=str(profile), base_url=desk.system.url), {})
+    await desk.end_system.open()
+    async with desk.connector() as one:
+        desk.system.breaks_off_its_body = True
+        with pytest.raises(LoginNotRenewed):
+            await one.call()
+        assert desk.store.is_in_doubt(SESSION, LOGIN)
+    await desk.end_system.aclose()

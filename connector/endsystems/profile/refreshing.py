@@ -19,6 +19,9 @@ from connector.model.outcomes import LoginResult
 
 log = structlog.get_logger(__name__)
 
+FETCHING = frozenset(["GET", "HEAD"])
+"""Methods of requests that spend no credential."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRefresh:
@@ -61,16 +64,22 @@ class HttpRefresh:
         self, sender: Sender, credential: Credential, note: Callable[[StepRecord], None] = lambda _: None
     ) -> tuple[Credential | None, str | None]:
         """Return what is new of a credential, or else what went wrong. Raises `LoginNotRenewed`."""
+        has_worked = False
         try:
             values = self.site.after_login(credential)
             for name, step in self.profile.refresh_requests:
                 record, values = await sender.take(name, step, values)
                 note(record)
                 lacks_some = record.code == CAPTURE_MISSING and not step.capture.keys().isdisjoint(values.captured)
-                if record.verdict is Verdict.AWAY:
-                    raise LoginNotRenewed(record.message or name, may_have_worked=record.may_have_worked or record.broke_off)
-                if record.ends_the_run and not lacks_some:
+                is_over = record.ends_the_run and not lacks_some
+                if record.verdict is Verdict.AWAY or (is_over and has_worked):
+                    may_have_worked = has_worked or record.may_have_worked or record.broke_off
+                    raise LoginNotRenewed(record.message or name, may_have_worked=may_have_worked)
+                if is_over:
                     return None, record.message
+                has_worked |= record.method not in FETCHING
             return renewed_by(self.profile, values), None
         except CannotSend as unfit:
+            if has_worked:
+                raise LoginNotRenewed(unfit.message, may_have_worked=True) from None
             return None, unfit.message

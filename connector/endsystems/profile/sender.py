@@ -109,7 +109,7 @@ def _of_head(
     """Take from the head of a success what its body, which broke off, does not change: somebody is logged in by it."""
     judged = judge(answer, step.lists)
     if judged is None:
-        return replace(record, may_have_worked=may_be_carried_out(answer.status)), values
+        return replace(record, may_have_worked=answer.status < 400 or may_be_carried_out(answer.status)), values
     if judged[0] is not Verdict.SUCCESS:
         return record, values
     of_head = {key: extract for key, extract in step.capture.items() if not extract.needs_a_body}

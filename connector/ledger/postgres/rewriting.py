@@ -86,7 +86,7 @@ def _write_heard(table: Table, known: KnownFacts, there: Collection[bytes], now:
         _write_session(table, session, now)
     for (session_id, login_id), login in known.logins.items():
         if login.opening is None:
-            opening_rows.remove(table, session_id, login_id)
+            opening_rows.remove_all(table, [(session_id, login_id)])
         else:
             _write_opening(table, login.opening, there, now)
 

@@ -16,13 +16,10 @@ from connector.ledger.sql.facts import OpeningRemoved, OpeningWritten
 from connector.ledger.sql.seat_holders import has_room
 from connector.ledger.sql.table import Table, is_running, marks
 from connector.ledger.unverified import Unverified
-from connector.model.begun import REFRESH, Opening, refreshed_by
-from connector.model.credential import Credential
-from connector.model.debts import LogoutState
+from connector.model.begun import REFRESH, Opening
 from connector.model.errors import NoSuchOpening
 from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession
-from connector.model.transitions import given_back
 
 INSERT = f"INSERT INTO openings ({', '.join(COLUMNS[1:])})"
 SELECT = f"SELECT {NAMES} FROM openings"  # noqa: S608 - ours
@@ -113,7 +110,7 @@ def complete(table: Table, row: OpeningRow) -> None:
     """Note in the row of a login what this one says and it does not, if there is one."""
     for there in believed(table, row.session_id):
         owner = there.owner if row.owner else None
-        said = there._replace(owner=owner, overtaken=max(there.overtaken, row.overtaken))
+        said = there._replace(owner=owner, overtaken=max(there.overtaken, row.overtaken), seat=there.seat or row.seat)
         if there.login_id == row.login_id and said != there:
             update(table, said)
 
@@ -125,25 +122,22 @@ def remove(table: Table, session_id: str, login_id: str) -> None:
 
 
 def remove_all(table: Table, logins: Sequence[tuple[str, str]]) -> None:
-    """Remove the rows of these sessions and logins, in one statement. That they are over was noted before."""
+    """Remove the rows of these sessions and logins, in one statement. That they are over was noted before.
+
+    A login is refreshed again and again, and perhaps by others since: of refreshes, those of this owner alone are over.
+    """
     if logins:
         given, values = table.given(("session_id", "login_id"), logins)
-        table.write(f"DELETE FROM openings WHERE id IN ({OF_LOGINS.format(given)})", values)  # noqa: S608 - ours
+        over = f"id IN ({OF_LOGINS.format(given)}) AND (NOT {IS_REFRESH} OR owner = ?)"
+        table.write(f"DELETE FROM openings WHERE {over}", [*values, table.term.owner])  # noqa: S608 - ours
 
 
 def let_go(table: Table, login_id: str) -> None:
-    """Remove the row of a login of which nobody knows what it has made, whether the row is to be believed or not.
-
-    If it was a refresh, the logout of its login has nothing to hold its seat for any more.
-    """
+    """Remove the row of a login of which nobody knows what it has made, whether the row is to be believed or not."""
     which = f"login_id = ? AND NOT {is_running(table)}"
     removed = f"DELETE FROM openings WHERE {which} RETURNING session_id, login_id"  # noqa: S608 - ours
     gone = table.connection.execute(removed, (login_id, *table.term.owners)).fetchall()
     table.note(starmap(OpeningRemoved, gone))
-    for session_id, refresh in gone:
-        if refreshed := refreshed_by(refresh):
-            closed = [debt for debt in table.of_login(session_id, refreshed, Credential()) if debt.state is LogoutState.CLOSED]
-            table.update_all([*map(given_back, closed)])
     if not gone:
         found = table.connection.execute("SELECT count(*) FROM openings WHERE login_id = ?", (login_id,)).fetchone()[0]
         raise NoSuchOpening("this login is under way" if found else "no login that was begun has this id")
@@ -207,8 +201,8 @@ def _verified(table: Table, query: str, *values: str | bytes | int) -> Iterator[
 
 
 def update(table: Table, row: OpeningRow) -> None:
-    """Write a row over the one with its id, with its owner and whether it was overtaken."""
+    """Write a row over the one with its id, with its owner, its seat, and whether it was overtaken."""
     changed = authenticated(row, table.keyring)
-    values = (changed.key_id, changed.owner, changed.overtaken, changed.mac, row.id)
-    table.write("UPDATE openings SET key_id = ?, owner = ?, overtaken = ?, mac = ? WHERE id = ?", values)
+    values = (changed.key_id, changed.owner, changed.overtaken, changed.seat, changed.mac, row.id)
+    table.write("UPDATE openings SET key_id = ?, owner = ?, overtaken = ?, seat = ?, mac = ? WHERE id = ?", values)
     table.note([OpeningWritten(changed)])

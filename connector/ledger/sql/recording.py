@@ -17,7 +17,7 @@ from connector.model.errors import NoSuchDebt
 from connector.model.outcomes import IN_USE_AGAIN
 from connector.model.seat_pools import Seat
 from connector.model.sessions import Login, OpenSession
-from connector.model.settling import Settlement, in_doubt, leaves_nothing, settled
+from connector.model.settling import Settlement, leaves_nothing, settled
 from connector.model.transitions import Asked, as_known, asked_again, dismissed, due_at_once, held_or_let_go, new
 
 
@@ -60,11 +60,11 @@ def settle(table: Table, settlements: Sequence[Settlement]) -> list[Debt | None]
     # A closed logout keeps no credential, so its seal need not be broken.
     found = table.debts(f"id {which}", *ids, needs_credential=lambda debt: (debt.id, debt.version) not in closed)
     debts, doubted = {debt.id: debt for debt in found}, ask()
-    for each in refresh_rows.judged(settlements, doubted):
+    for each in settlements:
         if (debt := debts.get(each.debt.id)) is not None:
             debts[debt.id] = settled(debt, each)
     done = {debt.id: debt for debt in table.update_all([*debts.values()])}
-    refresh_rows.end(table, done.values(), doubted)
+    refresh_rows.leave(table, done.values(), doubted)
     return [done.get(each.debt.id) for each in settlements]
 
 
@@ -130,10 +130,8 @@ def _recorded(table: Table, asked: Asked) -> Debt:
     login = request.session_id, request.login_id
     ask: Callable[[], set[Login]] = set if request.foregone is None else refresh_rows.ask_for_doubts(table, [login])
     known, doubted = table.of_login(*login, request.credential), ask()
-    if request.foregone is not None and doubted:
-        asked = replace(asked, request=replace(request, foregone=in_doubt(request.foregone)))
     debt = table.update(asked_again(known[0], asked, fingerprint)) if known else table.insert(new(asked, fingerprint))
-    refresh_rows.end(table, [debt], doubted)
+    refresh_rows.leave(table, [debt], doubted)
     return debt
 
 

@@ -1,20 +1,17 @@
 """Refreshes as rows of openings: whoever sends one may be gone before it tells what the end system has made of the login.
 
-As long as the row is there, the newest credential may be known to nobody. Then a logout of which the end system does not know
-the credential proves nothing, and the row tells a person where to look.
+As long as the row is there, the newest credential may be known to nobody. Then no logout proves that the login is over, and the
+row tells a person where to look.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-
-from msgspec.structs import replace
+from collections.abc import Callable, Collection, Iterable
 
 from connector.ledger.sql import opening_rows
 from connector.ledger.sql.table import Table
-from connector.model import settling
 from connector.model.begun import Opening, refresh_of, refreshed_by
 from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import LogoutResult
 from connector.model.sessions import Login, OpenSession
-from connector.model.settling import Settlement
 
 
 def begin(table: Table, session: OpenSession, *, now: float) -> None:
@@ -47,18 +44,19 @@ def ask_for_doubts(table: Table, logins: Collection[Login]) -> Callable[[], set[
     return lambda: {(session_id, refreshed_by(refresh) or "") for session_id, refresh in found()}
 
 
-def judged(settlements: Sequence[Settlement], doubted: Collection[Login]) -> Iterator[Settlement]:
-    """Yield what became of tries: of a login that is in doubt, it proves nothing that its end system did not know it."""
-    for each in settlements:
-        is_doubted = each.outcome is not None and (each.debt.session_id, each.debt.login_id) in doubted
-        yield replace(each, outcome=settling.in_doubt(each.outcome)) if is_doubted and each.outcome else each
+def leave(table: Table, debts: Iterable[Debt], doubted: Collection[Login]) -> None:
+    """Note that the logouts of logins that are in doubt are closed: from now on, nobody will tell what has come of a refresh.
 
-
-def end(table: Table, debts: Iterable[Debt], doubted: Collection[Login]) -> None:
-    """Note that logins that are in doubt were closed. If one was ended, so is its newest credential. Else nobody will tell."""
+    Not even an end system that has confirmed the logout: many do so for a credential that they do not know. If it said that it
+    does not know it, the login may live by a newer one, and the seat that the logout gave back is that of the refresh.
+    """
     for debt in debts:
-        if debt.state is LogoutState.CLOSED and (debt.session_id, debt.login_id) in doubted:
-            if settling.has_ended(debt.outcome):
-                renewed(table, debt.session_id, debt.login_id)
-            else:
-                over(table, debt.session_id, debt.login_id, unanswered=True)
+        outcome = debt.outcome if debt.state is LogoutState.CLOSED and (debt.session_id, debt.login_id) in doubted else None
+        if outcome is None or outcome.result is LogoutResult.NOT_APPLICABLE:
+            continue
+        is_gone = outcome.result is LogoutResult.ALREADY_OUT and not debt.is_unproved
+        for row in opening_rows.believed(table, debt.session_id):
+            if row.login_id == refresh_of(debt.login_id):
+                owner = None if row.owner == table.term.owner else row.owner
+                seat = debt.seat.pool if debt.seat is not None and is_gone else row.seat
+                opening_rows.update(table, row._replace(owner=owner, seat=seat))

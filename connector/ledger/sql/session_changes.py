@@ -110,7 +110,7 @@ def renew(table: Table, renewal: Renewal, *, now: float) -> Current | None:
     credential, also if an older one of it was ended.
     """
     current = _renewed(table, renewal, now)
-    if renewal.ends_refresh and current is not None and current.credential in {None, renewal.credential}:
+    if renewal.ends_refresh and current is not None and current.credential == renewal.credential:
         refresh_rows.renewed(table, renewal.session_id, renewal.login_id)
     return current
 

@@ -28,7 +28,7 @@ from connector.model.debts import Debt, LogoutState
 from connector.model.logins import owed_eviction
 from connector.model.outcomes import IN_USE_AGAIN, LogoutOutcome
 from connector.model.sessions import Current, Known, Login, OpenSession, RefreshClaim, RefreshState, Renewal, Replaced, Use
-from connector.model.settling import Settlement, in_doubt, leaves_nothing, settled
+from connector.model.settling import Settlement, leaves_nothing, settled
 from connector.model.transitions import Asked
 
 
@@ -86,8 +86,6 @@ class MemoryLedger(Beginner, Ledger):
     ) -> Debt | None:
         with self._transaction() as store:
             is_late = release and self.shared and not store.has_claimed(self, debt)
-            if outcome is not None and store.is_in_doubt(debt.session_id, debt.login_id):
-                outcome = in_doubt(outcome)
             settlement = Settlement(debt, state, outcome, due_at, waited, evicted, self._clock(), is_late=is_late)
             if release:
                 store.release(self, debt)
@@ -147,7 +145,7 @@ class MemoryLedger(Beginner, Ledger):
             found = renew(store, renewal, self._clock())
             if renewal.ends_refresh and not (found is not None and renewal.is_overtaken_by(found)):
                 store.end_refresh(self, renewal.session_id, renewal.login_id)
-            if renewal.ends_refresh and found is not None and found.credential in {None, renewal.credential}:
+            if renewal.ends_refresh and found is not None and found.credential == renewal.credential:
                 store.openings.pop((renewal.session_id, refresh_of(renewal.login_id)), None)
             return found
 

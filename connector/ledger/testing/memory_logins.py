@@ -3,23 +3,18 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-import msgspec
-
 from connector.ledger.testing.memory_store import MemoryStore, fingerprint
 from connector.model.cleanup import CleanupRequest
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
 from connector.model.logins import dead_seal, is_in_use, owed_login, set_aside
 from connector.model.sessions import Current, OpenSession, Renewal, Replaced
-from connector.model.settling import in_doubt
 from connector.model.transitions import Asked, as_known, asked_again, new, over_before, renewed, revived
 
 
 def recorded(store: MemoryStore, asked: Asked) -> Debt:
     """Write down what a cleanup owes, in the row of its login."""
     request = asked.request
-    if request.foregone is not None and store.is_in_doubt(request.session_id, request.login_id):
-        asked = msgspec.structs.replace(asked, request=msgspec.structs.replace(request, foregone=in_doubt(request.foregone)))
     wanted = fingerprint(request.session_id, request.login_id, request.credential)
     earlier = store.of_login(request.session_id, request.login_id, request.credential)
     debt = store.update(asked_again(earlier[0], asked, wanted)) if earlier else store.insert(new(asked, wanted))

@@ -24,13 +24,12 @@ from connector.ledger.testing.memory_listing import fits, listed
 from connector.ledger.testing.memory_store import Claim, MemoryStore
 from connector.ledger.texts import clean
 from connector.model.audit import AuditEntry
-from connector.model.begun import refreshed_by
 from connector.model.debts import Debt, Group, LogoutState, Sorted, Totals
 from connector.model.errors import LedgerUnavailable, NoSuchDebt, NoSuchOpening
 from connector.model.listed import EVERY, ListedSession, Wanted
 from connector.model.outcomes import LogoutResult
 from connector.model.settling import FURTHEST
-from connector.model.transitions import dismissed, due_at_once, given_back, held_or_let_go
+from connector.model.transitions import dismissed, due_at_once, held_or_let_go
 
 NOBODY_KNOWS = "nobody knows what"
 """The authority that is none: which one it was is not known any more."""
@@ -200,10 +199,6 @@ class Owner(DueDebts, OwedEvictionRecords, HeldBackDebts, DismissedDebts, Unknow
             for key, begun in [*store.openings.items()]:
                 if key[1] == login_id and begun.owner is None:
                     del store.openings[key]
-                    if refreshed := refreshed_by(login_id):
-                        for debt in store.of_login(key[0], refreshed, None):
-                            if debt.state is LogoutState.CLOSED:
-                                store.update(given_back(debt))
                     return
             raise NoSuchOpening("no login has this id of which nobody knows what it has made")
 

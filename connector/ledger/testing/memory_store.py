@@ -17,9 +17,9 @@ from connector.model.audit import AuditEntry
 from connector.model.begun import Opening, refresh_of, refreshed_by
 from connector.model.credential import Credential
 from connector.model.debts import Debt, LogoutState
+from connector.model.outcomes import LogoutResult
 from connector.model.seat_pools import Seat
 from connector.model.sessions import OpenSession, RefreshState
-from connector.model.settling import has_ended
 
 GONE_AFTER = 60.0
 """Seconds after which an owner counts as gone that has claimed nothing since."""
@@ -46,6 +46,8 @@ class BegunLogin:
     tick: int
     overtaken: bool = False
     """Whether a cleanup of its session came meanwhile."""
+    given: Seat | None = None
+    """The seat that a refresh got from the logout of its login."""
 
     @property
     def is_refresh(self) -> bool:
@@ -55,7 +57,7 @@ class BegunLogin:
     @property
     def seat(self) -> Seat | None:
         """Return the seat that it takes."""
-        return None if self.opening.pool is None else Seat(pool_digest(self.opening.pool), self.tick)
+        return self.given if self.opening.pool is None else Seat(pool_digest(self.opening.pool), self.tick)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +238,17 @@ class MemoryStore:
         return (session_id, refresh_of(login_id)) in self.openings
 
     def closed(self, debt: Debt) -> None:
-        """Note that a login was closed. If it was ended, so is what a refresh has made of it. Else nobody will tell."""
-        key = debt.session_id, refresh_of(debt.login_id)
-        if debt.state is not LogoutState.CLOSED or key not in self.openings:
+        """Note that the logout of a login is closed: from now on, nobody will tell what a refresh has made of it.
+
+        If its end system did not know it, the seat that it gave back is that of the refresh.
+        """
+        key, outcome = (debt.session_id, refresh_of(debt.login_id)), debt.outcome
+        if debt.state is not LogoutState.CLOSED or outcome is None or outcome.result is LogoutResult.NOT_APPLICABLE:
             return
-        begun = self.openings.pop(key)
-        if not has_ended(debt.outcome):
-            self.openings[key] = with_changes(begun, owner=None)
+        if (begun := self.openings.get(key)) is not None:
+            is_gone = outcome.result is LogoutResult.ALREADY_OUT and not debt.is_unproved
+            seat = Seat(debt.seat.pool, begun.tick) if debt.seat is not None and is_gone else begun.given
+            self.openings[key] = with_changes(begun, owner=None, given=seat)
 
     def unclaimed(self, per_origin: int) -> Iterator[tuple[Debt, int]]:
         """Yield debts that wait for a try, and for how many there is room at the origin of each."""

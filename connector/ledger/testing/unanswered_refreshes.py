@@ -7,8 +7,10 @@ from msgspec.structs import replace
 
 from connector.ledger.port import Ledger
 from connector.ledger.testing.ledger_subject import (
+    DRIVERS,
     KEYS,
     ORIGIN,
+    VERIFIED,
     LedgerSubject,
     MakeLedger,
     SetClock,
@@ -19,7 +21,7 @@ from connector.ledger.testing.ledger_subject import (
     request,
     session,
 )
-from connector.ledger.testing.seating import POOL, seated
+from connector.ledger.testing.seating import POOL, UNPROVED, seated
 from connector.model.begun import refresh_of
 from connector.model.cleanup import Missed
 from connector.model.debts import Debt, LogoutState
@@ -27,7 +29,6 @@ from connector.model.listed import SessionState
 from connector.model.outcomes import LogoutOutcome, LogoutResult
 from connector.model.seat_pools import HeldSeats
 from connector.model.sessions import RefreshState, Renewal
-from connector.model.settling import in_doubt
 
 SESSION, LOGIN = session(1).session_id, "l"
 NOT_KNOWN = LogoutOutcome(LogoutResult.ALREADY_OUT, proved=True)
@@ -113,38 +114,49 @@ class UnansweredRefreshes(LedgerSubject):
         await begin(ledger)
         await ledger.renew(Renewal(SESSION, LOGIN, 0, request(1, "newer").credential, ends_refresh=ends_refresh))
         await ledger.release_refresh(SESSION, LOGIN)
-        assert (await ended(ledger, NOT_KNOWN)).is_unproved != ends_refresh
+        await ended(ledger, NOT_KNOWN)
         assert await listed(ledger) == ([] if ends_refresh else [IN_DOUBT])
 
-    async def test_an_end_system_that_knew_the_login_has_ended_its_newest_credential_as_well(self, ledger: Ledger) -> None:
+    @pytest.mark.parametrize("outcome", [VERIFIED, ACKNOWLEDGED])
+    async def test_a_logout_that_is_confirmed_frees_the_seat_and_leaves_the_doubt(
+        self, ledger: Ledger, outcome: LogoutOutcome
+    ) -> None:
         await seated(ledger, 1)
         await doubt(ledger)
-        await close(ledger, await cleaned_up(ledger))
-        assert (await listed(ledger), await ledger.held_seats(POOL)) == ([], HeldSeats())
+        await ended(ledger, outcome)
+        assert (await listed(ledger), await ledger.held_seats(POOL)) == ([IN_DOUBT], HeldSeats())
 
-    async def test_one_that_did_not_know_the_credential_proves_nothing_until_a_person_has_looked(self, ledger: Ledger) -> None:
+    async def test_where_the_credential_is_not_known_the_seat_is_held_until_a_person_has_looked(self, ledger: Ledger) -> None:
         await seated(ledger, 1)
         await doubt(ledger)
-        closed = await ended(ledger, NOT_KNOWN)
-        assert (closed.outcome, await listed(ledger)) == (in_doubt(NOT_KNOWN), [IN_DOUBT])
-        assert await ledger.held_seats(POOL) == HeldSeats(unproved=1)
+        debt = await ended(ledger, NOT_KNOWN)
+        for _ in range(2):
+            await ledger.settle(debt, state=None, evicted=DRIVERS)
+            assert (await listed(ledger), await ledger.held_seats(POOL)) == ([IN_DOUBT], HeldSeats(unknown=1))
         await ledger.let_go_opening(refresh_of(LOGIN))
         assert (await listed(ledger), await ledger.held_seats(POOL)) == ([], HeldSeats())
 
-    @pytest.mark.parametrize(("outcome", "left"), [(NOT_KNOWN, [IN_DOUBT]), (ACKNOWLEDGED, [])])
+    async def test_a_logout_that_is_not_proved_keeps_its_seat_itself(self, ledger: Ledger) -> None:
+        await seated(ledger, 1)
+        await doubt(ledger)
+        await ended(ledger, UNPROVED)
+        assert (await listed(ledger), await ledger.held_seats(POOL)) == ([IN_DOUBT], HeldSeats(unproved=1))
+
+    @pytest.mark.parametrize(("outcome", "seats"), [(NOT_KNOWN, 1), (ACKNOWLEDGED, 0)])
     async def test_that_holds_for_a_logout_as_well_that_was_done_before_it_was_recorded(
-        self, ledger: Ledger, outcome: LogoutOutcome, left: list[tuple[str, SessionState]]
+        self, ledger: Ledger, outcome: LogoutOutcome, seats: int
     ) -> None:
         await seated(ledger, 1)
         await doubt(ledger)
         done = replace(request(1, LOGIN, login=LOGIN), foregone=outcome)
         await ledger.record_late(Missed(done, ORIGIN, (), [LOGIN]))
-        assert (await listed(ledger), await ledger.held_seats(POOL)) == (left, HeldSeats(unproved=len(left)))
+        assert (await listed(ledger), await ledger.held_seats(POOL)) == ([IN_DOUBT], HeldSeats(unknown=seats))
 
     async def test_it_is_let_go_with_the_seat_of_its_logout_once_the_login_is_too_old(self, ledger: Ledger) -> None:
         await seated(ledger, 1)
         await doubt(ledger)
         await ended(ledger, NOT_KNOWN)
+        assert await ledger.held_seats(POOL) == HeldSeats(unknown=1)
         [gone] = await ledger.let_go_unknown(1)
         assert (gone.session_id, gone.login_id) == (SESSION, refresh_of(LOGIN))
         assert (await listed(ledger), await ledger.held_seats(POOL)) == ([], HeldSeats())
@@ -166,6 +178,7 @@ class UnansweredRefreshes(LedgerSubject):
         await ledger.settle(debt, state=LogoutState.CLOSED, outcome=NOT_KNOWN)
         assert await listed(ledger) == [IN_DOUBT, ("second", SessionState.OPEN)]
         assert (await ledger.claim_refresh(SESSION, "second", 0)).state is RefreshState.OURS
+        await ledger.release_refresh(SESSION, "second")
         await close(ledger, await record(ledger, 1, "second", login="second"))
         assert await listed(ledger) == [IN_DOUBT]
 
@@ -178,7 +191,7 @@ class SharedUnansweredRefreshes(LedgerSubject):
         await open_(gone, session(1, LOGIN))
         await begin(gone)
         await self._forget(clock, others)
-        assert (await ended(others[0], NOT_KNOWN)).is_unproved
+        await ended(others[0], NOT_KNOWN)
         assert [await unknown(other) for other in others] == [1, 1]
 
     async def test_what_comes_of_it_all_the_same_ends_the_doubt(self, owners: Sequence[Ledger], clock: SetClock) -> None:
@@ -187,16 +200,17 @@ class SharedUnansweredRefreshes(LedgerSubject):
         await begin(paused)
         await self._forget(clock, others)
         await renew(paused)
-        assert not (await ended(others[0], NOT_KNOWN)).is_unproved
+        await ended(others[0], NOT_KNOWN)
         assert [await unknown(owner) for owner in owners] == [0, 0, 0]
 
     async def test_it_is_owed_again_by_what_comes_after_its_end(self, owners: Sequence[Ledger], clock: SetClock) -> None:
         paused, *others = owners
-        await open_(paused, session(1, LOGIN))
+        await seated(paused, 1)
         await begin(paused)
         await self._forget(clock, others)
         await ended(others[0], NOT_KNOWN)
         await renew(paused)
+        assert await others[0].held_seats(POOL) == HeldSeats(owed=1)
         [debt] = await others[0].claim_due(clock.now, per_origin=9, limit=9)
         assert (debt.credential, debt.version) == (request(1, "version 1").credential, 1)
         assert [await unknown(owner) for owner in owners] == [0, 0, 0]
@@ -208,7 +222,8 @@ class SharedUnansweredRefreshes(LedgerSubject):
         await second.renew(Renewal(SESSION, LOGIN, 0, request(1, "by an answer").credential))
         await renew(first)
         await first.release_refresh(SESSION, LOGIN, unanswered=True)
-        assert (await ended(second, NOT_KNOWN)).is_unproved
+        await ended(second, NOT_KNOWN)
+        assert await listed(second) == [IN_DOUBT]
 
     async def _forget(self, clock: SetClock, others: Sequence[Ledger]) -> None:
         """Let a time pass in which only these owners do anything."""

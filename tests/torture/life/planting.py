@@ -28,7 +28,6 @@ from drivers import SessionScope
 from tests.torture.life.faults import Wrong
 from tests.torture.life.renewal_mistakes import (
     also_from_errors,
-    as_it_is_told,
     as_nothing,
     as_the_seal_says,
     by_each_who_asks,
@@ -233,8 +232,8 @@ MUTANTS = {
         Renewals, "refresh", by_each_who_asks, {Wrong.DEFECT}, "two calls need a refresh"
     ),
     "a refresh leaves no row": Mutant(refresh_rows, "begin", as_nothing, {Wrong.NO_TRACE}, "a kill meets a refresh"),
-    "a credential that may be spent proves that its login is over": Mutant(
-        refresh_rows, "judged", as_it_is_told, {Wrong.BEYOND}, "a kill meets a refresh"
+    "the seat of a login that may be alive is given away": Mutant(
+        refresh_rows, "leave", as_nothing, {Wrong.BEYOND}, "a kill meets a refresh"
     ),
     "the cookie of an error renews a login": Mutant(
         CarriedLogin, "_take_renewed", also_from_errors, {Wrong.LOST, Wrong.TURNED_AWAY}, "an error sets a cookie"

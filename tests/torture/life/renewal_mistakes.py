@@ -58,7 +58,3 @@ def also_from_errors(real: Callable[..., Any]) -> Callable[..., Any]:
 
 def as_nothing(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *_, **__: None
-
-
-def as_it_is_told(_: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda settlements, _: settlements
