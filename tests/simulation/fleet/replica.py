@@ -76,6 +76,7 @@ class Replica:
     meets: bool
     """Whether it looks for replicas that do not share what they have to: it costs much."""
     serves: asyncio.Event = field(default_factory=asyncio.Event)
+    killed: asyncio.Event = field(default_factory=asyncio.Event)
     is_over: bool = False
     """Whether it takes no calls any more."""
     is_dead: bool = False
@@ -119,6 +120,7 @@ class Replica:
     def kill(self) -> None:
         """Let it do nothing any more."""
         self.is_over = self.is_dead = True
+        self.killed.set()
         self.loop.hold(self.name)
 
     async def bury(self) -> None:

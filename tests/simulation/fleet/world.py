@@ -86,18 +86,20 @@ class World:
         return ledger_store.problem_of_sharing(self.settings.ledger, self._new_replica().store) is None
 
     async def start_one_more(self) -> Replica:
-        """Start a replica, and wait until it serves. One that the database does not let start is started anew."""
+        """Start a replica, and wait until it serves, or is killed. One that the database does not let start is started anew."""
         replica = self._new_replica()
         self.oracle.event(f"{replica.name} starts")
         self.replicas.append(replica)
         if self.oracle.not_judged:
             self.oracle.not_judged.add(replica.name)
         while True:
-            start, serves = replica.start(), asyncio.create_task(replica.serves.wait())
-            await asyncio.wait([start, serves], return_when=asyncio.FIRST_COMPLETED)
-            if serves.done():
+            start, ends = replica.start(), [asyncio.create_task(each.wait()) for each in (replica.serves, replica.killed)]
+            await asyncio.wait([start, *ends], return_when=asyncio.FIRST_COMPLETED)
+            is_over = any(each.done() for each in ends)
+            for each in ends:
+                each.cancel()
+            if is_over:
                 return replica
-            serves.cancel()
             start.result()
             if self.oracle.violations:
                 raise AssertionError(self.oracle.violations[0])  # or it would be started for ever
