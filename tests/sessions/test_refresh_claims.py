@@ -99,6 +99,20 @@ async def desk() -> AsyncIterator[Desk]:
         await end_system.aclose()
 
 
+@asynccontextmanager
+async def profiled(desk: Desk, folder: Path, written: str, instead: str) -> AsyncIterator[None]:
+    """Let the desk's end system have another profile: with this `instead` of what is `written` in its own."""
+    profile, text = folder / "profile.toml", PROFILE.read_text()
+    assert written in text
+    profile.write_text(text.replace(written, instead))
+    desk.end_system = build_end_system(EndSystemSection(profile=str(profile), base_url=desk.system.url), {})
+    await desk.end_system.open()
+    try:
+        yield
+    finally:
+        await desk.end_system.aclose()
+
+
 async def test_two_connectors_that_meet_an_expired_token_spend_one_refresh_token(desk: Desk) -> None:
     desk.system.answering.clear()
     async with desk.connector() as one, desk.connector() as other:
@@ -253,29 +267,16 @@ async def test_a_step_that_fails_after_one_that_has_spent_the_token_leaves_doubt
     desk: Desk, tmp_path: Path, answers: str
 ) -> None:
     step = f'[[refresh]]\nmethod = "POST"\nurl = "{{base_url}}/more"\nsuccess = [200]\n{answers}\n\n'
-    profile = tmp_path / "two.toml"
-    profile.write_text(PROFILE.read_text().replace("[credential]", f"{step}[credential]"))
-    desk.end_system = build_end_system(EndSystemSection(profile=str(profile), base_url=desk.system.url), {})
-    await desk.end_system.open()
-    async with desk.connector() as one:
+    async with profiled(desk, tmp_path, "[credential]", f"{step}[credential]"), desk.connector() as one:
         with pytest.raises(LoginNotRenewed):
             await one.call()
         assert desk.store.is_in_doubt(SESSION, LOGIN)
-    await desk.end_system.aclose()
 
 
 async def test_an_answer_that_breaks_off_after_its_head_leaves_doubt(desk: Desk, tmp_path: Path) -> None:
-    text = PROFILE.read_text()
-    profile = tmp_path / "body.toml"
-    profile.write_text(
-        text.replace("success = [200]\nrefused = [400]", 'success = [{ status = 200, body = "access" }]\nrefused = [400]')
-    )
-    assert profile.read_text() != text
-    desk.end_system = build_end_system(EndSystemSection(profile=str(profile), base_url=desk.system.url), {})
-    await desk.end_system.open()
-    async with desk.connector() as one:
+    told = "success = [200]\nrefused = [400]", 'success = [{ status = 200, body = "access" }]\nrefused = [400]'
+    async with profiled(desk, tmp_path, *told), desk.connector() as one:
         desk.system.breaks_off_its_body = True
         with pytest.raises(LoginNotRenewed):
             await one.call()
         assert desk.store.is_in_doubt(SESSION, LOGIN)
-    await desk.end_system.aclose()

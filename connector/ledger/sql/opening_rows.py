@@ -31,7 +31,7 @@ REMOVE = f"DELETE FROM openings WHERE {OF_LOGIN}"  # noqa: S608 - ours
 IS_REFRESH = f"substr(login_id, 1, {len(REFRESH)}) = '{REFRESH}'"
 IS_WAITED_FOR = f"""({IS_REFRESH} AND EXISTS (SELECT 1 FROM sessions
     WHERE sessions.session_id = openings.session_id AND '{REFRESH}' || sessions.login_id = openings.login_id))"""  # noqa: S608 - ours
-"""Whether it is a refresh of an open session: the next one, or the logout, tells what has come of it."""
+"""Whether it is a refresh of an open session: a later one may still end the doubt, and nobody has to look yet."""
 
 
 class Taken(NamedTuple):
@@ -171,7 +171,7 @@ def latest_tick(table: Table) -> int:
 def counted(table: Table) -> tuple[int, int]:
     """Return how many logins are under way, and of how many logins and refreshes nobody knows what they have made.
 
-    A refresh of an open session does not count, because it will tell. Nothing is verified for it.
+    A refresh of an open session does not count, because nobody has to look yet. Nothing is verified for it.
     """
     runs = is_running(table)
     query = f"""SELECT count(*) FILTER (WHERE {runs} AND NOT {IS_REFRESH}) AS running,

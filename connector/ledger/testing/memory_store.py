@@ -223,12 +223,13 @@ class MemoryStore:
         key = session_id, refresh_of(login_id)
         begun = self.openings.get(key)
         if begun is not None and begun.owner is owner:
-            del self.openings[key]
             if unanswered:
                 self.openings[key] = with_changes(begun, owner=None)
+            else:
+                del self.openings[key]
 
     def is_unknown(self, begun: BegunLogin) -> bool:
-        """Tell whether nobody knows what has come of a login. A refresh of an open session will tell."""
+        """Tell whether nobody knows what has come of a login. For a refresh of an open session, nobody has to look yet."""
         opening = begun.opening
         is_waited_for = (opening.session_id, refreshed_by(opening.login_id)) in self.sessions
         return begun.owner is None and not is_waited_for
