@@ -203,7 +203,7 @@ class FleetSessions(LiveSessions):
             return  # opened anew or closed here while the ledger was asked
         if version is None:
             self._overtake(session_id, login_id)
-            self._forget(session_id, login_id)
+            self.rows_gone(session_id, [login_id])
         else:
             self._stamps.pop(session_id, None)  # renewed elsewhere: the next call asks for the credential
 
@@ -217,11 +217,7 @@ class FleetSessions(LiveSessions):
             login = session_id, login_id
             is_busy = login in self._calls or login in self.background or session_id in self._used
             if self._seen[session_id] < before and not is_busy:
-                self._forget(session_id, login_id)
-
-    def _forget(self, session_id: str, login_id: str) -> None:
-        self.rows_gone(session_id, [login_id])
-        self._forget_login(session_id)
+                self.rows_gone(session_id, [login_id])
 
     def _forget_login(self, session_id: str) -> str | None:
         self._stamps.pop(session_id, None)
@@ -232,7 +228,7 @@ class FleetSessions(LiveSessions):
         """Remember what the ledger has told of a session that is open."""
         session_id, login_id = session.session_id, session.login_id
         if self._logins.get(session_id) not in {None, login_id}:
-            self._forget(session_id, self._logins[session_id])
+            self.rows_gone(session_id, [self._logins[session_id]])
         self._logins[session_id], self._seen[session_id] = login_id, self._now()
         if login_id not in self._rows.get(session_id, ()):
             self.beginning(session_id, login_id)  # a cleanup that comes here has to name it

@@ -218,7 +218,12 @@ class LiveSessions:
         return login_id in self._rows.get(session_id, ())
 
     def rows_gone(self, session_id: str, logins: Collection[str]) -> None:
-        """Note that the rows of these logins are durably gone, or that the ledger has marked them as ended."""
+        """Note that the rows of these logins are durably gone, or that the ledger has marked them as ended.
+
+        The session is open by none of them any more: what is open has a row, which its next cleanup has to name.
+        """
+        if self._logins.get(session_id) in logins:
+            self._forget_login(session_id)
         for login in logins:
             self._renewed.pop(login, None)
         self._closing.recorded(logins)
@@ -234,7 +239,6 @@ class LiveSessions:
         if (earlier := self._logins.get(session.session_id)) is not None:
             self.rows_gone(session.session_id, [earlier])
         self.background.end(session.session_id)
-        self._forget_login(session.session_id)
         self._logins[session.session_id] = session.login_id
         self._foreign.pop(session.session_id, None)
 
@@ -248,7 +252,6 @@ class LiveSessions:
             return False
         if self._logins.get(session_id) == login_id:  # or somebody else has noticed meanwhile
             self.rows_gone(session_id, [login_id])
-            self._forget_login(session_id)
         return True
 
     def ended(self, session: OpenSession) -> None:

@@ -45,6 +45,24 @@ async def test_who_asks_just_before_an_end_is_durable_keeps_no_seal_alive(fleet:
     assert (before, cleaned.status, statuses) == (200, 200, [DEAD, DEAD])
 
 
+async def test_who_was_let_in_before_an_end_is_durable_does_not_hold_up_later_calls(fleet: Fleet, session: str) -> None:
+    """It has the session remembered as open once more, while its end is on its way."""
+    async with fleet.replicas(1) as (one,):
+        headers = await one.opened(session)
+        with gate_before(one.live, "look"), gate_before(one.ledger, "record") as ends, gate_after(one.ledger, "open_by") as asked:
+            cleaning = asyncio.create_task(one.cleanup(session, headers))
+            await ends.met()
+            call = asyncio.create_task(one.status(headers))
+            await asked.met()
+            before = await one.status(headers)
+            ends.open()
+            cleaned = [await cleaning, await one.cleanup(session, headers)]
+            asked.open()
+            after = await call
+
+    assert (before, [each.status for each in cleaned], after) == (200, [200, 200], DEAD)
+
+
 async def test_once_one_replica_has_answered_401_no_other_one_serves_the_seal(fleet: Fleet, session: str) -> None:
     async with fleet.replicas(3) as (one, other, third):
         headers = await one.opened(session)
