@@ -40,8 +40,9 @@ class Troubles:
                 await self._world.pause((0.1, 1, 5))
                 if not self._world.is_over.is_set():
                     self._world.troubles += 1
+                    self._world.is_troubled = True
                     await self._kinds[self._dice.choice(self._world.climate.mischief)]()
-                    self._world.last_trouble = self._world.loop.time()
+                    self._world.is_troubled, self._world.last_trouble = False, self._world.loop.time()
 
     async def _kill(self) -> None:
         self._end(self._world.anywhere())

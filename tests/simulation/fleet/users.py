@@ -60,9 +60,10 @@ class Users:
         shown = self._dice.choice(before) if before and self._dice.random() < 0.5 else None
         received = self._oracle.event(f"{replica.name}: initialize of {session_id} received")
         self._oracle.ending(session_id)
-        asked = self._opshub.begins(session_id, replica)
+        asked, began = self._opshub.begins(session_id, replica), self._world.loop.time()
         status, seal = await self._opshub.initialize(asked, shown)
         self._tell("initialize", replica, session_id, received, status)
+        self._judge("initialize", status, began)
         if status == 200:
             now = self._world.loop.time()
             life = Life(session_id, seal, token_of(seal), received, replica.name, now, may_be_over=asked.others, used_at=now)
@@ -79,9 +80,10 @@ class Users:
         everything = seal is not None and self._dice.random() < 0.3
         received = self._oracle.event(f"{replica.name}: cleanup of {session_id} received")
         self._oracle.ending(session_id)
-        asked = self._opshub.begins(session_id, replica)
+        asked, began = self._opshub.begins(session_id, replica), self._world.loop.time()
         status = await self._opshub.cleanup(asked, seal, everything=everything)
         self._tell("cleanup", replica, session_id, received, status)
+        self._judge("cleanup", status, began)
         if status == 200:
             scopes: list[Scope] = [SessionScope(session_id, SYSTEM), *([SystemScope(SYSTEM)] if everything else [])]
             if not self._oracle.not_judged:
@@ -93,11 +95,11 @@ class Users:
 
     def _tell(self, what: str, replica: Replica, session_id: str, received: int, status: int) -> None:
         self._oracle.event(f"{replica.name}: {what} of {session_id}, received at {received}, is answered {status}")
-        self._count(what, status)
 
-    def _count(self, what: str, status: int) -> None:
+    def _judge(self, what: str, status: int, began: float) -> None:
+        """Count what was answered to a call, which fails only while something goes wrong, or shortly afterwards."""
         self._oracle.counted[f"{what} {status}"] += 1
-        if status in {NO_ANSWER, AWAY} and self._climate.is_calm and self._climate.replace == "after":
+        if status in {NO_ANSWER, AWAY} and not self._world.is_excused(began):
             self._oracle.broken(f"a {what} was answered {status} although nothing went wrong")
 
     async def _call_everywhere(self, session_id: str) -> None:
@@ -115,7 +117,7 @@ class Users:
         is_just_joined = (life.over or 0) < self._oracle.joined and began < life.over_at + LOOKED
         two_masters |= replica.name in self._oracle.not_judged or is_just_joined
         self._oracle.event(f"{replica.name}: a call of {life.session_id} by {life.token} is answered {status}")
-        self._count("call", status)
+        self._judge("call", status, began)
         if is_forgotten or began < self._world.is_forgotten_until:
             return
         if status == 200 and was_over and not (two_masters and self._may_not_know(life, began)):

@@ -19,6 +19,8 @@ from tests.simulation.fleet.replica import OwnStore, Replica, SharedStore, setti
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.weather import Store
 
+RECOVERS = 30.0
+"""Seconds after the end of a trouble in which calls may still fail: a claim, and what was waiting meanwhile."""
 FORGOTTEN = 60.0
 """Seconds in which every replica has noticed that the database has forgotten commits, and has written them again."""
 
@@ -47,6 +49,8 @@ class World:
         """How often something went wrong on a larger scale."""
         self.last_trouble = 0.0
         """When the last one ended."""
+        self.is_troubled = False
+        """Whether one is going on."""
         self.is_forgotten_until = 0.0
         """Until when the database may lack what it has acknowledged."""
         self._number = 0
@@ -55,6 +59,12 @@ class World:
     def faults(self) -> int:
         """How often anything went wrong until now."""
         return self.troubles + self.cluster.faults + self.desk.faults
+
+    def is_excused(self, began: float) -> bool:
+        """Tell whether a call may fail that began then and is answered now: something goes wrong, or has just done so."""
+        climate = self.climate
+        is_bad = climate.bad_database or climate.bad_store or climate.bad_desk or climate.replace == "before"
+        return bool(is_bad) or self.is_troubled or (self.troubles > 0 and began <= self.last_trouble + RECOVERS)
 
     def clock(self) -> float:
         return DAY_ONE + self.loop.time()
