@@ -5,7 +5,7 @@ As a plugin of pytest it makes one of them in the process of the tests: `-p test
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -42,6 +42,7 @@ A_DUPLICATE = "test_a_duplicate_on_another_replica_sends_nothing_and_says_that_o
 WHILE_A_REAP_WAITS = "test_a_login_that_is_cleaned_up_while_a_reap_waits_is_logged_out_once"
 JOINED = f"{STORES}::test_what_only_another_store_was_told_to_evict_is_not_served_afterwards"
 STILL_USED = f"{STORES}::test_what_is_owed_to_a_store_stays_owed_as_long_as_another_replica_uses_it"
+LET_IN = "test_who_was_let_in_before_an_end_is_durable_does_not_hold_up_later_calls"
 MEETING, SIGHTINGS = "test_meeting.py", "test_sightings.py"
 
 
@@ -129,6 +130,16 @@ def evicted_first(real: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def remembered_as_open(real: Callable[..., Any]) -> Callable[..., Any]:
+    def rows_gone(live: FleetSessions, session_id: str, logins: Collection[str]) -> None:
+        login, seen = live._logins.get(session_id), live._seen.get(session_id)
+        real(live, session_id, logins)
+        if login is not None and seen is not None:
+            live._logins[session_id], live._seen[session_id] = login, seen
+
+    return rows_gone
+
+
 def always_first(real: Callable[..., Any]) -> Callable[..., Any]:
     def try_first(store: MemoryStore, owner: object, debt: Debt) -> Debt:
         tried: Debt = real(store, owner, debt)
@@ -176,6 +187,7 @@ MUTANTS = {
     "hooks of a reap do not ask who is open": Mutant(Orchestrator, "_open_anew", answered(None), REAPING),
     "a reap ends what the session has by then": Mutant(FleetSessions, "ended_by_record", all_logins, REAPING),
     "renewals of others are not looked for": Mutant(FleetSessions, "_changed", without_versions, RENEWALS),
+    "what has no row any more is open": Mutant(LiveSessions, "rows_gone", remembered_as_open, f"{INTERLEAVINGS}::{LET_IN}"),
     "an end leaves questions as they are": Mutant(FleetSessions, "_overtake", nothing, INTERLEAVINGS),
     "nobody looks for the ends of others": Mutant(FleetSessions, "look", not_done, STORES),
     "a login replaces another without an eviction": Mutant(FleetSessions, "must_evict", lambda _: False, STORES),

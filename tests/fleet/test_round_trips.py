@@ -3,13 +3,29 @@
 import asyncio
 from typing import Any
 
+import pytest
 from redis import Redis
 
+from drivers.aiocached.aiocache_driver import AiocacheDriver
 from tests.fleet.cable import Rounds
 from tests.fleet.gates import counted, in_place_of
 from tests.fleet.replicas import Fleet
 
 TOGETHER = 2
+
+
+@pytest.fixture
+def no_upkeep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let calls alone ask the store. A server tidies up and counts in the background as well, soon after it has started."""
+
+    async def nothing_is_left(*_: Any) -> bool:
+        return False
+
+    async def nothing_is_told(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(AiocacheDriver, "purge", nothing_is_left)
+    monkeypatch.setattr(AiocacheDriver, "statistics", nothing_is_told)
 
 
 async def test_a_call_asks_for_both_its_stamps_at_once(fleet: Fleet, session: str) -> None:
@@ -50,6 +66,7 @@ async def test_a_hot_read_of_a_known_session_asks_no_ledger_and_the_store_in_two
     assert (found, asked, [len(each) for each in rounds if each]) == ("value", [], [2, 1])
 
 
+@pytest.mark.usefixtures("no_upkeep")
 async def test_a_call_with_one_hot_read_makes_two_round_trips_to_redis(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         headers = await one.opened(session)
