@@ -77,7 +77,8 @@ class FleetSessions(LiveSessions):
                 return False
             if not counts():
                 await self._closing.durable(login_id)
-                return False
+                # What was ended here may have been another login of the session: only the ledger knows.
+                return await self._ledger.open_by(session_id, login_id) is not None
         self._found(session, stamp)
         return True
 
