@@ -26,7 +26,10 @@ class Login:
 
     token: str
     session_id: str
+    made_at: float
     is_alive: bool = True
+    over_at: float = 0.0
+    """When it ended."""
     is_known: bool = False
     """Whether whoever has asked for it got the answer."""
     logouts: int = 0
@@ -54,7 +57,7 @@ class Desk:
         return [login for login in self.logins.values() if login.is_alive]
 
     def log_in(self, session_id: str) -> Login:
-        login = Login(f"t{len(self.logins) + 1}", session_id)
+        login = Login(f"t{len(self.logins) + 1}", session_id, asyncio.get_running_loop().time())
         self.logins[login.token] = login
         self.at_once.append({each.token for each in self.alive})
         self.event(f"    the end system makes {login.token} for {session_id}")
@@ -64,6 +67,7 @@ class Desk:
         login = self.logins[token]
         login.logouts += 1
         was_alive, login.is_alive = login.is_alive, False
+        login.over_at = asyncio.get_running_loop().time() if was_alive else login.over_at
         self.event(f"    the end system ends {token}{'' if was_alive else ', which was over'}")
         return ACKNOWLEDGED if was_alive else GONE
 

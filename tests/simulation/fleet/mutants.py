@@ -80,6 +80,10 @@ def nothing_wrong(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *_: None
 
 
+def one_less(real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda table, pool, seats: real(table, pool, seats - 1)
+
+
 def whatever_its_age(real: Callable[..., Any]) -> Callable[..., Any]:
     return lambda watch, sequences: real(watch, dict.fromkeys(sequences, 0))
 
@@ -195,6 +199,7 @@ MUTANTS = {
         ledger_store, "problem_of_sharing", nothing_wrong, {**CALM, "own_stores": True}
     ),
     "seats are counted by what was there before the lock": Mistake(opening_rows, "has_room", seen_before_its_wait, SEATS),
+    "the last seat is given to nobody": Mistake(opening_rows, "has_room", one_less, SEATS),
     "what was written down without an answer is left": Mistake(Unrecorded, "keep_in_vain", nothing, BAD_DATABASE),
     "a COMMIT without an answer has taken effect": Mistake(
         FleetTransactions, "_end", taken_for_done, BAD_DATABASE, Mistake(History, "_is_rewound", never, {})

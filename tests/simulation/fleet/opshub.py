@@ -23,16 +23,16 @@ T = TypeVar("T")
 SYSTEM = "A"
 PATIENCE = 120.0
 """Seconds after which a caller waits no longer."""
+NO_ANSWER, DEAD, NO_SEAT, AWAY, NO_SUCH = 0, 401, 403, 503, 404
 STATUSES = {
     NotOpened.OVERTAKEN: 409,
     NotOpened.NOT_RECORDED: 503,
     NotOpened.DEFECT: 500,
     NotOpened.NOT_ENDED: 503,
-    NotOpened.NO_SEAT: 403,
+    NotOpened.NO_SEAT: NO_SEAT,
     NotOpened.STORE_AWAY: 503,
     NotOpened.STOPPING: 503,
 }
-NO_ANSWER, DEAD, AWAY, NO_SUCH = 0, 401, 503, 404
 SEALS = Seals(KEYRING)
 
 
@@ -42,10 +42,12 @@ class Asked:
 
     session_id: str
     replica: Replica
+    began: float
     others: bool
     """Whether another one of the session was under way meanwhile."""
     task: "asyncio.Task[Any] | None" = None
     is_answered: bool = False
+    answered_at: float = 0.0
 
     @property
     def is_over(self) -> bool:
@@ -67,7 +69,7 @@ class OpsHub:
         others = [each for each in self.asked if each.session_id == session_id]
         for each in others:
             each.others = True
-        asked = Asked(session_id, replica, others=bool(others))
+        asked = Asked(session_id, replica, asyncio.get_running_loop().time(), others=bool(others))
         self.asked.append(asked)
         return asked
 
@@ -131,7 +133,7 @@ class OpsHub:
             await asyncio.wait([task], timeout=self.patience)
             answered = None if not task.done() or task.cancelled() else task.result()
         if asked is not None:
-            asked.is_answered = True
+            asked.is_answered, asked.answered_at = True, asyncio.get_running_loop().time()
         return answered
 
 

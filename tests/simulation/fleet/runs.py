@@ -50,6 +50,8 @@ async def _run(world: World) -> None:
                 for number in range(world.climate.sessions):
                     working.create_task(users.work(f"s{number}"))
             world.is_over.set()
+        for refused in users.licence.without_a_cause():
+            world.oracle.broken(f"{refused.session_id} finds no seat at {refused.answered_at:.1f}, and fewer logins may hold one")
         world.quieten()
         await Verdict(world).judge()
         await world.end()

@@ -6,7 +6,8 @@ from connector.cache import Cache
 from connector.sessions.session import Session
 from drivers import Scope, SessionScope, SystemScope
 from tests.simulation.fleet.clocks import NOTE_EVERY
-from tests.simulation.fleet.opshub import AWAY, DEAD, NO_ANSWER, NO_SUCH, SYSTEM, OpsHub, token_of
+from tests.simulation.fleet.licence import Licence
+from tests.simulation.fleet.opshub import AWAY, DEAD, NO_ANSWER, NO_SEAT, NO_SUCH, SYSTEM, OpsHub, token_of
 from tests.simulation.fleet.oracle import Life
 from tests.simulation.fleet.replica import TICK, Replica
 from tests.simulation.fleet.world import World
@@ -29,6 +30,7 @@ class Users:
         self._dice = world.dice
         self._climate = world.climate
         self._opshub = OpsHub()
+        self.licence = Licence(world)
 
     async def work(self, session_id: str) -> None:
         """Do with one session what OpsHub does, and end it if it is not forgotten."""
@@ -60,10 +62,12 @@ class Users:
         shown = self._dice.choice(before) if before and self._dice.random() < 0.5 else None
         received = self._oracle.event(f"{replica.name}: initialize of {session_id} received")
         self._oracle.ending(session_id)
-        asked, began = self._opshub.begins(session_id, replica), self._world.loop.time()
+        asked = self._opshub.begins(session_id, replica)
+        self.licence.asks(asked)
         status, seal = await self._opshub.initialize(asked, shown)
         self._tell("initialize", replica, session_id, received, status)
-        self._judge("initialize", status, began)
+        self._judge("initialize", status, asked.began)
+        self.licence.answers(asked, status)
         if status == 200:
             now = self._world.loop.time()
             life = Life(session_id, seal, token_of(seal), received, replica.name, now, may_be_over=asked.others, used_at=now)
@@ -71,7 +75,7 @@ class Users:
             self._oracle.opened(life)
             self._oracle.ended(before, received, now, for_good=now >= self._world.is_forgotten_until)
             await self._call_everywhere(session_id)
-        elif status not in {NO_ANSWER, AWAY, 403, 409}:
+        elif status not in {NO_ANSWER, AWAY, NO_SEAT, 409}:
             self._oracle.broken(f"an initialize was answered {status}")
 
     async def _clean_up(self, session_id: str) -> None:
@@ -80,10 +84,10 @@ class Users:
         everything = seal is not None and self._dice.random() < 0.3
         received = self._oracle.event(f"{replica.name}: cleanup of {session_id} received")
         self._oracle.ending(session_id)
-        asked, began = self._opshub.begins(session_id, replica), self._world.loop.time()
+        asked = self._opshub.begins(session_id, replica)
         status = await self._opshub.cleanup(asked, seal, everything=everything)
         self._tell("cleanup", replica, session_id, received, status)
-        self._judge("cleanup", status, began)
+        self._judge("cleanup", status, asked.began)
         if status == 200:
             scopes: list[Scope] = [SessionScope(session_id, SYSTEM), *([SystemScope(SYSTEM)] if everything else [])]
             if not self._oracle.not_judged:

@@ -64,7 +64,11 @@ class World:
         """Tell whether a call may fail that began then and is answered now: something goes wrong, or has just done so."""
         climate = self.climate
         is_bad = climate.bad_database or climate.bad_store or climate.bad_desk or climate.replace == "before"
-        return bool(is_bad) or self.is_troubled or (self.troubles > 0 and began <= self.last_trouble + RECOVERS)
+        return bool(is_bad) or self.is_recovering(began)
+
+    def is_recovering(self, began: float) -> bool:
+        """Tell whether something goes wrong on a larger scale, or has done so shortly before then."""
+        return self.is_troubled or (self.troubles > 0 and began <= self.last_trouble + RECOVERS)
 
     def clock(self) -> float:
         return DAY_ONE + self.loop.time()
