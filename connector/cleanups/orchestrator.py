@@ -100,10 +100,11 @@ class Orchestrator:
             # It goes into the ledger, so that a retry after a restart knows it, too.
             request = replace(request, credential=request.credential.as_proved())
         owes_more = self._live.may_have_row(request.session_id) or not self._owes_evictions_only(request)
-        started, logins = time.monotonic(), self._live.closing(request.session_id, spared)
+        is_only = only_this_login or spared is not None  # the spared one may be there when this is recorded
+        only = request.login_id if is_only else None
+        started, logins = time.monotonic(), self._live.closing(request.session_id, spared, only)
         if owes_more:
-            is_only = only_this_login or spared is not None  # the spared one may be there when this is recorded
-            ended = self._live.ended_by_record(logins, only=request.login_id if is_only else None)
+            ended = self._live.ended_by_record(logins, only)
             run = partial(self._run, only_if_recorded=only_if_recorded, only_this_login=only_this_login, once_unused=once_unused)
             return await self._owned(run(request, started, logins, ended))
         return await self._evict_only(request, started, logins)
@@ -227,7 +228,7 @@ class Orchestrator:
             await self._live.refreshed(request.login_id)
             debt = await self._books.record(request, origin=origin, drivers=drivers, logins=ended)
             if debt is not None:
-                self._live.rows_gone(request.session_id, logins)
+                self._live.rows_gone(request.session_id, [*logins, request.login_id])
             if debt is None and only_if_recorded:
                 outcome = NOT_RECORDED
                 return self._report_without_asking(request, started, outcome)

@@ -69,18 +69,18 @@ class FleetSessions(LiveSessions):
         if stamp is not None and self._logins.get(session_id) == login_id and self._stamps.get(session_id) == stamp:
             self._seen[session_id] = self._now()
             return True
-        if self.unrecorded.has_closed(session_id, login_id):
-            raise LedgerUnavailable("it cannot record for now that the session is closed")
-        with self._asking(session_id, login_id) as counts:
-            session = await self._ledger.open_by(session_id, login_id)
-            if session is None:
-                return False
-            if not counts():
-                await self._closing.durable(login_id)
-                # What was ended here may have been another login of the session: only the ledger knows.
-                return await self._ledger.open_by(session_id, login_id) is not None
-        self._found(session, stamp)
-        return True
+        while True:
+            if self.unrecorded.has_closed(session_id, login_id):
+                raise LedgerUnavailable("it cannot record for now that the session is closed")
+            with self._asking(session_id, login_id) as counts:
+                session = await self._ledger.open_by(session_id, login_id)
+                if session is None:
+                    return False
+                if counts():
+                    self._found(session, stamp)
+                    return True
+            # It was ended here meanwhile, or another login of the session was: that is asked anew.
+            await self._closing.durable(login_id)
 
     async def owes_eviction(self, session_id: str) -> bool:
         """Tell whether what has ended a login of the session is still to be evicted; see `LiveSessions`."""
@@ -132,6 +132,8 @@ class FleetSessions(LiveSessions):
         Other processes let in its calls meanwhile. Recorded late, its login would end under one of them.
         """
         if not is_reap:
+            for login_id in (*left.logins, left.request.login_id):
+                self._let_go(left.request.session_id, login_id)  # a call may have found it as open since it was ended here
             super().keep_cleanup(left, outcome)
         elif self._logins.get(left.request.session_id) != left.request.login_id:  # or a call has asked the ledger since
             self.rows_gone(left.request.session_id, [left.request.login_id])
@@ -154,10 +156,19 @@ class FleetSessions(LiveSessions):
         super().opened(session)
         self._seen[session.session_id] = self._now()
 
-    def closing(self, session_id: str, spared: str | None = None) -> tuple[str, ...]:
-        """Note that a cleanup of the session was received; see `LiveSessions`."""
-        self._overtake(session_id)
-        return super().closing(session_id, spared)
+    def closing(self, session_id: str, spared: str | None = None, only: str | None = None) -> tuple[str, ...]:
+        """Note that a cleanup of the session, or of one login only, was received; see `LiveSessions`."""
+        if only is None:
+            self._overtake(session_id)
+            return super().closing(session_id, spared)
+        self.background.end(session_id, only)
+        if self._let_go(session_id, only):
+            self._closing.begun(only)
+        if only in (rows := self._rows.pop(session_id, ())):
+            self._ended_rows[session_id] = (*self._ended_rows.get(session_id, ()), only)
+        if others := tuple(login_id for login_id in rows if login_id != only):
+            self._rows[session_id] = others
+        return (only,)
 
     def loops(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """Yield what runs for as long as the application, with its name."""
@@ -251,6 +262,14 @@ class FleetSessions(LiveSessions):
             questions.pop(question, None)
             if not questions and self._questions.get(session_id) is questions:
                 del self._questions[session_id]
+
+    def _let_go(self, session_id: str, login_id: str) -> bool:
+        """Remember a login as open no more, nor by an answer that is on its way. Tell whether it was remembered."""
+        self._overtake(session_id, login_id)
+        is_known = self._logins.get(session_id) == login_id
+        if is_known:
+            self._forget_login(session_id)
+        return is_known
 
     def _overtake(self, session_id: str, login_id: str | None = None) -> None:
         """Let the questions about a login count no more; None for all of the session. Those about its next login go on."""

@@ -259,11 +259,11 @@ class LiveSessions:
         if self._logins.get(session.session_id) == session.login_id:
             self._forget_login(session.session_id)
 
-    def closing(self, session_id: str, spared: str | None = None) -> tuple[str, ...]:
+    def closing(self, session_id: str, spared: str | None = None, only: str | None = None) -> tuple[str, ...]:  # noqa: ARG002 - as above
         """Note that a cleanup of the session was received. From now on the session is dead.
 
         A login with the id that is `spared` may still open it. Returns the ids of the logins that have to be ended. A login that
-        is opened later is another life.
+        is opened later is another life. With `only`, that login is meant, and whatever another process has made stays as it is.
         """
         # Counted for all sessions together: it is only compared for equality, and a needless question costs little.
         self._closings += 1

@@ -105,23 +105,6 @@ async def test_a_cleanup_here_kills_a_call_that_is_still_being_admitted(fleet: F
     assert status == DEAD
 
 
-async def test_an_end_of_the_earlier_login_here_kills_no_call_of_the_present_one(fleet: Fleet, session: str) -> None:
-    """As when an administrator closes a session that OpsHub opens anew elsewhere just then."""
-    async with fleet.replicas() as (one, other):
-        await one.opened(session)
-        shown = await one.ledger.open_by(session, one.live.login_of(session) or "")
-        assert shown is not None
-        headers, served = await one.opened(session), other.parts.served
-        with gate_after(other.ledger, "open_by") as asked:
-            call = asyncio.create_task(other.status(headers))
-            await asked.met()
-            await served.orchestrator.cleanup(served.planner.by_record(shown), only_this_login=True)
-            asked.open()
-            statuses = [await call, await other.status(headers)]
-
-    assert statuses == [200, 200]
-
-
 async def test_a_look_that_finds_the_old_login_over_kills_no_call_of_the_new_one(fleet: Fleet, session: str) -> None:
     async with fleet.replicas() as (one, other):
         await other.status(await one.opened(session))
