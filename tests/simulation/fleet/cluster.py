@@ -42,6 +42,8 @@ class Cluster:
         """Whether it works at all."""
         self.goes_on.set()
         self.faults = 0
+        self.silent_until = 0.0
+        """Until when a client may wait for a server that says nothing."""
         self._others_side: set[str] = set()
 
     def node_of(self, client: str) -> Node:
@@ -128,6 +130,7 @@ class Wire:
     async def _give_up(self, gone: Node | None) -> None:
         """Wait as long as a client does until it gives a server up. After a long wait, others have taken it for gone."""
         pause = self.cluster.dice.choice(GIVEN_UP)
+        self.cluster.silent_until = max(self.cluster.silent_until, asyncio.get_running_loop().time() + pause)
         await asyncio.sleep(pause)
         if pause > CLAIM:
             node = self.cluster.node_of(self.client)

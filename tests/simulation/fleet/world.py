@@ -67,8 +67,9 @@ class World:
         return bool(is_bad) or self.is_recovering(began)
 
     def is_recovering(self, began: float) -> bool:
-        """Tell whether something goes wrong on a larger scale, or has done so shortly before then."""
-        return self.is_troubled or (self.troubles > 0 and began <= self.last_trouble + RECOVERS)
+        """Tell whether something goes wrong on a larger scale, or has done so shortly before then, as far as clients know."""
+        over = max(self.last_trouble, self.cluster.silent_until)
+        return self.is_troubled or (self.troubles > 0 and began <= over + RECOVERS)
 
     def clock(self) -> float:
         return DAY_ONE + self.loop.time()
