@@ -16,8 +16,9 @@ class Licence:
     def __init__(self, world: World) -> None:
         self._world = world
         self._initializes: list[Asked] = []
-        self._refused: dict[Asked, int] = {}
-        """How often anything had gone wrong by then, for each that is to be judged."""
+        self._refused: set[Asked] = set()
+        self._judged: dict[Asked, int] = {}
+        """Of the refused, those that are judged, and how often anything had gone wrong by then."""
 
     def asks(self, initialize: Asked) -> None:
         """Note that a session is about to be opened."""
@@ -26,14 +27,16 @@ class Licence:
     def answers(self, initialize: Asked, status: int) -> None:
         """Note what it was answered. No refusal is judged that may be because something that frees seats is late."""
         world = self._world
-        may_be_late = world.climate.bad_database or world.is_recovering(initialize.began)
         if status == NO_SEAT:
-            self._refused[initialize] = (world.climate.seats or 0) if may_be_late else world.faults
+            self._refused.add(initialize)
+            if not (world.climate.bad_database or world.is_recovering(initialize.began)):
+                self._judged[initialize] = world.faults
 
     def without_a_cause(self) -> Iterator[Asked]:
         """Yield who was refused while fewer logins could hold a seat than may. Each fault may hold one for ever."""
-        for refused, faults in self._refused.items():
-            if faults + self._holders(refused) < (self._world.climate.seats or 0):
+        seats = self._world.climate.seats or 0
+        for refused, faults in self._judged.items():
+            if faults + self._holders(refused) < seats:
                 yield refused
 
     def _holders(self, refused: Asked) -> int:
