@@ -46,7 +46,7 @@ async def test_who_asks_just_before_an_end_is_durable_keeps_no_seal_alive(fleet:
 
 
 async def test_who_was_let_in_before_an_end_is_durable_does_not_hold_up_later_calls(fleet: Fleet, session: str) -> None:
-    """It has the session remembered as open once more, while its end is on its way."""
+    """It has the session remembered as open once more, while its end is on its way. The next cleanup names no login."""
     async with fleet.replicas(1) as (one,):
         headers = await one.opened(session)
         with gate_before(one.live, "look"), gate_before(one.ledger, "record") as ends, gate_after(one.ledger, "open_by") as asked:
@@ -56,7 +56,7 @@ async def test_who_was_let_in_before_an_end_is_durable_does_not_hold_up_later_ca
             await asked.met()
             before = await one.status(headers)
             ends.open()
-            cleaned = [await cleaning, await one.cleanup(session, headers)]
+            cleaned = [await cleaning, await one.cleanup(session)]
             asked.open()
             after = await call
 

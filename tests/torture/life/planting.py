@@ -123,13 +123,13 @@ def closed_whatever_came_of_it(_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def open_as_long_as_its_seal_is_shown(real: Callable[..., Any]) -> Callable[..., Any]:
-    def closed(live: LiveSessions, session_id: str, *more: Any) -> Any:
-        logins = dict(live._logins)
-        done = real(live, session_id, *more)
-        live._logins = logins
-        return done
+    def forgotten(live: LiveSessions, session_id: str) -> Any:
+        login_id = real(live, session_id)
+        if login_id is not None:
+            live._logins[session_id] = login_id
+        return login_id
 
-    return closed
+    return forgotten
 
 
 def of_the_session_alone(_: Any) -> Any:
@@ -206,7 +206,7 @@ MUTANTS = {
         LiveSessions, "is_alive", said_to_be_done, {Wrong.DEAD_SEAL}, "a logout fails and a kill follows"
     ),
     "a cleanup does not close its session": Mutant(
-        LiveSessions, "closing", open_as_long_as_its_seal_is_shown, {Wrong.DEAD_SEAL}, "a logout fails and a kill follows"
+        LiveSessions, "_forget_login", open_as_long_as_its_seal_is_shown, {Wrong.DEAD_SEAL}, "a logout fails and a kill follows"
     ),
     "a cleanup evicts nothing that is on disk": Mutant(Storage, "evict", not_done, {Wrong.STALE}, "a system is cleaned up"),
     "a session that is replaced keeps its cache": Mutant(
