@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.admin.phrases import plain
-from connector.cli.exits import EXIT_NOT_NOW, exit_codes
-from connector.cli.options import ConfigOption, JsonOption
+from connector.cli.exits import exit_codes
+from connector.cli.options import EXIT_NOT_NOW, ConfigOption, JsonOption
 from connector.cli.printing import print_json, print_table
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly

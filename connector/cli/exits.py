@@ -6,14 +6,12 @@ from contextlib import contextmanager
 import typer
 
 from connector.cli.control_client import NothingHere, NotYours, Refused, ServerDown
-from connector.cli.options import EXIT_CONFIGURATION, EXIT_NOT_YOURS
+from connector.cli.options import EXIT_CONFIGURATION, EXIT_NOT_NOW, EXIT_NOT_YOURS
 
 EXIT_NOTHING = 1
 """No such row, or nothing to do."""
 EXIT_DOWN = 69
 """The server has to run for this command, and does not: `EX_UNAVAILABLE` of sysexits.h."""
-EXIT_NOT_NOW = 75
-"""Trying again later may help: `EX_TEMPFAIL` of sysexits.h."""
 
 WHERE_IT_IS = "Run this in the folder of the server, or name its configuration with --config; `connector serve` starts one."
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from connector.admin.phrases import plain
-from connector.cli.exits import EXIT_NOT_NOW, EXIT_NOTHING, exit_codes
-from connector.cli.options import ConfigOption, JsonOption, chosen
+from connector.cli.exits import EXIT_NOTHING, exit_codes
+from connector.cli.options import EXIT_NOT_NOW, ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_table
 from connector.model.audit import Action
 

@@ -11,6 +11,8 @@ from connector.runtime.file_access import is_there
 
 EXIT_CONFIGURATION = 78
 """The configuration cannot work: `EX_CONFIG` of sysexits.h."""
+EXIT_NOT_NOW = 75
+"""Trying again later may help: `EX_TEMPFAIL` of sysexits.h."""
 EXIT_UNUSABLE_ROWS = 65
 """It is done, and nobody can use some of the rows: `EX_DATAERR`."""
 

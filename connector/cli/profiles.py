@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connector.cli.options import EXIT_CONFIGURATION, ConfigOption, JsonOption, chosen
+from connector.cli.options import EXIT_CONFIGURATION, EXIT_NOT_NOW, ConfigOption, JsonOption, chosen
 from connector.cli.printing import print_json, print_problems, print_table
 from connector.model.errors import ConfigurationError
 from connector.model.outcomes import LoginResult, LogoutOutcome, LogoutResult
@@ -18,8 +18,6 @@ if TYPE_CHECKING:  # a command imports what it works with when it runs, so that 
     from connector.endsystems.end_system import EndSystem
 
 EXIT_REFUSED = 1
-EXIT_PENDING = 75
-"""Trying again later may help: `EX_TEMPFAIL` of sysexits.h."""
 
 NO_SUCH_PROFILE = "no bundled profile"
 WHERE_PROFILES_ARE = "(`connector profiles list` says what each is for; a file of your own ends in .toml)"
@@ -111,7 +109,7 @@ def _login_tried(end_system: "EndSystem", variables: list[str], file: Path | Non
     else:
         trial_shown.show_promises(found)
     if life.login.result is LoginResult.UNAVAILABLE:
-        return EXIT_PENDING
+        return EXIT_NOT_NOW
     if not life.is_whole or any(promise.verdict.value == "fail" for promise in found):
         return EXIT_REFUSED
     return _exit_code(life.logout.outcome) if life.logout else 0
@@ -131,7 +129,7 @@ def _logout_tried(end_system: "EndSystem", variables: list[str], file: Path | No
 
 def _exit_code(outcome: LogoutOutcome) -> int:
     if outcome.result is LogoutResult.PENDING:
-        return EXIT_PENDING
+        return EXIT_NOT_NOW
     return 0 if outcome.closes else EXIT_REFUSED
 
 

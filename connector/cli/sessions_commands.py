@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from connector.cli.exits import EXIT_NOT_NOW, EXIT_NOTHING, exit_codes
-from connector.cli.options import ConfigOption, JsonOption, seconds
+from connector.cli.exits import EXIT_NOTHING, exit_codes
+from connector.cli.options import EXIT_NOT_NOW, ConfigOption, JsonOption, seconds
 from connector.cli.printing import print_json, print_table
 from connector.cli.session_words import HEADINGS, cells, details, ending
 from connector.model.session_ids import canonical

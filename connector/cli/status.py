@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from connector.admin.phrases import moment, plain, size, span
-from connector.cli.exits import EXIT_DOWN, EXIT_NOT_NOW, exit_codes
-from connector.cli.options import ConfigOption, JsonOption
+from connector.cli.exits import EXIT_DOWN, exit_codes
+from connector.cli.options import EXIT_NOT_NOW, ConfigOption, JsonOption
 from connector.cli.printing import print_json, print_table
 
 if TYPE_CHECKING:  # a command imports what it works with when it runs, so that each starts quickly

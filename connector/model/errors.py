@@ -2,6 +2,7 @@
 
     ConnectorError
     ├── ConfigurationError    the configuration cannot work; carries every problem found, printed before exit code 78
+    │   └── RefusedForNow     what it names cannot be used at the moment; a later start may succeed, so that the exit code is 75
     ├── ApiError              an answer to OpsHub that is an error: status, code, message (see `connector.api.http_errors`)
     ├── OfOneSession          it is about the caller's session alone; so is `connector.Unauthorized`
     │   ├── LoginNotCarried   a client that carries a session's login was asked for, and nothing says how it is carried
@@ -32,6 +33,10 @@ class ConfigurationError(ConnectorError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class RefusedForNow(ConfigurationError):
+    """What the configuration names cannot be used at the moment: it is away, or in use. A later start may succeed as it is."""
 
 
 class OfOneSession(ConnectorError):

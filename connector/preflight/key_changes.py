@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from connector.config.variables import KEYS_VARIABLE
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, RefusedForNow
 from connector.preflight.keyfile import is_begun, new_line, parsed, problem_of_lost_keys, written_beside
 from connector.runtime.file_access import is_there, why_not
 from connector.runtime.file_lock import lock_at_once
@@ -100,14 +100,14 @@ def changing(path: Path) -> Iterator[None]:
     The lock is on a file beside it, which stays, because the key file itself is replaced.
 
     Raises:
-        ConfigurationError: another command does not let go of it in time.
+        RefusedForNow: another command does not let go of it in time.
     """
     until = time.monotonic() + LONGEST
     with _beside(path) as file:
         while not _is_locked(file):
             if time.monotonic() >= until:
                 told = f"another command is changing it, and has not ended for {LONGEST:g} s; try again once it has"
-                raise ConfigurationError([f"ledger.key_file: {path}: {told}"])
+                raise RefusedForNow([f"ledger.key_file: {path}: {told}"])
             time.sleep(EVERY)
         yield
 

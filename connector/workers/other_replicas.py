@@ -15,7 +15,7 @@ from connector.cache.board import Board
 from connector.cache.storage import Storage
 from connector.ledger.bookkeeping import in_time
 from connector.ledger.port import MetInLedger
-from connector.model.errors import ConfigurationError, LedgerUnavailable
+from connector.model.errors import ConfigurationError, LedgerUnavailable, RefusedForNow
 from connector.model.peers import Difference, Peer, explained, heard, told
 from connector.workers.sightings import Sightings, Stranger
 
@@ -77,6 +77,7 @@ class Peers:
 
         Raises:
             ConfigurationError: another replica is alive, and does not share what it has to.
+            RefusedForNow: it uses another store, as it may while one takes over from another.
         """
         self._me = replace(self._me, ledger=ledger)
         until = time.monotonic() + PATIENCE
@@ -87,7 +88,7 @@ class Peers:
             await asyncio.sleep(LOOK_AGAIN)
             await self._look(self._me)
             if lines := self.strangers:
-                raise ConfigurationError(lines)
+                raise (ConfigurationError if self.misplaced else RefusedForNow)(lines)
 
     async def run(self) -> None:
         """Tell others of this replica for ever, and look for those that differ."""

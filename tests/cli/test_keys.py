@@ -256,5 +256,5 @@ async def test_keys_stay_as_they_are_if_the_line_cannot_be_written(tmp_path: Pat
     ended = await keys(tmp_path, "add")
     lock.release()
 
-    assert (ended.exit_code, (tmp_path / KEY_FILE).read_text()) == (78, before)
+    assert (ended.exit_code, (tmp_path / KEY_FILE).read_text()) == (75, before)
     assert "another process" in ended.err

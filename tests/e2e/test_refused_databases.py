@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from connector.cli.options import EXIT_CONFIGURATION
+from connector.cli.options import EXIT_CONFIGURATION, EXIT_NOT_NOW
 from tests.cli.command import connector
 from tests.drivers.stores import fresh_namespace
 from tests.e2e.sharing_servers import CONFIG
@@ -41,13 +41,22 @@ def without_rights(postgres: Postgres, database: str) -> str:
     return postgres.dsn(database, user=f"of_{database}", password=GUESS)
 
 
-async def told(folder: Path, redis: RealServer, dsn: str) -> str:
+def full(postgres: Postgres, database: str) -> str:
+    postgres.administer(f"CREATE ROLE of_{database} LOGIN PASSWORD '{GUESS}' CONNECTION LIMIT 0")
+    return postgres.dsn(database, user=f"of_{database}", password=GUESS)
+
+
+def away_or_read_only(postgres: Postgres, database: str) -> str:
+    return f"{read_only(postgres, database)} host=127.0.0.1,127.0.0.1 port=1,{postgres.server.port}"
+
+
+async def told(folder: Path, redis: RealServer, dsn: str, exit_code: int = EXIT_CONFIGURATION) -> str:
     """Return the one line of a start that is refused."""
     config = CONFIG.format(redis=redis.port, namespace=fresh_namespace())
     (folder / "config.toml").write_text(f'{config}[server]\nport = 0\n[metrics]\nport = 0\n[logs]\nlevel = "error"\n')
     ended = await connector("serve", folder=folder, environ={"LEDGER_DSN": dsn, **KEYS})
     (line,) = [line for line in ended.err.splitlines() if "ledger.dsn_env" in line]
-    assert ended.exit_code == EXIT_CONFIGURATION
+    assert ended.exit_code == exit_code
     assert not any(secret in ended.err + ended.out for secret in (PASSWORD, GUESS, "Traceback"))
     return line
 
@@ -57,18 +66,32 @@ async def told(folder: Path, redis: RealServer, dsn: str) -> str:
     [
         (lambda pg, name: pg.dsn(name, password=GUESS), "expected another role or password"),
         (lambda pg, name: pg.dsn(f"no_{name}"), "make it, with the connector's role as its owner"),
-        (lambda pg, name: pg.dsn(name, port=1), "is it running, and reachable?"),
         (taken, "holds tables of another program in the schema public, and no ledger"),
         (newer, "has format 99"),
-        (read_only, "session is read-only: expected the primary"),
         (without_rights, "gives its role no right to make tables in the schema public"),
     ],
-    ids=["password", "missing", "away", "taken", "newer", "read-only", "rights"],
+    ids=["password", "missing", "taken", "newer", "rights"],
 )
 async def test_a_database_that_cannot_hold_the_ledger_is_told_in_one_line(
     tmp_path: Path, redis: RealServer, postgres: Postgres, spoil: Spoil, said: str
 ) -> None:
     assert said in await told(tmp_path, redis, spoil(postgres, postgres.new_database()))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda pg, name: pg.dsn(name, port=1), "is it running, and reachable?"),
+        (read_only, "session is read-only: expected the primary"),
+        (away_or_read_only, "session is read-only: expected the primary"),
+        (full, "too many connections for role"),
+    ],
+    ids=["away", "read-only", "one away and one read-only", "full"],
+)
+async def test_a_supervisor_may_try_again_for_a_database_that_may_be_there_before_long(
+    tmp_path: Path, redis: RealServer, postgres: Postgres, spoil: Spoil, said: str
+) -> None:
+    assert said in await told(tmp_path, redis, spoil(postgres, postgres.new_database()), EXIT_NOT_NOW)
 
 
 async def test_a_pgbouncer_in_statement_mode_is_refused_by_its_mode(

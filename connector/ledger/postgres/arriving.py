@@ -14,7 +14,7 @@ from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.layouts import MARKER, migrate
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import TAKE_LOCK
-from connector.ledger.postgres.trouble import told
+from connector.ledger.postgres.trouble import refused
 from connector.ledger.sql.audit_rows import note_at_rest
 from connector.ledger.sql.moving import COLUMNS, LOSE_TRACK, NUMBERED, CheckedLedger, Digest, LedgerRows, Row
 from connector.model.audit import ended
@@ -55,7 +55,7 @@ def only_one(address: Address) -> Iterator[Connection]:
                 connection.execute(TAKE_LOCK)
                 yield connection
     except psycopg.Error as problem:
-        raise refusal(address, told(problem)) from None
+        raise refused(problem, f"ledger.dsn_env: {address}: ") from None
 
 
 def _arrived(

@@ -10,7 +10,7 @@ from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.arriving import Connection, ids, read, refusal, users
 from connector.ledger.postgres.layouts import found_version, moved_to
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
-from connector.ledger.postgres.trouble import told
+from connector.ledger.postgres.trouble import refused
 from connector.ledger.sql.moving import COLUMNS, MOVED, LeavingLedger, Row
 from connector.model.errors import ConfigurationError
 
@@ -69,7 +69,7 @@ def departing(address: Address) -> Iterator[LeavingLedger]:
     except psycopg.errors.UndefinedTable:
         raise refusal(address, "holds no ledger") from None
     except psycopg.Error as problem:
-        raise refusal(address, told(problem)) from None
+        raise refused(problem, f"ledger.dsn_env: {address}: ") from None
 
 
 def _must_be_free(connection: Connection, address: Address) -> None:

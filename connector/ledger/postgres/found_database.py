@@ -11,7 +11,7 @@ from connector.ledger.postgres.fitness import why_unfit
 from connector.ledger.postgres.layouts import MARKER, found_version, why_elsewhere
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import MIGRATIONS
-from connector.ledger.postgres.trouble import told
+from connector.ledger.postgres.trouble import refused
 
 
 def reached(address: Address) -> str:
@@ -27,7 +27,7 @@ def reached(address: Address) -> str:
             with connection.transaction():
                 return f"{_version(connection)} at {address}; {_held(connection, address)}; {durability(Statements(connection))}"
     except psycopg.Error as problem:
-        raise refusal(address, told(problem)) from None
+        raise refused(problem, f"ledger.dsn_env: {address}: ") from None
 
 
 def round_trips(address: Address, number: int) -> list[float]:
@@ -40,7 +40,7 @@ def round_trips(address: Address, number: int) -> list[float]:
                 connection.execute("SELECT 1")
                 seconds.append(perf_counter() - begun)
     except psycopg.Error as problem:
-        raise refusal(address, told(problem)) from None
+        raise refused(problem, f"ledger.dsn_env: {address}: ") from None
     return seconds
 
 
@@ -50,7 +50,7 @@ def version(address: Address) -> tuple[int, int]:
         with address.connect() as connection:
             return divmod(connection.info.server_version, 10_000)
     except psycopg.Error as problem:
-        raise refusal(address, told(problem)) from None
+        raise refused(problem, f"ledger.dsn_env: {address}: ") from None
 
 
 def clock(address: Address) -> float:
@@ -60,7 +60,7 @@ def clock(address: Address) -> float:
             [(now,)] = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchall()
             return float(now)
     except psycopg.Error as problem:
-        raise refusal(address, told(problem)) from None
+        raise refused(problem, f"ledger.dsn_env: {address}: ") from None
 
 
 def _version(connection: Connection) -> str:

@@ -14,7 +14,7 @@ import psycopg
 from connector.ledger.postgres.preparing import forget_prepared
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.sql.moving import MOVED
-from connector.model.errors import ConfigurationError, LedgerUnavailable
+from connector.model.errors import ConfigurationError, LedgerUnavailable, RefusedForNow
 
 MARKER = "ledger_version"
 """The table that every ledger has."""
@@ -94,7 +94,7 @@ def migrate(connection: Connection, migrations: Sequence[str] = MIGRATIONS) -> b
     """Bring an empty schema or an older layout to the last of `migrations`: wholly, or not at all. Tell whether it was empty.
 
     Replicas that start at once do it one after the other. A reader of the tables, such as a backup, holds it up: then it is tried
-    again for a while. Raises `ConfigurationError` if that is too long, or if this version is too old for the tables.
+    again for a while. Raises `RefusedForNow` if that is too long, `ConfigurationError` if this version is too old for the tables.
     """
     gives_up = monotonic() + PATIENCE
     while True:
@@ -102,7 +102,7 @@ def migrate(connection: Connection, migrations: Sequence[str] = MIGRATIONS) -> b
             return _migrated(connection, migrations)
         except psycopg.errors.LockNotAvailable:
             if monotonic() >= gives_up:
-                raise ConfigurationError([_held_up(connection)]) from None
+                raise RefusedForNow([_held_up(connection)]) from None
         sleep(PAUSE)
 
 

@@ -12,7 +12,7 @@ from connector.ledger.postgres.dialect import FleetTable
 from connector.ledger.postgres.layouts import found_version, why_elsewhere
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import MIGRATIONS
-from connector.ledger.postgres.trouble import told
+from connector.ledger.postgres.trouble import refused
 from connector.ledger.sql.table import Table, Term
 from connector.model.errors import ConfigurationError
 
@@ -34,7 +34,7 @@ def opened_read_only(address: Address, keyring: Keyring) -> Iterator[Table]:
             owners = tuple(bytes(id_) for (id_,) in connection.execute("SELECT id FROM owners"))
             yield FleetTable(Statements(connection), keyring, term=Term(others=owners), may_write=False)
     except psycopg.Error as problem:
-        raise ConfigurationError([f"ledger.dsn_env: {address}: {told(problem)}"]) from None
+        raise refused(problem, f"ledger.dsn_env: {address}: ") from None
 
 
 def must_be_of_today(connection: "psycopg.Connection[Any]", address: Address) -> None:

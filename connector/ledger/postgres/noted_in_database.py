@@ -7,12 +7,12 @@ from functools import partial
 import psycopg
 
 from connector.ledger.postgres.address import Address
-from connector.ledger.postgres.arriving import Connection, refusal
+from connector.ledger.postgres.arriving import Connection
 from connector.ledger.postgres.layouts import MARKER
 from connector.ledger.postgres.looking import must_be_of_today
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import TAKE_LOCK
-from connector.ledger.postgres.trouble import told
+from connector.ledger.postgres.trouble import refused
 from connector.ledger.sql.audit_rows import note_at_rest
 from connector.model.audit import AuditEntry, Note
 
@@ -34,7 +34,7 @@ def noting(address: Address) -> Iterator[Note | None]:
             must_be_of_today(connection, address)
             yield partial(_note, connection, address)
     except psycopg.Error as problem:
-        raise refusal(address, told(problem)) from None
+        raise refused(problem, f"ledger.dsn_env: {address}: ") from None
 
 
 def _holds_a_ledger(connection: Connection) -> bool:

@@ -15,7 +15,7 @@ from connector.ledger.postgres.replica import Replica
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.sql import housekeeping, ticks
 from connector.ledger.sql.tidying import Tidying, keep_tidy, warn_of_unreadable
-from connector.model.errors import ConfigurationError, LedgerUnavailable
+from connector.model.errors import ConfigurationError, LedgerUnavailable, RefusedForNow
 from connector.runtime.supervision import supervised
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,8 @@ class PostgresLedger(Replica):
         """Connect, and make the tables if they are missing.
 
         Raises:
-            ConfigurationError: the database cannot be reached or used, or its tables are of a newer version.
+            ConfigurationError: the database cannot be used, or its tables are of a newer version.
+            RefusedForNow: it cannot be reached, or not be used at the moment.
         """
         try:
             if await self._fleet.open():
@@ -62,9 +63,9 @@ class PostgresLedger(Replica):
             totals = await self.statistics()
             await self._kept.look()
         except ConfigurationError as problem:
-            raise ConfigurationError([f"ledger.dsn_env: {self._address}: {why}" for why in problem.problems]) from problem
+            raise type(problem)([f"ledger.dsn_env: {self._address}: {why}" for why in problem.problems]) from problem
         except LedgerUnavailable as problem:
-            raise ConfigurationError([f"ledger.dsn_env: {self._address}: {problem}"]) from problem
+            raise RefusedForNow([f"ledger.dsn_env: {self._address}: {problem}"]) from problem
         warn_of_unreadable(totals)
 
     async def aclose(self) -> None:

@@ -24,7 +24,7 @@ from connector.ledger.postgres.preparing import forget_prepared
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.standstill import Standstill, StandstillWatch
 from connector.ledger.postgres.tables import USE_APART
-from connector.ledger.postgres.trouble import told
+from connector.ledger.postgres.trouble import refused, told
 from connector.ledger.sql import ticks
 from connector.ledger.sql.table import Term
 from connector.model.debts import Debt
@@ -95,7 +95,7 @@ class FleetTransactions:
         try:
             is_new = await self._thread.run(self._prepare)
         except psycopg.Error as problem:
-            raise ConfigurationError([told(problem)]) from problem
+            raise refused(problem) from problem
         self._group = GroupCommit("the ledger", self._commit, self._explained)
         return is_new
 

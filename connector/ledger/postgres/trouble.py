@@ -1,37 +1,55 @@
 """What went wrong with the database, in one line, and what a person can do about it."""
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import psycopg
 
+from connector.model.errors import ConfigurationError, RefusedForNow
+
+
+class Advice(NamedTuple):
+    """What to do about a message."""
+
+    said: re.Pattern[str]
+    """What the message contains in English. Messages in another language are told as they are."""
+    todo: str
+    stays: bool = True
+    """Whether it stays so until a person changes something."""
+
+
 ADVICE = (
-    (
+    Advice(
         re.compile(r"password authentication failed|SASL authentication failed|no password supplied"),
         "expected another role or password",
     ),
-    (re.compile(r"no pg_hba\.conf entry"), "expected a line in the server's pg_hba.conf that lets this machine in"),
-    (re.compile(r'database ".*" does not exist'), "make it, with the connector's role as its owner"),
-    (
+    Advice(re.compile(r"no pg_hba\.conf entry"), "expected a line in the server's pg_hba.conf that lets this machine in"),
+    Advice(re.compile(r'database ".*" does not exist'), "make it, with the connector's role as its owner"),
+    Advice(
         re.compile(r"session is read-only|read-only transaction|standby"),
         "expected the primary, and no standby; several hosts may be named",
+        stays=False,
     ),
-    (re.compile(r"does not support SSL"), "expected TLS at the server, or another sslmode"),
-    (re.compile(r"certificate"), "expected a certificate that sslrootcert vouches for"),
-    (re.compile(r"statement pooling"), "expected pool_mode = transaction or session at PgBouncer"),
-    (re.compile(r"unsupported startup parameter"), "PgBouncer takes it only if its ignore_startup_parameters names it"),
-    (
+    Advice(re.compile(r"does not support SSL"), "expected TLS at the server, or another sslmode"),
+    Advice(re.compile(r"certificate"), "expected a certificate that sslrootcert vouches for"),
+    Advice(re.compile(r"statement pooling"), "expected pool_mode = transaction or session at PgBouncer"),
+    Advice(re.compile(r"unsupported startup parameter"), "PgBouncer takes it only if its ignore_startup_parameters names it"),
+    Advice(
         re.compile(r"owner_is_of_today"),
         "expected a newer version of this program: all other replicas have it, and write what this one cannot read",
     ),
-    (re.compile(r"permission denied|must be owner"), "expected a role that owns the ledger's tables, or may make them"),
-    (
+    Advice(re.compile(r"permission denied|must be owner"), "expected a role that owns the ledger's tables, or may make them"),
+    Advice(
         re.compile(r"refused|timeout expired|timed out|No route|unreachable|resolve host|No such file"),
         "is it running, and reachable?",
+        stays=False,
     ),
-    (re.compile(r"could not extend file|No space left on device"), "expected room on the disk of the database"),
-    (re.compile(r"definition of service"), "expected it in pg_service.conf, or in the file that PGSERVICEFILE names"),
+    Advice(
+        re.compile(r"could not extend file|No space left on device"), "expected room on the disk of the database", stays=False
+    ),
+    Advice(re.compile(r"definition of service"), "expected it in pg_service.conf, or in the file that PGSERVICEFILE names"),
 )
-"""What messages contain in English, and what to do then. Messages in another language are told as they are."""
 ATTEMPT = re.compile(r"^- host: '.*?', port: '.*?', hostaddr: '.*?': (.*)$", re.MULTILINE)
 """One of several hosts that were tried in vain."""
 
@@ -41,5 +59,20 @@ def told(problem: psycopg.Error) -> str:
     text = str(problem)
     lines = ATTEMPT.findall(text) or text.splitlines()[:1] or [type(problem).__name__]
     said = "; ".join(dict.fromkeys(line.strip().removeprefix("connection failed: ") for line in lines))
-    advice = next((advice for pattern, advice in ADVICE if pattern.search(text)), None)
-    return f"{said}: {advice}" if advice else said
+    advice = next(_advice(text), None)
+    return f"{said}: {advice.todo}" if advice else said
+
+
+def refused(problem: psycopg.Error, prefix: str = "") -> ConfigurationError:
+    """Return the error of a start that the database does not allow: `RefusedForNow` if that may pass by itself.
+
+    It may unless the database forbids it, or each host that was tried is known to stay as it is. One that starts up, has no
+    connection left, or says what nobody knows, may let the next start in.
+    """
+    advice = [*_advice(str(problem))]
+    stays = not isinstance(problem, psycopg.OperationalError) or (bool(advice) and all(each.stays for each in advice))
+    return (ConfigurationError if stays else RefusedForNow)([f"{prefix}{told(problem)}"])
+
+
+def _advice(text: str) -> Iterator[Advice]:
+    return (advice for advice in ADVICE if advice.said.search(text))

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import IO
 
-from connector.model.errors import ConfigurationError
+from connector.model.errors import RefusedForNow
 from connector.runtime.file_access import followed
 from connector.runtime.file_lock import lock_at_once
 
@@ -22,7 +22,7 @@ class Lock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises `ConfigurationError` if another process, or another part of this one, has it; or `OSError`."""
+        """Take the lock. Raises `RefusedForNow` if another process, or another part of this one, has it; or `OSError`."""
         file = os.fdopen(
             os.open(self._path.with_name(f"{self._path.name}.owner"), os.O_RDWR | os.O_CREAT, 0o600),
             "r+",
@@ -34,7 +34,7 @@ class Lock:
         except BlockingIOError:
             with file:
                 owner = file.read(20).strip() or "unknown"
-            raise ConfigurationError(
+            raise RefusedForNow(
                 [f"ledger.path: {self._path}: another process (pid {owner}) uses it; it has one owner, so end that one first"]
             ) from None
         file.write(f"{os.getpid():<19}\n")  # over the old one, as long as it: no room is needed for it on a full disk

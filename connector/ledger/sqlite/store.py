@@ -12,7 +12,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.sql import housekeeping, ticks
 from connector.ledger.sql.tidying import SLICE, Tidying, keep_tidy, warn_of_unreadable
 from connector.ledger.sqlite.sole_owner import SoleOwner
-from connector.model.errors import ConfigurationError, LedgerUnavailable
+from connector.model.errors import LedgerUnavailable, RefusedForNow
 from connector.runtime.supervision import supervised
 
 
@@ -51,7 +51,7 @@ class SqliteLedger(SoleOwner):
             totals = await self.statistics()
             self._left_in_hand = await self.transact(partial(housekeeping.in_hand, now=self._clock()))
         except LedgerUnavailable as problem:
-            raise ConfigurationError([f"ledger.path: {problem}"]) from problem
+            raise RefusedForNow([f"ledger.path: {problem}"]) from problem
         warn_of_unreadable(totals)
 
     async def aclose(self) -> None:
