@@ -20,7 +20,13 @@ from drivers.contract import (
     SystemScope,
     Usage,
 )
-from drivers.driver_errors import DriverError, DriverFormatError, DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import (
+    DriverError,
+    DriverFormatError,
+    DriverMisconfigured,
+    DriverRefusedForNow,
+    DriverUnavailable,
+)
 
 __all__ = [
     "EVERYTHING",
@@ -30,6 +36,7 @@ __all__ = [
     "DriverError",
     "DriverFormatError",
     "DriverMisconfigured",
+    "DriverRefusedForNow",
     "DriverSettings",
     "DriverUnavailable",
     "Entry",

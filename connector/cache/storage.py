@@ -12,10 +12,10 @@ import structlog
 from connector.cache.watch import Watch
 from connector.config.problems import driver_problem
 from connector.config.settings import StorageDeadlines
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, RefusedForNow
 from connector.runtime.steps import close
 from connector.runtime.supervision import supervised
-from drivers import Driver, DriverError, DriverUnavailable, Scope
+from drivers import Driver, DriverError, DriverRefusedForNow, DriverUnavailable, Scope
 from drivers.cancellation import cancelled_only_if_asked
 
 log = structlog.get_logger(__name__)
@@ -70,15 +70,19 @@ class Storage:
 
         Raises:
             ConfigurationError: with everything that only a person can mend.
+            RefusedForNow: with nothing but what may pass by itself.
         """
         async with AsyncExitStack() as stack:
-            problems: list[str] = []
+            problems = dict[str, DriverError]()
             for driver in self.drivers:
                 # Before it is opened, because a driver has to be closed after a failed `open` as well.
                 stack.push_async_callback(_close, driver)
-                problems += await self._open(driver)
+                if problem := await self._open(driver):
+                    problems[driver.name] = problem
             if problems:
-                raise ConfigurationError(problems)
+                may_pass = all(isinstance(problem, DriverRefusedForNow) for problem in problems.values())
+                told = [driver_problem(name, problem) for name, problem in problems.items()]
+                raise (RefusedForNow if may_pass else ConfigurationError)(told)
             for driver in self.drivers:
                 await stack.enter_async_context(supervised(f"purge {driver.name}", partial(self._keep_tidy, driver)))
             yield
@@ -157,15 +161,16 @@ class Storage:
             self.watch.doubt(driver)
             return False
 
-    async def _open(self, driver: Driver) -> list[str]:
+    async def _open(self, driver: Driver) -> DriverError | None:
+        """Open a driver, and return why it cannot be used, if that is for a person to mend."""
         try:
             with cancelled_only_if_asked:
                 await driver.open()
         except DriverUnavailable as problem:
             self.watch.found(driver, str(problem))
         except DriverError as problem:
-            return [driver_problem(driver.name, problem)]
-        return []
+            return problem
+        return None
 
 
 async def _close(driver: Driver) -> None:

@@ -27,7 +27,7 @@ from drivers.aiocached.redis_server import NotTheMaster, UnfitServer
 from drivers.aiocached.redis_topology import risks
 from drivers.aiocached.secret_settings import Passwords
 from drivers.contract import EVERYTHING, Stamp, Statistics, StoreServer, Usage
-from drivers.driver_errors import DriverFormatError, DriverMisconfigured, DriverUnavailable
+from drivers.driver_errors import DriverFormatError, DriverMisconfigured, DriverRefusedForNow, DriverUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +64,10 @@ class RedisLayout(Layout):
         except UnfitServer as unfit:
             if self._has_sentinels and isinstance(unfit, NotTheMaster):
                 raise  # they will name another one
-            # At the start the address is wrong. Later a fail-over can lead it to such a server, and away again.
-            raise DriverMisconfigured(str(unfit)) from unfit
+            # At the start the address is wrong. Later a fail-over can lead it to such a server, and away again. It may lead to a
+            # replica at the start as well: perhaps it is a name that will be the new master's.
+            refused = DriverRefusedForNow if isinstance(unfit, NotTheMaster) else DriverMisconfigured
+            raise refused(str(unfit)) from unfit
 
     def take(self, passwords: Passwords) -> None:
         self._server.password, self._sentinels.password = passwords.server, passwords.sentinels
