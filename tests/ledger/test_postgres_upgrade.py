@@ -20,7 +20,7 @@ from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
 from connector.ledger.testing.ticking import use
 from connector.ledger.unverified import Unverified
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, RefusedForNow
 from tests.ledger.ledgers import KEYS, START, SetClock, open_, record, session, until
 from tests.postgres import Postgres
 
@@ -140,7 +140,7 @@ async def test_a_start_that_a_backup_holds_up_is_refused_and_older_replicas_go_o
         starting = asyncio.create_task(started(older, clock))
         await until(partial(waits_for_a_lock, older))
         await asyncio.to_thread(does_a_transaction, older)
-        with pytest.raises(ConfigurationError) as refused:
+        with pytest.raises(RefusedForNow) as refused:
             await asyncio.wait_for(starting, SOON)
         said = f"has tables of an older version that nightly (process {backup.info.backend_pid}) is using"
     assert said in refused.value.problems[0]
@@ -167,6 +167,20 @@ def test_who_has_locked_the_tables_is_named_in_a_schema_with_capitals(
             with pytest.raises(ConfigurationError, match=f"nightly .process {holder.info.backend_pid}. is using"):
                 migrate(replica)
         assert migrate(replica) is False
+
+
+async def test_a_start_behind_a_command_that_moves_the_ledger_is_refused_for_now(
+    older: Connection, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layouts, "PATIENCE", 0.0)
+    monkeypatch.setattr(layouts, "WAIT", "50ms")
+    with older.transaction():
+        older.execute(TAKE_LOCK.encode())
+        with pytest.raises(
+            RefusedForNow, match=f"is locked by .+ .process {older.info.backend_pid}.: is the ledger being copied"
+        ):
+            await asyncio.wait_for(started(older, clock), SOON)
+    await started(older, clock)
 
 
 async def test_a_start_that_a_backup_holds_up_goes_on_once_that_has_ended(

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from connector.ledger.postgres.preparing import forget_prepared
-from connector.ledger.postgres.tables import MIGRATIONS, TAKE_LOCK
+from connector.ledger.postgres.tables import MIGRATIONS, NUMBER_OF_LEDGERS, TAKE_LOCK
 from connector.ledger.sql.moving import MOVED
 from connector.model.errors import ConfigurationError, LedgerUnavailable, RefusedForNow
 
@@ -46,6 +46,11 @@ HOLDERS = """SELECT DISTINCT application_name, pid FROM pg_locks JOIN pg_stat_ac
         SELECT FROM pg_locks AS held WHERE held.pid = pg_stat_activity.pid AND locktype = 'advisory' AND granted
     ) ORDER BY pid"""
 """Everybody may see the name of a program. Whoever has the ledger's lock is a replica, and holds nobody up for long."""
+LOCKED_BY = """SELECT application_name, pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE granted AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND locktype = 'advisory' AND objsubid = 1
+    AND (classid::bigint << 32 | objid::bigint) = hashtextextended(current_schema(), %s)"""
+"""Unless it is a command that moves the ledger, or a replica that has stopped in the middle of a transaction."""
 Connection = psycopg.Connection[Any]
 
 
@@ -93,8 +98,12 @@ def must_be_here(connection: Connection, oldest: int) -> None:
 def migrate(connection: Connection, migrations: Sequence[str] = MIGRATIONS) -> bool:
     """Bring an empty schema or an older layout to the last of `migrations`: wholly, or not at all. Tell whether it was empty.
 
-    Replicas that start at once do it one after the other. A reader of the tables, such as a backup, holds it up: then it is tried
-    again for a while. Raises `RefusedForNow` if that is too long, `ConfigurationError` if this version is too old for the tables.
+    Replicas that start at once do it one after the other. A reader of the tables, such as a backup, holds it up, and so does who
+    moves the ledger. Then it is tried again for a while.
+
+    Raises:
+        RefusedForNow: that is too long.
+        ConfigurationError: this version is too old for the tables.
     """
     gives_up = monotonic() + PATIENCE
     while True:
@@ -125,8 +134,8 @@ def lock_out_older(connection: Connection, version: int) -> bool:
 
 def _migrated(connection: Connection, migrations: Sequence[str]) -> bool:
     with connection.transaction():
-        connection.execute(TAKE_LOCK)
         connection.execute(LIMIT, [WAIT])
+        connection.execute(TAKE_LOCK)
         connection.execute(MAKE_VERSION)
         found = found_version(connection)
         if elsewhere := why_elsewhere(connection):
@@ -141,10 +150,16 @@ def _migrated(connection: Connection, migrations: Sequence[str]) -> bool:
 
 
 def _held_up(connection: Connection) -> str:
-    """Say who reads the tables, as far as that is known, and what to do."""
-    named = [f"{name or 'a program'} (process {pid})" for name, pid in connection.execute(HOLDERS).fetchall()]
-    who, is_ = ", ".join(named) or "another program", "are" if len(named) > 1 else "is"
+    """Say who reads the tables or has locked the ledger, as far as that is known, and what to do."""
+    readers = connection.execute(HOLDERS).fetchall()
+    if not readers and (locked := connection.execute(LOCKED_BY, [NUMBER_OF_LEDGERS]).fetchall()):
+        return f"is locked by {_named(locked)}: is the ledger being copied? Start again after that"
+    who, is_ = _named(readers) or "another program", "are" if len(readers) > 1 else "is"
     return f"has tables of an older version that {who} {is_} using, and that cannot change meanwhile: start again after that"
+
+
+def _named(programs: Sequence[tuple[Any, ...]]) -> str:
+    return ", ".join(f"{name or 'a program'} (process {pid})" for name, pid in programs)
 
 
 def _note(connection: Connection, layout: TablesVersion) -> None:
