@@ -7,7 +7,8 @@ import pytest
 
 from connector.ledger.postgres import fitness
 from connector.ledger.postgres.fitness import why_unfit
-from connector.ledger.postgres.trouble import told
+from connector.ledger.postgres.trouble import refused, told
+from connector.model.errors import ConfigurationError, RefusedForNow
 from tests.postgres import PASSWORD, Postgres, pgbouncer
 from tests.servers import RealServer
 
@@ -58,6 +59,21 @@ def test_several_hosts_out_of_reach_are_told_one_by_one(postgres: Postgres) -> N
 
     to = 'connection to server at "127.0.0.1", port'
     assert line == f"{to} 1 failed: Connection refused; {to} 2 failed: Connection refused: is it running, and reachable?"
+
+
+@pytest.mark.parametrize(
+    ("others_port", "kind"), [(1, RefusedForNow), (None, ConfigurationError)], ids=["one is away", "both forbid it"]
+)
+def test_a_start_is_refused_for_good_only_if_each_host_forbids_it(
+    postgres: Postgres, others_port: int | None, kind: type[ConfigurationError]
+) -> None:
+    ports = f"{others_port or postgres.server.port},{postgres.server.port}"
+    address = f"{postgres.dsn(postgres.new_database(), password='s3cret-guess')} host=127.0.0.1,127.0.0.1 port={ports}"
+
+    with pytest.raises(psycopg.Error) as failed:
+        connect(address)
+
+    assert type(refused(failed.value)) is kind
 
 
 def test_a_wrong_password_at_pgbouncer_is_told_as_one(postgres: Postgres, bouncer: RealServer) -> None:

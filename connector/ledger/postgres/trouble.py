@@ -1,7 +1,6 @@
 """What went wrong with the database, in one line, and what a person can do about it."""
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import psycopg
@@ -59,7 +58,7 @@ def told(problem: psycopg.Error) -> str:
     text = str(problem)
     lines = ATTEMPT.findall(text) or text.splitlines()[:1] or [type(problem).__name__]
     said = "; ".join(dict.fromkeys(line.strip().removeprefix("connection failed: ") for line in lines))
-    advice = next(_advice(text), None)
+    advice = _advice(text)
     return f"{said}: {advice.todo}" if advice else said
 
 
@@ -69,10 +68,10 @@ def refused(problem: psycopg.Error, prefix: str = "") -> ConfigurationError:
     It may unless the database forbids it, or each host that was tried is known to stay as it is. One that starts up, has no
     connection left, or says what nobody knows, may let the next start in.
     """
-    advice = [*_advice(str(problem))]
-    stays = not isinstance(problem, psycopg.OperationalError) or (bool(advice) and all(each.stays for each in advice))
+    attempts = [_advice(text) for text in ATTEMPT.findall(str(problem)) or [str(problem)]]
+    stays = not isinstance(problem, psycopg.OperationalError) or all(known is not None and known.stays for known in attempts)
     return (ConfigurationError if stays else RefusedForNow)([f"{prefix}{told(problem)}"])
 
 
-def _advice(text: str) -> Iterator[Advice]:
-    return (advice for advice in ADVICE if advice.said.search(text))
+def _advice(text: str) -> Advice | None:
+    return next((advice for advice in ADVICE if advice.said.search(text)), None)
