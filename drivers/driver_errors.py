@@ -2,8 +2,8 @@
 
     DriverError
     ├── DriverUnavailable     the store cannot be reached or cannot answer now; a later try may succeed
-    ├── DriverMisconfigured   the settings, or the server they point at, cannot work; only a person can mend it
-    │   └── DriverRefusedForNow   it may pass all the same: their address leads to another server once a fail-over is over
+    ├── DriverMisconfigured   the settings, or the server they point at, cannot work; only a person can mend it, unless it is a
+    │   └── DriverRefusedForNow   their address may lead to another server once a fail-over is over
     └── DriverFormatError     what is stored was written by a newer version, or is not ours
 
 Messages are for an administrator. They name the driver and the reason, never a password or a value.

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from connector.api import unix_socket
 from connector.config.settings import Settings
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, RefusedForNow, together
 from connector.runtime.open_files import shares
 
 
@@ -42,10 +42,10 @@ def opened_doors(settings: Settings, *, for_calls: bool = True) -> Iterator[Door
     """Bind what is configured, and close it at the end; `for_calls` is false if another application serves the calls.
 
     Raises:
-        ConfigurationError: names the key of every address that cannot be used.
+        ConfigurationError: names the key of every address that cannot be used; `RefusedForNow` if all of them may be before long.
     """
     with ExitStack() as stack:
-        problems: list[str] = []
+        problems: list[ConfigurationError] = []
         server = _bound(stack, "server", settings.server.host, settings.server.port, problems) if for_calls else []
         metrics = settings.metrics
         told = _bound(stack, "metrics", metrics.host, metrics.port, problems) if metrics.enabled else []
@@ -53,7 +53,7 @@ def opened_doors(settings: Settings, *, for_calls: bool = True) -> Iterator[Door
         console = _bound(stack, "console", shown.host, shown.port, problems) if shown.enabled else []
         control = _control(stack, settings, problems)
         if problems:
-            raise ConfigurationError(problems)
+            raise together(problems)
         yield Doors(server, told, console, control)
 
 
@@ -79,17 +79,17 @@ async def listen(
     """Take connections on bound sockets; with `tls`, over HTTPS only.
 
     Raises:
-        ConfigurationError: another program has begun to listen there meanwhile; names the key of the configuration's `section`.
+        RefusedForNow: another program has begun to listen there meanwhile; names the key of the configuration's `section`.
     """
     for bound in sockets:
         try:
             await _Door(runner, bound, backlog=shares().backlog, ssl_context=tls).start()
         except OSError as problem:
             host, port = bound.getsockname()[:2]
-            raise ConfigurationError([_problem(problem, section, host, port)]) from problem
+            raise _problem(problem, section, host, port) from problem
 
 
-def _bound(stack: ExitStack, section: str, host: str, port: int, problems: list[str]) -> list[socket.socket]:
+def _bound(stack: ExitStack, section: str, host: str, port: int, problems: list[ConfigurationError]) -> list[socket.socket]:
     """Bind all addresses of a host, and note what keeps that from being done."""
     bound, missing = [], []
     try:
@@ -123,25 +123,27 @@ def _socket(family: int, kind: int, protocol: int, address: tuple[object, ...]) 
         return bound
 
 
-def _problem(problem: OSError, section: str, host: str, port: int) -> str:
+def _problem(problem: OSError, section: str, host: str, port: int) -> ConfigurationError:
     if isinstance(problem, socket.gaierror):
-        return f"{section}.host: {host} has no address: {problem.strerror}"
+        return RefusedForNow([f"{section}.host: {host} has no address: {problem.strerror}"])
     match problem.errno:
         case errno.EADDRINUSE:
-            return f"{section}.port: another program listens on port {port} of {host}; choose another one, or end that program"
+            what = f"another program listens on port {port} of {host}; choose another one, or end that program"
+            return RefusedForNow([f"{section}.port: {what}"])
         case errno.EACCES | errno.EPERM:
-            return f"{section}.port: this user may not listen on port {port}; choose one from 1024 on"
-        case errno.EADDRNOTAVAIL:
-            return f"{section}.host: {host} is no address of this machine"
+            return ConfigurationError([f"{section}.port: this user may not listen on port {port}; choose one from 1024 on"])
+        case errno.EADDRNOTAVAIL:  # or not yet: while a machine starts, or before an address has moved to it
+            return RefusedForNow([f"{section}.host: {host} is no address of this machine"])
         case number:
-            return f"{section}.host, {section}.port: cannot listen on {host}:{port}: {os.strerror(number or 0)}"
+            reason = os.strerror(number or 0)
+            return ConfigurationError([f"{section}.host, {section}.port: cannot listen on {host}:{port}: {reason}"])
 
 
-def _control(stack: ExitStack, settings: Settings, problems: list[str]) -> socket.socket | None:
+def _control(stack: ExitStack, settings: Settings, problems: list[ConfigurationError]) -> socket.socket | None:
     if not unix_socket.AVAILABLE:
         return None
     try:
         return stack.enter_context(unix_socket.bound(settings.control.socket, "control.socket"))
     except ConfigurationError as found:
-        problems += found.problems
+        problems.append(found)
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, RefusedForNow
 from connector.runtime.file_access import why_not
 from connector.runtime.socket_names import socket_name
 from drivers.folders import make_private_folder
@@ -25,7 +25,8 @@ def bound(path: Path, key: str) -> Iterator[socket.socket]:
     Who connects waits until the server has started. If it did not listen before, another that starts would take it for dead.
 
     Raises:
-        ConfigurationError: naming `key`, if a server listens there, or something else is in the way.
+        RefusedForNow: naming `key`, if a server listens there.
+        ConfigurationError: something else is in the way.
     """
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -54,7 +55,7 @@ def _clear(path: Path, key: str) -> None:
     if not stat.S_ISSOCK(kind):
         raise ConfigurationError([f"{key}: {path}: expected a socket or nothing there; it is something else"])
     if _is_served(path):
-        raise ConfigurationError([f"{key}: {path}: another server listens there"])
+        raise RefusedForNow([f"{key}: {path}: another server listens there"])
     path.unlink(missing_ok=True)
 
 

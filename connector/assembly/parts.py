@@ -28,7 +28,7 @@ from connector.ledger.fingerprints import pools as digests_of
 from connector.ledger.keyring import Keyring
 from connector.ledger.port import Ledger
 from connector.model.cleanup import CleanupReport
-from connector.model.errors import LedgerUnavailable, RefusedForNow
+from connector.model.errors import LedgerUnavailable
 from connector.model.sessions import OpenSession
 from connector.preflight.combinations import requires_seal
 from connector.preflight.loading import Prepared
@@ -156,23 +156,23 @@ class Parts:
         """Have everything invalidated if another store was the authority until now: this one has missed evictions.
 
         Raises:
-            RefusedForNow: the ledger does not work.
+            ConfigurationError: the ledger does not work.
         """
         try:
             await self.ledger.serve_from(self.storage.authority_as_configured)
         except LedgerUnavailable as problem:
-            raise RefusedForNow([f"ledger: {problem}"]) from problem
+            raise problem.refusal("ledger") from problem
 
     async def _seat_all(self, pools: "SeatPools") -> None:
         """Count also the logins that were made while nobody counted them.
 
         Raises:
-            RefusedForNow: the ledger does not work.
+            ConfigurationError: the ledger does not work.
         """
         try:
             await self.ledger.seat_uncounted(lambda origin: pools.of(origin, {}))
         except LedgerUnavailable as problem:
-            raise RefusedForNow([f"ledger: {problem}"]) from problem
+            raise problem.refusal("ledger") from problem
 
     def _loops(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """Yield what runs for as long as the application, with its name."""

@@ -12,7 +12,7 @@ import structlog
 from connector.cache.watch import Watch
 from connector.config.problems import driver_problem
 from connector.config.settings import StorageDeadlines
-from connector.model.errors import ConfigurationError, RefusedForNow
+from connector.model.errors import ConfigurationError, RefusedForNow, together
 from connector.runtime.steps import close
 from connector.runtime.supervision import supervised
 from drivers import Driver, DriverError, DriverRefusedForNow, DriverUnavailable, Scope
@@ -73,16 +73,14 @@ class Storage:
             RefusedForNow: with nothing but what may pass by itself.
         """
         async with AsyncExitStack() as stack:
-            problems = dict[str, DriverError]()
+            problems = list[ConfigurationError]()
             for driver in self.drivers:
                 # Before it is opened, because a driver has to be closed after a failed `open` as well.
                 stack.push_async_callback(_close, driver)
                 if problem := await self._open(driver):
-                    problems[driver.name] = problem
+                    problems.append(problem)
             if problems:
-                may_pass = all(isinstance(problem, DriverRefusedForNow) for problem in problems.values())
-                told = [driver_problem(name, problem) for name, problem in problems.items()]
-                raise (RefusedForNow if may_pass else ConfigurationError)(told)
+                raise together(problems)
             for driver in self.drivers:
                 await stack.enter_async_context(supervised(f"purge {driver.name}", partial(self._keep_tidy, driver)))
             yield
@@ -161,15 +159,16 @@ class Storage:
             self.watch.doubt(driver)
             return False
 
-    async def _open(self, driver: Driver) -> DriverError | None:
-        """Open a driver, and return why it cannot be used, if that is for a person to mend."""
+    async def _open(self, driver: Driver) -> ConfigurationError | None:
+        """Open a driver, and return why no server starts with it."""
         try:
             with cancelled_only_if_asked:
                 await driver.open()
         except DriverUnavailable as problem:
             self.watch.found(driver, str(problem))
         except DriverError as problem:
-            return problem
+            kind = RefusedForNow if isinstance(problem, DriverRefusedForNow) else ConfigurationError
+            return kind([driver_problem(driver.name, problem)])
         return None
 
 

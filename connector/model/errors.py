@@ -22,6 +22,8 @@
 `ApiError` and what derives from it live in `connector.api.http_errors`, with the statuses they stand for.
 """
 
+from collections.abc import Sequence
+
 
 class ConnectorError(Exception):
     """Root of all that the connector raises on purpose."""
@@ -37,6 +39,12 @@ class ConfigurationError(ConnectorError):
 
 class RefusedForNow(ConfigurationError):
     """What the configuration names cannot be used at the moment: it is away, or in use. A later start may succeed as it is."""
+
+
+def together(problems: Sequence[ConfigurationError]) -> ConfigurationError:
+    """Return one error for several. It may pass by itself only if all of them may."""
+    may_pass = all(isinstance(problem, RefusedForNow) for problem in problems)
+    return (RefusedForNow if may_pass else ConfigurationError)([line for problem in problems for line in problem.problems])
 
 
 class OfOneSession(ConnectorError):
@@ -60,6 +68,15 @@ class LedgerUnavailable(ConnectorError):
 
     `ConfigurationError` is what keeps a ledger from opening.
     """
+
+    def __init__(self, message: str, *, stays: bool = False) -> None:
+        """With `stays`, no later call succeeds before a person has changed something, such as the rights of a role."""
+        super().__init__(message)
+        self.stays = stays
+
+    def refusal(self, key: str) -> ConfigurationError:
+        """Return the error of a start that this keeps from serving; `key` is that of the configuration."""
+        return (ConfigurationError if self.stays else RefusedForNow)([f"{key}: {self}"])
 
 
 class NoSuchDebt(ConnectorError):

@@ -14,7 +14,7 @@ import structlog
 from connector.ledger.bookkeeping import DEADLINE, in_time
 from connector.ledger.port import KnownSessions
 from connector.model.cleanup import Missed
-from connector.model.errors import LedgerUnavailable, RefusedForNow
+from connector.model.errors import LedgerUnavailable
 from connector.model.outcomes import LogoutOutcome
 from connector.model.sessions import Current, Known, OpenSession, Use
 from connector.runtime.outages import Outage
@@ -89,11 +89,11 @@ class LiveSessions:
         """Login id -> its credential if its seal holds an older one, until its row is gone: a cleanup may be unrecorded."""
 
     async def load(self) -> None:
-        """Learn from the open ledger which sessions are open. Raises `RefusedForNow` if it does not say."""
+        """Learn from the open ledger which sessions are open. Raises `ConfigurationError` if it does not say."""
         try:
             known = await self._ledger.known_sessions()
         except LedgerUnavailable as problem:
-            raise RefusedForNow([f"ledger: {problem}"]) from problem
+            raise problem.refusal("ledger") from problem
         self.ledger_id = known.ledger_id
         self.ledger_ids = frozenset([known.ledger_id, *known.adopted])
         self._remember(known)

@@ -60,4 +60,4 @@ class Greeting:
         self._topology.note(server, connection.place)
         if server.unfit is not None:
             await connection.disconnect(nowait=True)
-            raise (NotTheMaster if server.is_replica else UnfitServer)(server.unfit)
+            raise (NotTheMaster if server.is_only_a_replica else UnfitServer)(server.unfit)

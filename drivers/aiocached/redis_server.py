@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from drivers.driver_errors import DriverUnavailable
@@ -17,11 +17,11 @@ A_PROXY = "is a twemproxy, which spreads keys over several servers; expected one
 
 
 class UnfitServer(DriverUnavailable):
-    """The server cannot hold the entries. At the start that is a mistake; later, another server may be reached soon."""
+    """The server cannot hold the entries. At the start its address is wrong; later, another server may be reached soon."""
 
 
 class NotTheMaster(UnfitServer):
-    """The server is a replica."""
+    """The server is a replica. At the start as well, its address may be the master's before long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,11 @@ class ServerInfo:
     def has_flags(self) -> bool:
         """Whether the server knows the flags of scripts."""
         return _numbers(self.version) >= WITH_FLAGS
+
+    @property
+    def is_only_a_replica(self) -> bool:
+        """Whether it could hold the entries if it were promoted."""
+        return self.is_replica and replace(self, role="master").unfit is None
 
     @property
     def unfit(self) -> str | None:

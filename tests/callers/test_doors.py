@@ -26,7 +26,7 @@ async def test_a_port_that_is_taken_is_named_first_and_nothing_is_made_or_announ
 
     ended = await connector("serve", folder=tmp_path)
 
-    assert ended.exit_code == 78
+    assert ended.exit_code == 75
     assert ended.err == (
         f"server.port: another program listens on port {taken} of 127.0.0.1; choose another one, or end that program\n"
     )

@@ -27,7 +27,7 @@ async def test_a_server_that_ends_by_itself_takes_its_socket_along(tmp_path: Pat
     assert not (tmp_path / "var" / "control.sock").exists()
 
 
-async def test_a_second_server_on_one_socket_ends_with_78_and_the_first_one_keeps_it(tmp_path: Path) -> None:
+async def test_a_second_server_on_one_socket_ends_with_75_and_the_first_one_keeps_it(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with connector_process(tmp_path, "") as server:
         environ = {
@@ -39,6 +39,6 @@ async def test_a_second_server_on_one_socket_ends_with_78_and_the_first_one_keep
         second = await connector("serve", folder=tmp_path / "other", environ=environ)
         status = await connector("status", "--json", folder=tmp_path)
 
-    assert second.exit_code == 78
+    assert second.exit_code == 75
     assert second.err == f"control.socket: {environ['CONNECTOR__CONTROL__SOCKET']}: another server listens there\n"
     assert status.json["pid"] == server.process.pid

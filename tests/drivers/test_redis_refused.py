@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from drivers.aiocached.redis_server import ServerInfo
 from drivers.contract import SessionScope
 from drivers.driver_errors import DriverMisconfigured, DriverUnavailable
 from drivers.testing.subject import keep
@@ -113,3 +114,16 @@ async def refusal(port: int, **settings: Any) -> str:
     finally:
         await driver.aclose()
     return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("server", "is_only_a_replica"),
+    [
+        (ServerInfo(version="7.2.0", mode="standalone", role="slave"), True),
+        (ServerInfo(version="7.2.0", mode="standalone", role="master"), False),
+        (ServerInfo(version="7.2.0", mode="cluster", role="slave"), False),
+        (ServerInfo(version="5.0.0", mode="standalone", role="slave"), False),
+    ],
+)
+def test_a_fail_over_makes_only_a_replica_that_could_be_the_master_fit(server: ServerInfo, *, is_only_a_replica: bool) -> None:
+    assert server.is_only_a_replica is is_only_a_replica

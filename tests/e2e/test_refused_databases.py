@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from connector.cli.options import EXIT_CONFIGURATION, EXIT_NOT_NOW
+from connector.ledger.postgres.layouts import migrate
 from tests.cli.command import connector
 from tests.drivers.stores import fresh_namespace
 from tests.e2e.sharing_servers import CONFIG
@@ -41,6 +42,15 @@ def without_rights(postgres: Postgres, database: str) -> str:
     return postgres.dsn(database, user=f"of_{database}", password=GUESS)
 
 
+def of_another_role(postgres: Postgres, database: str) -> str:
+    with psycopg.connect(postgres.dsn(database), autocommit=True) as connection:
+        migrate(connection)
+    address = without_rights(postgres, database)
+    postgres.administer(f"GRANT CREATE ON SCHEMA public TO of_{database}", database)
+    postgres.administer(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO of_{database}", database)
+    return address
+
+
 def full(postgres: Postgres, database: str) -> str:
     postgres.administer(f"CREATE ROLE of_{database} LOGIN PASSWORD '{GUESS}' CONNECTION LIMIT 0")
     return postgres.dsn(database, user=f"of_{database}", password=GUESS)
@@ -69,8 +79,9 @@ async def told(folder: Path, redis: RealServer, dsn: str, exit_code: int = EXIT_
         (taken, "holds tables of another program in the schema public, and no ledger"),
         (newer, "has format 99"),
         (without_rights, "gives its role no right to make tables in the schema public"),
+        (of_another_role, "expected a role that owns the ledger's tables"),
     ],
-    ids=["password", "missing", "taken", "newer", "rights"],
+    ids=["password", "missing", "taken", "newer", "rights", "another role's"],
 )
 async def test_a_database_that_cannot_hold_the_ledger_is_told_in_one_line(
     tmp_path: Path, redis: RealServer, postgres: Postgres, spoil: Spoil, said: str

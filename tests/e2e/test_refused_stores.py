@@ -4,6 +4,7 @@ from pathlib import Path
 
 from connector.cli.options import EXIT_CONFIGURATION, EXIT_NOT_NOW
 from tests.cli.command import Ended, connector
+from tests.ports import free_port
 from tests.servers import RealServer, redis_server
 from tests.sessions.served import KEYS
 
@@ -36,7 +37,7 @@ async def test_a_supervisor_may_try_again_while_the_address_leads_to_a_replica(t
 
 
 async def test_a_node_of_a_cluster_never_becomes_a_server_that_holds_all_keys(tmp_path: Path) -> None:
-    with redis_server("--cluster-enabled", "yes") as node:
+    with redis_server("--cluster-enabled", "yes", "--cluster-port", str(free_port())) as node:
         ended = await started(tmp_path, node.port)
 
     assert ended.exit_code == EXIT_CONFIGURATION

@@ -18,7 +18,7 @@ from connector.ledger.sqlite.schema import MIGRATIONS, expected_layout, layout, 
 from connector.ledger.testing.sharing import shared
 from connector.ledger.testing.ticking import idle, use
 from connector.model.debts import LogoutState
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, RefusedForNow
 from connector.model.listed import SessionState, Wanted
 from connector.model.outcomes import SHARED
 from connector.model.seat_pools import HeldSeats
@@ -44,9 +44,9 @@ FIXTURES = Path(__file__).parent / "fixtures"
 FIXTURE_KEYS = Keyring({"fixture": b"f" * 32})
 
 
-async def refusal(folder: Path) -> str:
+async def refusal(folder: Path, kind: type[ConfigurationError] = ConfigurationError) -> str:
     closed = ledger(folder)
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(kind) as refused:
         await closed.open()
     await closed.aclose()
     return str(refused.value)
@@ -70,7 +70,17 @@ async def test_a_copy_that_others_could_read_is_made_private(tmp_path: Path) -> 
 
 async def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:
     async with opened(tmp_path):
-        assert f"another process (pid {os.getpid()}) uses it" in await refusal(tmp_path)
+        assert f"another process (pid {os.getpid()}) uses it" in await refusal(tmp_path, RefusedForNow)
+    async with opened(tmp_path):
+        pass
+
+
+async def test_a_file_that_another_program_has_locked_is_refused_for_now(tmp_path: Path) -> None:
+    await filled(tmp_path)
+    with raw(tmp_path) as file:
+        file.execute("PRAGMA locking_mode = EXCLUSIVE")
+        file.execute("BEGIN IMMEDIATE")
+        assert "database is locked" in await refusal(tmp_path, RefusedForNow)
     async with opened(tmp_path):
         pass
 

@@ -1,12 +1,13 @@
 """What a person is told when the ledger's database cannot be used: one line each, of real servers."""
 
 from collections.abc import Callable
+from typing import LiteralString
 
 import psycopg
 import pytest
 
 from connector.ledger.postgres import fitness
-from connector.ledger.postgres.fitness import why_unfit
+from connector.ledger.postgres.fitness import must_be_fit
 from connector.ledger.postgres.trouble import refused, told
 from connector.model.errors import ConfigurationError, RefusedForNow
 from tests.postgres import PASSWORD, Postgres, pgbouncer
@@ -29,8 +30,18 @@ def trouble_of(address: str) -> str:
 
 
 def unfit(address: str) -> str | None:
+    """What a database is refused for; None if it is not."""
+    refusal = refusal_of(address)
+    return None if refusal is None else str(refusal)
+
+
+def refusal_of(address: str) -> ConfigurationError | None:
     with connect(address) as connection:
-        return why_unfit(connection, marker=MARKER)
+        try:
+            must_be_fit(connection, marker=MARKER)
+        except ConfigurationError as refusal:
+            return refusal
+    return None
 
 
 @pytest.mark.parametrize(
@@ -44,8 +55,11 @@ def unfit(address: str) -> str | None:
         (lambda pg, name: pg.dsn(name, port=1), "Connection refused: is it running, and reachable?"),
         (lambda pg, name: pg.dsn(name) + " sslmode=require", "expected TLS at the server, or another sslmode"),
         (lambda pg, name: pg.dsn(name) + " service=nobody", "expected it in pg_service.conf"),
+        (lambda pg, name: pg.dsn(name) + " host=standby.invalid", "is it running, and reachable?"),
+        (lambda pg, name: pg.dsn(name) + " sslmode=requird", "expected an address as libpq takes it"),
+        (lambda pg, name: pg.dsn(name, user="no_certificate"), "expected another role or password"),
     ],
-    ids=["password", "database", "port", "tls", "service"],
+    ids=["password", "database", "port", "tls", "service", "host", "typed", "role"],
 )
 def test_a_database_out_of_reach_is_told_in_one_line_with_what_to_do(postgres: Postgres, spoil: Spoil, said: str) -> None:
     line = trouble_of(spoil(postgres, postgres.new_database()))
@@ -59,6 +73,43 @@ def test_several_hosts_out_of_reach_are_told_one_by_one(postgres: Postgres) -> N
 
     to = 'connection to server at "127.0.0.1", port'
     assert line == f"{to} 1 failed: Connection refused; {to} 2 failed: Connection refused: is it running, and reachable?"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (lambda pg, name: pg.dsn(name, password="s3cret-guess"), ConfigurationError),
+        (lambda pg, name: pg.dsn(name, user="no_standby"), ConfigurationError),
+        (lambda pg, name: pg.dsn(f"no_{name}"), ConfigurationError),
+        (lambda pg, name: pg.dsn(name) + " sslmode=require", ConfigurationError),
+        (lambda pg, name: pg.dsn(name) + " keepalives_idle=soon", ConfigurationError),
+        (lambda pg, name: pg.dsn(name) + " service=nobody", ConfigurationError),
+        (lambda pg, name: pg.dsn(name, port=1), RefusedForNow),
+        (lambda pg, name: pg.dsn(name) + " host=certificate.invalid", RefusedForNow),
+        (lambda pg, name: pg.dsn(name) + " target_session_attrs=standby", RefusedForNow),
+    ],
+    ids=["password", "role", "database", "tls", "typed", "service", "port", "host", "primary"],
+)
+def test_what_a_person_has_to_change_is_told_from_what_may_pass(
+    postgres: Postgres, spoil: Spoil, kind: type[ConfigurationError]
+) -> None:
+    with pytest.raises(psycopg.Error) as failed:
+        connect(spoil(postgres, postgres.new_database()))
+
+    assert type(refused(failed.value)) is kind
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [("SET transaction_read_only = on; CREATE TABLE t ()", RefusedForNow), ("SELECT FROM nothing", ConfigurationError)],
+)
+def test_an_sqlstate_tells_what_a_person_has_to_change(
+    postgres: Postgres, statement: LiteralString, kind: type[ConfigurationError]
+) -> None:
+    with connect(postgres.dsn(postgres.new_database())) as connection, pytest.raises(psycopg.Error) as failed:
+        connection.execute(statement)
+
+    assert type(refused(failed.value)) is kind
 
 
 @pytest.mark.parametrize(
@@ -143,7 +194,10 @@ def test_a_database_that_can_only_be_read_is_refused(postgres: Postgres) -> None
     database = postgres.new_database()
     postgres.administer(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
 
-    assert unfit(postgres.dsn(database)) == "is read-only (default_transaction_read_only); expected one that can be written"
+    refusal = refusal_of(postgres.dsn(database))
+
+    assert str(refusal) == "is read-only (default_transaction_read_only); expected one that can be written"
+    assert isinstance(refusal, RefusedForNow)
 
 
 def test_a_search_path_that_names_no_schema_is_told(postgres: Postgres) -> None:
@@ -166,5 +220,7 @@ def test_a_standby_is_refused(own_postgres: Postgres) -> None:
     (own_postgres.server.folder / "data" / "standby.signal").touch()
     own_postgres.server.start()
 
-    assert unfit(address) == "is a standby, and so read-only; expected the primary"
+    refusal = refusal_of(address)
+    assert str(refusal) == "is a standby, and so read-only; expected the primary"
+    assert isinstance(refusal, RefusedForNow)
     assert "expected the primary, and no standby" in trouble_of(f"{address} target_session_attrs=read-write")

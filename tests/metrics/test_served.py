@@ -36,14 +36,14 @@ async def test_a_server_counts_what_it_answers_and_rejects_without_values_of_req
     assert SESSION not in text
 
 
-async def test_an_address_that_is_taken_ends_with_78_and_is_named(tmp_path: Path) -> None:
+async def test_an_address_that_is_taken_is_named_and_may_be_tried_again(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         environ = {"CONNECTOR__METRICS__PORT": str(port), "CONNECTOR__SERVER__PORT": "0", "CONNECTOR__LOGS__LEVEL": "error"}
 
         ended = await connector("serve", folder=tmp_path, environ=environ)
 
-    assert ended.exit_code == 78
+    assert ended.exit_code == 75
     assert ended.err.startswith(f"metrics.port: another program listens on port {port} of 127.0.0.1")
 
 

@@ -10,7 +10,7 @@ from psycopg import sql
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.adopting import Adoption, adopt
 from connector.ledger.postgres.dialect import FleetTable
-from connector.ledger.postgres.fitness import why_unfit
+from connector.ledger.postgres.fitness import must_be_fit
 from connector.ledger.postgres.layouts import MARKER, migrate
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import TAKE_LOCK
@@ -48,8 +48,7 @@ def only_one(address: Address) -> Iterator[Connection]:
     """Give a transaction that is the ledger's only one, on today's tables. Raises `ConfigurationError` if there can be none."""
     try:
         with address.connect() as connection:
-            if unfit := why_unfit(connection, marker=MARKER):
-                raise refusal(address, unfit)
+            must_be_fit(connection, marker=MARKER, prefix=f"ledger.dsn_env: {address}: ")
             migrate(connection)
             with connection.transaction():
                 connection.execute(TAKE_LOCK)

@@ -4,6 +4,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
+from connector.model.errors import ConfigurationError, RefusedForNow
+
 OLDEST = 13_00_00
 """The oldest version of PostgreSQL with which the ledger works, as `server_version_num` has it."""
 Connection = psycopg.Connection[Any]
@@ -18,17 +20,22 @@ AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = '
 """How many tables of a name there are, and how many of any; those of extensions are nobody's."""
 
 
-def why_unfit(connection: Connection, *, marker: str) -> str | None:
-    """Say why a database cannot hold the ledger, None if it can. `marker` is a table that every ledger has.
+def must_be_fit(connection: Connection, *, marker: str, prefix: str = "") -> None:
+    """Refuse a database that cannot hold the ledger. `marker` is a table that every ledger has, `prefix` begins the message.
 
     Raises:
+        ConfigurationError: it cannot.
+        RefusedForNow: it can only be read. The primary may have its address before long.
         psycopg.Error: it does not answer, or has to be asked in another way.
     """
     version = connection.info.server_version
     if version < OLDEST:
-        return f"is PostgreSQL {version // 10000}; expected {OLDEST // 10000} or newer"
+        raise ConfigurationError([f"{prefix}is PostgreSQL {version // 10000}; expected {OLDEST // 10000} or newer"])
     with connection.transaction():
-        return _why_not_writable(connection) or _why_not_ours(connection, marker)
+        if why := _why_not_writable(connection):
+            raise RefusedForNow([f"{prefix}{why}"])
+        if why := _why_not_ours(connection, marker):
+            raise ConfigurationError([f"{prefix}{why}"])
 
 
 def _why_not_writable(connection: Connection) -> str | None:

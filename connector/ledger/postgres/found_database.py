@@ -7,7 +7,7 @@ import psycopg
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.arriving import Connection, refusal
 from connector.ledger.postgres.durability import durability
-from connector.ledger.postgres.fitness import why_unfit
+from connector.ledger.postgres.fitness import must_be_fit
 from connector.ledger.postgres.layouts import MARKER, found_version, why_elsewhere
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.tables import MIGRATIONS
@@ -22,8 +22,7 @@ def reached(address: Address) -> str:
     """
     try:
         with address.connect() as connection:
-            if unfit := why_unfit(connection, marker=MARKER):
-                raise refusal(address, unfit)
+            must_be_fit(connection, marker=MARKER, prefix=f"ledger.dsn_env: {address}: ")
             with connection.transaction():
                 return f"{_version(connection)} at {address}; {_held(connection, address)}; {durability(Statements(connection))}"
     except psycopg.Error as problem:

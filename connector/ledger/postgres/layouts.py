@@ -4,7 +4,7 @@ A migration only adds, so that it disturbs no older replica, and an older one ma
 written only after they are locked out, which is done once all owners that are there can read it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
@@ -69,6 +69,10 @@ class TablesVersion:
         return self.oldest > MOVED
 
 
+class _Locked(Exception):
+    """Somebody has the lock of the ledger."""
+
+
 def found_version(connection: Connection) -> TablesVersion:
     """Return the layout that the tables have. Raises `UndefinedTable` if there is no ledger."""
     [(oldest, made)] = connection.execute(FIND).fetchall()
@@ -105,13 +109,18 @@ def migrate(connection: Connection, migrations: Sequence[str] = MIGRATIONS) -> b
         RefusedForNow: that is too long.
         ConfigurationError: this version is too old for the tables.
     """
-    gives_up = monotonic() + PATIENCE
+    gives_up, in_the_way = monotonic() + PATIENCE, set[int]()
     while True:
         try:
-            return _migrated(connection, migrations)
+            # Whoever was in the way once still is: to wait for him in the line would let the replicas wait, too.
+            if not in_the_way or in_the_way.isdisjoint(_readers(connection)):
+                return _migrated(connection, migrations)
+        except _Locked:
+            why = _locked
         except psycopg.errors.LockNotAvailable:
-            if monotonic() >= gives_up:
-                raise RefusedForNow([_held_up(connection)]) from None
+            in_the_way, why = {*_readers(connection)}, _read
+        if monotonic() >= gives_up:
+            raise RefusedForNow([why(connection)])
         sleep(PAUSE)
 
 
@@ -135,7 +144,10 @@ def lock_out_older(connection: Connection, version: int) -> bool:
 def _migrated(connection: Connection, migrations: Sequence[str]) -> bool:
     with connection.transaction():
         connection.execute(LIMIT, [WAIT])
-        connection.execute(TAKE_LOCK)
+        try:
+            connection.execute(TAKE_LOCK)
+        except psycopg.errors.LockNotAvailable as problem:
+            raise _Locked from problem
         connection.execute(MAKE_VERSION)
         found = found_version(connection)
         if elsewhere := why_elsewhere(connection):
@@ -149,17 +161,27 @@ def _migrated(connection: Connection, migrations: Sequence[str]) -> bool:
         return found.oldest == 0
 
 
-def _held_up(connection: Connection) -> str:
-    """Say who reads the tables or has locked the ledger, as far as that is known, and what to do."""
-    readers = connection.execute(HOLDERS).fetchall()
-    if not readers and (locked := connection.execute(LOCKED_BY, [NUMBER_OF_LEDGERS]).fetchall()):
-        return f"is locked by {_named(locked)}: is the ledger being copied? Start again after that"
+def _readers(connection: Connection) -> dict[int, str]:
+    """Return who has locked tables of the ledger: the program by its process."""
+    return {pid: name for name, pid in connection.execute(HOLDERS).fetchall()}
+
+
+def _read(connection: Connection) -> str:
+    """Say who reads the tables, as far as that is known, and what to do."""
+    readers = _readers(connection)
     who, is_ = _named(readers) or "another program", "are" if len(readers) > 1 else "is"
     return f"has tables of an older version that {who} {is_} using, and that cannot change meanwhile: start again after that"
 
 
-def _named(programs: Sequence[tuple[Any, ...]]) -> str:
-    return ", ".join(f"{name or 'a program'} (process {pid})" for name, pid in programs)
+def _locked(connection: Connection) -> str:
+    """Say who has locked the ledger, as far as that is known, and what to do."""
+    holders = {pid: name for name, pid in connection.execute(LOCKED_BY, [NUMBER_OF_LEDGERS]).fetchall()}
+    who = _named(holders) or "another program"
+    return f"is locked by {who}, as while a ledger is copied or its tables are changed: start again after that"
+
+
+def _named(programs: Mapping[int, str]) -> str:
+    return ", ".join(f"{name or 'a program'} (process {pid})" for pid, name in programs.items())
 
 
 def _note(connection: Connection, layout: TablesVersion) -> None:

@@ -15,7 +15,7 @@ from connector.ledger.postgres.replica import Replica
 from connector.ledger.postgres.standstill import Standstill
 from connector.ledger.sql import housekeeping, ticks
 from connector.ledger.sql.tidying import Tidying, keep_tidy, warn_of_unreadable
-from connector.model.errors import ConfigurationError, LedgerUnavailable, RefusedForNow
+from connector.model.errors import ConfigurationError, LedgerUnavailable
 from connector.runtime.supervision import supervised
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ class PostgresLedger(Replica):
         except ConfigurationError as problem:
             raise type(problem)([f"ledger.dsn_env: {self._address}: {why}" for why in problem.problems]) from problem
         except LedgerUnavailable as problem:
-            raise RefusedForNow([f"ledger.dsn_env: {self._address}: {problem}"]) from problem
+            raise problem.refusal(f"ledger.dsn_env: {self._address}") from problem
         warn_of_unreadable(totals)
 
     async def aclose(self) -> None:

@@ -16,7 +16,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.postgres.address import Address
 from connector.ledger.postgres.database_clock import DatabaseClock
 from connector.ledger.postgres.dialect import FleetTable
-from connector.ledger.postgres.fitness import why_unfit
+from connector.ledger.postgres.fitness import must_be_fit
 from connector.ledger.postgres.history import History
 from connector.ledger.postgres.layouts import MARKER, migrate
 from connector.ledger.postgres.owners import GoneOwner, OwnRow, Prologue, remove
@@ -24,11 +24,11 @@ from connector.ledger.postgres.preparing import forget_prepared
 from connector.ledger.postgres.sent_together import Statements
 from connector.ledger.postgres.standstill import Standstill, StandstillWatch
 from connector.ledger.postgres.tables import USE_APART
-from connector.ledger.postgres.trouble import refused, told
+from connector.ledger.postgres.trouble import refused, stays, told
 from connector.ledger.sql import ticks
 from connector.ledger.sql.table import Term
 from connector.model.debts import Debt
-from connector.model.errors import ConfigurationError, LedgerUnavailable
+from connector.model.errors import LedgerUnavailable
 from drivers import DriverError
 from drivers.cancellation import cancelled_only_if_asked
 from drivers.group_commit import GroupCommit, Job, do_together
@@ -274,7 +274,7 @@ class FleetTransactions:
 
     def _explained(self, problem: Exception) -> Exception:
         if isinstance(problem, psycopg.Error):
-            return LedgerUnavailable(f"the ledger's database: {told(problem)}")
+            return LedgerUnavailable(f"the ledger's database: {told(problem)}", stays=stays(problem))
         return another(problem)
 
     def _leave(self) -> None:
@@ -294,8 +294,7 @@ class FleetTransactions:
 
 
 def _made_ready(connection: "psycopg.Connection[Any]") -> bool:
-    if why := why_unfit(connection, marker=MARKER):
-        raise ConfigurationError([why])
+    must_be_fit(connection, marker=MARKER)
     return migrate(connection)
 
 

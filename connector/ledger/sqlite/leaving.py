@@ -127,7 +127,8 @@ def leaving(path: Path, keyring: Keyring) -> Iterator[Leaving]:
     """Take hold of a ledger's file that is to move, or has begun to.
 
     Raises:
-        ConfigurationError: a server uses it, there is none, or it is damaged.
+        RefusedForNow: a server uses it.
+        ConfigurationError: there is none, or it is damaged.
     """
     lock = Lock(path)
     with refusals(path):

@@ -22,7 +22,8 @@ def noting(path: Path) -> Iterator[Note | None]:
     """Give what writes lines, while no server can start with the file; None if there is no ledger, or an older one without any.
 
     Raises:
-        ConfigurationError: a server uses it, or it is damaged, somebody else's, or cannot be written.
+        RefusedForNow: a server uses it.
+        ConfigurationError: it is damaged, somebody else's, or cannot be written.
     """
     if not (is_there(path) or is_half_done(path)):
         yield None

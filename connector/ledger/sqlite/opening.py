@@ -1,5 +1,6 @@
 """Before the ledger is used: the file is ours and sound, of today's layout, or made new, or saved from what is left of it."""
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -20,23 +21,29 @@ from connector.ledger.sqlite.recovery import (
     saved_to,
 )
 from connector.ledger.sqlite.schema import migrate
-from connector.model.errors import ConfigurationError
+from connector.model.errors import ConfigurationError, RefusedForNow
 from connector.runtime.file_access import is_there, why_not
 from connector.runtime.ownership import HAS_MODES
 from drivers.folders import make_private_folder
 
 log = structlog.get_logger(__name__)
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}
+"""Codes of SQLite, without what tells kinds of one error apart."""
+
 
 @contextmanager
 def refusals(path: Path) -> Iterator[None]:
-    """Turn what keeps the file from being used into a `ConfigurationError` that says so."""
+    """Turn what keeps the file from being used into a `ConfigurationError` that says so, a `RefusedForNow` if that may pass."""
     try:
         yield
     except OSError as problem:
-        raise ConfigurationError([f"ledger.path: {path}: {why_not(problem, path)}"]) from problem
+        kind = RefusedForNow if problem.errno in NO_ROOM else ConfigurationError
+        raise kind([f"ledger.path: {path}: {why_not(problem, path)}"]) from problem
     except sqlite3.Error as problem:
-        raise ConfigurationError([f"ledger.path: {path}: {problem}"]) from problem
+        kind = RefusedForNow if getattr(problem, "sqlite_errorcode", 0) & 0xFF in PASSING else ConfigurationError
+        raise kind([f"ledger.path: {path}: {problem}"]) from problem
 
 
 def must_be_there(path: Path) -> None:

@@ -12,7 +12,7 @@ from connector.ledger.keyring import Keyring
 from connector.ledger.sql import housekeeping, ticks
 from connector.ledger.sql.tidying import SLICE, Tidying, keep_tidy, warn_of_unreadable
 from connector.ledger.sqlite.sole_owner import SoleOwner
-from connector.model.errors import LedgerUnavailable, RefusedForNow
+from connector.model.errors import LedgerUnavailable
 from connector.runtime.supervision import supervised
 
 
@@ -42,7 +42,8 @@ class SqliteLedger(SoleOwner):
         """Make the file ready and take hold of it.
 
         Raises:
-            ConfigurationError: another process owns it, it is somebody else's, read-only, of a newer version, no ledger at all.
+            ConfigurationError: it is somebody else's, read-only, of a newer version, no ledger at all.
+            RefusedForNow: another process owns it, or there is no room.
         """
         try:
             await self._file.open(now=self._clock())
@@ -51,7 +52,7 @@ class SqliteLedger(SoleOwner):
             totals = await self.statistics()
             self._left_in_hand = await self.transact(partial(housekeeping.in_hand, now=self._clock()))
         except LedgerUnavailable as problem:
-            raise RefusedForNow([f"ledger.path: {problem}"]) from problem
+            raise problem.refusal("ledger.path") from problem
         warn_of_unreadable(totals)
 
     async def aclose(self) -> None:
