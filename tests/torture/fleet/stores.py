@@ -85,6 +85,7 @@ class WatchedRedis:
         await asyncio.to_thread(former.kill)
         await self._promoted()
         await asyncio.to_thread(former.start)
+        await self._until_it_takes_writes()
 
     async def _pause(self, _: Random) -> None:
         former = self._watched.master
@@ -92,6 +93,7 @@ class WatchedRedis:
         await self._promoted()
         await asyncio.sleep(A_MOMENT)
         former.resume()
+        await self._until_it_takes_writes()
 
     async def _restart(self, _: Random) -> None:
         await asyncio.to_thread(self._watched.master.kill)
@@ -120,7 +122,10 @@ class WatchedRedis:
         await self._until_it_takes_writes()
 
     async def _until_it_takes_writes(self) -> None:
-        """Wait until the master has the replica that it requires. One that lost all waits for seconds before it feeds any."""
+        """Wait until the master has the replica that it requires. One that lost all waits for seconds before it feeds any.
+
+        A new master that gets no processor for a second loses the only one that it has. That one comes back ten seconds later.
+        """
         async with asyncio.timeout(WITHIN):
             while not await self._has_a_replica():  # noqa: ASYNC110 - other processes change it
                 await asyncio.sleep(LOOK_EVERY)
